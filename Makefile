@@ -1,0 +1,62 @@
+# Needs Python 3.11 or newer (with venv), make and a C++ compiler. Everything else goes into .venv.
+
+PYTHON ?= python3
+# Passed on to the command of the target, as in: make run ARGS="--port 9000"
+ARGS =
+
+BIN = .venv/bin
+RUNTIME = .venv/.runtime-stamp
+DEV = .venv/.dev-stamp
+LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
+	--generate-hashes --custom-compile-command "make lock"
+
+.PHONY: help run test lint format bench-engines bench-server simulate lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
+
+run: $(RUNTIME) ## Start the database on this machine
+	$(BIN)/quartzdb serve $(ARGS)
+
+# loadfile keeps a file on one worker, so that what a module's tests share (a server, a synthesised stack) is made once.
+test: $(DEV) ## Run every test
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+lint: $(DEV) ## Check style, types and the import rules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(DEV) ## Format the code and fix what can be fixed safely
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+bench-engines: $(DEV) ## Measure the search engines: recall, speed, size
+	$(BIN)/python -m benchmarks.engines $(ARGS)
+
+bench-server: $(DEV) ## Measure a running server over HTTP
+	$(BIN)/python -m benchmarks.server $(ARGS)
+
+# The per-test timeout is for the ordinary suite; this profile runs for as long as it is asked to.
+simulate: $(DEV) ## Run the simulation over many seeds (QUARTZDB_SIMULATION_SEEDS, default 10000)
+	QUARTZDB_SIMULATION_SEEDS=$${QUARTZDB_SIMULATION_SEEDS:-10000} \
+		$(BIN)/python -m pytest tests/simulation -n 2 --timeout 0 $(ARGS)
+
+# Existing pins are kept unless asked otherwise: make lock ARGS=--upgrade
+lock: $(DEV) ## Lock the dependencies again
+	$(LOCK) $(ARGS) --extra demo --output-file requirements.txt pyproject.toml
+	$(LOCK) $(ARGS) --extra demo --constraint requirements.txt --output-file requirements-dev.txt \
+		pyproject.toml requirements-dev.in
+
+clean: ## Remove the environment and everything generated; data/ stays
+	rm -rf .venv build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(RUNTIME): requirements.txt pyproject.toml .ci/install
+	@.ci/install "$(PYTHON)" requirements.txt
+	@touch $@
+
+$(DEV): requirements-dev.txt $(RUNTIME)
+	@.ci/install "$(PYTHON)" requirements-dev.txt
+	@touch $@
