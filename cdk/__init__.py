@@ -1,0 +1,1 @@
+"""The AWS deployment as code. Stacks compose and grant; a construct owns one capability."""
