@@ -1,0 +1,1 @@
+"""The HTTP edge: two surfaces over the same services."""

@@ -1,0 +1,1 @@
+"""The `quartzdb` command."""

@@ -1,0 +1,168 @@
+"""The one error tree. An error says what happened, to what, and what to do about it.
+
+Only the HTTP layer turns these into status codes; nothing below it knows HTTP.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class QuartzError(Exception):
+    """Something a caller can understand and act on.
+
+    `code` is stable and machine-readable; `field` is the path of the offending input, where there is one;
+    `hint` says what to do.
+    """
+
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(self, message: str, *, field: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.hint = hint
+
+
+class InvalidArgument(QuartzError):
+    """An input breaks a documented rule."""
+
+    code = "invalid_argument"
+
+
+class InvalidVector(InvalidArgument):
+    """A vector is empty, too long, not finite, or has no direction where the metric needs one."""
+
+    code = "invalid_vector"
+
+
+class DimensionMismatch(InvalidVector):
+    """A vector's length is not the namespace's dimension."""
+
+    code = "dimension_mismatch"
+
+
+class InvalidId(InvalidArgument):
+    """A record id has the wrong length or characters."""
+
+    code = "invalid_id"
+
+
+class DuplicateId(InvalidArgument):
+    """One batch names the same id twice, so its outcome would depend on order."""
+
+    code = "duplicate_id"
+
+
+class InvalidMetadata(InvalidArgument):
+    """Metadata is not a JSON object, or breaks its limits."""
+
+    code = "invalid_metadata"
+
+
+class InvalidFilter(InvalidArgument):
+    """A filter has an unknown operator, a wrong operand or too many clauses."""
+
+    code = "invalid_filter"
+
+
+class InvalidKey(InvalidArgument):
+    """A key-value key is empty, too long or not encodable text."""
+
+    code = "invalid_key"
+
+
+class InvalidCursor(InvalidArgument):
+    """A cursor was not made by this listing, or was altered."""
+
+    code = "invalid_cursor"
+
+
+class InvalidVersion(InvalidArgument):
+    """A version token does not parse, or is further ahead than any honest clock."""
+
+    code = "invalid_version"
+
+
+class TooLarge(InvalidArgument):
+    """An input is over a size limit."""
+
+    code = "too_large"
+
+
+class NotFound(QuartzError):
+    """What was named does not exist."""
+
+    code = "not_found"
+
+
+class NamespaceNotFound(NotFound):
+    """No namespace of that name exists for this tenant."""
+
+    code = "namespace_not_found"
+
+
+class RecordNotFound(NotFound):
+    """No live record has that id."""
+
+    code = "record_not_found"
+
+
+class KeyNotFound(NotFound):
+    """No live key-value item has that key."""
+
+    code = "key_not_found"
+
+
+class Conflict(QuartzError):
+    """The request contradicts the present state."""
+
+    code = "conflict"
+
+
+class NamespaceExists(Conflict):
+    """A namespace of that name exists with other settings."""
+
+    code = "namespace_exists"
+
+
+class IdempotencyConflict(Conflict):
+    """An idempotency key was used before for another request, or its first request still runs."""
+
+    code = "idempotency_conflict"
+
+
+class PreconditionFailed(QuartzError):
+    """A compare-and-set did not find the version that it named."""
+
+    code = "precondition_failed"
+
+
+class Unauthenticated(QuartzError):
+    """No key was given, or it is unknown, expired, revoked or mistyped."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(QuartzError):
+    """The key is good but does not have the scope that the request needs."""
+
+    code = "forbidden"
+
+
+class Unavailable(QuartzError):
+    """The request is good and nothing was changed; it may succeed when it is sent again."""
+
+    code = "unavailable"
+
+
+class ClockSkew(Unavailable):
+    """This machine's clock and the stamps it meets differ by more than the documented bound."""
+
+    code = "clock_skew"
+
+
+class Corrupted(Unavailable):
+    """Stored bytes do not match their recorded size or checksum, so they are not served."""
+
+    code = "corrupted"

@@ -1,0 +1,1 @@
+"""How records are searched: segments, their engines, the planner and the query."""

@@ -1,0 +1,67 @@
+"""The port that every engine implements. An engine proposes rows; it never scores, filters by value or knows records.
+
+What an engine proposes is rescored from full-precision vectors by the query, so an engine's own distances never reach
+a user. Engines are imported lazily: faiss costs a cold start ~80 ms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from quartzdb.domain.metric import Metric
+from quartzdb.domain.vector import Floats, Mask, Matrix, Rows, Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build produced: files in the directory it was given, and JSON parameters that `open` needs.
+
+    `parameters` include what calibration chose (for example nprobe and rescoring depth).
+    """
+
+    files: tuple[str, ...]
+    parameters: Mapping[str, Any]
+
+
+class Index(Protocol):
+    """One opened index over rows 0 … n-1 of a segment. Safe to search from several threads."""
+
+    def candidates(self, query: Vector, count: int, allowed: Mask | None = None) -> Rows:
+        """Rows likely to hold the `count` best by the metric, in no particular order and without repeats.
+
+        Returns more than `count` where rescoring needs the depth, and never fewer than min(count, rows it may return).
+        `allowed` (n,) restricts the rows: only allowed ones come back, and recall does not fall with it (never by
+        filtering afterwards). `query` (d,) is float32; it need not be normalised.
+        """
+        ...
+
+    @property
+    def resident_bytes(self) -> int:
+        """Bytes that stay in memory for this index, for the cache's budget."""
+        ...
+
+
+class Engine(Protocol):
+    """Builds and opens indexes."""
+
+    @property
+    def name(self) -> str:
+        """What a namespace's settings and a manifest call the engine."""
+        ...
+
+    def build(self, vectors: Matrix, metric: Metric, directory: Path, *, seed: int, threads: int) -> Built:
+        """Write an index of `vectors` (n, d) float32 or float16, n >= 1, rows in order. Same seed, same bytes."""
+        ...
+
+    def open(
+        self, files: Mapping[str, Path], parameters: Mapping[str, Any], vectors: Matrix, norms: Floats, metric: Metric
+    ) -> Index:
+        """Open what `build` wrote: `files` by the names that `Built` has, wherever they lie now.
+
+        `vectors` is the segment's full-precision matrix, memory-mapped, and `norms` (n,) are its rows' lengths.
+        Raises Corrupted where files or parameters are not what `build` writes.
+        """
+        ...

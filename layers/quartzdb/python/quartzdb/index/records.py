@@ -1,0 +1,229 @@
+"""records.sqlite: everything of a segment's records but their vectors, in one immutable SQLite file.
+
+Row numbers are the vectors' row numbers. `metadata` is what a reader sees; `patches` keeps the versions of patched
+fields, because those still take part in merging. Tombstones, and patches of ids never written, have no row.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from quartzdb.domain.hlc import Version
+from quartzdb.domain.merge import Patched, RecordState
+from quartzdb.index.sqlite_fields import SqliteFields, write_fields
+
+_SCHEMA = """
+CREATE TABLE writers (writer INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE records (
+    row INTEGER PRIMARY KEY, id TEXT NOT NULL, stamp INTEGER NOT NULL, writer INTEGER NOT NULL,
+    metadata BLOB, patches BLOB
+);
+CREATE TABLE tombstones (
+    id TEXT PRIMARY KEY, stamp INTEGER NOT NULL, writer INTEGER NOT NULL, patches BLOB
+) WITHOUT ROWID;
+"""
+_LOOKUP_IDS = 500
+_INSERT_ROWS = 2_000
+
+
+class StoredRecord(NamedTuple):
+    """One record's row as it is stored; `metadata` and `patches` are JSON bytes, None for none."""
+
+    row: int
+    id: str
+    version: Version
+    metadata: bytes | None
+    patches: bytes | None
+
+
+class StoredTombstone(NamedTuple):
+    """One id without a vector: deleted, or only patched so far."""
+
+    id: str
+    version: Version
+    patches: bytes | None
+
+
+def encode_patches(patches: Mapping[str, Patched]) -> bytes | None:
+    """{field: [version, value]} or {field: [version]} where the field was removed."""
+    if not patches:
+        return None
+    return orjson.dumps(
+        {name: [str(p.version)] if p.removed else [str(p.version), p.value] for name, p in patches.items()}
+    )
+
+
+def decode_patches(encoded: bytes | None) -> dict[str, Patched]:
+    """What encode_patches was given."""
+    if encoded is None:
+        return {}
+    return {
+        name: Patched(Version.parse(version), value[0] if value else None, removed=not value)
+        for name, (version, *value) in orjson.loads(encoded).items()
+    }
+
+
+def decode_metadata(encoded: bytes | None) -> dict[str, Any]:
+    """A record's visible metadata."""
+    return orjson.loads(encoded) if encoded else {}
+
+
+class RecordsWriter:
+    """Writes records.sqlite; rows in order, from 0."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        # The file is checksummed and published only when it is whole, so a crash while it is written costs nothing.
+        self._connection.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA page_size=8192;")
+        self._connection.executescript(_SCHEMA)
+        self._connection.execute("BEGIN")
+        self._writers: dict[str, int] = {}
+        self._pending: list[tuple[Any, ...]] = []
+        self._tombstones: list[tuple[Any, ...]] = []
+        self.rows = 0
+        self.tombstones = 0
+
+    def add(self, record_id: str, version: Version, metadata: bytes | None, patches: bytes | None) -> None:
+        """Append the next row."""
+        self._pending.append((self.rows, record_id, version.stamp, self._writer(version), metadata, patches))
+        self.rows += 1
+        if len(self._pending) >= _INSERT_ROWS:
+            self._flush()
+
+    def add_tombstone(self, record_id: str, version: Version, patches: bytes | None) -> None:
+        """Remember an id that has no vector."""
+        self._tombstones.append((record_id, version.stamp, self._writer(version), patches))
+        self.tombstones += 1
+        if len(self._tombstones) >= _INSERT_ROWS:
+            self._flush()
+
+    def finish(self) -> None:
+        """Write the indexes and close the file."""
+        self._flush()
+        self._connection.execute("CREATE UNIQUE INDEX records_id ON records (id)")
+        encoded = self._connection.execute("SELECT metadata FROM records ORDER BY row")
+        write_fields(self._connection, (decode_metadata(metadata) for (metadata,) in encoded))
+        self._connection.execute("COMMIT")
+        self._connection.close()
+
+    def close(self) -> None:
+        """Let go of the file; finished or not."""
+        self._connection.close()
+
+    def _flush(self) -> None:
+        self._connection.executemany("INSERT INTO records VALUES (?,?,?,?,?,?)", self._pending)
+        self._connection.executemany("INSERT INTO tombstones VALUES (?,?,?,?)", self._tombstones)
+        self._pending.clear()
+        self._tombstones.clear()
+
+    def _writer(self, version: Version) -> int:
+        number = self._writers.get(version.writer)
+        if number is None:
+            number = self._writers[version.writer] = len(self._writers)
+            self._connection.execute("INSERT INTO writers VALUES (?,?)", (number, version.writer))
+        return number
+
+
+class Records:
+    """Reads records.sqlite. Thread-safe."""
+
+    def __init__(self, path: Path, rows: int) -> None:
+        self._connection = sqlite3.connect(
+            f"{path.resolve().as_uri()}?immutable=1&mode=ro", uri=True, check_same_thread=False
+        )
+        self._connection.execute("PRAGMA mmap_size=1073741824")
+        self._lock = threading.Lock()
+        self._writers: dict[int, str] = dict(self._connection.execute("SELECT writer, name FROM writers"))
+        self.fields = SqliteFields(self._connection, rows)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def at_rows(self, rows: Sequence[int]) -> dict[int, StoredRecord]:
+        """The records of those rows."""
+        found: dict[int, StoredRecord] = {}
+        for some in _groups(rows):
+            for values in self._all(
+                f"SELECT row, id, stamp, writer, metadata, patches FROM records WHERE row IN ({_marks(some)})", some
+            ):
+                found[values[0]] = self._record(values)
+        return found
+
+    def with_ids(self, ids: Iterable[str]) -> dict[str, StoredRecord]:
+        """The records of those ids that have a row here."""
+        found: dict[str, StoredRecord] = {}
+        for some in _groups(list(ids)):
+            for values in self._all(
+                f"SELECT row, id, stamp, writer, metadata, patches FROM records WHERE id IN ({_marks(some)})", some
+            ):
+                found[values[1]] = self._record(values)
+        return found
+
+    def tombstones_with_ids(self, ids: Iterable[str]) -> dict[str, StoredTombstone]:
+        """The tombstones of those ids that have one here."""
+        found: dict[str, StoredTombstone] = {}
+        for some in _groups(list(ids)):
+            for record_id, stamp, writer, patches in self._all(
+                f"SELECT id, stamp, writer, patches FROM tombstones WHERE id IN ({_marks(some)})", some
+            ):
+                found[record_id] = StoredTombstone(record_id, Version(stamp, self._writers[writer]), patches)
+        return found
+
+    def ids_from(self, prefix: str, after: str | None, limit: int) -> list[tuple[str, int]]:
+        """(id, row) in id order: with the prefix, after an id, at most `limit`."""
+        low = prefix if after is None or after < prefix else after
+        operator = ">=" if low is prefix and after != prefix else ">"
+        # Ids are ASCII, so U+007F ends every run of a prefix.
+        return self._all(
+            f"SELECT id, row FROM records WHERE id {operator} ? AND id < ? ORDER BY id LIMIT ?",
+            (low, prefix + "\x7f", limit),
+        )
+
+    def everything(self) -> Iterator[StoredRecord]:
+        """All records in row order, in blocks."""
+        start = 0
+        while block := self._all(
+            "SELECT row, id, stamp, writer, metadata, patches FROM records WHERE row >= ? ORDER BY row LIMIT ?",
+            (start, _INSERT_ROWS),
+        ):
+            yield from map(self._record, block)
+            start = block[-1][0] + 1
+
+    def all_tombstones(self) -> Iterator[StoredTombstone]:
+        """All tombstones in id order, in blocks."""
+        after = ""
+        while block := self._all(
+            "SELECT id, stamp, writer, patches FROM tombstones WHERE id > ? ORDER BY id LIMIT ?",
+            (after, _INSERT_ROWS),
+        ):
+            for record_id, stamp, writer, patches in block:
+                yield StoredTombstone(record_id, Version(stamp, self._writers[writer]), patches)
+            after = block[-1][0]
+
+    def _all(self, statement: str, values: Sequence[Any]) -> list[Any]:
+        with self._lock:
+            return self._connection.execute(statement, values).fetchall()
+
+    def _record(self, values: Sequence[Any]) -> StoredRecord:
+        row, record_id, stamp, writer, metadata, patches = values
+        return StoredRecord(row, record_id, Version(stamp, self._writers[writer]), metadata, patches)
+
+
+def tombstone_state(stored: StoredTombstone) -> RecordState:
+    """What a tombstone says of its id."""
+    return RecordState(stored.version, patches=decode_patches(stored.patches))
+
+
+def _groups(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (values[start : start + _LOOKUP_IDS] for start in range(0, len(values), _LOOKUP_IDS))
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ",".join("?" * len(values))

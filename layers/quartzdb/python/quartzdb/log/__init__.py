@@ -1,0 +1,1 @@
+"""What is committed: appending, reading the tail, and trimming, over the ChangeLog port."""

@@ -1,0 +1,58 @@
+"""Committing: one write is one log entry, acknowledged only when every later strong read must see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from quartzdb.domain.change import Change
+from quartzdb.domain.errors import Unavailable
+from quartzdb.domain.hlc import HybridClock, Version
+from quartzdb.domain.namespace import Partition
+from quartzdb.log.codec import encode_entry
+from quartzdb.log.protocol import ACKNOWLEDGE_WITHIN_MS
+from quartzdb.ports import ChangeLog, Clock, StampBehind
+
+ATTEMPTS_MAX = 8
+
+
+class LogWriter:
+    """Appends this process's writes. Thread-safe; no counters, no locks, no coordination between processes."""
+
+    def __init__(self, log: ChangeLog, versions: HybridClock, clock: Clock) -> None:
+        self._log = log
+        self._versions = versions
+        self._clock = clock
+
+    def append(
+        self,
+        partition: Partition,
+        changes_at: Callable[[Version], Sequence[Change]],
+        *,
+        after: Version | None = None,
+    ) -> Version:
+        """Commit the changes that `changes_at` makes for a version, as one entry; returns that version.
+
+        `after` is a version token that the write must be ordered after. Raises ClockSkew for a token from too far
+        ahead, Unavailable when the outcome is not known; sending the same changes again is then safe.
+        """
+        if after is not None:
+            self._versions.observe(after)
+        for _ in range(ATTEMPTS_MAX):
+            begun = self._clock.monotonic()
+            version = self._versions.now()
+            try:
+                self._log.append(partition, version, encode_entry(changes_at(version), version))
+            except StampBehind as behind:
+                self._versions.resume_after(behind.head)
+                continue
+            if self._answered_in_time(version, begun):
+                return version
+        raise Unavailable(
+            f"The log did not acknowledge a write within {ACKNOWLEDGE_WITHIN_MS} ms, {ATTEMPTS_MAX} times over.",
+            hint="The write may or may not have happened. Send it again: it will not be applied twice.",
+        )
+
+    def _answered_in_time(self, version: Version, begun: float) -> bool:
+        # Both clocks, because a suspended machine stops the monotonic one and a correction may move the other back.
+        waited_ms = (self._clock.monotonic() - begun) * 1000
+        return max(waited_ms, self._clock.unix_ms() - version.milliseconds) <= ACKNOWLEDGE_WITHIN_MS

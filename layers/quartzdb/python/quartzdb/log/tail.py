@@ -1,0 +1,62 @@
+"""Reading on: one consistent read brings a reader up to every write acknowledged before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from quartzdb.domain.hlc import Version
+from quartzdb.domain.namespace import Partition
+from quartzdb.log.protocol import MARGIN, OVERLAP
+from quartzdb.ports import SEALED, ChangeLog
+
+_KNOWN_BEFORE_FORGETTING = 64
+
+
+class GapInLog(Exception):
+    """The log was trimmed past the place of this reader: it must begin again from the manifest."""
+
+
+class LogSealed(Exception):
+    """The namespace's generation was deleted."""
+
+
+class LogTail:
+    """One reader's place in one partition's log. Not thread-safe: its owner serialises calls.
+
+    `watermark` is the manifest's: everything up to it is in the segments. `folded` are entries near it that are known
+    to be in the segments, so that they are not read again; leaving some out only costs time.
+    """
+
+    def __init__(
+        self, log: ChangeLog, partition: Partition, watermark: int = 0, folded: Iterable[Version] = ()
+    ) -> None:
+        self._log = log
+        self._partition = partition
+        self._start = max(0, watermark - MARGIN)
+        self._polled = False
+        self._known = {key for key in folded if key.stamp > self._start}
+        self.highest = max((key.stamp for key in self._known), default=self._start)
+
+    def poll(self) -> Sequence[tuple[Version, bytes]]:
+        """Entries not returned before, in append order. Raises GapInLog, LogSealed."""
+        after = self._after()
+        page = self._log.read(self._partition, after, self._known)
+        if page.floor == SEALED:
+            raise LogSealed
+        if page.floor > after:
+            raise GapInLog
+        self._known.update(key for key, _ in page.entries)
+        if page.entries:
+            self.highest = max(self.highest, page.entries[-1][0].stamp)
+        self._polled = True
+        self._forget()
+        return page.entries
+
+    def _after(self) -> int:
+        # The first read takes the whole margin; from then on the overlap is enough.
+        return max(self._start, self.highest - OVERLAP) if self._polled else self._start
+
+    def _forget(self) -> None:
+        after = self._after()
+        if len(self._known) > _KNOWN_BEFORE_FORGETTING:
+            self._known = {key for key in self._known if key.stamp > after}

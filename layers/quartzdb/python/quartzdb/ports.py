@@ -1,0 +1,346 @@
+"""What the database needs from the outside world, as Protocols. Adapters implement them; nothing here does I/O.
+
+Every method is safe to call from several threads. Every adapter passes the suites in tests/contracts.
+Errors: an adapter raises `Unavailable` when it could not find out or could not do it, and nothing was half-applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from quartzdb.domain.hlc import Version
+from quartzdb.domain.namespace import Namespace, Partition
+
+
+class Clock(Protocol):
+    """Time, injected everywhere."""
+
+    def unix_ms(self) -> int:
+        """Wall clock in milliseconds; it may jump."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that only go forward."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Pause the caller."""
+        ...
+
+
+# --- the log ---------------------------------------------------------------------------------------------------------
+
+SEALED = (1 << 63) - 1
+"""The floor of a log whose namespace generation was deleted."""
+
+
+class LogPage(NamedTuple):
+    """What one consistent read of a log tail found.
+
+    `entries` are in key order. `floor` is the stamp up to which the log was trimmed when they were read: a reader whose
+    own place is below it has a gap and must start again from the manifest. SEALED: the generation is gone.
+    `more`: the read stopped at its byte limit, and at least one further entry follows.
+    """
+
+    entries: Sequence[tuple[Version, bytes]]
+    floor: int
+    more: bool = False
+
+
+class ChangeLog(Protocol):
+    """An append-only log per partition, ordered by append stamp. One entry is one atomic batch of changes."""
+
+    def append(self, partition: Partition, key: Version, body: bytes) -> None:
+        """Commit one entry durably. Appending the same key and body again changes nothing.
+
+        Raises StampBehind where this adapter can see that readers may already be past the key; the writer then takes a
+        later stamp. Raises Unavailable when the outcome is unknown.
+        """
+        ...
+
+    def read(
+        self,
+        partition: Partition,
+        after: int,
+        known: Collection[Version] = (),
+        *,
+        bytes_max: int | None = None,
+    ) -> LogPage:
+        """Every entry with a stamp > `after` (exclusive) that is not in `known`, strongly consistent.
+
+        With `bytes_max` it stops after the entry whose body passes that many bytes in all, and says `more`.
+        """
+        ...
+
+    def trim(self, partition: Partition, upto: int) -> int:
+        """Raise the floor to `upto`, then drop entries with a stamp <= it. Returns how many were dropped."""
+        ...
+
+    def seal(self, partition: Partition) -> None:
+        """Raise the floor to SEALED and drop everything: the generation is deleted."""
+        ...
+
+    def head(self, partition: Partition) -> int:
+        """The highest stamp committed, 0 for none."""
+        ...
+
+    def partitions(self) -> Sequence[Partition]:
+        """Partitions that have entries: what the indexer of an embedded server looks through."""
+        ...
+
+
+class StampBehind(Exception):
+    """The key given to `append` is too far behind the head of the log to be sure that every reader sees it."""
+
+    def __init__(self, head: int) -> None:
+        super().__init__(f"the log is already at {head:016x}")
+        self.head = head
+
+
+# --- key-value -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One key-value item. `value` None is a tombstone. `expires_at_ms` is unix milliseconds, None for never.
+
+    `appended` is this site's stamp of when the item took its present state: its place in the change feed.
+    """
+
+    key: str
+    version: Version
+    appended: int
+    value: bytes | None
+    content_type: str = "application/octet-stream"
+    expires_at_ms: int | None = None
+
+    def live(self, now_ms: int) -> bool:
+        """Whether a reader sees the item."""
+        return self.value is not None and (self.expires_at_ms is None or self.expires_at_ms > now_ms)
+
+
+class PutOutcome(NamedTuple):
+    """What a conditional put did: whether it was stored, and the item that was there before it."""
+
+    stored: bool
+    previous: Item | None
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """The condition of a compare-and-set. `version` None: the key must have no live item."""
+
+    version: Version | None
+    now_ms: int
+
+
+class KeyPage(NamedTuple):
+    """One page of a listing in key order; `more` is whether another page follows."""
+
+    items: Sequence[Item]
+    more: bool
+
+
+class KeyValueTable(Protocol):
+    """One item per key; strongly consistent; the later version wins."""
+
+    def get(self, partition: Partition, keys: Sequence[str]) -> Mapping[str, Item]:
+        """The items of those keys that have one, tombstones and expired ones included."""
+        ...
+
+    def put(self, partition: Partition, item: Item, expect: Expect | None = None) -> PutOutcome:
+        """Store the item if `expect` holds and no stored version is later or equal; atomic per key."""
+        ...
+
+    def put_many(self, partition: Partition, items: Sequence[Item]) -> Sequence[PutOutcome]:
+        """Store each as `put` would without a condition, in order: all of them or, on an error, none."""
+        ...
+
+    def list(
+        self, partition: Partition, *, prefix: str, after: str | None, limit: int, now_ms: int, values: bool
+    ) -> KeyPage:
+        """Live items whose key has the prefix, by code point, after a key. Without `values` every value is b""."""
+        ...
+
+    def changes(self, partition: Partition, after: int, upto: int, limit: int) -> Sequence[Item]:
+        """The change feed: items with after < `appended` <= upto, in that order, tombstones included."""
+        ...
+
+    def purge(self, partition: Partition, expired_before_ms: int, deleted_before: int, limit: int) -> int:
+        """Drop items that expired before a time and tombstones appended before a stamp. Returns how many."""
+        ...
+
+    def drop(self, partition: Partition) -> None:
+        """Remove everything: the generation is deleted."""
+        ...
+
+    def count(self, partition: Partition, now_ms: int) -> tuple[int, int]:
+        """Live items and their bytes (keys and values)."""
+        ...
+
+
+# --- blobs -----------------------------------------------------------------------------------------------------------
+
+
+class BlobStore(Protocol):
+    """Immutable files by key ("tenant/namespace/…"), and small pointers that change by compare-and-set."""
+
+    def put(self, key: str, data: bytes | Path) -> None:
+        """Store a blob durably; readers see all of it or nothing. A key is written once, with one content."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """All bytes. Raises BlobMissing."""
+        ...
+
+    def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+        """The bytes of each (start, length), fetched side by side where that helps. Raises BlobMissing."""
+        ...
+
+    def local_file(self, key: str) -> Path:
+        """A file on this machine that has the blob's bytes; fetched first where they are elsewhere. BlobMissing."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[tuple[str, int, int]]:
+        """(key, size in bytes, unix ms of its writing) of each blob under the prefix."""
+        ...
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Remove blobs; one that is not there is no error."""
+        ...
+
+    def read_pointer(self, key: str) -> tuple[bytes, str] | None:
+        """A pointer's content and tag, strongly consistent; None where it was never written."""
+        ...
+
+    def swap_pointer(self, key: str, content: bytes, tag: str | None) -> bool:
+        """Set the pointer if its tag is still `tag` (None: if there is none). Returns whether it was set; durable."""
+        ...
+
+
+class BlobMissing(Exception):
+    """No blob has that key."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"no blob {key!r}")
+        self.key = key
+
+
+# --- catalog, keys, leases, idempotency ------------------------------------------------------------------------------
+
+
+class NamespaceCatalog(Protocol):
+    """Which namespaces a tenant has. Reads are strongly consistent."""
+
+    def get(self, tenant: str, name: str) -> Namespace | None:
+        """The namespace, if there is one."""
+        ...
+
+    def create(self, namespace: Namespace) -> Namespace:
+        """Add it if the name is free; returns what the catalog has afterwards, which may be another's."""
+        ...
+
+    def list(self, tenant: str, *, prefix: str, after: str | None, limit: int) -> Sequence[Namespace]:
+        """In name order, after a name."""
+        ...
+
+    def remove(self, namespace: Namespace) -> bool:
+        """Remove exactly this generation and remember it as condemned. False where it is not there any more."""
+        ...
+
+    def condemned(self) -> Sequence[Namespace]:
+        """Removed generations whose data may still have to be dropped."""
+        ...
+
+    def buried(self, namespace: Namespace) -> None:
+        """A condemned generation's data is gone: forget it."""
+        ...
+
+    def everything(self) -> Sequence[Namespace]:
+        """Every namespace of every tenant."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A stored API key: never the secret, only its SHA-256."""
+
+    id: str
+    tenant: str
+    name: str
+    scopes: frozenset[str]
+    secret_sha256: bytes = field(repr=False)
+    created_at_ms: int
+    expires_at_ms: int | None = None
+    revoked_at_ms: int | None = None
+
+
+class ApiKeyTable(Protocol):
+    """API keys by id."""
+
+    def get(self, key_id: str) -> ApiKey | None:
+        """The key, revoked and expired ones included."""
+        ...
+
+    def add(self, key: ApiKey) -> None:
+        """Store a new key."""
+        ...
+
+    def list(self, tenant: str) -> Sequence[ApiKey]:
+        """A tenant's keys by creation time."""
+        ...
+
+    def revoke(self, tenant: str, key_id: str, at_ms: int) -> bool:
+        """Revoke it; False where the tenant has no such key. Revoking twice keeps the first time."""
+        ...
+
+
+class Leases(Protocol):
+    """Short exclusive claims, so that one process does a piece of background work. Only ever an optimisation."""
+
+    def acquire(self, name: str, holder: str, now_ms: int, ttl_ms: int) -> bool:
+        """Take or renew the lease unless another holder's is still running."""
+        ...
+
+    def release(self, name: str, holder: str) -> None:
+        """Give it back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """The outcome of a request that carried an idempotency key. `status` None: its first request still runs."""
+
+    fingerprint: bytes
+    status: int | None = None
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class IdempotencyTable(Protocol):
+    """Answers by (tenant, idempotency key), until they expire."""
+
+    def begin(
+        self, tenant: str, key: str, fingerprint: bytes, now_ms: int, claim_ms: int, ttl_ms: int
+    ) -> StoredAnswer | None:
+        """Claim the key for a request: None means go on. Else the answer on record, or the claim that still runs.
+
+        A claim that was never finished lapses after `claim_ms`; a finished answer after `ttl_ms`.
+        """
+        ...
+
+    def finish(self, tenant: str, key: str, answer: StoredAnswer) -> None:
+        """Record the outcome of the claimed request."""
+        ...
+
+    def abandon(self, tenant: str, key: str) -> None:
+        """The claimed request changed nothing: free the key."""
+        ...
+
+    def purge(self, now_ms: int) -> int:
+        """Drop what has lapsed. Returns how many."""
+        ...

@@ -1,0 +1,31 @@
+"""What a caller asks of a read or a write: how fresh, and after what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quartzdb.domain.errors import ClockSkew, InvalidVersion
+from quartzdb.domain.hlc import HybridClock, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Consistency:
+    """`strong`: everything acknowledged before the read. Else some seconds old, but at least up to `at_least`."""
+
+    strong: bool = True
+    at_least: Version | None = None
+
+
+STRONG = Consistency()
+
+
+def honour(versions: HybridClock, token: Version | None) -> None:
+    """Order everything after a client's version token. Raises InvalidVersion for one that no honest clock gave."""
+    if token is None:
+        return
+    try:
+        versions.observe(token)
+    except ClockSkew as skew:
+        raise InvalidVersion(
+            skew.message, field="version", hint="Send back the `version` of an earlier answer unchanged."
+        ) from skew

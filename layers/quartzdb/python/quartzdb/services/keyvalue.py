@@ -1,0 +1,260 @@
+"""Use cases of key-value items: get, put, delete, list and batches, with expiry and compare-and-set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from quartzdb.domain.cursor import decode_cursor, encode_cursor
+from quartzdb.domain.errors import (
+    DuplicateId,
+    InvalidArgument,
+    InvalidKey,
+    KeyNotFound,
+    PreconditionFailed,
+    TooLarge,
+    Unavailable,
+)
+from quartzdb.domain.hlc import HybridClock, Version
+from quartzdb.domain.limits import (
+    CONTENT_TYPE_CHARACTERS_MAX,
+    KEY_CHARACTERS_MAX,
+    KV_BATCH_BYTES_MAX,
+    KV_BATCH_ITEMS_MAX,
+    TTL_SECONDS_MAX,
+    VALUE_BYTES_MAX,
+)
+from quartzdb.domain.namespace import Namespace
+from quartzdb.ports import Clock, Expect, Item, KeyValueTable
+from quartzdb.services.consistency import honour
+from quartzdb.services.page import Page, check_limit
+
+DEFAULT_CONTENT_TYPE: Final = "application/octet-stream"
+_PUT_ATTEMPTS_MAX = 8
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """A value to be stored; `ttl_seconds` None keeps it for ever."""
+
+    key: str
+    value: bytes
+    content_type: str = DEFAULT_CONTENT_TYPE
+    ttl_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Compare-and-set: the key must now be at `version`; None: it must not exist."""
+
+    version: Version | None
+
+
+class KeyValues:
+    """One instance serves every namespace. Keys are compared code point by code point, never normalised."""
+
+    def __init__(self, table: KeyValueTable, versions: HybridClock, clock: Clock) -> None:
+        self._table = table
+        self._versions = versions
+        self._clock = clock
+
+    def get(self, namespace: Namespace, key: str) -> Item:
+        """The live item of a key. Raises KeyNotFound."""
+        check_key(key)
+        item = self._table.get(namespace.partition, [key]).get(key)
+        if item is None or not item.live(self._clock.unix_ms()):
+            raise KeyNotFound(f"There is no key {_shown(key)}.", field="key")
+        return item
+
+    def get_many(self, namespace: Namespace, keys: Sequence[str]) -> Mapping[str, Item]:
+        """The live items of those keys that have one."""
+        _check_batch(keys)
+        now_ms = self._clock.unix_ms()
+        found = self._table.get(namespace.partition, keys)
+        return {key: item for key, item in found.items() if item.live(now_ms)}
+
+    def put(
+        self,
+        namespace: Namespace,
+        item: NewItem,
+        *,
+        match: Match | None = None,
+        after: Version | None = None,
+    ) -> Version:
+        """Store a value. Raises PreconditionFailed where `match` does not hold; nothing is changed then."""
+        check_item(item)
+        return self._write(namespace, lambda version: self._stored(item, version), match, after)[0]
+
+    def delete(
+        self, namespace: Namespace, key: str, *, match: Match | None = None, after: Version | None = None
+    ) -> tuple[Version, bool]:
+        """Delete a key; one that does not exist is no error. Returns the version, and whether it existed."""
+        check_key(key)
+        return self._write(namespace, lambda version: _tombstone(key, version), match, after)
+
+    def put_many(
+        self, namespace: Namespace, items: Sequence[NewItem], *, after: Version | None = None
+    ) -> Version:
+        """Store all values or none."""
+        _check_batch([item.key for item in items])
+        for position, item in enumerate(items):
+            check_item(item, f"items[{position}].")
+        size = sum(len(item.value) for item in items)
+        if size > KV_BATCH_BYTES_MAX:
+            raise TooLarge(
+                f"The batch has {size} bytes of values; at most {KV_BATCH_BYTES_MAX} are accepted.",
+                field="items",
+                hint="Split the batch.",
+            )
+        return self._write_many(
+            namespace,
+            lambda version: [self._stored(item, version) for item in items],
+            after,
+        )[0]
+
+    def delete_many(
+        self, namespace: Namespace, keys: Sequence[str], *, after: Version | None = None
+    ) -> tuple[Version, int]:
+        """Delete all keys; returns the version and how many existed."""
+        _check_batch(keys)
+        return self._write_many(
+            namespace, lambda version: [_tombstone(key, version) for key in keys], after
+        )
+
+    def list(
+        self,
+        namespace: Namespace,
+        *,
+        prefix: str = "",
+        cursor: str | None = None,
+        limit: int = 100,
+        values: bool = False,
+    ) -> Page[Item]:
+        """A page of live items in code point order of their keys; values only when asked for."""
+        if prefix:
+            check_key(prefix, "prefix")
+        listing = f"keys/{namespace.generation}/{prefix}"
+        after = decode_cursor(listing, cursor) if cursor else None
+        page = self._table.list(
+            namespace.partition,
+            prefix=prefix,
+            after=after,
+            limit=check_limit(limit),
+            now_ms=self._clock.unix_ms(),
+            values=values,
+        )
+        return Page(page.items, encode_cursor(listing, page.items[-1].key) if page.more else None)
+
+    def _write(
+        self,
+        namespace: Namespace,
+        item_at: Callable[[Version], Item],
+        match: Match | None,
+        after: Version | None,
+    ) -> tuple[Version, bool]:
+        honour(self._versions, after)
+        for _ in range(_PUT_ATTEMPTS_MAX):
+            version = self._versions.now()
+            now_ms = self._clock.unix_ms()
+            expect = None if match is None else Expect(match.version, now_ms)
+            stored, previous = self._table.put(namespace.partition, item_at(version), expect)
+            live = previous if previous is not None and previous.live(now_ms) else None
+            if stored:
+                return version, live is not None
+            if match is not None and match.version != (live.version if live else None):
+                raise _precondition_failed(match, live)
+            if previous is not None:
+                # A stored version is later than this clock: follow it, so that the last write is the one that stays.
+                self._versions.resume_after(previous.version.stamp)
+        raise Unavailable("Other writers of this key were always faster.", field="key", hint="Try again.")
+
+    def _write_many(
+        self,
+        namespace: Namespace,
+        items_at: Callable[[Version], Sequence[Item]],
+        after: Version | None,
+    ) -> tuple[Version, int]:
+        honour(self._versions, after)
+        now_ms = self._clock.unix_ms()
+        existed: int | None = None
+        for _ in range(_PUT_ATTEMPTS_MAX):
+            version = self._versions.now()
+            outcomes = self._table.put_many(namespace.partition, items_at(version))
+            if existed is None:  # a second attempt would find the items of the first
+                existed = sum(1 for o in outcomes if o.previous is not None and o.previous.live(now_ms))
+            lost = [o.previous.version.stamp for o in outcomes if not o.stored and o.previous is not None]
+            if not lost:
+                return version, existed
+            # Written whole again under a later version: putting an item twice changes nothing.
+            self._versions.resume_after(max(lost))
+        raise Unavailable("Other writers of these keys were always faster.", field="keys", hint="Try again.")
+
+    def _stored(self, item: NewItem, version: Version) -> Item:
+        expires_at_ms = (
+            None if item.ttl_seconds is None else self._clock.unix_ms() + int(item.ttl_seconds * 1000)
+        )
+        return Item(item.key, version, version.stamp, item.value, item.content_type, expires_at_ms)
+
+
+def check_key(key: object, field: str = "key") -> str:
+    """The key, if it may be one. Raises InvalidKey."""
+    if not isinstance(key, str):
+        raise InvalidKey(f"A key is a string, not {type(key).__name__}.", field=field)
+    if not 1 <= len(key) <= KEY_CHARACTERS_MAX:
+        raise InvalidKey(f"A key has 1 to {KEY_CHARACTERS_MAX} characters, not {len(key)}.", field=field)
+    try:
+        key.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidKey(
+            "The key has half of a surrogate pair, which no text encoding can carry.", field=field
+        ) from error
+    return key
+
+
+def check_item(item: NewItem, prefix: str = "") -> None:
+    """Raises what is wrong with a value to be stored."""
+    check_key(item.key, f"{prefix}key")
+    if len(item.value) > VALUE_BYTES_MAX:
+        raise TooLarge(
+            f"The value has {len(item.value)} bytes; at most {VALUE_BYTES_MAX} are accepted.", field=f"{prefix}value"
+        )
+    if item.ttl_seconds is not None and not 0.001 <= item.ttl_seconds <= TTL_SECONDS_MAX:
+        raise InvalidArgument(
+            f"A time to live is 0.001 to {TTL_SECONDS_MAX} seconds, not {item.ttl_seconds}.",
+            field=f"{prefix}ttl_seconds",
+            hint="Leave it out to keep the value for ever; delete the key to end it now.",
+        )
+    content_type = item.content_type
+    if not 0 < len(content_type) <= CONTENT_TYPE_CHARACTERS_MAX or not all(" " <= c <= "~" for c in content_type):
+        raise InvalidArgument(
+            f"A content type has 1 to {CONTENT_TYPE_CHARACTERS_MAX} printable ASCII characters.",
+            field=f"{prefix}content_type",
+        )
+
+
+def _check_batch(keys: Sequence[str]) -> None:
+    if not 1 <= len(keys) <= KV_BATCH_ITEMS_MAX:
+        raise TooLarge(f"A batch has 1 to {KV_BATCH_ITEMS_MAX} entries, not {len(keys)}.", field="keys")
+    seen: set[str] = set()
+    for position, key in enumerate(keys):
+        check_key(key, f"keys[{position}]")
+        if key in seen:
+            raise DuplicateId(f"The key {_shown(key)} comes twice in one batch.", field=f"keys[{position}]")
+        seen.add(key)
+
+
+def _tombstone(key: str, version: Version) -> Item:
+    return Item(key, version, version.stamp, None)
+
+
+def _precondition_failed(match: Match, live: Item | None) -> PreconditionFailed:
+    there = f"is at version {live.version}" if live else "does not exist"
+    wanted = "must not exist" if match.version is None else f"must be at version {match.version}"
+    return PreconditionFailed(
+        f"The key {wanted}, but it {there}.", field="key", hint="Read the key again and decide anew."
+    )
+
+
+def _shown(key: str) -> str:
+    return repr(key if len(key) <= 80 else key[:80] + "…")

@@ -1,0 +1,168 @@
+"""Background work of an embedded server: folding, compaction, sweeping, expiry. One pass at a time, never urgent.
+
+On AWS the stream and a schedule do this; here one thread of each process calls `run_once`, and leases keep processes
+from doing the same work twice. Correctness never depends on it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from quartzdb.domain.errors import QuartzError
+from quartzdb.domain.hlc import stamp_at
+from quartzdb.domain.namespace import Namespace
+from quartzdb.log.protocol import OVERLAP_MS
+from quartzdb.ports import (
+    BlobMissing,
+    BlobStore,
+    ChangeLog,
+    Clock,
+    IdempotencyTable,
+    KeyValueTable,
+    Leases,
+    NamespaceCatalog,
+)
+from quartzdb.snapshot.indexer import Indexer
+from quartzdb.snapshot.readers import Readers
+from quartzdb.snapshot.store import SnapshotStore
+from quartzdb.snapshot.sweep import sweep
+
+logger = logging.getLogger(__name__)
+
+FOLD_ROWS = 4_096
+"""Rows in the tail that make a fold worth its while at once."""
+FOLD_AFTER_MS = 20_000
+"""The longest that entries wait in the log when fewer come."""
+SWEEP_EVERY_MS = 60_000
+BURY_AFTER_MS = 10_000
+"""A deleted generation's data goes this long after its deletion: requests that were under way have ended by then."""
+TOMBSTONES_KEPT_MS = 7 * 24 * 3_600_000
+LEASE_MS = 600_000
+PURGE_AT_ONCE = 1_000
+
+
+@dataclass(slots=True)
+class _Progress:
+    first_unfolded_ms: int | None = None
+    swept_ms: int = 0
+    condemned_ms: int | None = None
+
+
+class Maintenance:
+    """Not thread-safe: one thread per process calls it. `holder` names this process in leases."""
+
+    def __init__(
+        self,
+        *,
+        catalog: NamespaceCatalog,
+        log: ChangeLog,
+        table: KeyValueTable,
+        blobs: BlobStore,
+        leases: Leases,
+        idempotency: IdempotencyTable,
+        store: SnapshotStore,
+        readers: Readers,
+        indexer: Indexer,
+        clock: Clock,
+        holder: str,
+    ) -> None:
+        self._catalog = catalog
+        self._log = log
+        self._table = table
+        self._blobs = blobs
+        self._leases = leases
+        self._idempotency = idempotency
+        self._store = store
+        self._readers = readers
+        self._indexer = indexer
+        self._clock = clock
+        self._holder = holder
+        self._progress: dict[str, _Progress] = {}
+        self._damaged: dict[str, str] = {}
+
+    @property
+    def damaged(self) -> Mapping[str, str]:
+        """Namespaces (tenant/name) whose segments cannot be served as they should, and why."""
+        return dict(self._damaged)
+
+    def run_once(self) -> bool:
+        """One pass over everything. Whether there was work, so that more may follow at once."""
+        busy = False
+        namespaces = self._catalog.everything()
+        for namespace in namespaces:
+            try:
+                busy = self._tend(namespace) or busy
+                self._damaged.pop(f"{namespace.tenant}/{namespace.name}", None)
+            except (QuartzError, BlobMissing, OSError) as error:
+                # One namespace's trouble must not stop the others' care; it is tried again at the next pass.
+                self._damaged[f"{namespace.tenant}/{namespace.name}"] = str(error)
+                logger.exception("maintenance of %s/%s failed", namespace.tenant, namespace.name)
+        condemned = self._catalog.condemned()
+        for namespace in condemned:
+            self._bury(namespace)
+        present = {namespace.generation for namespace in [*namespaces, *condemned]}
+        self._progress = {name: kept for name, kept in self._progress.items() if name in present}
+        self._idempotency.purge(self._clock.unix_ms())
+        return busy
+
+    def _tend(self, namespace: Namespace) -> bool:
+        progress = self._progress.setdefault(namespace.generation, _Progress())
+        now_ms = self._clock.unix_ms()
+        busy = False
+        if namespace.settings.dimension is not None:
+            busy = self._fold_and_compact(namespace, progress)
+        if now_ms - progress.swept_ms >= SWEEP_EVERY_MS:
+            progress.swept_ms = now_ms
+            sweep(self._store, self._clock, namespace.partition)
+            self._table.purge(
+                namespace.partition,
+                now_ms - OVERLAP_MS,
+                stamp_at(now_ms - TOMBSTONES_KEPT_MS),
+                PURGE_AT_ONCE,
+            )
+        return busy
+
+    def _fold_and_compact(self, namespace: Namespace, progress: _Progress) -> bool:
+        reader = self._readers.of(namespace)
+        reader.view()
+        reader.reload()
+        snapshot = reader.snapshot
+        degraded = snapshot is not None and snapshot.degraded is not None
+        if not self._worth_folding(namespace, reader.tail_rows, progress) and not degraded:
+            return False
+        name = f"index/{namespace.generation}"
+        if not self._leases.acquire(name, self._holder, self._clock.unix_ms(), LEASE_MS):
+            return False
+        try:
+            folded = self._indexer.fold(namespace)
+            progress.first_unfolded_ms = None
+            compacted = self._indexer.compact(namespace)
+        finally:
+            self._leases.release(name, self._holder)
+        reader.reload()
+        return folded.entries > 0 or compacted.merged_segments > 0
+
+    def _worth_folding(self, namespace: Namespace, rows: int, progress: _Progress) -> bool:
+        now_ms = self._clock.unix_ms()
+        if rows == 0:
+            progress.first_unfolded_ms = None
+            return False
+        if progress.first_unfolded_ms is None:
+            progress.first_unfolded_ms = now_ms
+        return rows >= FOLD_ROWS or now_ms - progress.first_unfolded_ms >= FOLD_AFTER_MS
+
+    def _bury(self, namespace: Namespace) -> None:
+        """Drop a deleted generation's data, some time after this process first saw that it was deleted."""
+        now_ms = self._clock.unix_ms()
+        progress = self._progress.setdefault(namespace.generation, _Progress())
+        if progress.condemned_ms is None:
+            progress.condemned_ms = now_ms
+        if now_ms - progress.condemned_ms < BURY_AFTER_MS:
+            return
+        partition = namespace.partition
+        self._log.seal(partition)
+        self._table.drop(partition)
+        self._blobs.delete([key for key, _, _ in self._blobs.list(f"{partition}/")])
+        self._catalog.buried(namespace)

@@ -1,0 +1,162 @@
+"""Use cases of namespaces: create, describe, list, delete."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from quartzdb.domain.cursor import decode_cursor, encode_cursor
+from quartzdb.domain.errors import Conflict, NamespaceExists, NamespaceNotFound
+from quartzdb.domain.limits import NAMESPACES_PER_TENANT_MAX
+from quartzdb.domain.namespace import (
+    DEFAULT_DIMENSION,
+    DEFAULT_NAMESPACE,
+    Namespace,
+    NamespaceSettings,
+    check_namespace_name,
+)
+from quartzdb.ports import ChangeLog, Clock, KeyValueTable, NamespaceCatalog
+from quartzdb.services.consistency import STRONG, Consistency
+from quartzdb.services.page import Page, check_limit
+from quartzdb.snapshot.readers import Readers
+
+@dataclass(frozen=True, slots=True)
+class SegmentStats:
+    """One segment of a namespace."""
+
+    name: str
+    engine: str
+    rows: int
+    live_rows: int
+    bytes: int
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceStats:
+    """What a namespace holds now. Bytes are of segments on disk and of key-value items."""
+
+    records: int = 0
+    deleted_rows: int = 0
+    tail_rows: int = 0
+    segment_bytes: int = 0
+    keys: int = 0
+    key_value_bytes: int = 0
+    segments: Sequence[SegmentStats] = ()
+    degraded: str | None = None
+
+
+class Namespaces:
+    """One instance serves every tenant. `new_generation` makes a name that no generation had before."""
+
+    def __init__(
+        self,
+        catalog: NamespaceCatalog,
+        log: ChangeLog,
+        table: KeyValueTable,
+        readers: Readers,
+        clock: Clock,
+        *,
+        new_generation: Callable[[], str] = lambda: secrets.token_hex(8),
+    ) -> None:
+        self._catalog = catalog
+        self._log = log
+        self._table = table
+        self._readers = readers
+        self._clock = clock
+        self._new_generation = new_generation
+
+    def create(self, tenant: str, name: str, settings: NamespaceSettings) -> tuple[Namespace, bool]:
+        """Create it; creating it again with the same settings changes nothing. Returns whether it is new.
+
+        Raises NamespaceExists where it exists with other settings.
+        """
+        check_namespace_name(name, "name")
+        if len(self._catalog.list(tenant, prefix="", after=None, limit=NAMESPACES_PER_TENANT_MAX)) >= (
+            NAMESPACES_PER_TENANT_MAX
+        ) and self._catalog.get(tenant, name) is None:
+            raise Conflict(
+                f"There are {NAMESPACES_PER_TENANT_MAX} namespaces already, which is the limit.",
+                hint="Delete namespaces that are not needed; ids and metadata can also divide one namespace.",
+            )
+        wanted = Namespace(tenant, name, self._new_generation(), settings, self._clock.unix_ms())
+        present = self._catalog.create(wanted)
+        if present.settings != settings:
+            raise NamespaceExists(
+                f"The namespace {name!r} exists with other settings: {_shown(present.settings)}.",
+                field="name",
+                hint="Settings are fixed at creation. Use another name, or delete the namespace first.",
+            )
+        return present, present.generation == wanted.generation
+
+    def get(self, tenant: str, name: str) -> Namespace:
+        """The namespace. Raises NamespaceNotFound."""
+        namespace = self._catalog.get(tenant, check_namespace_name(name))
+        if namespace is None:
+            raise NamespaceNotFound(
+                f"There is no namespace {name!r}.", field="namespace", hint="Create it with POST /v1/namespaces."
+            )
+        return namespace
+
+    def default(self, tenant: str) -> Namespace:
+        """The namespace of the Cloudflare-compatible surface, created on first use."""
+        namespace = self._catalog.get(tenant, DEFAULT_NAMESPACE)
+        if namespace is None:
+            namespace, _ = self.create(tenant, DEFAULT_NAMESPACE, NamespaceSettings(DEFAULT_DIMENSION))
+        return namespace
+
+    def list(
+        self, tenant: str, *, prefix: str = "", cursor: str | None = None, limit: int = 100
+    ) -> Page[Namespace]:
+        """A page of namespaces in name order."""
+        listing = f"namespaces/{tenant}/{prefix}"
+        after = decode_cursor(listing, cursor) if cursor else None
+        found = self._catalog.list(tenant, prefix=prefix, after=after, limit=check_limit(limit) + 1)
+        more = len(found) > limit
+        return Page(found[:limit], encode_cursor(listing, found[limit - 1].name) if more else None)
+
+    def delete(self, tenant: str, name: str) -> None:
+        """Delete it with all records and key-values. Raises NamespaceNotFound.
+
+        The name is free at once; the data is out of reach at once and removed in the background.
+        """
+        namespace = self.get(tenant, name)
+        if not self._catalog.remove(namespace):
+            raise NamespaceNotFound(f"There is no namespace {name!r}.", field="namespace")
+        # Sealing tells readers of other processes, which still hold the old generation, at their next read.
+        self._log.seal(namespace.partition)
+        self._readers.forget(namespace)
+
+    def stats(self, namespace: Namespace, consistency: Consistency = STRONG) -> NamespaceStats:
+        """What the namespace holds."""
+        keys, key_value_bytes = self._table.count(namespace.partition, self._clock.unix_ms())
+        if namespace.settings.dimension is None:
+            return NamespaceStats(keys=keys, key_value_bytes=key_value_bytes)
+        reader = self._readers.of(namespace)
+        view = reader.view(strong=consistency.strong, at_least=consistency.at_least)
+        snapshot = reader.snapshot
+        refs = snapshot.manifest.segments if snapshot else ()
+        return NamespaceStats(
+            records=view.count,
+            deleted_rows=sum(part.segment.shape.rows - part.alive_count for part in view.parts),
+            tail_rows=reader.tail_rows,
+            segment_bytes=sum(ref.bytes for ref in refs),
+            keys=keys,
+            key_value_bytes=key_value_bytes,
+            segments=[
+                SegmentStats(
+                    ref.name, ref.shape.engine, ref.shape.rows, ref.live_rows, ref.bytes, ref.shape.parameters
+                )
+                for ref in refs
+            ],
+            degraded=snapshot.degraded if snapshot else None,
+        )
+
+
+def _shown(settings: NamespaceSettings) -> str:
+    return (
+        f"dimension {settings.dimension}, metric {settings.metric}, engine {settings.engine}, "
+        f"precision {settings.precision}"
+    )

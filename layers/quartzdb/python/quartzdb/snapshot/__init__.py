@@ -1,0 +1,1 @@
+"""How segments come to be and reach readers: manifest, indexer, compaction, cache."""

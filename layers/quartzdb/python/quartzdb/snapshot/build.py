@@ -1,0 +1,46 @@
+"""One segment under construction in a local directory, uploaded whole when it is finished."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from quartzdb.domain.namespace import Namespace
+from quartzdb.index.segment_writer import SegmentWriter
+from quartzdb.snapshot.manifest import SegmentRef
+from quartzdb.snapshot.store import SnapshotStore
+
+
+class SegmentBuild:
+    """A context manager: the local directory goes away whatever happens."""
+
+    def __init__(
+        self, store: SnapshotStore, namespace: Namespace, name: str, workspace: Path, threads: int
+    ) -> None:
+        settings = namespace.settings
+        if settings.dimension is None:
+            raise ValueError(f"namespace {namespace.name!r} holds no vectors")
+        self._store = store
+        self._namespace = namespace
+        self._name = name
+        self._directory = workspace / name
+        self._threads = threads
+        self.writer = SegmentWriter(self._directory, settings.dimension, settings.metric, settings.precision)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.writer.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def finish(self, *, seed: int) -> SegmentRef:
+        """Build the index, upload every file, and say what readers must find."""
+        shape, names = self.writer.finish(self._namespace.settings.engine, seed=seed, threads=self._threads)
+        prefix = f"{self._namespace.partition}/segments/{self._name}"
+        files = {name: self._store.store_file(f"{prefix}/{name}", self._directory / name) for name in names}
+        return SegmentRef(self._name, shape, self.writer.tombstones, files)

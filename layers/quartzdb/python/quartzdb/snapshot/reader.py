@@ -1,0 +1,190 @@
+"""A namespace's reader: keeps the snapshot and the tail of one namespace in memory, and views of them up to date.
+
+A strongly consistent view costs exactly one read of the log, however large the namespace. Requests that arrive while
+such a read is about to start share it: a read that begins after a request arrived sees all that the request must see.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+
+from quartzdb.domain.errors import NamespaceNotFound, Unavailable
+from quartzdb.domain.filter import Filter
+from quartzdb.domain.hlc import Version
+from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.vector import Mask
+from quartzdb.index.filtering import evaluate
+from quartzdb.index.tail import Tail
+from quartzdb.index.view import Part, View
+from quartzdb.log.codec import decode_entry
+from quartzdb.log.tail import GapInLog, LogSealed, LogTail
+from quartzdb.ports import ChangeLog, Clock
+from quartzdb.snapshot.cache import SegmentCache
+from quartzdb.snapshot.snapshot import Snapshot, open_snapshot
+from quartzdb.snapshot.store import SnapshotStore
+
+EVENTUAL_SECONDS_MAX = 3.0
+"""How old an eventually consistent view may be."""
+_LOAD_ATTEMPTS = 4
+
+
+class _State:
+    """A snapshot with its tail and the reader's place in the log. Changed only under the reader's lock."""
+
+    def __init__(self, snapshot: Snapshot, tail: Tail, position: LogTail) -> None:
+        self.snapshot = snapshot
+        self.tail = tail
+        self.position = position
+        self.alive = list(snapshot.alive)
+        self.counts = [int(np.count_nonzero(alive)) for alive in snapshot.alive]
+        self.superseded: dict[int, int] = {}
+
+    def catch_up(self) -> bool:
+        """Apply what is new in the log; whether there was anything."""
+        entries = self.position.poll()
+        for key, body in entries:
+            self.tail.apply(decode_entry(body, key))
+        for number, rows in self.tail.superseded.items():
+            fresh = rows[self.superseded.get(number, 0) :]
+            if fresh:
+                # A copy, because views handed out before still use the old flags.
+                alive = self.alive[number].copy()
+                alive[fresh] = False
+                self.alive[number] = alive
+                self.counts[number] -= len(fresh)
+                self.superseded[number] = len(rows)
+        return bool(entries)
+
+
+class NamespaceReader:
+    """Thread-safe. One per namespace generation and process."""
+
+    def __init__(
+        self, namespace: Namespace, log: ChangeLog, store: SnapshotStore, cache: SegmentCache, clock: Clock
+    ) -> None:
+        if namespace.settings.dimension is None:
+            raise ValueError(f"namespace {namespace.name!r} holds no vectors")
+        self.namespace = namespace
+        self._dimension = namespace.settings.dimension
+        self._log = log
+        self._store = store
+        self._cache = cache
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._loading = threading.Lock()
+        self._state: _State | None = None
+        self._view: View | None = None
+        self._polls_begun = 0
+        self._polls_done = 0
+        self._polled_at = float("-inf")
+
+    def view(self, *, strong: bool = True, at_least: Version | None = None) -> View:
+        """Everything acknowledged before this call; with `strong` False, at least everything up to `at_least`.
+
+        Raises NamespaceNotFound when the generation was deleted, Corrupted when its segments cannot be served.
+        """
+        if not strong:
+            recent = self._recent(at_least)
+            if recent is not None:
+                return recent
+        arrived = self._polls_begun
+        with self._lock:
+            if self._polls_done > arrived and self._view is not None:
+                return self._view
+            self._polls_begun += 1
+            view = self._catch_up()
+            self._polls_done = self._polls_begun
+            self._polled_at = self._clock.monotonic()
+            return view
+
+    def reload(self) -> bool:
+        """Move to the newest snapshot, if there is a newer one; readers go on meanwhile. Whether it moved."""
+        with self._loading:
+            pointer = self._store.pointer(self.namespace.partition)
+            state = self._state
+            if state is None or pointer is None or pointer.current == state.snapshot.key:
+                return False
+            fresh = self._load()
+            with self._lock:
+                self._state, self._view = fresh, None
+            return True
+
+    def knows(self, record_id: str) -> bool:
+        """Whether the id is live or remembered as deleted, as of the last view."""
+        with self._lock:
+            state = self._state
+            if state is None:
+                return False
+            return state.tail.state(record_id) is not None or bool(state.snapshot.locate([record_id]))
+
+    @property
+    def tail_rows(self) -> int:
+        """Rows that the tail holds in memory, dead ones included: what a new snapshot would free."""
+        state = self._state
+        return state.tail.rows if state else 0
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The snapshot in use; None before the first view."""
+        state = self._state
+        return state.snapshot if state else None
+
+    def _recent(self, at_least: Version | None) -> View | None:
+        with self._lock:
+            state = self._state
+            young = self._clock.monotonic() - self._polled_at < EVENTUAL_SECONDS_MAX
+            if state is None or not young or (at_least and at_least.stamp > state.position.highest):
+                return None
+            return self._view
+
+    def _catch_up(self) -> View:
+        try:
+            if self._state is None:
+                self._state = self._load()
+                self._view = None
+            try:
+                changed = self._state.catch_up()
+            except GapInLog:
+                self._state = self._load()
+                changed = True
+            except Exception:
+                # The place in the log moved on but its entries were not all applied: begin again next time.
+                self._state = None
+                raise
+        except LogSealed as sealed:
+            raise NamespaceNotFound(
+                f"The namespace {self.namespace.name!r} was deleted.", field="namespace"
+            ) from sealed
+        if changed or self._view is None:
+            self._view = self._make_view(self._state)
+        return self._view
+
+    def _load(self) -> _State:
+        for _ in range(_LOAD_ATTEMPTS):
+            snapshot = open_snapshot(self._store, self._cache, self.namespace.partition)
+            manifest = snapshot.manifest
+            position = LogTail(self._log, manifest.partition, manifest.watermark, manifest.folded)
+            state = _State(snapshot, Tail(self._dimension, snapshot.locate), position)
+            try:
+                state.catch_up()
+            except GapInLog:
+                continue  # an indexer published and trimmed in between: its manifest is newer than this one
+            return state
+        raise Unavailable(
+            f"The snapshot of {self.namespace.name!r} changed faster than it could be opened.", hint="Try again."
+        )
+
+    def _make_view(self, state: _State) -> View:
+        parts = [
+            Part(segment, alive, count)
+            for segment, alive, count in zip(state.snapshot.segments, state.alive, state.counts, strict=True)
+        ]
+        tail = state.tail
+
+        def tail_mask(condition: Filter, rows: int) -> Mask:
+            with self._lock:
+                return evaluate(condition, tail.fields())[:rows]
+
+        return View(self.namespace.settings.metric, parts, tail.view(), tail_mask)

@@ -1,0 +1,91 @@
+"""A snapshot opened for reading: a manifest's segments with the flags of their live rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from quartzdb.domain.errors import Corrupted
+from quartzdb.domain.merge import RecordState, join
+from quartzdb.domain.namespace import Partition
+from quartzdb.domain.vector import Mask
+from quartzdb.index.located import Located
+from quartzdb.index.segment import Segment
+from quartzdb.ports import BlobMissing
+from quartzdb.snapshot.cache import SegmentCache
+from quartzdb.snapshot.manifest import Manifest
+from quartzdb.snapshot.store import Published, SnapshotStore
+
+_OPEN_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """Immutable. `segments` and `alive` go by the same numbers. `degraded` says why the current one is not used."""
+
+    manifest: Manifest
+    tag: str | None
+    key: str | None
+    segments: Sequence[Segment]
+    alive: Sequence[Mask]
+    degraded: str | None = None
+
+    def locate(self, ids: Iterable[str]) -> Mapping[str, Located]:
+        """What the segments know of ids; ids never seen are left out."""
+        wanted = list(ids)
+        found: dict[str, Located] = {}
+        for number, segment in enumerate(self.segments):
+            for record_id, row, state in segment.located(wanted):
+                live = row if row is not None and self.alive[number][row] else None
+                if row is not None and live is None:
+                    continue  # replaced: a newer segment has the whole of it
+                found[record_id] = _together(found.get(record_id), Located(state, number, live))
+        return found
+
+
+def open_snapshot(store: SnapshotStore, cache: SegmentCache, partition: Partition) -> Snapshot:
+    """The current snapshot, or the one before it where the current one is damaged.
+
+    The log is kept far enough back that the older one with its longer tail is just as complete.
+    Raises Corrupted where neither can be served.
+    """
+    for attempt in range(1, _OPEN_ATTEMPTS + 1):
+        pointer = store.pointer(partition)
+        if pointer is None:
+            return Snapshot(Manifest(partition, sequence=0, watermark=0), None, None, segments=(), alive=())
+        damage: Corrupted | BlobMissing | None = None
+        for key in filter(None, (pointer.current, pointer.previous)):
+            try:
+                return _open(store, cache, Published(store.manifest(key), key, pointer.tag), damage)
+            except (Corrupted, BlobMissing) as error:
+                damage = damage or error
+        # A sweep may have removed what was current a moment ago: look again before calling it damage.
+        if isinstance(damage, Corrupted) or attempt == _OPEN_ATTEMPTS:
+            break
+    raise Corrupted(
+        f"No snapshot of {partition.namespace!r} can be served: {damage}",
+        hint="Run `quartzdb verify`, then restore the data directory from a backup.",
+    ) from damage
+
+
+def _open(
+    store: SnapshotStore, cache: SegmentCache, published: Published, damage: Corrupted | BlobMissing | None
+) -> Snapshot:
+    refs = published.manifest.segments
+    return Snapshot(
+        manifest=published.manifest,
+        tag=published.tag,
+        key=published.key,
+        segments=[cache.open(ref) for ref in refs],
+        alive=[store.alive(ref.shape.rows, ref.dead) for ref in refs],
+        degraded=str(damage) if damage else None,
+    )
+
+
+def _together(known: Located | None, more: Located) -> Located:
+    if known is None:
+        return more
+    state: RecordState = join(known.state, more.state)
+    # At most one of them is a live row: publishing marks every older one dead.
+    row_owner = more if more.row is not None else known
+    return Located(state, row_owner.segment, row_owner.row)

@@ -1,0 +1,44 @@
+"""Sweeping: removing blobs that no reader can need any more.
+
+The current manifest and the one before it are always kept. An older one goes, with what only it named, when it has been
+superseded for a while, so that a reader that is still opening it can finish. Blobs that no manifest ever named (a build
+that was killed, or that lost the race to publish) go when they are old.
+"""
+
+from __future__ import annotations
+
+from quartzdb.domain.namespace import Partition
+from quartzdb.ports import Clock
+from quartzdb.snapshot.manifest import Manifest
+from quartzdb.snapshot.store import SnapshotStore
+
+SUPERSEDED_MS = 60_000
+ORPHANED_MS = 3_600_000
+
+
+def sweep(store: SnapshotStore, clock: Clock, partition: Partition) -> int:
+    """Remove what is not needed of one partition; returns how many blobs went. Safe to run at any time, twice."""
+    now_ms = clock.unix_ms()
+    pointer = store.pointer(partition)
+    written = {key: at_ms for key, _, at_ms in store.blobs.list(f"{partition}/")}
+    manifests = sorted(key for key in written if key.startswith(f"{partition}/manifests/"))
+    kept: list[Manifest] = []
+    retired: list[tuple[str, Manifest]] = []
+    current = pointer.current if pointer else None
+    for key, successor in zip(manifests, [*manifests[1:], None], strict=True):
+        named = pointer is not None and key in (pointer.current, pointer.previous)
+        # One later than the current is being published right now, or lost its race.
+        fresh = successor is None or now_ms - written[successor] < SUPERSEDED_MS
+        if named or fresh or current is None or key > current:
+            if named or now_ms - written[key] < ORPHANED_MS:
+                kept.append(store.manifest(key))
+            continue
+        retired.append((key, store.manifest(key)))
+    needed = {blob for manifest in kept for blob in manifest.blob_keys}
+    gone = {blob for _, manifest in retired for blob in manifest.blob_keys} - needed
+    seen = needed | gone | set(manifests) | {f"{partition}/CURRENT"}
+    orphans = {key for key, at_ms in written.items() if key not in seen and now_ms - at_ms > ORPHANED_MS}
+    # Manifests last: killed half-way, the next sweep still knows what they named.
+    store.blobs.delete(sorted((gone | orphans) & set(written)))
+    store.blobs.delete([key for key, _ in retired])
+    return len(gone | orphans) + len(retired)
