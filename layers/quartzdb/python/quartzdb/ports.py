@@ -57,7 +57,8 @@ class ChangeLog(Protocol):
         """Commit one entry durably. Appending the same key and body again changes nothing.
 
         Raises StampBehind where this adapter can see that readers may already be past the key; the writer then takes a
-        later stamp. Raises Unavailable when the outcome is unknown.
+        later stamp. Raises NamespaceNotFound where the log is sealed, Conflict for a key that has another body, and
+        Unavailable when the outcome is unknown.
         """
         ...
 
@@ -84,11 +85,11 @@ class ChangeLog(Protocol):
         ...
 
     def head(self, partition: Partition) -> int:
-        """The highest stamp committed, 0 for none."""
+        """The highest stamp committed or trimmed to; 0 for none, and for a sealed log."""
         ...
 
     def partitions(self) -> Sequence[Partition]:
-        """Partitions that have entries: what the indexer of an embedded server looks through."""
+        """Partitions that have entries and are not sealed: what the indexer of an embedded server looks through."""
         ...
 
 
@@ -123,7 +124,10 @@ class Item:
 
 
 class PutOutcome(NamedTuple):
-    """What a conditional put did: whether it was stored, and the item that was there before it."""
+    """What a conditional put did: whether it was stored, and the item that was there before it.
+
+    `previous` is shown as by a listing without values: b"" in place of a value, None for a tombstone.
+    """
 
     stored: bool
     previous: Item | None
@@ -131,7 +135,7 @@ class PutOutcome(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Expect:
-    """The condition of a compare-and-set. `version` None: the key must have no live item."""
+    """The condition of a compare-and-set: the version of the live item. None: the key must have no live item."""
 
     version: Version | None
     now_ms: int
@@ -166,7 +170,10 @@ class KeyValueTable(Protocol):
         ...
 
     def changes(self, partition: Partition, after: int, upto: int, limit: int) -> Sequence[Item]:
-        """The change feed: items with after < `appended` <= upto, in that order, tombstones included."""
+        """The change feed: items with after < `appended` <= upto, in that order, tombstones included.
+
+        At most `limit`, and then whatever shares the last one's stamp, so that a caller can go on from that stamp.
+        """
         ...
 
     def purge(self, partition: Partition, expired_before_ms: int, deleted_before: int, limit: int) -> int:
@@ -186,10 +193,17 @@ class KeyValueTable(Protocol):
 
 
 class BlobStore(Protocol):
-    """Immutable files by key ("tenant/namespace/…"), and small pointers that change by compare-and-set."""
+    """Immutable files by key ("tenant/namespace/…"), and small pointers that change by compare-and-set.
+
+    Segments of a key are A-Z a-z 0-9 . _ - ; anything that could climb a path raises ValueError in every method. No key
+    lies below another ("a" and "a/b"). Blobs and pointers are listed and deleted alike.
+    """
 
     def put(self, key: str, data: bytes | Path) -> None:
-        """Store a blob durably; readers see all of it or nothing. A key is written once, with one content."""
+        """Store a blob durably; readers see all of it or nothing. A key is written once, with one content.
+
+        A Path stays its owner's: it is copied.
+        """
         ...
 
     def get(self, key: str) -> bytes:
@@ -197,7 +211,10 @@ class BlobStore(Protocol):
         ...
 
     def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
-        """The bytes of each (start, length), fetched side by side where that helps. Raises BlobMissing."""
+        """The bytes of each (start, length), fetched side by side where that helps. Raises BlobMissing.
+
+        Raises Corrupted where the blob ends before a range does.
+        """
         ...
 
     def local_file(self, key: str) -> Path:
@@ -205,11 +222,11 @@ class BlobStore(Protocol):
         ...
 
     def list(self, prefix: str) -> Iterator[tuple[str, int, int]]:
-        """(key, size in bytes, unix ms of its writing) of each blob under the prefix."""
+        """(key, size in bytes, unix ms of its writing) of each blob and pointer under the prefix, in any order."""
         ...
 
     def delete(self, keys: Sequence[str]) -> None:
-        """Remove blobs; one that is not there is no error."""
+        """Remove blobs and pointers; one that is not there is no error."""
         ...
 
     def read_pointer(self, key: str) -> tuple[bytes, str] | None:
@@ -286,7 +303,7 @@ class ApiKeyTable(Protocol):
         ...
 
     def add(self, key: ApiKey) -> None:
-        """Store a new key."""
+        """Store a new key. Raises Conflict where its id is taken."""
         ...
 
     def list(self, tenant: str) -> Sequence[ApiKey]:
@@ -334,7 +351,7 @@ class IdempotencyTable(Protocol):
         ...
 
     def finish(self, tenant: str, key: str, answer: StoredAnswer) -> None:
-        """Record the outcome of the claimed request."""
+        """Record the outcome of the claimed request, unless a later one with another fingerprint has the claim."""
         ...
 
     def abandon(self, tenant: str, key: str) -> None:

@@ -1,0 +1,1 @@
+"""Implementations of the ports. Only the bootstrap module may import them."""

@@ -1,0 +1,104 @@
+"""The change log in memory: what a ChangeLog is, in its shortest form. Nothing survives the process."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right, insort
+from collections.abc import Collection, Sequence
+
+from quartzdb.domain.errors import Conflict, NamespaceNotFound
+from quartzdb.domain.hlc import Version
+from quartzdb.domain.namespace import Partition
+from quartzdb.ports import SEALED, LogPage, StampBehind
+
+
+class _Partition:
+    def __init__(self) -> None:
+        self.floor = 0
+        self.keys: list[Version] = []
+        self.bodies: dict[Version, bytes] = {}
+
+    @property
+    def head(self) -> int:
+        return max(self.floor, self.keys[-1].stamp if self.keys else 0)
+
+    def place_after(self, stamp: int) -> int:
+        return bisect_right(self.keys, stamp, key=lambda key: key.stamp)
+
+
+class MemoryChangeLog:
+    """ChangeLog in memory. `behind_max` is how far behind the head an append may land, in stamp units."""
+
+    def __init__(self, *, behind_max: int) -> None:
+        self._behind_max = behind_max
+        self._partitions: dict[Partition, _Partition] = {}
+        self._lock = threading.Lock()
+
+    def append(self, partition: Partition, key: Version, body: bytes) -> None:
+        """Commit one entry. Raises StampBehind, NamespaceNotFound (sealed) or Conflict (same key, another body)."""
+        with self._lock:
+            log = self._partitions.setdefault(partition, _Partition())
+            if log.floor == SEALED:
+                raise NamespaceNotFound(
+                    f"The namespace {partition.namespace!r} was deleted while it was written to.",
+                    field="namespace",
+                    hint="Create it again, then repeat the write.",
+                )
+            if key in log.bodies:
+                if log.bodies[key] != body:
+                    raise Conflict(f"The log entry {key} of {partition} exists with another body.")
+                return
+            if key.stamp <= log.floor or key.stamp < log.head - self._behind_max:
+                raise StampBehind(log.head)
+            insort(log.keys, key)
+            log.bodies[key] = body
+
+    def read(
+        self,
+        partition: Partition,
+        after: int,
+        known: Collection[Version] = (),
+        *,
+        bytes_max: int | None = None,
+    ) -> LogPage:
+        """Every entry with a stamp > `after` that is not in `known`, or the first of them past `bytes_max`."""
+        with self._lock:
+            log = self._partitions.get(partition)
+            if log is None:
+                return LogPage((), 0)
+            entries: list[tuple[Version, bytes]] = []
+            size = 0
+            for key in log.keys[log.place_after(after) :]:
+                if key in known:
+                    continue
+                if bytes_max is not None and size > bytes_max:
+                    return LogPage(entries, log.floor, more=True)
+                entries.append((key, log.bodies[key]))
+                size += len(log.bodies[key])
+            return LogPage(entries, log.floor)
+
+    def trim(self, partition: Partition, upto: int) -> int:
+        """Raise the floor to `upto`, then drop entries with a stamp <= it. Returns how many were dropped."""
+        with self._lock:
+            log = self._partitions.setdefault(partition, _Partition())
+            log.floor = max(log.floor, upto)
+            place = log.place_after(upto)
+            for key in log.keys[:place]:
+                del log.bodies[key]
+            del log.keys[:place]
+            return place
+
+    def seal(self, partition: Partition) -> None:
+        """Raise the floor to SEALED and drop everything."""
+        self.trim(partition, SEALED)
+
+    def head(self, partition: Partition) -> int:
+        """The highest stamp committed or trimmed to; 0 for none, and for a sealed log."""
+        with self._lock:
+            log = self._partitions.get(partition)
+            return 0 if log is None or log.floor == SEALED else log.head
+
+    def partitions(self) -> Sequence[Partition]:
+        """Partitions that have entries and are not sealed."""
+        with self._lock:
+            return sorted(partition for partition, log in self._partitions.items() if log.keys)

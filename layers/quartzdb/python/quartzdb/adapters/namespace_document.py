@@ -1,0 +1,45 @@
+"""A namespace as a stored JSON document, for every catalog. Never changes what an older release wrote: it only adds."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+
+from quartzdb.domain.metric import Metric
+from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Precision
+
+
+def encode_namespace(namespace: Namespace) -> bytes:
+    """The document; the same namespace always gives the same bytes."""
+    settings = namespace.settings
+    return json.dumps(
+        {
+            "tenant": namespace.tenant,
+            "name": namespace.name,
+            "generation": namespace.generation,
+            "created_at_ms": namespace.created_at_ms,
+            "dimension": settings.dimension,
+            "metric": settings.metric,
+            "engine": settings.engine,
+            "precision": settings.precision,
+        },
+        separators=(",", ":"),
+    ).encode()
+
+
+@lru_cache(maxsize=4_096)  # the catalog is asked on every request, and a namespace never changes
+def decode_namespace(document: bytes) -> Namespace:
+    """The namespace of a document."""
+    stored = json.loads(document)
+    return Namespace(
+        tenant=stored["tenant"],
+        name=stored["name"],
+        generation=stored["generation"],
+        settings=NamespaceSettings(
+            dimension=stored["dimension"],
+            metric=Metric(stored["metric"]),
+            engine=EngineChoice(stored["engine"]),
+            precision=Precision(stored["precision"]),
+        ),
+        created_at_ms=stored["created_at_ms"],
+    )

@@ -1,0 +1,162 @@
+"""One SQLite database file for many threads and several processes. Owns connections and durability, knows no table.
+
+An acknowledged write survives a crash and a power cut: write-ahead log with `synchronous=FULL`, one fsync for each
+group of commits. The file has to be on a local disk: SQLite's locks do not work across a network file system.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from quartzdb.adapters.durable_file import sync_directory
+from quartzdb.adapters.file_lock import exclusive_lock
+from quartzdb.adapters.sqlite_commit_group import CommitGroup, Operation, T
+from quartzdb.adapters.sqlite_failure import failure
+from quartzdb.adapters.sqlite_schema import prepare_schema
+from quartzdb.domain.errors import Unavailable
+
+Row = tuple[Any, ...]
+Parameter = str | bytes | int | None
+
+_STATEMENTS_CACHED = 128
+_CHECKPOINT_PAGES = 4_000
+"""Length of the write-ahead log (16 MB) at which it is copied back: four times the default, so that is done less often
+while a log of large batches is written."""
+_JOURNAL_BYTES_KEPT = 64 * 1024 * 1024
+"""What the write-ahead log file shrinks back to after a burst."""
+_CACHE_KIB = 4 * 1024
+"""Page cache of each thread's connection; behind it is the operating system's, which they share."""
+
+
+class _Session:
+    """One thread's connection, closed when its thread ends."""
+
+    __slots__ = ("__weakref__", "connection")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        self.connection.close()
+
+
+class SqliteDatabase:
+    """A database file, its schema and this process's way to it. Open it after a fork, never before one."""
+
+    def __init__(self, path: Path, *, busy_timeout_ms: int = 30_000) -> None:
+        """Open the file, creating it and its tables. Raises Unavailable or Corrupted."""
+        self.path = path
+        self._busy_timeout_ms = busy_timeout_ms
+        self._local = threading.local()
+        self._sessions: weakref.WeakSet[_Session] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        self._closed = False
+        self._group = CommitGroup(self._connection, path)
+        self._prepare()
+
+    def rows(self, sql: str, parameters: Sequence[Parameter] = ()) -> list[Row]:
+        """All rows of one SELECT: a consistent snapshot that has everything committed before the call."""
+        try:
+            try:
+                connection: sqlite3.Connection = self._local.session.connection
+            except AttributeError:
+                connection = self._connection()
+            return connection.execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise failure(error, self.path) from error
+
+    def each(self, sql: str, parameters: Sequence[Parameter] = ()) -> Iterator[Row]:
+        """The rows of one SELECT one by one, for a caller that may stop early; one snapshot, held until it stops."""
+        try:
+            cursor = self._connection().execute(sql, parameters)
+            try:
+                yield from cursor
+            finally:
+                cursor.close()
+        except sqlite3.Error as error:
+            raise failure(error, self.path) from error
+
+    def write(self, operation: Operation[T]) -> T:
+        """Run the operation in a write transaction and return once it is durable.
+
+        It may run on another thread, beside the operations of others; what it raises undoes it and is raised here.
+        It must not call `rows` or `write`.
+        """
+        return self._group.commit(operation)
+
+    def close(self) -> None:
+        """Close every thread's connection. What is in progress on another thread fails with Unavailable."""
+        with self._lock:
+            self._closed = True
+            sessions = list(self._sessions)
+        for session in sessions:
+            session.connection.close()
+
+    def __enter__(self) -> SqliteDatabase:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _prepare(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Only one process at a time: the change to write-ahead mode does not wait for a lock, it fails.
+            with exclusive_lock(self.path.with_name(self.path.name + ".lock")):
+                connection = self._connection()
+                connection.execute("PRAGMA journal_mode = WAL")
+                prepare_schema(connection, self.path)
+            sync_directory(self.path.parent)  # SQLite does so for its journals only
+        except sqlite3.Error as error:
+            self.close()
+            raise failure(error, self.path) from error
+        except OSError as error:
+            self.close()
+            raise Unavailable(
+                f"The database {self.path} could not be opened: {error}.",
+                hint="Check that its directory exists and is writable.",
+            ) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _connection(self) -> sqlite3.Connection:
+        """This thread's connection."""
+        session: _Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = _Session(self._open())
+            with self._lock:
+                if self._closed:
+                    raise Unavailable(
+                        f"The database {self.path} is closed.", hint="Send the request to a running server."
+                    )
+                self._sessions.add(session)
+            self._local.session = session
+        return session.connection
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path,
+            timeout=self._busy_timeout_ms / 1_000,
+            isolation_level=None,  # autocommit: transactions are begun and ended in so many words
+            check_same_thread=False,  # used by its own thread only, but closed by whoever calls close()
+            cached_statements=_STATEMENTS_CACHED,
+        )
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+            connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_BYTES_KEPT}")
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+            connection.execute("PRAGMA temp_store = MEMORY")
+        except BaseException:
+            connection.close()
+            raise
+        return connection

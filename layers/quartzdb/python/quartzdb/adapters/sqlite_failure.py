@@ -1,0 +1,53 @@
+"""What SQLite's errors mean to a caller. Owns that one translation and changes nothing else."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from quartzdb.domain.errors import Corrupted, Unavailable
+
+_CORRUPTED = {
+    sqlite3.SQLITE_CORRUPT: "is damaged",
+    sqlite3.SQLITE_NOTADB: "is not a SQLite database",
+}
+_UNAVAILABLE = {
+    sqlite3.SQLITE_BUSY: (
+        "is locked by another process",
+        "Try again; look for a process that holds it open.",
+    ),
+    sqlite3.SQLITE_LOCKED: ("is locked", "Try again."),
+    sqlite3.SQLITE_FULL: (
+        "cannot grow: the disk is full",
+        "Free some space on its file system, then try again.",
+    ),
+    sqlite3.SQLITE_IOERR: ("could not be read or written", "Check its disk and the system log."),
+    sqlite3.SQLITE_CANTOPEN: ("could not be opened", "Check that its directory exists and is writable."),
+    sqlite3.SQLITE_READONLY: ("is read-only", "Check the permissions of the file and its directory."),
+    sqlite3.SQLITE_PERM: ("may not be accessed", "Check the permissions of the file and its directory."),
+    sqlite3.SQLITE_NOMEM: (
+        "needs more memory than there is",
+        "Give the process more memory, then try again.",
+    ),
+    sqlite3.SQLITE_PROTOCOL: ("is contended by too many processes", "Try again."),
+    sqlite3.SQLITE_INTERRUPT: ("was closed during the operation", "Try again on a running server."),
+}
+
+
+def failure(error: sqlite3.Error, path: Path) -> Exception:
+    """The error to raise instead of `error`; `error` itself where it is a mistake in our own SQL."""
+    # An extended code (SQLITE_IOERR_FSYNC) carries its primary one in the low byte. Errors that the module raises
+    # itself, such as the use of a closed connection, have no code.
+    extended: int | None = getattr(error, "sqlite_errorcode", None)
+    primary = None if extended is None else extended & 0xFF
+    if primary in _CORRUPTED:
+        return Corrupted(
+            f"The database {path} {_CORRUPTED[primary]}: {error}.",
+            hint="Keep a copy of the file and restore it from a backup.",
+        )
+    if primary in _UNAVAILABLE:
+        what, hint = _UNAVAILABLE[primary]
+        return Unavailable(f"The database {path} {what}: {error}.", hint=hint)
+    if isinstance(error, sqlite3.ProgrammingError) and "closed" in str(error):
+        return Unavailable(f"The database {path} is closed.", hint="Send the request to a running server.")
+    return error

@@ -1,0 +1,158 @@
+"""The tables of an embedded server and how an older file is brought up to them. Owns every CREATE statement."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from quartzdb.domain.errors import Corrupted, Unavailable
+
+APPLICATION_ID = 0x515A4442
+"""'QZDB' in the file's header, so that another program's database is never written to."""
+
+_VERSION_1 = (
+    # One short row for each generation that was ever written to. Rows stay: a sealed log has to remember that it is
+    # sealed, and a process may cache an id for as long as it runs only because no id is ever given out twice.
+    """
+    CREATE TABLE partitions (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        floor INTEGER NOT NULL DEFAULT 0
+    )
+    """,
+    # The unique index holds whole keys, so a scan for new keys never touches a body.
+    """
+    CREATE TABLE log (
+        partition INTEGER NOT NULL,
+        stamp INTEGER NOT NULL,
+        writer TEXT NOT NULL,
+        body BLOB NOT NULL,
+        UNIQUE (partition, stamp, writer)
+    )
+    """,
+    # Keys are UTF-8 in a BLOB: compared byte by byte, which is the order of their code points, with no collation and no
+    # trouble with NUL. `value` comes last so that what precedes it is read without its overflow pages. Not WITHOUT
+    # ROWID: a search there loads the whole of every large row that it compares with.
+    # `bytes` is the length of key and value, NULL for a tombstone.
+    """
+    CREATE TABLE items (
+        id INTEGER PRIMARY KEY,
+        partition INTEGER NOT NULL,
+        key BLOB NOT NULL,
+        stamp INTEGER NOT NULL,
+        writer TEXT NOT NULL,
+        appended INTEGER NOT NULL,
+        expires_at_ms INTEGER,
+        bytes INTEGER,
+        content_type TEXT NOT NULL,
+        value BLOB,
+        UNIQUE (partition, key)
+    )
+    """,
+    # The change feed's order; it also covers `count`.
+    "CREATE INDEX items_by_appended ON items (partition, appended, expires_at_ms, bytes)",
+    "CREATE INDEX items_by_expiry ON items (partition, expires_at_ms) WHERE expires_at_ms IS NOT NULL",
+    "CREATE INDEX items_deleted ON items (partition, appended) WHERE bytes IS NULL",
+    """
+    CREATE TABLE namespaces (
+        tenant TEXT NOT NULL,
+        name TEXT NOT NULL,
+        generation TEXT NOT NULL,
+        document BLOB NOT NULL,
+        PRIMARY KEY (tenant, name)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE condemned (
+        tenant TEXT NOT NULL,
+        name TEXT NOT NULL,
+        generation TEXT NOT NULL,
+        document BLOB NOT NULL,
+        PRIMARY KEY (tenant, name, generation)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE api_keys (
+        id TEXT NOT NULL PRIMARY KEY,
+        tenant TEXT NOT NULL,
+        name TEXT NOT NULL,
+        scopes TEXT NOT NULL,
+        secret_sha256 BLOB NOT NULL,
+        created_at_ms INTEGER NOT NULL,
+        expires_at_ms INTEGER,
+        revoked_at_ms INTEGER
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX api_keys_by_tenant ON api_keys (tenant, created_at_ms)",
+    """
+    CREATE TABLE leases (
+        name TEXT NOT NULL PRIMARY KEY,
+        holder TEXT NOT NULL,
+        until_ms INTEGER NOT NULL
+    ) WITHOUT ROWID
+    """,
+    # A row is a claim while `status` is NULL; `lapses_at_ms` is when it stops counting, whichever it is.
+    """
+    CREATE TABLE answers (
+        tenant TEXT NOT NULL,
+        key TEXT NOT NULL,
+        fingerprint BLOB NOT NULL,
+        lapses_at_ms INTEGER NOT NULL,
+        keep_until_ms INTEGER NOT NULL,
+        status INTEGER,
+        body BLOB NOT NULL DEFAULT x'',
+        content_type TEXT NOT NULL DEFAULT '',
+        headers TEXT NOT NULL DEFAULT '[]',
+        PRIMARY KEY (tenant, key)
+    )
+    """,
+    "CREATE INDEX answers_by_lapse ON answers (lapses_at_ms)",
+)
+
+_MIGRATIONS = (_VERSION_1,)
+"""What takes a file from version n to n + 1. A released step is never edited; a change is a further step."""
+
+SCHEMA_VERSION = len(_MIGRATIONS)
+
+
+def prepare_schema(connection: sqlite3.Connection, path: Path) -> None:
+    """Create the tables, or bring them up to date. Safe when several processes start at once.
+
+    Raises Unavailable for a file of a newer version and Corrupted for a file that is not ours.
+    """
+    if _version(connection, path) == SCHEMA_VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Asked again under the write lock: another process may have done the work in between.
+        for step in _MIGRATIONS[_version(connection, path) :]:
+            for statement in step:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    application = _number(connection, "PRAGMA application_id")
+    version = _number(connection, "PRAGMA user_version")
+    tables = _number(connection, "SELECT count(*) FROM sqlite_master")
+    if application != APPLICATION_ID and (application or version or tables):
+        raise Corrupted(
+            f"{path} is the database of another program.",
+            hint="Give QuartzDB a data directory of its own.",
+        )
+    if version > SCHEMA_VERSION:
+        raise Unavailable(
+            f"{path} has schema version {version}; this QuartzDB knows versions up to {SCHEMA_VERSION}.",
+            hint="Run the QuartzDB release that wrote it, or a newer one.",
+        )
+    return version
+
+
+def _number(connection: sqlite3.Connection, sql: str) -> int:
+    (value,) = connection.execute(sql).fetchone()
+    return int(value)

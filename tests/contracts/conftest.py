@@ -1,0 +1,103 @@
+"""Fixtures of the contract suites: `log`, `table`, … in turn for each adapter, and `open_…` to open it once more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from quartzdb.domain.namespace import Partition
+from quartzdb.ports import (
+    ApiKeyTable,
+    BlobStore,
+    ChangeLog,
+    IdempotencyTable,
+    KeyValueTable,
+    Leases,
+    NamespaceCatalog,
+)
+from tests.contracts import adapters
+from tests.contracts.adapters import Storage
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[Storage]:
+    with ExitStack() as closing:
+        yield Storage(tmp_path, closing)
+
+
+@pytest.fixture
+def partition() -> Partition:
+    return adapters.fresh_partition()
+
+
+@pytest.fixture(params=adapters.CHANGE_LOGS)
+def open_log(request: pytest.FixtureRequest, storage: Storage) -> Callable[[], ChangeLog]:
+    return lambda: adapters.CHANGE_LOGS[request.param](storage)
+
+
+@pytest.fixture
+def log(open_log: Callable[[], ChangeLog]) -> ChangeLog:
+    return open_log()
+
+
+@pytest.fixture(params=adapters.LOGS_THAT_SEE_THEIR_HEAD)
+def strict_log(request: pytest.FixtureRequest, storage: Storage) -> ChangeLog:
+    return adapters.CHANGE_LOGS[request.param](storage)
+
+
+@pytest.fixture(params=adapters.KEY_VALUES)
+def open_table(request: pytest.FixtureRequest, storage: Storage) -> Callable[[], KeyValueTable]:
+    return lambda: adapters.KEY_VALUES[request.param](storage)
+
+
+@pytest.fixture
+def table(open_table: Callable[[], KeyValueTable]) -> KeyValueTable:
+    return open_table()
+
+
+@pytest.fixture(params=adapters.BLOBS)
+def open_blobs(request: pytest.FixtureRequest, storage: Storage) -> Callable[[], BlobStore]:
+    return lambda: adapters.BLOBS[request.param](storage)
+
+
+@pytest.fixture
+def blobs(open_blobs: Callable[[], BlobStore]) -> BlobStore:
+    return open_blobs()
+
+
+@pytest.fixture(params=adapters.CATALOGS)
+def open_catalog(request: pytest.FixtureRequest, storage: Storage) -> Callable[[], NamespaceCatalog]:
+    return lambda: adapters.CATALOGS[request.param](storage)
+
+
+@pytest.fixture
+def catalog(open_catalog: Callable[[], NamespaceCatalog]) -> NamespaceCatalog:
+    return open_catalog()
+
+
+@pytest.fixture(params=adapters.API_KEYS)
+def open_api_keys(request: pytest.FixtureRequest, storage: Storage) -> Callable[[], ApiKeyTable]:
+    return lambda: adapters.API_KEYS[request.param](storage)
+
+
+@pytest.fixture
+def api_keys(open_api_keys: Callable[[], ApiKeyTable]) -> ApiKeyTable:
+    return open_api_keys()
+
+
+@pytest.fixture(params=adapters.LEASES)
+def leases(request: pytest.FixtureRequest, storage: Storage) -> Leases:
+    return adapters.LEASES[request.param](storage)
+
+
+@pytest.fixture(params=adapters.IDEMPOTENCY)
+def open_idempotency(request: pytest.FixtureRequest, storage: Storage) -> Callable[[], IdempotencyTable]:
+    return lambda: adapters.IDEMPOTENCY[request.param](storage)
+
+
+@pytest.fixture
+def idempotency(open_idempotency: Callable[[], IdempotencyTable]) -> IdempotencyTable:
+    return open_idempotency()

@@ -1,0 +1,61 @@
+"""The contract of ApiKeyTable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from quartzdb.domain.errors import Conflict
+from quartzdb.ports import ApiKey, ApiKeyTable
+
+KEY = ApiKey("k1", "t", "a name, any text: é\n", frozenset({"read", "kv:write"}), b"\0\xff" * 16, 1_000)
+
+
+def test_a_key_comes_back_as_it_was_added(open_api_keys: Callable[[], ApiKeyTable]) -> None:
+    """Every field, also for the next process."""
+    keys = [
+        KEY,
+        replace(KEY, id="k2", scopes=frozenset(), expires_at_ms=5, created_at_ms=1_001),
+        replace(KEY, id="k3", revoked_at_ms=6, created_at_ms=1_002),
+    ]
+    for key in keys:
+        open_api_keys().add(key)
+    assert [open_api_keys().get(key.id) for key in keys] == keys
+    assert list(open_api_keys().list("t")) == keys
+    assert open_api_keys().get("absent") is None
+
+
+def test_an_id_is_used_once(api_keys: ApiKeyTable) -> None:
+    """No tenant can replace another's key."""
+    api_keys.add(KEY)
+    with pytest.raises(Conflict):
+        api_keys.add(replace(KEY, tenant="other"))
+    assert api_keys.get("k1") == KEY
+
+
+def test_a_tenants_keys_by_creation_time(api_keys: ApiKeyTable) -> None:
+    """Only its own, with the revoked ones."""
+    for key_id, created_at_ms in (("b", 3), ("c", 1), ("a", 3), ("d", 2)):
+        api_keys.add(replace(KEY, id=key_id, created_at_ms=created_at_ms))
+    api_keys.add(replace(KEY, id="e", tenant="other"))
+    api_keys.revoke("t", "d", 9)
+    assert [key.id for key in api_keys.list("t")] == ["c", "d", "a", "b"]
+    assert api_keys.list("nobody") == []
+
+
+def test_revoking_keeps_the_first_time(api_keys: ApiKeyTable) -> None:
+    """And only its own tenant can do it."""
+    api_keys.add(KEY)
+    assert not api_keys.revoke("other", "k1", 5)
+    assert not api_keys.revoke("t", "absent", 5)
+    assert api_keys.get("k1") == KEY
+    assert api_keys.revoke("t", "k1", 6)
+    assert api_keys.revoke("t", "k1", 7)
+    assert api_keys.get("k1") == replace(KEY, revoked_at_ms=6)
+
+
+def test_a_key_does_not_show_its_secret() -> None:
+    """Not even the hash, in a log line that prints the key."""
+    assert "secret" not in repr(KEY)

@@ -1,0 +1,303 @@
+"""The contract of ChangeLog: what every log must do, whatever keeps it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from quartzdb.domain.errors import Conflict, NamespaceNotFound
+from quartzdb.domain.hlc import Version
+from quartzdb.domain.namespace import Partition
+from quartzdb.ports import SEALED, ChangeLog, StampBehind
+from tests.contracts.adapters import BEHIND_MAX, fresh_partition, in_threads
+
+
+def key(stamp: int, writer: str = "a.1") -> Version:
+    return Version(stamp, writer)
+
+
+def append(log: ChangeLog, partition: Partition, *stamps: int) -> None:
+    for stamp in stamps:
+        log.append(partition, key(stamp), b"body %d" % stamp)
+
+
+def stamps(entries: Sequence[tuple[Version, bytes]]) -> list[int]:
+    return [entry[0].stamp for entry in entries]
+
+
+def test_a_log_that_was_never_written_to_is_empty(log: ChangeLog, partition: Partition) -> None:
+    """Reading it is no error and leaves no trace."""
+    page = log.read(partition, 0)
+    assert not page.entries
+    assert (page.floor, page.more) == (0, False)
+    assert log.head(partition) == 0
+    assert partition not in log.partitions()
+
+
+def test_entries_come_back_whole_in_key_order(log: ChangeLog, partition: Partition) -> None:
+    """Order is that of stamp, then writer, however they arrived."""
+    keys = [key(30), key(10), key(20, "b.1"), key(20, "a.1"), key(20, "a.10")]
+    for entry in keys:
+        log.append(partition, entry, str(entry).encode() + b"\0\xff")
+    page = log.read(partition, 0)
+    assert list(page.entries) == [(entry, str(entry).encode() + b"\0\xff") for entry in sorted(keys)]
+    assert {(type(entry), type(body)) for entry, body in page.entries} == {(Version, bytes)}
+    assert log.head(partition) == 30
+
+
+def test_after_is_exclusive(log: ChangeLog, partition: Partition) -> None:
+    """A reader at a stamp has every entry of that stamp."""
+    append(log, partition, 1, 2, 3)
+    assert stamps(log.read(partition, 2).entries) == [3]
+    assert stamps(log.read(partition, 1).entries) == [2, 3]
+    assert stamps(log.read(partition, 3).entries) == []
+
+
+@pytest.mark.parametrize("collection", [list, tuple, set, frozenset])
+def test_known_entries_are_left_out(
+    log: ChangeLog, partition: Partition, collection: Callable[..., list[Version]]
+) -> None:
+    """A late entry between known ones is found; keys that the log does not have make no difference."""
+    append(log, partition, *range(1, 10))
+    log.append(partition, key(5, "late.1"), b"late")
+    known = collection([key(stamp) for stamp in (2, 3, 5, 6, 9, 77)])
+    found = [entry for entry, _ in log.read(partition, 1, known).entries]
+    assert found == [key(4), key(5, "late.1"), key(7), key(8)]
+    assert not log.read(partition, 7, collection([key(8), key(9)])).entries
+
+
+def test_a_byte_limit_stops_the_read_and_says_so(log: ChangeLog, partition: Partition) -> None:
+    """The entry that passes the limit is the last; the next read goes on from there and nothing is lost."""
+    for stamp in range(1, 8):
+        log.append(partition, key(stamp), b"x" * 10)
+    page = log.read(partition, 0, bytes_max=25)
+    assert (stamps(page.entries), page.more) == ([1, 2, 3], True)
+    page = log.read(partition, 0, [key(1), key(4)], bytes_max=25)
+    assert (stamps(page.entries), page.more) == ([2, 3, 5], True)
+    page = log.read(partition, 3, bytes_max=35)
+    assert (stamps(page.entries), page.more) == ([4, 5, 6, 7], False)
+    # What is known already does not count as more.
+    page = log.read(partition, 0, [key(stamp) for stamp in range(3, 8)], bytes_max=15)
+    assert (stamps(page.entries), page.more) == ([1, 2], False)
+
+
+def test_partitions_do_not_see_each_other(log: ChangeLog) -> None:
+    """Generation and shard are part of the address."""
+    first = fresh_partition()
+    others = [
+        Partition(first.tenant, first.namespace, first.generation, 1),
+        Partition(first.tenant, first.namespace, first.generation + "x"),
+        Partition(first.tenant, "other", first.generation),
+        Partition("other", first.namespace, first.generation),
+    ]
+    append(log, first, 1)
+    for other in others:
+        assert not log.read(other, 0).entries
+        append(log, other, 2)
+    assert stamps(log.read(first, 0).entries) == [1]
+    assert {first, *others} <= set(log.partitions())
+
+
+def test_appending_the_same_entry_again_changes_nothing(log: ChangeLog, partition: Partition) -> None:
+    """A writer that does not know whether it was heard may ask again, also when the log has gone on."""
+    append(log, partition, 1, 2)
+    append(log, partition, 1)
+    append(log, partition, 2 + 2 * BEHIND_MAX)
+    append(log, partition, 1)
+    assert stamps(log.read(partition, 0).entries) == [1, 2, 2 + 2 * BEHIND_MAX]
+
+
+def test_one_key_never_has_two_bodies(log: ChangeLog, partition: Partition) -> None:
+    """The first stays."""
+    append(log, partition, 1)
+    with pytest.raises(Conflict):
+        log.append(partition, key(1), b"another")
+    assert log.read(partition, 0).entries == [(key(1), b"body 1")]
+
+
+def test_an_entry_that_readers_may_have_passed_is_refused(
+    strict_log: ChangeLog, partition: Partition
+) -> None:
+    """Readers look back by more than `behind_max`; what would land further back is not written."""
+    append(strict_log, partition, 5_000)
+    append(strict_log, partition, 5_000 - BEHIND_MAX)
+    with pytest.raises(StampBehind) as behind:
+        append(strict_log, partition, 5_000 - BEHIND_MAX - 1)
+    assert behind.value.head == 5_000
+    assert stamps(strict_log.read(partition, 0).entries) == [5_000 - BEHIND_MAX, 5_000]
+
+
+def test_an_entry_below_the_floor_is_refused(strict_log: ChangeLog, partition: Partition) -> None:
+    """However near the head it is: a reader that begins at the manifest would never see it."""
+    append(strict_log, partition, 10, 20)
+    strict_log.trim(partition, 15)
+    for stamp in (14, 15):
+        with pytest.raises(StampBehind) as behind:
+            append(strict_log, partition, stamp)
+        assert behind.value.head == 20
+    append(strict_log, partition, 16)
+    strict_log.trim(partition, 900)
+    with pytest.raises(StampBehind) as behind:
+        append(strict_log, partition, 900)
+    assert behind.value.head == 900
+
+
+def test_trimming_drops_entries_and_raises_the_floor(log: ChangeLog, partition: Partition) -> None:
+    """`upto` is inclusive, and the floor tells a reader below it that it has a gap."""
+    append(log, partition, 1, 2, 3, 4)
+    assert log.trim(partition, 2) == 2
+    page = log.read(partition, 0)
+    assert (stamps(page.entries), page.floor) == ([3, 4], 2)
+    assert log.read(partition, 4).floor == 2
+    assert log.trim(partition, 2) == 0
+
+
+def test_the_floor_never_falls(log: ChangeLog, partition: Partition) -> None:
+    """Trimming to an earlier stamp is no error and changes nothing."""
+    append(log, partition, 1, 2, 3)
+    log.trim(partition, 2)
+    assert log.trim(partition, 1) == 0
+    assert log.read(partition, 2).floor == 2
+
+
+def test_a_trimmed_log_remembers_its_head(log: ChangeLog, partition: Partition) -> None:
+    """A writer that starts anew must not begin below what was committed before."""
+    append(log, partition, 1, 2, 3)
+    assert log.trim(partition, 3) == 3
+    assert log.head(partition) == 3
+    assert partition not in log.partitions()
+
+
+def test_trimming_many_entries(log: ChangeLog, partition: Partition) -> None:
+    """More than an adapter deletes at once."""
+    writers, each = 8, 140
+
+    def work(writer: int) -> None:
+        for stamp in range(1, each + 1):
+            log.append(partition, key(stamp, f"w.{writer}"), b"")
+
+    in_threads(writers, work)
+    assert log.trim(partition, each - 1) == writers * (each - 1)
+    assert stamps(log.read(partition, 0).entries) == [each] * writers
+
+
+def test_a_sealed_log_is_gone_for_good(log: ChangeLog, partition: Partition) -> None:
+    """Readers learn it from the floor, writers from an error; it has no head to follow and is not listed."""
+    append(log, partition, 1, 2)
+    log.seal(partition)
+    log.seal(partition)
+    page = log.read(partition, 0)
+    assert not page.entries
+    assert (page.floor, page.more) == (SEALED, False)
+    for stamp in (2, 3, 1_000_000):
+        with pytest.raises(NamespaceNotFound):
+            append(log, partition, stamp)
+    assert log.trim(partition, 5) == 0
+    assert log.read(partition, 0).floor == SEALED
+    assert log.head(partition) == 0
+    assert partition not in log.partitions()
+
+
+def test_a_log_can_be_sealed_before_its_first_entry(log: ChangeLog, partition: Partition) -> None:
+    """A write that was under way while the namespace was deleted finds it closed."""
+    log.seal(partition)
+    with pytest.raises(NamespaceNotFound):
+        append(log, partition, 1)
+
+
+def test_another_instance_sees_what_was_acknowledged(
+    open_log: Callable[[], ChangeLog], partition: Partition
+) -> None:
+    """At once, in both directions, including what it must not remember from before."""
+    one, two = open_log(), open_log()
+    assert not two.read(partition, 0).entries
+    for stamp in range(1, 20, 2):
+        append(one, partition, stamp)
+        assert two.head(partition) == stamp
+        append(two, partition, stamp + 1)
+        assert stamps(one.read(partition, stamp - 1).entries) == [stamp, stamp + 1]
+    two.trim(partition, 20)
+    assert one.read(partition, 0).floor == 20
+    two.seal(partition)
+    with pytest.raises(NamespaceNotFound):
+        append(one, partition, 21)
+
+
+def test_concurrent_appends_are_all_there_once(log: ChangeLog, partition: Partition) -> None:
+    """And one that fails does not take others with it."""
+
+    def work(writer: int) -> None:
+        for number in range(1, 26):
+            log.append(partition, key(number, f"w.{writer}"), b"%d" % number)
+            with pytest.raises(Conflict):
+                log.append(partition, key(number, f"w.{writer}"), b"another")
+
+    in_threads(8, work)
+    expected = [
+        (key(number, f"w.{writer}"), b"%d" % number) for number in range(1, 26) for writer in range(8)
+    ]
+    assert log.read(partition, 0).entries == expected
+
+
+def test_a_reader_beside_a_trim_has_every_entry_or_sees_the_gap(log: ChangeLog, partition: Partition) -> None:
+    """Never a page that misses entries while its floor says that none are missing."""
+    count = 300
+    done = threading.Event()
+    failures: list[str] = []
+
+    def read_on() -> None:
+        place = 0
+        while place < count and not failures:
+            finished = done.is_set()
+            page = log.read(partition, place)
+            found = stamps(page.entries)
+            if page.floor > place:
+                place = page.floor
+            elif found:
+                if found != list(range(place + 1, found[-1] + 1)):
+                    failures.append(f"after {place}: {found}")
+                place = found[-1]
+            elif finished:
+                failures.append(f"nothing after {place} of {count}")
+
+    def write_and_trim() -> None:
+        try:
+            for stamp in range(1, count + 1):
+                append(log, partition, stamp)
+                if stamp % 7 == 0:
+                    log.trim(partition, stamp - 3)
+        finally:
+            done.set()
+
+    in_threads(4, lambda number: write_and_trim() if number == 0 else read_on())
+    assert not failures
+
+
+def test_a_reader_misses_no_acknowledged_entry(log: ChangeLog, partition: Partition) -> None:
+    """Whatever a writer was told is committed, every read that begins afterwards returns."""
+    acknowledged: list[int] = []
+    finished: list[int] = []
+    lock = threading.Lock()
+
+    def write(writer: int) -> None:
+        try:
+            for number in range(40):
+                stamp = number * 4 + writer + 1
+                append(log, partition, stamp)
+                with lock:
+                    acknowledged.append(stamp)
+        finally:
+            finished.append(writer)
+
+    def read() -> None:
+        last = False
+        while not last:
+            last = len(finished) == 4
+            with lock:
+                promised = set(acknowledged)
+            assert promised <= set(stamps(log.read(partition, 0).entries))
+
+    in_threads(6, lambda number: write(number) if number < 4 else read())
+    assert len(acknowledged) == 160
