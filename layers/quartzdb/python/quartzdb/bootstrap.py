@@ -18,7 +18,7 @@ from quartzdb.adapters.sqlite_log import SqliteChangeLog
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.hlc import HybridClock
 from quartzdb.log.append import LogWriter
-from quartzdb.log.protocol import CLOCK_ERROR_MAX_MS, OVERLAP
+from quartzdb.log.protocol import CLOCK_ERROR_MAX_MS
 from quartzdb.ports import (
     ApiKeyTable,
     BlobStore,
@@ -93,7 +93,9 @@ def embedded_adapters(settings: EmbeddedSettings) -> Adapters:
     keyvalue_file = SqliteDatabase(settings.data_dir / "keyvalue.db")
     catalog_file = SqliteDatabase(settings.data_dir / "catalog.db")
     return Adapters(
-        log=SqliteChangeLog(log_file, behind_max=OVERLAP // 2),
+        # -1: not even as late as the head. SQLite knows the head at every append, so here versions follow real time
+        # across processes, which on AWS needs the token of the earlier write.
+        log=SqliteChangeLog(log_file, behind_max=-1),
         table=SqliteKeyValue(keyvalue_file),
         blobs=FilesystemBlobs(settings.data_dir / "segments", clock),
         catalog=SqliteCatalog(catalog_file),
@@ -111,7 +113,10 @@ def open_embedded(settings: EmbeddedSettings) -> Database:
     workspace = settings.data_dir / "building" / process
     shutil.rmtree(workspace, ignore_errors=True)
     return assemble(
-        adapters, writer=f"{settings.site}.{process}", workspace=workspace, index_threads=settings.index_threads
+        adapters,
+        writer=f"{settings.site}.{process}",
+        workspace=workspace,
+        index_threads=settings.index_threads,
     )
 
 

@@ -35,4 +35,6 @@ def decode_cursor(listing: str, cursor: str) -> str:
 
 def _check(listing: str, body: bytes) -> bytes:
     # Not a signature: a cursor gives no rights, so this only has to catch mistakes.
-    return hashlib.blake2b(body, digest_size=_CHECK_BYTES, key=hashlib.blake2b(listing.encode()).digest()).digest()
+    return hashlib.blake2b(
+        body, digest_size=_CHECK_BYTES, key=hashlib.blake2b(listing.encode()).digest()
+    ).digest()

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from quartzdb.domain.filter import Filter
-from quartzdb.domain.record import Match, Record
+from quartzdb.domain.record import Match
 from quartzdb.domain.vector import Floats, Rows, Vector
 from quartzdb.index.planner import plan
-from quartzdb.index.view import View
+from quartzdb.index.records import StoredRecord, decode_metadata
+from quartzdb.index.view import View, version_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,11 @@ def search(view: View, query: Vector, top_k: int, condition: Filter | None, *, w
     if tail_rows.size:
         hits.append(_best(len(view.parts), tail_rows, view.tail.scores(view.metric, query)[tail_rows], top_k))
     effort = Effort(
-        exact, len(view.parts), rows_scored + tail_rows.size, int(tail_rows.size), matched + int(tail_rows.size)
+        exact,
+        len(view.parts),
+        rows_scored + tail_rows.size,
+        int(tail_rows.size),
+        matched + int(tail_rows.size),
     )
     return Found(_matches(view, hits, top_k, with_vectors), effort)
 
@@ -81,32 +86,41 @@ def _matches(view: View, hits: Sequence[_Hits], top_k: int, with_vectors: bool) 
     rows = np.concatenate([hit.rows for hit in hits])
     sources = np.repeat([hit.source for hit in hits], [len(hit.rows) for hit in hits])
     order = np.argsort(-scores, kind="stable")[:top_k]
-    records = _records(view, sources[order], rows[order])
     distances = view.metric.distances(scores[order])
+    ranked = zip(sources[order].tolist(), rows[order].tolist(), strict=True)
+    places = list(zip(ranked, scores[order].tolist(), distances.tolist(), strict=True))
+    stored = _stored(view, [place for place, _, _ in places])
     found = [
-        Match(
-            record.id,
-            float(score),
-            float(distance),
-            record.version,
-            record.vector if with_vectors else None,
-            record.metadata,
-        )
-        for record, score, distance in zip(records, scores[order], distances, strict=True)
+        _match(view, source, row, stored, (score, distance), with_vectors)
+        for (source, row), score, distance in places
     ]
     # Equal scores come in id order, so that the same question has the same answer wherever the records lie.
     found.sort(key=lambda match: (-match.score, match.id))
     return found
 
 
-def _records(view: View, sources: Rows, rows: Rows) -> list[Record]:
+def _stored(view: View, places: Sequence[tuple[int, int]]) -> dict[int, dict[int, StoredRecord]]:
+    """The stored records of the places that lie in segments, by segment and row: one look-up per segment."""
     wanted: dict[int, list[int]] = {}
-    for source, row in zip(sources.tolist(), rows.tolist(), strict=True):
-        wanted.setdefault(source, []).append(row)
-    by_source = {
-        source: {row: view.tail_record(row) for row in some}
-        if source == len(view.parts)
-        else view.parts[source].records(some)
-        for source, some in wanted.items()
-    }
-    return [by_source[source][row] for source, row in zip(sources.tolist(), rows.tolist(), strict=True)]
+    for source, row in places:
+        if source < len(view.parts):
+            wanted.setdefault(source, []).append(row)
+    return {source: view.parts[source].segment.records.at_rows(rows) for source, rows in wanted.items()}
+
+
+def _match(
+    view: View,
+    source: int,
+    row: int,
+    stored: dict[int, dict[int, StoredRecord]],
+    scored: tuple[float, float],
+    with_vectors: bool,
+) -> Match:
+    if source == len(view.parts):
+        record = view.tail_record(row)
+        return Match(
+            record.id, *scored, record.version, record.vector if with_vectors else None, record.metadata
+        )
+    kept = stored[source][row]
+    vector = view.parts[source].segment.vectors[row].astype(np.float32) if with_vectors else None
+    return Match(kept.id, *scored, version_of(kept), vector, decode_metadata(kept.metadata))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -80,7 +81,9 @@ class RecordsWriter:
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None)
         # The file is checksummed and published only when it is whole, so a crash while it is written costs nothing.
-        self._connection.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA page_size=8192;")
+        self._connection.executescript(
+            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA page_size=8192;"
+        )
         self._connection.executescript(_SCHEMA)
         self._connection.execute("BEGIN")
         self._writers: dict[str, int] = {}
@@ -131,27 +134,26 @@ class RecordsWriter:
 
 
 class Records:
-    """Reads records.sqlite. Thread-safe."""
+    """Reads records.sqlite. Thread-safe; the file is closed when nobody holds the object any more."""
 
     def __init__(self, path: Path, rows: int) -> None:
         self._connection = sqlite3.connect(
             f"{path.resolve().as_uri()}?immutable=1&mode=ro", uri=True, check_same_thread=False
         )
         self._connection.execute("PRAGMA mmap_size=1073741824")
+        weakref.finalize(self, self._connection.close)
         self._lock = threading.Lock()
         self._writers: dict[int, str] = dict(self._connection.execute("SELECT writer, name FROM writers"))
+        self._has_tombstones = bool(self._all("SELECT 1 FROM tombstones LIMIT 1", ()))
         self.fields = SqliteFields(self._connection, rows)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
 
     def at_rows(self, rows: Sequence[int]) -> dict[int, StoredRecord]:
         """The records of those rows."""
         found: dict[int, StoredRecord] = {}
         for some in _groups(rows):
             for values in self._all(
-                f"SELECT row, id, stamp, writer, metadata, patches FROM records WHERE row IN ({_marks(some)})", some
+                f"SELECT row, id, stamp, writer, metadata, patches FROM records WHERE row IN ({_marks(some)})",
+                some,
             ):
                 found[values[0]] = self._record(values)
         return found
@@ -161,7 +163,8 @@ class Records:
         found: dict[str, StoredRecord] = {}
         for some in _groups(list(ids)):
             for values in self._all(
-                f"SELECT row, id, stamp, writer, metadata, patches FROM records WHERE id IN ({_marks(some)})", some
+                f"SELECT row, id, stamp, writer, metadata, patches FROM records WHERE id IN ({_marks(some)})",
+                some,
             ):
                 found[values[1]] = self._record(values)
         return found
@@ -169,6 +172,8 @@ class Records:
     def tombstones_with_ids(self, ids: Iterable[str]) -> dict[str, StoredTombstone]:
         """The tombstones of those ids that have one here."""
         found: dict[str, StoredTombstone] = {}
+        if not self._has_tombstones:
+            return found
         for some in _groups(list(ids)):
             for record_id, stamp, writer, patches in self._all(
                 f"SELECT id, stamp, writer, patches FROM tombstones WHERE id IN ({_marks(some)})", some

@@ -43,7 +43,9 @@ class Segment:
         self.shape = shape
         self.records = Records(files[RECORDS_FILE], shape.rows)
         self.vectors: Matrix = _mapped(
-            files[VECTORS_FILE], "<f4" if shape.precision is Precision.F32 else "<f2", (shape.rows, shape.dimension)
+            files[VECTORS_FILE],
+            "<f4" if shape.precision is Precision.F32 else "<f2",
+            (shape.rows, shape.dimension),
         )
         self.norms: Floats = _mapped(files[NORMS_FILE], "<f4", (shape.rows,))
         self._files = files
@@ -64,7 +66,9 @@ class Segment:
     def state(self, record: StoredRecord) -> RecordState:
         """A stored record as a state that can be merged."""
         patches = decode_patches(record.patches)
-        base = {name: value for name, value in decode_metadata(record.metadata).items() if name not in patches}
+        base = {
+            name: value for name, value in decode_metadata(record.metadata).items() if name not in patches
+        }
         return RecordState(record.version, self.vectors[record.row].astype(np.float32), base, patches)
 
     def located(self, ids: Sequence[str]) -> Iterable[tuple[str, int | None, RecordState]]:
@@ -76,5 +80,10 @@ class Segment:
 
 
 def _mapped(path: Path, dtype: str, shape: tuple[int, ...]) -> Any:
-    # An empty file cannot be mapped: a segment of tombstones only has no vectors.
-    return np.memmap(path, dtype=dtype, mode="r", shape=shape) if shape[0] else np.empty(shape, dtype=dtype)
+    # An empty file cannot be mapped: a segment of tombstones only has no vectors. A plain view of the map, because the
+    # memmap subclass costs microseconds at every slice.
+    return (
+        np.asarray(np.memmap(path, dtype=dtype, mode="r", shape=shape))
+        if shape[0]
+        else np.empty(shape, dtype)
+    )

@@ -78,9 +78,14 @@ class SegmentWriter:
         parameters = {}
         if self.rows:
             vectors: Matrix = np.memmap(
-                self._directory / VECTORS_FILE, dtype=self._dtype, mode="r", shape=(self.rows, self._dimension)
+                self._directory / VECTORS_FILE,
+                dtype=self._dtype,
+                mode="r",
+                shape=(self.rows, self._dimension),
             )
-            built = engine_named(engine).build(vectors, self._metric, self._directory, seed=seed, threads=threads)
+            built = engine_named(engine).build(
+                vectors, self._metric, self._directory, seed=seed, threads=threads
+            )
             names += built.files
             parameters = dict(built.parameters)
         shape = SegmentShape(self.rows, self._dimension, self._precision, self._metric, engine, parameters)

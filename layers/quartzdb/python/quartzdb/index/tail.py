@@ -134,4 +134,3 @@ class Tail:
         self._row_states.append(kept)
         self._alive.append(1)
         return kept, len(self._ids) - 1
-

@@ -39,26 +39,26 @@ class Part:
 
     def records(self, rows: Sequence[int]) -> dict[int, Record]:
         """The records of rows."""
-        stored = self.segment.records.at_rows(rows)
-        return {
-            row: Record(
-                record.id,
-                _version(record),
-                self.segment.vectors[row].astype(np.float32),
-                decode_metadata(record.metadata),
-            )
-            for row, record in stored.items()
-        }
+        return {row: self.record(stored) for row, stored in self.segment.records.at_rows(rows).items()}
+
+    def record(self, stored: StoredRecord) -> Record:
+        """A stored record as a reader sees it."""
+        vector = self.segment.vectors[stored.row].astype(np.float32)
+        return Record(stored.id, version_of(stored), vector, decode_metadata(stored.metadata))
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """Immutable; safe to read from several threads. `tail_mask` evaluates a filter over the tail's rows."""
+    """Immutable; safe to read from several threads. `tail_mask` evaluates a filter over the tail's rows.
+
+    `highest` is the highest append stamp in it: a write that was decided from this view must be later.
+    """
 
     metric: Metric
     parts: Sequence[Part]
     tail: TailView
     tail_mask: Callable[[Filter, int], Mask]
+    highest: int
 
     @cached_property
     def count(self) -> int:
@@ -93,8 +93,8 @@ class View:
         for part in self.parts:
             if not missing:
                 break
-            rows = [r.row for r in part.segment.records.with_ids(missing).values() if part.alive[r.row]]
-            found |= {record.id: record for record in part.records(rows).values()}
+            stored = part.segment.records.with_ids(missing)
+            found |= {i: part.record(record) for i, record in stored.items() if part.alive[record.row]}
             missing = [record_id for record_id in missing if record_id not in found]
         return found
 
@@ -137,7 +137,8 @@ def _live_ids(part: Part, prefix: str, after: str | None) -> Iterator[str]:
         after = block[-1][0]
 
 
-def _version(record: StoredRecord) -> Version:
+def version_of(record: StoredRecord) -> Version:
+    """The latest change that shows in a stored record."""
     if record.patches is None:
         return record.version
     return max([record.version, *(patch.version for patch in decode_patches(record.patches).values())])

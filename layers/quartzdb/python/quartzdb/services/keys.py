@@ -80,7 +80,9 @@ class ApiKeys:
                     f"{scope[:80]!r} is no scope.", field="scopes", hint="Use read, write and admin."
                 )
         if not given:
-            raise InvalidArgument("A key needs at least one scope.", field="scopes", hint="read, write, admin")
+            raise InvalidArgument(
+                "A key needs at least one scope.", field="scopes", hint="read, write, admin"
+            )
         now_ms = self._clock.unix_ms()
         if expires_at_ms is not None and expires_at_ms <= now_ms:
             raise InvalidArgument("The key would have expired already.", field="expires_at")

@@ -118,9 +118,7 @@ class KeyValues:
     ) -> tuple[Version, int]:
         """Delete all keys; returns the version and how many existed."""
         _check_batch(keys)
-        return self._write_many(
-            namespace, lambda version: [_tombstone(key, version) for key in keys], after
-        )
+        return self._write_many(namespace, lambda version: [_tombstone(key, version) for key in keys], after)
 
     def list(
         self,
@@ -217,7 +215,8 @@ def check_item(item: NewItem, prefix: str = "") -> None:
     check_key(item.key, f"{prefix}key")
     if len(item.value) > VALUE_BYTES_MAX:
         raise TooLarge(
-            f"The value has {len(item.value)} bytes; at most {VALUE_BYTES_MAX} are accepted.", field=f"{prefix}value"
+            f"The value has {len(item.value)} bytes; at most {VALUE_BYTES_MAX} are accepted.",
+            field=f"{prefix}value",
         )
     if item.ttl_seconds is not None and not 0.001 <= item.ttl_seconds <= TTL_SECONDS_MAX:
         raise InvalidArgument(
@@ -226,7 +225,9 @@ def check_item(item: NewItem, prefix: str = "") -> None:
             hint="Leave it out to keep the value for ever; delete the key to end it now.",
         )
     content_type = item.content_type
-    if not 0 < len(content_type) <= CONTENT_TYPE_CHARACTERS_MAX or not all(" " <= c <= "~" for c in content_type):
+    if not 0 < len(content_type) <= CONTENT_TYPE_CHARACTERS_MAX or not all(
+        " " <= c <= "~" for c in content_type
+    ):
         raise InvalidArgument(
             f"A content type has 1 to {CONTENT_TYPE_CHARACTERS_MAX} printable ASCII characters.",
             field=f"{prefix}content_type",

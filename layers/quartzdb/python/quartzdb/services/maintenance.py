@@ -24,7 +24,8 @@ from quartzdb.ports import (
     Leases,
     NamespaceCatalog,
 )
-from quartzdb.snapshot.indexer import Indexer
+from quartzdb.snapshot.compaction import full_tier, idle
+from quartzdb.snapshot.indexer import NOTHING_TO_DO, Indexer
 from quartzdb.snapshot.readers import Readers
 from quartzdb.snapshot.store import SnapshotStore
 from quartzdb.snapshot.sweep import sweep
@@ -35,6 +36,8 @@ FOLD_ROWS = 4_096
 """Rows in the tail that make a fold worth its while at once."""
 FOLD_AFTER_MS = 20_000
 """The longest that entries wait in the log when fewer come."""
+IDLE_AFTER_MS = 45_000
+"""A namespace that was not folded for so long is idle: time to leave it few segments."""
 SWEEP_EVERY_MS = 60_000
 BURY_AFTER_MS = 10_000
 """A deleted generation's data goes this long after its deletion: requests that were under way have ended by then."""
@@ -45,6 +48,7 @@ PURGE_AT_ONCE = 1_000
 
 @dataclass(slots=True)
 class _Progress:
+    folded_ms: int
     first_unfolded_ms: int | None = None
     swept_ms: int = 0
     condemned_ms: int | None = None
@@ -108,8 +112,8 @@ class Maintenance:
         return busy
 
     def _tend(self, namespace: Namespace) -> bool:
-        progress = self._progress.setdefault(namespace.generation, _Progress())
         now_ms = self._clock.unix_ms()
+        progress = self._progress.setdefault(namespace.generation, _Progress(folded_ms=now_ms))
         busy = False
         if namespace.settings.dimension is not None:
             busy = self._fold_and_compact(namespace, progress)
@@ -125,26 +129,32 @@ class Maintenance:
         return busy
 
     def _fold_and_compact(self, namespace: Namespace, progress: _Progress) -> bool:
+        now_ms = self._clock.unix_ms()
         reader = self._readers.of(namespace)
         reader.view()
         reader.reload()
         snapshot = reader.snapshot
         degraded = snapshot is not None and snapshot.degraded is not None
-        if not self._worth_folding(namespace, reader.tail_rows, progress) and not degraded:
+        worth_folding = degraded or self._worth_folding(reader.tail_rows, progress)
+        is_idle = now_ms - progress.folded_ms >= IDLE_AFTER_MS
+        if not worth_folding and not (is_idle and snapshot and idle(snapshot.manifest.segments)):
             return False
-        name = f"index/{namespace.generation}"
-        if not self._leases.acquire(name, self._holder, self._clock.unix_ms(), LEASE_MS):
+        lease = f"index/{namespace.generation}"
+        if not self._leases.acquire(lease, self._holder, now_ms, LEASE_MS):
             return False
         try:
-            folded = self._indexer.fold(namespace)
-            progress.first_unfolded_ms = None
-            compacted = self._indexer.compact(namespace)
+            folded = NOTHING_TO_DO
+            if worth_folding:
+                folded = self._indexer.fold(namespace)
+                progress.first_unfolded_ms = None
+                progress.folded_ms = now_ms
+            compacted = self._indexer.compact(namespace, idle if is_idle else full_tier)
         finally:
-            self._leases.release(name, self._holder)
+            self._leases.release(lease, self._holder)
         reader.reload()
         return folded.entries > 0 or compacted.merged_segments > 0
 
-    def _worth_folding(self, namespace: Namespace, rows: int, progress: _Progress) -> bool:
+    def _worth_folding(self, rows: int, progress: _Progress) -> bool:
         now_ms = self._clock.unix_ms()
         if rows == 0:
             progress.first_unfolded_ms = None
@@ -156,7 +166,7 @@ class Maintenance:
     def _bury(self, namespace: Namespace) -> None:
         """Drop a deleted generation's data, some time after this process first saw that it was deleted."""
         now_ms = self._clock.unix_ms()
-        progress = self._progress.setdefault(namespace.generation, _Progress())
+        progress = self._progress.setdefault(namespace.generation, _Progress(folded_ms=now_ms))
         if progress.condemned_ms is None:
             progress.condemned_ms = now_ms
         if now_ms - progress.condemned_ms < BURY_AFTER_MS:

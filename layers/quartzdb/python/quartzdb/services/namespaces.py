@@ -22,6 +22,7 @@ from quartzdb.services.consistency import STRONG, Consistency
 from quartzdb.services.page import Page, check_limit
 from quartzdb.snapshot.readers import Readers
 
+
 @dataclass(frozen=True, slots=True)
 class SegmentStats:
     """One segment of a namespace."""
@@ -74,9 +75,11 @@ class Namespaces:
         Raises NamespaceExists where it exists with other settings.
         """
         check_namespace_name(name, "name")
-        if len(self._catalog.list(tenant, prefix="", after=None, limit=NAMESPACES_PER_TENANT_MAX)) >= (
-            NAMESPACES_PER_TENANT_MAX
-        ) and self._catalog.get(tenant, name) is None:
+        if (
+            len(self._catalog.list(tenant, prefix="", after=None, limit=NAMESPACES_PER_TENANT_MAX))
+            >= (NAMESPACES_PER_TENANT_MAX)
+            and self._catalog.get(tenant, name) is None
+        ):
             raise Conflict(
                 f"There are {NAMESPACES_PER_TENANT_MAX} namespaces already, which is the limit.",
                 hint="Delete namespaces that are not needed; ids and metadata can also divide one namespace.",
@@ -96,7 +99,9 @@ class Namespaces:
         namespace = self._catalog.get(tenant, check_namespace_name(name))
         if namespace is None:
             raise NamespaceNotFound(
-                f"There is no namespace {name!r}.", field="namespace", hint="Create it with POST /v1/namespaces."
+                f"There is no namespace {name!r}.",
+                field="namespace",
+                hint="Create it with POST /v1/namespaces.",
             )
         return namespace
 

@@ -137,7 +137,7 @@ class Vectors:
         for position, patch in enumerate(patches):
             self._check_patch(patch, f"patches[{position}]")
         honour(self._versions, after)
-        present = self._view(namespace, STRONG).fetch([patch.id for patch in patches])
+        present = self._view_to_change(namespace).fetch([patch.id for patch in patches])
         for position, patch in enumerate(patches):
             record = present.get(patch.id)
             if record is None:
@@ -159,7 +159,7 @@ class Vectors:
         for position, record_id in enumerate(ids):
             check_id(record_id, f"ids[{position}]")
         honour(self._versions, after)
-        present = self._view(namespace, STRONG).existing(ids)
+        present = self._view_to_change(namespace).existing(ids)
         version = self._append(
             namespace, lambda version: [Delete(record_id, version) for record_id in ids], after
         )
@@ -170,7 +170,7 @@ class Vectors:
     ) -> Deletion:
         """Delete the records that match when this begins, up to DELETE_BY_FILTER_MAX, in one atomic write."""
         honour(self._versions, after)
-        ids = self._view(namespace, STRONG).ids_matching(condition, DELETE_BY_FILTER_MAX + 1)
+        ids = self._view_to_change(namespace).ids_matching(condition, DELETE_BY_FILTER_MAX + 1)
         more = len(ids) > DELETE_BY_FILTER_MAX
         ids = ids[:DELETE_BY_FILTER_MAX]
         if not ids:
@@ -196,9 +196,7 @@ class Vectors:
             check_id(record_id, f"ids[{position}]")
         return self._view(namespace, consistency).fetch(ids)
 
-    def fetch_one(
-        self, namespace: Namespace, record_id: str, consistency: Consistency = STRONG
-    ) -> Record:
+    def fetch_one(self, namespace: Namespace, record_id: str, consistency: Consistency = STRONG) -> Record:
         """The live record of an id. Raises RecordNotFound."""
         check_id(record_id)
         found = self._view(namespace, consistency).fetch([record_id])
@@ -265,6 +263,12 @@ class Vectors:
         honour(self._versions, consistency.at_least)
         return self._readers.of(namespace).view(strong=consistency.strong, at_least=consistency.at_least)
 
+    def _view_to_change(self, namespace: Namespace) -> View:
+        """A view that a write is decided from: what is written next is later than anything in it."""
+        view = self._view(namespace, STRONG)
+        self._versions.resume_after(view.highest)
+        return view
+
     @staticmethod
     def _check_vector(namespace: Namespace, vector: Vector, field: str) -> None:
         check_dimension(vector, _dimension(namespace), field)
@@ -283,7 +287,9 @@ class Vectors:
         check_metadata(patch.set, field=f"{field}.set")
         check_metadata(dict.fromkeys(patch.unset), field=f"{field}.unset")
         if not patch.set and not patch.unset:
-            raise InvalidArgument("The patch changes nothing.", field=field, hint="Give `set`, `unset` or both.")
+            raise InvalidArgument(
+                "The patch changes nothing.", field=field, hint="Give `set`, `unset` or both."
+            )
         both = patch.set.keys() & set(patch.unset)
         if both:
             raise InvalidArgument(f"{sorted(both)[0]!r} is both set and unset.", field=f"{field}.unset")
@@ -302,7 +308,9 @@ def _dimension(namespace: Namespace) -> int:
 
 def _check_batch(ids: Sequence[str], most: int, field: str) -> None:
     if not 1 <= len(ids) <= most:
-        raise TooLarge(f"A batch has 1 to {most} entries, not {len(ids)}.", field=field, hint="Split the batch.")
+        raise TooLarge(
+            f"A batch has 1 to {most} entries, not {len(ids)}.", field=field, hint="Split the batch."
+        )
     seen: set[str] = set()
     for position, record_id in enumerate(ids):
         if record_id in seen:

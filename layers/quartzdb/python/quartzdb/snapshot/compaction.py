@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from quartzdb.snapshot.manifest import SegmentRef
 
@@ -23,8 +23,15 @@ def tier(rows: int) -> int:
     return 0 if rows < TIER_ROWS_MIN else 1 + int(math.log(rows / TIER_ROWS_MIN, FANOUT))
 
 
-def pick(segments: Sequence[SegmentRef]) -> tuple[SegmentRef, ...]:
-    """The segments to merge now, smallest tier first; empty when all is well."""
+IDLE_SHARE = 8
+"""When nothing is written, everything is merged into one once the smaller segments are this part of the largest."""
+
+Policy = Callable[[Sequence[SegmentRef]], tuple[SegmentRef, ...]]
+"""Which of the live segments to merge into one now; empty when all is well."""
+
+
+def full_tier(segments: Sequence[SegmentRef]) -> tuple[SegmentRef, ...]:
+    """While writes go on: a tier that is full, smallest first, or a segment of which too much is dead."""
     by_tier: dict[int, list[SegmentRef]] = defaultdict(list)
     for segment in segments:
         by_tier[tier(segment.live_rows)].append(segment)
@@ -36,3 +43,20 @@ def pick(segments: Sequence[SegmentRef]) -> tuple[SegmentRef, ...]:
         if segment.dead_rows > DEAD_SHARE_MAX * segment.shape.rows:
             return (segment,)
     return ()
+
+
+def idle(segments: Sequence[SegmentRef]) -> tuple[SegmentRef, ...]:
+    """When nothing is written: one segment where that is worth its cost, else at most two. Queries pay for each."""
+    by_size = sorted(segments, key=lambda segment: segment.live_rows)
+    if len(by_size) < 2:
+        return ()
+    *smaller, largest = by_size
+    if IDLE_SHARE * sum(segment.live_rows for segment in smaller) >= largest.live_rows:
+        return tuple(by_size)
+    return tuple(smaller) if len(smaller) > 1 else ()
+
+
+def everything(segments: Sequence[SegmentRef]) -> tuple[SegmentRef, ...]:
+    """By hand: all of them, unless there is one already with nothing to drop from it."""
+    untidy = len(segments) > 1 or any(segment.dead_rows or segment.tombstones for segment in segments)
+    return tuple(segments) if untidy else ()

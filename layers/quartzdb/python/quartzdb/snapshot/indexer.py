@@ -24,7 +24,7 @@ from quartzdb.log.protocol import MARGIN, OVERLAP
 from quartzdb.ports import SEALED, ChangeLog, Clock
 from quartzdb.snapshot.build import SegmentBuild
 from quartzdb.snapshot.cache import SegmentCache
-from quartzdb.snapshot.compaction import pick
+from quartzdb.snapshot.compaction import Policy, full_tier
 from quartzdb.snapshot.manifest import Manifest, SegmentRef
 from quartzdb.snapshot.snapshot import Snapshot, open_snapshot
 from quartzdb.snapshot.store import SnapshotStore, dead_bitmap
@@ -101,11 +101,11 @@ class Indexer:
         published = self._publish(snapshot, segments, watermark, folded)
         return IndexingResult(published, entries=len(entries), records=len(changed))
 
-    def compact(self, namespace: Namespace, *, everything: bool = False) -> IndexingResult:
-        """Merge one group of segments where a tier is full (or all of them), dropping dead rows and old tombstones."""
+    def compact(self, namespace: Namespace, policy: Policy = full_tier) -> IndexingResult:
+        """Merge the segments that the policy names, dropping dead rows and old tombstones."""
         snapshot = open_snapshot(self._store, self._cache, namespace.partition)
         refs = snapshot.manifest.segments
-        group = (refs if _improvable(refs) else ()) if everything else pick(refs)
+        group = policy(refs)
         if not group or snapshot.degraded:
             return NOTHING_TO_DO
         names = {ref.name for ref in group}
@@ -216,7 +216,3 @@ def _changed_states(
         if record_id not in before or state is not before[record_id].state
     }
     return before, changed
-
-
-def _improvable(refs: Sequence[SegmentRef]) -> bool:
-    return len(refs) > 1 or any(ref.dead_rows or ref.tombstones for ref in refs)

@@ -44,8 +44,8 @@ class _State:
     def catch_up(self) -> bool:
         """Apply what is new in the log; whether there was anything."""
         entries = self.position.poll()
-        for key, body in entries:
-            self.tail.apply(decode_entry(body, key))
+        if entries:
+            self.tail.apply(change for key, body in entries for change in decode_entry(body, key))
         for number, rows in self.tail.superseded.items():
             fresh = rows[self.superseded.get(number, 0) :]
             if fresh:
@@ -173,7 +173,8 @@ class NamespaceReader:
                 continue  # an indexer published and trimmed in between: its manifest is newer than this one
             return state
         raise Unavailable(
-            f"The snapshot of {self.namespace.name!r} changed faster than it could be opened.", hint="Try again."
+            f"The snapshot of {self.namespace.name!r} changed faster than it could be opened.",
+            hint="Try again.",
         )
 
     def _make_view(self, state: _State) -> View:
@@ -187,4 +188,4 @@ class NamespaceReader:
             with self._lock:
                 return evaluate(condition, tail.fields())[:rows]
 
-        return View(self.namespace.settings.metric, parts, tail.view(), tail_mask)
+        return View(self.namespace.settings.metric, parts, tail.view(), tail_mask, state.position.highest)

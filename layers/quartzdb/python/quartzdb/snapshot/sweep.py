@@ -7,6 +7,8 @@ that was killed, or that lost the race to publish) go when they are old.
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 from quartzdb.domain.namespace import Partition
 from quartzdb.ports import Clock
 from quartzdb.snapshot.manifest import Manifest
@@ -25,7 +27,7 @@ def sweep(store: SnapshotStore, clock: Clock, partition: Partition) -> int:
     kept: list[Manifest] = []
     retired: list[tuple[str, Manifest]] = []
     current = pointer.current if pointer else None
-    for key, successor in zip(manifests, [*manifests[1:], None], strict=True):
+    for key, successor in zip_longest(manifests, manifests[1:]):
         named = pointer is not None and key in (pointer.current, pointer.previous)
         # One later than the current is being published right now, or lost its race.
         fresh = successor is None or now_ms - written[successor] < SUPERSEDED_MS

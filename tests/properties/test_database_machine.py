@@ -1,0 +1,244 @@
+"""The whole embedded database against a dictionary: any sequence of writes, folds, compactions, sweeps and restarts, by
+two processes on one directory. After every step the four promises hold, and queries agree with brute force.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from quartzdb.bootstrap import Adapters, Database, EmbeddedSettings, assemble, embedded_adapters
+from quartzdb.domain.filter import parse
+from quartzdb.domain.hlc import Version
+from quartzdb.domain.metric import Metric
+from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Precision
+from quartzdb.domain.vector import Vector, norms_of
+from quartzdb.ports import ChangeLog
+from quartzdb.services.consistency import Consistency
+from quartzdb.services.vectors import MetadataPatch, NewRecord, QueryRequest
+from quartzdb.snapshot.compaction import Policy, everything, full_tier, idle
+from quartzdb.snapshot.sweep import sweep
+from tests.manual_clock import ManualClock
+
+DIMENSION = 6
+IDS = [f"id-{number:02d}" for number in range(40)]
+processes = st.integers(0, 1)
+some_ids = st.lists(st.sampled_from(IDS), min_size=1, max_size=12, unique=True)
+
+
+class CountingLog:
+    """Counts the reads that go to the log."""
+
+    def __init__(self, log: ChangeLog) -> None:
+        self._log = log
+        self.reads = 0
+
+    def __getattr__(self, name: str) -> object:
+        if name == "read":
+            self.reads += 1
+        return getattr(self._log, name)
+
+
+class DatabaseMachine(RuleBasedStateMachine):
+    """`model` is what the database must hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = Path(tempfile.mkdtemp(prefix="quartzdb-machine-"))
+        self.clock = ManualClock()
+        self.model: dict[str, tuple[Vector, dict[str, object]]] = {}
+        self.deleted: set[str] = set()
+        self.random = np.random.default_rng(7)
+        self.starts = 0
+        self.token: Version | None = None
+
+    @initialize(
+        engine=st.sampled_from([EngineChoice.EXACT, EngineChoice.ANNOY, EngineChoice.IVF, EngineChoice.AUTO]),
+        metric=st.sampled_from(Metric),
+        precision=st.sampled_from(Precision),
+    )
+    def create(self, engine: EngineChoice, metric: Metric, precision: Precision) -> None:
+        """A namespace of any kind."""
+        self.adapters: list[Adapters] = [self._adapters(), self._adapters()]
+        self.databases: list[Database] = [self._database(0), self._database(1)]
+        self.namespace: Namespace
+        self.namespace, created = self.databases[0].namespaces.create(
+            "t", "n", NamespaceSettings(DIMENSION, metric, engine, precision)
+        )
+        assert created
+        assert self.databases[1].namespaces.get("t", "n") == self.namespace
+
+    @rule(process=processes, ids=some_ids, group=st.integers(0, 3))
+    def upsert(self, process: int, ids: list[str], group: int) -> None:
+        """Write records."""
+        vectors = self._vectors(len(ids))
+        records = [
+            NewRecord(record_id, vector, {"group": group, "tag": record_id})
+            for record_id, vector in zip(ids, vectors, strict=True)
+        ]
+        self._wrote(self.databases[process].vectors.upsert(self.namespace, records, after=self.token))
+        self.model |= {record.id: (record.vector, dict(record.metadata)) for record in records}
+        self.deleted -= set(ids)
+
+    @rule(process=processes, ids=some_ids, group=st.integers(0, 3), unset=st.booleans())
+    def patch(self, process: int, ids: list[str], group: int, unset: bool) -> None:
+        """Change metadata of records that exist."""
+        present = [record_id for record_id in ids if record_id in self.model]
+        if not present:
+            return
+        patches = [MetadataPatch(i, {"group": group}, ("tag",) if unset else ()) for i in present]
+        self._wrote(self.databases[process].vectors.patch(self.namespace, patches, after=self.token))
+        for record_id in present:
+            self.model[record_id][1]["group"] = group
+            if unset:
+                self.model[record_id][1].pop("tag", None)
+
+    @rule(process=processes, ids=some_ids)
+    def delete(self, process: int, ids: list[str]) -> None:
+        """Delete ids, there or not."""
+        deletion = self.databases[process].vectors.delete(self.namespace, ids, after=self.token)
+        assert deletion.deleted == len(set(ids) & self.model.keys())
+        assert deletion.version is not None
+        self._wrote(deletion.version)
+        for record_id in ids:
+            self.model.pop(record_id, None)
+        self.deleted |= set(ids)
+
+    @rule(process=processes, group=st.integers(0, 3))
+    def delete_group(self, process: int, group: int) -> None:
+        """Delete by filter."""
+        doomed = {record_id for record_id, (_, metadata) in self.model.items() if metadata["group"] == group}
+        deletion = self.databases[process].vectors.delete_matching(self.namespace, parse({"group": group}))
+        assert deletion.deleted == len(doomed)
+        self.model = {record_id: kept for record_id, kept in self.model.items() if record_id not in doomed}
+        if deletion.version is not None:
+            self._wrote(deletion.version)
+
+    @rule(process=processes, seconds=st.sampled_from([0.5, 3.0, 40.0]))
+    def fold(self, process: int, seconds: float) -> None:
+        """Time passes and the indexer folds the log."""
+        self.clock.seconds += seconds
+        self.databases[process].indexer.fold(self.namespace)
+
+    @rule(process=processes, policy=st.sampled_from([full_tier, idle, everything]))
+    def compact(self, process: int, policy: Policy) -> None:
+        """Segments are merged."""
+        self.databases[process].indexer.compact(self.namespace, policy)
+
+    @rule(process=processes)
+    def maintain(self, process: int) -> None:
+        """The background work of a server, then a sweep long afterwards."""
+        self.databases[process].maintenance.run_once()
+        self.clock.seconds += 4_000
+        sweep(self.databases[process].store, self.clock, self.namespace.partition)
+
+    @rule(process=processes)
+    def reload(self, process: int) -> None:
+        """A reader moves to the newest snapshot."""
+        self.databases[process].readers.of(self.namespace).reload()
+
+    @rule(process=processes)
+    def restart(self, process: int) -> None:
+        """A process is killed and another one opens the directory."""
+        self.adapters[process] = self._adapters()
+        self.databases[process] = self._database(process)
+
+    @rule(process=processes, ids=some_ids)
+    def fetch(self, process: int, ids: list[str]) -> None:
+        """By id, exactly as written, in either process."""
+        found = self.databases[process].vectors.fetch(self.namespace, ids)
+        assert set(found) == set(ids) & self.model.keys()
+        for record_id, record in found.items():
+            vector, metadata = self.model[record_id]
+            assert record.vector.tobytes() == vector.tobytes()
+            assert dict(record.metadata) == metadata
+
+    @rule(process=processes, top_k=st.integers(1, 50), group=st.one_of(st.none(), st.integers(0, 3)))
+    def query(self, process: int, top_k: int, group: int | None) -> None:
+        """Scores are exact, and recall of the true best is at least .95; filters are exact."""
+        question = self._vectors(1)[0]
+        condition = None if group is None else parse({"group": group})
+        answer = self.databases[process].vectors.query(
+            self.namespace, QueryRequest(vector=question, top_k=top_k, condition=condition)
+        )
+        eligible = {i: v for i, (v, m) in self.model.items() if group is None or m["group"] == group}
+        assert len(answer.matches) == min(top_k, len(eligible))
+        if not eligible:
+            return
+        rows = np.stack(list(eligible.values()))
+        scores = self.namespace.settings.metric.scores(rows, norms_of(rows), question)
+        true = dict(zip(eligible, scores.tolist(), strict=True))
+        for match in answer.matches:
+            assert match.score == pytest.approx(true[match.id], abs=1e-3)
+        cut = sorted(true.values(), reverse=True)[len(answer.matches) - 1]
+        hits = sum(true[match.id] >= cut - 1e-4 for match in answer.matches)
+        assert hits >= 0.95 * len(answer.matches)
+
+    @rule(process=processes)
+    def one_read_a_query(self, process: int) -> None:
+        """A warm strongly consistent query reads the log exactly once; an eventual one with a recent token, never."""
+        database, log = self.databases[process], self.adapters[process].log
+        assert isinstance(log, CountingLog)
+        request = QueryRequest(vector=self._vectors(1)[0])
+        database.vectors.query(self.namespace, request)
+        before = log.reads
+        database.vectors.query(self.namespace, request)
+        assert log.reads == before + 1
+        eventual = replace(request, consistency=Consistency(strong=False))
+        database.vectors.query(self.namespace, eventual)
+        assert log.reads == before + 1
+
+    @rule(process=processes)
+    def token_is_honoured(self, process: int) -> None:
+        """An eventual read that carries a token sees at least that write."""
+        if self.token is None:
+            return
+        ids = list(self.model)[:5]
+        if ids:
+            consistency = Consistency(strong=False, at_least=self.token)
+            assert set(self.databases[process].vectors.fetch(self.namespace, ids, consistency)) == set(ids)
+
+    @invariant()
+    def both_processes_list_the_same(self) -> None:
+        """Every acknowledged write shows everywhere, at once."""
+        if not self.starts:
+            return
+        for database in self.databases:
+            assert list(database.vectors.list(self.namespace, limit=1000).items) == sorted(self.model)
+            assert database.vectors.count(self.namespace) == len(self.model)
+
+    def teardown(self) -> None:
+        """Remove the directory."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _adapters(self) -> Adapters:
+        adapters = embedded_adapters(EmbeddedSettings(self.directory))
+        return replace(adapters, clock=self.clock, log=CountingLog(adapters.log))  # type: ignore[arg-type]
+
+    def _database(self, process: int) -> Database:
+        self.starts += 1
+        return assemble(
+            self.adapters[process],
+            writer=f"local.{process}-{self.starts}",
+            workspace=self.directory / "building" / str(self.starts),
+        )
+
+    def _vectors(self, count: int) -> list[Vector]:
+        drawn = self.random.standard_normal((count, DIMENSION)).astype(np.float16).astype(np.float32)
+        return list(drawn)
+
+    def _wrote(self, version: Version) -> None:
+        assert self.token is None or version > self.token, "a write that carries a token is ordered after it"
+        self.token = version
+
+
+TestDatabase = DatabaseMachine.TestCase
+TestDatabase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)

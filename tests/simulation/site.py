@@ -1,0 +1,200 @@
+"""One site: server processes that write, read and index one namespace, each with a clock of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from quartzdb.adapters.memory_blobs import MemoryBlobs
+from quartzdb.adapters.memory_log import MemoryChangeLog
+from quartzdb.domain.change import Change, Delete, Patch, Upsert
+from quartzdb.domain.errors import QuartzError, Unavailable
+from quartzdb.domain.hlc import HybridClock, Version
+from quartzdb.domain.merge import UNKNOWN, RecordState, apply
+from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
+from quartzdb.log.append import LogWriter
+from quartzdb.log.codec import decode_entry
+from quartzdb.log.protocol import CLOCK_ERROR_MAX_MS
+from quartzdb.ports import BlobMissing, ChangeLog
+from quartzdb.snapshot.cache import SegmentCache
+from quartzdb.snapshot.indexer import Indexer
+from quartzdb.snapshot.reader import NamespaceReader
+from quartzdb.snapshot.store import SnapshotStore
+from quartzdb.snapshot.sweep import sweep
+from tests.simulation.history import History, vector_of
+from tests.simulation.unreliable import UnreliableBlobs, UnreliableLog
+from tests.simulation.world import Crash, SkewedClock, World
+
+IDS = [f"r{number}" for number in range(6)]
+NAMESPACE = Namespace("t", "n", "g", NamespaceSettings(3, engine=EngineChoice.EXACT), 0)
+WRITING_S = 75.0
+
+
+class RecordingLog(MemoryChangeLog):
+    """Remembers every entry that ever landed, trimmed or not: the truth at the end."""
+
+    def __init__(self, *, behind_max: int) -> None:
+        super().__init__(behind_max=behind_max)
+        self.landed: dict[Version, bytes] = {}
+
+    def append(self, partition: object, key: Version, body: bytes) -> None:
+        """As the port says."""
+        super().append(partition, key, body)  # type: ignore[arg-type]  # the port's own signature, kept short here
+        self.landed[key] = body
+
+
+@dataclass
+class Process:
+    """What dies in a crash."""
+
+    clock: SkewedClock
+    versions: HybridClock
+    writer: LogWriter
+    reader: NamespaceReader
+    indexer: Indexer
+    store: SnapshotStore
+
+
+@dataclass
+class Site:
+    """The shared storage, the processes on it, and the history of what they did."""
+
+    world: World
+    workspace: Path
+    behind_max: int
+    processes: int = 3
+    indexers: int = 2
+    history: History = field(default_factory=History)
+    crashes: int = 0
+    published: int = 0
+
+    def __post_init__(self) -> None:
+        self.log = RecordingLog(behind_max=self.behind_max)
+        self.blobs = MemoryBlobs(SkewedClock(self.world, 0))
+        self._names = 0
+
+    def start(self) -> None:
+        """Set every actor going."""
+        for number in range(self.processes):
+            self.world.spawn(lambda number=number: self._live(number, self._serve))  # type: ignore[misc]
+        for number in range(self.indexers):
+            self.world.spawn(lambda number=number: self._live(100 + number, self._index))  # type: ignore[misc]
+
+    def process(self, number: int, *, reliable: bool = False) -> Process:
+        """A fresh process, as after a start or a crash."""
+        self._names += 1
+        half = CLOCK_ERROR_MAX_MS / 2000
+        clock = SkewedClock(self.world, self.world.random.uniform(-half, half))
+        versions = HybridClock(clock.unix_ms, f"s.{number}-{self._names}", ahead_ms_max=CLOCK_ERROR_MAX_MS)
+        log: ChangeLog = self.log if reliable else UnreliableLog(self.world, self.log)
+        store = SnapshotStore(self.blobs if reliable else UnreliableBlobs(self.world, self.blobs))
+        cache = SegmentCache(store)
+        return Process(
+            clock,
+            versions,
+            LogWriter(log, versions, clock),
+            NamespaceReader(NAMESPACE, log, store, cache, clock),
+            Indexer(log, store, cache, clock, self.workspace, new_name=self._new_name),
+            store,
+        )
+
+    def truth(self) -> dict[str, RecordState]:
+        """The join of everything that ever landed, by the definition of merging alone."""
+        states: dict[str, RecordState] = {}
+        for key, body in self.log.landed.items():
+            for change in decode_entry(body, key):
+                states[change.id] = apply(states.get(change.id, UNKNOWN), change)
+        return states
+
+    def _live(self, number: int, work: object) -> None:
+        while True:
+            try:
+                work(self.process(number))  # type: ignore[operator]
+            except Crash:
+                self.crashes += 1
+                self.world.pause(self.world.random.uniform(0.1, 2))
+
+    def _serve(self, process: Process) -> None:
+        chance = self.world.random
+        token: Version | None = None
+        while True:
+            self.world.pause(chance.expovariate(1 / 0.4))
+            if chance.random() < 0.5 and self.world.now < WRITING_S:
+                token = self._write(process, token) or token
+            else:
+                self._read(process, token)
+            if chance.random() < 0.2:
+                self._attempt(process.reader.reload)
+
+    def _write(self, process: Process, token: Version | None) -> Version | None:
+        chance = self.world.random
+        write = self.history.begin(self.world.now)
+        ids = chance.sample(IDS, chance.randint(1, 3))
+        kinds = [chance.choice("uuupd") for _ in ids]
+        names = [chance.choice("ab") for _ in ids]
+
+        def changes_at(version: Version) -> Sequence[Change]:
+            made: list[Change] = []
+            for record_id, kind, name in zip(ids, kinds, names, strict=True):
+                if kind == "u":
+                    born = str(version)
+                    made.append(
+                        Upsert(record_id, version, vector_of(version), {"born": born, "a": born, "b": born})
+                    )
+                elif kind == "p" and name == "a":
+                    made.append(Patch(record_id, version, set={name: str(version)}))
+                elif kind == "p":
+                    made.append(Patch(record_id, version, unset=(name,)))
+                else:
+                    made.append(Delete(record_id, version))
+            write.changes[version] = made
+            return made
+
+        after = token if chance.random() < 0.5 else None
+        try:
+            version = process.writer.append(NAMESPACE.partition, changes_at, after=after)
+        except Unavailable:
+            return None
+        if after is not None:
+            assert version > after, "a write that carries a token is ordered after it"
+        write.acknowledged, write.acknowledged_at = version, self.world.now
+        return version
+
+    def _read(self, process: Process, token: Version | None) -> None:
+        begun = self.world.now
+        strong = self.world.random.random() < 0.8
+        try:
+            view = process.reader.view(strong=strong, at_least=token)
+        except Unavailable:
+            return  # the snapshot moved too fast; the client is told, nothing wrong is shown
+        seen = view.fetch(IDS)
+        if strong:
+            self.history.check_read(begun, seen, IDS)
+        assert view.list_ids("", None, 100) == sorted(seen)
+        assert view.count == len(seen)
+
+    def _index(self, process: Process) -> None:
+        chance = self.world.random
+        while True:
+            self.world.pause(chance.uniform(0.5, 6))
+            self._attempt(lambda: self._published(process.indexer.fold(NAMESPACE).published))
+            if chance.random() < 0.5:
+                self._attempt(lambda: self._published(process.indexer.compact(NAMESPACE).published))
+            if chance.random() < 0.2:
+                self._attempt(lambda: sweep(process.store, process.clock, NAMESPACE.partition))
+
+    def _published(self, published: bool) -> None:
+        self.published += published
+
+    @staticmethod
+    def _attempt(step: object) -> None:
+        try:
+            step()  # type: ignore[operator]
+        except (QuartzError, BlobMissing) as error:
+            if not isinstance(error, Unavailable | BlobMissing):
+                raise
+
+    def _new_name(self) -> str:
+        self._names += 1
+        return f"name-{self._names}"

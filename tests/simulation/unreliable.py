@@ -1,0 +1,135 @@
+"""Ports of one process, over storage that all processes share: slow, repeating, failing, and places to crash at."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from quartzdb.domain.errors import Unavailable
+from quartzdb.domain.hlc import Version
+from quartzdb.domain.namespace import Partition
+from quartzdb.ports import BlobStore, ChangeLog, LogPage, StampBehind
+from tests.simulation.world import World
+
+GIVES_UP_AFTER_S = 25.0
+"""The longest that a put which its writer gave up on may still take to land; less than the margin."""
+
+
+class UnreliableLog:
+    """Appends may be slow on either side of landing, land twice, or fail and land long afterwards or never."""
+
+    def __init__(self, world: World, shared: ChangeLog) -> None:
+        self._world = world
+        self._shared = shared
+        self.reads = 0
+
+    def append(self, partition: Partition, key: Version, body: bytes) -> None:
+        """As the port says."""
+        world, chance = self._world, self._world.random
+        self._world.step(self._latency())
+        fate = chance.random()
+        if fate < 0.04:
+            if fate < 0.03:
+                world.later(chance.uniform(0, GIVES_UP_AFTER_S), lambda: self._land(partition, key, body))
+            raise Unavailable("the log did not answer")
+        self._shared.append(partition, key, body)
+        if fate > 0.95:
+            world.later(chance.uniform(0, GIVES_UP_AFTER_S), lambda: self._land(partition, key, body))
+        self._world.step(self._latency())
+
+    def read(
+        self,
+        partition: Partition,
+        after: int,
+        known: Collection[Version] = (),
+        *,
+        bytes_max: int | None = None,
+    ) -> LogPage:
+        """As the port says."""
+        self.reads += 1
+        self._world.step(self._latency())
+        page = self._shared.read(partition, after, known, bytes_max=bytes_max)
+        self._world.step(self._latency())
+        return page
+
+    def trim(self, partition: Partition, upto: int) -> int:
+        """As the port says."""
+        self._world.step(self._latency())
+        return self._shared.trim(partition, upto)
+
+    def seal(self, partition: Partition) -> None:
+        """As the port says."""
+        self._shared.seal(partition)
+
+    def head(self, partition: Partition) -> int:
+        """As the port says."""
+        self._world.step(self._latency())
+        return self._shared.head(partition)
+
+    def partitions(self) -> Sequence[Partition]:
+        """As the port says."""
+        return self._shared.partitions()
+
+    def _land(self, partition: Partition, key: Version, body: bytes) -> None:
+        # Refused, it may be: nobody was told that it was written.
+        with suppress(StampBehind):
+            self._shared.append(partition, key, body)
+
+    def _latency(self) -> float:
+        slow = self._world.random.random() < 0.03
+        return self._world.random.uniform(0.3, 3.0) if slow else self._world.random.expovariate(1 / 0.01)
+
+
+class UnreliableBlobs:
+    """Blobs that take time, and between whose every call the process may die."""
+
+    def __init__(self, world: World, shared: BlobStore) -> None:
+        self._world = world
+        self._shared = shared
+
+    def put(self, key: str, data: bytes | Path) -> None:
+        """As the port says."""
+        self._step()
+        self._shared.put(key, data)
+
+    def get(self, key: str) -> bytes:
+        """As the port says."""
+        self._step()
+        return self._shared.get(key)
+
+    def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+        """As the port says."""
+        self._step()
+        return self._shared.read_ranges(key, ranges)
+
+    def local_file(self, key: str) -> Path:
+        """As the port says."""
+        self._step()
+        return self._shared.local_file(key)
+
+    def list(self, prefix: str) -> Iterator[tuple[str, int, int]]:
+        """As the port says."""
+        self._step()
+        return self._shared.list(prefix)
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """As the port says."""
+        for key in keys:
+            self._step()
+            self._shared.delete([key])
+
+    def read_pointer(self, key: str) -> tuple[bytes, str] | None:
+        """As the port says."""
+        self._step()
+        return self._shared.read_pointer(key)
+
+    def swap_pointer(self, key: str, content: bytes, tag: str | None) -> bool:
+        """As the port says."""
+        self._step()
+        swapped = self._shared.swap_pointer(key, content, tag)
+        self._step()
+        return swapped
+
+    def _step(self) -> None:
+        self._world.step(self._world.random.expovariate(1 / 0.01))
