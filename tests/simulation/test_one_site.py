@@ -91,7 +91,7 @@ def test_the_faults_happen(tmp_path: Path) -> None:
 
 def hasty_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader asks again for 50 ms only, not for the whole overlap."""
-    monkeypatch.setattr("quartzdb.log.tail.OVERLAP", OVERLAP // 40)
+    monkeypatch.setattr("quartzdb.log.tail.overlap_of", lambda _: OVERLAP // 40)
 
 
 def hasty_writer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,11 @@ class UnreliableLog:
         self._shared = shared
         self.reads = 0
 
+    @property
+    def ordered(self) -> bool:
+        """As the port says."""
+        return self._shared.ordered
+
     def append(self, partition: Partition, key: Version, body: bytes) -> None:
         """As the port says."""
         world, chance = self._world, self._world.random

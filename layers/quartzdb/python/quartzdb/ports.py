@@ -53,6 +53,11 @@ class LogPage(NamedTuple):
 class ChangeLog(Protocol):
     """An append-only log per partition, ordered by append stamp. One entry is one atomic batch of changes."""
 
+    @property
+    def ordered(self) -> bool:
+        """Whether no entry is ever committed behind the head: readers then need no overlap, nor folds any wait."""
+        ...
+
     def append(self, partition: Partition, key: Version, body: bytes) -> None:
         """Commit one entry durably. Appending the same key and body again changes nothing.
 

@@ -34,6 +34,11 @@ class MemoryChangeLog:
         self._partitions: dict[Partition, _Partition] = {}
         self._lock = threading.Lock()
 
+    @property
+    def ordered(self) -> bool:
+        """Whether an entry has to be later than the head."""
+        return self._behind_max < 0
+
     def append(self, partition: Partition, key: Version, body: bytes) -> None:
         """Commit one entry. Raises StampBehind, NamespaceNotFound (sealed) or Conflict (same key, another body)."""
         with self._lock:

@@ -55,6 +55,11 @@ class SqliteChangeLog:
         self._behind_max = behind_max
         self._ids = PartitionIds(database)
 
+    @property
+    def ordered(self) -> bool:
+        """Whether an entry has to be later than the head."""
+        return self._behind_max < 0
+
     def append(self, partition: Partition, key: Version, body: bytes) -> None:
         """Commit one entry. Raises StampBehind, NamespaceNotFound (sealed) or Conflict (same key, another body)."""
         identity = self._ids.ensure(partition)

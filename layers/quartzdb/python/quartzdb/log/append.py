@@ -45,7 +45,7 @@ class LogWriter:
             except StampBehind as behind:
                 self._versions.resume_after(behind.head)
                 continue
-            if self._answered_in_time(version, begun):
+            if self._log.ordered or self._answered_in_time(version, begun):
                 return version
         raise Unavailable(
             f"The log did not acknowledge a write within {ACKNOWLEDGE_WITHIN_MS} ms, {ATTEMPTS_MAX} times over.",

@@ -7,6 +7,7 @@ seen misses nothing. HAZARD: that holds for clock errors up to CLOCK_ERROR_MAX, 
 """
 
 from quartzdb.domain.hlc import COUNTER_BITS
+from quartzdb.ports import ChangeLog
 
 OVERLAP_MS = 2_000
 ACKNOWLEDGE_WITHIN_MS = OVERLAP_MS // 2
@@ -19,3 +20,8 @@ OVERLAP = OVERLAP_MS << COUNTER_BITS
 CLOCK_ERROR_MAX = CLOCK_ERROR_MAX_MS << COUNTER_BITS
 MARGIN = MARGIN_MS << COUNTER_BITS
 """The same in stamp units."""
+
+
+def overlap_of(log: ChangeLog) -> int:
+    """How far behind the highest stamp seen an entry may still appear, in stamp units: nothing in an ordered log."""
+    return 0 if log.ordered else OVERLAP

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Partition
-from quartzdb.log.protocol import MARGIN, OVERLAP
+from quartzdb.log.protocol import MARGIN, overlap_of
 from quartzdb.ports import SEALED, ChangeLog
 
 _KNOWN_BEFORE_FORGETTING = 64
@@ -54,7 +54,7 @@ class LogTail:
 
     def _after(self) -> int:
         # The first read takes the whole margin; from then on the overlap is enough.
-        return max(self._start, self.highest - OVERLAP) if self._polled else self._start
+        return max(self._start, self.highest - overlap_of(self._log)) if self._polled else self._start
 
     def _forget(self) -> None:
         after = self._after()

@@ -82,7 +82,7 @@ class Indexer:
         self._new_name = new_name
 
     def fold(self, namespace: Namespace) -> IndexingResult:
-        """Fold the entries that are older than the overlap into one new segment."""
+        """Fold the entries that no earlier one can still join into one new segment."""
         snapshot = open_snapshot(self._store, self._cache, namespace.partition)
         entries, upto = self._unfolded(snapshot)
         if not entries and snapshot.degraded is None:
@@ -123,7 +123,8 @@ class Indexer:
     def _unfolded(self, snapshot: Snapshot) -> tuple[Entries, int]:
         """Entries to fold now, and the watermark once they are folded."""
         manifest = snapshot.manifest
-        upto = max(stamp_at(self._clock.unix_ms()), self._log.head(manifest.partition)) - OVERLAP
+        head = self._log.head(manifest.partition)
+        upto = head if self._log.ordered else max(stamp_at(self._clock.unix_ms()), head) - OVERLAP
         page = self._log.read(
             manifest.partition,
             max(0, manifest.watermark - MARGIN),

@@ -1,0 +1,91 @@
+"""Bringing a namespace to rest: everything written so far folded into segments, and those merged into one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from quartzdb.cli.failure import Failure
+
+if TYPE_CHECKING:
+    from quartzdb.bootstrap import Database
+    from quartzdb.domain.namespace import Namespace
+
+_RACES_MAX = 20
+_SPARE_MS = 20
+"""What the wait is longer than the overlap, so that the clock is past it for certain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What it took."""
+
+    entries: int
+    folded_records: int
+    merged_segments: int
+
+
+def settle(
+    database: Database, namespace: Namespace, *, say: Callable[[str], None] = lambda _: None
+) -> Settled:
+    """Fold all that is written when this begins, then merge all segments. Safe beside a server and its writes.
+
+    Raises Failure where other processes' publications always come first. `say` is told of a wait.
+    """
+    _wait_out_overlap(database, namespace, say)
+    entries, records = _fold_all(database, namespace)
+    merged = _merge_all(database, namespace)
+    from quartzdb.snapshot.sweep import sweep
+
+    sweep(database.store, database.clock, namespace.partition)
+    database.readers.of(namespace).reload()
+    return Settled(entries, records, merged)
+
+
+def _wait_out_overlap(database: Database, namespace: Namespace, say: Callable[[str], None]) -> None:
+    from quartzdb.domain.hlc import COUNTER_BITS
+    from quartzdb.log.protocol import OVERLAP_MS
+
+    if database.log.ordered:
+        return
+    # A younger entry could still be joined by one with an earlier stamp, so folding leaves it in the log.
+    head_ms = database.log.head(namespace.partition) >> COUNTER_BITS
+    wait_ms = head_ms + OVERLAP_MS + _SPARE_MS - database.clock.unix_ms()
+    if wait_ms > 0:
+        say(
+            f"{namespace.name}: waiting {wait_ms / 1000:.1f} s until the last writes are old enough to be folded"
+        )
+        database.clock.sleep(wait_ms / 1000)
+
+
+def _fold_all(database: Database, namespace: Namespace) -> tuple[int, int]:
+    entries = records = 0
+    lost = 0
+    while lost < _RACES_MAX:
+        folded = database.indexer.fold(namespace)
+        if folded.published:
+            entries += folded.entries
+            records += folded.records
+        elif folded.entries:
+            lost += 1
+        else:
+            return entries, records
+    raise _outrun(namespace)
+
+
+def _merge_all(database: Database, namespace: Namespace) -> int:
+    from quartzdb.snapshot.compaction import everything
+
+    for _ in range(_RACES_MAX):
+        merged = database.indexer.compact(namespace, everything)
+        if merged.published or not merged.merged_segments:
+            return merged.merged_segments
+    raise _outrun(namespace)
+
+
+def _outrun(namespace: Namespace) -> Failure:
+    return Failure(
+        f"Another process kept publishing {namespace.name!r} while it was being compacted.",
+        hint="Nothing is lost. Try again when fewer writes come in.",
+    )
