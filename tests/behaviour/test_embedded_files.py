@@ -19,7 +19,7 @@ from quartzdb.adapters.sqlite_schema import SCHEMA_VERSION
 from quartzdb.domain.errors import Corrupted, Unavailable
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Partition
-from quartzdb.ports import BlobMissing
+from quartzdb.ports import BlobMissing, Item
 from tests.manual_clock import ManualClock
 
 PARTITION = Partition("t", "n", "g")
@@ -162,6 +162,39 @@ def test_a_closed_database(database: SqliteDatabase) -> None:
     thread.start()
     thread.join()
     assert len(told) == 4
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_closing_while_others_are_at_work(path: Path, attempt: int) -> None:
+    """Each call of theirs is done whole or raises Unavailable; what was acknowledged is there."""
+    database = SqliteDatabase(path)
+    table = SqliteKeyValue(database)
+    puts = threading.Semaphore(0)
+    acknowledged: list[str] = []
+
+    def work(number: int) -> None:
+        for turn in range(1, 1_000_000):
+            item = Item(f"{number}/{turn}", Version(turn, f"w.{number}"), turn, b"")
+            try:
+                table.put(PARTITION, item)
+                acknowledged.append(item.key)
+                table.get(PARTITION, [item.key])
+            except Unavailable:
+                return
+            finally:
+                puts.release()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(20):
+        puts.acquire()
+    database.close()
+    for thread in threads:
+        thread.join()
+    with SqliteDatabase(path) as reopened:
+        assert len(acknowledged) > 10
+        assert set(acknowledged) == set(SqliteKeyValue(reopened).get(PARTITION, acknowledged))
 
 
 def test_a_threads_connection_ends_with_it(path: Path, database: SqliteDatabase) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ class Bench:
         self.connection.execute("CREATE TABLE facts (number INTEGER PRIMARY KEY)")
         self.statements: list[str] = []
         self.connection.set_trace_callback(self.statements.append)
-        self.group = CommitGroup(lambda: self.connection, Path("quartz.db"))
+        self.group = CommitGroup(lambda: nullcontext(self.connection), Path("quartz.db"))
         self.told: dict[str, object] = {}
 
     def insert(self, number: int) -> Operation[int]:
@@ -148,7 +149,7 @@ def test_a_lone_write_that_is_interrupted(bench: Bench) -> None:
 def test_a_connection_that_cannot_be_opened() -> None:
     """Is every waiting write's error."""
 
-    def connect() -> sqlite3.Connection:
+    def connect() -> AbstractContextManager[sqlite3.Connection]:
         error = sqlite3.OperationalError("unable to open database file")
         error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
         raise error

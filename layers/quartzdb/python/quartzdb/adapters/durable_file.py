@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 _ATTEMPTS_MAX = 100
@@ -34,7 +35,8 @@ def write_durably(target: Path, data: bytes | Path, *, temporary: Path, root: Pa
         raise
     # Every directory up to the root, also those that were there: whoever made one may not have synced it yet.
     for directory in target.parents:
-        sync_directory(directory)
+        with suppress(FileNotFoundError):  # the file was deleted meanwhile, and its directory with it
+            sync_directory(directory)
         if directory == root:
             break
 
@@ -68,6 +70,7 @@ def _rename_into_place(source: str, target: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(source, target)
             return
-        except FileNotFoundError:
+        except (FileNotFoundError, FileExistsError):
+            # The second is pathlib's: it found the directory made, and gone again when it looked whether it was one.
             if attempt == _ATTEMPTS_MAX - 1:
                 raise

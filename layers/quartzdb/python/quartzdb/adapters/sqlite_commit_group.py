@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,7 +41,7 @@ class _Ticket:
 class CommitGroup:
     """The single place of one process from which one database file is written."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], path: Path) -> None:
+    def __init__(self, connect: Callable[[], AbstractContextManager[sqlite3.Connection]], path: Path) -> None:
         self._connect = connect
         self._path = path
         self._queue: deque[_Ticket] = deque()
@@ -96,20 +97,20 @@ class CommitGroup:
                 ticket.settled = True
 
     def _commit_all(self, tickets: Sequence[_Ticket]) -> None:
-        connection = self._connect()
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            if len(tickets) == 1:
-                tickets[0].outcome = tickets[0].operation(connection)
-            else:
-                for ticket in tickets:
-                    self._run_apart(connection, ticket)
-            connection.execute("COMMIT")
-        except BaseException:
-            # SQLite has already rolled back after some errors (a full disk, a failed write).
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+        with self._connect() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                if len(tickets) == 1:
+                    tickets[0].outcome = tickets[0].operation(connection)
+                else:
+                    for ticket in tickets:
+                        self._run_apart(connection, ticket)
+                connection.execute("COMMIT")
+            except BaseException:
+                # SQLite has already rolled back after some errors (a full disk, a failed write).
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
 
     def _run_apart(self, connection: sqlite3.Connection, ticket: _Ticket) -> None:
         """Run one of several operations so that its error undoes it and nothing else."""

@@ -10,6 +10,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -35,15 +36,31 @@ _CACHE_KIB = 4 * 1024
 
 
 class _Session:
-    """One thread's connection, closed when its thread ends."""
+    """One thread's connection, closed when its thread ends. `with session as connection` is how it is used.
 
-    __slots__ = ("__weakref__", "connection")
+    The lock is there for `close` alone: the sqlite3 module does not survive a connection that is closed by one thread
+    while another is inside it.
+    """
+
+    __slots__ = ("__weakref__", "_connection", "_lock")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
+        self._connection = connection
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._lock.acquire()
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
 
     def __del__(self) -> None:
-        self.connection.close()
+        self.close()
 
 
 class SqliteDatabase:
@@ -57,28 +74,22 @@ class SqliteDatabase:
         self._sessions: weakref.WeakSet[_Session] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._closed = False
-        self._group = CommitGroup(self._connection, path)
+        self._group = CommitGroup(self._session, path)
         self._prepare()
 
     def rows(self, sql: str, parameters: Sequence[Parameter] = ()) -> list[Row]:
         """All rows of one SELECT: a consistent snapshot that has everything committed before the call."""
         try:
-            try:
-                connection: sqlite3.Connection = self._local.session.connection
-            except AttributeError:
-                connection = self._connection()
-            return connection.execute(sql, parameters).fetchall()
+            with self._session() as connection:
+                return connection.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
             raise failure(error, self.path) from error
 
     def each(self, sql: str, parameters: Sequence[Parameter] = ()) -> Iterator[Row]:
         """The rows of one SELECT one by one, for a caller that may stop early; one snapshot, held until it stops."""
         try:
-            cursor = self._connection().execute(sql, parameters)
-            try:
+            with self._session() as connection, closing(connection.execute(sql, parameters)) as cursor:
                 yield from cursor
-            finally:
-                cursor.close()
         except sqlite3.Error as error:
             raise failure(error, self.path) from error
 
@@ -91,12 +102,12 @@ class SqliteDatabase:
         return self._group.commit(operation)
 
     def close(self) -> None:
-        """Close every thread's connection. What is in progress on another thread fails with Unavailable."""
+        """Close every thread's connection, as soon as it is idle. Later calls raise Unavailable."""
         with self._lock:
             self._closed = True
             sessions = list(self._sessions)
         for session in sessions:
-            session.connection.close()
+            session.close()
 
     def __enter__(self) -> SqliteDatabase:
         return self
@@ -110,8 +121,8 @@ class SqliteDatabase:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Only one process at a time: the change to write-ahead mode does not wait for a lock, it fails.
-            with exclusive_lock(self.path.with_name(self.path.name + ".lock")):
-                connection = self._connection()
+            starting = self.path.with_name(self.path.name + ".lock")
+            with exclusive_lock(starting), self._session() as connection:
                 connection.execute("PRAGMA journal_mode = WAL")
                 prepare_schema(connection, self.path)
             sync_directory(self.path.parent)  # SQLite does so for its journals only
@@ -128,8 +139,8 @@ class SqliteDatabase:
             self.close()
             raise
 
-    def _connection(self) -> sqlite3.Connection:
-        """This thread's connection."""
+    def _session(self) -> _Session:
+        """This thread's."""
         session: _Session | None = getattr(self._local, "session", None)
         if session is None:
             session = _Session(self._open())
@@ -140,7 +151,7 @@ class SqliteDatabase:
                     )
                 self._sessions.add(session)
             self._local.session = session
-        return session.connection
+        return session
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
