@@ -67,6 +67,11 @@ CHANGE_LOGS: dict[str, Callable[[Storage], ChangeLog]] = {
 }
 LOGS_THAT_SEE_THEIR_HEAD = ("memory", "sqlite")
 """Those that raise StampBehind; the others rely on the bounds of the clocks."""
+ORDERED_LOGS: dict[str, Callable[[Storage], ChangeLog]] = {
+    "memory": lambda storage: MemoryChangeLog(behind_max=-1),
+    "sqlite": lambda storage: SqliteChangeLog(storage.database(), behind_max=-1),
+}
+"""Those that can be told to commit nothing behind their head."""
 KEY_VALUES: dict[str, Callable[[Storage], KeyValueTable]] = {
     "memory": lambda storage: storage.shared(MemoryKeyValue, MemoryKeyValue),
     "sqlite": lambda storage: SqliteKeyValue(storage.database()),

@@ -48,6 +48,11 @@ def strict_log(request: pytest.FixtureRequest, storage: Storage) -> ChangeLog:
     return adapters.CHANGE_LOGS[request.param](storage)
 
 
+@pytest.fixture(params=adapters.ORDERED_LOGS)
+def ordered_log(request: pytest.FixtureRequest, storage: Storage) -> ChangeLog:
+    return adapters.ORDERED_LOGS[request.param](storage)
+
+
 @pytest.fixture(params=adapters.KEY_VALUES)
 def open_table(request: pytest.FixtureRequest, storage: Storage) -> Callable[[], KeyValueTable]:
     return lambda: adapters.KEY_VALUES[request.param](storage)

@@ -301,3 +301,51 @@ def test_a_reader_misses_no_acknowledged_entry(log: ChangeLog, partition: Partit
 
     in_threads(6, lambda number: write(number) if number < 4 else read())
     assert len(acknowledged) == 160
+
+
+def test_an_ordered_log_commits_nothing_behind_its_head(ordered_log: ChangeLog, partition: Partition) -> None:
+    """Not even beside it: a reader that has the head's stamp has all of it. The same entry again is still no error."""
+    assert ordered_log.ordered
+    append(ordered_log, partition, 5)
+    for late in (key(4), key(5, "b.1"), key(5, "0.1")):
+        with pytest.raises(StampBehind) as behind:
+            ordered_log.append(partition, late, b"")
+        assert behind.value.head == 5
+    append(ordered_log, partition, 5, 6, 5)
+    assert stamps(ordered_log.read(partition, 0).entries) == [5, 6]
+
+
+def test_a_log_that_takes_late_entries_says_so(strict_log: ChangeLog) -> None:
+    """Its readers must look back."""
+    assert not strict_log.ordered
+
+
+def test_an_ordered_log_is_read_without_looking_back(ordered_log: ChangeLog, partition: Partition) -> None:
+    """A reader that goes on from the last stamp it saw gets every entry of every writer, once and in order."""
+    writers, each = 4, 25
+    finished: list[int] = []
+
+    def write(writer: int) -> None:
+        try:
+            for _ in range(each):
+                stamp = 0
+                while True:
+                    stamp += 1
+                    try:
+                        ordered_log.append(partition, key(stamp, f"w.{writer}"), b"")
+                        break
+                    except StampBehind as behind:
+                        stamp = behind.head
+        finally:
+            finished.append(writer)
+
+    def read() -> None:
+        found: list[int] = []
+        last = False
+        while not last:
+            last = len(finished) == writers
+            found += stamps(ordered_log.read(partition, found[-1] if found else 0).entries)
+        assert found == stamps(ordered_log.read(partition, 0).entries)
+        assert len(found) == writers * each
+
+    in_threads(writers + 2, lambda number: write(number) if number < writers else read())
