@@ -1,0 +1,61 @@
+"""A thread that does background work over and over: at once while there is work, now and then while there is none.
+
+Owns when the work runs, never what it is. A failure is logged with its traceback and tried again, ever more rarely.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+
+IDLE_SECONDS = 0.5
+FAILING_SECONDS_MAX = 30.0
+"""The longest pause after failures in a row, each of which doubles it."""
+
+
+class Background:
+    """`work` does one pass and says whether there was anything to do. Only this thread ever calls it."""
+
+    def __init__(
+        self,
+        work: Callable[[], bool],
+        *,
+        idle_seconds: float = IDLE_SECONDS,
+        failing_seconds_max: float = FAILING_SECONDS_MAX,
+    ) -> None:
+        self._work = work
+        self._idle_seconds = idle_seconds
+        self._failing_seconds_max = failing_seconds_max
+        self._stopping = threading.Event()
+        # A daemon, because a pass may last minutes: nothing is lost when it is cut short.
+        self._thread = threading.Thread(target=self._run, name="quartzdb-background", daemon=True)
+        self._failure: str | None = None
+
+    @property
+    def failure(self) -> str | None:
+        """What went wrong in the last pass, if anything did."""
+        return self._failure
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, timeout_seconds: float) -> bool:
+        """Begin no further pass and wait for the present one. Whether it ended in time."""
+        self._stopping.set()
+        self._thread.join(timeout_seconds)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        pause = 0.0
+        while not self._stopping.wait(pause):
+            try:
+                pause = 0.0 if self._work() else self._idle_seconds
+                self._failure = None
+            except Exception as error:
+                self._failure = f"{type(error).__name__}: {error}"
+                logger.exception("a pass of background work failed; the next is tried all the same")
+                pause = min(self._failing_seconds_max, max(self._idle_seconds, 2 * pause))
