@@ -1,0 +1,65 @@
+"""`quartzdb compact`: fold and merge everything now instead of when the background work finds it worth its while."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from quartzdb.cli.data_dir import data_dir_option, find_namespace, open_database
+from quartzdb.cli.output import json_option, notice, print_json, print_table
+from quartzdb.cli.settle import settle
+from quartzdb.cli.stats import every_namespace
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  quartzdb compact
+  quartzdb compact --namespace docs --json"""
+)
+@data_dir_option
+@click.option("--namespace", "name", help="Only this one. Default: all.")
+@json_option
+def compact(data_dir: Path, name: str | None, as_json: bool) -> None:
+    """Fold recent writes into segments and merge all segments of a namespace into one.
+
+    Never needed for correctness: a server does this bit by bit in the background. It pays after a large import. A
+    server on the same directory goes on meanwhile; files that it may still read are removed later.
+    """
+    database = open_database(data_dir)
+    wanted = every_namespace(database) if name is None else [find_namespace(database, name)]
+    results = []
+    for namespace in wanted:
+        if namespace.settings.dimension is None:
+            continue  # key-values only: nothing to fold
+        done = settle(database, namespace, say=lambda text: notice(text, quiet=as_json))
+        held = database.namespaces.stats(namespace)
+        results.append(
+            {
+                "namespace": namespace.name,
+                "folded_entries": done.entries,
+                "folded_records": done.folded_records,
+                "merged_segments": done.merged_segments,
+                "records": held.records,
+                "tail_rows": held.tail_rows,
+                "segments": len(held.segments),
+            }
+        )
+    if as_json:
+        print_json({"namespaces": results})
+        return
+    columns = ["namespace", "folded records", "merged segments", "segments now", "records"]
+    print_table(
+        columns,
+        [
+            [
+                str(result["namespace"]),
+                f"{result['folded_records']:,}",
+                f"{result['merged_segments']:,}",
+                f"{result['segments']:,}",
+                f"{result['records']:,}",
+            ]
+            for result in results
+        ],
+    )

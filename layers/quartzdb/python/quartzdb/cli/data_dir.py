@@ -1,0 +1,58 @@
+"""The option that names the data directory, and opening the database in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from quartzdb.cli.failure import Failure
+
+if TYPE_CHECKING:
+    from quartzdb.bootstrap import Database
+    from quartzdb.domain.namespace import Namespace
+
+DATA_DIR_DEFAULT = Path("data")
+
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DATA_DIR_DEFAULT,
+    envvar="QUARTZDB_DATA_DIR",
+    show_default=True,
+    show_envvar=True,
+    help="Where the database lives. Several processes may use the same one.",
+)
+
+
+def open_database(data_dir: Path, *, create: bool = False) -> Database:
+    """The database in a directory; with `create`, a new one where there is none. Raises Failure."""
+    if not create and not (data_dir / "catalog.db").is_file():
+        raise Failure(
+            f"There is no database in {data_dir}.",
+            hint="Name its directory with --data-dir, or make a new one: quartzdb serve",
+        )
+    # Imported only now: numpy and the rest would cost every --help a quarter of a second.
+    from quartzdb.bootstrap import EmbeddedSettings, open_embedded
+
+    try:
+        return open_embedded(EmbeddedSettings(data_dir))
+    except OSError as error:
+        raise Failure(
+            f"The data directory {data_dir} cannot be used: {error.strerror or error}.",
+            hint="Check that it may be written to, or name another one with --data-dir.",
+        ) from error
+
+
+def find_namespace(database: Database, name: str, *, hint: str | None = None) -> Namespace:
+    """A namespace by name. Raises Failure, naming those that there are."""
+    from quartzdb.bootstrap import DEFAULT_TENANT
+    from quartzdb.domain.errors import NamespaceNotFound
+
+    try:
+        return database.namespaces.get(DEFAULT_TENANT, name)
+    except NamespaceNotFound as error:
+        present = [namespace.name for namespace in database.namespaces.list(DEFAULT_TENANT, limit=10).items]
+        known = f"There are: {', '.join(present)}." if present else "There are none yet."
+        raise Failure(error.message, hint=hint or known) from error

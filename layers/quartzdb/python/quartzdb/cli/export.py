@@ -1,0 +1,154 @@
+"""`quartzdb export`: a namespace's records or key-values as JSON lines that `quartzdb import` reads back."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+import orjson
+
+from quartzdb.cli.data_dir import data_dir_option, find_namespace, open_database
+from quartzdb.cli.failure import Failure
+from quartzdb.cli.output import notice
+from quartzdb.cli.progress import progress
+
+if TYPE_CHECKING:
+    from quartzdb.bootstrap import Database
+    from quartzdb.domain.namespace import Namespace
+
+_RECORDS_AT_ONCE = 1_000
+_KEYS_AT_ONCE = 20
+"""Values may have 10 MiB each, and a page is held in memory."""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  quartzdb export --namespace docs --output docs.jsonl.gz
+  quartzdb export --namespace docs | head -1
+  quartzdb export --namespace docs --kind kv --output docs-kv.jsonl
+  quartzdb import docs.jsonl.gz --namespace copy --create"""
+)
+@data_dir_option
+@click.option("--namespace", "name", required=True, help="What to export.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file to write; .gz is compressed. Default: stdout.",
+)
+@click.option(
+    "--kind",
+    type=click.Choice(["records", "kv"]),
+    default="records",
+    show_default=True,
+    help="Records or key-values.",
+)
+@click.option("--format", "format_", type=click.Choice(["jsonl"]), default="jsonl", show_default=True)
+@click.option(
+    "--vectors",
+    type=click.Choice(["list", "base64"]),
+    default="list",
+    show_default=True,
+    help="Vectors as numbers, or as base64 of little-endian f32: half the size, read back faster.",
+)
+def export(data_dir: Path, name: str, output: Path | None, kind: str, format_: str, vectors: str) -> None:
+    """Write all records of a namespace, one JSON object a line: {"id", "vector", "metadata"}.
+
+    With --kind kv: {"key", "value", "content_type", "expires_at_ms"}, the value in base64. Either way the numbers come
+    back bit for bit. What is written during an export may or may not be in it; everything from before it is.
+    """
+    del format_  # one so far; named so that scripts stay right when there are more
+    database = open_database(data_dir)
+    namespace = find_namespace(database, name)
+    if kind == "kv":
+        total, unit, lines = (
+            database.namespaces.stats(namespace).keys,
+            "keys",
+            _key_values(database, namespace),
+        )
+    else:
+        total, unit = database.vectors.count(namespace), "records"
+        lines = _records(database, namespace, base64_vectors=vectors == "base64")
+    done = 0
+    with _writer(output) as file, progress(f"exporting {name}", total=total, unit=unit) as report:
+        for line in lines:
+            file.write(line)
+            done += 1
+            report(done)
+    if output is not None:
+        notice(f"{done:,} {unit} written to {output}")
+
+
+def _records(database: Database, namespace: Namespace, *, base64_vectors: bool) -> Iterator[bytes]:
+    from quartzdb.domain.vector import to_base64
+
+    cursor: str | None = None
+    while True:
+        page = database.vectors.list(namespace, cursor=cursor, limit=_RECORDS_AT_ONCE)
+        found = database.vectors.fetch(namespace, page.items) if page.items else {}
+        for record_id in page.items:
+            record = found.get(record_id)
+            if record is None:
+                continue  # deleted since it was listed
+            document: dict[str, Any] = {
+                "id": record.id,
+                "vector": to_base64(record.vector) if base64_vectors else record.vector,
+            }
+            if record.metadata:
+                document["metadata"] = dict(record.metadata)
+            yield orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE)
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def _key_values(database: Database, namespace: Namespace) -> Iterator[bytes]:
+    cursor: str | None = None
+    while True:
+        page = database.key_values.list(namespace, cursor=cursor, limit=_KEYS_AT_ONCE, values=True)
+        for item in page.items:
+            document: dict[str, Any] = {
+                "key": item.key,
+                "value": base64.b64encode(item.value or b"").decode("ascii"),
+                "content_type": item.content_type,
+            }
+            if item.expires_at_ms is not None:
+                document["expires_at_ms"] = item.expires_at_ms
+            yield orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+@contextmanager
+def _writer(output: Path | None) -> Iterator[IO[bytes]]:
+    if output is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    # Under another name until it is whole: a broken-off export must not look like a finished one.
+    unfinished = output.with_name(f".{output.name}.unfinished")
+    try:
+        with unfinished.open("wb") as file:
+            if output.suffix == ".gz":
+                # Fast, so that the export does not wait for it; without a time, so that equal data are equal files.
+                with gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=3, mtime=0) as packed:
+                    yield packed  # type: ignore[misc]  # GzipFile is an IO[bytes] in all but its type stub
+            else:
+                yield file
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(output)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise Failure(f"{output} cannot be written: {error.strerror or error}.") from error
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise

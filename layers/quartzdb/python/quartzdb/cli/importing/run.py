@@ -1,0 +1,176 @@
+"""Writing what a source gives, batch after batch, with a checkpoint after each."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from quartzdb.cli.failure import Failure
+from quartzdb.cli.importing.checkpoint import Checkpoint
+from quartzdb.cli.importing.source import BadLine, Line, Source, SourceRecord
+from quartzdb.domain.errors import QuartzError
+from quartzdb.domain.limits import KV_BATCH_BYTES_MAX
+from quartzdb.services.keyvalue import DEFAULT_CONTENT_TYPE, NewItem, check_item
+from quartzdb.services.vectors import NewRecord
+
+if TYPE_CHECKING:
+    from quartzdb.bootstrap import Database
+    from quartzdb.cli.importing.kv_lines import SourceItem
+    from quartzdb.domain.namespace import Namespace
+
+_BAD_LINES_SHOWN = 10
+
+
+class Target(Protocol):
+    """Where a batch goes."""
+
+    bytes_max: int
+
+    def accept(self, content: Any) -> tuple[str, Any, int] | None:
+        """(id, what to write, its bytes), or None for what need not be written. Raises QuartzError."""
+        ...
+
+    def write(self, batch: Sequence[Any]) -> None:
+        """Write all of it or nothing."""
+        ...
+
+
+class RecordTarget:
+    """Records into a namespace."""
+
+    bytes_max = 32 * 1024 * 1024
+
+    def __init__(self, database: Database, namespace: Namespace) -> None:
+        self._vectors = database.vectors
+        self._namespace = namespace
+
+    def accept(self, content: SourceRecord) -> tuple[str, NewRecord, int] | None:
+        """The record, if the namespace may have it."""
+        record = NewRecord(content.id, content.vector, content.metadata)
+        self._vectors.check_record(self._namespace, record, "")
+        return record.id, record, record.vector.nbytes
+
+    def write(self, batch: Sequence[NewRecord]) -> None:
+        """One log entry."""
+        self._vectors.upsert(self._namespace, batch)
+
+
+class KeyValueTarget:
+    """Key-values into a namespace."""
+
+    bytes_max = KV_BATCH_BYTES_MAX
+
+    def __init__(self, database: Database, namespace: Namespace) -> None:
+        self._key_values = database.key_values
+        self._clock = database.clock
+        self._namespace = namespace
+
+    def accept(self, content: SourceItem) -> tuple[str, NewItem, int] | None:
+        """The item, unless it has expired."""
+        ttl_seconds: float | None = None
+        if content.expires_at_ms is not None:
+            ttl_seconds = (content.expires_at_ms - self._clock.unix_ms()) / 1000
+            if ttl_seconds < 0.001:
+                return None
+        item = NewItem(content.key, content.value, content.content_type or DEFAULT_CONTENT_TYPE, ttl_seconds)
+        check_item(item)
+        return item.key, item, len(item.value)
+
+    def write(self, batch: Sequence[NewItem]) -> None:
+        """One transaction."""
+        self._key_values.put_many(self._namespace, batch)
+
+
+@dataclass(slots=True)
+class Imported:
+    """What an import did. `resumed_at` is the position that it went on from."""
+
+    resumed_at: int
+    written: int = 0
+    skipped: int = 0
+    bad_lines: list[str] = field(default_factory=list)
+
+
+class ImportRun:
+    """One import. Stops at the first bad line unless `skip_bad`; everything before it is written then."""
+
+    def __init__(
+        self, source: Source, target: Target, checkpoint: Checkpoint | None, *, batch: int, skip_bad: bool
+    ) -> None:
+        self._source = source
+        self._target = target
+        self._checkpoint = checkpoint
+        self._batch_max = batch
+        self._skip_bad = skip_bad
+        self._pending: dict[str, Any] = {}
+        self._pending_bytes = 0
+        self._position = 0
+        self.done = Imported(checkpoint.read() if checkpoint else 0)
+
+    def run(self, report: Callable[[int], None]) -> Imported:
+        """Write everything. `report` is told the position. Raises Failure at a bad line."""
+        self._position = self.done.resumed_at
+        try:
+            for line in self._source.lines(self._position):
+                self._next(line)
+                report(self._position)
+        except (Failure, OSError, EOFError, zlib.error):
+            # The file cannot be read further: what was read of it is good all the same.
+            self._flush()
+            raise
+        self._flush()
+        if self._checkpoint:
+            self._checkpoint.clear()
+        return self.done
+
+    def _next(self, line: Line) -> None:
+        try:
+            self._take(line)
+        except BadLine as bad:
+            self._refuse(line, bad)
+        self._position = line.position
+
+    def _take(self, line: Line) -> None:
+        if isinstance(line.content, BadLine):
+            raise line.content
+        try:
+            accepted = self._target.accept(line.content)
+        except QuartzError as error:
+            raise BadLine.of(error) from error
+        if accepted is None:
+            return
+        key, entry, size = accepted
+        full = len(self._pending) >= self._batch_max or self._pending_bytes + size > self._target.bytes_max
+        # An id that comes again replaces the earlier one: in the next batch, because a batch has no order.
+        if full or key in self._pending:
+            self._flush()
+        self._pending[key] = entry
+        self._pending_bytes += size
+
+    def _refuse(self, line: Line, bad: BadLine) -> None:
+        said = f"Line {line.number}: {bad.problem}"
+        if not self._skip_bad:
+            self._flush()
+            raise Failure(
+                f"{said.rstrip('.')}. Everything before it was written ({self.done.written:,} in this run).",
+                hint=" ".join(
+                    filter(
+                        None,
+                        [bad.hint, "Mend the line and import again, or pass over such lines: --skip-bad"],
+                    )
+                ),
+            ) from bad
+        self.done.skipped += 1
+        if len(self.done.bad_lines) < _BAD_LINES_SHOWN:
+            self.done.bad_lines.append(said)
+
+    def _flush(self) -> None:
+        if self._pending:
+            self._target.write(list(self._pending.values()))
+            self.done.written += len(self._pending)
+            self._pending.clear()
+            self._pending_bytes = 0
+        if self._checkpoint:
+            self._checkpoint.write(self._position)

@@ -1,0 +1,136 @@
+"""`quartzdb keys`: create, list and revoke API keys. Works beside a running server, which sees the change at once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from quartzdb.cli.data_dir import data_dir_option, open_database
+from quartzdb.cli.duration import Duration
+from quartzdb.cli.output import json_option, print_facts, print_json, print_table
+
+if TYPE_CHECKING:
+    from quartzdb.ports import ApiKey
+
+
+@click.group()
+def keys() -> None:
+    """Create, list and revoke API keys.
+
+    A key is shown once, when it is created: only a hash of it is stored. All three work while a server runs and while
+    none does.
+    """
+
+
+@keys.command(
+    epilog="""\b
+Examples:
+  quartzdb keys create --name notebook --scopes read
+  quartzdb keys create --name ci --scopes read,write --expires-in 30d
+  KEY=$(quartzdb keys create --name script --json | jq -r .key)"""
+)
+@data_dir_option
+@click.option("--name", required=True, help="What the key is for; shown by `keys list`.")
+@click.option(
+    "--scopes", default="read,write", show_default=True, help="Any of read, write and admin, with commas."
+)
+@click.option(
+    "--expires-in", type=Duration(), help="How long it works, as in 12h or 30d. Default: until revoked."
+)
+@json_option
+def create(data_dir: Path, name: str, scopes: str, expires_in: int | None, as_json: bool) -> None:
+    """Create an API key.
+
+    The scope `read` searches and reads, `write` changes records and key-values, `admin` manages namespaces and keys.
+    Each stands for itself: a key that should do everything needs all three.
+    """
+    database = open_database(data_dir, create=True)
+    from quartzdb.bootstrap import DEFAULT_TENANT
+
+    wanted = list(dict.fromkeys(scope.strip() for scope in scopes.split(",") if scope.strip()))
+    expires_at_ms = None if expires_in is None else database.clock.unix_ms() + expires_in * 1000
+    key, text = database.api_keys.create(DEFAULT_TENANT, name, wanted, expires_at_ms=expires_at_ms)
+    if as_json:
+        print_json({"key": text, "id": key.id, "name": key.name, "scopes": wanted})
+        return
+    print_facts(
+        {
+            "key": text,
+            "id": key.id,
+            "name": key.name,
+            "scopes": ", ".join(wanted),
+            "expires": _day(expires_at_ms),
+        }
+    )
+    click.echo("Keep it now: it cannot be shown again. Send it as `Authorization: Bearer KEY`.")
+
+
+@keys.command(
+    name="list",
+    epilog="\b\nExample:\n  quartzdb keys list --json | jq '.keys[] | select(.status == \"active\")'",
+)
+@data_dir_option
+@json_option
+def list_keys(data_dir: Path, as_json: bool) -> None:
+    """List API keys, revoked and expired ones included. Never shows a key itself."""
+    database = open_database(data_dir)
+    from quartzdb.bootstrap import DEFAULT_TENANT
+
+    found = database.api_keys.list(DEFAULT_TENANT)
+    now_ms = database.clock.unix_ms()
+    if as_json:
+        print_json({"keys": [_document(key, now_ms) for key in found]})
+        return
+    rows = [
+        [
+            key.id,
+            key.name,
+            ", ".join(sorted(key.scopes)),
+            _status(key, now_ms),
+            _day(key.created_at_ms),
+            _day(key.expires_at_ms),
+        ]
+        for key in found
+    ]
+    print_table(["id", "name", "scopes", "status", "created", "expires"], rows)
+
+
+@keys.command(epilog="\b\nExample:\n  quartzdb keys revoke 3f9c2a1b04de")
+@click.argument("key_id", metavar="ID")
+@data_dir_option
+@json_option
+def revoke(key_id: str, data_dir: Path, as_json: bool) -> None:
+    """End the API key ID now. `quartzdb keys list` shows the ids."""
+    database = open_database(data_dir)
+    from quartzdb.bootstrap import DEFAULT_TENANT
+
+    database.api_keys.revoke(DEFAULT_TENANT, key_id)
+    if as_json:
+        print_json({"id": key_id, "status": "revoked"})
+    else:
+        click.echo(f"The key {key_id} is revoked. A running server may accept it for a few seconds more.")
+
+
+def _document(key: ApiKey, now_ms: int) -> dict[str, object]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "status": _status(key, now_ms),
+        "created_at_ms": key.created_at_ms,
+        "expires_at_ms": key.expires_at_ms,
+        "revoked_at_ms": key.revoked_at_ms,
+    }
+
+
+def _status(key: ApiKey, now_ms: int) -> str:
+    if key.revoked_at_ms is not None:
+        return "revoked"
+    return "expired" if key.expires_at_ms is not None and key.expires_at_ms <= now_ms else "active"
+
+
+def _day(at_ms: int | None) -> str:
+    return "never" if at_ms is None else f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,61 @@
+"""The `quartzdb` command: its subcommands, and how their errors are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from quartzdb import __version__
+from quartzdb.cli.compact import compact
+from quartzdb.cli.demo.command import demo
+from quartzdb.cli.export import export
+from quartzdb.cli.failure import Failure
+from quartzdb.cli.importing.command import import_
+from quartzdb.cli.keys import keys
+from quartzdb.cli.query import query
+from quartzdb.cli.serve.command import serve
+from quartzdb.cli.stats import stats
+from quartzdb.cli.verify import verify
+from quartzdb.domain.errors import QuartzError
+
+
+class _Group(click.Group):
+    """A group that tells what the database refused as it tells its own failures, and lists commands as given."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand. Raises Failure instead of QuartzError."""
+        try:
+            return super().invoke(ctx)
+        except QuartzError as error:
+            raise Failure.of(error) from error
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """In the order of a first acquaintance."""
+        return list(self.commands)
+
+
+@click.group(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="""\b
+A first acquaintance:
+  quartzdb demo "split a string on commas"   search the docs of Python's standard library
+  quartzdb serve                             start the database; prints a key and requests to try
+  quartzdb import base.jsonl --namespace docs --create""",
+)
+@click.version_option(__version__, prog_name="quartzdb")
+def cli() -> None:
+    """QuartzDB: a vector and key-value database.
+
+    Every command works on a data directory, ./data unless told otherwise, whether or not a server is running on it.
+    """
+
+
+for command in (serve, demo, keys, import_, export, query, stats, compact, verify):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """The console script."""
+    cli(prog_name="quartzdb")

@@ -1,0 +1,158 @@
+"""`quartzdb query`: the nearest records of a namespace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+from quartzdb.cli.data_dir import data_dir_option, find_namespace, open_database
+from quartzdb.cli.output import json_option, print_json, print_table
+
+if TYPE_CHECKING:
+    from quartzdb.domain.record import Match
+    from quartzdb.domain.vector import Vector
+    from quartzdb.services.vectors import QueryAnswer
+
+_METADATA_CHARACTERS = 100
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  quartzdb query --namespace docs --vector '[0.1, 0.2, 0.3]' --top-k 5
+  quartzdb query --namespace docs --vector-file question.json --filter '{"year": {"$gte": 1960}}'
+  quartzdb query --namespace demo --id gzip-open
+  quartzdb query --namespace demo --id gzip-open --filter '{"module": {"$ne": "gzip"}}' --json | jq '.matches[].id'"""
+)
+@data_dir_option
+@click.option("--namespace", "name", required=True, help="Where to search.")
+@click.option(
+    "--vector",
+    "vector_text",
+    metavar="JSON",
+    help="The question: a JSON list of numbers, or base64 of little-endian f32.",
+)
+@click.option(
+    "--vector-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The same in a file: JSON, base64, or .npy.",
+)
+@click.option("--id", "record_id", help="Ask with the vector of this record; it is then its own best match.")
+@click.option(
+    "--top-k", type=click.IntRange(1, 1_000), default=10, show_default=True, help="How many matches."
+)
+@click.option("--filter", "filter_text", metavar="JSON", help="Only records whose metadata match.")
+@click.option(
+    "--vectors", "with_vectors", is_flag=True, help="Answer with the matches' vectors too (with --json)."
+)
+@json_option
+def query(
+    data_dir: Path,
+    name: str,
+    vector_text: str | None,
+    vector_file: Path | None,
+    record_id: str | None,
+    top_k: int,
+    filter_text: str | None,
+    with_vectors: bool,
+    as_json: bool,
+) -> None:
+    """Find the records nearest to a vector.
+
+    Give exactly one of --vector, --vector-file and --id. A higher score is better, whatever the metric. Filters know
+    $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains $and $or $not.
+    """
+    if sum(given is not None for given in (vector_text, vector_file, record_id)) != 1:
+        raise click.UsageError("Give exactly one of --vector, --vector-file and --id.")
+    condition = None if filter_text is None else _json(filter_text, "--filter")
+    database = open_database(data_dir)
+    from quartzdb.domain.filter import parse
+    from quartzdb.services.vectors import QueryRequest
+
+    answer = database.vectors.query(
+        find_namespace(database, name),
+        QueryRequest(
+            vector=_vector(vector_text, vector_file),
+            id=record_id,
+            top_k=top_k,
+            condition=None if condition is None else parse(condition),
+            include_values=with_vectors,
+        ),
+    )
+    if as_json:
+        print_json(answer_document(answer))
+        return
+    rows = [[match.id, f"{match.score:.4f}", _shortened(match)] for match in answer.matches]
+    print_table(["id", "score", "metadata"], rows)
+    effort = answer.effort
+    click.echo(
+        f"{len(rows)} matches in {answer.milliseconds:.1f} ms, {'exact' if effort.exact else 'approximate'}: "
+        f"{effort.rows_scored:,} rows scored in {effort.segments} segments, {effort.tail_rows:,} of them recent writes."
+    )
+
+
+def answer_document(answer: QueryAnswer) -> dict[str, object]:
+    """An answer as JSON."""
+    return {
+        "matches": [_match_document(match) for match in answer.matches],
+        "exact": answer.effort.exact,
+        "rows_scored": answer.effort.rows_scored,
+        "segments": answer.effort.segments,
+        "tail_rows": answer.effort.tail_rows,
+        "milliseconds": round(answer.milliseconds, 3),
+    }
+
+
+def _match_document(match: Match) -> dict[str, object]:
+    document: dict[str, object] = {
+        "id": match.id,
+        "score": match.score,
+        "distance": match.distance,
+        "version": str(match.version),
+        "metadata": dict(match.metadata or {}),
+    }
+    if match.vector is not None:
+        document["vector"] = match.vector
+    return document
+
+
+def _vector(text: str | None, file: Path | None) -> Vector | None:
+    from quartzdb.domain.vector import parse_vector
+
+    if file is not None and file.suffix == ".npy":
+        return _npy_vector(file)
+    if file is not None:
+        text = file.read_text()
+    if text is None:
+        return None
+    text = text.strip()
+    return parse_vector(_json(text, "--vector") if text[:1] in {"[", '"', "{"} else text)
+
+
+def _npy_vector(file: Path) -> Vector:
+    import numpy as np
+
+    from quartzdb.domain.vector import check_finite
+
+    try:
+        matrix = np.load(file, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise click.UsageError(f"{file} is no .npy file of numbers: {error}") from error
+    return check_finite(np.asarray(matrix, dtype=np.float32).reshape(-1))
+
+
+def _json(text: str, option: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except ValueError as error:
+        raise click.UsageError(
+            f"{option} is not JSON: {error}. Put it in single quotes for the shell."
+        ) from error
+
+
+def _shortened(match: Match) -> str:
+    text = orjson.dumps(dict(match.metadata)).decode() if match.metadata else ""
+    return text if len(text) <= _METADATA_CHARACTERS else text[:_METADATA_CHARACTERS] + "…"

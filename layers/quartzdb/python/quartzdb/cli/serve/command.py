@@ -1,0 +1,130 @@
+"""The command `quartzdb serve`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from quartzdb.cli.data_dir import data_dir_option, open_database
+from quartzdb.cli.failure import Failure
+from quartzdb.cli.output import json_option
+from quartzdb.cli.serve.greeting import greet
+from quartzdb.cli.serve.listener import listen, url_of
+from quartzdb.cli.serve.settings import WorkerSettings, limit_threads, log_to_stderr
+
+if TYPE_CHECKING:
+    from quartzdb.bootstrap import Database
+
+FIRST_KEY_NAME = "first"
+FIRST_KEY_SCOPES = ("read", "write", "admin")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  quartzdb serve
+  quartzdb serve --data-dir /var/lib/quartzdb --port 9000 --workers 4
+  quartzdb serve --port 0 --json | head -1 | jq -r .url     with any free port"""
+)
+@data_dir_option
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0 for all."
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=8787, show_default=True, help="0 takes any free one."
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes; about one per core.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="warning",
+    show_default=True,
+    help="What is logged to stderr.",
+)
+@json_option
+def serve(data_dir: Path, host: str, port: int, workers: int, log_level: str, as_json: bool) -> None:
+    """Start the database on this machine.
+
+    Prints its URL, and the first time an API key with requests to try. With --json it prints one line,
+    {"url", "key", "data_dir"}, as soon as it serves connections; `key` is null where keys exist already.
+
+    Everything is kept in the data directory: an acknowledged write survives a crash of the process or the machine.
+    Several workers, and several servers, may share one directory on a local disk; each sees the others' writes in its
+    very next read. There is no TLS: put a reverse proxy before it to serve other machines.
+    """
+    limit_threads()
+    log_to_stderr(log_level)
+    _check_writable(data_dir)
+    listener = listen(host, port)
+    url = url_of(listener)
+    database = open_database(data_dir, create=True)
+
+    def on_ready() -> None:
+        key, keys = _first_key(database)
+        greet(url, data_dir, key, keys=keys, as_json=as_json)
+
+    if workers == 1:
+        _serve_one(database, listener, log_level, on_ready)
+    else:
+        _serve_several(data_dir, workers, listener, log_level, on_ready)
+
+
+def _serve_one(
+    database: Database, listener: socket.socket, log_level: str, on_ready: Callable[[], None]
+) -> None:
+    from quartzdb.cli.serve.server import serve_here
+    from quartzdb.cli.serve.worker import application
+
+    served = application(database)
+    serve_here(served, listener, log_level=log_level, on_ready=on_ready)
+    if served.background_runs:
+        # A long pass loses nothing by being cut short, and the interpreter must not tear down what it still uses.
+        logging.shutdown()
+        os._exit(0)
+
+
+def _serve_several(
+    data_dir: Path, workers: int, listener: socket.socket, log_level: str, on_ready: Callable[[], None]
+) -> None:
+    from quartzdb.cli.serve.server import serve_in_workers
+
+    WorkerSettings(data_dir, os.getpid(), log_level).to_environment()
+    factory = "quartzdb.cli.serve.worker:worker_application"
+    serve_in_workers(factory, workers, listener, log_level=log_level, on_ready=on_ready)
+
+
+def _first_key(database: Database) -> tuple[str | None, int]:
+    """A key where there is none yet, and how many there were."""
+    from quartzdb.bootstrap import DEFAULT_TENANT
+
+    present = len(database.api_keys.list(DEFAULT_TENANT))
+    if present:
+        return None, present
+    # Made only now that connections are served: a start that failed must not have used up the only showing.
+    _, text = database.api_keys.create(DEFAULT_TENANT, FIRST_KEY_NAME, FIRST_KEY_SCOPES)
+    return text, 0
+
+
+def _check_writable(data_dir: Path) -> None:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=data_dir):
+            pass
+    except OSError as error:
+        raise Failure(
+            f"The data directory {data_dir} cannot be written to: {error.strerror or error}.",
+            hint="Check its permissions, or name another one: --data-dir DIR",
+        ) from error

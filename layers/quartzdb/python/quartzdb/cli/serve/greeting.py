@@ -1,0 +1,44 @@
+"""What a starting server says on stdout: where it is, the first API key, and requests that work as they stand."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from quartzdb.cli.output import print_json
+
+_TRY_IT = """\
+Try it:
+
+  curl -sX POST {url}/v1/namespaces \\
+    -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\
+    -d '{{"name": "hello", "dimension": 3, "metric": "cosine"}}'
+
+  curl -sX POST {url}/v1/namespaces/hello/vectors \\
+    -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\
+    -d '{{"vectors": [{{"id": "dune", "vector": [0.9, 0.1, 0.0], "metadata": {{"year": 1965}}}}]}}'
+
+  curl -sX POST {url}/v1/namespaces/hello/query \\
+    -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\
+    -d '{{"vector": [1, 0, 0], "top_k": 3}}'
+"""
+
+
+def greet(url: str, data_dir: Path, key: str | None, *, keys: int, as_json: bool) -> None:
+    """Print it. `key` is the first key, or None where there were `keys` already."""
+    if as_json:
+        print_json({"url": url, "key": key, "data_dir": str(data_dir.resolve())})
+        return
+    click.echo(f"QuartzDB serves {data_dir} at {url}")
+    click.echo(f"Documentation: {url}/docs\n")
+    if key is not None:
+        click.echo(f"API key: {key}")
+        click.echo("It may read, write and administrate. Keep it now: it is shown this once.\n")
+        click.echo(_TRY_IT.format(url=url, key=key))
+    else:
+        click.echo(f"There {'is 1 API key' if keys == 1 else f'are {keys} API keys'} already. Another one:")
+        click.echo(f"  quartzdb keys create --data-dir {data_dir} --name NAME --scopes read,write,admin\n")
+    click.echo("Stop with Ctrl+C.")
+    sys.stdout.flush()

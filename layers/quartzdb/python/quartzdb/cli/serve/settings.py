@@ -1,0 +1,56 @@
+"""What a serving process is set to: its threads, its log, and what workers are told through their environment.
+
+The only module of the command that reads or writes environment variables.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_DATA_DIR = "QUARTZDB_SERVE_DATA_DIR"
+_LOG_LEVEL = "QUARTZDB_SERVE_LOG_LEVEL"
+_PARENT = "QUARTZDB_SERVE_PARENT"
+_THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """`parent` is the process whose end ends the worker too."""
+
+    data_dir: Path
+    parent: int
+    log_level: str
+
+    def to_environment(self, environment: MutableMapping[str, str] = os.environ) -> None:
+        """Leave them for processes started from here."""
+        environment[_DATA_DIR] = str(self.data_dir.resolve())
+        environment[_PARENT] = str(self.parent)
+        environment[_LOG_LEVEL] = self.log_level
+
+    @staticmethod
+    def from_environment(environment: MutableMapping[str, str] = os.environ) -> WorkerSettings:
+        """Read them. Raises KeyError outside a worker."""
+        return WorkerSettings(
+            Path(environment[_DATA_DIR]), int(environment[_PARENT]), environment[_LOG_LEVEL]
+        )
+
+
+def limit_threads(environment: MutableMapping[str, str] = os.environ) -> None:
+    """One BLAS and OpenMP thread per request, unless the user said otherwise.
+
+    Requests run side by side already; a pool of threads in each would only make them wait for one another. Has to come
+    before numpy and faiss are imported, which read this once.
+    """
+    for name in _THREAD_LIMITS:
+        environment.setdefault(name, "1")
+
+
+def log_to_stderr(level: str) -> None:
+    """The log of this process. stdout is for what the command has to say."""
+    logging.basicConfig(
+        level=level.upper(), format="%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"
+    )

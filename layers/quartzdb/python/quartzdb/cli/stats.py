@@ -1,0 +1,136 @@
+"""`quartzdb stats`: what the database holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from quartzdb.cli.data_dir import data_dir_option, find_namespace, open_database
+from quartzdb.cli.output import json_option, print_facts, print_json, print_table, size_text
+
+if TYPE_CHECKING:
+    from quartzdb.bootstrap import Database
+    from quartzdb.domain.namespace import Namespace
+    from quartzdb.services.namespaces import NamespaceStats
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  quartzdb stats
+  quartzdb stats --namespace docs
+  quartzdb stats --json | jq '.namespaces[] | {name, records}'"""
+)
+@data_dir_option
+@click.option("--namespace", "name", help="Only this one, with its segments.")
+@json_option
+def stats(data_dir: Path, name: str | None, as_json: bool) -> None:
+    """Show what each namespace holds.
+
+    `tail` counts rows of recent writes that are searched in memory until they are folded into a segment; `dead` counts
+    rows in segments that were replaced or deleted since and go at the next compaction.
+    """
+    database = open_database(data_dir)
+    wanted = every_namespace(database) if name is None else iter([find_namespace(database, name)])
+    found = [(namespace, database.namespaces.stats(namespace)) for namespace in wanted]
+    if as_json:
+        print_json({"data_dir": str(data_dir), "namespaces": [stats_document(*entry) for entry in found]})
+        return
+    if name is None:
+        columns = [
+            "namespace",
+            "dimension",
+            "metric",
+            "records",
+            "tail",
+            "dead",
+            "segments",
+            "on disk",
+            "keys",
+        ]
+        print_table(columns, [_row(*entry) for entry in found])
+        return
+    for namespace, held in found:
+        print_facts(
+            {
+                "namespace": namespace.name,
+                "dimension": str(namespace.settings.dimension or "none: key-values only"),
+                "metric": str(namespace.settings.metric),
+                "records": f"{held.records:,}",
+                "tail rows": f"{held.tail_rows:,}",
+                "dead rows": f"{held.deleted_rows:,}",
+                "on disk": size_text(held.segment_bytes),
+                "keys": f"{held.keys:,} ({size_text(held.key_value_bytes)})",
+            }
+        )
+        if held.degraded:
+            click.echo(f"DEGRADED: {held.degraded}")
+        if held.segments:
+            print_table(
+                ["segment", "engine", "rows", "live", "on disk"],
+                [
+                    [s.name, s.engine, f"{s.rows:,}", f"{s.live_rows:,}", size_text(s.bytes)]
+                    for s in held.segments
+                ],
+            )
+
+
+def every_namespace(database: Database) -> Iterator[Namespace]:
+    """All namespaces, in name order."""
+    from quartzdb.bootstrap import DEFAULT_TENANT
+
+    cursor: str | None = None
+    while True:
+        page = database.namespaces.list(DEFAULT_TENANT, cursor=cursor, limit=1_000)
+        yield from page.items
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def stats_document(namespace: Namespace, held: NamespaceStats) -> dict[str, object]:
+    """A namespace's figures as JSON."""
+    return {
+        "name": namespace.name,
+        "dimension": namespace.settings.dimension,
+        "metric": namespace.settings.metric,
+        "engine": namespace.settings.engine,
+        "precision": namespace.settings.precision,
+        "created_at_ms": namespace.created_at_ms,
+        "records": held.records,
+        "tail_rows": held.tail_rows,
+        "deleted_rows": held.deleted_rows,
+        "segment_bytes": held.segment_bytes,
+        "keys": held.keys,
+        "key_value_bytes": held.key_value_bytes,
+        "degraded": held.degraded,
+        "segments": [
+            {
+                "name": segment.name,
+                "engine": segment.engine,
+                "rows": segment.rows,
+                "live_rows": segment.live_rows,
+                "bytes": segment.bytes,
+                "parameters": dict(segment.parameters),
+            }
+            for segment in held.segments
+        ],
+    }
+
+
+def _row(namespace: Namespace, held: NamespaceStats) -> list[str]:
+    settings = namespace.settings
+    return [
+        namespace.name + (" (DEGRADED)" if held.degraded else ""),
+        str(settings.dimension or "-"),
+        str(settings.metric) if settings.dimension else "-",
+        f"{held.records:,}",
+        f"{held.tail_rows:,}",
+        f"{held.deleted_rows:,}",
+        str(len(held.segments)),
+        size_text(held.segment_bytes),
+        f"{held.keys:,}",
+    ]

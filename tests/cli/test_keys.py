@@ -1,0 +1,43 @@
+"""API keys on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from quartzdb.bootstrap import EmbeddedSettings, open_embedded
+from tests.cli.invoke import answer, refusal, run
+
+
+def test_a_created_key_authenticates(tmp_path: Path) -> None:
+    """`keys create --json` prints exactly the key and what it is, and the database accepts it."""
+    created = answer(tmp_path, "keys", "create", "--name", "ci", "--scopes", "write, read")
+    assert set(created) == {"key", "id", "name", "scopes"}
+    assert created["scopes"] == ["write", "read"]
+    principal = open_embedded(EmbeddedSettings(tmp_path)).api_keys.authenticate(created["key"])
+    assert principal.key_id == created["id"]
+    assert principal.scopes == {"read", "write"}
+
+
+def test_a_list_never_shows_a_key(tmp_path: Path) -> None:
+    """Only what was stored can be listed, and a key is not stored."""
+    created = answer(tmp_path, "keys", "create", "--name", "ci", "--expires-in", "30d")
+    (listed,) = answer(tmp_path, "keys", "list")["keys"]
+    assert (listed["id"], listed["status"]) == (created["id"], "active")
+    assert listed["expires_at_ms"] - listed["created_at_ms"] == 30 * 86_400_000
+    for text in (run(tmp_path, "keys", "list").stdout, str(listed)):
+        assert created["key"].rsplit("_", 1)[1] not in text
+
+
+def test_a_revoked_key_stays_listed(tmp_path: Path) -> None:
+    """Revoking ends a key and keeps its trace; an unknown id is an error."""
+    created = answer(tmp_path, "keys", "create", "--name", "ci")
+    answer(tmp_path, "keys", "revoke", created["id"])
+    assert [key["status"] for key in answer(tmp_path, "keys", "list")["keys"]] == ["revoked"]
+    assert "There is no API key" in refusal(tmp_path, "keys", "revoke", "000000000000")
+
+
+def test_a_person_reads_the_key_once(tmp_path: Path) -> None:
+    """Without --json the key comes with what to do with it."""
+    said = run(tmp_path, "keys", "create", "--name", "me").stdout
+    assert "qdb_live_" in said
+    assert "cannot be shown again" in said

@@ -1,0 +1,46 @@
+"""What a database holds, and bringing it to rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.invoke import answer, books, run, write_jsonl
+
+
+def test_compaction_leaves_one_segment_and_no_tail(tmp_path: Path) -> None:
+    """Everything written is folded, replaced rows are gone, and the answers stay the same."""
+    first = write_jsonl(tmp_path / "a.jsonl", books(40))
+    again = write_jsonl(tmp_path / "b.jsonl", books(10))
+    answer(tmp_path, "import", first, "--namespace", "n", "--create")
+    before = answer(tmp_path, "query", "--namespace", "n", "--vector", "[1,2,3,4]")["matches"]
+    (done,) = answer(tmp_path, "compact")["namespaces"]
+    assert (done["folded_records"], done["segments"], done["tail_rows"]) == (40, 1, 0)
+    answer(tmp_path, "import", again, "--namespace", "n")
+    (held,) = answer(tmp_path, "stats")["namespaces"]
+    assert (held["records"], held["tail_rows"], held["deleted_rows"]) == (40, 10, 10)
+    (done,) = answer(tmp_path, "compact", "--namespace", "n")["namespaces"]
+    assert (done["merged_segments"], done["segments"], done["records"]) == (2, 1, 40)
+    (held,) = answer(tmp_path, "stats")["namespaces"]
+    assert (held["tail_rows"], held["deleted_rows"]) == (0, 0)
+    after = answer(tmp_path, "query", "--namespace", "n", "--vector", "[1,2,3,4]")["matches"]
+    assert [(match["id"], match["score"]) for match in after] == [
+        (match["id"], match["score"]) for match in before
+    ]
+
+
+def test_compacting_a_database_at_rest_changes_nothing(tmp_path: Path) -> None:
+    """There is nothing to fold and nothing to merge."""
+    answer(tmp_path, "import", write_jsonl(tmp_path / "a.jsonl", books(4)), "--namespace", "n", "--create")
+    (first,) = answer(tmp_path, "compact")["namespaces"]
+    (again,) = answer(tmp_path, "compact")["namespaces"]
+    assert (first["folded_records"], first["segments"]) == (4, 1)
+    assert (again["folded_records"], again["merged_segments"], again["segments"]) == (0, 0, 1)
+
+
+def test_tables_are_plain_text_where_nobody_watches(tmp_path: Path) -> None:
+    """Without a terminal a table has no boxes and no colours: one row a line, readable by awk."""
+    answer(tmp_path, "import", write_jsonl(tmp_path / "a.jsonl", books(4)), "--namespace", "n", "--create")
+    header, row = run(tmp_path, "stats").stdout.splitlines()
+    assert header.split()[:4] == ["namespace", "dimension", "metric", "records"]
+    assert row.split()[:4] == ["n", "4", "cosine", "4"]
+    assert "\x1b" not in run(tmp_path, "stats", "--namespace", "n").stdout
