@@ -1,12 +1,14 @@
 """What was attempted and what was acknowledged, and whether a read agrees with it.
 
-Every write carries its own version in the data: an upsert in its vector and metadata, a patch in the field it sets.
-So a read says by itself which writes it saw.
+Every write carries its own name in the data: an upsert in its vector and metadata, a patch in the field it sets. So a
+read says by itself which writes it saw.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field, replace
+from functools import reduce
 
 import numpy as np
 
@@ -22,98 +24,91 @@ class Violation(AssertionError):
 
 @dataclass
 class Write:
-    """One call of a client."""
+    """One call of a client. `changes` have the version OWN: what they got is in `acknowledged`, or in the log."""
 
-    begun: float
-    changes: dict[Version, list[Change]]
-    acknowledged: Version | None = None
-    acknowledged_at: float | None = None
+    name: str
+    changes: list[Change] = field(default_factory=list)
+    acknowledged: Version = BEGINNING
+    acknowledged_at: float = math.inf
+
+    def acknowledged_before(self, at: float) -> bool:
+        """Whether its client had its answer by then."""
+        return self.acknowledged_at < at
 
 
 class History:
-    """All writes of one run."""
+    """All writes of one run. `landed` are the changes of every entry that ever got into the log, by id."""
 
     def __init__(self) -> None:
         self.writes: list[Write] = []
+        self.landed: dict[str, list[Change]] = {}
 
-    def begin(self, now: float) -> Write:
+    def begin(self) -> Write:
         """A client calls."""
-        write = Write(now, {})
+        write = Write(f"w{len(self.writes)}")
         self.writes.append(write)
         return write
+
+    def land(self, changes: list[Change]) -> None:
+        """An entry was committed."""
+        for change in changes:
+            self.landed.setdefault(change.id, []).append(change)
 
     def acknowledged_before(self, at: float) -> dict[str, RecordState]:
         """The least that a read begun at this time must see: the join of all that was acknowledged before."""
         states: dict[str, RecordState] = {}
         for write in self.writes:
-            if (
-                write.acknowledged is not None
-                and write.acknowledged_at is not None
-                and write.acknowledged_at < at
-            ):
-                for change in write.changes[write.acknowledged]:
-                    states[change.id] = apply(states.get(change.id, UNKNOWN), change)
+            if write.acknowledged_before(at):
+                for change in write.changes:
+                    known = states.get(change.id, UNKNOWN)
+                    states[change.id] = apply(known, replace(change, version=write.acknowledged))
         return states
 
-    def attempted(self) -> dict[str, list[Change]]:
-        """Every change that was ever sent, by id."""
-        changes: dict[str, list[Change]] = {}
-        for write in self.writes:
-            for version in write.changes:
-                for change in write.changes[version]:
-                    changes.setdefault(change.id, []).append(change)
-        return changes
+    def truth(self) -> dict[str, RecordState]:
+        """The join of everything that ever landed, by the definition of merging alone."""
+        return {record_id: reduce(apply, changes, UNKNOWN) for record_id, changes in self.landed.items()}
 
     def check_read(self, begun: float, seen: dict[str, Record], ids: list[str]) -> None:
         """Raises Violation unless every acknowledged write, or a later one, shows; and nothing was made up."""
         least = self.acknowledged_before(begun)
-        attempted = self.attempted()
         for record_id in ids:
             expected = least.get(record_id, UNKNOWN)
+            landed = self.landed.get(record_id, [])
             record = seen.get(record_id)
-            tries = attempted.get(record_id, [])
             if record is None:
-                deletes = [c.version for c in tries if isinstance(c, Delete)]
-                if expected.live and not any(version > expected.base for version in deletes):
+                deleted = any(isinstance(c, Delete) and c.version > expected.base for c in landed)
+                if expected.live and not deleted:
                     raise Violation(
                         f"{record_id}: acknowledged {expected.base} and never deleted, but not there"
                     )
                 continue
-            upserts = {str(c.version): c for c in tries if isinstance(c, Upsert)}
-            base = upserts.get(str(record.metadata.get("born")))
-            if base is None or not np.array_equal(base.vector, record.vector):
+            born = record.metadata.get("born")
+            bases = [c for c in landed if isinstance(c, Upsert) and c.metadata["born"] == born]
+            if not bases or not np.array_equal(bases[0].vector, record.vector):
                 raise Violation(
                     f"{record_id}: a vector and metadata that no one wrote together: {record.metadata}"
                 )
-            if base.version < expected.base:
-                raise Violation(f"{record_id}: shows {base.version}, but {expected.base} was acknowledged")
-            self._check_fields(record_id, record, base, expected, tries)
+            base = max(change.version for change in bases)
+            if base < expected.base:
+                raise Violation(f"{record_id}: shows {base}, but {expected.base} was acknowledged")
+            self._check_fields(record, base, expected, [c for c in landed if isinstance(c, Patch)])
 
     @staticmethod
-    def _check_fields(
-        record_id: str, record: Record, base: Upsert, expected: RecordState, tries: list[Change]
-    ) -> None:
-        patched = {str(c.version): c for c in tries if isinstance(c, Patch)}
+    def _check_fields(record: Record, base: Version, expected: RecordState, patches: list[Patch]) -> None:
         for name in ("a", "b"):
             shown = record.metadata.get(name)
-            if shown is None:
-                version = max((c.version for c in patched.values() if name in c.unset), default=BEGINNING)
-            elif shown == record.metadata["born"]:
-                version = base.version
-            elif shown in patched and name in patched[shown].set:
-                version = patched[shown].version
-            else:
-                raise Violation(f"{record_id}.{name}: {shown} was never written")
+            versions = [
+                c.version for c in patches if (name in c.unset if shown is None else c.set.get(name) == shown)
+            ]
+            if shown == record.metadata["born"]:
+                versions.append(base)
+            if not versions:
+                raise Violation(f"{record.id}.{name}: {shown} was never written")
             known = expected.patches.get(name)
-            if known is not None and known.version > base.version and version < known.version:
-                raise Violation(f"{record_id}.{name}: shows {version}, but {known.version} was acknowledged")
+            if known is not None and known.version > base and max(versions) < known.version:
+                raise Violation(f"{record.id}.{name}: shows {shown}, but {known} was acknowledged")
 
 
-def vector_of(version: Version) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    """A vector that belongs to one version only (as near as float32 tells apart)."""
-    return np.array([1.0, (version.stamp % 1_000_003) / 1_000_003, hash_of(version.writer)], dtype=np.float32)
-
-
-def hash_of(text: str) -> float:
-    """A number from 0 to 1 that is the same in every run."""
-    return sum(ord(character) * (31**place) for place, character in enumerate(text)) % 9973 / 9973
+def vector_of(name: str) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    """A vector that belongs to one write only."""
+    return np.array([1.0, int(name[1:]), 0.5], dtype=np.float32)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from quartzdb.adapters.memory_blobs import MemoryBlobs
 from quartzdb.adapters.memory_log import MemoryChangeLog
-from quartzdb.domain.change import Change, Delete, Patch, Upsert
+from quartzdb.domain.change import OWN, Change, Delete, Patch, Upsert
 from quartzdb.domain.errors import QuartzError, Unavailable
-from quartzdb.domain.hlc import HybridClock, Version
-from quartzdb.domain.merge import UNKNOWN, RecordState, apply
-from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
+from quartzdb.domain.hlc import BEGINNING, HybridClock, Version
+from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Partition
 from quartzdb.log.append import LogWriter
 from quartzdb.log.codec import decode_entry
 from quartzdb.log.protocol import CLOCK_ERROR_MAX_MS
@@ -32,16 +31,26 @@ WRITING_S = 75.0
 
 
 class RecordingLog(MemoryChangeLog):
-    """Remembers every entry that ever landed, trimmed or not: the truth at the end."""
+    """Tells the history of every entry that lands, trimmed later or not: the truth at the end."""
 
-    def __init__(self, *, behind_max: int) -> None:
+    def __init__(self, history: History, *, behind_max: int) -> None:
         super().__init__(behind_max=behind_max)
-        self.landed: dict[Version, bytes] = {}
+        self._history = history
+        self._landed: set[Version] = set()
 
-    def append(self, partition: object, key: Version, body: bytes) -> None:
+    def append(self, partition: Partition, key: Version, body: bytes) -> None:
         """As the port says."""
-        super().append(partition, key, body)  # type: ignore[arg-type]  # the port's own signature, kept short here
-        self.landed[key] = body
+        super().append(partition, key, body)
+        if key not in self._landed:
+            self._landed.add(key)
+            self._history.land(decode_entry(body, key))
+
+    def append_next(self, partition: Partition, body: bytes, key_after: Callable[[int], Version]) -> Version:
+        """As the port says."""
+        key = super().append_next(partition, body, key_after)
+        self._landed.add(key)
+        self._history.land(decode_entry(body, key))
+        return key
 
 
 @dataclass
@@ -70,7 +79,7 @@ class Site:
     published: int = 0
 
     def __post_init__(self) -> None:
-        self.log = RecordingLog(behind_max=self.behind_max)
+        self.log = RecordingLog(self.history, behind_max=self.behind_max)
         self.blobs = MemoryBlobs(SkewedClock(self.world, 0))
         self._names = 0
 
@@ -99,14 +108,6 @@ class Site:
             store,
         )
 
-    def truth(self) -> dict[str, RecordState]:
-        """The join of everything that ever landed, by the definition of merging alone."""
-        states: dict[str, RecordState] = {}
-        for key, body in self.log.landed.items():
-            for change in decode_entry(body, key):
-                states[change.id] = apply(states.get(change.id, UNKNOWN), change)
-        return states
-
     def _live(self, number: int, work: object) -> None:
         while True:
             try:
@@ -129,37 +130,36 @@ class Site:
 
     def _write(self, process: Process, token: Version | None) -> Version | None:
         chance = self.world.random
-        write = self.history.begin(self.world.now)
-        ids = chance.sample(IDS, chance.randint(1, 3))
-        kinds = [chance.choice("uuupd") for _ in ids]
-        names = [chance.choice("ab") for _ in ids]
-
-        def changes_at(version: Version) -> Sequence[Change]:
-            made: list[Change] = []
-            for record_id, kind, name in zip(ids, kinds, names, strict=True):
-                if kind == "u":
-                    born = str(version)
-                    made.append(
-                        Upsert(record_id, version, vector_of(version), {"born": born, "a": born, "b": born})
-                    )
-                elif kind == "p" and name == "a":
-                    made.append(Patch(record_id, version, set={name: str(version)}))
-                elif kind == "p":
-                    made.append(Patch(record_id, version, unset=(name,)))
-                else:
-                    made.append(Delete(record_id, version))
-            write.changes[version] = made
-            return made
-
+        begun = self.world.now
+        write = self.history.begin()
+        for record_id in chance.sample(IDS, chance.randint(1, 3)):
+            write.changes.append(self._change(record_id, write.name))
         after = token if chance.random() < 0.5 else None
         try:
-            version = process.writer.append(NAMESPACE.partition, changes_at, after=after)
+            version = process.writer.append(NAMESPACE.partition, write.changes, after=after)
         except Unavailable:
             return None
         if after is not None:
             assert version > after, "a write that carries a token is ordered after it"
+        if self.log.ordered:
+            earlier = [
+                other.acknowledged for other in self.history.writes if other.acknowledged_before(begun)
+            ]
+            assert version > max(earlier, default=BEGINNING), "versions of an ordered log follow real time"
         write.acknowledged, write.acknowledged_at = version, self.world.now
         return version
+
+    def _change(self, record_id: str, name: str) -> Change:
+        kind, field_name = self.world.random.choice("uuupd"), self.world.random.choice("ab")
+        if kind == "u":
+            return Upsert(record_id, OWN, vector_of(name), {"born": name, "a": name, "b": name})
+        if kind == "d":
+            return Delete(record_id, OWN)
+        return (
+            Patch(record_id, OWN, set={"a": name})
+            if field_name == "a"
+            else Patch(record_id, OWN, unset=("b",))
+        )
 
     def _read(self, process: Process, token: Version | None) -> None:
         begun = self.world.now

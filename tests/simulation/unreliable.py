@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -42,6 +42,18 @@ class UnreliableLog:
         if fate > 0.95:
             world.later(chance.uniform(0, GIVES_UP_AFTER_S), lambda: self._land(partition, key, body))
         self._world.step(self._latency())
+
+    def append_next(self, partition: Partition, body: bytes, key_after: Callable[[int], Version]) -> Version:
+        """As the port says. What fails may have been committed all the same."""
+        self._world.step(self._latency())
+        fate = self._world.random.random()
+        if fate < 0.02:
+            raise Unavailable("the log did not answer")
+        key = self._shared.append_next(partition, body, key_after)
+        if fate < 0.04:
+            raise Unavailable("the log's answer was lost")
+        self._world.step(self._latency())
+        return key
 
     def read(
         self,

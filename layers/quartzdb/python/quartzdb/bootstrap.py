@@ -93,8 +93,7 @@ def embedded_adapters(settings: EmbeddedSettings) -> Adapters:
     keyvalue_file = SqliteDatabase(settings.data_dir / "keyvalue.db")
     catalog_file = SqliteDatabase(settings.data_dir / "catalog.db")
     return Adapters(
-        # -1: not even as late as the head. SQLite knows the head at every append, so here versions follow real time
-        # across processes, which on AWS needs the token of the earlier write.
+        # -1: nothing behind the head, so that versions follow real time across processes.
         log=SqliteChangeLog(log_file, behind_max=-1),
         table=SqliteKeyValue(keyvalue_file),
         blobs=FilesystemBlobs(settings.data_dir / "segments", clock),

@@ -6,7 +6,7 @@ Errors: an adapter raises `Unavailable` when it could not find out or could not 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -64,6 +64,14 @@ class ChangeLog(Protocol):
         Raises StampBehind where this adapter can see that readers may already be past the key; the writer then takes a
         later stamp. Raises NamespaceNotFound where the log is sealed, Conflict for a key that has another body, and
         Unavailable when the outcome is unknown.
+        """
+        ...
+
+    def append_next(self, partition: Partition, body: bytes, key_after: Callable[[int], Version]) -> Version:
+        """Commit one entry at the key that `key_after` makes of the head, which must be later; returns the key.
+
+        Only for an ordered log. The key is made when no other entry can come between, so this never has to be refused,
+        however slow the writer and however many the others are.
         """
         ...
 

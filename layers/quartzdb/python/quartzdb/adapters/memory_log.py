@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right, insort
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from quartzdb.domain.errors import Conflict, NamespaceNotFound
 from quartzdb.domain.hlc import Version
@@ -42,21 +42,15 @@ class MemoryChangeLog:
     def append(self, partition: Partition, key: Version, body: bytes) -> None:
         """Commit one entry. Raises StampBehind, NamespaceNotFound (sealed) or Conflict (same key, another body)."""
         with self._lock:
-            log = self._partitions.setdefault(partition, _Partition())
-            if log.floor == SEALED:
-                raise NamespaceNotFound(
-                    f"The namespace {partition.namespace!r} was deleted while it was written to.",
-                    field="namespace",
-                    hint="Create it again, then repeat the write.",
-                )
-            if key in log.bodies:
-                if log.bodies[key] != body:
-                    raise Conflict(f"The log entry {key} of {partition} exists with another body.")
-                return
-            if key.stamp <= log.floor or key.stamp < log.head - self._behind_max:
-                raise StampBehind(log.head)
-            insort(log.keys, key)
-            log.bodies[key] = body
+            self._append(partition, key, body)
+
+    def append_next(self, partition: Partition, body: bytes, key_after: Callable[[int], Version]) -> Version:
+        """Commit one entry behind the head. Raises NamespaceNotFound (sealed)."""
+        with self._lock:
+            log = self._partitions.get(partition)
+            key = key_after(0 if log is None or log.floor == SEALED else log.head)
+            self._append(partition, key, body)
+            return key
 
     def read(
         self,
@@ -107,3 +101,20 @@ class MemoryChangeLog:
         """Partitions that have entries and are not sealed."""
         with self._lock:
             return sorted(partition for partition, log in self._partitions.items() if log.keys)
+
+    def _append(self, partition: Partition, key: Version, body: bytes) -> None:
+        log = self._partitions.setdefault(partition, _Partition())
+        if log.floor == SEALED:
+            raise NamespaceNotFound(
+                f"The namespace {partition.namespace!r} was deleted while it was written to.",
+                field="namespace",
+                hint="Create it again, then repeat the write.",
+            )
+        if key in log.bodies:
+            if log.bodies[key] != body:
+                raise Conflict(f"The log entry {key} of {partition} exists with another body.")
+            return
+        if key.stamp <= log.floor or key.stamp < log.head - self._behind_max:
+            raise StampBehind(log.head)
+        insort(log.keys, key)
+        log.bodies[key] = body

@@ -7,7 +7,7 @@ an entry" needs no assumption about clocks: an entry is refused as soon as it wo
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Callable, Collection, Sequence, Set
 from itertools import groupby
 
 from quartzdb.adapters.sqlite_database import Row, SqliteDatabase
@@ -66,13 +66,7 @@ class SqliteChangeLog:
         behind_max = self._behind_max
 
         def insert(connection: sqlite3.Connection) -> None:
-            floor, head = _head(connection.execute(_HEAD, (identity,)).fetchone())
-            if floor == SEALED:
-                raise NamespaceNotFound(
-                    f"The namespace {partition.namespace!r} was deleted while it was written to.",
-                    field="namespace",
-                    hint="Create it again, then repeat the write.",
-                )
+            floor, head = _open_head(connection, identity, partition)
             behind = key.stamp <= floor or key.stamp < head - behind_max
             place = (identity, key.stamp, key.writer)
             if not behind and connection.execute(_APPEND, (*place, body)).rowcount:
@@ -84,6 +78,18 @@ class SqliteChangeLog:
                 raise Conflict(f"The log entry {key} of {partition} exists with another body.")
 
         self._database.write(insert)
+
+    def append_next(self, partition: Partition, body: bytes, key_after: Callable[[int], Version]) -> Version:
+        """Commit one entry behind the head. Raises NamespaceNotFound (sealed)."""
+        identity = self._ids.ensure(partition)
+
+        def insert(connection: sqlite3.Connection) -> Version:
+            _, head = _open_head(connection, identity, partition)
+            key = key_after(head)
+            connection.execute(_APPEND, (identity, key.stamp, key.writer, body))
+            return key
+
+        return self._database.write(insert)
 
     def read(
         self,
@@ -174,6 +180,17 @@ class SqliteChangeLog:
             total += deleted
             if deleted < _DELETED_AT_ONCE_MAX:
                 return total
+
+
+def _open_head(connection: sqlite3.Connection, identity: int, partition: Partition) -> tuple[int, int]:
+    floor, head = _head(connection.execute(_HEAD, (identity,)).fetchone())
+    if floor == SEALED:
+        raise NamespaceNotFound(
+            f"The namespace {partition.namespace!r} was deleted while it was written to.",
+            field="namespace",
+            hint="Create it again, then repeat the write.",
+        )
+    return floor, head
 
 
 def _head(row: tuple[int, int | None]) -> tuple[int, int]:

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from quartzdb.domain.hlc import Version
+from quartzdb.domain.hlc import BEGINNING, Version
 from quartzdb.domain.vector import Vector
+
+OWN = BEGINNING
+"""The version of a change that is born with the log entry it is in: known only when the entry is committed."""
 
 Metadata = Mapping[str, Any]
 """A JSON object."""

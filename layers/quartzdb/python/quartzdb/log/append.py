@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from quartzdb.domain.change import Change
 from quartzdb.domain.errors import Unavailable
@@ -24,33 +24,36 @@ class LogWriter:
         self._clock = clock
 
     def append(
-        self,
-        partition: Partition,
-        changes_at: Callable[[Version], Sequence[Change]],
-        *,
-        after: Version | None = None,
+        self, partition: Partition, changes: Sequence[Change], *, after: Version | None = None
     ) -> Version:
-        """Commit the changes that `changes_at` makes for a version, as one entry; returns that version.
+        """Commit the changes as one entry; returns the version that those of version OWN have got.
 
         `after` is a version token that the write must be ordered after. Raises ClockSkew for a token from too far
         ahead, Unavailable when the outcome is not known; sending the same changes again is then safe.
         """
         if after is not None:
             self._versions.observe(after)
+        body = encode_entry(changes)
+        if self._log.ordered:
+            return self._log.append_next(partition, body, self._later_than)
         for _ in range(ATTEMPTS_MAX):
             begun = self._clock.monotonic()
             version = self._versions.now()
             try:
-                self._log.append(partition, version, encode_entry(changes_at(version), version))
+                self._log.append(partition, version, body)
             except StampBehind as behind:
                 self._versions.resume_after(behind.head)
                 continue
-            if self._log.ordered or self._answered_in_time(version, begun):
+            if self._answered_in_time(version, begun):
                 return version
         raise Unavailable(
             f"The log did not acknowledge a write within {ACKNOWLEDGE_WITHIN_MS} ms, {ATTEMPTS_MAX} times over.",
             hint="The write may or may not have happened. Send it again: it will not be applied twice.",
         )
+
+    def _later_than(self, head: int) -> Version:
+        self._versions.resume_after(head)
+        return self._versions.now()
 
     def _answered_in_time(self, version: Version, begun: float) -> bool:
         # Both clocks, because a suspended machine stops the monotonic one and a correction may move the other back.

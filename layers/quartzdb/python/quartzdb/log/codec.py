@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from quartzdb.domain.change import Change, Delete, Patch, Upsert
+from quartzdb.domain.change import OWN, Change, Delete, Patch, Upsert
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.vector import Vector
@@ -22,12 +22,12 @@ _MAGIC = b"QL1\n"
 _HEAD_LENGTH = struct.Struct("<I")
 
 
-def encode_entry(changes: Sequence[Change], version: Version) -> bytes:
-    """One atomic batch as bytes. All vectors have one dimension."""
+def encode_entry(changes: Sequence[Change]) -> bytes:
+    """One atomic batch as bytes, the same whatever version it gets. All vectors have one dimension."""
     vectors: list[Vector] = []
     operations: list[list[Any]] = []
     for change in changes:
-        born = None if change.version == version else str(change.version)
+        born = None if change.version == OWN else str(change.version)
         if isinstance(change, Upsert):
             vectors.append(change.vector)
             operations.append(["u", change.id, born, change.metadata or None])

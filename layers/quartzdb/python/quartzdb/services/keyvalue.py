@@ -32,6 +32,8 @@ from quartzdb.services.page import Page, check_limit
 
 DEFAULT_CONTENT_TYPE: Final = "application/octet-stream"
 _PUT_ATTEMPTS_MAX = 8
+_VALUES_AT_ONCE = 32
+"""Values read by one look-up, so that what is held beyond a limit on bytes stays bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +70,22 @@ class KeyValues:
         return item
 
     def get_many(self, namespace: Namespace, keys: Sequence[str]) -> Mapping[str, Item]:
-        """The live items of those keys that have one."""
+        """The live items of those keys that have one. Raises TooLarge where they have more than KV_BATCH_BYTES_MAX."""
         _check_batch(keys)
         now_ms = self._clock.unix_ms()
-        found = self._table.get(namespace.partition, keys)
-        return {key: item for key, item in found.items() if item.live(now_ms)}
+        live: dict[str, Item] = {}
+        size = 0
+        for first in range(0, len(keys), _VALUES_AT_ONCE):
+            found = self._table.get(namespace.partition, keys[first : first + _VALUES_AT_ONCE])
+            live |= {key: item for key, item in found.items() if item.live(now_ms)}
+            size += sum(len(item.value or b"") for item in found.values())
+            if size > KV_BATCH_BYTES_MAX:
+                raise TooLarge(
+                    f"The values have more than {KV_BATCH_BYTES_MAX} bytes together.",
+                    field="keys",
+                    hint="Name fewer keys, or get large values one by one.",
+                )
+        return live
 
     def put(
         self,
@@ -97,7 +110,7 @@ class KeyValues:
         self, namespace: Namespace, items: Sequence[NewItem], *, after: Version | None = None
     ) -> Version:
         """Store all values or none."""
-        _check_batch([item.key for item in items])
+        _check_batch([item.key for item in items], "items", ".key")
         for position, item in enumerate(items):
             check_item(item, f"items[{position}].")
         size = sum(len(item.value) for item in items)
@@ -129,20 +142,34 @@ class KeyValues:
         limit: int = 100,
         values: bool = False,
     ) -> Page[Item]:
-        """A page of live items in code point order of their keys; values only when asked for."""
+        """A page of live items in code point order of their keys; values only when asked for.
+
+        With values a page ends early, though never empty, where they would have more than KV_BATCH_BYTES_MAX.
+        """
         if prefix:
             check_key(prefix, "prefix")
         listing = f"keys/{namespace.generation}/{prefix}"
         after = decode_cursor(listing, cursor) if cursor else None
-        page = self._table.list(
-            namespace.partition,
-            prefix=prefix,
-            after=after,
-            limit=check_limit(limit),
-            now_ms=self._clock.unix_ms(),
-            values=values,
-        )
-        return Page(page.items, encode_cursor(listing, page.items[-1].key) if page.more else None)
+        items: list[Item] = []
+        size, more = 0, True
+        while more and len(items) < check_limit(limit):
+            wanted = limit - len(items)
+            page = self._table.list(
+                namespace.partition,
+                prefix=prefix,
+                after=after,
+                limit=min(wanted, _VALUES_AT_ONCE) if values else wanted,
+                now_ms=self._clock.unix_ms(),
+                values=values,
+            )
+            more = page.more
+            for item in page.items:
+                size += len(item.value or b"")
+                if items and size > KV_BATCH_BYTES_MAX:
+                    return Page(items, encode_cursor(listing, items[-1].key))
+                items.append(item)
+                after = item.key
+        return Page(items, encode_cursor(listing, items[-1].key) if more else None)
 
     def _write(
         self,
@@ -234,14 +261,16 @@ def check_item(item: NewItem, prefix: str = "") -> None:
         )
 
 
-def _check_batch(keys: Sequence[str]) -> None:
+def _check_batch(keys: Sequence[str], field: str = "keys", within: str = "") -> None:
+    """Raises what is wrong with keys that come at `field[0]within`, `field[1]within`, …"""
     if not 1 <= len(keys) <= KV_BATCH_ITEMS_MAX:
-        raise TooLarge(f"A batch has 1 to {KV_BATCH_ITEMS_MAX} entries, not {len(keys)}.", field="keys")
+        raise TooLarge(f"A batch has 1 to {KV_BATCH_ITEMS_MAX} entries, not {len(keys)}.", field=field)
     seen: set[str] = set()
     for position, key in enumerate(keys):
-        check_key(key, f"keys[{position}]")
+        place = f"{field}[{position}]{within}"
+        check_key(key, place)
         if key in seen:
-            raise DuplicateId(f"The key {_shown(key)} comes twice in one batch.", field=f"keys[{position}]")
+            raise DuplicateId(f"The key {_shown(key)} comes twice in one batch.", field=place)
         seen.add(key)
 
 

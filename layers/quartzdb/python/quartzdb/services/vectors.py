@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from quartzdb.domain.change import Change, Delete, Metadata, Patch, Upsert
+from quartzdb.domain.change import OWN, Change, Delete, Metadata, Patch, Upsert
 from quartzdb.domain.cursor import decode_cursor, encode_cursor
 from quartzdb.domain.errors import (
     DuplicateId,
@@ -115,8 +115,8 @@ class Vectors:
         vectors = [_rounded(namespace, record.vector) for record in records]
         return self._append(
             namespace,
-            lambda version: [
-                Upsert(record.id, version, vector, record.metadata)
+            [
+                Upsert(record.id, OWN, vector, record.metadata)
                 for record, vector in zip(records, vectors, strict=True)
             ],
             after,
@@ -149,7 +149,7 @@ class Vectors:
             )
         return self._append(
             namespace,
-            lambda version: [Patch(patch.id, version, patch.set, patch.unset) for patch in patches],
+            [Patch(patch.id, OWN, patch.set, patch.unset) for patch in patches],
             after,
         )
 
@@ -160,9 +160,7 @@ class Vectors:
             check_id(record_id, f"ids[{position}]")
         honour(self._versions, after)
         present = self._view_to_change(namespace).existing(ids)
-        version = self._append(
-            namespace, lambda version: [Delete(record_id, version) for record_id in ids], after
-        )
+        version = self._append(namespace, [Delete(record_id, OWN) for record_id in ids], after)
         return Deletion(version, deleted=len(present))
 
     def delete_matching(
@@ -175,9 +173,7 @@ class Vectors:
         ids = ids[:DELETE_BY_FILTER_MAX]
         if not ids:
             return Deletion(None, 0)
-        version = self._append(
-            namespace, lambda version: [Delete(record_id, version) for record_id in ids], after
-        )
+        version = self._append(namespace, [Delete(record_id, OWN) for record_id in ids], after)
         return Deletion(version, len(ids), more)
 
     def known(self, namespace: Namespace, record_id: str) -> bool:
@@ -251,12 +247,10 @@ class Vectors:
         found = search(view, question, request.top_k, request.condition, with_vectors=request.include_values)
         return QueryAnswer(found.matches, found.effort, (self._timer() - begun) * 1000)
 
-    def _append(
-        self, namespace: Namespace, changes_at: Callable[[Version], Sequence[Change]], after: Version | None
-    ) -> Version:
+    def _append(self, namespace: Namespace, changes: Sequence[Change], after: Version | None) -> Version:
         _dimension(namespace)
         honour(self._versions, after)
-        return self._writer.append(namespace.partition, changes_at)
+        return self._writer.append(namespace.partition, changes)
 
     def _view(self, namespace: Namespace, consistency: Consistency) -> View:
         _dimension(namespace)
