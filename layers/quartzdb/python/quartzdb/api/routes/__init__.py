@@ -1,1 +1,33 @@
 """Routes by surface and family."""
+
+from __future__ import annotations
+
+from quartzdb.api.operation import Family
+from quartzdb.api.routes import (
+    cloudflare,
+    cloudflare_vectors,
+    docs,
+    health,
+    keys,
+    keyvalue,
+    keyvalue_json,
+    namespaces,
+    query,
+    usage,
+    vectors,
+)
+
+FAMILIES: tuple[Family, ...] = (
+    namespaces.FAMILY,
+    query.FAMILY,
+    vectors.FAMILY,
+    keyvalue.FAMILY,
+    keyvalue_json.FAMILY,
+    keys.FAMILY,
+    usage.FAMILY,
+    health.FAMILY,
+    cloudflare.FAMILY,
+    cloudflare_vectors.FAMILY,
+    docs.FAMILY,
+)
+"""Every operation there is, in the order in which they are documented and matched."""

@@ -1,0 +1,26 @@
+"""Answers: what a handler returns, still apart from how it is sent, so that it can also be stored and replayed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import orjson
+
+JSON = "application/json"
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One response. `content_type` None: it has no body to describe."""
+
+    status: int
+    body: bytes = b""
+    content_type: str | None = JSON
+    headers: Headers = ()
+
+
+def json_answer(document: object, status: int = 200, headers: Headers = ()) -> Answer:
+    """A document as JSON. numpy arrays are written as they are: float32 with the fewest digits that say it exactly."""
+    return Answer(status, orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY), JSON, headers)

@@ -1,0 +1,86 @@
+"""Authentication: whose key a request carries. A key that was good is taken to be good for some seconds.
+
+Otherwise every request would cost a look-up, which on AWS is a paid round trip longer than the query itself.
+HAZARD: a key that is revoked by another process, or expires, works here for `key_cache_seconds` more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+
+from starlette.datastructures import Headers
+
+from quartzdb.domain.errors import Unauthenticated
+from quartzdb.ports import Clock
+from quartzdb.services.keys import ApiKeys, Principal
+
+ANONYMOUS = Principal("", "", frozenset())
+"""Who a request to an open operation comes from."""
+_KEYS_REMEMBERED_MAX = 10_000
+
+
+def key_of(headers: Headers) -> str | None:
+    """The key that a request carries. Raises Unauthenticated for an Authorization that is no bearer's, with no other.
+
+    X-API-Key is looked at too, because a proxy may use Authorization for its own signature.
+    """
+    scheme, _, credentials = headers.get("authorization", "").strip().partition(" ")
+    if scheme.lower() == "bearer":
+        return credentials.strip() or None
+    key = headers.get("x-api-key", "").strip()
+    if key:
+        return key
+    if scheme:
+        raise Unauthenticated(
+            "The Authorization header is not of the form `Bearer KEY`.",
+            hint="Send `Authorization: Bearer KEY` or `X-API-Key: KEY`.",
+        )
+    return None
+
+
+class Authenticator:
+    """Thread-safe. Remembers good keys by their hash, never bad ones: a new key works at once."""
+
+    def __init__(self, api_keys: ApiKeys, clock: Clock, *, seconds: float) -> None:
+        self._api_keys = api_keys
+        self._clock = clock
+        self._seconds = seconds
+        self._good: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
+        self._revocations = 0
+        self._lock = threading.Lock()
+
+    def remembered(self, key: str | None) -> Principal | None:
+        """Who holds the key, if that is known without a look-up."""
+        if key is None:
+            return None
+        with self._lock:
+            found = self._good.get(_digest(key))
+        return found[0] if found and self._clock.monotonic() < found[1] else None
+
+    def look_up(self, key: str | None) -> Principal:
+        """Who holds the key. Blocks. Raises Unauthenticated."""
+        asked_at, revocations = self._clock.monotonic(), self._revocations
+        principal = self._api_keys.authenticate(key)
+        assert key is not None
+        with self._lock:
+            # A key that was revoked while it was looked up must not be remembered after it was forgotten.
+            if revocations == self._revocations:
+                self._good[_digest(key)] = (principal, asked_at + self._seconds)
+                self._good.move_to_end(_digest(key))
+            while len(self._good) > _KEYS_REMEMBERED_MAX:
+                self._good.popitem(last=False)
+        return principal
+
+    def revoke(self, tenant: str, key_id: str) -> None:
+        """Revoke a key and forget it: within this process it ends at once. Raises NotFound."""
+        self._api_keys.revoke(tenant, key_id)
+        with self._lock:
+            self._revocations += 1
+            for digest in [d for d, (principal, _) in self._good.items() if principal.key_id == key_id]:
+                del self._good[digest]
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()

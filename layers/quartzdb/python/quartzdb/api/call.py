@@ -1,0 +1,65 @@
+"""A call: one authenticated request with its body read, as handlers see it. Handlers never see ASGI."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from starlette.datastructures import Headers
+
+from quartzdb.api.auth import Authenticator
+from quartzdb.api.health import Health
+from quartzdb.api.json_body import parse_json
+from quartzdb.api.query_string import parse_query
+from quartzdb.api.schemas.model import Body, QueryString
+from quartzdb.api.schemas.validation import validate
+from quartzdb.api.services import Services
+from quartzdb.api.settings import ApiSettings
+from quartzdb.domain.namespace import Namespace
+from quartzdb.services.keys import Principal
+
+B = TypeVar("B", bound=Body)
+Q = TypeVar("Q", bound=QueryString)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every call of one application shares."""
+
+    services: Services
+    settings: ApiSettings
+    authenticator: Authenticator
+    health: Health
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. `parameters` are those of the path, decoded; `path` is the canonical one, still encoded."""
+
+    context: Context
+    principal: Principal
+    method: str
+    path: str
+    parameters: Mapping[str, str]
+    query_string: bytes
+    headers: Headers
+    body: bytes
+    request_id: str
+
+    @property
+    def services(self) -> Services:
+        """The use cases."""
+        return self.context.services
+
+    def namespace(self) -> Namespace:
+        """The caller's namespace that the path names. Raises NamespaceNotFound."""
+        return self.services.namespaces.get(self.principal.tenant, self.parameters["namespace"])
+
+    def json(self, model: type[B], *, optional: bool = False, any_type: bool = False) -> B:
+        """The body. Raises InvalidJson, UnsupportedMediaType, InvalidArgument."""
+        return validate(model, parse_json(self.body, self.headers, optional=optional, any_type=any_type))
+
+    def query(self, model: type[Q]) -> Q:
+        """The query string. Raises InvalidArgument."""
+        return validate(model, parse_query(self.query_string))

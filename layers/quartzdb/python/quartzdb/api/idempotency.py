@@ -1,0 +1,102 @@
+"""Idempotency keys: a write that is sent again under the same key is answered again, not done again.
+
+HAZARD: a claim lapses after CLAIM_MS, so that a crash does not hold a key for a day. A request that runs for longer
+could then run twice; that is harmless for upserts and deletes, and CLAIM_MS is far above what any request takes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+
+from quartzdb.api.answer import Answer
+from quartzdb.api.call import Call
+from quartzdb.api.errors import error_answer
+from quartzdb.api.operation import Operation, Replay
+from quartzdb.api.refusals import IdempotencyMismatch
+from quartzdb.domain.errors import IdempotencyConflict, InvalidArgument, QuartzError
+from quartzdb.domain.limits import IDEMPOTENCY_KEY_CHARACTERS_MAX, IDEMPOTENCY_TTL_SECONDS
+from quartzdb.ports import StoredAnswer
+
+logger = logging.getLogger(__name__)
+
+HEADER = "Idempotency-Key"
+REPLAYED = ("Idempotency-Replayed", "true")
+CLAIM_MS = 120_000
+_HEADERS_THAT_MATTER = ("content-type", "content-encoding", "if-match", "if-none-match", "x-quartzdb-version")
+
+
+def perform(operation: Operation, call: Call) -> Answer:
+    """Do the operation, or repeat its answer. Raises what the handler raises, IdempotencyConflict, InvalidArgument."""
+    key = call.headers.get(HEADER)
+    if key is None or operation.replay is Replay.IGNORED:
+        return operation.handler(call)
+    if operation.replay is Replay.REFUSED:
+        raise InvalidArgument(
+            "The answer to this request is a secret, so it cannot be kept for a repetition.",
+            field=HEADER,
+            hint=f"Send it without {HEADER}.",
+        )
+    if not 1 <= len(key) <= IDEMPOTENCY_KEY_CHARACTERS_MAX or not all(" " <= c <= "~" for c in key):
+        raise InvalidArgument(
+            f"An idempotency key has 1 to {IDEMPOTENCY_KEY_CHARACTERS_MAX} printable ASCII characters.",
+            field=HEADER,
+        )
+    return _once(operation, call, key)
+
+
+def _once(operation: Operation, call: Call, key: str) -> Answer:
+    tenant, table = call.principal.tenant, call.services.idempotency
+    fingerprint = _fingerprint(call)
+    found = table.begin(
+        tenant, key, fingerprint, call.services.clock.unix_ms(), CLAIM_MS, IDEMPOTENCY_TTL_SECONDS * 1000
+    )
+    if found is not None:
+        return _repeated(found, fingerprint)
+    try:
+        answer = operation.handler(call)
+    except QuartzError as error:
+        answer = error_answer(error, call.path, call.request_id)
+        if answer.status >= 500:
+            table.abandon(tenant, key)
+            raise
+    except BaseException:
+        table.abandon(tenant, key)
+        raise
+    try:
+        table.finish(
+            tenant,
+            key,
+            StoredAnswer(fingerprint, answer.status, answer.body, answer.content_type or "", answer.headers),
+        )
+    except QuartzError:
+        # The write is done, so it is answered as done. Until the claim lapses a repetition is told to wait.
+        logger.exception("the answer under an idempotency key could not be kept")
+    return answer
+
+
+def _repeated(found: StoredAnswer, fingerprint: bytes) -> Answer:
+    if found.fingerprint != fingerprint:
+        raise IdempotencyMismatch(
+            "The idempotency key was used before for a different request.",
+            field=HEADER,
+            hint="Use a new key for each new request.",
+        )
+    if found.status is None:
+        raise IdempotencyConflict(
+            "The first request under this idempotency key is still under way.",
+            field=HEADER,
+            hint="Try again in a moment.",
+        )
+    return Answer(found.status, found.body, found.content_type or None, (*found.headers, REPLAYED))
+
+
+def _fingerprint(call: Call) -> bytes:
+    """What makes two requests the same: method, path, query, the headers that change their meaning, and body."""
+    digest = hashlib.sha256()
+    headers = [call.headers.get(name, "") for name in _HEADERS_THAT_MATTER]
+    parts = [call.principal.tenant, call.method, call.path, *headers]
+    for part in [*(part.encode("utf-8", "surrogateescape") for part in parts), call.query_string, call.body]:
+        digest.update(len(part).to_bytes(8))
+        digest.update(part)
+    return digest.digest()

@@ -1,0 +1,254 @@
+"""Parts that many operations share in the OpenAPI document: parameters, headers, errors, security."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from quartzdb.api.answer import JSON
+from quartzdb.api.errors import PROBLEM, PROBLEM_TYPES, reason, title_of
+from quartzdb.api.operation import Operation, Replay
+from quartzdb.api.preconditions import VERSION_HEADER
+from quartzdb.api.surface import is_cloudflare
+from quartzdb.domain.limits import (
+    CONTENT_TYPE_CHARACTERS_MAX,
+    ID_PATTERN,
+    IDEMPOTENCY_KEY_CHARACTERS_MAX,
+    KEY_CHARACTERS_MAX,
+    NAMESPACE_NAME_PATTERN,
+)
+
+SECURITY_SCHEMES: dict[str, Any] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer KEY`"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+
+_PATH: dict[str, tuple[str, dict[str, Any]]] = {
+    "namespace": ("The namespace's name.", {"type": "string", "pattern": NAMESPACE_NAME_PATTERN}),
+    "key": (
+        "The key, percent-encoded. It may have slashes.",
+        {"type": "string", "minLength": 1, "maxLength": KEY_CHARACTERS_MAX},
+    ),
+    "id": ("The id.", {"type": "string", "pattern": ID_PATTERN}),
+}
+_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "Content-Type": (
+        "Kept, and sent with the value. By default application/octet-stream.",
+        {"type": "string", "maxLength": CONTENT_TYPE_CHARACTERS_MAX},
+    ),
+    "If-Match": (
+        "An ETag: only if the key is still at this version.",
+        {"type": "string", "pattern": '^"[!#-~]*"$'},
+    ),
+    "If-None-Match": (
+        "`*` for a write: only if the key does not exist. An ETag for a read: only if the value is another by now.",
+        {"type": "string"},
+    ),
+    VERSION_HEADER: (
+        "The version of an earlier answer: this write is ordered after it.",
+        {"type": "string", "pattern": r"^[0-7][0-9a-f]{15}\.[A-Za-z0-9._-]{1,64}$"},
+    ),
+    "Idempotency-Key": (
+        "The same request under the same key is done once, and answered the same again for a day.",
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": IDEMPOTENCY_KEY_CHARACTERS_MAX,
+            "pattern": "^[ -~]*$",
+        },
+    ),
+}
+
+
+def _response_header(description: str, **schema: Any) -> dict[str, Any]:
+    return {"description": description, "schema": {"type": "string", **schema}}
+
+
+RESPONSE_HEADERS: dict[str, Any] = {
+    "X-Request-Id": _response_header(
+        "Names this request in the log; the request's own one where it has a sane one."
+    ),
+    "Location": _response_header("The namespace's path."),
+    "ETag": _response_header("The version in quotes, for If-Match and If-None-Match."),
+    VERSION_HEADER: _response_header("The item's version."),
+    "X-QuartzDB-Expires": _response_header("When the item ends, if it does.", format="date-time"),
+    "Retry-After": _response_header("Seconds to wait."),
+    "RateLimit-Policy": _response_header("The quota and its window."),
+    "RateLimit": _response_header("What is left of the quota, and seconds until it grows again."),
+    "WWW-Authenticate": _response_header("Bearer."),
+}
+
+_ERRORS: dict[int, tuple[str, str, str, str | None, str | None]] = {
+    400: (
+        "The request breaks a documented rule.",
+        "dimension_mismatch",
+        "The vector has 2 numbers but the namespace has dimension 3.",
+        "vectors[0].vector",
+        "Send exactly 3 numbers, or use a namespace with dimension 2.",
+    ),
+    401: (
+        "No key, or not a good one.",
+        "unauthenticated",
+        "No API key was given.",
+        None,
+        "Send `X-API-Key: KEY`.",
+    ),
+    403: (
+        "The key does not have the scope.",
+        "forbidden",
+        "This key does not have the scope 'write' (it has read).",
+        None,
+        "Use a key that has it, or create one.",
+    ),
+    404: (
+        "What was named does not exist.",
+        "namespace_not_found",
+        "There is no namespace 'books'.",
+        "namespace",
+        "Create it with POST /v1/namespaces.",
+    ),
+    408: (
+        "The sender of the body paused for too long.",
+        "body_timeout",
+        "Nothing more of the body came for 30 s.",
+        None,
+        "Send it without a pause.",
+    ),
+    409: (
+        "The request contradicts the present state, or its first sending is still under way.",
+        "idempotency_conflict",
+        "The first request under this idempotency key is still under way.",
+        "Idempotency-Key",
+        "Try again in a moment.",
+    ),
+    412: (
+        "A compare-and-set did not find what it expected.",
+        "precondition_failed",
+        "The key must not exist, but it is at version 0197f3c2ab4d0000.local.3f9c2a1b.",
+        "key",
+        "Read the key again and decide anew.",
+    ),
+    413: (
+        "The body is too large, as sent or decompressed.",
+        "body_too_large",
+        "The request body is larger than 67108864 bytes, as sent or decompressed.",
+        None,
+        "Split the request into smaller ones.",
+    ),
+    415: (
+        "The body's Content-Type or Content-Encoding is not read.",
+        "unsupported_media_type",
+        "The body must be JSON, but its Content-Type is none.",
+        "Content-Type",
+        "Send Content-Type: application/json.",
+    ),
+    422: (
+        "The idempotency key was used for a different request.",
+        "idempotency_mismatch",
+        "The idempotency key was used before for a different request.",
+        "Idempotency-Key",
+        "Use a new key for each new request.",
+    ),
+    429: ("Too many requests.", "rate_limited", "Too many requests.", None, "Try again in 3 s."),
+    500: (
+        "Something went wrong inside.",
+        "internal_error",
+        "Something went wrong inside. The request id is 5f2b8c0d91ae.",
+        None,
+        "If it happens again, report the request id.",
+    ),
+    503: (
+        "The request is good and nothing was changed; it may succeed when it is sent again.",
+        "overloaded",
+        "512 requests are under way already.",
+        None,
+        "Try again, with a growing pause.",
+    ),
+}
+"""Description, and an example's code, detail, field and hint."""
+_ERROR_HEADERS = {
+    401: ("WWW-Authenticate",),
+    429: ("Retry-After", "RateLimit-Policy", "RateLimit"),
+    503: ("Retry-After",),
+}
+
+
+def path_parameters(path: str) -> list[dict[str, Any]]:
+    """The parameters of a path template."""
+    parameters = []
+    for name in re.findall(r"\{(\w+)(?::path)?\}", path):
+        description, schema = _PATH[name]
+        parameters.append(
+            {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
+        )
+    return parameters
+
+
+def header_parameter(name: str) -> dict[str, Any]:
+    """A request header."""
+    description, schema = _HEADERS[name]
+    return {"name": name, "in": "header", "description": description, "schema": schema}
+
+
+def error_statuses(operation: Operation) -> set[int]:
+    """Which errors an operation may answer: they follow from what it is."""
+    compatible = is_cloudflare(operation.path)
+    statuses = {500, *operation.errors}
+    if operation.scope is not None:
+        statuses |= {400, 401, 429, 503}
+        if not compatible:
+            statuses |= {403}
+    if not compatible:
+        statuses |= {400}
+        if "{namespace}" in operation.path:
+            statuses |= {404}
+    if operation.body is not None:
+        statuses |= {413} if compatible else {408, 413, 415}
+    if operation.replay is Replay.ACCEPTED:
+        statuses |= {409, 422}
+    return statuses
+
+
+def error_response(operation: Operation, status: int) -> dict[str, str]:
+    """A reference to an error in its surface's form."""
+    return {"$ref": f"#/components/responses/{_name(operation, status)}"}
+
+
+def error_responses(operations: Sequence[Operation]) -> dict[str, Any]:
+    """All errors that are referred to."""
+    return {
+        _name(operation, status): _error(status, compatible=is_cloudflare(operation.path))
+        for operation in operations
+        for status in sorted(error_statuses(operation))
+    }
+
+
+def _name(operation: Operation, status: int) -> str:
+    words = "".join(word.capitalize() for word in re.findall(r"[A-Za-z]+", reason(status)))
+    return f"Cloudflare{words}" if is_cloudflare(operation.path) else words
+
+
+def _error(status: int, *, compatible: bool) -> dict[str, Any]:
+    description, code, detail, field, hint = _ERRORS[status]
+    names = ("X-Request-Id", *_ERROR_HEADERS.get(status, ()))
+    if compatible:
+        schema, media = "CloudflareError", JSON
+        example: dict[str, Any] = {"success": False, "error": detail, "code": code}
+    else:
+        schema, media = "Problem", PROBLEM
+        example = {
+            "type": f"{PROBLEM_TYPES}#{code}",
+            "title": title_of(code),
+            "status": status,
+            "detail": detail,
+            "code": code,
+            "field": field,
+            "hint": hint,
+            "request_id": "5f2b8c0d91ae",
+        }
+    return {
+        "description": description,
+        "headers": {name: RESPONSE_HEADERS[name] for name in names},
+        "content": {media: {"schema": {"$ref": f"#/components/schemas/{schema}"}, "example": example}},
+    }

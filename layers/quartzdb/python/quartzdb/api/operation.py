@@ -1,0 +1,113 @@
+"""Operations: what each route is, in one declaration that routing, access control and documentation all read.
+
+So a route without a scope, or with undocumented answers, cannot come about by forgetting something elsewhere.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any
+
+from quartzdb.api.answer import JSON, Answer
+from quartzdb.api.call import Call
+from quartzdb.api.schemas.model import Body, Document, NoQuery, QueryString
+from quartzdb.services.keys import Scope
+
+Handler = Callable[[Call], Answer]
+"""Does the work of a request. Runs in a thread, and may block."""
+
+
+class Replay(Enum):
+    """What an Idempotency-Key does here."""
+
+    IGNORED = auto()
+    """Nothing is changed, or the other deployment knows no such key."""
+    ACCEPTED = auto()
+    REFUSED = auto()
+    """The answer shows a secret, which must not be stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonBody:
+    """A JSON document. `optional`: nothing at all stands for {}. `any_type`: the Content-Type is not looked at."""
+
+    model: type[Body]
+    examples: Mapping[str, object]
+    optional: bool = False
+    any_type: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RawBody:
+    """Bytes of any type."""
+
+    description: str
+    example: str
+    bytes_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """An answer that is no error. `model` None: its content is not JSON."""
+
+    description: str
+    model: type[Document] | None = None
+    example: object = None
+    status: int = 200
+    content_type: str | None = JSON
+    headers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method at one path. `scope` None: open to anybody. `errors`: statuses besides those that follow from it.
+
+    `hidden`: part of the server, but no part of the API.
+    """
+
+    method: str
+    path: str
+    name: str
+    tag: str
+    summary: str
+    description: str
+    handler: Handler
+    scope: Scope | None
+    answers: tuple[Success, ...]
+    query: type[QueryString] = NoQuery
+    headers: tuple[str, ...] = ()
+    body: JsonBody | RawBody | None = None
+    errors: tuple[int, ...] = ()
+    replay: Replay = Replay.IGNORED
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The operations of one kind of thing, in the order in which they are documented and matched."""
+
+    tag: str
+    description: str
+    operations: list[Operation] = field(default_factory=list)
+
+    def operation(self, method: str, path: str, **declaration: Any) -> Callable[[Handler], Handler]:
+        """Declare the decorated handler: its name is the operation's, its docstring the description."""
+
+        def declare(handler: Handler) -> Handler:
+            self.operations.append(
+                Operation(
+                    method=method,
+                    path=path,
+                    name=declaration.pop("name", handler.__name__),
+                    tag=self.tag,
+                    description=inspect.cleandoc(handler.__doc__ or ""),
+                    handler=handler,
+                    **declaration,
+                )
+            )
+            return handler
+
+        return declare

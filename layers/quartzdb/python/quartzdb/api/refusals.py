@@ -1,0 +1,97 @@
+"""What the HTTP edge itself refuses, before or instead of a service. Raised like every other QuartzError."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from quartzdb.domain.errors import (
+    IdempotencyConflict,
+    InvalidArgument,
+    NotFound,
+    QuartzError,
+    Unavailable,
+)
+
+
+class InvalidJson(InvalidArgument):
+    """The request body is not valid JSON."""
+
+    code = "invalid_json"
+
+
+class InvalidBody(InvalidArgument):
+    """The request body ended early, or does not decode as its Content-Encoding says."""
+
+    code = "invalid_body"
+
+
+class InvalidPath(InvalidArgument):
+    """The path does not percent-decode to UTF-8 text."""
+
+    code = "invalid_path"
+
+
+class BodyTooLarge(QuartzError):
+    """The request body is over the limit, as sent or decompressed."""
+
+    code = "body_too_large"
+
+    def __init__(self, bytes_max: int) -> None:
+        super().__init__(
+            f"The request body is larger than {bytes_max} bytes, as sent or decompressed.",
+            hint="Split the request into smaller ones.",
+        )
+
+
+class BodyTimeout(QuartzError):
+    """The sender of the request body paused for too long."""
+
+    code = "body_timeout"
+
+
+class UnsupportedMediaType(QuartzError):
+    """The body's Content-Type or Content-Encoding is not one that this operation reads."""
+
+    code = "unsupported_media_type"
+
+
+class RouteNotFound(NotFound):
+    """There is nothing at this path."""
+
+    code = "route_not_found"
+
+
+class MethodNotAllowed(QuartzError):
+    """There is something at this path, but not for this method."""
+
+    code = "method_not_allowed"
+
+    def __init__(self, method: str, allowed: Iterable[str]) -> None:
+        self.allowed = ", ".join(sorted(allowed))
+        super().__init__(f"{method} is not possible here.", hint=f"Use {self.allowed}.")
+
+
+class RateLimited(QuartzError):
+    """The tenant sent more requests than its rate allows."""
+
+    code = "rate_limited"
+
+    def __init__(self, retry_after_seconds: int, headers: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(
+            "Too many requests.", hint=f"Try again in {retry_after_seconds} s, and slow down before that."
+        )
+        self.retry_after_seconds = retry_after_seconds
+        self.headers = headers
+
+
+class Overloaded(Unavailable):
+    """This process has as many requests under way as it takes."""
+
+    code: ClassVar[str] = "overloaded"
+
+
+class IdempotencyMismatch(IdempotencyConflict):
+    """An idempotency key was used before for a different request."""
+
+    code = "idempotency_mismatch"

@@ -1,0 +1,95 @@
+"""Routes of API keys: create, list, revoke. A key's text is in one answer only, and never in a log."""
+
+from __future__ import annotations
+
+from quartzdb.api.answer import Answer, json_answer
+from quartzdb.api.call import Call
+from quartzdb.api.operation import Family, JsonBody, Replay, Success
+from quartzdb.api.schemas import keys as schemas
+from quartzdb.api.times import rfc3339, rfc3339_or_none
+from quartzdb.domain.errors import InvalidArgument
+from quartzdb.domain.limits import TTL_SECONDS_MAX
+from quartzdb.ports import ApiKey
+from quartzdb.services.keys import Scope
+
+FAMILY = Family("keys", "API keys and what they may do.")
+
+_KEY = {
+    "id": "5f2b8c0d91ae",
+    "name": "the website",
+    "scopes": ["read"],
+    "created_at": "2025-01-01T12:00:00.000Z",
+    "expires_at": None,
+    "revoked_at": None,
+}
+
+
+@FAMILY.operation(
+    "POST",
+    "/v1/keys",
+    summary="Create an API key",
+    scope=Scope.ADMIN,
+    body=JsonBody(schemas.NewKey, {"reader": {"name": "the website", "scopes": ["read"]}}),
+    answers=(
+        Success(
+            "The key, this once.", schemas.KeyCreated, {**_KEY, "key": "qdb_live_5f2b8c0d91ae_…"}, status=201
+        ),
+    ),
+    replay=Replay.REFUSED,
+)
+def create_key(call: Call) -> Answer:
+    """The answer has the key's text, which is not stored and cannot be seen again. So no Idempotency-Key is taken."""
+    body = call.json(schemas.NewKey)
+    expires_at_ms = None
+    if body.expires_in_seconds is not None:
+        if not 1 <= body.expires_in_seconds <= TTL_SECONDS_MAX:
+            raise InvalidArgument(
+                f"A key expires in 1 to {TTL_SECONDS_MAX} seconds, not {body.expires_in_seconds}.",
+                field="expires_in_seconds",
+                hint="Leave it out for a key that does not expire.",
+            )
+        expires_at_ms = call.services.clock.unix_ms() + body.expires_in_seconds * 1000
+    key, text = call.services.api_keys.create(
+        call.principal.tenant, body.name, body.scopes, expires_at_ms=expires_at_ms
+    )
+    return json_answer({**_summary(key), "key": text}, 201)
+
+
+@FAMILY.operation(
+    "GET",
+    "/v1/keys",
+    summary="List API keys",
+    scope=Scope.ADMIN,
+    answers=(Success("All keys.", schemas.KeyList, {"keys": [_KEY]}),),
+)
+def list_keys(call: Call) -> Answer:
+    """By creation time, revoked ones included. Never with their text."""
+    return json_answer(
+        {"keys": [_summary(key) for key in call.services.api_keys.list(call.principal.tenant)]}
+    )
+
+
+@FAMILY.operation(
+    "DELETE",
+    "/v1/keys/{id}",
+    summary="Revoke an API key",
+    scope=Scope.ADMIN,
+    answers=(Success("It has ended.", schemas.KeyRevoked, {"revoked": True}),),
+    errors=(404,),
+    replay=Replay.ACCEPTED,
+)
+def revoke_key(call: Call) -> Answer:
+    """Other processes may take the key for good for some seconds more."""
+    call.context.authenticator.revoke(call.principal.tenant, call.parameters["id"])
+    return json_answer({"revoked": True})
+
+
+def _summary(key: ApiKey) -> dict[str, object]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "created_at": rfc3339(key.created_at_ms),
+        "expires_at": rfc3339_or_none(key.expires_at_ms),
+        "revoked_at": rfc3339_or_none(key.revoked_at_ms),
+    }

@@ -1,0 +1,168 @@
+"""Routes of many key-value items at once, in JSON: listing and batches. Values that are no text travel in base64."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import orjson
+
+from quartzdb.api.answer import Answer, json_answer
+from quartzdb.api.call import Call
+from quartzdb.api.freshness import after
+from quartzdb.api.operation import Family, JsonBody, Replay, Success
+from quartzdb.api.routes import keyvalue
+from quartzdb.api.routes.vectors import VERSION
+from quartzdb.api.schemas import keyvalue as schemas
+from quartzdb.api.times import rfc3339_or_none
+from quartzdb.domain.errors import InvalidArgument
+from quartzdb.ports import Item
+from quartzdb.services.keys import Scope
+from quartzdb.services.keyvalue import DEFAULT_CONTENT_TYPE, NewItem
+
+FAMILY = Family(keyvalue.FAMILY.tag, keyvalue.FAMILY.description)
+
+_TEXT = "text/plain; charset=utf-8"
+_ITEM = {
+    "key": "greeting",
+    "version": VERSION,
+    "content_type": _TEXT,
+    "expires_at": None,
+    "value": "good morning",
+}
+
+
+@FAMILY.operation(
+    "GET",
+    "/v1/namespaces/{namespace}/kv",
+    summary="List keys",
+    scope=Scope.READ,
+    query=schemas.ListItems,
+    answers=(Success("A page.", schemas.ItemPage, {"items": [_ITEM], "cursor": None}),),
+)
+def list_values(call: Call) -> Answer:
+    """In code point order of the keys; with their values only if asked for."""
+    query = call.query(schemas.ListItems)
+    page = call.services.key_values.list(
+        call.namespace(), prefix=query.prefix, cursor=query.cursor, limit=query.limit, values=query.values
+    )
+    items = [_document(item, with_value=query.values) for item in page.items]
+    return json_answer({"items": items, "cursor": page.cursor})
+
+
+@FAMILY.operation(
+    "POST",
+    "/v1/namespaces/{namespace}/kv-batch/get",
+    summary="Get several values",
+    scope=Scope.READ,
+    body=JsonBody(schemas.GetItems, {"two": {"keys": ["greeting", "farewell"]}}),
+    answers=(Success("Those that exist.", schemas.ItemsFound, {"items": [_ITEM], "missing": ["farewell"]}),),
+)
+def get_values(call: Call) -> Answer:
+    """A key that does not exist is no error. The values together may have at most 32 MiB."""
+    namespace = call.namespace()
+    body = call.json(schemas.GetItems)
+    found = call.services.key_values.get_many(namespace, body.keys)
+    return json_answer(
+        {
+            "items": [_document(found[key], with_value=True) for key in body.keys if key in found],
+            "missing": [key for key in body.keys if key not in found],
+        }
+    )
+
+
+@FAMILY.operation(
+    "POST",
+    "/v1/namespaces/{namespace}/kv-batch/put",
+    summary="Put several values",
+    scope=Scope.WRITE,
+    body=JsonBody(
+        schemas.PutItems,
+        {
+            "three": {
+                "items": [
+                    {"key": "greeting", "value": "good morning", "ttl_seconds": 3600},
+                    {"key": "pixel", "value_base64": "iVBORw0KGgo=", "content_type": "image/png"},
+                    {"key": "settings", "json": {"theme": "dark"}},
+                ]
+            }
+        },
+    ),
+    answers=(Success("All are stored.", schemas.ItemsPut, {"put": 3, "version": VERSION}),),
+    replay=Replay.ACCEPTED,
+)
+def put_values(call: Call) -> Answer:
+    """Several values: all of them or none."""
+    namespace = call.namespace()
+    body = call.json(schemas.PutItems)
+    items = [_new_item(item, f"items[{position}]") for position, item in enumerate(body.items)]
+    version = call.services.key_values.put_many(namespace, items, after=after(body.version))
+    return json_answer({"put": len(items), "version": str(version)})
+
+
+@FAMILY.operation(
+    "POST",
+    "/v1/namespaces/{namespace}/kv-batch/delete",
+    summary="Delete several keys",
+    scope=Scope.WRITE,
+    body=JsonBody(schemas.DeleteItems, {"two": {"keys": ["greeting", "farewell"]}}),
+    answers=(Success("They are gone.", schemas.ItemsDeleted, {"deleted": 1, "version": VERSION}),),
+    replay=Replay.ACCEPTED,
+)
+def delete_values(call: Call) -> Answer:
+    """Several keys: all of them or none. A key that does not exist is no error."""
+    namespace = call.namespace()
+    body = call.json(schemas.DeleteItems)
+    version, existed = call.services.key_values.delete_many(namespace, body.keys, after=after(body.version))
+    return json_answer({"deleted": existed, "version": str(version)})
+
+
+def _document(item: Item, *, with_value: bool) -> dict[str, object]:
+    document: dict[str, object] = {
+        "key": item.key,
+        "version": str(item.version),
+        "content_type": item.content_type,
+        "expires_at": rfc3339_or_none(item.expires_at_ms),
+    }
+    if with_value and item.value is not None:
+        try:
+            document["value"] = item.value.decode("utf-8")
+        except UnicodeDecodeError:
+            document["value_base64"] = base64.b64encode(item.value).decode("ascii")
+    return document
+
+
+def _new_item(item: schemas.NewItem, field: str) -> NewItem:
+    if (item.value is not None) + (item.value_base64 is not None) + (
+        "json_value" in item.model_fields_set
+    ) != 1:
+        raise InvalidArgument(
+            "An item needs exactly one of `value`, `value_base64` and `json`.",
+            field=field,
+            hint="`value` is text, `value_base64` bytes, `json` any JSON value.",
+        )
+    if item.value is not None:
+        value, content_type = item.value.encode("utf-8"), _TEXT
+    elif item.value_base64 is not None:
+        value, content_type = _bytes(item.value_base64, f"{field}.value_base64"), DEFAULT_CONTENT_TYPE
+    else:
+        value, content_type = _json(item.json_value, f"{field}.json"), "application/json"
+    return NewItem(item.key, value, item.content_type or content_type, item.ttl_seconds)
+
+
+def _bytes(text: str, field: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidArgument(
+            "The string is not valid base64.", field=field, hint="Use the standard alphabet, with padding."
+        ) from error
+
+
+def _json(value: object, field: str) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError as error:
+        raise InvalidArgument(
+            "The JSON value is nested too deep.", field=field, hint="Send its text as `value`."
+        ) from error

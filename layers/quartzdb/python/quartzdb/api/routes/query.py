@@ -1,0 +1,107 @@
+"""The route of queries: the nearest records to a vector. The hottest path there is."""
+
+from __future__ import annotations
+
+from quartzdb.api.answer import Answer, json_answer
+from quartzdb.api.call import Call
+from quartzdb.api.freshness import consistency_of
+from quartzdb.api.operation import Family, JsonBody, Success
+from quartzdb.api.routes.vectors import VERSION, vector_document
+from quartzdb.api.schemas import vectors as schemas
+from quartzdb.domain.filter import parse
+from quartzdb.domain.record import Match
+from quartzdb.domain.vector import parse_vector
+from quartzdb.services.keys import Scope
+from quartzdb.services.vectors import QueryRequest
+
+FAMILY = Family("query", "Search.")
+
+
+@FAMILY.operation(
+    "POST",
+    "/v1/namespaces/{namespace}/query",
+    summary="Query by vector or id",
+    scope=Scope.READ,
+    body=JsonBody(
+        schemas.Query,
+        {
+            "vector": {"vector": [1, 0, 0], "top_k": 2, "filter": {"year": {"$gt": 1960}}},
+            "id": {"id": "dune", "include_vectors": "base64"},
+        },
+    ),
+    answers=(
+        Success(
+            "The matches.",
+            schemas.QueryAnswer,
+            {
+                "matches": [
+                    {
+                        "id": "dune",
+                        "score": 0.9938837,
+                        "distance": 0.0061163,
+                        "version": VERSION,
+                        "metadata": {"year": 1965, "tags": ["desert"]},
+                    }
+                ],
+                "usage": {"records_matched": 1, "records_scored": 1, "records_returned": 1},
+                "performance": {
+                    "milliseconds": 0.21,
+                    "mode": "exact",
+                    "segments": 0,
+                    "rows_scored": 1,
+                    "tail_rows": 1,
+                },
+            },
+        ),
+    ),
+)
+def query_vectors(call: Call) -> Answer:
+    """The nearest records by the namespace's metric, among those that the filter accepts. The filter is applied before
+    the search, so it never costs recall.
+    """
+    namespace = call.namespace()
+    body = call.json(schemas.Query)
+    answer = call.services.vectors.query(
+        namespace,
+        QueryRequest(
+            vector=None if body.vector is None else parse_vector(body.vector),
+            id=body.id,
+            top_k=body.top_k,
+            condition=None if body.filter is None else parse(body.filter),
+            include_values=bool(body.include_vectors),
+            consistency=consistency_of(body),
+        ),
+    )
+    effort = answer.effort
+    return json_answer(
+        {
+            "matches": [match_document(match, body) for match in answer.matches],
+            "usage": {
+                "records_matched": effort.matches,
+                "records_scored": effort.rows_scored,
+                "records_returned": len(answer.matches),
+            },
+            "performance": {
+                "milliseconds": round(answer.milliseconds, 3),
+                "mode": "exact" if effort.exact else "approximate",
+                "segments": effort.segments,
+                "rows_scored": effort.rows_scored,
+                "tail_rows": effort.tail_rows,
+            },
+        }
+    )
+
+
+def match_document(match: Match, body: schemas.Query) -> dict[str, object]:
+    """A match as the answer has it."""
+    document: dict[str, object] = {
+        "id": match.id,
+        "score": match.score,
+        "distance": match.distance,
+        "version": str(match.version),
+    }
+    if match.vector is not None:
+        document["vector"] = vector_document(match.vector, str(body.include_vectors))
+    if body.include_metadata:
+        document["metadata"] = match.metadata
+    return document

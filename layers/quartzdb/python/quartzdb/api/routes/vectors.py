@@ -1,0 +1,253 @@
+"""Routes of records: upsert, list, fetch, patch, delete, count. Queries have their own module."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from quartzdb.api.answer import Answer, json_answer
+from quartzdb.api.call import Call
+from quartzdb.api.freshness import after, consistency_of
+from quartzdb.api.operation import Family, JsonBody, Replay, Success
+from quartzdb.api.schemas import vectors as schemas
+from quartzdb.domain.change import Metadata
+from quartzdb.domain.errors import InvalidArgument
+from quartzdb.domain.filter import parse
+from quartzdb.domain.metadata import check_metadata
+from quartzdb.domain.record import Record
+from quartzdb.domain.vector import Vector, parse_vector, to_base64
+from quartzdb.services.keys import Scope
+from quartzdb.services.vectors import Deletion, MetadataPatch, NewRecord
+
+FAMILY = Family("vectors", "Records: an id, a vector and metadata.")
+
+VERSION = "0197f3c2ab4d0000.local.3f9c2a1b"
+_DUNE = {"id": "dune", "vector": [0.9, 0.1, 0.0], "metadata": {"year": 1965, "tags": ["desert"]}}
+_UBIK = {"id": "ubik", "vector": "zcxMP5qZmT7NzMw9", "metadata": {"year": 1969}}
+
+
+@FAMILY.operation(
+    "POST",
+    "/v1/namespaces/{namespace}/vectors",
+    summary="Upsert records",
+    scope=Scope.WRITE,
+    body=JsonBody(
+        schemas.Upsert, {"numbers": {"vectors": [_DUNE]}, "base64": {"vectors": [_UBIK], "version": VERSION}}
+    ),
+    answers=(Success("All are written.", schemas.Upserted, {"upserted": 1, "version": VERSION}),),
+    replay=Replay.ACCEPTED,
+)
+def upsert_vectors(call: Call) -> Answer:
+    """Write records whole, new or in place of those with the same id: all of them or none. They can be searched as soon
+    as this is answered.
+    """
+    namespace = call.namespace()
+    body = call.json(schemas.Upsert)
+    records = [
+        NewRecord(
+            record.id,
+            parse_vector(record.vector, field=f"vectors[{position}].vector"),
+            _metadata(record.metadata),
+        )
+        for position, record in enumerate(body.vectors)
+    ]
+    version = call.services.vectors.upsert(namespace, records, after=after(body.version))
+    return json_answer({"upserted": len(records), "version": str(version)})
+
+
+@FAMILY.operation(
+    "GET",
+    "/v1/namespaces/{namespace}/vectors",
+    summary="List ids",
+    scope=Scope.READ,
+    query=schemas.ListRecords,
+    answers=(Success("A page.", schemas.IdPage, {"ids": ["dune", "ubik"], "cursor": None}),),
+)
+def list_vectors(call: Call) -> Answer:
+    """In order. Records that are written while a listing goes on may or may not be in it."""
+    query = call.query(schemas.ListRecords)
+    page = call.services.vectors.list(
+        call.namespace(),
+        prefix=query.prefix,
+        cursor=query.cursor,
+        limit=query.limit,
+        consistency=consistency_of(query),
+    )
+    return json_answer({"ids": page.items, "cursor": page.cursor})
+
+
+@FAMILY.operation(
+    "POST",
+    "/v1/namespaces/{namespace}/vectors/fetch",
+    summary="Fetch records",
+    scope=Scope.READ,
+    body=JsonBody(schemas.Fetch, {"some": {"ids": ["dune", "emma"]}}),
+    answers=(
+        Success(
+            "Those that exist.",
+            schemas.Fetched,
+            {"records": [{**_DUNE, "version": VERSION}], "missing": ["emma"]},
+        ),
+    ),
+)
+def fetch_vectors(call: Call) -> Answer:
+    """Read records by id. An id that does not exist is no error."""
+    namespace = call.namespace()
+    body = call.json(schemas.Fetch)
+    ids = list(dict.fromkeys(body.ids))
+    found = call.services.vectors.fetch(namespace, ids, consistency_of(body))
+    return json_answer(
+        {
+            "records": [record_document(found[one], body.encoding) for one in ids if one in found],
+            "missing": [one for one in ids if one not in found],
+        }
+    )
+
+
+@FAMILY.operation(
+    "POST",
+    "/v1/namespaces/{namespace}/vectors/patch",
+    summary="Patch metadata of several records",
+    scope=Scope.WRITE,
+    body=JsonBody(
+        schemas.Patch, {"one": {"patches": [{"id": "dune", "set": {"read": True}, "unset": ["tags"]}]}}
+    ),
+    answers=(Success("All are patched.", schemas.Patched, {"patched": 1, "version": VERSION}),),
+    replay=Replay.ACCEPTED,
+)
+def patch_vectors(call: Call) -> Answer:
+    """Set and remove top-level metadata fields: of all these records or of none. Vectors stay as they are."""
+    namespace = call.namespace()
+    body = call.json(schemas.Patch)
+    patches = [
+        _patch(patch.id, patch.set, patch.unset, f"patches[{position}].")
+        for position, patch in enumerate(body.patches)
+    ]
+    version = call.services.vectors.patch(namespace, patches, after=after(body.version))
+    return json_answer({"patched": len(patches), "version": str(version)})
+
+
+@FAMILY.operation(
+    "POST",
+    "/v1/namespaces/{namespace}/vectors/delete",
+    summary="Delete records by ids or filter",
+    scope=Scope.WRITE,
+    body=JsonBody(
+        schemas.Delete,
+        {"ids": {"ids": ["dune", "ubik"]}, "filter": {"filter": {"year": {"$lt": 1900}}}},
+    ),
+    answers=(Success("They are gone.", schemas.Deleted, {"deleted": 2, "version": VERSION, "more": False}),),
+    replay=Replay.ACCEPTED,
+)
+def delete_vectors(call: Call) -> Answer:
+    """By ids, of which some may not exist, or by a filter. One request deletes at most 100,000 records that match a
+    filter; `more` says whether there are others.
+    """
+    namespace = call.namespace()
+    body = call.json(schemas.Delete)
+    token = after(body.version)
+    if (body.ids is None) == (body.filter is None):
+        raise InvalidArgument(
+            "A deletion needs exactly one of `ids` and `filter`.",
+            field="ids",
+            hint='Delete everything with {"filter": {}}.',
+        )
+    if body.ids is not None:
+        deletion = call.services.vectors.delete(namespace, body.ids, after=token)
+    else:
+        deletion = call.services.vectors.delete_matching(namespace, parse(body.filter), after=token)
+    return _deleted(deletion)
+
+
+@FAMILY.operation(
+    "POST",
+    "/v1/namespaces/{namespace}/vectors/count",
+    summary="Count records",
+    scope=Scope.READ,
+    body=JsonBody(schemas.Count, {"some": {"filter": {"year": {"$gte": 1960}}}, "all": {}}, optional=True),
+    answers=(Success("The number.", schemas.Counted, {"count": 2}),),
+)
+def count_vectors(call: Call) -> Answer:
+    """All records, or those that a filter accepts. The number is exact."""
+    namespace = call.namespace()
+    body = call.json(schemas.Count, optional=True)
+    condition = None if body.filter is None else parse(body.filter)
+    return json_answer({"count": call.services.vectors.count(namespace, condition, consistency_of(body))})
+
+
+@FAMILY.operation(
+    "GET",
+    "/v1/namespaces/{namespace}/vectors/{id}",
+    summary="Fetch a record",
+    scope=Scope.READ,
+    query=schemas.FetchOne,
+    answers=(Success("The record.", schemas.RecordDocument, {**_DUNE, "version": VERSION}),),
+)
+def fetch_vector(call: Call) -> Answer:
+    """One record with its vector and metadata."""
+    query = call.query(schemas.FetchOne)
+    record = call.services.vectors.fetch_one(call.namespace(), call.parameters["id"], consistency_of(query))
+    return json_answer(record_document(record, query.encoding))
+
+
+@FAMILY.operation(
+    "PATCH",
+    "/v1/namespaces/{namespace}/vectors/{id}",
+    summary="Patch a record's metadata",
+    scope=Scope.WRITE,
+    body=JsonBody(schemas.PatchOne, {"one": {"set": {"read": True}, "unset": ["tags"]}}),
+    answers=(Success("It is patched.", schemas.Patched, {"patched": 1, "version": VERSION}),),
+    replay=Replay.ACCEPTED,
+)
+def patch_vector(call: Call) -> Answer:
+    """Set and remove top-level metadata fields of one record. Its vector stays as it is."""
+    namespace = call.namespace()
+    body = call.json(schemas.PatchOne)
+    patch = _patch(call.parameters["id"], body.set, body.unset, "")
+    version = call.services.vectors.patch(namespace, [patch], after=after(body.version))
+    return json_answer({"patched": 1, "version": str(version)})
+
+
+@FAMILY.operation(
+    "DELETE",
+    "/v1/namespaces/{namespace}/vectors/{id}",
+    summary="Delete a record",
+    scope=Scope.WRITE,
+    query=schemas.DeleteOne,
+    answers=(Success("It is gone.", schemas.Deleted, {"deleted": 1, "version": VERSION, "more": False}),),
+    replay=Replay.ACCEPTED,
+)
+def delete_vector(call: Call) -> Answer:
+    """One record. Deleting one that does not exist is no error: `deleted` is 0 then."""
+    query = call.query(schemas.DeleteOne)
+    record_id = call.parameters["id"]
+    return _deleted(call.services.vectors.delete(call.namespace(), [record_id], after=after(query.version)))
+
+
+def vector_document(vector: Vector, encoding: str) -> object:
+    """A vector as answers have it; the array is written by the JSON encoder."""
+    return to_base64(vector) if encoding == "base64" else vector
+
+
+def record_document(record: Record, encoding: str) -> dict[str, object]:
+    """A record as answers have it."""
+    return {
+        "id": record.id,
+        "vector": vector_document(record.vector, encoding),
+        "metadata": record.metadata,
+        "version": str(record.version),
+    }
+
+
+def _metadata(document: object) -> Metadata:
+    # Whatever else it is, the service checks it, and says what is wrong with it.
+    return {} if document is None else cast(Metadata, document)
+
+
+def _patch(record_id: str, fields: object, unset: list[str], prefix: str) -> MetadataPatch:
+    checked = {} if fields is None else check_metadata(fields, field=f"{prefix}set")
+    return MetadataPatch(record_id, checked, tuple(unset))
+
+
+def _deleted(deletion: Deletion) -> Answer:
+    version = None if deletion.version is None else str(deletion.version)
+    return json_answer({"deleted": deletion.deleted, "version": version, "more": deletion.more})

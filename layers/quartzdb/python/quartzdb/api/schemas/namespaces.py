@@ -1,0 +1,125 @@
+"""Schemas of namespaces and usage."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from quartzdb.api.schemas.fields import Cursor, Limit, NamespaceName, NextCursor, Prefix, Time
+from quartzdb.api.schemas.model import Body, Document, QueryString
+from quartzdb.domain.limits import DIMENSION_MAX
+
+MetricChoice = Literal["cosine", "dot", "euclidean"]
+Engine = Literal["auto", "exact", "annoy", "ivf"]
+PrecisionChoice = Literal["f32", "f16"]
+Dimension = Annotated[
+    int | None,
+    Field(
+        description="How many numbers each vector has. Without it the namespace holds key-values only.",
+        json_schema_extra={
+            "anyOf": [{"type": "integer", "minimum": 1, "maximum": DIMENSION_MAX}, {"type": "null"}]
+        },
+    ),
+]
+
+
+class NewNamespace(Body):
+    """Settings are fixed at creation."""
+
+    name: NamespaceName
+    dimension: Dimension = None
+    metric: MetricChoice = "cosine"
+    engine: Engine = Field("auto", description="How segments are searched; `auto` chooses by their size.")
+    precision: PrecisionChoice = Field("f32", description="f16 halves the bytes that vectors take.")
+
+
+class NamespaceSummary(Document):
+    """A namespace and its settings."""
+
+    name: NamespaceName
+    dimension: Dimension
+    metric: MetricChoice
+    engine: Engine
+    precision: PrecisionChoice
+    created_at: Time
+
+
+class SegmentSummary(Document):
+    """One immutable segment."""
+
+    name: str
+    engine: str
+    rows: int
+    live_rows: int
+    bytes: int
+
+
+class NamespaceStatistics(Document):
+    """What a namespace holds."""
+
+    records: int
+    deleted_rows: int = Field(
+        description="Rows of segments that were replaced or deleted, until a compaction."
+    )
+    tail_rows: int = Field(description="Rows that are searched from the log, until they are in a segment.")
+    segment_bytes: int
+    keys: int
+    key_value_bytes: int
+    segments: list[SegmentSummary]
+    degraded: str | None = Field(description="Why an older snapshot is served in place of a damaged one.")
+
+
+class NamespaceDescription(NamespaceSummary):
+    """A namespace with what it holds."""
+
+    stats: NamespaceStatistics
+
+
+class NamespacePage(Document):
+    """A page of namespaces in name order."""
+
+    namespaces: list[NamespaceSummary]
+    cursor: NextCursor
+
+
+class ListNamespaces(QueryString):
+    """Which namespaces."""
+
+    prefix: Prefix = ""
+    limit: Limit = 100
+    cursor: Cursor = None
+
+
+class NamespaceDeleted(Document):
+    """The name is free again."""
+
+    deleted: bool
+
+
+class NamespaceUsage(Document):
+    """What one namespace uses."""
+
+    name: NamespaceName
+    records: int
+    segment_bytes: int
+    keys: int
+    key_value_bytes: int
+
+
+class UsageTotals(Document):
+    """Sums over the namespaces of the answer."""
+
+    namespaces: int
+    records: int
+    segment_bytes: int
+    keys: int
+    key_value_bytes: int
+
+
+class Usage(Document):
+    """A page of namespaces with what they use, and the sums of that page."""
+
+    namespaces: list[NamespaceUsage]
+    totals: UsageTotals
+    cursor: NextCursor

@@ -1,0 +1,28 @@
+"""Errors as documents."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from quartzdb.api.schemas.model import Document
+
+
+class Problem(Document):
+    """A problem document (RFC 9457)."""
+
+    type: str = Field(description="Where this kind of problem is explained.")
+    title: str = Field(description="The kind of problem, for people.")
+    status: int
+    detail: str = Field(description="What happened, to what.")
+    code: str = Field(description="The kind of problem, for programs. Stable.")
+    field: str | None = Field(description="The place in the request that is wrong, as `vectors[3].id`.")
+    hint: str | None = Field(description="What to do about it.")
+    request_id: str = Field(description="Names this request in the log.")
+
+
+class CloudflareError(Document):
+    """An error on the Cloudflare-compatible paths."""
+
+    success: bool = Field(json_schema_extra={"const": False})
+    error: str
+    code: str

@@ -1,0 +1,234 @@
+"""Schemas of records: upsert, fetch, list, patch, delete, count, query."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from quartzdb.api.schemas.fields import (
+    After,
+    ConsistencyChoice,
+    Cursor,
+    Encoding,
+    Filter,
+    Limit,
+    Metadata,
+    MetadataFields,
+    NextCursor,
+    Prefix,
+    RecordId,
+    Vector,
+    Version,
+)
+from quartzdb.api.schemas.model import Body, Document, QueryString
+from quartzdb.domain.limits import DELETE_IDS_MAX, FETCH_IDS_MAX, TOP_K_MAX, UPSERT_RECORDS_MAX
+
+
+def _boolean_or_base64(value: object) -> object:
+    # Compared by hand, because to Python 1 is True.
+    if isinstance(value, bool) or value == "base64":
+        return value
+    raise PydanticCustomError("literal_error", "", {"expected": "true, false or 'base64'"})
+
+
+VectorForm = Annotated[
+    bool | str,
+    PlainValidator(_boolean_or_base64),
+    WithJsonSchema({"enum": [True, False, "base64"], "description": "`base64` is the compact form."}),
+]
+
+
+class NewRecord(Body):
+    """A record to be written."""
+
+    id: RecordId
+    vector: Vector
+    metadata: Metadata = None
+
+
+class Upsert(Body):
+    """Records to be written together: all of them or none."""
+
+    vectors: list[NewRecord] = Field(json_schema_extra={"minItems": 1, "maxItems": UPSERT_RECORDS_MAX})
+    version: After = None
+
+
+class Upserted(Document):
+    """How many records were written, at which version."""
+
+    upserted: int
+    version: Version
+
+
+class RecordDocument(Document):
+    """A record."""
+
+    id: RecordId
+    vector: Vector
+    metadata: Annotated[dict[str, Any], Field(description="{} where there is none.")]
+    version: Version
+
+
+class FetchOne(QueryString):
+    """How to read a record."""
+
+    encoding: Encoding = "numbers"
+    consistency: ConsistencyChoice = "strong"
+    version: After = None
+
+
+class Fetch(Body):
+    """Which records to read."""
+
+    ids: list[RecordId] = Field(json_schema_extra={"minItems": 1, "maxItems": FETCH_IDS_MAX})
+    encoding: Encoding = "numbers"
+    consistency: ConsistencyChoice = "strong"
+    version: After = None
+
+
+class Fetched(Document):
+    """The records that exist, in the order asked for, and the ids of those that do not."""
+
+    records: list[RecordDocument]
+    missing: list[RecordId]
+
+
+class ListRecords(QueryString):
+    """Which ids."""
+
+    prefix: Prefix = ""
+    limit: Limit = 100
+    cursor: Cursor = None
+    consistency: ConsistencyChoice = "strong"
+    version: After = None
+
+
+class IdPage(Document):
+    """A page of ids in order."""
+
+    ids: list[RecordId]
+    cursor: NextCursor
+
+
+class PatchOne(Body):
+    """Changes to one record's metadata."""
+
+    set: MetadataFields = None
+    unset: list[str] = Field([], description="Top-level metadata fields to remove.")
+    version: After = None
+
+
+class RecordPatch(Body):
+    """Changes to one record's metadata, in a batch."""
+
+    id: RecordId
+    set: MetadataFields = None
+    unset: list[str] = Field([], description="Top-level metadata fields to remove.")
+
+
+class Patch(Body):
+    """Changes to be made together: all of them or none."""
+
+    patches: list[RecordPatch] = Field(json_schema_extra={"minItems": 1, "maxItems": UPSERT_RECORDS_MAX})
+    version: After = None
+
+
+class Patched(Document):
+    """How many records were patched, at which version."""
+
+    patched: int
+    version: Version
+
+
+class DeleteOne(QueryString):
+    """After which version to delete."""
+
+    version: After = None
+
+
+class Delete(Body):
+    """What to delete: exactly one of `ids` and `filter`."""
+
+    ids: list[RecordId] | None = Field(None, json_schema_extra={"minItems": 1, "maxItems": DELETE_IDS_MAX})
+    filter: Filter = None
+    version: After = None
+
+
+class Deleted(Document):
+    """How many records existed and are gone now."""
+
+    deleted: int
+    version: Version | None = Field(
+        description="Null where a filter matched nothing, so nothing was written."
+    )
+    more: bool = Field(description="Whether the filter matches further records: send the request again.")
+
+
+class Count(Body):
+    """Which records to count; all of them without a filter."""
+
+    filter: Filter = None
+    consistency: ConsistencyChoice = "strong"
+    version: After = None
+
+
+class Counted(Document):
+    """How many records there are, or match."""
+
+    count: int
+
+
+class Query(Body):
+    """A question: exactly one of `vector` and `id`."""
+
+    vector: Vector = None
+    id: str | None = Field(
+        None, description="The record whose vector is the question. It is among the matches."
+    )
+    top_k: int = Field(10, json_schema_extra={"minimum": 1, "maximum": TOP_K_MAX})
+    filter: Filter = None
+    include_vectors: VectorForm = False
+    include_metadata: bool = True
+    consistency: ConsistencyChoice = "strong"
+    version: After = None
+
+
+class MatchDocument(Document):
+    """One match. Scores are higher for better matches, distances lower."""
+
+    id: RecordId
+    score: float
+    distance: float
+    version: Version
+    vector: Vector = None
+    metadata: dict[str, Any] | None = None
+
+
+class QueryUsage(Document):
+    """What the answer took, in records."""
+
+    records_matched: int = Field(description="Records that the filter accepts; all of them without one.")
+    records_scored: int
+    records_returned: int
+
+
+class QueryPerformance(Document):
+    """How the answer was found."""
+
+    milliseconds: float
+    mode: Literal["exact", "approximate"] = Field(
+        description="`exact`: every matching record was scored, so nothing better can have been missed."
+    )
+    segments: int
+    rows_scored: int
+    tail_rows: int
+
+
+class QueryAnswer(Document):
+    """Matches, best first."""
+
+    matches: list[MatchDocument]
+    usage: QueryUsage
+    performance: QueryPerformance

@@ -1,0 +1,17 @@
+"""Times as answers have them: RFC 3339 in UTC, to the millisecond."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def rfc3339(unix_ms: int) -> str:
+    """1700000000000 → 2023-11-14T22:13:20.000Z."""
+    return (
+        datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    )
+
+
+def rfc3339_or_none(unix_ms: int | None) -> str | None:
+    """The same for a time that may never come."""
+    return None if unix_ms is None else rfc3339(unix_ms)

@@ -1,0 +1,35 @@
+"""What is known of a request while it is served: for its log line and its error documents. Never keys nor contents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.types import Scope
+
+_PLACE = "quartzdb.trace"
+
+
+@dataclass(slots=True)
+class Trace:
+    """Filled in as the request comes along; each part of the edge writes only what it finds out."""
+
+    request_id: str
+    operation: str | None = None
+    tenant: str | None = None
+    key_id: str | None = None
+    bytes_in: int = 0
+    code: str | None = None
+
+
+def begin_trace(scope: Scope, request_id: str) -> Trace:
+    """Attach a new trace to a request."""
+    trace = Trace(request_id)
+    scope[_PLACE] = trace
+    return trace
+
+
+def trace_of(scope: Scope) -> Trace:
+    """The trace of a request that came through the RequestId middleware."""
+    trace = scope[_PLACE]
+    assert isinstance(trace, Trace)
+    return trace
