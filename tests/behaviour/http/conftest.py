@@ -1,0 +1,54 @@
+"""Fixtures of the HTTP tests: one real database per module, and a fresh tenant of it for each test."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+
+import pytest
+from fastapi import FastAPI
+
+from quartzdb.api.app import create_app
+from quartzdb.bootstrap import Database, EmbeddedSettings, open_embedded
+from tests.behaviour.http.client import Client
+
+MakeKey = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    return open_embedded(EmbeddedSettings(tmp_path_factory.mktemp("database")))
+
+
+@pytest.fixture(scope="module")
+def app(database: Database) -> FastAPI:
+    return create_app(database)
+
+
+@pytest.fixture
+def tenant() -> str:
+    return f"t{secrets.token_hex(4)}"
+
+
+@pytest.fixture
+def make_key(database: Database, tenant: str) -> MakeKey:
+    """A key of the test's tenant with some scopes."""
+
+    def make(*scopes: str, of: str = tenant) -> str:
+        return database.api_keys.create(of, "test", scopes or ("read", "write", "admin"))[1]
+
+    return make
+
+
+@pytest.fixture
+def http(app: FastAPI, make_key: MakeKey) -> Iterator[Client]:
+    """A client with a key that may do everything."""
+    with Client(app, make_key()) as client:
+        yield client
+
+
+@pytest.fixture
+def books(http: Client) -> str:
+    """The path of a namespace of three dimensions."""
+    assert http.post("/v1/namespaces", {"name": "books", "dimension": 3}).status_code == 201
+    return "/v1/namespaces/books"

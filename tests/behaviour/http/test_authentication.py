@@ -1,0 +1,176 @@
+"""Keys: who has a good one gets in, within its scopes and its tenant, until it is revoked or expires."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from quartzdb.api.app import create_app
+from quartzdb.api.settings import ApiSettings
+from quartzdb.bootstrap import Database, EmbeddedSettings, assemble, embedded_adapters
+from tests.behaviour.http.client import Client, refused
+from tests.manual_clock import ManualClock
+
+MakeKey = Callable[..., str]
+
+
+def test_a_key_is_sent_in_either_header(http: Client) -> None:
+    """The scheme's letters do not matter; a proxy may use Authorization for its own signature."""
+    key = http.key
+    for headers in (
+        {"Authorization": f"Bearer {key}"},
+        {"Authorization": f"bearer  {key} "},
+        {"X-API-Key": f"{key}"},
+        {"X-API-Key": f"{key}", "Authorization": "AWS4-HMAC-SHA256 Credential=x"},
+    ):
+        assert http.get("/v1/namespaces", key=None, headers=headers).status_code == 200, headers
+
+
+def mistyped(key: str) -> str:
+    return key[:-8] + ("a" if key[-8] != "a" else "b") + key[-7:]
+
+
+def unknown(key: str, make_key: MakeKey) -> str:
+    return make_key(of="nobody")[:21] + key[21:]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": ""},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer "},
+        {"Authorization": "Basic dXNlcjpwYXNz"},
+        {"Authorization": "Bearer qdb_live_"},
+        {"Authorization": "Bearer ü".encode("latin-1")},
+        {"X-API-Key": "x" * 10_000},
+        {"X-API-Key": ""},
+        {"Authorization": "Bearer wrong", "X-API-Key": "KEY"},
+    ],
+)
+def test_without_a_good_key_nothing_is_told(http: Client, headers: dict[str, str | bytes]) -> None:
+    """401, and how to do it."""
+    headers = {name: http.key if value == "KEY" else value for name, value in headers.items()}  # type: ignore[misc]
+    answer = http.get("/v1/namespaces", key=None, headers=headers)
+    refused(answer, 401, "unauthenticated")
+    assert answer.headers["www-authenticate"] == 'Bearer realm="QuartzDB"'
+
+
+def test_a_mistyped_key_is_told_from_a_wrong_one(http: Client) -> None:
+    """By its checksum, without a look-up."""
+    assert http.key is not None
+    problem = refused(http.get("/v1/namespaces", key=mistyped(http.key)), 401, "unauthenticated")
+    assert "mistyped" in problem["detail"]
+    problem = refused(http.get("/v1/namespaces", key=http.key[:-1]), 401, "unauthenticated")
+    assert "mistyped" in problem["detail"]
+
+
+def test_a_key_is_created_shown_once_and_works(http: Client) -> None:
+    """With the scopes that it was given, and not with others."""
+    created = http.post("/v1/keys", {"name": "reader", "scopes": ["read"]})
+    assert created.status_code == 201
+    key = created.json()
+    assert set(key) == {"id", "name", "scopes", "created_at", "expires_at", "revoked_at", "key"}
+    assert http.get("/v1/namespaces", key=key["key"]).status_code == 200
+    problem = refused(http.post("/v1/namespaces", {"name": "n"}, key=key["key"]), 403, "forbidden")
+    assert "'admin'" in problem["detail"]
+    listed = http.get("/v1/keys")
+    assert [(one["name"], one["scopes"]) for one in listed.json()["keys"]][1:] == [("reader", ["read"])]
+    assert key["key"] not in listed.text
+    assert "secret" not in listed.text
+
+
+def test_admin_gives_no_other_right(http: Client, books: str, make_key: MakeKey) -> None:
+    """Each scope stands for itself."""
+    refused(http.get(f"{books}/vectors", key=make_key("admin")), 403, "forbidden")
+    refused(http.put(f"{books}/kv/k", content=b"v", key=make_key("admin")), 403, "forbidden")
+    refused(http.get(f"{books}/kv/k", key=make_key("write")), 403, "forbidden")
+
+
+def test_a_revoked_key_ends_at_once(http: Client) -> None:
+    """Although it was good, and remembered, a moment ago. Revoking it again is no error."""
+    created = http.post("/v1/keys", {"name": "short", "scopes": ["read"]}).json()
+    assert http.get("/v1/namespaces", key=created["key"]).status_code == 200
+    assert http.delete(f"/v1/keys/{created['id']}").json() == {"revoked": True}
+    refused(http.get("/v1/namespaces", key=created["key"]), 401, "unauthenticated")
+    assert http.delete(f"/v1/keys/{created['id']}").status_code == 200
+    assert http.get("/v1/keys").json()["keys"][-1]["revoked_at"]
+
+
+def test_a_key_of_another_tenant_is_neither_seen_nor_revoked(http: Client, make_key: MakeKey) -> None:
+    """Its id is not known here."""
+    other = make_key(of="somebody-else")
+    other_id = http.get("/v1/keys", key=other).json()["keys"][-1]["id"]
+    refused(http.delete(f"/v1/keys/{other_id}"), 404, "not_found", "id")
+    assert other_id not in http.get("/v1/keys").text
+    assert http.get("/v1/namespaces", key=other).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "name"),
+        ({"name": "", "scopes": ["read"]}, "name"),
+        ({"name": "x" * 101, "scopes": ["read"]}, "name"),
+        ({"name": "a\nb", "scopes": ["read"]}, "name"),
+        ({"name": "n"}, "scopes"),
+        ({"name": "n", "scopes": []}, "scopes"),
+        ({"name": "n", "scopes": ["root"]}, "scopes"),
+        ({"name": "n", "scopes": "read"}, "scopes"),
+        ({"name": "n", "scopes": [1]}, "scopes[0]"),
+        ({"name": "n", "scopes": ["read"], "expires_in_seconds": 0}, "expires_in_seconds"),
+        ({"name": "n", "scopes": ["read"], "expires_in_seconds": 10**18}, "expires_in_seconds"),
+        ({"name": "n", "scopes": ["read"], "expires_in_seconds": 1.5}, "expires_in_seconds"),
+        ({"name": "n", "scopes": ["read"], "expires_at": 5}, "expires_at"),
+    ],
+)
+def test_bad_keys_are_not_created(http: Client, body: object, field: str) -> None:
+    """The field is named."""
+    refused(http.post("/v1/keys", body), 400, "invalid_argument", field)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def timed(tmp_path: Path, clock: ManualClock) -> Database:
+    """A database whose time is the test's."""
+    adapters = replace(embedded_adapters(EmbeddedSettings(tmp_path)), clock=clock)
+    return assemble(adapters, writer="test.1", workspace=tmp_path / "building")
+
+
+@pytest.fixture
+def timed_http(timed: Database) -> Iterator[Client]:
+    with Client(create_app(timed, ApiSettings(key_cache_seconds=5))) as client:
+        client.key = timed.api_keys.create("t", "all", ["read", "write", "admin"])[1]
+        yield client
+
+
+def test_a_key_expires(timed_http: Client, clock: ManualClock) -> None:
+    """When its time has come, and what is remembered of it has lapsed."""
+    body = {"name": "n", "scopes": ["read"], "expires_in_seconds": 60}
+    key = timed_http.post("/v1/keys", body).json()["key"]
+    assert timed_http.get("/v1/namespaces", key=key).status_code == 200
+    clock.sleep(59)
+    assert timed_http.get("/v1/namespaces", key=key).status_code == 200
+    clock.sleep(6)
+    problem = refused(timed_http.get("/v1/namespaces", key=key), 401, "unauthenticated")
+    assert "expired" in problem["detail"]
+
+
+def test_a_revocation_elsewhere_is_seen_within_seconds(
+    timed_http: Client, timed: Database, clock: ManualClock
+) -> None:
+    """A key that was good is remembered for that long: a look-up for every request would cost more than the request."""
+    created, key = timed.api_keys.create("t", "n", ["read"])
+    assert timed_http.get("/v1/namespaces", key=key).status_code == 200
+    timed.api_keys.revoke("t", created.id)
+    assert timed_http.get("/v1/namespaces", key=key).status_code == 200
+    clock.sleep(5)
+    refused(timed_http.get("/v1/namespaces", key=key), 401, "unauthenticated")

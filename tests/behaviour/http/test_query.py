@@ -1,0 +1,187 @@
+"""Queries find the nearest records by each metric, among those that a filter accepts, and say how they were found."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from typing import Any
+
+import pytest
+
+from tests.behaviour.http.client import Client, refused
+
+RECORDS: list[dict[str, Any]] = [
+    {"id": "east", "vector": [1, 0, 0], "metadata": {"side": "right", "rank": 1}},
+    {"id": "north", "vector": [0, 2, 0], "metadata": {"side": "top", "rank": 2}},
+    {"id": "northeast", "vector": [3, 3, 0], "metadata": {"side": "top", "rank": 3, "tags": ["a", "b"]}},
+    {"id": "up", "vector": [0, 0, 1]},
+]
+
+
+def namespace(http: Client, metric: str) -> str:
+    path = f"/v1/namespaces/{metric}"
+    assert http.post("/v1/namespaces", {"name": metric, "dimension": 3, "metric": metric}).status_code == 201
+    assert http.post(f"{path}/vectors", {"vectors": RECORDS}).status_code == 200
+    return path
+
+
+@pytest.fixture
+def compass(http: Client) -> str:
+    return namespace(http, "cosine")
+
+
+@pytest.mark.parametrize(
+    ("metric", "ids", "score", "distance"),
+    [
+        ("cosine", ["east", "northeast", "north", "up"], 1.0, 0.0),
+        ("dot", ["northeast", "east", "north", "up"], 6.0, -6.0),
+        ("euclidean", ["east", "up", "north", "northeast"], -1.0, 1.0),
+    ],
+)
+def test_the_nearest_come_first(
+    http: Client, metric: str, ids: list[str], score: float, distance: float
+) -> None:
+    """By the metric of the namespace; equal ones by id."""
+    answer = http.post(f"{namespace(http, metric)}/query", {"vector": [2, 0, 0]}).json()
+    assert [match["id"] for match in answer["matches"]] == ids
+    best = answer["matches"][0]
+    assert (best["score"], best["distance"]) == (pytest.approx(score), pytest.approx(distance))
+    assert best["metadata"] == next(record for record in RECORDS if record["id"] == ids[0])["metadata"]
+    assert best["version"]
+    assert "vector" not in best
+
+
+def test_an_answer_says_what_it_took(http: Client, compass: str) -> None:
+    """Exact, because everything is in the tail."""
+    answer = http.post(f"{compass}/query", {"vector": [2, 0, 0], "top_k": 2}).json()
+    assert answer["usage"] == {"records_matched": 4, "records_scored": 4, "records_returned": 2}
+    performance = answer["performance"]
+    assert performance.pop("milliseconds") > 0
+    assert performance == {"mode": "exact", "segments": 0, "rows_scored": 4, "tail_rows": 4}
+
+
+def test_a_record_can_be_the_question(http: Client, compass: str) -> None:
+    """By its id; it is its own nearest."""
+    matches = http.post(f"{compass}/query", {"id": "north", "top_k": 2}).json()["matches"]
+    assert [match["id"] for match in matches] == ["north", "northeast"]
+    refused(http.post(f"{compass}/query", {"id": "nobody"}), 404, "record_not_found", "id")
+
+
+def test_vectors_and_metadata_come_as_asked_for(http: Client, compass: str) -> None:
+    """As numbers, as base64, or not at all."""
+    ask = {"id": "northeast", "top_k": 1}
+    match = http.post(f"{compass}/query", {**ask, "include_vectors": True}).json()["matches"][0]
+    assert match["vector"] == [3, 3, 0]
+    match = http.post(f"{compass}/query", {**ask, "include_vectors": "base64"}).json()["matches"][0]
+    assert struct.unpack("<3f", base64.b64decode(match["vector"])) == (3, 3, 0)
+    match = http.post(f"{compass}/query", {**ask, "include_metadata": False}).json()["matches"][0]
+    assert set(match) == {"id", "score", "distance", "version"}
+
+
+def test_a_question_in_base64_is_the_same_question(http: Client, compass: str) -> None:
+    """With the same answer."""
+    text = base64.b64encode(struct.pack("<3f", 0.5, 2, 0)).decode()
+    one = http.post(f"{compass}/query", {"vector": text}).json()["matches"]
+    assert one == http.post(f"{compass}/query", {"vector": [0.5, 2, 0]}).json()["matches"]
+
+
+@pytest.mark.parametrize(
+    ("filter", "ids"),
+    [
+        ({}, ["east", "northeast", "north", "up"]),
+        ({"side": "top"}, ["northeast", "north"]),
+        ({"rank": {"$gt": 1, "$lt": 3}}, ["north"]),
+        ({"$or": [{"rank": 1}, {"tags": {"$contains": "b"}}]}, ["east", "northeast"]),
+        ({"side": {"$prefix": "ri"}}, ["east"]),
+        ({"$not": {"side": {"$in": ["top", "right"]}}}, ["up"]),
+        ({"side": {"$exists": False}}, ["up"]),
+        ({"side": {"$nin": ["top"]}}, ["east", "up"]),
+        ({"rank": {"$ne": 1}}, ["northeast", "north", "up"]),
+        ({"rank": 99}, []),
+        (None, ["east", "northeast", "north", "up"]),
+    ],
+)
+def test_a_filter_chooses_what_is_searched(
+    http: Client, compass: str, filter: object, ids: list[str]
+) -> None:
+    """Before the search, so that all matches are found."""
+    answer = http.post(f"{compass}/query", {"vector": [2, 0, 0], "filter": filter}).json()
+    assert [match["id"] for match in answer["matches"]] == ids
+    assert answer["usage"]["records_matched"] == len(ids)
+    count = http.post(f"{compass}/vectors/count", {"filter": filter}).json()
+    assert count == {"count": len(ids)}
+
+
+@pytest.mark.parametrize(
+    ("filter", "field"),
+    [
+        ({"side": {"$like": "x"}}, "filter.side.$like"),
+        ({"$xor": []}, "filter.$xor"),
+        ({"rank": {"$gt": True}}, "filter.rank.$gt"),
+        ({"rank": {"$gt": [1]}}, "filter.rank.$gt"),
+        ({"rank": {"$in": 3}}, "filter.rank.$in"),
+        ({"rank": {"$in": []}}, "filter.rank.$in"),
+        ({"rank": {"$exists": 1}}, "filter.rank.$exists"),
+        ({"side": {"$prefix": 1}}, "filter.side.$prefix"),
+        ({"side": ["top"]}, "filter.side"),
+        ({"side": {}}, "filter.side"),
+        ({"$and": {"a": 1}}, "filter.$and"),
+        ({"$and": []}, "filter.$and"),
+        ({"$or": [{"a": 1}, 3]}, "filter.$or[1]"),
+        ([], "filter"),
+        ("side = top", "filter"),
+        (7, "filter"),
+    ],
+)
+def test_a_bad_filter_is_refused_with_its_place(
+    http: Client, compass: str, filter: object, field: str
+) -> None:
+    """On every route that takes one."""
+    refused(
+        http.post(f"{compass}/query", {"vector": [1, 0, 0], "filter": filter}), 400, "invalid_filter", field
+    )
+    refused(http.post(f"{compass}/vectors/count", {"filter": filter}), 400, "invalid_filter", field)
+    refused(http.post(f"{compass}/vectors/delete", {"filter": filter}), 400, "invalid_filter", field)
+
+
+def test_a_deep_filter_is_refused(http: Client, compass: str) -> None:
+    """And does not end in the interpreter's stack."""
+    deep: object = {"a": 1}
+    for _ in range(300):
+        deep = {"$not": deep}
+    refused(http.post(f"{compass}/query", {"vector": [1, 0, 0], "filter": deep}), 400, "invalid_filter")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"vector": [1, 0, 0], "top_k": 0}, "top_k"),
+        ({"vector": [1, 0, 0], "top_k": -5}, "top_k"),
+        ({"vector": [1, 0, 0], "top_k": 1001}, "top_k"),
+        ({"vector": [1, 0, 0], "top_k": 10**15}, "top_k"),
+        ({"vector": [1, 0, 0], "top_k": 2.5}, "top_k"),
+        ({"vector": [1, 0, 0], "top_k": "10"}, "top_k"),
+        ({"vector": [1, 0, 0], "top_k": True}, "top_k"),
+        ({"vector": [1, 0, 0], "top_k": None}, "top_k"),
+        ({"vector": [1, 0, 0], "k": 3}, "k"),
+        ({}, "vector"),
+        ({"vector": [1, 0, 0], "id": "east"}, "vector"),
+        ({"vector": [1, 0, 0], "include_vectors": "yes"}, "include_vectors"),
+        ({"vector": [1, 0, 0], "include_vectors": 1}, "include_vectors"),
+        ({"vector": [1, 0, 0], "include_metadata": "true"}, "include_metadata"),
+    ],
+)
+def test_bad_questions_are_refused(http: Client, compass: str, body: object, field: str) -> None:
+    """With the field at fault."""
+    refused(http.post(f"{compass}/query", body), 400, "invalid_argument", field)
+
+
+def test_the_largest_top_k_is_accepted(http: Client, compass: str) -> None:
+    """And answered with what there is."""
+    assert len(http.post(f"{compass}/query", {"vector": [1, 0, 0], "top_k": 1000}).json()["matches"]) == 4
+
+
+def test_an_empty_namespace_has_no_matches(http: Client, books: str) -> None:
+    """Which is no error."""
+    answer = http.post(f"{books}/query", {"vector": [1, 0, 0]})
+    assert answer.json()["matches"] == []

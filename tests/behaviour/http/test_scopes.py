@@ -1,0 +1,111 @@
+"""Every route there is needs a key with exactly its scope, unless it is one of the few that are open.
+
+The routes are taken from the application, so one that is added without a scope fails here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from fastapi import FastAPI
+from starlette.routing import Route
+
+from quartzdb.api.routes import FAMILIES
+from tests.behaviour.http.client import Client
+
+OPEN = {"/", "/health", "/v1/health", "/openapi.json", "/docs", "/docs/problems"}
+
+EXPECTED = {
+    ("POST", "/v1/namespaces"): "admin",
+    ("GET", "/v1/namespaces"): "read",
+    ("GET", "/v1/namespaces/{namespace}"): "read",
+    ("DELETE", "/v1/namespaces/{namespace}"): "admin",
+    ("POST", "/v1/namespaces/{namespace}/query"): "read",
+    ("POST", "/v1/namespaces/{namespace}/vectors"): "write",
+    ("GET", "/v1/namespaces/{namespace}/vectors"): "read",
+    ("POST", "/v1/namespaces/{namespace}/vectors/fetch"): "read",
+    ("POST", "/v1/namespaces/{namespace}/vectors/patch"): "write",
+    ("POST", "/v1/namespaces/{namespace}/vectors/delete"): "write",
+    ("POST", "/v1/namespaces/{namespace}/vectors/count"): "read",
+    ("GET", "/v1/namespaces/{namespace}/vectors/{id}"): "read",
+    ("PATCH", "/v1/namespaces/{namespace}/vectors/{id}"): "write",
+    ("DELETE", "/v1/namespaces/{namespace}/vectors/{id}"): "write",
+    ("PUT", "/v1/namespaces/{namespace}/kv/{key:path}"): "write",
+    ("HEAD", "/v1/namespaces/{namespace}/kv/{key:path}"): "read",
+    ("GET", "/v1/namespaces/{namespace}/kv/{key:path}"): "read",
+    ("DELETE", "/v1/namespaces/{namespace}/kv/{key:path}"): "write",
+    ("GET", "/v1/namespaces/{namespace}/kv"): "read",
+    ("POST", "/v1/namespaces/{namespace}/kv-batch/get"): "read",
+    ("POST", "/v1/namespaces/{namespace}/kv-batch/put"): "write",
+    ("POST", "/v1/namespaces/{namespace}/kv-batch/delete"): "write",
+    ("POST", "/v1/keys"): "admin",
+    ("GET", "/v1/keys"): "admin",
+    ("DELETE", "/v1/keys/{id}"): "admin",
+    ("GET", "/v1/usage"): "read",
+    ("POST", "/api/put"): "write",
+    ("GET", "/api/get/{key:path}"): "read",
+    ("DELETE", "/api/delete/{key:path}"): "write",
+    ("POST", "/api/vector/insert"): "write",
+    ("POST", "/api/vector/batch-insert"): "write",
+    ("GET", "/api/vector/get/{id}"): "read",
+    ("POST", "/api/vector/search"): "read",
+    ("DELETE", "/api/vector/delete"): "write",
+    ("DELETE", "/api/vector/delete/{id}"): "write",
+    ("GET", "/api/vector/stats"): "read",
+}
+SCOPES = ("read", "write", "admin")
+
+
+def served(app: FastAPI) -> set[tuple[str, str]]:
+    """Every method and path of the application that is not open. HEAD goes with GET."""
+    found: set[tuple[str, str]] = set()
+    for route in app.routes:
+        assert isinstance(route, Route)
+        if route.path not in OPEN:
+            assert route.methods
+            found |= {(method, route.path) for method in route.methods}
+    extra = {(method, path) for method, path in found if method == "HEAD" and ("GET", path) in found}
+    return (found - extra) | {pair for pair in extra if pair in EXPECTED}
+
+
+def address(path: str) -> str:
+    return re.sub(r"\{(\w+)(:path)?\}", "x", path)
+
+
+def test_the_table_has_every_route(app: FastAPI) -> None:
+    """No more and no fewer: a new route is decided upon here."""
+    assert served(app) == set(EXPECTED)
+    declared = {(one.method, one.path): one.scope for family in FAMILIES for one in family.operations}
+    assert {where for where, scope in declared.items() if scope is None} == {("GET", path) for path in OPEN}
+
+
+@pytest.mark.parametrize(("method", "path"), list(EXPECTED))
+def test_a_route_needs_exactly_its_scope(
+    http: Client, make_key: Callable[..., str], method: str, path: str
+) -> None:
+    """Without a key 401; with all other scopes 403, or 401 where the contract knows no other; with it, neither."""
+    wanted = EXPECTED[method, path]
+    assert http.request(method, address(path), key=None).status_code == 401
+    others = make_key(*(scope for scope in SCOPES if scope != wanted))
+    refused = http.request(method, address(path), key=others)
+    assert refused.status_code == (401 if path.startswith("/api/") else 403)
+    if method != "HEAD":
+        assert refused.json()["code"] == "forbidden"
+    assert http.request(method, address(path), key=make_key(wanted)).status_code not in {401, 403}
+
+
+def test_head_goes_with_every_get(http: Client) -> None:
+    """With its scope, and without its body."""
+    assert http.head("/v1/namespaces", key=None).status_code == 401
+    answer = http.head("/v1/namespaces")
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-length"] == str(len(http.get("/v1/namespaces").content))
+
+
+@pytest.mark.parametrize("path", sorted(OPEN))
+def test_open_routes_need_no_key(http: Client, path: str) -> None:
+    """And do not look at one."""
+    assert http.get(path, key=None).status_code == 200
+    assert http.get(path, key="nonsense").status_code == 200
