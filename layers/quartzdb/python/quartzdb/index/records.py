@@ -145,7 +145,7 @@ class Records:
         self._lock = threading.Lock()
         self._writers: dict[int, str] = dict(self._connection.execute("SELECT writer, name FROM writers"))
         self._has_tombstones = bool(self._all("SELECT 1 FROM tombstones LIMIT 1", ()))
-        self.fields = SqliteFields(self._connection, rows)
+        self.fields = SqliteFields(self._connection, rows, lock=self._lock)
 
     def at_rows(self, rows: Sequence[int]) -> dict[int, StoredRecord]:
         """The records of those rows."""
