@@ -134,6 +134,7 @@ def test_a_stopped_server_exits_with_0_and_keeps_everything(tmp_path: Path, work
             assert nearest(client, "n", [1, 0, 0]) == "a"
             assert client.get("/namespaces/n/kv/greeting").content == b"hello"
         assert second.terminate() == 0
+    assert data.with_name("data.log").read_text() == "", "nothing went wrong, so nothing is logged"
 
 
 def test_two_servers_on_one_directory_see_each_others_writes_at_once(tmp_path: Path) -> None:

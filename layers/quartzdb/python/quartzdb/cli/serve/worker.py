@@ -35,15 +35,20 @@ class WithBackground:
         """Whether a pass was still under way when the server had stopped."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on; the lifespan's call lasts as long as the server does."""
+        """Pass everything on; the background work starts with the application and stops before it says it has."""
         if scope["type"] != "lifespan":
             await self._application(scope, receive, send)
             return
-        self._background.start()
-        try:
-            await self._application(scope, receive, send)
-        finally:
-            self.background_runs = not await asyncio.to_thread(self._background.stop, STOP_SECONDS_MAX)
+
+        async def tell(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                self._background.start()
+            elif message["type"].startswith("lifespan.shutdown."):
+                # Before it is passed on: then the server ends the event loop, and whatever still runs in it.
+                self.background_runs = not await asyncio.to_thread(self._background.stop, STOP_SECONDS_MAX)
+            await send(message)
+
+        await self._application(scope, receive, tell)
 
 
 def application(database: Database) -> WithBackground:
