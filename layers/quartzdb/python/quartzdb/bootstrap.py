@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-import shutil
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 
+from quartzdb.adapters.build_workspace import BuildWorkspace
 from quartzdb.adapters.filesystem_blobs import FilesystemBlobs
 from quartzdb.adapters.sqlite_api_keys import SqliteApiKeys
 from quartzdb.adapters.sqlite_catalog import SqliteCatalog
@@ -109,14 +110,13 @@ def open_embedded(settings: EmbeddedSettings) -> Database:
     """The database of a directory, created if it is not there."""
     adapters = embedded_adapters(settings)
     process = secrets.token_hex(4)
-    workspace = settings.data_dir / "building" / process
-    shutil.rmtree(workspace, ignore_errors=True)
-    return assemble(
-        adapters,
-        writer=f"{settings.site}.{process}",
-        workspace=workspace,
-        index_threads=settings.index_threads,
+    workspace = BuildWorkspace(settings.data_dir / "building", process)
+    writer = f"{settings.site}.{process}"
+    database = assemble(
+        adapters, writer=writer, workspace=workspace.directory, index_threads=settings.index_threads
     )
+    weakref.finalize(database.indexer, workspace.release)
+    return database
 
 
 def assemble(adapters: Adapters, *, writer: str, workspace: Path, index_threads: int = 1) -> Database:
