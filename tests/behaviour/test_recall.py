@@ -1,5 +1,4 @@
-"""Recall through the whole query path: every engine and selectivity, filters that follow the vectors and that do not.
-"""
+"""Recall through the whole query path: every engine and selectivity, filters that follow the vectors and that do not."""
 
 from __future__ import annotations
 
@@ -40,6 +39,7 @@ class Filled:
 
     def __init__(self, directory: Path, engine: EngineChoice, metric: Metric) -> None:
         site = embedded(directory)
+        self.clock = site.clock
         self.database: Database = site.open()
         self.namespace: Namespace = self.database.namespaces.create(
             "t", "n", NamespaceSettings(DIMENSION, metric, engine)
@@ -112,3 +112,26 @@ def test_filtered_recall_does_not_collapse(filled: Filled, field: str, share: fl
     """At least .97 at every selectivity; .99 where all matches are scored exactly."""
     recall, exact = filled.recall(field, share)
     assert recall >= (0.99 if exact else 0.97)
+
+
+def test_deleted_records_cost_no_recall(engine: EngineChoice, tmp_path: Path) -> None:
+    """Neither a tenth of the rows deleted at random, nor a whole neighbourhood around the queries."""
+    filled = Filled(tmp_path / "data", engine, Metric.COSINE)
+    near_queries = np.argsort(-(filled.rows @ filled.queries[0]))[:600].tolist()
+    at_random = np.random.default_rng(5).choice(ROWS, ROWS // 10, replace=False).tolist()
+    gone = {str(row) for row in [*near_queries, *at_random]}
+    filled.database.vectors.delete(filled.namespace, sorted(gone))
+    for step in ("in the tail", "folded"):
+        if step == "folded":
+            fold(filled.database, filled.clock, filled.namespace)
+        hits = 0
+        kept = np.array([row for row in range(ROWS) if str(row) not in gone])
+        norms = norms_of(filled.rows)
+        for query in filled.queries:
+            answer = filled.database.vectors.query(filled.namespace, QueryRequest(vector=query, top_k=TOP_K))
+            best = kept[np.argsort(-Metric.COSINE.scores(filled.rows, norms, query)[kept])[:TOP_K]]
+            found = {int(match.id) for match in answer.matches}
+            assert len(found) == TOP_K
+            assert not {str(row) for row in found} & gone
+            hits += len(found & set(best.tolist()))
+        assert hits / (QUERIES * TOP_K) >= 0.95

@@ -20,10 +20,14 @@ GATHER_ROWS_MAX = 4_096
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """How one segment is searched: `rows` scored exactly, or its index asked with `allowed` (None: all rows)."""
+    """How one segment is searched: `rows` scored exactly, or its index asked with `allowed` (None: all rows).
+
+    `filtered` says whether a filter made `allowed`; otherwise it is only the dead rows that are not.
+    """
 
     part: Part
     matches: int
+    filtered: bool
     rows: Rows | None = None
     allowed: Mask | None = None
 
@@ -31,9 +35,10 @@ class Plan:
 def plan(part: Part, condition: Filter | None, top_k: int) -> Plan:
     """The way to search one segment."""
     matching = part.matching(condition)
-    matches = part.alive_count if condition is None else int(np.count_nonzero(matching))
+    filtered = condition is not None
+    matches = int(np.count_nonzero(matching)) if filtered else part.alive_count
+    everything = matches == part.segment.shape.rows
     if matches <= max(GATHER_ROWS_MAX, top_k):
-        everything = matches == part.segment.shape.rows
         rows = np.arange(matches) if everything else np.flatnonzero(matching)
-        return Plan(part, matches, rows=rows)
-    return Plan(part, matches, allowed=None if matches == part.segment.shape.rows else matching)
+        return Plan(part, matches, filtered, rows=rows)
+    return Plan(part, matches, filtered, allowed=None if everything else matching)

@@ -12,6 +12,7 @@ from quartzdb.domain.record import Match
 from quartzdb.domain.vector import Floats, Rows, Vector
 from quartzdb.index.planner import plan
 from quartzdb.index.records import StoredRecord, decode_metadata
+from quartzdb.index.scoring import scored
 from quartzdb.index.view import View, version_of
 
 
@@ -52,13 +53,10 @@ def search(view: View, query: Vector, top_k: int, condition: Filter | None, *, w
         matched += chosen.matches
         if not chosen.matches:
             continue
-        rows = chosen.rows
-        if rows is None:
-            rows = part.segment.index.candidates(query, top_k, chosen.allowed)
-            exact = exact and len(rows) >= chosen.matches
-        rows_scored += len(rows)
-        scores = view.metric.scores(part.segment.vectors[rows], part.segment.norms[rows], query)
-        hits.append(_best(number, rows, scores, top_k))
+        found = scored(chosen, view.metric, query, top_k)
+        exact = exact and found.exact
+        rows_scored += len(found.rows)
+        hits.append(_best(number, found.rows, found.scores, top_k))
     tail_rows = np.flatnonzero(view.tail_matching(condition))
     if tail_rows.size:
         hits.append(_best(len(view.parts), tail_rows, view.tail.scores(view.metric, query)[tail_rows], top_k))
