@@ -57,7 +57,12 @@ class Engine(Protocol):
         ...
 
     def open(
-        self, files: Mapping[str, Path], parameters: Mapping[str, Any], vectors: Matrix, norms: Floats, metric: Metric
+        self,
+        files: Mapping[str, Path],
+        parameters: Mapping[str, Any],
+        vectors: Matrix,
+        norms: Floats,
+        metric: Metric,
     ) -> Index:
         """Open what `build` wrote: `files` by the names that `Built` has, wherever they lie now.
 

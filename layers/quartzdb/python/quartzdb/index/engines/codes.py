@@ -1,0 +1,200 @@
+"""Codes: rows in inverted lists, a few bits per coordinate (RaBitQ). The only module that touches faiss.
+
+faiss is imported on the first call and never before: it costs a cold start 80 ms. Its objects are untyped here, since
+the types that it ships do not match its own wrappers.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from quartzdb.domain.errors import Corrupted
+from quartzdb.domain.vector import Floats, Rows
+
+Float32Matrix = npt.NDArray[np.float32]
+Bits = npt.NDArray[np.uint8]
+"""One bit per row, least significant first, as numpy.packbits(…, bitorder="little") makes them."""
+
+QUERY_BITS = 4
+"""Bits per coordinate of the query; eight find no more and scan 15 % slower."""
+TRAINING_ROUNDS = 10
+"""Twice the rounds and four times the rows made lists 1 % better and training six times longer."""
+
+
+class Codes:
+    """An encoded matrix. Searching changes nothing in it, and faiss releases the interpreter lock meanwhile."""
+
+    def __init__(self, index: Any) -> None:
+        self._index = index
+        self._faiss = _faiss()
+        self._grouping = threading.Lock()
+        self._inner = bool(index.metric_type == self._faiss.METRIC_INNER_PRODUCT)
+        # A view of the quantizer's own numbers, copied only where the file has them at an odd address.
+        flat = self._faiss.rev_swig_ptr(
+            self._faiss.downcast_index(index.quantizer).get_xb(), index.nlist * index.d
+        )
+        self._centroids: Float32Matrix = np.require(
+            flat.reshape(index.nlist, index.d), requirements=["A", "C"]
+        )
+        self._centroid_squares: Floats = np.einsum("ij,ij->i", self._centroids, self._centroids)
+
+    @classmethod
+    def train(cls, sample: Float32Matrix, lists: int, bits: int, *, inner: bool, seed: int) -> Codes:
+        """Empty lists around centroids of the sample (m, width); directions only where `inner`."""
+        faiss = _faiss()
+        width = sample.shape[1]
+        # Too few rows for a centroid are no reason to warn: calibration measures what came of it.
+        clusters = faiss.Kmeans(
+            width,
+            lists,
+            niter=TRAINING_ROUNDS,
+            seed=seed,
+            spherical=inner,
+            min_points_per_centroid=1,
+            max_points_per_centroid=len(sample),
+        )
+        clusters.train(sample)
+        return cls._around(clusters.centroids, bits, inner=inner)
+
+    def with_bits(self, bits: int) -> Codes:
+        """Empty lists around the same centroids, for codes of another size."""
+        return self._around(self._centroids, bits, inner=self._inner)
+
+    @classmethod
+    def _around(cls, centroids: Float32Matrix, bits: int, *, inner: bool) -> Codes:
+        faiss = _faiss()
+        lists, width = centroids.shape
+        quantizer = faiss.IndexFlatIP(width) if inner else faiss.IndexFlatL2(width)
+        quantizer.add(centroids)
+        metric = faiss.METRIC_INNER_PRODUCT if inner else faiss.METRIC_L2
+        index = faiss.IndexIVFRaBitQ(quantizer, width, lists, metric, True, bits)
+        # RaBitQ learns nothing from data; training on the centroids only marks the index as ready.
+        index.train(centroids)
+        return cls(index)
+
+    def add(self, rows: Float32Matrix) -> None:
+        """Encode the next rows (m, width)."""
+        self._index.add(rows)
+
+    def write(self, path: Path) -> None:
+        """Write to a file; the same codes give the same bytes."""
+        self._faiss.write_index(self._index, str(path))
+
+    @classmethod
+    def read(cls, path: Path) -> Codes:
+        """Map a file into memory; only pages that searches touch are read. Raises Corrupted."""
+        faiss = _faiss()
+        try:
+            # MMAP_IFC keeps lists as plain arrays over the mapping; IO_FLAG_MMAP would search 15 times slower.
+            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+        except RuntimeError as error:
+            raise Corrupted(f"The index file {path.name} cannot be read: {str(error)[-200:]}") from error
+        if not isinstance(index, faiss.IndexIVFRaBitQ):
+            raise Corrupted(f"The index file {path.name} holds a {type(index).__name__}, not RaBitQ lists.")
+        return cls(index)
+
+    @property
+    def rows(self) -> int:
+        """How many rows are encoded."""
+        return int(self._index.ntotal)
+
+    @property
+    def width(self) -> int:
+        """Coordinates of a row."""
+        return int(self._index.d)
+
+    @property
+    def lists(self) -> int:
+        """How many lists there are, empty ones included."""
+        return int(self._index.nlist)
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row's code."""
+        return int(self._index.code_size)
+
+    def nearness(self, query: Floats) -> Floats:
+        """How near each list's centroid is to a query (width,): the product, or the squared distance negated."""
+        products: Floats = self._centroids @ query
+        if self._inner:
+            return products
+        return 2.0 * products - self._centroid_squares - query @ query
+
+    def search(
+        self, query: Floats, depth: int, lists: Rows, nearness: Floats, allowed: Bits | None = None
+    ) -> Rows:
+        """The `depth` rows that codes estimate best in these lists, of the allowed ones, best first.
+
+        `nearness` (lists,) belongs to the lists given. Nearest first is fastest: later lists then add few rows.
+        """
+        if lists.size == 0:
+            return np.empty(0, dtype=np.int64)
+        lists = np.ascontiguousarray(lists, dtype=np.int64)
+        nearness = np.ascontiguousarray(nearness if self._inner else -nearness, dtype=np.float32)
+        estimates = np.empty(depth, dtype=np.float32)
+        found = np.empty(depth, dtype=np.int64)
+        pointer = self._faiss.swig_ptr
+        # The wrapper of this call takes no parameters; the function below it does.
+        self._index.search_preassigned_c(
+            1,
+            pointer(query),
+            depth,
+            pointer(lists),
+            pointer(nearness),
+            pointer(estimates),
+            pointer(found),
+            False,
+            self._parameters(lists.size, allowed),
+        )
+        return found[found >= 0]
+
+    def _parameters(self, visit: int, allowed: Bits | None) -> Any:
+        # One object per call: setting nprobe on the shared index would race with other threads.
+        options: dict[str, Any] = {"nprobe": visit, "qb": QUERY_BITS}
+        if allowed is not None:
+            options["sel"] = self._faiss.IDSelectorBitmap(allowed)
+        return self._faiss.IVFRaBitQSearchParameters(**options)
+
+    @property
+    def grouped(self) -> tuple[npt.NDArray[np.int32], Rows]:
+        """Row numbers list after list, and where each list starts (lists + 1). Made on first use: 4 bytes a row."""
+        with self._grouping:
+            return self._grouped
+
+    @cached_property
+    def _grouped(self) -> tuple[npt.NDArray[np.int32], Rows]:
+        stored = self._index.invlists
+        sizes = [stored.list_size(number) for number in range(self.lists)]
+        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        rows = np.empty(self.rows, dtype=np.int32)
+        for number, size in enumerate(sizes):
+            if size:
+                rows[starts[number] : starts[number + 1]] = self._faiss.rev_swig_ptr(
+                    stored.get_ids(number), size
+                )
+        return rows, starts
+
+
+@contextmanager
+def openmp_threads(threads: int) -> Iterator[None]:
+    """Let faiss use this many threads for work that this thread starts."""
+    faiss = _faiss()
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(threads)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
+
+
+def _faiss() -> Any:
+    return import_module("faiss")

@@ -1,0 +1,420 @@
+"""One suite for every engine: what any index must do, on every metric and precision, and where it may not give way."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from quartzdb.domain.errors import Corrupted
+from quartzdb.domain.metric import Metric
+from quartzdb.domain.namespace import EngineChoice
+from quartzdb.domain.vector import Floats, Mask, Matrix, Rows, Vector, norms_of
+from quartzdb.index.engines.exact import best, gather_scores
+from quartzdb.index.engines.port import Built, Index
+from quartzdb.index.engines.registry import IVF_ROWS_MIN, choose, engine_named
+
+ENGINES = ("exact", "annoy", "ivf")
+METRICS = tuple(Metric)
+ROWS, DIMENSION, CLUMPS, QUERIES = 3000, 40, 50, 40
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An index with all that it takes to judge its answers."""
+
+    index: Index
+    vectors: Matrix
+    norms: Floats
+    metric: Metric
+    built: Built
+    directory: Path
+
+    def exact(self, query: Vector) -> Floats:
+        return gather_scores(self.vectors, self.norms, self.metric, query, np.arange(len(self.vectors)))
+
+    def answer(self, query: Vector, count: int, allowed: Mask | None = None) -> Rows:
+        """What a query does with an index: candidates, exact scores, the best of them."""
+        rows = self.index.candidates(query, count, allowed)
+        assert len(np.unique(rows)) == len(rows)
+        return rows[best(gather_scores(self.vectors, self.norms, self.metric, query, rows), count)]
+
+    def recall(self, queries: Matrix, count: int, allowed: Mask | None = None) -> float:
+        found = wanted = 0
+        for query in queries:
+            scores = self.exact(query)
+            if allowed is not None:
+                scores[~allowed] = -np.inf
+            reachable = min(count, int(np.isfinite(scores).sum()))
+            rows = self.answer(query, count, allowed)
+            assert len(rows) == reachable
+            least = np.partition(scores, -reachable)[-reachable]
+            # Rows equal to the last one wanted are as good as it; so are those that rounding tells apart.
+            found += int((scores[rows] >= least - 1e-5 * abs(least)).sum())
+            wanted += reachable
+        return found / wanted
+
+
+def clumped(rows: int, seed: int, dimension: int = DIMENSION, metric: Metric = Metric.COSINE) -> Matrix:
+    """Vectors in clumps, as embeddings are; of different lengths where lengths matter."""
+    chance = np.random.default_rng(seed)
+    centres = np.random.default_rng(99).standard_normal((CLUMPS, dimension))
+    drawn = centres[chance.integers(CLUMPS, size=rows)] + 0.7 * chance.standard_normal((rows, dimension))
+    if metric is Metric.DOT:
+        drawn *= np.exp(0.3 * chance.standard_normal((rows, 1)))
+    return drawn.astype(np.float32)
+
+
+def clump_labels(rows: int, seed: int) -> Rows:
+    """Which clump each of `clumped(rows, seed)` belongs to."""
+    return np.random.default_rng(seed).integers(CLUMPS, size=rows)
+
+
+def build(engine: str, vectors: Matrix, metric: Metric, directory: Path, seed: int = 1) -> Built:
+    directory.mkdir(exist_ok=True)
+    built = engine_named(engine).build(vectors, metric, directory, seed=seed, threads=1)
+    # Parameters are kept in a manifest, so they must survive JSON.
+    return Built(built.files, json.loads(json.dumps(dict(built.parameters))))
+
+
+def reopen(engine: str, built: Built, vectors: Matrix, metric: Metric, directory: Path) -> Opened:
+    norms = norms_of(vectors)
+    files = {name: directory / name for name in built.files}
+    index = engine_named(engine).open(files, built.parameters, vectors, norms, metric)
+    return Opened(index, vectors, norms, metric, built, directory)
+
+
+def opened(engine: str, vectors: Matrix, metric: Metric, directory: Path) -> Opened:
+    return reopen(engine, build(engine, vectors, metric, directory), vectors, metric, directory)
+
+
+Kind = tuple[str, Metric, str]
+# Half precision changes nothing that depends on the metric, so it is crossed with one metric only.
+KINDS: tuple[Kind, ...] = tuple(
+    (engine, metric, precision)
+    for engine in ENGINES
+    for metric in METRICS
+    for precision in ("float32", "float16")
+    if precision == "float32" or metric is Metric.EUCLIDEAN
+)
+
+
+@pytest.fixture(scope="module")
+def indexes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[Kind, Opened]:
+    """Every engine, metric and precision, built once."""
+    return {
+        (engine, metric, precision): opened(
+            engine,
+            clumped(ROWS, 1, metric=metric).astype(precision),
+            metric,
+            tmp_path_factory.mktemp("index"),
+        )
+        for engine, metric, precision in KINDS
+    }
+
+
+@pytest.fixture(params=METRICS)
+def metric(request: pytest.FixtureRequest) -> Metric:
+    return Metric(request.param)
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=KINDS, ids="-".join)
+def index(indexes: Mapping[Kind, Opened], request: pytest.FixtureRequest) -> Opened:
+    return indexes[request.param]
+
+
+QUERY_SEED = 2
+
+
+class TestFinding:
+    def test_recall_of_queries_that_are_not_in_the_data(self, index: Opened) -> None:
+        """The bar for every engine: .95 of the ten and of the hundred best."""
+        queries = clumped(QUERIES, QUERY_SEED, metric=index.metric)
+        assert index.recall(queries, 10) >= 0.95
+        assert index.recall(queries[:10], 100) >= 0.95
+
+    def test_a_row_finds_itself(self, index: Opened) -> None:
+        """Where nearness is not length, a stored vector is its own best answer."""
+        if index.metric is Metric.DOT:
+            pytest.skip("under dot a longer row in the same direction is better than the row itself")
+        for row in range(0, ROWS, 120):
+            assert row in index.answer(index.vectors[row].astype(np.float32), 1)
+
+    def test_asking_for_more_than_there_is_returns_everything(self, index: Opened) -> None:
+        assert len(index.index.candidates(np.ones(DIMENSION, np.float32), ROWS + 500)) == ROWS
+
+    def test_large_counts_are_filled(self, index: Opened) -> None:
+        """Never fewer candidates than results that were asked for."""
+        for count in (1, 11, 99, 101, 999, 1000, 1001, 2500):
+            assert len(index.index.candidates(np.ones(DIMENSION, np.float32), count)) >= count
+
+    def test_query_length_does_not_matter_by_product(self, index: Opened) -> None:
+        if index.metric is Metric.EUCLIDEAN:
+            pytest.skip("under euclidean a longer query is another place")
+        query = clumped(1, 7)[0]
+        near = set(index.answer(query, 10).tolist())
+        assert set(index.answer(query * np.float32(1e12), 10).tolist()) == near
+        assert set(index.answer(query * np.float32(1e-12), 10).tolist()) == near
+
+    def test_threads_get_the_answers_that_one_thread_gets(self, index: Opened) -> None:
+        queries = clumped(64, 5, metric=index.metric)
+        mask = np.arange(ROWS) % 3 == 0
+        asked = [(query, allowed) for query in queries for allowed in (None, mask)]
+        alone = [index.index.candidates(query, 10, allowed).tolist() for query, allowed in asked]
+        with ThreadPoolExecutor(8) as pool:
+            together = list(pool.map(lambda ask: index.index.candidates(ask[0], 10, ask[1]).tolist(), asked))
+        assert together == alone
+
+
+class TestFilters:
+    @pytest.mark.parametrize("share", [0.9, 0.5, 0.2, 0.05, 0.01])
+    def test_random_filter(self, index: Opened, share: float) -> None:
+        """Only allowed rows come back, and no selectivity costs recall."""
+        allowed = np.random.default_rng(3).random(ROWS) < share
+        queries = clumped(15, QUERY_SEED, metric=index.metric)
+        for query in queries:
+            assert allowed[index.index.candidates(query, 10, allowed)].all()
+        assert index.recall(queries, 10, allowed) >= 0.95
+
+    @pytest.mark.parametrize("share", [0.5, 0.1, 0.04])
+    def test_filter_that_allows_only_the_clumps_furthest_from_the_query(
+        self, index: Opened, share: float
+    ) -> None:
+        """The nearest lists then hold nothing allowed."""
+        labels = clump_labels(ROWS, 1)
+        hits = []
+        for query in clumped(20, QUERY_SEED, metric=index.metric):
+            scores = index.exact(query)
+            means = np.bincount(labels, weights=scores) / np.bincount(labels)
+            allowed = means[labels] <= np.sort(means)[int(share * CLUMPS) - 1]
+            hits.append(index.recall(query[None, :], 10, allowed))
+        assert np.mean(hits) >= 0.95
+
+    def test_filter_that_allows_a_few_clumps(self, index: Opened) -> None:
+        centre = clumped(1, 11)[0]
+        allowed = index.exact(centre) >= np.quantile(index.exact(centre), 0.9)
+        assert index.recall(clumped(20, QUERY_SEED, metric=index.metric), 10, allowed) >= 0.95
+
+    def test_nothing_allowed_is_nothing_found(self, index: Opened) -> None:
+        assert index.index.candidates(np.ones(DIMENSION, np.float32), 10, np.zeros(ROWS, np.bool_)).size == 0
+
+    def test_fewer_allowed_than_asked_for(self, index: Opened) -> None:
+        allowed = np.zeros(ROWS, np.bool_)
+        allowed[[3, 1999, 2999]] = True
+        found = index.index.candidates(np.ones(DIMENSION, np.float32), 10, allowed)
+        assert sorted(found.tolist()) == [3, 1999, 2999]
+
+    def test_everything_allowed(self, index: Opened) -> None:
+        queries = clumped(10, QUERY_SEED, metric=index.metric)
+        assert index.recall(queries, 10, np.ones(ROWS, np.bool_)) >= 0.95
+
+
+class TestFiles:
+    def test_same_seed_same_bytes(self, engine: str, tmp_path: Path) -> None:
+        """A rebuilt segment is the same blob, so that a retry after a crash changes nothing."""
+        vectors = clumped(1500, 1)
+        digests = []
+        for name in ("first", "second"):
+            built = build(engine, vectors, Metric.COSINE, tmp_path / name)
+            contents = [(tmp_path / name / file).read_bytes() for file in built.files]
+            digests.append((built, [hashlib.sha256(content).hexdigest() for content in contents]))
+        assert digests[0] == digests[1]
+
+    def test_mapped_vectors_and_resident_bytes(self, engine: str, tmp_path: Path) -> None:
+        """Vectors may be memory-mapped, as a segment's are; a built index says what it keeps in memory."""
+        np.save(tmp_path / "vectors.npy", clumped(2000, 1))
+        mapped = np.load(tmp_path / "vectors.npy", mmap_mode="r")
+        index = opened(engine, mapped, Metric.EUCLIDEAN, tmp_path / "index")
+        assert index.recall(clumped(10, 2), 10) >= 0.95
+        files = sum((index.directory / name).stat().st_size for name in index.built.files)
+        assert index.index.resident_bytes >= files
+
+    @pytest.mark.parametrize("engine", ["annoy", "ivf"])
+    def test_clumps_are_worth_an_index(self, indexes: Mapping[Kind, Opened], engine: str) -> None:
+        """Guards the suite itself: were these to fall back to scanning, they would pass everything else."""
+        built = {key: index.built.files for key, index in indexes.items() if key[0] == engine}
+        assert built[engine, Metric.COSINE, "float32"]
+        assert built[engine, Metric.EUCLIDEAN, "float16"]
+
+    def test_ivf_is_small(self, indexes: Mapping[Kind, Opened]) -> None:
+        index = indexes["ivf", Metric.COSINE, "float32"]
+        assert index.built.parameters["bits"] == 1
+        # 16 bytes of code, 8 of row number; the rest is centroids, which weigh less the more rows there are.
+        assert index.index.resident_bytes / ROWS < 40
+
+    @pytest.mark.parametrize("engine", ["annoy", "ivf"])
+    @pytest.mark.parametrize(
+        "damage",
+        ["no files", "emptied", "cut short", "noise", "other rows", "other dimension", "no parameters"],
+    )
+    def test_damage_is_reported(
+        self, indexes: Mapping[Kind, Opened], engine: str, damage: str, tmp_path: Path
+    ) -> None:
+        good = indexes[engine, Metric.COSINE, "float32"]
+        files = {name: tmp_path / name for name in good.built.files}
+        for name, path in files.items():
+            content = (good.directory / name).read_bytes()
+            match damage:
+                case "emptied":
+                    content = b""
+                case "cut short":
+                    content = content[: len(content) // 2 + 1]
+                case "noise":
+                    content = np.random.default_rng(0).bytes(len(content) - 3)
+            path.write_bytes(content)
+        vectors: Matrix = good.vectors
+        parameters: Mapping[str, Any] = good.built.parameters
+        match damage:
+            case "no files":
+                files = {}
+            case "other rows":
+                vectors = vectors[:-1]
+            case "other dimension":
+                vectors = np.ascontiguousarray(vectors[:, :-1])
+            case "no parameters":
+                parameters = {}
+        with pytest.raises(Corrupted):
+            engine_named(engine).open(files, parameters, vectors, norms_of(vectors), Metric.COSINE)
+
+    @pytest.mark.parametrize(
+        "damaged",
+        [
+            {"plain": []},
+            {"plain": [[10, 0.5]]},
+            {"plain": [[100, 0.5, 200], [10, 0.5, 20]]},
+            {"plain": [[10, 0.5, 3]]},
+            {"filtered": "much"},
+            {"rotation": [0, 0]},
+            {"rotation": [5, 7]},
+            {"scale": 0},
+            {"long": [ROWS]},
+            {"long": "none"},
+        ],
+        ids=str,
+    )
+    def test_damaged_parameters_are_reported(
+        self, indexes: Mapping[Kind, Opened], damaged: Mapping[str, Any]
+    ) -> None:
+        good = indexes["ivf", Metric.DOT, "float32"]
+        files = {name: good.directory / name for name in good.built.files}
+        with pytest.raises(Corrupted):
+            engine_named("ivf").open(
+                files, {**good.built.parameters, **damaged}, good.vectors, good.norms, Metric.DOT
+            )
+
+
+def zeros(rows: int, dimension: int) -> Matrix:
+    return np.zeros((rows, dimension), np.float32)
+
+
+def normal(rows: int, dimension: int, seed: int = 4) -> Matrix:
+    return np.random.default_rng(seed).standard_normal((rows, dimension)).astype(np.float32)
+
+
+@pytest.mark.parametrize("engine", ["annoy", "ivf"])
+class TestOddData:
+    @pytest.mark.parametrize("rows", [1, 2, 3, 17, 999])
+    def test_few_rows(self, engine: str, metric: Metric, rows: int, tmp_path: Path) -> None:
+        index = opened(engine, normal(rows, 5), metric, tmp_path)
+        assert index.recall(normal(4, 5, 6), 10) == 1.0
+        assert len(index.index.candidates(np.ones(5, np.float32), 1000)) == rows
+
+    def test_identical_rows(self, engine: str, metric: Metric, tmp_path: Path) -> None:
+        index = opened(engine, np.ones((1500, 24), np.float32), metric, tmp_path)
+        for count in (1, 10, 1000, 1500):
+            assert len(index.answer(normal(1, 24)[0], count)) == count
+
+    @pytest.mark.parametrize("metric", [Metric.DOT, Metric.EUCLIDEAN])
+    def test_zero_vectors(self, engine: str, metric: Metric, tmp_path: Path) -> None:
+        """Cosine refuses them at the door; the others rank them like any row."""
+        vectors = np.vstack([zeros(800, 16), normal(1200, 16), zeros(100, 16)])
+        index = opened(engine, vectors, metric, tmp_path)
+        assert index.recall(normal(20, 16, 5), 10) >= 0.9
+        assert len(index.index.candidates(np.zeros(16, np.float32), 1000)) >= 1000
+
+    def test_only_zero_vectors(self, engine: str, tmp_path: Path) -> None:
+        index = opened(engine, zeros(1200, 16), Metric.EUCLIDEAN, tmp_path)
+        assert len(index.answer(normal(1, 16)[0], 1100)) == 1100
+
+    def test_copies_of_few_vectors(self, engine: str, metric: Metric, tmp_path: Path) -> None:
+        index = opened(engine, np.repeat(clumped(300, 1), 5, axis=0), metric, tmp_path)
+        assert index.recall(clumped(20, 2), 10) >= 0.9
+
+    @pytest.mark.parametrize("dimension", [1, 2, 3, 7])
+    def test_few_dimensions(self, engine: str, metric: Metric, dimension: int, tmp_path: Path) -> None:
+        index = opened(engine, normal(1200, dimension), metric, tmp_path)
+        assert index.recall(normal(20, dimension, 5), 10) >= 0.9
+
+    def test_many_dimensions(self, engine: str, tmp_path: Path) -> None:
+        index = opened(engine, clumped(1050, 1, 4096), Metric.COSINE, tmp_path)
+        assert index.recall(clumped(6, 2, 4096), 10) >= 0.9
+
+    def test_data_without_structure(self, engine: str, tmp_path: Path) -> None:
+        """The worst case for any index: it takes more bits, or a scan, but not less recall."""
+        index = opened(engine, normal(2500, 64), Metric.COSINE, tmp_path)
+        assert index.recall(normal(20, 64, 5), 10) >= 0.9
+
+    @pytest.mark.parametrize("length", [1e13, 1e-13])
+    def test_very_long_and_very_short(
+        self, engine: str, metric: Metric, length: float, tmp_path: Path
+    ) -> None:
+        scale = np.float32(length)
+        index = opened(engine, clumped(1500, 1, 24) * scale, metric, tmp_path)
+        assert index.recall(clumped(10, 2, 24) * scale, 10) >= 0.9
+
+    def test_one_huge_row(self, engine: str, metric: Metric, tmp_path: Path) -> None:
+        """It is found where it is the answer, and blurs nothing where it is not."""
+        vectors = clumped(1500, 1, 24)
+        vectors[700] *= np.float32(1e12)
+        index = opened(engine, vectors, metric, tmp_path)
+        assert index.recall(clumped(15, 2, 24), 10) >= 0.9
+        assert 700 in index.answer(vectors[700], 1)
+
+    def test_far_from_the_origin(self, engine: str, tmp_path: Path) -> None:
+        index = opened(engine, clumped(1500, 1, 24) + np.float32(1000), Metric.EUCLIDEAN, tmp_path)
+        assert index.recall(clumped(10, 2, 24) + np.float32(1000), 10) >= 0.9
+
+
+class TestChoosing:
+    def test_auto_goes_by_size(self) -> None:
+        assert choose(EngineChoice.AUTO, 1) == "exact"
+        assert choose(EngineChoice.AUTO, IVF_ROWS_MIN) == "ivf"
+
+    @pytest.mark.parametrize("choice", [choice for choice in EngineChoice if choice is not EngineChoice.AUTO])
+    def test_what_was_asked_for(self, choice: EngineChoice) -> None:
+        for rows in (1, 10_000_000):
+            assert choose(choice, rows) == choice.value
+            assert engine_named(choose(choice, rows)).name == choice.value
+
+    def test_unknown_name(self) -> None:
+        with pytest.raises(Corrupted, match="No engine"):
+            engine_named("hnsw2")
+
+    def test_no_engine_is_imported_before_it_is_needed(self) -> None:
+        """A cold start pays for faiss only where a segment has codes to search."""
+        program = (
+            "import sys, numpy\n"
+            "from quartzdb.domain.metric import Metric\n"
+            "from quartzdb.index.engines.registry import engine_named, choose\n"
+            "rows = numpy.ones((3, 2), numpy.float32)\n"
+            "norms = numpy.ones(3, numpy.float32)\n"
+            "engine_named('ivf').open({}, {'coded': False}, rows, norms, Metric.DOT)\n"
+            "engine_named('annoy').open({}, {'trees': 0}, rows, norms, Metric.DOT)\n"
+            "print([name for name in ('faiss', 'annoy') if name in sys.modules])"
+        )
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == "[]"
