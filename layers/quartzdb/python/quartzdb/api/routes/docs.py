@@ -1,17 +1,21 @@
-"""Routes of the documentation: the OpenAPI document, a page that shows it, and what each problem means."""
+"""Routes of the documentation: the OpenAPI document, a page that shows it, and what each problem means.
+
+What writes them is imported when it is asked for: a cold start does not pay for it.
+"""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import orjson
 
 from quartzdb.api.answer import JSON, Answer
 from quartzdb.api.call import Call
-from quartzdb.api.docs_page import Page, docs_page
-from quartzdb.api.openapi import describe
 from quartzdb.api.operation import Family, Success
-from quartzdb.api.problems_page import problems_page
+
+if TYPE_CHECKING:
+    from quartzdb.api.docs_page import Page
 
 FAMILY = Family("documentation", "This.")
 
@@ -21,7 +25,7 @@ _ANSWERS = (Success("The document.", None, content_type=_HTML),)
 
 @FAMILY.operation("GET", "/openapi.json", summary="OpenAPI", scope=None, answers=_ANSWERS, hidden=True)
 def get_openapi(call: Call) -> Answer:
-    """Written once, at the first request: a cold start does not pay for it."""
+    """Written once, at the first request."""
     settings = call.context.settings
     return Answer(200, _openapi(settings.service, settings.version), JSON)
 
@@ -29,12 +33,16 @@ def get_openapi(call: Call) -> Answer:
 @FAMILY.operation("GET", "/docs", summary="Documentation", scope=None, answers=_ANSWERS, hidden=True)
 def get_docs(_: Call) -> Answer:
     """Self-contained: works without any network but this server."""
+    from quartzdb.api.docs_page import docs_page
+
     return _page(docs_page())
 
 
 @FAMILY.operation("GET", "/docs/problems", summary="Problem types", scope=None, answers=_ANSWERS, hidden=True)
 def get_problem_types(_: Call) -> Answer:
     """Where the `type` of problem documents leads."""
+    from quartzdb.api.problems_page import problems_page
+
     return _page(problems_page())
 
 
@@ -44,6 +52,7 @@ def _page(page: Page) -> Answer:
 
 @lru_cache(maxsize=4)
 def _openapi(title: str, version: str) -> bytes:
+    from quartzdb.api.openapi import describe
     from quartzdb.api.routes import FAMILIES
 
     return orjson.dumps(describe(FAMILIES, title=title, version=version))
