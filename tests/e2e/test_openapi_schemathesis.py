@@ -1,0 +1,112 @@
+"""Whatever the OpenAPI document allows, and much that it does not, is answered as it says: no crash, no surprise.
+
+Schemathesis makes the requests from the document: the edges of every limit, and random ones by a fixed seed, good and
+bad. Each answer's status, type, headers and body must be described.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import Case
+from schemathesis.checks import not_a_server_error
+from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig, SchemathesisConfig
+from schemathesis.generation import GenerationMode
+from schemathesis.schemas import APIOperation
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from schemathesis.specs.openapi.schemas import OpenApiSchema
+
+from quartzdb.api.app import create_app
+from quartzdb.api.routes import FAMILIES
+from quartzdb.api.schemas.model import NoQuery
+from quartzdb.bootstrap import EmbeddedSettings, open_embedded
+from quartzdb.domain.metric import Metric
+from quartzdb.domain.namespace import NamespaceSettings
+
+Operation = APIOperation[Any, Any, Any, Any]
+
+TENANT = "t"
+EXAMPLES = 25
+COVERAGE_CASES_MAX = 60
+OPERATIONS = [one for family in FAMILIES for one in family.operations if not one.hidden]
+NAMES = [one.name for one in OPERATIONS]
+WITH_INPUT = [
+    one.name for one in OPERATIONS if one.body or one.headers or "{" in one.path or one.query is not NoQuery
+]
+"""Those that there is something to get wrong about."""
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+KEY: dict[str, str] = {}
+GENERATION = GenerationConfig(deterministic=True, with_security_parameters=False)
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory: pytest.TempPathFactory) -> OpenApiSchema:
+    """The document of a running application, with namespaces in it. KEY then has a key for it."""
+    database = open_embedded(EmbeddedSettings(tmp_path_factory.mktemp("database")))
+    for name in ("books", "default"):
+        # Of one dimension and a metric that takes zeros, so that random vectors are often good ones.
+        database.namespaces.create(TENANT, name, NamespaceSettings(1, Metric.DOT))
+    config = SchemathesisConfig(projects=ProjectsConfig(default=ProjectConfig(generation=GENERATION)))
+    schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(database), config=config)
+    KEY["X-API-Key"] = database.api_keys.create(TENANT, "test", ["read", "write", "admin"])[1]
+    return schema
+
+
+@pytest.fixture
+def operation(described: OpenApiSchema, request: pytest.FixtureRequest) -> Operation:
+    found: Operation = described.find_operation_by_id(request.param)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("operation", "mode"),
+    [
+        *((name, GenerationMode.POSITIVE) for name in NAMES),
+        *((name, GenerationMode.NEGATIVE) for name in WITH_INPUT),
+    ],
+    indirect=["operation"],
+)
+def test_random_requests_are_answered_as_described(operation: Operation, mode: GenerationMode) -> None:
+    """Mostly in a namespace that is there."""
+    path = operation.path
+    there = {"namespace": "books"} if "{namespace}" in path and path != "/v1/namespaces/{namespace}" else None
+
+    @settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(mode, path_parameters=there))
+    def answered_as_described(case: Case[Any]) -> None:
+        # Random keys repeat, so most requests would only be told so.
+        case.headers.pop("Idempotency-Key", None)
+        case.call_and_validate(checks=CHECKS, headers=KEY)
+
+    answered_as_described()
+
+
+@pytest.mark.parametrize("operation", NAMES, indirect=True)
+def test_edges_are_answered_as_described(operation: Operation) -> None:
+    """Every limit from both sides, every type in place of every other."""
+    cases = operation.schema.iter_coverage_cases(
+        operation, generation_modes=list(GenerationMode), generation_config=GENERATION
+    )
+    for _, case in zip(range(COVERAGE_CASES_MAX), cases, strict=False):
+        case.call_and_validate(checks=CHECKS, headers=KEY)
