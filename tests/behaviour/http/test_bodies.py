@@ -261,6 +261,28 @@ def test_the_last_of_duplicate_fields_counts(http: Client) -> None:
     assert answer.json()["name"] == "b"
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b'{"vectors":[' + b"1," * 400_000 + b"1]}", id="entries"),
+        pytest.param(
+            b'{"vectors":[{' + b",".join(b'"f%d":1' % n for n in range(200_000)) + b"}]}", id="fields"
+        ),
+        pytest.param(b"{" + b",".join(b'"f%d":1' % n for n in range(200_000)) + b"}", id="top fields"),
+    ],
+)
+def test_a_thousand_mistakes_cost_no_more_than_one(http: Client, books: str, body: bytes) -> None:
+    """Only the first is told, so the others are not collected."""
+    http.post(f"{books}/vectors", {"vectors": []})
+    tracemalloc.start()
+    try:
+        refused(http.post(f"{books}/vectors", content=body, headers=JSON), 400, "invalid_argument")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 50 * len(body)
+
+
 def test_a_request_without_a_body_needs_none(http: Client) -> None:
     """GET and DELETE do not read one."""
     body = Chunks(5, 10)

@@ -143,6 +143,22 @@ def test_empty_and_endless_batches_are_refused(http: Client, cache: str, name: s
     refused(http.post(f"{cache}/kv-batch/{name}", {}), 400, "invalid_argument", field)
 
 
+def test_reads_take_tokens_and_consistency(http: Client, cache: str) -> None:
+    """Which they always meet; a token that was never issued is refused all the same."""
+    token = http.put(f"{cache}/kv/a", content=b"1").json()["version"]
+    fresh = {"consistency": "eventual", "version": token}
+    assert http.get(f"{cache}/kv/a", params=fresh).content == b"1"
+    assert http.head(f"{cache}/kv/a", params=fresh).status_code == 200
+    assert len(http.get(f"{cache}/kv", params=fresh).json()["items"]) == 1
+    assert len(http.post(f"{cache}/kv-batch/get", {"keys": ["a"], **fresh}).json()["items"]) == 1
+    for answer in (
+        http.get(f"{cache}/kv/a?version=x"),
+        http.get(f"{cache}/kv?version=x"),
+        http.post(f"{cache}/kv-batch/get", {"keys": ["a"], "version": "x"}),
+    ):
+        refused(answer, 400, "invalid_version", "version")
+
+
 def test_batches_take_version_tokens(http: Client, cache: str) -> None:
     """And are ordered after them."""
     token = http.put(f"{cache}/kv/a", content=b"1").json()["version"]

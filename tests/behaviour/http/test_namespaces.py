@@ -155,6 +155,9 @@ def test_a_description_counts_what_is_in_it(http: Client, books: str) -> None:
     stats = http.get(books).json()["stats"]
     assert (stats["records"], stats["keys"], stats["key_value_bytes"]) == (1, 1, 6)
     assert stats["segments"] == []
+    version = http.get(f"{books}/vectors/a").json()["version"]
+    assert http.get(f"{books}?consistency=eventual&version={version}").json()["stats"]["records"] == 1
+    refused(http.get(f"{books}?version=x"), 400, "invalid_version", "version")
 
 
 def test_a_deleted_namespace_is_gone_and_its_name_free(http: Client, books: str) -> None:

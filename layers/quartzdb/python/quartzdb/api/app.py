@@ -25,11 +25,12 @@ from quartzdb.api.raw_path import RawPath
 from quartzdb.api.refusals import MethodNotAllowed, RouteNotFound
 from quartzdb.api.request_id import RequestId
 from quartzdb.api.routes import FAMILIES
+from quartzdb.api.safe_headers import SafeHeaders
 from quartzdb.api.services import Services
 from quartzdb.api.settings import ApiSettings
 from quartzdb.api.surface import is_cloudflare
 
-_MIDDLEWARE_FROM_INSIDE = (RawPath, Admission, Failures, Cors, AccessLog, RequestId)
+_MIDDLEWARE_FROM_INSIDE = (RawPath, Admission, Failures, Cors, SafeHeaders, AccessLog, RequestId)
 
 
 def create_app(

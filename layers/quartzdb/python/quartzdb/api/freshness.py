@@ -19,7 +19,7 @@ class Read(Protocol):
 
 
 def consistency_of(request: Read) -> Consistency:
-    """How fresh the answer must be. Raises InvalidVersion."""
+    """How fresh the answer must be. Raises InvalidVersion, also where every answer is as fresh as can be."""
     return Consistency(strong=request.consistency == "strong", at_least=after(request.version))
 
 

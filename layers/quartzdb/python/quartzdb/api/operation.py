@@ -103,7 +103,7 @@ class Family:
                     path=path,
                     name=declaration.pop("name", handler.__name__),
                     tag=self.tag,
-                    description=inspect.cleandoc(handler.__doc__ or ""),
+                    description=_unwrapped(handler.__doc__ or ""),
                     handler=handler,
                     **declaration,
                 )
@@ -111,3 +111,8 @@ class Family:
             return handler
 
         return declare
+
+
+def _unwrapped(docstring: str) -> str:
+    """Its paragraphs, each in one line."""
+    return "\n\n".join(" ".join(part.split()) for part in inspect.cleandoc(docstring).split("\n\n"))

@@ -33,10 +33,7 @@ class RequestId:
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers[HEADER] = request_id
-                # Values are users' bytes: a browser must never guess that some of them are a page.
-                headers["X-Content-Type-Options"] = "nosniff"
+                MutableHeaders(scope=message)[HEADER] = request_id
             await send(message)
 
         await self._app(scope, receive, send_with_id)

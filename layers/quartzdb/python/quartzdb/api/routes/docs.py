@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FAMILY = Family("documentation", "This.")
 
 _HTML = "text/html; charset=utf-8"
+_FRESH = ("Cache-Control", "no-cache")
 _ANSWERS = (Success("The document.", None, content_type=_HTML),)
 
 
@@ -27,7 +28,7 @@ _ANSWERS = (Success("The document.", None, content_type=_HTML),)
 def get_openapi(call: Call) -> Answer:
     """Written once, at the first request."""
     settings = call.context.settings
-    return Answer(200, _openapi(settings.service, settings.version), JSON)
+    return Answer(200, _openapi(settings.service, settings.version), JSON, (_FRESH,))
 
 
 @FAMILY.operation("GET", "/docs", summary="Documentation", scope=None, answers=_ANSWERS, hidden=True)
@@ -47,7 +48,7 @@ def get_problem_types(_: Call) -> Answer:
 
 
 def _page(page: Page) -> Answer:
-    return Answer(200, page.html, _HTML, (("Content-Security-Policy", page.policy),))
+    return Answer(200, page.html, _HTML, (("Content-Security-Policy", page.policy), _FRESH))
 
 
 @lru_cache(maxsize=4)

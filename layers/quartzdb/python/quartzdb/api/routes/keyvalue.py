@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quartzdb.api.answer import Answer, Headers, json_answer
 from quartzdb.api.call import Call
+from quartzdb.api.freshness import consistency_of
 from quartzdb.api.operation import Family, RawBody, Replay, Success
 from quartzdb.api.preconditions import VERSION_HEADER, after_of, etag_of, match_of, unchanged
 from quartzdb.api.routes.vectors import VERSION
@@ -76,6 +77,7 @@ def put_value(call: Call) -> Answer:
     name="head_value",
     summary="Look at a value's headers",
     scope=Scope.READ,
+    query=schemas.GetQuery,
     headers=("If-None-Match",),
     answers=(_ITEM, _UNCHANGED),
 )
@@ -84,11 +86,13 @@ def put_value(call: Call) -> Answer:
     _PATH,
     summary="Get a value",
     scope=Scope.READ,
+    query=schemas.GetQuery,
     headers=("If-None-Match",),
     answers=(_ITEM, _UNCHANGED),
 )
 def get_value(call: Call) -> Answer:
     """The bytes as they were put, with their Content-Type and an ETag. Always the latest that was acknowledged."""
+    consistency_of(call.query(schemas.GetQuery))
     item = call.services.key_values.get(call.namespace(), call.parameters["key"])
     headers: Headers = (
         *_version_headers(item.version),

@@ -9,7 +9,7 @@ import orjson
 
 from quartzdb.api.answer import Answer, json_answer
 from quartzdb.api.call import Call
-from quartzdb.api.freshness import after
+from quartzdb.api.freshness import after, consistency_of
 from quartzdb.api.operation import Family, JsonBody, Replay, Success
 from quartzdb.api.routes import keyvalue
 from quartzdb.api.routes.vectors import VERSION
@@ -43,6 +43,7 @@ _ITEM = {
 def list_values(call: Call) -> Answer:
     """In code point order of the keys; with their values only if asked for."""
     query = call.query(schemas.ListItems)
+    consistency_of(query)
     page = call.services.key_values.list(
         call.namespace(), prefix=query.prefix, cursor=query.cursor, limit=query.limit, values=query.values
     )
@@ -62,6 +63,7 @@ def get_values(call: Call) -> Answer:
     """A key that does not exist is no error. The values together may have at most 32 MiB."""
     namespace = call.namespace()
     body = call.json(schemas.GetItems)
+    consistency_of(body)
     found = call.services.key_values.get_many(namespace, body.keys)
     return json_answer(
         {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quartzdb.api.answer import Answer, json_answer
 from quartzdb.api.call import Call
+from quartzdb.api.freshness import consistency_of
 from quartzdb.api.operation import Family, JsonBody, Replay, Success
 from quartzdb.api.schemas import namespaces as schemas
 from quartzdb.api.times import rfc3339
@@ -85,12 +86,13 @@ def list_namespaces(call: Call) -> Answer:
     "/v1/namespaces/{namespace}",
     summary="Describe a namespace",
     scope=Scope.READ,
+    query=schemas.DescribeNamespace,
     answers=(Success("The namespace.", schemas.NamespaceDescription, {**_BOOKS, "stats": _STATS}),),
 )
 def describe_namespace(call: Call) -> Answer:
     """Its settings, and what it holds now."""
     namespace = call.namespace()
-    stats = call.services.namespaces.stats(namespace)
+    stats = call.services.namespaces.stats(namespace, consistency_of(call.query(schemas.DescribeNamespace)))
     return json_answer(
         {
             **summary(namespace),

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from quartzdb.api.schemas.fields import Key, Metadata, RecordId, Vector
-from quartzdb.api.schemas.model import Document, LenientBody
+from quartzdb.api.schemas.model import Array, Document, LenientBody
 
 Done = Annotated[bool, Field(json_schema_extra={"const": True})]
 
@@ -55,7 +55,7 @@ class IdDone(Document):
 class BatchInsert(LenientBody):
     """1 to 100 records, each of which succeeds or fails by itself."""
 
-    vectors: list[Any] = Field(
+    vectors: Array[Any] = Field(
         json_schema_extra={
             "minItems": 1,
             "maxItems": 100,

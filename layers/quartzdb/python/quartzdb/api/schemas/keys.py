@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from quartzdb.api.schemas.fields import Time
-from quartzdb.api.schemas.model import Body, Document
+from quartzdb.api.schemas.model import Array, Body, Document
 from quartzdb.services.keys import NAME_CHARACTERS_MAX
 
 ScopeName = Literal["read", "write", "admin"]
@@ -24,7 +24,7 @@ class NewKey(Body):
     """A key to be made."""
 
     name: KeyName
-    scopes: list[str] = Field(
+    scopes: Array[str] = Field(
         description="Each stands for itself: `admin` manages namespaces and keys, and gives no other right.",
         json_schema_extra={"minItems": 1, "items": {"enum": ["read", "write", "admin"]}},
     )

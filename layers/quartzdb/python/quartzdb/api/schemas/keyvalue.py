@@ -9,6 +9,7 @@ from pydantic.config import JsonDict
 
 from quartzdb.api.schemas.fields import (
     After,
+    ConsistencyChoice,
     Cursor,
     Key,
     Limit,
@@ -18,7 +19,7 @@ from quartzdb.api.schemas.fields import (
     TtlSeconds,
     Version,
 )
-from quartzdb.api.schemas.model import Body, Document, QueryString
+from quartzdb.api.schemas.model import Array, Body, Document, QueryString
 from quartzdb.domain.limits import CONTENT_TYPE_CHARACTERS_MAX, KV_BATCH_ITEMS_MAX
 
 _BATCH: JsonDict = {"minItems": 1, "maxItems": KV_BATCH_ITEMS_MAX}
@@ -28,6 +29,13 @@ class PutQuery(QueryString):
     """How long the value is kept."""
 
     ttl_seconds: TtlSeconds = None
+
+
+class GetQuery(QueryString):
+    """How fresh the value must be. It always is: items are read strongly consistently, whatever is asked for."""
+
+    consistency: ConsistencyChoice = "strong"
+    version: After = None
 
 
 class Put(Document):
@@ -64,6 +72,8 @@ class ListItems(QueryString):
     values: bool = Field(
         False, description="With values a page also ends when they come to 32 MiB, whatever its limit."
     )
+    consistency: ConsistencyChoice = "strong"
+    version: After = None
 
 
 class ItemPage(Document):
@@ -76,7 +86,9 @@ class ItemPage(Document):
 class GetItems(Body):
     """Which items to read."""
 
-    keys: list[Key] = Field(json_schema_extra=_BATCH)
+    keys: Array[Key] = Field(json_schema_extra=_BATCH)
+    consistency: ConsistencyChoice = "strong"
+    version: After = None
 
 
 class ItemsFound(Document):
@@ -106,7 +118,7 @@ class NewItem(Body):
 class PutItems(Body):
     """Items to be written together: all of them or none."""
 
-    items: list[NewItem] = Field(json_schema_extra=_BATCH)
+    items: Array[NewItem] = Field(json_schema_extra=_BATCH)
     version: After = None
 
 
@@ -120,7 +132,7 @@ class ItemsPut(Document):
 class DeleteItems(Body):
     """Keys to delete; one that does not exist is no error."""
 
-    keys: list[Key] = Field(json_schema_extra=_BATCH)
+    keys: Array[Key] = Field(json_schema_extra=_BATCH)
     version: After = None
 
 

@@ -6,15 +6,35 @@ readers, but are enforced, with better messages, below.
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 # Validators are built (defer_build) when a schema is first used: a cold start pays only for the operation it serves.
+
+T = TypeVar("T")
+Array = Annotated[list[T], Field(fail_fast=True)]
+"""A list that is given up at its first bad entry: Pydantic would else collect an error for each of millions."""
+_FIELDS_MAX = 32
 
 
 class Body(BaseModel):
     """A JSON request body. Strict: "1" is no number and 1 no string; a field that is not known is an error."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bounded(cls, document: object) -> object:
+        # For the same reason: each unknown field would be an error, and a body may have millions of them.
+        if (
+            isinstance(document, dict)
+            and len(document) > _FIELDS_MAX
+            and cls.model_config["extra"] == "forbid"
+        ):
+            raise PydanticCustomError("too_many_fields", "There are more fields than any document here has")
+        return document
 
 
 class LenientBody(Body):

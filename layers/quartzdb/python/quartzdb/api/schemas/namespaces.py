@@ -6,7 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from quartzdb.api.schemas.fields import Cursor, Limit, NamespaceName, NextCursor, Prefix, Time
+from quartzdb.api.schemas.fields import (
+    After,
+    ConsistencyChoice,
+    Cursor,
+    Limit,
+    NamespaceName,
+    NextCursor,
+    Prefix,
+    Time,
+)
 from quartzdb.api.schemas.model import Body, Document, QueryString
 from quartzdb.domain.limits import DIMENSION_MAX
 
@@ -68,6 +77,13 @@ class NamespaceStatistics(Document):
     key_value_bytes: int
     segments: list[SegmentSummary]
     degraded: str | None = Field(description="Why an older snapshot is served in place of a damaged one.")
+
+
+class DescribeNamespace(QueryString):
+    """How fresh the figures must be."""
+
+    consistency: ConsistencyChoice = "strong"
+    version: After = None
 
 
 class NamespaceDescription(NamespaceSummary):

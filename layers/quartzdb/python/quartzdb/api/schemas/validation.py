@@ -56,6 +56,8 @@ def _explained(model: type[BaseModel], problem: ErrorDetails) -> InvalidArgument
         expected = problem.get("ctx", {}).get("expected", "")
         shown = repr(problem["input"][:80]) if isinstance(problem["input"], str) else given
         return InvalidArgument(f"This must be one of {_json_words(expected)}, not {shown}.", field=field)
+    if kind == "too_many_fields":
+        return InvalidArgument(f"{problem['msg']}.", field=field, hint=_allowed(model, [*place, ""]))
     wanted = _WANTED.get(kind)
     if wanted is None:
         return InvalidArgument(f"The value is not accepted: {problem['msg']}.", field=field)

@@ -22,7 +22,7 @@ from quartzdb.api.schemas.fields import (
     Vector,
     Version,
 )
-from quartzdb.api.schemas.model import Body, Document, QueryString
+from quartzdb.api.schemas.model import Array, Body, Document, QueryString
 from quartzdb.domain.limits import DELETE_IDS_MAX, FETCH_IDS_MAX, TOP_K_MAX, UPSERT_RECORDS_MAX
 
 
@@ -51,7 +51,7 @@ class NewRecord(Body):
 class Upsert(Body):
     """Records to be written together: all of them or none."""
 
-    vectors: list[NewRecord] = Field(json_schema_extra={"minItems": 1, "maxItems": UPSERT_RECORDS_MAX})
+    vectors: Array[NewRecord] = Field(json_schema_extra={"minItems": 1, "maxItems": UPSERT_RECORDS_MAX})
     version: After = None
 
 
@@ -82,7 +82,7 @@ class FetchOne(QueryString):
 class Fetch(Body):
     """Which records to read."""
 
-    ids: list[RecordId] = Field(json_schema_extra={"minItems": 1, "maxItems": FETCH_IDS_MAX})
+    ids: Array[RecordId] = Field(json_schema_extra={"minItems": 1, "maxItems": FETCH_IDS_MAX})
     encoding: Encoding = "numbers"
     consistency: ConsistencyChoice = "strong"
     version: After = None
@@ -116,7 +116,7 @@ class PatchOne(Body):
     """Changes to one record's metadata."""
 
     set: MetadataFields = None
-    unset: list[str] = Field([], description="Top-level metadata fields to remove.")
+    unset: Array[str] = Field([], description="Top-level metadata fields to remove.")
     version: After = None
 
 
@@ -125,13 +125,13 @@ class RecordPatch(Body):
 
     id: RecordId
     set: MetadataFields = None
-    unset: list[str] = Field([], description="Top-level metadata fields to remove.")
+    unset: Array[str] = Field([], description="Top-level metadata fields to remove.")
 
 
 class Patch(Body):
     """Changes to be made together: all of them or none."""
 
-    patches: list[RecordPatch] = Field(json_schema_extra={"minItems": 1, "maxItems": UPSERT_RECORDS_MAX})
+    patches: Array[RecordPatch] = Field(json_schema_extra={"minItems": 1, "maxItems": UPSERT_RECORDS_MAX})
     version: After = None
 
 
@@ -151,7 +151,7 @@ class DeleteOne(QueryString):
 class Delete(Body):
     """What to delete: exactly one of `ids` and `filter`."""
 
-    ids: list[RecordId] | None = Field(None, json_schema_extra={"minItems": 1, "maxItems": DELETE_IDS_MAX})
+    ids: Array[RecordId] | None = Field(None, json_schema_extra={"minItems": 1, "maxItems": DELETE_IDS_MAX})
     filter: Filter = None
     version: After = None
 
