@@ -7,6 +7,7 @@ ARGS =
 BIN = .venv/bin
 RUNTIME = .venv/.runtime-stamp
 DEV = .venv/.dev-stamp
+MINISTACK = .venv-ministack/.stamp
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
@@ -19,7 +20,7 @@ run: $(RUNTIME) ## Start the database on this machine
 	$(BIN)/quartzdb serve $(ARGS)
 
 # loadfile keeps a file on one worker, so that what a module's tests share (a server, a synthesised stack) is made once.
-test: $(DEV) ## Run every test
+test: $(DEV) $(MINISTACK) ## Run every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(DEV) ## Check style, types and the import rules
@@ -48,13 +49,21 @@ lock: $(DEV) ## Lock the dependencies again
 	$(LOCK) $(ARGS) --extra demo --output-file requirements.txt pyproject.toml
 	$(LOCK) $(ARGS) --extra demo --constraint requirements.txt --output-file requirements-dev.txt \
 		pyproject.toml requirements-dev.in
+	$(LOCK) $(ARGS) --output-file requirements-ministack.txt requirements-ministack.in
 
 clean: ## Remove the environment and everything generated; data/ stays
-	rm -rf .venv build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-ministack build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUNTIME): requirements.txt pyproject.toml .ci/install
 	@.ci/install "$(PYTHON)" requirements.txt
+	@touch $@
+
+# The AWS emulator of the tests has an environment of its own: it pins another botocore.
+$(MINISTACK): requirements-ministack.txt $(RUNTIME)
+	$(BIN)/python -m venv .venv-ministack
+	.venv-ministack/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements-ministack.txt
 	@touch $@
 
 $(DEV): requirements-dev.txt $(RUNTIME)

@@ -31,6 +31,15 @@ class DataStack(Stack):
             ),
             removal_policy=RemovalPolicy.RETAIN,
         )
+        # The change feed of key-values: only items that have both keys are in it. Values are left out, because whoever
+        # walks the feed reads the items themselves, and a write pays for what the index copies.
+        self.table.add_global_secondary_index(
+            index_name="by_appended",
+            partition_key=dynamodb.Attribute(name="feed", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="appended", type=dynamodb.AttributeType.NUMBER),
+            projection_type=dynamodb.ProjectionType.INCLUDE,
+            non_key_attributes=["version", "bytes", "expires_at_ms", "spilled", "key"],
+        )
         self.bucket = s3.Bucket(
             self,
             "Bucket",

@@ -1,10 +1,19 @@
-"""Settings of every test run: how hard Hypothesis tries. HYPOTHESIS_PROFILE=nightly searches further and at random."""
+"""Settings of every test run, and what a whole session shares.
+
+How hard Hypothesis tries: HYPOTHESIS_PROFILE=nightly searches further and at random.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from tests.aws_emulators import Emulators
 
 # A failure must repeat as it was reported, on any machine and under any load.
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50, print_blob=True)
@@ -16,3 +25,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[Emulators]:
+    """AWS emulators, each started when it is first asked for."""
+    from tests.aws_emulators import emulators  # imports boto3, which most tests do without
+
+    with emulators() as running:
+        yield running

@@ -6,10 +6,18 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
+from quartzdb.adapters.dynamodb_api_keys import DynamoApiKeys
+from quartzdb.adapters.dynamodb_catalog import DynamoCatalog
+from quartzdb.adapters.dynamodb_idempotency import DynamoIdempotency
+from quartzdb.adapters.dynamodb_keyvalue import DynamoKeyValue
+from quartzdb.adapters.dynamodb_leases import DynamoLeases
+from quartzdb.adapters.dynamodb_log import DynamoChangeLog
+from quartzdb.adapters.dynamodb_table import DynamoTable
 from quartzdb.adapters.filesystem_blobs import FilesystemBlobs
 from quartzdb.adapters.memory_api_keys import MemoryApiKeys
 from quartzdb.adapters.memory_blobs import MemoryBlobs
@@ -18,6 +26,9 @@ from quartzdb.adapters.memory_idempotency import MemoryIdempotency
 from quartzdb.adapters.memory_keyvalue import MemoryKeyValue
 from quartzdb.adapters.memory_leases import MemoryLeases
 from quartzdb.adapters.memory_log import MemoryChangeLog
+from quartzdb.adapters.s3_blobs import S3Blobs
+from quartzdb.adapters.s3_bucket import S3Bucket
+from quartzdb.adapters.s3_local_files import S3LocalFiles
 from quartzdb.adapters.sqlite_api_keys import SqliteApiKeys
 from quartzdb.adapters.sqlite_catalog import SqliteCatalog
 from quartzdb.adapters.sqlite_database import SqliteDatabase
@@ -25,6 +36,7 @@ from quartzdb.adapters.sqlite_idempotency import SqliteIdempotency
 from quartzdb.adapters.sqlite_keyvalue import SqliteKeyValue
 from quartzdb.adapters.sqlite_leases import SqliteLeases
 from quartzdb.adapters.sqlite_log import SqliteChangeLog
+from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.namespace import Partition
 from quartzdb.ports import (
     ApiKeyTable,
@@ -35,6 +47,7 @@ from quartzdb.ports import (
     Leases,
     NamespaceCatalog,
 )
+from tests.aws_emulators import NAMES, Emulators, Place
 from tests.manual_clock import ManualClock
 
 T = TypeVar("T")
@@ -49,8 +62,11 @@ class Storage:
 
     directory: Path
     closing: ExitStack
+    aws: Emulators
     clock: ManualClock = field(default_factory=ManualClock)
     in_memory: dict[type, Any] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
+    places_lock: threading.Lock = field(default_factory=threading.Lock)
 
     def database(self) -> SqliteDatabase:
         return self.closing.enter_context(SqliteDatabase(self.directory / "quartz.db"))
@@ -60,10 +76,35 @@ class Storage:
         found: T = self.in_memory.setdefault(kind, make())
         return found
 
+    def place(self, emulator: str) -> Place:
+        """The table and the bucket of this test in an emulator."""
+        with self.places_lock:
+            if emulator not in self.places:
+                self.places[emulator] = self.aws.get(emulator).new_place()
+            return self.places[emulator]
+
+    def dynamo_table(self, emulator: str) -> DynamoTable:
+        client, place = self.aws.get(emulator).dynamodb, self.place(emulator)
+        return DynamoTable(client, place.table, SystemClock())
+
+    def s3_blobs(self, emulator: str) -> S3Blobs:
+        client, place = self.aws.get(emulator).s3, self.place(emulator)
+        files = S3LocalFiles(self.directory / "copies", 100_000_000, self.clock)
+        return S3Blobs(S3Bucket(client, place.bucket, SystemClock()), files)
+
+
+def on_aws(kind: str, make: Callable[[Storage, str], T]) -> dict[str, Callable[[Storage], T]]:
+    """An adapter on each emulator."""
+    return {f"{kind}-{name}": partial(make, emulator=name) for name in NAMES}  # type: ignore[call-arg]
+
 
 CHANGE_LOGS: dict[str, Callable[[Storage], ChangeLog]] = {
     "memory": lambda storage: storage.shared(MemoryChangeLog, lambda: MemoryChangeLog(behind_max=BEHIND_MAX)),
     "sqlite": lambda storage: SqliteChangeLog(storage.database(), behind_max=BEHIND_MAX),
+    **on_aws(
+        "dynamodb",
+        lambda storage, emulator: DynamoChangeLog(storage.dynamo_table(emulator), storage.s3_blobs(emulator)),
+    ),
 }
 LOGS_THAT_SEE_THEIR_HEAD = ("memory", "sqlite")
 """Those that raise StampBehind; the others rely on the bounds of the clocks."""
@@ -75,27 +116,69 @@ ORDERED_LOGS: dict[str, Callable[[Storage], ChangeLog]] = {
 KEY_VALUES: dict[str, Callable[[Storage], KeyValueTable]] = {
     "memory": lambda storage: storage.shared(MemoryKeyValue, MemoryKeyValue),
     "sqlite": lambda storage: SqliteKeyValue(storage.database()),
+    **on_aws(
+        "dynamodb",
+        lambda storage, emulator: DynamoKeyValue(storage.dynamo_table(emulator), storage.s3_blobs(emulator)),
+    ),
 }
 BLOBS: dict[str, Callable[[Storage], BlobStore]] = {
     "memory": lambda storage: storage.shared(MemoryBlobs, lambda: MemoryBlobs(storage.clock)),
     "filesystem": lambda storage: FilesystemBlobs(storage.directory / "blobs", storage.clock),
+    **on_aws("s3", lambda storage, emulator: storage.s3_blobs(emulator)),
 }
 CATALOGS: dict[str, Callable[[Storage], NamespaceCatalog]] = {
     "memory": lambda storage: storage.shared(MemoryCatalog, MemoryCatalog),
     "sqlite": lambda storage: SqliteCatalog(storage.database()),
+    **on_aws(
+        "dynamodb",
+        lambda storage, emulator: DynamoCatalog(storage.dynamo_table(emulator)),
+    ),
 }
 API_KEYS: dict[str, Callable[[Storage], ApiKeyTable]] = {
     "memory": lambda storage: storage.shared(MemoryApiKeys, MemoryApiKeys),
     "sqlite": lambda storage: SqliteApiKeys(storage.database()),
+    **on_aws(
+        "dynamodb",
+        lambda storage, emulator: DynamoApiKeys(storage.dynamo_table(emulator)),
+    ),
 }
 LEASES: dict[str, Callable[[Storage], Leases]] = {
     "memory": lambda storage: storage.shared(MemoryLeases, MemoryLeases),
     "sqlite": lambda storage: SqliteLeases(storage.database()),
+    **on_aws(
+        "dynamodb",
+        lambda storage, emulator: DynamoLeases(storage.dynamo_table(emulator)),
+    ),
 }
 IDEMPOTENCY: dict[str, Callable[[Storage], IdempotencyTable]] = {
     "memory": lambda storage: storage.shared(MemoryIdempotency, MemoryIdempotency),
     "sqlite": lambda storage: SqliteIdempotency(storage.database()),
+    **on_aws(
+        "dynamodb",
+        lambda storage, emulator: DynamoIdempotency(storage.dynamo_table(emulator)),
+    ),
 }
+
+
+def rounds(adapter: object, count: int) -> int:
+    """How often a test repeats something: a tenth as often where each request goes over HTTP to an emulator."""
+    return count if type(adapter).__module__.startswith(_LOCAL) else max(count // 10, 4)
+
+
+_LOCAL = ("quartzdb.adapters.memory_", "quartzdb.adapters.sqlite_", "quartzdb.adapters.filesystem_")
+
+
+_COPIES = (
+    "moto copies every table for each transaction, which takes seconds with many items; a client that loses patience "
+    "and asks again then changes what is being copied, which moto answers with a 500"
+)
+NOT_ON_MOTO = {
+    "test_large_values": _COPIES,
+    "test_dropping_removes_everything_of_one_partition": _COPIES,
+    "test_every_page_of_a_listing": _COPIES,
+    "test_the_longest_keys_are_listed_in_order": _COPIES,
+}
+"""Tests that run on ministack only, and in what moto is not like AWS there."""
 
 
 def fresh_partition(shard: int = 0) -> Partition:

@@ -18,14 +18,22 @@ from quartzdb.ports import (
     Leases,
     NamespaceCatalog,
 )
+from tests.aws_emulators import Emulators
 from tests.contracts import adapters
 from tests.contracts.adapters import Storage
 
 
 @pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Storage]:
+def storage(tmp_path: Path, aws: Emulators) -> Iterator[Storage]:
     with ExitStack() as closing:
-        yield Storage(tmp_path, closing)
+        yield Storage(tmp_path, closing, aws)
+
+
+@pytest.fixture(autouse=True)
+def _where_moto_is_like_aws(request: pytest.FixtureRequest) -> None:
+    reason = adapters.NOT_ON_MOTO.get(request.node.originalname)
+    if reason and "-moto" in request.node.name:
+        pytest.skip(reason)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from quartzdb.domain.errors import Conflict, NamespaceNotFound
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Partition
 from quartzdb.ports import SEALED, ChangeLog, StampBehind
-from tests.contracts.adapters import BEHIND_MAX, fresh_partition, in_threads
+from tests.contracts.adapters import BEHIND_MAX, fresh_partition, in_threads, rounds
 
 
 def key(stamp: int, writer: str = "a.1") -> Version:
@@ -172,7 +172,7 @@ def test_a_trimmed_log_remembers_its_head(log: ChangeLog, partition: Partition) 
 
 def test_trimming_many_entries(log: ChangeLog, partition: Partition) -> None:
     """More than an adapter deletes at once."""
-    writers, each = 8, 140
+    writers, each = 8, rounds(log, 140)
 
     def work(writer: int) -> None:
         for stamp in range(1, each + 1):
@@ -243,7 +243,7 @@ def test_concurrent_appends_are_all_there_once(log: ChangeLog, partition: Partit
 
 def test_a_reader_beside_a_trim_has_every_entry_or_sees_the_gap(log: ChangeLog, partition: Partition) -> None:
     """Never a page that misses entries while its floor says that none are missing."""
-    count = 300
+    count = rounds(log, 300)
     done = threading.Event()
     failures: list[str] = []
 
@@ -280,10 +280,11 @@ def test_a_reader_misses_no_acknowledged_entry(log: ChangeLog, partition: Partit
     acknowledged: list[int] = []
     finished: list[int] = []
     lock = threading.Lock()
+    each = rounds(log, 40)
 
     def write(writer: int) -> None:
         try:
-            for number in range(40):
+            for number in range(each):
                 stamp = number * 4 + writer + 1
                 append(log, partition, stamp)
                 with lock:
@@ -300,7 +301,7 @@ def test_a_reader_misses_no_acknowledged_entry(log: ChangeLog, partition: Partit
             assert promised <= set(stamps(log.read(partition, 0).entries))
 
     in_threads(6, lambda number: write(number) if number < 4 else read())
-    assert len(acknowledged) == 160
+    assert len(acknowledged) == 4 * each
 
 
 def test_an_ordered_log_commits_nothing_behind_its_head(ordered_log: ChangeLog, partition: Partition) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quartzdb.domain.hlc import Version
+from quartzdb.domain.limits import KV_BATCH_ITEMS_MAX
 from quartzdb.domain.namespace import Partition
 from quartzdb.ports import Expect, Item, KeyPage, KeyValueTable
 from tests.contracts.adapters import fresh_partition, in_threads
@@ -37,6 +38,12 @@ def listed(table: KeyValueTable, partition: Partition, **changed: object) -> Key
     return table.list(partition, **{**asked, **changed})  # type: ignore[arg-type]
 
 
+def put_all(table: KeyValueTable, partition: Partition, items: Sequence[Item]) -> None:
+    """In as many batches as the table needs."""
+    for start in range(0, len(items), table.batch_items_max):
+        table.put_many(partition, items[start : start + table.batch_items_max])
+
+
 def keys(page: KeyPage) -> list[str]:
     return [found.key for found in page.items]
 
@@ -63,7 +70,7 @@ def test_large_values(table: KeyValueTable, partition: Partition) -> None:
     large = item("large", 1, b"\xa5" * (10 * 1024 * 1024))
     table.put(partition, large)
     many = [item(f"key {number}", number + 2) for number in range(700)]
-    table.put_many(partition, many)
+    put_all(table, partition, many)
     found = table.get(partition, ["large", *(one.key for one in many), "absent", "large"])
     assert found == {one.key: one for one in [large, *many]}
 
@@ -170,6 +177,16 @@ def test_a_batch_is_stored_in_order(table: KeyValueTable, partition: Partition) 
     assert list(table.put_many(partition, [])) == []
 
 
+def test_a_batch_of_more_than_the_table_stores_together_is_refused(
+    table: KeyValueTable, partition: Partition
+) -> None:
+    """Whole: the limit is the table's own, and never more than what the service accepts."""
+    most = table.batch_items_max
+    assert 100 <= most <= KV_BATCH_ITEMS_MAX
+    table.put_many(partition, [item(f"{n}", 1) for n in range(most)])
+    assert table.count(partition, NOW_MS)[0] == most
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     stored=st.dictionaries(KEYS, st.sampled_from(["live", "brief", "expired", "deleted"]), max_size=30),
@@ -203,13 +220,55 @@ def test_listing_is_by_code_point(
 def test_every_page_of_a_listing(table: KeyValueTable, partition: Partition) -> None:
     """Going on after the last key of a page visits every key once."""
     expected = sorted({"a" + one + two for one in EDGES for two in EDGES})
-    table.put_many(partition, [item(key, 1) for key in [*expected, "b", "A", "`"]])
+    put_all(table, partition, [item(key, 1) for key in [*expected, "b", "A", "`"]])
     found: list[str] = []
     page = listed(table, partition, prefix="a", limit=37)
     while page.items:
         found += keys(page)
         page = listed(table, partition, prefix="a", after=found[-1], limit=37)
     assert found == expected
+
+
+def test_the_longest_keys_are_listed_in_order(table: KeyValueTable, partition: Partition) -> None:
+    """512 characters of four bytes, which differ at the end, in the middle or by their length alone."""
+    last, astral, wide = "\U0010ffff", "\U0001f600", "\uffff"
+    heads = [astral * 239, astral * 240, astral * 320, wide * 320, wide * 319 + "ab", "a" + astral * 239]
+    ends = ["", "a", "\x7f", "é", wide, astral, last, last * 2, last + "a", astral * 3]
+    stored = {(head + end)[:512] for head in heads for end in ends}
+    stored |= {astral * 511 + one for one in ("", "a", astral, last, wide)} | {
+        last * 512,
+        last * 240,
+        last * 241,
+    }
+    stored |= {astral, "a", "b", "c" * 512}
+    put_all(table, partition, [item(key, 1) for key in sorted(stored, key=len)])
+    assert table.get(partition, sorted(stored)) == {key: item(key, 1) for key in stored}
+    expected = sorted(stored)
+    found: list[str] = []
+    page = listed(table, partition, limit=7)
+    while page.items:
+        found += keys(page)
+        page = listed(table, partition, after=found[-1], limit=7)
+    assert found == expected
+    for prefix in (
+        astral * 239,
+        astral * 240,
+        astral * 241,
+        astral * 511,
+        wide * 320,
+        wide * 319,
+        last * 240,
+        last * 241,
+    ):
+        with_prefix = [key for key in expected if key.startswith(prefix)]
+        assert keys(listed(table, partition, prefix=prefix)) == with_prefix
+        for after in (astral * 240, astral * 320 + "b", wide * 320 + "a", last * 300):
+            behind = [key for key in with_prefix if key > after]
+            assert keys(listed(table, partition, prefix=prefix, after=after)) == behind
+    total = sum(len(key.encode()) + len(b"value") for key in stored)
+    assert table.count(partition, NOW_MS) == (len(stored), total)
+    changed = table.changes(partition, 0, 100, 1_000)
+    assert sorted(change.key for change in changed) == expected
 
 
 def test_a_prefix_that_ends_at_the_last_code_point(table: KeyValueTable, partition: Partition) -> None:
@@ -326,7 +385,7 @@ def test_dropping_removes_everything_of_one_partition(table: KeyValueTable, part
     other = fresh_partition()
     table.put(other, item("k", 1))
     for start in (0, 600):
-        table.put_many(partition, [item(f"{n}", 1) for n in range(start, start + 600)])
+        put_all(table, partition, [item(f"{n}", 1) for n in range(start, start + 600)])
     table.drop(partition)
     table.drop(partition)
     table.drop(fresh_partition())

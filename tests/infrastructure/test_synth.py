@@ -49,7 +49,31 @@ def test_table_is_on_demand_with_string_keys(template: Template) -> None:
             "AttributeDefinitions": [
                 {"AttributeName": "pk", "AttributeType": "S"},
                 {"AttributeName": "sk", "AttributeType": "S"},
+                {"AttributeName": "feed", "AttributeType": "S"},
+                {"AttributeName": "appended", "AttributeType": "N"},
             ],
+        },
+    )
+
+
+def test_table_has_the_index_that_the_adapters_use(template: Template) -> None:
+    """By its name, its keys and everything that they read from it."""
+    from quartzdb.adapters.dynamodb_feed import INDEXED
+    from quartzdb.adapters.dynamodb_table import FEED_INDEX
+
+    template.has_resource_properties(
+        "AWS::DynamoDB::Table",
+        {
+            "GlobalSecondaryIndexes": [
+                {
+                    "IndexName": FEED_INDEX,
+                    "KeySchema": [
+                        {"AttributeName": "feed", "KeyType": "HASH"},
+                        {"AttributeName": "appended", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(INDEXED)},
+                }
+            ]
         },
     )
 

@@ -162,7 +162,15 @@ class KeyPage(NamedTuple):
 
 
 class KeyValueTable(Protocol):
-    """One item per key; strongly consistent; the later version wins."""
+    """One item per key; strongly consistent; the later version wins.
+
+    `changes`, `purge` and `count` may follow by a moment where they need an index.
+    """
+
+    @property
+    def batch_items_max(self) -> int:
+        """The most items that `put_many` can store all or none of."""
+        ...
 
     def get(self, partition: Partition, keys: Sequence[str]) -> Mapping[str, Item]:
         """The items of those keys that have one, tombstones and expired ones included."""
@@ -173,7 +181,10 @@ class KeyValueTable(Protocol):
         ...
 
     def put_many(self, partition: Partition, items: Sequence[Item]) -> Sequence[PutOutcome]:
-        """Store each as `put` would without a condition, in order: all of them or, on an error, none."""
+        """Store each as `put` would without a condition, in order: all of them or, on an error, none.
+
+        Raises TooLarge for more than `batch_items_max` items.
+        """
         ...
 
     def list(

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from quartzdb.adapters.put_rule import takes_effect, without_value
+from quartzdb.domain.limits import KV_BATCH_ITEMS_MAX
 from quartzdb.domain.namespace import Partition
 from quartzdb.ports import Expect, Item, KeyPage, PutOutcome
 
@@ -17,6 +18,11 @@ class MemoryKeyValue:
     def __init__(self) -> None:
         self._tables: dict[Partition, dict[str, Item]] = defaultdict(dict)
         self._lock = threading.Lock()
+
+    @property
+    def batch_items_max(self) -> int:
+        """No limit of its own: what the service accepts."""
+        return KV_BATCH_ITEMS_MAX
 
     def get(self, partition: Partition, keys: Sequence[str]) -> Mapping[str, Item]:
         """The items of those keys that have one, tombstones and expired ones included."""

@@ -13,6 +13,7 @@ from quartzdb.adapters.put_rule import takes_effect
 from quartzdb.adapters.sqlite_database import Row, SqliteDatabase
 from quartzdb.adapters.sqlite_partitions import PartitionIds
 from quartzdb.domain.hlc import Version
+from quartzdb.domain.limits import KV_BATCH_ITEMS_MAX
 from quartzdb.domain.namespace import Partition
 from quartzdb.ports import Expect, Item, KeyPage, PutOutcome
 
@@ -60,6 +61,11 @@ class SqliteKeyValue:
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
         self._ids = PartitionIds(database)
+
+    @property
+    def batch_items_max(self) -> int:
+        """No limit of its own: what the service accepts."""
+        return KV_BATCH_ITEMS_MAX
 
     def get(self, partition: Partition, keys: Sequence[str]) -> Mapping[str, Item]:
         """The items of those keys that have one, tombstones and expired ones included."""

@@ -110,7 +110,7 @@ class KeyValues:
         self, namespace: Namespace, items: Sequence[NewItem], *, after: Version | None = None
     ) -> Version:
         """Store all values or none."""
-        _check_batch([item.key for item in items], "items", ".key")
+        _check_batch([item.key for item in items], "items", ".key", items_max=self._table.batch_items_max)
         for position, item in enumerate(items):
             check_item(item, f"items[{position}].")
         size = sum(len(item.value) for item in items)
@@ -130,7 +130,7 @@ class KeyValues:
         self, namespace: Namespace, keys: Sequence[str], *, after: Version | None = None
     ) -> tuple[Version, int]:
         """Delete all keys; returns the version and how many existed."""
-        _check_batch(keys)
+        _check_batch(keys, items_max=self._table.batch_items_max)
         return self._write_many(namespace, lambda version: [_tombstone(key, version) for key in keys], after)
 
     def list(
@@ -261,10 +261,13 @@ def check_item(item: NewItem, prefix: str = "") -> None:
         )
 
 
-def _check_batch(keys: Sequence[str], field: str = "keys", within: str = "") -> None:
+def _check_batch(
+    keys: Sequence[str], field: str = "keys", within: str = "", *, items_max: int = KV_BATCH_ITEMS_MAX
+) -> None:
     """Raises what is wrong with keys that come at `field[0]within`, `field[1]within`, …"""
-    if not 1 <= len(keys) <= KV_BATCH_ITEMS_MAX:
-        raise TooLarge(f"A batch has 1 to {KV_BATCH_ITEMS_MAX} entries, not {len(keys)}.", field=field)
+    items_max = min(items_max, KV_BATCH_ITEMS_MAX)
+    if not 1 <= len(keys) <= items_max:
+        raise TooLarge(f"A batch has 1 to {items_max} entries, not {len(keys)}.", field=field)
     seen: set[str] = set()
     for position, key in enumerate(keys):
         place = f"{field}[{position}]{within}"

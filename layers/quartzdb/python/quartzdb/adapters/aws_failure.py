@@ -1,0 +1,109 @@
+"""What errors of AWS mean to a caller. Owns that one translation; retries nothing and swallows nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ResponseStreamingError,
+)
+
+from quartzdb.domain.errors import Corrupted, Unavailable
+
+_LATER = "Try again in a moment; writes may be sent again safely."
+_DEPLOYED = "Deploy the data stack, or correct the name in the settings."
+_GRANTED = "Check the credentials, and what the role of this process may do."
+_HINTS = {
+    "ResourceNotFoundException": ("does not exist", _DEPLOYED),
+    "NoSuchBucket": ("does not exist", _DEPLOYED),
+    "AccessDenied": ("may not be used", _GRANTED),
+    "AccessDeniedException": ("may not be used", _GRANTED),
+    "UnrecognizedClientException": ("may not be used", _GRANTED),
+    "InvalidSignatureException": ("may not be used", _GRANTED),
+    "SignatureDoesNotMatch": ("may not be used", _GRANTED),
+    "InvalidAccessKeyId": ("may not be used", _GRANTED),
+    "ExpiredToken": ("may not be used", _GRANTED),
+    "ExpiredTokenException": ("may not be used", _GRANTED),
+    "RequestExpired": ("may not be used", "Check that this machine's clock is synchronised (NTP)."),
+    "RequestTimeTooSkewed": ("may not be used", "Check that this machine's clock is synchronised (NTP)."),
+    "RequestTimeout": ("did not answer in time", _LATER),
+    "TransactionConflictException": ("is contended by other writers", _LATER),
+    "TransactionInProgressException": ("is contended by other writers", _LATER),
+    "ConditionalRequestConflict": ("is contended by other writers", _LATER),
+    "OperationAborted": ("is contended by other writers", _LATER),
+}
+_THROTTLED = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+INTERRUPTED = (HTTPClientError, IncompleteReadError, ResponseStreamingError)
+"""The connection broke, perhaps in the middle of an answer."""
+
+
+@contextmanager
+def told_as_unavailable(what: str) -> Iterator[None]:
+    """Raise Unavailable or Corrupted, naming `what`, instead of AWS's errors; our own mistakes pass through."""
+    try:
+        yield
+    except (BotoCoreError, Boto3Error, ClientError) as error:
+        told = failure(error, what)
+        if told is error:
+            raise
+        raise told from error
+
+
+def failure(error: Exception, what: str) -> Exception:
+    """The error to raise instead of `error`; `error` itself where it is a mistake in our own request."""
+    if isinstance(error, ClientError):
+        return _answered(error, what)
+    if isinstance(error, FlexibleChecksumError):
+        return Corrupted(f"{what} does not match its checksum: {error}.", hint="Restore it from a backup.")
+    if isinstance(error, (NoCredentialsError, PartialCredentialsError)):
+        return Unavailable(f"{what} may not be used: {error}.", hint=_GRANTED)
+    if isinstance(error, ParamValidationError):
+        return error
+    return Unavailable(f"{what} could not be reached: {error}.", hint=_LATER)
+
+
+def error_code(error: ClientError) -> str:
+    """AWS's name of the error ("ThrottlingException"), or the HTTP status where it has none."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def was_retried(response: Mapping[str, Any]) -> bool:
+    """Whether the client sent the request more than once, so that an earlier one may have taken effect."""
+    return bool(response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
+
+
+def _answered(error: ClientError, what: str) -> Exception:
+    code = error_code(error)
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if code in _THROTTLED or status in {429, 503}:
+        return Unavailable(
+            f"{what} is throttled ({code}), also after retries.",
+            hint="Slow down; DynamoDB and S3 raise their limits within minutes when load lasts.",
+        )
+    if code in _HINTS:
+        says, hint = _HINTS[code]
+        return Unavailable(f"{what} {says} ({code}).", hint=hint)
+    if status >= 500:
+        return Unavailable(f"{what} failed inside AWS ({code or status}), also after retries.", hint=_LATER)
+    return error

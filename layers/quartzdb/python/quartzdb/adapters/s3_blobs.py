@@ -1,0 +1,128 @@
+"""Blobs and pointers in S3. Owns `blobs/` (an object per key) and `pointers/` of one bucket.
+
+An object under `blobs/` is written once. S3 verifies what it gets by SHA-256, and what is read whole is verified again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from os.path import commonprefix
+from pathlib import Path
+
+from quartzdb.adapters.blob_key import check_blob_key, check_blob_prefix
+from quartzdb.adapters.s3_bucket import MULTIPART_FROM_BYTES, S3Bucket
+from quartzdb.adapters.s3_local_files import S3LocalFiles
+from quartzdb.adapters.s3_pointers import S3Pointers
+from quartzdb.adapters.s3_ranges import coalesce
+from quartzdb.domain.errors import Corrupted
+from quartzdb.ports import BlobMissing
+
+_BLOBS = "blobs/"
+_POINTERS = "pointers/"
+_THREADS_MAX = 16
+
+
+class S3Blobs:
+    """BlobStore over an S3Bucket; `files` keeps the copies that `local_file` hands out."""
+
+    def __init__(self, bucket: S3Bucket, files: S3LocalFiles) -> None:
+        self._bucket = bucket
+        self._files = files
+        self._pointers = S3Pointers(bucket, _POINTERS)
+        self._threads = ThreadPoolExecutor(_THREADS_MAX, thread_name_prefix="s3-ranges")
+
+    def put(self, key: str, data: bytes | Path) -> None:
+        """Store a blob durably. Putting the same content again changes nothing; raises Corrupted for another size."""
+        place = _BLOBS + check_blob_key(key)
+        if isinstance(data, bytes):
+            written, size = self._bucket.put(place, data).written, len(data)
+        else:
+            size = data.stat().st_size
+            if size > MULTIPART_FROM_BYTES:
+                self._bucket.upload(place, data)
+                return
+            with data.open("rb") as file:
+                written = self._bucket.put(place, file).written
+        if not written and self._bucket.size(place) not in {size, None}:
+            raise Corrupted(
+                f"The blob {key!r} is there with another size than the {size} bytes to be written.",
+                hint="Blobs never change: find out who writes to the bucket.",
+            )
+
+    def get(self, key: str) -> bytes:
+        """All bytes. Raises BlobMissing."""
+        found = self._bucket.get(_BLOBS + check_blob_key(key))
+        if found is None:
+            raise BlobMissing(key)
+        return found[0]
+
+    def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+        """The bytes of each (start, length), neighbours by one request, requests side by side.
+
+        Raises BlobMissing, and Corrupted where the blob ends before a range.
+        """
+        place = _BLOBS + check_blob_key(key)
+        requests = coalesce(ranges)
+        if len(requests) == 1:
+            pieces: Sequence[bytes | None] = [self._bucket.get_range(place, *requests[0])]
+        else:
+            pieces = list(
+                self._threads.map(lambda request: self._bucket.get_range(place, *request), requests)
+            )
+        fetched: list[tuple[int, bytes]] = []
+        for (first, _), piece in zip(requests, pieces, strict=True):
+            if piece is None:
+                raise BlobMissing(key)
+            fetched.append((first, piece))
+        return [_cut(key, fetched, start, length) for start, length in ranges]
+
+    def local_file(self, key: str) -> Path:
+        """The copy on this machine: it must not be written to. Raises BlobMissing."""
+        place = _BLOBS + check_blob_key(key)
+        path = self._files.file(key, lambda part: self._bucket.download(place, part))
+        if path is None:
+            raise BlobMissing(key)
+        return path
+
+    def list(self, prefix: str) -> Iterator[tuple[str, int, int]]:
+        """(key, size, unix ms of its writing, by S3's clock) of each blob and pointer under the prefix."""
+        check_blob_prefix(prefix)
+        return self._list(prefix)
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Remove blobs and pointers; one that is not there is no error."""
+        wanted = {check_blob_key(key) for key in keys}
+        if not wanted:
+            return
+        # Deleting what is not there would leave a marker in a versioned bucket, so pointers are told from blobs first.
+        shared = commonprefix([min(wanted), max(wanted)])  # noqa: RUF071 - keys are compared by character here
+        pointers = [key for key, _, _ in self._pointers.list(shared) if key in wanted]
+        self._bucket.delete([_BLOBS + key for key in sorted(wanted.difference(pointers))])
+        self._pointers.delete(pointers)
+        for key in wanted:
+            self._files.forget(key)
+
+    def read_pointer(self, key: str) -> tuple[bytes, str] | None:
+        """A pointer's content and tag, strongly consistent; None where it was never written."""
+        return self._pointers.read(check_blob_key(key))
+
+    def swap_pointer(self, key: str, content: bytes, tag: str | None) -> bool:
+        """Set the pointer if its tag is still `tag` (None: if there is none). Returns whether it was set; durable."""
+        return self._pointers.swap(check_blob_key(key), content, tag)
+
+    def _list(self, prefix: str) -> Iterator[tuple[str, int, int]]:
+        for key, size, at_ms in self._bucket.list(_BLOBS + prefix):
+            yield key.removeprefix(_BLOBS), size, at_ms
+        yield from self._pointers.list(prefix)
+
+
+def _cut(key: str, fetched: Sequence[tuple[int, bytes]], start: int, length: int) -> bytes:
+    if length == 0:
+        return b""
+    first, piece = next(one for one in reversed(fetched) if one[0] <= start)
+    if start + length > first + len(piece):
+        raise Corrupted(
+            f"The blob {key!r} ends before byte {start + length}.", hint="Restore it from a backup."
+        )
+    return piece[start - first : start - first + length]

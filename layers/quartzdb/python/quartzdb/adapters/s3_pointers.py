@@ -1,0 +1,54 @@
+"""Pointers in S3: small objects that change by compare-and-set. Owns the keys under `pointers/`.
+
+The tag is the object's ETag, which is a digest of its content. So that a pointer which comes back to an earlier content
+does not come back to an earlier tag, every content is preceded by bytes that are new each time.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+
+from quartzdb.adapters.s3_bucket import S3Bucket
+from quartzdb.domain.errors import Unavailable
+
+_NONCE_BYTES = 16
+
+
+class S3Pointers:
+    """Under `root` ("pointers/") of a bucket. Thread-safe."""
+
+    def __init__(self, bucket: S3Bucket, root: str) -> None:
+        self._bucket = bucket
+        self._root = root
+
+    def read(self, key: str) -> tuple[bytes, str] | None:
+        """A pointer's content and tag, strongly consistent; None where it was never written."""
+        found = self._bucket.get(self._root + key)
+        return None if found is None else (found[0][_NONCE_BYTES:], found[1])
+
+    def swap(self, key: str, content: bytes, tag: str | None) -> bool:
+        """Set the pointer if its tag is still `tag` (None: if there is none). Returns whether it was set."""
+        body = secrets.token_bytes(_NONCE_BYTES) + content
+        written, retried = self._bucket.put(self._root + key, body, if_match=tag)
+        if written or not retried:
+            return written
+        # The answer to an earlier attempt was lost. Was it that attempt which moved the tag?
+        there = self._bucket.get(self._root + key)
+        if there is not None and there[0] == body:
+            return True
+        if tag is not None and there is not None and there[1] == tag:
+            return False
+        raise Unavailable(
+            f"The pointer {key} has changed, and it cannot be told whether by this writer.",
+            hint="Read it again and decide anew.",
+        )
+
+    def list(self, prefix: str) -> Iterator[tuple[str, int, int]]:
+        """(key, size of the content, unix ms of its writing) of each pointer under the prefix."""
+        for key, size, at_ms in self._bucket.list(self._root + prefix):
+            yield key.removeprefix(self._root), size - _NONCE_BYTES, at_ms
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Remove pointers."""
+        self._bucket.delete([self._root + key for key in keys])

@@ -1,0 +1,97 @@
+"""The composition root on AWS: settings → DynamoDB and S3 adapters → services. Apart from `bootstrap`, so that a
+database in a directory never pays for importing boto3.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import gettempdir
+
+from quartzdb.adapters.aws_clients import (
+    DYNAMODB_PATIENCE,
+    S3_PATIENCE,
+    Patience,
+    dynamodb_client,
+    s3_client,
+)
+from quartzdb.adapters.dynamodb_api_keys import DynamoApiKeys
+from quartzdb.adapters.dynamodb_capacity import CapacityMeter
+from quartzdb.adapters.dynamodb_catalog import DynamoCatalog
+from quartzdb.adapters.dynamodb_idempotency import DynamoIdempotency
+from quartzdb.adapters.dynamodb_keyvalue import DynamoKeyValue
+from quartzdb.adapters.dynamodb_leases import DynamoLeases
+from quartzdb.adapters.dynamodb_log import DynamoChangeLog
+from quartzdb.adapters.dynamodb_table import DynamoTable
+from quartzdb.adapters.s3_blobs import S3Blobs
+from quartzdb.adapters.s3_bucket import S3Bucket
+from quartzdb.adapters.s3_local_files import S3LocalFiles
+from quartzdb.adapters.system_clock import SystemClock
+from quartzdb.bootstrap import Adapters, Database, assemble
+
+
+@dataclass(frozen=True, slots=True)
+class AwsSettings:
+    """A database in one DynamoDB table and one S3 bucket. Any number of processes may open the same one.
+
+    `work_dir` is a directory of this machine for copies of segments (at most `cache_bytes_max`) and for building new
+    ones; nothing in it has to last. Endpoints are for emulators; None is AWS itself.
+    """
+
+    table: str
+    bucket: str
+    site: str = "aws"
+    region: str | None = None
+    work_dir: Path = field(default_factory=lambda: Path(gettempdir()) / "quartzdb")
+    cache_bytes_max: int = 4 * 1024**3
+    index_threads: int = 1
+    dynamodb_endpoint_url: str | None = None
+    s3_endpoint_url: str | None = None
+    dynamodb_patience: Patience = DYNAMODB_PATIENCE
+    s3_patience: Patience = S3_PATIENCE
+
+
+def aws_adapters(settings: AwsSettings, *, meter: CapacityMeter | None = None) -> Adapters:
+    """DynamoDB for the log, key-values and catalog; S3 for segments and large bodies. Asks AWS nothing yet."""
+    clock = SystemClock()
+    dynamodb = dynamodb_client(
+        region=settings.region,
+        endpoint_url=settings.dynamodb_endpoint_url,
+        patience=settings.dynamodb_patience,
+    )
+    s3 = s3_client(
+        region=settings.region,
+        endpoint_url=settings.s3_endpoint_url,
+        patience=settings.s3_patience,
+        path_style=settings.s3_endpoint_url is not None,
+    )
+    table = DynamoTable(dynamodb, settings.table, clock, meter)
+    blobs = S3Blobs(
+        S3Bucket(s3, settings.bucket, clock),
+        S3LocalFiles(settings.work_dir / "segments", settings.cache_bytes_max, clock),
+    )
+    return Adapters(
+        log=DynamoChangeLog(table, blobs),
+        table=DynamoKeyValue(table, blobs),
+        blobs=blobs,
+        catalog=DynamoCatalog(table),
+        api_keys=DynamoApiKeys(table),
+        leases=DynamoLeases(table),
+        idempotency=DynamoIdempotency(table),
+        clock=clock,
+    )
+
+
+def open_aws(settings: AwsSettings, *, meter: CapacityMeter | None = None) -> Database:
+    """The database of a table and a bucket, which must exist."""
+    process = secrets.token_hex(4)
+    workspace = settings.work_dir / "building" / process
+    shutil.rmtree(workspace, ignore_errors=True)
+    return assemble(
+        aws_adapters(settings, meter=meter),
+        writer=f"{settings.site}.{process}",
+        workspace=workspace,
+        index_threads=settings.index_threads,
+    )
