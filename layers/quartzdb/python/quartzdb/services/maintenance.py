@@ -24,6 +24,7 @@ from quartzdb.ports import (
     Leases,
     NamespaceCatalog,
 )
+from quartzdb.services.claim import Claim
 from quartzdb.snapshot.compaction import full_tier, idle
 from quartzdb.snapshot.indexer import NOTHING_TO_DO, Indexer
 from quartzdb.snapshot.readers import Readers
@@ -42,7 +43,6 @@ SWEEP_EVERY_MS = 60_000
 BURY_AFTER_MS = 10_000
 """A deleted generation's data goes this long after its deletion: requests that were under way have ended by then."""
 TOMBSTONES_KEPT_MS = 7 * 24 * 3_600_000
-LEASE_MS = 600_000
 PURGE_AT_ONCE = 1_000
 
 
@@ -139,18 +139,15 @@ class Maintenance:
         is_idle = now_ms - progress.folded_ms >= IDLE_AFTER_MS
         if not worth_folding and not (is_idle and snapshot and idle(snapshot.manifest.segments)):
             return False
-        lease = f"index/{namespace.generation}"
-        if not self._leases.acquire(lease, self._holder, now_ms, LEASE_MS):
-            return False
-        try:
+        with Claim(self._leases, f"index/{namespace.generation}", self._holder, self._clock) as claim:
+            if not claim.held:
+                return False
             folded = NOTHING_TO_DO
             if worth_folding:
                 folded = self._indexer.fold(namespace)
                 progress.first_unfolded_ms = None
                 progress.folded_ms = now_ms
             compacted = self._indexer.compact(namespace, idle if is_idle else full_tier)
-        finally:
-            self._leases.release(lease, self._holder)
         reader.reload()
         return folded.entries > 0 or compacted.merged_segments > 0
 
