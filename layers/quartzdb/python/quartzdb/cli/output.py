@@ -64,11 +64,12 @@ def size_text(size: int) -> str:
 def _print_rich_table(
     columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool], title: str | None
 ) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column, to_right in zip(columns, right, strict=True):
         table.add_column(column, justify="right" if to_right else "left", overflow="fold")
     for row in rows:

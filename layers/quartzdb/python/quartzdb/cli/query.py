@@ -90,7 +90,8 @@ def query(
     effort = answer.effort
     click.echo(
         f"{len(rows)} matches in {answer.milliseconds:.1f} ms, {'exact' if effort.exact else 'approximate'}: "
-        f"{effort.rows_scored:,} rows scored in {effort.segments} segments, {effort.tail_rows:,} of them recent writes."
+        f"{effort.rows_scored:,} rows scored in {effort.segments} segment{'' if effort.segments == 1 else 's'} and among "
+        f"{effort.tail_rows:,} recent writes."
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from quartzdb.domain.namespace import Namespace
 
 _RECALL_AT = 10
+_SUMMARY_CHARACTERS = 90
 
 
 @click.command(
@@ -157,8 +158,14 @@ def _match(record_id: str, score: float, metadata: dict[str, Any]) -> dict[str, 
     }
 
 
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SUMMARY_CHARACTERS else text[: _SUMMARY_CHARACTERS - 1] + "…"
+
+
 def _print_answer(answer: dict[str, Any]) -> None:
-    rows = [[f"{match['score']:.3f}", match["name"], match["summary"][:90]] for match in answer["matches"]]
+    rows = [
+        [f"{match['score']:.3f}", match["name"], _shortened(match["summary"])] for match in answer["matches"]
+    ]
     print_table(["score", "name", "what it does"], rows)
     how = "exact" if answer["exact"] else "approximate"
     click.echo(
