@@ -88,10 +88,10 @@ def query(
     rows = [[match.id, f"{match.score:.4f}", _shortened(match)] for match in answer.matches]
     print_table(["id", "score", "metadata"], rows)
     effort = answer.effort
+    segments = "1 segment" if effort.segments == 1 else f"{effort.segments} segments"
     click.echo(
         f"{len(rows)} matches in {answer.milliseconds:.1f} ms, {'exact' if effort.exact else 'approximate'}: "
-        f"{effort.rows_scored:,} rows scored in {effort.segments} segment{'' if effort.segments == 1 else 's'} and among "
-        f"{effort.tail_rows:,} recent writes."
+        f"{effort.rows_scored:,} rows scored in {segments} and among {effort.tail_rows:,} recent writes."
     )
 
 
