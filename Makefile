@@ -8,10 +8,13 @@ BIN = .venv/bin
 RUNTIME = .venv/.runtime-stamp
 DEV = .venv/.dev-stamp
 MINISTACK = .venv-ministack/.stamp
+LAYERS = .venv/.layers-stamp
+# The CPython 3.13 that `make layers` compiles with, where it is not found by itself.
+LAYER_PYTHON =
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help run test lint format bench-engines bench-server simulate lock clean
+.PHONY: help run test lint format bench-engines bench-server bench-imports simulate layers layers-verify lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -39,10 +42,19 @@ bench-engines: $(DEV) ## Measure the search engines: recall, speed, size
 bench-server: $(DEV) ## Measure a running server over HTTP
 	$(BIN)/python -m benchmarks.server $(ARGS)
 
+bench-imports: $(LAYERS) ## Measure what the functions' imports cost, from the built layers
+	$(BIN)/python -m benchmarks.imports $(if $(LAYER_PYTHON),--python $(LAYER_PYTHON)) $(ARGS)
+
 # The per-test timeout is for the ordinary suite; this profile runs for as long as it is asked to.
 simulate: $(DEV) ## Run the simulation over many seeds (QUARTZDB_SIMULATION_SEEDS, default 10000)
 	QUARTZDB_SIMULATION_SEEDS=$${QUARTZDB_SIMULATION_SEEDS:-10000} \
 		$(BIN)/python -m pytest tests/simulation -n 2 --timeout 0 $(ARGS)
+
+layers: $(LAYERS) ## Build the Lambda layers for both processors (needs CPython 3.13)
+	$(BIN)/python -m layers.build $(if $(LAYER_PYTHON),--python $(LAYER_PYTHON)) $(ARGS)
+
+layers-verify: $(LAYERS) ## Build the Lambda layers twice and compare every byte
+	$(BIN)/python -m layers.build --verify $(if $(LAYER_PYTHON),--python $(LAYER_PYTHON)) $(ARGS)
 
 # Existing pins are kept unless asked otherwise: make lock ARGS=--upgrade
 lock: $(DEV) ## Lock the dependencies again
@@ -50,6 +62,10 @@ lock: $(DEV) ## Lock the dependencies again
 	$(LOCK) $(ARGS) --extra demo --constraint requirements.txt --output-file requirements-dev.txt \
 		pyproject.toml requirements-dev.in
 	$(LOCK) $(ARGS) --output-file requirements-ministack.txt requirements-ministack.in
+	$(LOCK) $(ARGS) --output-file requirements-layers.txt requirements-layers.in
+	$(BIN)/uv pip compile --quiet --no-config --python-version 3.13 --python-platform x86_64-manylinux_2_28 \
+		--generate-hashes --custom-compile-command "make lock" --constraint requirements.txt \
+		--output-file requirements-lambda.txt requirements-lambda.in
 
 clean: ## Remove the environment and everything generated; data/ stays
 	rm -rf .venv .venv-ministack build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -59,13 +75,17 @@ $(RUNTIME): requirements.txt pyproject.toml .ci/install
 	@.ci/install "$(PYTHON)" requirements.txt
 	@touch $@
 
+$(DEV): requirements-dev.txt $(RUNTIME)
+	@.ci/install "$(PYTHON)" requirements-dev.txt
+	@touch $@
+
+$(LAYERS): requirements-layers.txt $(DEV)
+	@.ci/install "$(PYTHON)" requirements-layers.txt
+	@touch $@
+
 # The AWS emulator of the tests has an environment of its own: it pins another botocore.
 $(MINISTACK): requirements-ministack.txt $(RUNTIME)
 	$(BIN)/python -m venv .venv-ministack
 	.venv-ministack/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		-r requirements-ministack.txt
-	@touch $@
-
-$(DEV): requirements-dev.txt $(RUNTIME)
-	@.ci/install "$(PYTHON)" requirements-dev.txt
 	@touch $@

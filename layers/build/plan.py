@@ -1,0 +1,63 @@
+"""What is built: processors, layers, the packages of each, and how large they may become. Only constants and types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+PYTHON = (3, 13)
+ABI = "313"
+# The runtime is Amazon Linux 2023, which has glibc 2.34. Wheels are asked for one step below, the last that all of ours
+# are built for.
+GLIBC_MINOR_MAX = 34
+WHEEL_PLATFORM = "manylinux_2_28"
+GLIBC_TARGET = "2.28"
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """One of Lambda's processors, in the words of each tool."""
+
+    name: str  # Lambda's word
+    machine: str  # uname's, wheels' and Zig's word
+    elf_machine: int
+    cpu: str  # what Annoy is compiled for: what every machine of Lambda has, and nothing newer
+
+
+ARCHITECTURES = (
+    # v3 is AVX2 and FMA: Lambda's documentation promises AVX2. AVX-512 is on some hosts only.
+    Architecture("x86_64", "x86_64", 62, "x86_64_v3"),
+    # Graviton2, the oldest that Lambda runs on.
+    Architecture("arm64", "aarch64", 183, "neoverse_n1"),
+)
+
+# Whatever requirements-lambda.txt locks and no other layer claims belongs to `api`.
+API, ENGINES, QUARTZDB = "api", "engines", "quartzdb"
+LAYERS = (API, ENGINES, QUARTZDB)
+ENGINE_PACKAGES = frozenset({"annoy", "faiss-cpu"})
+# An sdist only, whose default is to compile for the machine it is compiled on.
+COMPILED_HERE = "annoy"
+
+# botocore describes some four hundred services, in 28 MB. These are the ones that functions may call, 1.2 MB. HAZARD: a
+# client for any other raises UnknownServiceError.
+AWS_SERVICES = frozenset(
+    {
+        "cloudwatch",
+        "dynamodb",
+        "lambda",
+        "s3",
+        "secretsmanager",
+        "sqs",
+        "ssm",
+        "stepfunctions",
+        "sts",
+    }
+)
+
+MB = 1_000_000
+# Lambda's own limit is 250 MB, meant as 2**20, for a function and all of its layers together.
+LAMBDA_UNZIPPED_BYTES_MAX = 250 * 2**20
+# What we hold ourselves to: some 10% above what was measured, so that growth is noticed by who causes it.
+UNZIPPED_BYTES_MAX = MappingProxyType({API: 95 * MB, ENGINES: 75 * MB, QUARTZDB: 3 * MB})
+# Every function unpacks all of its layers, so together they get less than the parts; the rest is the function's.
+TOGETHER_BYTES_MAX = 165 * MB

@@ -1,0 +1,64 @@
+"""What a cold start imports: no more than what it is about to use."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+# Each costs tens of milliseconds, or belongs to something that runs elsewhere: engines load with the first segment that
+# needs them, the SDK with the adapters of a deployment, and the command line on a person's machine.
+_ENGINES = {"annoy", "faiss", "hnswlib"}
+_SDK = {"boto3", "botocore", "s3transfer", "aws_lambda_powertools"}
+_COMMAND_LINE = {"click", "rich", "uvicorn", "uvloop", "httptools", "wordllama"}
+_CLIENTS = {"httpx", "requests", "urllib3"}
+_HTTP = {"fastapi", "starlette", "pydantic", "pydantic_core", "anyio", "opentelemetry", "mangum"}
+_BUILD_TIME = {"numpy.testing", "numpy.f2py", "pytest", "hypothesis", "unittest", "multiprocessing"}
+_NEVER = _ENGINES | _SDK | _COMMAND_LINE | _CLIENTS | _BUILD_TIME
+
+
+def _imported_by(module: str) -> set[str]:
+    # A process of its own: this one has imported everything already. -I -S would hide the packages, so only -s and -E.
+    done = subprocess.run(
+        [
+            *(sys.executable, "-s", "-E", "-c"),
+            f"import sys, json, {module}; print(json.dumps(sorted(sys.modules)))",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return set(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize("module", ["quartzdb.api.app", "quartzdb.bootstrap"])
+def test_serving_imports_no_engine_sdk_or_command_line(module: str) -> None:
+    """A function that answers requests pays for the HTTP framework, and for an engine only once a segment has one."""
+    assert _imported_by(module) & _NEVER == set()
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "quartzdb.services.vectors",
+        "quartzdb.services.keyvalue",
+        "quartzdb.services.namespaces",
+        "quartzdb.services.keys",
+        "quartzdb.services.maintenance",
+        "quartzdb.snapshot.indexer",
+        "quartzdb.snapshot.readers",
+        "quartzdb.index.query",
+        "quartzdb.index.engines.registry",
+    ],
+)
+def test_what_is_not_http_does_not_import_http(module: str) -> None:
+    """A function that folds, compacts or replicates starts without the HTTP framework."""
+    assert _imported_by(module) & (_NEVER | _HTTP) == set()
+
+
+@pytest.mark.parametrize("module", ["quartzdb.domain.hlc", "quartzdb.domain.merge", "quartzdb.domain.errors"])
+def test_the_domain_needs_nothing_to_be_installed(module: str) -> None:
+    """What decides versions imports neither storage nor formats."""
+    assert _imported_by(module) & (_NEVER | _HTTP | {"orjson", "pyroaring", "xxhash", "sqlite3"}) == set()
