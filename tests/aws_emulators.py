@@ -23,7 +23,7 @@ from unittest import mock
 
 import pytest
 
-from quartzdb.adapters.aws_clients import dynamodb_client, s3_client
+from quartzdb.adapters.aws_clients import Patience, dynamodb_client, s3_client
 from quartzdb.adapters.dynamodb_feed import INDEXED
 from quartzdb.adapters.dynamodb_table import FEED_INDEX
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 NAMES = ("moto", "ministack")
 REGION = "us-east-1"
+PATIENCE = Patience(connect_seconds=5, read_seconds=60, attempts_max=3)
+"""An emulator on a busy machine is slow, and moto does not stand being asked again."""
 _MINISTACK = Path(__file__).parents[1] / ".venv-ministack" / "bin" / "ministack"
 _STARTS_WITHIN_SECONDS = 60
 _ENVIRONMENT = {
@@ -112,8 +114,8 @@ class Emulators:
             url = self._closing.enter_context(_moto() if name == "moto" else _ministack())
             self._running[name] = Emulator(
                 url,
-                dynamodb_client(region=REGION, endpoint_url=url),
-                s3_client(region=REGION, endpoint_url=url, path_style=True),
+                dynamodb_client(region=REGION, endpoint_url=url, patience=PATIENCE),
+                s3_client(region=REGION, endpoint_url=url, patience=PATIENCE, path_style=True),
             )
             self._closing.callback(self._running[name].dynamodb.close)
             self._closing.callback(self._running[name].s3.close)

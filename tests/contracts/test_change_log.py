@@ -47,6 +47,25 @@ def test_entries_come_back_whole_in_key_order(log: ChangeLog, partition: Partiti
     assert log.head(partition) == 30
 
 
+def test_bodies_of_any_size(log: ChangeLog, partition: Partition) -> None:
+    """Around every border where an adapter keeps them elsewhere; again, in conflict, known, cut off and trimmed."""
+    sizes = [0, 1, 32 * 1024, 32 * 1024 + 1, 400_000, 3_000_000]
+    bodies = {key(stamp): bytes([stamp]) * size for stamp, size in enumerate(sizes, 1)}
+    for _ in range(2):
+        for entry, body in bodies.items():
+            log.append(partition, entry, body)
+    for entry, body in bodies.items():
+        with pytest.raises(Conflict):
+            log.append(partition, entry, body + b"x")
+    assert dict(log.read(partition, 0).entries) == bodies
+    assert dict(log.read(partition, 0, [key(5)]).entries) == {k: b for k, b in bodies.items() if k.stamp != 5}
+    page = log.read(partition, 2, bytes_max=100_000)
+    assert (stamps(page.entries), page.more) == ([3, 4, 5], True)
+    assert log.trim(partition, 5) == 5
+    page = log.read(partition, 0)
+    assert (dict(page.entries), page.floor) == ({key(6): bodies[key(6)]}, 5)
+
+
 def test_after_is_exclusive(log: ChangeLog, partition: Partition) -> None:
     """A reader at a stamp has every entry of that stamp."""
     append(log, partition, 1, 2, 3)

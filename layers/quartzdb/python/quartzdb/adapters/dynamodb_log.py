@@ -53,13 +53,17 @@ class DynamoChangeLog:
     def append(self, partition: Partition, key: Version, body: bytes) -> None:
         """Commit one entry. Raises NamespaceNotFound (sealed), StampBehind (trimmed past it) or Conflict."""
         self._mark(partition)
-        stored, condition = self._stored(partition, key, body)
-        item: Attributes = {"pk": _pk(partition), "sk": str(key), **stored}
-        if not self._table.put(
-            item, f"attribute_not_exists(#pk) OR {condition} = :{condition[1:]}", stored
-        ).stored:
-            if "spilled" in stored:
-                self._spilled.delete([text_of(stored, "spilled")])
+        stored = self._stored(partition, key, body)
+        # Two equal bodies have the same place, which is made of their digest.
+        same = "spilled" if "spilled" in stored else "body"
+        put = self._table.put(
+            {"pk": _pk(partition), "sk": str(key), **stored},
+            f"attribute_not_exists(#pk) OR #{same} = :{same}",
+            {same: stored[same]},
+        )
+        if not put.stored:
+            if same == "spilled":
+                self._spilled.delete([text_of(stored, same)])
             raise Conflict(f"The log entry {key} of {partition} exists with another body.")
         # After the put, not before: a seal or trim that this misses will find the entry and delete it.
         floor = self._floor(partition)
@@ -163,12 +167,12 @@ class DynamoChangeLog:
                 size += entry.size
         return found, floor, False
 
-    def _stored(self, partition: Partition, key: Version, body: bytes) -> tuple[Attributes, str]:
-        """The attributes that hold a body, and the one of them that two equal bodies share."""
+    def _stored(self, partition: Partition, key: Version, body: bytes) -> Attributes:
+        """The attributes that hold a body, or the place of its blob."""
         if len(body) <= INLINE_BYTES_MAX:
-            return {"body": body}, "#body"
+            return {"body": body}
         name = f"{key}-{sha256(body).hexdigest()[:32]}"
-        return {"spilled": self._spilled.store(partition, name, body), "size": len(body)}, "#spilled"
+        return {"spilled": self._spilled.store(partition, name, body), "size": len(body)}
 
     def _take_back(self, partition: Partition, key: Version, stored: Attributes, floor: int) -> Never:
         self._table.delete(_pk(partition), str(key))

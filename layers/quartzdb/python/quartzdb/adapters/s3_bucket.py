@@ -6,6 +6,7 @@ botocore repeats requests that fail, but not the reading of an answer's body: th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
@@ -80,7 +81,8 @@ class S3Bucket:
 
         def get() -> tuple[bytes, str]:
             answer = self._client.get_object(Bucket=self._name, Key=key, ChecksumMode="ENABLED")
-            return answer["Body"].read(), answer["ETag"]
+            with _reading():
+                return answer["Body"].read(), answer["ETag"]
 
         return self._found(get)
 
@@ -96,7 +98,8 @@ class S3Bucket:
                 if error_code(error) in {"InvalidRange", "416"}:
                     return b""
                 raise
-            return answer["Body"].read()
+            with _reading():
+                return answer["Body"].read()
 
         return self._found(get)
 
@@ -105,7 +108,7 @@ class S3Bucket:
 
         def download() -> bool:
             answer = self._client.get_object(Bucket=self._name, Key=key, ChecksumMode="ENABLED")
-            with path.open("wb") as file:
+            with path.open("wb") as file, _reading():
                 for piece in answer["Body"].iter_chunks(_COPIED_AT_ONCE):
                     file.write(piece)
             return True
@@ -161,13 +164,29 @@ class S3Bucket:
             with told_as_unavailable(f"The S3 bucket {self._name}"):
                 try:
                     return call()
-                except (*INTERRUPTED, FlexibleChecksumError):
+                except _BrokenOff as broken:
                     if attempt == _ATTEMPTS_MAX:
-                        raise
+                        raise broken.error from None
                 except ClientError as error:
                     # Another conditional write to this key is under way: S3 asks to come again.
-                    if error_code(error) not in {"ConditionalRequestConflict", "OperationAborted"}:
-                        raise
-                    if attempt == _ATTEMPTS_MAX:
+                    contended = error_code(error) in {"ConditionalRequestConflict", "OperationAborted"}
+                    if not contended or attempt == _ATTEMPTS_MAX:
                         raise
             self._clock.sleep(_WAIT_SECONDS * 2**attempt)
+
+
+class _BrokenOff(Exception):
+    """An answer that began well did not arrive whole, or not unharmed."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    # Only what happens here: the client has already repeated requests that got no answer.
+    try:
+        yield
+    except (*INTERRUPTED, FlexibleChecksumError) as error:
+        raise _BrokenOff(error) from error

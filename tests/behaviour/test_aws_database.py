@@ -1,0 +1,211 @@
+"""The whole database on DynamoDB and S3: from the tail, through segments, to a reader that has never seen it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from quartzdb.adapters.dynamodb_capacity import CountedCapacity
+from quartzdb.bootstrap import Database, assemble
+from quartzdb.bootstrap_aws import AwsSettings, aws_adapters, open_aws
+from quartzdb.domain.errors import KeyNotFound, NamespaceNotFound, PreconditionFailed, TooLarge
+from quartzdb.domain.namespace import Namespace, NamespaceSettings
+from quartzdb.services.keyvalue import Match, NewItem
+from quartzdb.services.vectors import NewRecord, QueryRequest
+from tests.aws_emulators import NAMES, PATIENCE, REGION, Emulators, Place
+from tests.embedded import vector_of
+from tests.manual_clock import ManualClock
+
+DIMENSION = 96
+
+
+@dataclass
+class Deployment:
+    """One table and one bucket; `open` is a new instance of a function, with a disk of its own."""
+
+    endpoint_url: str
+    place: Place
+    directory: Path
+    clock: ManualClock = field(default_factory=ManualClock)
+    meter: CountedCapacity = field(default_factory=CountedCapacity)
+    opened: int = 0
+
+    def settings(self) -> AwsSettings:
+        self.opened += 1
+        return AwsSettings(
+            table=self.place.table,
+            bucket=self.place.bucket,
+            region=REGION,
+            work_dir=self.directory / str(self.opened),
+            dynamodb_endpoint_url=self.endpoint_url,
+            s3_endpoint_url=self.endpoint_url,
+            dynamodb_patience=PATIENCE,
+            s3_patience=PATIENCE,
+        )
+
+    def open(self) -> Database:
+        settings = self.settings()
+        adapters = replace(aws_adapters(settings, meter=self.meter), clock=self.clock)
+        return assemble(adapters, writer=f"aws.{self.opened}", workspace=settings.work_dir / "building")
+
+
+@pytest.fixture(params=NAMES)
+def deployment(request: pytest.FixtureRequest, aws: Emulators, tmp_path: Path) -> Deployment:
+    emulator = aws.get(request.param)
+    return Deployment(emulator.endpoint_url, emulator.new_place(), tmp_path)
+
+
+def write(database: Database, namespace: Namespace, numbers: range) -> None:
+    records = [NewRecord(f"r{n}", vector_of(n, DIMENSION), {"n": n, "even": n % 2 == 0}) for n in numbers]
+    database.vectors.upsert(namespace, records)
+
+
+def nearest(database: Database, namespace: Namespace, number: int) -> str:
+    answer = database.vectors.query(namespace, QueryRequest(vector=vector_of(number, DIMENSION), top_k=3))
+    return answer.matches[0].id
+
+
+def test_from_the_tail_to_segments_to_a_cold_reader(deployment: Deployment) -> None:
+    """Every instance finds every write, wherever it is by then: log, log entry in S3, or segment."""
+    writer = deployment.open()
+    namespace, created = writer.namespaces.create("t", "n", NamespaceSettings(DIMENSION))
+    assert created
+    write(writer, namespace, range(40))
+    write(writer, namespace, range(40, 240))  # some 80 KB: its body goes to S3
+    spilled = [key for key, _, _ in writer.store.blobs.list("t/_log/")]
+    assert len(spilled) == 1
+    assert nearest(writer, namespace, 7) == "r7"
+
+    other = deployment.open()
+    assert nearest(other, other.namespaces.get("t", "n"), 207) == "r207"
+
+    deployment.clock.seconds += 5
+    folded = writer.indexer.fold(namespace)
+    assert folded.published
+    assert [key for key, _, _ in writer.store.blobs.list(f"{namespace.partition}/")]
+
+    cold = deployment.open()
+    assert nearest(cold, namespace, 133) == "r133"
+    reader = cold.readers.of(namespace)
+    assert (reader.tail_rows, cold.vectors.count(namespace)) == (0, 240)
+
+    writer.vectors.delete(namespace, ["r133"])
+    for instance in (writer, other, cold):
+        assert nearest(instance, namespace, 133) != "r133"
+    deployment.clock.seconds += 5
+    assert writer.indexer.fold(namespace).published
+    assert nearest(deployment.open(), namespace, 133) != "r133"
+
+
+def test_a_deleted_namespace_leaves_nothing_behind(deployment: Deployment) -> None:
+    """Others learn of it at their next request; maintenance then removes what it had in both stores."""
+    writer, other = deployment.open(), deployment.open()
+    namespace, _ = writer.namespaces.create("t", "n", NamespaceSettings(DIMENSION))
+    write(writer, namespace, range(200))
+    writer.key_values.put(namespace, NewItem("large", b"x" * 200_000))
+    assert nearest(other, namespace, 1) == "r1"
+    deployment.clock.seconds += 5
+    writer.indexer.fold(namespace)
+
+    writer.namespaces.delete("t", "n")
+    with pytest.raises(NamespaceNotFound):
+        nearest(other, namespace, 1)
+    with pytest.raises(NamespaceNotFound):
+        write(other, namespace, range(1))
+    for _ in range(2):
+        writer.maintenance.run_once()
+        deployment.clock.seconds += 20
+    assert [key for key, _, _ in writer.store.blobs.list("")] == []
+    assert writer.catalog.condemned() == []
+
+
+def test_key_values(deployment: Deployment) -> None:
+    """Small and large, with compare-and-set, and a batch of no more than one transaction takes."""
+    one, two = deployment.open(), deployment.open()
+    namespace, _ = one.namespaces.create("t", "n", NamespaceSettings())
+    version = one.key_values.put(namespace, NewItem("a/1", b"small"))
+    one.key_values.put(namespace, NewItem("a/2", b"x" * 300_000, ttl_seconds=10))
+    assert two.key_values.get(namespace, "a/1").value == b"small"
+    assert two.key_values.get(namespace, "a/2").value == b"x" * 300_000
+    with pytest.raises(PreconditionFailed):
+        two.key_values.put(namespace, NewItem("a/1", b"late"), match=Match(None))
+    two.key_values.put(namespace, NewItem("a/1", b"now large " * 20_000), match=Match(version))
+    assert one.key_values.get(namespace, "a/1").value == b"now large " * 20_000
+    assert [item.key for item in one.key_values.list(namespace, prefix="a/").items] == ["a/1", "a/2"]
+    deployment.clock.seconds += 15
+    with pytest.raises(KeyNotFound):
+        one.key_values.get(namespace, "a/2")
+    one.key_values.delete(namespace, "a/1")
+    one.maintenance.run_once()
+    assert [key for key, _, _ in one.store.blobs.list("t/_kv/")] == []
+    with pytest.raises(TooLarge, match="1 to 100 entries"):
+        one.key_values.put_many(namespace, [NewItem(f"k{n}", b"") for n in range(101)])
+
+
+def test_what_each_operation_asks_of_dynamodb(deployment: Deployment) -> None:
+    """The table in docs/costs-per-operation.md: requests are counted, units are AWS's to say."""
+    database, meter = deployment.open(), deployment.meter
+    namespace, _ = database.namespaces.create("t", "n", NamespaceSettings(DIMENSION))
+    write(database, namespace, range(10))
+    nearest(database, namespace, 1)
+
+    def asked() -> dict[str, int]:
+        requests = meter.requests
+        meter.reset()
+        return requests
+
+    asked()
+    write(database, namespace, range(10, 20))
+    assert asked() == {"PutItem": 1, "GetItem": 1}, "the entry, and the floor that tells of a deletion"
+    nearest(database, namespace, 1)
+    assert asked() == {"Query": 1}, "a warm search"
+    write(database, namespace, range(20, 200))
+    assert asked() == {"PutItem": 1, "GetItem": 1}, "a large upsert: its body is in S3"
+    nearest(database, namespace, 1)
+    assert asked() == {"Query": 1}
+    nearest(deployment.open(), namespace, 1)
+    assert asked() == {"Query": 2}, "a cold search: the manifest and the segments are in S3"
+    database.vectors.delete(namespace, ["r1", "r2"])
+    assert asked() == {"PutItem": 1, "GetItem": 1, "Query": 1}, "a deletion: it looks whether they exist"
+
+    values = database.key_values
+    version = values.put(namespace, NewItem("k", b"v"))
+    assert asked() == {"PutItem": 1}
+    values.put(namespace, NewItem("k", b"v2"), match=Match(version))
+    assert asked() == {"PutItem": 1}, "compare-and-set"
+    values.get(namespace, "k")
+    assert asked() == {"GetItem": 1}
+    values.list(namespace, limit=100)
+    assert asked() == {"Query": 1}
+    values.delete(namespace, "k")
+    assert asked() == {"PutItem": 1}
+    values.put_many(namespace, [NewItem(f"k{n}", b"v") for n in range(100)])
+    assert asked() == {"BatchGetItem": 1, "TransactWriteItems": 1}
+    values.get_many(namespace, [f"k{n}" for n in range(32)])
+    assert asked() == {"BatchGetItem": 1}
+    database.namespaces.get("t", "n")
+    assert asked() == {"GetItem": 1}
+    database.idempotency.begin("t", "key", b"print", 1_000, 100, 1_000)
+    assert asked() == {"PutItem": 1}
+
+
+def test_an_instance_opens_with_its_own_clock_and_name(deployment: Deployment) -> None:
+    """As a function opens it."""
+    database = open_aws(deployment.settings())
+    namespace, _ = database.namespaces.create("t", "n", NamespaceSettings(DIMENSION))
+    write(database, namespace, range(3))
+    assert nearest(database, namespace, 2) == "r2"
+    assert database.versions.writer.startswith("aws.")
+
+
+def test_an_embedded_database_never_imports_boto3() -> None:
+    """It would take longer than everything else together."""
+    code = (
+        "import sys, quartzdb.bootstrap, quartzdb.cli.main; print({'boto3', 'botocore'} & set(sys.modules))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "set()"
