@@ -13,6 +13,7 @@ from layers.build.archive import Packed, pack
 from layers.build.budget import check_budget
 from layers.build.failure import BuildFailed
 from layers.build.interpreter import find_interpreter
+from layers.build.libraries import check_libraries
 from layers.build.lock import read_lock
 from layers.build.manifest import table, write_manifest
 from layers.build.plan import ARCHITECTURES, LAYERS, Architecture
@@ -36,17 +37,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted = [each for each in ARCHITECTURES if options.arch is None or each.name in options.arch]
     output: Path = options.output.resolve()
     try:
-        sources = Sources(
-            lock=read_lock((REPOSITORY / "requirements-lambda.txt").read_text()),
-            package=REPOSITORY / "layers" / "quartzdb" / "python",
-            interpreter=find_interpreter(options.python, home=Path.home()),
-            cache=output / "cache",
-        )
-        built = build(wanted, sources, output)
-        write_manifest(output / "manifest.json", built, sources.lock, sources.interpreter)
-        _say(table(built))
-        if options.verify:
-            _verify(wanted, sources, built)
+        with tempfile.TemporaryDirectory(prefix="quartzdb-package-") as frozen:
+            # As it is now, for every layer: somebody may be editing it while this runs.
+            package = Path(frozen, "python")
+            shutil.copytree(REPOSITORY / "layers" / "quartzdb" / "python", package)
+            sources = Sources(
+                lock=read_lock((REPOSITORY / "requirements-lambda.txt").read_text()),
+                package=package,
+                interpreter=find_interpreter(options.python, home=Path.home()),
+                cache=output / "cache",
+            )
+            built = build(wanted, sources, output)
+            write_manifest(output / "manifest.json", built, sources.lock, sources.interpreter)
+            _say(table(built))
+            if options.verify:
+                _verify(wanted, sources, built)
     except BuildFailed as failure:
         sys.stderr.write(f"{failure}\n")
         return 1
@@ -71,6 +76,7 @@ def build(
                 stage_layer(layer, architecture, sources, root, workspace=workspace)
                 packed[layer] = pack(root, folder / f"{layer}.zip")
         check_budget({layer: each.unzipped_bytes for layer, each in packed.items()})
+        check_libraries([each.path for each in packed.values()])
         if architecture.machine == sources.interpreter.machine:
             smoke_test([each.path for each in packed.values()], sources.interpreter)
             _say(

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 _HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 _SEGMENT = struct.Struct("<IIQQQQQQ")
-_LOAD = 1
+_ENTRY = struct.Struct("<qQ")  # of the dynamic section: what it is about, and a number
+_LOAD, _DYNAMIC = 1, 2
+_END, _NEEDED, _NAMES = 0, 1, 5
 _EXECUTABLE = 1
 _GLIBC = re.compile(rb"GLIBC_2\.(\d+)")
 _SECTION_TABLE_OFFSET = 40
@@ -33,6 +35,7 @@ class Elf:
 
     machine: int
     segments: tuple[Segment, ...]
+    needed: tuple[str, ...]  # the libraries that it is linked against
     loaded_end: int  # bytes of the file from which on the loader reads nothing
 
     @property
@@ -54,13 +57,32 @@ def read_elf(content: bytes) -> Elf:
     header = _HEADER.unpack_from(content)
     machine, table, size, count = header[2], header[5], header[9], header[10]
     segments = []
+    dynamic = b""
     loaded_end = table + size * count
     for index in range(count):
         kind, flags, offset, address, _, length, _, _ = _SEGMENT.unpack_from(content, table + index * size)
         loaded_end = max(loaded_end, offset + length)
+        part = content[offset : offset + length]
         if kind == _LOAD:
-            segments.append(Segment(bool(flags & _EXECUTABLE), address, content[offset : offset + length]))
-    return Elf(machine, tuple(segments), loaded_end)
+            segments.append(Segment(bool(flags & _EXECUTABLE), address, part))
+        elif kind == _DYNAMIC:
+            dynamic = part
+    return Elf(machine, tuple(segments), _needed(dynamic, segments), loaded_end)
+
+
+def _needed(dynamic: bytes, segments: list[Segment]) -> tuple[str, ...]:
+    entries = []
+    for entry in _ENTRY.iter_unpack(dynamic[: len(dynamic) // _ENTRY.size * _ENTRY.size]):
+        if entry[0] == _END:
+            break
+        entries.append(entry)
+    names = next((value for tag, value in entries if tag == _NAMES), None)
+    for segment in segments:
+        if names is not None and 0 <= names - segment.address < len(segment.content):
+            table = segment.content[names - segment.address :]
+            offsets = [value for tag, value in entries if tag == _NEEDED]
+            return tuple(table[at : table.index(b"\0", at)].decode() for at in offsets)
+    return ()
 
 
 def strip_unloaded(content: bytes) -> bytes:

@@ -30,7 +30,7 @@ class Sources:
     """Where everything comes from. `cache` outlives a build, so that the next one fetches and compiles less."""
 
     lock: dict[str, Locked]
-    package: Path  # layers/quartzdb/python
+    package: Path  # layers/quartzdb/python, or a copy
     interpreter: Interpreter
     cache: Path
 

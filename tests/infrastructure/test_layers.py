@@ -20,6 +20,7 @@ from layers.build.elf import read_elf, strip_unloaded
 from layers.build.failure import BuildFailed
 from layers.build.instructions import too_new
 from layers.build.interpreter import find_interpreter
+from layers.build.libraries import check_libraries
 from layers.build.lock import read_lock
 from layers.build.plan import ENGINE_PACKAGES, LAMBDA_UNZIPPED_BYTES_MAX, TOGETHER_BYTES_MAX
 from layers.build.prune import is_needed
@@ -272,6 +273,25 @@ def test_a_stripped_library_still_loads(tmp_path: Path) -> None:
     path = tmp_path / "stripped.so"
     path.write_bytes(stripped)
     assert ctypes.CDLL(str(path)).answer() == 42
+
+
+@needs_x86_64_compiler
+def test_a_library_that_is_in_no_layer_is_missed(tmp_path: Path) -> None:
+    """Also for the processor whose code cannot be run here: what is linked against is read from the files."""
+    other = tmp_path / "other" / "python" / "other.libs"
+    other.mkdir(parents=True)
+    (other / "libother.so").write_bytes(_compiled(tmp_path, "-Wl,-soname,libother.so"))
+    user = tmp_path / "user" / "python"
+    user.mkdir(parents=True)
+    linked = ("-Wl,--no-as-needed", f"-L{other}", "-lother")
+    (user / "user.so").write_bytes(_compiled(tmp_path, *linked))
+    assert "libother.so" in read_elf((user / "user.so").read_bytes()).needed
+    user_zip = pack(tmp_path / "user", tmp_path / "user.zip").path
+    other_zip = pack(tmp_path / "other", tmp_path / "other.zip").path
+
+    check_libraries([user_zip, other_zip])
+    with pytest.raises(BuildFailed, match=r"libother\.so \(for python/user\.so\)"):
+        check_libraries([user_zip])
 
 
 # --- the interpreter --------------------------------------------------------------------------------------------------
