@@ -75,13 +75,6 @@ $(RUNTIME): requirements.txt pyproject.toml .ci/install
 	@.ci/install "$(PYTHON)" requirements.txt
 	@touch $@
 
-# The AWS emulator of the tests has an environment of its own: it pins another botocore.
-$(MINISTACK): requirements-ministack.txt $(RUNTIME)
-	$(BIN)/python -m venv .venv-ministack
-	.venv-ministack/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-		-r requirements-ministack.txt
-	@touch $@
-
 $(DEV): requirements-dev.txt $(RUNTIME)
 	@.ci/install "$(PYTHON)" requirements-dev.txt
 	@touch $@
