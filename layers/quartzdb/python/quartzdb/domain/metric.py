@@ -35,7 +35,8 @@ class Metric(StrEnum):
 
     def distances(self, scores: Floats) -> Floats:
         """The distances that belong to scores."""
-        return 1.0 - scores if self is Metric.COSINE else -scores
+        # Subtracted, not negated: -0.0 would be a strange distance to read.
+        return 1.0 - scores if self is Metric.COSINE else 0.0 - scores
 
     @staticmethod
     def _euclidean(rows: Matrix, norms: Floats, query: Vector, products: Floats) -> Floats:
@@ -46,4 +47,4 @@ class Metric(StrEnum):
         if near.size:
             difference = rows[near].astype(np.float64) - query
             squared[near] = np.einsum("ij,ij->i", difference, difference)
-        return (-np.sqrt(np.maximum(squared, 0.0))).astype(np.float32)
+        return (0.0 - np.sqrt(np.maximum(squared, 0.0))).astype(np.float32)
