@@ -13,6 +13,7 @@ from typing import NamedTuple, Never
 
 from quartzdb.adapters.dynamodb_table import DynamoTable
 from quartzdb.adapters.dynamodb_values import Attributes, bytes_of, number_of, text_of
+from quartzdb.adapters.recent_uploads import REUSED_WITHIN, RecentUploads
 from quartzdb.adapters.spilled_bodies import SpilledBodies
 from quartzdb.domain.errors import Conflict, Corrupted, NamespaceNotFound
 from quartzdb.domain.hlc import Version
@@ -43,6 +44,7 @@ class DynamoChangeLog:
     def __init__(self, table: DynamoTable, blobs: BlobStore) -> None:
         self._table = table
         self._spilled = SpilledBodies(blobs, "log")
+        self._uploads = RecentUploads()
         self._marked: set[Partition] = set()
 
     @property
@@ -53,17 +55,13 @@ class DynamoChangeLog:
     def append(self, partition: Partition, key: Version, body: bytes) -> None:
         """Commit one entry. Raises NamespaceNotFound (sealed), StampBehind (trimmed past it) or Conflict."""
         self._mark(partition)
-        stored = self._stored(partition, key, body)
-        # Two equal bodies have the same place, which is made of their digest.
-        same = "spilled" if "spilled" in stored else "body"
+        stored, same = self._stored(partition, key, body)
         put = self._table.put(
             {"pk": _pk(partition), "sk": str(key), **stored},
             f"attribute_not_exists(#pk) OR #{same} = :{same}",
             {same: stored[same]},
         )
         if not put.stored:
-            if same == "spilled":
-                self._spilled.delete([text_of(stored, same)])
             raise Conflict(f"The log entry {key} of {partition} exists with another body.")
         # After the put, not before: a seal or trim that this misses will find the entry and delete it.
         floor = self._floor(partition)
@@ -108,11 +106,20 @@ class DynamoChangeLog:
             {"floor": upto},
         )
         dropped = 0
+        references: set[str] = set()
         wanted = ("pk", "sk", "spilled")
         for page in self._table.query(_pk(partition), _FIRST, _place(upto + 1), attributes=wanted):
             self._table.batch_delete([(text_of(item, "pk"), text_of(item, "sk")) for item in page])
-            self._spilled.delete([text_of(item, "spilled") for item in page if "spilled" in item])
+            references |= _references(page)
             dropped += len(page)
+        if references:
+            # An entry that stays may share the blob of one that went; it is at most so much later.
+            shared = self._table.query(
+                _pk(partition), _place(upto + 1), _place(upto + REUSED_WITHIN + 1), attributes=wanted
+            )
+            for page in shared:
+                references -= _references(page)
+            self._spilled.delete(sorted(references))
         return dropped
 
     def seal(self, partition: Partition) -> None:
@@ -167,16 +174,22 @@ class DynamoChangeLog:
                 size += entry.size
         return found, floor, False
 
-    def _stored(self, partition: Partition, key: Version, body: bytes) -> Attributes:
-        """The attributes that hold a body, or the place of its blob."""
+    def _stored(self, partition: Partition, key: Version, body: bytes) -> tuple[Attributes, str]:
+        """The attributes that hold a body or name its blob, and the one of them that only an equal body shares."""
         if len(body) <= INLINE_BYTES_MAX:
-            return {"body": body}
-        name = f"{key}-{sha256(body).hexdigest()[:32]}"
-        return {"spilled": self._spilled.store(partition, name, body), "size": len(body)}
+            return {"body": body}, "body"
+        digest = sha256(body).hexdigest()
+        reference = self._uploads.find(partition, digest, key.stamp)
+        if reference is None:
+            reference = self._spilled.store(partition, f"{key}-{digest[:32]}", body)
+            self._uploads.note(partition, digest, key.stamp, reference)
+        return {"spilled": reference, "digest": digest, "size": len(body)}, "digest"
 
     def _take_back(self, partition: Partition, key: Version, stored: Attributes, floor: int) -> Never:
         self._table.delete(_pk(partition), str(key))
         if "spilled" in stored:
+            # Whatever shares the blob is earlier, so it lies below the floor, too.
+            self._uploads.forget(partition, text_of(stored, "digest"))
             self._spilled.delete([text_of(stored, "spilled")])
         if floor == SEALED:
             self._table.delete(_MARKERS, str(partition))
@@ -214,6 +227,10 @@ def _pk(partition: Partition) -> str:
 def _place(stamp: int) -> str:
     """Before every entry of a stamp and after every entry of an earlier one."""
     return f"{stamp:016x}"
+
+
+def _references(page: Sequence[Attributes]) -> set[str]:
+    return {text_of(item, "spilled") for item in page if "spilled" in item}
 
 
 def _key(item: Attributes) -> Version:

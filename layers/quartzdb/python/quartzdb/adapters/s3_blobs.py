@@ -11,16 +11,17 @@ from os.path import commonprefix
 from pathlib import Path
 
 from quartzdb.adapters.blob_key import check_blob_key, check_blob_prefix
-from quartzdb.adapters.s3_bucket import MULTIPART_FROM_BYTES, S3Bucket
+from quartzdb.adapters.s3_bucket import S3Bucket
 from quartzdb.adapters.s3_local_files import S3LocalFiles
 from quartzdb.adapters.s3_pointers import S3Pointers
 from quartzdb.adapters.s3_ranges import coalesce
-from quartzdb.domain.errors import Corrupted
+from quartzdb.domain.errors import Corrupted, Unavailable
 from quartzdb.ports import BlobMissing
 
 _BLOBS = "blobs/"
 _POINTERS = "pointers/"
 _THREADS_MAX = 16
+_PUT_ATTEMPTS_MAX = 3
 
 
 class S3Blobs:
@@ -35,20 +36,24 @@ class S3Blobs:
     def put(self, key: str, data: bytes | Path) -> None:
         """Store a blob durably. Putting the same content again changes nothing; raises Corrupted for another size."""
         place = _BLOBS + check_blob_key(key)
-        if isinstance(data, bytes):
-            written, size = self._bucket.put(place, data).written, len(data)
-        else:
-            size = data.stat().st_size
-            if size > MULTIPART_FROM_BYTES:
-                self._bucket.upload(place, data)
-                return
-            with data.open("rb") as file:
-                written = self._bucket.put(place, file).written
-        if not written and self._bucket.size(place) not in {size, None}:
-            raise Corrupted(
-                f"The blob {key!r} is there with another size than the {size} bytes to be written.",
-                hint="Blobs never change: find out who writes to the bucket.",
+        size = len(data) if isinstance(data, bytes) else data.stat().st_size
+        for _ in range(_PUT_ATTEMPTS_MAX):
+            put = (
+                self._bucket.put(place, data)
+                if isinstance(data, bytes)
+                else self._bucket.put_file(place, data)
             )
+            if put.written:
+                return
+            there = self._bucket.size(place)
+            if there == size:
+                return
+            if there is not None:
+                raise Corrupted(
+                    f"The blob {key!r} is there with {there} bytes, not with the {size} to be written.",
+                    hint="Blobs never change: find out who writes to the bucket.",
+                )
+        raise Unavailable(f"The blob {key!r} was deleted again and again.", hint="Try again in a moment.")
 
     def get(self, key: str) -> bytes:
         """All bytes. Raises BlobMissing."""

@@ -40,10 +40,18 @@ class Condition(NamedTuple):
 class S3Bucket:
     """Thread-safe. Every method raises Unavailable when S3 cannot be asked, after bounded retries."""
 
-    def __init__(self, client: S3Client, name: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: S3Client,
+        name: str,
+        clock: Clock,
+        *,
+        multipart_from_bytes: int = MULTIPART_FROM_BYTES,
+    ) -> None:
         self._client = client
         self._name = name
         self._clock = clock
+        self._multipart_from_bytes = multipart_from_bytes
 
     def put(self, key: str, body: bytes | BinaryIO, *, if_match: str | None = None) -> Condition:
         """Write an object if it has this ETag, or (None) if there is none. S3 checks its SHA-256 on arrival."""
@@ -63,8 +71,11 @@ class S3Bucket:
 
         return self._repeated(put)
 
-    def upload(self, key: str, path: Path) -> None:
-        """Write an object from a large file, in parts, whatever is there."""
+    def put_file(self, key: str, path: Path) -> Condition:
+        """Write an object from a file: as `put`, but a large one in parts, whatever is there."""
+        if path.stat().st_size < self._multipart_from_bytes:
+            with path.open("rb") as file:
+                return self.put(key, file)
         from boto3.s3.transfer import TransferConfig
 
         with told_as_unavailable(f"The S3 bucket {self._name}"):
@@ -73,8 +84,9 @@ class S3Bucket:
                 self._name,
                 key,
                 ExtraArgs={"ChecksumAlgorithm": "SHA256"},
-                Config=TransferConfig(multipart_threshold=MULTIPART_FROM_BYTES, max_concurrency=8),
+                Config=TransferConfig(multipart_threshold=self._multipart_from_bytes, max_concurrency=8),
             )
+        return Condition(True, False)
 
     def get(self, key: str) -> tuple[bytes, str] | None:
         """An object and its ETag, checked against its checksum; None where there is none."""
