@@ -30,6 +30,7 @@ CASES = {
     "numpy": "import numpy",
     "HTTP: application and adapter": "import quartzdb.api.app, mangum",
     "wiring: services and embedded adapters": "import quartzdb.bootstrap",
+    "wiring: services and AWS adapters": "import quartzdb.bootstrap_aws",
     "search: numpy, Annoy, bitmaps": "import quartzdb.index.query, annoy, pyroaring",
     "search: the same and faiss": "import quartzdb.index.query, annoy, pyroaring, faiss",
     "boto3": "import boto3",

@@ -58,6 +58,13 @@ def test_what_is_not_http_does_not_import_http(module: str) -> None:
     assert _imported_by(module) & (_NEVER | _HTTP) == set()
 
 
+def test_a_deployment_imports_the_sdk_and_nothing_else_for_it() -> None:
+    """The adapters of AWS need boto3 and what it imports; no engine, no command line, no HTTP framework."""
+    imported = _imported_by("quartzdb.bootstrap_aws")
+    # Both come with botocore: its HTTP client, and a base class of s3transfer's.
+    assert imported & ((_NEVER | _HTTP) - _SDK - {"urllib3", "multiprocessing"}) == set()
+
+
 @pytest.mark.parametrize("module", ["quartzdb.domain.hlc", "quartzdb.domain.merge", "quartzdb.domain.errors"])
 def test_the_domain_needs_nothing_to_be_installed(module: str) -> None:
     """What decides versions imports neither storage nor formats."""
