@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ class Embedded:
     def open(self) -> Database:
         """A fresh process: nothing in memory but what it reads."""
         self.opened += 1
-        adapters = replace(embedded_adapters(EmbeddedSettings(self.directory)), clock=self.clock)
+        adapters = embedded_adapters(EmbeddedSettings(self.directory), self.clock)
         workspace = self.directory / "building" / str(self.opened)
         return assemble(adapters, writer=f"local.{self.opened}", workspace=workspace)
 

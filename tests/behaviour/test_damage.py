@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from quartzdb.domain.errors import Corrupted
-from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.namespace import EngineChoice, Namespace
 from quartzdb.services.vectors import QueryRequest
+from quartzdb.snapshot.compaction import everything
 from quartzdb.snapshot.store import SnapshotStore
+from quartzdb.snapshot.sweep import sweep
 from tests.embedded import Embedded, embedded, fill, fold, vector_of, write
 
 ROWS = 300
@@ -121,3 +123,30 @@ def test_a_damaged_list_of_dead_rows_is_not_trusted(site: Embedded) -> None:
     after = site.open()
     assert "r3" not in after.vectors.fetch(namespace, ["r3", "r4"])
     assert after.namespaces.stats(namespace).degraded is not None
+
+
+def test_a_reader_whose_segment_was_swept_before_its_first_search_moves_on(site: Embedded) -> None:
+    """It had only read by id, so its index was not open yet; another process merged and swept meanwhile."""
+    database, other = site.open(), site.open()
+    namespace = fill(database, site.clock, 6_000, engine=EngineChoice.ANNOY)
+    assert "r1" in other.vectors.fetch(namespace, ["r1"])
+    write(database, namespace, range(6_000, 6_100))
+    for _ in range(3):
+        fold(database, site.clock, namespace)
+        database.indexer.compact(namespace, everything)
+        write(database, namespace, range(6_000, 6_100))
+    site.clock.seconds += 4_000
+    assert sweep(database.store, site.clock, namespace.partition)
+    answer = other.vectors.query(namespace, QueryRequest(vector=vector_of(7, 8), top_k=1))
+    assert answer.matches[0].id == "r7"
+
+
+def test_deletes_of_unknown_ids_are_folded_too(site: Embedded) -> None:
+    """They leave no row in the tail, but they are in the log."""
+    database = site.open()
+    namespace = fill(database, site.clock, ROWS)
+    database.vectors.delete(namespace, ["never-there"])
+    database.maintenance.run_once()
+    site.clock.seconds += 60
+    assert database.maintenance.run_once()
+    assert database.readers.of(namespace).tail_rows == 0

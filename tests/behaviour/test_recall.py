@@ -1,4 +1,4 @@
-"""Recall through the whole query path: every engine and selectivity, filters that follow the vectors and that do not."""
+"""Recall through the whole query path: every engine, every selectivity, filters that follow the vectors or do not."""
 
 from __future__ import annotations
 

@@ -220,8 +220,8 @@ class DatabaseMachine(RuleBasedStateMachine):
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _adapters(self) -> Adapters:
-        adapters = embedded_adapters(EmbeddedSettings(self.directory))
-        return replace(adapters, clock=self.clock, log=CountingLog(adapters.log))  # type: ignore[arg-type]
+        adapters = embedded_adapters(EmbeddedSettings(self.directory), self.clock)
+        return replace(adapters, log=CountingLog(adapters.log))  # type: ignore[arg-type]
 
     def _database(self, process: int) -> Database:
         self.starts += 1

@@ -85,10 +85,10 @@ class Database:
     clock: Clock
 
 
-def embedded_adapters(settings: EmbeddedSettings) -> Adapters:
+def embedded_adapters(settings: EmbeddedSettings, clock: Clock | None = None) -> Adapters:
     """SQLite for the log, key-values and catalog; a directory for segments. Raises Unavailable, Corrupted."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    clock = SystemClock()
+    clock = clock or SystemClock()
     # Apart, because SQLite has one writer per file and the log is the busiest.
     log_file = SqliteDatabase(settings.data_dir / "log.db")
     keyvalue_file = SqliteDatabase(settings.data_dir / "keyvalue.db")

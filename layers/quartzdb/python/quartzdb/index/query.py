@@ -92,7 +92,7 @@ def _matches(view: View, hits: Sequence[_Hits], top_k: int, with_vectors: bool) 
         _match(view, source, row, stored, (score, distance), with_vectors)
         for (source, row), score, distance in places
     ]
-    # Equal scores come in id order, so that the same question has the same answer wherever the records lie.
+    # Equal scores come in id order. Which of several equals make the cut at top_k is left open.
     found.sort(key=lambda match: (-match.score, match.id))
     return found
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Floats, Rows, Vector
-from quartzdb.index.engines.exact import best, gather_scores
+from quartzdb.index.engines.exact import ExactIndex, best, gather_scores
 from quartzdb.index.planner import Plan
 
 SPARE_SHARE = 0.2
@@ -38,7 +38,8 @@ def scored(plan: Plan, metric: Metric, query: Vector, top_k: int) -> Scored:
         if found is not None:
             return found
     rows = segment.index.candidates(query, top_k, plan.allowed)
-    return Scored(rows, _scores(plan, metric, query, rows), exact=len(rows) >= plan.matches)
+    exact = _scans(plan) or len(rows) >= plan.matches
+    return Scored(rows, _scores(plan, metric, query, rows), exact)
 
 
 def _stepping_over_the_dead(plan: Plan, metric: Metric, query: Vector, top_k: int) -> Scored | None:
@@ -54,7 +55,12 @@ def _stepping_over_the_dead(plan: Plan, metric: Metric, query: Vector, top_k: in
     if np.count_nonzero(alive[rows[best(scores, wanted)]]) < top_k:
         return None
     kept = alive[rows]
-    return Scored(rows[kept], scores[kept], exact=False)
+    return Scored(rows[kept], scores[kept], exact=_scans(plan))
+
+
+def _scans(plan: Plan) -> bool:
+    """Whether what the index proposes are the best rows for certain."""
+    return isinstance(plan.part.segment.index, ExactIndex)
 
 
 def _scores(plan: Plan, metric: Metric, query: Vector, rows: Rows) -> Floats:

@@ -17,6 +17,7 @@ from quartzdb.domain.vector import Floats, Matrix
 from quartzdb.index.engines.port import Index
 from quartzdb.index.engines.registry import engine_named
 from quartzdb.index.records import Records, StoredRecord, decode_metadata, decode_patches, tombstone_state
+from quartzdb.ports import BlobMissing
 
 VECTORS_FILE = "vectors"
 NORMS_FILE = "norms"
@@ -54,10 +55,16 @@ class Segment:
 
     @property
     def index(self) -> Index:
-        """The engine's index, opened when it is first needed: a read by id does not pay for it."""
+        """The engine's index, opened when it is first needed: a read by id does not pay for it.
+
+        Raises BlobMissing where the segment was superseded and swept before that.
+        """
         if self._index is None:
             with self._opening:
                 if self._index is None:
+                    for name, path in self._files.items():
+                        if not path.exists():
+                            raise BlobMissing(f"{self.name}/{name}")
                     self._index = engine_named(self.shape.engine).open(
                         self._files, self.shape.parameters, self.vectors, self.norms, self.shape.metric
                     )

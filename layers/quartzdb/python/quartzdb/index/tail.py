@@ -65,8 +65,8 @@ class Tail:
 
     @property
     def rows(self) -> int:
-        """Rows in memory, dead ones included."""
-        return len(self._ids)
+        """Rows in memory, dead ones included; at least as many as ids, since a tombstone takes its place too."""
+        return max(len(self._ids), len(self._states))
 
     def apply(self, changes: Iterable[Change]) -> None:
         """Merge changes in. Old news changes nothing."""

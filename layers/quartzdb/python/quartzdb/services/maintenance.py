@@ -52,6 +52,7 @@ class _Progress:
     first_unfolded_ms: int | None = None
     swept_ms: int = 0
     condemned_ms: int | None = None
+    settled: tuple[int, str | None] | None = None
 
 
 class Maintenance:
@@ -130,6 +131,10 @@ class Maintenance:
 
     def _fold_and_compact(self, namespace: Namespace, progress: _Progress) -> bool:
         now_ms = self._clock.unix_ms()
+        pointer = self._store.pointer(namespace.partition)
+        present = (self._log.head(namespace.partition), pointer.current if pointer else None)
+        if progress.settled == present:
+            return False  # nobody's reader has to be opened to find that there is nothing to do
         reader = self._readers.of(namespace)
         reader.view()
         reader.reload()
@@ -138,6 +143,7 @@ class Maintenance:
         worth_folding = degraded or self._worth_folding(reader.tail_rows, progress)
         is_idle = now_ms - progress.folded_ms >= IDLE_AFTER_MS
         if not worth_folding and not (is_idle and snapshot and idle(snapshot.manifest.segments)):
+            progress.settled = present if is_idle and not reader.tail_rows else None
             return False
         with Claim(self._leases, f"index/{namespace.generation}", self._holder, self._clock) as claim:
             if not claim.held:

@@ -31,9 +31,10 @@ from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Namespace, Precision
 from quartzdb.domain.record import Match, Record, check_id
 from quartzdb.domain.vector import Vector, check_dimension, check_direction
-from quartzdb.index.query import Effort, search
+from quartzdb.index.query import Effort, Found, search
 from quartzdb.index.view import View
 from quartzdb.log.append import LogWriter
+from quartzdb.ports import BlobMissing
 from quartzdb.services.consistency import STRONG, Consistency, honour
 from quartzdb.services.page import Page, check_limit
 from quartzdb.snapshot.readers import Readers
@@ -235,6 +236,15 @@ class Vectors:
                 field="vector",
                 hint="Send a vector, or the id of a record whose vector is the question.",
             )
+        try:
+            found = self._found(namespace, request)
+        except BlobMissing:
+            # This reader's snapshot was superseded long ago, and swept before its index was ever opened.
+            self._readers.of(namespace).reload()
+            found = self._found(namespace, request)
+        return QueryAnswer(found.matches, found.effort, (self._timer() - begun) * 1000)
+
+    def _found(self, namespace: Namespace, request: QueryRequest) -> Found:
         view = self._view(namespace, request.consistency)
         question = request.vector
         if question is None:
@@ -244,8 +254,7 @@ class Vectors:
                 raise _record_not_found(record_id, "id")
             question = records[record_id].vector
         self._check_vector(namespace, question, "vector")
-        found = search(view, question, request.top_k, request.condition, with_vectors=request.include_values)
-        return QueryAnswer(found.matches, found.effort, (self._timer() - begun) * 1000)
+        return search(view, question, request.top_k, request.condition, with_vectors=request.include_values)
 
     def _append(self, namespace: Namespace, changes: Sequence[Change], after: Version | None) -> Version:
         _dimension(namespace)
