@@ -40,8 +40,10 @@ TREES = 50
 """More trees than this found nothing that visiting more nodes of fewer trees did not find cheaper."""
 ROWS_MIN = 1000
 """Below this a scan is as fast as any index, so none is written."""
-VISIT_SHARE_MAX = 0.5
-"""Visiting a node costs about twice what scanning a row does."""
+# Nanoseconds to visit one row by a tree and to scan one, as measured; only the ratio matters. Trees whose calibrated
+# visit costs more than a scan are not worth their file.
+VISIT_COST, VISIT_COST_PER_FLOAT = 60.0, 0.28
+SCAN_COST, SCAN_COST_PER_FLOAT = 5.0, 0.4
 SAMPLE_QUERIES = 96
 VISIT_STEP = 1.3
 """Ratio of one considered number of nodes to the next."""
@@ -212,7 +214,12 @@ def _calibrate(
     rows = len(vectors)
     counts = counts_for(rows)
     visits = [counts[0] * 10]
-    while visits[-1] < VISIT_SHARE_MAX * rows:
+    dimension = vectors.shape[1]
+    visit_ns, scan_ns = (
+        VISIT_COST + VISIT_COST_PER_FLOAT * dimension,
+        SCAN_COST + SCAN_COST_PER_FLOAT * dimension,
+    )
+    while visits[-1] * VISIT_STEP * visit_ns < rows * scan_ns:
         visits.append(math.ceil(visits[-1] * VISIT_STEP))
     # A few more than asked for: half-precision rows and rounding may swap neighbours at the edge.
     depths = [count + count // 10 + 10 for count in counts]
@@ -222,7 +229,7 @@ def _calibrate(
     for asked in sample_queries(vectors, space, held_out(rows, generator, SAMPLE_QUERIES), generator):
         asked.scores[long] = -np.inf
         query = space.query(asked.query)
-        least = least_of_best(asked.scores, counts, best(asked.scores, max(counts)))
+        least = least_of_best(asked.scores, counts, asked.scores[best(asked.scores, max(counts))])
         wanted += np.minimum(counts, np.count_nonzero(asked.scores > -np.inf))
         for number, visit in enumerate(visits):
             # Asked for as many results as nodes, Annoy returns all that it visited, best first.

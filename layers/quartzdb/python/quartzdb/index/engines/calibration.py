@@ -106,15 +106,13 @@ def exact_scores(vectors: Matrix, placement: Placement, queries: Float32Matrix) 
     return scores
 
 
-def least_of_best(scores: Floats, counts: Sequence[int], guess: Rows) -> dict[int, float]:
+def least_of_best(scores: Floats, counts: Sequence[int], guess: Floats) -> dict[int, float]:
     """For each count the score that the `count` best rows reach: whatever reaches it is as good an answer as any.
 
-    Rows at -inf never count. `guess` are some good rows, which spare a selection among all.
+    Rows at -inf never count. `guess` (m,) are scores of some good rows, best first; they spare a selection among all.
     """
-    finite = scores[guess]
-    finite = np.sort(finite[finite > -np.inf])
-    floor = float(finite[-min(max(counts), finite.size)]) if finite.size else float(np.finfo(np.float32).min)
-    best = np.sort(scores[scores >= floor])[::-1]
+    floor = float(guess[: max(counts)].min(initial=np.finfo(np.float32).max)) if guess.size else -math.inf
+    best = np.sort(scores[scores >= max(floor, float(np.finfo(np.float32).min))])[::-1]
     return {count: float(best[min(count, best.size) - 1]) if best.size else math.inf for count in counts}
 
 

@@ -123,23 +123,25 @@ class Codes:
         return int(self._index.code_size)
 
     def nearness(self, query: Floats) -> Floats:
-        """How near each list's centroid is to a query (width,): the product, or the squared distance negated."""
+        """How near each list's centroid is to a query (width,): the product, or the distance negated."""
         products: Floats = self._centroids @ query
         if self._inner:
             return products
-        return 2.0 * products - self._centroid_squares - query @ query
+        squares: Floats = self._centroid_squares - 2.0 * products + query @ query
+        return -np.sqrt(np.maximum(squares, 0.0))
 
     def search(
         self, query: Floats, depth: int, lists: Rows, nearness: Floats, allowed: Bits | None = None
-    ) -> Rows:
-        """The `depth` rows that codes estimate best in these lists, of the allowed ones, best first.
+    ) -> tuple[Rows, Floats]:
+        """The `depth` rows that codes estimate best in these lists, of the allowed ones, best first; their estimates.
 
-        `nearness` (lists,) belongs to the lists given. Nearest first is fastest: later lists then add few rows.
+        `nearness` (lists,) belongs to the lists given. Estimates are on the same scale: products, or distances negated.
+        Nearest first is fastest: later lists then add few rows.
         """
         if lists.size == 0:
-            return np.empty(0, dtype=np.int64)
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
         lists = np.ascontiguousarray(lists, dtype=np.int64)
-        nearness = np.ascontiguousarray(nearness if self._inner else -nearness, dtype=np.float32)
+        nearness = np.ascontiguousarray(nearness if self._inner else nearness**2, dtype=np.float32)
         estimates = np.empty(depth, dtype=np.float32)
         found = np.empty(depth, dtype=np.int64)
         pointer = self._faiss.swig_ptr
@@ -155,7 +157,10 @@ class Codes:
             False,
             self._parameters(lists.size, allowed),
         )
-        return found[found >= 0]
+        real = found >= 0
+        if not real.all():
+            found, estimates = found[real], estimates[real]
+        return found, estimates if self._inner else -np.sqrt(np.maximum(estimates, 0.0))
 
     def _parameters(self, visit: int, allowed: Bits | None) -> Any:
         # One object per call: setting nprobe on the shared index would race with other threads.

@@ -21,7 +21,7 @@ from quartzdb.index.engines.calibration import EffortTable, held_out
 from quartzdb.index.engines.codes import Codes, openmp_threads
 from quartzdb.index.engines.exact import ExactIndex
 from quartzdb.index.engines.frame import Frame
-from quartzdb.index.engines.ivf_calibration import calibrate, near_lists
+from quartzdb.index.engines.ivf_calibration import SlackTable, calibrate, near_lists
 from quartzdb.index.engines.long_rows import added, lengths_of, long_rows, parse
 from quartzdb.index.engines.port import Built
 
@@ -37,6 +37,11 @@ FRAME_SAMPLE_ROWS = 4096
 CODE_BITS = (1, 2)
 """Bits per coordinate, tried in turn. One is enough for embeddings; small sets without structure need two. Codes of
 more bits are slower to rank than the vectors themselves."""
+FILTERED_DEPTH_FACTOR = 4
+"""How much deeper than a plain search a filtered one ranks at first, and by how much more each time it must go on."""
+FILTERED_DEPTH_MAX = 16_384
+STRIDE = 4
+"""By how much the number of visited lists may grow at once: results improve meanwhile, and fewer lists are needed."""
 _BLOCK_FLOATS = 1 << 22
 
 
@@ -101,7 +106,7 @@ class IvfEngine:
             codes,
             frame,
             plain=EffortTable.parse(parameters, "plain"),
-            filtered=EffortTable.parse(parameters, "filtered"),
+            filtered=SlackTable.parse(parameters, "filtered"),
             long=parse(parameters.get("long", []), len(vectors)),
             scan=scan,
             file_bytes=sum(files[name].stat().st_size for name in (CODES_FILE, FRAME_FILE)),
@@ -117,7 +122,7 @@ class IvfIndex:
         frame: Frame,
         *,
         plain: EffortTable,
-        filtered: EffortTable,
+        filtered: SlackTable,
         long: Rows,
         scan: ExactIndex,
         file_bytes: int,
@@ -163,23 +168,49 @@ class IvfIndex:
         nearness = self._codes.nearness(turned)
         if count <= self._plain.count_max:
             lists = near_lists(nearness, cut)
-            found = self._codes.search(turned, depth, lists, nearness[lists])
+            found, _ = self._codes.search(turned, depth, lists, nearness[lists])
             if found.size >= min(count, self._codes.rows):
                 return found
         lists = np.argsort(-nearness)
-        return self._codes.search(turned, depth, lists, nearness[lists])
+        return self._codes.search(turned, depth, lists, nearness[lists])[0]
 
     def _among(self, turned: Floats, count: int, allowed: Mask, matches: int) -> Rows:
-        """Visit the nearest lists that have allowed rows, until enough of those were seen, wherever they lie."""
-        enough, depth = self._filtered.at(count)
+        """Visit lists, nearest first, until the next is too far behind the results found so far to hold a better one.
+
+        What a filter allows may lie around the query or far away; how soon this ends depends on where it does lie.
+        """
+        gap, margin = self._filtered.at(count)
+        wanted = min(count, matches)
+        depth = min(matches, FILTERED_DEPTH_FACTOR * self._plain.at(count)[1])
+        packed = np.packbits(allowed, bitorder="little")
         nearness = self._codes.nearness(turned)
         lists = np.argsort(-nearness)
-        if matches > enough and count <= self._filtered.count_max:
-            by_list = self._matches_by_list(allowed)[lists]
-            lists, by_list = lists[by_list > 0], by_list[by_list > 0]
-            lists = lists[: int(np.searchsorted(np.cumsum(by_list), enough)) + 1]
-        packed = np.packbits(allowed, bitorder="little")
-        return self._codes.search(turned, min(depth, matches), lists, nearness[lists], packed)
+        by_list = self._matches_by_list(allowed)[lists]
+        lists, seen = lists[by_list > 0], np.cumsum(by_list[by_list > 0])
+        nearness = nearness[lists]
+        visited = int(np.searchsorted(seen, depth)) + 1
+        rows, estimates = self._codes.search(turned, depth, lists[:visited], nearness[:visited], packed)
+        # What a search leaves out is no better than this.
+        left_out = _worst_of_full(estimates, depth)
+        while estimates.size >= wanted:
+            last = np.partition(estimates, estimates.size - wanted)[estimates.size - wanted]
+            upto = min(int(np.count_nonzero(nearness >= last - gap)), STRIDE * visited)
+            if upto > visited:
+                part = slice(visited, upto)
+                more = self._codes.search(turned, depth, lists[part], nearness[part], packed)
+                rows, estimates = np.concatenate([rows, more[0]]), np.concatenate([estimates, more[1]])
+                left_out = max(left_out, _worst_of_full(more[1], depth))
+                visited = upto
+            elif left_out >= last - margin and depth < min(matches, FILTERED_DEPTH_MAX):
+                depth = min(matches, FILTERED_DEPTH_MAX, FILTERED_DEPTH_FACTOR * depth)
+                rows, estimates = self._codes.search(
+                    turned, depth, lists[:visited], nearness[:visited], packed
+                )
+                left_out = _worst_of_full(estimates, depth)
+            else:
+                close: Rows = rows[estimates >= last - margin]
+                return close
+        return rows
 
     def _matches_by_list(self, allowed: Mask) -> npt.NDArray[np.int32]:
         """How many allowed rows each list has."""
@@ -188,6 +219,11 @@ class IvfIndex:
         matches = np.zeros(self._codes.lists, dtype=np.int32)
         matches[filled] = np.add.reduceat(allowed.take(rows), starts[filled], dtype=np.int32)
         return matches
+
+
+def _worst_of_full(estimates: Floats, depth: int) -> float:
+    """The worst estimate of a search that found all it was asked for, or else minus infinity: it left nothing out."""
+    return float(estimates.min()) if estimates.size >= depth else -math.inf
 
 
 def _sample(vectors: Matrix, among: Rows, size: int, generator: np.random.Generator) -> Matrix:

@@ -6,20 +6,25 @@ without the rows of the other lists. So every setting is judged from one search 
 A plain search visits lists whose relative nearness reaches a cut: 1 is the nearest list's, 0 the average's. At equal
 recall that scanned 15 to 20 % fewer rows than a fixed number of lists (100k × 384, cosine and euclidean).
 
-A filtered search visits lists until it has seen a number of allowed rows. Its hard case is simulated: only rows in the
-lists furthest from the query are allowed, where all distances are alike and codes tell rows apart worst.
+A filtered search cannot go by that: what a filter allows may lie anywhere. It goes by what it finds: lists are visited
+while their centroid is no further than a gap behind the last result wanted, and rows are rescored whose estimate is no
+further than a margin behind it. The nearer the allowed rows, the sooner it ends. Gap and margin must also do in the
+hard case, which is simulated: only rows in the lists furthest from the query are allowed, where codes tell them apart
+worst.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.vector import Floats, Matrix, Rows
 from quartzdb.index.engines.calibration import (
     RECALL_TARGETS,
@@ -39,11 +44,11 @@ DEPTH_SHARE_MAX = 0.25
 BINDING_COUNT_MAX = 100
 """Larger counts may fall short of the target at the deepest rescoring; they are no reason for more bits."""
 FAR_SHARES = (0.5, 0.25)
-"""Which shares of rows the simulated filters allow."""
+"""Which shares of rows the simulated filters allow, in turn."""
 CUTS = (0.98, 0.95, *(round(0.92 - 0.03 * step, 2) for step in range(41)), -1e9)
 """Relative nearness that a list must have; the last takes every list."""
-ROWS_STEP = 1.2
-"""Ratio of one considered number of allowed rows to the next."""
+GAP_MAX = 1e9
+"""A gap that no list is behind."""
 
 # What a search costs, in nanoseconds, as measured for docs/benchmarks-engines.md. Only the ratios matter: they decide
 # between more lists and deeper rescoring by arithmetic and not by timing, so that builds repeat.
@@ -57,11 +62,52 @@ class Efforts:
     """What calibration found."""
 
     plain: EffortTable
-    filtered: EffortTable
+    filtered: SlackTable
 
     def document(self) -> Mapping[str, Any]:
         """JSON for a segment's parameters."""
         return {"plain": self.plain.document(), "filtered": self.filtered.document()}
+
+
+@dataclass(frozen=True, slots=True)
+class Slack:
+    """How far behind the last of `count` results lists are still visited (`gap`) and rows rescored (`margin`)."""
+
+    count: int
+    gap: float
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
+class SlackTable:
+    """Slacks by ascending count."""
+
+    slacks: tuple[Slack, ...]
+
+    def at(self, count: int) -> tuple[float, float]:
+        """(gap, margin) for a count: between entries, linear in the count's logarithm. Beyond the last: every list."""
+        counts = [math.log(slack.count) for slack in self.slacks]
+        gap = np.interp(math.log(count), counts, [slack.gap for slack in self.slacks])
+        margin = np.interp(math.log(count), counts, [slack.margin for slack in self.slacks])
+        return math.inf if count > self.slacks[-1].count else float(gap), float(margin)
+
+    def document(self) -> Sequence[Sequence[float]]:
+        """JSON for a segment's parameters."""
+        return [[slack.count, slack.gap, slack.margin] for slack in self.slacks]
+
+    @staticmethod
+    def parse(parameters: Mapping[str, Any], name: str) -> SlackTable:
+        """Read `document` back from parameters[name]. Raises Corrupted."""
+        try:
+            slacks = tuple(
+                Slack(int(count), float(gap), float(margin)) for count, gap, margin in parameters[name]
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise Corrupted(f"The index parameters have no readable table {name!r}.") from error
+        ordered = all(low.count < high.count for low, high in pairwise(slacks))
+        if not slacks or not ordered or any(slack.count < 1 for slack in slacks):
+            raise Corrupted(f"The index parameters' table {name!r} is empty, unordered or impossible.")
+        return SlackTable(slacks)
 
 
 def near_lists(nearness: Floats, cut: float) -> Rows:
@@ -82,74 +128,139 @@ def relative(nearness: Floats) -> Floats:
 
 def calibrate(codes: Codes, frame: Frame, vectors: Matrix, own: Rows, *, seed: int) -> Efforts | None:
     """The cheapest efforts that reach the target recall on held-out rows; None where these codes cannot reach it."""
-    rows = len(vectors)
-    counts = counts_for(rows)
-    rows_grid = _row_numbers(max(1, rows // 256), rows)
-    plain = _Trials(codes, counts, tuple(-cut for cut in CUTS))
-    far = _Trials(codes, counts, tuple(float(number) for number in rows_grid))
+    counts = counts_for(len(vectors))
+    trials = _Trials(codes, counts)
+    near, far = _Slacks(counts), _Slacks(counts)
     grouped, starts = codes.grouped
     sizes = np.diff(starts)
-    list_of_row = np.empty(rows, dtype=np.int32)
+    list_of_row = np.empty(codes.rows, dtype=np.int32)
     list_of_row[grouped] = np.repeat(np.arange(codes.lists, dtype=np.int32), sizes)
     for number, asked in enumerate(sample_queries(vectors, frame, own, np.random.default_rng(seed))):
         turned = frame.turned(asked.query[None, :])[0]
         nearness = codes.nearness(turned)
         lists = np.argsort(-nearness)
-        ranking = codes.search(turned, plain.deepest, lists, nearness[lists])
-        plain.record(ranking, list_of_row, -relative(nearness), sizes, asked.scores)
-        # The far lists: as many from the end as hold the share of rows, and how many rows come before each of them.
+        ranking = _ranked(codes, turned, lists, nearness, asked.scores, list_of_row)
+        trials.record(ranking, nearness, sizes)
+        near.record(ranking)
         share = FAR_SHARES[number % len(FAR_SHARES)]
-        lists = lists[::-1][: int(np.searchsorted(np.cumsum(sizes[lists[::-1]]), share * rows)) + 1][::-1]
-        before = np.full(codes.lists, np.inf)
-        before[lists] = np.cumsum(sizes[lists]) - sizes[lists] + 1
-        scores = np.where(np.isfinite(before)[list_of_row], asked.scores, np.float32(-np.inf))
-        ranking = codes.search(turned, far.deepest, lists, nearness[lists])
-        far.record(ranking, list_of_row, before, sizes, scores)
-    cheapest, cheapest_far = plain.cheapest(), far.cheapest()
-    if cheapest is None or cheapest_far is None or cheapest[0].depth > DEPTH_SHARE_MAX * rows:
+        furthest = lists[::-1]
+        furthest = furthest[: int(np.searchsorted(np.cumsum(sizes[furthest]), share * codes.rows)) + 1]
+        allowed = np.zeros(codes.lists, dtype=np.bool_)
+        allowed[furthest] = True
+        scores = np.where(allowed[list_of_row], asked.scores, np.float32(-np.inf))
+        far.record(_ranked(codes, turned, furthest[::-1], nearness, scores, list_of_row))
+    plain, slacks = trials.cheapest(), _Slacks.widest(near, far)
+    if plain is None or slacks is None or plain[0].depth > DEPTH_SHARE_MAX * codes.rows:
         return None
-    table = tuple(Effort(effort.count, -effort.visit, effort.depth) for effort in cheapest)
-    return Efforts(EffortTable(table), EffortTable(cheapest_far))
+    return Efforts(EffortTable(plain), SlackTable(slacks))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranking:
+    """Rows as codes rank them, best first: estimates, exact scores, lists and how near those are; all rows' scores."""
+
+    estimates: Floats
+    scores: Floats
+    lists: npt.NDArray[np.int32]
+    nearness: Floats
+    all_scores: Floats
+    allowed: int
+
+    def goals(self, counts: Sequence[int]) -> Iterator[tuple[int, Rows]]:
+        """For each count: how many results there should be, and the places of all rows that are good enough."""
+        guess = np.sort(self.scores)[::-1][: max(counts)]
+        for count, least in least_of_best(self.all_scores, counts, guess).items():
+            yield min(count, self.allowed), np.flatnonzero(self.scores >= least)
+
+
+def _ranked(
+    codes: Codes,
+    turned: Floats,
+    lists: Rows,
+    nearness: Floats,
+    scores: Floats,
+    list_of_row: npt.NDArray[np.int32],
+) -> _Ranking:
+    """A search of these lists. Rows at -inf do not take part: those the query was made of, or not allowed."""
+    rows, estimates = codes.search(turned, min(DEPTH_MAX, codes.rows), lists, nearness[lists])
+    takes_part = scores[rows] > -np.inf
+    rows, estimates = rows[takes_part], estimates[takes_part]
+    row_lists = list_of_row[rows]
+    allowed = int(np.count_nonzero(scores > -np.inf))
+    return _Ranking(estimates, scores[rows], row_lists, nearness[row_lists], scores, allowed)
+
+
+class _Slacks:
+    """How far behind the last result wanted the good rows lay, and the centroids of their lists."""
+
+    def __init__(self, counts: Sequence[int]) -> None:
+        self._counts = counts
+        self._gaps: dict[int, list[Floats]] = {count: [] for count in counts}
+        self._margins: dict[int, list[Floats]] = {count: [] for count in counts}
+
+    def record(self, ranking: _Ranking) -> None:
+        """One query."""
+        for count, (wanted, good_enough) in zip(self._counts, ranking.goals(self._counts), strict=True):
+            if not wanted or not ranking.estimates.size:
+                continue
+            good = good_enough[:wanted]
+            last = ranking.estimates[min(wanted, ranking.estimates.size) - 1]
+            # What the deepest ranking does not have is as far behind as can be.
+            missing = np.full(wanted - good.size, np.inf, dtype=np.float32)
+            self._gaps[count].append(np.concatenate([last - ranking.nearness[good], missing]))
+            self._margins[count].append(np.concatenate([last - ranking.estimates[good], missing]))
+
+    @staticmethod
+    def widest(*cases: _Slacks) -> tuple[Slack, ...] | None:
+        """What reaches the target in every case; None where a binding count cannot be served."""
+        slacks = []
+        for count in cases[0]._counts:
+            # Half of what may be missed is allowed to each of the two.
+            share = 1.0 - (1.0 - RECALL_TARGETS[count]) / 2
+            gap = max(_quantile(case._gaps[count], share) for case in cases)
+            margin = max(_quantile(case._margins[count], share) for case in cases)
+            if not math.isfinite(gap + margin):
+                if count <= BINDING_COUNT_MAX:
+                    return None
+                gap, margin = GAP_MAX, max(_largest_finite(case._margins[count]) for case in cases)
+            slacks.append(Slack(count, round(gap, 6), round(max(margin, 0.0), 6)))
+        return tuple(slacks)
+
+
+def _quantile(parts: Sequence[Floats], share: float) -> float:
+    return float(np.quantile(np.concatenate(parts), share, method="higher")) if parts else 0.0
+
+
+def _largest_finite(parts: Sequence[Floats]) -> float:
+    values = np.concatenate(parts) if parts else np.zeros(1, dtype=np.float32)
+    return float(values[np.isfinite(values)].max(initial=0.0))
 
 
 class _Trials:
-    """Settings tried on every sample query. A list takes part in a setting if the number it is given is no greater."""
+    """Cuts tried on every sample query."""
 
-    def __init__(self, codes: Codes, counts: Sequence[int], settings: tuple[float, ...]) -> None:
-        self.deepest = min(DEPTH_MAX, codes.rows)
+    def __init__(self, codes: Codes, counts: Sequence[int]) -> None:
         self._codes = codes
         self._counts = counts
-        self._settings = np.array(settings)
-        # For each count and setting, how many good rows came at which place of the ranking (1 is first).
-        self._good_at = np.zeros((len(counts), len(settings), self.deepest + 1), dtype=np.int32)
+        self._deepest = min(DEPTH_MAX, codes.rows)
+        # For each count and cut, how many good rows came at which place of the ranking (1 is first).
+        self._good_at = np.zeros((len(counts), len(CUTS), self._deepest + 1), dtype=np.int32)
         self._wanted = np.zeros(len(counts), dtype=np.int64)
-        self._rows_visited = np.zeros(len(settings))
-        self._lists_visited = np.zeros(len(settings))
+        self._rows_visited = np.zeros(len(CUTS))
+        self._lists_visited = np.zeros(len(CUTS))
         self._queries = 0
 
-    def record(
-        self,
-        ranking: Rows,
-        list_of_row: npt.NDArray[np.int32],
-        given: npt.NDArray[np.floating[Any]],
-        sizes: Rows,
-        scores: Floats,
-    ) -> None:
-        """One query: what an all-lists search ranked, the number given to each list, and exact scores of all rows."""
+    def record(self, ranking: _Ranking, nearness: Floats, sizes: Rows) -> None:
+        """One query: what a search of all lists ranked, and of all lists how near and how large they are."""
         self._queries += 1
-        lists_take_part = given[None, :] <= self._settings[:, None]
-        self._rows_visited += lists_take_part @ sizes
-        self._lists_visited += lists_take_part.sum(axis=1)
-        ranking = ranking[scores[ranking] > -np.inf]
-        takes_part = lists_take_part[:, list_of_row[ranking]]
+        visited = relative(nearness)[None, :] >= np.array(CUTS)[:, None]
+        self._rows_visited += visited @ sizes
+        self._lists_visited += visited.sum(axis=1)
+        takes_part = visited[:, ranking.lists]
         places = np.cumsum(takes_part, axis=1, dtype=np.int32)
-        ranked_scores = scores[ranking]
-        allowed = int(np.count_nonzero(scores > -np.inf))
-        numbers = np.arange(len(self._settings))[:, None] * (self.deepest + 1)
-        for at, (count, least) in enumerate(least_of_best(scores, self._counts, ranking).items()):
-            wanted = min(count, allowed)
+        numbers = np.arange(len(CUTS))[:, None] * (self._deepest + 1)
+        for at, (wanted, good) in enumerate(ranking.goals(self._counts)):
             self._wanted[at] += wanted
-            good = np.flatnonzero(ranked_scores >= least)
             hits = takes_part[:, good]
             # More rows than are wanted may be equally good: the first of them are the answer.
             hits &= np.cumsum(hits, axis=1, dtype=np.int32) <= wanted
@@ -164,25 +275,18 @@ class _Trials:
             options = []
             for number in np.flatnonzero(found[:, -1] >= needed):
                 depth = max(count, int(np.searchsorted(found[number], needed)))
-                options.append((self._cost(number, depth), float(self._settings[number]), depth))
+                options.append((self._cost(number, depth), CUTS[number], depth))
             if options:
-                _, visit, depth = min(options)
-                efforts.append(Effort(count, visit, depth))
+                _, cut, depth = min(options)
+                efforts.append(Effort(count, cut, depth))
             elif count <= BINDING_COUNT_MAX:
                 return None
             else:
-                efforts.append(Effort(count, float(self._settings[-1]), self.deepest))
+                efforts.append(Effort(count, CUTS[-1], self._deepest))
         return tuple(efforts)
 
-    def _cost(self, setting: np.intp, depth: int) -> float:
-        lists = self._lists_visited[setting] / self._queries
-        rows = self._rows_visited[setting] / self._queries
+    def _cost(self, number: np.intp, depth: int) -> float:
+        lists = self._lists_visited[number] / self._queries
+        rows = self._rows_visited[number] / self._queries
         visiting = lists * LIST_COST + rows * self._codes.row_bytes * CODE_BYTE_COST
         return float(visiting + depth * self._codes.width * RESCORED_FLOAT_COST)
-
-
-def _row_numbers(first: int, last: int) -> tuple[int, ...]:
-    numbers = [first]
-    while numbers[-1] < last:
-        numbers.append(min(last, max(numbers[-1] + 1, round(numbers[-1] * ROWS_STEP))))
-    return tuple(numbers)
