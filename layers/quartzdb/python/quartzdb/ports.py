@@ -183,7 +183,7 @@ class KeyValueTable(Protocol):
     def put_many(self, partition: Partition, items: Sequence[Item]) -> Sequence[PutOutcome]:
         """Store each as `put` would without a condition, in order: all of them or, on an error, none.
 
-        Raises TooLarge for more than `batch_items_max` items.
+        The caller keeps to `batch_items_max`; an adapter that cannot store more together raises TooLarge.
         """
         ...
 

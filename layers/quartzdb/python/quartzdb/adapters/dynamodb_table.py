@@ -238,8 +238,9 @@ class DynamoTable:
                     f"DynamoDB left parts of a {operation} unprocessed, {fruitless} times over.",
                     hint="The table is throttled; try again in a moment.",
                 )
-            if fruitless:
-                self.wait(fruitless)
+            # Writes are left only where the table is throttled, reads also where an answer is full.
+            if wanted and (fruitless or not reads):
+                self.wait(max(fruitless, 1))
 
     def _ask(self, operation: str, call: Callable[..., Any], **arguments: Any) -> Mapping[str, Any]:
         if operation not in {"BatchGetItem", "BatchWriteItem", "TransactWriteItems"}:

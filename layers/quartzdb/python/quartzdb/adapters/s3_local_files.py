@@ -34,7 +34,7 @@ class S3LocalFiles:
             with suppress(FileNotFoundError):
                 self._touch(path)
                 return path
-            self._directory.mkdir(parents=True, exist_ok=True)
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             return self._downloaded(path, download)
         except OSError as error:
             raise Unavailable(
