@@ -2,7 +2,9 @@
 
 Sample queries are rows of the data, half of them blended with another row, since real queries never lie exactly where
 data does. They are held out: an index is trained without them, since a centroid drawn towards a query finds it too
-easily, and neither a query's own row nor its exact copies count. The outcome is a table by how many results are asked.
+easily. Neither do a query's own row, its copies and its ten nearest rows count: texts come in versions, and next to its
+own version a row is found far more easily than anything is by a query. (With ten versions of each row, a sample that
+counted them promised .98 where real queries found .86.) The outcome is a table by how many results are asked for.
 """
 
 from __future__ import annotations
@@ -21,12 +23,13 @@ from quartzdb.domain.vector import Floats, Matrix, Rows
 
 Float32Matrix = npt.NDArray[np.float32]
 
-RECALL_TARGETS = {10: 0.98, 100: 0.97, 1000: 0.95}
+RECALL_TARGETS = {10: 0.97, 100: 0.97, 1000: 0.95}
 """What to reach on the sample, by how many results are asked for; between these the outcome is interpolated.
 
-Texts that were not in the data found as much as the sample did (±0.005 at 100k × 384), so 0.95 of ten leaves a margin.
+Since the sample is the harder one, real texts that were not in the data find .975 to .985 of ten at 100k × 384.
 """
 QUERIES = 256
+NEAREST_IGNORED = 10
 HELD_OUT_SHARE_MAX = 0.0625
 BLEND = 0.25
 """How far every second sample query is moved towards another row."""
@@ -50,7 +53,7 @@ class Placement(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One sample query (placed, (d,)) and exact scores of all rows, with the row it was made from at -inf."""
+    """One sample query (placed, (d,)) and exact scores of all rows, those that do not count at -inf."""
 
     query: Floats
     scores: Floats
@@ -81,6 +84,8 @@ def sample_queries(
         scores = exact_scores(vectors, placement, queries[start : start + batch])
         for at, row in enumerate(own[start : start + batch]):
             scores[at, _copies(vectors, scores[at], row)] = -np.inf
+            if total > 2 * NEAREST_IGNORED:
+                scores[at, np.argpartition(-scores[at], NEAREST_IGNORED)[:NEAREST_IGNORED]] = -np.inf
             yield Asked(queries[start + at], scores[at])
 
 
