@@ -44,6 +44,9 @@ class Dispatcher:
             bytes_max=settings.bodies_bytes_max, idle_seconds_max=settings.body_idle_seconds_max
         )
         self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="quartzdb-api")
+        self._computing_threads = ThreadPoolExecutor(
+            settings.computing_threads, thread_name_prefix="quartzdb-search"
+        )
         self._open_threads = ThreadPoolExecutor(_OPEN_THREADS, thread_name_prefix="quartzdb-open")
 
     def endpoint(self, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
@@ -92,7 +95,7 @@ class Dispatcher:
                 body,
                 trace.request_id,
             )
-            threads = self._open_threads if operation.scope is None else self._threads
+            threads = self._threads_for(operation)
             answer = await asyncio.get_running_loop().run_in_executor(threads, _work, operation, call, limit)
         finally:
             self._bodies.release(body)
@@ -100,6 +103,11 @@ class Dispatcher:
         if request.method == "HEAD":
             response.body = b""  # the length in the headers stays that of the body
         return response
+
+    def _threads_for(self, operation: Operation) -> ThreadPoolExecutor:
+        if operation.scope is None:
+            return self._open_threads
+        return self._computing_threads if operation.computes else self._threads
 
 
 def _work(operation: Operation, call: Call, limit: int) -> Answer:

@@ -65,7 +65,7 @@ class Success:
 class Operation:
     """One method at one path. `scope` None: open to anybody. `errors`: statuses besides those that follow from it.
 
-    `hidden`: part of the server, but no part of the API.
+    `hidden`: part of the server, but no part of the API. `computes`: bound by the processor, not by waiting.
     """
 
     method: str
@@ -83,6 +83,7 @@ class Operation:
     errors: tuple[int, ...] = ()
     replay: Replay = Replay.IGNORED
     hidden: bool = False
+    computes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

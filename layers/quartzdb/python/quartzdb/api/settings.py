@@ -25,6 +25,8 @@ class ApiSettings:
     """Requests under way at one time; more are told to come back."""
     threads: int = 16
     """Requests whose work runs side by side; the others wait."""
+    computing_threads: int = 2
+    """Searches that run side by side. They contend for the interpreter lock: 16 answered a quarter fewer than 2."""
     key_cache_seconds: float = 5.0
     """How long a key that was good is taken to be good still: what a revocation elsewhere takes at most."""
     health_seconds_max: float = 3.0

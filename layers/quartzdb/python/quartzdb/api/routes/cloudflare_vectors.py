@@ -109,6 +109,7 @@ def cf_get_vector(call: Call) -> Answer:
     "/api/vector/search",
     summary="Search",
     scope=Scope.READ,
+    computes=True,
     body=JsonBody(
         schemas.SearchVectors,
         {"vector": {"vector": [0.1, -0.4, 0.3], "k": 5}, "query": {"query": [0.1, -0.4, 0.3]}},

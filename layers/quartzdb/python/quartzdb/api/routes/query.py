@@ -21,6 +21,7 @@ FAMILY = Family("query", "Search.")
     "POST",
     "/v1/namespaces/{namespace}/query",
     summary="Query by vector or id",
+    computes=True,
     scope=Scope.READ,
     body=JsonBody(
         schemas.Query,
