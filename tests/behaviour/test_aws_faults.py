@@ -22,7 +22,9 @@ from tests.aws_fault_proxy import Fault, FaultProxy, Request, dynamodb_error, fa
 
 AT = Partition("t", "n", "g")
 ATTEMPTS = 2
-PATIENCE = Patience(connect_seconds=1, read_seconds=0.4, attempts_max=ATTEMPTS)
+READ_SECONDS = 2.5
+"""An emulator on a busy machine must never be taken to be late: moto carries a repeated transaction out twice."""
+PATIENCE = Patience(connect_seconds=2, read_seconds=READ_SECONDS, attempts_max=ATTEMPTS)
 LOST = Fault("lost")
 
 
@@ -71,7 +73,7 @@ DYNAMODB_FAULTS = {
     "failing": dynamodb_error("InternalServerError", 500),
     "down": Fault("refused", 503, b"<html>not JSON</html>"),
     "reset": Fault("reset"),
-    "late": Fault("late", seconds=0.8),
+    "late": Fault("late", seconds=2 * READ_SECONDS),
 }
 
 
@@ -242,7 +244,7 @@ S3_FAULTS = {
     "slow down": s3_error("SlowDown", 503),
     "failing": s3_error("InternalError", 500),
     "reset": Fault("reset"),
-    "late": Fault("late", seconds=0.8),
+    "late": Fault("late", seconds=2 * READ_SECONDS),
 }
 
 

@@ -15,18 +15,18 @@ _ENGINES = {
     "ivf": ("quartzdb.index.engines.ivf", "IvfEngine"),
 }
 
-# Set by `python -m benchmarks.engines --sizes …`: 384-d embeddings, recall@10 ≥ .975, queries a second of one core.
+# Set by `python -m benchmarks.engines --sizes …`: 384-d embeddings, recall@10 ≥ .98, queries a second of one core.
 #
-#   rows     exact   annoy     ivf
-#   3,000     5658    scan    6111
-#   8,000     1581    scan    5386
-#   20,000     300     430    3852
-#   50,000     127     382    3006
+#   rows       exact    annoy      ivf
+#   3,000       6068     scan     6282
+#   8,000       1797     scan     4743
+#   16,000       512      837     4435
+#   100,000       66      235     2434
 IVF_ROWS_MIN = 8_000
 """From 3,000 rows ivf is ahead of a scan, but small segments are rebuilt often, and a scan needs no building."""
-ANNOY_ROWS_MIN = 12_000
-"""Annoy overtakes a scan by 12,000 rows and ivf never; its file is also 30 times larger. So `auto` takes it only where
-faiss is not installed, as in a function whose package has no room for it."""
+ANNOY_ROWS_MIN = 16_000
+"""Annoy overtakes a scan here and ivf never, and its file is 30 times larger. So `auto` takes it only where faiss is
+not installed, as in a function whose package has no room for it."""
 
 
 def engine_named(name: str) -> Engine:
