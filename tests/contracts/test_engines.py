@@ -20,6 +20,7 @@ from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice
 from quartzdb.domain.vector import Floats, Mask, Matrix, Rows, Vector, norms_of
 from quartzdb.index.engines.exact import best, gather_scores
+from quartzdb.index.engines.half import widened
 from quartzdb.index.engines.port import Built, Index
 from quartzdb.index.engines.registry import IVF_ROWS_MIN, choose, engine_named
 
@@ -390,6 +391,14 @@ class TestOddData:
     def test_far_from_the_origin(self, engine: str, tmp_path: Path) -> None:
         index = opened(engine, clumped(1500, 1, 24) + np.float32(1000), Metric.EUCLIDEAN, tmp_path)
         assert index.recall(clumped(10, 2, 24) + np.float32(1000), 10) >= 0.9
+
+
+def test_half_precision_is_widened_exactly() -> None:
+    """Every finite half there is, in the rows of a matrix that is a view of another."""
+    halves = np.arange(65536, dtype=np.uint16).view(np.float16)
+    halves = np.repeat(halves[np.isfinite(halves)].reshape(-1, 1), 3, axis=1)[::-1]
+    wide = widened(halves)
+    np.testing.assert_array_equal(wide.view(np.uint32), halves.astype(np.float32).view(np.uint32))
 
 
 class TestChoosing:

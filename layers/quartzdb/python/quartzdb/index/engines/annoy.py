@@ -28,6 +28,7 @@ from quartzdb.index.engines.calibration import (
     sample_queries,
 )
 from quartzdb.index.engines.exact import ExactIndex, best
+from quartzdb.index.engines.half import widened
 from quartzdb.index.engines.long_rows import added, lengths_of, long_rows, parse
 from quartzdb.index.engines.port import Built
 
@@ -179,9 +180,11 @@ class _Space:
 
     def rows(self, rows: Matrix) -> npt.NDArray[np.float32]:
         """Rows as they are compared, without the extra coordinate."""
-        wide = rows.astype(np.float32)
+        wide = widened(rows)
         if self._metric is Metric.COSINE:
-            wide /= np.maximum(norms_of(wide), np.finfo(np.float32).tiny)[:, None]
+            lengths = np.maximum(norms_of(wide), np.float32(np.finfo(np.float32).tiny))
+            unit: npt.NDArray[np.float32] = np.divide(wide, lengths[:, None], dtype=np.float32)
+            return unit
         return wide
 
     def items(self, vectors: Matrix) -> Iterator[list[float]]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Floats, Mask, Matrix, Rows, Vector
+from quartzdb.index.engines.half import widened
 from quartzdb.index.engines.port import Built
 
 BLOCK_FLOATS = 1 << 18
@@ -73,7 +74,7 @@ class ExactIndex:
         step = _block_rows(dimension)
         for start in range(0, rows, step):
             block = slice(start, start + step)
-            scores[block] = self._metric.scores(self._vectors[block], self._norms[block], query)
+            scores[block] = self._metric.scores(widened(self._vectors[block]), self._norms[block], query)
         return scores
 
 
@@ -83,7 +84,9 @@ def gather_scores(vectors: Matrix, norms: Floats, metric: Metric, query: Vector,
     step = _block_rows(vectors.shape[1])
     for start in range(0, rows.size, step):
         block = rows[start : start + step]
-        scores[start : start + step] = metric.scores(vectors.take(block, axis=0), norms.take(block), query)
+        scores[start : start + step] = metric.scores(
+            widened(vectors.take(block, axis=0)), norms.take(block), query
+        )
     return scores
 
 

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Matrix, Vector, norms_of
+from quartzdb.index.engines.half import widened
 
 Float32Matrix = npt.NDArray[np.float32]
 
@@ -45,7 +46,7 @@ class Frame:
     def fit(cls, sample: Matrix, metric: Metric, generator: np.random.Generator) -> Self:
         """A frame for data like `sample` (m, d)."""
         dimension = sample.shape[1]
-        wide = sample.astype(np.float32)
+        wide = widened(sample)
         euclidean = metric is Metric.EUCLIDEAN
         # The median and not the mean, which one huge row would drag away from all others.
         center = np.median(wide, axis=0).astype(np.float32) if euclidean else np.zeros(dimension, np.float32)
@@ -63,7 +64,8 @@ class Frame:
 
     def rows(self, rows: Matrix) -> Float32Matrix:
         """Rows (m, d) placed in the frame but not yet turned: what exact comparisons use, float32 (m, d)."""
-        placed = rows.astype(np.float32)
+        # A copy in any case, since it is changed in place.
+        placed = rows.astype(np.float32) if rows.dtype == np.float32 else widened(rows)
         if self.unit:
             placed /= np.maximum(np.sqrt(np.einsum("ij,ij->i", placed, placed)), _TINY)[:, None]
             return placed
