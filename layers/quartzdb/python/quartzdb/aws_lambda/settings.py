@@ -1,0 +1,132 @@
+"""Settings of a function, from its environment variables: the only module of the functions that reads the environment.
+
+Names and defaults are an interface: cdk/ writes what is read here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from quartzdb.domain.errors import QuartzError
+
+WORK_DIR = Path("/tmp/quartzdb")  # noqa: S108 - on Lambda /tmp is the function's alone, and the only place to write
+"""Copies of segments and segments under construction. Nothing in it has to last."""
+DISK_CACHE_MB = 384
+"""Of the 512 MB that /tmp has with SnapStart: the rest is for what is being built or fetched."""
+
+_SITE = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+_MB = 1024 * 1024
+
+
+class InvalidSettings(QuartzError):
+    """The function was deployed with an environment variable missing or ill-formed."""
+
+    code = "invalid_settings"
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSettings:
+    """What a function was deployed with.
+
+    The two ARNs are None for functions that have no use for them; `needed` turns an absence into an error. Endpoints
+    are for emulators; None is AWS itself. `xray_daemon` None: nothing is traced. `service` names the function in logs
+    and is the dimension of its metrics.
+    """
+
+    table: str
+    bucket: str
+    service: str = "quartzdb"
+    site: str = "aws"
+    disk_cache_bytes_max: int = DISK_CACHE_MB * _MB
+    index_threads: int = 1
+    origin_secret_arn: str | None = None
+    merge_machine_arn: str | None = None
+    region: str | None = None
+    dynamodb_endpoint_url: str | None = None
+    s3_endpoint_url: str | None = None
+    secrets_endpoint_url: str | None = None
+    step_functions_endpoint_url: str | None = None
+    xray_daemon: tuple[str, int] | None = None
+    work_dir: Path = WORK_DIR
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> FunctionSettings:
+    """The settings. Raises InvalidSettings, naming the variable."""
+    site = environment.get("QUARTZDB_SITE") or "aws"
+    if not _SITE.fullmatch(site):
+        raise _ill_formed("QUARTZDB_SITE", site, "a lower-case name of at most 32 letters, digits and '-'")
+    return FunctionSettings(
+        table=_present(environment, "QUARTZDB_TABLE"),
+        bucket=_present(environment, "QUARTZDB_BUCKET"),
+        service=environment.get("POWERTOOLS_SERVICE_NAME") or "quartzdb",
+        site=site,
+        disk_cache_bytes_max=_whole(environment, "QUARTZDB_DISK_CACHE_MB", DISK_CACHE_MB, 16, 10_240) * _MB,
+        index_threads=_whole(environment, "QUARTZDB_INDEX_THREADS", 1, 1, 16),
+        origin_secret_arn=environment.get("QUARTZDB_ORIGIN_SECRET_ARN") or None,
+        merge_machine_arn=environment.get("QUARTZDB_MERGE_MACHINE_ARN") or None,
+        region=environment.get("AWS_REGION") or None,
+        dynamodb_endpoint_url=_endpoint(environment, "DYNAMODB"),
+        s3_endpoint_url=_endpoint(environment, "S3"),
+        secrets_endpoint_url=_endpoint(environment, "SECRETS_MANAGER"),
+        step_functions_endpoint_url=_endpoint(environment, "SFN"),
+        xray_daemon=_xray_daemon(environment),
+    )
+
+
+def needed(value: str | None, variable: str) -> str:
+    """A setting that this function cannot do without. Raises InvalidSettings, naming its variable."""
+    if value is None:
+        raise _missing(variable)
+    return value
+
+
+def trace_header() -> str:
+    """X-Ray's header of the invocation under way: the runtime replaces the variable with each."""
+    return os.environ.get("_X_AMZN_TRACE_ID", "")
+
+
+def _present(environment: Mapping[str, str], variable: str) -> str:
+    value = environment.get(variable, "").strip()
+    if not value:
+        raise _missing(variable)
+    return value
+
+
+def _whole(environment: Mapping[str, str], variable: str, default: int, low: int, high: int) -> int:
+    text = environment.get(variable, "").strip()
+    if not text:
+        return default
+    if not (text.isascii() and text.isdecimal()) or not low <= int(text) <= high:
+        raise _ill_formed(variable, text, f"a whole number from {low} to {high}")
+    return int(text)
+
+
+def _endpoint(environment: Mapping[str, str], service: str) -> str | None:
+    # The SDK's own variables and their order; read here because path-style S3 depends on there being one.
+    return environment.get(f"AWS_ENDPOINT_URL_{service}") or environment.get("AWS_ENDPOINT_URL") or None
+
+
+def _xray_daemon(environment: Mapping[str, str]) -> tuple[str, int] | None:
+    if environment.get("POWERTOOLS_TRACE_DISABLED", "").lower() in {"1", "true", "yes", "on"}:
+        return None
+    address = environment.get("AWS_XRAY_DAEMON_ADDRESS", "").strip()
+    if not address:
+        return None
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise _ill_formed("AWS_XRAY_DAEMON_ADDRESS", address, "of the form HOST:PORT")
+    return host, int(port)
+
+
+def _missing(variable: str) -> InvalidSettings:
+    return InvalidSettings(
+        f"The environment variable {variable} is not set.", hint="The stack sets it: deploy it again."
+    )
+
+
+def _ill_formed(variable: str, value: str, expected: str) -> InvalidSettings:
+    return InvalidSettings(f"The environment variable {variable} is {value!r}; it has to be {expected}.")

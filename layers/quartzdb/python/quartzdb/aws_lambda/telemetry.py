@@ -1,0 +1,72 @@
+"""Telemetry of a function: Powertools' logger, metrics and tracer, set up once in one way.
+
+Logs are JSON lines with the invocation's ids and a correlation id. Events, bodies, keys and secrets are never logged.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+
+from quartzdb.aws_lambda.metrics import NAMESPACE, Metric
+from quartzdb.aws_lambda.settings import FunctionSettings, trace_header
+from quartzdb.aws_lambda.xray import XRayProvider
+
+LambdaHandler = Callable[[Any, Any], Any]
+
+_NOT_OURS = ("mangum.http",)
+"""Loggers that would write paths, of which users' keys are part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """One per function."""
+
+    logger: Logger
+    metrics: Metrics
+    tracer: Tracer
+
+    def count(self, metric: Metric, value: float = 1) -> None:
+        """Add to a metric of this invocation; it is written when the handler returns."""
+        self.metrics.add_metric(name=metric.title, unit=metric.unit, value=value)
+
+    def handler(self, handle: LambdaHandler) -> LambdaHandler:
+        """The handler with everything around it: ids in each log line, metrics written at its end, a subsegment."""
+        traced = self.tracer.capture_lambda_handler(handle, capture_response=False, capture_error=False)
+        counted = self.metrics.log_metrics(traced, capture_cold_start_metric=True)
+        logged: LambdaHandler = self.logger.inject_lambda_context(counted, log_event=False, clear_state=True)
+        return logged
+
+
+def telemetry(settings: FunctionSettings) -> Telemetry:
+    """Set up telemetry for a function; the package's own log lines go the same way from then on."""
+    service = settings.service
+    logger = Logger(service=service)
+    _adopt(logger)
+    # Most invocations have nothing to count, and that is no news.
+    warnings.filterwarnings("ignore", message="No application metrics to publish", category=UserWarning)
+    return Telemetry(
+        logger,
+        Metrics(service=service, namespace=NAMESPACE),
+        # `disabled` would import the X-Ray SDK in order to switch it off; without a daemon the provider does nothing.
+        Tracer(
+            service=service,
+            provider=XRayProvider(settings.xray_daemon, trace_header),
+            auto_patch=False,
+            disabled=False,
+        ),
+    )
+
+
+def _adopt(logger: Logger) -> None:
+    package = logging.getLogger("quartzdb")
+    package.handlers = [logger.registered_handler]
+    package.propagate = False
+    package.setLevel(logger.log_level)
+    for name in _NOT_OURS:
+        logging.getLogger(name).setLevel(logging.WARNING)
