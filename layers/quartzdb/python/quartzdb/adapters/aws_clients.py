@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
+from quartzdb.adapters.aws_failure import told_as_unavailable
+
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_s3 import S3Client
@@ -36,12 +38,13 @@ def dynamodb_client(
     *, region: str | None, endpoint_url: str | None = None, patience: Patience = DYNAMODB_PATIENCE
 ) -> DynamoDBClient:
     """A client for many threads. `endpoint_url` None is AWS itself."""
-    return boto3.session.Session().client(
-        "dynamodb",
-        region_name=region,
-        endpoint_url=endpoint_url,
-        config=_config(patience, connections_max=64),
-    )
+    with told_as_unavailable("DynamoDB"):
+        return boto3.session.Session().client(
+            "dynamodb",
+            region_name=region,
+            endpoint_url=endpoint_url,
+            config=_config(patience, connections_max=64),
+        )
 
 
 def s3_client(
@@ -55,7 +58,10 @@ def s3_client(
     config = _config(patience, connections_max=64)
     if path_style:
         config = config.merge(Config(s3={"addressing_style": "path"}))
-    return boto3.session.Session().client("s3", region_name=region, endpoint_url=endpoint_url, config=config)
+    with told_as_unavailable("S3"):
+        return boto3.session.Session().client(
+            "s3", region_name=region, endpoint_url=endpoint_url, config=config
+        )
 
 
 def _config(patience: Patience, connections_max: int) -> Config:

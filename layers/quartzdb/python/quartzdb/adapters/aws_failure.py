@@ -14,16 +14,24 @@ from botocore.exceptions import (
     HTTPClientError,
     IncompleteReadError,
     NoCredentialsError,
+    NoRegionError,
     ParamValidationError,
     PartialCredentialsError,
+    ProfileNotFound,
     ResponseStreamingError,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
 )
 
 from quartzdb.domain.errors import Corrupted, Unavailable
 
 _LATER = "Try again in a moment; writes may be sent again safely."
-_DEPLOYED = "Deploy the data stack, or correct the name in the settings."
+_DEPLOYED = "Deploy the data stack, or correct the name or the region in the settings."
 _GRANTED = "Check the credentials, and what the role of this process may do."
+_SIGNED_IN = (
+    "Sign in to AWS (`aws sso login`, `aws configure`), or name a profile that is signed in: AWS_PROFILE."
+)
 _HINTS = {
     "ResourceNotFoundException": ("does not exist", _DEPLOYED),
     "NoSuchBucket": ("does not exist", _DEPLOYED),
@@ -54,6 +62,14 @@ _THROTTLED = frozenset(
         "TooManyRequestsException",
     }
 )
+_NOT_SIGNED_IN = (
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
 INTERRUPTED = (HTTPClientError, IncompleteReadError, ResponseStreamingError)
 """The connection broke, perhaps in the middle of an answer."""
 
@@ -76,8 +92,12 @@ def failure(error: Exception, what: str) -> Exception:
         return _answered(error, what)
     if isinstance(error, FlexibleChecksumError):
         return Corrupted(f"{what} does not match its checksum: {error}.", hint="Restore it from a backup.")
-    if isinstance(error, (NoCredentialsError, PartialCredentialsError)):
-        return Unavailable(f"{what} may not be used: {error}.", hint=_GRANTED)
+    if isinstance(error, _NOT_SIGNED_IN):
+        return Unavailable(f"{what} may not be used: {str(error).rstrip('.')}.", hint=_SIGNED_IN)
+    if isinstance(error, NoRegionError):
+        return Unavailable(
+            f"{what} cannot be found without a region.", hint="Set AWS_REGION or give --region."
+        )
     if isinstance(error, ParamValidationError):
         return error
     return Unavailable(f"{what} could not be reached: {error}.", hint=_LATER)

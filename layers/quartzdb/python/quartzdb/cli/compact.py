@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from quartzdb.cli.data_dir import data_dir_option, find_namespace, open_database
+from quartzdb.cli.data_dir import find_namespace
 from quartzdb.cli.output import json_option, notice, print_json, print_table
+from quartzdb.cli.place import Place, place_options
 from quartzdb.cli.settle import settle
 from quartzdb.cli.stats import every_namespace
 
@@ -16,18 +15,20 @@ from quartzdb.cli.stats import every_namespace
     epilog="""\b
 Examples:
   quartzdb compact
-  quartzdb compact --namespace docs --json"""
+  quartzdb compact --namespace docs --json
+  quartzdb compact --table NAME --bucket NAME --namespace docs"""
 )
-@data_dir_option
+@place_options
 @click.option("--namespace", "name", help="Only this one. Default: all.")
 @json_option
-def compact(data_dir: Path, name: str | None, as_json: bool) -> None:
+def compact(place: Place, name: str | None, as_json: bool) -> None:
     """Fold recent writes into segments and merge all segments of a namespace into one.
 
-    Never needed for correctness: a server does this bit by bit in the background. It pays after a large import. A
-    server on the same directory goes on meanwhile; files that it may still read are removed later.
+    Never needed for correctness: a server, or a deployment's functions, do this bit by bit in the background. It pays
+    after a large import. They go on meanwhile; files that they may still read are removed later. On AWS the segments
+    that are merged come to this machine and what they are merged into goes back.
     """
-    database = open_database(data_dir)
+    database = place.open()
     wanted = every_namespace(database) if name is None else [find_namespace(database, name)]
     results = []
     for namespace in wanted:

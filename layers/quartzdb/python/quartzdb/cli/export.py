@@ -14,9 +14,10 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 import orjson
 
-from quartzdb.cli.data_dir import data_dir_option, find_namespace, open_database
+from quartzdb.cli.data_dir import find_namespace
 from quartzdb.cli.failure import Failure
 from quartzdb.cli.output import notice
+from quartzdb.cli.place import Place, place_options
 from quartzdb.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ Examples:
   quartzdb export --namespace docs --kind kv --output docs-kv.jsonl
   quartzdb import docs.jsonl.gz --namespace copy --create"""
 )
-@data_dir_option
+@place_options
 @click.option("--namespace", "name", required=True, help="What to export.")
 @click.option(
     "--output",
@@ -58,14 +59,14 @@ Examples:
     show_default=True,
     help="Vectors as numbers, or as base64 of little-endian f32: half the size, read back faster.",
 )
-def export(data_dir: Path, name: str, output: Path | None, kind: str, format_: str, vectors: str) -> None:
+def export(place: Place, name: str, output: Path | None, kind: str, format_: str, vectors: str) -> None:
     """Write all records of a namespace, one JSON object a line: {"id", "vector", "metadata"}.
 
     With --kind kv: {"key", "value", "content_type", "expires_at_ms"}, the value in base64. Either way the numbers come
     back bit for bit. What is written during an export may or may not be in it; everything from before it is.
     """
     del format_  # one so far; named so that scripts stay right when there are more
-    database = open_database(data_dir)
+    database = place.open()
     namespace = find_namespace(database, name)
     if kind == "kv":
         total, unit, lines = (

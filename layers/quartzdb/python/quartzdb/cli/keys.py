@@ -1,16 +1,17 @@
-"""`quartzdb keys`: create, list and revoke API keys. Works beside a running server, which sees the change at once."""
+"""`quartzdb keys`: create, list and revoke API keys. Works beside a running server or deployment, which sees the change
+at once.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from quartzdb.cli.data_dir import data_dir_option, open_database
 from quartzdb.cli.duration import Duration
 from quartzdb.cli.output import json_option, print_facts, print_json, print_table
+from quartzdb.cli.place import Place, place_options
 
 if TYPE_CHECKING:
     from quartzdb.ports import ApiKey
@@ -21,7 +22,7 @@ def keys() -> None:
     """Create, list and revoke API keys.
 
     A key is shown once, when it is created: only a hash of it is stored. All three work while a server runs and while
-    none does.
+    none does, and on the table of a deployment, where the first key can only be made this way.
     """
 
 
@@ -30,9 +31,10 @@ def keys() -> None:
 Examples:
   quartzdb keys create --name notebook --scopes read
   quartzdb keys create --name ci --scopes read,write --expires-in 30d
+  quartzdb keys create --name root --scopes read,write,admin --table NAME --bucket NAME
   KEY=$(quartzdb keys create --name script --json | jq -r .key)"""
 )
-@data_dir_option
+@place_options
 @click.option("--name", required=True, help="What the key is for; shown by `keys list`.")
 @click.option(
     "--scopes", default="read,write", show_default=True, help="Any of read, write and admin, with commas."
@@ -41,13 +43,13 @@ Examples:
     "--expires-in", type=Duration(), help="How long it works, as in 12h or 30d. Default: until revoked."
 )
 @json_option
-def create(data_dir: Path, name: str, scopes: str, expires_in: int | None, as_json: bool) -> None:
+def create(place: Place, name: str, scopes: str, expires_in: int | None, as_json: bool) -> None:
     """Create an API key.
 
     The scope `read` searches and reads, `write` changes records and key-values, `admin` manages namespaces and keys.
     Each stands for itself: a key that should do everything needs all three.
     """
-    database = open_database(data_dir, create=True)
+    database = place.open(create=True)
     from quartzdb.bootstrap import DEFAULT_TENANT
 
     wanted = list(dict.fromkeys(scope.strip() for scope in scopes.split(",") if scope.strip()))
@@ -72,11 +74,11 @@ def create(data_dir: Path, name: str, scopes: str, expires_in: int | None, as_js
     name="list",
     epilog="\b\nExample:\n  quartzdb keys list --json | jq '.keys[] | select(.status == \"active\")'",
 )
-@data_dir_option
+@place_options
 @json_option
-def list_keys(data_dir: Path, as_json: bool) -> None:
+def list_keys(place: Place, as_json: bool) -> None:
     """List API keys, revoked and expired ones included. Never shows a key itself."""
-    database = open_database(data_dir)
+    database = place.open()
     from quartzdb.bootstrap import DEFAULT_TENANT
 
     found = database.api_keys.list(DEFAULT_TENANT)
@@ -100,11 +102,11 @@ def list_keys(data_dir: Path, as_json: bool) -> None:
 
 @keys.command(epilog="\b\nExample:\n  quartzdb keys revoke 3f9c2a1b04de")
 @click.argument("key_id", metavar="ID")
-@data_dir_option
+@place_options
 @json_option
-def revoke(key_id: str, data_dir: Path, as_json: bool) -> None:
+def revoke(key_id: str, place: Place, as_json: bool) -> None:
     """End the API key ID now. `quartzdb keys list` shows the ids."""
-    database = open_database(data_dir)
+    database = place.open()
     from quartzdb.bootstrap import DEFAULT_TENANT
 
     database.api_keys.revoke(DEFAULT_TENANT, key_id)

@@ -49,6 +49,7 @@ def cli() -> None:
     """QuartzDB: a vector and key-value database.
 
     Every command works on a data directory, ./data unless told otherwise, whether or not a server is running on it.
+    With --table and --bucket all but serve and demo work on a database on AWS.
     """
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
-from quartzdb.cli.data_dir import data_dir_option, find_namespace, open_database
+from quartzdb.cli.data_dir import find_namespace
 from quartzdb.cli.output import json_option, print_json, print_table
+from quartzdb.cli.place import Place, place_options
 
 if TYPE_CHECKING:
     from quartzdb.domain.record import Match
@@ -27,7 +28,7 @@ Examples:
   quartzdb query --namespace demo --id gzip-open
   quartzdb query --namespace demo --id gzip-open --filter '{"module": {"$ne": "gzip"}}' --json | jq '.matches[].id'"""
 )
-@data_dir_option
+@place_options
 @click.option("--namespace", "name", required=True, help="Where to search.")
 @click.option(
     "--vector",
@@ -50,7 +51,7 @@ Examples:
 )
 @json_option
 def query(
-    data_dir: Path,
+    place: Place,
     name: str,
     vector_text: str | None,
     vector_file: Path | None,
@@ -68,7 +69,7 @@ def query(
     if sum(given is not None for given in (vector_text, vector_file, record_id)) != 1:
         raise click.UsageError("Give exactly one of --vector, --vector-file and --id.")
     condition = None if filter_text is None else _json(filter_text, "--filter")
-    database = open_database(data_dir)
+    database = place.open()
     from quartzdb.domain.filter import parse
     from quartzdb.services.vectors import QueryRequest
 

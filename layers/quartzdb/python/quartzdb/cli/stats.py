@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from quartzdb.cli.data_dir import data_dir_option, find_namespace, open_database
+from quartzdb.cli.data_dir import find_namespace
 from quartzdb.cli.output import json_option, print_facts, print_json, print_table, size_text
+from quartzdb.cli.place import Place, place_options
 
 if TYPE_CHECKING:
     from quartzdb.bootstrap import Database
@@ -24,20 +24,20 @@ Examples:
   quartzdb stats --namespace docs
   quartzdb stats --json | jq '.namespaces[] | {name, records}'"""
 )
-@data_dir_option
+@place_options
 @click.option("--namespace", "name", help="Only this one, with its segments.")
 @json_option
-def stats(data_dir: Path, name: str | None, as_json: bool) -> None:
+def stats(place: Place, name: str | None, as_json: bool) -> None:
     """Show what each namespace holds.
 
     `tail` counts rows of recent writes that are searched in memory until they are folded into a segment; `dead` counts
     rows in segments that were replaced or deleted since and go at the next compaction.
     """
-    database = open_database(data_dir)
+    database = place.open()
     wanted = every_namespace(database) if name is None else iter([find_namespace(database, name)])
     found = [(namespace, database.namespaces.stats(namespace)) for namespace in wanted]
     if as_json:
-        print_json({"data_dir": str(data_dir), "namespaces": [stats_document(*entry) for entry in found]})
+        print_json({**place.document(), "namespaces": [stats_document(*entry) for entry in found]})
         return
     if name is None:
         columns = [

@@ -1,16 +1,20 @@
-"""`quartzdb verify`: reads every byte of a data directory back and lists what is damaged."""
+"""`quartzdb verify`: reads every byte of a database back and lists what is damaged."""
 
 from __future__ import annotations
 
 import sqlite3
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from quartzdb.cli.data_dir import data_dir_option, open_database
 from quartzdb.cli.failure import Failure
 from quartzdb.cli.output import json_option, print_facts, print_json, size_text
+from quartzdb.cli.place import DataDirectory, Place, place_options
+
+if TYPE_CHECKING:
+    from quartzdb.bootstrap import Database
 
 DATABASE_FILES = ("catalog.db", "keyvalue.db", "log.db")
 _PROBLEMS_MAX = 10
@@ -20,29 +24,28 @@ _PROBLEMS_MAX = 10
     epilog="""\b
 Examples:
   quartzdb verify
-  quartzdb verify --json | jq '.damages'"""
+  quartzdb verify --json | jq '.damages'
+  quartzdb verify --table NAME --bucket NAME"""
 )
-@data_dir_option
+@place_options
 @json_option
-def verify(data_dir: Path, as_json: bool) -> None:
-    """Check that everything in the data directory is as it was written.
+def verify(place: Place, as_json: bool) -> None:
+    """Check that everything in the database is as it was written.
 
-    Runs SQLite's own check over its files, compares each segment file with the size and checksum in its manifest,
-    decodes every log entry, and checks that segments and manifests agree. Changes nothing, and may run beside a
-    server. Exits with status 1 and lists what is damaged, if anything is. Reads every byte, so it takes as long as the
-    disk does.
+    Compares each segment file with the size and checksum in its manifest, decodes every log entry, and checks that
+    segments, manifests and the log agree; in a data directory, SQLite's own check of its files comes first. Changes
+    nothing, and may run beside a server or deployment. Exits with status 1 and lists what is damaged, if anything is.
+    Reads every byte, so it takes as long as the disk does, or as the download.
     """
-    if not (data_dir / "catalog.db").is_file():
-        raise Failure(f"There is no database in {data_dir}.", hint="Name its directory with --data-dir.")
-    damages = [
-        {"namespace": None, "where": str(data_dir / name), "problem": problem}
-        for name in DATABASE_FILES
-        for problem in database_file_problems(data_dir / name)
+    damages: list[dict[str, str | None]] = [
+        {"namespace": None, "where": str(path), "problem": problem}
+        for path in _database_files(place)
+        for problem in database_file_problems(path)
     ]
     seen = {"namespaces": 0, "segments": 0, "files": 0, "bytes": 0, "rows": 0, "log_entries": 0}
     # With a damaged SQLite file nothing further can be trusted, or even opened.
     if not damages:
-        damages = _verify_namespaces(data_dir, seen)
+        damages = _verify_namespaces(place.open(), seen)
     if as_json:
         print_json({"ok": not damages, **seen, "damages": damages})
     else:
@@ -66,8 +69,15 @@ def database_file_problems(path: Path) -> list[str]:
     return [str(row[0]) for row in found if row[0] != "ok"]
 
 
-def _verify_namespaces(data_dir: Path, seen: dict[str, int]) -> list[dict[str, str | None]]:
-    database = open_database(data_dir)
+def _database_files(place: Place) -> list[Path]:
+    if not isinstance(place, DataDirectory):
+        return []
+    if not (place.path / "catalog.db").is_file():
+        raise Failure(f"There is no database in {place.path}.", hint="Name its directory with --data-dir.")
+    return [place.path / name for name in DATABASE_FILES]
+
+
+def _verify_namespaces(database: Database, seen: dict[str, int]) -> list[dict[str, str | None]]:
     from quartzdb.services.verification import Verification
 
     verification = Verification(database.log, database.store)
@@ -103,5 +113,5 @@ def _print(damages: list[dict[str, str | None]], seen: dict[str, int]) -> None:
         click.echo(f"  {damage['where']}: {damage['problem']}")
     click.echo(
         "What is damaged is not served: a reader falls back to the snapshot before it where that is whole. "
-        "Restore the data directory from a backup, or import the data again."
+        "Restore the data from a backup (on AWS: docs/runbook.md), or import them again."
     )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from quartzdb.index.engines.exact import scan_scores
+
 if TYPE_CHECKING:
     from quartzdb.bootstrap import Database
     from quartzdb.domain.namespace import Namespace
@@ -22,7 +24,7 @@ def exact_search(
     scored: list[tuple[float, str]] = []
     compared = 0
     for part in view.parts:
-        scores = view.metric.scores(part.segment.vectors, part.segment.norms, question)
+        scores = scan_scores(part.segment.vectors, view.metric, question)
         scores = np.where(part.alive, scores, -np.inf)
         rows = np.argsort(-scores, kind="stable")[:top_k].tolist()
         scored += [

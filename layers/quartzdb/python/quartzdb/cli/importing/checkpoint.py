@@ -1,4 +1,4 @@
-"""How far an import has got, kept beside the data so that the same command goes on after an interruption.
+"""How far an import has got, kept in a directory of its own so that the same command goes on after an interruption.
 
 A checkpoint belongs to one source file as it is now, one generation of one namespace and one way of reading. It is
 written after the batch that it covers was acknowledged, so it is never ahead of the data; being behind costs only the
@@ -19,8 +19,8 @@ _HEAD_BYTES = 1 << 20
 class Checkpoint:
     """One import's place."""
 
-    def __init__(self, data_dir: Path, identity: str) -> None:
-        self._path = data_dir / "imports" / f"{identity}.json"
+    def __init__(self, directory: Path, identity: str) -> None:
+        self._path = directory / f"{identity}.json"
 
     def read(self) -> int:
         """The position that all writes are acknowledged up to; 0 at first, or where nothing readable is there."""

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from quartzdb.cli.data_dir import data_dir_option, find_namespace, open_database
+from quartzdb.cli.data_dir import find_namespace
 from quartzdb.cli.failure import Failure
 from quartzdb.cli.output import json_option, notice, print_json
+from quartzdb.cli.place import Place, place_options
 from quartzdb.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ A header of CSV:  id,vector,year            with the vector as "[0.9, 0.1, 0.0]"
               or  id,v0,v1,v2,year""",
 )
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@data_dir_option
+@place_options
 @click.option("--namespace", "name", required=True, help="Where to write.")
 @click.option(
     "--kind",
@@ -91,7 +92,7 @@ A header of CSV:  id,vector,year            with the vector as "[0.9, 0.1, 0.0]"
 @json_option
 def import_(
     file: Path,
-    data_dir: Path,
+    place: Place,
     name: str,
     kind: str,
     format_: str | None,
@@ -110,22 +111,22 @@ def import_(
     """Write the records in FILE to a namespace.
 
     A record replaces what its id had before, so importing a file twice changes nothing. An import that was interrupted
-    goes on where it stopped when the same command is given again; how far it got is kept in the data directory. FILE
-    may be compressed (.gz), except for .npy.
+    goes on where it stopped when the same command is given again; how far it got is kept in the data directory, or
+    for a database on AWS in this user's cache. FILE may be compressed (.gz), except for .npy.
     """
     format_ = format_ or _format_of(file)
     if kind == "kv" and format_ != "jsonl":
         raise click.UsageError("Key-values are imported from JSON lines only.")
     if format_ == "npy" and file.suffix == ".gz":
         raise click.UsageError("A .npy file cannot be read compressed: unpack it first.")
-    database = open_database(data_dir, create=create)
+    database = place.open(create=create)
     from quartzdb.cli.importing.checkpoint import Checkpoint, identity
     from quartzdb.cli.importing.run import ImportRun, KeyValueTarget, RecordTarget, Target
 
     source = _source(file, kind, format_, id_column, vector_column, text_columns, ids, id_prefix)
     namespace = _namespace(database, name, source if kind == "records" else None, metric, create=create)
     reading = repr([kind, format_, id_column, vector_column, text_columns, str(ids), id_prefix])
-    checkpoint = Checkpoint(data_dir, identity(file, namespace.generation, reading))
+    checkpoint = Checkpoint(place.imports, identity(file, namespace.generation, reading))
     if not resume:
         checkpoint.clear()
     target: Target = (KeyValueTarget if kind == "kv" else RecordTarget)(database, namespace)
