@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from quartzdb.cli.main import cli
 from tests.cli.invoke import refusal, run
 
-COMMANDS = ["serve", "demo", "keys", "import", "export", "query", "stats", "compact", "verify"]
+COMMANDS = ["serve", "demo", "keys", "import", "export", "query", "stats", "compact", "verify", "restore"]
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "keys create", "keys list", "keys revoke"])

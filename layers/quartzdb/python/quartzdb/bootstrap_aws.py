@@ -9,6 +9,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import gettempdir
+from typing import TYPE_CHECKING
 
 from quartzdb.adapters.aws_clients import (
     DYNAMODB_PATIENCE,
@@ -30,6 +31,9 @@ from quartzdb.adapters.s3_bucket import S3Bucket
 from quartzdb.adapters.s3_local_files import S3LocalFiles
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.bootstrap import Adapters, Database, assemble
+
+if TYPE_CHECKING:
+    from quartzdb.services.restoration import Restoration
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,4 +98,27 @@ def open_aws(settings: AwsSettings, *, meter: CapacityMeter | None = None) -> Da
         writer=f"{settings.site}.{process}",
         workspace=workspace,
         index_threads=settings.index_threads,
+    )
+
+
+def open_restoration(settings: AwsSettings) -> Restoration:
+    """Restoring the bucket to the moment that the table, restored under a new name, is of."""
+    # Imported here: no function that starts cold ever restores.
+    from quartzdb.adapters.s3_versions import S3Versions
+    from quartzdb.services.restoration import Restoration
+    from quartzdb.snapshot.store import SnapshotStore
+
+    adapters = aws_adapters(settings)
+    s3 = s3_client(
+        region=settings.region,
+        endpoint_url=settings.s3_endpoint_url,
+        patience=settings.s3_patience,
+        path_style=settings.s3_endpoint_url is not None,
+    )
+    return Restoration(
+        S3Versions(s3, settings.bucket, adapters.clock),
+        catalog=adapters.catalog,
+        log=adapters.log,
+        store=SnapshotStore(adapters.blobs),
+        clock=adapters.clock,
     )

@@ -270,6 +270,41 @@ class BlobMissing(Exception):
         self.key = key
 
 
+@dataclass(frozen=True, slots=True)
+class BlobVersion:
+    """A blob or pointer as it was from `at_ms` (unix) until something newer came, or a deletion of it.
+
+    Times may be whole seconds, so two versions of one key may share one. `current`: nothing newer is there.
+    """
+
+    key: str
+    pointer: bool
+    id: str
+    at_ms: int
+    deletion: bool
+    current: bool
+
+
+class BlobHistory(Protocol):
+    """What a BlobStore was at earlier times, and bringing that back. Used while nobody writes to it."""
+
+    def versions(self) -> Iterator[BlobVersion]:
+        """Every version and deletion, those of one key together. Raises Conflict where none are kept."""
+        ...
+
+    def undelete(self, deletions: Sequence[BlobVersion]) -> None:
+        """Take deletions back."""
+        ...
+
+    def put_back(self, pointer: BlobVersion) -> None:
+        """Set a pointer to an earlier content, under a new tag. Raises Conflict where somebody else sets it."""
+        ...
+
+    def remove(self, pointers: Sequence[BlobVersion]) -> None:
+        """Delete pointers; this can be taken back, too."""
+        ...
+
+
 # --- catalog, keys, leases, idempotency ------------------------------------------------------------------------------
 
 

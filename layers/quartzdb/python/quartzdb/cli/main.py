@@ -14,6 +14,7 @@ from quartzdb.cli.failure import Failure
 from quartzdb.cli.importing.command import import_
 from quartzdb.cli.keys import keys
 from quartzdb.cli.query import query
+from quartzdb.cli.restore import restore
 from quartzdb.cli.serve.command import serve
 from quartzdb.cli.stats import stats
 from quartzdb.cli.verify import verify
@@ -53,7 +54,7 @@ def cli() -> None:
     """
 
 
-for command in (serve, demo, keys, import_, export, query, stats, compact, verify):
+for command in (serve, demo, keys, import_, export, query, stats, compact, verify, restore):
     cli.add_command(command)
 
 

@@ -1,0 +1,77 @@
+"""`quartzdb restore`: the bucket back to the moment that a restored table is of."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+
+import click
+
+from quartzdb.cli.moment import Moment
+from quartzdb.cli.output import json_option, print_facts, print_json
+from quartzdb.cli.place import Deployment, deployment_options
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  quartzdb restore --to 2026-11-23T14:05:00Z --table RESTORED --bucket NAME
+  quartzdb restore --to 2026-11-23T14:05:00Z --table RESTORED --bucket NAME --apply"""
+)
+@deployment_options
+@click.option(
+    "--to", "to_ms", type=Moment(), required=True, help="The moment that the table was restored to."
+)
+@click.option("--apply", is_flag=True, help="Do it. Without this the command only says what it would do.")
+@json_option
+def restore(deployment: Deployment, to_ms: int, apply: bool, as_json: bool) -> None:
+    """Bring the bucket back to the moment that a table was restored to.
+
+    The second half of restoring a deployment: the first restores the table with DynamoDB's point-in-time recovery,
+    under a new name, which is the --table to give here. Then this takes back deletions of blobs that were there at
+    that moment and sets pointers to what they were. No blob is copied, and the bucket's versions keep what is
+    replaced: restoring to a later moment with the old table undoes it.
+
+    Stop everything that writes before --apply; docs/runbook.md has the whole procedure. Exits with status 1 where a
+    namespace of the table would not be whole.
+    """
+    from quartzdb.bootstrap_aws import open_restoration
+
+    restoration = open_restoration(deployment.settings())
+    plan = restoration.plan(to_ms)
+    incomplete = []
+    if apply:
+        restoration.apply(plan)
+        incomplete = list(restoration.incomplete())
+    if as_json:
+        print_json(
+            {
+                **deployment.document(),
+                "to_ms": to_ms,
+                "applied": apply,
+                "pointers_back": len(plan.pointers_back),
+                "pointers_gone": len(plan.pointers_gone),
+                "blobs_back": len(plan.deletions),
+                "incomplete": incomplete,
+            }
+        )
+    else:
+        print_facts(
+            {
+                "moment": f"{datetime.fromtimestamp(to_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC",
+                "pointers to set back": f"{len(plan.pointers_back):,}",
+                "pointers to remove": f"{len(plan.pointers_gone):,}",
+                "deletions to take back": f"{len(plan.deletions):,}",
+            }
+        )
+        click.echo(_conclusion(apply, incomplete))
+    if incomplete:
+        sys.exit(1)
+
+
+def _conclusion(applied: bool, incomplete: list[str]) -> str:
+    if not applied:
+        return "Nothing was changed. Stop everything that writes, then give the same command with --apply."
+    if incomplete:
+        return "\n".join(["Done, but not whole:", *(f"  {why}" for why in incomplete)])
+    return "Done: every namespace of the table is whole. `quartzdb verify` reads all of it."
