@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from quartzdb.adapters.memory_blobs import MemoryBlobs
@@ -17,7 +17,9 @@ from quartzdb.log.codec import decode_entry
 from quartzdb.log.protocol import CLOCK_ERROR_MAX_MS
 from quartzdb.ports import BlobMissing, ChangeLog
 from quartzdb.snapshot.cache import SegmentCache
+from quartzdb.snapshot.compaction import everything, full_tier
 from quartzdb.snapshot.indexer import Indexer
+from quartzdb.snapshot.merge_plan import BuiltShard
 from quartzdb.snapshot.reader import NamespaceReader
 from quartzdb.snapshot.store import SnapshotStore
 from quartzdb.snapshot.sweep import sweep
@@ -77,6 +79,7 @@ class Site:
     history: History = field(default_factory=History)
     crashes: int = 0
     published: int = 0
+    merged: int = 0
 
     def __post_init__(self) -> None:
         self.log = RecordingLog(self.history, behind_max=self.behind_max)
@@ -180,9 +183,29 @@ class Site:
             self.world.pause(chance.uniform(0.5, 6))
             self._attempt(lambda: self._published(process.indexer.fold(NAMESPACE).published))
             if chance.random() < 0.5:
-                self._attempt(lambda: self._published(process.indexer.compact(NAMESPACE).published))
+                self._attempt(lambda: self._merge(process))
             if chance.random() < 0.2:
                 self._attempt(lambda: sweep(process.store, process.clock, NAMESPACE.partition))
+
+    def _merge(self, process: Process) -> None:
+        """In one or several shards, with time for others between any two steps."""
+        chance = self.world.random
+        merger = process.indexer.merger
+        plan = merger.plan(NAMESPACE.partition, chance.choice((full_tier, everything)))
+        if plan is None:
+            return
+        plan = replace(plan, shards=chance.randint(1, 3))
+        built: list[BuiltShard] = []
+        for shard in range(plan.shards):
+            one = merger.build_shard(NAMESPACE, plan, shard)
+            if one is None:
+                return
+            built.append(one)
+            self.world.pause(chance.expovariate(1 / 3))
+        for _ in range(chance.randint(1, 2)):
+            published = merger.publish(plan, built)
+            self._published(published)
+            self.merged += published
 
     def _published(self, published: bool) -> None:
         self.published += published

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,8 @@ from quartzdb.log.protocol import MARGIN, OVERLAP
 from quartzdb.snapshot.compaction import everything
 from quartzdb.snapshot.indexer import Indexer
 from quartzdb.snapshot.manifest import Manifest
+from quartzdb.snapshot.merge import Merger
+from quartzdb.snapshot.merge_plan import BuiltShard, MergePlan
 from quartzdb.snapshot.store import SnapshotStore
 from tests.simulation.history import Violation
 from tests.simulation.site import IDS, NAMESPACE, WRITING_S, Site
@@ -85,6 +87,7 @@ def test_the_faults_happen(tmp_path: Path) -> None:
     sites = [play(seed, tmp_path / str(seed)) for seed in (1, 2, 4)]
     assert sum(site.crashes for site in sites) > 5
     assert sum(site.published for site in sites) > 20
+    assert sum(site.merged for site in sites) > 5
     assert any(
         not write.acknowledged_before(site.world.now) for site in sites for write in site.history.writes
     )
@@ -124,8 +127,17 @@ def careless_publication(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SnapshotStore, "publish", publish)
 
 
+def careless_merge(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A merge is published as it was built, whatever was folded since."""
+
+    def as_built(merger: Merger, plan: MergePlan, built: Sequence[BuiltShard], live: object) -> object:
+        return [one.segment for one in built]
+
+    monkeypatch.setattr(Merger, "_rebased", as_built)
+
+
 @pytest.mark.parametrize(
-    "sabotage", [hasty_reader, hasty_writer, hasty_trim, forgetful_fold, careless_publication]
+    "sabotage", [hasty_reader, hasty_writer, hasty_trim, forgetful_fold, careless_publication, careless_merge]
 )
 def test_it_notices_a_broken_protocol(
     sabotage: Callable[[pytest.MonkeyPatch], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

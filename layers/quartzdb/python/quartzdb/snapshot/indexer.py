@@ -1,4 +1,4 @@
-"""The indexer: folds the log into segments, merges segments, and publishes each step as a new manifest.
+"""The indexer: folds the log into segments, merges segments (merge.py), and publishes each step as a new manifest.
 
 Safe to run twice at once and to be killed at any point: what it builds is invisible until the manifest pointer is
 swapped, and only one swap can win. It never touches the log before its result is published.
@@ -6,18 +6,14 @@ swapped, and only one swap can win. It never touches the log before its result i
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from quartzdb.domain.hlc import Version, stamp_at
 from quartzdb.domain.merge import UNKNOWN, RecordState, apply
 from quartzdb.domain.namespace import Namespace, Partition
-from quartzdb.domain.vector import Mask
 from quartzdb.index.located import Located
 from quartzdb.log.codec import decode_entry
 from quartzdb.log.protocol import MARGIN, OVERLAP
@@ -25,17 +21,16 @@ from quartzdb.ports import SEALED, ChangeLog, Clock
 from quartzdb.snapshot.build import SegmentBuild
 from quartzdb.snapshot.cache import SegmentCache
 from quartzdb.snapshot.compaction import Policy, full_tier
-from quartzdb.snapshot.manifest import Manifest, SegmentRef
+from quartzdb.snapshot.dead_rows import with_dead
+from quartzdb.snapshot.manifest import SegmentRef
+from quartzdb.snapshot.merge import Merger
+from quartzdb.snapshot.merge_plan import BuiltShard, MergePlan
+from quartzdb.snapshot.publication import Publisher
 from quartzdb.snapshot.snapshot import Snapshot, open_snapshot
-from quartzdb.snapshot.store import SnapshotStore, dead_bitmap
-
-logger = logging.getLogger(__name__)
+from quartzdb.snapshot.store import SnapshotStore
 
 FOLD_BYTES_MAX = 256 * 1024 * 1024
 """Log bytes folded in one step; the rest waits for the next."""
-FOLDED_MAX = 5_000
-"""Entries near the watermark that a manifest names. Beyond that readers apply some again, which is harmless."""
-_TOMBSTONES_AT_ONCE = 1_000
 
 Entries = Sequence[tuple[Version, bytes]]
 
@@ -69,6 +64,7 @@ class Indexer:
         workspace: Path,
         *,
         threads: int = 1,
+        fold_bytes_max: int = FOLD_BYTES_MAX,
         tombstones_needed_from: Callable[[Partition], int] | None = None,
         new_name: Callable[[], str] = lambda: secrets.token_hex(12),
     ) -> None:
@@ -78,8 +74,17 @@ class Indexer:
         self._clock = clock
         self._workspace = workspace
         self._threads = threads
-        self._tombstones_needed_from = tombstones_needed_from
         self._new_name = new_name
+        self._fold_bytes_max = fold_bytes_max
+        self._publisher = Publisher(log, store, clock)
+        self.merger = Merger(
+            store,
+            cache,
+            self._publisher,
+            self._build,
+            new_name,
+            tombstones_needed_from=tombstones_needed_from,
+        )
 
     def fold(self, namespace: Namespace) -> IndexingResult:
         """Fold the entries that no earlier one can still join into one new segment."""
@@ -98,27 +103,32 @@ class Indexer:
         folded = [key for key, _ in entries] + list(snapshot.manifest.folded)
         # Never backwards: an older watermark would promise entries that the log may no longer have.
         watermark = max(upto, snapshot.manifest.watermark)
-        published = self._publish(snapshot, segments, watermark, folded)
+        published = self._publisher.publish(
+            snapshot.manifest,
+            snapshot.key,
+            snapshot.tag,
+            segments=segments,
+            watermark=watermark,
+            folded=folded,
+        )
         return IndexingResult(published, entries=len(entries), records=len(changed))
 
     def compact(self, namespace: Namespace, policy: Policy = full_tier) -> IndexingResult:
-        """Merge the segments that the policy names, dropping dead rows and old tombstones."""
-        snapshot = open_snapshot(self._store, self._cache, namespace.partition)
-        refs = snapshot.manifest.segments
-        group = policy(refs)
-        if not group or snapshot.degraded:
-            return NOTHING_TO_DO
-        names = {ref.name for ref in group}
-        with self._build(namespace) as build:
-            for segment, alive in zip(snapshot.segments, snapshot.alive, strict=True):
-                if segment.name in names:
-                    build.writer.copy(segment, alive)
-            for record_id, state in self._tombstones_to_keep(snapshot, names):
-                build.writer.add(record_id, state)
-            merged = build.finish(seed=snapshot.manifest.sequence)
-        segments = [ref for ref in refs if ref.name not in names] + [merged]
-        published = self._publish(snapshot, segments, snapshot.manifest.watermark, snapshot.manifest.folded)
-        return IndexingResult(published, records=merged.shape.rows, merged_segments=len(group))
+        """Merge the segments that the policy names into one, dropping dead rows and old tombstones."""
+        plan = self.merger.plan(namespace.partition, policy)
+        return self.merge(namespace, plan) if plan else NOTHING_TO_DO
+
+    def merge(self, namespace: Namespace, plan: MergePlan) -> IndexingResult:
+        """Carry a plan out here and now, shard after shard."""
+        built: list[BuiltShard] = []
+        for shard in range(plan.shards):
+            one = self.merger.build_shard(namespace, plan, shard)
+            if one is None:
+                return NOTHING_TO_DO
+            built.append(one)
+        published = self.merger.publish(plan, built)
+        rows = sum(one.segment.shape.rows for one in built)
+        return IndexingResult(published, records=rows, merged_segments=len(plan.segments))
 
     def _unfolded(self, snapshot: Snapshot) -> tuple[Entries, int]:
         """Entries to fold now, and the watermark once they are folded."""
@@ -129,7 +139,7 @@ class Indexer:
             manifest.partition,
             max(0, manifest.watermark - MARGIN),
             frozenset(manifest.folded),
-            bytes_max=FOLD_BYTES_MAX,
+            bytes_max=self._fold_bytes_max,
         )
         if page.floor == SEALED:
             return (), manifest.watermark
@@ -150,52 +160,13 @@ class Indexer:
         for number, rows in newly_dead.items():
             alive = snapshot.alive[number].copy()
             alive[rows] = False
-            segments[number] = self._with_dead(snapshot.manifest.partition, segments[number], alive)
+            segments[number] = with_dead(
+                self._store, snapshot.manifest.partition, segments[number], alive, self._new_name()
+            )
         return segments
-
-    def _with_dead(self, partition: Partition, ref: SegmentRef, alive: Mask) -> SegmentRef:
-        key = f"{partition}/dead/{ref.name}-{self._new_name()}"
-        dead = self._store.store_file(key, dead_bitmap(alive))
-        return replace(ref, dead=dead, dead_rows=int(np.count_nonzero(~alive)))
-
-    def _tombstones_to_keep(
-        self, snapshot: Snapshot, names: Iterable[str]
-    ) -> Iterable[tuple[str, RecordState]]:
-        """Tombstones of the merged segments that something late could still need, each id once."""
-        keep_from = snapshot.manifest.watermark - MARGIN
-        if self._tombstones_needed_from is not None:
-            keep_from = min(keep_from, self._tombstones_needed_from(snapshot.manifest.partition))
-        members = [segment for segment in snapshot.segments if segment.name in names]
-        ids = sorted({stone.id for segment in members for stone in segment.records.all_tombstones()})
-        for start in range(0, len(ids), _TOMBSTONES_AT_ONCE):
-            for record_id, located in snapshot.locate(ids[start : start + _TOMBSTONES_AT_ONCE]).items():
-                if located.row is None and located.state.version.stamp > keep_from:
-                    yield record_id, located.state
 
     def _build(self, namespace: Namespace) -> SegmentBuild:
         return SegmentBuild(self._store, namespace, self._new_name(), self._workspace, self._threads)
-
-    def _publish(
-        self, base: Snapshot, segments: Sequence[SegmentRef], watermark: int, folded: Sequence[Version]
-    ) -> bool:
-        recent = sorted({key for key in folded if key.stamp > watermark - MARGIN})[-FOLDED_MAX:]
-        manifest = Manifest(
-            partition=base.manifest.partition,
-            sequence=base.manifest.sequence + 1,
-            watermark=watermark,
-            segments=tuple(ref for ref in segments if ref.live_rows or ref.tombstones),
-            folded=tuple(recent),
-            previous=base.key,
-            created_at_ms=self._clock.unix_ms(),
-        )
-        if self._store.publish(manifest, base.tag) is None:
-            logger.info("another indexer published %s first", manifest.partition)
-            return False
-        # Kept back to the previous manifest's margin, so that a reader that falls back to it still has its whole tail.
-        floor = base.manifest.watermark - MARGIN
-        if floor > 0:
-            self._log.trim(manifest.partition, floor)
-        return True
 
 
 def _changed_states(

@@ -93,7 +93,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
             "partition": str(manifest.partition),
             "sequence": manifest.sequence,
             "watermark": manifest.watermark,
-            "segments": [_segment_document(segment) for segment in manifest.segments],
+            "segments": [segment_document(segment) for segment in manifest.segments],
             "folded": [str(version) for version in manifest.folded],
             "previous": manifest.previous,
             "created_at_ms": manifest.created_at_ms,
@@ -114,7 +114,7 @@ def decode_manifest(data: bytes) -> Manifest:
             partition=Partition.parse(document["partition"]),
             sequence=document["sequence"],
             watermark=document["watermark"],
-            segments=tuple(_segment(segment) for segment in document["segments"]),
+            segments=tuple(parse_segment(segment) for segment in document["segments"]),
             folded=tuple(Version.parse(text) for text in document["folded"]),
             previous=document["previous"],
             created_at_ms=document["created_at_ms"],
@@ -123,7 +123,8 @@ def decode_manifest(data: bytes) -> Manifest:
         raise Corrupted("A manifest cannot be decoded.", hint="Run `quartzdb verify`.") from error
 
 
-def _segment_document(segment: SegmentRef) -> dict[str, Any]:
+def segment_document(segment: SegmentRef) -> dict[str, Any]:
+    """One segment as JSON values."""
     shape = segment.shape
     return {
         "name": segment.name,
@@ -140,7 +141,8 @@ def _segment_document(segment: SegmentRef) -> dict[str, Any]:
     }
 
 
-def _segment(document: Mapping[str, Any]) -> SegmentRef:
+def parse_segment(document: Mapping[str, Any]) -> SegmentRef:
+    """Read it back. Raises ValueError, KeyError or TypeError."""
     shape = SegmentShape(
         rows=document["rows"],
         dimension=document["dimension"],

@@ -12,10 +12,12 @@ from itertools import zip_longest
 from quartzdb.domain.namespace import Partition
 from quartzdb.ports import Clock
 from quartzdb.snapshot.manifest import Manifest
+from quartzdb.snapshot.merge_notice import MERGE_MS_MAX
 from quartzdb.snapshot.store import SnapshotStore
 
 SUPERSEDED_MS = 60_000
-ORPHANED_MS = 3_600_000
+ORPHANED_MS = MERGE_MS_MAX + 3_600_000
+"""Longer than any merge takes: what it built is not named by a manifest before all of it is published."""
 
 
 def sweep(store: SnapshotStore, clock: Clock, partition: Partition) -> int:
