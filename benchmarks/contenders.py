@@ -21,6 +21,7 @@ from quartzdb.domain.vector import Floats, Matrix, Rows, Vector, norms_of
 from quartzdb.index.engines.exact import best, gather_scores
 from quartzdb.index.engines.port import Built, Index
 from quartzdb.index.engines.registry import engine_named
+from quartzdb.index.stored_vectors import MappedVectors
 
 TOP_K = 10
 ROUND_SECONDS_MAX = 3.0
@@ -84,7 +85,10 @@ class BuiltEngine:
     def opened(self, parameters: Mapping[str, Any] | None = None) -> Index:
         files = {name: self.directory / name for name in self.built.files}
         return engine_named(self.name).open(
-            files, parameters or self.built.parameters, self.data.vectors, self.data.norms, self.data.metric
+            files,
+            parameters or self.built.parameters,
+            MappedVectors(self.data.vectors, self.data.norms),
+            self.data.metric,
         )
 
     def contender(self, setting: str, parameters: Mapping[str, Any] | None = None) -> Contender:
@@ -178,7 +182,7 @@ def brute_force(data: Data, query: Vector) -> Rows:
 
 def rescored(data: Data, rows: Rows, query: Vector) -> Rows:
     """What a query does with candidates: exact scores, the best, in order."""
-    scores = gather_scores(data.vectors, data.norms, data.metric, query, rows)
+    scores = gather_scores(MappedVectors(data.vectors, data.norms), data.metric, query, rows)
     kept = best(scores, TOP_K)
     return rows[kept[np.argsort(-scores[kept])]]
 

@@ -291,5 +291,3 @@ def test_bytes_that_do_not_match_their_checksum_are_not_served(
         proxy.fail("GET", Fault("damaged"))
         with pytest.raises(Corrupted, match="checksum"):
             site.blobs.get("a/b")
-        with pytest.raises(Corrupted, match="checksum"):
-            site.blobs.local_file("a/b")

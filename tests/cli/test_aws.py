@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from quartzdb.cli.main import cli
-from quartzdb.index.segment import VECTORS_FILE
+from quartzdb.index.segment_files import VECTORS_FILE
 from tests.aws_emulators import Emulators, Place
 from tests.cli.invoke import answer as embedded_answer
 from tests.cli.invoke import books, write_jsonl

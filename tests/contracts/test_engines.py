@@ -23,6 +23,7 @@ from quartzdb.index.engines.exact import best, gather_scores
 from quartzdb.index.engines.half import widened
 from quartzdb.index.engines.port import Built, Index
 from quartzdb.index.engines.registry import IVF_ROWS_MIN, choose, engine_named
+from quartzdb.index.stored_vectors import MappedVectors
 
 ENGINES = ("exact", "annoy", "ivf")
 METRICS = tuple(Metric)
@@ -41,13 +42,17 @@ class Opened:
     directory: Path
 
     def exact(self, query: Vector) -> Floats:
-        return gather_scores(self.vectors, self.norms, self.metric, query, np.arange(len(self.vectors)))
+        return gather_scores(
+            MappedVectors(self.vectors, self.norms), self.metric, query, np.arange(len(self.vectors))
+        )
 
     def answer(self, query: Vector, count: int, allowed: Mask | None = None) -> Rows:
         """What a query does with an index: candidates, exact scores, the best of them."""
         rows = self.index.candidates(query, count, allowed)
         assert len(np.unique(rows)) == len(rows)
-        return rows[best(gather_scores(self.vectors, self.norms, self.metric, query, rows), count)]
+        return rows[
+            best(gather_scores(MappedVectors(self.vectors, self.norms), self.metric, query, rows), count)
+        ]
 
     def recall(self, queries: Matrix, count: int, allowed: Mask | None = None) -> float:
         found = wanted = 0
@@ -90,7 +95,7 @@ def build(engine: str, vectors: Matrix, metric: Metric, directory: Path, seed: i
 def reopen(engine: str, built: Built, vectors: Matrix, metric: Metric, directory: Path) -> Opened:
     norms = norms_of(vectors)
     files = {name: directory / name for name in built.files}
-    index = engine_named(engine).open(files, built.parameters, vectors, norms, metric)
+    index = engine_named(engine).open(files, built.parameters, MappedVectors(vectors, norms), metric)
     return Opened(index, vectors, norms, metric, built, directory)
 
 
@@ -289,7 +294,9 @@ class TestFiles:
             case "no parameters":
                 parameters = {}
         with pytest.raises(Corrupted):
-            engine_named(engine).open(files, parameters, vectors, norms_of(vectors), Metric.COSINE)
+            engine_named(engine).open(
+                files, parameters, MappedVectors(vectors, norms_of(vectors)), Metric.COSINE
+            )
 
     @pytest.mark.parametrize(
         "damaged",
@@ -317,7 +324,10 @@ class TestFiles:
         files = {name: good.directory / name for name in good.built.files}
         with pytest.raises(Corrupted):
             engine_named("ivf").open(
-                files, {**good.built.parameters, **damaged}, good.vectors, good.norms, Metric.DOT
+                files,
+                {**good.built.parameters, **damaged},
+                MappedVectors(good.vectors, good.norms),
+                Metric.DOT,
             )
 
 
@@ -422,10 +432,10 @@ class TestChoosing:
             "import sys, numpy\n"
             "from quartzdb.domain.metric import Metric\n"
             "from quartzdb.index.engines.registry import engine_named, choose\n"
-            "rows = numpy.ones((3, 2), numpy.float32)\n"
-            "norms = numpy.ones(3, numpy.float32)\n"
-            "engine_named('ivf').open({}, {'coded': False}, rows, norms, Metric.DOT)\n"
-            "engine_named('annoy').open({}, {'trees': 0}, rows, norms, Metric.DOT)\n"
+            "from quartzdb.index.stored_vectors import MappedVectors\n"
+            "rows = MappedVectors(numpy.ones((3, 2), numpy.float32), numpy.ones(3, numpy.float32))\n"
+            "engine_named('ivf').open({}, {'coded': False}, rows, Metric.DOT)\n"
+            "engine_named('annoy').open({}, {'trees': 0}, rows, Metric.DOT)\n"
             "print([name for name in ('faiss', 'annoy') if name in sys.modules])"
         )
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

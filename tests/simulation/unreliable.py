@@ -99,7 +99,9 @@ class UnreliableLog:
 
 
 class UnreliableBlobs:
-    """Blobs that take time, and between whose every call the process may die."""
+    """Blobs that take time, and between whose every call the process may die. Readers fetch them in parts."""
+
+    remote = True
 
     def __init__(self, world: World, shared: BlobStore) -> None:
         self._world = world

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Namespace, Partition
 
@@ -223,6 +224,11 @@ class BlobStore(Protocol):
     lies below another ("a" and "a/b"). Blobs and pointers are listed and deleted alike.
     """
 
+    @property
+    def remote(self) -> bool:
+        """Whether a whole file has to be brought here before it can be read."""
+        ...
+
     def put(self, key: str, data: bytes | Path) -> None:
         """Store a blob durably; readers see all of it or nothing. A key is written once, with one content.
 
@@ -242,7 +248,10 @@ class BlobStore(Protocol):
         ...
 
     def local_file(self, key: str) -> Path:
-        """A file on this machine that has the blob's bytes; fetched first where they are elsewhere. BlobMissing."""
+        """A file on this machine that has the blob's bytes; fetched first where they are elsewhere.
+
+        Raises BlobMissing, and NoRoomForCopy where this machine has no place for the copy.
+        """
         ...
 
     def list(self, prefix: str) -> Iterator[tuple[str, int, int]]:
@@ -260,6 +269,10 @@ class BlobStore(Protocol):
     def swap_pointer(self, key: str, content: bytes, tag: str | None) -> bool:
         """Set the pointer if its tag is still `tag` (None: if there is none). Returns whether it was set; durable."""
         ...
+
+
+class NoRoomForCopy(Unavailable):
+    """There is not enough room on this machine's disk for the copy of a blob."""
 
 
 class BlobMissing(Exception):
@@ -419,4 +432,43 @@ class IdempotencyTable(Protocol):
 
     def purge(self, now_ms: int) -> int:
         """Drop what has lapsed. Returns how many."""
+        ...
+
+
+# --- care of a deployment --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A generation with something left to do. `since_ms`: unix time of what has waited longest when it was noted.
+
+    `token` is another one each time it is noted.
+    """
+
+    partition: Partition
+    since_ms: int
+    token: str
+
+
+class UnsettledList(Protocol):
+    """Where functions that keep nothing in memory leave word for the next run, so that it looks only where it must."""
+
+    def note(self, partition: Partition, since_ms: int) -> None:
+        """There is something to do; replaces what was noted of this partition before."""
+        ...
+
+    def everything(self) -> Sequence[Unsettled]:
+        """All that is noted, in any order, strongly consistent."""
+        ...
+
+    def settle(self, one: Unsettled) -> bool:
+        """Forget it, unless it was noted again since `one` was read. Whether it is forgotten."""
+        ...
+
+
+class MergeRuns(Protocol):
+    """A workflow engine that carries out merges too large for one run."""
+
+    def start(self, name: str, document: Mapping[str, Any]) -> None:
+        """Start a run with this input. Starting one of the same name again, running or ended, changes nothing."""
         ...

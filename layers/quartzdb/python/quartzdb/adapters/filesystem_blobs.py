@@ -25,6 +25,8 @@ _ABANDONED_MS = 3_600_000
 class FilesystemBlobs:
     """BlobStore over a directory. `clock` dates the blobs that it writes."""
 
+    remote = False
+
     def __init__(self, root: Path, clock: Clock) -> None:
         """Open the directory, creating it, and clear what crashed writers left. Raises Unavailable."""
         self._clock = clock

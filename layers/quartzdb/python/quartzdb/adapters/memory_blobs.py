@@ -17,6 +17,8 @@ from quartzdb.ports import BlobMissing, Clock
 class MemoryBlobs:
     """BlobStore in memory. `clock` dates the blobs; `local_file` writes into a directory that goes with the object."""
 
+    remote = False
+
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._blobs: dict[str, tuple[bytes, int]] = {}

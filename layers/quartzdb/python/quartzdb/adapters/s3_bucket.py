@@ -27,7 +27,6 @@ MULTIPART_FROM_BYTES = 64 * 1024 * 1024
 """Above this a file is sent in parts side by side: one stream to S3 carries some 80 MB/s."""
 _ATTEMPTS_MAX = 4
 _WAIT_SECONDS = 0.05
-_COPIED_AT_ONCE = 1024 * 1024
 
 
 class Condition(NamedTuple):
@@ -76,16 +75,15 @@ class S3Bucket:
         if path.stat().st_size < self._multipart_from_bytes:
             with path.open("rb") as file:
                 return self.put(key, file)
-        from boto3.s3.transfer import TransferConfig
+        from s3transfer.manager import TransferConfig, TransferManager
 
-        with told_as_unavailable(f"The S3 bucket {self._name}"):
-            self._client.upload_file(
-                str(path),
-                self._name,
-                key,
-                ExtraArgs={"ChecksumAlgorithm": "SHA256"},
-                Config=TransferConfig(multipart_threshold=self._multipart_from_bytes, max_concurrency=8),
-            )
+        config = TransferConfig(multipart_threshold=self._multipart_from_bytes, max_request_concurrency=8)
+        with (
+            told_as_unavailable(f"The S3 bucket {self._name}"),
+            TransferManager(self._client, config) as transfer,
+        ):
+            checked = {"ChecksumAlgorithm": "SHA256"}
+            transfer.upload(str(path), self._name, key, extra_args=checked).result()
         return Condition(True, False)
 
     def get(self, key: str) -> tuple[bytes, str] | None:
@@ -100,32 +98,27 @@ class S3Bucket:
 
     def get_range(self, key: str, start: int, length: int) -> bytes | None:
         """Bytes of an object, fewer where it ends before; None where there is no object."""
+        found = self.get_range_of(key, start, length)
+        return None if found is None else found[0]
 
-        def get() -> bytes:
+    def get_range_of(self, key: str, start: int, length: int) -> tuple[bytes, int] | None:
+        """Bytes of an object, and its size (0 where it ends before they begin); None where there is no object."""
+
+        def get() -> tuple[bytes, int]:
             try:
                 answer = self._client.get_object(
                     Bucket=self._name, Key=key, Range=f"bytes={start}-{start + length - 1}"
                 )
             except ClientError as error:
                 if error_code(error) in {"InvalidRange", "416"}:
-                    return b""
+                    return b"", 0
                 raise
             with _reading():
-                return answer["Body"].read()
+                # "bytes 0-99/1234"; an answer without it is the whole object.
+                size = int(answer.get("ContentRange", f"/{answer['ContentLength']}").rpartition("/")[2])
+                return answer["Body"].read(), size
 
         return self._found(get)
-
-    def download(self, key: str, path: Path) -> bool:
-        """Write an object into a file, checked against its checksum. False where there is none."""
-
-        def download() -> bool:
-            answer = self._client.get_object(Bucket=self._name, Key=key, ChecksumMode="ENABLED")
-            with path.open("wb") as file, _reading():
-                for piece in answer["Body"].iter_chunks(_COPIED_AT_ONCE):
-                    file.write(piece)
-            return True
-
-        return self._found(download) is not None
 
     def size(self, key: str) -> int | None:
         """The size of an object in bytes; None where there is none."""

@@ -6,6 +6,7 @@ even when the directory is over its bound, because whoever got it may not have o
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable
@@ -14,9 +15,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from quartzdb.domain.errors import Unavailable
-from quartzdb.ports import Clock
+from quartzdb.ports import Clock, NoRoomForCopy
 
 KEPT_SECONDS = 600
+_HINT = "Give the cache a directory with free space, or a smaller bound."
 
 
 class S3LocalFiles:
@@ -37,10 +39,19 @@ class S3LocalFiles:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             return self._downloaded(path, download)
         except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise NoRoomForCopy(f"{self._directory} is full.", hint=_HINT) from error
             raise Unavailable(
                 f"{self._directory} could not be written: {error}.",
-                hint="Give the cache a directory with free space, or a smaller bound.",
+                hint=_HINT,
             ) from error
+
+    def check_room(self, size: int) -> None:
+        """Raises NoRoomForCopy for a file that no tidying up makes room for."""
+        if size > self._bytes_max:
+            raise NoRoomForCopy(
+                f"A copy of {size} bytes is more than {self._directory} may hold.", hint=_HINT
+            )
 
     def forget(self, key: str) -> None:
         """Remove the copy of a blob that was deleted; whoever has it open keeps it."""

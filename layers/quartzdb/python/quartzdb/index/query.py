@@ -87,9 +87,17 @@ def _matches(view: View, hits: Sequence[_Hits], top_k: int, with_vectors: bool) 
     distances = view.metric.distances(scores[order])
     ranked = zip(sources[order].tolist(), rows[order].tolist(), strict=True)
     places = list(zip(ranked, scores[order].tolist(), distances.tolist(), strict=True))
-    stored = _stored(view, [place for place, _, _ in places])
+    wanted = _by_segment(view, [place for place, _, _ in places])
+    stored = {source: view.parts[source].segment.records.at_rows(rows) for source, rows in wanted.items()}
+    vectors = (
+        {source: view.parts[source].vectors_of(rows) for source, rows in wanted.items()}
+        if with_vectors
+        else {}
+    )
     found = [
-        _match(view, source, row, stored, (score, distance), with_vectors)
+        _tail_match(view, row, (score, distance), with_vectors)
+        if source == len(view.parts)
+        else _match(stored[source][row], (score, distance), vectors[source][row] if with_vectors else None)
         for (source, row), score, distance in places
     ]
     # Equal scores come in id order. Which of several equals make the cut at top_k is left open.
@@ -97,28 +105,19 @@ def _matches(view: View, hits: Sequence[_Hits], top_k: int, with_vectors: bool) 
     return found
 
 
-def _stored(view: View, places: Sequence[tuple[int, int]]) -> dict[int, dict[int, StoredRecord]]:
-    """The stored records of the places that lie in segments, by segment and row: one look-up per segment."""
+def _by_segment(view: View, places: Sequence[tuple[int, int]]) -> dict[int, list[int]]:
+    """The rows of those places that lie in segments, so that each segment is asked once."""
     wanted: dict[int, list[int]] = {}
     for source, row in places:
         if source < len(view.parts):
             wanted.setdefault(source, []).append(row)
-    return {source: view.parts[source].segment.records.at_rows(rows) for source, rows in wanted.items()}
+    return wanted
 
 
-def _match(
-    view: View,
-    source: int,
-    row: int,
-    stored: dict[int, dict[int, StoredRecord]],
-    scored: tuple[float, float],
-    with_vectors: bool,
-) -> Match:
-    if source == len(view.parts):
-        record = view.tail_record(row)
-        return Match(
-            record.id, *scored, record.version, record.vector if with_vectors else None, record.metadata
-        )
-    kept = stored[source][row]
-    vector = view.parts[source].segment.vectors[row].astype(np.float32) if with_vectors else None
+def _tail_match(view: View, row: int, scored: tuple[float, float], with_vectors: bool) -> Match:
+    record = view.tail_record(row)
+    return Match(record.id, *scored, record.version, record.vector if with_vectors else None, record.metadata)
+
+
+def _match(kept: StoredRecord, scored: tuple[float, float], vector: Vector | None) -> Match:
     return Match(kept.id, *scored, version_of(kept), vector, decode_metadata(kept.metadata))

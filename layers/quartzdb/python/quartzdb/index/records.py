@@ -9,14 +9,18 @@ from __future__ import annotations
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
+import numpy as np
 import orjson
 
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.merge import Patched, RecordState
+from quartzdb.domain.vector import Rows
+from quartzdb.index.partial_file import REQUEST_WORTH_BYTES, PartialFile
+from quartzdb.index.records_map import RecordsMap
 from quartzdb.index.sqlite_fields import SqliteFields, write_fields
 
 _SCHEMA = """
@@ -134,22 +138,66 @@ class RecordsWriter:
 
 
 class Records:
-    """Reads records.sqlite. Thread-safe; the file is closed when nobody holds the object any more."""
+    """Reads records.sqlite. Thread-safe; the file is closed when nobody holds the object any more.
 
-    def __init__(self, path: Path, rows: int) -> None:
-        self._connection = sqlite3.connect(
-            f"{path.resolve().as_uri()}?immutable=1&mode=ro", uri=True, check_same_thread=False
-        )
-        self._connection.execute("PRAGMA mmap_size=1073741824")
-        weakref.finalize(self, self._connection.close)
+    `connection` is one of sqlite3, or one of apsw, which answers alike. `expect_rows` and `expect_ids` are told what is
+    about to be read.
+    """
+
+    def __init__(
+        self,
+        connection: Any,
+        rows: int,
+        *,
+        expect_rows: Callable[[Sequence[int]], None] = lambda _: None,
+        expect_ids: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._connection = connection
+        self._expect_rows = expect_rows
+        self._expect_ids = expect_ids
+        weakref.finalize(self, connection.close)
         self._lock = threading.Lock()
         self._writers: dict[int, str] = dict(self._connection.execute("SELECT writer, name FROM writers"))
         self._has_tombstones = bool(self._all("SELECT 1 FROM tombstones LIMIT 1", ()))
         self.fields = SqliteFields(self._connection, rows, lock=self._lock)
 
+    @classmethod
+    def mapped(cls, path: Path, rows: int) -> Self:
+        """Over a file of this machine."""
+        connection = sqlite3.connect(
+            f"{path.resolve().as_uri()}?immutable=1&mode=ro", uri=True, check_same_thread=False
+        )
+        connection.execute("PRAGMA mmap_size=1073741824")
+        return cls(connection, rows)
+
+    @classmethod
+    def fetched(cls, file: PartialFile, places: RecordsMap, rows: int) -> Self:
+        """Over a file that lies elsewhere."""
+        # Its module imports apsw, which a database on one machine never needs.
+        from quartzdb.index.partial_sqlite import connect
+
+        def expect_pages(pages: Rows) -> None:
+            if pages.size:
+                file.expect(pages * places.page_bytes, places.page_bytes)
+
+        def expect_ids(count: int) -> None:
+            # Each look-up walks the tree of ids, one fetch after another: many of them are slower than the whole file.
+            if count * REQUEST_WORTH_BYTES >= file.size:
+                file.expect_all()
+
+        expect_pages(places.first.astype(np.int64))
+        return cls(
+            connect(file),
+            rows,
+            expect_rows=lambda wanted: expect_pages(places.pages_of(wanted)),
+            expect_ids=expect_ids,
+        )
+
     def at_rows(self, rows: Sequence[int]) -> dict[int, StoredRecord]:
         """The records of those rows."""
         found: dict[int, StoredRecord] = {}
+        if rows:
+            self._expect_rows(rows)
         for some in _groups(rows):
             for values in self._all(
                 f"SELECT row, id, stamp, writer, metadata, patches FROM records WHERE row IN ({_marks(some)})",
@@ -161,7 +209,9 @@ class Records:
     def with_ids(self, ids: Iterable[str]) -> dict[str, StoredRecord]:
         """The records of those ids that have a row here."""
         found: dict[str, StoredRecord] = {}
-        for some in _groups(list(ids)):
+        wanted = list(ids)
+        self._expect_ids(len(wanted))
+        for some in _groups(wanted):
             for values in self._all(
                 f"SELECT row, id, stamp, writer, metadata, patches FROM records WHERE id IN ({_marks(some)})",
                 some,
@@ -214,7 +264,8 @@ class Records:
 
     def _all(self, statement: str, values: Sequence[Any]) -> list[Any]:
         with self._lock:
-            return self._connection.execute(statement, values).fetchall()
+            found: list[Any] = self._connection.execute(statement, values).fetchall()
+            return found
 
     def _record(self, values: Sequence[Any]) -> StoredRecord:
         row, record_id, stamp, writer, metadata, patches = values

@@ -9,7 +9,7 @@ import numpy as np
 
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Floats, Rows, Vector
-from quartzdb.index.engines.exact import ExactIndex, best, gather_scores
+from quartzdb.index.engines.exact import ExactIndex, best, gather_scores, scan_scores
 from quartzdb.index.planner import Plan
 
 SPARE_SHARE = 0.2
@@ -31,7 +31,7 @@ def scored(plan: Plan, metric: Metric, query: Vector, top_k: int) -> Scored:
     segment = plan.part.segment
     if plan.rows is not None:
         if len(plan.rows) == segment.shape.rows:
-            return Scored(plan.rows, metric.scores(segment.vectors, segment.norms, query), exact=True)
+            return Scored(plan.rows, scan_scores(segment.vectors, metric, query), exact=True)
         return Scored(plan.rows, _scores(plan, metric, query, plan.rows), exact=True)
     if plan.allowed is not None and not plan.filtered:
         found = _stepping_over_the_dead(plan, metric, query, top_k)
@@ -64,5 +64,4 @@ def _scans(plan: Plan) -> bool:
 
 
 def _scores(plan: Plan, metric: Metric, query: Vector, rows: Rows) -> Floats:
-    segment = plan.part.segment
-    return gather_scores(segment.vectors, segment.norms, metric, query, rows)
+    return gather_scores(plan.part.segment.vectors, metric, query, rows)

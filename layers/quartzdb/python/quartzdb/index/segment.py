@@ -13,15 +13,20 @@ import numpy as np
 from quartzdb.domain.merge import RecordState
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Precision
-from quartzdb.domain.vector import Floats, Matrix
 from quartzdb.index.engines.port import Index
 from quartzdb.index.engines.registry import engine_named
 from quartzdb.index.records import Records, StoredRecord, decode_metadata, decode_patches, tombstone_state
-from quartzdb.ports import BlobMissing
-
-VECTORS_FILE = "vectors"
-NORMS_FILE = "norms"
-RECORDS_FILE = "records.sqlite"
+from quartzdb.index.records_map import RecordsMap
+from quartzdb.index.segment_files import (
+    DATA_FILES,
+    NORMS_FILE,
+    RECORDS_FILE,
+    RECORDS_MAP_FILE,
+    VECTORS_FILE,
+    LocalFiles,
+    SegmentFiles,
+)
+from quartzdb.index.stored_vectors import FetchedVectors, MappedVectors, StoredVectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,60 +42,83 @@ class SegmentShape:
 
 
 class Segment:
-    """An opened segment. Thread-safe. `files` are local paths by name, already verified."""
+    """An opened segment. Thread-safe."""
 
-    def __init__(self, name: str, shape: SegmentShape, files: Mapping[str, Path]) -> None:
+    def __init__(self, name: str, shape: SegmentShape, files: SegmentFiles) -> None:
         self.name = name
         self.shape = shape
-        self.records = Records(files[RECORDS_FILE], shape.rows)
-        self.vectors: Matrix = _mapped(
-            files[VECTORS_FILE],
-            "<f4" if shape.precision is Precision.F32 else "<f2",
-            (shape.rows, shape.dimension),
-        )
-        self.norms: Floats = _mapped(files[NORMS_FILE], "<f4", (shape.rows,))
         self._files = files
+        self.vectors = _vectors(shape, files)
+        self.records = _records(shape, files)
         self._index: Index | None = None
         self._opening = threading.Lock()
 
     @property
     def index(self) -> Index:
-        """The engine's index, opened when it is first needed: a read by id does not pay for it.
+        """The engine's index, fetched and opened when it is first needed: a read by id does not pay for it.
 
-        Raises BlobMissing where the segment was superseded and swept before that.
+        Raises Corrupted, and BlobMissing where the segment was superseded and swept before that.
         """
         if self._index is None:
             with self._opening:
                 if self._index is None:
-                    for name, path in self._files.items():
-                        if not path.exists():
-                            raise BlobMissing(f"{self.name}/{name}")
+                    files = {name: self._files.whole(name) for name in self._files.names - DATA_FILES}
                     self._index = engine_named(self.shape.engine).open(
-                        self._files, self.shape.parameters, self.vectors, self.norms, self.shape.metric
+                        files, self.shape.parameters, self.vectors, self.shape.metric
                     )
         return self._index
 
+    def whole(self) -> Segment:
+        """The same segment with every file on this machine: for whoever is going to read all of it."""
+        if self._files.partial(VECTORS_FILE) is None:
+            return self
+        files = LocalFiles({name: self._files.whole(name) for name in self._files.names})
+        return Segment(self.name, self.shape, files)
+
     def state(self, record: StoredRecord) -> RecordState:
         """A stored record as a state that can be merged."""
-        patches = decode_patches(record.patches)
-        base = {
-            name: value for name, value in decode_metadata(record.metadata).items() if name not in patches
-        }
-        return RecordState(record.version, self.vectors[record.row].astype(np.float32), base, patches)
+        return self._states([record])[0]
 
     def located(self, ids: Sequence[str]) -> Iterable[tuple[str, int | None, RecordState]]:
         """(id, row, state) for each of `ids` that this segment has; row None for a tombstone."""
-        for record_id, record in self.records.with_ids(ids).items():
-            yield record_id, record.row, self.state(record)
+        records = list(self.records.with_ids(ids).values())
+        for record, state in zip(records, self._states(records), strict=True):
+            yield record.id, record.row, state
         for record_id, tombstone in self.records.tombstones_with_ids(ids).items():
             yield record_id, None, tombstone_state(tombstone)
 
+    def _states(self, records: Sequence[StoredRecord]) -> list[RecordState]:
+        rows = np.array([record.row for record in records], dtype=np.int64)
+        self.vectors.expect(rows)
+        vectors, _ = self.vectors.gather(rows)
+        states: list[RecordState] = []
+        for record, vector in zip(records, vectors.astype(np.float32), strict=True):
+            patches = decode_patches(record.patches)
+            metadata = decode_metadata(record.metadata)
+            base = {name: value for name, value in metadata.items() if name not in patches}
+            states.append(RecordState(record.version, vector, base, patches))
+        return states
+
+
+def _vectors(shape: SegmentShape, files: SegmentFiles) -> StoredVectors:
+    dtype = "<f4" if shape.precision is Precision.F32 else "<f2"
+    vectors, norms = files.partial(VECTORS_FILE), files.partial(NORMS_FILE)
+    if vectors is not None and norms is not None:
+        return FetchedVectors(vectors, norms, shape.dimension, dtype)
+    return MappedVectors(
+        _mapped(files.whole(VECTORS_FILE), dtype, (shape.rows, shape.dimension)),
+        _mapped(files.whole(NORMS_FILE), "<f4", (shape.rows,)),
+    )
+
+
+def _records(shape: SegmentShape, files: SegmentFiles) -> Records:
+    file = files.partial(RECORDS_FILE)
+    if file is None:
+        return Records.mapped(files.whole(RECORDS_FILE), shape.rows)
+    places = RecordsMap.decode(files.whole(RECORDS_MAP_FILE).read_bytes())
+    return Records.fetched(file, places, shape.rows)
+
 
 def _mapped(path: Path, dtype: str, shape: tuple[int, ...]) -> Any:
-    # An empty file cannot be mapped: a segment of tombstones only has no vectors. A plain view of the map, because the
-    # memmap subclass costs microseconds at every slice.
-    return (
-        np.asarray(np.memmap(path, dtype=dtype, mode="r", shape=shape))
-        if shape[0]
-        else np.empty(shape, dtype)
-    )
+    # An empty file cannot be mapped: a segment of tombstones only has no vectors.
+    return np.memmap(path, dtype=dtype, mode="r", shape=shape) if shape[0] else np.empty(shape, dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,18 @@ from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Precision
 from quartzdb.domain.vector import Mask, Matrix, norms_of
 from quartzdb.index.engines.registry import choose, engine_named
+from quartzdb.index.partial_file import block_sums
 from quartzdb.index.records import RecordsWriter, encode_patches
-from quartzdb.index.segment import NORMS_FILE, RECORDS_FILE, VECTORS_FILE, Segment, SegmentShape
+from quartzdb.index.records_map import RecordsMap
+from quartzdb.index.segment import Segment, SegmentShape
+from quartzdb.index.segment_files import (
+    NORMS_FILE,
+    PARTLY_READ,
+    RECORDS_FILE,
+    RECORDS_MAP_FILE,
+    SUMS_FILE,
+    VECTORS_FILE,
+)
 
 _COPY_ROWS = 4096
 
@@ -61,19 +72,26 @@ class SegmentWriter:
 
     def copy(self, segment: Segment, alive: Mask) -> None:
         """Carry the live rows of another segment over, bytes unchanged."""
+        segment = segment.whole()
         for record in segment.records.everything():
             if alive[record.row]:
                 self._records.add(record.id, record.version, record.metadata, record.patches)
         rows = np.flatnonzero(alive)
         for start in range(0, len(rows), _COPY_ROWS):
-            self._write_vectors(segment.vectors[rows[start : start + _COPY_ROWS]])
+            self._write_vectors(segment.vectors.gather(rows[start : start + _COPY_ROWS])[0])
 
     def finish(self, choice: EngineChoice, *, seed: int, threads: int) -> tuple[SegmentShape, list[str]]:
         """Build the index and close. Returns the segment's shape and the names of its files."""
         self._vectors.close()
         self._norms.close()
         self._records.finish()
-        names = [VECTORS_FILE, NORMS_FILE, RECORDS_FILE]
+        (self._directory / RECORDS_MAP_FILE).write_bytes(
+            RecordsMap.of(self._directory / RECORDS_FILE).encode()
+        )
+        (self._directory / SUMS_FILE).write_bytes(
+            b"".join(_sums(self._directory / name) for name in PARTLY_READ)
+        )
+        names = [*PARTLY_READ, RECORDS_MAP_FILE, SUMS_FILE]
         engine = choose(choice, self.rows)
         parameters = {}
         if self.rows:
@@ -96,3 +114,14 @@ class SegmentWriter:
         self._vectors.write(stored.tobytes())
         # Lengths of what is stored, not of what was given: under f16 the two differ, and scores must match the rows.
         self._norms.write(norms_of(stored).astype("<f4").tobytes())
+
+
+def _sums(path: Path) -> bytes:
+    if path.stat().st_size == 0:
+        return b""
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+        memoryview(mapped) as view,
+    ):
+        return block_sums(view).tobytes()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +13,7 @@ from quartzdb.domain.filter import Filter
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.record import Record
-from quartzdb.domain.vector import Mask
+from quartzdb.domain.vector import Mask, Vector
 from quartzdb.index.filtering import evaluate
 from quartzdb.index.records import StoredRecord, decode_metadata, decode_patches
 from quartzdb.index.segment import Segment
@@ -39,12 +39,28 @@ class Part:
 
     def records(self, rows: Sequence[int]) -> dict[int, Record]:
         """The records of rows."""
-        return {row: self.record(stored) for row, stored in self.segment.records.at_rows(rows).items()}
+        return {record.row: seen for record, seen in self._seen(self.segment.records.at_rows(rows).values())}
 
-    def record(self, stored: StoredRecord) -> Record:
-        """A stored record as a reader sees it."""
-        vector = self.segment.vectors[stored.row].astype(np.float32)
-        return Record(stored.id, version_of(stored), vector, decode_metadata(stored.metadata))
+    def with_ids(self, ids: Sequence[str]) -> dict[str, Record]:
+        """The live records of those ids that this segment has."""
+        stored = self.segment.records.with_ids(ids).values()
+        alive = [record for record in stored if self.alive[record.row]]
+        return {record.id: seen for record, seen in self._seen(alive)}
+
+    def vectors_of(self, rows: Sequence[int]) -> dict[int, Vector]:
+        """The vectors of rows, as float32."""
+        numbers = np.array(rows, dtype=np.int64)
+        self.segment.vectors.expect(numbers)
+        vectors, _ = self.segment.vectors.gather(numbers)
+        return dict(zip(rows, vectors.astype(np.float32), strict=True))
+
+    def _seen(self, stored: Iterable[StoredRecord]) -> Iterator[tuple[StoredRecord, Record]]:
+        """Stored records as a reader sees them."""
+        records = list(stored)
+        vectors = self.vectors_of([record.row for record in records])
+        for record in records:
+            metadata = decode_metadata(record.metadata)
+            yield record, Record(record.id, version_of(record), vectors[record.row], metadata)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +109,7 @@ class View:
         for part in self.parts:
             if not missing:
                 break
-            stored = part.segment.records.with_ids(missing)
-            found |= {i: part.record(record) for i, record in stored.items() if part.alive[record.row]}
+            found |= part.with_ids(missing)
             missing = [record_id for record_id in missing if record_id not in found]
         return found
 

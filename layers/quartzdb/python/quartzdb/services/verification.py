@@ -16,7 +16,8 @@ from quartzdb.domain.errors import Corrupted, QuartzError
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.vector import Mask, norms_of
-from quartzdb.index.segment import NORMS_FILE, RECORDS_FILE, VECTORS_FILE, Segment
+from quartzdb.index.segment import Segment
+from quartzdb.index.segment_files import NORMS_FILE, RECORDS_FILE, VECTORS_FILE, LocalFiles
 from quartzdb.log.codec import decode_entry
 from quartzdb.log.protocol import MARGIN
 from quartzdb.ports import SEALED, BlobMissing, ChangeLog
@@ -170,7 +171,9 @@ class Verification:
             segment = Segment(
                 ref.name,
                 ref.shape,
-                {name: self._store.blobs.local_file(file.key) for name, file in ref.files.items()},
+                LocalFiles(
+                    {name: self._store.blobs.local_file(file.key) for name, file in ref.files.items()}
+                ),
             )
             if deep:
                 yield from _rows_agree(segment, ref)
@@ -223,13 +226,11 @@ def _rows_agree(segment: Segment, ref: SegmentRef) -> Iterator[str]:
     if tombstones != ref.tombstones:
         yield f"{RECORDS_FILE} has {tombstones} tombstones, the manifest {ref.tombstones}"
     for start in range(0, ref.shape.rows, _ROWS_AT_ONCE):
-        vectors = segment.vectors[start : start + _ROWS_AT_ONCE]
+        vectors, norms = segment.vectors.span(start, start + _ROWS_AT_ONCE)
         if not np.isfinite(vectors).all():
             yield f"{VECTORS_FILE} has numbers that are not finite, from row {start}"
             return
-        if not np.allclose(
-            norms_of(vectors), segment.norms[start : start + _ROWS_AT_ONCE], rtol=_NORM_TOLERANCE
-        ):
+        if not np.allclose(norms_of(vectors), norms, rtol=_NORM_TOLERANCE):
             yield f"{NORMS_FILE} are not the lengths of the vectors, from row {start}"
             return
     if ref.shape.rows:

@@ -5,22 +5,32 @@ from __future__ import annotations
 import threading
 import weakref
 
+from quartzdb.index.partial_file import FetchedMemory
 from quartzdb.index.segment import Segment
+from quartzdb.index.segment_files import SUMS_FILE, LocalFiles, SegmentFiles
+from quartzdb.snapshot.fetched_files import FetchedFiles
 from quartzdb.snapshot.manifest import SegmentRef
 from quartzdb.snapshot.store import SnapshotStore
 
+FETCHED_BYTES_MAX = 512 * 1024 * 1024
+
 
 class SegmentCache:
-    """Opens each segment once and verifies it then. A segment is closed when no snapshot uses it any more."""
+    """Opens each segment once. A segment is closed when no snapshot uses it any more.
 
-    def __init__(self, store: SnapshotStore) -> None:
+    Where blobs are files of this machine, every byte is verified at once. Where they are not, only what is needed is
+    fetched, when it is needed, and verified then; what is held of that in memory stays below `fetched_bytes_max`.
+    """
+
+    def __init__(self, store: SnapshotStore, *, fetched_bytes_max: int = FETCHED_BYTES_MAX) -> None:
         self._store = store
+        self._memory = FetchedMemory(fetched_bytes_max)
         self._opened: weakref.WeakValueDictionary[str, Segment] = weakref.WeakValueDictionary()
         self._lock = threading.Lock()
         self._opening: dict[str, threading.Lock] = {}
 
     def open(self, ref: SegmentRef) -> Segment:
-        """The segment, every byte verified. Raises Corrupted, BlobMissing."""
+        """The segment. Raises Corrupted, BlobMissing."""
         with self._lock:
             opened = self._opened.get(ref.name)
             if opened is not None:
@@ -30,9 +40,18 @@ class SegmentCache:
             with self._lock:
                 opened = self._opened.get(ref.name)
             if opened is None:
-                files = {name: self._store.verified_file(file) for name, file in ref.files.items()}
-                opened = Segment(ref.name, ref.shape, files)
+                opened = Segment(ref.name, ref.shape, self._files(ref))
                 with self._lock:
                     self._opened[ref.name] = opened
                     self._opening.pop(ref.name, None)
             return opened
+
+    def close(self, ref: SegmentRef) -> None:
+        """Open it anew the next time: something in it could not be read."""
+        with self._lock:
+            self._opened.pop(ref.name, None)
+
+    def _files(self, ref: SegmentRef) -> SegmentFiles:
+        if self._store.blobs.remote and SUMS_FILE in ref.files:
+            return FetchedFiles(self._store, ref.files, self._memory)
+        return LocalFiles({name: self._store.verified_file(file) for name, file in ref.files.items()})

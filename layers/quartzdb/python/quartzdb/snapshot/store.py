@@ -78,13 +78,18 @@ class SnapshotStore:
     def verified_file(self, file: FileRef) -> Path:
         """The file on this machine, after checking every byte. Raises Corrupted, BlobMissing."""
         path = self.blobs.local_file(file.key)
+        self.verify(path, file)
+        return path
+
+    @staticmethod
+    def verify(path: Path, file: FileRef) -> None:
+        """Check every byte of a copy. Raises Corrupted, BlobMissing."""
         size, digest = _measure(path)
         if (size, digest) != (file.size, file.checksum):
             raise Corrupted(
                 f"{file.key} has {size} bytes and checksum {digest}, not {file.size} and {file.checksum}.",
                 hint="The file is damaged and is not served. Restore it from a backup, or import the data again.",
             )
-        return path
 
     def alive(self, rows: int, dead: FileRef | None) -> Mask:
         """Flags of a segment's rows that hold a present record."""

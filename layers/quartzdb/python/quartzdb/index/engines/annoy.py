@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.metric import Metric
-from quartzdb.domain.vector import Floats, Mask, Matrix, Rows, Vector, norms_of
+from quartzdb.domain.vector import Mask, Matrix, Rows, Vector, norms_of
 from quartzdb.index.engines.calibration import (
     RECALL_TARGETS,
     Effort,
@@ -31,6 +31,7 @@ from quartzdb.index.engines.exact import ExactIndex, best
 from quartzdb.index.engines.half import widened
 from quartzdb.index.engines.long_rows import added, lengths_of, long_rows, parse
 from quartzdb.index.engines.port import Built
+from quartzdb.index.stored_vectors import StoredVectors
 
 if TYPE_CHECKING:
     from annoy import AnnoyIndex
@@ -83,12 +84,11 @@ class AnnoyEngine:
         self,
         files: Mapping[str, Path],
         parameters: Mapping[str, Any],
-        vectors: Matrix,
-        norms: Floats,
+        vectors: StoredVectors,
         metric: Metric,
     ) -> AnnoyTrees | ExactIndex:
         """Map the trees. Raises Corrupted."""
-        scan = ExactIndex(vectors, norms, metric)
+        scan = ExactIndex(vectors, metric)
         if parameters.get("trees") == 0:
             return scan
         if TREES_FILE not in files:
@@ -101,15 +101,15 @@ class AnnoyEngine:
             raise Corrupted("The parameters of an annoy index have no readable length.") from error
         except OSError as error:
             raise Corrupted(f"The index file {TREES_FILE} cannot be read: {error}.") from error
-        if trees.get_n_items() != len(vectors):
-            raise Corrupted(f"The trees hold {trees.get_n_items()} rows; the segment has {len(vectors)}.")
+        if trees.get_n_items() != vectors.shape[0]:
+            raise Corrupted(f"The trees hold {trees.get_n_items()} rows; the segment has {vectors.shape[0]}.")
         return AnnoyTrees(
             trees,
             space,
             efforts=EffortTable.parse(parameters, "plain"),
-            long=parse(parameters.get("long", []), len(vectors)),
+            long=parse(parameters.get("long", []), vectors.shape[0]),
             scan=scan,
-            rows=len(vectors),
+            rows=vectors.shape[0],
             file_bytes=files[TREES_FILE].stat().st_size,
         )
 

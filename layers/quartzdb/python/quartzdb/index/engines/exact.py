@@ -15,6 +15,7 @@ from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Floats, Mask, Matrix, Rows, Vector
 from quartzdb.index.engines.half import widened
 from quartzdb.index.engines.port import Built
+from quartzdb.index.stored_vectors import StoredVectors
 
 BLOCK_FLOATS = 1 << 18
 """Numbers per block: 1 MiB of float32 stays in a core's L2 cache, also while float16 rows are widened."""
@@ -36,57 +37,56 @@ class ExactEngine:
         self,
         files: Mapping[str, Path],
         parameters: Mapping[str, Any],
-        vectors: Matrix,
-        norms: Floats,
+        vectors: StoredVectors,
         metric: Metric,
     ) -> ExactIndex:
         """An index that is nothing but the matrix."""
         del files, parameters
-        return ExactIndex(vectors, norms, metric)
+        return ExactIndex(vectors, metric)
 
 
 class ExactIndex:
     """Exactly the best rows, from a scan."""
 
-    def __init__(self, vectors: Matrix, norms: Floats, metric: Metric) -> None:
-        # A memmap's subclass machinery costs microseconds on every slice; the plain view has the same pages.
-        self._vectors: Matrix = np.asarray(vectors)
-        self._norms: Floats = np.asarray(norms)
+    def __init__(self, vectors: StoredVectors, metric: Metric) -> None:
+        self._vectors = vectors
         self._metric = metric
 
     def candidates(self, query: Vector, count: int, allowed: Mask | None = None) -> Rows:
         """The `count` best rows, or all there are."""
         if allowed is None:
-            return best(self._scan(query), count)
+            return best(scan_scores(self._vectors, self._metric, query), count)
         rows = np.flatnonzero(allowed)
-        if rows.size <= GATHER_SHARE_MAX * len(self._vectors):
-            return rows[best(gather_scores(self._vectors, self._norms, self._metric, query, rows), count)]
-        return rows[best(self._scan(query)[rows], count)]
+        if rows.size <= GATHER_SHARE_MAX * self._vectors.shape[0]:
+            return rows[best(gather_scores(self._vectors, self._metric, query, rows), count)]
+        return rows[best(scan_scores(self._vectors, self._metric, query)[rows], count)]
 
     @property
     def resident_bytes(self) -> int:
         """None of its own: the matrix belongs to the segment."""
         return 0
 
-    def _scan(self, query: Vector) -> Floats:
-        rows, dimension = self._vectors.shape
-        scores = np.empty(rows, dtype=np.float32)
-        step = _block_rows(dimension)
-        for start in range(0, rows, step):
-            block = slice(start, start + step)
-            scores[block] = self._metric.scores(widened(self._vectors[block]), self._norms[block], query)
-        return scores
+
+def scan_scores(vectors: StoredVectors, metric: Metric, query: Vector) -> Floats:
+    """Exact scores of all rows, block by block; float32 (n,)."""
+    rows, dimension = vectors.shape
+    vectors.expect(None)
+    scores = np.empty(rows, dtype=np.float32)
+    step = _block_rows(dimension)
+    for start in range(0, rows, step):
+        block, norms = vectors.span(start, start + step)
+        scores[start : start + step] = metric.scores(widened(block), norms, query)
+    return scores
 
 
-def gather_scores(vectors: Matrix, norms: Floats, metric: Metric, query: Vector, rows: Rows) -> Floats:
+def gather_scores(vectors: StoredVectors, metric: Metric, query: Vector, rows: Rows) -> Floats:
     """Exact scores of some rows (m,), gathered block by block; float32 (m,)."""
+    vectors.expect(rows)
     scores = np.empty(rows.size, dtype=np.float32)
     step = _block_rows(vectors.shape[1])
     for start in range(0, rows.size, step):
-        block = rows[start : start + step]
-        scores[start : start + step] = metric.scores(
-            widened(vectors.take(block, axis=0)), norms.take(block), query
-        )
+        block, norms = vectors.gather(rows[start : start + step])
+        scores[start : start + step] = metric.scores(widened(block), norms, query)
     return scores
 
 

@@ -24,6 +24,7 @@ from quartzdb.index.engines.frame import Frame
 from quartzdb.index.engines.ivf_calibration import SlackTable, calibrate, near_lists
 from quartzdb.index.engines.long_rows import added, lengths_of, long_rows, parse
 from quartzdb.index.engines.port import Built
+from quartzdb.index.stored_vectors import StoredVectors
 
 CODES_FILE = "ivf.faiss"
 FRAME_FILE = "frame.npy"
@@ -84,12 +85,11 @@ class IvfEngine:
         self,
         files: Mapping[str, Path],
         parameters: Mapping[str, Any],
-        vectors: Matrix,
-        norms: Floats,
+        vectors: StoredVectors,
         metric: Metric,
     ) -> IvfIndex | ExactIndex:
         """Map the codes into memory. Raises Corrupted."""
-        scan = ExactIndex(vectors, norms, metric)
+        scan = ExactIndex(vectors, metric)
         if parameters.get("coded") is False:
             return scan
         if not {CODES_FILE, FRAME_FILE} <= files.keys():
@@ -98,16 +98,17 @@ class IvfEngine:
             )
         codes = Codes.read(files[CODES_FILE])
         frame = Frame.load(files[FRAME_FILE], parameters, vectors.shape[1], metric)
-        if codes.rows != len(vectors) or codes.width != frame.padded:
+        if codes.rows != vectors.shape[0] or codes.width != frame.padded:
             raise Corrupted(
-                f"The index codes are {codes.rows} × {codes.width}; the segment needs {len(vectors)} × {frame.padded}."
+                f"The index codes are {codes.rows} × {codes.width}; "
+                f"the segment needs {vectors.shape[0]} × {frame.padded}."
             )
         return IvfIndex(
             codes,
             frame,
             plain=EffortTable.parse(parameters, "plain"),
             filtered=SlackTable.parse(parameters, "filtered"),
-            long=parse(parameters.get("long", []), len(vectors)),
+            long=parse(parameters.get("long", []), vectors.shape[0]),
             scan=scan,
             file_bytes=sum(files[name].stat().st_size for name in (CODES_FILE, FRAME_FILE)),
         )

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from quartzdb.domain.metric import Metric
-from quartzdb.domain.vector import Floats, Mask, Matrix, Rows, Vector
+from quartzdb.domain.vector import Mask, Matrix, Rows, Vector
+from quartzdb.index.stored_vectors import StoredVectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,12 @@ class Engine(Protocol):
         self,
         files: Mapping[str, Path],
         parameters: Mapping[str, Any],
-        vectors: Matrix,
-        norms: Floats,
+        vectors: StoredVectors,
         metric: Metric,
     ) -> Index:
         """Open what `build` wrote: `files` by the names that `Built` has, wherever they lie now.
 
-        `vectors` is the segment's full-precision matrix, memory-mapped, and `norms` (n,) are its rows' lengths.
+        `vectors` are the segment's full-precision rows, which may have to be fetched: only a scan reads many of them.
         Raises Corrupted where files or parameters are not what `build` writes.
         """
         ...
