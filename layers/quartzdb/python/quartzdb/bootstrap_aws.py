@@ -6,17 +6,23 @@ from __future__ import annotations
 
 import secrets
 import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING
+
+from botocore.session import Session
 
 from quartzdb.adapters.aws_clients import (
     DYNAMODB_PATIENCE,
     S3_PATIENCE,
     Patience,
+    aws_session,
     dynamodb_client,
     s3_client,
+    secrets_client,
 )
 from quartzdb.adapters.dynamodb_api_keys import DynamoApiKeys
 from quartzdb.adapters.dynamodb_capacity import CapacityMeter
@@ -29,6 +35,7 @@ from quartzdb.adapters.dynamodb_table import DynamoTable
 from quartzdb.adapters.s3_blobs import S3Blobs
 from quartzdb.adapters.s3_bucket import S3Bucket
 from quartzdb.adapters.s3_local_files import S3LocalFiles
+from quartzdb.adapters.secret_values import SecretValues
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.bootstrap import Adapters, Database, assemble
 
@@ -57,19 +64,29 @@ class AwsSettings:
     s3_patience: Patience = S3_PATIENCE
 
 
-def aws_adapters(settings: AwsSettings, *, meter: CapacityMeter | None = None) -> Adapters:
+def open_session() -> Session:
+    """Credentials and descriptions, for a database and whatever else one process asks of AWS."""
+    return aws_session()
+
+
+def aws_adapters(
+    settings: AwsSettings, *, meter: CapacityMeter | None = None, session: Session | None = None
+) -> Adapters:
     """DynamoDB for the log, key-values and catalog; S3 for segments and large bodies. Asks AWS nothing yet."""
     clock = SystemClock()
+    session = session or aws_session()
     dynamodb = dynamodb_client(
         region=settings.region,
         endpoint_url=settings.dynamodb_endpoint_url,
         patience=settings.dynamodb_patience,
+        session=session,
     )
     s3 = s3_client(
         region=settings.region,
         endpoint_url=settings.s3_endpoint_url,
         patience=settings.s3_patience,
         path_style=settings.s3_endpoint_url is not None,
+        session=session,
     )
     table = DynamoTable(dynamodb, settings.table, clock, meter)
     blobs = S3Blobs(
@@ -88,17 +105,37 @@ def aws_adapters(settings: AwsSettings, *, meter: CapacityMeter | None = None) -
     )
 
 
-def open_aws(settings: AwsSettings, *, meter: CapacityMeter | None = None) -> Database:
+def open_aws(
+    settings: AwsSettings, *, meter: CapacityMeter | None = None, session: Session | None = None
+) -> Database:
     """The database of a table and a bucket, which must exist."""
     process = secrets.token_hex(4)
     workspace = settings.work_dir / "building" / process
     shutil.rmtree(workspace, ignore_errors=True)
     return assemble(
-        aws_adapters(settings, meter=meter),
+        aws_adapters(settings, meter=meter, session=session),
         writer=f"{settings.site}.{process}",
         workspace=workspace,
         index_threads=settings.index_threads,
     )
+
+
+def rename_writer(database: Database, settings: AwsSettings) -> None:
+    """Give a database that was opened in another process, of which this one is a copy, a name of its own."""
+    database.versions.rename(f"{settings.site}.{secrets.token_hex(4)}")
+
+
+def secret_reader(
+    arn: str, *, region: str | None, endpoint_url: str | None, session: Session
+) -> Callable[[], Sequence[str]]:
+    """Reads a secret's present and previous values; raises Unavailable. What it needs is made at the first call."""
+
+    @cache
+    def values() -> SecretValues:
+        client = secrets_client(region=region, endpoint_url=endpoint_url, session=session)
+        return SecretValues(client, arn)
+
+    return lambda: values().read()
 
 
 def open_restoration(settings: AwsSettings) -> Restoration:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from boto3.exceptions import Boto3Error
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -79,7 +78,7 @@ def told_as_unavailable(what: str) -> Iterator[None]:
     """Raise Unavailable or Corrupted, naming `what`, instead of AWS's errors; our own mistakes pass through."""
     try:
         yield
-    except (BotoCoreError, Boto3Error, ClientError) as error:
+    except (BotoCoreError, ClientError) as error:
         told = failure(error, what)
         if told is error:
             raise

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from quartzdb.domain.errors import (
+    Forbidden,
     IdempotencyConflict,
     InvalidArgument,
     NotFound,
@@ -89,6 +90,30 @@ class Overloaded(Unavailable):
     """This process has as many requests under way as it takes."""
 
     code: ClassVar[str] = "overloaded"
+
+
+class DeadlineExceeded(Unavailable):
+    """The request was not done when this process's time for it ended. A write may have happened or not."""
+
+    code: ClassVar[str] = "deadline_exceeded"
+
+
+class AnswerTooLarge(InvalidArgument):
+    """The answer is larger than what this deployment can send at once."""
+
+    code = "answer_too_large"
+
+    def __init__(self, bytes_max: int) -> None:
+        super().__init__(
+            f"The answer is larger than the {bytes_max} bytes that can be sent at once.",
+            hint="Ask for fewer records, or leave their vectors out.",
+        )
+
+
+class OriginRefused(Forbidden):
+    """The request did not come through the deployment's own edge."""
+
+    code = "origin_refused"
 
 
 class IdempotencyMismatch(IdempotencyConflict):

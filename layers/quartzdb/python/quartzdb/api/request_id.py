@@ -16,6 +16,11 @@ _SANE = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 """What may be written to a log and a header as it came."""
 
 
+def is_sane(request_id: str) -> bool:
+    """Whether a caller's id is taken over."""
+    return _SANE.fullmatch(request_id) is not None
+
+
 class RequestId:
     """Middleware. `new_id` makes ids that do not repeat."""
 
@@ -28,7 +33,7 @@ class RequestId:
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get(HEADER, "")
-        request_id = given if _SANE.fullmatch(given) else self._new_id()
+        request_id = given if is_sane(given) else self._new_id()
         begin_trace(scope, request_id)
 
         async def send_with_id(message: Message) -> None:

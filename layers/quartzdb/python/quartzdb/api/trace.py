@@ -33,3 +33,10 @@ def trace_of(scope: Scope) -> Trace:
     trace = scope[_PLACE]
     assert isinstance(trace, Trace)
     return trace
+
+
+def find_trace(scope: Scope) -> Trace | None:
+    """The trace of a request that may not have come that far."""
+    trace = scope.get(_PLACE)
+    assert trace is None or isinstance(trace, Trace)
+    return trace

@@ -79,13 +79,22 @@ class HybridClock:
     """
 
     def __init__(self, physical_ms: Callable[[], int], writer: str, *, ahead_ms_max: int) -> None:
-        if not 0 < len(writer) <= _WRITER_CHARACTERS_MAX:
-            raise ValueError(f"writer must have 1 to {_WRITER_CHARACTERS_MAX} characters: {writer!r}")
+        _check_writer(writer)
         self._physical_ms = physical_ms
         self._ahead_ms_max = ahead_ms_max
         self._last = 0
         self._lock = threading.Lock()
         self.writer = writer
+
+    def rename(self, writer: str) -> None:
+        """Issue versions under another name from now on.
+
+        HAZARD: where a process is copied (a Lambda instance restored from a snapshot) every copy must do this before
+        its first version. Two that share a name issue the same versions, and one of two writes is then lost.
+        """
+        _check_writer(writer)
+        with self._lock:
+            self.writer = writer
 
     def now(self) -> Version:
         """A version later than every one issued or observed here."""
@@ -118,3 +127,8 @@ class HybridClock:
         """
         with self._lock:
             self._last = max(self._last, head)
+
+
+def _check_writer(writer: str) -> None:
+    if not 0 < len(writer) <= _WRITER_CHARACTERS_MAX:
+        raise ValueError(f"writer must have 1 to {_WRITER_CHARACTERS_MAX} characters: {writer!r}")

@@ -1,0 +1,8 @@
+"""The api function: writes, key-values, control, and every request that is no search."""
+
+from __future__ import annotations
+
+from quartzdb.aws_lambda.http_function import http_function
+from quartzdb.aws_lambda.settings import read_settings
+
+handler = http_function(read_settings())

@@ -1,0 +1,84 @@
+"""A function that answers requests, put together once at init: settings → database → application → handler."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quartzdb.api.app import create_app
+from quartzdb.api.settings import ApiSettings
+from quartzdb.aws_lambda.http_handler import http_handler
+from quartzdb.aws_lambda.metrics import Metric
+from quartzdb.aws_lambda.origin_secret import OriginSecret
+from quartzdb.aws_lambda.settings import FunctionSettings, needed
+from quartzdb.aws_lambda.snapstart import after_restore, reseed
+from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry, telemetry
+from quartzdb.bootstrap import Database
+from quartzdb.bootstrap_aws import AwsSettings, open_aws, open_session, rename_writer, secret_reader
+
+_MB = 1024 * 1024
+
+API_SETTINGS = ApiSettings(
+    # What arrives is at most 6 MB; this bounds what it may inflate to.
+    body_bytes_max=32 * _MB,
+    bodies_bytes_max=64 * _MB,
+    # An instance has one request at a time. There is room for those whose deadline passed and whose work goes on.
+    requests_max=16,
+    threads=4,
+    computing_threads=2,
+)
+
+
+def http_function(settings: FunctionSettings) -> LambdaHandler:
+    """The handler. Asks AWS nothing yet. Raises InvalidSettings."""
+    secret_arn = needed(settings.origin_secret_arn, "QUARTZDB_ORIGIN_SECRET_ARN")
+    observed = telemetry(settings)
+    session = open_session()
+    aws = database_settings(settings)
+    database = open_aws(aws, session=session)
+    secret = OriginSecret(
+        secret_reader(
+            secret_arn, region=settings.region, endpoint_url=settings.secrets_endpoint_url, session=session
+        ),
+        database.clock,
+    )
+
+    def renew() -> None:
+        rename_writer(database, aws)
+        secret.forget()
+        reseed()
+
+    after_restore(renew)
+    return observed.handler(
+        _watched(http_handler(create_app(database, API_SETTINGS), secret, observed), database, observed)
+    )
+
+
+def database_settings(settings: FunctionSettings) -> AwsSettings:
+    """The database that a function was deployed with."""
+    return AwsSettings(
+        table=settings.table,
+        bucket=settings.bucket,
+        site=settings.site,
+        region=settings.region,
+        work_dir=settings.work_dir,
+        cache_bytes_max=settings.disk_cache_bytes_max,
+        index_threads=settings.index_threads,
+        dynamodb_endpoint_url=settings.dynamodb_endpoint_url,
+        s3_endpoint_url=settings.s3_endpoint_url,
+    )
+
+
+def _watched(handle: LambdaHandler, database: Database, observed: Telemetry) -> LambdaHandler:
+    """Count what is served from less than the newest manifest: answers stay right, but somebody has to look."""
+
+    def handler(event: Any, context: Any) -> Any:
+        answer = handle(event, context)
+        degraded = sum(
+            reader.snapshot is not None and reader.snapshot.degraded is not None
+            for reader in database.readers.opened()
+        )
+        if degraded:
+            observed.count(Metric.SNAPSHOT_DEGRADED, degraded)
+        return answer
+
+    return handler

@@ -1,0 +1,71 @@
+"""From Lambda's events to the application and back: Mangum with event adapters of our own, and what stands in front.
+
+guard (origin secret) → deadline → application. Nothing behind the guard runs for a request that did not come through
+CloudFront.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mangum import Mangum
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from quartzdb.api.trace import find_trace
+from quartzdb.aws_lambda.deadline import Deadline
+from quartzdb.aws_lambda.function_url import FunctionUrl
+from quartzdb.aws_lambda.invocation import invocation_of
+from quartzdb.aws_lambda.metrics import Metric
+from quartzdb.aws_lambda.origin_request import OriginRequest
+from quartzdb.aws_lambda.origin_secret import OriginGuard, OriginSecret
+from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry
+from quartzdb.domain.errors import Corrupted
+
+
+class Observed:
+    """Middleware, outermost: every log line of the request carries its id, and failures are counted."""
+
+    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+        self._app = app
+        self._telemetry = telemetry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._telemetry.logger.set_correlation_id(invocation_of(scope).request_id)
+
+        async def watched(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                self._telemetry.tracer.put_annotation("status", status)
+                if status >= 500:
+                    self._telemetry.count(Metric.SERVER_ERRORS)
+            await send(message)
+
+        await self._app(scope, receive, watched)
+        trace = find_trace(scope)
+        if trace is None:
+            return  # refused before it reached the application
+        self._telemetry.tracer.put_annotation("operation", trace.operation or "none")
+        if trace.code == Corrupted.code:
+            self._telemetry.count(Metric.SNAPSHOT_DEGRADED)
+
+
+def http_handler(app: ASGIApp, secret: OriginSecret, telemetry: Telemetry) -> LambdaHandler:
+    """The function that Lambda calls with an event of a Function URL or a Lambda@Edge origin request."""
+
+    def refused() -> None:
+        telemetry.count(Metric.ORIGIN_REFUSED)
+
+    def ran_out() -> None:
+        telemetry.count(Metric.DEADLINE_EXCEEDED)
+
+    guarded = OriginGuard(Deadline(app, exceeded=ran_out), secret, refused=refused)
+    adapter = Mangum(
+        Observed(guarded, telemetry),
+        lifespan="off",
+        custom_handlers=[FunctionUrl, OriginRequest],
+    )
+
+    def handle(event: Any, context: Any) -> Any:
+        return adapter(event, context)
+
+    return handle
