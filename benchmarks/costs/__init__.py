@@ -1,0 +1,1 @@
+"""What a deployment costs, by list prices. `python -m benchmarks.costs` rewrites docs/costs.md."""

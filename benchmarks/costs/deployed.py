@@ -1,0 +1,40 @@
+"""What of a deployment decides its costs: sizes that cdk/settings.py sets, and durations that are assumed.
+
+HAZARD: durations on AWS were never measured. They are compute measured on one machine plus a few milliseconds for each
+request to DynamoDB, and every table that leans on them says so.
+"""
+
+from __future__ import annotations
+
+API_GB = 1_024 / 1_024
+SEARCH_GB = 1_769 / 1_024
+INDEXER_GB = 1_769 / 1_024
+COMPACTOR_GB = 3_008 / 1_024
+SNAPSTART_GB = API_GB + SEARCH_GB + INDEXER_GB
+"""Functions that start from a snapshot; the compactor has too large a disk for it."""
+
+API_MS = 20
+SEARCH_MS = 20
+COLD_SEARCH_MS = 1_000
+COLD_GETS = 40
+"""Pointer, manifest, and pieces of the files of one segment."""
+INDEXER_MS = 1_000
+TEND_MS = 300
+
+LOG_KB_A_REQUEST = 1.0
+"""The line of the request, the metrics and what Lambda writes."""
+TRACED_SHARE = 0.05
+"""X-Ray's default: one request a second and 5 % of the rest."""
+
+ALARM_METRICS = 37
+"""Each metric of an alarm's formula is charged for."""
+METRICS_AT_REST = 4
+"""Those that the compactor writes each minute."""
+FOLD_PUTS = 9
+"""Files of a segment, a bitmap of dead rows, the manifest and the pointer."""
+WINDOWS_A_MONTH = 730 * 60
+"""Folds of a namespace that is written to all the time: one a minute."""
+TENDS_A_MONTH = 730 * 60
+
+BYTES_A_VECTOR_384 = 1_652
+"""Of a segment with 384 dimensions in f32, as measured: vectors, norms, codes and records."""

@@ -1,0 +1,88 @@
+"""The cost of a month: of a deployment that nobody uses, and of two that are used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from benchmarks.costs import deployed, prices
+from benchmarks.costs.operations import operation
+
+GB = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One month of one namespace with 384 dimensions. Writes are of one record each: the dearest way to write."""
+
+    vectors: int
+    queries: int = 1_000_000
+    writes: int = 1_000_000
+    cold_share: float = 0.001
+    metadata_bytes: int = 200
+    id_bytes: int = 16
+    search_ms: float = deployed.SEARCH_MS
+    search_gb: float = deployed.SEARCH_GB
+
+    @property
+    def record_bytes(self) -> int:
+        """As a client sees it: 4 bytes a dimension, id and metadata."""
+        return 384 * 4 + self.metadata_bytes + self.id_bytes
+
+
+def at_rest() -> Mapping[str, float]:
+    """What remains when nobody sends a request, by item."""
+    tending = deployed.TENDS_A_MONTH * (
+        prices.LAMBDA_REQUEST
+        + deployed.COMPACTOR_GB * deployed.TEND_MS / 1_000 * prices.LAMBDA_GB_SECOND
+        + prices.SCHEDULER_RUN
+        + 2 * prices.READ_UNIT
+        + prices.TRACE
+        + 2 / 1_000_000 * prices.LOG_GB
+    )
+    return {
+        "snapshots of three functions (SnapStart)": deployed.SNAPSTART_GB
+        * prices.MONTH_SECONDS
+        * prices.SNAPSHOT_GB_SECOND,
+        "web ACL with one rule": prices.WAF_ACL_MONTH + prices.WAF_RULE_MONTH,
+        f"alarms ({deployed.ALARM_METRICS} metrics)": deployed.ALARM_METRICS * prices.ALARM_METRIC_MONTH,
+        "dashboard": prices.DASHBOARD_MONTH,
+        f"metrics written while nothing happens ({deployed.METRICS_AT_REST})": deployed.METRICS_AT_REST
+        * prices.METRIC_MONTH,
+        "tending, once a minute": tending,
+        "origin secret": prices.SECRET_MONTH,
+    }
+
+
+def in_use(work: Workload) -> Mapping[str, float]:
+    """A month of a workload, by item."""
+    cold = work.queries * work.cold_share
+    warm = work.queries - cold
+    stored = work.vectors * deployed.BYTES_A_VECTOR_384 / GB
+    # As much again in versions that are kept for 35 days: each record is rewritten when it is merged.
+    kept = stored * 2
+    return {
+        "at rest": sum(at_rest().values()),
+        "searches": warm * _search(work) + cold * operation("cold search").total,
+        "writes": work.writes * _write(work),
+        "indexing": deployed.WINDOWS_A_MONTH * _fold(),
+        "S3": kept * prices.BUCKET_GB_MONTH,
+    }
+
+
+def _search(work: Workload) -> float:
+    warm = operation("warm search, small tail")
+    return replace(warm, gb=work.search_gb, milliseconds=work.search_ms).total
+
+
+def _write(work: Workload) -> float:
+    """An upsert of one record: like the page's of ten, but of this many units."""
+    units = -(-(work.record_bytes + 100) // 1_024)
+    ten = operation("upsert of 10 records")
+    return ten.total - (ten.writes + ten.trimmed - 2 * units) * prices.WRITE_UNIT
+
+
+def _fold() -> float:
+    seconds = deployed.INDEXER_MS / 1_000
+    run = prices.LAMBDA_REQUEST + deployed.INDEXER_GB * seconds * prices.LAMBDA_GB_SECOND
+    return run + deployed.FOLD_PUTS * prices.S3_PUT + 10 * prices.READ_UNIT
