@@ -9,6 +9,7 @@ RUNTIME = .venv/.runtime-stamp
 DEV = .venv/.dev-stamp
 MINISTACK = .venv-ministack/.stamp
 LAYERS = .venv/.layers-stamp
+INFRA = .venv-infra/.stamp
 # The CPython 3.13 that `make layers` compiles with, where it is not found by itself.
 LAYER_PYTHON =
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
@@ -23,7 +24,7 @@ run: $(RUNTIME) ## Start the database on this machine
 	$(BIN)/quartzdb serve $(ARGS)
 
 # loadfile keeps a file on one worker, so that what a module's tests share (a server, a synthesised stack) is made once.
-test: $(DEV) $(MINISTACK) ## Run every test
+test: $(DEV) $(MINISTACK) $(INFRA) ## Run every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(DEV) ## Check style, types and the import rules
@@ -62,13 +63,14 @@ lock: $(DEV) ## Lock the dependencies again
 	$(LOCK) $(ARGS) --extra demo --constraint requirements.txt --output-file requirements-dev.txt \
 		pyproject.toml requirements-dev.in
 	$(LOCK) $(ARGS) --output-file requirements-ministack.txt requirements-ministack.in
+	$(LOCK) $(ARGS) --output-file requirements-infra.txt requirements-infra.in
 	$(LOCK) $(ARGS) --output-file requirements-layers.txt requirements-layers.in
 	$(BIN)/uv pip compile --quiet --no-config --python-version 3.13 --python-platform x86_64-manylinux_2_28 \
 		--generate-hashes --custom-compile-command "make lock" --constraint requirements.txt \
 		--output-file requirements-lambda.txt requirements-lambda.in
 
 clean: ## Remove the environment and everything generated; data/ stays
-	rm -rf .venv .venv-ministack build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-ministack .venv-infra build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUNTIME): requirements.txt pyproject.toml .ci/install
@@ -88,4 +90,11 @@ $(MINISTACK): requirements-ministack.txt $(RUNTIME)
 	$(BIN)/python -m venv .venv-ministack
 	.venv-ministack/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		-r requirements-ministack.txt
+	@touch $@
+
+# The checkers of the templates have an environment of their own: they pin other versions of what the project uses.
+$(INFRA): requirements-infra.txt $(RUNTIME)
+	$(BIN)/python -m venv .venv-infra
+	.venv-infra/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements-infra.txt
 	@touch $@

@@ -1,16 +1,19 @@
-"""The CDK application: `cdk synth` and `cdk deploy` start here. It names the stacks and decides nothing else."""
+"""The CDK application: `cdk synth` and `cdk deploy` start here. It reads the settings and decides nothing else."""
+
+from __future__ import annotations
+
+import sys
 
 from aws_cdk import App
 
-from cdk.stack import DataStack
-
-
-def build() -> App:
-    """Every stack, not yet synthesised."""
-    app = App(analytics_reporting=False)
-    DataStack(app, "QuartzDB-Data")
-    return app
-
+from cdk.artifacts import NotBuilt
+from cdk.deployment import build
+from cdk.settings import InvalidSetting
 
 if __name__ == "__main__":
-    build().synth()
+    try:
+        app = App(analytics_reporting=False)
+        build(app)
+        app.synth()
+    except (InvalidSetting, NotBuilt) as error:
+        sys.exit(f"{type(error).__name__}: {error}")

@@ -66,7 +66,7 @@ class Emulator:
     s3: S3Client
 
     def new_place(self) -> Place:
-        """An empty table, as cdk/stack.py makes it, and an empty bucket."""
+        """An empty table, as cdk/constructs/data_table.py makes it, and an empty bucket."""
         name = f"quartzdb-{secrets.token_hex(8)}"
         create_table(self.dynamodb, name)
         self.s3.create_bucket(Bucket=name)

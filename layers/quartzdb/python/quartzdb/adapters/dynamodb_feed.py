@@ -16,7 +16,7 @@ from quartzdb.domain.namespace import Partition
 from quartzdb.ports import Item
 
 INDEXED = ("version", "bytes", "expires_at_ms", "spilled", "key")
-"""What the index has of an item beside the keys; cdk/stack.py projects these."""
+"""What the index has of an item beside the keys; cdk/constructs/data_table.py projects these."""
 _LAST = (1 << 63) - 1
 
 

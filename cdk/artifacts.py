@@ -1,0 +1,36 @@
+"""What is deployed but not built by synthesis: the layers' zip files and the functions' folders. Only finds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cdk.settings import Architecture
+
+_REPOSITORY = Path(__file__).parents[1]
+
+
+class NotBuilt(Exception):
+    """A file to deploy is missing. The message says which, and what makes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifacts:
+    """Where they are. Tests of the templates give a folder of placeholders for the layers."""
+
+    layers_dir: Path = _REPOSITORY / "build" / "layers"
+    functions_dir: Path = _REPOSITORY / "functions"
+
+    def layer(self, architecture: Architecture, name: str) -> Path:
+        """The zip file of a layer. Raises NotBuilt."""
+        archive = self.layers_dir / architecture / f"{name}.zip"
+        if not archive.is_file():
+            raise NotBuilt(f"The layer {archive} is not there: run `make layers` first.")
+        return archive
+
+    def function(self, name: str) -> Path:
+        """The folder of a function, whole and without its dependencies. Raises NotBuilt."""
+        folder = self.functions_dir / name
+        if not (folder / "handler.py").is_file():
+            raise NotBuilt(f"The function {folder} has no handler.py.")
+        return folder

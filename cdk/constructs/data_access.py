@@ -1,0 +1,92 @@
+"""What a function may do with the table and the bucket, and nothing more.
+
+A partition key begins with the family of its items (docs/adr/0006-one-dynamodb-table.md). Rights are given by family,
+so that what reads searches cannot write, and what builds segments sees no key-value and no API key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+
+from cdk.acknowledged import acknowledge_nag
+from cdk.constructs.data_table import FEED_INDEX
+
+LOG = ("LOG#*", "LOGS")
+KEY_VALUES = ("KV#*",)
+NAMESPACES = ("NAMESPACES#*", "TENANTS", "CONDEMNED")
+API_KEYS = ("KEY#*", "KEYS#*")
+LEASES = ("LEASE#*",)
+IDEMPOTENCY = ("IDEMPOTENCY#*",)
+
+BLOBS = "blobs/*"
+POINTERS = "pointers/*"
+
+_READS = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
+_WRITES = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem")
+
+
+@dataclass(frozen=True, slots=True)
+class BucketName:
+    """A bucket of another stack: its ARN, and the name under which that stack exports it."""
+
+    arn: str
+    export: str
+
+
+@dataclass(frozen=True, slots=True)
+class DataAccess:
+    """Families of items to read and to write (a transaction needs the rights of its parts), and prefixes of objects."""
+
+    reads: Sequence[str]
+    writes: Sequence[str] = ()
+    walks_feed: bool = False
+    gets: Sequence[str] = (BLOBS, POINTERS)
+    puts: Sequence[str] = ()
+    deletes: Sequence[str] = ()
+
+    def grant(self, role: iam.Role, table: dynamodb.Table, bucket: BucketName) -> None:
+        """Put it into a role, one statement for each kind of right."""
+        self._on_items(role, table, _READS, self.reads)
+        self._on_items(role, table, _WRITES, self.writes)
+        if self.walks_feed:
+            # The feed's key is the partition key of the items in it.
+            feed = f"{table.table_arn}/index/{FEED_INDEX}"
+            role.add_to_policy(_statement(["dynamodb:Query"], [feed], KEY_VALUES))
+        # Without it S3 answers 403 instead of 404 for what is not there. A condition on the prefix would bring the 403
+        # back, because a GET has none.
+        role.add_to_policy(_statement(["s3:ListBucket"], [bucket.arn]))
+        self._on_objects(role, bucket, ["s3:GetObject"], self.gets)
+        # An upload in parts that fails is taken back.
+        self._on_objects(role, bucket, ["s3:PutObject", "s3:AbortMultipartUpload"], self.puts)
+        self._on_objects(role, bucket, ["s3:DeleteObject"], self.deletes)
+
+    def _on_items(
+        self, role: iam.Role, table: dynamodb.Table, actions: Sequence[str], families: Sequence[str]
+    ) -> None:
+        if families:
+            role.add_to_policy(_statement(actions, [table.table_arn], families))
+
+    def _on_objects(
+        self, role: iam.Role, bucket: BucketName, actions: Sequence[str], prefixes: Sequence[str]
+    ) -> None:
+        if not prefixes:
+            return
+        role.add_to_policy(_statement(actions, [f"{bucket.arn}/{prefix}" for prefix in prefixes]))
+        why = "Object keys are made at run time; their prefix is all that can be known."
+        acknowledge_nag(
+            role,
+            {f"AwsSolutions-IAM5[Resource::{bucket.export}/{prefix}]": why for prefix in prefixes},
+        )
+
+
+def _statement(
+    actions: Sequence[str], resources: Sequence[str], families: Sequence[str] = ()
+) -> iam.PolicyStatement:
+    # HAZARD: `ForAllValues` also holds where a request has no leading key at all. Only Scan, PartiQL and exports have
+    # none, and none of them is granted anywhere.
+    conditions = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(families)}} if families else None
+    return iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions)

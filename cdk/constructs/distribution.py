@@ -1,0 +1,147 @@
+"""CloudFront: one name for the API, searches to one function and everything else to the other.
+
+Nothing is cached: an answer belongs to one key and one moment. Limits that bind here: a function's answer and request
+may have 6 MB, an address 8,192 bytes; a Lambda@Edge router reads at most the first MB of a body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudfront as cloudfront
+from aws_cdk import aws_cloudfront_origins as origins
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from cdk.acknowledged import acknowledge_checkov, acknowledge_nag
+from cdk.constructs.access_logs import AccessLogs
+from cdk.constructs.custom_domain import CustomDomain
+from cdk.constructs.origin_secret import HEADER
+from cdk.constructs.rate_limit import RateLimit
+from cdk.settings import PriceClass
+
+SEARCH_PATHS = ("/v1/namespaces/*/query", "/api/vector/search")
+"""What the search function answers. All methods go there; the application refuses those that there are not."""
+
+_READ_TIMEOUT = Duration.seconds(35)
+"""A little more than the functions' own, so that it is they who say what went wrong."""
+_KEEPALIVE = Duration.seconds(60)
+_PRICE_CLASSES = {
+    "100": cloudfront.PriceClass.PRICE_CLASS_100,
+    "200": cloudfront.PriceClass.PRICE_CLASS_200,
+    "all": cloudfront.PriceClass.PRICE_CLASS_ALL,
+}
+
+
+class ApiDistribution(Construct):
+    """`distribution`, and `url` as clients use it.
+
+    `routers` are functions at the edge, for every path alike: an origin-request router is attached here.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        api_url: lambda_.IFunctionUrl,
+        search_url: lambda_.IFunctionUrl,
+        secret_header: str,
+        price_class: PriceClass,
+        keep_logs: bool,
+        domain: CustomDomain | None = None,
+        rate_limit: RateLimit | None = None,
+        routers: Sequence[cloudfront.EdgeLambda] = (),
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._secret_header = secret_header
+        self._routers = list(routers)
+        self._headers = self._response_headers()
+        searches = self._behavior(search_url)
+        self.distribution = cloudfront.Distribution(
+            self,
+            "Distribution",
+            comment="QuartzDB",
+            default_behavior=self._behavior(api_url),
+            additional_behaviors=dict.fromkeys(SEARCH_PATHS, searches),
+            domain_names=[domain.name] if domain else None,
+            certificate=domain.certificate if domain else None,
+            # With CloudFront's own certificate this is ignored, and CloudFront decides.
+            minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
+            http_version=cloudfront.HttpVersion.HTTP2_AND_3,
+            price_class=_PRICE_CLASSES[price_class],
+            web_acl_id=rate_limit.arn if rate_limit else None,
+            enable_logging=True,
+            log_bucket=AccessLogs(self, "AccessLogs", keep=keep_logs, by_acl=True).bucket,
+            log_file_prefix="edge/",
+        )
+        if domain is not None:
+            domain.point_to(self.distribution)
+        self.url = f"https://{domain.name if domain else self.distribution.distribution_domain_name}"
+        self._acknowledge(own_certificate=domain is not None, limited=rate_limit is not None)
+
+    def _behavior(self, url: lambda_.IFunctionUrl) -> cloudfront.BehaviorOptions:
+        return cloudfront.BehaviorOptions(
+            origin=origins.FunctionUrlOrigin(
+                url,
+                read_timeout=_READ_TIMEOUT,
+                keepalive_timeout=_KEEPALIVE,
+                # Attempts to connect: what was sent once is never sent again, unless it is a GET or HEAD.
+                connection_attempts=2,
+                custom_headers={HEADER: self._secret_header},
+            ),
+            allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
+            cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
+            # Everything but Host, by which a Function URL knows itself.
+            origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
+            response_headers_policy=self._headers,
+            # An API key that was sent in the clear is a lost one, so there is nothing to redirect.
+            viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
+            compress=True,
+            edge_lambdas=self._routers or None,
+        )
+
+    def _response_headers(self) -> cloudfront.ResponseHeadersPolicy:
+        # The application sends its own where it knows better (the page of /docs its policy of content): those stay.
+        return cloudfront.ResponseHeadersPolicy(
+            self,
+            "Headers",
+            comment="QuartzDB: where the application says nothing",
+            security_headers_behavior=cloudfront.ResponseSecurityHeadersBehavior(
+                strict_transport_security=cloudfront.ResponseHeadersStrictTransportSecurity(
+                    access_control_max_age=Duration.days(730), include_subdomains=False, override=True
+                ),
+                content_type_options=cloudfront.ResponseHeadersContentTypeOptions(override=True),
+                content_security_policy=cloudfront.ResponseHeadersContentSecurityPolicy(
+                    content_security_policy="default-src 'none'; frame-ancestors 'none'", override=False
+                ),
+                frame_options=cloudfront.ResponseHeadersFrameOptions(
+                    frame_option=cloudfront.HeadersFrameOption.DENY, override=False
+                ),
+                referrer_policy=cloudfront.ResponseHeadersReferrerPolicy(
+                    referrer_policy=cloudfront.HeadersReferrerPolicy.NO_REFERRER, override=False
+                ),
+            ),
+            remove_headers=["x-amzn-trace-id"],
+        )
+
+    def _acknowledge(self, *, own_certificate: bool, limited: bool) -> None:
+        nag = {"AwsSolutions-CFR1": "A database is called from wherever its users' programs run."}
+        checkov = {
+            "CKV_AWS_305": "An API has no page at its root but the one that the application answers.",
+            "CKV_AWS_310": "Both origins run the same application on the same data; failing over is the router's part.",
+            "CKV_AWS_374": "A database is called from wherever its users' programs run.",
+            "CKV2_AWS_47": "There is no Java here. Rules that read bodies would refuse users' own bytes.",
+            "CKV2_AWS_32": "The response headers policy is attached; it is a resource of its own.",
+        }
+        if not own_certificate:
+            why = "CloudFront's own certificate admits older TLS and cannot be told not to; a domain_name enforces 1.2."
+            nag["AwsSolutions-CFR4"] = why
+            checkov["CKV_AWS_174"] = why
+            checkov["CKV2_AWS_42"] = why
+        if not limited:
+            nag["AwsSolutions-CFR2"] = "Switched off by the operator (waf_requests_per_5_minutes)."
+            checkov["CKV_AWS_68"] = nag["AwsSolutions-CFR2"]
+        acknowledge_nag(self.distribution, nag)
+        acknowledge_checkov(self.distribution, checkov)

@@ -1,0 +1,207 @@
+"""What may differ between deployments, as typed and checked values: the only module that reads the CDK context.
+
+    cdk deploy --all -c environment=prod -c quartzdb:alarm_email=ops@example.com
+
+An environment (`dev`, `prod`, `local`) is a set of defaults. Each can be replaced for all environments by the context
+value `quartzdb:<setting>`, and for one by an entry of the object `quartzdb:<environment>`, on the command line or under
+`context` in cdk.json.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_type_hints
+
+Architecture = Literal["x86_64", "arm64"]
+PriceClass = Literal["100", "200", "all"]
+
+CONTEXT_PREFIX = "quartzdb:"
+CONTEXT_ENVIRONMENT = "environment"
+ENVIRONMENTS = ("dev", "prod", "local")
+EDGE_REGION = "us-east-1"
+"""CloudFront takes certificates, web ACLs and Lambda@Edge from there only, and puts its metrics there."""
+SNAPSTART_DISK_MB = 512
+"""The most that /tmp may have in a function with SnapStart."""
+RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653)
+"""Of what CloudWatch Logs accepts, what one would want."""
+
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+_DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_CERTIFICATE = re.compile(r"arn:aws:acm:us-east-1:\d{12}:certificate/[0-9a-f-]+")
+
+
+class InvalidSetting(ValueError):
+    """A setting is unknown or its value cannot be deployed. The message names it and says what it may be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One deployment. Sizes are in MB, times in the unit that ends the name; None switches a thing off.
+
+    Raises InvalidSetting when made of values that do not go together.
+    """
+
+    environment: str
+    region: str = EDGE_REGION
+    architecture: Architecture = "x86_64"
+    keep_data: bool = True
+    """Table, bucket and logs survive the removal of their stack, and no stack can be removed by mistake."""
+
+    # HTTP
+    domain_name: str | None = None
+    """A name of the operator's own, like `db.example.com`, with one of the two that follow."""
+    hosted_zone: str | None = None
+    """`ID/name` of the Route 53 zone to put the name into. Without `certificate_arn` it proves a new certificate."""
+    certificate_arn: str | None = None
+    """An existing certificate, in us-east-1. Without `hosted_zone` the operator points the name at the distribution."""
+    price_class: PriceClass = "100"
+    waf_requests_per_5_minutes: int | None = 10_000
+    """From one address; beyond it AWS WAF answers 429. None: no web ACL, which saves its monthly fee."""
+    origin_secret_version: str | None = None
+    """The version id of the origin secret that CloudFront sends. Naming it makes a rotation a deployable change."""
+
+    # Functions
+    api_memory_mb: int = 1_024
+    search_memory_mb: int = 1_769
+    indexer_memory_mb: int = 1_769
+    compactor_memory_mb: int = 3_008
+    compactor_disk_mb: int = 4_096
+    api_concurrency: int | None = None
+    """Concurrent executions set aside for one function, which are also the most it gets. None: whatever is free."""
+    search_concurrency: int | None = None
+    indexer_concurrency: int | None = None
+    compactor_concurrency: int | None = None
+    merge_concurrency: int = 4
+    """Shards of one large merge that are built at once."""
+    log_retention_days: int = 30
+    alarm_email: str | None = None
+    """Gets every alarm, after confirming the subscription. None: subscribe to the topics by other means."""
+
+    def __post_init__(self) -> None:
+        _check(_REGION.fullmatch(self.region), "region", self.region, "a region like eu-central-1")
+        _one_of("environment", self.environment, ENVIRONMENTS)
+        _one_of("architecture", self.architecture, get_args(Architecture))
+        _one_of("price_class", self.price_class, get_args(PriceClass))
+        _one_of("log_retention_days", self.log_retention_days, RETENTION_DAYS)
+        for name in ("api_memory_mb", "search_memory_mb", "indexer_memory_mb", "compactor_memory_mb"):
+            # Below 512 MB the processor's share is so small that imports alone take seconds.
+            _between(name, getattr(self, name), 512, 10_240)
+        _between("compactor_disk_mb", self.compactor_disk_mb, 512, 10_240)
+        for name in ("api_concurrency", "search_concurrency", "indexer_concurrency", "compactor_concurrency"):
+            _between(name, getattr(self, name), 1, 10_000)
+        _between("merge_concurrency", self.merge_concurrency, 1, 40)
+        _between("waf_requests_per_5_minutes", self.waf_requests_per_5_minutes, 10, 2_000_000_000)
+        _matches("domain_name", self.domain_name, _DOMAIN, "a host name in lower case, like db.example.com")
+        _matches("alarm_email", self.alarm_email, _EMAIL, "an e-mail address")
+        _matches(
+            "certificate_arn", self.certificate_arn, _CERTIFICATE, "the ARN of a certificate in us-east-1"
+        )
+        self._check_domain()
+
+    @property
+    def prefix(self) -> str:
+        """Begins the names of stacks and of whatever needs a fixed name."""
+        return f"quartzdb-{self.environment}"
+
+    @property
+    def zone(self) -> tuple[str, str] | None:
+        """Id and name of the hosted zone."""
+        if self.hosted_zone is None:
+            return None
+        zone_id, _, name = self.hosted_zone.partition("/")
+        return zone_id, name
+
+    def _check_domain(self) -> None:
+        if self.zone is not None:
+            zone_id, name = self.zone
+            form = re.fullmatch(r"Z[A-Z0-9]{1,31}", zone_id) and _DOMAIN.fullmatch(name)
+            _check(form, "hosted_zone", self.hosted_zone, "of the form Z0123456789ABC/example.com")
+        if self.domain_name is None:
+            if self.hosted_zone or self.certificate_arn:
+                raise InvalidSetting(
+                    "hosted_zone and certificate_arn belong to a domain_name, which is not set."
+                )
+            return
+        if not self.hosted_zone and not self.certificate_arn:
+            raise InvalidSetting("domain_name needs a certificate_arn, a hosted_zone, or both.")
+        if self.zone is not None and not f".{self.domain_name}".endswith(f".{self.zone[1]}"):
+            raise InvalidSetting(f"domain_name {self.domain_name!r} is not in the zone {self.zone[1]!r}.")
+
+
+DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    # To try things: gone without a trace when its stacks are destroyed.
+    "dev": {"keep_data": False, "log_retention_days": 7, "waf_requests_per_5_minutes": 2_000},
+    # 3,008 MB is the most that a new account may have.
+    "prod": {"search_memory_mb": 3_008, "log_retention_days": 90},
+    # On an emulator, by local/. The same resources as dev.
+    "local": {"keep_data": False, "log_retention_days": 1},
+}
+
+
+def read_settings(context: Mapping[str, Any]) -> Settings:
+    """The settings of a CDK context. Raises InvalidSetting."""
+    environment = context.get(CONTEXT_ENVIRONMENT) or "dev"
+    _one_of(CONTEXT_ENVIRONMENT, environment, ENVIRONMENTS)
+    given = {
+        name.removeprefix(CONTEXT_PREFIX): value
+        for name, value in context.items()
+        if name.startswith(CONTEXT_PREFIX)
+    }
+    of_environments = {name: given.pop(name) for name in ENVIRONMENTS if name in given}
+    own = of_environments.get(environment, {})
+    if not isinstance(own, Mapping):
+        raise InvalidSetting(
+            f"The context value {CONTEXT_PREFIX}{environment} has to be an object of settings."
+        )
+    types = get_type_hints(Settings)
+    # The command line has the last word, and it is the one that can only say `quartzdb:<setting>`.
+    chosen = {name: _parse(name, value, types) for name, value in {**own, **given}.items()}
+    return Settings(environment=environment, **{**DEFAULTS[environment], **chosen})
+
+
+def _parse(name: str, value: Any, types: Mapping[str, Any]) -> Any:
+    names = sorted(field.name for field in dataclasses.fields(Settings) if field.name != "environment")
+    if name not in names:
+        raise InvalidSetting(f"There is no setting {name!r}. There are: {', '.join(names)}.")
+    kind = types[name]
+    if value in {"", None} and type(None) in get_args(kind):
+        return None
+    wanted = next((one for one in get_args(kind) if one is not type(None)), kind) if _optional(kind) else kind
+    if wanted is bool:
+        return _truth(name, value)
+    if wanted is int:
+        if isinstance(value, bool) or not re.fullmatch(r"\d{1,10}", str(value)):
+            raise InvalidSetting(f"{name} is {value!r}; it has to be a whole number.")
+        return int(value)
+    return str(value)
+
+
+def _optional(kind: Any) -> bool:
+    return type(None) in get_args(kind)
+
+
+def _truth(name: str, value: Any) -> bool:
+    if str(value).lower() not in {"true", "false"}:
+        raise InvalidSetting(f"{name} is {value!r}; it has to be true or false.")
+    return str(value).lower() == "true"
+
+
+def _one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
+    _check(value in allowed, name, value, f"one of {', '.join(str(one) for one in allowed)}")
+
+
+def _between(name: str, value: int | None, low: int, high: int) -> None:
+    _check(value is None or low <= value <= high, name, value, f"from {low:,} to {high:,}")
+
+
+def _matches(name: str, value: str | None, form: re.Pattern[str], expected: str) -> None:
+    _check(value is None or form.fullmatch(value), name, value, expected)
+
+
+def _check(holds: object, name: str, value: Any, expected: str) -> None:
+    if not holds:
+        raise InvalidSetting(f"{name} is {value!r}; it has to be {expected}.")

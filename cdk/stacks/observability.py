@@ -1,0 +1,183 @@
+"""What rings and what is looked at: alarms on functions, indexing and data, and one dashboard."""
+
+from __future__ import annotations
+
+from aws_cdk import CfnOutput, Environment, Stack
+from constructs import Construct
+
+from cdk.constructs.alarms import PERIOD, Alarms
+from cdk.constructs.dashboard import DatabaseDashboard
+from cdk.constructs.telemetry import table_system_errors, table_throttles, written, written_by_all
+from cdk.settings import Settings
+from cdk.stacks.data import DataStack
+from cdk.stacks.edge import EdgeStack
+from cdk.stacks.service import ServiceStack
+
+_SLOW_ANSWER_MS = 3_000
+_NEAR_THE_END = 0.8
+"""A background function that takes more than this of its time is about to be cut off."""
+
+
+class ObservabilityStack(Stack):
+    """Depends on all others, and nothing on it."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        env: Environment,
+        data_stack: DataStack,
+        service: ServiceStack,
+        edge: EdgeStack,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            env=env,
+            description="QuartzDB: alarms and the dashboard",
+            cross_region_references=True,
+            termination_protection=settings.keep_data,
+        )
+        self._service = service
+        self._data = data_stack
+        self._alarms = Alarms(self, "Alarms", prefix=settings.prefix, email=settings.alarm_email)
+        self._on_functions()
+        self._on_answers()
+        self._on_indexing()
+        self._on_data()
+
+        board = DatabaseDashboard(self, "Dashboard", name=settings.prefix)
+        board.add_alarms(self._alarms.all)
+        board.add_edge(edge.distribution_id, settings.region)
+        for function in service.functions:
+            board.add_function(function)
+        queues = [service.indexing.dead_letters.queue, service.unstarted.queue]
+        board.add_indexing(service.indexer, service.compactor, queues, service.machine)
+        board.add_storage(data_stack.table, data_stack.bucket)
+        CfnOutput(self, "DashboardName", value=board.name, description="CloudWatch")
+
+    def _on_functions(self) -> None:
+        answering = {self._service.api, self._service.search}
+        for short, one in zip(
+            ("api", "search", "indexer", "compactor"), self._service.functions, strict=True
+        ):
+            function = one.function
+            self._alarms.add(
+                f"{short}-errors",
+                function.metric_errors(period=PERIOD),
+                above=0,
+                minutes=3,
+                of_minutes=15,
+                what=f"Invocations of {short} end in an error or a timeout.",
+            )
+            self._alarms.add(
+                f"{short}-throttles",
+                function.metric_throttles(period=PERIOD),
+                above=0,
+                minutes=3,
+                of_minutes=15,
+                what=f"Lambda refuses to run {short}: its concurrency, or the account's, is used up.",
+            )
+            slow = _SLOW_ANSWER_MS if one in answering else int(one.timeout.to_milliseconds() * _NEAR_THE_END)
+            self._alarms.add(
+                f"{short}-duration",
+                function.metric_duration(statistic="p99", period=PERIOD),
+                above=slow,
+                what=f"One of a hundred invocations of {short} takes longer than {slow:,} ms.",
+            )
+
+    def _on_answers(self) -> None:
+        answering = [self._service.api, self._service.search]
+        self._alarms.add(
+            "server-errors",
+            written_by_all("ServerErrors", answering),
+            above=0,
+            minutes=3,
+            of_minutes=15,
+            what="Requests are answered with 5xx by the application itself.",
+        )
+        self._alarms.add(
+            "origin-refused",
+            written_by_all("OriginRefused", answering),
+            above=100,
+            what="Many requests come without the origin secret: around CloudFront, or after a rotation gone wrong.",
+        )
+        self._alarms.add(
+            "snapshot-degraded",
+            written_by_all("SnapshotDegraded", self._service.functions),
+            above=0,
+            minutes=1,
+            what="A namespace is served from an older manifest, or not at all, because a segment is damaged.",
+        )
+
+    def _on_indexing(self) -> None:
+        service = self._service
+        self._alarms.add(
+            "stream-age",
+            service.indexer.function.metric("IteratorAge", statistic="Maximum", period=PERIOD),
+            above=15 * 60 * 1_000,
+            what="The indexer has not come to stream records that are older than 15 minutes.",
+        )
+        self._alarms.add(
+            "indexer-lag",
+            written("IndexerLagSeconds", service.indexer, statistic="Maximum"),
+            above=5 * 60,
+            what="Log entries wait for more than 5 minutes to be folded; tails and query times grow.",
+        )
+        self._alarms.add(
+            "dead-letters",
+            service.indexing.dead_letters.queue.metric_approximate_number_of_messages_visible(period=PERIOD),
+            above=0,
+            minutes=1,
+            what="Stream records were given up after all retries.",
+        )
+        self._alarms.add(
+            "unstarted-runs",
+            service.unstarted.queue.metric_approximate_number_of_messages_visible(period=PERIOD),
+            above=0,
+            minutes=1,
+            what="A scheduled run of the compactor failed or could not be started.",
+        )
+        self._alarms.add(
+            "tending-stopped",
+            service.compactor.function.metric_invocations(period=PERIOD),
+            below=1,
+            minutes=10,
+            silence_is_bad=True,
+            what="The compactor has not run for 10 minutes.",
+        )
+        self._alarms.add(
+            "tend-failures",
+            written("TendFailures", service.compactor),
+            above=0,
+            minutes=10,
+            of_minutes=30,
+            what="The compactor fails on some namespace again and again.",
+        )
+        self._alarms.add(
+            "merge-failures",
+            service.machine.metric_failed(period=PERIOD),
+            above=0,
+            minutes=1,
+            what="A large merge failed after its retries.",
+        )
+
+    def _on_data(self) -> None:
+        self._alarms.add(
+            "table-throttles",
+            table_throttles(self._data.table),
+            above=0,
+            minutes=3,
+            of_minutes=15,
+            what="DynamoDB puts requests off: a partition is too hot, or traffic doubled within minutes.",
+        )
+        self._alarms.add(
+            "table-system-errors",
+            table_system_errors(self._data.table),
+            above=0,
+            minutes=3,
+            of_minutes=15,
+            what="DynamoDB itself fails.",
+        )

@@ -1,0 +1,188 @@
+"""The functions and what drives them: the stream, the schedule, the merge machine. Replaceable at any time."""
+
+from __future__ import annotations
+
+from aws_cdk import CfnOutput, Duration, Environment, Stack
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from cdk.acknowledged import acknowledge_checkov
+from cdk.artifacts import Artifacts
+from cdk.constructs import data_access as data
+from cdk.constructs.data_access import DataAccess
+from cdk.constructs.database_function import DatabaseFunction
+from cdk.constructs.dead_letters import DeadLetters
+from cdk.constructs.dependency_layers import DependencyLayers
+from cdk.constructs.merge_machine import MergeMachine, grant_start, machine_arn
+from cdk.constructs.origin_secret import OriginSecret
+from cdk.constructs.stream_indexing import StreamIndexing
+from cdk.constructs.tending import Tending
+from cdk.settings import Settings
+from cdk.stacks.data import DataStack
+
+_ANSWERS_WITHIN = Duration.seconds(30)
+_FOLDS_WITHIN = Duration.minutes(5)
+_TENDS_WITHIN = Duration.minutes(15)
+_COMPACTOR_CACHE_SHARE = 4
+"""The compactor keeps copies of segments in this part of /tmp; the rest is for what it builds."""
+
+API = DataAccess(
+    reads=(*data.LOG, *data.KEY_VALUES, *data.NAMESPACES, *data.API_KEYS, *data.IDEMPOTENCY),
+    writes=(*data.LOG, *data.KEY_VALUES, *data.NAMESPACES, *data.API_KEYS, *data.IDEMPOTENCY),
+    walks_feed=True,
+    # Bodies too large for the table. Segments are not its business.
+    puts=(data.BLOBS,),
+    deletes=(data.BLOBS,),
+)
+# It runs the same application, and answers searches only: whatever else would reach it fails here.
+SEARCH = DataAccess(reads=(*data.LOG, *data.NAMESPACES, *data.API_KEYS))
+INDEXER = DataAccess(
+    reads=(*data.LOG, *data.NAMESPACES, *data.LEASES),
+    # Trimming raises a log's floor and deletes what is behind it.
+    writes=(*data.LOG, *data.LEASES),
+    puts=(data.BLOBS, data.POINTERS),
+    deletes=(data.BLOBS,),
+)
+COMPACTOR = DataAccess(
+    reads=(*data.LOG, *data.KEY_VALUES, *data.NAMESPACES, *data.LEASES, *data.IDEMPOTENCY),
+    # It also drops what belonged to deleted namespaces, and what has expired.
+    writes=(*data.LOG, *data.KEY_VALUES, *data.NAMESPACES, *data.LEASES, *data.IDEMPOTENCY),
+    walks_feed=True,
+    puts=(data.BLOBS, data.POINTERS),
+    deletes=(data.BLOBS, data.POINTERS),
+)
+
+
+class ServiceStack(Stack):
+    """`api`, `search`, `indexer` and `compactor`, with no more rights than each needs."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        env: Environment,
+        artifacts: Artifacts,
+        data_stack: DataStack,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            env=env,
+            description="QuartzDB: the functions",
+            cross_region_references=True,
+            termination_protection=settings.keep_data,
+        )
+        self._settings = settings
+        self._artifacts = artifacts
+        self._data = data_stack
+        self._layers = DependencyLayers(
+            self, "Layers", artifacts=artifacts, architecture=settings.architecture
+        )
+        self.secret = OriginSecret(self, "OriginSecret")
+        self.unstarted = DeadLetters(self, "Unstarted")
+
+        self.api = self._answering("api", "Writes, key-values, control", settings.api_memory_mb, API)
+        self.search = self._answering("search", "Queries", settings.search_memory_mb, SEARCH)
+        self.indexer = self._indexer()
+        self.compactor = self._compactor()
+        self.functions = [self.api, self.search, self.indexer, self.compactor]
+
+        self.indexing = StreamIndexing(self, "Indexing", table=data_stack.table, indexer=self.indexer)
+        Tending(self, "Tending", compactor=self.compactor, dead_letters=self.unstarted.queue)
+        self.machine = MergeMachine(self, "Merging", settings=settings, compactor=self.compactor).machine
+        grant_start(self.compactor.role, self, settings)
+
+        self.api_url = self._url(self.api)
+        self.search_url = self._url(self.search)
+        self._put_out()
+
+    def _answering(self, name: str, description: str, memory_mb: int, access: DataAccess) -> DatabaseFunction:
+        function = self._function(
+            name,
+            description,
+            memory_mb,
+            access,
+            timeout=_ANSWERS_WITHIN,
+            environment={"QUARTZDB_ORIGIN_SECRET_ARN": self.secret.secret.secret_arn},
+        )
+        self.secret.grant_read(function.role)
+        return function
+
+    def _indexer(self) -> DatabaseFunction:
+        return self._function(
+            "indexer",
+            "Folds new log entries into segments",
+            self._settings.indexer_memory_mb,
+            INDEXER,
+            timeout=_FOLDS_WITHIN,
+            environment={},
+        )
+
+    def _compactor(self) -> DatabaseFunction:
+        disk_mb = self._settings.compactor_disk_mb
+        return self._function(
+            "compactor",
+            "Tends all namespaces, and builds parts of large merges",
+            self._settings.compactor_memory_mb,
+            COMPACTOR,
+            timeout=_TENDS_WITHIN,
+            environment={
+                "QUARTZDB_MERGE_MACHINE_ARN": machine_arn(self, self._settings),
+                "QUARTZDB_DISK_CACHE_MB": str(disk_mb // _COMPACTOR_CACHE_SHARE),
+                "QUARTZDB_INDEX_THREADS": "2",  # from 1,770 MB a function has a second core
+            },
+            disk_mb=disk_mb,
+            dead_letters=self.unstarted,
+        )
+
+    def _function(
+        self,
+        name: str,
+        description: str,
+        memory_mb: int,
+        access: DataAccess,
+        *,
+        timeout: Duration,
+        environment: dict[str, str],
+        disk_mb: int = 512,
+        dead_letters: DeadLetters | None = None,
+    ) -> DatabaseFunction:
+        function = DatabaseFunction(
+            self,
+            name.capitalize(),
+            name=name,
+            description=f"QuartzDB: {description}",
+            settings=self._settings,
+            artifacts=self._artifacts,
+            layers=self._layers,
+            timeout=timeout,
+            memory_mb=memory_mb,
+            concurrency=getattr(self._settings, f"{name}_concurrency"),
+            environment={
+                "QUARTZDB_TABLE": self._data.table.table_name,
+                "QUARTZDB_BUCKET": self._data.bucket.bucket_name,
+                **environment,
+            },
+            disk_mb=disk_mb,
+            dead_letters=dead_letters.queue if dead_letters else None,
+        )
+        access.grant(function.role, self._data.table, self._data.bucket_name)
+        return function
+
+    def _url(self, function: DatabaseFunction) -> lambda_.FunctionUrl:
+        # Open to the network, closed by the origin secret: see the construct of that name.
+        url = function.live.add_function_url(auth_type=lambda_.FunctionUrlAuthType.NONE)
+        acknowledge_checkov(url, {"CKV_AWS_258": "Whoever does not send the origin secret is refused."})
+        return url
+
+    def _put_out(self) -> None:
+        for name, value, description in (
+            ("ApiFunctionUrl", self.api_url.url, "Answers only to who sends the origin secret"),
+            ("SearchFunctionUrl", self.search_url.url, "Likewise, searches only"),
+            ("OriginSecretArn", self.secret.secret.secret_arn, "Rotate: docs/runbook.md"),
+            ("DeadLetterQueueUrl", self.indexing.dead_letters.queue.queue_url, "Stream records given up"),
+            ("MergeMachineArn", self.machine.state_machine_arn, "Large merges"),
+        ):
+            CfnOutput(self, name, value=value, description=description)

@@ -1,0 +1,154 @@
+"""The templates of deployments, synthesised once for all tests: what `cdk synth` would write, with placeholders for the
+layers and functions, whose content no template depends on.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cdk.artifacts import Artifacts
+
+CONTEXTS: Mapping[str, Mapping[str, str]] = {
+    "dev": {},
+    "prod": {"environment": "prod", "quartzdb:alarm_email": "ops@example.com"},
+    # All that is optional, away from CloudFront's region.
+    "abroad": {
+        "environment": "prod",
+        "quartzdb:region": "eu-central-1",
+        "quartzdb:architecture": "arm64",
+        "quartzdb:domain_name": "db.example.com",
+        "quartzdb:hosted_zone": "Z0123456789ABC/example.com",
+        "quartzdb:waf_requests_per_5_minutes": "",
+        "quartzdb:search_concurrency": "50",
+    },
+}
+_WORDS = ("api", "engines", "quartzdb")
+_FUNCTIONS = ("api", "search", "indexer", "compactor")
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource of a template."""
+
+    stack: str
+    id: str
+    type: str
+    properties: Mapping[str, Any]
+    whole: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Templates by stack ("data", "service", "edge", "observability"), in a folder for tools that read files."""
+
+    folder: Path
+    prefix: str
+
+    @property
+    def templates(self) -> dict[str, dict[str, Any]]:
+        return {
+            path.name.removeprefix(f"{self.prefix}-").removesuffix(".template.json"): json.loads(
+                path.read_text()
+            )
+            for path in sorted(self.folder.glob("*.template.json"))
+        }
+
+    def resources(self, *types: str) -> list[Resource]:
+        """Of these types, or all."""
+        return [
+            Resource(stack, name, resource["Type"], resource.get("Properties", {}), resource)
+            for stack, template in self.templates.items()
+            for name, resource in template["Resources"].items()
+            if not types or resource["Type"] in types
+        ]
+
+    def one(self, resource_type: str, *, stack: str | None = None) -> Resource:
+        """The only one of a type."""
+        (found,) = [one for one in self.resources(resource_type) if stack in {None, one.stack}]
+        return found
+
+    def function(self, name: str) -> Resource:
+        """One of the four functions."""
+        wanted = f"{self.prefix}-{name}"
+        (found,) = [
+            one
+            for one in self.resources("AWS::Lambda::Function")
+            if one.properties.get("FunctionName") == wanted
+        ]
+        return found
+
+    def outputs(self) -> dict[str, Any]:
+        """Of all stacks, but for those by which stacks refer to each other."""
+        return {
+            name: output["Value"]
+            for template in self.templates.values()
+            for name, output in template.get("Outputs", {}).items()
+            if "Export" not in output
+        }
+
+
+def synthesised(shared: Path) -> dict[str, Deployment]:
+    """Every context's deployment. Whoever comes first makes them, in a folder that all test processes share."""
+    shared.mkdir(parents=True, exist_ok=True)
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for name, context in CONTEXTS.items():
+            done = shared / name / "cdk.out"
+            if not done.exists():
+                shutil.rmtree(shared / name, ignore_errors=True)
+                _synthesise(shared / name, context, placeholders(shared / "artifacts"))
+    return {
+        name: Deployment(shared / name, f"quartzdb-{context.get('environment', 'dev')}")
+        for name, context in CONTEXTS.items()
+    }
+
+
+def placeholders(folder: Path) -> Artifacts:
+    """Something in the place of each layer and function."""
+    for architecture in ("x86_64", "arm64"):
+        for word in _WORDS:
+            archive = folder / "layers" / architecture / f"{word}.zip"
+            archive.parent.mkdir(parents=True, exist_ok=True)
+            with zipfile.ZipFile(archive, "w") as content:
+                content.writestr("python/placeholder.txt", f"{architecture} {word}")
+    for name in _FUNCTIONS:
+        handler = folder / "functions" / name / "handler.py"
+        handler.parent.mkdir(parents=True, exist_ok=True)
+        handler.write_text(f'"""In the place of {name}."""\n')
+    return Artifacts(layers_dir=folder / "layers", functions_dir=folder / "functions")
+
+
+def _synthesise(folder: Path, context: Mapping[str, str], artifacts: Artifacts) -> None:
+    # Imported here because importing aws_cdk starts a Node.js process, which takes seconds.
+    from aws_cdk import App, Validations
+    from cdk_nag import AwsSolutionsChecks
+
+    from cdk.deployment import build
+
+    app = App(analytics_reporting=False, outdir=str(folder), context=dict(context))
+    build(app, artifacts=artifacts)
+    # A finding that nobody acknowledged fails the synthesis, and with it every test here.
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    app.synth()
+
+
+def statements(deployment: Deployment) -> Iterator[tuple[Resource, Mapping[str, Any]]]:
+    """Every statement of every policy: of roles, of resources, and of who may assume a role."""
+    for resource in deployment.resources():
+        documents = [
+            resource.properties.get("PolicyDocument"),
+            resource.properties.get("AssumeRolePolicyDocument"),
+            resource.properties.get("ResourcePolicy"),
+            *(policy.get("PolicyDocument") for policy in resource.properties.get("Policies", [])),
+        ]
+        for document in documents:
+            if isinstance(document, Mapping):
+                for statement in document["Statement"]:
+                    yield resource, statement

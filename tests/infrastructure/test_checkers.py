@@ -1,0 +1,90 @@
+"""Three checkers find nothing in the templates that is not acknowledged beside its resource, with a reason."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.infrastructure.synthesis import Deployment
+
+_REPOSITORY = Path(__file__).parents[2]
+_TOOLS = _REPOSITORY / ".venv-infra" / "bin"
+# The CDK adds these functions of its own while it writes templates of two regions, when nothing can be acknowledged any
+# more. They run only while a stack changes.
+_ADDED_LATE = (
+    "AWS::Lambda::Function.CustomCrossRegionExportWriter",
+    "AWS::Lambda::Function.CustomCrossRegionExportReader",
+)
+needs_tools = pytest.mark.skipif(
+    not (_TOOLS / "checkov").exists(), reason=f"{_TOOLS.parent.name} is not there; `make test` makes it"
+)
+
+
+def test_cdk_nag_finds_what_is_wrong(deployments: dict[str, Deployment], tmp_path: Path) -> None:
+    """The deployments were synthesised with it and would have failed; this one, with an open queue, does."""
+    from aws_cdk import App, Stack, Validations, aws_sqs
+    from cdk_nag import AwsSolutionsChecks
+
+    app = App(analytics_reporting=False, outdir=str(tmp_path))
+    aws_sqs.Queue(Stack(app, "Careless"), "Queue")
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    with pytest.raises(RuntimeError, match="AwsSolutions-SQS4"):
+        app.synth()
+    assert set(deployments) == {"dev", "prod", "abroad"}
+
+
+@needs_tools
+@pytest.mark.parametrize(
+    ("name", "regions"), [("dev", "us-east-1"), ("prod", "us-east-1"), ("abroad", "eu-central-1")]
+)
+def test_cfn_lint_is_content(deployments: dict[str, Deployment], name: str, regions: str) -> None:
+    """Every template is one that CloudFormation accepts, warnings included."""
+    templates = sorted(str(path) for path in deployments[name].folder.glob("*.template.json"))
+    linted = subprocess.run(
+        [
+            _TOOLS / "cfn-lint",
+            "--regions",
+            regions,
+            "--config-file",
+            _REPOSITORY / ".cfnlintrc",
+            "--",
+            *templates,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+
+
+@needs_tools
+def test_checkov_is_content(deployments: dict[str, Deployment]) -> None:
+    """Nothing fails, and what is skipped is skipped in the template itself, with a comment."""
+    (folder,) = {one.folder.parent for one in deployments.values()}
+    checked = subprocess.run(
+        [
+            _TOOLS / "checkov",
+            "--directory",
+            folder,
+            "--framework",
+            "cloudformation",
+            "--skip-download",
+            "--output",
+            "json",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    report = json.loads(checked.stdout)
+    failed = [
+        f"{one['check_id']} {one['resource']} {one['file_path']}"
+        for one in report["results"]["failed_checks"]
+        if not one["resource"].startswith(_ADDED_LATE)
+    ]
+    assert failed == []
+    assert report["summary"]["passed"] > 200
+    assert all(one["check_result"]["suppress_comment"] for one in report["results"]["skipped_checks"])
