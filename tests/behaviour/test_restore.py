@@ -74,9 +74,10 @@ class Site:
                 self.emulator.dynamodb.put_item(TableName=name, Item=item)
         return name
 
-    def restore(self, to: str, table: str, *options: str) -> tuple[int, Any]:
-        """The command's exit status, and what it answers."""
-        place = ["--table", table, "--bucket", self.place.bucket, "--to", to, "--json"]
+    def restore(self, to: str, table: str | None, *options: str) -> tuple[int, Any]:
+        """The command's exit status, and what it answers. `table` is the restored one, None the deployed one itself."""
+        place = ["--table", self.place.table, "--bucket", self.place.bucket, "--to", to, "--json"]
+        place += ["--from", table] if table else []
         result = CliRunner().invoke(cli, ["restore", *place, *options])
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
@@ -119,6 +120,7 @@ def test_everything_is_as_it_was_at_the_moment(site: Site) -> None:
     _write(database, books, range(20), 1)
     settle(database, books)
     _write(database, books, range(10), 2)  # in the log when the moment comes
+    key, _ = database.api_keys.create(DEFAULT_TENANT, "k", ["read"])
     large = bytes(range(256)) * 1_000  # its value is a blob
     database.key_values.put_many(books, [NewItem("k", large)])
     _write(database, gone, range(5), 1)
@@ -132,6 +134,7 @@ def test_everything_is_as_it_was_at_the_moment(site: Site) -> None:
     database.key_values.put_many(books, [NewItem("k", b"small")])
     database.namespaces.delete(DEFAULT_TENANT, "gone")
     _bury(database, gone)
+    database.api_keys.revoke(DEFAULT_TENANT, key.id)
     later = _namespace(database, "later")
     _write(database, later, range(3), 3)
     settle(database, later)
@@ -142,29 +145,34 @@ def test_everything_is_as_it_was_at_the_moment(site: Site) -> None:
     assert said["pointers_back"] == 2, "of the namespace written to, and of the deleted one"
     assert said["pointers_gone"] == 1, "that of the namespace made later"
     assert said["blobs_back"] > 0
+    assert said["items_written"] > 0
+    assert said["items_deleted"] > 0
     code, done = site.restore(then, table, "--apply")
     assert (code, done["incomplete"]) == (0, [])
 
-    restored = site.open(table)
+    restored = site.open()
     names = [one.name for one in restored.namespaces.list(DEFAULT_TENANT, limit=10).items]
     assert names == ["books", "gone"]
     expected = {f"r{number}": 1 for number in range(10, 20)} | {f"r{number}": 2 for number in range(10)}
     assert _years(restored, "books") == expected
     assert _years(restored, "gone") == {f"r{number}": 1 for number in range(5)}
+    (kept,) = restored.api_keys.list(DEFAULT_TENANT)
+    assert kept.revoked_at_ms is not None, "a key that was revoked later stays revoked"
     item = restored.key_values.get(restored.namespaces.get(DEFAULT_TENANT, "books"), "k")
     assert item.value == large
     code, again = site.restore(then, table, "--apply")
     assert (code, again["blobs_back"], again["incomplete"]) == (0, 0, []), "doing it twice is harmless"
-    assert _years(site.open(table), "books") == expected
+    assert (again["items_written"], again["items_deleted"]) == (0, 0)
+    assert _years(site.open(), "books") == expected
 
     books = restored.namespaces.get(DEFAULT_TENANT, "books")
     _write(restored, books, range(30, 33), 4)
     settle(restored, books)
-    assert _years(site.open(table), "books") == expected | {f"r{number}": 4 for number in range(30, 33)}
+    assert _years(site.open(), "books") == expected | {f"r{number}": 4 for number in range(30, 33)}
 
 
 def test_a_restoration_can_be_undone(site: Site) -> None:
-    """The bucket keeps what was replaced: with the old table, a later moment brings it back."""
+    """Bucket and recovery keep what was replaced: a later moment brings it back."""
     database = site.open()
     books = _namespace(database, "books")
     _write(database, books, range(5), 1)
@@ -173,11 +181,34 @@ def test_a_restoration_can_be_undone(site: Site) -> None:
     _write(database, books, range(3, 8), 2)
     settle(database, books)
     before = _years(site.open(), "books")
-    now = site.moment()
+    now, table_now = site.moment(), site.restored_table()
     assert site.restore(then, table, "--apply")[0] == 0
-    assert _years(site.open(table), "books") == {f"r{number}": 1 for number in range(5)}
-    assert site.restore(now, site.place.table, "--apply")[0] == 0
+    assert _years(site.open(), "books") == {f"r{number}": 1 for number in range(5)}
+    assert site.restore(now, table_now, "--apply")[0] == 0
     assert _years(site.open(), "books") == before
+
+
+def test_many_items_come_back(site: Site) -> None:
+    """More than one request can look up or write: those that changed, those that are gone, and those that are new."""
+    database = site.open()
+    space = database.namespaces.create(DEFAULT_TENANT, "kv", NamespaceSettings())[0]
+    for start in range(0, 270, 90):
+        items = [NewItem(f"k{number:03}", b"1") for number in range(start, start + 90)]
+        database.key_values.put_many(space, items)
+    then, table = site.moment(), site.restored_table()
+    database.key_values.put_many(space, [NewItem(f"k{number:03}", b"2") for number in range(180, 270)])
+    database.key_values.put_many(space, [NewItem(f"n{number:03}", b"2") for number in range(90)])
+    code, said = site.restore(then, table, "--apply")
+    assert (code, said["items_written"], said["items_deleted"]) == (0, 90, 90)
+    found = site.open().key_values.list(space, limit=1_000, values=True).items
+    assert [(item.key, item.value) for item in found] == [(f"k{number:03}", b"1") for number in range(270)]
+
+
+def test_a_table_is_not_copied_onto_itself(site: Site) -> None:
+    """The restored table and the deployed one have to be two."""
+    code, said = site.restore(datetime.now(UTC).isoformat(), site.place.table)
+    assert code == 1
+    assert "cannot be copied onto itself" in said
 
 
 def test_a_table_with_later_writes_is_refused(site: Site) -> None:
@@ -187,7 +218,7 @@ def test_a_table_with_later_writes_is_refused(site: Site) -> None:
     _write(database, books, range(5), 1)
     head_ms = database.log.head(books.partition) >> 16
     early = datetime.fromtimestamp((head_ms - 60_000) / 1000, UTC).isoformat()
-    code, said = site.restore(early, site.place.table, "--apply")
+    code, said = site.restore(early, None, "--apply")
     assert code == 1
     assert "The table has writes to 'books' from 60 s after that moment." in said
 
@@ -210,10 +241,10 @@ def test_what_cannot_be_restored_is_said(site: Site) -> None:
 
 def test_moments_out_of_reach_are_refused(site: Site) -> None:
     """The future, what is older than the versions that are kept, and a time without a zone."""
-    assert "Only the last 35 days" in site.restore("2020-01-01T00:00:00Z", site.place.table)[1]
-    assert "Only the last 35 days" in site.restore("2990-01-01T00:00:00Z", site.place.table)[1]
-    assert "has no zone" in site.restore("2026-01-01T00:00:00", site.place.table)[1]
-    assert "is no time" in site.restore("yesterday", site.place.table)[1]
+    assert "Only the last 35 days" in site.restore("2020-01-01T00:00:00Z", None)[1]
+    assert "Only the last 35 days" in site.restore("2990-01-01T00:00:00Z", None)[1]
+    assert "has no zone" in site.restore("2026-01-01T00:00:00", None)[1]
+    assert "is no time" in site.restore("yesterday", None)[1]
 
 
 def test_a_bucket_without_versions_is_refused(aws: Emulators, site: Site) -> None:
@@ -221,7 +252,7 @@ def test_a_bucket_without_versions_is_refused(aws: Emulators, site: Site) -> Non
     bare = aws.get("moto").new_place()
     site.emulator.s3.create_bucket(Bucket=bare.bucket + "-bare")
     site.place = Place(site.place.table, bare.bucket + "-bare")
-    code, said = site.restore(datetime.now(UTC).isoformat(), site.place.table)
+    code, said = site.restore(datetime.now(UTC).isoformat(), None)
     assert code == 1
     assert "keeps no versions" in said
 

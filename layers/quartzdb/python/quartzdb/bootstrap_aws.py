@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from tempfile import gettempdir
-from typing import TYPE_CHECKING
 
 from botocore.session import Session
 
@@ -38,9 +37,6 @@ from quartzdb.adapters.s3_local_files import S3LocalFiles
 from quartzdb.adapters.secret_values import SecretValues
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.bootstrap import Adapters, Database, assemble
-
-if TYPE_CHECKING:
-    from quartzdb.services.restoration import Restoration
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,26 +132,3 @@ def secret_reader(
         return SecretValues(client, arn)
 
     return lambda: values().read()
-
-
-def open_restoration(settings: AwsSettings) -> Restoration:
-    """Restoring the bucket to the moment that the table, restored under a new name, is of."""
-    # Imported here: no function that starts cold ever restores.
-    from quartzdb.adapters.s3_versions import S3Versions
-    from quartzdb.services.restoration import Restoration
-    from quartzdb.snapshot.store import SnapshotStore
-
-    adapters = aws_adapters(settings)
-    s3 = s3_client(
-        region=settings.region,
-        endpoint_url=settings.s3_endpoint_url,
-        patience=settings.s3_patience,
-        path_style=settings.s3_endpoint_url is not None,
-    )
-    return Restoration(
-        S3Versions(s3, settings.bucket, adapters.clock),
-        catalog=adapters.catalog,
-        log=adapters.log,
-        store=SnapshotStore(adapters.blobs),
-        clock=adapters.clock,
-    )

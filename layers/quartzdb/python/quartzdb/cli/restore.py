@@ -1,4 +1,4 @@
-"""`quartzdb restore`: the bucket back to the moment that a restored table is of."""
+"""`quartzdb restore`: table and bucket back to the moment that a restored table is of."""
 
 from __future__ import annotations
 
@@ -15,30 +15,36 @@ from quartzdb.cli.place import Deployment, deployment_options
 @click.command(
     epilog="""\b
 Examples:
-  quartzdb restore --to 2026-11-23T14:05:00Z --table RESTORED --bucket NAME
-  quartzdb restore --to 2026-11-23T14:05:00Z --table RESTORED --bucket NAME --apply"""
+  quartzdb restore --to 2026-11-23T14:05:00Z --from RESTORED --table NAME --bucket NAME
+  quartzdb restore --to 2026-11-23T14:05:00Z --from RESTORED --table NAME --bucket NAME --apply"""
 )
 @deployment_options
 @click.option(
     "--to", "to_ms", type=Moment(), required=True, help="The moment that the table was restored to."
 )
+@click.option(
+    "--from", "restored_table", help="The table that was restored to it. Default: --table is that already."
+)
 @click.option("--apply", is_flag=True, help="Do it. Without this the command only says what it would do.")
 @json_option
-def restore(deployment: Deployment, to_ms: int, apply: bool, as_json: bool) -> None:
-    """Bring the bucket back to the moment that a table was restored to.
+def restore(
+    deployment: Deployment, to_ms: int, restored_table: str | None, apply: bool, as_json: bool
+) -> None:
+    """Bring a deployment back to a moment that its table was restored to.
 
-    The second half of restoring a deployment: the first restores the table with DynamoDB's point-in-time recovery,
-    under a new name, which is the --table to give here. Then this takes back deletions of blobs that were there at
-    that moment and sets pointers to what they were. No blob is copied, and the bucket's versions keep what is
-    replaced: restoring to a later moment with the old table undoes it.
+    The second half of restoring: the first is DynamoDB's point-in-time recovery, which makes a new table; name it with
+    --from. Then this takes back deletions of blobs that were there at that moment, gives the deployed table the items
+    of the restored one, and sets pointers to what they were. API keys stay as they are now. Nothing is lost by it:
+    point-in-time recovery and the bucket's versions keep what is replaced, so restoring to a later moment undoes it.
 
     Stop everything that writes before --apply; docs/runbook.md has the whole procedure. Exits with status 1 where a
     namespace of the table would not be whole.
     """
-    from quartzdb.bootstrap_aws import open_restoration
+    from quartzdb.bootstrap_restore import open_restoration
 
-    restoration = open_restoration(deployment.settings())
+    restoration = open_restoration(deployment.settings(), restored_table=restored_table)
     plan = restoration.plan(to_ms)
+    written, deleted = restoration.differences()
     incomplete = []
     if apply:
         restoration.apply(plan)
@@ -49,6 +55,8 @@ def restore(deployment: Deployment, to_ms: int, apply: bool, as_json: bool) -> N
                 **deployment.document(),
                 "to_ms": to_ms,
                 "applied": apply,
+                "items_written": written,
+                "items_deleted": deleted,
                 "pointers_back": len(plan.pointers_back),
                 "pointers_gone": len(plan.pointers_gone),
                 "blobs_back": len(plan.deletions),
@@ -59,6 +67,8 @@ def restore(deployment: Deployment, to_ms: int, apply: bool, as_json: bool) -> N
         print_facts(
             {
                 "moment": f"{datetime.fromtimestamp(to_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC",
+                "items to write": f"{written:,}",
+                "items to delete": f"{deleted:,}",
                 "pointers to set back": f"{len(plan.pointers_back):,}",
                 "pointers to remove": f"{len(plan.pointers_gone):,}",
                 "deletions to take back": f"{len(plan.deletions):,}",

@@ -1,8 +1,9 @@
 """Use case of restoring a deployment to one moment, after its table was restored to that moment under a new name.
 
-The table has the log, key-values and catalog; blobs and pointers are as they are now. Left so, pointers name manifests
-with later writes, and entries name bodies that were deleted since. Here the blobs follow the table. What that needs is
-never more than taking deletions back and setting pointers, because blobs never change. HAZARD: nobody may write to the
+The restored table has the log, key-values and catalog; blobs and pointers are as they are now. Left so, pointers name
+manifests with later writes, and entries name bodies that were deleted since. Here the blobs follow the table. What that
+needs is never more than taking deletions back and setting pointers, because blobs never change. The deployed table,
+which functions, stream and alarms know by its name, gets the items of the restored one. HAZARD: nobody may write to the
 database meanwhile; the runbook says how to make sure of that.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, takewhile
+from typing import Protocol
 
 from quartzdb.domain.errors import Conflict, Corrupted, InvalidArgument
 from quartzdb.domain.hlc import COUNTER_BITS
@@ -38,8 +40,19 @@ class RestorationPlan:
     """Of blobs: to be taken back."""
 
 
+class TableCopy(Protocol):
+    """From the restored table to the deployed one."""
+
+    def make_equal(self, *, apply: bool) -> tuple[int, int]:
+        """Items to write and to delete, all but API keys; does it, if `apply`."""
+        ...
+
+
 class Restoration:
-    """Safe to repeat, after a failure half-way too: a pointer is set to the same content again."""
+    """`catalog` and `log` are the restored table's. Without `copy` that table is the deployed one already.
+
+    Safe to repeat, after a failure half-way too: a pointer is set to the same content again.
+    """
 
     def __init__(
         self,
@@ -49,8 +62,10 @@ class Restoration:
         log: ChangeLog,
         store: SnapshotStore,
         clock: Clock,
+        copy: TableCopy | None = None,
     ) -> None:
         self._history = history
+        self._copy = copy
         self._catalog = catalog
         self._log = log
         self._store = store
@@ -72,9 +87,15 @@ class Restoration:
             self._refuse_later_writes(namespace, to_ms)
         return plan_of(self._history.versions(), to_ms)
 
+    def differences(self) -> tuple[int, int]:
+        """How many items of the deployed table would be written and deleted."""
+        return self._copy.make_equal(apply=False) if self._copy else (0, 0)
+
     def apply(self, plan: RestorationPlan) -> None:
-        """Make it so: blobs first, so that no pointer ever names what is not there."""
+        """Make it so: blobs first, so that no item and no pointer ever names what is not there."""
         self._history.undelete(plan.deletions)
+        if self._copy:
+            self._copy.make_equal(apply=True)
         for pointer in plan.pointers_back:
             self._history.put_back(pointer)
         self._history.remove(plan.pointers_gone)
@@ -93,7 +114,7 @@ class Restoration:
         if written_ms > to_ms + CLOCK_ERROR_MAX_MS + _SECOND_MS:
             raise Conflict(
                 f"The table has writes to {namespace.name!r} from {(written_ms - to_ms) // 1000} s after that moment.",
-                hint="Restore the table to it first, under a new name, and give that name: --table.",
+                hint="Restore the table to it first, under a new name, and give that name: --from.",
             )
 
     def _missing(self, namespace: Namespace) -> Iterable[str]:
