@@ -5,70 +5,22 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from quartzdb.adapters.dynamodb_capacity import CountedCapacity
-from quartzdb.bootstrap import Database, assemble
-from quartzdb.bootstrap_aws import AwsSettings, aws_adapters, open_aws
+from quartzdb.bootstrap_aws import open_aws
 from quartzdb.domain.errors import KeyNotFound, NamespaceNotFound, PreconditionFailed, TooLarge
-from quartzdb.domain.namespace import Namespace, NamespaceSettings
+from quartzdb.domain.namespace import NamespaceSettings
 from quartzdb.services.keyvalue import Match, NewItem
-from quartzdb.services.vectors import NewRecord, QueryRequest
-from tests.aws_emulators import NAMES, PATIENCE, REGION, Emulators, Place
-from tests.embedded import vector_of
-from tests.manual_clock import ManualClock
-
-DIMENSION = 96
-
-
-@dataclass
-class Deployment:
-    """One table and one bucket; `open` is a new instance of a function, with a disk of its own."""
-
-    emulator: str
-    endpoint_url: str
-    place: Place
-    directory: Path
-    clock: ManualClock = field(default_factory=ManualClock)
-    meter: CountedCapacity = field(default_factory=CountedCapacity)
-    opened: int = 0
-
-    def settings(self) -> AwsSettings:
-        self.opened += 1
-        return AwsSettings(
-            table=self.place.table,
-            bucket=self.place.bucket,
-            region=REGION,
-            work_dir=self.directory / str(self.opened),
-            dynamodb_endpoint_url=self.endpoint_url,
-            s3_endpoint_url=self.endpoint_url,
-            dynamodb_patience=PATIENCE,
-            s3_patience=PATIENCE,
-        )
-
-    def open(self) -> Database:
-        settings = self.settings()
-        adapters = replace(aws_adapters(settings, meter=self.meter), clock=self.clock)
-        return assemble(adapters, writer=f"aws.{self.opened}", workspace=settings.work_dir / "building")
+from tests.aws_deployment import DIMENSION, Deployment, nearest, write
+from tests.aws_emulators import NAMES, Emulators
 
 
 @pytest.fixture(params=NAMES)
 def deployment(request: pytest.FixtureRequest, aws: Emulators, tmp_path: Path) -> Deployment:
     emulator = aws.get(request.param)
     return Deployment(request.param, emulator.endpoint_url, emulator.new_place(), tmp_path)
-
-
-def write(database: Database, namespace: Namespace, numbers: range) -> None:
-    records = [NewRecord(f"r{n}", vector_of(n, DIMENSION), {"n": n, "even": n % 2 == 0}) for n in numbers]
-    database.vectors.upsert(namespace, records)
-
-
-def nearest(database: Database, namespace: Namespace, number: int) -> str:
-    answer = database.vectors.query(namespace, QueryRequest(vector=vector_of(number, DIMENSION), top_k=3))
-    return answer.matches[0].id
 
 
 def test_from_the_tail_to_segments_to_a_cold_reader(deployment: Deployment) -> None:
@@ -164,6 +116,10 @@ def test_what_each_operation_costs(deployment: Deployment) -> None:
 
     nearest(database, namespace, 1)
     cost("warm search, small tail")
+    database.namespaces.search("t", lambda found: nearest(database, found, 1), "n")
+    meter.reset()
+    database.namespaces.search("t", lambda found: nearest(database, found, 1), "n")
+    cost("warm search, its namespace looked up")
     deployment.clock.seconds += 5
     write(database, namespace, range(10, 20))
     cost("upsert of 10 records")

@@ -127,6 +127,10 @@ class UnreliableBlobs:
         self._step()
         return self._shared.local_file(key)
 
+    def forget_copy(self, key: str) -> None:
+        """As the port says."""
+        self._shared.forget_copy(key)
+
     def list(self, prefix: str) -> Iterator[tuple[str, int, int]]:
         """As the port says."""
         self._step()
@@ -149,6 +153,10 @@ class UnreliableBlobs:
         swapped = self._shared.swap_pointer(key, content, tag)
         self._step()
         return swapped
+
+    def stall(self) -> None:
+        """Stand still for long."""
+        self._world.step(self._world.random.uniform(20, 50))
 
     def _step(self) -> None:
         chance = self._world.random

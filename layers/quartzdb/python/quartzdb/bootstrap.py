@@ -34,8 +34,9 @@ from quartzdb.services.keys import ApiKeys
 from quartzdb.services.keyvalue import KeyValues
 from quartzdb.services.maintenance import Maintenance
 from quartzdb.services.namespaces import Namespaces
+from quartzdb.services.remembered import RememberedNamespaces
 from quartzdb.services.vectors import Vectors
-from quartzdb.snapshot.cache import SegmentCache
+from quartzdb.snapshot.cache import FETCHED_BYTES_MAX, SegmentCache
 from quartzdb.snapshot.indexer import Indexer
 from quartzdb.snapshot.readers import Readers
 from quartzdb.snapshot.store import SnapshotStore
@@ -119,12 +120,24 @@ def open_embedded(settings: EmbeddedSettings) -> Database:
     return database
 
 
-def assemble(adapters: Adapters, *, writer: str, workspace: Path, index_threads: int = 1) -> Database:
-    """Services over any adapters. `writer` names this process in versions and must be its alone."""
+def assemble(
+    adapters: Adapters,
+    *,
+    writer: str,
+    workspace: Path,
+    index_threads: int = 1,
+    fetched_bytes_max: int = FETCHED_BYTES_MAX,
+    remembered_seconds: float = 0.0,
+) -> Database:
+    """Services over any adapters. `writer` names this process in versions and must be its alone.
+
+    Segments in remote storage take at most `fetched_bytes_max` of memory. Searches take a namespace that was found to
+    exist to be there for `remembered_seconds`.
+    """
     clock = adapters.clock
     versions = HybridClock(clock.unix_ms, writer, ahead_ms_max=CLOCK_ERROR_MAX_MS)
     store = SnapshotStore(adapters.blobs)
-    cache = SegmentCache(store)
+    cache = SegmentCache(store, fetched_bytes_max=fetched_bytes_max, monotonic=clock.monotonic)
     readers = Readers(adapters.log, store, cache, clock)
     indexer = Indexer(adapters.log, store, cache, clock, workspace, threads=index_threads)
     maintenance = Maintenance(
@@ -143,7 +156,14 @@ def assemble(adapters: Adapters, *, writer: str, workspace: Path, index_threads:
     return Database(
         vectors=Vectors(LogWriter(adapters.log, versions, clock), readers, versions),
         key_values=KeyValues(adapters.table, versions, clock),
-        namespaces=Namespaces(adapters.catalog, adapters.log, adapters.table, readers, clock),
+        namespaces=Namespaces(
+            adapters.catalog,
+            adapters.log,
+            adapters.table,
+            readers,
+            clock,
+            remembered=RememberedNamespaces(clock, remembered_seconds),
+        ),
         api_keys=ApiKeys(adapters.api_keys, clock),
         idempotency=adapters.idempotency,
         maintenance=maintenance,

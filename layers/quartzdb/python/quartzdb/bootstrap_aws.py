@@ -31,20 +31,28 @@ from quartzdb.adapters.dynamodb_keyvalue import DynamoKeyValue
 from quartzdb.adapters.dynamodb_leases import DynamoLeases
 from quartzdb.adapters.dynamodb_log import DynamoChangeLog
 from quartzdb.adapters.dynamodb_table import DynamoTable
+from quartzdb.adapters.dynamodb_unsettled import DynamoUnsettled
 from quartzdb.adapters.s3_blobs import S3Blobs
 from quartzdb.adapters.s3_bucket import S3Bucket
 from quartzdb.adapters.s3_local_files import S3LocalFiles
 from quartzdb.adapters.secret_values import SecretValues
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.bootstrap import Adapters, Database, assemble
+from quartzdb.ports import UnsettledList
+from quartzdb.snapshot.cache import FETCHED_BYTES_MAX
+
+
+NAMESPACE_REMEMBERED_SECONDS = 60.0
+"""A search need not ask the catalog again: the log, which it reads in any case, says when a namespace is deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class AwsSettings:
     """A database in one DynamoDB table and one S3 bucket. Any number of processes may open the same one.
 
-    `work_dir` is a directory of this machine for copies of segments (at most `cache_bytes_max`) and for building new
-    ones; nothing in it has to last. Endpoints are for emulators; None is AWS itself.
+        `work_dir` is a directory of this machine for copies of segments (at most `cache_bytes_max`) and for building new
+        ones; nothing in it has to last. Segments read in parts take at most `fetched_bytes_max` of memory. Endpoints are for
+    emulators; None is AWS itself.
     """
 
     table: str
@@ -54,10 +62,18 @@ class AwsSettings:
     work_dir: Path = field(default_factory=lambda: Path(gettempdir()) / "quartzdb")
     cache_bytes_max: int = 4 * 1024**3
     index_threads: int = 1
+    fetched_bytes_max: int = FETCHED_BYTES_MAX
     dynamodb_endpoint_url: str | None = None
     s3_endpoint_url: str | None = None
     dynamodb_patience: Patience = DYNAMODB_PATIENCE
     s3_patience: Patience = S3_PATIENCE
+
+
+@dataclass(frozen=True, slots=True)
+class AwsAdapters(Adapters):
+    """With what only a deployment of functions needs."""
+
+    unsettled: UnsettledList
 
 
 def open_session() -> Session:
@@ -67,7 +83,7 @@ def open_session() -> Session:
 
 def aws_adapters(
     settings: AwsSettings, *, meter: CapacityMeter | None = None, session: Session | None = None
-) -> Adapters:
+) -> AwsAdapters:
     """DynamoDB for the log, key-values and catalog; S3 for segments and large bodies. Asks AWS nothing yet."""
     clock = SystemClock()
     session = session or aws_session()
@@ -89,7 +105,7 @@ def aws_adapters(
         S3Bucket(s3, settings.bucket, clock),
         S3LocalFiles(settings.work_dir / "segments", settings.cache_bytes_max, clock),
     )
-    return Adapters(
+    return AwsAdapters(
         log=DynamoChangeLog(table, blobs),
         table=DynamoKeyValue(table, blobs),
         blobs=blobs,
@@ -98,6 +114,7 @@ def aws_adapters(
         leases=DynamoLeases(table),
         idempotency=DynamoIdempotency(table),
         clock=clock,
+        unsettled=DynamoUnsettled(table),
     )
 
 
@@ -113,6 +130,8 @@ def open_aws(
         writer=f"{settings.site}.{process}",
         workspace=workspace,
         index_threads=settings.index_threads,
+        fetched_bytes_max=settings.fetched_bytes_max,
+        remembered_seconds=NAMESPACE_REMEMBERED_SECONDS,
     )
 
 

@@ -254,6 +254,10 @@ class BlobStore(Protocol):
         """
         ...
 
+    def forget_copy(self, key: str) -> None:
+        """The copy that `local_file` gave is not what it must be: bring another the next time."""
+        ...
+
     def list(self, prefix: str) -> Iterator[tuple[str, int, int]]:
         """(key, size in bytes, unix ms of its writing) of each blob and pointer under the prefix, in any order."""
         ...

@@ -69,6 +69,10 @@ class FilesystemBlobs:
             raise BlobMissing(key)
         return path
 
+    def forget_copy(self, key: str) -> None:
+        """There are no copies: `local_file` is the blob itself."""
+        check_blob_key(key)
+
     def list(self, prefix: str) -> Iterator[tuple[str, int, int]]:
         """(key, size, unix ms of its writing) of each blob and pointer under the prefix, in no particular order."""
         check_blob_prefix(prefix)

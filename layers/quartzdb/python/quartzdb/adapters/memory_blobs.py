@@ -59,6 +59,10 @@ class MemoryBlobs:
             path.write_bytes(content)
         return path
 
+    def forget_copy(self, key: str) -> None:
+        """Copies are made anew each time."""
+        check_blob_key(key)
+
     def list(self, prefix: str) -> Iterator[tuple[str, int, int]]:
         """(key, size, unix ms of its writing) of each blob and pointer under the prefix."""
         check_blob_prefix(prefix)

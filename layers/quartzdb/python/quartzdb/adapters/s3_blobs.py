@@ -96,6 +96,10 @@ class S3Blobs:
             raise BlobMissing(key)
         return path
 
+    def forget_copy(self, key: str) -> None:
+        """Remove the copy on this machine."""
+        self._files.forget(check_blob_key(key))
+
     def list(self, prefix: str) -> Iterator[tuple[str, int, int]]:
         """(key, size, unix ms of its writing, by S3's clock) of each blob and pointer under the prefix."""
         check_blob_prefix(prefix)

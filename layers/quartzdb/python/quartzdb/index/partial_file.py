@@ -19,6 +19,7 @@ import xxhash
 
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.vector import Rows
+from quartzdb.ports import BlobMissing
 
 BLOCK_BYTES = 16 * 1024
 """The unit that is fetched and checked: two pages of records.sqlite, ten rows of 384 numbers."""
@@ -96,6 +97,8 @@ class PartialFile:
         self._bytes = np.frombuffer(self._map, dtype=np.uint8, count=size)
         self._here = np.zeros(blocks, dtype=np.bool_)
         self._requests = 0
+        self.damage: Exception | None = None
+        """The Corrupted or BlobMissing that reading it has raised."""
 
     @property
     def held_bytes(self) -> int:
@@ -150,8 +153,12 @@ class PartialFile:
                 (first * BLOCK_BYTES, min(end * BLOCK_BYTES, self.size) - first * BLOCK_BYTES)
                 for first, end in together
             ]
-            for (first, end), data in zip(together, self._fetch(ranges), strict=True):
-                self._keep(first, end, data)
+            try:
+                for (first, end), data in zip(together, self._fetch(ranges), strict=True):
+                    self._keep(first, end, data)
+            except (Corrupted, BlobMissing) as error:
+                self.damage = error
+                raise
 
     def _worth_fetching(self, missing: Rows) -> Rows:
         """These blocks, or all that are not here, once requests one by one have cost as much as that does."""

@@ -68,6 +68,11 @@ class Segment:
                     )
         return self._index
 
+    @property
+    def damage(self) -> Exception | None:
+        """The Corrupted or BlobMissing that reading it has raised since it was opened."""
+        return self._files.damage
+
     def whole(self) -> Segment:
         """The same segment with every file on this machine: for whoever is going to read all of it."""
         if self._files.partial(VECTORS_FILE) is None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from quartzdb.index.partial_file import PartialFile
+from quartzdb.ports import BlobMissing
 
 VECTORS_FILE = "vectors"
 NORMS_FILE = "norms"
@@ -36,9 +37,16 @@ class SegmentFiles(Protocol):
         """The file in parts, where bringing all of it would cost more; None where `whole` costs nothing."""
         ...
 
+    @property
+    def damage(self) -> Exception | None:
+        """The Corrupted or BlobMissing that one of these methods, or a partial file, raised."""
+        ...
+
 
 class LocalFiles:
     """Files of this machine, checked already."""
+
+    damage = None
 
     def __init__(self, paths: Mapping[str, Path]) -> None:
         self._paths = paths
@@ -50,7 +58,10 @@ class LocalFiles:
 
     def whole(self, name: str) -> Path:
         """See SegmentFiles."""
-        return self._paths[name]
+        path = self._paths[name]
+        if not path.exists():
+            raise BlobMissing(str(path))
+        return path
 
     def partial(self, name: str) -> None:
         """See SegmentFiles."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from quartzdb.domain.cursor import decode_cursor, encode_cursor
 from quartzdb.domain.errors import Conflict, NamespaceExists, NamespaceNotFound
@@ -20,7 +20,10 @@ from quartzdb.domain.namespace import (
 from quartzdb.ports import ChangeLog, Clock, KeyValueTable, NamespaceCatalog
 from quartzdb.services.consistency import STRONG, Consistency
 from quartzdb.services.page import Page, check_limit
+from quartzdb.services.remembered import RememberedNamespaces
 from quartzdb.snapshot.readers import Readers
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Namespaces:
         readers: Readers,
         clock: Clock,
         *,
+        remembered: RememberedNamespaces | None = None,
         new_generation: Callable[[], str] = lambda: secrets.token_hex(8),
     ) -> None:
         self._catalog = catalog
@@ -67,6 +71,7 @@ class Namespaces:
         self._table = table
         self._readers = readers
         self._clock = clock
+        self._remembered = remembered or RememberedNamespaces(clock, 0)
         self._new_generation = new_generation
 
     def create(self, tenant: str, name: str, settings: NamespaceSettings) -> tuple[Namespace, bool]:
@@ -105,6 +110,26 @@ class Namespaces:
             )
         return namespace
 
+    def search(
+        self,
+        tenant: str,
+        use: Callable[[Namespace], Answer],
+        name: str | None = None,
+    ) -> Answer:
+        """What `use` makes of the namespace (None: the default one), as remembered or, if that is gone, as it is now.
+
+        `use` must raise NamespaceNotFound for a generation that was deleted, as every strong view does.
+        """
+        known = self._remembered.get(tenant, name or DEFAULT_NAMESPACE)
+        if known is not None:
+            try:
+                return use(known)
+            except NamespaceNotFound:
+                self._remembered.forget(known.tenant, known.name)
+        namespace = self.default(tenant) if name is None else self.get(tenant, name)
+        self._remembered.keep(namespace)
+        return use(namespace)
+
     def default(self, tenant: str) -> Namespace:
         """The namespace of the Cloudflare-compatible surface, created on first use."""
         namespace = self._catalog.get(tenant, DEFAULT_NAMESPACE)
@@ -131,6 +156,7 @@ class Namespaces:
         if not self._catalog.remove(namespace):
             raise NamespaceNotFound(f"There is no namespace {name!r}.", field="namespace")
         # Sealing tells readers of other processes, which still hold the old generation, at their next read.
+        self._remembered.forget(tenant, name)
         self._log.seal(namespace.partition)
         self._readers.forget(namespace)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -34,10 +35,11 @@ from quartzdb.domain.vector import Vector, check_dimension, check_direction
 from quartzdb.index.query import Effort, Found, search
 from quartzdb.index.view import View
 from quartzdb.log.append import LogWriter
-from quartzdb.ports import BlobMissing
 from quartzdb.services.consistency import STRONG, Consistency, honour
 from quartzdb.services.page import Page, check_limit
 from quartzdb.snapshot.readers import Readers
+
+Read = TypeVar("Read")
 
 F16_MAX = 65_504.0
 
@@ -138,7 +140,8 @@ class Vectors:
         for position, patch in enumerate(patches):
             self._check_patch(patch, f"patches[{position}]")
         honour(self._versions, after)
-        present = self._view_to_change(namespace).fetch([patch.id for patch in patches])
+        ids = [patch.id for patch in patches]
+        present = self._read_to_change(namespace, lambda view: view.fetch(ids))
         for position, patch in enumerate(patches):
             record = present.get(patch.id)
             if record is None:
@@ -160,7 +163,7 @@ class Vectors:
         for position, record_id in enumerate(ids):
             check_id(record_id, f"ids[{position}]")
         honour(self._versions, after)
-        present = self._view_to_change(namespace).existing(ids)
+        present = self._read_to_change(namespace, lambda view: view.existing(ids))
         version = self._append(namespace, [Delete(record_id, OWN) for record_id in ids], after)
         return Deletion(version, deleted=len(present))
 
@@ -169,7 +172,9 @@ class Vectors:
     ) -> Deletion:
         """Delete the records that match when this begins, up to DELETE_BY_FILTER_MAX, in one atomic write."""
         honour(self._versions, after)
-        ids = self._view_to_change(namespace).ids_matching(condition, DELETE_BY_FILTER_MAX + 1)
+        ids = self._read_to_change(
+            namespace, lambda view: view.ids_matching(condition, DELETE_BY_FILTER_MAX + 1)
+        )
         more = len(ids) > DELETE_BY_FILTER_MAX
         ids = ids[:DELETE_BY_FILTER_MAX]
         if not ids:
@@ -180,8 +185,8 @@ class Vectors:
     def known(self, namespace: Namespace, record_id: str) -> bool:
         """Whether the id is live, or remembered as deleted."""
         check_id(record_id)
-        self._view(namespace, STRONG)
-        return self._readers.of(namespace).knows(record_id)
+        reader = self._readers.of(namespace)
+        return self._read(namespace, STRONG, lambda _: reader.knows(record_id))
 
     def fetch(
         self, namespace: Namespace, ids: Sequence[str], consistency: Consistency = STRONG
@@ -191,12 +196,12 @@ class Vectors:
             raise TooLarge(f"Name 1 to {FETCH_IDS_MAX} ids, not {len(ids)}.", field="ids")
         for position, record_id in enumerate(ids):
             check_id(record_id, f"ids[{position}]")
-        return self._view(namespace, consistency).fetch(ids)
+        return self._read(namespace, consistency, lambda view: view.fetch(ids))
 
     def fetch_one(self, namespace: Namespace, record_id: str, consistency: Consistency = STRONG) -> Record:
         """The live record of an id. Raises RecordNotFound."""
         check_id(record_id)
-        found = self._view(namespace, consistency).fetch([record_id])
+        found = self._read(namespace, consistency, lambda view: view.fetch([record_id]))
         if record_id not in found:
             raise _record_not_found(record_id, "id")
         return found[record_id]
@@ -215,7 +220,8 @@ class Vectors:
             check_id(prefix, "prefix")
         listing = f"records/{namespace.generation}/{prefix}"
         after = decode_cursor(listing, cursor) if cursor else None
-        ids = self._view(namespace, consistency).list_ids(prefix, after, check_limit(limit) + 1)
+        asked = check_limit(limit) + 1
+        ids = self._read(namespace, consistency, lambda view: view.list_ids(prefix, after, asked))
         more = len(ids) > limit
         return Page(ids[:limit], encode_cursor(listing, ids[limit - 1]) if more else None)
 
@@ -223,7 +229,7 @@ class Vectors:
         self, namespace: Namespace, condition: Filter | None = None, consistency: Consistency = STRONG
     ) -> int:
         """How many records there are, or match."""
-        return self._view(namespace, consistency).count_matching(condition)
+        return self._read(namespace, consistency, lambda view: view.count_matching(condition))
 
     def query(self, namespace: Namespace, request: QueryRequest) -> QueryAnswer:
         """The nearest records by the namespace's metric."""
@@ -236,16 +242,12 @@ class Vectors:
                 field="vector",
                 hint="Send a vector, or the id of a record whose vector is the question.",
             )
-        try:
-            found = self._found(namespace, request)
-        except BlobMissing:
-            # This reader's snapshot was superseded long ago, and swept before its index was ever opened.
-            self._readers.of(namespace).reload()
-            found = self._found(namespace, request)
+        if request.vector is not None:
+            self._check_vector(namespace, request.vector, "vector")
+        found = self._read(namespace, request.consistency, lambda view: self._found(namespace, request, view))
         return QueryAnswer(found.matches, found.effort, (self._timer() - begun) * 1000)
 
-    def _found(self, namespace: Namespace, request: QueryRequest) -> Found:
-        view = self._view(namespace, request.consistency)
+    def _found(self, namespace: Namespace, request: QueryRequest, view: View) -> Found:
         question = request.vector
         if question is None:
             record_id = check_id(request.id)
@@ -253,7 +255,7 @@ class Vectors:
             if record_id not in records:
                 raise _record_not_found(record_id, "id")
             question = records[record_id].vector
-        self._check_vector(namespace, question, "vector")
+            self._check_vector(namespace, question, "vector")
         return search(view, question, request.top_k, request.condition, with_vectors=request.include_values)
 
     def _append(self, namespace: Namespace, changes: Sequence[Change], after: Version | None) -> Version:
@@ -261,16 +263,19 @@ class Vectors:
         honour(self._versions, after)
         return self._writer.append(namespace.partition, changes)
 
-    def _view(self, namespace: Namespace, consistency: Consistency) -> View:
+    def _read(self, namespace: Namespace, consistency: Consistency, use: Callable[[View], Read]) -> Read:
         _dimension(namespace)
         honour(self._versions, consistency.at_least)
-        return self._readers.of(namespace).view(strong=consistency.strong, at_least=consistency.at_least)
+        return self._readers.of(namespace).read(use, strong=consistency.strong, at_least=consistency.at_least)
 
-    def _view_to_change(self, namespace: Namespace) -> View:
-        """A view that a write is decided from: what is written next is later than anything in it."""
-        view = self._view(namespace, STRONG)
-        self._versions.resume_after(view.highest)
-        return view
+    def _read_to_change(self, namespace: Namespace, use: Callable[[View], Read]) -> Read:
+        """Read what a write is decided from: what is written next is later than anything in it."""
+
+        def read(view: View) -> Read:
+            self._versions.resume_after(view.highest)
+            return use(view)
+
+        return self._read(namespace, STRONG, read)
 
     @staticmethod
     def _check_vector(namespace: Namespace, vector: Vector, field: str) -> None:

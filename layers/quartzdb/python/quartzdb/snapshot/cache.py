@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 import weakref
+from collections.abc import Callable
 
 from quartzdb.index.partial_file import FetchedMemory
 from quartzdb.index.segment import Segment
@@ -13,6 +15,8 @@ from quartzdb.snapshot.manifest import SegmentRef
 from quartzdb.snapshot.store import SnapshotStore
 
 FETCHED_BYTES_MAX = 512 * 1024 * 1024
+CONDEMNED_SECONDS = 30.0
+"""After that a damaged segment is tried again, in case somebody restored it."""
 
 
 class SegmentCache:
@@ -22,16 +26,25 @@ class SegmentCache:
     fetched, when it is needed, and verified then; what is held of that in memory stays below `fetched_bytes_max`.
     """
 
-    def __init__(self, store: SnapshotStore, *, fetched_bytes_max: int = FETCHED_BYTES_MAX) -> None:
+    def __init__(
+        self,
+        store: SnapshotStore,
+        *,
+        fetched_bytes_max: int = FETCHED_BYTES_MAX,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
         self._memory = FetchedMemory(fetched_bytes_max)
         self._opened: weakref.WeakValueDictionary[str, Segment] = weakref.WeakValueDictionary()
         self._lock = threading.Lock()
         self._opening: dict[str, threading.Lock] = {}
+        self._condemned: dict[str, tuple[Exception, float]] = {}
+        self._monotonic = monotonic
 
     def open(self, ref: SegmentRef) -> Segment:
         """The segment. Raises Corrupted, BlobMissing."""
         with self._lock:
+            self._refuse_condemned(ref.name)
             opened = self._opened.get(ref.name)
             if opened is not None:
                 return opened
@@ -46,10 +59,19 @@ class SegmentCache:
                     self._opening.pop(ref.name, None)
             return opened
 
-    def close(self, ref: SegmentRef) -> None:
-        """Open it anew the next time: something in it could not be read."""
-        with self._lock:
-            self._opened.pop(ref.name, None)
+    def condemn(self, segment: Segment) -> None:
+        """Reading it found damage: refuse to open it for a while, so that readers fall back to what was before it."""
+        if segment.damage is not None:
+            with self._lock:
+                self._opened.pop(segment.name, None)
+                self._condemned[segment.name] = (segment.damage, self._monotonic() + CONDEMNED_SECONDS)
+
+    def _refuse_condemned(self, name: str) -> None:
+        damage, until = self._condemned.get(name, (None, 0.0))
+        if damage is not None:
+            if self._monotonic() < until:
+                raise damage
+            del self._condemned[name]
 
     def _files(self, ref: SegmentRef) -> SegmentFiles:
         if self._store.blobs.remote and SUMS_FILE in ref.files:

@@ -17,7 +17,7 @@ import numpy as np
 from quartzdb.domain.errors import Corrupted
 from quartzdb.index.partial_file import BLOCK_BYTES, REQUEST_BYTES_MAX, FetchedMemory, PartialFile
 from quartzdb.index.segment_files import PARTLY_READ, SUMS_FILE
-from quartzdb.ports import NoRoomForCopy
+from quartzdb.ports import BlobMissing, NoRoomForCopy
 from quartzdb.snapshot.manifest import FileRef
 from quartzdb.snapshot.store import SnapshotStore
 
@@ -34,6 +34,7 @@ class FetchedFiles:
         self._memory = memory
         self._in_memory: dict[str, Path] = {}
         self._partial: dict[str, PartialFile] = {}
+        self._damage: Exception | None = None
         self._lock = threading.RLock()
 
     @property
@@ -43,13 +44,22 @@ class FetchedFiles:
 
     def whole(self, name: str) -> Path:
         """See SegmentFiles."""
-        with self._lock:
-            if name not in self._in_memory:
-                try:
-                    return self._store.verified_file(self._refs[name])
-                except NoRoomForCopy:
-                    self._in_memory[name] = self._memory_file(self._refs[name])
-            return self._in_memory[name]
+        try:
+            with self._lock:
+                if name not in self._in_memory:
+                    try:
+                        return self._store.verified_file(self._refs[name])
+                    except NoRoomForCopy:
+                        self._in_memory[name] = self._memory_file(self._refs[name])
+                return self._in_memory[name]
+        except (Corrupted, BlobMissing) as error:
+            self._damage = error
+            raise
+
+    @property
+    def damage(self) -> Exception | None:
+        """See SegmentFiles."""
+        return next((file.damage for file in self._partial.values() if file.damage), self._damage)
 
     def partial(self, name: str) -> PartialFile | None:
         """See SegmentFiles."""

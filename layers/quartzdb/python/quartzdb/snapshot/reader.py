@@ -6,11 +6,14 @@ such a read is about to start share it: a read that begins after a request arriv
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
-from quartzdb.domain.errors import NamespaceNotFound, Unavailable
+from quartzdb.domain.errors import Corrupted, NamespaceNotFound, Unavailable
 from quartzdb.domain.filter import Filter
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Namespace
@@ -20,11 +23,18 @@ from quartzdb.index.tail import Tail
 from quartzdb.index.view import Part, View
 from quartzdb.log.codec import decode_entry
 from quartzdb.log.tail import GapInLog, LogSealed, LogTail
-from quartzdb.ports import ChangeLog, Clock
+from quartzdb.ports import BlobMissing, ChangeLog, Clock
 from quartzdb.snapshot.cache import SegmentCache
 from quartzdb.snapshot.snapshot import Snapshot, open_snapshot
 from quartzdb.snapshot.store import SnapshotStore
 
+logger = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
+
+TAIL_ROWS_MAX = 8_192
+"""Twice what an indexer leaves in the log: beyond this it has surely published something newer."""
+LOOK_SECONDS = 5.0
+"""How often a reader that should move on asks whether there is something to move on to."""
 EVENTUAL_SECONDS_MAX = 3.0
 """How old an eventually consistent view may be."""
 _LOAD_ATTEMPTS = 4
@@ -79,6 +89,7 @@ class NamespaceReader:
         self._polls_begun = 0
         self._polls_done = 0
         self._polled_at = float("-inf")
+        self._looked_at = float("-inf")
 
     def view(self, *, strong: bool = True, at_least: Version | None = None) -> View:
         """Everything acknowledged before this call; with `strong` False, at least everything up to `at_least`.
@@ -98,6 +109,25 @@ class NamespaceReader:
             self._polls_done = self._polls_begun
             self._polled_at = self._clock.monotonic()
             return view
+
+    def read(
+        self, use: Callable[[View], Answer], *, strong: bool = True, at_least: Version | None = None
+    ) -> Answer:
+        """What `use` makes of the view, which it may be given twice.
+
+        Files are read when they are needed. One that is gone by then was superseded and swept, and one that is damaged
+        is replaced by the manifest before it: both times a newly opened snapshot knows better.
+        """
+        view = self.view(strong=strong, at_least=at_least)
+        try:
+            return use(view)
+        except (BlobMissing, Corrupted) as error:
+            logger.warning("%s is opened anew: %s", self.namespace.partition, error)
+            for part in view.parts:
+                self._cache.condemn(part.segment)
+            with self._lock:
+                self._state, self._view = None, None
+        return use(self.view(strong=strong, at_least=at_least))
 
     def reload(self) -> bool:
         """Move to the newest snapshot, if there is a newer one; readers go on meanwhile. Whether it moved."""
@@ -142,17 +172,10 @@ class NamespaceReader:
     def _catch_up(self) -> View:
         try:
             if self._state is None:
-                self._state = self._load()
-                self._view = None
-            try:
-                changed = self._state.catch_up()
-            except GapInLog:
-                self._state = self._load()
-                changed = True
-            except Exception:
-                # The place in the log moved on but its entries were not all applied: begin again next time.
-                self._state = None
-                raise
+                # Opening it reads the log, too.
+                self._state, changed = self._load(), True
+            else:
+                changed = self._go_on(self._state)
         except LogSealed as sealed:
             raise NamespaceNotFound(
                 f"The namespace {self.namespace.name!r} was deleted.", field="namespace"
@@ -160,6 +183,32 @@ class NamespaceReader:
         if changed or self._view is None:
             self._view = self._make_view(self._state)
         return self._view
+
+    def _go_on(self, state: _State) -> bool:
+        """Apply what is new since the last time; whether there was anything."""
+        try:
+            changed = state.catch_up()
+        except GapInLog:
+            self._state = self._load()
+            return True
+        except Exception:
+            # The place in the log moved on but its entries were not all applied: begin again next time.
+            self._state = None
+            raise
+        if self._should_look_for_newer(state):
+            self._looked_at = self._clock.monotonic()
+            pointer = self._store.pointer(self.namespace.partition)
+            if pointer is not None and (pointer.current != state.snapshot.key):
+                self._state = self._load()
+                return True
+        return changed
+
+    def _should_look_for_newer(self, state: _State) -> bool:
+        """Whether a newer snapshot would help: the tail, which is searched row by row, has grown long, or the snapshot
+        is not the one that it should be.
+        """
+        outgrown = state.tail.rows > TAIL_ROWS_MAX or state.snapshot.degraded is not None
+        return outgrown and self._clock.monotonic() - self._looked_at >= LOOK_SECONDS
 
     def _load(self) -> _State:
         for _ in range(_LOAD_ATTEMPTS):

@@ -78,7 +78,11 @@ class SnapshotStore:
     def verified_file(self, file: FileRef) -> Path:
         """The file on this machine, after checking every byte. Raises Corrupted, BlobMissing."""
         path = self.blobs.local_file(file.key)
-        self.verify(path, file)
+        try:
+            self.verify(path, file)
+        except Corrupted:
+            self.blobs.forget_copy(file.key)
+            raise
         return path
 
     @staticmethod

@@ -136,8 +136,10 @@ def cf_search_vectors(call: Call) -> Answer:
     given = body.vector if body.vector is not None else body.query
     if given is None:
         raise InvalidArgument("'vector' is missing.", field="vector")
-    answer = call.services.vectors.query(
-        _namespace(call), QueryRequest(vector=parse_vector(given), top_k=min(body.k, RESULTS_MAX))
+    request = QueryRequest(vector=parse_vector(given), top_k=min(body.k, RESULTS_MAX))
+    vectors = call.services.vectors
+    answer = call.services.namespaces.search(
+        call.principal.tenant, lambda namespace: vectors.query(namespace, request)
     )
     results = [
         {

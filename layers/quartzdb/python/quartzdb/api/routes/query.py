@@ -60,18 +60,20 @@ def query_vectors(call: Call) -> Answer:
     """The nearest records by the namespace's metric, among those that the filter accepts. The filter is applied before
     the search, so it never costs recall.
     """
-    namespace = call.namespace()
     body = call.json(schemas.Query)
-    answer = call.services.vectors.query(
-        namespace,
-        QueryRequest(
-            vector=None if body.vector is None else parse_vector(body.vector),
-            id=body.id,
-            top_k=body.top_k,
-            condition=None if body.filter is None else parse(body.filter),
-            include_values=bool(body.include_vectors),
-            consistency=consistency_of(body),
-        ),
+    request = QueryRequest(
+        vector=None if body.vector is None else parse_vector(body.vector),
+        id=body.id,
+        top_k=body.top_k,
+        condition=None if body.filter is None else parse(body.filter),
+        include_values=bool(body.include_vectors),
+        consistency=consistency_of(body),
+    )
+    vectors = call.services.vectors
+    answer = call.services.namespaces.search(
+        call.principal.tenant,
+        lambda namespace: vectors.query(namespace, request),
+        call.parameters["namespace"],
     )
     effort = answer.effort
     return json_answer(
