@@ -18,6 +18,7 @@ from quartzdb.adapters.dynamodb_keyvalue import DynamoKeyValue
 from quartzdb.adapters.dynamodb_leases import DynamoLeases
 from quartzdb.adapters.dynamodb_log import DynamoChangeLog
 from quartzdb.adapters.dynamodb_table import DynamoTable
+from quartzdb.adapters.dynamodb_unsettled import DynamoUnsettled
 from quartzdb.adapters.filesystem_blobs import FilesystemBlobs
 from quartzdb.adapters.memory_api_keys import MemoryApiKeys
 from quartzdb.adapters.memory_blobs import MemoryBlobs
@@ -26,6 +27,7 @@ from quartzdb.adapters.memory_idempotency import MemoryIdempotency
 from quartzdb.adapters.memory_keyvalue import MemoryKeyValue
 from quartzdb.adapters.memory_leases import MemoryLeases
 from quartzdb.adapters.memory_log import MemoryChangeLog
+from quartzdb.adapters.memory_unsettled import MemoryUnsettled
 from quartzdb.adapters.s3_blobs import S3Blobs
 from quartzdb.adapters.s3_bucket import S3Bucket
 from quartzdb.adapters.s3_local_files import S3LocalFiles
@@ -46,6 +48,7 @@ from quartzdb.ports import (
     KeyValueTable,
     Leases,
     NamespaceCatalog,
+    UnsettledList,
 )
 from tests.aws_emulators import NAMES, Emulators, Place
 from tests.manual_clock import ManualClock
@@ -148,6 +151,14 @@ LEASES: dict[str, Callable[[Storage], Leases]] = {
     **on_aws(
         "dynamodb",
         lambda storage, emulator: DynamoLeases(storage.dynamo_table(emulator)),
+    ),
+}
+# An embedded server looks through all namespaces in any case, so it has no list on disk.
+UNSETTLED: dict[str, Callable[[Storage], UnsettledList]] = {
+    "memory": lambda storage: storage.shared(MemoryUnsettled, MemoryUnsettled),
+    **on_aws(
+        "dynamodb",
+        lambda storage, emulator: DynamoUnsettled(storage.dynamo_table(emulator)),
     ),
 }
 IDEMPOTENCY: dict[str, Callable[[Storage], IdempotencyTable]] = {

@@ -17,6 +17,7 @@ from quartzdb.ports import (
     KeyValueTable,
     Leases,
     NamespaceCatalog,
+    UnsettledList,
 )
 from tests.aws_emulators import Emulators
 from tests.contracts import adapters
@@ -104,6 +105,11 @@ def api_keys(open_api_keys: Callable[[], ApiKeyTable]) -> ApiKeyTable:
 @pytest.fixture(params=adapters.LEASES)
 def leases(request: pytest.FixtureRequest, storage: Storage) -> Leases:
     return adapters.LEASES[request.param](storage)
+
+
+@pytest.fixture(params=adapters.UNSETTLED)
+def unsettled(request: pytest.FixtureRequest, storage: Storage) -> UnsettledList:
+    return adapters.UNSETTLED[request.param](storage)
 
 
 @pytest.fixture(params=adapters.IDEMPOTENCY)

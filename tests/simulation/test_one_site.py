@@ -21,7 +21,7 @@ from quartzdb.snapshot.merge_plan import BuiltShard, MergePlan
 from quartzdb.snapshot.store import SnapshotStore
 from tests.simulation.history import Violation
 from tests.simulation.site import IDS, NAMESPACE, WRITING_S, Site
-from tests.simulation.unreliable import UnreliableLog
+from tests.simulation.unreliable import UnreliableBlobs, UnreliableLog
 from tests.simulation.world import World
 
 SEEDS = int(os.environ.get("QUARTZDB_SIMULATION_SEEDS", "100"))
@@ -117,9 +117,11 @@ def forgetful_fold(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def careless_publication(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The manifest pointer is set without looking whether somebody else did."""
+    """The manifest pointer is set without looking whether somebody else did, after a stall of the process."""
 
     def publish(store: SnapshotStore, manifest: Manifest, tag: str | None) -> str | None:
+        if isinstance(store.blobs, UnreliableBlobs):
+            store.blobs.stall()
         pointer = store.pointer(manifest.partition)
         return honest(store, manifest, pointer.tag if pointer else tag)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
     from quartzdb.adapters.secret_values import SecretsClient
+    from quartzdb.adapters.step_functions_merges import StepFunctionsClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ DYNAMODB_PATIENCE = Patience(connect_seconds=1, read_seconds=2, attempts_max=4)
 S3_PATIENCE = Patience(connect_seconds=2, read_seconds=10, attempts_max=5)
 # A request waits for it.
 SECRETS_PATIENCE = Patience(connect_seconds=1, read_seconds=2, attempts_max=3)
+# Asked once for a merge, by a run that has others to care for.
+STEP_FUNCTIONS_PATIENCE = Patience(connect_seconds=2, read_seconds=5, attempts_max=3)
 _CONNECTIONS_MAX = 64
 
 
@@ -82,6 +85,16 @@ def secrets_client(
     """A client for many threads."""
     client: SecretsClient = _client(
         "secretsmanager", "Secrets Manager", session, region, endpoint_url, _config(SECRETS_PATIENCE)
+    )
+    return client
+
+
+def step_functions_client(
+    *, region: str | None, endpoint_url: str | None = None, session: Session | None = None
+) -> StepFunctionsClient:
+    """A client for many threads."""
+    client: StepFunctionsClient = _client(
+        "stepfunctions", "Step Functions", session, region, endpoint_url, _config(STEP_FUNCTIONS_PATIENCE)
     )
     return client
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from quartzdb.api.app import create_app
 from quartzdb.api.settings import ApiSettings
+from quartzdb.aws_lambda.database import database_settings
 from quartzdb.aws_lambda.http_handler import http_handler
 from quartzdb.aws_lambda.metrics import Metric
 from quartzdb.aws_lambda.origin_secret import OriginSecret
@@ -13,7 +14,7 @@ from quartzdb.aws_lambda.settings import FunctionSettings, needed
 from quartzdb.aws_lambda.snapstart import after_restore, reseed
 from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry, telemetry
 from quartzdb.bootstrap import Database
-from quartzdb.bootstrap_aws import AwsSettings, open_aws, open_session, rename_writer, secret_reader
+from quartzdb.bootstrap_aws import open_aws, open_session, rename_writer, secret_reader
 
 _MB = 1024 * 1024
 
@@ -50,21 +51,6 @@ def http_function(settings: FunctionSettings) -> LambdaHandler:
     after_restore(renew)
     return observed.handler(
         _watched(http_handler(create_app(database, API_SETTINGS), secret, observed), database, observed)
-    )
-
-
-def database_settings(settings: FunctionSettings) -> AwsSettings:
-    """The database that a function was deployed with."""
-    return AwsSettings(
-        table=settings.table,
-        bucket=settings.bucket,
-        site=settings.site,
-        region=settings.region,
-        work_dir=settings.work_dir,
-        cache_bytes_max=settings.disk_cache_bytes_max,
-        index_threads=settings.index_threads,
-        dynamodb_endpoint_url=settings.dynamodb_endpoint_url,
-        s3_endpoint_url=settings.s3_endpoint_url,
     )
 
 

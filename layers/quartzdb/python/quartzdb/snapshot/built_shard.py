@@ -40,9 +40,7 @@ def load_built(store: SnapshotStore, document: Mapping[str, Any]) -> BuiltShard:
         segment = parse_segment(document["segment"])
         shard, watermark = int(document["shard"]), int(document["watermark"])
     except (ValueError, KeyError, TypeError) as error:
-        raise InvalidArgument(
-            f"That is no result of a built shard: {error!r}.", field="segments", hint="Pass it on unchanged."
-        ) from error
+        raise _no_result(error) from error
     content = store.blobs.get(file.key)
     if checksum(content) != file.checksum:
         raise Corrupted(f"{file.key} does not match its checksum.", hint="The merge is planned anew later.")
@@ -53,3 +51,17 @@ def load_built(store: SnapshotStore, document: Mapping[str, Any]) -> BuiltShard:
         place += _LENGTH.size + length
         copied.append(BitMap.deserialize(content[place - length : place]))
     return BuiltShard(shard, segment, copied, watermark)
+
+
+def segment_name(document: Mapping[str, Any]) -> str:
+    """The name of the segment that was built. Raises InvalidArgument."""
+    try:
+        return str(document["segment"]["name"])
+    except (KeyError, TypeError) as error:
+        raise _no_result(error) from error
+
+
+def _no_result(error: Exception) -> InvalidArgument:
+    return InvalidArgument(
+        f"That is no result of a built shard: {error!r}.", field="segments", hint="Pass it on unchanged."
+    )

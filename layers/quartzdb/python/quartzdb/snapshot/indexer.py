@@ -37,12 +37,16 @@ Entries = Sequence[tuple[Version, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class IndexingResult:
-    """What one step did. `published` False with entries or segments means that another indexer was faster."""
+    """What one step did. `published` False with entries or segments means that another indexer was faster.
+
+    `degraded` says why it began from an older manifest than the current one, which it then replaced.
+    """
 
     published: bool
     entries: int = 0
     records: int = 0
     merged_segments: int = 0
+    degraded: str | None = None
 
 
 NOTHING_TO_DO = IndexingResult(published=False)
@@ -111,7 +115,9 @@ class Indexer:
             watermark=watermark,
             folded=folded,
         )
-        return IndexingResult(published, entries=len(entries), records=len(changed))
+        return IndexingResult(
+            published, entries=len(entries), records=len(changed), degraded=snapshot.degraded
+        )
 
     def compact(self, namespace: Namespace, policy: Policy = full_tier) -> IndexingResult:
         """Merge the segments that the policy names into one, dropping dead rows and old tombstones."""

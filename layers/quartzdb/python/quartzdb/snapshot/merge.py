@@ -76,7 +76,7 @@ class Merger:
         copied: list[BitMap] = []
         with self._new_build(namespace) as build:
             for name in plan.segments:
-                segment, alive = snapshot.segments[numbers[name]], snapshot.alive[numbers[name]]
+                segment, alive = snapshot.segments[numbers[name]].whole(), snapshot.alive[numbers[name]]
                 rows = alive & rows_of_shard(segment, plan, shard)
                 build.writer.copy(segment, rows)
                 copied.append(BitMap(np.flatnonzero(rows).astype(np.uint32)))
@@ -126,6 +126,13 @@ class Merger:
         raise Unavailable(
             f"The merge {plan.name} of {plan.partition} lost {_PUBLISH_ATTEMPTS} races to publish.",
             hint="Publish it again: what was built is still there.",
+        )
+
+    def is_live(self, partition: Partition, segment: str) -> bool:
+        """Whether the current manifest has a segment of that name."""
+        pointer = self._store.pointer(partition)
+        return pointer is not None and any(
+            ref.name == segment for ref in self._store.manifest(pointer.current).segments
         )
 
     def _rebased(

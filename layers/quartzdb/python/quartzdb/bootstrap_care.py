@@ -1,0 +1,125 @@
+"""The composition root of the functions that care for a database on AWS: folding, merging, sweeping, burying.
+
+Apart from `bootstrap_aws`, because functions that answer requests have no use for any of it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.session import Session
+
+from quartzdb.adapters.aws_clients import aws_session, step_functions_client
+from quartzdb.adapters.step_functions_merges import StepFunctionsMerges
+from quartzdb.bootstrap_aws import AwsAdapters, AwsSettings, aws_adapters
+from quartzdb.ports import MergeRuns
+from quartzdb.services.burial import Burial
+from quartzdb.services.folding import Folding
+from quartzdb.services.holder import Holder
+from quartzdb.services.merging import RUN_LIMITS, SHARD_LIMITS, Merging
+from quartzdb.services.tending import Tending
+from quartzdb.snapshot.cache import SegmentCache
+from quartzdb.snapshot.compaction import MergeLimits
+from quartzdb.snapshot.indexer import Indexer
+from quartzdb.snapshot.store import SnapshotStore
+
+FOLD_BYTES_MAX = 64 * 1024 * 1024
+"""Log bytes of one fold: some 40,000 records of 384 dimensions, which one processor folds in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """The services of one process."""
+
+    folding: Folding
+    merging: Merging
+    tending: Tending
+    holder: Holder
+
+
+def open_care(
+    settings: AwsSettings,
+    merge_machine_arn: str | None = None,
+    *,
+    step_functions_endpoint_url: str | None = None,
+    session: Session | None = None,
+) -> Care:
+    """Care for the database of a table and a bucket. Asks AWS nothing yet.
+
+    HAZARD: a function has its machine to itself, so what an earlier run left under construction there is removed.
+    """
+    session = session or aws_session()
+    runs: MergeRuns = NoMergeRuns()
+    if merge_machine_arn is not None:
+        client = step_functions_client(
+            region=settings.region, endpoint_url=step_functions_endpoint_url, session=session
+        )
+        runs = StepFunctionsMerges(client, merge_machine_arn)
+    workspace = settings.work_dir / "building"
+    shutil.rmtree(workspace, ignore_errors=True)
+    return assemble_care(
+        aws_adapters(settings, session=session),
+        runs,
+        site=settings.site,
+        workspace=workspace,
+        index_threads=settings.index_threads,
+    )
+
+
+def assemble_care(
+    adapters: AwsAdapters,
+    runs: MergeRuns,
+    *,
+    site: str,
+    workspace: Path,
+    index_threads: int = 1,
+    run_limits: MergeLimits = RUN_LIMITS,
+    shard_limits: MergeLimits = SHARD_LIMITS,
+) -> Care:
+    """The services over any adapters."""
+    holder = Holder(site)
+    clock = adapters.clock
+    store = SnapshotStore(adapters.blobs)
+    indexer = Indexer(
+        adapters.log,
+        store,
+        SegmentCache(store),
+        clock,
+        workspace,
+        threads=index_threads,
+        fold_bytes_max=FOLD_BYTES_MAX,
+    )
+    folding = Folding(
+        adapters.catalog, adapters.log, store, indexer, adapters.leases, adapters.unsettled, clock, holder
+    )
+    merging = Merging(
+        adapters.catalog, store, indexer, runs, clock, run_limits=run_limits, shard_limits=shard_limits
+    )
+    burial = Burial(adapters.catalog, adapters.log, adapters.table, adapters.blobs, adapters.unsettled, clock)
+    tending = Tending(
+        adapters.catalog,
+        adapters.table,
+        store,
+        adapters.leases,
+        adapters.unsettled,
+        folding,
+        merging,
+        burial,
+        clock,
+        holder,
+    )
+    return Care(folding, merging, tending, holder)
+
+
+class NoMergeRuns:
+    """MergeRuns of a function that never starts any: the indexer."""
+
+    def start(self, name: str, document: Mapping[str, Any]) -> None:
+        """Raises NotImplementedError."""
+        raise NotImplementedError(
+            "Only the compactor starts merges: deploy it with QUARTZDB_MERGE_MACHINE_ARN."
+        )

@@ -1,0 +1,72 @@
+"""What of one generation's log is not in segments yet, from one manifest and one read of the log; opens no segment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quartzdb.domain.hlc import Version
+from quartzdb.domain.namespace import Partition
+from quartzdb.log.codec import decode_entry
+from quartzdb.log.protocol import MARGIN, OVERLAP_MS
+from quartzdb.ports import SEALED, ChangeLog, Clock
+from quartzdb.snapshot.manifest import Manifest
+from quartzdb.snapshot.publication import FOLDED_MAX
+from quartzdb.snapshot.store import SnapshotStore
+
+LOOKED_AT_BYTES = 8 * 1024 * 1024
+"""More than this is worth folding whatever it is, so no more is read in order to find out."""
+FOLD_ROWS = 4_096
+"""Changes waiting that make a fold worth its while at once: every search looks through them."""
+FOLD_BYTES = 4 * 1024 * 1024
+FOLD_AFTER_MS = 20_000
+"""The longest that an entry should wait when few come: larger folds make fewer segments to be merged later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """`oldest_ms` is the unix time of the oldest waiting entry, None for none. `manifest` None: nothing was published.
+
+    Rows and bytes are those of entries old enough to be folded, and may end before all are counted.
+    """
+
+    manifest: Manifest | None
+    oldest_ms: int | None
+    rows: int
+    bytes: int
+    now_ms: int
+
+    @property
+    def lag_ms(self) -> int:
+        """How long the oldest entry has waited."""
+        return 0 if self.oldest_ms is None else max(0, self.now_ms - self.oldest_ms)
+
+    @property
+    def worth_folding(self) -> bool:
+        """Whether to fold now rather than wait for more."""
+        enough = self.rows >= FOLD_ROWS or self.bytes >= FOLD_BYTES
+        return self.bytes > 0 and (enough or self.lag_ms >= FOLD_AFTER_MS)
+
+
+def read_backlog(log: ChangeLog, store: SnapshotStore, clock: Clock, partition: Partition) -> Backlog:
+    """What waits now; nothing in a sealed log. Raises Corrupted where an entry cannot be decoded, or the manifest."""
+    pointer = store.pointer(partition)
+    manifest = store.manifest(pointer.current) if pointer else None
+    after = 0
+    known: frozenset[Version] = frozenset()
+    if manifest is not None:
+        after, known = max(0, manifest.watermark - MARGIN), frozenset(manifest.folded)
+        if len(manifest.folded) >= FOLDED_MAX:
+            # The list was cut off: what lies before its beginning is in the segments, but not named.
+            after = max(after, manifest.folded[0].stamp - 1)
+    page = log.read(partition, after, known, bytes_max=LOOKED_AT_BYTES)
+    now_ms = clock.unix_ms()
+    if page.floor == SEALED or not page.entries:
+        return Backlog(manifest, None, 0, 0, now_ms)
+    foldable_until_ms = now_ms if log.ordered else now_ms - OVERLAP_MS
+    rows = size = 0
+    for key, body in page.entries:
+        changes = decode_entry(body, key)
+        if key.milliseconds <= foldable_until_ms:
+            rows += len(changes)
+            size += len(body)
+    return Backlog(manifest, page.entries[0][0].milliseconds, rows, size, now_ms)

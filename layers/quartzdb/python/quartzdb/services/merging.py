@@ -1,0 +1,146 @@
+"""Merges on AWS: small ones in the run that finds them due, large ones as a workflow of several runs.
+
+The workflow's input names segments only; its steps come back to `build_shard` and `publish`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from quartzdb.domain.errors import QuartzError
+from quartzdb.domain.namespace import Namespace
+from quartzdb.ports import Clock, MergeRuns, NamespaceCatalog
+from quartzdb.services.budget import Budget
+from quartzdb.snapshot.built_shard import load_built, segment_name, store_built
+from quartzdb.snapshot.compaction import MergeLimits, Policy, except_for, within
+from quartzdb.snapshot.indexer import Indexer
+from quartzdb.snapshot.manifest import Manifest
+from quartzdb.snapshot.merge_notice import MergeNotices, this_round
+from quartzdb.snapshot.merge_plan import MergePlan
+from quartzdb.snapshot.store import SnapshotStore
+
+logger = logging.getLogger(__name__)
+
+_MB = 1024 * 1024
+
+SHARD_LIMITS = MergeLimits(shard_rows=1_048_576, shard_bytes=2_048 * _MB, sources_bytes=5_120 * _MB)
+"""One builder: a Lambda run of 15 minutes with 10 GB of /tmp, for the sources (half of it), what is built and slack."""
+RUN_LIMITS = MergeLimits(shard_rows=131_072, shard_bytes=384 * _MB, sources_bytes=512 * _MB)
+"""A merge done at once, in a run that has others to care for, too."""
+RUN_MERGE_MS = 240_000
+"""What such a merge may take."""
+
+
+class Merged(Enum):
+    """What became of a namespace's wish to be merged."""
+
+    NOT_NEEDED = "not needed"
+    PUBLISHED = "published"
+    ABANDONED = "abandoned"
+    STARTED = "started"
+    UNDER_WAY = "under way"
+    POSTPONED = "postponed"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The end of a large merge. `segments`: how many new ones there are."""
+
+    published: bool
+    segments: int = 0
+
+
+class Merging:
+    """One per process. `runs` starts workflows."""
+
+    def __init__(
+        self,
+        catalog: NamespaceCatalog,
+        store: SnapshotStore,
+        indexer: Indexer,
+        runs: MergeRuns,
+        clock: Clock,
+        *,
+        run_limits: MergeLimits = RUN_LIMITS,
+        shard_limits: MergeLimits = SHARD_LIMITS,
+    ) -> None:
+        self._catalog = catalog
+        self._store = store
+        self._indexer = indexer
+        self._runs = runs
+        self._clock = clock
+        self._notices = MergeNotices(store, clock)
+        self._run_limits = run_limits
+        self._shard_limits = shard_limits
+
+    def compact(self, namespace: Namespace, manifest: Manifest, policy: Policy, budget: Budget) -> Merged:
+        """Merge what the policy names of this manifest, or have it merged."""
+        wanted = within(self._shard_limits, policy)
+        if not wanted(manifest.segments):
+            return Merged.NOT_NEEDED
+        running = self._notices.under_way(namespace.partition)
+        group = except_for(running.segments if running else (), wanted)(manifest.segments)
+        if not group:
+            return Merged.UNDER_WAY
+        plan = MergePlan(
+            namespace.partition,
+            tuple(ref.name for ref in group),
+            self._shard_limits.shards(group),
+            this_round(self._clock),
+        )
+        size = sum(ref.bytes for ref in group)
+        if self._run_limits.shards(group) == 1 and size <= self._run_limits.sources_bytes:
+            if not budget.allows(RUN_MERGE_MS):
+                return Merged.POSTPONED
+            return Merged.PUBLISHED if self._indexer.merge(namespace, plan).published else Merged.ABANDONED
+        return Merged.UNDER_WAY if running else self._start(plan)
+
+    def build_shard(self, plan_document: Mapping[str, Any], shard: int) -> dict[str, Any]:
+        """One step of the workflow; its answer is for `publish`. Raises InvalidArgument."""
+        plan = MergePlan.parse(plan_document)
+        namespace = self._namespace(plan)
+        built = self._indexer.merger.build_shard(namespace, plan, shard) if namespace else None
+        if built is None:
+            return {"shard": shard, "void": True}
+        return store_built(self._store, plan, built)
+
+    def publish(self, plan_document: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> Published:
+        """The last step of the workflow. Raises InvalidArgument, Unavailable."""
+        plan = MergePlan.parse(plan_document)
+        merger = self._indexer.merger
+        if any(result.get("void") for result in results):
+            self._notices.remove(plan)
+            return Published(False)
+        running = self._notices.under_way(plan.partition)
+        if running is None or running.name != plan.name:
+            # It was published before, or comes so late that its files may have been swept.
+            return Published(merger.is_live(plan.partition, segment_name(results[0])))
+        built = [load_built(self._store, result) for result in results]
+        published = merger.publish(plan, built)
+        self._notices.remove(plan)
+        return Published(published, len(built) if published else 0)
+
+    def under_way(self, namespace: Namespace) -> bool:
+        """Whether a large merge may be running."""
+        return self._notices.under_way(namespace.partition) is not None
+
+    def _start(self, plan: MergePlan) -> Merged:
+        # The notice first: a workflow without one would not be published.
+        if not self._notices.post(plan):
+            return Merged.UNDER_WAY
+        document = {"plan": plan.document(), "shards": [{"shard": number} for number in range(plan.shards)]}
+        try:
+            self._runs.start(plan.name, document)
+        except QuartzError:
+            self._notices.remove(plan)
+            raise
+        logger.info("the merge %s of %s was started", plan.name, plan.partition)
+        return Merged.STARTED
+
+    def _namespace(self, plan: MergePlan) -> Namespace | None:
+        namespace = self._catalog.get(plan.partition.tenant, plan.partition.namespace)
+        return namespace if namespace is not None and namespace.partition == plan.partition else None

@@ -1,0 +1,151 @@
+"""A table with its stream and a bucket, writers on them, and the functions that care for them, each with a disk."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from quartzdb.adapters.aws_clients import Patience
+from quartzdb.adapters.dynamodb_capacity import CountedCapacity
+from quartzdb.aws_lambda.compactor_function import compacting_handler
+from quartzdb.aws_lambda.indexer_function import indexing_handler
+from quartzdb.aws_lambda.settings import FunctionSettings
+from quartzdb.aws_lambda.telemetry import telemetry
+from quartzdb.bootstrap import Database, assemble
+from quartzdb.bootstrap_aws import AwsAdapters, AwsSettings, aws_adapters
+from quartzdb.bootstrap_care import Care, assemble_care
+from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
+from quartzdb.services.merging import RUN_LIMITS, SHARD_LIMITS
+from quartzdb.services.vectors import NewRecord, QueryRequest
+from quartzdb.snapshot.compaction import MergeLimits
+from quartzdb.snapshot.manifest import Manifest
+from tests.aws_emulators import PATIENCE, REGION, Emulator, Place
+from tests.embedded import vector_of
+from tests.manual_clock import ManualClock
+from tests.stream_driver import Handler, TableStream
+
+DIMENSION = 8
+
+
+@dataclass
+class StartedMerges:
+    """MergeRuns that remember what was started; a name is started once."""
+
+    documents: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def start(self, name: str, document: Mapping[str, Any]) -> None:
+        """As the port says."""
+        self.documents.setdefault(name, document)
+
+
+@dataclass
+class CareDeployment:
+    """`endpoint_url` may be a proxy's; the stream is read from the emulator itself."""
+
+    emulator: Emulator
+    place: Place
+    directory: Path
+    stream: TableStream
+    endpoint_url: str
+    patience: Patience = PATIENCE
+    clock: ManualClock = field(default_factory=ManualClock)
+    meter: CountedCapacity = field(default_factory=CountedCapacity)
+    merges: StartedMerges = field(default_factory=StartedMerges)
+    run_limits: MergeLimits = RUN_LIMITS
+    shard_limits: MergeLimits = SHARD_LIMITS
+    opened: int = 0
+
+    def __post_init__(self) -> None:
+        # Blobs are dated by the emulator.
+        self.clock.seconds = time.time()
+        self.observed = telemetry(FunctionSettings(table="", bucket="", service="care"))
+
+    def adapters(self, *, endpoint_url: str | None = None) -> AwsAdapters:
+        """Of a new instance of a function."""
+        self.opened += 1
+        settings = AwsSettings(
+            table=self.place.table,
+            bucket=self.place.bucket,
+            region=REGION,
+            work_dir=self.work_dir,
+            dynamodb_endpoint_url=endpoint_url or self.endpoint_url,
+            s3_endpoint_url=endpoint_url or self.endpoint_url,
+            dynamodb_patience=self.patience,
+            s3_patience=self.patience,
+        )
+        return replace(aws_adapters(settings, meter=self.meter), clock=self.clock)
+
+    @property
+    def work_dir(self) -> Path:
+        """The disk of the instance that was opened last."""
+        return self.directory / str(self.opened)
+
+    def database(self) -> Database:
+        """What answers requests; never disturbed by a proxy."""
+        adapters = self.adapters(endpoint_url=self.emulator.endpoint_url)
+        return assemble(adapters, writer=f"aws.{self.opened}", workspace=self.work_dir / "building")
+
+    def care(self, *, endpoint_url: str | None = None) -> Care:
+        """What a function that cares is made of."""
+        adapters = self.adapters(endpoint_url=endpoint_url)
+        return assemble_care(
+            adapters,
+            self.merges,
+            site="aws",
+            workspace=self.work_dir / "building",
+            run_limits=self.run_limits,
+            shard_limits=self.shard_limits,
+        )
+
+    def indexer(self, care: Care | None = None) -> Handler:
+        """The indexer function's handler, of a new instance."""
+        return self.observed.handler(indexing_handler((care or self.care()).folding, self.observed))
+
+    def compactor(self, care: Care | None = None) -> Handler:
+        """The compactor function's handler, of a new instance."""
+        return self.observed.handler(compacting_handler(care or self.care(), self.observed))
+
+    def manifest(self, namespace: Namespace) -> Manifest | None:
+        """What is published now."""
+        store = self.database().store
+        pointer = store.pointer(namespace.partition)
+        return store.manifest(pointer.current) if pointer else None
+
+    def rows(self, namespace: Namespace) -> int:
+        """Records in segments."""
+        manifest = self.manifest(namespace)
+        return manifest.live_rows if manifest else 0
+
+
+@contextmanager
+def deployed(
+    emulator: Emulator, directory: Path, *, endpoint_url: str | None = None
+) -> Iterator[CareDeployment]:
+    """An empty one."""
+    place = emulator.new_place()
+    stream = TableStream(emulator, place.table)
+    try:
+        yield CareDeployment(emulator, place, directory, stream, endpoint_url or emulator.endpoint_url)
+    finally:
+        stream.close()
+
+
+def create(database: Database, name: str = "n", engine: EngineChoice = EngineChoice.AUTO) -> Namespace:
+    """A namespace."""
+    return database.namespaces.create("t", name, NamespaceSettings(DIMENSION, engine=engine))[0]
+
+
+def write(database: Database, namespace: Namespace, numbers: range) -> None:
+    """Records by number, as one entry."""
+    records = [NewRecord(f"r{n}", vector_of(n, DIMENSION), {"n": n}) for n in numbers]
+    database.vectors.upsert(namespace, records)
+
+
+def nearest(database: Database, namespace: Namespace, number: int) -> str:
+    """The best match of a record's own vector."""
+    request = QueryRequest(vector=vector_of(number, DIMENSION), top_k=1)
+    return database.vectors.query(namespace, request).matches[0].id
