@@ -39,6 +39,10 @@ from quartzdb.adapters.secret_values import SecretValues
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.bootstrap import Adapters, Database, assemble
 from quartzdb.ports import UnsettledList
+from quartzdb.snapshot.cache import FETCHED_BYTES_MAX
+
+NAMESPACE_REMEMBERED_SECONDS = 60.0
+"""A search need not ask the catalog again: the log, which it reads in any case, says when a namespace is deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,8 @@ class AwsSettings:
     """A database in one DynamoDB table and one S3 bucket. Any number of processes may open the same one.
 
     `work_dir` is a directory of this machine for copies of segments (at most `cache_bytes_max`) and for building new
-    ones; nothing in it has to last. Endpoints are for emulators; None is AWS itself.
+    ones; nothing in it has to last. Segments read in parts take at most `fetched_bytes_max` of memory. Endpoints are for
+    emulators; None is AWS itself.
     """
 
     table: str
@@ -56,6 +61,7 @@ class AwsSettings:
     work_dir: Path = field(default_factory=lambda: Path(gettempdir()) / "quartzdb")
     cache_bytes_max: int = 4 * 1024**3
     index_threads: int = 1
+    fetched_bytes_max: int = FETCHED_BYTES_MAX
     dynamodb_endpoint_url: str | None = None
     s3_endpoint_url: str | None = None
     dynamodb_patience: Patience = DYNAMODB_PATIENCE
@@ -123,6 +129,8 @@ def open_aws(
         writer=f"{settings.site}.{process}",
         workspace=workspace,
         index_threads=settings.index_threads,
+        fetched_bytes_max=settings.fetched_bytes_max,
+        remembered_seconds=NAMESPACE_REMEMBERED_SECONDS,
     )
 
 
