@@ -50,8 +50,8 @@ class AwsSettings:
     """A database in one DynamoDB table and one S3 bucket. Any number of processes may open the same one.
 
     `work_dir` is a directory of this machine for copies of segments (at most `cache_bytes_max`) and for building new
-    ones; nothing in it has to last. Segments read in parts take at most `fetched_bytes_max` of memory. Endpoints are for
-    emulators; None is AWS itself.
+    ones; nothing in it has to last. Segments read in parts take at most `fetched_bytes_max` of memory. Endpoints are
+    for emulators; None is AWS itself.
     """
 
     table: str
