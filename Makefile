@@ -10,6 +10,8 @@ DEV = .venv/.dev-stamp
 MINISTACK = .venv-ministack/.stamp
 LAYERS = .venv/.layers-stamp
 INFRA = .venv-infra/.stamp
+RIE = .venv-rie/.stamp
+BUILT = build/layers/manifest.json
 # The CPython 3.13 that `make layers` compiles with, where it is not found by itself.
 LAYER_PYTHON =
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
@@ -24,7 +26,7 @@ run: $(RUNTIME) ## Start the database on this machine
 	$(BIN)/quartzdb serve $(ARGS)
 
 # loadfile keeps a file on one worker, so that what a module's tests share (a server, a synthesised stack) is made once.
-test: $(DEV) $(MINISTACK) $(INFRA) ## Run every test
+test: $(DEV) $(MINISTACK) $(INFRA) $(RIE) $(BUILT) ## Run every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(DEV) ## Check style, types and the import rules
@@ -64,13 +66,14 @@ lock: $(DEV) ## Lock the dependencies again
 		pyproject.toml requirements-dev.in
 	$(LOCK) $(ARGS) --output-file requirements-ministack.txt requirements-ministack.in
 	$(LOCK) $(ARGS) --output-file requirements-infra.txt requirements-infra.in
+	$(LOCK) $(ARGS) --no-deps --output-file requirements-rie.txt requirements-rie.in
 	$(LOCK) $(ARGS) --output-file requirements-layers.txt requirements-layers.in
 	$(BIN)/uv pip compile --quiet --no-config --python-version 3.13 --python-platform x86_64-manylinux_2_28 \
 		--generate-hashes --custom-compile-command "make lock" --constraint requirements.txt \
 		--output-file requirements-lambda.txt requirements-lambda.in
 
 clean: ## Remove the environment and everything generated; data/ stays
-	rm -rf .venv .venv-ministack .venv-infra build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-ministack .venv-infra .venv-rie build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUNTIME): requirements.txt pyproject.toml .ci/install
@@ -98,3 +101,13 @@ $(INFRA): requirements-infra.txt $(RUNTIME)
 	.venv-infra/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		-r requirements-infra.txt
 	@touch $@
+
+# Lambda's runtime and its emulator, with Lambda's version of Python.
+$(RIE): requirements-rie.txt .ci/rie $(RUNTIME)
+	@.ci/rie requirements-rie.txt $(LAYER_PYTHON)
+	@touch $@
+
+# What the functions' tests unpack; of the package itself they take the present state.
+$(BUILT): requirements-lambda.txt $(wildcard layers/build/*.py) $(LAYERS)
+	@if $(BIN)/python -m layers.build.interpreter $(LAYER_PYTHON) >/dev/null; then \
+		$(BIN)/python -m layers.build $(if $(LAYER_PYTHON),--python $(LAYER_PYTHON)); fi

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,3 +91,18 @@ def _with_headers(found: Interpreter) -> Interpreter:
             f" apt install python{_VERSION}-dev"
         )
     return found
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`python -m layers.build.interpreter [PYTHON]` prints where it is."""
+    try:
+        found = find_interpreter(Path(arguments[0]) if arguments else None, home=Path.home())
+    except BuildFailed as failure:
+        sys.stderr.write(f"{failure}\n")
+        return 1
+    sys.stdout.write(f"{found.path}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

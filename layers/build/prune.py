@@ -44,6 +44,9 @@ def is_needed(path: PurePosixPath) -> bool:
     for data in (_BOTOCORE_DATA, _BOTO3_DATA):
         if path.is_relative_to(data):
             service = path.relative_to(data)
+            # They are for documentation only.
+            if path.name.startswith("examples-"):
+                return False
             # Files that lie directly there are about all services.
             return len(service.parts) == 1 or service.parts[0] in AWS_SERVICES
     return True

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from layers.build.annoy_extension import compile_annoy, fetch_source
+from layers.build.aws_descriptions import shorten
 from layers.build.bytecode import compile_tree
 from layers.build.elf import is_elf, read_elf, strip_unloaded
 from layers.build.failure import BuildFailed
@@ -51,6 +52,7 @@ def stage_layer(
     else:
         shutil.copytree(sources.package, python, dirs_exist_ok=True)
     prune(python)
+    shorten(python)
     _finish_binaries(python, architecture)
     compile_tree(root, sources.interpreter)
 

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from quartzdb.api.app import create_app
 from quartzdb.bootstrap import Database, EmbeddedSettings, open_embedded
@@ -21,7 +21,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
 
 
 @pytest.fixture(scope="module")
-def app(database: Database) -> FastAPI:
+def app(database: Database) -> Starlette:
     return create_app(database)
 
 
@@ -41,7 +41,7 @@ def make_key(database: Database, tenant: str) -> MakeKey:
 
 
 @pytest.fixture
-def http(app: FastAPI, make_key: MakeKey) -> Iterator[Client]:
+def http(app: Starlette, make_key: MakeKey) -> Iterator[Client]:
     """A client with a key that may do everything."""
     with Client(app, make_key()) as client:
         yield client
