@@ -1,0 +1,156 @@
+"""The runbook: every alarm has its section, and every command in it exists.
+
+Commands of AWS are checked against the descriptions that its SDK has of every operation, ours against ourselves.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from botocore import xform_name
+from botocore.exceptions import UnknownServiceError
+from botocore.session import Session
+
+from benchmarks.costs import deployed
+from cdk.settings import Settings
+from quartzdb.cli.main import cli
+from tests.infrastructure.synthesis import Deployment
+
+_ROOT = Path(__file__).parents[2]
+_RUNBOOK = (_ROOT / "docs" / "runbook.md").read_text()
+_ALARMS = _RUNBOOK.partition("\n## Alarms\n")[2]
+_EVERYWHERE = {"query", "output", "region", "cli-binary-format"}
+_NOT_OF_THE_API = {
+    ("cloudformation", "wait"),
+    ("dynamodb", "wait"),
+    ("logs", "tail"),
+    ("sso", "login"),
+}
+"""What the AWS CLI adds to the operations that there are."""
+_CALL = re.compile(r"\baws (?P<service>[a-z0-9]+) (?P<operation>[a-z0-9-]+)(?P<rest>[^\n`]*)")
+
+
+def _commands() -> Iterator[str]:
+    for block in re.findall(r"```sh\n(.*?)```", _RUNBOOK, re.DOTALL):
+        yield from block.splitlines()
+    yield from re.findall(
+        r"`((?:aws|quartzdb) [^`]+)`", re.sub(r"```sh\n.*?```", "", _RUNBOOK, flags=re.DOTALL)
+    )
+
+
+def test_each_alarm_has_its_section_and_no_section_is_left_over(deployment: Deployment) -> None:
+    """An alarm's description links to docs/runbook.md#its-id, and that is a heading there."""
+    alarms = deployment.resources("AWS::CloudWatch::Alarm")
+    linked = {alarm.properties["AlarmDescription"].rpartition("docs/runbook.md#")[2] for alarm in alarms}
+    named = {alarm.properties["AlarmName"].removeprefix(f"{deployment.prefix}-") for alarm in alarms}
+    assert linked == named
+    assert set(re.findall(r"^### (.+)$", _ALARMS, re.MULTILINE)) == linked
+
+
+def test_each_alarm_can_be_looked_into() -> None:
+    """No section without a command."""
+    sections = re.split(r"^### ", _ALARMS, flags=re.MULTILINE)[1:]
+    assert [section.splitlines()[0] for section in sections if "```sh" not in section] == []
+
+
+def test_links_lead_somewhere() -> None:
+    """Each anchor that the runbook links to is one of its headings."""
+    headings = re.findall(r"^#+ (.+)$", _RUNBOOK, re.MULTILINE)
+    anchors = {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\]\(#([^)]+)\)", _RUNBOOK)) - anchors == set()
+    for file in re.findall(r"\]\(([a-z-]+\.md)", _RUNBOOK):
+        assert (_ROOT / "docs" / file).is_file()
+
+
+def test_our_own_commands_and_options_exist() -> None:
+    """Whatever the runbook tells to type is understood."""
+    seen = set()
+    for line in _commands():
+        for call in re.findall(r"(?:^|[;(] ?)quartzdb ([^;|)]*)", line):
+            words = shlex.split(call)
+            command: click.Command = cli
+            while isinstance(command, click.Group):
+                command = command.commands[words.pop(0)]
+            options = {option for parameter in command.params for option in parameter.opts}
+            given = {word for word in words if word.startswith("--")}
+            assert given <= options, call
+            seen.add(command.name)
+    assert {"create", "restore", "verify", "compact", "stats"} <= seen
+
+
+def test_outputs_settings_and_targets_exist(prod: Deployment) -> None:
+    """Outputs are of the stack that is named, settings are settings, and make knows its targets."""
+    asked = set(re.findall(r"\bout (data|service|edge|observability) ([A-Za-z]+)", _RUNBOOK))
+    for stack, name in asked:
+        assert name in prod.templates[stack]["Outputs"], (stack, name)
+    fields = {field.name for field in dataclasses.fields(Settings)}
+    assert set(re.findall(r"quartzdb:([a-z0-9_]+)", _RUNBOOK)) <= fields
+    makefile = (_ROOT / "Makefile").read_text()
+    for target in re.findall(r"^make ([a-z-]+)", _RUNBOOK, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    assert asked
+
+
+def test_commands_of_aws_exist() -> None:
+    """Service, operation and every option, by AWS's own descriptions."""
+    session = Session()
+    checked = 0
+    for line in _commands():
+        for call in _CALL.finditer(line):
+            service, operation = call["service"], call["operation"]
+            if (service, operation) in _NOT_OF_THE_API:
+                continue
+            options = _options_of(session, service, operation)
+            for given in re.findall(r" --([a-z0-9-]+)", _own_part(call["rest"])):
+                known = given in options or given.removeprefix("no-") in options or given in _EVERYWHERE
+                assert known, f"aws {service} {operation} has no --{given}"
+            checked += 1
+    assert checked > 30
+
+
+def _own_part(rest: str) -> str:
+    """Up to where another command begins."""
+    return re.split(r"\$\(|; |\)", rest)[0] + " ".join(re.findall(r"\)\"?( --[^$;]*)", rest))
+
+
+def _options_of(session: Session, service: str, operation: str) -> set[str]:
+    name = "s3" if service == "s3api" else service
+    try:
+        model = session.get_service_model(name)
+    except UnknownServiceError:
+        pytest.fail(f"AWS has no service {service}")
+    operations = {xform_name(one, "-"): one for one in model.operation_names}
+    assert operation in operations, f"aws {service} has no {operation}"
+    shape = model.operation_model(operations[operation]).input_shape
+    return {xform_name(member, "-") for member in shape.members} if shape else set()
+
+
+def test_the_cost_of_alarms_counts_every_metric(prod: Deployment) -> None:
+    """docs/costs.md charges for each metric that an alarm looks at, those of its formulas included."""
+    metrics = 0
+    for alarm in prod.resources("AWS::CloudWatch::Alarm"):
+        queries = alarm.properties.get("Metrics")
+        metrics += 1 if queries is None else sum("MetricStat" in query for query in queries)
+    assert metrics == deployed.ALARM_METRICS
+
+
+def test_the_cost_of_functions_is_of_their_memory(dev: Deployment) -> None:
+    """And SnapStart is charged for where it is on."""
+    memory_gb = {
+        name: dev.function(name).properties["MemorySize"] / 1_024
+        for name in ("api", "search", "indexer", "compactor")
+    }
+    assert memory_gb == {
+        "api": deployed.API_GB,
+        "search": deployed.SEARCH_GB,
+        "indexer": deployed.INDEXER_GB,
+        "compactor": deployed.COMPACTOR_GB,
+    }
+    snapped = [name for name in memory_gb if "SnapStart" in dev.function(name).properties]
+    assert sum(memory_gb[name] for name in snapped) == deployed.SNAPSTART_GB
