@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from quartzdb.cli.main import cli
 from quartzdb.index.segment_files import VECTORS_FILE
 from tests.aws_emulators import Emulators, Place
+from tests.aws_fault_proxy import dynamodb_error, fault_proxy, s3_error
 from tests.cli.invoke import answer as embedded_answer
 from tests.cli.invoke import books, write_jsonl
 
@@ -176,12 +177,41 @@ def test_without_credentials_or_region_it_says_how_to_get_them(
     assert "hint: Set AWS_REGION or give --region." in refusal("keys", "list")
 
 
+def test_the_region_may_be_said_as_any_tool_of_aws_wants_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Options, AWS_REGION and AWS_DEFAULT_REGION are all understood."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    assert answer("keys", "list", "--region", "us-east-1")["keys"] == []
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    assert answer("keys", "list")["keys"] == []
+
+
+def test_what_is_not_allowed_is_told_with_what_to_check(
+    place: Place, aws: Emulators, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither table nor bucket: the service's own word for it, and where to look."""
+    source = write_jsonl(tmp_path / "books.jsonl", books(5))
+    answer("import", source, "--namespace", "n", "--create")
+    with fault_proxy(aws.get("ministack").endpoint_url) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        proxy.plan = lambda request: s3_error("AccessDenied", 403) if request.name == "GET" else None
+        said = refusal("stats")
+        assert said.startswith(f"error: The S3 bucket {place.bucket} may not be used (AccessDenied).")
+        assert "Check the credentials" in said
+        proxy.plan = lambda _: dynamodb_error("AccessDeniedException")
+        said = refusal("keys", "create", "--name", "x")
+        assert said.startswith(
+            f"error: The DynamoDB table {place.table} may not be used (AccessDeniedException)."
+        )
+
+
 def test_a_directory_never_imports_the_sdk(tmp_path: Path) -> None:
-    """boto3 costs 130 ms: only commands on AWS pay for it."""
+    """It costs a tenth of a second: only commands on AWS pay for it."""
     script = (
         "import sys; from quartzdb.cli.main import cli; "
         f"cli(['keys', 'create', '--name', 'x', '--data-dir', {str(tmp_path)!r}], standalone_mode=False); "
-        "print('boto3' in sys.modules)"
+        "print({'boto3', 'botocore'} & set(sys.modules))"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert ran.stdout.strip().endswith("False")
+    assert ran.stdout.strip().endswith("set()")

@@ -101,7 +101,12 @@ _AWS_OPTIONS = [
     click.option(
         "--bucket", envvar="QUARTZDB_BUCKET", show_envvar=True, help="The S3 bucket that belongs to it."
     ),
-    click.option("--region", help="Where they are. Default: what the AWS profile or AWS_REGION says."),
+    click.option(
+        "--region",
+        # The SDK itself knows only the second, other tools of AWS only the first.
+        envvar=["AWS_REGION", "AWS_DEFAULT_REGION"],
+        help="Where they are. Default: AWS_REGION, AWS_DEFAULT_REGION, or what the AWS profile says.",
+    ),
 ]
 
 
@@ -151,7 +156,7 @@ def _chosen(data_dir: Path, table: str | None, bucket: str | None, region: str |
             break
         if source in on_aws:
             return _deployment(table, bucket, region)
-    if region is not None:
+    if _source("region") is typed:
         raise click.UsageError("--region belongs to --table and --bucket.")
     return DataDirectory(data_dir)
 
