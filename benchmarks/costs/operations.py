@@ -32,12 +32,13 @@ class Operation:
     gb: float
     milliseconds: float
     over_http: bool
+    looks_up: bool
     restores_gb: float = 0.0
 
     @property
     def table(self) -> float:
-        """DynamoDB. Over HTTP a look-up of the namespace comes first."""
-        reads = self.reads + (1 if self.over_http else 0)
+        """DynamoDB. Over HTTP a look-up of the namespace comes first; a search remembers it for a minute."""
+        reads = self.reads + (1 if self.looks_up else 0)
         return reads * prices.READ_UNIT + (self.writes + self.trimmed) * prices.WRITE_UNIT
 
     @property
@@ -96,6 +97,7 @@ def _operation(name: str, units: str, s3: str) -> Operation:
     to_log = name.startswith(("upsert", "delete of"))
     cold = name.startswith("cold search")
     searches = "search" in name
+    over_http = not name.startswith(("namespace look-up", "claim"))
     puts = re.search(r"^ *PUT (\d+)", s3)
     return Operation(
         name=name,
@@ -109,6 +111,7 @@ def _operation(name: str, units: str, s3: str) -> Operation:
         milliseconds=(
             deployed.COLD_SEARCH_MS if cold else deployed.SEARCH_MS if searches else deployed.API_MS
         ),
-        over_http=not name.startswith(("namespace look-up", "claim")),
+        over_http=over_http,
+        looks_up=over_http and not searches,
         restores_gb=deployed.SEARCH_GB if cold else 0.0,
     )
