@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,6 +83,22 @@ def test_our_own_commands_and_options_exist() -> None:
             assert given <= options, call
             seen.add(command.name)
     assert {"create", "restore", "verify", "compact", "stats"} <= seen
+
+
+def test_what_is_pasted_is_understood_by_the_shell() -> None:
+    """Quotes and loops are closed in every block."""
+    blocks = re.findall(r"```sh\n(.*?)```", _RUNBOOK, re.DOTALL)
+    for block in blocks:
+        parsed = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False)
+        assert parsed.stderr == "", block
+    assert len(blocks) > 30
+
+
+def test_earlier_versions_of_functions_are_not_kept(deployment: Deployment) -> None:
+    """So rolling back is deploying the commit before, and only one snapshot of each function is charged for."""
+    versions = deployment.resources("AWS::Lambda::Version")
+    assert len(versions) == 4
+    assert {version.whole.get("DeletionPolicy", "Delete") for version in versions} == {"Delete"}
 
 
 def test_outputs_settings_and_targets_exist(prod: Deployment) -> None:
