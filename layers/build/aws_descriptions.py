@@ -48,7 +48,10 @@ def _without_prose(part: Any, *, named: bool = False) -> Any:
     if not isinstance(part, dict):
         return part
     return {
-        key: _without_prose(value, named=not named and key in {"members", "shapes", "operations"})
+        # botocore reads the prose of these, so it has to be there.
+        key: value
+        if key == "clientContextParams"
+        else _without_prose(value, named=not named and key in {"members", "shapes", "operations"})
         for key, value in part.items()
         if named or key not in _PROSE
     }
