@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from quartzdb.adapters.aws_clients import Patience
+from botocore.session import Session
+
+from quartzdb.adapters.aws_clients import Patience, aws_session
 from quartzdb.adapters.dynamodb_capacity import CountedCapacity
 from quartzdb.aws_lambda.compactor_function import compacting_handler
 from quartzdb.aws_lambda.indexer_function import indexing_handler
@@ -57,6 +59,8 @@ class CareDeployment:
     merges: StartedMerges = field(default_factory=StartedMerges)
     run_limits: MergeLimits = RUN_LIMITS
     shard_limits: MergeLimits = SHARD_LIMITS
+    session: Session = field(default_factory=aws_session)
+    observer: Database | None = None
     opened: int = 0
 
     def __post_init__(self) -> None:
@@ -77,7 +81,7 @@ class CareDeployment:
             dynamodb_patience=self.patience,
             s3_patience=self.patience,
         )
-        return replace(aws_adapters(settings, meter=self.meter), clock=self.clock)
+        return replace(aws_adapters(settings, meter=self.meter, session=self.session), clock=self.clock)
 
     @property
     def work_dir(self) -> Path:
@@ -111,7 +115,8 @@ class CareDeployment:
 
     def manifest(self, namespace: Namespace) -> Manifest | None:
         """What is published now."""
-        store = self.database().store
+        self.observer = self.observer or self.database()
+        store = self.observer.store
         pointer = store.pointer(namespace.partition)
         return store.manifest(pointer.current) if pointer else None
 

@@ -12,6 +12,9 @@ import orjson
 from botocore.exceptions import ClientError
 
 from quartzdb.adapters.aws_failure import error_code, told_as_unavailable
+from quartzdb.domain.errors import Unavailable
+
+_UNAVAILABLE = frozenset({"ExecutionLimitExceeded", "StateMachineDeleting", "StateMachineDoesNotExist"})
 
 
 class StepFunctionsClient(Protocol):
@@ -37,5 +40,11 @@ class StepFunctionsMerges:
                     stateMachineArn=self._machine_arn, name=name, input=orjson.dumps(document).decode()
                 )
             except ClientError as error:
-                if error_code(error) != "ExecutionAlreadyExists":
+                code = error_code(error)
+                if code in _UNAVAILABLE:
+                    raise Unavailable(
+                        f"The state machine {self._machine_arn} takes no executions ({code}).",
+                        hint="Deploy the service stack; the merge is planned again.",
+                    ) from error
+                if code != "ExecutionAlreadyExists":
                     raise

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Partition
 from quartzdb.log.codec import decode_entry
 from quartzdb.log.protocol import MARGIN, OVERLAP_MS
-from quartzdb.ports import SEALED, ChangeLog, Clock
+from quartzdb.ports import SEALED, BlobMissing, ChangeLog, Clock
 from quartzdb.snapshot.manifest import Manifest
 from quartzdb.snapshot.publication import FOLDED_MAX
 from quartzdb.snapshot.store import SnapshotStore
@@ -26,7 +27,8 @@ FOLD_AFTER_MS = 20_000
 class Backlog:
     """`oldest_ms` is the unix time of the oldest waiting entry, None for none. `manifest` None: nothing was published.
 
-    Rows and bytes are those of entries old enough to be folded, and may end before all are counted.
+    Rows and bytes are those of entries old enough to be folded, and may end before all are counted. `damaged`: the
+    current manifest cannot be read, and what is said here goes by the one before it.
     """
 
     manifest: Manifest | None
@@ -34,6 +36,7 @@ class Backlog:
     rows: int
     bytes: int
     now_ms: int
+    damaged: bool = False
 
     @property
     def lag_ms(self) -> int:
@@ -43,14 +46,15 @@ class Backlog:
     @property
     def worth_folding(self) -> bool:
         """Whether to fold now rather than wait for more."""
+        if self.damaged:
+            return True  # it is replaced by what the one before it says, and the log
         enough = self.rows >= FOLD_ROWS or self.bytes >= FOLD_BYTES
         return self.bytes > 0 and (enough or self.lag_ms >= FOLD_AFTER_MS)
 
 
 def read_backlog(log: ChangeLog, store: SnapshotStore, clock: Clock, partition: Partition) -> Backlog:
-    """What waits now; nothing in a sealed log. Raises Corrupted where an entry cannot be decoded, or the manifest."""
-    pointer = store.pointer(partition)
-    manifest = store.manifest(pointer.current) if pointer else None
+    """What waits now; nothing in a sealed log. Raises Corrupted where an entry cannot be decoded."""
+    manifest, damaged = _manifest(store, partition)
     after = 0
     known: frozenset[Version] = frozenset()
     if manifest is not None:
@@ -61,7 +65,7 @@ def read_backlog(log: ChangeLog, store: SnapshotStore, clock: Clock, partition: 
     page = log.read(partition, after, known, bytes_max=LOOKED_AT_BYTES)
     now_ms = clock.unix_ms()
     if page.floor == SEALED or not page.entries:
-        return Backlog(manifest, None, 0, 0, now_ms)
+        return Backlog(manifest, None, 0, 0, now_ms, damaged)
     foldable_until_ms = now_ms if log.ordered else now_ms - OVERLAP_MS
     rows = size = 0
     for key, body in page.entries:
@@ -69,4 +73,20 @@ def read_backlog(log: ChangeLog, store: SnapshotStore, clock: Clock, partition: 
         if key.milliseconds <= foldable_until_ms:
             rows += len(changes)
             size += len(body)
-    return Backlog(manifest, page.entries[0][0].milliseconds, rows, size, now_ms)
+    return Backlog(manifest, page.entries[0][0].milliseconds, rows, size, now_ms, damaged)
+
+
+def _manifest(store: SnapshotStore, partition: Partition) -> tuple[Manifest | None, bool]:
+    """The current manifest, or else the one before it; and whether the current one is damaged."""
+    pointer = store.pointer(partition)
+    if pointer is None:
+        return None, False
+    try:
+        return store.manifest(pointer.current), False
+    except (Corrupted, BlobMissing):
+        again = store.pointer(partition)
+        if again is not None and again.current != pointer.current:
+            return store.manifest(again.current), False  # it was swept, because a newer one is there
+        if pointer.previous is None:
+            return None, True
+        return store.manifest(pointer.previous), True

@@ -6,7 +6,6 @@ young to be folded yet, the scheduled care finds it.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
 from quartzdb.domain.namespace import Namespace, Partition
@@ -18,23 +17,22 @@ from quartzdb.services.holder import Holder
 from quartzdb.snapshot.indexer import Indexer
 from quartzdb.snapshot.store import SnapshotStore
 
-logger = logging.getLogger(__name__)
-
 FIRST_FOLD_MS = 20_000
 """What a fold is taken to need before this process has done one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What became of one generation's log. `lag_ms`: how long the oldest entry that is still in it has waited."""
+    """What became of one generation's log. `backlog` is what is left in it; None for a log that is nobody's."""
 
-    lag_ms: int = 0
+    backlog: Backlog | None = None
     published: int = 0
     degraded: str | None = None
-    postponed: bool = False
 
-
-NOTHING_WAITS = Folded()
+    @property
+    def lag_ms(self) -> int:
+        """How long the oldest entry that is left has waited."""
+        return self.backlog.lag_ms if self.backlog else 0
 
 
 class Folding:
@@ -61,39 +59,32 @@ class Folding:
         self._holder = holder
         self._fold_ms = FIRST_FOLD_MS
 
-    def namespace(self, partition: Partition) -> Namespace | None:
-        """The namespace whose generation this is; None where it was deleted, or never was."""
-        namespace = self._catalog.get(partition.tenant, partition.namespace)
-        return namespace if namespace is not None and namespace.partition == partition else None
-
     def woken(self, partition: Partition, since_ms: int, budget: Budget) -> Folded:
         """Care for a generation that an entry of `since_ms` (unix) was written to."""
-        if self.namespace(partition) is None:
-            return NOTHING_WAITS
+        namespace = self._catalog.get(partition.tenant, partition.namespace)
+        if namespace is None or namespace.partition != partition:
+            return Folded()  # deleted since, or deleted and created again
         self._unsettled.note(partition, since_ms)
-        return self.care(partition, budget)
+        return self.care(namespace, budget)
 
-    def care(self, partition: Partition, budget: Budget) -> Folded:
+    def care(self, namespace: Namespace, budget: Budget) -> Folded:
         """Fold what is worth it, until nothing is left that can be folded, or no time."""
-        namespace = self.namespace(partition)
-        if namespace is None or namespace.settings.dimension is None:
-            return NOTHING_WAITS
-        backlog = self.backlog(partition)
-        if not backlog.worth_folding:
-            return Folded(backlog.lag_ms)
-        if not budget.allows(self._fold_ms):
-            return Folded(backlog.lag_ms, postponed=True)
-        with Claim(self._leases, f"index/{partition.generation}", self._holder.name, self._clock) as claim:
+        if namespace.settings.dimension is None:
+            return Folded()
+        backlog = self._backlog(namespace.partition)
+        if not backlog.worth_folding or not budget.allows(self._fold_ms):
+            return Folded(backlog)
+        with Claim(self._leases, f"index/{namespace.generation}", self._holder.name, self._clock) as claim:
             if not claim.held:
-                return Folded(backlog.lag_ms)  # another run is at it
-            published, degraded, postponed = self._fold_all(namespace, budget)
-        return Folded(self.backlog(partition).lag_ms, published, degraded, postponed)
+                return Folded(backlog)  # another run is at it
+            published, degraded = self._fold_all(namespace, budget)
+        return Folded(self._backlog(namespace.partition), published, degraded)
 
-    def backlog(self, partition: Partition) -> Backlog:
-        """What waits in the log."""
+    def _backlog(self, partition: Partition) -> Backlog:
         return read_backlog(self._log, self._store, self._clock, partition)
 
-    def _fold_all(self, namespace: Namespace, budget: Budget) -> tuple[int, str | None, bool]:
+    def _fold_all(self, namespace: Namespace, budget: Budget) -> tuple[int, str | None]:
+        """How many segments were published, and why the first began from an older manifest."""
         published = 0
         degraded: str | None = None
         while budget.allows(self._fold_ms):
@@ -103,8 +94,7 @@ class Folding:
             self._fold_ms = max(self._fold_ms, int(2_000 * (self._clock.monotonic() - begun)))
             published += result.published
             degraded = degraded or result.degraded
-            if result.published and result.records == 0:
-                return published, degraded, False  # what is left was folded before: nothing new in it
-            if not result.entries:
-                return published, degraded, False
-        return published, degraded, True
+            lost_race = result.entries > 0 and not result.published
+            if not lost_race and result.records == 0:
+                break  # nothing is left, or only what was folded before
+        return published, degraded

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from quartzdb.domain.errors import QuartzError
 from quartzdb.domain.namespace import Namespace
 from quartzdb.ports import Clock, MergeRuns, NamespaceCatalog
 from quartzdb.services.budget import Budget
@@ -135,7 +134,7 @@ class Merging:
         document = {"plan": plan.document(), "shards": [{"shard": number} for number in range(plan.shards)]}
         try:
             self._runs.start(plan.name, document)
-        except QuartzError:
+        except Exception:
             self._notices.remove(plan)
             raise
         logger.info("the merge %s of %s was started", plan.name, plan.partition)

@@ -103,7 +103,7 @@ class Tending:
                     self._burial.bury(condemned[partition], noted)
                 elif partition in namespaces:
                     self._care(namespaces[partition], note, minute, budget, tended)
-                elif note is not None and self._folding.namespace(partition) is None:
+                elif note is not None and self._is_gone(partition):
                     self._unsettled.settle(note)
             except Exception:
                 # Whatever it was, the others must not wait for it; it is counted, alarmed on and tried again.
@@ -133,12 +133,13 @@ class Tending:
     def _care_for_segments(self, namespace: Namespace, budget: Budget, tended: Tended) -> bool:
         """Fold, merge and sweep; whether nothing is left to do until something is written."""
         partition = namespace.partition
-        folded = self._folding.care(partition, budget)
+        folded = self._folding.care(namespace, budget)
         tended.published += folded.published
         tended.lag_ms = max(tended.lag_ms, folded.lag_ms)
         if folded.degraded is not None:
             tended.degraded.append(str(partition))
-        backlog = self._folding.backlog(partition)
+        backlog = folded.backlog
+        assert backlog is not None, "a namespace with a dimension has a log"
         manifest = backlog.manifest
         if manifest is None:
             return backlog.oldest_ms is None
@@ -153,6 +154,11 @@ class Tending:
             and age_ms >= SETTLED_AFTER_MS
             and not self._merging.under_way(namespace)
         )
+
+    def _is_gone(self, partition: Partition) -> bool:
+        """It was not there a moment ago; has it been created since?"""
+        namespace = self._catalog.get(partition.tenant, partition.namespace)
+        return namespace is None or namespace.partition != partition
 
     def _purge(self, partition: Partition) -> None:
         now_ms = self._clock.unix_ms()

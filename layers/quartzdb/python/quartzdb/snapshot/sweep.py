@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
+from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.namespace import Partition
 from quartzdb.ports import Clock
 from quartzdb.snapshot.manifest import Manifest
@@ -27,22 +28,32 @@ def sweep(store: SnapshotStore, clock: Clock, partition: Partition) -> int:
     written = {key: at_ms for key, _, at_ms in store.blobs.list(f"{partition}/")}
     manifests = sorted(key for key in written if key.startswith(f"{partition}/manifests/"))
     kept: list[Manifest] = []
-    retired: list[tuple[str, Manifest]] = []
+    retired: list[tuple[str, Manifest | None]] = []
     current = pointer.current if pointer else None
     for key, successor in zip_longest(manifests, manifests[1:]):
         named = pointer is not None and key in (pointer.current, pointer.previous)
         # One later than the current is being published right now, or lost its race.
         fresh = successor is None or now_ms - written[successor] < SUPERSEDED_MS
         if named or fresh or current is None or key > current:
-            if named or now_ms - written[key] < ORPHANED_MS:
+            if named:
                 kept.append(store.manifest(key))
+            elif now_ms - written[key] < ORPHANED_MS and (manifest := _readable(store, key)):
+                kept.append(manifest)
             continue
-        retired.append((key, store.manifest(key)))
+        retired.append((key, _readable(store, key)))
     needed = {blob for manifest in kept for blob in manifest.blob_keys}
-    gone = {blob for _, manifest in retired for blob in manifest.blob_keys} - needed
+    gone = {blob for _, manifest in retired if manifest for blob in manifest.blob_keys} - needed
     seen = needed | gone | set(manifests) | {f"{partition}/CURRENT"}
     orphans = {key for key, at_ms in written.items() if key not in seen and now_ms - at_ms > ORPHANED_MS}
     # Manifests last: killed half-way, the next sweep still knows what they named.
     store.blobs.delete(sorted((gone | orphans) & set(written)))
     store.blobs.delete([key for key, _ in retired])
     return len(gone | orphans) + len(retired)
+
+
+def _readable(store: SnapshotStore, key: str) -> Manifest | None:
+    """A manifest that nobody begins with any more; None where it is damaged: what it named goes when it is old."""
+    try:
+        return store.manifest(key)
+    except Corrupted:
+        return None
