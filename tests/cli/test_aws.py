@@ -154,6 +154,20 @@ def test_a_mistyped_table_is_an_error(place: Place) -> None:
     assert "does not exist" in refusal("keys", "create", "--name", "x", "--table", "mistyped")
 
 
+def test_a_table_of_something_else_is_an_error(place: Place, aws: Emulators) -> None:
+    """It is left alone, and named as what it is not."""
+    name = f"other-{place.table}"
+    aws.get("ministack").dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )
+    for command in (["stats"], ["keys", "create", "--name", "x"], ["keys", "list"]):
+        said = refusal(*command, "--table", name)
+        assert said.startswith(f"error: The DynamoDB table {name} is not one of QuartzDB: ")
+
+
 def test_a_mistyped_bucket_is_an_error(place: Place, tmp_path: Path) -> None:
     """The same for the bucket."""
     source = write_jsonl(tmp_path / "books.jsonl", books(5))

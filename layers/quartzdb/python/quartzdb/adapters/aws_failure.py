@@ -61,6 +61,8 @@ _THROTTLED = frozenset(
         "TooManyRequestsException",
     }
 )
+_OTHER_KEYS = ("schema", "Missing the key", "specified index")
+"""What DynamoDB says of a request that is made for a table with other keys."""
 _NOT_SIGNED_IN = (
     NoCredentialsError,
     PartialCredentialsError,
@@ -123,6 +125,9 @@ def _answered(error: ClientError, what: str) -> Exception:
     if code in _HINTS:
         says, hint = _HINTS[code]
         return Unavailable(f"{what} {says} ({code}).", hint=hint)
+    said = str(error.response.get("Error", {}).get("Message", ""))
+    if code == "ValidationException" and any(words in said for words in _OTHER_KEYS):
+        return Unavailable(f"{what} is not one of QuartzDB: {said.rstrip('.')}.", hint=_DEPLOYED)
     if status >= 500:
         return Unavailable(f"{what} failed inside AWS ({code or status}), also after retries.", hint=_LATER)
     return error

@@ -68,11 +68,16 @@ class Deployment:
     region: str | None
 
     def open(self, *, create: bool = False) -> Database:
-        """Asks AWS nothing yet. Raises Unavailable where there is no region or the profile is wrong."""
+        """Raises Unavailable where the table cannot be read, is none of ours, or nobody is signed in."""
         del create  # a mistyped name must not become a new table
+        from quartzdb.bootstrap import DEFAULT_TENANT
         from quartzdb.bootstrap_aws import open_aws
+        from quartzdb.domain.namespace import DEFAULT_NAMESPACE
 
-        return open_aws(self.settings())
+        database = open_aws(self.settings())
+        # One read before anything is written: what is wrong with the place should be said at once.
+        database.catalog.get(DEFAULT_TENANT, DEFAULT_NAMESPACE)
+        return database
 
     def settings(self) -> AwsSettings:
         """For the composition root. Copies of segments are kept in the user's cache, for the next command."""
