@@ -15,6 +15,7 @@ def database_settings(settings: FunctionSettings) -> AwsSettings:
         region=settings.region,
         work_dir=settings.work_dir,
         cache_bytes_max=settings.disk_cache_bytes_max,
+        fetched_bytes_max=settings.fetched_bytes_max,
         index_threads=settings.index_threads,
         dynamodb_endpoint_url=settings.dynamodb_endpoint_url,
         s3_endpoint_url=settings.s3_endpoint_url,

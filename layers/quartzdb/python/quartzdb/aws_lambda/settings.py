@@ -18,6 +18,9 @@ WORK_DIR = Path("/tmp/quartzdb")  # noqa: S108 - on Lambda /tmp is the function'
 DISK_CACHE_MB = 384
 """Of the 512 MB that /tmp has with SnapStart: the rest is for what is being built or fetched."""
 
+MEMORY_MB = 1_024
+"""What a function is taken to have where its runtime does not say. A third of it holds parts of segments."""
+
 _SITE = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _MB = 1024 * 1024
 
@@ -42,6 +45,7 @@ class FunctionSettings:
     service: str = "quartzdb"
     site: str = "aws"
     disk_cache_bytes_max: int = DISK_CACHE_MB * _MB
+    fetched_bytes_max: int = MEMORY_MB // 3 * _MB
     index_threads: int = 1
     origin_secret_arn: str | None = None
     merge_machine_arn: str | None = None
@@ -65,6 +69,9 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> FunctionSettin
         service=environment.get("POWERTOOLS_SERVICE_NAME") or "quartzdb",
         site=site,
         disk_cache_bytes_max=_whole(environment, "QUARTZDB_DISK_CACHE_MB", DISK_CACHE_MB, 16, 10_240) * _MB,
+        fetched_bytes_max=_whole(environment, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", MEMORY_MB, 128, 10_240)
+        // 3
+        * _MB,
         index_threads=_whole(environment, "QUARTZDB_INDEX_THREADS", 1, 1, 16),
         origin_secret_arn=environment.get("QUARTZDB_ORIGIN_SECRET_ARN") or None,
         merge_machine_arn=environment.get("QUARTZDB_MERGE_MACHINE_ARN") or None,
