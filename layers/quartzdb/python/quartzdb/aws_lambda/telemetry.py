@@ -65,7 +65,7 @@ def telemetry(settings: FunctionSettings) -> Telemetry:
 
 def _adopt(logger: Logger) -> None:
     package = logging.getLogger("quartzdb")
-    package.handlers = [logger.registered_handler]
+    package.handlers = [logger.logger_handler]
     package.propagate = False
     package.setLevel(logger.log_level)
     for name in _NOT_OURS:

@@ -1,0 +1,140 @@
+"""Fixtures of the functions' tests: the application in this process behind the functions' own handler."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import logging
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from starlette.types import ASGIApp
+
+from quartzdb.api.app import create_app
+from quartzdb.aws_lambda.http_handler import http_handler
+from quartzdb.aws_lambda.origin_secret import OriginSecret
+from quartzdb.aws_lambda.settings import FunctionSettings
+from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry, telemetry
+from quartzdb.bootstrap import Database, EmbeddedSettings, open_embedded
+from quartzdb.domain.namespace import NamespaceSettings
+from tests.functions.events import function_url, origin_request
+from tests.functions.lambda_context import FakeContext
+from tests.manual_clock import ManualClock
+
+SECRET = "correct-horse-battery-staple"
+
+
+@dataclass
+class Reply:
+    """An answer, whichever way it came."""
+
+    status: int
+    headers: dict[str, list[str]]
+    body: bytes
+    raw: dict[str, Any]
+
+    def json(self) -> Any:
+        """The body's document."""
+        return json.loads(self.body)
+
+
+Call = Callable[..., Reply]
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    database = open_embedded(EmbeddedSettings(tmp_path_factory.mktemp("database")))
+    database.namespaces.create("t", "files", NamespaceSettings())
+    return database
+
+
+@pytest.fixture(scope="module")
+def key(database: Database) -> str:
+    return database.api_keys.create("t", "test", ("read", "write", "admin"))[1]
+
+
+@pytest.fixture
+def log() -> io.StringIO:
+    """What the logger writes."""
+    return io.StringIO()
+
+
+@pytest.fixture
+def observed(log: io.StringIO) -> Iterator[Telemetry]:
+    """Telemetry that writes where this test reads. It takes the package's loggers over; they are given back."""
+    package = logging.getLogger("quartzdb")
+    before = (list(package.handlers), package.propagate, package.level)
+    # A logger remembers by its name what it was made with.
+    made = telemetry(FunctionSettings("table", "bucket", service=f"quartzdb-{secrets.token_hex(4)}"))
+    made.logger.logger_handler.setStream(log)
+    yield made
+    package.handlers, package.propagate = before[:2]
+    package.setLevel(before[2])
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def handler_of(observed: Telemetry, clock: ManualClock) -> Callable[[ASGIApp], LambdaHandler]:
+    """The handler of any application, with the origin secret."""
+
+    def make(app: ASGIApp) -> LambdaHandler:
+        return observed.handler(http_handler(app, OriginSecret(lambda: [SECRET], clock), observed))
+
+    return make
+
+
+@pytest.fixture
+def handler(handler_of: Callable[[ASGIApp], LambdaHandler], database: Database) -> LambdaHandler:
+    return handler_of(create_app(database))
+
+
+@pytest.fixture(params=["function_url", "origin_request"])
+def call(request: pytest.FixtureRequest, handler: LambdaHandler, key: str) -> Call:
+    """Calls the application through one kind of event. Headers are pairs."""
+
+    def through_url(
+        method: str, target: str, *, headers: tuple[tuple[str, str], ...] = (), body: bytes | None = None
+    ) -> Reply:
+        joined: dict[str, str] = {"x-api-key": key}
+        for name, value in headers:  # Lambda joins repeated ones
+            joined[name.lower()] = f"{joined[name.lower()]},{value}" if name.lower() in joined else value
+        return url_reply(
+            handler(function_url(method, target, headers=joined, body=body, secret=SECRET), FakeContext())
+        )
+
+    def through_edge(
+        method: str, target: str, *, headers: tuple[tuple[str, str], ...] = (), body: bytes | None = None
+    ) -> Reply:
+        pairs = [("x-api-key", key), *headers]
+        return edge_reply(
+            handler(origin_request(method, target, headers=pairs, body=body, secret=SECRET), FakeContext())
+        )
+
+    return through_url if request.param == "function_url" else through_edge
+
+
+def url_reply(answer: dict[str, Any]) -> Reply:
+    """What a client of the Function URL gets."""
+    body = base64.b64decode(answer["body"]) if answer["isBase64Encoded"] else answer["body"].encode()
+    headers = {name: [value] for name, value in answer["headers"].items()}
+    if "cookies" in answer:
+        headers["set-cookie"] = answer["cookies"]
+    return Reply(answer["statusCode"], headers, body, answer)
+
+
+def edge_reply(answer: dict[str, Any]) -> Reply:
+    """What a client of CloudFront gets, if CloudFront takes the answer."""
+    assert isinstance(answer["status"], str)
+    assert "isBase64Encoded" not in answer
+    text = answer.get("body", "")
+    body = base64.b64decode(text) if answer.get("bodyEncoding") == "base64" else text.encode()
+    headers = {name: [each["value"] for each in values] for name, values in answer["headers"].items()}
+    return Reply(int(answer["status"]), headers, body, answer)
