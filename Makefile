@@ -17,7 +17,7 @@ LAYER_PYTHON =
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help run test lint format bench-engines bench-server bench-imports simulate layers layers-verify lock clean
+.PHONY: help run test lint format bench-engines bench-server bench-imports simulate layers layers-verify deploy-local undeploy-local lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,12 @@ simulate: $(DEV) ## Run the simulation over many seeds (QUARTZDB_SIMULATION_SEED
 layers: $(LAYERS) ## Build the Lambda layers for both processors (needs CPython 3.13)
 	$(BIN)/python -m layers.build $(if $(LAYER_PYTHON),--python $(LAYER_PYTHON)) $(ARGS)
 
+deploy-local: $(BUILT) $(MINISTACK) ## Deploy to an AWS emulator on this machine, and run through it (needs Node.js)
+	$(BIN)/python -m local deploy $(if $(LAYER_PYTHON),--python $(LAYER_PYTHON)) $(ARGS)
+
+undeploy-local: $(DEV) ## Stop that emulator and delete all that it has
+	$(BIN)/python -m local undeploy $(ARGS)
+
 layers-verify: $(LAYERS) ## Build the Lambda layers twice and compare every byte
 	$(BIN)/python -m layers.build --verify $(if $(LAYER_PYTHON),--python $(LAYER_PYTHON)) $(ARGS)
 
@@ -88,9 +94,10 @@ $(LAYERS): requirements-layers.txt $(DEV)
 	@.ci/install "$(PYTHON)" requirements-layers.txt
 	@touch $@
 
-# The AWS emulator of the tests has an environment of its own: it pins another botocore.
+# The AWS emulator has an environment of its own: it pins another botocore, and runs functions on its own Python, which is
+# why that is Lambda's where one is found.
 $(MINISTACK): requirements-ministack.txt $(RUNTIME)
-	$(BIN)/python -m venv .venv-ministack
+	"$$($(BIN)/python -m layers.build.interpreter $(LAYER_PYTHON) 2>/dev/null || echo $(BIN)/python)" -m venv --clear .venv-ministack
 	.venv-ministack/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		-r requirements-ministack.txt
 	@touch $@

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cdk.settings import Architecture
 
+CONTEXT_LAYERS = "layers_dir"
 _REPOSITORY = Path(__file__).parents[1]
 
 
@@ -20,6 +23,12 @@ class Artifacts:
 
     layers_dir: Path = _REPOSITORY / "build" / "layers"
     functions_dir: Path = _REPOSITORY / "functions"
+
+    @staticmethod
+    def named_by(context: Mapping[str, Any]) -> Artifacts:
+        """The usual ones, but for layers in another folder where the context value `layers_dir` names one."""
+        named = context.get(CONTEXT_LAYERS)
+        return Artifacts(layers_dir=Path(named)) if named else Artifacts()
 
     def layer(self, architecture: Architecture, name: str) -> Path:
         """The zip file of a layer. Raises NotBuilt."""

@@ -23,7 +23,8 @@ def build(app: App, *, artifacts: Artifacts | None = None) -> Settings:
 
     The account is whichever the credentials belong to, so that synthesis needs none.
     """
-    settings = read_settings(app.node.get_all_context())
+    context = app.node.get_all_context()
+    settings = read_settings(context)
     for flag in _CDK_FEATURES:
         app.node.set_context(flag, True)
     home = Environment(region=settings.region)
@@ -33,7 +34,7 @@ def build(app: App, *, artifacts: Artifacts | None = None) -> Settings:
         f"{settings.prefix}-service",
         settings=settings,
         env=home,
-        artifacts=artifacts or Artifacts(),
+        artifacts=artifacts or Artifacts.named_by(context),
         data_stack=data_stack,
     )
     edge = EdgeStack(

@@ -50,6 +50,8 @@ class Settings:
     architecture: Architecture = "x86_64"
     keep_data: bool = True
     """Table, bucket and logs survive the removal of their stack, and no stack can be removed by mistake."""
+    empty_buckets: bool = False
+    """Where data is not kept, buckets are emptied with their stack, by a function that the CDK brings."""
 
     # HTTP
     domain_name: str | None = None
@@ -78,6 +80,8 @@ class Settings:
     merge_concurrency: int = 4
     """Shards of one large merge that are built at once."""
     log_retention_days: int = 30
+    alarm_arithmetic: bool = True
+    """Alarms may compute. The emulator's CloudFormation cannot make such alarms."""
     alarm_email: str | None = None
     """Gets every alarm, after confirming the subscription. None: subscribe to the topics by other means."""
 
@@ -108,6 +112,11 @@ class Settings:
         return f"quartzdb-{self.environment}"
 
     @property
+    def empties_buckets(self) -> bool:
+        """Whether the removal of a stack empties its buckets."""
+        return self.empty_buckets and not self.keep_data
+
+    @property
     def zone(self) -> tuple[str, str] | None:
         """Id and name of the hosted zone."""
         if self.hosted_zone is None:
@@ -134,11 +143,17 @@ class Settings:
 
 DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     # To try things: gone without a trace when its stacks are destroyed.
-    "dev": {"keep_data": False, "log_retention_days": 7, "waf_requests_per_5_minutes": 2_000},
+    "dev": {
+        "keep_data": False,
+        "empty_buckets": True,
+        "log_retention_days": 7,
+        "waf_requests_per_5_minutes": 2_000,
+    },
     # 3,008 MB is the most that a new account may have.
     "prod": {"search_memory_mb": 3_008, "log_retention_days": 90},
-    # On an emulator, by local/. The same resources as dev.
-    "local": {"keep_data": False, "log_retention_days": 1},
+    # On an emulator, by local/: dev without what the emulator cannot do. The function that empties buckets needs
+    # the SDK for JavaScript, which is not there.
+    "local": {"keep_data": False, "alarm_arithmetic": False, "log_retention_days": 1},
 }
 
 

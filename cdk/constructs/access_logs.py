@@ -14,7 +14,9 @@ _KEPT_DAYS = 90
 class AccessLogs(Construct):
     """`bucket` takes the logs of S3, or, with `by_acl`, those of CloudFront, which still writes with an ACL."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, keep: bool, by_acl: bool = False) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, keep: bool, empty: bool, by_acl: bool = False
+    ) -> None:
         super().__init__(scope, construct_id)
         self.bucket = s3.Bucket(
             self,
@@ -30,7 +32,7 @@ class AccessLogs(Construct):
                 )
             ],
             removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
-            auto_delete_objects=not keep,
+            auto_delete_objects=empty,
         )
         acknowledge_nag(
             self.bucket, {"AwsSolutions-S1": "A log of who reads the logs would log itself without end."}

@@ -15,11 +15,17 @@ PERIOD = Duration.minutes(1)
 
 
 class Alarms(Construct):
-    """One topic and the alarms that tell it. CloudWatch reaches topics of its own region only."""
+    """One topic and the alarms that tell it. CloudWatch reaches topics of its own region only.
 
-    def __init__(self, scope: Construct, construct_id: str, *, prefix: str, email: str | None) -> None:
+    Without `arithmetic` there are none on what is computed of several metrics.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, prefix: str, email: str | None, arithmetic: bool = True
+    ) -> None:
         super().__init__(scope, construct_id)
         self._prefix = prefix
+        self._arithmetic = arithmetic
         self.topic = sns.Topic(self, "Topic", display_name=f"{prefix} alarms", enforce_ssl=True)
         self.topic.apply_removal_policy(RemovalPolicy.DESTROY)
         if email is not None:
@@ -52,6 +58,8 @@ class Alarms(Construct):
         bound = above if above is not None else below
         if bound is None or (above is not None and below is not None):
             raise ValueError(f"{alarm_id} needs exactly one bound")
+        if isinstance(metric, cloudwatch.MathExpression) and not self._arithmetic:
+            return
         alarm = cloudwatch.Alarm(
             self,
             alarm_id,

@@ -13,9 +13,9 @@ from cdk.constructs.data_table import RECOVERY_DAYS
 class DataBucket(Construct):
     """`bucket`: private, TLS only, versioned for as long as the table can be taken back in time."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, keep: bool) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, keep: bool, empty: bool) -> None:
         super().__init__(scope, construct_id)
-        logs = AccessLogs(self, "AccessLogs", keep=keep)
+        logs = AccessLogs(self, "AccessLogs", keep=keep, empty=empty)
         self.bucket = s3.Bucket(
             self,
             "Bucket",
@@ -35,5 +35,5 @@ class DataBucket(Construct):
                 )
             ],
             removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
-            auto_delete_objects=not keep,
+            auto_delete_objects=empty,
         )

@@ -50,6 +50,7 @@ class ApiDistribution(Construct):
         secret_header: str,
         price_class: PriceClass,
         keep_logs: bool,
+        empty_logs: bool,
         domain: CustomDomain | None = None,
         rate_limit: RateLimit | None = None,
         routers: Sequence[cloudfront.EdgeLambda] = (),
@@ -73,7 +74,7 @@ class ApiDistribution(Construct):
             price_class=_PRICE_CLASSES[price_class],
             web_acl_id=rate_limit.arn if rate_limit else None,
             enable_logging=True,
-            log_bucket=AccessLogs(self, "AccessLogs", keep=keep_logs, by_acl=True).bucket,
+            log_bucket=AccessLogs(self, "AccessLogs", keep=keep_logs, empty=empty_logs, by_acl=True).bucket,
             log_file_prefix="edge/",
         )
         if domain is not None:

@@ -6,6 +6,8 @@ PUT, which ordinary clients do not send.
 
 from __future__ import annotations
 
+from typing import cast
+
 from aws_cdk import Fn, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -19,7 +21,7 @@ _LENGTH = 48
 
 
 class OriginSecret(Construct):
-    """`secret`, with a copy in the region of the edge where this stack is elsewhere: CloudFormation reads it there."""
+    """`arn` of the secret, with a copy in the region of the edge where this stack is elsewhere, for CloudFormation."""
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
         super().__init__(scope, construct_id)
@@ -34,6 +36,8 @@ class OriginSecret(Construct):
             replica_regions=[secretsmanager.ReplicaRegion(region=EDGE_REGION)] if elsewhere else None,
             removal_policy=RemovalPolicy.DESTROY,
         )
+        # The documented attribute, rather than what a reference to the resource means.
+        self.arn = cast(secretsmanager.CfnSecret, self.secret.node.default_child).attr_id
         why = "Rotated by hand, because each rotation ends with a deployment of CloudFront: docs/runbook.md."
         acknowledge_nag(self.secret, {"AwsSolutions-SMG4": why})
         acknowledge_checkov(
@@ -44,7 +48,7 @@ class OriginSecret(Construct):
     def grant_read(self, role: iam.Role) -> None:
         """Let a function read its values, the present one and the one before."""
         role.add_to_policy(
-            iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[self.secret.secret_arn])
+            iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[self.arn])
         )
 
 

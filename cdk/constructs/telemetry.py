@@ -20,7 +20,6 @@ def written(name: str, function: DatabaseFunction, *, statistic: str = "Sum") ->
         dimensions_map={"service": function.name},
         statistic=statistic,
         period=PERIOD,
-        label=f"{name} {function.name}",
     )
 
 

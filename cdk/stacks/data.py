@@ -27,7 +27,9 @@ class DataStack(Stack):
             termination_protection=settings.keep_data,
         )
         self.table = DataTable(self, "Data", keep=settings.keep_data).table
-        self.bucket = DataBucket(self, "Blobs", keep=settings.keep_data).bucket
+        self.bucket = DataBucket(
+            self, "Blobs", keep=settings.keep_data, empty=settings.empties_buckets
+        ).bucket
         # By a name of our own, because acknowledged findings of the policies that use it have to name it.
         export = f"{settings.prefix}-bucket-arn"
         self.bucket_name = BucketName(self.export_value(self.bucket.bucket_arn, name=export), export)

@@ -44,9 +44,10 @@ class EdgeStack(Stack):
             "Edge",
             api_url=service.api_url,
             search_url=service.search_url,
-            secret_header=header_value(service.secret.secret.secret_arn, settings.origin_secret_version),
+            secret_header=header_value(service.secret.arn, settings.origin_secret_version),
             price_class=settings.price_class,
             keep_logs=settings.keep_data,
+            empty_logs=settings.empties_buckets,
             domain=self._domain(settings),
             rate_limit=(
                 RateLimit(self, "RateLimit", name=settings.prefix, requests_per_5_minutes=limit)

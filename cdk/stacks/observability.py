@@ -42,7 +42,13 @@ class ObservabilityStack(Stack):
         )
         self._service = service
         self._data = data_stack
-        self._alarms = Alarms(self, "Alarms", prefix=settings.prefix, email=settings.alarm_email)
+        self._alarms = Alarms(
+            self,
+            "Alarms",
+            prefix=settings.prefix,
+            email=settings.alarm_email,
+            arithmetic=settings.alarm_arithmetic,
+        )
         self._on_functions()
         self._on_answers()
         self._on_indexing()

@@ -39,14 +39,28 @@ SEARCH = DataAccess(reads=(*data.LOG, *data.NAMESPACES, *data.API_KEYS))
 INDEXER = DataAccess(
     reads=(*data.LOG, *data.NAMESPACES, *data.LEASES),
     # Trimming raises a log's floor and deletes what is behind it.
-    writes=(*data.LOG, *data.LEASES),
+    writes=(*data.LOG, *data.LEASES, *data.UNSETTLED),
     puts=(data.BLOBS, data.POINTERS),
     deletes=(data.BLOBS,),
 )
 COMPACTOR = DataAccess(
-    reads=(*data.LOG, *data.KEY_VALUES, *data.NAMESPACES, *data.LEASES, *data.IDEMPOTENCY),
+    reads=(
+        *data.LOG,
+        *data.KEY_VALUES,
+        *data.NAMESPACES,
+        *data.LEASES,
+        *data.UNSETTLED,
+        *data.IDEMPOTENCY,
+    ),
     # It also drops what belonged to deleted namespaces, and what has expired.
-    writes=(*data.LOG, *data.KEY_VALUES, *data.NAMESPACES, *data.LEASES, *data.IDEMPOTENCY),
+    writes=(
+        *data.LOG,
+        *data.KEY_VALUES,
+        *data.NAMESPACES,
+        *data.LEASES,
+        *data.UNSETTLED,
+        *data.IDEMPOTENCY,
+    ),
     walks_feed=True,
     puts=(data.BLOBS, data.POINTERS),
     deletes=(data.BLOBS, data.POINTERS),
@@ -105,7 +119,7 @@ class ServiceStack(Stack):
             memory_mb,
             access,
             timeout=_ANSWERS_WITHIN,
-            environment={"QUARTZDB_ORIGIN_SECRET_ARN": self.secret.secret.secret_arn},
+            environment={"QUARTZDB_ORIGIN_SECRET_ARN": self.secret.arn},
         )
         self.secret.grant_read(function.role)
         return function
@@ -181,7 +195,7 @@ class ServiceStack(Stack):
         for name, value, description in (
             ("ApiFunctionUrl", self.api_url.url, "Answers only to who sends the origin secret"),
             ("SearchFunctionUrl", self.search_url.url, "Likewise, searches only"),
-            ("OriginSecretArn", self.secret.secret.secret_arn, "Rotate: docs/runbook.md"),
+            ("OriginSecretArn", self.secret.arn, "Rotate: docs/runbook.md"),
             ("DeadLetterQueueUrl", self.indexing.dead_letters.queue.queue_url, "Stream records given up"),
             ("MergeMachineArn", self.machine.state_machine_arn, "Large merges"),
         ):

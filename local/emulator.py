@@ -1,0 +1,110 @@
+"""The AWS emulator as a process of its own: TLS on the loopback address, IAM enforced, state on disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from local.failure import LocalDeploymentFailed
+from local.place import REPOSITORY, Place
+
+MINISTACK = REPOSITORY / ".venv-ministack" / "bin" / "ministack"
+_STARTS_WITHIN_SECONDS = 90
+_STOPS_WITHIN_SECONDS = 20
+
+
+def interpreter_version() -> tuple[int, int] | None:
+    """Of the emulator's Python, on which functions run too; None where it is not installed."""
+    python = MINISTACK.with_name("python")
+    if not MINISTACK.exists():
+        return None
+    said = subprocess.run(
+        [python, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True, text=True, check=True
+    ).stdout.split()
+    return int(said[0]), int(said[1])
+
+
+def start(place: Place) -> None:
+    """Start it, unless it runs. It outlives this process. Raises LocalDeploymentFailed."""
+    if running(place) is not None:
+        return
+    for folder in (place.folder / "state", place.folder / "s3", place.scratch):
+        folder.mkdir(parents=True, exist_ok=True)
+    environment = {
+        **os.environ,
+        **place.environment(),
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(place.port),
+        "USE_SSL": "1",  # policies refuse what does not come by TLS
+        "AUTH": "true",
+        "IOT_MTLS_ENABLED": "0",  # or it opens a port on every interface
+        "PERSIST_STATE": "1",
+        "S3_PERSIST": "1",
+        "STATE_DIR": str(place.folder / "state"),
+        "S3_DATA_DIR": str(place.folder / "s3"),
+        "TMPDIR": str(place.scratch),
+    }
+    environment.pop("PYTHONPATH", None)
+    with (place.folder / "emulator.log").open("ab") as log:
+        process = subprocess.Popen(
+            [MINISTACK], env=environment, cwd=place.folder, stdout=log, stderr=log, start_new_session=True
+        )
+    place.pid_file.write_text(str(process.pid))
+    deadline = time.monotonic() + _STARTS_WITHIN_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        if _healthy(place):
+            return
+        time.sleep(0.1)
+    stop(place)
+    raise LocalDeploymentFailed(f"The emulator did not start: see {place.folder / 'emulator.log'}.")
+
+
+def stop(place: Place) -> None:
+    """End it and the functions that it runs; nothing happens where it does not run."""
+    pid = running(place)
+    if pid is None:
+        return
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + _STOPS_WITHIN_SECONDS
+    while running(place) is not None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if running(place) is not None:
+        # It leads a session of its own, so this reaches its functions and nothing else.
+        os.killpg(pid, signal.SIGKILL)
+    place.pid_file.unlink(missing_ok=True)
+
+
+def remove(place: Place) -> None:
+    """Stop it and delete all that it has."""
+    stop(place)
+    shutil.rmtree(place.folder, ignore_errors=True)
+
+
+def running(place: Place) -> int | None:
+    """Its process id, if it is this very emulator that has it."""
+    try:
+        pid = int(place.pid_file.read_text())
+        # A process that ended and was not waited for is there, but has no command line.
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError, ValueError):
+        return None
+    return pid if b"ministack" in command else None
+
+
+def _healthy(place: Place) -> bool:
+    if not place.certificate.exists():
+        return False
+    trusted = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=place.certificate))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), trusted)
+    try:
+        with opener.open(f"{place.endpoint}/_ministack/health", timeout=2):
+            return True
+    except (OSError, urllib.error.URLError):
+        return False

@@ -1,0 +1,31 @@
+"""The processes in which the emulator runs functions: one for each concurrent invocation."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from local.place import Place
+
+
+def kill(place: Place, function: str) -> int:
+    """Kill every process of a function at once, as a crash would; the next invocation is a cold start. How many."""
+    killed = 0
+    for pid in _processes(place, function):
+        with suppress(ProcessLookupError):  # it may have ended by itself
+            os.kill(pid, signal.SIGKILL)
+            killed += 1
+    return killed
+
+
+def _processes(place: Place, function: str) -> Iterator[int]:
+    # The emulator runs `python <TMPDIR>/ministack-lambda-<function>-<random>/_worker.py`, below this TMPDIR.
+    prefix = f"{place.scratch}/ministack-lambda-{function}-".encode()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                if any(word.startswith(prefix) for word in (entry / "cmdline").read_bytes().split(b"\0")):
+                    yield int(entry.name)

@@ -1,0 +1,180 @@
+"""A run through a deployment as its users meet it: from the first key to an answer after the function's process died.
+
+Everything goes through the deployed URLs; only the API key is made with the command line, as an operator would.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from local import function_processes
+from local.failure import LocalDeploymentFailed
+from local.gateway import Client, Reply
+from local.place import REPOSITORY, Place
+
+DIMENSION = 32
+ROWS = 6_000
+_BATCH = 500
+_GROUPS = 60
+_INDEXED_WITHIN_SECONDS = 180
+ENGINES = ("annoy", "ivf")
+KEY = "books/dune%2Fpart one"
+"""As it goes into a path: a slash that separates, one that belongs to the name, and a space."""
+VALUE = bytes(range(256)) * 4
+
+Say = Callable[[str], None]
+
+
+class Smoke:
+    """The steps, in order; each fails with what came back instead. `say` is told of each that worked."""
+
+    def __init__(self, place: Place, outputs: Mapping[str, str], say: Say) -> None:
+        self._place = place
+        self._outputs = outputs
+        self._say = say
+        self._random = random.Random(7)  # noqa: S311 - the same vectors each time
+        self._client = Client(place, outputs["ApiUrl"])
+
+    def run(self) -> None:
+        """Everything. Raises LocalDeploymentFailed."""
+        self.authenticate()
+        for engine in ENGINES:
+            vectors = self.fill(f"smoke-{engine}", engine)
+            self.await_segment(f"smoke-{engine}", engine)
+            self.query_from_cold(f"smoke-{engine}", vectors)
+            self.delete_and_query(f"smoke-{engine}", vectors)
+        self.keep_bytes(f"smoke-{ENGINES[0]}")
+        self.refuse_strangers()
+
+    def authenticate(self) -> None:
+        """A key made with the command line opens the door that is closed without it."""
+        _expect(self._client.send("GET", "/v1/namespaces"), 401, "a request without a key")
+        self._client = Client(self._place, self._outputs["ApiUrl"], make_key(self._place, self._outputs))
+        _expect(self._client.send("GET", "/v1/namespaces"), 200, "a request with a key")
+        self._say("a key made with the command line is accepted, and no key is not")
+
+    def fill(self, namespace: str, engine: str) -> list[list[float]]:
+        """A namespace with ROWS records in groups, one batch at a time; they are searchable at once."""
+        settings = {"name": namespace, "dimension": DIMENSION, "metric": "cosine", "engine": engine}
+        _expect(self._client.send("POST", "/v1/namespaces", settings), 201, "creating a namespace")
+        vectors = self._vectors()
+        for start in range(0, ROWS, _BATCH):
+            records = [
+                {"id": f"r{row}", "vector": vectors[row], "metadata": {"group": row % _GROUPS}}
+                for row in range(start, start + _BATCH)
+            ]
+            written = self._client.send("POST", f"/v1/namespaces/{namespace}/vectors", {"vectors": records})
+            _expect(written, 200, "writing vectors")
+        self._nearest(namespace, vectors, row=ROWS - 1)
+        self._say(f"{namespace}: {ROWS:,} records written and searchable")
+        return vectors
+
+    def await_segment(self, namespace: str, engine: str) -> None:
+        """The stream wakes the indexer, which publishes segments of that engine to S3."""
+        deadline = time.monotonic() + _INDEXED_WITHIN_SECONDS
+        segments: list[dict[str, Any]] = []
+        while time.monotonic() < deadline:
+            described = self._client.send("GET", f"/v1/namespaces/{namespace}")
+            _expect(described, 200, "describing a namespace")
+            segments = described.json()["stats"]["segments"]
+            if engine in {segment["engine"] for segment in segments}:
+                rows = sum(segment["rows"] for segment in segments)
+                self._say(
+                    f"{namespace}: the indexer published {engine}, {rows:,} rows in {len(segments)} segments"
+                )
+                return
+            time.sleep(1)
+        raise LocalDeploymentFailed(
+            f"{namespace} has no {engine} segment after {_INDEXED_WITHIN_SECONDS} s: {segments}"
+        )
+
+    def query_from_cold(self, namespace: str, vectors: list[list[float]]) -> None:
+        """The search function's process dies; the next query starts another, which finds everything in S3."""
+        self._nearest(namespace, vectors, row=1)
+        killed = function_processes.kill(self._place, "quartzdb-local-search")
+        if killed == 0:
+            raise LocalDeploymentFailed("The search function has no process, although it has just answered.")
+        began = time.monotonic()
+        self._nearest(namespace, vectors, row=2)
+        self._say(f"{namespace}: answered from a cold start in {time.monotonic() - began:.1f} s")
+
+    def delete_and_query(self, namespace: str, vectors: list[list[float]]) -> None:
+        """What is deleted is gone from the next answer."""
+        gone = self._client.send("POST", f"/v1/namespaces/{namespace}/vectors/delete", {"ids": ["r3"]})
+        _expect(gone, 200, "deleting a record")
+        if "r3" in self._matches(namespace, vectors[3]):
+            raise LocalDeploymentFailed("r3 was deleted and is still found.")
+        self._say(f"{namespace}: a deleted record is not found any more")
+
+    def keep_bytes(self, namespace: str) -> None:
+        """Any bytes under any key come back as they were, with the slash that belongs to the name."""
+        path = f"/v1/namespaces/{namespace}/kv/{KEY.replace(' ', '%20')}"
+        _expect(
+            self._client.send("PUT", path, VALUE, {"Content-Type": "application/octet-stream"}),
+            201,
+            "putting a value",
+        )
+        got = self._client.send("GET", path)
+        _expect(got, 200, "getting a value")
+        if got.body != VALUE:
+            raise LocalDeploymentFailed(f"{len(VALUE)} bytes were put, and {len(got.body)} others came back.")
+        self._say("binary bytes under a key with an encoded slash come back as they were")
+
+    def refuse_strangers(self) -> None:
+        """Around CloudFront, without the origin secret, there is no answer, key or no key."""
+        for name in ("ApiFunctionUrl", "SearchFunctionUrl"):
+            around = Client(self._place, self._outputs[name], self._client.key)
+            _expect(
+                around.send("GET", "/v1/namespaces"), 403, f"a request to {name} without the origin secret"
+            )
+        self._say("a request around CloudFront is refused")
+
+    def _vectors(self) -> list[list[float]]:
+        centres = [[self._random.gauss(0, 1) for _ in range(DIMENSION)] for _ in range(_GROUPS)]
+        return [
+            [round(value + self._random.gauss(0, 0.3), 4) for value in centres[row % _GROUPS]]
+            for row in range(ROWS)
+        ]
+
+    def _nearest(self, namespace: str, vectors: list[list[float]], *, row: int) -> None:
+        found = self._matches(namespace, vectors[row])
+        if not found or found[0] != f"r{row}":
+            raise LocalDeploymentFailed(f"The nearest record of {namespace} to r{row} is {found[:1]}.")
+
+    def _matches(self, namespace: str, vector: list[float]) -> list[str]:
+        answer = self._client.send(
+            "POST", f"/v1/namespaces/{namespace}/query", {"vector": vector, "top_k": 5}
+        )
+        _expect(answer, 200, "a query")
+        return [match["id"] for match in answer.json()["matches"]]
+
+
+def make_key(place: Place, outputs: Mapping[str, str]) -> str:
+    """A key that may do everything, made with `quartzdb keys create` as an operator would."""
+    made = subprocess.run(
+        [sys.executable, "-m", "quartzdb.cli", "keys", "create", "--name", "local", "--scopes", "read,write,admin",
+         "--table", outputs["TableName"], "--bucket", outputs["BucketName"], "--json"],
+        cwd=REPOSITORY,
+        env={**os.environ, **place.environment()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    if made.returncode != 0:
+        raise LocalDeploymentFailed(f"No API key could be made:\n{made.stderr[-2000:]}")
+    key: str = json.loads(made.stdout)["key"]
+    return key
+
+
+def _expect(reply: Reply, status: int, doing: str) -> None:
+    if reply.status != status:
+        raise LocalDeploymentFailed(
+            f"{doing} was answered {reply.status}, not {status}: {reply.body[:1000]!r}"
+        )
