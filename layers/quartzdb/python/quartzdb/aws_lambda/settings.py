@@ -10,10 +10,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import gettempdir
 
 from quartzdb.domain.errors import QuartzError
 
-WORK_DIR = Path("/tmp/quartzdb")  # noqa: S108 - on Lambda /tmp is the function's alone, and the only place to write
+WORK_DIR = Path(gettempdir()) / "quartzdb"  # on Lambda below /tmp, which is the function's alone
 """Copies of segments and segments under construction. Nothing in it has to last."""
 DISK_CACHE_MB = 384
 """Of the 512 MB that /tmp has with SnapStart: the rest is for what is being built or fetched."""
