@@ -69,3 +69,18 @@ def test_a_deployment_imports_the_sdk_and_nothing_else_for_it() -> None:
 def test_the_domain_needs_nothing_to_be_installed(module: str) -> None:
     """What decides versions imports neither storage nor formats."""
     assert _imported_by(module) & (_NEVER | _HTTP | {"orjson", "pyroaring", "xxhash", "sqlite3"}) == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "never"),
+    [
+        ("quartzdb.aws_lambda.http_function", set()),
+        ("quartzdb.aws_lambda.indexer_function", _HTTP),
+        ("quartzdb.aws_lambda.compactor_function", _HTTP),
+    ],
+)
+def test_a_function_imports_what_it_runs(module: str, never: set[str]) -> None:
+    """No engine before a segment needs one, botocore without boto3 and the X-Ray SDK, HTTP only where requests come."""
+    imported = _imported_by(module)
+    unwanted = _NEVER - {"botocore", "aws_lambda_powertools", "urllib3", "multiprocessing"}
+    assert imported & (unwanted | never | {"boto3", "s3transfer", "aws_xray_sdk", "fastapi"}) == set()

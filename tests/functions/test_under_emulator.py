@@ -1,0 +1,180 @@
+"""Every function under Lambda's emulator, with events as AWS sends them, over an emulated table and bucket."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from quartzdb.bootstrap_aws import AwsSettings, open_aws
+from tests.aws_emulators import REGION, Emulators
+from tests.functions.conftest import SECRET, Reply, edge_reply, url_reply
+from tests.functions.emulator import REPOSITORY, Instance, running, unpacked_layers
+from tests.functions.events import event, function_url, origin_request
+
+MACHINE = f"arn:aws:states:{REGION}:000000000000:stateMachine:merge"
+
+
+@pytest.fixture(scope="module")
+def layers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return unpacked_layers(tmp_path_factory.mktemp("opt"))
+
+
+@pytest.fixture(scope="module")
+def deployment(layers: Path, aws: Emulators) -> dict[str, str]:
+    """What the stack sets in the environment of each function."""
+    emulator = aws.get("ministack")
+    place = emulator.new_place()
+    secrets = boto3.client("secretsmanager", endpoint_url=emulator.endpoint_url, region_name=REGION)
+    secret = secrets.create_secret(Name=f"{place.table}-origin", SecretString=SECRET)
+    secrets.close()
+    return {
+        "AWS_ENDPOINT_URL": emulator.endpoint_url,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "NO_PROXY": "127.0.0.1",
+        "QUARTZDB_TABLE": place.table,
+        "QUARTZDB_BUCKET": place.bucket,
+        "QUARTZDB_ORIGIN_SECRET_ARN": secret["ARN"],
+        "QUARTZDB_MERGE_MACHINE_ARN": MACHINE,
+    }
+
+
+@pytest.fixture(scope="module")
+def key(deployment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    database = open_aws(
+        AwsSettings(
+            deployment["QUARTZDB_TABLE"],
+            deployment["QUARTZDB_BUCKET"],
+            region=REGION,
+            work_dir=tmp_path_factory.mktemp("work"),
+            dynamodb_endpoint_url=deployment["AWS_ENDPOINT_URL"],
+            s3_endpoint_url=deployment["AWS_ENDPOINT_URL"],
+        )
+    )
+    return database.api_keys.create("t", "test", ("read", "write", "admin"))[1]
+
+
+@pytest.fixture(scope="module")
+def api(layers: Path, deployment: dict[str, str]) -> Iterator[Instance]:
+    with running("api", layers, deployment) as instance:
+        yield instance
+
+
+@pytest.fixture(scope="module")
+def search(layers: Path, deployment: dict[str, str]) -> Iterator[Instance]:
+    with running("search", layers, deployment) as instance:
+        yield instance
+
+
+def send(instance: Instance, key: str, method: str, target: str, document: Any = None) -> Reply:
+    return url_reply(
+        instance.invoke(
+            function_url(
+                method,
+                target,
+                headers={"authorization": f"Bearer {key}", "content-type": "application/json"},
+                body=None if document is None else json.dumps(document).encode(),
+                secret=SECRET,
+            )
+        )
+    )
+
+
+def test_what_one_function_writes_the_other_finds(api: Instance, search: Instance, key: str) -> None:
+    """A namespace made and filled through api is searched through search, at once."""
+    created = send(api, key, "POST", "/v1/namespaces", {"name": "books", "dimension": 3})
+    assert created.status == 201, created.body
+    records = [{"id": "dune", "vector": [1, 0, 0]}, {"id": "emma", "vector": [0, 1, 0]}]
+    written = send(api, key, "POST", "/v1/namespaces/books/vectors", {"vectors": records})
+    assert written.status == 200, written.body
+    found = send(search, key, "POST", "/v1/namespaces/books/query", {"vector": [1, 0.1, 0], "top_k": 1})
+    assert [match["id"] for match in found.json()["matches"]] == ["dune"]
+    assert api.metrics()["ColdStart"] == 1
+    assert '"operation\\":\\"create_namespace' in api.log  # the package's own lines are among the function's
+
+
+def test_what_did_not_come_through_cloudfront_is_refused(api: Instance) -> None:
+    """By the secret that Secrets Manager holds."""
+    for secret in (None, "guessed"):
+        assert url_reply(api.invoke(function_url("GET", "/v1/health", secret=secret))).status == 403
+    assert api.metrics()["OriginRefused"] == 2
+    assert SECRET not in api.log
+
+
+def test_an_edge_event_is_answered_as_cloudfront_wants_it(api: Instance) -> None:
+    """The same application, from a Lambda@Edge origin request."""
+    answer = edge_reply(api.invoke(origin_request("GET", "/v1/health", secret=SECRET)))
+    assert answer.status == 200, answer.body
+
+
+def test_the_schedule_tends_every_namespace(
+    layers: Path, deployment: dict[str, str], api: Instance, key: str
+) -> None:
+    """The compactor, woken by its schedule."""
+    assert send(api, key, "POST", "/v1/namespaces", {"name": "tended", "dimension": 3}).status == 201
+    with running("compactor", layers, deployment) as compactor:
+        answer = compactor.invoke(event("schedule"))
+        metrics = compactor.metrics()
+    assert answer["failed"] == []
+    assert "IndexerLagSeconds" in metrics
+    assert "TendFailures" not in metrics
+
+
+def test_the_stream_wakes_the_indexer(
+    layers: Path, deployment: dict[str, str], aws: Emulators, api: Instance, key: str
+) -> None:
+    """Of a batch with a true log entry and one that cannot be read, only the latter is handed back, and counted."""
+    assert send(api, key, "POST", "/v1/namespaces", {"name": "fed", "dimension": 3}).status == 201
+    records = [{"id": "dune", "vector": [1, 0, 0]}]
+    assert send(api, key, "POST", "/v1/namespaces/fed/vectors", {"vectors": records}).status == 200
+    items = aws.get("ministack").dynamodb.scan(TableName=deployment["QUARTZDB_TABLE"])["Items"]
+    entry = next(item for item in items if str(item["pk"]["S"]).startswith("LOG#t#fed#"))
+    (poisoned,) = event("dynamodb_stream")["Records"]
+    (written,) = event("dynamodb_stream")["Records"]
+    written["dynamodb"] |= {"Keys": {name: entry[name] for name in ("pk", "sk")}, "SequenceNumber": "2"}
+    with running("indexer", layers, deployment) as indexer:
+        answer = indexer.invoke({"Records": [poisoned, written]})
+        metrics, log = indexer.metrics(), indexer.log
+    number = poisoned["dynamodb"]["SequenceNumber"]
+    assert answer == {"batchItemFailures": [{"itemIdentifier": number}]}, log
+    assert metrics["StreamRecordsFailed"] == 1
+
+
+_RESTORED = """
+import json, sys
+import handler
+from awslambdaric.lambda_runtime_hooks_runner import run_after_restore
+import gc
+from quartzdb.domain.hlc import HybridClock
+(clock,) = [each for each in gc.get_objects() if isinstance(each, HybridClock)]
+names = [clock.writer]
+for _ in range(2):
+    run_after_restore()
+    names.append(clock.now().writer)
+print(json.dumps(names))
+"""
+
+
+@pytest.mark.parametrize("function", ["api", "search"])
+def test_instances_restored_from_one_snapshot_do_not_share_a_name(
+    layers: Path, deployment: dict[str, str], function: str
+) -> None:
+    """Lambda runs the hooks in each of them. With one name they would issue the same versions, and lose writes."""
+    code = REPOSITORY / "functions" / function
+    done = subprocess.run(
+        [REPOSITORY / ".venv-rie" / "bin" / "python", "-c", _RESTORED],
+        env={**deployment, "PYTHONPATH": f"{code}:{layers}", "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd=code,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert len(set(json.loads(done.stdout.splitlines()[-1]))) == 3
