@@ -15,6 +15,9 @@ from cdk.stacks.service import ServiceStack
 _CDK_FEATURES = (
     # S3 delivers access logs by a bucket policy: a bucket with ACLs is one more thing to get wrong.
     "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy",
+    # HAZARD: without it a new layer makes no new version of a function, and the alias goes on naming the old code.
+    "@aws-cdk/aws-lambda:recognizeLayerVersion",
+    "@aws-cdk/aws-lambda:recognizeVersionProps",
 )
 
 

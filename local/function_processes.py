@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from local.place import Place
+
+_ENDS_WITHIN_SECONDS = 10
 
 
 def kill(place: Place, function: str) -> int:
@@ -18,7 +21,16 @@ def kill(place: Place, function: str) -> int:
         with suppress(ProcessLookupError):  # it may have ended by itself
             os.kill(pid, signal.SIGKILL)
             killed += 1
+            _await_end(pid)
     return killed
+
+
+def _await_end(pid: int) -> None:
+    # A process that is dead and not yet waited for by its parent has no command line any more.
+    deadline = time.monotonic() + _ENDS_WITHIN_SECONDS
+    with suppress(FileNotFoundError, ProcessLookupError):
+        while Path(f"/proc/{pid}/cmdline").read_bytes() and time.monotonic() < deadline:
+            time.sleep(0.01)
 
 
 def _processes(place: Place, function: str) -> Iterator[int]:

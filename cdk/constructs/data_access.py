@@ -19,7 +19,8 @@ LOG = ("LOG#*", "LOGS")
 KEY_VALUES = ("KV#*",)
 NAMESPACES = ("NAMESPACES#*", "TENANTS", "CONDEMNED")
 API_KEYS = ("KEY#*", "KEYS#*")
-LEASES = ("LEASE#*",)
+LEASES = ("LEASE#*", "UNSETTLED")
+"""Who does what, and where something is left to do."""
 UNSETTLED = ("UNSETTLED",)
 IDEMPOTENCY = ("IDEMPOTENCY#*",)
 

@@ -1,0 +1,176 @@
+"""The real CDK deploys the real layers and functions to an emulator with TLS and IAM, and they work as deployed.
+
+One deployment is shared by all tests here; each uses namespaces of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import pytest
+
+from layers.build.failure import BuildFailed
+from local import cdk_command, emulator
+from local.gateway import Client
+from local.layers import prepare_layers
+from local.place import REGION, Place
+from local.smoke import Smoke, make_key
+
+# Deploying twice and starting four functions takes a minute on an idle machine.
+pytestmark = pytest.mark.timeout(900)
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A running deployment, and the way to deploy it once more."""
+
+    place: Place
+    outputs: dict[str, str]
+    architecture: str
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """On a port and in a folder of its own; nothing of it is left afterwards."""
+    if shutil.which("npm") is None:
+        pytest.skip("the CDK's command runs on Node.js, which is not installed")
+    if emulator.interpreter_version() != (3, 13):
+        pytest.skip(
+            "functions run on the emulator's own Python, which is not Lambda's: CPython 3.13 is not installed"
+        )
+    place = Place(tmp_path_factory.mktemp("deployment"), _free_port())
+    try:
+        architecture = prepare_layers(place.layers)
+    except BuildFailed as failure:
+        pytest.skip(str(failure))
+    cdk_command.install()
+    emulator.start(place)
+    try:
+        cdk_command.bootstrap(place)
+        yield Deployed(place, cdk_command.deploy(place, architecture), architecture)
+    finally:
+        emulator.stop(place)
+
+
+@pytest.fixture(scope="module")
+def key(deployed: Deployed) -> str:
+    """An API key that may do everything."""
+    return make_key(deployed.place, deployed.outputs)
+
+
+@pytest.fixture
+def client(deployed: Deployed, key: str) -> Client:
+    """Through CloudFront."""
+    return Client(deployed.place, deployed.outputs["ApiUrl"], key)
+
+
+def test_a_user_gets_from_the_first_key_to_an_answer_from_cold(deployed: Deployed) -> None:
+    """Writes are searchable at once, the stream-fed indexer publishes Annoy and IVF segments, the search function is
+    killed and answers from S3, deletions count at once, bytes survive, and nobody gets around CloudFront.
+    """
+    steps: list[str] = []
+    Smoke(deployed.place, deployed.outputs, steps.append).run()
+    assert len(steps) == 12
+
+
+def test_searches_and_writes_run_in_different_functions(deployed: Deployed, client: Client) -> None:
+    """The search function, asked around CloudFront's paths with the secret, cannot write: its role forbids it."""
+    created = client.send("POST", "/v1/namespaces", {"name": "readers", "dimension": 2, "metric": "dot"})
+    assert created.status == 201, created.body
+    secret = _secret(deployed)
+    search = Client(deployed.place, deployed.outputs["SearchFunctionUrl"], client.key)
+    record = {"vectors": [{"id": "a", "vector": [1.0, 0.0]}]}
+    refused = search.send(
+        "POST",
+        "/v1/namespaces/readers/vectors",
+        json.dumps(record).encode(),
+        {"x-quartzdb-origin-secret": secret, "Content-Type": "application/json"},
+    )
+    assert refused.status >= 500, refused.body
+    accepted = client.send("POST", "/v1/namespaces/readers/vectors", record)
+    assert accepted.status == 200, accepted.body
+    queried = client.send("POST", "/v1/namespaces/readers/query", {"vector": [1.0, 0.0]})
+    assert [match["id"] for match in queried.json()["matches"]] == ["a"]
+
+
+def test_answers_carry_the_headers_of_the_edge(client: Client) -> None:
+    """Those that the application does not send itself."""
+    answer = client.send("GET", "/v1/namespaces")
+    assert answer.status == 200
+    assert int(answer.headers["strict-transport-security"].split("=")[1].split(";")[0]) >= 365 * 86_400
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_deploying_over_a_live_table_loses_nothing(deployed: Deployed, client: Client) -> None:
+    """Records, key-values and keys are there after the stacks were deployed again, with new versions of functions."""
+    namespace = "/v1/namespaces/lasting"
+    assert (
+        client.send("POST", "/v1/namespaces", {"name": "lasting", "dimension": 2, "metric": "cosine"}).status
+        == 201
+    )
+    records = [{"id": f"r{row}", "vector": [1.0, row / 100]} for row in range(100)]
+    assert client.send("POST", f"{namespace}/vectors", {"vectors": records}).status == 200
+    assert client.send("PUT", f"{namespace}/kv/kept", b"value").status == 200
+    before = _live_version(deployed, "quartzdb-local-api")
+
+    marked = deployed.place.layers / deployed.architecture / "quartzdb.zip"
+    _change(marked)
+    again = cdk_command.deploy(deployed.place, deployed.architecture)
+
+    assert again == deployed.outputs
+    assert _live_version(deployed, "quartzdb-local-api") != before
+    assert client.send("GET", f"{namespace}/kv/kept").body == b"value"
+    count = client.send("POST", f"{namespace}/vectors/count", {})
+    assert count.status == 200, count.body
+    assert count.json()["count"] == len(records)
+    found = client.send("POST", f"{namespace}/query", {"vector": [1.0, 0.0], "top_k": 1})
+    assert [match["id"] for match in found.json()["matches"]] == ["r0"]
+
+
+def _change(layer: Path) -> None:
+    with zipfile.ZipFile(layer, "a") as archive:
+        archive.writestr("python/quartzdb_release.txt", "another one")
+
+
+def _session(deployed: Deployed) -> dict[str, str]:
+    environment = deployed.place.environment()
+    return {
+        "region_name": REGION,
+        "endpoint_url": deployed.place.endpoint,
+        "aws_access_key_id": environment["AWS_ACCESS_KEY_ID"],
+        "aws_secret_access_key": environment["AWS_SECRET_ACCESS_KEY"],
+        "verify": str(deployed.place.certificate),
+    }
+
+
+def _secret(deployed: Deployed) -> str:
+    secrets = boto3.session.Session().client("secretsmanager", **_session(deployed))
+    try:
+        value: str = secrets.get_secret_value(SecretId=deployed.outputs["OriginSecretArn"])["SecretString"]
+    finally:
+        secrets.close()
+    return value
+
+
+def _live_version(deployed: Deployed, function: str) -> str:
+    functions = boto3.session.Session().client("lambda", **_session(deployed))
+    try:
+        version: str = functions.get_alias(FunctionName=function, Name="live")["FunctionVersion"]
+    finally:
+        functions.close()
+    return version
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
