@@ -18,6 +18,8 @@ from local.place import REPOSITORY, Place
 MINISTACK = REPOSITORY / ".venv-ministack" / "bin" / "ministack"
 _STARTS_WITHIN_SECONDS = 90
 _STOPS_WITHIN_SECONDS = 20
+_started: dict[int, subprocess.Popen[bytes]] = {}
+"""Those that this process started and has not stopped: they have to be waited for when they end."""
 
 
 def interpreter_version() -> tuple[int, int] | None:
@@ -57,6 +59,7 @@ def start(place: Place) -> None:
             [MINISTACK], env=environment, cwd=place.folder, stdout=log, stderr=log, start_new_session=True
         )
     place.pid_file.write_text(str(process.pid))
+    _started[process.pid] = process
     deadline = time.monotonic() + _STARTS_WITHIN_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         if _healthy(place):
@@ -69,8 +72,12 @@ def start(place: Place) -> None:
 def stop(place: Place) -> None:
     """End it and the functions that it runs; nothing happens where it does not run."""
     pid = running(place)
-    if pid is None:
-        return
+    if pid is not None:
+        _end(place, pid)
+    place.pid_file.unlink(missing_ok=True)
+
+
+def _end(place: Place, pid: int) -> None:
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOPS_WITHIN_SECONDS
     while running(place) is not None and time.monotonic() < deadline:
@@ -78,7 +85,8 @@ def stop(place: Place) -> None:
     if running(place) is not None:
         # It leads a session of its own, so this reaches its functions and nothing else.
         os.killpg(pid, signal.SIGKILL)
-    place.pid_file.unlink(missing_ok=True)
+    if pid in _started:
+        _started.pop(pid).wait()
 
 
 def remove(place: Place) -> None:

@@ -26,10 +26,13 @@ def kill(place: Place, function: str) -> int:
 
 
 def _await_end(pid: int) -> None:
-    # A process that is dead and not yet waited for by its parent has no command line any more.
+    """Until its parent can see that it is dead, which takes all of its threads to end."""
     deadline = time.monotonic() + _ENDS_WITHIN_SECONDS
     with suppress(FileNotFoundError, ProcessLookupError):
-        while Path(f"/proc/{pid}/cmdline").read_bytes() and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            if state == "Z" and len(list(Path(f"/proc/{pid}/task").iterdir())) == 1:
+                return
             time.sleep(0.01)
 
 

@@ -54,7 +54,7 @@ class Smoke:
             self.query_from_cold(namespace, vectors)
             self.delete_and_query(namespace, vectors)
             self.keep_bytes(namespace)
-            _expect(self._client.send("DELETE", f"/v1/namespaces/{namespace}"), 204, "deleting a namespace")
+            _expect(self._client.send("DELETE", f"/v1/namespaces/{namespace}"), 200, "deleting a namespace")
         self.refuse_strangers()
 
     def authenticate(self) -> None:
@@ -95,7 +95,13 @@ class Smoke:
                     f"{namespace}: the indexer published {engine}, {rows:,} rows in {len(segments)} segments"
                 )
                 return
-            time.sleep(1)
+            # The indexer leaves the last seconds of a log alone, and the next write wakes it. On AWS a batching window
+            # wakes it late enough, too, which the emulator does not have.
+            time.sleep(3)
+            late = {"vectors": [{"id": "late", "vector": [1.0] * DIMENSION}]}
+            _expect(
+                self._client.send("POST", f"/v1/namespaces/{namespace}/vectors", late), 200, "a late write"
+            )
         raise LocalDeploymentFailed(
             f"{namespace} has no {engine} segment after {_INDEXED_WITHIN_SECONDS} s: {segments}"
         )
