@@ -17,7 +17,7 @@ from local.place import REPOSITORY, Place
 
 MINISTACK = REPOSITORY / ".venv-ministack" / "bin" / "ministack"
 _STARTS_WITHIN_SECONDS = 90
-_STOPS_WITHIN_SECONDS = 20
+_STOPS_WITHIN_SECONDS = 5
 _started: dict[int, subprocess.Popen[bytes]] = {}
 """Those that this process started and has not stopped: they have to be waited for when they end."""
 
