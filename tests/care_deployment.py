@@ -21,7 +21,7 @@ from quartzdb.bootstrap import Database, assemble
 from quartzdb.bootstrap_aws import AwsAdapters, AwsSettings, aws_adapters
 from quartzdb.bootstrap_care import Care, assemble_care
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
-from quartzdb.services.merging import RUN_LIMITS, SHARD_LIMITS
+from quartzdb.services.merging import RUN_LIMITS, shard_limits
 from quartzdb.services.vectors import NewRecord, QueryRequest
 from quartzdb.snapshot.compaction import MergeLimits
 from quartzdb.snapshot.manifest import Manifest
@@ -58,7 +58,7 @@ class CareDeployment:
     meter: CountedCapacity = field(default_factory=CountedCapacity)
     merges: StartedMerges = field(default_factory=StartedMerges)
     run_limits: MergeLimits = RUN_LIMITS
-    shard_limits: MergeLimits = SHARD_LIMITS
+    shard_limits: MergeLimits = field(default_factory=lambda: shard_limits(1024**3))
     session: Session = field(default_factory=aws_session)
     observer: Database | None = None
     opened: int = 0
@@ -101,8 +101,8 @@ class CareDeployment:
             self.merges,
             site="aws",
             workspace=self.work_dir / "building",
+            limits=self.shard_limits,
             run_limits=self.run_limits,
-            shard_limits=self.shard_limits,
         )
 
     def indexer(self, care: Care | None = None) -> Handler:

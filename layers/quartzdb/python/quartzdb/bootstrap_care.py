@@ -20,15 +20,15 @@ from quartzdb.ports import MergeRuns
 from quartzdb.services.burial import Burial
 from quartzdb.services.folding import Folding
 from quartzdb.services.holder import Holder
-from quartzdb.services.merging import RUN_LIMITS, SHARD_LIMITS, Merging
+from quartzdb.services.merging import RUN_LIMITS, Merging, shard_limits
 from quartzdb.services.tending import Tending
 from quartzdb.snapshot.cache import SegmentCache
 from quartzdb.snapshot.compaction import MergeLimits
 from quartzdb.snapshot.indexer import Indexer
 from quartzdb.snapshot.store import SnapshotStore
 
-FOLD_BYTES_MAX = 64 * 1024 * 1024
-"""Log bytes of one fold: some 40,000 records of 384 dimensions, which one processor folds in seconds."""
+FOLD_BYTES_MAX = 32 * 1024 * 1024
+"""Log bytes of one fold: some 20,000 records of 384 dimensions, which one processor folds in 10 to 20 seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,7 @@ def open_care(
         site=settings.site,
         workspace=workspace,
         index_threads=settings.index_threads,
+        limits=shard_limits(settings.cache_bytes_max),
     )
 
 
@@ -76,9 +77,9 @@ def assemble_care(
     *,
     site: str,
     workspace: Path,
+    limits: MergeLimits,
     index_threads: int = 1,
     run_limits: MergeLimits = RUN_LIMITS,
-    shard_limits: MergeLimits = SHARD_LIMITS,
 ) -> Care:
     """The services over any adapters."""
     holder = Holder(site)
@@ -97,7 +98,7 @@ def assemble_care(
         adapters.catalog, adapters.log, store, indexer, adapters.leases, adapters.unsettled, clock, holder
     )
     merging = Merging(
-        adapters.catalog, store, indexer, runs, clock, run_limits=run_limits, shard_limits=shard_limits
+        adapters.catalog, store, indexer, runs, clock, shard_limits=limits, run_limits=run_limits
     )
     burial = Burial(adapters.catalog, adapters.log, adapters.table, adapters.blobs, adapters.unsettled, clock)
     tending = Tending(

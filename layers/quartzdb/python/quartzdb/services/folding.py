@@ -17,7 +17,7 @@ from quartzdb.services.holder import Holder
 from quartzdb.snapshot.indexer import Indexer
 from quartzdb.snapshot.store import SnapshotStore
 
-FIRST_FOLD_MS = 20_000
+FIRST_FOLD_MS = 30_000
 """What a fold is taken to need before this process has done one."""
 
 

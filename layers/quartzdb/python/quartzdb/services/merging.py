@@ -26,12 +26,18 @@ logger = logging.getLogger(__name__)
 
 _MB = 1024 * 1024
 
-SHARD_LIMITS = MergeLimits(shard_rows=1_048_576, shard_bytes=2_048 * _MB, sources_bytes=5_120 * _MB)
-"""One builder: a Lambda run of 15 minutes with 10 GB of /tmp, for the sources (half of it), what is built and slack."""
+SHARD_ROWS = 1_048_576
+SHARD_BYTES = 2_048 * _MB
+"""What one builder finishes in a run of 15 minutes with a wide margin."""
 RUN_LIMITS = MergeLimits(shard_rows=131_072, shard_bytes=384 * _MB, sources_bytes=512 * _MB)
 """A merge done at once, in a run that has others to care for, too."""
 RUN_MERGE_MS = 240_000
 """What such a merge may take."""
+
+
+def shard_limits(disk_bytes: int) -> MergeLimits:
+    """Limits of a builder that may keep so many bytes of copies on its disk, and has as much for what it builds."""
+    return MergeLimits(SHARD_ROWS, min(SHARD_BYTES, disk_bytes), disk_bytes)
 
 
 class Merged(Enum):
@@ -64,8 +70,8 @@ class Merging:
         runs: MergeRuns,
         clock: Clock,
         *,
+        shard_limits: MergeLimits,
         run_limits: MergeLimits = RUN_LIMITS,
-        shard_limits: MergeLimits = SHARD_LIMITS,
     ) -> None:
         self._catalog = catalog
         self._store = store
