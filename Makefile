@@ -17,7 +17,7 @@ LAYER_PYTHON =
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help run test lint format bench-engines bench-server bench-imports simulate layers layers-verify deploy-local undeploy-local lock clean
+.PHONY: help run test lint format bench-engines bench-server bench-coldstart bench-imports simulate layers layers-verify deploy-local undeploy-local lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ bench-engines: $(DEV) ## Measure the search engines: recall, speed, size
 
 bench-server: $(DEV) ## Measure a running server over HTTP
 	$(BIN)/python -m benchmarks.server $(ARGS)
+
+bench-coldstart: $(DEV) $(MINISTACK) $(RIE) $(BUILT) ## Measure cold functions under Lambda's emulator: init, first answer, bytes
+	$(BIN)/python -m benchmarks.coldstart $(ARGS)
 
 bench-imports: $(LAYERS) ## Measure what the functions' imports cost, from the built layers
 	$(BIN)/python -m benchmarks.imports $(if $(LAYER_PYTHON),--python $(LAYER_PYTHON)) $(ARGS)

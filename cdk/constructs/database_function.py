@@ -88,6 +88,8 @@ class DatabaseFunction(Construct):
                 "POWERTOOLS_SERVICE_NAME": self.name,
                 "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
                 "POWERTOOLS_LOG_LEVEL": "INFO",
+                # numpy would start a thread per processor when it is imported, and none of them helps one query.
+                "OPENBLAS_NUM_THREADS": "1",
                 **environment,
             },
         )

@@ -1,0 +1,1 @@
+"""What a cold function costs: init, first answer, bytes fetched. `python -m benchmarks.coldstart`."""

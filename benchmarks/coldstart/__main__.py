@@ -1,0 +1,286 @@
+"""Measures cold functions under Lambda's runtime emulator: `make bench-coldstart ARGS="--rows 10000 100000"`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from benchmarks import dataset
+from benchmarks.coldstart.emulated_lambda import (
+    LAYERS,
+    EmulatedLambda,
+    unpacked_layers,
+    url_event,
+    yardstick_milliseconds,
+)
+from benchmarks.coldstart.filled import TENANT, Filled, Floats, fill, query_body, rows_of, upsert_tail
+from benchmarks.coldstart.relay import Relay
+from quartzdb.bootstrap import Database
+from quartzdb.bootstrap_aws import AwsSettings, open_aws
+from quartzdb.domain.namespace import EngineChoice
+from tests.aws_emulators import PATIENCE, REGION, emulators
+
+MB = 1_000_000
+SECRET = "benchmark-origin-secret"
+TAIL_ROWS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Cold:
+    """One case: medians over the rounds. Milliseconds, bytes."""
+
+    function: str
+    namespace: str
+    rows: int
+    engine: str
+    init_ms: float
+    first_ms: float
+    second_ms: float
+    warm_ms: float
+    fetched_bytes: int
+    s3_requests: int
+    cold_queries: int
+    warm_queries: int
+    warm_other: int
+    peak_bytes: int
+    recall: float | None
+
+
+def main() -> None:
+    """Build, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--data", type=Path, help="a directory with base.npy and queries.npy (default: made once)"
+    )
+    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--engines", nargs="+", default=["exact", "annoy", "ivf"])
+    parser.add_argument(
+        "--annoy-rows-max", type=int, default=100_000, help="beyond this Annoy takes an hour to build"
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--request-ms", type=float, default=0.0, help="added to every request to S3")
+    parser.add_argument(
+        "--mb-per-second", type=float, default=0.0, help="of each connection to S3; 0: unbounded"
+    )
+    parser.add_argument("--layers", type=Path, default=LAYERS)
+    parser.add_argument("--threads", type=int, default=2, help="for building")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    directory = options.data or dataset.make(dataset.DEFAULT_DIRECTORY)
+    base = np.load(directory / "base.npy").astype(np.float32)
+    queries = np.load(directory / "queries.npy").astype(np.float32)
+
+    with ExitStack() as closing:
+        work = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="quartzdb-coldstart-")))
+        emulator = closing.enter_context(emulators()).get("ministack")
+        place = emulator.new_place()
+        database = open_aws(
+            AwsSettings(
+                table=place.table,
+                bucket=place.bucket,
+                region=REGION,
+                work_dir=work / "building",
+                cache_bytes_max=0,
+                dynamodb_endpoint_url=emulator.endpoint_url,
+                s3_endpoint_url=emulator.endpoint_url,
+                dynamodb_patience=PATIENCE,
+                s3_patience=PATIENCE,
+            )
+        )
+        _, key = database.api_keys.create(TENANT, "benchmark", ["read", "write", "admin"])
+        port = urlsplit(emulator.endpoint_url).port or 0
+        relays = {
+            "S3": Relay(
+                port,
+                request_seconds=options.request_ms / 1000,
+                bytes_per_second=options.mb_per_second * MB,
+            ),
+            "DYNAMODB": Relay(port),
+        }
+        for relay in relays.values():
+            closing.callback(relay.stop)
+        bench = Bench(
+            database,
+            relays,
+            unpacked_layers(work / "opt", options.layers),
+            {
+                "QUARTZDB_TABLE": place.table,
+                "QUARTZDB_BUCKET": place.bucket,
+                "QUARTZDB_ORIGIN_SECRET_ARN": _origin_secret(emulator.endpoint_url),
+                "AWS_ENDPOINT_URL": emulator.endpoint_url,
+                "AWS_ENDPOINT_URL_S3": relays["S3"].url,
+                "AWS_ENDPOINT_URL_DYNAMODB": relays["DYNAMODB"].url,
+                "AWS_REGION": REGION,
+                "AWS_DEFAULT_REGION": REGION,
+                "AWS_ACCESS_KEY_ID": "test",
+                "AWS_SECRET_ACCESS_KEY": "test",
+                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "3008",
+                "POWERTOOLS_TRACE_DISABLED": "true",
+                "OMP_NUM_THREADS": "1",
+                "OPENBLAS_NUM_THREADS": "1",
+            },
+            key,
+            work,
+        )
+        print(
+            f"a process that imports numpy alone: {yardstick_milliseconds(bench.python):.0f} ms", flush=True
+        )
+        results: list[Cold] = []
+        for rows in options.rows:
+            vectors = rows_of(base, rows)
+            for engine in options.engines:
+                if engine == "annoy" and rows > options.annoy_rows_max:
+                    continue
+                filled = fill(database, vectors, EngineChoice(engine), work / "segment", options.threads)
+                print(_built(filled), flush=True)
+                upsert_tail(database, database.namespaces.get(TENANT, filled.name), queries[-TAIL_ROWS:])
+                for function in ("api", "search"):
+                    cold = bench.measure(function, filled, vectors, queries, options.rounds)
+                    results.append(cold)
+                    print(_row(cold), flush=True)
+        if options.json:
+            print(json.dumps([asdict(cold) for cold in results], indent=1))
+        else:
+            print(_table(results))
+
+
+class Bench:
+    """Fresh instances of functions against one deployment."""
+
+    def __init__(
+        self,
+        database: Database,
+        relays: dict[str, Relay],
+        python: Path,
+        environment: dict[str, str],
+        key: str,
+        work: Path,
+    ) -> None:
+        self._database = database
+        self._relays = relays
+        self.python = python
+        self._environment = environment
+        self._headers = {"authorization": f"Bearer {key}", "x-quartzdb-origin-secret": SECRET}
+        self._work = work
+
+    def measure(self, function: str, filled: Filled, vectors: Floats, queries: Floats, rounds: int) -> Cold:
+        """The api function fetches a record, the search function searches: what CloudFront sends each of them."""
+        takes = [self._once(function, filled, vectors, queries[number]) for number in range(rounds)]
+
+        return Cold(
+            function,
+            filled.name,
+            filled.rows,
+            filled.engine,
+            init_ms=statistics.median([take.init_ms for take in takes]),
+            first_ms=statistics.median([take.first_ms for take in takes]),
+            second_ms=statistics.median([take.second_ms for take in takes]),
+            warm_ms=statistics.median([take.warm_ms for take in takes]),
+            fetched_bytes=int(statistics.median([take.fetched_bytes for take in takes])),
+            s3_requests=int(statistics.median([take.s3_requests for take in takes])),
+            cold_queries=max(take.cold_queries for take in takes),
+            warm_queries=max(take.warm_queries for take in takes),
+            warm_other=max(take.warm_other for take in takes),
+            peak_bytes=int(statistics.median([take.peak_bytes for take in takes])),
+            recall=None if takes[0].recall is None else statistics.mean(take.recall or 0.0 for take in takes),
+        )
+
+    def _once(self, function: str, filled: Filled, vectors: Floats, query: Floats) -> Cold:
+        s3, dynamodb = (relay.counted for relay in self._relays.values())
+        with tempfile.TemporaryDirectory(dir=self._work) as scratch:
+            environment = {**self._environment, "TMPDIR": scratch}
+            with EmulatedLambda(function, self.python, environment) as instance:
+                # Init comes with the first invocation, so that one is a request which touches no data.
+                instance.invoke(url_event("GET", "/v1/nothing", None, self._headers))
+                s3.reset()
+                dynamodb.reset()
+                first = instance.invoke(self._event(function, filled, query))
+                if first.payload.get("statusCode") != 200:
+                    raise RuntimeError(f"{first.payload}\n{instance.log[-3000:]}")
+                fetched, requests = s3.bytes_down, sum(s3.requests.values())
+                cold_queries = dynamodb.requests["Query"]
+                second = instance.invoke(self._event(function, filled, query))
+                dynamodb.reset()
+                warm = instance.invoke(self._event(function, filled, query))
+                recall = None
+                if function == "search":
+                    found = {match["id"] for match in json.loads(first.payload["body"])["matches"]}
+                    recall = len(found & _exact(vectors, query)) / 10
+                return Cold(
+                    function,
+                    filled.name,
+                    filled.rows,
+                    filled.engine,
+                    instance.init_milliseconds,
+                    first.milliseconds,
+                    second.milliseconds,
+                    warm.milliseconds,
+                    fetched,
+                    requests,
+                    cold_queries,
+                    dynamodb.requests["Query"],
+                    sum(dynamodb.requests.values()) - dynamodb.requests["Query"],
+                    instance.peak_bytes,
+                    recall,
+                )
+
+    def _event(self, function: str, filled: Filled, query: Floats) -> dict[str, object]:
+        path = f"/v1/namespaces/{filled.name}"
+        if function == "search":
+            return url_event("POST", f"{path}/query", query_body(query), self._headers)
+        return url_event("GET", f"{path}/vectors/record-{filled.rows // 2:08d}", None, self._headers)
+
+
+def _exact(vectors: Floats, query: Floats) -> set[str]:
+    scores = vectors @ query
+    return {f"record-{row:08d}" for row in np.argsort(-scores)[:10].tolist()}
+
+
+def _origin_secret(endpoint_url: str) -> str:
+    import boto3
+
+    client = boto3.client(
+        "secretsmanager",
+        region_name=REGION,
+        endpoint_url=endpoint_url,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    arn: str = client.create_secret(Name=f"bench-{os.getpid()}", SecretString=SECRET)["ARN"]
+    return arn
+
+
+def _built(filled: Filled) -> str:
+    sizes = ", ".join(f"{name} {size / MB:.1f}" for name, size in filled.file_bytes.items())
+    return f"{filled.name}: {filled.engine}, built in {filled.build_seconds:.0f} s; MB: {sizes}"
+
+
+def _row(cold: Cold) -> str:
+    recall = "–" if cold.recall is None else f"{cold.recall:.2f}"
+    return (
+        f"| {cold.function} | {cold.rows:,} | {cold.engine} | {cold.init_ms:.0f} | {cold.first_ms:.0f} | "
+        f"{cold.second_ms:.0f} | {cold.warm_ms:.0f} | {cold.fetched_bytes / MB:.1f} | {cold.s3_requests} | "
+        f"{cold.cold_queries} | {cold.warm_queries} + {cold.warm_other} | {cold.peak_bytes / MB:.0f} | {recall} |"
+    )
+
+
+def _table(results: Sequence[Cold]) -> str:
+    head = (
+        "| Function | Rows | Engine | Init, ms | First answer, ms | Second, ms | Warm, ms | Fetched, MB | "
+        "S3 requests | Queries, cold | Queries + others, warm | Memory, MB | recall@10 |"
+    )
+    return "\n".join([head, "|" + "---|" * 13, *map(_row, results)])
+
+
+if __name__ == "__main__":
+    main()
