@@ -9,6 +9,7 @@ import asyncio
 import re
 import threading
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 _CHUNK = 256 * 1024
@@ -80,9 +81,10 @@ class Relay:
             writer.close()
             return
         answered = [True]
-        await asyncio.gather(
-            self._requests(reader, up_writer, answered), self._answers(up_reader, writer, answered)
-        )
+        with suppress(asyncio.CancelledError):  # the relay ends
+            await asyncio.gather(
+                self._requests(reader, up_writer, answered), self._answers(up_reader, writer, answered)
+            )
 
     async def _requests(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answered: list[bool]

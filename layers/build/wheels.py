@@ -19,7 +19,8 @@ def install_wheels(
     wanted.write_text("".join(package.block for package in packages))
     run(
         [
-            *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-config"),
+            # The machine's certificates, as pip takes them: many a network has an authority of its own.
+            *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-config", "--system-certs"),
             *("--require-hashes", "--no-deps", "--only-binary", ":all:"),
             *("--python-version", ".".join(map(str, PYTHON))),
             *("--python-platform", f"{architecture.machine}-{WHEEL_PLATFORM}"),

@@ -17,6 +17,7 @@ from quartzdb.adapters.dynamodb_idempotency import DynamoIdempotency
 from quartzdb.adapters.dynamodb_keyvalue import DynamoKeyValue
 from quartzdb.adapters.dynamodb_leases import DynamoLeases
 from quartzdb.adapters.dynamodb_log import DynamoChangeLog
+from quartzdb.adapters.dynamodb_origin_states import DynamoOriginStates
 from quartzdb.adapters.dynamodb_table import DynamoTable
 from quartzdb.adapters.dynamodb_unsettled import DynamoUnsettled
 from quartzdb.adapters.filesystem_blobs import FilesystemBlobs
@@ -27,6 +28,7 @@ from quartzdb.adapters.memory_idempotency import MemoryIdempotency
 from quartzdb.adapters.memory_keyvalue import MemoryKeyValue
 from quartzdb.adapters.memory_leases import MemoryLeases
 from quartzdb.adapters.memory_log import MemoryChangeLog
+from quartzdb.adapters.memory_origin_states import MemoryOriginStates
 from quartzdb.adapters.memory_unsettled import MemoryUnsettled
 from quartzdb.adapters.s3_blobs import S3Blobs
 from quartzdb.adapters.s3_bucket import S3Bucket
@@ -48,6 +50,7 @@ from quartzdb.ports import (
     KeyValueTable,
     Leases,
     NamespaceCatalog,
+    OriginStates,
     UnsettledList,
 )
 from tests.aws_emulators import NAMES, Emulators, Place
@@ -159,6 +162,14 @@ UNSETTLED: dict[str, Callable[[Storage], UnsettledList]] = {
     **on_aws(
         "dynamodb",
         lambda storage, emulator: DynamoUnsettled(storage.dynamo_table(emulator)),
+    ),
+}
+# Only AWS decides on the routing, so an embedded server has no state on disk.
+ORIGIN_STATES: dict[str, Callable[[Storage], OriginStates]] = {
+    "memory": lambda storage: storage.shared(MemoryOriginStates, MemoryOriginStates),
+    **on_aws(
+        "dynamodb",
+        lambda storage, emulator: DynamoOriginStates(storage.dynamo_table(emulator)),
     ),
 }
 IDEMPOTENCY: dict[str, Callable[[Storage], IdempotencyTable]] = {

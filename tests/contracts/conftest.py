@@ -17,6 +17,7 @@ from quartzdb.ports import (
     KeyValueTable,
     Leases,
     NamespaceCatalog,
+    OriginStates,
     UnsettledList,
 )
 from tests.aws_emulators import Emulators
@@ -110,6 +111,16 @@ def leases(request: pytest.FixtureRequest, storage: Storage) -> Leases:
 @pytest.fixture(params=adapters.UNSETTLED)
 def unsettled(request: pytest.FixtureRequest, storage: Storage) -> UnsettledList:
     return adapters.UNSETTLED[request.param](storage)
+
+
+@pytest.fixture(params=adapters.ORIGIN_STATES)
+def open_origin_states(request: pytest.FixtureRequest, storage: Storage) -> Callable[[], OriginStates]:
+    return lambda: adapters.ORIGIN_STATES[request.param](storage)
+
+
+@pytest.fixture
+def origin_states(open_origin_states: Callable[[], OriginStates]) -> OriginStates:
+    return open_origin_states()
 
 
 @pytest.fixture(params=adapters.IDEMPOTENCY)

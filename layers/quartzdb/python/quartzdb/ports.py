@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Namespace, Partition
+from quartzdb.failover.state import RoutingState
 
 
 class Clock(Protocol):
@@ -400,6 +401,18 @@ class Leases(Protocol):
 
     def release(self, name: str, holder: str) -> None:
         """Give it back."""
+        ...
+
+
+class OriginStates(Protocol):
+    """The routing state, written by one owner at a time and read by routers."""
+
+    def read(self) -> RoutingState | None:
+        """The state, strongly consistent; None where there never was one."""
+        ...
+
+    def replace(self, state: RoutingState) -> bool:
+        """Store it if it follows what is there (`RoutingState.follows`). Returns whether it was stored; durable."""
         ...
 
 

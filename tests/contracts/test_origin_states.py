@@ -1,0 +1,101 @@
+"""The contract of OriginStates, and what a routing state may be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from quartzdb.failover.state import InvalidState, Mode, Origin, RoutingState, decode_state, encode_state
+from quartzdb.ports import OriginStates
+from tests.contracts.adapters import in_threads
+
+FIRST = RoutingState(1, 1, Origin.CLOUDFLARE, Mode.DIRECT, 1_000, "first")
+SWITCHED = RoutingState(2, 2, Origin.AWS, Mode.FAILED_OVER, 2_000, "three probes failed")
+
+
+def test_there_is_none_at_first(origin_states: OriginStates) -> None:
+    """A router then keeps to what it was built with."""
+    assert origin_states.read() is None
+
+
+def test_what_was_stored_is_read_by_everybody(open_origin_states: Callable[[], OriginStates]) -> None:
+    """At once, and to the letter."""
+    assert open_origin_states().replace(FIRST)
+    assert open_origin_states().read() == FIRST
+    assert open_origin_states().replace(SWITCHED)
+    assert open_origin_states().read() == SWITCHED
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        FIRST,
+        replace(SWITCHED, revision=3),
+        replace(SWITCHED, epoch=1),
+        replace(SWITCHED, active=Origin.CLOUDFLARE),
+        replace(SWITCHED, revision=3, epoch=3),
+    ],
+    ids=["first again", "one left out", "switch in one epoch", "epoch without switch", "two epochs at once"],
+)
+def test_only_what_follows_is_stored(origin_states: OriginStates, wrong: RoutingState) -> None:
+    """Whoever decided from something else has to read again."""
+    assert origin_states.replace(FIRST)
+    assert not origin_states.replace(wrong)
+    assert origin_states.read() == FIRST
+
+
+def test_a_first_state_needs_the_first_revision(origin_states: OriginStates) -> None:
+    """Something was there, and is lost: nobody may go on from it."""
+    assert not origin_states.replace(SWITCHED)
+    assert origin_states.read() is None
+
+
+def test_a_change_of_mode_keeps_the_epoch(origin_states: OriginStates) -> None:
+    """The active origin stays what it is."""
+    suspect = replace(FIRST, revision=2, mode=Mode.GUARDED)
+    assert origin_states.replace(FIRST)
+    assert origin_states.replace(suspect)
+    assert origin_states.read() == suspect
+
+
+def test_one_of_many_owners_wins(open_origin_states: Callable[[], OriginStates]) -> None:
+    """However many decide at once."""
+    assert open_origin_states().replace(FIRST)
+    won: list[int] = []
+
+    def switch(number: int) -> None:
+        if open_origin_states().replace(replace(SWITCHED, reason=f"owner {number}")):
+            won.append(number)
+
+    in_threads(8, switch)
+    stored = open_origin_states().read()
+    assert stored is not None
+    assert [f"owner {number}" for number in won] == [stored.reason]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"{}",
+        encode_state(FIRST).replace(b'"format": 1', b'"format": 2'),
+        encode_state(FIRST).replace(b"cloudflare", b"azure"),
+        encode_state(FIRST).replace(b'"epoch": 1', b'"epoch": 2'),
+        encode_state(FIRST).replace(b'"epoch": 1', b'"epoch": true'),
+        encode_state(FIRST).replace(b'"since_ms": 1000', b'"since_ms": -1'),
+        encode_state(FIRST).replace(b'"since_ms": 1000', b'"since_ms": 1000, "more": 1'),
+    ],
+)
+def test_what_is_no_state_is_refused(data: bytes) -> None:
+    """A reader keeps the last good one, so it must be told."""
+    with pytest.raises(InvalidState):
+        decode_state(data)
+
+
+def test_a_state_survives_its_encoding() -> None:
+    """Every field."""
+    assert decode_state(encode_state(SWITCHED)) == SWITCHED
