@@ -26,8 +26,9 @@ run: $(RUNTIME) ## Start the database on this machine
 	$(BIN)/quartzdb serve $(ARGS)
 
 # loadfile keeps a file on one worker, so that what a module's tests share (a server, a synthesised stack) is made once.
+# Files go out in the order of tests/conftest.py, not by their number of tests.
 test: $(DEV) $(MINISTACK) $(INFRA) $(RIE) $(BUILT) ## Run every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(DEV) ## Check style, types and the import rules
 	$(BIN)/ruff check

@@ -34,3 +34,24 @@ def aws() -> Iterator[Emulators]:
 
     with emulators() as running:
         yield running
+
+
+_LONG = (
+    "tests/simulation/",
+    "tests/e2e/",
+    "tests/behaviour/test_restore",
+    "tests/behaviour/test_stream_",
+    "tests/behaviour/test_tending",
+    "tests/behaviour/test_large_merges",
+    "tests/behaviour/test_cold_reads",
+    "tests/infrastructure/",
+)
+"""Files of few tests that take long. With several workers, one that began with such a file at the end would keep the
+others waiting."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files first."""
+    items.sort(
+        key=lambda item: next((n for n, long in enumerate(_LONG) if item.nodeid.startswith(long)), len(_LONG))
+    )
