@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--engines", nargs="+", default=["exact", "annoy", "ivf"])
     parser.add_argument(
-        "--annoy-rows-max", type=int, default=100_000, help="beyond this Annoy takes an hour to build"
+        "--annoy-rows-max", type=int, default=100_000, help="beyond this Annoy's trees are gigabytes"
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--request-ms", type=float, default=0.0, help="added to every request to S3")
