@@ -40,7 +40,9 @@ class RecordsMap:
         # The standard library's SQLite is built without the table that tells what each page is for.
         import apsw
 
-        connection = apsw.Connection(f"{path.resolve().as_uri()}?immutable=1", flags=_READ_ONLY)
+        connection = apsw.Connection(
+            f"{path.resolve().as_uri()}?immutable=1", flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+        )
         try:
             page_bytes = connection.pragma("page_size")
             pages: list[Any] = connection.execute(
@@ -90,7 +92,3 @@ class RecordsMap:
             raise Corrupted("A segment's map of its records cannot be read.", hint="Run `quartzdb verify`.")
         first, leaf_rows, leaf_pages = np.split(numbers[4:], np.cumsum(numbers[1:3]))
         return cls(int(numbers[0]), first, leaf_rows, leaf_pages)
-
-
-_READ_ONLY = 0x1 | 0x40
-"""SQLITE_OPEN_READONLY and SQLITE_OPEN_URI."""

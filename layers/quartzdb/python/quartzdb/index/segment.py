@@ -80,10 +80,6 @@ class Segment:
         files = LocalFiles({name: self._files.whole(name) for name in self._files.names})
         return Segment(self.name, self.shape, files)
 
-    def state(self, record: StoredRecord) -> RecordState:
-        """A stored record as a state that can be merged."""
-        return self._states([record])[0]
-
     def located(self, ids: Sequence[str]) -> Iterable[tuple[str, int | None, RecordState]]:
         """(id, row, state) for each of `ids` that this segment has; row None for a tombstone."""
         records = list(self.records.with_ids(ids).values())
@@ -93,6 +89,7 @@ class Segment:
             yield record_id, None, tombstone_state(tombstone)
 
     def _states(self, records: Sequence[StoredRecord]) -> list[RecordState]:
+        """Stored records as states that can be merged."""
         rows = np.array([record.row for record in records], dtype=np.int64)
         self.vectors.expect(rows)
         vectors, _ = self.vectors.gather(rows)

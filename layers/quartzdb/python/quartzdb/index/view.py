@@ -37,10 +37,6 @@ class Part:
         matching: Mask = evaluate(condition, self.segment.records.fields) & self.alive
         return matching
 
-    def records(self, rows: Sequence[int]) -> dict[int, Record]:
-        """The records of rows."""
-        return {record.row: seen for record, seen in self._seen(self.segment.records.at_rows(rows).values())}
-
     def with_ids(self, ids: Sequence[str]) -> dict[str, Record]:
         """The live records of those ids that this segment has."""
         stored = self.segment.records.with_ids(ids).values()

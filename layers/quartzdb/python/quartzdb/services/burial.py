@@ -28,6 +28,13 @@ FORGET_AFTER_MS = ORPHANED_MS
 """Nothing that was begun before, not even a large merge, writes anything any more."""
 
 
+def drop(partition: Partition, log: ChangeLog, table: KeyValueTable, blobs: BlobStore) -> None:
+    """Remove all data of a deleted generation. Safe to repeat."""
+    log.seal(partition)
+    table.drop(partition)
+    blobs.delete([key for key, _, _ in blobs.list(f"{partition}/")])
+
+
 class Burial:
     """One per process."""
 
@@ -56,13 +63,8 @@ class Burial:
             return
         age_ms = now_ms - note.since_ms
         if DROP_AFTER_MS <= age_ms < _DROPPED_BY_MS:
-            self._drop(namespace.partition)
+            drop(namespace.partition, self._log, self._table, self._blobs)
         elif age_ms >= FORGET_AFTER_MS:
-            self._drop(namespace.partition)
+            drop(namespace.partition, self._log, self._table, self._blobs)
             self._catalog.buried(namespace)
             self._unsettled.settle(note)
-
-    def _drop(self, partition: Partition) -> None:
-        self._log.seal(partition)
-        self._table.drop(partition)
-        self._blobs.delete([key for key, _, _ in self._blobs.list(f"{partition}/")])

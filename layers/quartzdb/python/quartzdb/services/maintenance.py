@@ -24,6 +24,7 @@ from quartzdb.ports import (
     Leases,
     NamespaceCatalog,
 )
+from quartzdb.services.burial import drop
 from quartzdb.services.claim import Claim
 from quartzdb.snapshot.compaction import full_tier, idle
 from quartzdb.snapshot.indexer import NOTHING_TO_DO, Indexer
@@ -174,8 +175,5 @@ class Maintenance:
             progress.condemned_ms = now_ms
         if now_ms - progress.condemned_ms < BURY_AFTER_MS:
             return
-        partition = namespace.partition
-        self._log.seal(partition)
-        self._table.drop(partition)
-        self._blobs.delete([key for key, _, _ in self._blobs.list(f"{partition}/")])
+        drop(namespace.partition, self._log, self._table, self._blobs)
         self._catalog.buried(namespace)
