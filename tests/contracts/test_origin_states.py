@@ -34,7 +34,7 @@ def test_what_was_stored_is_read_by_everybody(open_origin_states: Callable[[], O
         FIRST,
         replace(SWITCHED, revision=3),
         replace(SWITCHED, epoch=1),
-        replace(SWITCHED, active=Origin.CLOUDFLARE),
+        replace(SWITCHED, active=Origin.CLOUDFLARE, mode=Mode.DIRECT),
         replace(SWITCHED, revision=3, epoch=3),
     ],
     ids=["first again", "one left out", "switch in one epoch", "epoch without switch", "two epochs at once"],
@@ -99,3 +99,10 @@ def test_what_is_no_state_is_refused(data: bytes) -> None:
 def test_a_state_survives_its_encoding() -> None:
     """Every field."""
     assert decode_state(encode_state(SWITCHED)) == SWITCHED
+
+
+def test_what_an_operator_asked_for_is_kept(origin_states: OriginStates) -> None:
+    """Drained origins, pinning and ramps survive being stored."""
+    asked = replace(FIRST, ramp_percent=10, pinned=True, drained=frozenset({Origin.AWS}))
+    assert origin_states.replace(asked)
+    assert origin_states.read() == asked
