@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from quartzdb.domain.change import Change
+from quartzdb.domain.change import Change, Metadata
+from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
+from quartzdb.domain.vector import Vector
 from quartzdb.ports import ApiKey, Item
 
 
@@ -55,11 +57,20 @@ class FeedGap(Exception):
         self.cursor = cursor
 
 
+class PeerBusy(Unavailable):
+    """A site asks to be left alone for at least `retry_after_seconds`."""
+
+    def __init__(self, message: str, *, retry_after_seconds: float) -> None:
+        super().__init__(message, hint="It is asked again by itself.")
+        self.retry_after_seconds = retry_after_seconds
+
+
 class Applied(NamedTuple):
-    """How many changes changed something, and how many were known already."""
+    """How many changes changed something, how many were known already, and how many a lesser peer cannot be told."""
 
     applied: int
     known: int
+    unreplayable: int = 0
 
 
 class Digests(NamedTuple):
@@ -139,9 +150,11 @@ class Replica(Protocol):
 class Checkpoint:
     """How far one direction of one feed is. `cursor` None: at its beginning.
 
-    `through_ms`: the destination has everything that the source took up to then (unix ms at the source).
+    `through_ms`: the destination has everything that the source took up to then (unix ms at the source); 0: not known.
     `retained_from`: the lowest append stamp of this site's own log or key feed that the direction may still need; 0 for
-    a direction that reads the peer. `error`: why it stands still, if it does.
+    a direction that reads the peer. `pending`: changes that were read and could not be applied. `error`: what went
+    wrong at `failed_ms`, since when nothing succeeded; `stopped`: it will not pass by itself. `unreplayable`: changes,
+    ever, that the destination cannot be told of.
     """
 
     cursor: str | None = None
@@ -149,6 +162,10 @@ class Checkpoint:
     retained_from: int = 0
     last_success_ms: int = 0
     error: str | None = None
+    failed_ms: int = 0
+    stopped: bool = False
+    pending: int = 0
+    unreplayable: int = 0
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -162,6 +179,25 @@ class Direction:
     feed: Feed
 
 
+@dataclass(frozen=True, slots=True)
+class RepairState:
+    """How far the comparison of one feed of one namespace is, and how the latest one ended.
+
+    While one is under way `begun_ms` is not 0: `round` is how often it went through the digests, and in this round
+    everything in buckets before `bucket`, and up to the id `after` in that one, is done. `different`: buckets that
+    stayed different although nobody wrote to them. `repaired`: changes it brought to the site that lacked them.
+    """
+
+    begun_ms: int = 0
+    round: int = 0
+    bucket: int = 0
+    after: str | None = None
+    repaired: int = 0
+    different: int = 0
+    finished_ms: int = 0
+    error: str | None = None
+
+
 class Checkpoints(Protocol):
     """Where each direction is. Durable; written by whoever drives replication at this site."""
 
@@ -173,8 +209,32 @@ class Checkpoints(Protocol):
         """Replace it. Writing an older one costs repeated work and nothing else."""
         ...
 
+    def forget(self, direction: Direction) -> None:
+        """Its namespace is not shared any more: drop its checkpoint and its repair."""
+        ...
+
     def everything(self) -> Mapping[Direction, Checkpoint]:
         """All of them: what the status is made of, and what bounds how long feeds are kept."""
+        ...
+
+    def read_repair(self, outbound: Direction) -> RepairState | None:
+        """The repair of a feed, which is kept under the direction that begins at this site."""
+        ...
+
+    def write_repair(self, outbound: Direction, state: RepairState) -> None:
+        """Replace it. Writing an older one costs repeated work and nothing else."""
+        ...
+
+    def repairs(self) -> Mapping[Direction, RepairState]:
+        """All of them."""
+        ...
+
+    def listed_ms(self, peer: str) -> int:
+        """Every namespace that was shared with the peer at that unix time has its directions here; 0: not known."""
+        ...
+
+    def mark_listed(self, peer: str, at_ms: int) -> None:
+        """The directions of all namespaces that were shared then are written."""
         ...
 
 
@@ -202,4 +262,40 @@ class MirrorQueue(Protocol):
 
     def delete(self, write: MirroredWrite) -> None:
         """It is applied."""
+        ...
+
+
+class PeerRefused(Exception):
+    """The peer's own API answered that it will not take this write, whoever sends it again: why."""
+
+
+class ContractApi(Protocol):
+    """The write API of a peer without a feed: docs/replication.md. Errors: `Unavailable`, PeerBusy, PeerRefused."""
+
+    def insert_vector(self, record_id: str, vector: Vector, metadata: Metadata) -> None:
+        """Replace a record."""
+        ...
+
+    def insert_vectors(self, records: Sequence[tuple[str, Vector, Metadata]]) -> Sequence[str]:
+        """Replace up to 100 records. The ids of those that were not taken."""
+        ...
+
+    def delete_vector(self, record_id: str) -> None:
+        """Delete a record; one that it never saw is no error."""
+        ...
+
+    def put(self, key: str, value: str) -> None:
+        """Replace a value."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Delete a key; one that it never saw is no error."""
+        ...
+
+    def get_vector(self, record_id: str) -> tuple[Vector, Metadata] | None:
+        """A record, if it is there."""
+        ...
+
+    def get(self, key: str) -> str | None:
+        """A value, if it is there."""
         ...
