@@ -23,6 +23,8 @@ LEASES = ("LEASE#*", "UNSETTLED")
 """Who does what, and where something is left to do."""
 UNSETTLED = ("UNSETTLED",)
 IDEMPOTENCY = ("IDEMPOTENCY#*",)
+CHECKPOINTS = ("CHECKPOINTS",)
+"""How far replication is, in each direction."""
 
 BLOBS = "blobs/*"
 POINTERS = "pointers/*"

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from quartzdb.adapters.dynamodb_api_keys import DynamoApiKeys
 from quartzdb.adapters.dynamodb_catalog import DynamoCatalog
+from quartzdb.adapters.dynamodb_checkpoints import DynamoCheckpoints
 from quartzdb.adapters.dynamodb_idempotency import DynamoIdempotency
 from quartzdb.adapters.dynamodb_keyvalue import DynamoKeyValue
 from quartzdb.adapters.dynamodb_leases import DynamoLeases
@@ -24,6 +25,7 @@ from quartzdb.adapters.filesystem_blobs import FilesystemBlobs
 from quartzdb.adapters.memory_api_keys import MemoryApiKeys
 from quartzdb.adapters.memory_blobs import MemoryBlobs
 from quartzdb.adapters.memory_catalog import MemoryCatalog
+from quartzdb.adapters.memory_checkpoints import MemoryCheckpoints
 from quartzdb.adapters.memory_idempotency import MemoryIdempotency
 from quartzdb.adapters.memory_keyvalue import MemoryKeyValue
 from quartzdb.adapters.memory_leases import MemoryLeases
@@ -35,6 +37,7 @@ from quartzdb.adapters.s3_bucket import S3Bucket
 from quartzdb.adapters.s3_local_files import S3LocalFiles
 from quartzdb.adapters.sqlite_api_keys import SqliteApiKeys
 from quartzdb.adapters.sqlite_catalog import SqliteCatalog
+from quartzdb.adapters.sqlite_checkpoints import SqliteCheckpoints
 from quartzdb.adapters.sqlite_database import SqliteDatabase
 from quartzdb.adapters.sqlite_idempotency import SqliteIdempotency
 from quartzdb.adapters.sqlite_keyvalue import SqliteKeyValue
@@ -42,6 +45,7 @@ from quartzdb.adapters.sqlite_leases import SqliteLeases
 from quartzdb.adapters.sqlite_log import SqliteChangeLog
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.namespace import Partition
+from quartzdb.peer_ports import Checkpoints
 from quartzdb.ports import (
     ApiKeyTable,
     BlobStore,
@@ -178,6 +182,14 @@ IDEMPOTENCY: dict[str, Callable[[Storage], IdempotencyTable]] = {
     **on_aws(
         "dynamodb",
         lambda storage, emulator: DynamoIdempotency(storage.dynamo_table(emulator)),
+    ),
+}
+CHECKPOINTS: dict[str, Callable[[Storage], Checkpoints]] = {
+    "memory": lambda storage: storage.shared(MemoryCheckpoints, MemoryCheckpoints),
+    "sqlite": lambda storage: SqliteCheckpoints(storage.database()),
+    **on_aws(
+        "dynamodb",
+        lambda storage, emulator: DynamoCheckpoints(storage.dynamo_table(emulator)),
     ),
 }
 

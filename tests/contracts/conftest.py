@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from quartzdb.domain.namespace import Partition
+from quartzdb.peer_ports import Checkpoints
 from quartzdb.ports import (
     ApiKeyTable,
     BlobStore,
@@ -131,3 +132,13 @@ def open_idempotency(request: pytest.FixtureRequest, storage: Storage) -> Callab
 @pytest.fixture
 def idempotency(open_idempotency: Callable[[], IdempotencyTable]) -> IdempotencyTable:
     return open_idempotency()
+
+
+@pytest.fixture(params=adapters.CHECKPOINTS)
+def open_checkpoints(request: pytest.FixtureRequest, storage: Storage) -> Callable[[], Checkpoints]:
+    return lambda: adapters.CHECKPOINTS[request.param](storage)
+
+
+@pytest.fixture
+def checkpoints(open_checkpoints: Callable[[], Checkpoints]) -> Checkpoints:
+    return open_checkpoints()

@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from quartzdb.domain.change import Change, Metadata
-from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Vector
@@ -55,14 +54,6 @@ class FeedGap(Exception):
     def __init__(self, cursor: str) -> None:
         super().__init__("the feed is not kept from that place on")
         self.cursor = cursor
-
-
-class PeerBusy(Unavailable):
-    """A site asks to be left alone for at least `retry_after_seconds`."""
-
-    def __init__(self, message: str, *, retry_after_seconds: float) -> None:
-        super().__init__(message, hint="It is asked again by itself.")
-        self.retry_after_seconds = retry_after_seconds
 
 
 class Applied(NamedTuple):
@@ -270,7 +261,7 @@ class PeerRefused(Exception):
 
 
 class ContractApi(Protocol):
-    """The write API of a peer without a feed: docs/replication.md. Errors: `Unavailable`, PeerBusy, PeerRefused."""
+    """The write API of a peer without a feed: docs/replication.md. Errors: `Unavailable` and PeerRefused."""
 
     def insert_vector(self, record_id: str, vector: Vector, metadata: Metadata) -> None:
         """Replace a record."""

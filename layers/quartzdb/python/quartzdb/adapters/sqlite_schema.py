@@ -109,7 +109,18 @@ _VERSION_1 = (
     "CREATE INDEX answers_by_lapse ON answers (lapses_at_ms)",
 )
 
-_MIGRATIONS = (_VERSION_1,)
+_VERSION_2 = (
+    """
+    CREATE TABLE replication (
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        document BLOB NOT NULL,
+        PRIMARY KEY (kind, name)
+    ) WITHOUT ROWID
+    """,
+)
+
+_MIGRATIONS = (_VERSION_1, _VERSION_2)
 """What takes a file from version n to n + 1. A released step is never edited; a change is a further step."""
 
 SCHEMA_VERSION = len(_MIGRATIONS)
