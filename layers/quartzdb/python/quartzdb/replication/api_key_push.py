@@ -1,0 +1,59 @@
+"""API keys on their way from the site that manages them to the peer: all of them, whenever any has changed.
+
+Hashes only. Pushing again changes nothing, so nothing is remembered beyond this process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Collection
+
+from quartzdb.domain.errors import QuartzError
+from quartzdb.peer_ports import Replica
+from quartzdb.ports import ApiKey, ApiKeyTable, Clock
+from quartzdb.replication.backoff import Backoff
+
+logger = logging.getLogger(__name__)
+
+KEYS_AT_ONCE = 500
+
+
+class ApiKeyPush:
+    """Not thread-safe."""
+
+    def __init__(self, table: ApiKeyTable, peer: Replica, clock: Clock, jitter: Callable[[], float]) -> None:
+        self._table = table
+        self._peer = peer
+        self._backoff = Backoff(clock.monotonic, jitter)
+        self._pushed: bytes | None = None
+
+    def run(self, tenants: Collection[str]) -> bool:
+        """Push the keys of these tenants if they are not the same as the last time. False: it failed."""
+        if self._backoff.waiting:
+            return True
+        try:
+            keys = [key for tenant in sorted(tenants) for key in self._table.list(tenant)]
+            state = _fingerprint(keys)
+            if state == self._pushed:
+                return True
+            for first in range(0, len(keys), KEYS_AT_ONCE):
+                self._peer.apply_api_keys(keys[first : first + KEYS_AT_ONCE])
+        except QuartzError as error:
+            logger.warning("the API keys did not reach the peer: %s", error.message)
+            self._backoff.failed(error)
+            return False
+        self._backoff.succeeded()
+        self._pushed = state
+        return True
+
+
+def _fingerprint(keys: Collection[ApiKey]) -> bytes:
+    state = hashlib.sha256()
+    for key in keys:
+        state.update(
+            repr(
+                (key.id, key.tenant, key.name, sorted(key.scopes), key.expires_at_ms, key.revoked_at_ms)
+            ).encode()
+        )
+    return state.digest()
