@@ -1,0 +1,54 @@
+"""What is known of one origin at a moment: window, verdict and breaker together. Owns how a round adds to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from quartzdb.failover.breaker import Breaker, BreakerState
+from quartzdb.failover.fraction import fraction_of
+from quartzdb.failover.rules import Rules
+from quartzdb.failover.state import Origin
+from quartzdb.failover.verdict import Verdict, verdict_of
+from quartzdb.failover.window import Probe, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is remembered of an origin from one round to the next."""
+
+    window: Window = field(default_factory=Window)
+    breaker: Breaker = field(default_factory=Breaker)
+
+    def after(self, origin: Origin, probe: Probe, passive: Probe | None, rules: Rules) -> Record:
+        """One round later: a probe, and what the edge reported meanwhile."""
+        window = self.window.with_probe(probe, rules)
+        if passive is not None:
+            window = window.with_probe(passive, rules)
+        jitter = fraction_of(origin.value, probe.at_ms)
+        return Record(window, self.breaker.observed(verdict_of(window, rules), probe, rules, jitter))
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What the policy decides from."""
+
+    verdict: Verdict
+    breaker: BreakerState
+    latest_ok: bool
+    spotless: bool
+    """No probe that still counts has failed."""
+    trouble: str
+    """In a few words, the latest failure; empty where there is none."""
+
+
+def sighting_of(record: Record, now_ms: int, rules: Rules) -> Sighting:
+    """What a record says at a moment."""
+    window = record.window.recent(now_ms, rules)
+    failure = window.latest_failure
+    return Sighting(
+        verdict_of(window, rules),
+        record.breaker.state(now_ms),
+        window.latest_ok,
+        bool(window.probes) and window.failed == 0,
+        failure.reason.value if failure is not None and failure.reason is not None else "",
+    )

@@ -1,0 +1,54 @@
+"""What an operator asks of the routing, as changes of the routing state. Pure; the policy respects what they leave."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from quartzdb.failover.policy import changed, switched
+from quartzdb.failover.state import Origin, RoutingState
+
+
+def fail_over(state: RoutingState, to: Origin, now_ms: int, by: str) -> RoutingState | None:
+    """Make an origin active and pin it there. None where that is so already."""
+    if state.active is to and state.pinned:
+        return None
+    said = f"{by}: failover to {to}"
+    moved = (
+        changed(state, now_ms, said, ramp_percent=0) if state.active is to else switched(state, now_ms, said)
+    )
+    return replace(moved, pinned=True)
+
+
+def fail_back(state: RoutingState, now_ms: int, by: str, *, force: bool) -> RoutingState | None:
+    """Let the primary be active again: as soon as the rules allow it, or (`force`) now, whatever the lag.
+
+    None where there is nothing to change.
+    """
+    if force and state.active is not state.primary:
+        return replace(switched(state, now_ms, f"{by}: failback, forced"), pinned=False)
+    return release(state, now_ms, by)
+
+
+def release(state: RoutingState, now_ms: int, by: str) -> RoutingState | None:
+    """Take a failover back as a wish: the probe decides again. None where it does already."""
+    if not state.pinned:
+        return None
+    return replace(changed(state, now_ms, f"{by}: automatic again"), pinned=False)
+
+
+def drain(state: RoutingState, origin: Origin, now_ms: int, by: str) -> RoutingState | None:
+    """Take an origin out, as soon as the other can take over. None where it is out already."""
+    if origin in state.drained:
+        return None
+    ramp = 0 if origin is state.other else state.ramp_percent
+    drained = changed(state, now_ms, f"{by}: {origin} drained", ramp_percent=ramp)
+    return replace(drained, drained=state.drained | {origin})
+
+
+def undrain(state: RoutingState, origin: Origin, now_ms: int, by: str) -> RoutingState | None:
+    """Take that back. None where it is not out."""
+    if origin not in state.drained:
+        return None
+    return replace(
+        changed(state, now_ms, f"{by}: {origin} no longer drained"), drained=state.drained - {origin}
+    )
