@@ -1,0 +1,76 @@
+"""Sockets whose every step together ends at one moment: an origin that sends a byte a second cannot hold a request.
+
+`socket.settimeout` alone bounds each step, and there may be any number of them.
+"""
+
+from __future__ import annotations
+
+import io
+import select
+import socket
+import time
+from collections.abc import Callable
+
+
+class Deadline:
+    """A moment. `remaining` raises TimeoutError once it has passed."""
+
+    def __init__(self, seconds: float, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._ends_at = now() + seconds
+
+    def remaining(self) -> float:
+        """Seconds until then."""
+        left = self._ends_at - self._now()
+        if left <= 0:
+            raise TimeoutError("the deadline has passed")
+        return left
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is over."""
+        return self._now() >= self._ends_at
+
+
+class DeadlineSocket:
+    """What http.client needs of a socket, held to a deadline. The deadline of a reused one is set anew."""
+
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        self._socket = sock
+        self.deadline = deadline
+
+    def sendall(self, data: bytes) -> None:
+        """Send it, or raise TimeoutError."""
+        left = memoryview(data)
+        while left:
+            self._socket.settimeout(self.deadline.remaining())
+            left = left[self._socket.send(left) :]
+
+    def makefile(self, mode: str, *_: object) -> io.BufferedReader:
+        """For reading one answer."""
+        assert mode == "rb"
+        return io.BufferedReader(_Reading(self))
+
+    def recv_into(self, buffer: memoryview) -> int:
+        """Read what there is, or raise TimeoutError."""
+        self._socket.settimeout(self.deadline.remaining())
+        return self._socket.recv_into(buffer)
+
+    def has_ended(self) -> bool:
+        """Whether an idle connection was closed by the other side, or holds what nobody asked for."""
+        return bool(select.select([self._socket], [], [], 0)[0])
+
+    def close(self) -> None:
+        """Close it."""
+        self._socket.close()
+
+
+class _Reading(io.RawIOBase):
+    def __init__(self, sock: DeadlineSocket) -> None:
+        self._sock = sock
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # any buffer; io gives a memoryview
+        return self._sock.recv_into(buffer)
