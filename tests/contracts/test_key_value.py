@@ -14,7 +14,7 @@ from quartzdb.domain.hlc import Version
 from quartzdb.domain.limits import KV_BATCH_ITEMS_MAX
 from quartzdb.domain.namespace import Partition
 from quartzdb.ports import Expect, Item, KeyPage, KeyValueTable
-from tests.contracts.adapters import fresh_partition, in_threads
+from tests.contracts.adapters import fresh_partition, in_threads, rounds
 
 NOW_MS = 1_000_000
 EDGES = "\0\x01ab/_%*?[~\x7f\x80\u07ff\u0800\ud7ff\ue000\ufffd\uffff\U00010000\U0001f600\U0010fffe\U0010ffff"
@@ -427,3 +427,20 @@ def test_concurrent_puts_leave_the_latest(table: KeyValueTable, partition: Parti
         "k2": Version(14, "w.7"),
     }
     assert all(one.value == b"7" for one in found.values())
+
+
+def test_a_walk_finds_every_item_of_any_state(table: KeyValueTable, partition: Partition) -> None:
+    """Tombstones and expired items included, without values; nothing of another partition."""
+    count = rounds(table, 1_030)
+    put_all(table, partition, [item(f"k{n:04}", n + 1, b"v" * 10) for n in range(count)])
+    table.put(partition, item("gone", 5_000, None, writer="cloudflare.x", appended=77))
+    table.put(partition, item("expired", 5_001, expires_at_ms=NOW_MS - 1))
+    table.put(fresh_partition(), item("elsewhere", 1))
+    found = {one.key: one for one in table.everything(partition)}
+    assert len(found) == count + 2
+    assert (found["gone"].version, found["gone"].value) == (Version(5_000, "cloudflare.x"), None)
+    assert found["gone"].appended == 77
+    assert not found["expired"].live(NOW_MS)
+    assert found["k0007"].live(NOW_MS)
+    assert {one.value for one in found.values()} == {b"", None}
+    assert list(table.everything(fresh_partition())) == []

@@ -166,7 +166,7 @@ class KeyPage(NamedTuple):
 class KeyValueTable(Protocol):
     """One item per key; strongly consistent; the later version wins.
 
-    `changes`, `purge` and `count` may follow by a moment where they need an index.
+    `changes`, `everything`, `purge` and `count` may follow by a moment where they need an index.
     """
 
     @property
@@ -199,6 +199,13 @@ class KeyValueTable(Protocol):
         """The change feed: items with after < `appended` <= upto, in that order, tombstones included.
 
         At most `limit`, and then whatever shares the last one's stamp, so that a caller can go on from that stamp.
+        """
+        ...
+
+    def everything(self, partition: Partition) -> Iterator[Item]:
+        """Every item, tombstones and expired ones included, in any order, without values (b"") or content types.
+
+        One that is written meanwhile may come twice.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The feed index of the key-value table: changes in the order of appending, counting and purging.
+"""The feed index of the key-value table: changes in the order of appending, walking, counting and purging.
 
 The index has everything of an item but its value and content type, so walking it costs little. It follows the table by
 a moment. HAZARD: nothing that must be exact may be decided here; a deletion checks the item itself.
@@ -6,9 +6,9 @@ a moment. HAZARD: nothing that must be exact may be decided here; a deletion che
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from quartzdb.adapters.dynamodb_items import SAME_VERSION, partition_key
+from quartzdb.adapters.dynamodb_items import SAME_VERSION, partition_key, version_of
 from quartzdb.adapters.dynamodb_table import DynamoTable
 from quartzdb.adapters.dynamodb_values import Attributes, number_of, text_of
 from quartzdb.adapters.spilled_bodies import SpilledBodies
@@ -46,6 +46,18 @@ class DynamoFeed:
             if items:
                 return items
             after = places[-1][0]
+
+    def everything(self, partition: Partition) -> Iterator[Item]:
+        """Every item in the order of appending, without values (b"") or content types."""
+        for page in self._table.query_feed(partition_key(partition), 0, _LAST):
+            for entry in page:
+                yield Item(
+                    text_of(entry, "key" if "key" in entry else "sk"),
+                    version_of(entry),
+                    number_of(entry, "appended"),
+                    b"" if "bytes" in entry else None,
+                    expires_at_ms=number_of(entry, "expires_at_ms") if "expires_at_ms" in entry else None,
+                )
 
     def purge(self, partition: Partition, expired_before_ms: int, deleted_before: int, limit: int) -> int:
         """Drop items that expired before a time and tombstones appended before a stamp. Returns how many."""

@@ -67,19 +67,24 @@ def encode_item(partition: Partition, item: Item, spilled: str | None) -> Attrib
 def decode_item(stored: Attributes) -> Stored:
     """The item; without its value (b"") where that is a blob or was not asked for."""
     key = text_of(stored, "key" if "key" in stored else "sk")
-    stamp, _, writer = text_of(stored, "version").partition(".")
     value = None
     if "bytes" in stored:
         value = bytes_of(stored, "body") if "body" in stored else b""
     item = Item(
         key,
-        Version(int(stamp, 16), writer),
+        version_of(stored),
         number_of(stored, "appended"),
         value,
         text_of(stored, "content_type"),
         number_of(stored, "expires_at_ms") if "expires_at_ms" in stored else None,
     )
     return Stored(item, text_of(stored, "spilled") if "spilled" in stored else None)
+
+
+def version_of(stored: Attributes) -> Version:
+    """The version of an item, or of its entry in the index."""
+    stamp, _, writer = text_of(stored, "version").partition(".")
+    return Version(int(stamp, 16), writer)
 
 
 def taking_effect(item: Item, expect: Expect | None) -> tuple[str, Attributes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from quartzdb.adapters.put_rule import takes_effect, without_value
 from quartzdb.domain.limits import KV_BATCH_ITEMS_MAX
@@ -59,6 +59,12 @@ class MemoryKeyValue:
             found = [item for item in self._tables[partition].values() if after < item.appended <= upto]
         found.sort(key=lambda item: (item.appended, item.key))
         return [item for item in found if item.appended <= found[:limit][-1].appended]
+
+    def everything(self, partition: Partition) -> Iterator[Item]:
+        """Every item, tombstones and expired ones included, in any order, without values."""
+        with self._lock:
+            items = list(self._tables[partition].values())
+        return map(without_value, items)
 
     def purge(self, partition: Partition, expired_before_ms: int, deleted_before: int, limit: int) -> int:
         """Drop items that expired before a time and tombstones appended before a stamp. Returns how many."""

@@ -7,7 +7,7 @@ GLOB patterns. A value is read only where its bytes are asked for.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from quartzdb.adapters.put_rule import takes_effect
 from quartzdb.adapters.sqlite_database import Row, SqliteDatabase
@@ -19,6 +19,7 @@ from quartzdb.ports import Expect, Item, KeyPage, PutOutcome
 
 _DELETED_AT_ONCE_MAX = 1_000
 """Items deleted in one transaction: dropping a namespace must not keep writers waiting."""
+_WALKED_AT_ONCE = 1_000
 _PAST_EVERY_KEY = b"\xff"
 """A byte that UTF-8 never has: prefix + this lies after every key with the prefix, whatever its last code point."""
 _BATCHES = (1, 16, 256)
@@ -38,6 +39,7 @@ _PUT = """
 """
 _LIVE = "bytes IS NOT NULL AND (expires_at_ms IS NULL OR expires_at_ms > ?)"
 _PAGE = f" WHERE partition = ? AND key >= ? AND key < ? AND key > ? AND {_LIVE} ORDER BY key LIMIT ?"
+_NEXT = " WHERE partition = ? AND key > ? ORDER BY key LIMIT ?"
 # A page ends where the last item's stamp ends: a caller that goes on from that stamp would miss what shares it.
 _CHANGES = f"""
     {_WITH_VALUE} WHERE partition = ? AND appended > ? AND appended <= min(?, coalesce((
@@ -119,6 +121,18 @@ class SqliteKeyValue:
             return []
         place = (identity, after, upto, identity, after, limit - 1, upto)
         return [_item(row) for row in self._database.rows(_CHANGES, place)]
+
+    def everything(self, partition: Partition) -> Iterator[Item]:
+        """Every item, tombstones and expired ones included, in the order of the keys, without values."""
+        identity = self._ids.find(partition)
+        place = b""
+        while identity is not None:
+            # Block by block, so that a long walk holds no transaction open.
+            rows = self._database.rows(_WITHOUT_VALUE + _NEXT, (identity, place, _WALKED_AT_ONCE))
+            yield from map(_item, rows)
+            if len(rows) < _WALKED_AT_ONCE:
+                return
+            place = rows[-1][0]
 
     def purge(self, partition: Partition, expired_before_ms: int, deleted_before: int, limit: int) -> int:
         """Drop items that expired before a time and tombstones appended before a stamp. Returns how many."""

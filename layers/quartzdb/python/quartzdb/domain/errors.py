@@ -126,6 +126,24 @@ class NamespaceExists(Conflict):
     code = "namespace_exists"
 
 
+class NamespaceDiffers(Conflict):
+    """Two sites have a namespace of one name with different settings, so that nothing can be replicated."""
+
+    code = "namespace_differs"
+
+
+class NamespaceShared(Conflict):
+    """A namespace that is replicated cannot be deleted: the other site would bring it back."""
+
+    code = "namespace_shared"
+
+
+class NotActiveSite(Conflict):
+    """Only the active site can decide a compare-and-set on data that two sites write."""
+
+    code = "not_active_site"
+
+
 class IdempotencyConflict(Conflict):
     """An idempotency key was used before for another request, or its first request still runs."""
 
@@ -151,9 +169,23 @@ class Forbidden(QuartzError):
 
 
 class Unavailable(QuartzError):
-    """The request is good and nothing was changed; it may succeed when it is sent again."""
+    """The request is good and nothing was changed; it may succeed when it is sent again.
+
+    `retry_after_s`: how long to wait at least, where whoever refused has said so.
+    """
 
     code = "unavailable"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str | None = None,
+        hint: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, field=field, hint=hint)
+        self.retry_after_s = retry_after_s
 
 
 class ClockSkew(Unavailable):

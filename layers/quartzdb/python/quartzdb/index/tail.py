@@ -82,6 +82,10 @@ class Tail:
         known = self._states.get(record_id)
         return known[0] if known else None
 
+    def states(self) -> dict[str, RecordState]:
+        """All that it knows at this moment, tombstones included."""
+        return {record_id: state for record_id, (state, _) in self._states.items()}
+
     def view(self) -> TailView:
         """The present moment, shared until the next write."""
         if self._view is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -19,12 +19,14 @@ from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.vector import Mask
 from quartzdb.index.filtering import evaluate
+from quartzdb.index.segment import Segment
 from quartzdb.index.tail import Tail
 from quartzdb.index.view import Part, View
 from quartzdb.log.codec import decode_entry
 from quartzdb.log.tail import GapInLog, LogSealed, LogTail
 from quartzdb.ports import BlobMissing, ChangeLog, Clock
 from quartzdb.snapshot.cache import SegmentCache
+from quartzdb.snapshot.knowledge import Knowledge
 from quartzdb.snapshot.snapshot import Snapshot, open_snapshot
 from quartzdb.snapshot.store import SnapshotStore
 
@@ -122,12 +124,17 @@ class NamespaceReader:
         try:
             return use(view)
         except (BlobMissing, Corrupted) as error:
-            logger.warning("%s is opened anew: %s", self.namespace.partition, error)
-            for part in view.parts:
-                self._cache.condemn(part.segment)
-            with self._lock:
-                self._state, self._view = None, None
+            self._begin_again([part.segment for part in view.parts], error)
         return use(self.view(strong=strong, at_least=at_least))
+
+    def study(self, use: Callable[[Knowledge], Answer]) -> Answer:
+        """What `use` makes of all that is known now, tombstones included; it may be given it twice, as in `read`."""
+        knowledge = self._knowledge()
+        try:
+            return use(knowledge)
+        except (BlobMissing, Corrupted) as error:
+            self._begin_again(knowledge.snapshot.segments, error)
+        return use(self._knowledge())
 
     def reload(self) -> bool:
         """Move to the newest snapshot, if there is a newer one; readers go on meanwhile. Whether it moved."""
@@ -160,6 +167,23 @@ class NamespaceReader:
         """The snapshot in use; None before the first view."""
         state = self._state
         return state.snapshot if state else None
+
+    def _knowledge(self) -> Knowledge:
+        for _ in range(_LOAD_ATTEMPTS):
+            self.view()
+            with self._lock:
+                if self._state is not None:
+                    return Knowledge(self._state.snapshot, self._state.tail.states())
+        raise Unavailable(
+            f"The snapshot of {self.namespace.name!r} was given up again and again.", hint="Try again."
+        )
+
+    def _begin_again(self, segments: Sequence[Segment], error: Exception) -> None:
+        logger.warning("%s is opened anew: %s", self.namespace.partition, error)
+        for segment in segments:
+            self._cache.condemn(segment)
+        with self._lock:
+            self._state, self._view = None, None
 
     def _recent(self, at_least: Version | None) -> View | None:
         with self._lock:

@@ -1,0 +1,1 @@
+"""The documents of docs/replication.md: what two sites say to each other, as JSON. Knows neither HTTP nor storage."""

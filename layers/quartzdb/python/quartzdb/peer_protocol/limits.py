@@ -1,0 +1,15 @@
+"""The limits of the protocol between two sites; docs/replication.md quotes these."""
+
+CHANGES_MAX = 500
+PAGE_BYTES_MAX = 4 * 1024 * 1024
+"""Of all changes of one page as JSON. A single change may be larger."""
+ENVELOPE_BYTES_MAX = 64 * 1024
+"""What a request may have beside its changes."""
+ENTRIES_MAX = 1_000
+FETCH_IDS_MAX = 100
+API_KEYS_MAX = 500
+BUCKETS = 256
+CLOCK_SKEW_MS_MAX = 500
+SITE_PATTERN = r"^[a-z0-9-]{1,32}$"
+FEED_KEPT_MS = 7 * 24 * 3_600_000
+"""The longest that a feed, and what is deleted, is kept for a peer."""

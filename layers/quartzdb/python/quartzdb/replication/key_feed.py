@@ -1,0 +1,60 @@
+"""The feed `keys`: key-value items in the order in which they took their present state at this site.
+
+HAZARD: only what is older than `behind_ms` is given out. That covers the overlap, in which an acknowledged put may
+still land, and how far the table's index may lag.
+"""
+
+from __future__ import annotations
+
+from quartzdb.domain.hlc import COUNTER_BITS, stamp_at
+from quartzdb.domain.namespace import Partition
+from quartzdb.peer_protocol.limits import FEED_KEPT_MS
+from quartzdb.ports import Clock, Item, KeyValueTable
+from quartzdb.replication.fed import BelowFloor, Fed
+from quartzdb.replication.page import PageOf
+from quartzdb.replication.place import START, Place, after_stamp
+
+_AT_ONCE = 8
+_AT_ONCE_MAX = 128
+"""Items of one look: values may be large, so a page begins with few."""
+SCANNED_ITEMS_MAX = 10_000
+"""Items that one page looks through at most where everything is left out."""
+
+
+class KeyFeed:
+    """Reads the feed of any namespace."""
+
+    def __init__(self, table: KeyValueTable, clock: Clock, behind_ms: int) -> None:
+        self._table = table
+        self._clock = clock
+        self._behind_ms = behind_ms
+
+    def after(self, partition: Partition, place: Place, limit: int, exclude_site: str | None) -> Fed[Item]:
+        """What comes after a place. Raises BelowFloor."""
+        now_ms = self._clock.unix_ms()
+        # Deleted and expired items are forgotten after that long. From the very beginning nobody misses them.
+        if place != START and place.stamp < stamp_at(now_ms - FEED_KEPT_MS):
+            raise BelowFloor
+        upto = stamp_at(now_ms - self._behind_ms)
+        page: PageOf[Item] = PageOf(limit)
+        at_once, scanned = _AT_ONCE, 0
+        while True:
+            items = self._table.changes(partition, place.stamp - 1, upto, at_once)
+            if not items:
+                return Fed(page.changes, max(place, after_stamp(upto)), False, upto >> COUNTER_BITS)
+            for item in items:
+                here = Place(item.appended, item.key, 1)
+                if here <= place:
+                    continue
+                if item.version.site != exclude_site and not page.take(item):
+                    return Fed(page.changes, place, True, place.stamp >> COUNTER_BITS)
+                place = here
+            # The table gives all that shares the last one's stamp, so that stamp is done with.
+            place = max(place, after_stamp(items[-1].appended))
+            at_once, scanned = min(2 * at_once, _AT_ONCE_MAX), scanned + len(items)
+            if not page.changes and scanned >= SCANNED_ITEMS_MAX:
+                return Fed(page.changes, place, True, place.stamp >> COUNTER_BITS)
+
+    def present(self) -> Place:
+        """The place after everything that can be given out now."""
+        return after_stamp(stamp_at(self._clock.unix_ms() - self._behind_ms))

@@ -1,0 +1,241 @@
+"""This site as a Replica: its log and key-values as feeds, other sites' changes taken in, and what it has as digests.
+
+Of a namespace only `apply` looks at the settings that the caller names; everything else goes by tenant and name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from quartzdb.domain.change import Change
+from quartzdb.domain.errors import Conflict, InvalidArgument, TooLarge
+from quartzdb.domain.hlc import HybridClock
+from quartzdb.domain.namespace import Namespace
+from quartzdb.log.append import LogWriter
+from quartzdb.log.protocol import OVERLAP_MS
+from quartzdb.peer_ports import (
+    Applied,
+    Changes,
+    Digests,
+    EntryPage,
+    Feed,
+    FeedGap,
+    FeedPage,
+    SharedNamespace,
+)
+from quartzdb.peer_protocol.change_document import as_items, as_records, encoded_change
+from quartzdb.peer_protocol.limits import (
+    BUCKETS,
+    CHANGES_MAX,
+    ENTRIES_MAX,
+    FETCH_IDS_MAX,
+    PAGE_BYTES_MAX,
+    SITE_PATTERN,
+)
+from quartzdb.ports import ApiKey, ApiKeyTable, ChangeLog, Clock, Item, KeyValueTable, NamespaceCatalog
+from quartzdb.replication.api_key_intake import take_api_keys
+from quartzdb.replication.fed import BelowFloor, Fed
+from quartzdb.replication.intake import Intake
+from quartzdb.replication.key_feed import KeyFeed
+from quartzdb.replication.key_states import key_digests, key_entries
+from quartzdb.replication.place import NOWHERE, START, Place, decode_place, encode_place
+from quartzdb.replication.present_state import changes_of
+from quartzdb.replication.record_feed import RecordFeed
+from quartzdb.replication.record_states import RecordStates
+from quartzdb.replication.shared import Shared, SharedNamespaces, default_namespaces
+from quartzdb.services.keyvalue import check_key
+from quartzdb.snapshot.readers import Readers
+
+_NOTHING = [(0, 0)] * BUCKETS
+_VALUES_AT_ONCE = 8
+"""Values read by one look, so that what is held beyond a limit on bytes stays bounded."""
+_SITE = re.compile(SITE_PATTERN)
+
+
+class LocalReplica:
+    """Replica over this site's ports. Thread-safe. A shared namespace that is not there yet is empty.
+
+    `keys_behind_ms`: how old a change of a key is before it is given out; at least the overlap, and more where the
+    table's index lags. `takes_api_keys`: whether API keys are managed by the other site, and so taken over from it.
+    """
+
+    def __init__(
+        self,
+        site: str,
+        *,
+        catalog: NamespaceCatalog,
+        log: ChangeLog,
+        table: KeyValueTable,
+        readers: Readers,
+        api_keys: ApiKeyTable,
+        writer: LogWriter,
+        versions: HybridClock,
+        clock: Clock,
+        shared: Shared = default_namespaces,
+        keys_behind_ms: int = OVERLAP_MS,
+        takes_api_keys: bool = False,
+    ) -> None:
+        if not _SITE.fullmatch(site):
+            raise InvalidArgument(
+                f"{site[:80]!r} is no site name.", field="site", hint="Use 1 to 32 of a-z, 0-9 and '-'."
+            )
+        self._site = site
+        self._shared = SharedNamespaces(catalog, clock, shared)
+        self._log = log
+        self._table = table
+        self._readers = readers
+        self._api_keys = api_keys
+        self._clock = clock
+        self._record_feed = RecordFeed(log, clock)
+        self._key_feed = KeyFeed(table, clock, keys_behind_ms)
+        self._intake = Intake(table, readers, writer, versions, clock)
+        self._record_states = RecordStates()
+        self._takes_api_keys = takes_api_keys
+
+    @property
+    def site(self) -> str:
+        """Its name."""
+        return self._site
+
+    def namespaces(self) -> Sequence[SharedNamespace]:
+        """What it shares."""
+        return self._shared.everything()
+
+    def changes(
+        self,
+        namespace: SharedNamespace,
+        feed: Feed,
+        cursor: str | None,
+        *,
+        limit: int = CHANGES_MAX,
+        exclude_site: str | None = None,
+    ) -> FeedPage:
+        """A page of a feed; it may be empty while `more`, where all that it passed was left out. Raises FeedGap."""
+        _check_limit(limit, CHANGES_MAX)
+        found = self._shared.find(namespace)
+        generation, place = (NOWHERE, START) if cursor is None else decode_place(namespace, feed, cursor)
+        if found is None:
+            nowhere = encode_place(namespace, feed, NOWHERE, START)
+            return FeedPage([], nowhere, False, self._clock.unix_ms())
+        if generation == NOWHERE:
+            place = START
+        elif generation != found.generation:
+            raise FeedGap(self._present(namespace, feed, found))
+        try:
+            fed = self._after(found, feed, place, limit, exclude_site)
+        except BelowFloor:
+            raise FeedGap(self._present(namespace, feed, found)) from None
+        after = encode_place(namespace, feed, found.generation, fed.place)
+        return FeedPage(fed.changes, after, fed.more, fed.through_ms)
+
+    def retained_from(self, namespace: SharedNamespace, feed: Feed, cursor: str | None) -> int:
+        """The lowest append stamp that whoever goes on from the cursor still needs: for `Checkpoint.retained_from`."""
+        if cursor is None:
+            return 0
+        return decode_place(namespace, feed, cursor)[1].stamp
+
+    def apply(self, namespace: SharedNamespace, feed: Feed, changes: Changes) -> Applied:
+        """Take changes over. Raises InvalidArgument, ClockSkew, NamespaceDiffers; nothing is applied then.
+
+        After Unavailable changes of keys may be applied in part (intake.py): send them again.
+        """
+        if feed is Feed.RECORDS:
+            records = as_records(changes)
+            return self._intake.records(self._shared.take(namespace), records)
+        items = as_items(changes)
+        return self._intake.items(self._shared.take(namespace), items)
+
+    def digests(self, namespace: SharedNamespace, feed: Feed) -> Digests:
+        """What it has, in 256 numbers."""
+        found = self._shared.find(namespace)
+        now_ms = self._clock.unix_ms()
+        if found is None or not _has(found, feed):
+            return Digests(_NOTHING, now_ms)
+        if feed is Feed.KEYS:
+            return Digests(key_digests(self._table.everything(found.partition), now_ms), now_ms)
+        return Digests(self._readers.of(found).study(self._record_states.digests), now_ms)
+
+    def entries(
+        self, namespace: SharedNamespace, feed: Feed, bucket: int, *, after: str | None, limit: int
+    ) -> EntryPage:
+        """What is behind one digest, tombstones that are still known included."""
+        _check_limit(limit, ENTRIES_MAX)
+        if not 0 <= bucket < BUCKETS:
+            raise InvalidArgument(f"A bucket is 0 to {BUCKETS - 1}, not {bucket}.", field="bucket")
+        found = self._shared.find(namespace)
+        if found is None or not _has(found, feed):
+            return EntryPage([], False)
+        if feed is Feed.KEYS:
+            items = self._table.everything(found.partition)
+            return key_entries(items, bucket, after, limit, self._clock.unix_ms())
+        return self._readers.of(found).study(
+            lambda knowledge: self._record_states.entries(knowledge, bucket, after, limit)
+        )
+
+    def fetch(self, namespace: SharedNamespace, feed: Feed, ids: Sequence[str]) -> Changes:
+        """The changes that make the present state of those ids, in their order."""
+        return [change for some in self._fetched(namespace, feed, ids) for change in some]  # type: ignore[return-value]
+
+    def fetch_page(self, namespace: SharedNamespace, feed: Feed, ids: Sequence[str]) -> tuple[Changes, bool]:
+        """As `fetch`, but only as many ids as make PAGE_BYTES_MAX, and whether some are missing for that reason."""
+        page: list[Change | Item] = []
+        size = 0
+        for some in self._fetched(namespace, feed, ids):
+            size += sum(len(encoded_change(change)) + 1 for change in some)
+            if page and size > PAGE_BYTES_MAX:
+                return page, True  # type: ignore[return-value]
+            page += some
+        return page, False  # type: ignore[return-value]
+
+    def apply_api_keys(self, keys: Sequence[ApiKey]) -> int:
+        """Take over API keys. Raises Conflict where this site manages them itself, InvalidArgument."""
+        if not self._takes_api_keys:
+            raise Conflict(
+                "This site manages its API keys itself.", field="keys", hint="Create and revoke them here."
+            )
+        return take_api_keys(self._api_keys, keys)
+
+    def _after(
+        self, found: Namespace, feed: Feed, place: Place, limit: int, exclude_site: str | None
+    ) -> Fed[Change] | Fed[Item]:
+        if feed is Feed.KEYS:
+            return self._key_feed.after(found.partition, place, limit, exclude_site)
+        if not _has(found, feed):
+            return Fed[Change]([], place, False, self._clock.unix_ms())
+        return self._record_feed.after(found.partition, place, limit, exclude_site)
+
+    def _present(self, namespace: SharedNamespace, feed: Feed, found: Namespace) -> str:
+        place = self._key_feed.present() if feed is Feed.KEYS else self._record_feed.present(found.partition)
+        return encode_place(namespace, feed, found.generation, place)
+
+    def _fetched(
+        self, namespace: SharedNamespace, feed: Feed, ids: Sequence[str]
+    ) -> Iterable[Sequence[Change | Item]]:
+        """The changes of each id that is known."""
+        if len(ids) > FETCH_IDS_MAX:
+            raise TooLarge(f"Name at most {FETCH_IDS_MAX} ids, not {len(ids)}.", field="ids")
+        found = self._shared.find(namespace)
+        if found is None or not _has(found, feed) or not ids:
+            return
+        if feed is Feed.RECORDS:
+            states = self._readers.of(found).study(lambda knowledge: knowledge.states(ids))
+            for record_id in dict.fromkeys(ids):
+                if record_id in states:
+                    yield list(changes_of(record_id, states[record_id]))
+            return
+        for position, key in enumerate(ids):
+            check_key(key, f"ids[{position}]")
+        keys = list(dict.fromkeys(ids))
+        for first in range(0, len(keys), _VALUES_AT_ONCE):
+            items = self._table.get(found.partition, keys[first : first + _VALUES_AT_ONCE])
+            yield from ([items[key]] for key in keys[first : first + _VALUES_AT_ONCE] if key in items)
+
+
+def _has(namespace: Namespace, feed: Feed) -> bool:
+    return feed is Feed.KEYS or namespace.settings.dimension is not None
+
+
+def _check_limit(limit: int, most: int) -> None:
+    if not 1 <= limit <= most:
+        raise InvalidArgument(f"The limit is 1 to {most}, not {limit}.", field="limit")

@@ -1,0 +1,92 @@
+"""Sites for tests of replication: a whole database on adapters of some kind, as a LocalReplica."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from quartzdb.adapters.memory_api_keys import MemoryApiKeys
+from quartzdb.adapters.memory_blobs import MemoryBlobs
+from quartzdb.adapters.memory_catalog import MemoryCatalog
+from quartzdb.adapters.memory_idempotency import MemoryIdempotency
+from quartzdb.adapters.memory_keyvalue import MemoryKeyValue
+from quartzdb.adapters.memory_leases import MemoryLeases
+from quartzdb.adapters.memory_log import MemoryChangeLog
+from quartzdb.bootstrap import Adapters, Database, EmbeddedSettings, assemble, embedded_adapters
+from quartzdb.domain.hlc import Version
+from quartzdb.domain.metric import Metric
+from quartzdb.log.append import LogWriter
+from quartzdb.log.protocol import OVERLAP
+from quartzdb.peer_ports import SharedNamespace
+from quartzdb.ports import Clock
+from quartzdb.replication.local_replica import LocalReplica
+from quartzdb.replication.shared import Shared, all_namespaces
+from tests.manual_clock import ManualClock
+
+NAMESPACE = SharedNamespace("t", "default", 3, Metric.COSINE)
+
+
+@dataclass
+class LocalSite:
+    """One site on this machine."""
+
+    name: str
+    adapters: Adapters
+    workspace: Path
+    shared: Shared = all_namespaces
+    takes_api_keys: bool = True
+    database: Database = field(init=False)
+    replica: LocalReplica = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.database = assemble(self.adapters, writer=f"{self.name}.1", workspace=self.workspace)
+        self.replica = LocalReplica(
+            self.name,
+            catalog=self.adapters.catalog,
+            log=self.adapters.log,
+            table=self.adapters.table,
+            readers=self.database.readers,
+            api_keys=self.adapters.api_keys,
+            writer=LogWriter(self.adapters.log, self.database.versions, self.adapters.clock),
+            versions=self.database.versions,
+            clock=self.adapters.clock,
+            shared=self.shared,
+            takes_api_keys=self.takes_api_keys,
+        )
+
+    def fold(self, namespace: SharedNamespace = NAMESPACE) -> None:
+        """Put what the log has into a segment; the overlap has to be past."""
+        found = self.adapters.catalog.get(namespace.tenant, namespace.namespace)
+        assert found is not None
+        self.database.indexer.fold(found)
+        self.database.readers.of(found).reload()
+
+
+def memory_adapters(clock: Clock, *, behind_max: int = OVERLAP) -> Adapters:
+    """Adapters in memory; the log is ordered by clocks unless `behind_max` is -1."""
+    return Adapters(
+        log=MemoryChangeLog(behind_max=behind_max),
+        table=MemoryKeyValue(),
+        blobs=MemoryBlobs(clock),
+        catalog=MemoryCatalog(),
+        api_keys=MemoryApiKeys(),
+        leases=MemoryLeases(),
+        idempotency=MemoryIdempotency(),
+        clock=clock,
+    )
+
+
+def memory_site(name: str, directory: Path, clock: ManualClock) -> LocalSite:
+    """A site in memory."""
+    return LocalSite(name, memory_adapters(clock), directory / f"building-{name}")
+
+
+def sqlite_site(name: str, directory: Path, clock: ManualClock) -> LocalSite:
+    """A site on an embedded database."""
+    adapters = embedded_adapters(EmbeddedSettings(directory / name), clock)
+    return LocalSite(name, adapters, directory / f"building-{name}")
+
+
+def version_at(clock: ManualClock, site: str, back_ms: int = 0, counter: int = 0) -> Version:
+    """A version that a site issued so many milliseconds ago."""
+    return Version(((clock.unix_ms() - back_ms) << 16) + counter, f"{site}.x")
