@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import boto3
@@ -115,19 +117,37 @@ def test_one_record_costs_a_few_blocks(deployment: Deployment) -> None:
     assert not list((deployment.directory / str(deployment.opened)).rglob("*ivf*"))
 
 
+TwiceFolded = Callable[[int], tuple[Deployment, Database, Namespace]]
+
+
+@pytest.fixture(scope="module")
+def twice_folded(aws: Emulators, tmp_path_factory: pytest.TempPathFactory) -> TwiceFolded:
+    """Makes a namespace with a manifest before the current one, which added so many rows: once for each number."""
+
+    @cache
+    def made(more: int) -> tuple[Deployment, Database, Namespace]:
+        emulator = aws.get("ministack")
+        directory = tmp_path_factory.mktemp("twice-folded")
+        deployment = Deployment("ministack", emulator.endpoint_url, emulator.new_place(), directory)
+        writer, namespace = filled(deployment)
+        for start in range(ROWS, ROWS + more, 600):
+            write(writer, namespace, range(start, start + 600))
+        deployment.clock.seconds += 40
+        assert writer.indexer.fold(namespace).published
+        return deployment, writer, namespace
+
+    return made
+
+
 @pytest.mark.parametrize("gone", [False, True], ids=["damaged", "missing"])
 @pytest.mark.parametrize(
     ("name", "more"), [(VECTORS_FILE, 1200), (RECORDS_FILE, 1200), (SUMS_FILE, 1200), ("ivf.faiss", 4800)]
 )
 def test_the_manifest_before_serves_when_a_file_is_damaged_or_missing(
-    deployment: Deployment, name: str, more: int, gone: bool
+    twice_folded: TwiceFolded, name: str, more: int, gone: bool
 ) -> None:
     """With its longer tail it knows as much. The reader says that it is degraded, and goes back once that is mended."""
-    writer, namespace = filled(deployment)
-    for start in range(ROWS, ROWS + more, 600):
-        write(writer, namespace, range(start, start + 600))
-    deployment.clock.seconds += 40
-    assert writer.indexer.fold(namespace).published
+    deployment, writer, namespace = twice_folded(more)
     before = overwrite(deployment, writer, namespace, name, gone=gone)
 
     cold = deployment.open()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -15,17 +16,24 @@ import pytest
 from tests.cli.invoke import answer, books, run, write_jsonl
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """A database with a compacted segment, dead rows in it, and a tail."""
-    source = write_jsonl(tmp_path / "a.jsonl", books(50))
-    directory = tmp_path / "data"
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with a compacted segment, dead rows in it, and a tail. Nobody changes it."""
+    place = tmp_path_factory.mktemp("whole")
+    source = write_jsonl(place / "a.jsonl", books(50))
+    directory = place / "data"
     answer(directory, "import", source, "--namespace", "n", "--create")
     answer(directory, "compact")
-    answer(directory, "import", write_jsonl(tmp_path / "b.jsonl", books(5)), "--namespace", "n")
+    answer(directory, "import", write_jsonl(place / "b.jsonl", books(5)), "--namespace", "n")
     gc.collect()  # what the commands opened is closed, so that the write-ahead logs are in the files
     assert not list(directory.glob("*.db-wal"))
     return directory
+
+
+@pytest.fixture
+def data(whole: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be damaged."""
+    return shutil.copytree(whole, tmp_path / "data")
 
 
 def damages(data: Path) -> list[dict[str, Any]]:
