@@ -11,6 +11,7 @@ MINISTACK = .venv-ministack/.stamp
 LAYERS = .venv/.layers-stamp
 INFRA = .venv-infra/.stamp
 RIE = .venv-rie/.stamp
+WORKERD = cloudflare/node_modules/.stamp
 BUILT = build/layers/manifest.json
 # The CPython 3.13 that `make layers` compiles with, where it is not found by itself.
 LAYER_PYTHON =
@@ -27,7 +28,7 @@ run: $(RUNTIME) ## Start the database on this machine
 
 # loadfile keeps a file on one worker, so that what a module's tests share (a server, a synthesised stack) is made once.
 # Files go out in the order of tests/conftest.py, not by their number of tests.
-test: $(DEV) $(MINISTACK) $(INFRA) $(RIE) $(BUILT) ## Run every test
+test: $(DEV) $(MINISTACK) $(INFRA) $(RIE) $(WORKERD) $(BUILT) ## Run every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(DEV) ## Check style, types and the import rules
@@ -117,6 +118,12 @@ $(INFRA): requirements-infra.txt $(RUNTIME)
 $(RIE): requirements-rie.txt .ci/rie $(RUNTIME)
 	@.ci/rie requirements-rie.txt $(LAYER_PYTHON)
 	@touch $@
+
+# The runtime of Workers. Its package only downloads again, in a script, what npm has installed already.
+$(WORKERD): cloudflare/package-lock.json
+	@if command -v npm >/dev/null; then \
+		npm ci --silent --ignore-scripts --no-audit --no-fund --prefix cloudflare && touch $@; \
+	else echo "npm is not installed, so tests of the Worker will be skipped"; fi
 
 # What the functions' tests unpack; of the package itself they take the present state.
 $(BUILT): requirements-lambda.txt $(wildcard layers/build/*.py) $(LAYERS)

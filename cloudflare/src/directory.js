@@ -1,0 +1,76 @@
+// The directory: one Durable Object that knows the tenants of this site, and the API keys by their hashes.
+//
+// Keys are managed at the other site and arrive by replication; no secret is ever here.
+
+import { DurableObject } from "cloudflare:workers";
+
+const TABLES = [
+  "CREATE TABLE IF NOT EXISTS tenants (name TEXT PRIMARY KEY)",
+  `CREATE TABLE IF NOT EXISTS api_keys (
+     id TEXT PRIMARY KEY,
+     tenant TEXT NOT NULL,
+     name TEXT NOT NULL,
+     scopes TEXT NOT NULL,
+     secret_sha256 TEXT NOT NULL,
+     created_at_ms INTEGER NOT NULL,
+     expires_at_ms INTEGER,
+     revoked_at_ms INTEGER
+   )`,
+];
+const COLUMNS = ["tenant", "name", "scopes", "secret_sha256", "created_at_ms", "expires_at_ms", "revoked_at_ms"];
+
+export class Directory extends DurableObject {
+  #sql;
+
+  constructor(context, bindings) {
+    super(context, bindings);
+    this.#sql = context.storage.sql;
+    for (const statement of TABLES) this.#sql.exec(statement);
+  }
+
+  // The key of an id, revoked and expired ones included; null where there is none.
+  find(id) {
+    const row = this.#row(id);
+    return row === null ? null : { ...row, scopes: JSON.parse(row.scopes) };
+  }
+
+  // Take over keys, and their tenants. Gives how many changed something.
+  apply(keys) {
+    return this.ctx.storage.transactionSync(() => keys.filter((key) => this.#applyOne(key)).length);
+  }
+
+  #applyOne(key) {
+    this.register(key.tenant);
+    const known = this.#row(key.id);
+    const revocations = [key.revoked_at_ms, known?.revoked_at_ms ?? null].filter((at) => at !== null);
+    const next = {
+      ...key,
+      scopes: JSON.stringify([...new Set(key.scopes)].sort()),
+      revoked_at_ms: revocations.length ? Math.min(...revocations) : null,
+    };
+    if (known !== null && COLUMNS.every((column) => known[column] === next[column])) return false;
+    this.#sql.exec(
+      `INSERT OR REPLACE INTO api_keys (id, ${COLUMNS.join()}) VALUES (?, ${COLUMNS.map(() => "?").join()})`,
+      next.id,
+      ...COLUMNS.map((column) => next[column]),
+    );
+    return true;
+  }
+
+  tenants() {
+    return this.#sql.exec("SELECT name FROM tenants ORDER BY name").toArray().map(({ name }) => name);
+  }
+
+  register(tenant) {
+    this.#sql.exec("INSERT OR IGNORE INTO tenants (name) VALUES (?)", tenant);
+  }
+
+  // Throws where the storage does not answer.
+  check() {
+    this.#sql.exec("SELECT 1").one();
+  }
+
+  #row(id) {
+    return this.#sql.exec("SELECT * FROM api_keys WHERE id = ?", id).toArray()[0] ?? null;
+  }
+}

@@ -1,0 +1,44 @@
+// Every limit on input, in one place. Those of the contract are the same on every deployment: a client must not notice
+// which one answers it.
+
+export const SERVICE = "QuartzDB";
+export const VERSION = "0.1.0";
+
+export const NAMESPACE = "default";
+export const DIMENSION = 384;
+export const METRIC = "cosine";
+
+export const ID_PATTERN = /^[A-Za-z0-9_-]{1,256}$/;
+export const DIMENSION_MAX = 4096;
+export const METADATA_BYTES_MAX = 32 * 1024;
+export const METADATA_DEPTH_MAX = 32;
+export const BATCH_MAX = 100;
+export const K_DEFAULT = 10;
+export const K_MAX = 1_000;
+export const RESULTS_MAX = 100;
+export const KEY_CHARACTERS_MAX = 512;
+export const VALUE_BYTES_MAX = 10 * 1024 * 1024;
+export const CONTENT_TYPE_CHARACTERS_MAX = 256;
+export const BODY_BYTES_MAX = 64 * 1024 * 1024;
+export const JSON_DEPTH_MAX = 1024;
+
+// Lengths between which products of two vectors keep their digits in 32-bit floats.
+export const LENGTH_MAX = 1e15;
+export const LENGTH_MIN = 1e-15;
+
+// Replication.
+export const AHEAD_MS_MAX = 500;
+export const CHANGES_MAX = 500;
+export const PAGE_BYTES_MAX = 4 * 1024 * 1024;
+export const ENTRIES_MAX = 1_000;
+export const FETCH_MAX = 100;
+export const API_KEYS_MAX = 500;
+// A record that many patches made large. One field is never larger than a row of the storage takes.
+export const FOREIGN_METADATA_BYTES_MAX = 1024 * 1024;
+// SQLite rows here have at most 2 MB, and a statement at most 100 parameters.
+export const CHUNK_BYTES = 1024 * 1024;
+export const PARAMETERS_MAX = 100;
+
+export const TOMBSTONE_SECONDS = 7 * 24 * 3600;
+export const KEY_CACHE_MS = 5_000;
+export const HEALTH_CACHE_MS = 1_000;

@@ -1,0 +1,195 @@
+// The replication protocol, for the other site. docs/replication.md is normative; here requests are checked and answers
+// written, and what they mean is the tenant's to know.
+
+import { badArgument, bodyTooLarge, Refusal, routeNotFound } from "./errors.js";
+import { isObject } from "./json.js";
+import { json } from "./answers.js";
+import {
+  API_KEYS_MAX,
+  CHANGES_MAX,
+  DIMENSION,
+  ENTRIES_MAX,
+  FETCH_MAX,
+  METRIC,
+  NAMESPACE,
+  PAGE_BYTES_MAX,
+} from "./limits.js";
+import { requirePeer, speaksForPeer } from "./secrets.js";
+import { requireScope } from "./auth.js";
+import { decodeChange } from "./wire.js";
+
+const TENANT = /^[^\p{Cc}]{1,128}$/u;
+const SITE = /^[a-z0-9-]{1,32}$/;
+const SCOPES = ["read", "write", "admin"];
+// Sites count what they send before they write it as JSON, each in its own way.
+const BODY_SLACK = 2;
+
+// Answer a request below /v1/replication. `call` has method, segments, query, headers, body() and the site's parts.
+export async function replicate(call) {
+  const { method, segments, headers, site } = call;
+  const [what, parameter] = segments;
+  const route = `${method === "HEAD" ? "GET" : method} ${what ?? ""}${segments.length > 1 ? "/" : ""}`;
+  if (route === "GET status" && !speaksForPeer(headers, site.bindings)) {
+    requireScope(await site.principal(headers), "admin");
+    return json(status(site));
+  }
+  requirePeer(headers, site.bindings);
+  switch (segments.length > 2 ? "" : route) {
+    case "GET namespaces":
+      return json(await namespaces(site));
+    case "GET changes":
+      return changes(call);
+    case "POST changes":
+      return json(await apply(call));
+    case "GET digests":
+      return json(await place(call.query, site).digests());
+    case "GET digests/":
+      return json(await entries(call, parameter));
+    case "POST fetch":
+      return fetchStates(call);
+    case "PUT api-keys":
+      return json(await applyKeys(call));
+    case "GET status":
+      return json(status(site));
+    default:
+      throw routeNotFound();
+  }
+}
+
+async function namespaces(site) {
+  const tenants = await site.directory.tenants();
+  const settings = { namespace: NAMESPACE, dimension: DIMENSION, metric: METRIC };
+  return { site: site.name, namespaces: tenants.map((tenant) => ({ tenant, ...settings })) };
+}
+
+async function changes({ query, site }) {
+  const excludeSite = query.get("exclude_site");
+  if (excludeSite !== null && !SITE.test(excludeSite)) throw badArgument("That is no site.", { field: "exclude_site" });
+  const limit = whole(query, "limit", 1, CHANGES_MAX, CHANGES_MAX);
+  const page = await place(query, site).changes({ cursor: query.get("cursor"), limit, excludeSite });
+  const { cursor, more, throughMs } = page;
+  return texts(page.changes, { cursor, more, through_ms: throughMs });
+}
+
+async function apply({ body, site }) {
+  const { document, bytes } = await objectOf(body);
+  const { feed, tenant } = named(document);
+  if (document.namespace !== NAMESPACE || !sameSettings(document.settings)) {
+    throw new Refusal(409, "namespace_differs", `This site has the namespace ${NAMESPACE} alone, of dimension ${DIMENSION} and metric ${METRIC}.`, {
+      field: document.namespace === NAMESPACE ? "settings" : "namespace",
+    });
+  }
+  const { changes: documents } = document;
+  if (!Array.isArray(documents) || documents.length > CHANGES_MAX) {
+    throw badArgument(`A request has an array of at most ${CHANGES_MAX} changes.`, { field: "changes" });
+  }
+  if (documents.length > 1 && bytes > BODY_SLACK * PAGE_BYTES_MAX) throw bodyTooLarge(PAGE_BYTES_MAX);
+  const decoded = documents.map((change, at) => decodeChange(feed, change, `changes[${at}]`));
+  await site.register(tenant);
+  return site.tenant(tenant).apply(feed, decoded);
+}
+
+function sameSettings(settings) {
+  if (!isObject(settings)) throw badArgument("The settings of the namespace are missing.", { field: "settings" });
+  return settings.dimension === DIMENSION && settings.metric === METRIC;
+}
+
+async function entries({ query, site }, bucket) {
+  if (!/^\d{1,3}$/.test(bucket) || Number(bucket) > 255) throw badArgument("A bucket is 0 to 255.", { field: "bucket" });
+  const limit = whole(query, "limit", 1, ENTRIES_MAX, ENTRIES_MAX);
+  return place(query, site).entries(Number(bucket), query.get("after") ?? "", limit);
+}
+
+async function fetchStates({ body, site }) {
+  const { document } = await objectOf(body);
+  const { feed, tenant } = named(document);
+  requireNamespace(document.namespace);
+  const { ids } = document;
+  const wellFormed = Array.isArray(ids) && ids.every((id) => typeof id === "string");
+  if (!wellFormed || ids.length < 1 || ids.length > FETCH_MAX) {
+    throw badArgument(`Name 1 to ${FETCH_MAX} ids.`, { field: "ids" });
+  }
+  const { changes: found, more } = await site.tenant(tenant).fetch(feed, ids);
+  return texts(found, { more });
+}
+
+async function applyKeys({ body, site }) {
+  const { document } = await objectOf(body);
+  const { keys } = document;
+  if (!Array.isArray(keys) || keys.length > API_KEYS_MAX) {
+    throw badArgument(`A request has an array of at most ${API_KEYS_MAX} keys.`, { field: "keys" });
+  }
+  const applied = await site.directory.apply(keys.map((key, at) => apiKey(key, `keys[${at}]`)));
+  if (applied) site.keysChanged();
+  return { applied };
+}
+
+function apiKey(document, at) {
+  const check = (good, name) => {
+    if (!good) throw badArgument("This is not as the protocol has it.", { field: `${at}.${name}` });
+  };
+  check(isObject(document), "id");
+  const { id, tenant, name, scopes, secret_sha256, created_at_ms } = document;
+  const { expires_at_ms = null, revoked_at_ms = null } = document;
+  const isTime = (value) => Number.isSafeInteger(value) && value >= 0;
+  check(typeof id === "string" && /^[0-9a-f]{12}$/.test(id), "id");
+  check(typeof tenant === "string" && TENANT.test(tenant), "tenant");
+  check(typeof name === "string" && name.length <= 1_000, "name");
+  check(Array.isArray(scopes) && scopes.length > 0 && scopes.every((scope) => SCOPES.includes(scope)), "scopes");
+  check(typeof secret_sha256 === "string" && /^[0-9a-f]{64}$/.test(secret_sha256), "secret_sha256");
+  check(isTime(created_at_ms), "created_at_ms");
+  check(expires_at_ms === null || isTime(expires_at_ms), "expires_at_ms");
+  check(revoked_at_ms === null || isTime(revoked_at_ms), "revoked_at_ms");
+  return { id, tenant, name, scopes, secret_sha256, created_at_ms, expires_at_ms, revoked_at_ms };
+}
+
+// The other side drives, and knows the lag of each direction: this one answers.
+const status = (site) => ({ site: site.name, now_ms: Date.now(), peers: [] });
+
+// --- requests ---------------------------------------------------------------------------------------------------------
+
+// The tenant and feed that a query names, with the methods of that feed.
+function place(query, site) {
+  const { feed, tenant } = named({ feed: query.get("feed"), tenant: query.get("tenant") });
+  requireNamespace(query.get("namespace"));
+  const stub = site.tenant(tenant);
+  return {
+    changes: (what) => stub.changes(feed, what),
+    digests: () => stub.digests(feed),
+    entries: (bucket, after, limit) => stub.entries(feed, bucket, after, limit),
+  };
+}
+
+function named({ feed, tenant }) {
+  if (feed !== "records" && feed !== "keys") throw badArgument("A feed is records or keys.", { field: "feed" });
+  if (typeof tenant !== "string" || !TENANT.test(tenant)) throw badArgument("That is no tenant.", { field: "tenant" });
+  return { feed, tenant };
+}
+
+function requireNamespace(namespace) {
+  if (namespace !== NAMESPACE) {
+    throw new Refusal(404, "namespace_not_found", `This site has the namespace ${NAMESPACE} alone.`, { field: "namespace" });
+  }
+}
+
+async function objectOf(body) {
+  const { document, bytes } = await body();
+  if (!isObject(document)) throw badArgument("The body must be an object.");
+  return { document, bytes };
+}
+
+function whole(query, name, least, most, otherwise) {
+  const text = query.get(name);
+  if (text === null) return otherwise;
+  const number = /^\d{1,9}$/.test(text) ? Number(text) : NaN;
+  if (!(number >= least && number <= most)) {
+    throw badArgument(`This is a whole number from ${least} to ${most}.`, { field: name });
+  }
+  return number;
+}
+
+// An answer around changes that are JSON text already.
+function texts(found, members) {
+  const head = `{"changes":[${found.join()}],`;
+  return new Response(head + JSON.stringify(members).slice(1), { headers: { "Content-Type": "application/json" } });
+}

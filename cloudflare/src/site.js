@@ -1,0 +1,45 @@
+// This site's parts, for one request: its name, the directory, the tenants. What outlives a request is the isolate's.
+
+import { Authenticator } from "./auth.js";
+import { RateLimiter } from "./rate.js";
+
+const TENANTS_REMEMBERED_MAX = 10_000;
+const authenticator = new Authenticator();
+const rates = new RateLimiter();
+const registered = new Set();
+
+export class Site {
+  constructor(bindings) {
+    this.bindings = bindings;
+    this.name = bindings.SITE ?? "cloudflare";
+  }
+
+  get directory() {
+    return this.bindings.DIRECTORY.get(this.bindings.DIRECTORY.idFromName("directory"));
+  }
+
+  tenant(name) {
+    return this.bindings.TENANT.get(this.bindings.TENANT.idFromName(name));
+  }
+
+  // Who sent a request.
+  principal(headers) {
+    return authenticator.principal(headers, (id) => this.directory.find(id));
+  }
+
+  admit({ keyId }) {
+    return rates.admit(keyId, this.bindings.RATE_PER_SECOND, Date.now());
+  }
+
+  keysChanged() {
+    authenticator.clear();
+  }
+
+  // Have the tenant among those that are shared.
+  async register(tenant) {
+    if (registered.has(tenant)) return;
+    await this.directory.register(tenant);
+    if (registered.size >= TENANTS_REMEMBERED_MAX) registered.clear();
+    registered.add(tenant);
+  }
+}

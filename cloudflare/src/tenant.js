@@ -1,0 +1,223 @@
+// One tenant's database: a Durable Object, so one writer with a disk of its own.
+//
+// Every write is one transaction, and the runtime holds an answer back until what was written before it is on disk
+// (the output gate), so what is acknowledged is durable. Nothing in a write may wait: it would let another one between.
+
+import { randomBytes } from "node:crypto";
+import { DurableObject } from "cloudflare:workers";
+import { HybridClock } from "./clock.js";
+import { DIMENSION, TOMBSTONE_SECONDS } from "./limits.js";
+import { VectorIndex } from "./search.js";
+import { Feed, Page } from "./store/feed.js";
+import { Forgetting } from "./store/forgetting.js";
+import { Keys } from "./store/keys.js";
+import { Progress } from "./store/progress.js";
+import { Records } from "./store/records.js";
+import { createTables } from "./store/schema.js";
+
+const BUCKETS = 256;
+const TEXT = "text/plain; charset=utf-8";
+const ALARM_AGAIN_MS = 60_000;
+
+export class Tenant extends DurableObject {
+  #records;
+  #keys;
+  #feeds;
+  #progress;
+  #clock;
+  #forgetting;
+  #index = null; // loaded by the first search
+  #alarmMs = null;
+
+  constructor(context, bindings) {
+    super(context, bindings);
+    const { sql } = context.storage;
+    createTables(sql);
+    this.#progress = new Progress(sql, randomBytes(4).toString("hex"));
+    this.#records = new Records(sql);
+    this.#keys = new Keys(sql);
+    this.#feeds = {
+      records: new Feed("records", this.#records, this.#progress),
+      keys: new Feed("keys", this.#keys, this.#progress),
+    };
+    const writer = `${bindings.SITE ?? "cloudflare"}.${randomBytes(4).toString("hex")}`;
+    this.#clock = new HybridClock(() => Date.now(), writer, this.#progress.clock);
+    const keepMs = 1_000 * Number(bindings.TOMBSTONE_SECONDS ?? TOMBSTONE_SECONDS);
+    this.#forgetting = new Forgetting({ records: this.#records, keys: this.#keys }, this.#progress, keepMs);
+    context.blockConcurrencyWhile(async () => {
+      this.#alarmMs = await context.storage.getAlarm();
+      // One alarm may have been given up after its retries; what is due still has to be done.
+      this.#arm();
+    });
+  }
+
+  // --- keys -----------------------------------------------------------------------------------------------------
+
+  put(key, value) {
+    this.#write((version) => this.#applyKey({ key, version, value, content_type: TEXT, expires_at_ms: null }));
+  }
+
+  remove(key) {
+    this.#write((version) => this.#applyKey({ key, version, value: null }));
+  }
+
+  value(key) {
+    return this.#keys.value(key, Date.now());
+  }
+
+  // --- records --------------------------------------------------------------------------------------------------
+
+  // Each { id, vector, metadata }: written together under one version.
+  upsert(records) {
+    this.#write((version) => {
+      for (const record of records) this.#applyRecord({ op: "upsert", version, ...record });
+    });
+  }
+
+  // Gives whether anything was ever known of the id; if not, nothing is done.
+  forget(id) {
+    if (this.#records.state(id) === null) return false;
+    this.#write((version) => this.#applyRecord({ op: "delete", id, version }));
+    return true;
+  }
+
+  record(id) {
+    const state = this.#records.state(id);
+    return state?.vector ? { id, vector: state.vector, metadata: Records.visible(state) } : null;
+  }
+
+  // The k nearest, as [id, score, metadata as JSON text].
+  search(vector, k) {
+    const matches = this.#searchable().nearest(vector, k);
+    const metadata = this.#records.metadataOf(matches.map(({ id }) => id));
+    return matches.map(({ id, score }) => [id, score, metadata.get(id)]);
+  }
+
+  stats() {
+    const { known, live } = this.#records.counts();
+    return { known, live, dimension: DIMENSION };
+  }
+
+  // Throws where the storage does not answer.
+  check() {
+    this.#progress.load();
+  }
+
+  // --- replication ----------------------------------------------------------------------------------------------
+
+  changes(feed, query) {
+    return this.#feeds[feed].page(query, Date.now());
+  }
+
+  // Changes of another site. All of them, or an error and none.
+  apply(feed, changes) {
+    for (const { version } of changes) this.#clock.check(version);
+    let applied = 0;
+    this.#write(() => {
+      for (const change of changes) {
+        this.#clock.observe(change.version);
+        applied += Number(feed === "records" ? this.#applyRecord(change) : this.#applyKey(change));
+      }
+    });
+    return { applied, known: changes.length - applied };
+  }
+
+  digests(feed) {
+    const now = Date.now();
+    const buckets = Array.from({ length: BUCKETS }, () => [0, 0]);
+    for (const { bucket, count, sum } of this.#table(feed).digests(now)) buckets[bucket] = [count, sum];
+    return { digests: buckets, through_ms: now - 1 };
+  }
+
+  entries(feed, bucket, after, limit) {
+    const found = this.#table(feed).entries(bucket, after, limit + 1, Date.now());
+    return { entries: found.slice(0, limit), more: found.length > limit };
+  }
+
+  // The changes that make the present state of some ids, as JSON texts.
+  fetch(feed, ids) {
+    const page = new Page(Infinity);
+    for (const id of ids) {
+      for (const change of this.#table(feed).changes(id)) {
+        if (!page.add(change)) return { changes: page.texts, more: true };
+      }
+    }
+    return { changes: page.texts, more: false };
+  }
+
+  // --- upkeep ---------------------------------------------------------------------------------------------------
+
+  async alarm() {
+    this.#alarmMs = null;
+    try {
+      let more = true;
+      while (more) {
+        const now = Date.now();
+        this.#write(() => {
+          more = this.#forgetting.some(now);
+        });
+      }
+    } catch (error) {
+      // An alarm that fails six times is never run again: it is set anew instead.
+      console.error("forgetting failed", error);
+      this.#setAlarm(Date.now() + ALARM_AGAIN_MS);
+    }
+  }
+
+  #table(feed) {
+    return feed === "records" ? this.#records : this.#keys;
+  }
+
+  // Do a write, all of it or nothing, and count it in. `work` gets a version of its own.
+  #write(work) {
+    const version = this.#clock.next();
+    this.#changed = [];
+    try {
+      this.ctx.storage.transactionSync(() => {
+        work(version);
+        this.#progress.save(this.#clock);
+      });
+    } catch (error) {
+      this.#progress.load();
+      throw error;
+    }
+    if (this.#index !== null) {
+      for (const [id, vector] of this.#changed) {
+        if (vector === null) this.#index.delete(id);
+        else this.#index.set(id, vector);
+      }
+    }
+    this.#arm();
+  }
+
+  #changed = [];
+
+  #applyRecord(change) {
+    const state = this.#records.apply(change, () => this.#progress.nextPlace(), Date.now());
+    if (state !== null) this.#changed.push([change.id, state.vector]);
+    return state !== null;
+  }
+
+  #applyKey(change) {
+    return this.#keys.apply(change, () => this.#progress.nextPlace(), Date.now());
+  }
+
+  #searchable() {
+    if (this.#index === null) {
+      const index = new VectorIndex();
+      for (const [id, vector] of this.#records.vectors()) index.set(id, vector);
+      this.#index = index;
+    }
+    return this.#index;
+  }
+
+  #arm() {
+    const due = this.#forgetting.due();
+    if (due !== null && (this.#alarmMs === null || due < this.#alarmMs)) this.#setAlarm(due);
+  }
+
+  #setAlarm(atMs) {
+    this.#alarmMs = atMs;
+    this.ctx.storage.setAlarm(atMs);
+  }
+}

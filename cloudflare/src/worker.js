@@ -1,0 +1,81 @@
+// The Worker: every request comes in here, is sent to its surface, and leaves with what every response carries.
+
+import { randomBytes } from "node:crypto";
+import { contractError, finish, isContract, json, preflight, problem } from "./answers.js";
+import { readBody, readJson } from "./body.js";
+import { requireScope } from "./auth.js";
+import { routeOf } from "./contract.js";
+import { foreseen, routeNotFound } from "./errors.js";
+import { health } from "./health.js";
+import { parseBody } from "./json.js";
+import { SERVICE, VERSION } from "./limits.js";
+import { segmentsOf, targetOf } from "./path.js";
+import { replicate } from "./replication.js";
+import { requireEdge } from "./secrets.js";
+import { Site } from "./site.js";
+
+export { Directory } from "./directory.js";
+export { Tenant } from "./tenant.js";
+
+const REQUEST_ID = /^[A-Za-z0-9._:/+=@-]{1,128}$/;
+
+export default {
+  async fetch(request, bindings) {
+    const { method, headers } = request;
+    const given = headers.get("x-request-id") ?? "";
+    const requestId = REQUEST_ID.test(given) ? given : randomBytes(16).toString("hex");
+    const target = targetOf(request.url);
+    let path = target.path;
+    let response;
+    try {
+      const segments = segmentsOf(target.path);
+      path = `/${segments.join("/")}`;
+      response = await answer(request, new Site(bindings), { path, segments, query: target.query });
+    } catch (error) {
+      const refusal = foreseen(error, requestId);
+      if (refusal.status >= 500) console.error(`request ${requestId} failed`, error);
+      const plain = isContract(path) && refusal.code !== "origin_refused";
+      response = plain ? contractError(refusal) : problem(refusal, requestId);
+    }
+    return finish(response, { path, method, requestId });
+  },
+};
+
+async function answer(request, site, { path, segments, query }) {
+  const { method, headers } = request;
+  if (isContract(path)) {
+    if (path !== "/") requireEdge(headers, site.bindings);
+    if (method === "OPTIONS") return preflight();
+  }
+  if (segments[0] === "api" && segments.length > 1) return contract(request, site, segments.slice(1));
+  if (segments[0] === "v1" && segments[1] === "replication") {
+    return replicate({
+      method,
+      headers,
+      site,
+      segments: segments.slice(2),
+      query: new URLSearchParams(query),
+      body: async () => {
+        const bytes = await readBody(request);
+        return { document: parseBody(bytes), bytes: bytes.length };
+      },
+    });
+  }
+  if (method === "GET" || method === "HEAD") {
+    if (path === "/") {
+      return new Response(`${SERVICE} ${VERSION}\n`, { headers: { "Content-Type": "text/plain; charset=utf-8" } });
+    }
+    if (path === "/health") return health(site);
+  }
+  throw routeNotFound();
+}
+
+// Who has no key learns nothing of what exists.
+async function contract(request, site, segments) {
+  const principal = await site.principal(request.headers);
+  const { scope, handler, parameter } = routeOf(request.method, segments);
+  requireScope(principal, scope);
+  const headers = site.admit(principal);
+  const call = { parameter, tenant: site.tenant(principal.tenant), body: () => readJson(request) };
+  return json(await handler(call), 200, headers);
+}

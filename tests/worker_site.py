@@ -1,0 +1,68 @@
+"""The Worker under workerd for tests: started with a secret, and given API keys as the other site would give them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local.workerd import Workerd, binary
+from quartzdb.adapters.memory_api_keys import MemoryApiKeys
+from quartzdb.adapters.system_clock import SystemClock
+from quartzdb.ports import ApiKey
+from quartzdb.services.keys import ApiKeys
+
+SECRET = "the-secret-of-both-sites"
+PEER = {"Authorization": f"Bearer {SECRET}"}
+"""What the other site sends."""
+
+
+@contextmanager
+def worker_site(folder: Path, **bindings: str) -> Iterator[Workerd]:
+    """A running site, stopped at the end. Skips the test where workerd is not installed."""
+    if binary() is None:
+        pytest.skip("workerd is not installed: npm ci --ignore-scripts --prefix cloudflare")
+    with Workerd(folder, bindings={"REPLICATION_SECRET": SECRET, **bindings}) as site:
+        yield site
+
+
+def new_key(tenant: str, scopes: Sequence[str] = ("read", "write", "admin")) -> tuple[ApiKey, str]:
+    """A key as the other site stores it, and its text."""
+    return ApiKeys(MemoryApiKeys(), SystemClock()).create(tenant, "test", scopes)
+
+
+def key_document(key: ApiKey) -> dict[str, object]:
+    """A key as the protocol writes it."""
+    return {
+        "id": key.id,
+        "tenant": key.tenant,
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "secret_sha256": key.secret_sha256.hex(),
+        "created_at_ms": key.created_at_ms,
+        "expires_at_ms": key.expires_at_ms,
+        "revoked_at_ms": key.revoked_at_ms,
+    }
+
+
+def give_keys(url: str, keys: Sequence[ApiKey]) -> int:
+    """Have the site at an address take over keys; returns how many changed something."""
+    answer = httpx.put(
+        f"{url}/v1/replication/api-keys",
+        headers=PEER,
+        json={"keys": [key_document(key) for key in keys]},
+        trust_env=False,
+    )
+    assert answer.status_code == 200, answer.text
+    applied: int = answer.json()["applied"]
+    return applied
+
+
+def make_key(site: Workerd, tenant: str, *scopes: str) -> str:
+    """A new key of a tenant that works at the site."""
+    key, text = new_key(tenant, scopes or ("read", "write", "admin"))
+    give_keys(site.url, [key])
+    return text
