@@ -43,6 +43,7 @@ from quartzdb.adapters.sqlite_idempotency import SqliteIdempotency
 from quartzdb.adapters.sqlite_keyvalue import SqliteKeyValue
 from quartzdb.adapters.sqlite_leases import SqliteLeases
 from quartzdb.adapters.sqlite_log import SqliteChangeLog
+from quartzdb.adapters.sqlite_origin_states import SqliteOriginStates
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.namespace import Partition
 from quartzdb.peer_ports import Checkpoints
@@ -168,9 +169,9 @@ UNSETTLED: dict[str, Callable[[Storage], UnsettledList]] = {
         lambda storage, emulator: DynamoUnsettled(storage.dynamo_table(emulator)),
     ),
 }
-# Only AWS decides on the routing, so an embedded server has no state on disk.
 ORIGIN_STATES: dict[str, Callable[[Storage], OriginStates]] = {
     "memory": lambda storage: storage.shared(MemoryOriginStates, MemoryOriginStates),
+    "sqlite": lambda storage: SqliteOriginStates(storage.database()),
     **on_aws(
         "dynamodb",
         lambda storage, emulator: DynamoOriginStates(storage.dynamo_table(emulator)),

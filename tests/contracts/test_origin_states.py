@@ -106,3 +106,19 @@ def test_what_an_operator_asked_for_is_kept(origin_states: OriginStates) -> None
     asked = replace(FIRST, ramp_percent=10, pinned=True, drained=frozenset({Origin.AWS}))
     assert origin_states.replace(asked)
     assert origin_states.read() == asked
+
+
+def test_the_probe_remembers_nothing_at_first(origin_states: OriginStates) -> None:
+    """It begins with nothing known of either origin."""
+    assert origin_states.read_memory() is None
+
+
+def test_what_the_probe_remembers_is_there_for_the_next(
+    open_origin_states: Callable[[], OriginStates],
+) -> None:
+    """Byte for byte; the latest is all that counts, and the state is none of its business."""
+    assert open_origin_states().replace(FIRST)
+    for memory in (b"", b"first", bytes(range(256)) * 200):
+        open_origin_states().write_memory(memory)
+        assert open_origin_states().read_memory() == memory
+    assert open_origin_states().read() == FIRST

@@ -422,6 +422,14 @@ class OriginStates(Protocol):
         """Store it if it follows what is there (`RoutingState.follows`). Returns whether it was stored; durable."""
         ...
 
+    def read_memory(self) -> bytes | None:
+        """What the probe remembers between two runs (failover/memory.py); None where nothing is there."""
+        ...
+
+    def write_memory(self, data: bytes) -> None:
+        """Replace it; durable. One probe at a time does, so there is no condition."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:

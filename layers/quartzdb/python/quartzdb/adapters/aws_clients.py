@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_s3 import S3Client
 
+    from quartzdb.adapters.eventbridge_routing_events import EventsClient
     from quartzdb.adapters.secret_values import SecretsClient
+    from quartzdb.adapters.sqs_passive_reports import QueueClient
     from quartzdb.adapters.step_functions_merges import StepFunctionsClient
 
 
@@ -43,6 +45,9 @@ S3_PATIENCE = Patience(connect_seconds=2, read_seconds=10, attempts_max=5)
 SECRETS_PATIENCE = Patience(connect_seconds=1, read_seconds=2, attempts_max=3)
 # Asked once for a merge, by a run that has others to care for.
 STEP_FUNCTIONS_PATIENCE = Patience(connect_seconds=2, read_seconds=5, attempts_max=3)
+# The probe comes by every second or ten, and must not wait for a queue while it should look at an origin.
+SQS_PATIENCE = Patience(connect_seconds=1, read_seconds=2, attempts_max=2)
+EVENTS_PATIENCE = Patience(connect_seconds=1, read_seconds=2, attempts_max=3)
 _CONNECTIONS_MAX = 64
 
 
@@ -95,6 +100,28 @@ def step_functions_client(
     """A client for many threads."""
     client: StepFunctionsClient = _client(
         "stepfunctions", "Step Functions", session, region, endpoint_url, _config(STEP_FUNCTIONS_PATIENCE)
+    )
+    return client
+
+
+def sqs_client(
+    *,
+    region: str | None,
+    endpoint_url: str | None = None,
+    patience: Patience = SQS_PATIENCE,
+    session: Session | None = None,
+) -> QueueClient:
+    """A client for many threads."""
+    client: QueueClient = _client("sqs", "SQS", session, region, endpoint_url, _config(patience))
+    return client
+
+
+def events_client(
+    *, region: str | None, endpoint_url: str | None = None, session: Session | None = None
+) -> EventsClient:
+    """A client for many threads."""
+    client: EventsClient = _client(
+        "events", "EventBridge", session, region, endpoint_url, _config(EVENTS_PATIENCE)
     )
     return client
 

@@ -34,6 +34,8 @@ _SIGNED_IN = (
 _HINTS = {
     "ResourceNotFoundException": ("does not exist", _DEPLOYED),
     "NoSuchBucket": ("does not exist", _DEPLOYED),
+    "QueueDoesNotExist": ("does not exist", _DEPLOYED),
+    "AWS.SimpleQueueService.NonExistentQueue": ("does not exist", _DEPLOYED),
     "AccessDenied": ("may not be used", _GRANTED),
     "AccessDeniedException": ("may not be used", _GRANTED),
     "UnrecognizedClientException": ("may not be used", _GRANTED),

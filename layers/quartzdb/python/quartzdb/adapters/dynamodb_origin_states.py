@@ -1,14 +1,15 @@
-"""The routing state in DynamoDB. Owns the partition `ORIGIN`, which has one item."""
+"""The routing state in DynamoDB. Owns the partition `ORIGIN`: one item for the state, one for the probe's memory."""
 
 from __future__ import annotations
 
 from quartzdb.adapters.dynamodb_table import DynamoTable
-from quartzdb.adapters.dynamodb_values import Attributes
+from quartzdb.adapters.dynamodb_values import Attributes, bytes_of
 from quartzdb.domain.errors import Corrupted
 from quartzdb.failover.state import InvalidState, RoutingState, decode_state, encode_state
 
 _PK = "ORIGIN"
 _SK = "state"
+_MEMORY_SK = "memory"
 
 
 class DynamoOriginStates:
@@ -58,6 +59,15 @@ class DynamoOriginStates:
                 "active": state.active.value,
             },
         )
+
+    def read_memory(self) -> bytes | None:
+        """What the probe wrote last."""
+        item = self._table.get(_PK, _MEMORY_SK)
+        return None if item is None else bytes_of(item, "document")
+
+    def write_memory(self, data: bytes) -> None:
+        """Replace it."""
+        self._table.put({"pk": _PK, "sk": _MEMORY_SK, "document": data})
 
     def _stored(self, item: Attributes, condition: str, values: Attributes) -> bool:
         put = self._table.put(item, condition, values)

@@ -12,6 +12,7 @@ class MemoryOriginStates:
 
     def __init__(self) -> None:
         self._state: RoutingState | None = None
+        self._memory: bytes | None = None
         self._lock = threading.Lock()
 
     def read(self) -> RoutingState | None:
@@ -25,3 +26,11 @@ class MemoryOriginStates:
                 return False
             self._state = state
             return True
+
+    def read_memory(self) -> bytes | None:
+        """What the probe wrote last."""
+        return self._memory
+
+    def write_memory(self, data: bytes) -> None:
+        """Replace it."""
+        self._memory = data

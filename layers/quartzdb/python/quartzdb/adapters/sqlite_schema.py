@@ -120,7 +120,16 @@ _VERSION_2 = (
     """,
 )
 
-_MIGRATIONS = (_VERSION_1, _VERSION_2)
+_VERSION_3 = (
+    """
+    CREATE TABLE routing (
+        name TEXT NOT NULL PRIMARY KEY,
+        document BLOB NOT NULL
+    ) WITHOUT ROWID
+    """,
+)
+
+_MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
 """What takes a file from version n to n + 1. A released step is never edited; a change is a further step."""
 
 SCHEMA_VERSION = len(_MIGRATIONS)

@@ -1,0 +1,87 @@
+"""The contract of PassiveReports, with a sender as the edge has one."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from quartzdb.adapters.aws_clients import sqs_client
+from quartzdb.adapters.memory_passive_reports import MemoryPassiveReports
+from quartzdb.adapters.sqs_passive_reports import SqsPassiveReports
+from quartzdb.domain.errors import Unavailable
+from quartzdb.failover.passive import PassiveReport, encode_report
+from quartzdb.failover.state import Origin
+from quartzdb.routing_ports import PassiveReports
+from tests.aws_emulators import NAMES, PATIENCE, REGION, Emulators
+
+REPORT = PassiveReport(Origin.AWS, 1_790_000_000_000, 7, 9, "timeout")
+
+
+@dataclass(frozen=True)
+class Queue:
+    """Both ends of it."""
+
+    send: Callable[[str], object]
+    reports: PassiveReports
+
+
+@pytest.fixture(params=["memory", *(f"sqs-{name}" for name in NAMES)])
+def queue(request: pytest.FixtureRequest, aws: Emulators) -> Iterator[Queue]:
+    if request.param == "memory":
+        reports = MemoryPassiveReports()
+        yield Queue(reports.send, reports)
+        return
+    url = aws.get(request.param.removeprefix("sqs-")).endpoint_url
+    client: Any = sqs_client(region=REGION, endpoint_url=url, patience=PATIENCE)
+    with closing(client):
+        created = client.create_queue(QueueName=f"passive-{secrets.token_hex(4)}")["QueueUrl"]
+        yield Queue(
+            lambda text: client.send_message(QueueUrl=created, MessageBody=text),
+            SqsPassiveReports(client, created),
+        )
+
+
+def test_there_are_none_at_first(queue: Queue) -> None:
+    """And nobody waits for any."""
+    assert list(queue.reports.receive()) == []
+
+
+def test_what_was_sent_is_received_once(queue: Queue) -> None:
+    """More than one batch of it, in any order."""
+    sent = [
+        PassiveReport(Origin.CLOUDFLARE, 1_790_000_000_000 + n, n, 2 * n, f"reset {n}") for n in range(23)
+    ]
+    for report in sent:
+        queue.send(encode_report(report))
+    received: list[PassiveReport] = []
+    while some := queue.reports.receive():
+        received += some
+    assert sorted(received, key=lambda report: report.at_ms) == sent
+    assert list(queue.reports.receive()) == []
+
+
+@pytest.mark.parametrize("text", ["nothing of the kind", "{}", '{"origin":"azure"}', "x" * 10_000])
+def test_what_is_no_report_is_dropped(queue: Queue, text: str) -> None:
+    """It is in nobody's way and does not come again."""
+    queue.send(text)
+    queue.send(encode_report(REPORT))
+    received: list[PassiveReport] = []
+    while some := queue.reports.receive():
+        received += some
+    assert received == [REPORT]
+    assert list(queue.reports.receive()) == []
+
+
+def test_a_queue_that_is_not_there_is_unavailable(aws: Emulators) -> None:
+    """The probe then goes on without."""
+    url = aws.get("ministack").endpoint_url
+    client: Any = sqs_client(region=REGION, endpoint_url=url, patience=PATIENCE)
+    with closing(client):
+        reports = SqsPassiveReports(client, f"{url}/000000000000/is-not-there")
+        with pytest.raises(Unavailable):
+            reports.receive()

@@ -1,0 +1,48 @@
+"""RoutingEvents on EventBridge: a rule of the emulator's takes them to a queue, where the test finds them."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Any
+
+import pytest
+
+from quartzdb.adapters.aws_clients import events_client, sqs_client
+from quartzdb.adapters.eventbridge_routing_events import DETAIL_TYPE, SOURCE, EventBridgeRoutingEvents
+from quartzdb.domain.errors import Unavailable
+from tests.aws_emulators import PATIENCE, REGION, Emulators
+
+
+def test_an_event_reaches_who_listens(aws: Emulators) -> None:
+    """With what changed, under names that a rule can be written for."""
+    url = aws.get("ministack").endpoint_url
+    events: Any = events_client(region=REGION, endpoint_url=url)
+    queues: Any = sqs_client(region=REGION, endpoint_url=url, patience=PATIENCE)
+    name = f"routing-{secrets.token_hex(4)}"
+    queue = queues.create_queue(QueueName=name)["QueueUrl"]
+    arn = queues.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {"source": [SOURCE], "detail-type": [DETAIL_TYPE]}
+    events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+    try:
+        detail = {"revision": 4, "active": "aws", "reason": name}
+        EventBridgeRoutingEvents(events).emit(detail)
+        (message,) = queues.receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
+        event = json.loads(message["Body"])
+        assert (event["source"], event["detail-type"], event["detail"]) == (SOURCE, DETAIL_TYPE, detail)
+    finally:
+        events.remove_targets(Rule=name, Ids=["queue"])
+        events.delete_rule(Name=name)
+        events.close()
+        queues.close()
+
+
+def test_an_event_that_cannot_be_told_is_unavailable(aws: Emulators) -> None:
+    """Nobody answers at that address."""
+    events: Any = events_client(region=REGION, endpoint_url="http://127.0.0.1:9")
+    try:
+        with pytest.raises(Unavailable, match="event bus"):
+            EventBridgeRoutingEvents(events).emit({})
+    finally:
+        events.close()
