@@ -434,3 +434,16 @@ def test_rules_under_which_nothing_can_be_decided_are_refused(wrong: dict[str, o
     """A verdict of one probe among them."""
     with pytest.raises(ValueError, match=r"rules|probe|window|ramp"):
         replace(Rules(), **wrong)  # type: ignore[arg-type]
+
+
+def test_an_origin_that_never_admitted_the_canary_is_not_judged() -> None:
+    """The key may still be on its way there; once it has arrived, refusing it is a failure like any other."""
+    record = Record()
+    refused = Probe(False, START_MS, 1, Reason.NOT_ADMITTED)
+    for second in range(30):
+        record = record.after(Origin.AWS, replace(refused, at_ms=START_MS + second), None, DEFAULT_RULES)
+    assert sighting_of(record, START_MS + 30, DEFAULT_RULES).verdict is Verdict.UNKNOWN
+    record = record.after(Origin.AWS, Probe(True, START_MS + 40, 1), None, DEFAULT_RULES)
+    for second in range(3):
+        record = record.after(Origin.AWS, replace(refused, at_ms=START_MS + 50 + second), None, DEFAULT_RULES)
+    assert sighting_of(record, START_MS + 60, DEFAULT_RULES).verdict is Verdict.FAILED

@@ -40,6 +40,7 @@ def encode_memory(memory: Memory, rules: Rules) -> bytes:
         "format": _FORMAT,
         "origins": {
             origin.value: {
+                "admitted": record.admitted,
                 "breaker": asdict(record.breaker),
                 "probes": [_row(probe) for probe in record.window.probes[-rules.window_probes_max :]],
             }
@@ -58,7 +59,7 @@ def decode_memory(data: bytes) -> Memory:
         if document["format"] != _FORMAT or set(document["origins"]) != {origin.value for origin in Origin}:
             raise InvalidMemory("a memory of another format")
         return {
-            origin: Record(_window(known["probes"]), _breaker(known["breaker"]))
+            origin: Record(_window(known["probes"]), _breaker(known["breaker"]), _flag(known["admitted"]))
             for origin in Origin
             for known in [document["origins"][origin.value]]
         }
@@ -81,14 +82,12 @@ def _window(rows: Any) -> Window:
 
 def _probe(row: Any) -> Probe:
     at_ms, latency_ms, reason, passive = row
-    if type(passive) is not bool:
-        raise InvalidMemory("a probe with fields of other types")
     return Probe(
         ok=reason is None,
         at_ms=_whole(at_ms, _TIME_MAX),
         latency_ms=_whole(latency_ms, _TIME_MAX),
         reason=None if reason is None else Reason(reason),
-        passive=passive,
+        passive=_flag(passive),
     )
 
 
@@ -102,6 +101,12 @@ def _breaker(document: Any) -> Breaker:
         level=_whole(document["level"], _LEVEL_MAX),
         successes=_whole(document["successes"], _PROBES_MAX),
     )
+
+
+def _flag(value: Any) -> bool:
+    if type(value) is not bool:
+        raise InvalidMemory("true or false was expected")
+    return value
 
 
 def _whole(value: Any, most: int) -> int:

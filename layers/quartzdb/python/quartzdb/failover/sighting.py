@@ -9,7 +9,7 @@ from quartzdb.failover.fraction import fraction_of
 from quartzdb.failover.rules import Rules
 from quartzdb.failover.state import Origin
 from quartzdb.failover.verdict import Verdict, verdict_of
-from quartzdb.failover.window import Probe, Window
+from quartzdb.failover.window import Probe, Reason, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +18,22 @@ class Record:
 
     window: Window = field(default_factory=Window)
     breaker: Breaker = field(default_factory=Breaker)
+    admitted: bool = False
+    """A probe has succeeded, ever: the origin knows the canary's key."""
 
     def after(self, origin: Origin, probe: Probe, passive: Probe | None, rules: Rules) -> Record:
-        """One round later: a probe, and what the edge reported meanwhile."""
+        """One round later: a probe, and what the edge reported meanwhile.
+
+        Until an origin has admitted the canary once, that it does not says nothing: the key may still be on its way.
+        """
+        if probe.reason is Reason.NOT_ADMITTED and not self.admitted:
+            return self
         window = self.window.with_probe(probe, rules)
         if passive is not None:
             window = window.with_probe(passive, rules)
         jitter = fraction_of(origin.value, probe.at_ms)
-        return Record(window, self.breaker.observed(verdict_of(window, rules), probe, rules, jitter))
+        breaker = self.breaker.observed(verdict_of(window, rules), probe, rules, jitter)
+        return Record(window, breaker, self.admitted or probe.ok)
 
 
 @dataclass(frozen=True, slots=True)

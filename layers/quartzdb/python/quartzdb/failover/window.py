@@ -19,6 +19,8 @@ class Reason(StrEnum):
     STATUS = "status"
     TRUNCATED = "truncated"
     WRONG_ANSWER = "wrong_answer"
+    NOT_ADMITTED = "not_admitted"
+    """It answers, and takes the canary's key for a wrong one."""
     PASSIVE = "passive"
     """The probe's requests succeed; the edge reports that users' do not."""
 

@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from quartzdb.domain.errors import Forbidden, InvalidArgument, NotFound, Unauthenticated
 from quartzdb.ports import ApiKey, ApiKeyTable, Clock
@@ -55,6 +56,24 @@ class Principal:
             )
 
 
+class KeyText(NamedTuple):
+    """A key as its holder has it, and what is stored of it."""
+
+    id: str
+    text: str
+    secret_sha256: bytes
+
+    def __repr__(self) -> str:
+        return f"KeyText({self.id})"
+
+
+def key_text(id_bytes: bytes, secret_bytes: bytes) -> KeyText:
+    """The key of 6 bytes that name it and 32 that nobody can guess."""
+    key_id = id_bytes.hex()
+    secret = _base62(int.from_bytes(secret_bytes), _SECRET_CHARACTERS)
+    return KeyText(key_id, f"{PREFIX}{key_id}_{secret}{_checksum(key_id, secret)}", _hash(secret))
+
+
 class ApiKeys:
     """One instance serves every tenant. `random_bytes` is injected so that tests are deterministic."""
 
@@ -86,11 +105,10 @@ class ApiKeys:
         now_ms = self._clock.unix_ms()
         if expires_at_ms is not None and expires_at_ms <= now_ms:
             raise InvalidArgument("The key would have expired already.", field="expires_at")
-        key_id = self._random_bytes(_ID_CHARACTERS // 2).hex()
-        secret = _base62(int.from_bytes(self._random_bytes(_SECRET_BYTES)), _SECRET_CHARACTERS)
-        key = ApiKey(key_id, tenant, name, frozenset(given), _hash(secret), now_ms, expires_at_ms)
+        made = key_text(self._random_bytes(_ID_CHARACTERS // 2), self._random_bytes(_SECRET_BYTES))
+        key = ApiKey(made.id, tenant, name, frozenset(given), made.secret_sha256, now_ms, expires_at_ms)
         self._table.add(key)
-        return key, f"{PREFIX}{key_id}_{secret}{_checksum(key_id, secret)}"
+        return key, made.text
 
     def authenticate(self, text: str | None) -> Principal:
         """Who holds this key. Raises Unauthenticated, without saying more than a holder may know."""
