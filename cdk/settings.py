@@ -79,6 +79,10 @@ class Settings:
     compactor_concurrency: int | None = None
     merge_concurrency: int = 4
     """Shards of one large merge that are built at once."""
+    merge_run_rows: int = 131_072
+    """A merge of more rows goes through the state machine."""
+    merge_shard_rows: int = 1_048_576
+    """Rows of each segment that the state machine builds. Those of more than half of it are merged no further."""
     log_retention_days: int = 30
     alarm_arithmetic: bool = True
     """Alarms may compute. The emulator's CloudFormation cannot make such alarms."""
@@ -98,6 +102,8 @@ class Settings:
         for name in ("api_concurrency", "search_concurrency", "indexer_concurrency", "compactor_concurrency"):
             _between(name, getattr(self, name), 1, 10_000)
         _between("merge_concurrency", self.merge_concurrency, 1, 40)
+        for name in ("merge_run_rows", "merge_shard_rows"):
+            _between(name, getattr(self, name), 100, 2**24)
         _between("waf_requests_per_5_minutes", self.waf_requests_per_5_minutes, 10, 2_000_000_000)
         _matches("domain_name", self.domain_name, _DOMAIN, "a host name in lower case, like db.example.com")
         _matches("alarm_email", self.alarm_email, _EMAIL, "an e-mail address")

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from local.failure import LocalDeploymentFailed
 from local.place import ACCOUNT, REGION, REPOSITORY, TOOLS, Place
@@ -32,8 +32,9 @@ def bootstrap(place: Place) -> None:
     _cdk(place, ["bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", ""])
 
 
-def deploy(place: Place, architecture: str) -> dict[str, str]:
-    """Deploy every stack; returns their outputs, by name."""
+def deploy(place: Place, architecture: str, settings: Mapping[str, object] | None = None) -> dict[str, str]:
+    """Deploy every stack, with these settings of `cdk/settings.py` besides; returns their outputs, by name."""
+    chosen = [f"--context=quartzdb:{name}={value}" for name, value in (settings or {}).items()]
     _cdk(
         place,
         [
@@ -49,6 +50,7 @@ def deploy(place: Place, architecture: str) -> dict[str, str]:
             f"quartzdb:architecture={architecture}",
             "--context",
             f"layers_dir={place.layers}",
+            *chosen,
             "--output",
             str(place.folder / "cdk.out"),
             "--outputs-file",

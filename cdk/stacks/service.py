@@ -145,6 +145,8 @@ class ServiceStack(Stack):
             environment={
                 "QUARTZDB_MERGE_MACHINE_ARN": machine_arn(self, self._settings),
                 "QUARTZDB_DISK_CACHE_MB": str(disk_mb // _COMPACTOR_CACHE_SHARE),
+                "QUARTZDB_MERGE_RUN_ROWS": str(self._settings.merge_run_rows),
+                "QUARTZDB_MERGE_SHARD_ROWS": str(self._settings.merge_shard_rows),
                 "QUARTZDB_INDEX_THREADS": "2",  # from 1,770 MB a function has a second core
             },
             disk_mb=disk_mb,

@@ -6,25 +6,36 @@ One deployment is shared by all tests here; each uses namespaces of its own.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import socket
+import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 
 from layers.build.failure import BuildFailed
-from local import cdk_command, emulator
+from local import cdk_command, emulator, function_processes
 from local.gateway import Client
 from local.layers import prepare_layers
 from local.place import REGION, Place
-from local.smoke import Smoke, make_key
+from local.smoke import Smoke, command_line, make_key
+from quartzdb.bootstrap import DEFAULT_TENANT
+from quartzdb.bootstrap_aws import AwsSettings, open_aws
+from quartzdb.log.protocol import OVERLAP_MS
+from quartzdb.snapshot.cache import SegmentCache
+from quartzdb.snapshot.indexer import Indexer
 
 # Deploying twice and starting four functions takes a minute on an idle machine.
 pytestmark = pytest.mark.timeout(900)
+
+MERGED_ROWS = 1_600
+MERGED_WITHIN_SECONDS = 180
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     emulator.start(place)
     try:
         cdk_command.bootstrap(place)
-        yield Deployed(place, cdk_command.deploy(place, architecture), architecture)
+        yield Deployed(place, _deploy(place, architecture), architecture)
     finally:
         emulator.stop(place)
 
@@ -109,6 +120,37 @@ def test_answers_carry_the_headers_of_the_edge(client: Client) -> None:
     assert answer.headers["cache-control"] == "no-store"
 
 
+def test_a_large_merge_is_carried_out_by_the_state_machine(
+    deployed: Deployed, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The compactor finds it due and starts an execution, whose runs of the compactor build the shards side by side and
+    publish them: readers then serve what they built, and nothing that was there before.
+    """
+    created = client.send("POST", "/v1/namespaces", {"name": "merged", "dimension": 4, "metric": "cosine"})
+    assert created.status == 201, created.body
+    _publish_segments(deployed, client, tmp_path, monkeypatch)
+    before = _segments(deployed)
+    assert list(before.values()) == [MERGED_ROWS // 4] * 4
+
+    execution = _tend_until_merged(deployed)
+
+    assert json.loads(execution["output"]) == {"published": True}
+    shards = json.loads(execution["input"])["shards"]
+    assert len(shards) == 2
+    after = _segments(deployed)
+    assert len(after) == len(shards)
+    assert not before.keys() & after.keys()
+    assert sum(after.values()) == MERGED_ROWS
+    assert all(after.values())
+    assert function_processes.kill(deployed.place, "quartzdb-local-search") > 0
+    for row in range(0, MERGED_ROWS, 97):
+        found = client.send("POST", "/v1/namespaces/merged/query", {"vector": _direction(row), "top_k": 1})
+        assert found.status == 200, found.body
+        assert [match["id"] for match in found.json()["matches"]] == [f"r{row}"]
+    count = client.send("POST", "/v1/namespaces/merged/vectors/count", {})
+    assert count.json()["count"] == MERGED_ROWS
+
+
 def test_deploying_over_a_live_table_loses_nothing(deployed: Deployed, client: Client) -> None:
     """Records, key-values and keys are there after the stacks were deployed again, with new versions of functions."""
     namespace = "/v1/namespaces/lasting"
@@ -123,7 +165,7 @@ def test_deploying_over_a_live_table_loses_nothing(deployed: Deployed, client: C
 
     marked = deployed.place.layers / deployed.architecture / "quartzdb.zip"
     _change(marked)
-    again = cdk_command.deploy(deployed.place, deployed.architecture)
+    again = _deploy(deployed.place, deployed.architecture)
 
     assert again == deployed.outputs
     assert _live_version(deployed, "quartzdb-local-api") != before
@@ -133,6 +175,88 @@ def test_deploying_over_a_live_table_loses_nothing(deployed: Deployed, client: C
     assert count.json()["count"] == len(records)
     found = client.send("POST", f"{namespace}/query", {"vector": [1.0, 0.0], "top_k": 1})
     assert [match["id"] for match in found.json()["matches"]] == ["r0"]
+
+
+def _deploy(place: Place, architecture: str) -> dict[str, str]:
+    """With a large merge of a size that a test can write."""
+    return cdk_command.deploy(
+        place,
+        architecture,
+        {"merge_run_rows": MERGED_ROWS // 2, "merge_shard_rows": MERGED_ROWS // 2},
+    )
+
+
+def _direction(row: int) -> list[float]:
+    """One that no other row has."""
+    angle = 2 * math.pi * row / MERGED_ROWS
+    return [math.cos(angle), math.sin(angle), 0.0, 0.0]
+
+
+def _publish_segments(
+    deployed: Deployed, client: Client, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four of a size. The functions fold when it is worth it; here an indexer folds each write as if it were."""
+    for row in range(0, MERGED_ROWS, MERGED_ROWS // 4):
+        records = [{"id": f"r{n}", "vector": _direction(n)} for n in range(row, row + MERGED_ROWS // 4)]
+        written = client.send("POST", "/v1/namespaces/merged/vectors", {"vectors": records})
+        assert written.status == 200, written.body
+    for name, value in deployed.place.environment().items():
+        monkeypatch.setenv(name, value)
+    database = open_aws(
+        AwsSettings(
+            deployed.outputs["TableName"],
+            deployed.outputs["BucketName"],
+            region=REGION,
+            work_dir=directory,
+            dynamodb_endpoint_url=deployed.place.endpoint,
+            s3_endpoint_url=deployed.place.endpoint,
+        )
+    )
+    indexer = Indexer(
+        database.log,
+        database.store,
+        SegmentCache(database.store),
+        database.clock,
+        directory / "folding",
+        fold_bytes_max=1,  # an entry at a time
+    )
+    namespace = database.namespaces.get(DEFAULT_TENANT, "merged")
+    database.clock.sleep(OVERLAP_MS / 1000 + 0.1)
+    for _ in range(4):
+        assert indexer.fold(namespace).published
+
+
+def _segments(deployed: Deployed) -> dict[str, int]:
+    """Names and rows of the published segments."""
+    (described,) = command_line(deployed.place, deployed.outputs, "stats", "--namespace", "merged")[
+        "namespaces"
+    ]
+    return {segment["name"]: segment["rows"] for segment in described["segments"]}
+
+
+def _tend_until_merged(deployed: Deployed) -> Mapping[str, Any]:
+    """Wake the compactor as its schedule does, until an execution has ended; returns that."""
+    session = boto3.session.Session()
+    functions = session.client("lambda", **_session(deployed))
+    machines = session.client("stepfunctions", **_session(deployed))
+    try:
+        (machine,) = machines.list_state_machines()["stateMachines"]
+        deadline = time.monotonic() + MERGED_WITHIN_SECONDS
+        while time.monotonic() < deadline:
+            answer = functions.invoke(
+                FunctionName="quartzdb-local-compactor:live", Payload=b'{"action": "tend"}'
+            )
+            assert "FunctionError" not in answer, answer["Payload"].read()
+            for one in machines.list_executions(stateMachineArn=machine["stateMachineArn"])["executions"]:
+                execution: Mapping[str, Any] = machines.describe_execution(executionArn=one["executionArn"])
+                if "/merged/" in execution["input"] and execution["status"] != "RUNNING":
+                    assert execution["status"] == "SUCCEEDED", execution
+                    return execution
+            time.sleep(1)
+    finally:
+        functions.close()
+        machines.close()
+    raise AssertionError(f"no merge was carried out within {MERGED_WITHIN_SECONDS} s")
 
 
 def _change(layer: Path) -> None:

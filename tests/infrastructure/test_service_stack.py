@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from quartzdb.aws_lambda.settings import read_settings
+from quartzdb.aws_lambda.settings import FunctionSettings, read_settings
+from quartzdb.services.merging import RUN_LIMITS, SHARD_ROWS
 from tests.infrastructure.synthesis import Deployment, Resource
 
 FUNCTIONS = ("api", "search", "indexer", "compactor")
@@ -78,6 +79,17 @@ def test_functions_get_settings_that_they_accept(dev: Deployment, name: str) -> 
     assert settings.bucket == "QUARTZDB_BUCKET"
     assert (settings.origin_secret_arn is not None) == (name in {"api", "search"})
     assert (settings.merge_machine_arn is not None) == (name == "compactor")
+
+
+def test_merges_are_as_large_as_the_package_says(dev: Deployment) -> None:
+    """Where nothing is set, the stack writes what the program would take without it."""
+    variables = dev.function("compactor").properties["Environment"]["Variables"]
+    for settings in (
+        read_settings({key: value if isinstance(value, str) else key for key, value in variables.items()}),
+        FunctionSettings(table="", bucket=""),
+    ):
+        assert settings.merge_run_rows == RUN_LIMITS.shard_rows
+        assert settings.merge_shard_rows == SHARD_ROWS
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

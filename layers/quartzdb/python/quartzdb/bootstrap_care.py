@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from quartzdb.ports import MergeRuns
 from quartzdb.services.burial import Burial
 from quartzdb.services.folding import Folding
 from quartzdb.services.holder import Holder
-from quartzdb.services.merging import RUN_LIMITS, Merging, shard_limits
+from quartzdb.services.merging import RUN_LIMITS, SHARD_ROWS, Merging, shard_limits
 from quartzdb.services.tending import Tending
 from quartzdb.snapshot.cache import SegmentCache
 from quartzdb.snapshot.compaction import MergeLimits
@@ -45,10 +45,15 @@ def open_care(
     settings: AwsSettings,
     merge_machine_arn: str | None = None,
     *,
+    merge_run_rows: int = RUN_LIMITS.shard_rows,
+    merge_shard_rows: int = SHARD_ROWS,
     step_functions_endpoint_url: str | None = None,
     session: Session | None = None,
 ) -> Care:
     """Care for the database of a table and a bucket. Asks AWS nothing yet.
+
+    A merge of at most `merge_run_rows` is done by the run that finds it due; a larger one is started on the machine, in
+    shards of at most `merge_shard_rows`.
 
     HAZARD: a function has its machine to itself, so what an earlier run left under construction there is removed.
     """
@@ -67,7 +72,8 @@ def open_care(
         site=settings.site,
         workspace=workspace,
         index_threads=settings.index_threads,
-        limits=shard_limits(settings.cache_bytes_max),
+        limits=shard_limits(settings.cache_bytes_max, merge_shard_rows),
+        run_limits=replace(RUN_LIMITS, shard_rows=merge_run_rows),
     )
 
 

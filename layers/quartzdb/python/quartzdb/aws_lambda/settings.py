@@ -19,6 +19,10 @@ WORK_DIR = Path(gettempdir()) / "quartzdb"  # on Lambda below /tmp, which is the
 DISK_CACHE_MB = 384
 """Of the 512 MB that /tmp has with SnapStart: the rest is for what is being built or fetched."""
 
+MERGE_RUN_ROWS = 131_072
+"""A merge of more rows than one run of the compactor does among others goes through the state machine."""
+MERGE_SHARD_ROWS = 1_048_576
+"""What one builder of the state machine finishes within its run."""
 MEMORY_MB = 1_024
 """What a function is taken to have where its runtime does not say. A third of it holds parts of segments."""
 
@@ -48,6 +52,8 @@ class FunctionSettings:
     disk_cache_bytes_max: int = DISK_CACHE_MB * _MB
     fetched_bytes_max: int = MEMORY_MB // 3 * _MB
     index_threads: int = 1
+    merge_run_rows: int = MERGE_RUN_ROWS
+    merge_shard_rows: int = MERGE_SHARD_ROWS
     origin_secret_arn: str | None = None
     merge_machine_arn: str | None = None
     region: str | None = None
@@ -74,6 +80,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> FunctionSettin
         // 3
         * _MB,
         index_threads=_whole(environment, "QUARTZDB_INDEX_THREADS", 1, 1, 16),
+        merge_run_rows=_whole(environment, "QUARTZDB_MERGE_RUN_ROWS", MERGE_RUN_ROWS, 100, 2**24),
+        merge_shard_rows=_whole(environment, "QUARTZDB_MERGE_SHARD_ROWS", MERGE_SHARD_ROWS, 100, 2**24),
         origin_secret_arn=environment.get("QUARTZDB_ORIGIN_SECRET_ARN") or None,
         merge_machine_arn=environment.get("QUARTZDB_MERGE_MACHINE_ARN") or None,
         region=environment.get("AWS_REGION") or None,

@@ -30,14 +30,14 @@ SHARD_ROWS = 1_048_576
 SHARD_BYTES = 2_048 * _MB
 """What one builder finishes in a run of 15 minutes with a wide margin."""
 RUN_LIMITS = MergeLimits(shard_rows=131_072, shard_bytes=384 * _MB, sources_bytes=512 * _MB)
-"""A merge done at once, in a run that has others to care for, too."""
+"""A merge done at once, in a run that has others to care for, too; one of more is a workflow."""
 RUN_MERGE_MS = 240_000
 """What such a merge may take."""
 
 
-def shard_limits(disk_bytes: int) -> MergeLimits:
+def shard_limits(disk_bytes: int, rows: int = SHARD_ROWS) -> MergeLimits:
     """Limits of a builder that may keep so many bytes of copies on its disk, and has as much for what it builds."""
-    return MergeLimits(SHARD_ROWS, min(SHARD_BYTES, disk_bytes), disk_bytes)
+    return MergeLimits(rows, min(SHARD_BYTES, disk_bytes), disk_bytes)
 
 
 class Merged(Enum):
