@@ -10,14 +10,21 @@ from starlette.applications import Starlette
 
 from quartzdb.api.app import create_app
 from quartzdb.bootstrap import Database, EmbeddedSettings, open_embedded
+from quartzdb.replication.served import Peering
 from tests.behaviour.http.client import Client
 
 MakeKey = Callable[..., str]
 
 
+SECRETS = ["the present secret of the two sites", "the one before, still good"]
+SHARED_TENANT = "both"
+
+
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
-    return open_embedded(EmbeddedSettings(tmp_path_factory.mktemp("database")))
+    """One of two sites, which share the namespaces of one tenant."""
+    peering = Peering("local", lambda: SECRETS, shared=lambda tenant, _: tenant == SHARED_TENANT)
+    return open_embedded(EmbeddedSettings(tmp_path_factory.mktemp("database")), peering=peering)
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from quartzdb.api.operation import Access
 from quartzdb.api.routes import FAMILIES
 from tests.behaviour.http.client import Client
+from tests.behaviour.http.conftest import SECRETS
 
 OPEN = {"/", "/health", "/v1/health", "/openapi.json", "/docs", "/docs/problems"}
 
@@ -55,6 +57,17 @@ EXPECTED = {
     ("DELETE", "/api/vector/delete/{id}"): "write",
     ("GET", "/api/vector/stats"): "read",
 }
+PEER = {
+    ("GET", "/v1/replication/namespaces"),
+    ("GET", "/v1/replication/changes"),
+    ("POST", "/v1/replication/changes"),
+    ("GET", "/v1/replication/digests"),
+    ("GET", "/v1/replication/digests/{bucket}"),
+    ("POST", "/v1/replication/fetch"),
+    ("PUT", "/v1/replication/api-keys"),
+}
+"""For the other site, and for no API key."""
+PEER_OR_ADMIN = {("GET", "/v1/replication/status")}
 SCOPES = ("read", "write", "admin")
 
 
@@ -76,9 +89,11 @@ def address(path: str) -> str:
 
 def test_the_table_has_every_route(app: Starlette) -> None:
     """No more and no fewer: a new route is decided upon here."""
-    assert served(app) == set(EXPECTED)
+    assert served(app) == set(EXPECTED) | PEER | PEER_OR_ADMIN
     declared = {(one.method, one.path): one.scope for family in FAMILIES for one in family.operations}
     assert {where for where, scope in declared.items() if scope is None} == {("GET", path) for path in OPEN}
+    assert {where for where, scope in declared.items() if scope is Access.PEER} == PEER
+    assert {where for where, scope in declared.items() if scope is Access.PEER_OR_ADMIN} == PEER_OR_ADMIN
 
 
 @pytest.mark.parametrize(("method", "path"), list(EXPECTED))
@@ -94,6 +109,28 @@ def test_a_route_needs_exactly_its_scope(
     if method != "HEAD":
         assert refused.json()["code"] == "forbidden"
     assert http.request(method, address(path), key=make_key(wanted)).status_code not in {401, 403}
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(PEER))
+def test_a_route_of_the_other_site_needs_its_secret(
+    http: Client, make_key: Callable[..., str], method: str, path: str
+) -> None:
+    """A key with every scope is as good as none; either of the two secrets that are valid is let in."""
+    for key in (None, make_key(), SECRETS[0][:-1], f"{SECRETS[0]}.", "x" * 5_000):
+        refused = http.request(method, address(path), key=key)
+        assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
+    for secret in SECRETS:
+        assert http.request(method, address(path), key=secret).status_code not in {401, 403}
+
+
+def test_replication_status_needs_the_secret_or_an_admin(http: Client, make_key: Callable[..., str]) -> None:
+    """Any other scope is 403."""
+    path = "/v1/replication/status"
+    assert http.get(path, key=None).status_code == 401
+    assert http.get(path, key="nonsense").status_code == 401
+    assert http.get(path, key=make_key("read", "write")).status_code == 403
+    assert http.get(path, key=make_key("admin")).status_code == 200
+    assert [http.get(path, key=secret).status_code for secret in SECRETS] == [200, 200]
 
 
 def test_head_goes_with_every_get(http: Client) -> None:

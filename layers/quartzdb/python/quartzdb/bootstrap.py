@@ -6,6 +6,7 @@ import secrets
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from quartzdb.adapters.build_workspace import BuildWorkspace
 from quartzdb.adapters.filesystem_blobs import FilesystemBlobs
@@ -31,7 +32,7 @@ from quartzdb.ports import (
     NamespaceCatalog,
 )
 from quartzdb.services.keys import ApiKeys
-from quartzdb.services.keyvalue import KeyValues
+from quartzdb.services.keyvalue import ActiveSite, KeyValues
 from quartzdb.services.maintenance import Maintenance
 from quartzdb.services.namespaces import Namespaces
 from quartzdb.services.remembered import RememberedNamespaces
@@ -40,6 +41,9 @@ from quartzdb.snapshot.cache import FETCHED_BYTES_MAX, SegmentCache
 from quartzdb.snapshot.indexer import Indexer
 from quartzdb.snapshot.readers import Readers
 from quartzdb.snapshot.store import SnapshotStore
+
+if TYPE_CHECKING:
+    from quartzdb.replication.served import Peering, Served
 
 DEFAULT_TENANT = "default"
 
@@ -84,6 +88,7 @@ class Database:
     catalog: NamespaceCatalog
     versions: HybridClock
     clock: Clock
+    replication: Served | None = None
 
 
 def embedded_adapters(settings: EmbeddedSettings, clock: Clock | None = None) -> Adapters:
@@ -107,14 +112,18 @@ def embedded_adapters(settings: EmbeddedSettings, clock: Clock | None = None) ->
     )
 
 
-def open_embedded(settings: EmbeddedSettings) -> Database:
-    """The database of a directory, created if it is not there."""
+def open_embedded(settings: EmbeddedSettings, *, peering: Peering | None = None) -> Database:
+    """The database of a directory, created if it is not there; with `peering`, as one of two sites."""
     adapters = embedded_adapters(settings)
     process = secrets.token_hex(4)
     workspace = BuildWorkspace(settings.data_dir / "building", process)
     writer = f"{settings.site}.{process}"
     database = assemble(
-        adapters, writer=writer, workspace=workspace.directory, index_threads=settings.index_threads
+        adapters,
+        writer=writer,
+        workspace=workspace.directory,
+        index_threads=settings.index_threads,
+        peering=peering,
     )
     weakref.finalize(database.indexer, workspace.release)
     return database
@@ -128,18 +137,28 @@ def assemble(
     index_threads: int = 1,
     fetched_bytes_max: int = FETCHED_BYTES_MAX,
     remembered_seconds: float = 0.0,
+    peering: Peering | None = None,
 ) -> Database:
     """Services over any adapters. `writer` names this process in versions and must be its alone.
 
     Segments in remote storage take at most `fetched_bytes_max` of memory. Searches take a namespace that was found to
-    exist to be there for `remembered_seconds`.
+    exist to be there for `remembered_seconds`. With `peering` this site is one of two.
     """
     clock = adapters.clock
     versions = HybridClock(clock.unix_ms, writer, ahead_ms_max=CLOCK_ERROR_MAX_MS)
     store = SnapshotStore(adapters.blobs)
     cache = SegmentCache(store, fetched_bytes_max=fetched_bytes_max, monotonic=clock.monotonic)
     readers = Readers(adapters.log, store, cache, clock)
-    indexer = Indexer(adapters.log, store, cache, clock, workspace, threads=index_threads)
+    retention = peering.retention if peering else None
+    indexer = Indexer(
+        adapters.log,
+        store,
+        cache,
+        clock,
+        workspace,
+        threads=index_threads,
+        retention=retention,
+    )
     maintenance = Maintenance(
         catalog=adapters.catalog,
         log=adapters.log,
@@ -152,10 +171,12 @@ def assemble(
         indexer=indexer,
         clock=clock,
         holder=writer,
+        retention=retention,
     )
+    log_writer = LogWriter(adapters.log, versions, clock)
     return Database(
-        vectors=Vectors(LogWriter(adapters.log, versions, clock), readers, versions),
-        key_values=KeyValues(adapters.table, versions, clock),
+        vectors=Vectors(log_writer, readers, versions),
+        key_values=KeyValues(adapters.table, versions, clock, active=_decides(peering)),
         namespaces=Namespaces(
             adapters.catalog,
             adapters.log,
@@ -163,6 +184,7 @@ def assemble(
             readers,
             clock,
             remembered=RememberedNamespaces(clock, remembered_seconds),
+            shared=peering.shared if peering else lambda _tenant, _name: False,
         ),
         api_keys=ApiKeys(adapters.api_keys, clock),
         idempotency=adapters.idempotency,
@@ -174,4 +196,36 @@ def assemble(
         catalog=adapters.catalog,
         versions=versions,
         clock=clock,
+        replication=_served(peering, adapters, readers, log_writer, versions) if peering else None,
     )
+
+
+def _served(
+    peering: Peering, adapters: Adapters, readers: Readers, writer: LogWriter, versions: HybridClock
+) -> Served:
+    # Imported by a site that is one of two, and by no other.
+    from quartzdb.replication.local_replica import LocalReplica
+    from quartzdb.replication.served import Served
+
+    replica = LocalReplica(
+        peering.site,
+        catalog=adapters.catalog,
+        log=adapters.log,
+        table=adapters.table,
+        readers=readers,
+        api_keys=adapters.api_keys,
+        writer=writer,
+        versions=versions,
+        clock=adapters.clock,
+        shared=peering.shared,
+        keys_behind_ms=peering.keys_behind_ms,
+        takes_api_keys=peering.takes_api_keys,
+    )
+    return Served(replica, peering.secrets, peering.status)
+
+
+def _decides(peering: Peering | None) -> ActiveSite:
+    """Whether this site decides compare-and-sets in a namespace."""
+    if peering is None:
+        return lambda _: True
+    return lambda namespace: not peering.shared(namespace.tenant, namespace.name) or peering.active()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from tempfile import gettempdir
+from typing import TYPE_CHECKING
 
 from botocore.session import Session
 
@@ -40,6 +41,9 @@ from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.bootstrap import Adapters, Database, assemble
 from quartzdb.ports import UnsettledList
 from quartzdb.snapshot.cache import FETCHED_BYTES_MAX
+
+if TYPE_CHECKING:
+    from quartzdb.replication.served import Peering
 
 NAMESPACE_REMEMBERED_SECONDS = 60.0
 """A search need not ask the catalog again: the log, which it reads in any case, says when a namespace is deleted."""
@@ -118,9 +122,13 @@ def aws_adapters(
 
 
 def open_aws(
-    settings: AwsSettings, *, meter: CapacityMeter | None = None, session: Session | None = None
+    settings: AwsSettings,
+    *,
+    meter: CapacityMeter | None = None,
+    session: Session | None = None,
+    peering: Peering | None = None,
 ) -> Database:
-    """The database of a table and a bucket, which must exist."""
+    """The database of a table and a bucket, which must exist; with `peering`, as one of two sites."""
     process = secrets.token_hex(4)
     workspace = settings.work_dir / "building" / process
     shutil.rmtree(workspace, ignore_errors=True)
@@ -131,6 +139,7 @@ def open_aws(
         index_threads=settings.index_threads,
         fetched_bytes_max=settings.fetched_bytes_max,
         remembered_seconds=NAMESPACE_REMEMBERED_SECONDS,
+        peering=peering,
     )
 
 

@@ -6,7 +6,7 @@ Apart from `bootstrap_aws`, because functions that answer requests have no use f
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from botocore.session import Session
 from quartzdb.adapters.aws_clients import aws_session, step_functions_client
 from quartzdb.adapters.step_functions_merges import StepFunctionsMerges
 from quartzdb.bootstrap_aws import AwsAdapters, AwsSettings, aws_adapters
+from quartzdb.peer_ports import Retention
 from quartzdb.ports import MergeRuns
 from quartzdb.services.burial import Burial
 from quartzdb.services.folding import Folding
@@ -49,6 +50,7 @@ def open_care(
     merge_shard_rows: int = SHARD_ROWS,
     step_functions_endpoint_url: str | None = None,
     session: Session | None = None,
+    retention: Callable[[AwsAdapters], Retention] | None = None,
 ) -> Care:
     """Care for the database of a table and a bucket. Asks AWS nothing yet.
 
@@ -66,14 +68,16 @@ def open_care(
         runs = StepFunctionsMerges(client, merge_machine_arn)
     workspace = settings.work_dir / "building"
     shutil.rmtree(workspace, ignore_errors=True)
+    adapters = aws_adapters(settings, session=session)
     return assemble_care(
-        aws_adapters(settings, session=session),
+        adapters,
         runs,
         site=settings.site,
         workspace=workspace,
         index_threads=settings.index_threads,
         limits=shard_limits(settings.cache_bytes_max, merge_shard_rows),
         run_limits=replace(RUN_LIMITS, shard_rows=merge_run_rows),
+        retention=retention(adapters) if retention else None,
     )
 
 
@@ -86,8 +90,9 @@ def assemble_care(
     limits: MergeLimits,
     index_threads: int = 1,
     run_limits: MergeLimits = RUN_LIMITS,
+    retention: Retention | None = None,
 ) -> Care:
-    """The services over any adapters."""
+    """The services over any adapters. `retention` says what must be kept for peers; None: nothing."""
     holder = Holder(site)
     clock = adapters.clock
     store = SnapshotStore(adapters.blobs)
@@ -99,6 +104,7 @@ def assemble_care(
         workspace,
         threads=index_threads,
         fold_bytes_max=FOLD_BYTES_MAX,
+        retention=retention,
     )
     folding = Folding(
         adapters.catalog, adapters.log, store, indexer, adapters.leases, adapters.unsettled, clock, holder
@@ -118,6 +124,7 @@ def assemble_care(
         burial,
         clock,
         holder,
+        retention,
     )
     return Care(folding, merging, tending, holder)
 

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from quartzdb.domain.change import Change, Metadata
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
+from quartzdb.domain.namespace import Partition
 from quartzdb.domain.vector import Vector
 from quartzdb.ports import ApiKey, Item
 
@@ -226,6 +227,22 @@ class Checkpoints(Protocol):
 
     def mark_listed(self, peer: str, at_ms: int) -> None:
         """The directions of all namespaces that were shared then are written."""
+        ...
+
+
+class Retention(Protocol):
+    """How long this site keeps, for its peers, what it would otherwise drop. All are stamps; what is older may go."""
+
+    def log_needed_from(self, partition: Partition) -> int:
+        """The lowest append stamp of the log that a peer may still ask for."""
+        ...
+
+    def tombstones_needed_from(self, partition: Partition) -> int:
+        """Tombstones of records with this version or a later one stay."""
+        ...
+
+    def keys_needed_from(self, partition: Partition) -> int:
+        """Tombstones and expired items with this append stamp or a later one stay."""
         ...
 
 

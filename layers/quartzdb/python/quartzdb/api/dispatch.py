@@ -22,12 +22,13 @@ from quartzdb.api.body import Bodies, inflate, is_compressed
 from quartzdb.api.call import Call, Context
 from quartzdb.api.failures import to_response
 from quartzdb.api.idempotency import perform
-from quartzdb.api.operation import Operation, RawBody
+from quartzdb.api.operation import Access, Operation, RawBody
+from quartzdb.api.peer import PEER, PeerAuthenticator, not_the_peer
 from quartzdb.api.raw_path import decoded
 from quartzdb.api.schemas.model import NoQuery
 from quartzdb.api.surface import is_cloudflare
 from quartzdb.api.trace import trace_of
-from quartzdb.services.keys import Principal
+from quartzdb.services.keys import Principal, Scope
 
 _OPEN_THREADS = 2
 """Open operations have threads of their own, so that health is answered while all others are busy."""
@@ -40,6 +41,7 @@ class Dispatcher:
         settings = context.settings
         self._context = context
         self._rate_limiter = rate_limiter
+        self._peers = PeerAuthenticator(context.services)
         self._bodies = Bodies(
             bytes_max=settings.bodies_bytes_max, idle_seconds_max=settings.body_idle_seconds_max
         )
@@ -69,15 +71,27 @@ class Dispatcher:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._context.authenticator.look_up, key)
 
+    async def _admitted(self, scope: Scope | Access, headers: Headers) -> Principal:
+        """Who sent a request that needs this. Raises Unauthenticated, Forbidden, Unavailable."""
+        if isinstance(scope, Access):
+            loop = asyncio.get_running_loop()
+            if await loop.run_in_executor(self._threads, self._peers.knows, key_of(headers)):
+                return PEER
+            if scope is Access.PEER:
+                raise not_the_peer()
+            scope = Scope.ADMIN
+        principal = await self.principal(headers)
+        principal.require(scope)
+        return principal
+
     async def _serve(self, operation: Operation, request: Request, limit: int) -> Response:
         trace = trace_of(request.scope)
         trace.operation = operation.name
         principal = ANONYMOUS
         headers: tuple[tuple[str, str], ...] = ()
         if operation.scope is not None:
-            principal = await self.principal(request.headers)
+            principal = await self._admitted(operation.scope, request.headers)
             trace.tenant, trace.key_id = principal.tenant, principal.key_id
-            principal.require(operation.scope)
             headers = limits.admit(self._rate_limiter, principal, operation.name)
         body = b""
         if operation.body is not None:

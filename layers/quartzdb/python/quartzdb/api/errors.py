@@ -6,6 +6,7 @@ few statuses. Never says more of an unforeseen error than that there was one.
 
 from __future__ import annotations
 
+import math
 from http import HTTPStatus
 
 import orjson
@@ -14,6 +15,7 @@ from quartzdb.api.answer import JSON, Answer, Headers
 from quartzdb.api.refusals import (
     BodyTimeout,
     BodyTooLarge,
+    FeedGone,
     IdempotencyMismatch,
     MethodNotAllowed,
     RateLimited,
@@ -21,6 +23,7 @@ from quartzdb.api.refusals import (
 )
 from quartzdb.api.surface import is_cloudflare
 from quartzdb.domain.errors import (
+    ClockSkew,
     Conflict,
     Corrupted,
     Forbidden,
@@ -46,6 +49,8 @@ STATUSES: dict[type[QuartzError], int] = {
     MethodNotAllowed: 405,
     BodyTimeout: 408,
     Conflict: 409,
+    ClockSkew: 409,
+    FeedGone: 410,
     PreconditionFailed: 412,
     BodyTooLarge: 413,
     UnsupportedMediaType: 415,
@@ -85,6 +90,8 @@ def error_answer(error: QuartzError, path: str, request_id: str) -> Answer:
         "hint": error.hint,
         "request_id": request_id,
     }
+    if isinstance(error, FeedGone):
+        document["cursor"] = error.cursor
     return Answer(status, _dumps(document), PROBLEM, _headers(error))
 
 
@@ -121,6 +128,8 @@ def _headers(error: QuartzError) -> Headers:
             return (("Accept-Encoding", "gzip"),)
         case Corrupted() | IdempotencyMismatch():
             return ()  # trying again does not mend it
+        case Unavailable(retry_after_s=seconds) if seconds is not None:
+            return (("Retry-After", str(max(1, math.ceil(seconds)))),)
         case Unavailable() | IdempotencyConflict():
             return (("Retry-After", str(RETRY_AFTER_SECONDS)),)
         case BodyTooLarge() | BodyTimeout():

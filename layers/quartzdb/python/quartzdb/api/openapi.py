@@ -15,7 +15,9 @@ from quartzdb.api.openapi_parts import (
     error_responses,
     error_statuses,
     header_parameter,
+    needs,
     path_parameters,
+    schemes_of,
 )
 from quartzdb.api.operation import Family, JsonBody, Operation, RawBody, Replay, Success
 from quartzdb.api.schemas.cloudflare import InsertVector
@@ -59,13 +61,13 @@ def describe(families: Sequence[Family], *, title: str, version: str) -> dict[st
 def _operation(operation: Operation) -> dict[str, Any]:
     description = operation.description
     if operation.scope is not None:
-        description += f"\n\nNeeds a key with the scope `{operation.scope.value}`."
+        description += f"\n\n{needs(operation.scope)}"
     document: dict[str, Any] = {
         "operationId": operation.name,
         "tags": [operation.tag],
         "summary": operation.summary,
         "description": description.strip(),
-        "security": [] if operation.scope is None else [{name: []} for name in SECURITY_SCHEMES],
+        "security": [{name: []} for name in schemes_of(operation.scope)],
         "responses": _responses(operation),
     }
     if operation.scope is not None:

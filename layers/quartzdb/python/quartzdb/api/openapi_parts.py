@@ -8,7 +8,7 @@ from typing import Any
 
 from quartzdb.api.answer import JSON
 from quartzdb.api.errors import PROBLEM, PROBLEM_TYPES, reason, title_of
-from quartzdb.api.operation import Operation, Replay
+from quartzdb.api.operation import Access, Operation, Replay
 from quartzdb.api.preconditions import VERSION_HEADER
 from quartzdb.api.surface import is_cloudflare
 from quartzdb.domain.limits import (
@@ -18,11 +18,19 @@ from quartzdb.domain.limits import (
     KEY_CHARACTERS_MAX,
     NAMESPACE_NAME_PATTERN,
 )
+from quartzdb.peer_protocol.limits import BUCKETS
+from quartzdb.services.keys import Scope
 
 SECURITY_SCHEMES: dict[str, Any] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer KEY`"},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "peer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "`Authorization: Bearer SECRET`, a secret of two sites that replicate. No API key is one.",
+    },
 }
+_OF_KEYS = ("bearer", "header")
 
 _PATH: dict[str, tuple[str, dict[str, Any]]] = {
     "namespace": ("The namespace's name.", {"type": "string", "pattern": NAMESPACE_NAME_PATTERN}),
@@ -31,6 +39,10 @@ _PATH: dict[str, tuple[str, dict[str, Any]]] = {
         {"type": "string", "minLength": 1, "maxLength": KEY_CHARACTERS_MAX},
     ),
     "id": ("The id.", {"type": "string", "pattern": ID_PATTERN}),
+    "bucket": (
+        "The first byte of the SHA-256 of an id.",
+        {"type": "integer", "minimum": 0, "maximum": BUCKETS - 1},
+    ),
 }
 _HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Content-Type": (
@@ -122,6 +134,13 @@ _ERRORS: dict[int, tuple[str, str, str, str | None, str | None]] = {
         "Idempotency-Key",
         "Try again in a moment.",
     ),
+    410: (
+        "The change feed is not kept from that cursor on.",
+        "feed_gap",
+        "The feed is not kept from that cursor on.",
+        "cursor",
+        "Compare digests and repair what differs, then go on from `cursor`.",
+    ),
     412: (
         "A compare-and-set did not find what it expected.",
         "precondition_failed",
@@ -174,6 +193,24 @@ _ERROR_HEADERS = {
 }
 
 
+def schemes_of(scope: Scope | Access | None) -> tuple[str, ...]:
+    """Names of the security schemes that let a request in."""
+    if scope is None:
+        return ()
+    if isinstance(scope, Scope):
+        return _OF_KEYS
+    return ("peer",) if scope is Access.PEER else ("peer", *_OF_KEYS)
+
+
+def needs(scope: Scope | Access) -> str:
+    """What a request must carry, in words."""
+    if isinstance(scope, Scope):
+        return f"Needs a key with the scope `{scope.value}`."
+    return "Needs the secret of the two sites" + (
+        "." if scope is Access.PEER else ", or a key with the scope `admin`."
+    )
+
+
 def path_parameters(path: str) -> list[dict[str, Any]]:
     """The parameters of a path template."""
     parameters = []
@@ -197,7 +234,7 @@ def error_statuses(operation: Operation) -> set[int]:
     statuses = {500, *operation.errors}
     if operation.scope is not None:
         statuses |= {400, 401, 429, 503}
-        if not compatible:
+        if not compatible and operation.scope is not Access.PEER:
             statuses |= {403}
     if not compatible:
         statuses |= {400}

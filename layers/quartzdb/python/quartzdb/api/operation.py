@@ -20,6 +20,15 @@ Handler = Callable[[Call], Answer]
 """Does the work of a request. Runs in a thread, and may block."""
 
 
+class Access(Enum):
+    """Who may use an operation, where that is not a matter of an API key's scope."""
+
+    PEER = "peer"
+    """The other site, by the secret of the two sites."""
+    PEER_OR_ADMIN = "peer or admin"
+    """Also a key with the scope `admin`: for its tenant alone."""
+
+
 class Replay(Enum):
     """What an Idempotency-Key does here."""
 
@@ -63,7 +72,8 @@ class Success:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One method at one path. `scope` None: open to anybody. `errors`: statuses besides those that follow from it.
+    """One method at one path. `scope`: of the API key that it needs, or who else may use it; None: open to anybody.
+    `errors`: statuses besides those that follow from it.
 
     `hidden`: part of the server, but no part of the API. `computes`: bound by the processor, not by waiting.
     """
@@ -75,7 +85,7 @@ class Operation:
     summary: str
     description: str
     handler: Handler
-    scope: Scope | None
+    scope: Scope | Access | None
     answers: tuple[Success, ...]
     query: type[QueryString] = NoQuery
     headers: tuple[str, ...] = ()

@@ -57,6 +57,20 @@ class UnsupportedMediaType(QuartzError):
     code = "unsupported_media_type"
 
 
+class FeedGone(QuartzError):
+    """The change feed is not kept from the cursor on. Repair first, then go on from the problem's `cursor`."""
+
+    code = "feed_gap"
+
+    def __init__(self, cursor: str) -> None:
+        super().__init__(
+            "The feed is not kept from that cursor on.",
+            field="cursor",
+            hint="Compare digests and repair what differs, then go on from `cursor`.",
+        )
+        self.cursor = cursor
+
+
 class RouteNotFound(NotFound):
     """There is nothing at this path."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
+from quartzdb.peer_ports import Changes, Feed, Replica, SharedNamespace
 from quartzdb.ports import Clock, IdempotencyTable, NamespaceCatalog
 from quartzdb.services.keys import ApiKeys
 from quartzdb.services.keyvalue import KeyValues
@@ -19,6 +20,35 @@ class Damage(Protocol):
     def damaged(self) -> Mapping[str, str]:
         """Namespaces (tenant/name) whose segments cannot be served as they should, and why."""
         ...
+
+
+class ServedReplica(Replica, Protocol):
+    """This site, as it is served to the other one."""
+
+    def fetch_page(self, namespace: SharedNamespace, feed: Feed, ids: Sequence[str]) -> tuple[Changes, bool]:
+        """As `fetch`, but no more than fits an answer, and whether something is missing for that reason."""
+        ...
+
+
+class ReplicationStatus(Protocol):
+    """Who knows how replication stands."""
+
+    def document(self, tenant: str | None) -> Mapping[str, Any]:
+        """What `GET /v1/replication/status` answers; with a tenant, of that one's namespaces only."""
+        ...
+
+
+class Replication(Protocol):
+    """What a site that is one of two serves. `secrets`: the present one of the two sites, and those still good."""
+
+    @property
+    def replica(self) -> ServedReplica: ...
+
+    @property
+    def secrets(self) -> Callable[[], Sequence[str]]: ...
+
+    @property
+    def status(self) -> ReplicationStatus | None: ...
 
 
 class Services(Protocol):
@@ -47,3 +77,8 @@ class Services(Protocol):
 
     @property
     def clock(self) -> Clock: ...
+
+    @property
+    def replication(self) -> Replication | None:
+        """None: this site is alone."""
+        ...

@@ -13,3 +13,5 @@ CLOCK_SKEW_MS_MAX = 500
 SITE_PATTERN = r"^[a-z0-9-]{1,32}$"
 FEED_KEPT_MS = 7 * 24 * 3_600_000
 """The longest that a feed, and what is deleted, is kept for a peer."""
+FETCHED_MAX = FETCH_IDS_MAX * 10_000
+"""Changes that make the state of FETCH_IDS_MAX ids: a record may have as many patches as metadata has fields."""

@@ -12,6 +12,7 @@ from quartzdb.domain.errors import (
     InvalidArgument,
     InvalidKey,
     KeyNotFound,
+    NotActiveSite,
     PreconditionFailed,
     TooLarge,
     Unavailable,
@@ -36,6 +37,10 @@ _VALUES_AT_ONCE = 32
 """Values read by one look-up, so that what is held beyond a limit on bytes stays bounded."""
 
 
+ActiveSite = Callable[[Namespace], bool]
+"""Whether this site decides compare-and-sets in a namespace: of two that share one, only the active site does."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewItem:
     """A value to be stored; `ttl_seconds` None keeps it for ever."""
@@ -56,10 +61,18 @@ class Match:
 class KeyValues:
     """One instance serves every namespace. Keys are compared code point by code point, never normalised."""
 
-    def __init__(self, table: KeyValueTable, versions: HybridClock, clock: Clock) -> None:
+    def __init__(
+        self,
+        table: KeyValueTable,
+        versions: HybridClock,
+        clock: Clock,
+        *,
+        active: ActiveSite = lambda _: True,
+    ) -> None:
         self._table = table
         self._versions = versions
         self._clock = clock
+        self._active = active
 
     def get(self, namespace: Namespace, key: str) -> Item:
         """The live item of a key. Raises KeyNotFound."""
@@ -179,6 +192,12 @@ class KeyValues:
         after: Version | None,
     ) -> tuple[Version, bool]:
         honour(self._versions, after)
+        if match is not None and not self._active(namespace):
+            raise NotActiveSite(
+                "This site is not the active one, so it cannot know what the key is now.",
+                field="key",
+                hint="Send it to the active site, or without its condition: then the later write wins.",
+            )
         for _ in range(_PUT_ATTEMPTS_MAX):
             version = self._versions.now()
             now_ms = self._clock.unix_ms()

@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from quartzdb.domain.errors import QuartzError
-from quartzdb.domain.hlc import stamp_at
 from quartzdb.domain.namespace import Namespace
-from quartzdb.log.protocol import OVERLAP_MS
+from quartzdb.peer_ports import Retention
 from quartzdb.ports import (
     BlobMissing,
     BlobStore,
@@ -26,6 +25,7 @@ from quartzdb.ports import (
 )
 from quartzdb.services.burial import drop
 from quartzdb.services.claim import Claim
+from quartzdb.services.purging import purge_some
 from quartzdb.snapshot.compaction import full_tier, idle
 from quartzdb.snapshot.indexer import NOTHING_TO_DO, Indexer
 from quartzdb.snapshot.readers import Readers
@@ -43,8 +43,6 @@ IDLE_AFTER_MS = 45_000
 SWEEP_EVERY_MS = 60_000
 BURY_AFTER_MS = 10_000
 """A deleted generation's data goes this long after its deletion: requests that were under way have ended by then."""
-TOMBSTONES_KEPT_MS = 7 * 24 * 3_600_000
-PURGE_AT_ONCE = 1_000
 
 
 @dataclass(slots=True)
@@ -73,6 +71,7 @@ class Maintenance:
         indexer: Indexer,
         clock: Clock,
         holder: str,
+        retention: Retention | None = None,
     ) -> None:
         self._catalog = catalog
         self._log = log
@@ -85,6 +84,7 @@ class Maintenance:
         self._indexer = indexer
         self._clock = clock
         self._holder = holder
+        self._retention = retention
         self._progress: dict[str, _Progress] = {}
         self._damaged: dict[str, str] = {}
 
@@ -122,12 +122,7 @@ class Maintenance:
         if now_ms - progress.swept_ms >= SWEEP_EVERY_MS:
             progress.swept_ms = now_ms
             sweep(self._store, self._clock, namespace.partition)
-            self._table.purge(
-                namespace.partition,
-                now_ms - OVERLAP_MS,
-                stamp_at(now_ms - TOMBSTONES_KEPT_MS),
-                PURGE_AT_ONCE,
-            )
+            purge_some(self._table, self._clock, namespace.partition, self._retention)
         return busy
 
     def _fold_and_compact(self, namespace: Namespace, progress: _Progress) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from quartzdb.domain.cursor import decode_cursor, encode_cursor
-from quartzdb.domain.errors import Conflict, NamespaceExists, NamespaceNotFound
+from quartzdb.domain.errors import Conflict, NamespaceExists, NamespaceNotFound, NamespaceShared
 from quartzdb.domain.limits import NAMESPACES_PER_TENANT_MAX
 from quartzdb.domain.namespace import (
     DEFAULT_DIMENSION,
@@ -53,7 +53,10 @@ class NamespaceStats:
 
 
 class Namespaces:
-    """One instance serves every tenant. `new_generation` makes a name that no generation had before."""
+    """One instance serves every tenant. `new_generation` makes a name that no generation had before.
+
+    `shared` says whether a namespace (tenant, name) is replicated to another site.
+    """
 
     def __init__(
         self,
@@ -65,6 +68,7 @@ class Namespaces:
         *,
         remembered: RememberedNamespaces | None = None,
         new_generation: Callable[[], str] = lambda: secrets.token_hex(8),
+        shared: Callable[[str, str], bool] = lambda _tenant, _name: False,
     ) -> None:
         self._catalog = catalog
         self._log = log
@@ -73,6 +77,7 @@ class Namespaces:
         self._clock = clock
         self._remembered = remembered or RememberedNamespaces(clock, 0)
         self._new_generation = new_generation
+        self._shared = shared
 
     def create(self, tenant: str, name: str, settings: NamespaceSettings) -> tuple[Namespace, bool]:
         """Create it; creating it again with the same settings changes nothing. Returns whether it is new.
@@ -148,11 +153,17 @@ class Namespaces:
         return Page(found[:limit], encode_cursor(listing, found[limit - 1].name) if more else None)
 
     def delete(self, tenant: str, name: str) -> None:
-        """Delete it with all records and key-values. Raises NamespaceNotFound.
+        """Delete it with all records and key-values. Raises NamespaceNotFound, NamespaceShared.
 
         The name is free at once; the data is out of reach at once and removed in the background.
         """
         namespace = self.get(tenant, name)
+        if self._shared(tenant, name):
+            raise NamespaceShared(
+                f"The namespace {name!r} is shared with another site, which would bring it back.",
+                field="namespace",
+                hint="Delete its records and keys: that reaches the other site, too.",
+            )
         if not self._catalog.remove(namespace):
             raise NamespaceNotFound(f"There is no namespace {name!r}.", field="namespace")
         # Sealing tells readers of other processes, which still hold the old generation, at their next read.

@@ -12,17 +12,17 @@ from dataclasses import dataclass, field
 
 import xxhash
 
-from quartzdb.domain.hlc import stamp_at
 from quartzdb.domain.namespace import Namespace, Partition
-from quartzdb.log.protocol import OVERLAP_MS
+from quartzdb.peer_ports import Retention
 from quartzdb.ports import Clock, KeyValueTable, Leases, NamespaceCatalog, Unsettled, UnsettledList
 from quartzdb.services.budget import Budget
 from quartzdb.services.burial import Burial
 from quartzdb.services.claim import Claim
 from quartzdb.services.folding import Folding
 from quartzdb.services.holder import Holder
-from quartzdb.services.maintenance import IDLE_AFTER_MS, PURGE_AT_ONCE, TOMBSTONES_KEPT_MS
+from quartzdb.services.maintenance import IDLE_AFTER_MS
 from quartzdb.services.merging import Merged, Merging
+from quartzdb.services.purging import PURGE_AT_ONCE, purge_some
 from quartzdb.snapshot.compaction import full_tier, idle
 from quartzdb.snapshot.store import SnapshotStore
 from quartzdb.snapshot.sweep import SUPERSEDED_MS, sweep
@@ -66,6 +66,7 @@ class Tending:
         burial: Burial,
         clock: Clock,
         holder: Holder,
+        retention: Retention | None = None,
     ) -> None:
         self._catalog = catalog
         self._table = table
@@ -77,6 +78,7 @@ class Tending:
         self._burial = burial
         self._clock = clock
         self._holder = holder
+        self._retention = retention
 
     def run(self, budget: Budget) -> Tended:
         """One run. A namespace's trouble is reported and does not stop the care of the others."""
@@ -161,13 +163,7 @@ class Tending:
         return namespace is None or namespace.partition != partition
 
     def _purge(self, partition: Partition) -> None:
-        now_ms = self._clock.unix_ms()
-        while (
-            self._table.purge(
-                partition, now_ms - OVERLAP_MS, stamp_at(now_ms - TOMBSTONES_KEPT_MS), PURGE_AT_ONCE
-            )
-            == PURGE_AT_ONCE
-        ):
+        while purge_some(self._table, self._clock, partition, self._retention) == PURGE_AT_ONCE:
             pass
 
 

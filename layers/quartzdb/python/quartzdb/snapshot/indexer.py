@@ -13,10 +13,11 @@ from pathlib import Path
 
 from quartzdb.domain.hlc import Version, stamp_at
 from quartzdb.domain.merge import UNKNOWN, RecordState, apply
-from quartzdb.domain.namespace import Namespace, Partition
+from quartzdb.domain.namespace import Namespace
 from quartzdb.index.located import Located
 from quartzdb.log.codec import decode_entry
 from quartzdb.log.protocol import MARGIN, OVERLAP
+from quartzdb.peer_ports import Retention
 from quartzdb.ports import SEALED, ChangeLog, Clock
 from quartzdb.snapshot.build import SegmentBuild
 from quartzdb.snapshot.cache import SegmentCache
@@ -55,7 +56,7 @@ NOTHING_TO_DO = IndexingResult(published=False)
 class Indexer:
     """Builds segments for any namespace. `workspace` is a local directory for builds in progress.
 
-    `tombstones_needed_from` gives, for a partition, the oldest stamp from which tombstones must be kept for a peer.
+    `retention` says what must be kept for peers; None: nothing.
     `new_name` makes a name that no segment had before.
     """
 
@@ -69,7 +70,7 @@ class Indexer:
         *,
         threads: int = 1,
         fold_bytes_max: int = FOLD_BYTES_MAX,
-        tombstones_needed_from: Callable[[Partition], int] | None = None,
+        retention: Retention | None = None,
         new_name: Callable[[], str] = lambda: secrets.token_hex(12),
     ) -> None:
         self._log = log
@@ -80,14 +81,14 @@ class Indexer:
         self._threads = threads
         self._new_name = new_name
         self._fold_bytes_max = fold_bytes_max
-        self._publisher = Publisher(log, store, clock)
+        self._publisher = Publisher(log, store, clock, retention.log_needed_from if retention else None)
         self.merger = Merger(
             store,
             cache,
             self._publisher,
             self._build,
             new_name,
-            tombstones_needed_from=tombstones_needed_from,
+            tombstones_needed_from=retention.tombstones_needed_from if retention else None,
         )
 
     def fold(self, namespace: Namespace) -> IndexingResult:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from quartzdb.domain.hlc import Version
+from quartzdb.domain.namespace import Partition
 from quartzdb.log.protocol import MARGIN
 from quartzdb.ports import ChangeLog, Clock
 from quartzdb.snapshot.manifest import Manifest, SegmentRef
@@ -18,12 +19,22 @@ FOLDED_MAX = 5_000
 
 
 class Publisher:
-    """Safe to use from anywhere at once: of several who publish on one base, one wins."""
+    """Safe to use from anywhere at once: of several who publish on one base, one wins.
 
-    def __init__(self, log: ChangeLog, store: SnapshotStore, clock: Clock) -> None:
+    `log_needed_from` gives, for a partition, the lowest stamp of the log that must be kept for a peer.
+    """
+
+    def __init__(
+        self,
+        log: ChangeLog,
+        store: SnapshotStore,
+        clock: Clock,
+        log_needed_from: Callable[[Partition], int] | None = None,
+    ) -> None:
         self._log = log
         self._store = store
         self._clock = clock
+        self._log_needed_from = log_needed_from
 
     def publish(
         self,
@@ -51,6 +62,8 @@ class Publisher:
             return False
         # Kept back to the previous manifest's margin, so that a reader that falls back to it still has its whole tail.
         floor = base.watermark - MARGIN
+        if self._log_needed_from is not None:
+            floor = min(floor, self._log_needed_from(manifest.partition) - 1)
         if floor > 0:
             self._log.trim(manifest.partition, floor)
         return True

@@ -13,6 +13,7 @@ from quartzdb.api.routes import (
     keyvalue_json,
     namespaces,
     query,
+    replication,
     usage,
     vectors,
 )
@@ -25,6 +26,7 @@ FAMILIES: tuple[Family, ...] = (
     keyvalue_json.FAMILY,
     keys.FAMILY,
     usage.FAMILY,
+    replication.FAMILY,
     health.FAMILY,
     cloudflare.FAMILY,
     cloudflare_vectors.FAMILY,

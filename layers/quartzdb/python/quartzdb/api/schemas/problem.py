@@ -18,6 +18,9 @@ class Problem(Document):
     field: str | None = Field(description="The place in the request that is wrong, as `vectors[3].id`.")
     hint: str | None = Field(description="What to do about it.")
     request_id: str = Field(description="Names this request in the log.")
+    cursor: str = Field(
+        default="", description="Only of `feed_gap`: the place in the feed to go on from after a repair."
+    )
 
 
 class CloudflareError(Document):

@@ -1,0 +1,306 @@
+"""Routes for the other of two sites: feeds, applying, digests. docs/replication.md is what they follow."""
+
+from __future__ import annotations
+
+from quartzdb.api.answer import Answer, json_answer
+from quartzdb.api.call import Call
+from quartzdb.api.operation import Access, Family, JsonBody, Success
+from quartzdb.api.peer import PEER
+from quartzdb.api.refusals import BodyTooLarge, FeedGone
+from quartzdb.api.routes.vectors import VERSION
+from quartzdb.api.schemas import replication as schemas
+from quartzdb.api.services import Replication
+from quartzdb.domain.errors import InvalidArgument, NotFound
+from quartzdb.domain.limits import DIMENSION_MAX
+from quartzdb.domain.metric import Metric
+from quartzdb.peer_ports import Feed, FeedGap, SharedNamespace
+from quartzdb.peer_protocol.api_key_document import parse_api_keys
+from quartzdb.peer_protocol.change_document import parse_changes
+from quartzdb.peer_protocol.limits import (
+    BUCKETS,
+    CHANGES_MAX,
+    ENVELOPE_BYTES_MAX,
+    FETCH_IDS_MAX,
+    PAGE_BYTES_MAX,
+)
+from quartzdb.peer_protocol.namespace_document import namespace_document
+from quartzdb.peer_protocol.page_document import applied_document, fetched_document, page_document
+from quartzdb.peer_protocol.state_document import digests_document, entries_document
+
+FAMILY = Family("replication", "For the other of two sites that hold the same data.")
+
+_REQUEST_BYTES_MAX = PAGE_BYTES_MAX + ENVELOPE_BYTES_MAX
+_NOW_MS = 1_790_000_000_000
+_DELETE = {"op": "delete", "id": "emma", "version": VERSION}
+_UPSERT = {"op": "upsert", "id": "dune", "version": VERSION, "vector": "zczMPc3MTD6amZk+", "metadata": {}}
+_OF_FEED = {"tenant": "default", "namespace": "default", "feed": "records"}
+_DIRECTION = {
+    "lag_ms": 0,
+    "recovery_point_ms": _NOW_MS,
+    "pending": 0,
+    "last_success_ms": _NOW_MS,
+    "unreplayable": 0,
+    "stopped": 0,
+    "error": None,
+}
+_PEER = {
+    "site": "cloudflare",
+    "kind": "full",
+    "state": "level",
+    "outbound": _DIRECTION,
+    "inbound": _DIRECTION,
+    "repair": {"under_way": 0, "last_finished_ms": None, "repaired": 0, "different": 0, "error": None},
+}
+
+
+@FAMILY.operation(
+    "GET",
+    "/v1/replication/namespaces",
+    summary="List shared namespaces",
+    scope=Access.PEER,
+    answers=(
+        Success(
+            "What this site shares.",
+            schemas.SharedNamespaces,
+            {
+                "site": "cloudflare",
+                "namespaces": [
+                    {"tenant": "default", "namespace": "default", "dimension": 384, "metric": "cosine"}
+                ],
+            },
+        ),
+    ),
+)
+def list_shared_namespaces(call: Call) -> Answer:
+    """Of all tenants, with what both sites must have in common."""
+    replica = _served(call).replica
+    shared = [namespace_document(one) for one in replica.namespaces()]
+    return json_answer({"site": replica.site, "namespaces": shared})
+
+
+@FAMILY.operation(
+    "GET",
+    "/v1/replication/changes",
+    summary="Read a change feed",
+    scope=Access.PEER,
+    query=schemas.ReadChanges,
+    answers=(
+        Success(
+            "A page.",
+            schemas.FeedPage,
+            {"changes": [_UPSERT, _DELETE], "cursor": "2nPz…", "more": False, "through_ms": _NOW_MS},
+        ),
+    ),
+    errors=(404, 410),
+)
+def read_changes(call: Call) -> Answer:
+    """The changes of one namespace, in the order in which this site took them. The cursor moves past what is left out,
+    so a page may be empty and still be followed by another. Reading on from one cursor twice is harmless.
+    """
+    query = call.query(schemas.ReadChanges)
+    try:
+        page = _served(call).replica.changes(
+            _named(query.tenant, query.namespace),
+            Feed(query.feed),
+            query.cursor,
+            limit=query.limit,
+            exclude_site=query.exclude_site,
+        )
+    except FeedGap as gap:
+        raise FeedGone(gap.cursor) from gap
+    return json_answer(page_document(page))
+
+
+@FAMILY.operation(
+    "POST",
+    "/v1/replication/changes",
+    summary="Apply changes",
+    scope=Access.PEER,
+    body=JsonBody(
+        schemas.ApplyChanges,
+        {
+            "records": {
+                **_OF_FEED,
+                "settings": {"dimension": 3, "metric": "cosine"},
+                "changes": [_UPSERT, _DELETE],
+            }
+        },
+    ),
+    answers=(Success("All are applied, and durable.", schemas.ChangesApplied, {"applied": 1, "known": 1}),),
+    errors=(404, 409),
+)
+def apply_changes(call: Call) -> Answer:
+    """Make changes of the other site this site's own, with their versions. Repeating it is harmless. A namespace that
+    is not there is created with `settings`. At most 4 MB, or one change that is larger.
+
+    Records are applied all or none. After a 503 keys may be applied in part: send them again.
+    """
+    body = call.json(schemas.ApplyChanges)
+    feed = Feed(body.feed)
+    if len(body.changes) > 1 and len(call.body) > _REQUEST_BYTES_MAX:
+        raise BodyTooLarge(_REQUEST_BYTES_MAX)
+    namespace = SharedNamespace(
+        body.tenant, body.namespace, _dimension(body.settings), Metric(body.settings.metric)
+    )
+    changes = parse_changes(body.changes, feed, most=CHANGES_MAX)
+    return json_answer(applied_document(_served(call).replica.apply(namespace, feed, changes)))
+
+
+@FAMILY.operation(
+    "GET",
+    "/v1/replication/digests",
+    summary="Get digests",
+    scope=Access.PEER,
+    query=schemas.OfFeed,
+    answers=(
+        Success(
+            "256 buckets.",
+            schemas.Digests,
+            {"digests": [[0, 0]] * (BUCKETS - 1) + [[1, 2847109213]], "through_ms": _NOW_MS},
+        ),
+    ),
+    errors=(404,),
+)
+def get_digests(call: Call) -> Answer:
+    """How many live records or keys there are by the first byte of the SHA-256 of their id, and the sum of the hashes
+    of their versions. Equal digests mean equal data.
+    """
+    query = call.query(schemas.OfFeed)
+    digests = _served(call).replica.digests(_named(query.tenant, query.namespace), Feed(query.feed))
+    return json_answer(digests_document(digests))
+
+
+@FAMILY.operation(
+    "GET",
+    "/v1/replication/digests/{bucket}",
+    summary="List the states behind a digest",
+    scope=Access.PEER,
+    query=schemas.ReadEntries,
+    answers=(
+        Success(
+            "A page.",
+            schemas.Entries,
+            {
+                "entries": [["dune", VERSION, {"year": VERSION}, True], ["emma", VERSION, {}, False]],
+                "more": False,
+            },
+        ),
+    ),
+    errors=(404,),
+)
+def list_states(call: Call) -> Answer:
+    """By id, tombstones that are still known included: versions only."""
+    query = call.query(schemas.ReadEntries)
+    page = _served(call).replica.entries(
+        _named(query.tenant, query.namespace),
+        Feed(query.feed),
+        _bucket(call.parameters["bucket"]),
+        after=query.after,
+        limit=query.limit,
+    )
+    return json_answer(entries_document(page))
+
+
+@FAMILY.operation(
+    "POST",
+    "/v1/replication/fetch",
+    summary="Fetch present states",
+    scope=Access.PEER,
+    body=JsonBody(schemas.FetchStates, {"two": {**_OF_FEED, "ids": ["dune", "emma"]}}),
+    answers=(
+        Success("Those that are known.", schemas.StatesFetched, {"changes": [_UPSERT, _DELETE], "more": False}),
+    ),
+    errors=(404,),
+)
+def fetch_states(call: Call) -> Answer:
+    """The changes that make the present state of each id, tombstones included; an unknown id gives none. Where they
+    come to 4 MB the answer says `more`: ask again for the ids that are missing.
+    """
+    body = call.json(schemas.FetchStates)
+    if not 1 <= len(body.ids) <= FETCH_IDS_MAX:
+        raise InvalidArgument(f"Name 1 to {FETCH_IDS_MAX} ids, not {len(body.ids)}.", field="ids")
+    changes, more = _served(call).replica.fetch_page(
+        _named(body.tenant, body.namespace), Feed(body.feed), body.ids
+    )
+    return json_answer(fetched_document(changes, more))
+
+
+@FAMILY.operation(
+    "PUT",
+    "/v1/replication/api-keys",
+    summary="Take over API keys",
+    scope=Access.PEER,
+    body=JsonBody(
+        schemas.TakeApiKeys,
+        {
+            "one": {
+                "keys": [
+                    {
+                        "id": "5f2b8c0d91ae",
+                        "tenant": "default",
+                        "name": "the website",
+                        "scopes": ["read"],
+                        "secret_sha256": "00" * 32,
+                        "created_at_ms": _NOW_MS,
+                        "expires_at_ms": None,
+                        "revoked_at_ms": None,
+                    }
+                ]
+            }
+        },
+    ),
+    answers=(Success("They are known here.", schemas.ApiKeysTaken, {"applied": 1}),),
+    errors=(409,),
+)
+def take_api_keys(call: Call) -> Answer:
+    """Hashes only. A key that is there keeps its revocation. Refused by the site that manages the keys."""
+    body = call.json(schemas.TakeApiKeys)
+    return json_answer({"applied": _served(call).replica.apply_api_keys(parse_api_keys(body.keys))})
+
+
+@FAMILY.operation(
+    "GET",
+    "/v1/replication/status",
+    summary="See how replication stands",
+    scope=Access.PEER_OR_ADMIN,
+    answers=(
+        Success(
+            "What this site knows.", schemas.ReplicationState, {"site": "aws", "now_ms": _NOW_MS, "peers": [_PEER]}
+        ),
+    ),
+    errors=(404,),
+)
+def get_replication_status(call: Call) -> Answer:
+    """Of both directions: how old the oldest change is that one site has and the other has not, and what stands in the
+    way. With an API key: of that key's tenant.
+    """
+    served = _served(call)
+    tenant = None if call.principal is PEER else call.principal.tenant
+    if served.status is not None:
+        return json_answer(dict(served.status.document(tenant)))
+    now_ms = call.services.clock.unix_ms()
+    return json_answer({"site": served.replica.site, "now_ms": now_ms, "peers": []})
+
+
+def _served(call: Call) -> Replication:
+    served = call.services.replication
+    if served is None:
+        raise NotFound("This site replicates with no other.")
+    return served
+
+
+def _named(tenant: str, namespace: str) -> SharedNamespace:
+    """A namespace to be looked at: by its name alone."""
+    return SharedNamespace(tenant, namespace, None, Metric.COSINE)
+
+
+def _dimension(settings: schemas.SharedSettings) -> int | None:
+    if settings.dimension is not None and not 1 <= settings.dimension <= DIMENSION_MAX:
+        raise InvalidArgument(f"A dimension is 1 to {DIMENSION_MAX}.", field="settings.dimension")
+    return settings.dimension
+
+
+def _bucket(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 3 and int(text) < BUCKETS):
+        raise InvalidArgument(f"A bucket is 0 to {BUCKETS - 1}, not {text[:80]!r}.", field="bucket")
+    return int(text)

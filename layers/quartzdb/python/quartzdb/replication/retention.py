@@ -1,0 +1,64 @@
+"""How long a site keeps for its peers what it would otherwise drop: as long as a checkpoint needs it, at most 7 days.
+
+A shared namespace that no checkpoint speaks of is kept for the whole time: its peer may be about to begin, or drive
+replication itself. A cursor that comes later than that is told of the gap, and a repair makes it good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from quartzdb.domain.hlc import stamp_at
+from quartzdb.domain.namespace import Partition
+from quartzdb.peer_ports import Checkpoints, Feed
+from quartzdb.peer_protocol.limits import FEED_KEPT_MS
+from quartzdb.ports import Clock
+from quartzdb.replication.shared import Shared
+
+NOTHING_NEEDED = (1 << 63) - 1
+
+
+class PeerRetention:
+    """Retention by the checkpoints of the directions that begin at this site. `peers` are the sites they lead to."""
+
+    def __init__(
+        self, site: str, peers: Sequence[str], checkpoints: Checkpoints, clock: Clock, shared: Shared
+    ) -> None:
+        self._site = site
+        self._peers = peers
+        self._checkpoints = checkpoints
+        self._clock = clock
+        self._shared = shared
+
+    def log_needed_from(self, partition: Partition) -> int:
+        """The lowest append stamp of the log that a peer may still ask for."""
+        return self._needed_from(partition, Feed.RECORDS)
+
+    def tombstones_needed_from(self, partition: Partition) -> int:
+        """Tombstones of the latest 7 days, whatever checkpoints say.
+
+        A page that is applied twice, or a comparison with a peer that was away, must not bring back what was deleted.
+        """
+        return self._longest() if self._is_shared(partition) else NOTHING_NEEDED
+
+    def keys_needed_from(self, partition: Partition) -> int:
+        """Tombstones and expired items with this append stamp or a later one stay."""
+        return self._needed_from(partition, Feed.KEYS)
+
+    def _needed_from(self, partition: Partition, feed: Feed) -> int:
+        if not self._is_shared(partition):
+            return NOTHING_NEEDED
+        needed = {
+            direction.destination: checkpoint.retained_from
+            for direction, checkpoint in self._checkpoints.everything().items()
+            if direction.source == self._site
+            and (direction.tenant, direction.namespace) == (partition.tenant, partition.namespace)
+            and direction.feed is feed
+        }
+        return max(self._longest(), min((needed.get(peer, 0) for peer in self._peers), default=0))
+
+    def _longest(self) -> int:
+        return stamp_at(self._clock.unix_ms() - FEED_KEPT_MS)
+
+    def _is_shared(self, partition: Partition) -> bool:
+        return bool(self._peers) and self._shared(partition.tenant, partition.namespace)
