@@ -51,6 +51,12 @@ def place_of(url: str) -> Place:
     return Place(parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
 
 
+def root_of(place: Place) -> str:
+    """Its address, without a port where that is the usual one."""
+    usual = place.port == (443 if place.protocol == "https" else 80)
+    return f"{place.protocol}://{place.host}" + ("/" if usual else f":{place.port}/")
+
+
 class HttpExchange:
     """Not thread-safe but for its `Names`; a thread of its own needs one of its own.
 

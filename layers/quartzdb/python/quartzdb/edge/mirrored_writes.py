@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from quartzdb.edge.hard_deadline import Deadline
 from quartzdb.edge.queue_client import NotQueued, QueueClient
-from quartzdb.edge.written_names import names_of
+from quartzdb.edge.written_names import paths_by_name
 
 BODY_BYTES_MAX = 180 * 1024
 """In base64, with the rest of the message, it must fit into 256 KB."""
@@ -55,36 +55,39 @@ class MirroredWrites:
 
     def check(self, write: Write) -> None:
         """Raises Unnamed for one that could not be told of once it is accepted. Before it is sent anywhere."""
-        if not self._fits(write) and self._names(write) is None:
+        if not _fits(write) and _paths(write) is None:
             raise Unnamed
 
     def accepted(self, write: Write, deadline: Deadline) -> None:
         """Tell of a write that the peer has accepted. Tries until the deadline. Raises NotQueued."""
-        self._send(self._message(write, with_body=self._fits(write)), deadline, delay_seconds=0)
+        told = [(write.path, write.body)] if _fits(write) else _by_name(write)
+        self._send(self._messages(write, told), deadline, delay_seconds=0)
 
     def uncertain(self, write: Write, deadline: Deadline) -> None:
         """Tell of one that the peer may yet accept: by name, to be looked up there after a while. Raises NotQueued."""
-        self._send(self._message(write, with_body=False), deadline, delay_seconds=self._delay_seconds)
+        self._send(self._messages(write, _by_name(write)), deadline, delay_seconds=self._delay_seconds)
 
-    def _message(self, write: Write, *, with_body: bool) -> str:
-        body = write.body if with_body else None
-        document: dict[str, object] = {
-            "request_id": write.request_id,
-            "at_ms": self._now_ms(),
-            "method": write.method,
-            "path": write.path,
-            "body": None if body is None else base64.b64encode(body).decode(),
-        }
-        if body is None:
-            document["names"] = self._names(write)
-        return json.dumps(document)
+    def _messages(self, write: Write, told: list[tuple[str, bytes | None]]) -> list[str]:
+        at_ms = self._now_ms()
+        return [
+            json.dumps(
+                {
+                    "request_id": write.request_id,
+                    "at_ms": at_ms,
+                    "method": write.method,
+                    "path": path,
+                    "body": None if body is None else base64.b64encode(body).decode(),
+                }
+            )
+            for path, body in told
+        ]
 
-    def _send(self, message: str, deadline: Deadline, *, delay_seconds: int) -> None:
+    def _send(self, messages: list[str], deadline: Deadline, *, delay_seconds: int) -> None:
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
                 attempt = Deadline(min(_ATTEMPT_SECONDS, deadline.remaining()))
-                self._queue.send(self._queue_url, message, attempt, delay_seconds=delay_seconds)
+                self._queue.send(self._queue_url, messages, attempt, delay_seconds=delay_seconds)
             except TimeoutError as error:
                 raise NotQueued("the queue took no message in time") from error
             except NotQueued:
@@ -95,12 +98,17 @@ class MirroredWrites:
             else:
                 return
 
-    @staticmethod
-    def _fits(write: Write) -> bool:
-        return write.body is not None and len(write.body) <= BODY_BYTES_MAX
 
-    @staticmethod
-    def _names(write: Write) -> list[str] | None:
-        if write.body is None:
-            return names_of(write.path, write.beginning, whole=False)
-        return names_of(write.path, write.body, whole=True)
+def _fits(write: Write) -> bool:
+    return write.body is not None and len(write.body) <= BODY_BYTES_MAX
+
+
+def _by_name(write: Write) -> list[tuple[str, bytes | None]]:
+    """What cannot be named is nothing that the peer would accept either."""
+    return [(path, None) for path in _paths(write) or []]
+
+
+def _paths(write: Write) -> list[str] | None:
+    if write.body is None:
+        return paths_by_name(write.path, write.beginning, whole=False)
+    return paths_by_name(write.path, write.body, whole=True)

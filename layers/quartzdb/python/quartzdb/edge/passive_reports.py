@@ -61,7 +61,7 @@ class PassiveReports:
                 self._reasons[origin],
             )
             try:
-                self._queue.send(self._queue_url, encode_report(report), deadline)
+                self._queue.send(self._queue_url, [encode_report(report)], deadline)
             except (NotQueued, TimeoutError) as error:
                 logger.warning("what was seen of %s could not be reported: %s", origin.value, error)
                 return

@@ -1,15 +1,17 @@
-"""Puts a message into an SQS queue: its JSON protocol, signed with the function's credentials. Tries once."""
+"""Puts messages into an SQS queue: its JSON protocol, signed with the function's credentials. Tries once."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from quartzdb.edge.hard_deadline import Deadline
-from quartzdb.edge.http_exchange import HttpExchange, Unanswered, place_of
+from quartzdb.edge.http_exchange import HttpExchange, Unanswered, place_of, root_of
 from quartzdb.failover.signing import Credentials, signed_headers
 
 _ANSWER_BYTES_MAX = 64 * 1024
+_BATCH_MAX = 10
+_BATCH_BYTES_MAX = 255 * 1024
 
 
 class NotQueued(Exception):
@@ -32,18 +34,32 @@ class QueueClient:
         self._credentials = credentials
         self._now = now
 
-    def send(self, queue_url: str, message: str, deadline: Deadline, *, delay_seconds: int = 0) -> None:
-        """Send it. Twice is harmless: whoever reads the queue expects it. Raises NotQueued."""
+    def send(
+        self, queue_url: str, messages: Sequence[str], deadline: Deadline, *, delay_seconds: int = 0
+    ) -> None:
+        """Send them all. Twice is harmless: whoever reads the queue expects it. Raises NotQueued."""
+        for start in range(0, len(messages), _BATCH_MAX):
+            size = 0
+            batch: list[str] = []
+            for message in messages[start : start + _BATCH_MAX]:
+                if batch and size + len(message) > _BATCH_BYTES_MAX:
+                    self._send(queue_url, batch, deadline, delay_seconds)
+                    batch, size = [], 0
+                batch.append(message)
+                size += len(message)
+            self._send(queue_url, batch, deadline, delay_seconds)
+
+    def _send(self, queue_url: str, batch: list[str], deadline: Deadline, delay_seconds: int) -> None:
+        entries = [
+            {"Id": str(number), "MessageBody": message, "DelaySeconds": delay_seconds}
+            for number, message in enumerate(batch)
+        ]
+        body = json.dumps({"QueueUrl": queue_url, "Entries": entries}).encode()
         place = place_of(queue_url)
-        standard = place.port == (443 if place.protocol == "https" else 80)
-        url = f"{place.protocol}://{place.host}" + ("" if standard else f":{place.port}") + "/"
-        body = json.dumps(
-            {"QueueUrl": queue_url, "MessageBody": message, "DelaySeconds": delay_seconds}
-        ).encode()
         headers = signed_headers(
             "POST",
-            url,
-            {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AmazonSQS.SendMessage"},
+            root_of(place),
+            {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AmazonSQS.SendMessageBatch"},
             body,
             service="sqs",
             region=self._region,
@@ -61,7 +77,8 @@ class QueueClient:
                 answer_bytes_max=_ANSWER_BYTES_MAX,
                 again=True,
             )
-        except Unanswered as error:
+            document = json.loads(answer.body) if answer.status == 200 else {}
+        except (Unanswered, ValueError) as error:
             raise NotQueued(f"the queue did not answer: {error}") from error
-        if answer.status != 200:
+        if len(document.get("Successful") or []) != len(batch):
             raise NotQueued(f"the queue answered {answer.status}: {answer.body[:200]!r}")

@@ -1,6 +1,6 @@
 """Which records or keys a write of the Cloudflare surface names, also where the end of its body is missing.
 
-For a write whose body does not fit into a message: the other site reads the values back by these names.
+For a write that is told of without its body: the other site reads the values back by these names.
 """
 
 from __future__ import annotations
@@ -8,54 +8,47 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
+from urllib.parse import quote
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder()
 
 
-def names_of(path: str, body: bytes, *, whole: bool) -> list[str] | None:
-    """The names, each once, in order; None where they are not all to be seen. A delete by path has its name there."""
+def paths_by_name(path: str, body: bytes, *, whole: bool) -> list[str] | None:
+    """Each thing that is written, as the path of its kind of write and its name; None where not all are to be seen."""
     for beginning in ("/api/delete/", "/api/vector/delete/"):
         if path.startswith(beginning):
-            return [path.removeprefix(beginning)]
-    # Cut between the bytes of one character, perhaps: what is before it is good.
-    text = body.decode("utf-8", "strict" if whole else "ignore") if _is_utf8(body, whole=whole) else None
-    if text is None:
-        return None
-    members = _members(text, whole=whole)
+            return [path]
+    members = _members(body, whole=whole)
+    names: list[Any] = []
     if path == "/api/put":
-        return _strings([members.get("key")])
-    if path in {"/api/vector/insert", "/api/vector/delete"}:
-        return _strings([members.get("id")])
-    if path == "/api/vector/batch-insert":
-        # Of a list that is cut, some names are missing, and there is no telling which.
-        vectors = members.get("vectors") if whole else None
-        if not isinstance(vectors, list) or any(not isinstance(each, dict) for each in vectors):
-            return None
-        return _strings([each.get("id") for each in vectors])
-    return None
-
-
-def _strings(found: list[Any]) -> list[str] | None:
-    return list(dict.fromkeys(found)) if found and all(isinstance(each, str) for each in found) else None
-
-
-def _is_utf8(body: bytes, *, whole: bool) -> bool:
+        names = [members.get("key")]
+    elif path in {"/api/vector/insert", "/api/vector/delete"}:
+        names = [members.get("id")]
+    elif path == "/api/vector/batch-insert" and whole:
+        # Of a list that is cut some names are missing, and there is no telling which.
+        path = "/api/vector/insert"
+        vectors = members.get("vectors")
+        if isinstance(vectors, list) and all(isinstance(each, dict) for each in vectors):
+            names = [each.get("id") for each in vectors]
+    if not names or not all(isinstance(name, str) and name for name in names):
+        return None
     try:
-        body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return not whole and error.start >= len(body) - 3
-    return True
+        return list(dict.fromkeys(f"{path}/{quote(name, safe='')}" for name in names))
+    except UnicodeEncodeError:
+        return None  # half of a surrogate pair is no name
 
 
-def _members(text: str, *, whole: bool) -> dict[str, Any]:
+def _members(body: bytes, *, whole: bool) -> dict[str, Any]:
     """The members of an object, as far as they are complete."""
-    if whole:
-        try:
+    try:
+        # Cut between the bytes of one character, perhaps: what is before it is good.
+        text = body.decode("utf-8", "strict" if whole else "ignore")
+        if whole:
             document = json.loads(text)
-        except ValueError:
-            return {}
-        return document if isinstance(document, dict) else {}
+            return document if isinstance(document, dict) else {}
+    except ValueError:
+        return {}
     members: dict[str, Any] = {}
     place = _skip(text, 0)
     if text[place : place + 1] != "{":
@@ -71,7 +64,7 @@ def _members(text: str, *, whole: bool) -> dict[str, Any]:
             if place == len(text):
                 break  # a number at the cut may be the beginning of a longer one
             members[name] = value
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, RecursionError):
         pass  # the cut
     return members
 
