@@ -35,6 +35,26 @@ class Metric(Enum):
     """Answers of 500 and more, which Lambda's own `Errors` never counts because the function itself succeeded."""
     DEADLINE_EXCEEDED = ("DeadlineExceeded", "Count")
     """Requests that were answered 504 because the function's time was about to end."""
+    PROBE_ROUNDS = ("ProbeRounds", "Count")
+    """Looks at both origins. Alarm when there are none: nobody decides about failover any more."""
+    PROBE_FAILURES = ("ProbeFailures", "Count")
+    """Of the probes of both origins, those that failed."""
+    PROBES_IMPOSSIBLE = ("ProbesImpossible", "Count")
+    """Probes that could not even be made: a key or a secret was not to be had, or the canary is not admitted."""
+    ORIGIN_SWITCHED = ("OriginSwitched", "Count")
+    """Switches of the active origin by the probe. Alarm: a failover, or the return from one."""
+    ROUTING_CHANGED = ("RoutingChanged", "Count")
+    """Changes of the routing state, switches included."""
+    ROUTING_UNDECIDED = ("RoutingUndecided", "Count")
+    """Rounds in which the routing state could not be read or stored."""
+    BREAKERS_OPEN = ("BreakersOpen", "Count")
+    """Origins whose breaker is not closed. Alarm: one origin is all that is left."""
+    FAILED_OVER = ("FailedOver", "Count")
+    """1 while the active origin is not the primary."""
+    AWS_PROBE_MS = ("AwsProbeMilliseconds", "Milliseconds")
+    """How long a probe of AWS took, all of its requests together."""
+    CLOUDFLARE_PROBE_MS = ("CloudflareProbeMilliseconds", "Milliseconds")
+    """The same of Cloudflare."""
 
     def __init__(self, title: str, unit: str) -> None:
         self.title = title

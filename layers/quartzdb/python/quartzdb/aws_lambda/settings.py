@@ -11,8 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import gettempdir
+from typing import TYPE_CHECKING
 
 from quartzdb.domain.errors import QuartzError
+from quartzdb.failover.state import Origin
+
+if TYPE_CHECKING:
+    from quartzdb.bootstrap_routing_aws import ProbeSettings
 
 WORK_DIR = Path(gettempdir()) / "quartzdb"  # on Lambda below /tmp, which is the function's alone
 """Copies of segments and segments under construction. Nothing in it has to last."""
@@ -26,6 +31,7 @@ MERGE_SHARD_ROWS = 1_048_576
 MEMORY_MB = 1_024
 """What a function is taken to have where its runtime does not say. A third of it holds parts of segments."""
 
+_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 _SITE = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _MB = 1024 * 1024
 
@@ -40,9 +46,9 @@ class InvalidSettings(QuartzError):
 class FunctionSettings:
     """What a function was deployed with.
 
-    The two ARNs are None for functions that have no use for them; `needed` turns an absence into an error. Endpoints
-    are for emulators; None is AWS itself. `xray_daemon` None: nothing is traced. `service` names the function in logs
-    and is the dimension of its metrics.
+    The two ARNs and `probe` are None for functions that have no use for them; `needed` turns an absence into an error.
+    Endpoints are for emulators; None is AWS itself. `xray_daemon` None: nothing is traced. `service` names the function
+    in logs and is the dimension of its metrics.
     """
 
     table: str
@@ -61,6 +67,8 @@ class FunctionSettings:
     s3_endpoint_url: str | None = None
     secrets_endpoint_url: str | None = None
     step_functions_endpoint_url: str | None = None
+    probe: ProbeSettings | None = None
+    events_endpoint_url: str | None = None
     xray_daemon: tuple[str, int] | None = None
     work_dir: Path = WORK_DIR
 
@@ -89,6 +97,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> FunctionSettin
         s3_endpoint_url=_endpoint(environment, "S3"),
         secrets_endpoint_url=_endpoint(environment, "SECRETS_MANAGER"),
         step_functions_endpoint_url=_endpoint(environment, "SFN"),
+        probe=_probe(environment),
+        events_endpoint_url=_endpoint(environment, "EVENTS"),
         xray_daemon=_xray_daemon(environment),
     )
 
@@ -124,6 +134,37 @@ def _whole(environment: Mapping[str, str], variable: str, default: int, low: int
 def _endpoint(environment: Mapping[str, str], service: str) -> str | None:
     # The SDK's own variables and their order; read here because path-style S3 depends on there being one.
     return environment.get(f"AWS_ENDPOINT_URL_{service}") or environment.get("AWS_ENDPOINT_URL") or None
+
+
+def _probe(environment: Mapping[str, str]) -> ProbeSettings | None:
+    if not environment.get("QUARTZDB_CLOUDFLARE_URL"):
+        return None
+    from quartzdb.bootstrap_routing_aws import ProbeSettings
+
+    primary = environment.get("QUARTZDB_PRIMARY_ORIGIN") or Origin.CLOUDFLARE.value
+    if primary not in set(Origin):
+        raise _ill_formed("QUARTZDB_PRIMARY_ORIGIN", primary, "aws or cloudflare")
+    return ProbeSettings(
+        api_url=_url(environment, "QUARTZDB_API_URL"),
+        search_url=_url(environment, "QUARTZDB_SEARCH_URL"),
+        cloudflare_url=_url(environment, "QUARTZDB_CLOUDFLARE_URL"),
+        origin_secret=_present(environment, "QUARTZDB_ORIGIN_SECRET_ARN"),
+        cloudflare_secret=_present(environment, "QUARTZDB_CLOUDFLARE_SECRET_ARN"),
+        canary_secret=_present(environment, "QUARTZDB_CANARY_SECRET_ARN"),
+        cloudflare_canary_key=environment.get("QUARTZDB_CLOUDFLARE_CANARY_KEY_ARN") or None,
+        passive_queue_url=environment.get("QUARTZDB_PASSIVE_QUEUE_URL") or None,
+        primary=Origin(primary),
+        peer_site=environment.get("QUARTZDB_PEER_SITE") or "cloudflare",
+        secrets_endpoint_url=_endpoint(environment, "SECRETS_MANAGER"),
+        sqs_endpoint_url=_endpoint(environment, "SQS"),
+    )
+
+
+def _url(environment: Mapping[str, str], variable: str) -> str:
+    value = _present(environment, variable).rstrip("/")
+    if not _URL.fullmatch(value):
+        raise _ill_formed(variable, value, "an address without a path, like https://db.example.com")
+    return value
 
 
 def _xray_daemon(environment: Mapping[str, str]) -> tuple[str, int] | None:

@@ -28,11 +28,8 @@ data_dir_option = click.option(
 
 def open_database(data_dir: Path, *, create: bool = False) -> Database:
     """The database in a directory; with `create`, a new one where there is none. Raises Failure."""
-    if not create and not (data_dir / "catalog.db").is_file():
-        raise Failure(
-            f"There is no database in {data_dir}.",
-            hint="Name its directory with --data-dir, or make a new one: quartzdb serve",
-        )
+    if not create:
+        require_database(data_dir)
     # Imported only now: numpy and the rest would cost every --help a quarter of a second.
     from quartzdb.bootstrap import EmbeddedSettings, open_embedded
 
@@ -43,6 +40,15 @@ def open_database(data_dir: Path, *, create: bool = False) -> Database:
             f"The data directory {data_dir} cannot be used: {error.strerror or error}.",
             hint="Check that it may be written to, or name another one with --data-dir.",
         ) from error
+
+
+def require_database(data_dir: Path) -> None:
+    """Raises Failure where there is none."""
+    if not (data_dir / "catalog.db").is_file():
+        raise Failure(
+            f"There is no database in {data_dir}.",
+            hint="Name its directory with --data-dir, or make a new one: quartzdb serve",
+        )
 
 
 def find_namespace(database: Database, name: str, *, hint: str | None = None) -> Namespace:

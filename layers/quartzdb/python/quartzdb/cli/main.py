@@ -13,6 +13,7 @@ from quartzdb.cli.export import export
 from quartzdb.cli.failure import Failure
 from quartzdb.cli.importing.command import import_
 from quartzdb.cli.keys import keys
+from quartzdb.cli.origin import origin
 from quartzdb.cli.query import query
 from quartzdb.cli.restore import restore
 from quartzdb.cli.serve.command import serve
@@ -54,7 +55,7 @@ def cli() -> None:
     """
 
 
-for command in (serve, demo, keys, import_, export, query, stats, compact, verify, restore):
+for command in (serve, demo, keys, import_, export, query, stats, compact, verify, restore, origin):
     cli.add_command(command)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from contextlib import suppress
 
 from quartzdb.domain.errors import Conflict
@@ -33,6 +34,23 @@ def canary_key(table: ApiKeyTable, clock: Clock, secret: str) -> str:
         with suppress(Conflict):  # another probe was first, with the same secret and so with the same key
             table.add(key)
     return made.text
+
+
+class CanaryKey:
+    """The key for as long as the secret stays the same; looked for and made once."""
+
+    def __init__(self, table: ApiKeyTable, clock: Clock, secret: Callable[[], str]) -> None:
+        self._table = table
+        self._clock = clock
+        self._secret = secret
+        self._made: tuple[str, str] | None = None
+
+    def text(self) -> str:
+        """The key. Raises Unavailable."""
+        secret = self._secret()
+        if self._made is None or self._made[0] != secret:
+            self._made = secret, canary_key(self._table, self._clock, secret)
+        return self._made[1]
 
 
 def _derived(secret: str, what: str) -> bytes:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from quartzdb.domain.errors import Conflict, Unavailable
+from quartzdb.domain.errors import Conflict, NotFound, Unavailable
 from quartzdb.failover.policy import first_state
 from quartzdb.failover.state import Origin, RoutingState, encode_state
 from quartzdb.ports import Clock, OriginStates
@@ -48,7 +48,7 @@ class RoutingChanges:
         events: RoutingEvents,
         clock: Clock,
         *,
-        primary: Origin,
+        primary: Origin | None,
         by: str,
     ) -> None:
         self._states = states
@@ -67,12 +67,17 @@ class RoutingChanges:
     def make(self, decide: Decision) -> Change:
         """Decide on what is there, again if it changes meanwhile, and store it. Raises Unavailable, Conflict.
 
-        Where there is no state, the first one is begun and then decided on.
+        Where there is no state, the first one is begun and then decided on; without a `primary` that raises NotFound.
         """
         begun = False
         for _ in range(_ATTEMPTS_MAX):
             before = self._states.read()
             if before is None:
+                if self._primary is None:
+                    raise NotFound(
+                        "There is no routing state yet.",
+                        hint="The health probe begins it: see that it is deployed and runs.",
+                    )
                 before = first_state(self._primary, self._clock.unix_ms())
                 if not self._states.replace(before):
                     continue
@@ -105,6 +110,11 @@ class RoutingChanges:
                 return
             state = now
         logger.warning("the routing state changes faster than it can be published")
+
+    @property
+    def untold(self) -> int:
+        """Changes whose events nobody has taken yet."""
+        return len(self._untold)
 
     def forget_published(self) -> None:
         """Publish again in any case: others may have since, or died before they did."""

@@ -1,0 +1,8 @@
+"""The health probe function: looks at both origins each second or ten, and has the routing follow."""
+
+from __future__ import annotations
+
+from quartzdb.aws_lambda.health_probe_function import health_probe_function
+from quartzdb.aws_lambda.settings import read_settings
+
+handler = health_probe_function(read_settings())
