@@ -20,6 +20,8 @@ class ContractOrigin:
     """What the server does. `fault` is what is wrong with it, where a path begins with `fault_from`."""
 
     def __init__(self) -> None:
+        self.key = KEY
+        self.secret = SECRET
         self.records: dict[str, dict[str, Any]] = {}
         self.fault: str | None = None
         self.fault_from = "/"
@@ -75,9 +77,9 @@ def contract_origin() -> Iterator[ContractOrigin]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             origin.requests.append((self.command, self.path))
             fault = origin.fault if self.path.startswith(origin.fault_from) else None
-            if self.headers.get("Authorization") != f"Bearer {KEY}":
+            if self.headers.get("Authorization") != f"Bearer {origin.key}":
                 self._send(401, {"error": "no such key"})
-            elif self.headers.get("x-quartzdb-origin-secret") != SECRET:
+            elif self.headers.get("x-quartzdb-origin-secret") != origin.secret:
                 self._send(403, {"error": "around the edge"})
             elif fault in _FAULTS:
                 _FAULTS[fault](self, origin)
