@@ -34,9 +34,16 @@ export class Directory extends DurableObject {
     return row === null ? null : { ...row, scopes: JSON.parse(row.scopes) };
   }
 
-  // Take over keys, and their tenants. Gives how many changed something.
+  // Take over keys, and their tenants: { applied } is how many changed something. An id that is another key here is
+  // { taken }, and nothing is changed then.
   apply(keys) {
-    return this.ctx.storage.transactionSync(() => keys.filter((key) => this.#applyOne(key)).length);
+    const taken = keys.find((key) => {
+      const known = this.#row(key.id);
+      return known !== null && (known.tenant !== key.tenant || known.secret_sha256 !== key.secret_sha256);
+    });
+    if (taken !== undefined) return { applied: 0, taken: taken.id };
+    const apply = () => keys.filter((key) => this.#applyOne(key)).length;
+    return { applied: this.ctx.storage.transactionSync(apply), taken: null };
   }
 
   #applyOne(key) {

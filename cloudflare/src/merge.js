@@ -28,7 +28,6 @@ function replaced(state, { op, version, vector, metadata }) {
 
 function patched(state, { version, set, unset }) {
   if (version <= state.base) return null;
-  // A field that is both set and removed is removed.
   const fields = new Map([...set, ...unset.map((name) => [name, null])]);
   const patches = new Map(state.patches);
   for (const [name, text] of fields) {

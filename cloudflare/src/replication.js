@@ -9,6 +9,7 @@ import {
   CHANGES_MAX,
   DIMENSION,
   ENTRIES_MAX,
+  ENVELOPE_BYTES_MAX,
   FETCH_MAX,
   METRIC,
   NAMESPACE,
@@ -18,11 +19,11 @@ import { requirePeer, speaksForPeer } from "./secrets.js";
 import { requireScope } from "./auth.js";
 import { decodeChange } from "./wire.js";
 
-const TENANT = /^[^\p{Cc}]{1,128}$/u;
+// The same as at the other site, where a tenant becomes part of keys and paths.
+const TENANT = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
+const PRINTABLE = /^[^\p{C}\p{Zl}\p{Zp}]{1,100}$/u;
 const SITE = /^[a-z0-9-]{1,32}$/;
 const SCOPES = ["read", "write", "admin"];
-// Sites count what they send before they write it as JSON, each in its own way.
-const BODY_SLACK = 2;
 
 // Answer a request below /v1/replication. `call` has method, segments, query, headers, body() and the site's parts.
 export async function replicate(call) {
@@ -74,24 +75,26 @@ async function changes({ query, site }) {
 async function apply({ body, site }) {
   const { document, bytes } = await objectOf(body);
   const { feed, tenant } = named(document);
-  if (document.namespace !== NAMESPACE || !sameSettings(document.settings)) {
-    throw new Refusal(409, "namespace_differs", `This site has the namespace ${NAMESPACE} alone, of dimension ${DIMENSION} and metric ${METRIC}.`, {
-      field: document.namespace === NAMESPACE ? "settings" : "namespace",
-    });
-  }
+  requireNamespace(document.namespace);
+  requireSettings(document.settings);
   const { changes: documents } = document;
   if (!Array.isArray(documents) || documents.length > CHANGES_MAX) {
     throw badArgument(`A request has an array of at most ${CHANGES_MAX} changes.`, { field: "changes" });
   }
-  if (documents.length > 1 && bytes > BODY_SLACK * PAGE_BYTES_MAX) throw bodyTooLarge(PAGE_BYTES_MAX);
+  const bytesMax = PAGE_BYTES_MAX + ENVELOPE_BYTES_MAX;
+  if (documents.length > 1 && bytes > bytesMax) throw bodyTooLarge(bytesMax);
   const decoded = documents.map((change, at) => decodeChange(feed, change, `changes[${at}]`));
   await site.register(tenant);
   return site.tenant(tenant).apply(feed, decoded);
 }
 
-function sameSettings(settings) {
+function requireSettings(settings) {
   if (!isObject(settings)) throw badArgument("The settings of the namespace are missing.", { field: "settings" });
-  return settings.dimension === DIMENSION && settings.metric === METRIC;
+  if (settings.dimension !== DIMENSION || settings.metric !== METRIC) {
+    throw new Refusal(409, "namespace_differs", `The namespace has dimension ${DIMENSION} and metric ${METRIC} here.`, {
+      field: "settings",
+    });
+  }
 }
 
 async function entries({ query, site }, bucket) {
@@ -109,7 +112,7 @@ async function fetchStates({ body, site }) {
   if (!wellFormed || ids.length < 1 || ids.length > FETCH_MAX) {
     throw badArgument(`Name 1 to ${FETCH_MAX} ids.`, { field: "ids" });
   }
-  const { changes: found, more } = await site.tenant(tenant).fetch(feed, ids);
+  const { changes: found, more } = await site.tenant(tenant).states(feed, ids);
   return texts(found, { more });
 }
 
@@ -119,7 +122,10 @@ async function applyKeys({ body, site }) {
   if (!Array.isArray(keys) || keys.length > API_KEYS_MAX) {
     throw badArgument(`A request has an array of at most ${API_KEYS_MAX} keys.`, { field: "keys" });
   }
-  const applied = await site.directory.apply(keys.map((key, at) => apiKey(key, `keys[${at}]`)));
+  const { applied, taken } = await site.directory.apply(keys.map((key, at) => apiKey(key, `keys[${at}]`)));
+  if (taken !== null) {
+    throw new Refusal(409, "conflict", `The id ${taken} is another API key here.`, { field: "keys", hint: "Create a new key." });
+  }
   if (applied) site.keysChanged();
   return { applied };
 }
@@ -134,7 +140,7 @@ function apiKey(document, at) {
   const isTime = (value) => Number.isSafeInteger(value) && value >= 0;
   check(typeof id === "string" && /^[0-9a-f]{12}$/.test(id), "id");
   check(typeof tenant === "string" && TENANT.test(tenant), "tenant");
-  check(typeof name === "string" && name.length <= 1_000, "name");
+  check(typeof name === "string" && PRINTABLE.test(name), "name");
   check(Array.isArray(scopes) && scopes.length > 0 && scopes.every((scope) => SCOPES.includes(scope)), "scopes");
   check(typeof secret_sha256 === "string" && /^[0-9a-f]{64}$/.test(secret_sha256), "secret_sha256");
   check(isTime(created_at_ms), "created_at_ms");

@@ -2,13 +2,16 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { Refusal, unauthenticated } from "./errors.js";
+import { SECRET_CHARACTERS_MIN } from "./limits.js";
 
 const digest = (text) => createHash("sha256").update(text).digest();
 
-// Whether the text is one of the good ones. All are compared, each in constant time, whatever their lengths.
+// Whether the text is one of the good ones. All are compared, each in constant time, whatever their lengths. What is
+// shorter than a secret, as one that was never filled in, lets nobody in.
 export function isOneOf(given, good) {
   const asked = digest(given);
-  return good.filter((secret) => secret && timingSafeEqual(digest(secret), asked)).length > 0;
+  const equal = (secret) => timingSafeEqual(digest(secret), asked);
+  return good.filter((secret) => secret?.length >= SECRET_CHARACTERS_MIN && equal(secret)).length > 0;
 }
 
 export function bearer(headers) {
@@ -18,7 +21,7 @@ export function bearer(headers) {
 
 export function speaksForPeer(headers, { REPLICATION_SECRET, REPLICATION_SECRET_PREVIOUS }) {
   const given = bearer(headers);
-  return given !== null && given !== "" && isOneOf(given, [REPLICATION_SECRET, REPLICATION_SECRET_PREVIOUS]);
+  return given !== null && isOneOf(given, [REPLICATION_SECRET, REPLICATION_SECRET_PREVIOUS]);
 }
 
 export function requirePeer(headers, bindings) {

@@ -134,13 +134,11 @@ export class Tenant extends DurableObject {
     return { entries: found.slice(0, limit), more: found.length > limit };
   }
 
-  // The changes that make the present state of some ids, as JSON texts.
-  fetch(feed, ids) {
+  // The changes that make the present state of some ids, as JSON texts: of each id all of them.
+  states(feed, ids) {
     const page = new Page(Infinity);
     for (const id of ids) {
-      for (const change of this.#table(feed).changes(id)) {
-        if (!page.add(change)) return { changes: page.texts, more: true };
-      }
+      if (!page.addAll(this.#table(feed).changes(id))) return { changes: page.texts, more: true };
     }
     return { changes: page.texts, more: false };
   }

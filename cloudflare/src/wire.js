@@ -73,6 +73,9 @@ function decodeFields({ set = {}, unset = [] }, place) {
   if (!Array.isArray(unset) || !unset.every((name) => typeof name === "string")) {
     throw badArgument("The fields to remove are an array of names.", { field: `${place}.unset` });
   }
+  if (unset.some((name) => Object.hasOwn(set, name))) {
+    throw badArgument("A field is both set and unset.", { field: `${place}.unset` });
+  }
   return { set: Object.entries(set).map(([name, value]) => [name, stringify(value)]), unset };
 }
 

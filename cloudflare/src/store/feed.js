@@ -85,11 +85,17 @@ export class Page {
   }
 
   add(change) {
-    if (this.texts.length === this.limit) return false;
-    const { text, bytes } = encodeChange(change);
-    if (this.texts.length && this.bytes + bytes > PAGE_BYTES_MAX) return false;
-    this.texts.push(text);
-    this.bytes += bytes + 1;
+    return this.addAll([change]);
+  }
+
+  // All of some changes, or none.
+  addAll(changes) {
+    const encoded = changes.map(encodeChange);
+    const bytes = encoded.reduce((sum, one) => sum + one.bytes + 1, this.bytes);
+    const full = this.texts.length + changes.length > this.limit || bytes > PAGE_BYTES_MAX;
+    if (full && this.texts.length) return false;
+    this.texts.push(...encoded.map(({ text }) => text));
+    this.bytes = bytes;
     return true;
   }
 }
