@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from quartzdb.edge.assembly import make_router
+from quartzdb.edge.deployed_router import DeployedRouter
 from quartzdb.failover.edge_config import decode_config
 
-_router = make_router(decode_config(Path(__file__).with_name("edge_config.json").read_bytes()))
+_router = DeployedRouter(decode_config(Path(__file__).with_name("edge_config.json").read_bytes()))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature

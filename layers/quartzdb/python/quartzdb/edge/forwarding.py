@@ -26,11 +26,14 @@ from quartzdb.failover.state import Origin
 
 ORIGIN_SECRET = "x-quartzdb-origin-secret"  # noqa: S105 - a header's name
 CLOUDFLARE_SECRET = "x-quartzdb-cloudflare-secret"  # noqa: S105 - likewise
+ADDRESSES = "x-quartzdb-edge-addresses"
+"""What CloudFront says to the router alone: edge/deployed_router.py."""
 EPOCH = "x-quartzdb-epoch"
 REQUEST_ID = "x-request-id"
 SERVED_BY = "x-quartzdb-served-by"
-INTERNAL = (ORIGIN_SECRET, CLOUDFLARE_SECRET, EPOCH, OVERRIDE)
+INTERNAL = (ORIGIN_SECRET, CLOUDFLARE_SECRET, ADDRESSES, EPOCH, OVERRIDE)
 """Never taken from a client; the override was looked at before."""
+_FOR_THE_ROUTER = frozenset({CLOUDFLARE_SECRET, ADDRESSES})
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 """A request id that the application takes over, too."""
 _NOT_PROXIED = frozenset({"host", "content-length", "transfer-encoding"})
@@ -70,7 +73,7 @@ def forwarded(request: CfRequest, origin: Origin, config: EdgeConfig) -> CfReque
     secrets = secrets_of(request)
     if origin is Origin.AWS:
         given: CfHeaders = configured.get("customHeaders") or {}
-        custom = {name: each for name, each in given.items() if name != CLOUDFLARE_SECRET}
+        custom = {name: each for name, each in given.items() if name not in _FOR_THE_ROUTER}
         target = {**configured, "customHeaders": custom}
         if described.domain is not None:
             target |= _described(described)
