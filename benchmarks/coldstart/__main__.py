@@ -72,6 +72,9 @@ def main() -> None:
     parser.add_argument(
         "--mb-per-second", type=float, default=0.0, help="of each connection to S3; 0: unbounded"
     )
+    parser.add_argument(
+        "--memory-mb", type=int, default=3_008, help="of the function; a third of it holds parts of segments"
+    )
     parser.add_argument("--layers", type=Path, default=LAYERS)
     parser.add_argument("--threads", type=int, default=2, help="for building")
     parser.add_argument("--json", action="store_true")
@@ -124,7 +127,7 @@ def main() -> None:
                 "AWS_DEFAULT_REGION": REGION,
                 "AWS_ACCESS_KEY_ID": "test",
                 "AWS_SECRET_ACCESS_KEY": "test",
-                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "3008",
+                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(options.memory_mb),
                 "POWERTOOLS_TRACE_DISABLED": "true",
                 "OMP_NUM_THREADS": "1",
                 "OPENBLAS_NUM_THREADS": "1",
