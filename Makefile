@@ -18,7 +18,7 @@ LAYER_PYTHON =
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help run test lint format bench-engines bench-server bench-coldstart bench-imports simulate layers layers-verify deploy-local undeploy-local lock clean
+.PHONY: help run test lint format bench-engines bench-server bench-coldstart bench-imports bench-edge simulate layers layers-verify deploy-local undeploy-local lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,9 @@ bench-coldstart: $(DEV) $(MINISTACK) $(RIE) $(BUILT) ## Measure cold functions u
 
 bench-imports: $(LAYERS) ## Measure what the functions' imports cost, from the built layers
 	$(BIN)/python -m benchmarks.imports $(if $(LAYER_PYTHON),--python $(LAYER_PYTHON)) $(ARGS)
+
+bench-edge: $(DEV) ## Measure what the edge router adds to a request
+	$(BIN)/python -m benchmarks.edge_router $(ARGS)
 
 # The per-test timeout is for the ordinary suite; this profile runs for as long as it is asked to.
 simulate: $(DEV) ## Run the simulation over many seeds (QUARTZDB_SIMULATION_SEEDS, default 10000)

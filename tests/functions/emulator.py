@@ -97,7 +97,23 @@ class Instance:
 @contextmanager
 def running(function: str, layers: Path, environment: Mapping[str, str]) -> Iterator[Instance]:
     """A new instance of functions/<function>."""
-    code = REPOSITORY / "functions" / function
+    with _running(function, REPOSITORY / "functions" / function, str(layers), environment) as instance:
+        yield instance
+
+
+@contextmanager
+def running_bundle(bundle: Path) -> Iterator[Instance]:
+    """A new instance of a function that is all in one folder, as those at the edge are."""
+    if not (_RIE / "aws-lambda-rie").exists():
+        pytest.skip(
+            "Lambda's emulator is not in .venv-rie: `make test` installs it where there is a CPython 3.13"
+        )
+    with _running(bundle.name, bundle, "", {}) as instance:
+        yield instance
+
+
+@contextmanager
+def _running(function: str, code: Path, layers: str, environment: Mapping[str, str]) -> Iterator[Instance]:
     with tempfile.TemporaryDirectory(prefix="quartzdb-function-") as scratch:
         address, runtime = f"127.0.0.1:{_free_port()}", f"127.0.0.1:{_free_port()}"
         output = Path(scratch, "output")
@@ -105,7 +121,7 @@ def running(function: str, layers: Path, environment: Mapping[str, str]) -> Iter
             "PATH": os.environ["PATH"],
             "HOME": scratch,
             "LAMBDA_TASK_ROOT": str(code),
-            "PYTHONPATH": f"{code}:{layers}",
+            "PYTHONPATH": f"{code}:{layers}" if layers else str(code),
             "PYTHONDONTWRITEBYTECODE": "1",
             "AWS_LAMBDA_FUNCTION_NAME": function,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",

@@ -122,8 +122,8 @@ class EdgeConfig:
     region: str = "us-east-1"
     state_url: str | None = None
     state_signed: bool = True
-    cache_seconds: float = 3.0
-    stale_seconds_max: float = 15.0
+    cache_seconds: float = 2.0
+    stale_seconds_max: float = 6.0
     deadlines: Deadlines = field(default_factory=Deadlines)
     initial: RoutingState = field(default_factory=_initial)
     passive_queue_url: str | None = None
