@@ -17,11 +17,15 @@ GIVES_UP_AFTER_S = 25.0
 
 
 class UnreliableLog:
-    """Appends may be slow on either side of landing, land twice, or fail and land long afterwards or never."""
+    """Appends may be slow on either side of landing, land twice, or fail and land long afterwards or never.
 
-    def __init__(self, world: World, shared: ChangeLog) -> None:
+    Without `late_puts` they are quick, and what fails never lands.
+    """
+
+    def __init__(self, world: World, shared: ChangeLog, *, late_puts: bool = True) -> None:
         self._world = world
         self._shared = shared
+        self._late_puts = late_puts
         self.reads = 0
 
     @property
@@ -35,11 +39,11 @@ class UnreliableLog:
         self._world.step(self._latency())
         fate = chance.random()
         if fate < 0.04:
-            if fate < 0.03:
+            if fate < 0.03 and self._late_puts:
                 world.later(chance.uniform(0, GIVES_UP_AFTER_S), lambda: self._land(partition, key, body))
             raise Unavailable("the log did not answer")
         self._shared.append(partition, key, body)
-        if fate > 0.95:
+        if fate > 0.95 and self._late_puts:
             world.later(chance.uniform(0, GIVES_UP_AFTER_S), lambda: self._land(partition, key, body))
         self._world.step(self._latency())
 
@@ -94,7 +98,7 @@ class UnreliableLog:
             self._shared.append(partition, key, body)
 
     def _latency(self) -> float:
-        slow = self._world.random.random() < 0.03
+        slow = self._world.random.random() < 0.03 and self._late_puts
         return self._world.random.uniform(0.3, 3.0) if slow else self._world.random.expovariate(1 / 0.01)
 
 
@@ -103,9 +107,10 @@ class UnreliableBlobs:
 
     remote = True
 
-    def __init__(self, world: World, shared: BlobStore) -> None:
+    def __init__(self, world: World, shared: BlobStore, *, stalls: float = 0.004) -> None:
         self._world = world
         self._shared = shared
+        self._stalls = stalls
 
     def put(self, key: str, data: bytes | Path) -> None:
         """As the port says."""
@@ -161,5 +166,5 @@ class UnreliableBlobs:
     def _step(self) -> None:
         chance = self._world.random
         # A build may take so long that others publish, trim and sweep several times meanwhile.
-        stalled = chance.random() < 0.004
+        stalled = chance.random() < self._stalls
         self._world.step(chance.uniform(20, 50) if stalled else chance.expovariate(1 / 0.01))

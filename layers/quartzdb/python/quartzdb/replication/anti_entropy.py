@@ -6,22 +6,25 @@ process can go on. It ends after ROUNDS_MAX rounds at the latest, however busy t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
+from quartzdb.domain.change import Change
 from quartzdb.domain.errors import QuartzError, Unavailable
 from quartzdb.peer_ports import (
     Changes,
     Checkpoints,
     Direction,
+    Entry,
     EntryPage,
     Feed,
     RepairState,
     Replica,
     SharedNamespace,
 )
-from quartzdb.ports import Clock
-from quartzdb.replication.lacking import lacks
+from quartzdb.ports import Clock, Item
+from quartzdb.replication.lacking import is_news, lacks
 
 ROUNDS_MAX = 4
 ENTRIES_PER_STEP = 1_000
@@ -145,17 +148,25 @@ class AntiEntropy:
         ids = sorted(here.keys() | there.keys())
         to_peer = [one for one in ids if lacks(there.get(one), here.get(one))]
         to_here = [one for one in ids if lacks(here.get(one), there.get(one))]
-        repaired = self._bring(self._local, self._peer, to_peer)
-        return end, repaired + self._bring(self._peer, self._local, to_here)
+        repaired = self._bring(self._local, self._peer, to_peer, there)
+        return end, repaired + self._bring(self._peer, self._local, to_here, here)
 
-    def _bring(self, source: Replica, destination: Replica, ids: Sequence[str]) -> int:
+    def _bring(
+        self, source: Replica, destination: Replica, ids: Sequence[str], known: Mapping[str, Entry]
+    ) -> int:
         applied = 0
         for first in range(0, len(ids), FETCHED_AT_ONCE):
-            changes = source.fetch(self._namespace, self._feed, ids[first : first + FETCHED_AT_ONCE])
-            for start in range(0, len(changes), APPLIED_AT_ONCE):
-                part: Changes = changes[start : start + APPLIED_AT_ONCE]
+            fetched = source.fetch(self._namespace, self._feed, ids[first : first + FETCHED_AT_ONCE])
+            news = [change for change in fetched if is_news(change, known.get(_id_of(change)))]
+            for start in range(0, len(news), APPLIED_AT_ONCE):
+                # All of one kind, that of the feed, which a list of both cannot say.
+                part = cast("Changes", news[start : start + APPLIED_AT_ONCE])
                 applied += destination.apply(self._namespace, self._feed, part).applied
         return applied
+
+
+def _id_of(change: Change | Item) -> str:
+    return change.key if isinstance(change, Item) else change.id
 
 
 def _pair(digest: Sequence[int]) -> Digest:

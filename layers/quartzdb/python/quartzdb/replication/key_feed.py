@@ -1,7 +1,8 @@
 """The feed `keys`: key-value items in the order in which they took their present state at this site.
 
-HAZARD: only what is older than `behind_ms` is given out. That covers the overlap, in which an acknowledged put may
-still land, and how far the table's index may lag.
+HAZARD: the place moves only past what is older than `behind_ms`. That covers the overlap, in which an acknowledged put
+may still land, and how far the table's index may lag. What is younger is given out as well, and once more later: a key
+that is put again and again moves on each time, and would otherwise never be given out, nor what it replaced.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from quartzdb.replication.place import START, Place, after_stamp
 _AT_ONCE = 8
 _AT_ONCE_MAX = 128
 """Items of one look: values may be large, so a page begins with few."""
+_END = (1 << 63) - 1
 SCANNED_ITEMS_MAX = 10_000
 """Items that one page looks through at most where everything is left out."""
 
@@ -41,6 +43,7 @@ class KeyFeed:
         while True:
             items = self._table.changes(partition, place.stamp - 1, upto, at_once)
             if not items:
+                self._take_young(page, partition, upto, exclude_site)
                 return Fed(page.changes, max(place, after_stamp(upto)), False, upto >> COUNTER_BITS)
             for item in items:
                 here = Place(item.appended, item.key, 1)
@@ -54,6 +57,13 @@ class KeyFeed:
             at_once, scanned = min(2 * at_once, _AT_ONCE_MAX), scanned + len(items)
             if not page.changes and scanned >= SCANNED_ITEMS_MAX:
                 return Fed(page.changes, place, True, place.stamp >> COUNTER_BITS)
+
+    def _take_young(
+        self, page: PageOf[Item], partition: Partition, upto: int, exclude_site: str | None
+    ) -> None:
+        for item in self._table.changes(partition, upto, _END, _AT_ONCE_MAX):
+            if item.version.site != exclude_site and not page.take(item):
+                return
 
     def present(self) -> Place:
         """The place after everything that can be given out now."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from quartzdb.domain.change import Change, Patch
 from quartzdb.domain.hlc import BEGINNING
 from quartzdb.peer_ports import Entry
+from quartzdb.ports import Item
 
 
 def lacks(mine: Entry | None, theirs: Entry | None) -> bool:
@@ -22,3 +24,14 @@ def lacks(mine: Entry | None, theirs: Entry | None) -> bool:
     return any(
         version > max(base, mine.patches.get(name, BEGINNING)) for name, version in theirs.patches.items()
     )
+
+
+def is_news(change: Change | Item, known: Entry | None) -> bool:
+    """Whether a site that knows `known` of an id would learn something from one change of it."""
+    if known is None:
+        return True
+    base = known.base or BEGINNING
+    if isinstance(change, Patch):
+        fields = [*change.set, *change.unset]
+        return any(change.version > max(base, known.patches.get(name, BEGINNING)) for name in fields)
+    return change.version > base

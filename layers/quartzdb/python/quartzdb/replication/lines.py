@@ -89,10 +89,10 @@ class FullPeerLines:
     def _note_directions(self, known: Collection[Direction]) -> None:
         sites = {self._local.site, self._peer.site}
         present = {pump.direction for line in self._lines.values() for pump in line.pumps}
-        for direction in present - set(known):
+        for direction in sorted(present - set(known)):
             # Before the list is said to be complete: a direction that never ran makes the lag unknown.
             self._checkpoints.write(direction, Checkpoint())
-        for direction in set(known) - present:
+        for direction in sorted(set(known) - present):
             if {direction.source, direction.destination} == sites:
                 self._checkpoints.forget(direction)
 

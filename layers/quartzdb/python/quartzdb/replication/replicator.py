@@ -78,8 +78,11 @@ class Replicator:
     def _run(line: Runs, tally: Tally) -> bool:
         try:
             return line.run(tally)
+        except QuartzError as error:
+            logger.warning("a line of replication has to wait: %s", error.message)
+            tally.failed += 1
         except Exception:
             # One line's trouble, whatever it is, must not stop the others.
             logger.exception("a line of replication failed; the others go on")
-            tally.failed += 1
-            return False
+            tally.broken += 1
+        return False

@@ -9,7 +9,9 @@ from quartzdb.replication.pump import Outcome, Pass
 
 @dataclass(slots=True)
 class Tally:
-    """Counts. `failed` and `stopped` count directions and repairs, once for each attempt."""
+    """Counts. `failed` and `stopped` count directions and repairs, once for each attempt; `broken`, lines in which
+    something failed that should not be able to.
+    """
 
     applied: int = 0
     known: int = 0
@@ -19,6 +21,7 @@ class Tally:
     failed: int = 0
     stopped: int = 0
     gaps: int = 0
+    broken: int = 0
 
     def take(self, done: Pass) -> None:
         """Add what one pass did."""

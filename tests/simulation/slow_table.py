@@ -1,0 +1,112 @@
+"""A key-value table whose index follows by a moment, and a process's way to it: slow, failing, with places to crash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from quartzdb.adapters.memory_keyvalue import MemoryKeyValue
+from quartzdb.domain.errors import Unavailable
+from quartzdb.domain.namespace import Partition
+from quartzdb.ports import Expect, Item, KeyPage, KeyValueTable, PutOutcome
+from tests.simulation.world import World
+
+
+class LaggingKeyValue(MemoryKeyValue):
+    """The change feed shows an item up to `lag_s` after it was stored. `latest`: what was ever stored last of a key."""
+
+    def __init__(self, world: World, lag_s: float) -> None:
+        super().__init__()
+        self._world = world
+        self._lag_s = lag_s
+        self._seen_from: dict[tuple[str, int], float] = {}
+        self.latest: dict[str, Item] = {}
+
+    def changes(self, partition: Partition, after: int, upto: int, limit: int) -> Sequence[Item]:
+        """As the port says."""
+        return [
+            item
+            for item in super().changes(partition, after, upto, limit)
+            if self._seen_from.get((item.key, item.appended), 0.0) <= self._world.now
+        ]
+
+    def _put(self, partition: Partition, item: Item, expect: Expect | None) -> PutOutcome:
+        outcome = super()._put(partition, item, expect)
+        if outcome.stored:
+            self.latest[item.key] = item
+            lag = self._world.random.uniform(0, self._lag_s)
+            self._seen_from[item.key, item.appended] = self._world.now + lag
+        return outcome
+
+
+class SlowTable:
+    """KeyValueTable of one process. A put that fails may have been stored all the same."""
+
+    def __init__(self, world: World, shared: KeyValueTable) -> None:
+        self._world = world
+        self._shared = shared
+
+    @property
+    def batch_items_max(self) -> int:
+        """Few, so that a page of changes takes several."""
+        return 3
+
+    def get(self, partition: Partition, keys: Sequence[str]) -> Mapping[str, Item]:
+        """As the port says."""
+        self._step()
+        return self._shared.get(partition, keys)
+
+    def put(self, partition: Partition, item: Item, expect: Expect | None = None) -> PutOutcome:
+        """As the port says."""
+        return self._write(lambda: self._shared.put(partition, item, expect))  # type: ignore[return-value]
+
+    def put_many(self, partition: Partition, items: Sequence[Item]) -> Sequence[PutOutcome]:
+        """As the port says."""
+        return self._write(lambda: self._shared.put_many(partition, items))  # type: ignore[return-value]
+
+    def list(
+        self, partition: Partition, *, prefix: str, after: str | None, limit: int, now_ms: int, values: bool
+    ) -> KeyPage:
+        """As the port says."""
+        self._step()
+        return self._shared.list(
+            partition, prefix=prefix, after=after, limit=limit, now_ms=now_ms, values=values
+        )
+
+    def everything(self, partition: Partition) -> Iterator[Item]:
+        """As the port says."""
+        self._step()
+        return self._shared.everything(partition)
+
+    def changes(self, partition: Partition, after: int, upto: int, limit: int) -> Sequence[Item]:
+        """As the port says."""
+        self._step()
+        return self._shared.changes(partition, after, upto, limit)
+
+    def purge(self, partition: Partition, expired_before_ms: int, deleted_before: int, limit: int) -> int:
+        """As the port says."""
+        return self._shared.purge(partition, expired_before_ms, deleted_before, limit)
+
+    def drop(self, partition: Partition) -> None:
+        """As the port says."""
+        self._shared.drop(partition)
+
+    def count(self, partition: Partition, now_ms: int) -> tuple[int, int]:
+        """As the port says."""
+        return self._shared.count(partition, now_ms)
+
+    def _write(self, put: object) -> object:
+        self._step()
+        fate = self._world.random.random()
+        if fate < 0.02:
+            raise Unavailable("the table did not answer")
+        outcome = put()  # type: ignore[operator]
+        if fate < 0.04:
+            raise Unavailable("the table's answer was lost")
+        self._step()
+        return outcome
+
+    def _step(self) -> None:
+        slow = self._world.random.random() < 0.03
+        self._world.step(
+            self._world.random.uniform(0.1, 0.8) if slow else self._world.random.expovariate(1 / 0.01)
+        )
