@@ -25,6 +25,7 @@ class MemoryBlobs:
         self._pointers: dict[str, tuple[bytes, str, int]] = {}
         self._swaps = 0
         self._files: Path | None = None
+        self._copies: dict[str, bytes] = {}
         self._lock = threading.Lock()
 
     def put(self, key: str, data: bytes | Path) -> None:
@@ -56,12 +57,17 @@ class MemoryBlobs:
                 self._files = Path(tempfile.mkdtemp(prefix="quartzdb-"))
                 weakref.finalize(self, shutil.rmtree, self._files, ignore_errors=True)
             path = self._files / key.replace("/", "+")
-            path.write_bytes(content)
+            if self._copies.get(key) is not content:
+                # A new file: others may have the old one mapped, and to truncate one waits for the disk.
+                path.unlink(missing_ok=True)
+                path.write_bytes(content)
+                self._copies[key] = content
         return path
 
     def forget_copy(self, key: str) -> None:
-        """Copies are made anew each time."""
-        check_blob_key(key)
+        """Make the next copy anew."""
+        with self._lock:
+            self._copies.pop(check_blob_key(key), None)
 
     def list(self, prefix: str) -> Iterator[tuple[str, int, int]]:
         """(key, size, unix ms of its writing) of each blob and pointer under the prefix."""
