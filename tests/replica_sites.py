@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from quartzdb.adapters.memory_api_keys import MemoryApiKeys
@@ -13,16 +14,19 @@ from quartzdb.adapters.memory_keyvalue import MemoryKeyValue
 from quartzdb.adapters.memory_leases import MemoryLeases
 from quartzdb.adapters.memory_log import MemoryChangeLog
 from quartzdb.bootstrap import Adapters, Database, EmbeddedSettings, assemble, embedded_adapters
+from quartzdb.bootstrap_aws import AwsSettings, aws_adapters
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
-from quartzdb.log.append import LogWriter
 from quartzdb.log.protocol import OVERLAP
-from quartzdb.peer_ports import SharedNamespace
+from quartzdb.peer_ports import Retention, SharedNamespace
 from quartzdb.ports import Clock
 from quartzdb.replication.local_replica import LocalReplica
+from quartzdb.replication.served import Peering
 from quartzdb.replication.shared import Shared, all_namespaces
+from tests.aws_emulators import REGION, Emulator, Place
 from tests.manual_clock import ManualClock
 
+SECRET = "the secret of the two sites"
 NAMESPACE = SharedNamespace("t", "default", 3, Metric.COSINE)
 
 
@@ -35,24 +39,25 @@ class LocalSite:
     workspace: Path
     shared: Shared = all_namespaces
     takes_api_keys: bool = True
+    retention: Retention | None = None
+    active: Callable[[], bool] = lambda: True
     database: Database = field(init=False)
     replica: LocalReplica = field(init=False)
 
     def __post_init__(self) -> None:
-        self.database = assemble(self.adapters, writer=f"{self.name}.1", workspace=self.workspace)
-        self.replica = LocalReplica(
+        peering = Peering(
             self.name,
-            catalog=self.adapters.catalog,
-            log=self.adapters.log,
-            table=self.adapters.table,
-            readers=self.database.readers,
-            api_keys=self.adapters.api_keys,
-            writer=LogWriter(self.adapters.log, self.database.versions, self.adapters.clock),
-            versions=self.database.versions,
-            clock=self.adapters.clock,
+            lambda: [SECRET],
             shared=self.shared,
             takes_api_keys=self.takes_api_keys,
+            retention=self.retention,
+            active=self.active,
         )
+        self.database = assemble(
+            self.adapters, writer=f"{self.name}.1", workspace=self.workspace, peering=peering
+        )
+        assert self.database.replication is not None
+        self.replica = self.database.replication.replica
 
     def fold(self, namespace: SharedNamespace = NAMESPACE) -> None:
         """Put what the log has into a segment; the overlap has to be past."""
@@ -84,6 +89,20 @@ def memory_site(name: str, directory: Path, clock: ManualClock) -> LocalSite:
 def sqlite_site(name: str, directory: Path, clock: ManualClock) -> LocalSite:
     """A site on an embedded database."""
     adapters = embedded_adapters(EmbeddedSettings(directory / name), clock)
+    return LocalSite(name, adapters, directory / f"building-{name}")
+
+
+def aws_site(name: str, directory: Path, clock: ManualClock, emulator: Emulator, place: Place) -> LocalSite:
+    """A site on a table and a bucket of an emulator, with a clock of its own."""
+    settings = AwsSettings(
+        place.table,
+        place.bucket,
+        region=REGION,
+        work_dir=directory / name,
+        dynamodb_endpoint_url=emulator.endpoint_url,
+        s3_endpoint_url=emulator.endpoint_url,
+    )
+    adapters = replace(aws_adapters(settings), clock=clock)
     return LocalSite(name, adapters, directory / f"building-{name}")
 
 

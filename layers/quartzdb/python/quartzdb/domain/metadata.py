@@ -74,7 +74,11 @@ def flatten(metadata: Mapping[str, object]) -> Iterator[tuple[str, Kind, Scalar]
 
 
 def check_metadata(
-    document: object, *, field: str = "metadata", encoded_bytes: int | None = None
+    document: object,
+    *,
+    field: str = "metadata",
+    encoded_bytes: int | None = None,
+    bytes_max: int = METADATA_BYTES_MAX,
 ) -> Mapping[str, object]:
     """The metadata, if a record may carry it. Raises InvalidMetadata, which names the offending place.
 
@@ -87,12 +91,14 @@ def check_metadata(
             hint='Send {"key": value, …}, or leave it out.',
         )
     if encoded_bytes is not None:
-        _check_size(encoded_bytes, field)
+        _check_size(encoded_bytes, field, bytes_max)
     _check_values(document, field)
     if encoded_bytes is None:
         # Only now: json.dumps recurses, so it must not meet a document deeper than the limit.
         _check_size(
-            len(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")), field
+            len(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")),
+            field,
+            bytes_max,
         )
     return document
 
@@ -114,10 +120,10 @@ def is_encodable(text: str) -> bool:
     return True
 
 
-def _check_size(encoded_bytes: int, field: str) -> None:
-    if encoded_bytes > METADATA_BYTES_MAX:
+def _check_size(encoded_bytes: int, field: str, bytes_max: int) -> None:
+    if encoded_bytes > bytes_max:
         raise InvalidMetadata(
-            f"The metadata is {encoded_bytes} bytes as JSON; at most {METADATA_BYTES_MAX} are accepted.",
+            f"The metadata is {encoded_bytes} bytes as JSON; at most {bytes_max} are accepted.",
             field=field,
             hint="Keep large content in the key-value store and its key in the metadata.",
         )

@@ -17,7 +17,7 @@ from quartzdb.domain.vector import parse_vector, to_base64
 from quartzdb.peer_ports import Changes, Feed
 from quartzdb.peer_protocol import fields
 from quartzdb.peer_protocol.fields import within
-from quartzdb.peer_protocol.limits import CHANGES_MAX
+from quartzdb.peer_protocol.limits import CHANGES_MAX, FOREIGN_METADATA_BYTES_MAX
 from quartzdb.ports import Item
 
 _UPSERT = frozenset({"op", "id", "version", "vector", "metadata"})
@@ -75,7 +75,9 @@ def parse_change(document: object, place: str) -> Change:
     if kind == "patch":
         unset = fields.list_of(change.get("unset", []), within(place, "unset"), fields.text, _UNSET_MAX)
         patch = Patch(record_id, version, _metadata(change, "set", place), tuple(unset))
-        check_metadata(dict.fromkeys(unset), field=within(place, "unset"))
+        check_metadata(
+            dict.fromkeys(unset), field=within(place, "unset"), bytes_max=FOREIGN_METADATA_BYTES_MAX
+        )
         if patch.set.keys() & set(unset):
             raise InvalidArgument("A field is both set and unset.", field=within(place, "unset"))
         return patch
@@ -131,7 +133,9 @@ def _item_document(item: Item) -> dict[str, object]:
 
 
 def _metadata(change: Mapping[str, Any], name: str, place: str) -> Mapping[str, object]:
-    return check_metadata(change.get(name, {}), field=within(place, name))
+    return check_metadata(
+        change.get(name, {}), field=within(place, name), bytes_max=FOREIGN_METADATA_BYTES_MAX
+    )
 
 
 def _unknown_op(kind: str, place: str, allowed: str) -> InvalidArgument:

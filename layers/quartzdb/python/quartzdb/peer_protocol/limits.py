@@ -5,6 +5,8 @@ PAGE_BYTES_MAX = 4 * 1024 * 1024
 """Of all changes of one page as JSON. A single change may be larger."""
 ENVELOPE_BYTES_MAX = 64 * 1024
 """What a request may have beside its changes."""
+FOREIGN_METADATA_BYTES_MAX = 1024 * 1024
+"""More than a client may write: two sites write numbers differently, and a feed must not stop at a byte too many."""
 ENTRIES_MAX = 1_000
 FETCH_IDS_MAX = 100
 API_KEYS_MAX = 500

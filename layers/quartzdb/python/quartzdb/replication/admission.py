@@ -17,7 +17,7 @@ from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Namespace, Precision
 from quartzdb.domain.record import check_id
 from quartzdb.domain.vector import check_dimension, check_direction, check_finite
-from quartzdb.peer_protocol.limits import CHANGES_MAX, CLOCK_SKEW_MS_MAX
+from quartzdb.peer_protocol.limits import CHANGES_MAX, CLOCK_SKEW_MS_MAX, FOREIGN_METADATA_BYTES_MAX
 from quartzdb.ports import Item
 from quartzdb.services.keyvalue import check_key
 from quartzdb.services.vectors import F16_MAX
@@ -36,10 +36,12 @@ def check_changes(namespace: Namespace, changes: Sequence[Change]) -> None:
         check_id(change.id, f"{place}.id")
         if isinstance(change, Upsert):
             _check_vector(namespace, namespace.settings.dimension, change, f"{place}.vector")
-            check_metadata(change.metadata, field=f"{place}.metadata")
+            check_metadata(change.metadata, field=f"{place}.metadata", bytes_max=FOREIGN_METADATA_BYTES_MAX)
         elif isinstance(change, Patch):
-            check_metadata(change.set, field=f"{place}.set")
-            check_metadata(dict.fromkeys(change.unset), field=f"{place}.unset")
+            check_metadata(change.set, field=f"{place}.set", bytes_max=FOREIGN_METADATA_BYTES_MAX)
+            check_metadata(
+                dict.fromkeys(change.unset), field=f"{place}.unset", bytes_max=FOREIGN_METADATA_BYTES_MAX
+            )
 
 
 def check_items(items: Sequence[Item]) -> None:

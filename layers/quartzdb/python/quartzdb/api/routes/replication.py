@@ -208,7 +208,9 @@ def list_states(call: Call) -> Answer:
     scope=Access.PEER,
     body=JsonBody(schemas.FetchStates, {"two": {**_OF_FEED, "ids": ["dune", "emma"]}}),
     answers=(
-        Success("Those that are known.", schemas.StatesFetched, {"changes": [_UPSERT, _DELETE], "more": False}),
+        Success(
+            "Those that are known.", schemas.StatesFetched, {"changes": [_UPSERT, _DELETE], "more": False}
+        ),
     ),
     errors=(404,),
 )
@@ -265,7 +267,9 @@ def take_api_keys(call: Call) -> Answer:
     scope=Access.PEER_OR_ADMIN,
     answers=(
         Success(
-            "What this site knows.", schemas.ReplicationState, {"site": "aws", "now_ms": _NOW_MS, "peers": [_PEER]}
+            "What this site knows.",
+            schemas.ReplicationState,
+            {"site": "aws", "now_ms": _NOW_MS, "peers": [_PEER]},
         ),
     ),
     errors=(404,),

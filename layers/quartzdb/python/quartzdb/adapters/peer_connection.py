@@ -1,0 +1,174 @@
+"""Requests to the other site: kept connections, deadlines and bounded answers. Knows HTTP, and nothing of the protocol.
+
+HAZARD: a request whose connection broke is sent once more. All requests between sites may be repeated.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from quartzdb.domain.errors import InvalidArgument, Unavailable
+from quartzdb.ports import Clock
+
+ANSWER_BYTES_MAX = 32 * 1024 * 1024
+"""A page, or one change with the largest value there is, in base64."""
+_READ_BYTES = 64 * 1024
+_IDLE_MAX = 4
+_BROKEN = (http.client.HTTPException, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class PeerAnswer:
+    """One answer. Names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class PeerConnection:
+    """To one base URL. Thread-safe: each request under way has a connection of its own.
+
+    `connect_seconds` bounds each connecting, `seconds` a whole request. `headers` go with every request; what they are
+    made of may be asked for anew, and is never logged.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        headers: Callable[[], Mapping[str, str]],
+        clock: Clock,
+        *,
+        connect_seconds: float = 3.0,
+        seconds: float = 30.0,
+        tls: Callable[[], ssl.SSLContext] = ssl.create_default_context,
+    ) -> None:
+        parts = urlsplit(base_url)
+        host = parts.hostname
+        if (
+            parts.scheme not in {"http", "https"}
+            or not host
+            or parts.query
+            or parts.fragment
+            or parts.username
+        ):
+            raise InvalidArgument(
+                "A peer's address is of the form https://host[:port][/path].", field="base_url"
+            )
+        if parts.scheme == "http" and not _on_this_machine(host):
+            raise InvalidArgument(
+                f"The secret of the two sites would travel to {host} for all to read.",
+                field="base_url",
+                hint="Use https.",
+            )
+        self._secure = parts.scheme == "https"
+        self._host, self._port, self._path = host, parts.port, parts.path.rstrip("/")
+        self._headers = headers
+        self._clock = clock
+        self._connect_seconds = connect_seconds
+        self._seconds = seconds
+        self._tls = tls
+        self._context: ssl.SSLContext | None = None
+        self._idle: list[http.client.HTTPConnection] = []
+        self._lock = threading.Lock()
+
+    def request(self, method: str, path: str, body: bytes | None = None) -> PeerAnswer:
+        """One request. Raises Unavailable where it is not answered, in time and within bounds."""
+        deadline = self._clock.monotonic() + self._seconds
+        kept = self._kept()
+        if kept is not None:
+            try:
+                return self._exchange(kept, method, path, body, deadline)
+            except _BROKEN:
+                kept.close()  # it was idle for too long for the peer, or for something in between
+        fresh: http.client.HTTPConnection | None = None
+        try:
+            fresh = self._connect()
+            return self._exchange(fresh, method, path, body, deadline)
+        except _BROKEN as error:
+            if fresh is not None:
+                fresh.close()
+            raise Unavailable(
+                f"The peer at {self._host} does not answer: {type(error).__name__}: {error}"[:300],
+                hint="It is tried again.",
+            ) from error
+
+    def close(self) -> None:
+        """Let idle connections go; it may be used again."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _exchange(
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        body: bytes | None,
+        deadline: float,
+    ) -> PeerAnswer:
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity", **self._headers()}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        self._wait_until(connection, deadline)
+        connection.request(method, self._path + path, body, headers)
+        self._wait_until(connection, deadline)
+        response = connection.getresponse()
+        parts: list[bytes] = []
+        size = 0
+        # With read1 each wait is one of the socket, so that a peer that trickles does not pass the deadline.
+        while part := response.read1(_READ_BYTES):
+            size += len(part)
+            if size > ANSWER_BYTES_MAX:
+                raise http.client.HTTPException(f"an answer of more than {ANSWER_BYTES_MAX} bytes")
+            parts.append(part)
+            self._wait_until(connection, deadline)
+        # Nothing is left, unless the connection ended early: then this raises. It frees the connection for the next.
+        response.read()
+        if response.will_close:
+            connection.close()
+        else:
+            self._keep(connection)
+        named = {name.lower(): value for name, value in response.getheaders()}
+        return PeerAnswer(response.status, named, b"".join(parts))
+
+    def _wait_until(self, connection: http.client.HTTPConnection, deadline: float) -> None:
+        """What is next to come must come before the deadline."""
+        left = deadline - self._clock.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"no whole answer within {self._seconds:g} s")
+        if connection.sock is not None:
+            connection.sock.settimeout(left)
+
+    def _connect(self) -> http.client.HTTPConnection:
+        if not self._secure:
+            connection = http.client.HTTPConnection(self._host, self._port, timeout=self._connect_seconds)
+        else:
+            with self._lock:
+                self._context = self._context or self._tls()
+            connection = http.client.HTTPSConnection(
+                self._host, self._port, timeout=self._connect_seconds, context=self._context
+            )
+        connection.connect()
+        return connection
+
+    def _kept(self) -> http.client.HTTPConnection | None:
+        with self._lock:
+            return self._idle.pop() if self._idle else None
+
+    def _keep(self, connection: http.client.HTTPConnection) -> None:
+        with self._lock:
+            if len(self._idle) < _IDLE_MAX:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+
+def _on_this_machine(host: str) -> bool:
+    return host in {"localhost", "::1"} or host.endswith(".localhost") or host.startswith("127.")
