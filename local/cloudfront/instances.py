@@ -57,6 +57,10 @@ class _Instance:
         return answer["result"]
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def ended(self) -> bool:
         return self._process.poll() is not None
 
@@ -104,6 +108,12 @@ class Instances:
                 return instance.invoke(event, self._seconds, freeze=self._freeze)
             finally:
                 self._give_back(instance)
+
+    @property
+    def idle_processes(self) -> list[int]:
+        """Ids of those that wait for an event."""
+        with self._lock:
+            return [each.pid for each in self._idle]
 
     def recycle(self) -> None:
         """End those that are idle; what comes next starts cold."""
