@@ -151,6 +151,22 @@ def test_a_guarded_read_is_answered_by_the_other_origin(edge: MakeEdge, fault: F
     nothing_leaked(running)
 
 
+def test_guarding_aws_falls_back_on_cloudflare(edge: MakeEdge) -> None:
+    """Each is sent its own secret and its own name; what AWS alone serves has no fallback."""
+    running = edge(replace(GUARDED, initial=state(Mode.GUARDED, Origin.AWS)))
+    running.aws_fault.set(Fault("error_5xx", status=500))
+    assert running.send("GET", "/api/get/a").body == b"cloudflare"
+    (asked,) = running.cloudflare.asked
+    assert asked.headers["host"] == CLOUDFLARE_DOMAIN
+    assert asked.headers["x-quartzdb-origin-secret"] == CLOUDFLARE_SECRET
+    assert running.send("GET", "/v1/health").status == 500
+    running.aws_fault.heal()
+    assert running.send("GET", "/api/get/a").body == b"aws"
+    assert running.aws.asked[-1].headers["host"] == AWS_DOMAIN
+    assert running.aws.asked[-1].headers["x-quartzdb-origin-secret"] == AWS_SECRET
+    nothing_leaked(running)
+
+
 @pytest.mark.parametrize("fault", [each for each in BROKEN if each.kind != "truncated"], ids=kind)
 def test_a_guarded_write_is_sent_once_and_to_the_active_origin(edge: MakeEdge, fault: Fault) -> None:
     """It fails with that origin, since nobody can tell whether it was carried out."""
