@@ -84,7 +84,9 @@ def bucket_of(deployment: Deployment):  # type: ignore[no-untyped-def]
     )
 
 
-@pytest.mark.parametrize("engine", [EngineChoice.IVF, EngineChoice.ANNOY, EngineChoice.EXACT])
+@pytest.mark.parametrize(
+    "engine", [EngineChoice.IVF, EngineChoice.HNSW, EngineChoice.ANNOY, EngineChoice.EXACT]
+)
 def test_a_cold_reader_answers_like_a_warm_one(deployment: Deployment, engine: EngineChoice) -> None:
     """Searches, filters, fetches, listings and counts, whatever is here already."""
     writer, namespace = filled(deployment, engine)

@@ -86,7 +86,11 @@ class Filled:
         return NewRecord(str(row), self.rows[row], metadata)
 
 
-@pytest.fixture(scope="module", params=[EngineChoice.AUTO, EngineChoice.ANNOY, EngineChoice.IVF], ids=str)
+@pytest.fixture(
+    scope="module",
+    params=[EngineChoice.AUTO, EngineChoice.ANNOY, EngineChoice.IVF, EngineChoice.HNSW],
+    ids=str,
+)
 def engine(request: pytest.FixtureRequest) -> EngineChoice:
     """Every engine that is not exact by itself."""
     choice: EngineChoice = request.param

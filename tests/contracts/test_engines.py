@@ -19,13 +19,17 @@ from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice
 from quartzdb.domain.vector import Floats, Mask, Matrix, Rows, Vector, norms_of
+from quartzdb.index.engines.calibration import EffortTable
 from quartzdb.index.engines.exact import best, gather_scores
+from quartzdb.index.engines.frame import Frame
+from quartzdb.index.engines.graph import Graph
 from quartzdb.index.engines.half import widened
+from quartzdb.index.engines.hnsw import GRAPH_FILE, SPACE_FILE, HnswIndex
 from quartzdb.index.engines.port import Built, Index
 from quartzdb.index.engines.registry import IVF_ROWS_MIN, choose, engine_named
 from quartzdb.index.stored_vectors import MappedVectors
 
-ENGINES = ("exact", "annoy", "ivf")
+ENGINES = ("exact", "annoy", "ivf", "hnsw")
 METRICS = tuple(Metric)
 ROWS, DIMENSION, CLUMPS, QUERIES = 3000, 40, 50, 40
 
@@ -249,7 +253,7 @@ class TestFiles:
         files = sum((index.directory / name).stat().st_size for name in index.built.files)
         assert index.index.resident_bytes >= files
 
-    @pytest.mark.parametrize("engine", ["annoy", "ivf"])
+    @pytest.mark.parametrize("engine", ["annoy", "ivf", "hnsw"])
     def test_clumps_are_worth_an_index(self, indexes: Mapping[Kind, Opened], engine: str) -> None:
         """Guards the suite itself: were these to fall back to scanning, they would pass everything else."""
         built = {key: index.built.files for key, index in indexes.items() if key[0] == engine}
@@ -262,7 +266,7 @@ class TestFiles:
         # 16 bytes of code, 8 of row number; the rest is centroids, which weigh less the more rows there are.
         assert index.index.resident_bytes / ROWS < 40
 
-    @pytest.mark.parametrize("engine", ["annoy", "ivf"])
+    @pytest.mark.parametrize("engine", ["annoy", "ivf", "hnsw"])
     @pytest.mark.parametrize(
         "damage",
         ["no files", "emptied", "cut short", "noise", "other rows", "other dimension", "no parameters"],
@@ -331,6 +335,102 @@ class TestFiles:
             )
 
 
+class TestGraphs:
+    """What only `hnsw` promises."""
+
+    @pytest.mark.parametrize(
+        "damaged",
+        [
+            {"plain": []},
+            {"plain": [[10, 40, 3]]},
+            {"codes": None},
+            {"codes": {"coded": True}},
+            {"rotation": [5, 7]},
+            {"scale": 0},
+            {"long": [ROWS]},
+        ],
+        ids=str,
+    )
+    def test_damaged_parameters_are_reported(
+        self, indexes: Mapping[Kind, Opened], damaged: Mapping[str, Any]
+    ) -> None:
+        good = indexes["hnsw", Metric.DOT, "float32"]
+        files = {name: good.directory / name for name in good.built.files}
+        with pytest.raises(Corrupted):
+            engine_named("hnsw").open(
+                files,
+                {**good.built.parameters, **damaged},
+                MappedVectors(good.vectors, good.norms),
+                Metric.DOT,
+            )
+
+    def test_missing_codes_are_reported(self, indexes: Mapping[Kind, Opened]) -> None:
+        """A graph without the codes beside it could not answer filtered queries as it was calibrated to."""
+        good = indexes["hnsw", Metric.COSINE, "float32"]
+        files = {name: good.directory / name for name in (GRAPH_FILE, SPACE_FILE)}
+        with pytest.raises(Corrupted):
+            engine_named("hnsw").open(
+                files, good.built.parameters, MappedVectors(good.vectors, good.norms), Metric.COSINE
+            )
+
+    def test_threads_build_the_same_graph(self, tmp_path: Path) -> None:
+        """The bytes do not depend on how many threads link rows."""
+        vectors = clumped(1200, 1, 24)
+        built = []
+        for threads in (1, 3):
+            directory = tmp_path / str(threads)
+            directory.mkdir()
+            engine_named("hnsw").build(vectors, Metric.COSINE, directory, seed=1, threads=threads)
+            built.append(hashlib.sha256((directory / GRAPH_FILE).read_bytes()).hexdigest())
+        assert built[0] == built[1]
+
+    @pytest.mark.parametrize("variation", [0.1, 0.6])
+    def test_products_of_rows_of_different_lengths(self, variation: float, tmp_path: Path) -> None:
+        """Lengths that vary cost no recall, and do not make the engine give up on a graph."""
+        lengths = np.exp(variation * np.random.default_rng(8).standard_normal((ROWS, 1)))
+        index = opened("hnsw", (clumped(ROWS, 1) * lengths).astype(np.float32), Metric.DOT, tmp_path)
+        assert GRAPH_FILE in index.built.files
+        assert index.recall(clumped(20, 2), 10) >= 0.95
+
+    def test_half_of_all_rows_are_searched_by_the_graph_where_they_are_near(
+        self, indexes: Mapping[Kind, Opened]
+    ) -> None:
+        """A filter that has nothing to do with the query leaves the graph enough to find; one that excludes all that is
+        near leaves it nothing, and the codes answer. Both answer with as many rows as were asked for.
+        """
+        index = indexes["hnsw", Metric.EUCLIDEAN, "float32"]
+        parameters = index.built.parameters
+        graph_only = HnswIndex(
+            Graph.read(index.directory / GRAPH_FILE),
+            Frame.load(index.directory / SPACE_FILE, parameters, DIMENSION, index.metric),
+            plain=EffortTable.parse(parameters, "plain"),
+            long=np.array(parameters["long"], dtype=np.int64),
+            codes=RefusingCodes(),
+            file_bytes=0,
+        )
+        query = clumped(1, QUERY_SEED)[0]
+        scores = index.exact(query)
+        by_chance = np.random.default_rng(3).random(ROWS) < 0.5
+        far = scores < np.median(scores)
+        assert by_chance[graph_only.candidates(query, 10, by_chance)].sum() >= 10
+        with pytest.raises(CodesAsked):
+            graph_only.candidates(query, 10, far)
+        assert far[index.index.candidates(query, 10, far)].sum() >= 10
+
+
+class CodesAsked(Exception):
+    """A search went on to the codes."""
+
+
+class RefusingCodes:
+    """Stands for the codes where a test says that the graph alone has to answer."""
+
+    resident_bytes = 0
+
+    def candidates(self, query: Vector, count: int, allowed: Mask | None = None) -> Rows:
+        raise CodesAsked
+
+
 def zeros(rows: int, dimension: int) -> Matrix:
     return np.zeros((rows, dimension), np.float32)
 
@@ -339,7 +439,7 @@ def normal(rows: int, dimension: int, seed: int = 4) -> Matrix:
     return np.random.default_rng(seed).standard_normal((rows, dimension)).astype(np.float32)
 
 
-@pytest.mark.parametrize("engine", ["annoy", "ivf"])
+@pytest.mark.parametrize("engine", ["annoy", "ivf", "hnsw"])
 class TestOddData:
     @pytest.mark.parametrize("rows", [1, 2, 3, 17, 999])
     def test_few_rows(self, engine: str, metric: Metric, rows: int, tmp_path: Path) -> None:
@@ -436,6 +536,7 @@ class TestChoosing:
             "rows = MappedVectors(numpy.ones((3, 2), numpy.float32), numpy.ones(3, numpy.float32))\n"
             "engine_named('ivf').open({}, {'coded': False}, rows, Metric.DOT)\n"
             "engine_named('annoy').open({}, {'trees': 0}, rows, Metric.DOT)\n"
+            "engine_named('hnsw').open({}, {'linked': False}, rows, Metric.DOT)\n"
             "print([name for name in ('faiss', 'annoy') if name in sys.modules])"
         )
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

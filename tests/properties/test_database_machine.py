@@ -61,7 +61,9 @@ class DatabaseMachine(RuleBasedStateMachine):
         self.token: Version | None = None
 
     @initialize(
-        engine=st.sampled_from([EngineChoice.EXACT, EngineChoice.ANNOY, EngineChoice.IVF, EngineChoice.AUTO]),
+        engine=st.sampled_from(
+            [EngineChoice.EXACT, EngineChoice.ANNOY, EngineChoice.IVF, EngineChoice.HNSW, EngineChoice.AUTO]
+        ),
         metric=st.sampled_from(Metric),
         precision=st.sampled_from(Precision),
     )

@@ -24,6 +24,7 @@ class EngineChoice(StrEnum):
     EXACT = "exact"
     ANNOY = "annoy"
     IVF = "ivf"
+    HNSW = "hnsw"
 
 
 class Precision(StrEnum):

@@ -20,7 +20,7 @@ from quartzdb.api.schemas.model import Body, Document, QueryString
 from quartzdb.domain.limits import DIMENSION_MAX
 
 MetricChoice = Literal["cosine", "dot", "euclidean"]
-Engine = Literal["auto", "exact", "annoy", "ivf"]
+Engine = Literal["auto", "exact", "annoy", "ivf", "hnsw"]
 PrecisionChoice = Literal["f32", "f16"]
 Dimension = Annotated[
     int | None,

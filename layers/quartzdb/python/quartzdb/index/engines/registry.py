@@ -13,6 +13,7 @@ _ENGINES = {
     "exact": ("quartzdb.index.engines.exact", "ExactEngine"),
     "annoy": ("quartzdb.index.engines.annoy", "AnnoyEngine"),
     "ivf": ("quartzdb.index.engines.ivf", "IvfEngine"),
+    "hnsw": ("quartzdb.index.engines.hnsw", "HnswEngine"),
 }
 
 # Set by `python -m benchmarks.engines --sizes …`: 384-d embeddings, recall@10 ≥ .98, queries a second of one core.

@@ -1,0 +1,93 @@
+"""A graph over rows of a byte per coordinate (faiss HNSW). Only here and in `codes` is faiss
+touched, imported on the first call: it costs a cold start 80 ms. Its objects are untyped, as in `codes`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from quartzdb.domain.errors import Corrupted
+from quartzdb.domain.vector import Floats, Rows
+
+Float32Matrix = npt.NDArray[np.float32]
+
+LINKS = 16
+"""Links per row on the upper levels; on the lowest, which has all rows, twice as many: 128 bytes a row."""
+BUILD_EFFORT = 128
+"""How many rows a build looks at to link one."""
+
+
+class Graph:
+    """Rows and their links. Searching changes nothing in it, and faiss releases the interpreter lock meanwhile."""
+
+    def __init__(self, index: Any) -> None:
+        self._index = index
+        self._faiss = _faiss()
+
+    @classmethod
+    def empty(cls, sample: Float32Matrix, *, inner: bool) -> Graph:
+        """No rows yet, to be compared by product where `inner`; coordinates range as in the sample (m, width)."""
+        faiss = _faiss()
+        metric = faiss.METRIC_INNER_PRODUCT if inner else faiss.METRIC_L2
+        index = faiss.IndexHNSWSQ(sample.shape[1], faiss.ScalarQuantizer.QT_8bit, LINKS, metric)
+        index.hnsw.efConstruction = BUILD_EFFORT
+        index.train(sample)
+        return cls(index)
+
+    def add(self, rows: Float32Matrix) -> None:
+        """Link the next rows (m, width). The same rows give the same links, on any number of threads."""
+        self._index.add(rows)
+
+    def reorder(self, places: Rows) -> None:
+        """Let the row that was added as number `places[i]` be row i."""
+        self._index.permute_entries(np.ascontiguousarray(places, dtype=np.int64))
+
+    def write(self, path: Path) -> None:
+        """Write to a file; the same graph gives the same bytes."""
+        self._faiss.write_index(self._index, str(path))
+
+    @classmethod
+    def read(cls, path: Path) -> Graph:
+        """Map a file into memory: links are read at once, rows as searches touch them. Raises Corrupted."""
+        faiss = _faiss()
+        try:
+            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+        except RuntimeError as error:
+            raise Corrupted(f"The index file {path.name} cannot be read: {str(error)[-200:]}") from error
+        if not isinstance(index, faiss.IndexHNSWSQ):
+            raise Corrupted(f"The index file {path.name} holds a {type(index).__name__}, not a graph.")
+        return cls(index)
+
+    @property
+    def rows(self) -> int:
+        """How many rows are linked."""
+        return int(self._index.ntotal)
+
+    @property
+    def width(self) -> int:
+        """Coordinates of a row."""
+        return int(self._index.d)
+
+    def search(self, query: Floats, depth: int, effort: int) -> Rows:
+        """The `depth` rows that by their bytes are the best for a query (width,), best first.
+
+        `effort` is how many of the best rows seen so far are kept to go on from. Fewer rows come back where the
+        graph has parts that no link leads to.
+        """
+        distances = np.empty(depth, dtype=np.float32)
+        found = np.empty(depth, dtype=np.int64)
+        pointer = self._faiss.swig_ptr
+        # One object per call: setting efSearch on the shared index would race with other threads.
+        asked = self._faiss.SearchParametersHNSW(efSearch=max(effort, depth))
+        self._index.search_c(1, pointer(query), depth, pointer(distances), pointer(found), asked)
+        real = found >= 0
+        return found if real.all() else found[real]
+
+
+def _faiss() -> Any:
+    return import_module("faiss")
