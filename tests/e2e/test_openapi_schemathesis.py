@@ -25,11 +25,13 @@ from schemathesis.specs.openapi.checks import (
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from quartzdb.api.app import create_app
+from quartzdb.api.operation import Access
 from quartzdb.api.routes import FAMILIES
 from quartzdb.api.schemas.model import NoQuery
 from quartzdb.bootstrap import EmbeddedSettings, open_embedded
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import NamespaceSettings
+from quartzdb.replication.served import Peering
 
 Operation = APIOperation[Any, Any, Any, Any]
 
@@ -50,13 +52,16 @@ CHECKS = [
     response_schema_conformance,
 ]
 KEY: dict[str, str] = {}
+SECRET = "the secret of the two sites"
+FOR_THE_PEER = {one.name for one in OPERATIONS if isinstance(one.scope, Access)}
 GENERATION = GenerationConfig(deterministic=True, with_security_parameters=False)
 
 
 @pytest.fixture(scope="module")
 def described(tmp_path_factory: pytest.TempPathFactory) -> OpenApiSchema:
     """The document of a running application, with namespaces in it. KEY then has a key for it."""
-    database = open_embedded(EmbeddedSettings(tmp_path_factory.mktemp("database")))
+    peering = Peering("local", lambda: [SECRET], shared=lambda tenant, _: tenant != TENANT)
+    database = open_embedded(EmbeddedSettings(tmp_path_factory.mktemp("database")), peering=peering)
     for name in ("books", "default"):
         # Of one dimension and a metric that takes zeros, so that random vectors are often good ones.
         database.namespaces.create(TENANT, name, NamespaceSettings(1, Metric.DOT))
@@ -64,6 +69,12 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> OpenApiSchema:
     schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(database), config=config)
     KEY["X-API-Key"] = database.api_keys.create(TENANT, "test", ["read", "write", "admin"])[1]
     return schema
+
+
+def headers_for(operation: Operation) -> dict[str, str]:
+    """What lets a request in."""
+    name = operation.definition.raw["operationId"]
+    return {"Authorization": f"Bearer {SECRET}"} if name in FOR_THE_PEER else KEY
 
 
 @pytest.fixture
@@ -97,7 +108,7 @@ def test_random_requests_are_answered_as_described(operation: Operation, mode: G
     def answered_as_described(case: Case[Any]) -> None:
         # Random keys repeat, so most requests would only be told so.
         case.headers.pop("Idempotency-Key", None)
-        case.call_and_validate(checks=CHECKS, headers=KEY)
+        case.call_and_validate(checks=CHECKS, headers=headers_for(operation))
 
     answered_as_described()
 
@@ -109,4 +120,4 @@ def test_edges_are_answered_as_described(operation: Operation) -> None:
         operation, generation_modes=list(GenerationMode), generation_config=GENERATION
     )
     for _, case in zip(range(COVERAGE_CASES_MAX), cases, strict=False):
-        case.call_and_validate(checks=CHECKS, headers=KEY)
+        case.call_and_validate(checks=CHECKS, headers=headers_for(operation))

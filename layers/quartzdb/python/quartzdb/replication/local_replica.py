@@ -11,10 +11,10 @@ from contextlib import suppress
 
 from quartzdb.domain.change import Change
 from quartzdb.domain.errors import Conflict, InvalidArgument, TooLarge
-from quartzdb.domain.hlc import HybridClock
+from quartzdb.domain.hlc import HybridClock, stamp_at
 from quartzdb.domain.namespace import Namespace
 from quartzdb.log.append import LogWriter
-from quartzdb.log.protocol import OVERLAP_MS
+from quartzdb.log.protocol import MARGIN_MS, OVERLAP_MS
 from quartzdb.peer_ports import (
     Applied,
     Changes,
@@ -217,6 +217,9 @@ class LocalReplica:
             return self._key_feed.after(found.partition, place, limit, exclude_site)
         if not _has(found, feed):
             return Fed[Change]([], place, False, self._clock.unix_ms())
+        if place == START:
+            # No entry is older than its namespace, so a log that was trimmed up to there has lost nothing.
+            place = Place(stamp_at(max(0, found.created_at_ms - MARGIN_MS)))
         return self._record_feed.after(found.partition, place, limit, exclude_site)
 
     def _present(self, namespace: SharedNamespace, feed: Feed, found: Namespace) -> str:
