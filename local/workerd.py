@@ -30,7 +30,7 @@ COMPATIBILITY_DATE = "2026-11-01"
 _ENTRY = "worker.js"
 _STARTS_WITHIN_SECONDS = 30.0
 _STOPS_WITHIN_SECONDS = 5.0
-_DURABLE_OBJECTS = {"TENANT": "Tenant", "DIRECTORY": "Directory"}
+DURABLE_OBJECTS = {"TENANT": "Tenant", "DIRECTORY": "Directory"}
 _PACKAGES = {
     ("Linux", "x86_64"): "workerd-linux-64",
     ("Linux", "aarch64"): "workerd-linux-arm64",
@@ -150,11 +150,11 @@ class Workerd:
         bindings = [f"(name = {_text(name)}, text = {_text(value)})" for name, value in self.bindings.items()]
         bindings += [
             f"(name = {_text(name)}, durableObjectNamespace = {_text(kind)})"
-            for name, kind in _DURABLE_OBJECTS.items()
+            for name, kind in DURABLE_OBJECTS.items()
         ]
         objects = [
             f"(className = {_text(kind)}, uniqueKey = {_text(f'quartzdb-{kind}')}, enableSql = true)"
-            for kind in _DURABLE_OBJECTS.values()
+            for kind in DURABLE_OBJECTS.values()
         ]
         return f"""using Workerd = import "/workerd/workerd.capnp";
 

@@ -12,8 +12,7 @@ const PREFLIGHT = {
 // Statuses that the contract does not know, as the nearest that it does.
 const CONTRACT_STATUSES = { 403: 401, 405: 404, 408: 400, 409: 400, 412: 400, 415: 400, 422: 400 };
 
-export const isContract = (path) =>
-  path === "/" || path === "/health" || path === "/api" || path.startsWith("/api/");
+export const isContract = (path) => path === "/" || path === "/health" || path === "/api" || path.startsWith("/api/");
 
 export const json = (document, status = 200, headers = {}) =>
   new Response(stringify(document), { status, headers: { "Content-Type": "application/json", ...headers } });

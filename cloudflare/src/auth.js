@@ -61,7 +61,10 @@ function keyOf(headers) {
 async function authenticate(text, find, now) {
   const [, id, secret, checksum] = SHAPE.exec(text) ?? [];
   if (id === undefined || checksumOf(id, secret) !== checksum) {
-    throw unauthenticated("The API key is mistyped or cut short: it is not of the form qdb_live_….", "Copy the whole key.");
+    throw unauthenticated(
+      "The API key is mistyped or cut short: it is not of the form qdb_live_….",
+      "Copy the whole key.",
+    );
   }
   const key = await find(id);
   // Compared even where there is no such key, so that the time taken says nothing.

@@ -12,11 +12,16 @@ export async function readBody(request, bytesMax = BODY_BYTES_MAX) {
   const encoding = (request.headers.get("content-encoding") ?? "").trim().toLowerCase();
   const compressed = encoding === "gzip" || encoding === "x-gzip";
   if (encoding && encoding !== "identity" && !compressed) {
-    throw new Refusal(415, "unsupported_media_type", `A body with Content-Encoding '${encoding.slice(0, 80)}' is not read.`, {
-      field: "Content-Encoding",
-      hint: "Use gzip, or send it as it is.",
-      headers: { "Accept-Encoding": "gzip" },
-    });
+    throw new Refusal(
+      415,
+      "unsupported_media_type",
+      `A body with Content-Encoding '${encoding.slice(0, 80)}' is not read.`,
+      {
+        field: "Content-Encoding",
+        hint: "Use gzip, or send it as it is.",
+        headers: { "Accept-Encoding": "gzip" },
+      },
+    );
   }
   if (Number(request.headers.get("content-length") ?? 0) > bytesMax) throw bodyTooLarge(bytesMax);
   if (request.body === null) return new Uint8Array(0);

@@ -33,10 +33,15 @@ export class HybridClock {
   check(version) {
     const ahead = millisecondsOf(version) - this.wallMs();
     if (ahead > AHEAD_MS_MAX) {
-      throw new Refusal(409, "clock_skew", `A version is ${ahead} ms ahead of this site's clock; at most ${AHEAD_MS_MAX} ms is accepted.`, {
-        field: "version",
-        hint: "Check that the machines' clocks are synchronised (NTP), then try again.",
-      });
+      throw new Refusal(
+        409,
+        "clock_skew",
+        `A version is ${ahead} ms ahead of this site's clock; at most ${AHEAD_MS_MAX} ms is accepted.`,
+        {
+          field: "version",
+          hint: "Check that the machines' clocks are synchronised (NTP), then try again.",
+        },
+      );
     }
   }
 

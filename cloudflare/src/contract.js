@@ -120,7 +120,12 @@ async function search({ body, tenant }) {
   if (given === null) throw badArgument("'vector' is missing.", { field: "vector" });
   const vector = checkComparable(parseVector(given));
   const found = await tenant.search(vector, Math.min(k, RESULTS_MAX));
-  const results = found.map(([id, score, metadata]) => ({ id, distance: 1 - score, score, metadata: parseOwn(metadata) }));
+  const results = found.map(([id, score, metadata]) => ({
+    id,
+    distance: 1 - score,
+    score,
+    metadata: parseOwn(metadata),
+  }));
   return { success: true, results, count: results.length, algorithm: "exact" };
 }
 
@@ -163,7 +168,10 @@ function field(document, name, type) {
   const value = Object.hasOwn(document, name) ? document[name] : undefined;
   if (value === undefined) throw badArgument(`'${name}' is missing.`, { field: name });
   const fits = type === "array" ? Array.isArray(value) : typeof value === type;
-  if (!fits) throw badArgument(`This must be ${type === "array" ? "an array" : "a string"}, not ${jsonType(value)}.`, { field: name });
+  if (!fits)
+    throw badArgument(`This must be ${type === "array" ? "an array" : "a string"}, not ${jsonType(value)}.`, {
+      field: name,
+    });
   return value;
 }
 

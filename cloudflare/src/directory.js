@@ -65,7 +65,10 @@ export class Directory extends DurableObject {
   }
 
   tenants() {
-    return this.#sql.exec("SELECT name FROM tenants ORDER BY name").toArray().map(({ name }) => name);
+    return this.#sql
+      .exec("SELECT name FROM tenants ORDER BY name")
+      .toArray()
+      .map(({ name }) => name);
   }
 
   register(tenant) {

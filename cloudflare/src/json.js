@@ -51,7 +51,8 @@ function checkStrict(document) {
   while (pending.length) {
     const [value, depth] = pending.pop();
     if (typeof value === "number") {
-      if (!Number.isFinite(value)) throw invalid("invalid_json", "The body is not valid JSON: a number is out of range.");
+      if (!Number.isFinite(value))
+        throw invalid("invalid_json", "The body is not valid JSON: a number is out of range.");
     } else if (typeof value === "string") {
       checkText(value);
     } else if (typeof value === "object" && value !== null && !JSON.isRawJSON(value)) {

@@ -18,7 +18,9 @@ function decode(segment) {
   if (!segment.includes("%")) return segment;
   return segment.replace(/(?:%[0-9A-Fa-f]{2})+/g, (run) => {
     try {
-      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Buffer.from(run.replaceAll("%", ""), "hex"));
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
+        Buffer.from(run.replaceAll("%", ""), "hex"),
+      );
     } catch {
       throw invalid("invalid_path", "The path does not decode to UTF-8 text.", {
         hint: "Percent-encode the UTF-8 bytes of the text.",

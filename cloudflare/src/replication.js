@@ -98,7 +98,8 @@ function requireSettings(settings) {
 }
 
 async function entries({ query, site }, bucket) {
-  if (!/^\d{1,3}$/.test(bucket) || Number(bucket) > 255) throw badArgument("A bucket is 0 to 255.", { field: "bucket" });
+  if (!/^\d{1,3}$/.test(bucket) || Number(bucket) > 255)
+    throw badArgument("A bucket is 0 to 255.", { field: "bucket" });
   const limit = whole(query, "limit", 1, ENTRIES_MAX, ENTRIES_MAX);
   return place(query, site).entries(Number(bucket), query.get("after") ?? "", limit);
 }
@@ -124,7 +125,10 @@ async function applyKeys({ body, site }) {
   }
   const { applied, taken } = await site.directory.apply(keys.map((key, at) => apiKey(key, `keys[${at}]`)));
   if (taken !== null) {
-    throw new Refusal(409, "conflict", `The id ${taken} is another API key here.`, { field: "keys", hint: "Create a new key." });
+    throw new Refusal(409, "conflict", `The id ${taken} is another API key here.`, {
+      field: "keys",
+      hint: "Create a new key.",
+    });
   }
   if (applied) site.keysChanged();
   return { applied };
@@ -174,7 +178,9 @@ function named({ feed, tenant }) {
 
 function requireNamespace(namespace) {
   if (namespace !== NAMESPACE) {
-    throw new Refusal(404, "namespace_not_found", `This site has the namespace ${NAMESPACE} alone.`, { field: "namespace" });
+    throw new Refusal(404, "namespace_not_found", `This site has the namespace ${NAMESPACE} alone.`, {
+      field: "namespace",
+    });
   }
 }
 

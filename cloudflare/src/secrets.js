@@ -26,7 +26,10 @@ export function speaksForPeer(headers, { REPLICATION_SECRET, REPLICATION_SECRET_
 
 export function requirePeer(headers, bindings) {
   if (!speaksForPeer(headers, bindings)) {
-    throw unauthenticated("This is for the other site, which has a secret of its own.", "Send `Authorization: Bearer SECRET`.");
+    throw unauthenticated(
+      "This is for the other site, which has a secret of its own.",
+      "Send `Authorization: Bearer SECRET`.",
+    );
   }
 }
 

@@ -80,9 +80,12 @@ function vectorFromBase64(text, field) {
 }
 
 function checkCount(count, field) {
-  if (count === 0) throw invalid("invalid_vector", "The vector is empty.", { field, hint: "Send at least one number." });
+  if (count === 0)
+    throw invalid("invalid_vector", "The vector is empty.", { field, hint: "Send at least one number." });
   if (count > DIMENSION_MAX) {
-    throw invalid("invalid_vector", `The vector has ${count} numbers; at most ${DIMENSION_MAX} are accepted.`, { field });
+    throw invalid("invalid_vector", `The vector has ${count} numbers; at most ${DIMENSION_MAX} are accepted.`, {
+      field,
+    });
   }
 }
 
@@ -96,10 +99,14 @@ function checkFinite(vector, field) {
     });
   }
   if (lengthOf(vector) > LENGTH_MAX) {
-    throw invalid("invalid_vector", `The vector's length is over ${LENGTH_MAX}, where products overflow 32-bit floats.`, {
-      field,
-      hint: "Scale the vectors down.",
-    });
+    throw invalid(
+      "invalid_vector",
+      `The vector's length is over ${LENGTH_MAX}, where products overflow 32-bit floats.`,
+      {
+        field,
+        hint: "Scale the vectors down.",
+      },
+    );
   }
   return vector;
 }
@@ -109,16 +116,24 @@ const lengthOf = (vector) => Math.sqrt(vector.reduce((sum, number) => sum + numb
 // Raises unless the vector can be compared with those of the namespace.
 export function checkComparable(vector, field = "vector") {
   if (vector.length !== DIMENSION) {
-    throw invalid("dimension_mismatch", `The vector has ${vector.length} numbers but the namespace has dimension ${DIMENSION}.`, {
-      field,
-      hint: `Send exactly ${DIMENSION} numbers.`,
-    });
+    throw invalid(
+      "dimension_mismatch",
+      `The vector has ${vector.length} numbers but the namespace has dimension ${DIMENSION}.`,
+      {
+        field,
+        hint: `Send exactly ${DIMENSION} numbers.`,
+      },
+    );
   }
   if (lengthOf(vector) < LENGTH_MIN) {
-    throw invalid("invalid_vector", "The vector is all zeros, or nearly: it has no direction to compare under the cosine metric.", {
-      field,
-      hint: "Leave the record out.",
-    });
+    throw invalid(
+      "invalid_vector",
+      "The vector is all zeros, or nearly: it has no direction to compare under the cosine metric.",
+      {
+        field,
+        hint: "Leave the record out.",
+      },
+    );
   }
   return vector;
 }

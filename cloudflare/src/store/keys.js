@@ -82,9 +82,8 @@ export class Keys {
   }
 
   touchedBefore(place) {
-    return this.#sql
-      .exec("SELECT touched_ms FROM keys WHERE place < ? ORDER BY place DESC LIMIT 1", place)
-      .toArray()[0]?.touched_ms;
+    return this.#sql.exec("SELECT touched_ms FROM keys WHERE place < ? ORDER BY place DESC LIMIT 1", place).toArray()[0]
+      ?.touched_ms;
   }
 
   digests(nowMs) {

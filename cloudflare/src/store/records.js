@@ -101,7 +101,11 @@ export class Records {
   // For the feed: rows from a place on, without what is large.
   rowsFrom(place, limit) {
     return this.#sql
-      .exec("SELECT place, id, base AS version, patched FROM records WHERE place >= ? ORDER BY place LIMIT ?", place, limit)
+      .exec(
+        "SELECT place, id, base AS version, patched FROM records WHERE place >= ? ORDER BY place LIMIT ?",
+        place,
+        limit,
+      )
       .toArray();
   }
 
@@ -158,4 +162,3 @@ export class Records {
     return this.#sql.exec("SELECT min(touched_ms) AS since FROM records WHERE live = 0").one().since;
   }
 }
-
