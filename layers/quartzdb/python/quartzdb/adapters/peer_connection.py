@@ -9,7 +9,9 @@ import http.client
 import ssl
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from quartzdb.domain.errors import InvalidArgument, Unavailable
@@ -82,17 +84,12 @@ class PeerConnection:
         deadline = self._clock.monotonic() + self._seconds
         kept = self._kept()
         if kept is not None:
-            try:
+            # It may have been idle for too long for the peer, or for something in between.
+            with suppress(*_BROKEN):
                 return self._exchange(kept, method, path, body, deadline)
-            except _BROKEN:
-                kept.close()  # it was idle for too long for the peer, or for something in between
-        fresh: http.client.HTTPConnection | None = None
         try:
-            fresh = self._connect()
-            return self._exchange(fresh, method, path, body, deadline)
+            return self._exchange(self._connect(), method, path, body, deadline)
         except _BROKEN as error:
-            if fresh is not None:
-                fresh.close()
             raise Unavailable(
                 f"The peer at {self._host} does not answer: {type(error).__name__}: {error}"[:300],
                 hint="It is tried again.",
@@ -113,6 +110,27 @@ class PeerConnection:
         body: bytes | None,
         deadline: float,
     ) -> PeerAnswer:
+        """The answer over one connection, which is kept for another request, or closed where anything went wrong."""
+        try:
+            answer, last = self._answer(connection, method, path, body, deadline)
+        except BaseException:
+            connection.close()
+            raise
+        if last:
+            connection.close()
+        else:
+            self._keep(connection)
+        return answer
+
+    def _answer(
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        body: bytes | None,
+        deadline: float,
+    ) -> tuple[PeerAnswer, bool]:
+        """And whether the connection ends with it."""
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", **self._headers()}
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -129,14 +147,11 @@ class PeerConnection:
                 raise http.client.HTTPException(f"an answer of more than {ANSWER_BYTES_MAX} bytes")
             parts.append(part)
             self._wait_until(connection, deadline)
-        # Nothing is left, unless the connection ended early: then this raises. It frees the connection for the next.
-        response.read()
-        if response.will_close:
-            connection.close()
-        else:
-            self._keep(connection)
+        if response.length:
+            raise http.client.IncompleteRead(b"", response.length)
+        response.read()  # Nothing is left, and saying so frees the connection for the next request.
         named = {name.lower(): value for name, value in response.getheaders()}
-        return PeerAnswer(response.status, named, b"".join(parts))
+        return PeerAnswer(response.status, named, b"".join(parts)), response.will_close
 
     def _wait_until(self, connection: http.client.HTTPConnection, deadline: float) -> None:
         """What is next to come must come before the deadline."""
@@ -171,4 +186,9 @@ class PeerConnection:
 
 
 def _on_this_machine(host: str) -> bool:
-    return host in {"localhost", "::1"} or host.endswith(".localhost") or host.startswith("127.")
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
