@@ -15,6 +15,7 @@ from quartzdb.cli.importing.command import import_
 from quartzdb.cli.keys import keys
 from quartzdb.cli.origin import origin
 from quartzdb.cli.query import query
+from quartzdb.cli.replication import replication
 from quartzdb.cli.restore import restore
 from quartzdb.cli.serve.command import serve
 from quartzdb.cli.stats import stats
@@ -55,7 +56,20 @@ def cli() -> None:
     """
 
 
-for command in (serve, demo, keys, import_, export, query, stats, compact, verify, restore, origin):
+for command in (
+    serve,
+    demo,
+    keys,
+    import_,
+    export,
+    query,
+    stats,
+    compact,
+    verify,
+    restore,
+    origin,
+    replication,
+):
     cli.add_command(command)
 
 

@@ -17,6 +17,7 @@ from quartzdb.cli.failure import Failure
 from quartzdb.cli.output import json_option
 from quartzdb.cli.serve.greeting import greet
 from quartzdb.cli.serve.listener import listen, url_of
+from quartzdb.cli.serve.peer import PeerOptions, peer_options
 from quartzdb.cli.serve.settings import WorkerSettings, limit_threads, log_to_stderr
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ FIRST_KEY_SCOPES = ("read", "write", "admin")
 Examples:
   quartzdb serve
   quartzdb serve --data-dir /var/lib/quartzdb --port 9000 --workers 4
-  quartzdb serve --port 0 --json | head -1 | jq -r .url     with any free port"""
+  quartzdb serve --port 0 --json | head -1 | jq -r .url     with any free port
+  quartzdb serve --site east --peer-site west --peer-url https://west.example.com --replication-secret-file secret"""
 )
 @data_dir_option
 @click.option(
@@ -54,8 +56,11 @@ Examples:
     show_default=True,
     help="What is logged to stderr.",
 )
+@peer_options
 @json_option
-def serve(data_dir: Path, host: str, port: int, workers: int, log_level: str, as_json: bool) -> None:
+def serve(
+    data_dir: Path, host: str, port: int, workers: int, log_level: str, peer: PeerOptions, as_json: bool
+) -> None:
     """Start the database on this machine.
 
     Prints its URL, and the first time an API key with requests to try. With --json it prints one line,
@@ -64,32 +69,40 @@ def serve(data_dir: Path, host: str, port: int, workers: int, log_level: str, as
     Everything is kept in the data directory: an acknowledged write survives a crash of the process or the machine.
     Several workers, and several servers, may share one directory on a local disk; each sees the others' writes in its
     very next read. There is no TLS: put a reverse proxy before it to serve other machines.
+
+    With a peer, two sites hold the same data, and either takes writes: one of them, or both, has the other's address.
     """
     limit_threads()
     log_to_stderr(log_level)
     _check_writable(data_dir)
     listener = listen(host, port)
     url = url_of(listener)
-    database = open_database(data_dir, create=True)
+    peer.check()
 
-    def on_ready() -> None:
+    def ready(database: Database) -> None:
         key, keys = _first_key(database)
         greet(url, data_dir, key, keys=keys, as_json=as_json)
 
     if workers == 1:
-        _serve_one(database, listener, log_level, on_ready)
+        _serve_one(data_dir, peer, listener, log_level, ready)
     else:
-        _serve_several(data_dir, workers, listener, log_level, on_ready)
+        settings = WorkerSettings(data_dir, os.getpid(), log_level, peer)
+        database = open_database(data_dir, create=True)
+        _serve_several(settings, workers, listener, lambda: ready(database))
 
 
 def _serve_one(
-    database: Database, listener: socket.socket, log_level: str, on_ready: Callable[[], None]
+    data_dir: Path,
+    peer: PeerOptions,
+    listener: socket.socket,
+    log_level: str,
+    ready: Callable[[Database], None],
 ) -> None:
     from quartzdb.cli.serve.server import serve_here
     from quartzdb.cli.serve.worker import application
 
-    served = application(database)
-    serve_here(served, listener, log_level=log_level, on_ready=on_ready)
+    served, database = application(data_dir, peer)
+    serve_here(served, listener, log_level=log_level, on_ready=lambda: ready(database))
     if served.background_runs:
         # A long pass loses nothing by being cut short, and the interpreter must not tear down what it still uses.
         logging.shutdown()
@@ -97,13 +110,13 @@ def _serve_one(
 
 
 def _serve_several(
-    data_dir: Path, workers: int, listener: socket.socket, log_level: str, on_ready: Callable[[], None]
+    settings: WorkerSettings, workers: int, listener: socket.socket, on_ready: Callable[[], None]
 ) -> None:
     from quartzdb.cli.serve.server import serve_in_workers
 
-    WorkerSettings(data_dir, os.getpid(), log_level).to_environment()
+    settings.to_environment()
     factory = "quartzdb.cli.serve.worker:worker_application"
-    serve_in_workers(factory, workers, listener, log_level=log_level, on_ready=on_ready)
+    serve_in_workers(factory, workers, listener, log_level=settings.log_level, on_ready=on_ready)
 
 
 def _first_key(database: Database) -> tuple[str | None, int]:

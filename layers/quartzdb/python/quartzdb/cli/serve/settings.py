@@ -5,15 +5,19 @@ The only module of the command that reads or writes environment variables.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from quartzdb.cli.serve.peer import PeerOptions
+
 _DATA_DIR = "QUARTZDB_SERVE_DATA_DIR"
 _LOG_LEVEL = "QUARTZDB_SERVE_LOG_LEVEL"
 _PARENT = "QUARTZDB_SERVE_PARENT"
+_PEER = "QUARTZDB_SERVE_PEER"
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -24,18 +28,23 @@ class WorkerSettings:
     data_dir: Path
     parent: int
     log_level: str
+    peer: PeerOptions = PeerOptions()  # noqa: RUF009 - immutable
 
     def to_environment(self, environment: MutableMapping[str, str] = os.environ) -> None:
         """Leave them for processes started from here."""
         environment[_DATA_DIR] = str(self.data_dir.resolve())
         environment[_PARENT] = str(self.parent)
         environment[_LOG_LEVEL] = self.log_level
+        environment[_PEER] = json.dumps(self.peer.document())
 
     @staticmethod
     def from_environment(environment: MutableMapping[str, str] = os.environ) -> WorkerSettings:
         """Read them. Raises KeyError outside a worker."""
         return WorkerSettings(
-            Path(environment[_DATA_DIR]), int(environment[_PARENT]), environment[_LOG_LEVEL]
+            Path(environment[_DATA_DIR]),
+            int(environment[_PARENT]),
+            environment[_LOG_LEVEL],
+            PeerOptions(**json.loads(environment[_PEER])),
         )
 
 

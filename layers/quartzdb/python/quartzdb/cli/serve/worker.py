@@ -7,8 +7,10 @@ import os
 import signal
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from quartzdb.cli.serve.peer import PeerOptions
 from quartzdb.cli.serve.settings import WorkerSettings, log_to_stderr
 from quartzdb.services.background import Background
 
@@ -28,7 +30,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 class WithBackground:
     """An application with background work that begins and ends with it."""
 
-    def __init__(self, application: Application, background: Background) -> None:
+    def __init__(self, application: Application, *background: Background) -> None:
         self._application = application
         self._background = background
         self.background_runs = False
@@ -42,30 +44,48 @@ class WithBackground:
 
         async def tell(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "lifespan.startup.complete":
-                self._background.start()
+                for work in self._background:
+                    work.start()
             elif message["type"].startswith("lifespan.shutdown."):
                 # Before it is passed on: then the server ends the event loop, and whatever still runs in it.
-                self.background_runs = not await asyncio.to_thread(self._background.stop, STOP_SECONDS_MAX)
+                stopped = await asyncio.gather(
+                    *(asyncio.to_thread(work.stop, STOP_SECONDS_MAX) for work in self._background)
+                )
+                self.background_runs = not all(stopped)
             await send(message)
 
         await self._application(scope, receive, tell)
 
 
-def application(database: Database) -> WithBackground:
-    """The application of this process."""
+def application(data_dir: Path, peer: PeerOptions) -> tuple[WithBackground, Database]:
+    """The application of this process, and its database. Raises Failure, QuartzError."""
     from quartzdb.api.app import create_app
+    from quartzdb.bootstrap import EmbeddedSettings, open_embedded
 
-    return WithBackground(create_app(database), Background(database.maintenance.run_once))
+    settings = EmbeddedSettings(data_dir, site=peer.site)
+    two = peer.settings()
+    if two is None:
+        database = open_embedded(settings)
+        return WithBackground(create_app(database), Background(database.maintenance.run_once)), database
+    from quartzdb.bootstrap_replication import embedded_replication, open_driver, peering_of
+
+    data_dir.mkdir(parents=True, exist_ok=True)
+    secrets = peer.secrets()
+    adapters = embedded_replication(data_dir)
+    database = open_embedded(settings, peering=peering_of(two, secrets, adapters.checkpoints, adapters.clock))
+    work = [Background(database.maintenance.run_once)]
+    if two.url is not None:
+        driver = open_driver(database, two, secrets, adapters)
+        work.append(Background(driver.work, idle_seconds=two.interval_seconds))
+    return WithBackground(create_app(database), *work), database
 
 
 def worker_application() -> WithBackground:
     """The same for one of several processes, which knows the data directory from its environment."""
-    from quartzdb.bootstrap import EmbeddedSettings, open_embedded
-
     settings = WorkerSettings.from_environment()
     log_to_stderr(settings.log_level)
     threading.Thread(target=_end_with, args=(settings.parent,), name="quartzdb-parent", daemon=True).start()
-    return application(open_embedded(EmbeddedSettings(settings.data_dir)))
+    return application(settings.data_dir, settings.peer)[0]
 
 
 def _end_with(parent: int) -> None:

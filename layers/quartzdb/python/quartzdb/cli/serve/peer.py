@@ -1,0 +1,186 @@
+"""What `quartzdb serve` and `quartzdb replication` are told of the other site. Owns the options that say so.
+
+Secrets are read from files, never taken from the command line: arguments are everybody's to see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from quartzdb.cli.failure import Failure
+
+if TYPE_CHECKING:
+    from quartzdb.bootstrap_replication import PeerSecrets
+    from quartzdb.replication.peer_settings import PeerSettings
+
+
+@dataclass(frozen=True, slots=True)
+class PeerOptions:
+    """As they were given. `peer_site` None: this site is alone."""
+
+    site: str = "local"
+    peer_site: str | None = None
+    peer_url: str | None = None
+    peer_kind: str = "full"
+    shared_namespaces: str = "default"
+    api_keys: str | None = None
+    interval_seconds: float = 1.0
+    replication_secret_file: str | None = None
+    peer_api_key_file: str | None = None
+
+    def settings(self) -> PeerSettings | None:
+        """Checked; None where this site is alone. Raises Failure, InvalidArgument."""
+        if self.peer_site is None:
+            if self.peer_url or self.replication_secret_file:
+                raise Failure("The other site has no name.", hint="Give it with --peer-site.")
+            return None
+        from quartzdb.replication.peer_settings import ApiKeysGo, PeerSettings, SharedData
+        from quartzdb.replication.status import PeerKind
+
+        # Who drives manages the keys, unless it is said otherwise.
+        go = self.api_keys or ("there" if self.peer_url else "here")
+        return PeerSettings(
+            self.site,
+            self.peer_site,
+            self.peer_url,
+            PeerKind(self.peer_kind),
+            SharedData(self.shared_namespaces),
+            ApiKeysGo(go),
+            self.interval_seconds,
+        )
+
+    def check(self) -> None:
+        """Raises Failure or InvalidArgument, before anything is started."""
+        if self.settings() is not None:
+            self.secrets()
+
+    def secrets(self) -> PeerSecrets:
+        """Read anew whenever they are needed, so that they can be rotated. Raises Failure where there are none."""
+        from quartzdb.bootstrap_replication import PeerSecrets
+
+        api_key = None
+        if self.peer_kind == "contract":
+            key_file = self.peer_api_key_file
+            if key_file is None:
+                raise Failure(
+                    "A peer that knows only /api/* needs an API key of its own.",
+                    hint="Put one into a file: --peer-api-key-file FILE",
+                )
+            api_key = lambda: _lines(Path(key_file))[0]  # noqa: E731 - it is a field
+            _lines(Path(key_file))
+        secret_file = self.replication_secret_file
+        if secret_file is None:
+            if self.peer_kind == "contract":
+                return PeerSecrets(tuple, api_key)
+            raise Failure(
+                "The two sites have no secret.",
+                hint="Put the same one into a file at each, and name it: --replication-secret-file FILE. "
+                "Further lines are older secrets that are still good.",
+            )
+        _lines(Path(secret_file))
+        return PeerSecrets(lambda: _lines(Path(secret_file)), api_key)
+
+    def document(self) -> dict[str, Any]:
+        """For the environment of a worker; there are no secrets in it."""
+        return asdict(self)
+
+
+_OPTIONS = [
+    click.option(
+        "--site",
+        envvar="QUARTZDB_SITE",
+        default="local",
+        show_default=True,
+        help="This site's name, which goes into versions. It must never change while there is a peer.",
+    ),
+    click.option("--peer-site", envvar="QUARTZDB_PEER_SITE", help="The other site's name."),
+    click.option(
+        "--peer-url",
+        envvar="QUARTZDB_PEER_URL",
+        help="The other site's address. Without it this site only answers the other one, which drives.",
+    ),
+    click.option(
+        "--peer-kind",
+        envvar="QUARTZDB_PEER_KIND",
+        type=click.Choice(["full", "contract"]),
+        default="full",
+        show_default=True,
+        help="full: it speaks the replication protocol. contract: it knows only /api/*.",
+    ),
+    click.option(
+        "--shared-namespaces",
+        envvar="QUARTZDB_SHARED_NAMESPACES",
+        type=click.Choice(["default", "all"]),
+        default="default",
+        show_default=True,
+        help="default: the namespace behind /api/*, all that a Cloudflare site has.",
+    ),
+    click.option(
+        "--api-keys",
+        envvar="QUARTZDB_API_KEYS_GO",
+        type=click.Choice(["there", "here", "nowhere"]),
+        help="Which way API keys go. Default: there, to the peer; here, from it, where the peer drives.",
+    ),
+    click.option(
+        "--replication-interval",
+        "interval_seconds",
+        envvar="QUARTZDB_REPLICATION_INTERVAL_SECONDS",
+        type=float,
+        default=1.0,
+        show_default=True,
+        help="Seconds between two rounds.",
+    ),
+    click.option(
+        "--replication-secret-file",
+        envvar="QUARTZDB_REPLICATION_SECRET_FILE",
+        type=click.Path(dir_okay=False),
+        help="The secret of the two sites: the same at both. Further lines are older ones that are still good.",
+    ),
+    click.option(
+        "--peer-api-key-file",
+        envvar="QUARTZDB_PEER_API_KEY_FILE",
+        type=click.Path(dir_okay=False),
+        help="An API key of a peer of the kind contract.",
+    ),
+]
+_NAMES = (
+    "site",
+    "peer_site",
+    "peer_url",
+    "peer_kind",
+    "shared_namespaces",
+    "api_keys",
+    "interval_seconds",
+    "replication_secret_file",
+    "peer_api_key_file",
+)
+
+
+def peer_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command the options, and calls it with `peer`."""
+
+    @wraps(command)
+    def with_peer(**given: Any) -> None:
+        peer = PeerOptions(**{name: given.pop(name) for name in _NAMES})
+        command(peer=peer, **given)
+
+    wrapped: Callable[..., None] = with_peer
+    for option in reversed(_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        lines = [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(f"The file {path} cannot be read: {error}.") from error
+    if not lines:
+        raise Failure(f"The file {path} is empty.")
+    return lines

@@ -1,0 +1,81 @@
+"""What an operator says of the other site. Checked once, wherever it comes from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from quartzdb.domain.errors import InvalidArgument
+from quartzdb.peer_protocol.limits import SITE_PATTERN
+from quartzdb.replication.shared import Shared, all_namespaces, default_namespaces
+from quartzdb.replication.status import PeerKind, PeerName
+
+INTERVAL_SECONDS = 5.0
+"""Between two rounds of the driver. With the feeds' own delay and a slow round it has to fit into lag.ALLOWANCE_MS."""
+INTERVAL_SECONDS_MAX = 10.0
+
+_SITE = re.compile(SITE_PATTERN)
+
+
+class SharedData(StrEnum):
+    """Which namespaces two sites have in common."""
+
+    DEFAULT = "default"
+    """The one behind `/api/*` of each tenant: all that a Cloudflare site has."""
+    ALL = "all"
+
+
+class ApiKeysGo(StrEnum):
+    """Which way API keys go."""
+
+    THERE = "there"
+    """They are managed at this site, and pushed to the peer."""
+    HERE = "here"
+    """They are managed at the peer, and taken over from it."""
+    NOWHERE = "nowhere"
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSettings:
+    """Raises InvalidArgument for what cannot be. `url` None: the peer drives, and this site only answers."""
+
+    site: str
+    peer_site: str
+    url: str | None = None
+    kind: PeerKind = PeerKind.FULL
+    shares: SharedData = SharedData.DEFAULT
+    api_keys: ApiKeysGo = ApiKeysGo.THERE
+    interval_seconds: float = INTERVAL_SECONDS
+
+    def __post_init__(self) -> None:
+        for name in (self.site, self.peer_site):
+            if not _SITE.fullmatch(name):
+                raise InvalidArgument(
+                    f"{name[:80]!r} is no site name.", field="site", hint="Use 1 to 32 of a-z, 0-9 and '-'."
+                )
+        if self.site == self.peer_site:
+            raise InvalidArgument(
+                f"Both sites are called {self.site!r}.",
+                field="peer_site",
+                hint="Changes are told apart by the name of the site where they were made.",
+            )
+        if self.kind is PeerKind.CONTRACT and (self.url is None or self.shares is SharedData.ALL):
+            raise InvalidArgument(
+                "A peer that knows only /api/* never drives, and shares the namespace `default` alone.",
+                field="peer_kind",
+            )
+        if not 0.1 <= self.interval_seconds <= INTERVAL_SECONDS_MAX:
+            raise InvalidArgument(
+                f"The interval is 0.1 to {INTERVAL_SECONDS_MAX:g} seconds.", field="interval_seconds"
+            )
+
+    @property
+    def shared(self) -> Shared:
+        """Whether a namespace is shared."""
+        return all_namespaces if self.shares is SharedData.ALL else default_namespaces
+
+    @property
+    def peer(self) -> PeerName:
+        """For the status."""
+        return PeerName(self.peer_site, self.kind)
