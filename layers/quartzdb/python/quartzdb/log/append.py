@@ -9,7 +9,7 @@ from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.hlc import HybridClock, Version
 from quartzdb.domain.namespace import Partition
 from quartzdb.log.codec import encode_entry
-from quartzdb.log.protocol import ACKNOWLEDGE_WITHIN_MS
+from quartzdb.log.protocol import ACKNOWLEDGE_WITHIN_MS, answered_in_time
 from quartzdb.ports import ChangeLog, Clock, StampBehind
 
 ATTEMPTS_MAX = 8
@@ -44,7 +44,7 @@ class LogWriter:
             except StampBehind as behind:
                 self._versions.resume_after(behind.head)
                 continue
-            if self._answered_in_time(version, begun):
+            if answered_in_time(self._clock, version, begun):
                 return version
         raise Unavailable(
             f"The log did not acknowledge a write within {ACKNOWLEDGE_WITHIN_MS} ms, {ATTEMPTS_MAX} times over.",
@@ -54,8 +54,3 @@ class LogWriter:
     def _later_than(self, head: int) -> Version:
         self._versions.resume_after(head)
         return self._versions.now()
-
-    def _answered_in_time(self, version: Version, begun: float) -> bool:
-        # Both clocks, because a suspended machine stops the monotonic one and a correction may move the other back.
-        waited_ms = (self._clock.monotonic() - begun) * 1000
-        return max(waited_ms, self._clock.unix_ms() - version.milliseconds) <= ACKNOWLEDGE_WITHIN_MS

@@ -6,8 +6,8 @@ OVERLAP later did so after that moment. So a reader that asks again for the last
 seen misses nothing. HAZARD: that holds for clock errors up to CLOCK_ERROR_MAX, which NTP keeps by a wide margin.
 """
 
-from quartzdb.domain.hlc import COUNTER_BITS
-from quartzdb.ports import ChangeLog
+from quartzdb.domain.hlc import COUNTER_BITS, Version
+from quartzdb.ports import ChangeLog, Clock
 
 OVERLAP_MS = 2_000
 ACKNOWLEDGE_WITHIN_MS = OVERLAP_MS // 2
@@ -20,6 +20,15 @@ OVERLAP = OVERLAP_MS << COUNTER_BITS
 CLOCK_ERROR_MAX = CLOCK_ERROR_MAX_MS << COUNTER_BITS
 MARGIN = MARGIN_MS << COUNTER_BITS
 """The same in stamp units."""
+
+
+def answered_in_time(clock: Clock, version: Version, begun: float) -> bool:
+    """Whether a put under a version, begun then (monotonic seconds), was answered soon enough after its stamp.
+
+    By both clocks, because a suspended machine stops the monotonic one and a correction may move the other back.
+    """
+    waited_ms = (clock.monotonic() - begun) * 1000
+    return max(waited_ms, clock.unix_ms() - version.milliseconds) <= ACKNOWLEDGE_WITHIN_MS
 
 
 def overlap_of(log: ChangeLog) -> int:

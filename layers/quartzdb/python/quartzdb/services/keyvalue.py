@@ -27,12 +27,15 @@ from quartzdb.domain.limits import (
     VALUE_BYTES_MAX,
 )
 from quartzdb.domain.namespace import Namespace
+from quartzdb.log.protocol import answered_in_time
 from quartzdb.ports import Clock, Expect, Item, KeyValueTable
 from quartzdb.services.consistency import honour
 from quartzdb.services.page import Page, check_limit
 
 DEFAULT_CONTENT_TYPE: Final = "application/octet-stream"
 _PUT_ATTEMPTS_MAX = 8
+_LATE_ATTEMPTS_MAX = 2
+"""Puts again after one that took too long. What is late even then, a comparison of the two sites finds."""
 _VALUES_AT_ONCE = 32
 """Values read by one look-up, so that what is held beyond a limit on bytes stays bounded."""
 
@@ -199,19 +202,47 @@ class KeyValues:
                 hint="Send it to the active site, or without its condition: then the later write wins.",
             )
         for _ in range(_PUT_ATTEMPTS_MAX):
-            version = self._versions.now()
+            begun, version = self._clock.monotonic(), self._versions.now()
             now_ms = self._clock.unix_ms()
             expect = None if match is None else Expect(match.version, now_ms)
             stored, previous = self._table.put(namespace.partition, item_at(version), expect)
             live = previous if previous is not None and previous.live(now_ms) else None
             if stored:
-                return version, live is not None
+                return self._in_time(namespace, lambda at: [item_at(at)], version, begun), live is not None
             if match is not None and match.version != (live.version if live else None):
                 raise _precondition_failed(match, live)
             if previous is not None:
                 # A stored version is later than this clock: follow it, so that the last write is the one that stays.
                 self._versions.resume_after(previous.version.stamp)
         raise Unavailable("Other writers of this key were always faster.", field="key", hint="Try again.")
+
+    def _in_time(
+        self,
+        namespace: Namespace,
+        items_at: Callable[[Version], Sequence[Item]],
+        version: Version,
+        begun: float,
+    ) -> Version:
+        """The version at which what was stored stays.
+
+        A put that took too long landed at a place in the change feed that a reader may be past by now. So it is put
+        once more at a new one, unless somebody else has put the key since.
+        """
+        for _ in range(_LATE_ATTEMPTS_MAX):
+            if answered_in_time(self._clock, version, begun):
+                return version
+            begun, again = self._clock.monotonic(), self._versions.now()
+            now_ms = self._clock.unix_ms()
+            stored = [
+                self._table.put(
+                    namespace.partition, item, Expect(None if item.value is None else version, now_ms)
+                ).stored
+                for item in items_at(again)
+            ]
+            if not any(stored):
+                return version
+            version = again
+        return version
 
     def _write_many(
         self,
@@ -223,13 +254,13 @@ class KeyValues:
         now_ms = self._clock.unix_ms()
         existed: int | None = None
         for _ in range(_PUT_ATTEMPTS_MAX):
-            version = self._versions.now()
+            begun, version = self._clock.monotonic(), self._versions.now()
             outcomes = self._table.put_many(namespace.partition, items_at(version))
             if existed is None:  # a second attempt would find the items of the first
                 existed = sum(1 for o in outcomes if o.previous is not None and o.previous.live(now_ms))
             lost = [o.previous.version.stamp for o in outcomes if not o.stored and o.previous is not None]
             if not lost:
-                return version, existed
+                return self._in_time(namespace, items_at, version, begun), existed
             # Written whole again under a later version: putting an item twice changes nothing.
             self._versions.resume_after(max(lost))
         raise Unavailable("Other writers of these keys were always faster.", field="keys", hint="Try again.")
