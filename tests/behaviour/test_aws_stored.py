@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from quartzdb.adapters.dynamodb_keyvalue import DynamoKeyValue
+from quartzdb.adapters.dynamodb_table import DynamoTable
 from quartzdb.adapters.s3_blobs import S3Blobs
 from quartzdb.adapters.s3_bucket import S3Bucket
 from quartzdb.adapters.s3_local_files import S3LocalFiles
@@ -185,6 +187,25 @@ def test_expiry_by_dynamodb_itself_is_never_early_and_never_leaves_a_blob(site: 
     assert table.purge(AT, 1_700_000_000_002, 0, 10) == 2
     assert site.blobs() == []
     assert set(table.get(AT, ["small", "large", "kept", "deleted"])) == {"kept", "deleted"}
+
+
+def test_what_has_expired_stays_for_a_peer_that_has_yet_to_read_it(site: Site) -> None:
+    """DynamoDB forgets it that much later; no client sees it meanwhile."""
+    kept_ms = 7 * 24 * 3_600_000
+    client = site.emulator.dynamodb
+    table = DynamoKeyValue(
+        DynamoTable(client, site.place.table, SystemClock()), site.straight.blobs, expired_kept_ms=kept_ms
+    )
+    table.put(AT, item("one", 1, b"x", expires_at_ms=1_700_000_000_001))
+    table.put_many(AT, [item(key, 1, b"x", expires_at_ms=1_700_000_000_000) for key in ("two", "three")])
+    expiry = {one["sk"]["S"]: one["expires_at"]["N"] for one in site.items()}
+    week_s = 7 * 24 * 3_600
+    assert expiry == {
+        "one": str(1_700_000_001 + week_s),
+        "two": str(1_700_000_000 + week_s),
+        "three": str(1_700_000_000 + week_s),
+    }
+    assert not table.get(AT, ["one"])["one"].live(1_700_000_000_002)
 
 
 def test_a_large_file_is_sent_in_parts(site: Site, tmp_path: Path) -> None:

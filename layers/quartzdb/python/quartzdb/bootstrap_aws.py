@@ -39,6 +39,7 @@ from quartzdb.adapters.s3_local_files import S3LocalFiles
 from quartzdb.adapters.secret_values import SecretValues
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.bootstrap import Adapters, Database, assemble
+from quartzdb.peer_protocol.limits import FEED_KEPT_MS
 from quartzdb.ports import UnsettledList
 from quartzdb.snapshot.cache import FETCHED_BYTES_MAX
 
@@ -85,9 +86,16 @@ def open_session() -> Session:
 
 
 def aws_adapters(
-    settings: AwsSettings, *, meter: CapacityMeter | None = None, session: Session | None = None
+    settings: AwsSettings,
+    *,
+    meter: CapacityMeter | None = None,
+    session: Session | None = None,
+    expired_kept_ms: int = 0,
 ) -> AwsAdapters:
-    """DynamoDB for the log, key-values and catalog; S3 for segments and large bodies. Asks AWS nothing yet."""
+    """DynamoDB for the log, key-values and catalog; S3 for segments and large bodies. Asks AWS nothing yet.
+
+    `expired_kept_ms`: how long after its end a key-value item is there still, for a peer that has yet to read it.
+    """
     clock = SystemClock()
     session = session or aws_session()
     dynamodb = dynamodb_client(
@@ -110,7 +118,7 @@ def aws_adapters(
     )
     return AwsAdapters(
         log=DynamoChangeLog(table, blobs),
-        table=DynamoKeyValue(table, blobs),
+        table=DynamoKeyValue(table, blobs, expired_kept_ms=expired_kept_ms),
         blobs=blobs,
         catalog=DynamoCatalog(table),
         api_keys=DynamoApiKeys(table),
@@ -133,7 +141,7 @@ def open_aws(
     workspace = settings.work_dir / "building" / process
     shutil.rmtree(workspace, ignore_errors=True)
     return assemble(
-        aws_adapters(settings, meter=meter, session=session),
+        aws_adapters(settings, meter=meter, session=session, expired_kept_ms=FEED_KEPT_MS if peering else 0),
         writer=f"{settings.site}.{process}",
         workspace=workspace,
         index_threads=settings.index_threads,

@@ -37,8 +37,13 @@ def spill_name(item: Item) -> str:
     return f"{sha256(item.key.encode()).hexdigest()[:32]}-{item.version}"
 
 
-def encode_item(partition: Partition, item: Item, spilled: str | None) -> Attributes:
-    """The DynamoDB item. `bytes` are those of key and value; a tombstone has none, and no other mark."""
+def encode_item(
+    partition: Partition, item: Item, spilled: str | None, *, expired_kept_ms: int = 0
+) -> Attributes:
+    """The DynamoDB item. `bytes` are those of key and value; a tombstone has none, and no other mark.
+
+    DynamoDB forgets it so long after it has expired; `purge` may do so before.
+    """
     pk = partition_key(partition)
     sk = sort_key(item.key)
     stored: dict[str, Value] = {
@@ -60,7 +65,7 @@ def encode_item(partition: Partition, item: Item, spilled: str | None) -> Attrib
         # Without DynamoDB's own expiry, which would forget the blob: `purge` removes both.
         return {**stored, "spilled": spilled}
     if item.expires_at_ms is not None:
-        stored["expires_at"] = -(-item.expires_at_ms // 1000)
+        stored["expires_at"] = -(-(item.expires_at_ms + expired_kept_ms) // 1000)
     return {**stored, "body": item.value}
 
 

@@ -35,10 +35,15 @@ _NO_SORT_KEY = "\0"
 
 
 class DynamoKeyValue:
-    """KeyValueTable over a DynamoTable and a BlobStore."""
+    """KeyValueTable over a DynamoTable and a BlobStore.
 
-    def __init__(self, table: DynamoTable, blobs: BlobStore) -> None:
+    DynamoDB itself forgets items some time after they have expired, but no sooner than `expired_kept_ms` after: a peer
+    that has yet to read them would else keep what they replaced.
+    """
+
+    def __init__(self, table: DynamoTable, blobs: BlobStore, *, expired_kept_ms: int = 0) -> None:
         self._table = table
+        self._expired_kept_ms = expired_kept_ms
         self._spilled = SpilledBodies(blobs, "kv")
         self._feed = DynamoFeed(table, self._spilled)
 
@@ -68,7 +73,9 @@ class DynamoKeyValue:
         """
         spilled = self._spill(partition, item)
         condition, values = taking_effect(item, expect)
-        put = self._table.put(encode_item(partition, item, spilled), condition, values)
+        put = self._table.put(
+            encode_item(partition, item, spilled, expired_kept_ms=self._expired_kept_ms), condition, values
+        )
         old = decode_item(put.old) if put.old else None
         previous = without_value(old.item) if old else None
         if put.stored:
@@ -82,7 +89,14 @@ class DynamoKeyValue:
 
     def put_many(self, partition: Partition, items: Sequence[Item]) -> Sequence[PutOutcome]:
         """Store each as `put` would, in order: all of them or none. Raises TooLarge past `batch_items_max`."""
-        return put_together(self._table, self._spilled, partition, items, inline_bytes_max=INLINE_BYTES_MAX)
+        return put_together(
+            self._table,
+            self._spilled,
+            partition,
+            items,
+            inline_bytes_max=INLINE_BYTES_MAX,
+            expired_kept_ms=self._expired_kept_ms,
+        )
 
     def list(
         self, partition: Partition, *, prefix: str, after: str | None, limit: int, now_ms: int, values: bool

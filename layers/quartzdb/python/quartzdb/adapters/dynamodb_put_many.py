@@ -20,6 +20,7 @@ from quartzdb.adapters.dynamodb_items import (
 )
 from quartzdb.adapters.dynamodb_sort_key import sort_key
 from quartzdb.adapters.dynamodb_table import TRANSACTION_ITEMS_MAX, Committed, DynamoTable
+from quartzdb.adapters.dynamodb_values import Attributes
 from quartzdb.adapters.put_rule import takes_effect, without_value
 from quartzdb.adapters.spilled_bodies import SpilledBodies
 from quartzdb.domain.errors import TooLarge, Unavailable
@@ -40,6 +41,7 @@ def put_together(
     items: Sequence[Item],
     *,
     inline_bytes_max: int,
+    expired_kept_ms: int = 0,
 ) -> Sequence[PutOutcome]:
     """Store each item as a put without a condition would, in order.
 
@@ -64,7 +66,13 @@ def put_together(
             if name not in references and _bytes_of(item) > inline_bytes_max:
                 references[name] = spilled.store(partition, name, item.value or b"")
         actions = [
-            _action(table, partition, item, references.get(spill_name(item)), before.get(item.key))
+            _action(
+                table,
+                encode_item(
+                    partition, item, references.get(spill_name(item)), expired_kept_ms=expired_kept_ms
+                ),
+                before.get(item.key),
+            )
             for item in after.values()
         ]
         committed = table.transact(actions) if actions else Committed.YES
@@ -102,10 +110,7 @@ def _decide(
     return after, outcomes
 
 
-def _action(
-    table: DynamoTable, partition: Partition, item: Item, reference: str | None, before: Stored | None
-) -> dict[str, object]:
-    encoded = encode_item(partition, item, reference)
+def _action(table: DynamoTable, encoded: Attributes, before: Stored | None) -> dict[str, object]:
     if before is None:
         return table.put_action(encoded, NO_ITEM)
     return table.put_action(encoded, SAME_VERSION, {"before": str(before.item.version)})
