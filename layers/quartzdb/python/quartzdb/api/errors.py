@@ -23,7 +23,6 @@ from quartzdb.api.refusals import (
 )
 from quartzdb.api.surface import is_cloudflare
 from quartzdb.domain.errors import (
-    ClockSkew,
     Conflict,
     Corrupted,
     Forbidden,
@@ -49,7 +48,6 @@ STATUSES: dict[type[QuartzError], int] = {
     MethodNotAllowed: 405,
     BodyTimeout: 408,
     Conflict: 409,
-    ClockSkew: 409,
     FeedGone: 410,
     PreconditionFailed: 412,
     BodyTooLarge: 413,
