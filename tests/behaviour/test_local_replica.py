@@ -424,3 +424,18 @@ def test_an_outline_follows_merging() -> None:
     patched = live.after(Patch("a", Version(3, "a.x"), {"x": 1}))
     assert patched.patches == {"x": Version(3, "a.x")}
     assert replace(patched, live=False).after(Upsert("a", Version(4, "a.x"), VECTOR, {})).patches == {}
+
+
+def test_young_keys_fill_a_page_and_no_more(
+    site: LocalSite, namespace: Namespace, clock: ManualClock
+) -> None:
+    """However many there are; the rest comes when it is old enough."""
+    for number in range(30):
+        site.database.key_values.put(namespace, NewItem(f"k{number:02}", b"v"))
+    names = [f"k{number:02}" for number in range(30)]
+    first = page(site, KEYS)
+    assert ids(first) == names
+    assert ids(page(site, KEYS, limit=20)) == names[:20]
+    assert ids(page(site, KEYS, exclude_site="here")) == []
+    clock.seconds += 10
+    assert ids(page(site, KEYS, first.cursor)) == names

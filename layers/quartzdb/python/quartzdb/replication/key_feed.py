@@ -61,9 +61,12 @@ class KeyFeed:
     def _take_young(
         self, page: PageOf[Item], partition: Partition, upto: int, exclude_site: str | None
     ) -> None:
-        for item in self._table.changes(partition, upto, _END, _AT_ONCE_MAX):
-            if item.version.site != exclude_site and not page.take(item):
-                return
+        # Few at a time: the page is what bounds the values that are held.
+        while items := self._table.changes(partition, upto, _END, _AT_ONCE):
+            for item in items:
+                if item.version.site != exclude_site and not page.take(item):
+                    return
+            upto = items[-1].appended
 
     def present(self) -> Place:
         """The place after everything that can be given out now."""
