@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from quartzdb.domain.errors import NamespaceNotFound, QuartzError
-from quartzdb.domain.namespace import DEFAULT_NAMESPACE
+from quartzdb.domain.errors import QuartzError
+from quartzdb.domain.metric import Metric
+from quartzdb.domain.namespace import DEFAULT_DIMENSION, DEFAULT_NAMESPACE
 from quartzdb.peer_ports import (
     Checkpoint,
     Checkpoints,
@@ -56,7 +57,7 @@ class ContractLines:
         self._lines: list[Runs] = []
 
     def refresh(self) -> list[Runs]:
-        """The same lines each time. Raises NamespaceNotFound where this site does not have the namespace."""
+        """The same lines each time."""
         at_ms = self._clock.unix_ms()
         if not self._lines:
             namespace = self._namespace()
@@ -94,10 +95,8 @@ class ContractLines:
         for one in self._local.namespaces():
             if (one.tenant, one.namespace) == (self._tenant, DEFAULT_NAMESPACE):
                 return one
-        raise NamespaceNotFound(
-            f"The namespace {DEFAULT_NAMESPACE!r} of tenant {self._tenant!r} is not there yet.",
-            hint="It is made by the first request to `/api/*`.",
-        )
+        # The first change that comes makes it, as the first request to `/api/*` would.
+        return SharedNamespace(self._tenant, DEFAULT_NAMESPACE, DEFAULT_DIMENSION, Metric.COSINE)
 
     def _line(self, namespace: SharedNamespace, feed: Feed) -> Line:
         outbound = Direction(self._local.site, self._peer, namespace.tenant, namespace.namespace, feed)
