@@ -1,4 +1,4 @@
-"""What is deployed but not built by synthesis: the layers' zip files and the functions' folders. Only finds them."""
+"""What is deployed: layers and folders of functions, which it finds, and the edge router's bundle, which it builds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cdk.settings import Architecture
+from functions.edge_router.build import build_bundle
+from quartzdb.failover.edge_config import EdgeConfig
 
 CONTEXT_LAYERS = "layers_dir"
 _REPOSITORY = Path(__file__).parents[1]
@@ -23,6 +25,8 @@ class Artifacts:
 
     layers_dir: Path = _REPOSITORY / "build" / "layers"
     functions_dir: Path = _REPOSITORY / "functions"
+    edge_dir: Path = _REPOSITORY / "build" / "edge"
+    """Where the edge router's bundle is written, which has its configuration in it."""
 
     @staticmethod
     def named_by(context: Mapping[str, Any]) -> Artifacts:
@@ -36,6 +40,10 @@ class Artifacts:
         if not archive.is_file():
             raise NotBuilt(f"The layer {archive} is not there: run `make layers` first.")
         return archive
+
+    def edge_bundle(self, deployment: str, config: EdgeConfig) -> Path:
+        """The folder of the edge router, built now."""
+        return build_bundle(config, self.edge_dir / deployment)
 
     def function(self, name: str) -> Path:
         """The folder of a function, whole and without its dependencies. Raises NotBuilt."""

@@ -32,12 +32,13 @@ def build(app: App, *, artifacts: Artifacts | None = None) -> Settings:
         app.node.set_context(flag, True)
     home = Environment(region=settings.region)
     data_stack = DataStack(app, f"{settings.prefix}-data", settings=settings, env=home)
+    artifacts = artifacts or Artifacts.named_by(context)
     service = ServiceStack(
         app,
         f"{settings.prefix}-service",
         settings=settings,
         env=home,
-        artifacts=artifacts or Artifacts.named_by(context),
+        artifacts=artifacts,
         data_stack=data_stack,
     )
     edge = EdgeStack(
@@ -45,6 +46,8 @@ def build(app: App, *, artifacts: Artifacts | None = None) -> Settings:
         f"{settings.prefix}-edge",
         settings=settings,
         env=Environment(region=EDGE_REGION),
+        artifacts=artifacts,
+        data_stack=data_stack,
         service=service,
     )
     observability = ObservabilityStack(

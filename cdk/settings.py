@@ -17,6 +17,8 @@ from typing import Any, Literal, get_args, get_type_hints
 
 Architecture = Literal["x86_64", "arm64"]
 PriceClass = Literal["100", "200", "all"]
+PrimaryOrigin = Literal["aws", "cloudflare"]
+CloudflarePeer = Literal["full", "contract"]
 
 CONTEXT_PREFIX = "quartzdb:"
 CONTEXT_ENVIRONMENT = "environment"
@@ -31,6 +33,7 @@ RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731,
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_SECRET = re.compile(r"arn:aws:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+")
 _CERTIFICATE = re.compile(r"arn:aws:acm:us-east-1:\d{12}:certificate/[0-9a-f-]+")
 
 
@@ -65,6 +68,18 @@ class Settings:
     """From one address; beyond it AWS WAF answers 429. None: no web ACL, which saves its monthly fee."""
     origin_secret_version: str | None = None
     """The version id of the origin secret that CloudFront sends. Naming it makes a rotation a deployable change."""
+
+    # Failover
+    cloudflare_domain: str | None = None
+    """The Cloudflare deployment's own name. None: the database is on AWS alone, and nothing is routed or replicated."""
+    primary_origin: PrimaryOrigin = "cloudflare"
+    """The origin that serves while both are well."""
+    cloudflare_peer: CloudflarePeer = "full"
+    """`full`: it speaks the protocol of docs/replication.md. `contract`: it has only `/api/*`, and the edge mirrors."""
+    cloudflare_api_key_arn: str | None = None
+    """A secret that is an API key of the Cloudflare deployment: a `contract` peer takes none from here."""
+    cloudflare_secret_version: str | None = None
+    """As `origin_secret_version`, of the secret that the edge sends to Cloudflare."""
 
     # Functions
     api_memory_mb: int = 1_024
@@ -111,6 +126,12 @@ class Settings:
             "certificate_arn", self.certificate_arn, _CERTIFICATE, "the ARN of a certificate in us-east-1"
         )
         self._check_domain()
+        self._check_cloudflare()
+
+    @property
+    def fails_over(self) -> bool:
+        """Whether there are two origins to choose from."""
+        return self.cloudflare_domain is not None
 
     @property
     def prefix(self) -> str:
@@ -129,6 +150,23 @@ class Settings:
             return None
         zone_id, _, name = self.hosted_zone.partition("/")
         return zone_id, name
+
+    def _check_cloudflare(self) -> None:
+        _matches("cloudflare_domain", self.cloudflare_domain, _DOMAIN, "a host name in lower case")
+        _one_of("primary_origin", self.primary_origin, get_args(PrimaryOrigin))
+        _one_of("cloudflare_peer", self.cloudflare_peer, get_args(CloudflarePeer))
+        _matches("cloudflare_api_key_arn", self.cloudflare_api_key_arn, _SECRET, "the ARN of a secret")
+        if self.cloudflare_domain is None:
+            if self.cloudflare_api_key_arn or self.cloudflare_secret_version:
+                raise InvalidSetting(
+                    "cloudflare_api_key_arn and cloudflare_secret_version belong to a cloudflare_domain, "
+                    "which is not set."
+                )
+            return
+        if (self.cloudflare_peer == "contract") is not (self.cloudflare_api_key_arn is not None):
+            raise InvalidSetting(
+                "cloudflare_api_key_arn goes with the cloudflare_peer `contract`, and only with it."
+            )
 
     def _check_domain(self) -> None:
         if self.zone is not None:

@@ -13,6 +13,7 @@ from constructs import Construct
 
 from cdk.constructs.alarms import PERIOD
 from cdk.constructs.database_function import DatabaseFunction
+from cdk.constructs.failover import Failover
 from cdk.constructs.telemetry import (
     edge_metric,
     table_metric,
@@ -106,6 +107,43 @@ class DatabaseDashboard(Construct):
             ("Stream age (ms) and lag (s)", lag),
             ("Segments and merges", segments),
             ("Dead letters, failed merges", left),
+        )
+
+    def add_failover(self, failover: Failover) -> None:
+        """Which origin serves, how both do, and what the edge has to say."""
+        probe = failover.health_probe
+        routing = [
+            written("FailedOver", probe, statistic="Maximum"),
+            written("BreakersOpen", probe, statistic="Maximum"),
+            written("OriginSwitched", probe),
+            written("RoutingChanged", probe),
+        ]
+        latencies = [
+            written(name, probe, statistic=part)
+            for name in ("AwsProbeMilliseconds", "CloudflareProbeMilliseconds")
+            for part in ("p50", "Maximum")
+        ]
+        failures = [
+            *(written(name, probe) for name in ("ProbeFailures", "ProbesImpossible", "RoutingUndecided")),
+            *(
+                queue.metric_approximate_number_of_messages_visible(period=PERIOD)
+                for queue in failover.edge_queues
+            ),
+        ]
+        replicator = failover.replicator
+        apart = [
+            written(name, replicator, statistic="Maximum")
+            for name in ("ReplicationLagSeconds", "ReplicationPending", "ReplicationDifferent")
+        ]
+        moved = [
+            written(name, replicator)
+            for name in ("ReplicationApplied", "ReplicationRepaired", "ReplicationFailures")
+        ]
+        self._row(("Replication: how far apart", apart), ("Replication: changes, failures", moved))
+        self._row(
+            ("Routing: failed over, breakers, changes", routing),
+            ("Probes, ms", latencies),
+            ("Failed probes, waiting at the edge's queues", failures),
         )
 
     def add_storage(self, table: dynamodb.Table, bucket: s3.Bucket) -> None:

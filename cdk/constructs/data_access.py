@@ -26,8 +26,17 @@ IDEMPOTENCY = ("IDEMPOTENCY#*",)
 CHECKPOINTS = ("CHECKPOINTS",)
 """How far replication is, in each direction."""
 
+ROUTING = ("ORIGIN",)
+"""Which origin is active, and what the probe remembers."""
+CANARY_KEYS = ("KEY#ca0a27*", "KEYS#canary")
+"""The health probe's own, and no other API keys: quartzdb.services.canary."""
+PROBE_LEASE = ("LEASE#health-probe",)
+REPLICATION_LEASE = ("LEASE#replicator",)
+
 BLOBS = "blobs/*"
 POINTERS = "pointers/*"
+ROUTING_STATE = "routing/state.json"
+"""What the edge reads."""
 
 _READS = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 _WRITES = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem")
@@ -60,9 +69,10 @@ class DataAccess:
             # The feed's key is the partition key of the items in it.
             feed = f"{table.table_arn}/index/{FEED_INDEX}"
             role.add_to_policy(_statement(["dynamodb:Query"], [feed], KEY_VALUES))
-        # Without it S3 answers 403 instead of 404 for what is not there. A condition on the prefix would bring the 403
-        # back, because a GET has none.
-        role.add_to_policy(_statement(["s3:ListBucket"], [bucket.arn]))
+        if self.gets:
+            # Without it S3 answers 403 instead of 404 for what is not there. A condition on the prefix would bring the
+            # 403 back, because a GET has none.
+            role.add_to_policy(_statement(["s3:ListBucket"], [bucket.arn]))
         self._on_objects(role, bucket, ["s3:GetObject"], self.gets)
         # An upload in parts that fails is taken back.
         self._on_objects(role, bucket, ["s3:PutObject", "s3:AbortMultipartUpload"], self.puts)
@@ -83,7 +93,11 @@ class DataAccess:
         why = "Object keys are made at run time; their prefix is all that can be known."
         acknowledge_nag(
             role,
-            {f"AwsSolutions-IAM5[Resource::{bucket.export}/{prefix}]": why for prefix in prefixes},
+            {
+                f"AwsSolutions-IAM5[Resource::{bucket.export}/{prefix}]": why
+                for prefix in prefixes
+                if prefix.endswith("*")
+            },
         )
 
 

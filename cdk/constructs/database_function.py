@@ -24,7 +24,8 @@ NAMESPACE = "QuartzDB"
 class DatabaseFunction(Construct):
     """`live` is what is invoked: an alias of the newest version, moved in one step when a deployment is through.
 
-    With `disk_mb` of at most SNAPSTART_DISK_MB versions start from a snapshot of their initialised memory.
+    With `disk_mb` of at most SNAPSTART_DISK_MB versions start from a snapshot of their initialised memory. `snapshot`
+    False: nobody waits for it to start.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class DatabaseFunction(Construct):
         description: str,
         disk_mb: int = SNAPSTART_DISK_MB,
         dead_letters: sqs.IQueue | None = None,
+        snapshot: bool = True,
     ) -> None:
         super().__init__(scope, construct_id)
         self.name = f"{settings.prefix}-{name}"
@@ -75,7 +77,11 @@ class DatabaseFunction(Construct):
             ephemeral_storage_size=Size.mebibytes(disk_mb),
             reserved_concurrent_executions=concurrency,
             tracing=lambda_.Tracing.ACTIVE,
-            snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if disk_mb <= SNAPSTART_DISK_MB else None,
+            snap_start=(
+                lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS
+                if snapshot and disk_mb <= SNAPSTART_DISK_MB
+                else None
+            ),
             log_group=self.log_group,
             # Lambda's own lines as JSON too, so that one query reads both; what the function writes passes unchanged.
             logging_format=lambda_.LoggingFormat.JSON,

@@ -6,7 +6,7 @@ may have 6 MB, an address 8,192 bytes; a Lambda@Edge router reads at most the fi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudfront as cloudfront
@@ -37,7 +37,8 @@ _PRICE_CLASSES = {
 class ApiDistribution(Construct):
     """`distribution`, and `url` as clients use it.
 
-    `routers` are functions at the edge, for every path alike: an origin-request router is attached here.
+    `routers` are functions at the edge, for every path alike; `router_headers` are what CloudFront says to them, as
+    headers of the origin that they keep to themselves.
     """
 
     def __init__(
@@ -54,10 +55,12 @@ class ApiDistribution(Construct):
         domain: CustomDomain | None = None,
         rate_limit: RateLimit | None = None,
         routers: Sequence[cloudfront.EdgeLambda] = (),
+        router_headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._secret_header = secret_header
         self._routers = list(routers)
+        self._router_headers = dict(router_headers or {})
         self._headers = self._response_headers()
         searches = self._behavior(search_url)
         self.distribution = cloudfront.Distribution(
@@ -90,7 +93,7 @@ class ApiDistribution(Construct):
                 keepalive_timeout=_KEEPALIVE,
                 # Attempts to connect: what was sent once is never sent again, unless it is a GET or HEAD.
                 connection_attempts=2,
-                custom_headers={HEADER: self._secret_header},
+                custom_headers={HEADER: self._secret_header, **self._router_headers},
             ),
             allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
             cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,

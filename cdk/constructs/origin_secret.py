@@ -17,19 +17,31 @@ from cdk.acknowledged import acknowledge_checkov, acknowledge_nag
 from cdk.settings import EDGE_REGION
 
 HEADER = "x-quartzdb-origin-secret"
+CLOUDFLARE_HEADER = "x-quartzdb-cloudflare-secret"
+"""Of the configured origin, for the router alone, which sends its value on as HEADER."""
 _LENGTH = 48
 
 
 class OriginSecret(Construct):
-    """`arn` of the secret, with a copy in the region of the edge where this stack is elsewhere, for CloudFormation."""
+    """`arn` of the secret, with a copy in the region of the edge where this stack is elsewhere, for CloudFormation.
 
-    def __init__(self, scope: Construct, construct_id: str) -> None:
+    Also for the other secrets that two parts of a deployment share; without `at_edge` there is no such copy.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        what: str = "what CloudFront sends to the functions",
+        at_edge: bool = True,
+    ) -> None:
         super().__init__(scope, construct_id)
-        elsewhere = Stack.of(self).region != EDGE_REGION
+        elsewhere = at_edge and Stack.of(self).region != EDGE_REGION
         self.secret = secretsmanager.Secret(
             self,
             "Secret",
-            description="QuartzDB: what CloudFront sends to the functions",
+            description=f"QuartzDB: {what}",
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 exclude_punctuation=True, password_length=_LENGTH
             ),

@@ -87,3 +87,18 @@ def edge_metric(distribution_id: str, name: str, *, statistic: str, region: str 
         period=PERIOD,
         region=EDGE_REGION if region is not None and region != EDGE_REGION else None,
     )
+
+
+def router_failures(distribution_id: str, *, region: str | None) -> cloudwatch.MathExpression:
+    """Requests that the router at the edge ended: an error, an answer that CloudFront does not take, no capacity."""
+    names = ("LambdaExecutionError", "LambdaValidationError", "LambdaLimitExceededErrors")
+    parts = {
+        f"m{index}": edge_metric(distribution_id, name, statistic="Sum", region=region)
+        for index, name in enumerate(names)
+    }
+    return cloudwatch.MathExpression(
+        expression=" + ".join(f"FILL({part}, 0)" for part in parts),
+        using_metrics=dict(parts),
+        period=PERIOD,
+        label="Router errors",
+    )

@@ -8,14 +8,21 @@ from __future__ import annotations
 from aws_cdk import CfnOutput, Environment, Stack
 from constructs import Construct
 
+from cdk.artifacts import Artifacts
 from cdk.constructs.alarms import Alarms
 from cdk.constructs.custom_domain import CustomDomain
+from cdk.constructs.data_access import ROUTING_STATE
 from cdk.constructs.distribution import ApiDistribution
-from cdk.constructs.origin_secret import header_value
+from cdk.constructs.edge_router import ADDRESSES_HEADER, EdgeRouter, addresses
+from cdk.constructs.failover import Failover
+from cdk.constructs.origin_secret import CLOUDFLARE_HEADER, header_value
 from cdk.constructs.rate_limit import RateLimit
-from cdk.constructs.telemetry import edge_metric
+from cdk.constructs.telemetry import edge_metric, router_failures
 from cdk.settings import Settings
+from cdk.stacks.data import DataStack
 from cdk.stacks.service import ServiceStack
+from quartzdb.failover.edge_config import CLOUDFLARE_SURFACE, EdgeConfig, EdgeOrigin
+from quartzdb.failover.state import Mode, Origin, RoutingState
 
 
 class EdgeStack(Stack):
@@ -28,6 +35,8 @@ class EdgeStack(Stack):
         *,
         settings: Settings,
         env: Environment,
+        artifacts: Artifacts,
+        data_stack: DataStack,
         service: ServiceStack,
     ) -> None:
         super().__init__(
@@ -38,6 +47,9 @@ class EdgeStack(Stack):
             cross_region_references=True,
             termination_protection=settings.keep_data,
         )
+        router = None
+        if service.failover is not None:
+            router = self._router(settings, artifacts, data_stack, service.failover)
         limit = settings.waf_requests_per_5_minutes
         edge = ApiDistribution(
             self,
@@ -54,17 +66,72 @@ class EdgeStack(Stack):
                 if limit is not None
                 else None
             ),
+            routers=router.associations if router else (),
+            router_headers=(
+                self._router_headers(settings, data_stack, service.failover) if service.failover else None
+            ),
         )
         self.distribution_id = edge.distribution.distribution_id
-        alarms = Alarms(self, "Alarms", prefix=settings.prefix, email=settings.alarm_email)
+        alarms = Alarms(
+            self,
+            "Alarms",
+            prefix=settings.prefix,
+            email=settings.alarm_email,
+            arithmetic=settings.alarm_arithmetic,
+        )
         alarms.add(
             "edge-errors",
             edge_metric(self.distribution_id, "5xxErrorRate", statistic="Average", region=None),
             above=1,
             what="More than 1 % of requests get a 5xx answer.",
         )
+        if router is not None:
+            alarms.add(
+                "router-errors",
+                router_failures(self.distribution_id, region=None),
+                above=0,
+                minutes=3,
+                of_minutes=15,
+                what="The router at the edge fails, or gives CloudFront what it does not take.",
+            )
         CfnOutput(self, "ApiUrl", value=edge.url, description="What clients use")
         CfnOutput(self, "DistributionId", value=self.distribution_id, description="CloudFront")
+
+    def _router(
+        self, settings: Settings, artifacts: Artifacts, data_stack: DataStack, failover: Failover
+    ) -> EdgeRouter:
+        primary = Origin(settings.primary_origin)
+        config = EdgeConfig(
+            origins={
+                Origin.AWS: EdgeOrigin(None),
+                Origin.CLOUDFLARE: EdgeOrigin(settings.cloudflare_domain, surface=CLOUDFLARE_SURFACE),
+            },
+            region=settings.region,
+            initial=RoutingState(1, 1, primary, Mode.DIRECT, 0, "built in", primary=primary),
+        )
+        return EdgeRouter(
+            self,
+            "Router",
+            prefix=settings.prefix,
+            bundle=artifacts.edge_bundle(settings.prefix, config),
+            state_object_arn=f"{data_stack.bucket.bucket_arn}/{ROUTING_STATE}",
+            queue_arns=[queue.queue_arn for queue in failover.edge_queues],
+        )
+
+    def _router_headers(
+        self, settings: Settings, data_stack: DataStack, failover: Failover
+    ) -> dict[str, str]:
+        state = f"https://{data_stack.bucket.bucket_regional_domain_name}/{ROUTING_STATE}"
+        return {
+            CLOUDFLARE_HEADER: header_value(
+                failover.cloudflare_secret.arn, settings.cloudflare_secret_version
+            ),
+            ADDRESSES_HEADER: addresses(
+                state=state,
+                passive=failover.reports.queue.queue_url,
+                mirror=failover.mirror.queue.queue_url if failover.mirror else None,
+            ),
+        }
 
     def _domain(self, settings: Settings) -> CustomDomain | None:
         if settings.domain_name is None:

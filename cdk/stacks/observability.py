@@ -7,6 +7,7 @@ from constructs import Construct
 
 from cdk.constructs.alarms import PERIOD, Alarms
 from cdk.constructs.dashboard import DatabaseDashboard
+from cdk.constructs.failover import Failover
 from cdk.constructs.telemetry import table_system_errors, table_throttles, written, written_by_all
 from cdk.settings import Settings
 from cdk.stacks.data import DataStack
@@ -53,6 +54,8 @@ class ObservabilityStack(Stack):
         self._on_answers()
         self._on_indexing()
         self._on_data()
+        if service.failover is not None:
+            self._on_failover(service.failover)
 
         board = DatabaseDashboard(self, "Dashboard", name=settings.prefix)
         board.add_alarms(self._alarms.all)
@@ -61,6 +64,10 @@ class ObservabilityStack(Stack):
             board.add_function(function)
         queues = [service.indexing.dead_letters.queue, service.unstarted.queue]
         board.add_indexing(service.indexer, service.compactor, queues, service.machine)
+        if service.failover is not None:
+            board.add_failover(service.failover)
+            for function in (service.failover.health_probe, service.failover.replicator):
+                board.add_function(function)
         board.add_storage(data_stack.table, data_stack.bucket)
         CfnOutput(self, "DashboardName", value=board.name, description="CloudWatch")
 
@@ -187,3 +194,96 @@ class ObservabilityStack(Stack):
             of_minutes=15,
             what="DynamoDB itself fails.",
         )
+
+    def _on_failover(self, failover: Failover) -> None:
+        probe = failover.health_probe
+        self._alarms.add(
+            "probe-stopped",
+            written("ProbeRounds", probe),
+            below=1,
+            minutes=3,
+            silence_is_bad=True,
+            what="Nobody has looked at the origins for 3 minutes: routing stays as it is, whatever happens.",
+        )
+        self._alarms.add(
+            "probe-errors",
+            probe.function.metric_errors(period=PERIOD),
+            above=0,
+            minutes=3,
+            of_minutes=15,
+            what="Runs of the health probe end in an error or a timeout.",
+        )
+        self._alarms.add(
+            "probes-impossible",
+            written("ProbesImpossible", probe),
+            above=0,
+            minutes=5,
+            of_minutes=10,
+            what="An origin cannot be probed: a secret is not to be had, or the canary is not admitted.",
+        )
+        self._alarms.add(
+            "routing-undecided",
+            written("RoutingUndecided", probe),
+            above=0,
+            minutes=3,
+            of_minutes=10,
+            what="The routing state cannot be read or stored, so nothing can be switched.",
+        )
+        self._alarms.add(
+            "origin-switched",
+            written("OriginSwitched", probe),
+            above=0,
+            minutes=1,
+            what="Another origin serves: a failover, or the return from one.",
+        )
+        self._alarms.add(
+            "breaker-open",
+            written("BreakersOpen", probe, statistic="Maximum"),
+            above=0,
+            minutes=5,
+            of_minutes=10,
+            what="One of the two origins is held out: the other is all that is left.",
+        )
+        self._on_replication(failover)
+
+    def _on_replication(self, failover: Failover) -> None:
+        replicator = failover.replicator
+        self._alarms.add(
+            "replicator-errors",
+            replicator.function.metric_errors(period=PERIOD),
+            above=0,
+            minutes=3,
+            of_minutes=15,
+            what="Runs of the replicator end in an error or a timeout.",
+        )
+        self._alarms.add(
+            "replication-lag",
+            written("ReplicationLagSeconds", replicator, statistic="Maximum"),
+            above=5 * 60,
+            minutes=5,
+            silence_is_bad=True,
+            what="The sites are more than 5 minutes apart, or nobody can tell: a failover would show old data.",
+        )
+        self._alarms.add(
+            "replication-stopped",
+            written("ReplicationStopped", replicator, statistic="Maximum"),
+            above=0,
+            minutes=2,
+            what="A direction of replication stands still, because the other site refuses what it is sent for good.",
+        )
+        self._alarms.add(
+            "replication-different",
+            written("ReplicationDifferent", replicator, statistic="Maximum"),
+            above=0,
+            minutes=5,
+            what="Parts of the data stayed different after a comparison.",
+        )
+        if failover.mirror is not None:
+            dead = failover.mirror.dead_letters.queue
+            self._alarms.add(
+                "mirror-dead-letters",
+                dead.metric_approximate_number_of_messages_visible(period=PERIOD),
+                above=0,
+                minutes=1,
+                what="Writes that Cloudflare has accepted could not be applied here.",
+            )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aws_cdk import CfnOutput, Duration, Environment, Stack
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -13,6 +14,7 @@ from cdk.constructs.data_access import DataAccess
 from cdk.constructs.database_function import DatabaseFunction
 from cdk.constructs.dead_letters import DeadLetters
 from cdk.constructs.dependency_layers import DependencyLayers
+from cdk.constructs.failover import BESIDE_A_PEER, Failover
 from cdk.constructs.merge_machine import MergeMachine, grant_start, machine_arn
 from cdk.constructs.origin_secret import OriginSecret
 from cdk.constructs.stream_indexing import StreamIndexing
@@ -110,6 +112,7 @@ class ServiceStack(Stack):
 
         self.api_url = self._url(self.api)
         self.search_url = self._url(self.search)
+        self.failover = self._failover() if settings.fails_over else None
         self._put_out()
 
     def _answering(self, name: str, description: str, memory_mb: int, access: DataAccess) -> DatabaseFunction:
@@ -153,6 +156,24 @@ class ServiceStack(Stack):
             dead_letters=self.unstarted,
         )
 
+    def _failover(self) -> Failover:
+        failover = Failover(
+            self,
+            "Failover",
+            settings=self._settings,
+            make=self._function,
+            api_url=self.api_url,
+            search_url=self.search_url,
+            origin_secret=self.secret,
+            dead_letters=self.unstarted,
+        )
+        for function in (self.api, self.indexer, self.compactor):
+            failover.join(function, self._beside_a_peer, serves=function is self.api)
+        return failover
+
+    def _beside_a_peer(self, role: iam.Role) -> None:
+        BESIDE_A_PEER.grant(role, self._data.table, self._data.bucket_name)
+
     def _function(
         self,
         name: str,
@@ -164,10 +185,11 @@ class ServiceStack(Stack):
         environment: dict[str, str],
         disk_mb: int = 512,
         dead_letters: DeadLetters | None = None,
+        snapshot: bool = True,
     ) -> DatabaseFunction:
         function = DatabaseFunction(
             self,
-            name.capitalize(),
+            "".join(part.capitalize() for part in name.split("_")),
             name=name,
             description=f"QuartzDB: {description}",
             settings=self._settings,
@@ -175,7 +197,7 @@ class ServiceStack(Stack):
             layers=self._layers,
             timeout=timeout,
             memory_mb=memory_mb,
-            concurrency=getattr(self._settings, f"{name}_concurrency"),
+            concurrency=getattr(self._settings, f"{name}_concurrency", None),
             environment={
                 "QUARTZDB_TABLE": self._data.table.table_name,
                 "QUARTZDB_BUCKET": self._data.bucket.bucket_name,
@@ -183,6 +205,7 @@ class ServiceStack(Stack):
             },
             disk_mb=disk_mb,
             dead_letters=dead_letters.queue if dead_letters else None,
+            snapshot=snapshot,
         )
         access.grant(function.role, self._data.table, self._data.bucket_name)
         return function
@@ -194,11 +217,14 @@ class ServiceStack(Stack):
         return url
 
     def _put_out(self) -> None:
-        for name, value, description in (
+        outputs = [
             ("ApiFunctionUrl", self.api_url.url, "Answers only to who sends the origin secret"),
             ("SearchFunctionUrl", self.search_url.url, "Likewise, searches only"),
             ("OriginSecretArn", self.secret.arn, "Rotate: docs/runbook.md"),
             ("DeadLetterQueueUrl", self.indexing.dead_letters.queue.queue_url, "Stream records given up"),
             ("MergeMachineArn", self.machine.state_machine_arn, "Large merges"),
-        ):
+        ]
+        if self.failover is not None:
+            outputs += self.failover.outputs()
+        for name, value, description in outputs:
             CfnOutput(self, name, value=value, description=description)

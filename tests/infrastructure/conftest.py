@@ -39,6 +39,18 @@ def abroad(deployments: dict[str, Deployment]) -> Deployment:
     return deployments["abroad"]
 
 
+@pytest.fixture(scope="session")
+def two_origins(deployments: dict[str, Deployment]) -> Deployment:
+    """Beside a Cloudflare deployment that speaks the protocol of replication."""
+    return deployments["two_origins"]
+
+
+@pytest.fixture(scope="session")
+def mirrored(deployments: dict[str, Deployment]) -> Deployment:
+    """Beside one that has only the contract, away from CloudFront's region."""
+    return deployments["mirrored"]
+
+
 @pytest.fixture(params=["dev", "prod", "abroad"])
 def deployment(request: pytest.FixtureRequest, deployments: dict[str, Deployment]) -> Deployment:
     """Each in turn."""

@@ -28,9 +28,20 @@ CONTEXTS: Mapping[str, Mapping[str, str]] = {
         "quartzdb:waf_requests_per_5_minutes": "",
         "quartzdb:search_concurrency": "50",
     },
+    # Two origins, and the other one speaks the protocol of replication.
+    "two_origins": {"quartzdb:cloudflare_domain": "db.example.workers.dev"},
+    # The other one has only the contract, and all of it is away from CloudFront's region.
+    "mirrored": {
+        "environment": "prod",
+        "quartzdb:region": "eu-central-1",
+        "quartzdb:cloudflare_domain": "db.example.workers.dev",
+        "quartzdb:cloudflare_peer": "contract",
+        "quartzdb:cloudflare_api_key_arn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:key-AbCdEf",
+        "quartzdb:primary_origin": "aws",
+    },
 }
 _WORDS = ("api", "engines", "quartzdb")
-_FUNCTIONS = ("api", "search", "indexer", "compactor")
+_FUNCTIONS = ("api", "search", "indexer", "compactor", "health_probe", "replicator")
 
 
 @dataclass(frozen=True)
@@ -75,7 +86,7 @@ class Deployment:
         return found
 
     def function(self, name: str) -> Resource:
-        """One of the four functions."""
+        """One of the functions, but the one at the edge."""
         wanted = f"{self.prefix}-{name}"
         (found,) = [
             one
@@ -122,7 +133,7 @@ def placeholders(folder: Path) -> Artifacts:
         handler = folder / "functions" / name / "handler.py"
         handler.parent.mkdir(parents=True, exist_ok=True)
         handler.write_text(f'"""In the place of {name}."""\n')
-    return Artifacts(layers_dir=folder / "layers", functions_dir=folder / "functions")
+    return Artifacts(folder / "layers", folder / "functions", folder / "edge")
 
 
 def _synthesise(folder: Path, context: Mapping[str, str], artifacts: Artifacts) -> None:
