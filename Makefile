@@ -11,6 +11,7 @@ MINISTACK = .venv-ministack/.stamp
 LAYERS = .venv/.layers-stamp
 INFRA = .venv-infra/.stamp
 RIE = .venv-rie/.stamp
+GRAPHS = .venv-graphs/.stamp
 WORKERD = cloudflare/node_modules/.stamp
 BUILT = build/layers/manifest.json
 # The CPython 3.13 that `make layers` compiles with, where it is not found by itself.
@@ -18,7 +19,7 @@ LAYER_PYTHON =
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help run test lint format bench-engines bench-server bench-coldstart bench-imports bench-edge simulate layers layers-verify deploy-local undeploy-local lock clean
+.PHONY: help run test lint format bench-engines bench-graphs bench-server bench-coldstart bench-imports bench-edge simulate layers layers-verify deploy-local undeploy-local clouds drill lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +44,9 @@ format: $(DEV) ## Format the code and fix what can be fixed safely
 
 bench-engines: $(DEV) ## Measure the search engines: recall, speed, size
 	$(BIN)/python -m benchmarks.engines $(ARGS)
+
+bench-graphs: $(GRAPHS) ## Measure graph indexes of other libraries beside ours
+	.venv-graphs/bin/python -m benchmarks.graphs $(ARGS)
 
 bench-server: $(DEV) ## Measure a running server over HTTP
 	$(BIN)/python -m benchmarks.server $(ARGS)
@@ -73,6 +77,12 @@ undeploy-local: $(DEV) ## Stop that emulator and delete all that it has
 layers-verify: $(LAYERS) ## Build the Lambda layers twice and compare every byte
 	$(BIN)/python -m layers.build --verify $(if $(LAYER_PYTHON),--python $(LAYER_PYTHON)) $(ARGS)
 
+clouds: $(DEV) $(WORKERD) ## Run AWS, Cloudflare and the edge before both on this machine, until Ctrl-C (needs npm)
+	$(BIN)/python -m local.clouds $(ARGS)
+
+drill: $(DEV) $(WORKERD) ## Break the Cloudflare origin in every way while clients write, and judge (needs npm; half an hour)
+	$(BIN)/python -m local.drill $(ARGS)
+
 # Existing pins are kept unless asked otherwise: make lock ARGS=--upgrade
 lock: $(DEV) ## Lock the dependencies again
 	$(LOCK) $(ARGS) --extra demo --output-file requirements.txt pyproject.toml
@@ -81,13 +91,14 @@ lock: $(DEV) ## Lock the dependencies again
 	$(LOCK) $(ARGS) --output-file requirements-ministack.txt requirements-ministack.in
 	$(LOCK) $(ARGS) --output-file requirements-infra.txt requirements-infra.in
 	$(LOCK) $(ARGS) --no-deps --output-file requirements-rie.txt requirements-rie.in
+	$(LOCK) $(ARGS) --constraint requirements-dev.txt --output-file requirements-graphs.txt requirements-graphs.in
 	$(LOCK) $(ARGS) --output-file requirements-layers.txt requirements-layers.in
 	$(BIN)/uv pip compile --quiet --no-config --python-version 3.13 --python-platform x86_64-manylinux_2_28 \
 		--generate-hashes --custom-compile-command "make lock" --constraint requirements.txt \
 		--output-file requirements-lambda.txt requirements-lambda.in
 
 clean: ## Remove the environment and everything generated; data/ stays
-	rm -rf .venv .venv-ministack .venv-infra .venv-rie build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-ministack .venv-infra .venv-rie .venv-graphs cloudflare/node_modules build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUNTIME): requirements.txt pyproject.toml .ci/install
@@ -115,6 +126,13 @@ $(INFRA): requirements-infra.txt $(RUNTIME)
 	$(BIN)/python -m venv .venv-infra
 	.venv-infra/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		-r requirements-infra.txt
+	@touch $@
+
+# Libraries that only the comparison of graphs needs. hnswlib is compiled for this machine, as its setup has it.
+$(GRAPHS): requirements-graphs.txt $(RUNTIME)
+	$(BIN)/python -m venv .venv-graphs
+	.venv-graphs/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements-graphs.txt
 	@touch $@
 
 # Lambda's runtime and its emulator, with Lambda's version of Python.

@@ -28,6 +28,11 @@ ROUND_SECONDS_MAX = 3.0
 ANNOY_VISITS = (2_000, 5_000, 10_000, 20_000, 40_000)
 IVF_CUTS = (0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0, -0.1)
 HNSW_EFS = (10, 20, 40, 80, 160, 320)
+SWEEPS: Mapping[str, tuple[str, Sequence[float]]] = {
+    "annoy": ("visit", ANNOY_VISITS),
+    "ivf": ("cut", IVF_CUTS),
+    "hnsw": ("ef", HNSW_EFS),
+}
 
 Answer = Callable[[Vector], Rows]
 
@@ -144,7 +149,7 @@ def with_sweep(name: str, data: Data, scratch: Path, threads: int) -> Iterator[C
         return
     parameters = engine.built.parameters
     count, _, depth = parameters["plain"][0]
-    word, settings = ("visit", ANNOY_VISITS) if name == "annoy" else ("cut", IVF_CUTS)
+    word, settings = SWEEPS[name]
     for setting in settings:
         yield engine.contender(f"{word} {setting}", {**parameters, "plain": [[count, setting, depth]]})
 

@@ -40,7 +40,7 @@ from benchmarks.dataset import DEFAULT_DIRECTORY, exact_answers, make
 from benchmarks.masks import by_filter
 
 ROUNDS = 5
-ENGINES = ("exact", "annoy", "ivf")
+ENGINES = ("exact", "annoy", "ivf", "hnsw")
 
 
 def main() -> None:

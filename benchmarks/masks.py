@@ -13,6 +13,7 @@ from benchmarks.contenders import TOP_K, Answer, BuiltEngine, Contender, Data, r
 from quartzdb.domain.vector import Mask, Rows, Vector
 from quartzdb.index.engines.exact import best, gather_scores
 from quartzdb.index.engines.port import Index
+from quartzdb.index.stored_vectors import MappedVectors
 
 SHARES = (0.5, 0.25, 0.1, 0.05, 0.02, 0.01, 0.001)
 KINDS = ("random", "near one row", "far from each query")
@@ -83,9 +84,10 @@ def mask_for(kind: str, share: float, data: Data, groups: Groups, query: Vector)
 def truth_among(data: Data, masks: Sequence[Mask]) -> npt.NDArray[np.int32]:
     """Exact answers among the allowed rows, padded with -1 where there are fewer than asked for."""
     truth = np.full((len(masks), TOP_K), -1, dtype=np.int32)
+    stored = MappedVectors(data.vectors, data.norms)
     for at, mask in enumerate(masks):
         rows = np.flatnonzero(mask)
-        scores = gather_scores(data.vectors, data.norms, data.metric, data.queries[at], rows)
+        scores = gather_scores(stored, data.metric, data.queries[at], rows)
         found = rows[best(scores, TOP_K)]
         truth[at, : found.size] = found
     return truth
