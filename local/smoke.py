@@ -40,7 +40,7 @@ class Smoke:
         self._place = place
         self._outputs = outputs
         self._say = say
-        self._random = random.Random(7)  # noqa: S311 - the same vectors each time
+        self._random = random.Random(7)  # the same vectors each time
         self._client = Client(place, outputs["ApiUrl"])
 
     def run(self) -> None:
