@@ -16,7 +16,7 @@ from quartzdb.adapters.sqlite_leases import SqliteLeases
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.bootstrap import DEFAULT_TENANT, Database
 from quartzdb.log.protocol import OVERLAP_MS
-from quartzdb.peer_ports import Checkpoints, ContractApi, Direction, Feed, MirrorQueue, Replica
+from quartzdb.peer_ports import Checkpoints, Direction, Feed, MirrorQueue, Replica
 from quartzdb.ports import ApiKeyTable, Clock, Leases
 from quartzdb.replication.anti_entropy import AntiEntropy
 from quartzdb.replication.api_key_push import ApiKeyPush
@@ -26,7 +26,7 @@ from quartzdb.replication.lag import ALLOWANCE_MS, lag_ms
 from quartzdb.replication.lines import FullPeerLines
 from quartzdb.replication.local_replica import LocalReplica
 from quartzdb.replication.peer_settings import ApiKeysGo, PeerSettings
-from quartzdb.replication.replicator import Lines, Replicator
+from quartzdb.replication.replicator import Replicator
 from quartzdb.replication.retention import PeerRetention
 from quartzdb.replication.served import Peering
 from quartzdb.replication.status import PeerKind, ReplicationStatus
@@ -103,28 +103,26 @@ def open_replicator(
     """What moves changes between a database that is one of two sites, and the other. Asks nobody anything yet."""
     local = _local(database)
     clock = adapters.clock
-    lines: Lines
-    push: ApiKeyPush | None = None
+    place_of = local.retained_from
     if settings.kind is PeerKind.CONTRACT:
-        lines = ContractLines(
+        api = contract_api(settings, secrets, clock)
+        contract = ContractLines(
             local,
             settings.peer_site,
-            contract_api(settings, secrets, clock),
+            api,
             adapters.mirror_queue,
             adapters.checkpoints,
             clock,
             jitter,
-            local.retained_from,
+            place_of,
             tenant=DEFAULT_TENANT,
         )
-    else:
-        peer = full_peer(settings, secrets, clock)
-        lines = FullPeerLines(
-            local, peer, adapters.checkpoints, clock, jitter, local.retained_from, shared=settings.shared
-        )
-        if settings.api_keys is ApiKeysGo.THERE:
-            push = ApiKeyPush(adapters.api_keys, peer, clock, jitter)
-    return Replicator(lines, clock, jitter, api_keys=push)
+        return Replicator(contract, clock, jitter, close=api.close)
+    peer = full_peer(settings, secrets, clock)
+    lines = FullPeerLines(local, peer, adapters.checkpoints, clock, jitter, place_of, shared=settings.shared)
+    push = ApiKeyPush(adapters.api_keys, peer, clock, jitter)
+    pushes = settings.api_keys is ApiKeysGo.THERE
+    return Replicator(lines, clock, jitter, api_keys=push if pushes else None, close=peer.close)
 
 
 def open_driver(
@@ -175,7 +173,7 @@ def full_peer(settings: PeerSettings, secrets: PeerSecrets, clock: Clock) -> Htt
     )
 
 
-def contract_api(settings: PeerSettings, secrets: PeerSecrets, clock: Clock) -> ContractApi:
+def contract_api(settings: PeerSettings, secrets: PeerSecrets, clock: Clock) -> CloudflarePeer:
     """The peer, by `/api/*`."""
     assert settings.url is not None
     assert secrets.api_key is not None, "such a peer has keys of its own"

@@ -17,8 +17,10 @@ from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.bootstrap import Database
 from quartzdb.bootstrap_aws import AwsSettings, open_aws, secret_reader
 from quartzdb.bootstrap_replication import PeerSecrets, ReplicationAdapters, peering_of
+from quartzdb.peer_ports import Retention
 from quartzdb.ports import Clock
 from quartzdb.replication.peer_settings import PeerSettings
+from quartzdb.replication.retention import PeerRetention
 from quartzdb.services.remembered_secret import RememberedSecret
 
 KEYS_BEHIND_MS = 5_000
@@ -99,6 +101,13 @@ def open_aws_site(
         peer.settings, secrets, adapters.checkpoints, adapters.clock, keys_behind_ms=KEYS_BEHIND_MS
     )
     return open_aws(settings, session=session, peering=peering), secrets
+
+
+def aws_retention(settings: AwsSettings, peer: PeerOnAws) -> Retention:
+    """What functions that trim, merge and purge must keep. Asks AWS nothing yet."""
+    adapters = aws_replication(settings)
+    one = peer.settings
+    return PeerRetention(one.site, [one.peer_site], adapters.checkpoints, adapters.clock, one.shared)
 
 
 class _Remembered:

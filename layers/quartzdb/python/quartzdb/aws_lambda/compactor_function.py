@@ -7,6 +7,7 @@ from typing import Any
 
 from quartzdb.aws_lambda.database import database_settings
 from quartzdb.aws_lambda.metrics import Metric
+from quartzdb.aws_lambda.retention import retention_for_peer
 from quartzdb.aws_lambda.settings import FunctionSettings, needed
 from quartzdb.aws_lambda.snapstart import after_restore, reseed
 from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry, telemetry
@@ -26,6 +27,7 @@ def compactor_function(settings: FunctionSettings) -> LambdaHandler:
         merge_run_rows=settings.merge_run_rows,
         merge_shard_rows=settings.merge_shard_rows,
         step_functions_endpoint_url=settings.step_functions_endpoint_url,
+        retention=retention_for_peer(settings),
     )
 
     def renew() -> None:

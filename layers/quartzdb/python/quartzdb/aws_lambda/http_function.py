@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quartzdb.api.app import create_app
 from quartzdb.api.settings import ApiSettings
@@ -14,7 +14,10 @@ from quartzdb.aws_lambda.settings import FunctionSettings, needed
 from quartzdb.aws_lambda.snapstart import after_restore, reseed
 from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry, telemetry
 from quartzdb.bootstrap import Database
-from quartzdb.bootstrap_aws import open_aws, open_session, rename_writer, secret_reader
+from quartzdb.bootstrap_aws import AwsSettings, open_aws, open_session, rename_writer, secret_reader
+
+if TYPE_CHECKING:
+    from botocore.session import Session
 
 _MB = 1024 * 1024
 
@@ -35,7 +38,7 @@ def http_function(settings: FunctionSettings) -> LambdaHandler:
     observed = telemetry(settings)
     session = open_session()
     aws = database_settings(settings)
-    database = open_aws(aws, session=session)
+    database = _open(aws, settings, session)
     secret = OriginSecret(
         secret_reader(
             secret_arn, region=settings.region, endpoint_url=settings.secrets_endpoint_url, session=session
@@ -52,6 +55,16 @@ def http_function(settings: FunctionSettings) -> LambdaHandler:
     return observed.handler(
         _watched(http_handler(create_app(database, API_SETTINGS), secret, observed), database, observed)
     )
+
+
+def _open(aws: AwsSettings, settings: FunctionSettings, session: Session) -> Database:
+    if settings.peer is None:
+        return open_aws(aws, session=session)
+    # Imported by a site that is one of two, and by no other.
+    from quartzdb.bootstrap_replication_aws import aws_replication, open_aws_site
+
+    adapters = aws_replication(aws, settings.peer, session=session)
+    return open_aws_site(aws, settings.peer, adapters, session=session)[0]
 
 
 def _watched(handle: LambdaHandler, database: Database, observed: Telemetry) -> LambdaHandler:

@@ -10,6 +10,7 @@ from typing import Any
 
 from quartzdb.aws_lambda.database import database_settings
 from quartzdb.aws_lambda.metrics import Metric
+from quartzdb.aws_lambda.retention import retention_for_peer
 from quartzdb.aws_lambda.settings import FunctionSettings
 from quartzdb.aws_lambda.snapstart import after_restore, reseed
 from quartzdb.aws_lambda.stream_records import read_batch
@@ -22,7 +23,7 @@ from quartzdb.services.folding import Folded, Folding
 def indexer_function(settings: FunctionSettings) -> LambdaHandler:
     """The handler. Asks AWS nothing yet."""
     observed = telemetry(settings)
-    care = open_care(database_settings(settings))
+    care = open_care(database_settings(settings), retention=retention_for_peer(settings))
 
     def renew() -> None:
         care.holder.renew()

@@ -55,6 +55,26 @@ class Metric(Enum):
     """How long a probe of AWS took, all of its requests together."""
     CLOUDFLARE_PROBE_MS = ("CloudflareProbeMilliseconds", "Milliseconds")
     """The same of Cloudflare."""
+    REPLICATION_LAG_SECONDS = ("ReplicationLagSeconds", "Seconds")
+    """How far the sites are apart; 0: each has all that the other acknowledged before the allowance. Alarm."""
+    REPLICATION_LAG_UNKNOWN = ("ReplicationLagUnknown", "Count")
+    """1 while some feed was not once read to its end."""
+    REPLICATION_PENDING = ("ReplicationPending", "Count")
+    """Changes that were read and could not be applied yet."""
+    REPLICATION_APPLIED = ("ReplicationApplied", "Count")
+    """Changes that were new to the site they came to."""
+    REPLICATION_FAILURES = ("ReplicationFailures", "Count")
+    """Passes that failed and are tried again. Many: the peer is away, or refuses the secret."""
+    REPLICATION_STOPPED = ("ReplicationStopped", "Count")
+    """Directions that stand still until somebody mends what the peer refuses. Alarm."""
+    REPLICATION_REPAIRED = ("ReplicationRepaired", "Count")
+    """Changes that only a comparison found. A few follow every gap; others ask for a reason."""
+    REPLICATION_DIFFERENT = ("ReplicationDifferent", "Count")
+    """Parts of the data that stayed different after a comparison, although nobody wrote to them. Alarm."""
+    REPLICATION_UNREPLAYABLE = ("ReplicationUnreplayable", "Count")
+    """Changes that a peer which knows only `/api/*` cannot be told of."""
+    MIRROR_MALFORMED = ("MirrorMalformed", "Count")
+    """Mirrored writes that cannot be applied, once for each time they came. They end in the dead-letter queue."""
 
     def __init__(self, title: str, unit: str) -> None:
         self.title = title

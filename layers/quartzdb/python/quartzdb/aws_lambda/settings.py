@@ -17,6 +17,7 @@ from quartzdb.domain.errors import QuartzError
 from quartzdb.failover.state import Origin
 
 if TYPE_CHECKING:
+    from quartzdb.bootstrap_replication_aws import PeerOnAws
     from quartzdb.bootstrap_routing_aws import ProbeSettings
 
 WORK_DIR = Path(gettempdir()) / "quartzdb"  # on Lambda below /tmp, which is the function's alone
@@ -46,7 +47,8 @@ class InvalidSettings(QuartzError):
 class FunctionSettings:
     """What a function was deployed with.
 
-    The two ARNs and `probe` are None for functions that have no use for them; `needed` turns an absence into an error.
+    The two ARNs, `probe` and `peer` are None for functions that have no use for them; `needed` turns an absence into an
+    error.
     Endpoints are for emulators; None is AWS itself. `xray_daemon` None: nothing is traced. `service` names the function
     in logs and is the dimension of its metrics.
     """
@@ -69,6 +71,7 @@ class FunctionSettings:
     step_functions_endpoint_url: str | None = None
     probe: ProbeSettings | None = None
     events_endpoint_url: str | None = None
+    peer: PeerOnAws | None = None
     xray_daemon: tuple[str, int] | None = None
     work_dir: Path = WORK_DIR
 
@@ -99,6 +102,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> FunctionSettin
         step_functions_endpoint_url=_endpoint(environment, "SFN"),
         probe=_probe(environment),
         events_endpoint_url=_endpoint(environment, "EVENTS"),
+        peer=_peer(environment, site),
         xray_daemon=_xray_daemon(environment),
     )
 
@@ -155,6 +159,46 @@ def _probe(environment: Mapping[str, str]) -> ProbeSettings | None:
         passive_queue_url=environment.get("QUARTZDB_PASSIVE_QUEUE_URL") or None,
         primary=Origin(primary),
         peer_site=environment.get("QUARTZDB_PEER_SITE") or "cloudflare",
+        secrets_endpoint_url=_endpoint(environment, "SECRETS_MANAGER"),
+        sqs_endpoint_url=_endpoint(environment, "SQS"),
+    )
+
+
+def _peer(environment: Mapping[str, str], site: str) -> PeerOnAws | None:
+    """How this site is one of two. QUARTZDB_REPLICATION_SECRET_ARN, or a contract peer's key, makes it so."""
+    secret = environment.get("QUARTZDB_REPLICATION_SECRET_ARN") or None
+    api_key = environment.get("QUARTZDB_PEER_API_KEY_ARN") or None
+    if secret is None and api_key is None:
+        return None
+    from quartzdb.bootstrap_replication_aws import PeerOnAws
+    from quartzdb.domain.errors import InvalidArgument
+    from quartzdb.replication.peer_settings import ApiKeysGo, PeerSettings, SharedData
+    from quartzdb.replication.status import PeerKind
+
+    try:
+        settings = PeerSettings(
+            site,
+            environment.get("QUARTZDB_PEER_SITE") or "cloudflare",
+            _url(environment, "QUARTZDB_PEER_URL") if environment.get("QUARTZDB_PEER_URL") else None,
+            PeerKind(environment.get("QUARTZDB_PEER_KIND") or "full"),
+            SharedData(environment.get("QUARTZDB_SHARED_NAMESPACES") or "default"),
+            ApiKeysGo(environment.get("QUARTZDB_API_KEYS_GO") or "there"),
+            _whole(environment, "QUARTZDB_REPLICATION_INTERVAL_SECONDS", 5, 1, 10),
+        )
+    except (ValueError, InvalidArgument) as error:
+        raise InvalidSettings(
+            f"QUARTZDB_PEER_… is not what it has to be: {error}", hint="Deploy the service stack again."
+        ) from error
+    if (settings.kind is PeerKind.CONTRACT) is not (api_key is not None):
+        raise InvalidSettings(
+            "QUARTZDB_PEER_API_KEY_ARN goes with the QUARTZDB_PEER_KIND contract, and only with it."
+        )
+    return PeerOnAws(
+        settings,
+        replication_secret=secret,
+        origin_secret=environment.get("QUARTZDB_CLOUDFLARE_SECRET_ARN") or None,
+        api_key=api_key,
+        mirror_queue_url=environment.get("QUARTZDB_MIRROR_QUEUE_URL") or None,
         secrets_endpoint_url=_endpoint(environment, "SECRETS_MANAGER"),
         sqs_endpoint_url=_endpoint(environment, "SQS"),
     )

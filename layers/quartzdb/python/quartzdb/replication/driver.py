@@ -64,6 +64,7 @@ class Driver:
 
     def release(self) -> None:
         """Let another process drive."""
+        self._replicator.rest()
         claim, self._claim = self._claim, None
         if claim is not None:
             claim.__exit__(None, None, None)

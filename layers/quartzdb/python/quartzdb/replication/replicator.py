@@ -36,14 +36,24 @@ class Lines(Protocol):
 
 
 class Replicator:
-    """Not thread-safe: one driver at a time. Two drivers of one peer only do some work twice."""
+    """Not thread-safe: one driver at a time. Two drivers of one peer only do some work twice.
+
+    `close` lets connections to the peer go; they are made anew when they are needed.
+    """
 
     def __init__(
-        self, lines: Lines, clock: Clock, jitter: Callable[[], float], *, api_keys: ApiKeyPush | None = None
+        self,
+        lines: Lines,
+        clock: Clock,
+        jitter: Callable[[], float],
+        *,
+        api_keys: ApiKeyPush | None = None,
+        close: Callable[[], None] = lambda: None,
     ) -> None:
         self._lines = lines
         self._clock = clock
         self._api_keys = api_keys
+        self._close = close
         self._backoff = Backoff(clock.monotonic, jitter)
         self._turn = 0
 
@@ -73,6 +83,10 @@ class Replicator:
                 self._turn = (self._turn + 1) % len(lines)
                 busy = self._run(lines[self._turn], tally) or busy
         return tally
+
+    def rest(self) -> None:
+        """No round follows soon."""
+        self._close()
 
     @staticmethod
     def _run(line: Runs, tally: Tally) -> bool:

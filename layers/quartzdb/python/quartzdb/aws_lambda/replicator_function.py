@@ -1,0 +1,104 @@
+"""The function that a schedule wakes each minute: it drives replication until the next one takes over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from quartzdb.aws_lambda.database import database_settings
+from quartzdb.aws_lambda.metrics import Metric
+from quartzdb.aws_lambda.settings import FunctionSettings, needed
+from quartzdb.aws_lambda.snapstart import after_restore, reseed
+from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry, telemetry
+from quartzdb.bootstrap_aws import open_session, rename_writer
+from quartzdb.bootstrap_replication import open_driver
+from quartzdb.bootstrap_replication_aws import aws_replication, open_aws_site
+from quartzdb.domain.errors import QuartzError
+from quartzdb.peer_ports import Checkpoints
+from quartzdb.replication.driver import Driver
+from quartzdb.replication.status import ReplicationStatus
+from quartzdb.replication.tally import Tally
+
+RUN_SECONDS = 55.0
+"""The schedule comes by every 60."""
+WAIT_SECONDS = 20.0
+"""For the one before, where it has not ended yet, or for the lease of one that died."""
+MARGIN_SECONDS = 10.0
+"""Of the function's time: a request to the peer that is under way may take that long, and metrics are written."""
+
+
+def replicator_function(settings: FunctionSettings) -> LambdaHandler:
+    """The handler. Asks AWS and the peer nothing yet. Raises InvalidSettings."""
+    observed = telemetry(settings)
+    peer = settings.peer
+    if peer is None or peer.settings.url is None:
+        needed(None, "QUARTZDB_PEER_URL" if peer else "QUARTZDB_REPLICATION_SECRET_ARN")
+        raise AssertionError  # `needed` raises
+    aws = database_settings(settings)
+    session = open_session()
+    adapters = aws_replication(aws, peer, session=session)
+    database, secrets = open_aws_site(aws, peer, adapters, session=session)
+    status = ReplicationStatus(peer.settings.site, [peer.settings.peer], adapters.checkpoints, adapters.clock)
+
+    def observe(tally: Tally) -> None:
+        count_round(tally, observed)
+
+    driver = open_driver(database, peer.settings, secrets, adapters, observe=observe)
+
+    def renew() -> None:
+        rename_writer(database, aws)
+        reseed()
+
+    after_restore(renew)
+    return observed.handler(
+        replicating_handler(driver, lambda: count_standing(status, adapters.checkpoints, observed))
+    )
+
+
+def replicating_handler(driver: Driver, standing: Callable[[], None]) -> LambdaHandler:
+    """What is done each minute. The event may say `seconds`, for a run by hand."""
+
+    def handle(event: Any, context: Any) -> Mapping[str, Any]:
+        seconds = RUN_SECONDS
+        if isinstance(event, Mapping) and isinstance(event.get("seconds"), int | float):
+            seconds = min(float(event["seconds"]), RUN_SECONDS)
+        begun = time.monotonic()
+        left = context.get_remaining_time_in_millis() / 1000 - MARGIN_SECONDS
+        until = begun + min(seconds, left)
+        rounds = driver.run(until, wait_until=min(begun + WAIT_SECONDS, until))
+        standing()
+        return {"rounds": rounds}
+
+    return handle
+
+
+def count_round(tally: Tally, observed: Telemetry) -> None:
+    """The metrics of one round."""
+    for metric, value in (
+        (Metric.REPLICATION_APPLIED, tally.applied),
+        (Metric.REPLICATION_FAILURES, tally.failed + tally.broken),
+        (Metric.REPLICATION_REPAIRED, tally.repaired),
+        (Metric.REPLICATION_UNREPLAYABLE, tally.unreplayable),
+        (Metric.MIRROR_MALFORMED, tally.malformed),
+    ):
+        if value:
+            observed.count(metric, value)
+
+
+def count_standing(status: ReplicationStatus, checkpoints: Checkpoints, observed: Telemetry) -> None:
+    """How far both sites are apart at the end of a run: written each minute, also when nothing happens."""
+    try:
+        lag_ms = status.lag_ms()
+        states = checkpoints.everything().values()
+        different = sum(state.different for state in checkpoints.repairs().values())
+    except QuartzError:
+        observed.logger.exception("it could not be told how replication stands")
+        observed.count(Metric.REPLICATION_LAG_UNKNOWN)
+        return
+    observed.count(Metric.REPLICATION_LAG_UNKNOWN, int(lag_ms is None))
+    if lag_ms is not None:
+        observed.count(Metric.REPLICATION_LAG_SECONDS, lag_ms / 1000)
+    observed.count(Metric.REPLICATION_PENDING, sum(state.pending for state in states))
+    observed.count(Metric.REPLICATION_STOPPED, sum(state.stopped for state in states))
+    observed.count(Metric.REPLICATION_DIFFERENT, different)
