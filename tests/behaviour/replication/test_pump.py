@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from quartzdb.adapters.memory_checkpoints import MemoryCheckpoints
-from quartzdb.domain.errors import ClockSkew, Conflict, InvalidArgument, QuartzError, Unavailable
+from quartzdb.domain.errors import ClockSkew, Conflict, InvalidArgument, NotFound, QuartzError, Unavailable
 from quartzdb.peer_ports import Applied, Changes, Checkpoint, Direction, Feed, FeedGap, FeedPage
 from quartzdb.ports import Item
 from quartzdb.replication.pump import RETRY_STOPPED_MS, Outcome, Pump, resumed
@@ -113,7 +113,9 @@ def test_a_site_that_asks_for_patience_gets_it(pump: Pump, ends: Scripted, clock
     assert pump.run().outcome is Outcome.MOVED
 
 
-@pytest.mark.parametrize("error", [Conflict("other settings"), InvalidArgument("no such thing")])
+@pytest.mark.parametrize(
+    "error", [Conflict("other settings"), InvalidArgument("no such thing"), NotFound("not shared")]
+)
 def test_what_will_not_pass_stops_the_direction(
     pump: Pump, ends: Scripted, checkpoints: MemoryCheckpoints, clock: ManualClock, error: QuartzError
 ) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Protocol
 
-from quartzdb.domain.errors import ClockSkew, Conflict, InvalidArgument, QuartzError
+from quartzdb.domain.errors import ClockSkew, Conflict, InvalidArgument, NotFound, QuartzError
 from quartzdb.peer_ports import (
     Applied,
     Changes,
@@ -165,7 +165,8 @@ class Pump:
     def _failed(self, before: Checkpoint, error: QuartzError, pending: int) -> Pass:
         self._backoff.failed(error)
         # A clock comes right, or time passes: the one refusal by 409 that does not last.
-        stopped = isinstance(error, Conflict | InvalidArgument) and not isinstance(error, ClockSkew)
+        lasts = isinstance(error, Conflict | InvalidArgument | NotFound)
+        stopped = lasts and not isinstance(error, ClockSkew)
         if stopped:
             logger.error("replication of %s stands still: %s", self.direction, error.message)
         after = replace(
