@@ -44,6 +44,7 @@ AWS_SERVICES = frozenset(
     {
         "cloudwatch",
         "dynamodb",
+        "events",
         "lambda",
         "s3",
         "secretsmanager",
@@ -58,6 +59,6 @@ MB = 1_000_000
 # Lambda's own limit is 250 MB, meant as 2**20, for a function and all of its layers together.
 LAMBDA_UNZIPPED_BYTES_MAX = 250 * 2**20
 # What we hold ourselves to: some 10% above what was measured, so that growth is noticed by who causes it.
-UNZIPPED_BYTES_MAX = MappingProxyType({API: 95 * MB, ENGINES: 75 * MB, QUARTZDB: 3 * MB})
+UNZIPPED_BYTES_MAX = MappingProxyType({API: 95 * MB, ENGINES: 75 * MB, QUARTZDB: 4_500_000})
 # Every function unpacks all of its layers, so together they get less than the parts; the rest is the function's.
 TOGETHER_BYTES_MAX = 165 * MB

@@ -11,8 +11,17 @@ from typing import Any
 import boto3
 import pytest
 
+from quartzdb.adapters.dynamodb_api_keys import DynamoApiKeys
+from quartzdb.adapters.dynamodb_origin_states import DynamoOriginStates
+from quartzdb.adapters.dynamodb_table import DynamoTable
+from quartzdb.adapters.memory_api_keys import MemoryApiKeys
+from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.bootstrap_aws import AwsSettings, open_aws
+from quartzdb.failover.state import decode_state
+from quartzdb.routing_ports import PUBLISHED_KEY
+from quartzdb.services.canary import CANARY_TENANT, canary_key
 from tests.aws_emulators import REGION, Emulators
+from tests.contract_origin import contract_origin
 from tests.functions.conftest import SECRET, Reply, edge_reply, url_reply
 from tests.functions.emulator import REPOSITORY, Instance, running, unpacked_layers
 from tests.functions.events import event, function_url, origin_request
@@ -178,3 +187,34 @@ def test_instances_restored_from_one_snapshot_do_not_share_a_name(
         check=True,
     )
     assert len(set(json.loads(done.stdout.splitlines()[-1]))) == 3
+
+
+def test_the_schedule_probes_both_origins(layers: Path, deployment: dict[str, str], aws: Emulators) -> None:
+    """The health probe, woken by its schedule: it makes its own key, and begins and publishes the routing state."""
+    emulator = aws.get("ministack")
+    canary = "c" * 48
+    table = DynamoTable(emulator.dynamodb, deployment["QUARTZDB_TABLE"], SystemClock())
+    with contract_origin() as ours, contract_origin() as theirs:
+        ours.key = theirs.key = canary_key(MemoryApiKeys(), SystemClock(), canary)
+        ours.secret = theirs.secret = SECRET
+        secrets = boto3.client("secretsmanager", endpoint_url=emulator.endpoint_url, region_name=REGION)
+        name = f"{deployment['QUARTZDB_TABLE']}-canary"
+        arn = secrets.create_secret(Name=name, SecretString=canary)["ARN"]
+        secrets.close()
+        environment = {
+            **deployment,
+            "QUARTZDB_API_URL": ours.url + "/",
+            "QUARTZDB_SEARCH_URL": ours.url + "/",
+            "QUARTZDB_CLOUDFLARE_URL": theirs.url,
+            "QUARTZDB_CLOUDFLARE_SECRET_ARN": deployment["QUARTZDB_ORIGIN_SECRET_ARN"],
+            "QUARTZDB_CANARY_SECRET_ARN": arn,
+        }
+        with running("health_probe", layers, environment) as probe:
+            answers = [probe.invoke({"seconds": 0}) for _ in range(3)]
+            metrics, log = probe.metrics(), probe.log
+    assert answers == [{"rounds": 1}] * 3, log
+    assert "ProbeRounds" in metrics
+    assert "ProbeFailures" not in metrics
+    assert len(DynamoApiKeys(table).list(CANARY_TENANT)) == 1
+    body = emulator.s3.get_object(Bucket=deployment["QUARTZDB_BUCKET"], Key=PUBLISHED_KEY)["Body"].read()
+    assert decode_state(body) == DynamoOriginStates(table).read()
