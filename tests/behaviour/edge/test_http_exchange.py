@@ -165,6 +165,18 @@ def test_an_answer_that_trickles_ends_at_the_deadline() -> None:
     stopped.set()
 
 
+@pytest.mark.parametrize("length", [b"Content-Length: 100000\r\n", b""])
+def test_an_answer_after_which_the_connection_ends_is_read_to_its_end(length: bytes) -> None:
+    """However much of it has yet to come, and whether or not it says how long it is."""
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + length + b"\r\n" + b"x" * 100_000)
+
+    with raw_server(serve) as address, closing(at(address)) as exchange:
+        assert send(exchange, most=200_000).body == b"x" * 100_000
+
+
 def test_without_a_connection_nothing_was_sent() -> None:
     """Which is what makes a write certainly not done."""
     with socket.socket() as closed:

@@ -33,11 +33,17 @@ class Deadline:
 
 
 class DeadlineSocket:
-    """What http.client needs of a socket, held to a deadline. The deadline of a reused one is set anew."""
+    """What http.client needs of a socket, held to a deadline. The deadline of a reused one is set anew.
+
+    As with a socket of the standard library, whoever still reads an answer keeps it open: http.client closes its own
+    side before it reads the body of an answer after which the connection ends.
+    """
 
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self._socket = sock
         self.deadline = deadline
+        self._readers = 0
+        self._closed = False
 
     def sendall(self, data: bytes) -> None:
         """Send it, or raise TimeoutError."""
@@ -49,6 +55,7 @@ class DeadlineSocket:
     def makefile(self, mode: str, *_: object) -> io.BufferedReader:
         """For reading one answer."""
         assert mode == "rb"
+        self._readers += 1
         return io.BufferedReader(_Reading(self))
 
     def recv_into(self, buffer: memoryview) -> int:
@@ -61,8 +68,16 @@ class DeadlineSocket:
         return bool(select.select([self._socket], [], [], 0)[0])
 
     def close(self) -> None:
-        """Close it."""
-        self._socket.close()
+        """Close it, once nobody reads any more."""
+        self._closed = True
+        if self._readers == 0:
+            self._socket.close()
+
+    def read_to_its_end(self) -> None:
+        """One reader is through."""
+        self._readers -= 1
+        if self._closed:
+            self.close()
 
 
 class _Reading(io.RawIOBase):
@@ -71,6 +86,11 @@ class _Reading(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
+
+    def close(self) -> None:
+        if not self.closed:
+            self._sock.read_to_its_end()
+        super().close()
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # any buffer; io gives a memoryview
         return self._sock.recv_into(buffer)
