@@ -100,7 +100,7 @@ def hasty_reader(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def hasty_writer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A writer acknowledges a put however long it took to land."""
-    monkeypatch.setattr("quartzdb.log.append.ACKNOWLEDGE_WITHIN_MS", 10_000)
+    monkeypatch.setattr("quartzdb.log.append.answered_in_time", lambda *_: True)
 
 
 def hasty_trim(monkeypatch: pytest.MonkeyPatch) -> None:
