@@ -48,6 +48,24 @@ def test_a_stamp_from_too_far_ahead_is_refused_and_not_adopted() -> None:
     assert clock.now().milliseconds == 1_500
 
 
+def test_no_row_of_stamps_leads_the_clock_away() -> None:
+    """Each a little ahead of the one before: a client that sends such tokens must not get versions from the future."""
+    clock = clock_over([1_000])
+    clock.observe(Version(stamp_at(1_500), "there.1"))
+    with pytest.raises(ClockSkew):
+        clock.observe(Version(stamp_at(1_501), "there.1"))
+    assert clock.now().milliseconds == 1_500
+
+
+def test_what_was_issued_here_is_taken_back_however_far_ahead() -> None:
+    """A clock that was set back leaves honest tokens ahead of it."""
+    clock = clock_over([1_000])
+    clock.resume_after(stamp_at(99_000))
+    issued = clock.now()
+    clock.observe(issued)
+    assert clock.now() > issued
+
+
 def test_a_committed_stamp_is_followed_however_far_ahead() -> None:
     """What is in the log is a fact: a later write must win over it."""
     clock = clock_over([1_000])

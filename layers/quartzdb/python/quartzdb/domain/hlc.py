@@ -108,17 +108,23 @@ class HybridClock:
             return max(stamp_at(self._physical_ms()), self._last)
 
     def observe(self, seen: Version) -> None:
-        """Order every later version after `seen`. Raises ClockSkew when it is too far ahead to be honest."""
+        """Order every later version after `seen`. Raises ClockSkew when it is too far ahead to be honest.
+
+        Measured against the wall clock alone: measured against what was observed before, a client could lead this clock
+        away step by step, and every version that is issued then would be one that the other site refuses.
+        """
         with self._lock:
-            reference_ms = max(self._physical_ms(), self._last >> COUNTER_BITS)
-            if seen.milliseconds > reference_ms + self._ahead_ms_max:
+            if seen.stamp <= self._last:
+                return
+            ahead_ms = seen.milliseconds - self._physical_ms()
+            if ahead_ms > self._ahead_ms_max:
                 raise ClockSkew(
-                    f"A stamp is {seen.milliseconds - reference_ms} ms ahead of this machine's clock; "
+                    f"A stamp is {ahead_ms} ms ahead of this machine's clock; "
                     f"at most {self._ahead_ms_max} ms is accepted.",
                     field="version",
                     hint="Check that the machines' clocks are synchronised (NTP), then try again.",
                 )
-            self._last = max(self._last, seen.stamp)
+            self._last = seen.stamp
 
     def resume_after(self, head: int) -> None:
         """Start after a stamp that is already committed on this site, however far ahead it is.
