@@ -179,3 +179,17 @@ def test_a_key_that_never_rests_arrives(
         clock.sleep(0.5)
         pump.run()
     assert there.database.key_values.get(local(there), "hot").value == b"19"
+
+
+def test_a_peer_that_cannot_be_asked_stops_nothing(
+    pump: Pump, ends: Scripted, checkpoints: MemoryCheckpoints, clock: ManualClock
+) -> None:
+    """Another site at its address, or nonsense for an answer: no change was refused, so it goes on soon."""
+    pump.failed(Conflict("another site answers"))
+    state = checkpoints.read(OUT)
+    assert state is not None
+    assert state.error == "conflict: another site answers"
+    assert not state.stopped
+    clock.sleep(1)
+    assert pump.run().outcome is Outcome.MOVED
+    assert ends.applied == [1]

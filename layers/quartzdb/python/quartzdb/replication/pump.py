@@ -149,8 +149,14 @@ class Pump:
         )
 
     def failed(self, error: QuartzError) -> None:
-        """Take note that the peer could not be asked at all."""
-        self._failed(self._checkpoints.read(self.direction) or Checkpoint(), error, 0)
+        """Take note that the peer could not be asked at all.
+
+        No change was refused, so this never stops the direction, nor hides why it stands still.
+        """
+        self._backoff.failed(error)
+        before = self._checkpoints.read(self.direction) or Checkpoint()
+        if not before.stopped:
+            self._note(before, error, pending=before.pending, stopped=False)
 
     def _after(self, before: Checkpoint, page: FeedPage, applied: Applied) -> Checkpoint:
         return Checkpoint(
@@ -169,6 +175,10 @@ class Pump:
         stopped = lasts and not isinstance(error, ClockSkew)
         if stopped:
             logger.error("replication of %s stands still: %s", self.direction, error.message)
+        self._note(before, error, pending=pending, stopped=stopped)
+        return Pass(Outcome.STOPPED if stopped else Outcome.FAILED)
+
+    def _note(self, before: Checkpoint, error: QuartzError, *, pending: int, stopped: bool) -> None:
         after = replace(
             before,
             error=f"{error.code}: {error.message}"[:_ERROR_CHARACTERS_MAX],
@@ -177,7 +187,6 @@ class Pump:
             pending=pending,
         )
         self._checkpoints.write(self.direction, after)
-        return Pass(Outcome.STOPPED if stopped else Outcome.FAILED)
 
     def _place(self, cursor: str) -> int:
         return 0 if self._place_of is None else self._place_of(cursor)
