@@ -120,7 +120,7 @@ def open_replicator(
         return Replicator(contract, clock, jitter, close=api.close)
     peer = full_peer(settings, secrets, clock)
     lines = FullPeerLines(local, peer, adapters.checkpoints, clock, jitter, place_of, shared=settings.shared)
-    push = ApiKeyPush(adapters.api_keys, peer, clock, jitter)
+    push = ApiKeyPush(adapters.api_keys, peer, clock, jitter, always=[DEFAULT_TENANT])
     pushes = settings.api_keys is ApiKeysGo.THERE
     return Replicator(lines, clock, jitter, api_keys=push if pushes else None, close=peer.close)
 

@@ -1,4 +1,5 @@
-"""API keys on their way from the site that manages them to the peer: all of them, whenever any has changed.
+"""API keys on their way from the site that manages them to the peer: all of them, whenever any has changed, and every
+few minutes for a peer that lost its own.
 
 Hashes only. Pushing again changes nothing, so nothing is remembered beyond this process.
 """
@@ -17,25 +18,39 @@ from quartzdb.replication.backoff import Backoff
 logger = logging.getLogger(__name__)
 
 KEYS_AT_ONCE = 500
+PUSH_AGAIN_SECONDS = 300.0
 
 
 class ApiKeyPush:
-    """Not thread-safe."""
+    """Not thread-safe. `always` are tenants whose keys go whether or not they have a shared namespace yet: where the
+    peer is the site that clients are sent to, nobody could make the first one without a key.
+    """
 
-    def __init__(self, table: ApiKeyTable, peer: Replica, clock: Clock, jitter: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        table: ApiKeyTable,
+        peer: Replica,
+        clock: Clock,
+        jitter: Callable[[], float],
+        *,
+        always: Collection[str] = (),
+    ) -> None:
         self._table = table
         self._peer = peer
+        self._clock = clock
+        self._always = always
         self._backoff = Backoff(clock.monotonic, jitter)
         self._pushed: bytes | None = None
+        self._again_at = 0.0
 
     def run(self, tenants: Collection[str]) -> bool:
-        """Push the keys of these tenants if they are not the same as the last time. False: it failed."""
+        """Push the keys of these tenants, unless the same ones went a short time ago. False: it failed."""
         if self._backoff.waiting:
             return True
         try:
-            keys = [key for tenant in sorted(tenants) for key in self._table.list(tenant)]
+            keys = [key for tenant in sorted({*self._always, *tenants}) for key in self._table.list(tenant)]
             state = _fingerprint(keys)
-            if state == self._pushed:
+            if state == self._pushed and self._clock.monotonic() < self._again_at:
                 return True
             for first in range(0, len(keys), KEYS_AT_ONCE):
                 self._peer.apply_api_keys(keys[first : first + KEYS_AT_ONCE])
@@ -45,6 +60,7 @@ class ApiKeyPush:
             return False
         self._backoff.succeeded()
         self._pushed = state
+        self._again_at = self._clock.monotonic() + PUSH_AGAIN_SECONDS
         return True
 
 
