@@ -6,21 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
-
 from quartzdb.domain.change import Change, Patch, Upsert
-from quartzdb.domain.errors import ClockSkew, InvalidArgument, InvalidVector, InvalidVersion, TooLarge
+from quartzdb.domain.errors import ClockSkew, InvalidArgument, InvalidVersion, TooLarge
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.limits import CONTENT_TYPE_CHARACTERS_MAX, VALUE_BYTES_MAX
 from quartzdb.domain.metadata import check_metadata
 from quartzdb.domain.metric import Metric
-from quartzdb.domain.namespace import Namespace, Precision
+from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.record import check_id
 from quartzdb.domain.vector import check_dimension, check_direction, check_finite
 from quartzdb.peer_protocol.limits import CHANGES_MAX, CLOCK_SKEW_MS_MAX, FOREIGN_METADATA_BYTES_MAX
 from quartzdb.ports import Item
 from quartzdb.services.keyvalue import check_key
-from quartzdb.services.vectors import F16_MAX
 
 
 def check_changes(namespace: Namespace, changes: Sequence[Change]) -> None:
@@ -95,8 +92,3 @@ def _check_vector(namespace: Namespace, dimension: int, upsert: Upsert, place: s
     check_dimension(upsert.vector, dimension, place)
     if namespace.settings.metric is Metric.COSINE:
         check_direction(upsert.vector, place)
-    if namespace.settings.precision is Precision.F16 and np.max(np.abs(upsert.vector)) > F16_MAX:
-        raise InvalidVector(
-            f"An entry is larger than {F16_MAX:g}, the largest number of this namespace's f16 precision.",
-            field=place,
-        )

@@ -20,6 +20,7 @@ from quartzdb.log.append import LogWriter
 from quartzdb.peer_ports import Applied
 from quartzdb.ports import Clock, Item, KeyValueTable
 from quartzdb.replication.admission import check_changes, check_count, check_items, check_versions
+from quartzdb.services.vectors import F16_MAX
 from quartzdb.snapshot.readers import Readers
 
 
@@ -90,6 +91,11 @@ def _news(present: dict[str, Outline], changes: Sequence[Change]) -> list[Change
 
 def _rounded(namespace: Namespace, change: Change) -> Change:
     # As for a client's write: a record reads the same before and after it is folded.
-    if isinstance(change, Upsert) and namespace.settings.precision is Precision.F16:
-        return replace(change, vector=change.vector.astype(np.float16).astype(np.float32))
-    return change
+    if not isinstance(change, Upsert) or namespace.settings.precision is not Precision.F16:
+        return change
+    vector = change.vector
+    largest = float(np.max(np.abs(vector)))
+    if largest > F16_MAX:
+        # A client would be refused. Here that would stop the feed for ever, so it is scaled down: its direction stays.
+        vector = (vector * (F16_MAX / largest)).astype(np.float32)
+    return replace(change, vector=vector.astype(np.float16).astype(np.float32))
