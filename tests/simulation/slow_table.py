@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from quartzdb.adapters.memory_keyvalue import MemoryKeyValue
 from quartzdb.domain.errors import Unavailable
@@ -12,29 +13,38 @@ from tests.simulation.world import World
 
 
 class LaggingKeyValue(MemoryKeyValue):
-    """The change feed shows an item up to `lag_s` after it was stored. `latest`: what was ever stored last of a key."""
+    """The change feed has an item at its old place until up to `lag_s` after it was stored, as DynamoDB's index has.
+
+    `latest`: what was ever stored last of a key.
+    """
 
     def __init__(self, world: World, lag_s: float) -> None:
         super().__init__()
         self._world = world
         self._lag_s = lag_s
-        self._seen_from: dict[tuple[str, int], float] = {}
+        self._places: dict[str, tuple[int | None, float]] = {}
         self.latest: dict[str, Item] = {}
 
     def changes(self, partition: Partition, after: int, upto: int, limit: int) -> Sequence[Item]:
         """As the port says."""
-        return [
-            item
-            for item in super().changes(partition, after, upto, limit)
-            if self._seen_from.get((item.key, item.appended), 0.0) <= self._world.now
-        ]
+        placed: list[Item] = []
+        for item in super().changes(partition, -1, 1 << 63, 1 << 30):
+            old, followed_at = self._places.get(item.key, (None, 0.0))
+            place = item.appended if followed_at <= self._world.now else old
+            if place is not None and after < place <= upto:
+                placed.append(replace(item, appended=place))
+        placed.sort(key=lambda item: (item.appended, item.key))
+        return [item for item in placed if item.appended <= placed[:limit][-1].appended]
 
     def _put(self, partition: Partition, item: Item, expect: Expect | None) -> PutOutcome:
+        before = self._tables[partition].get(item.key)
         outcome = super()._put(partition, item, expect)
         if outcome.stored:
             self.latest[item.key] = item
-            lag = self._world.random.uniform(0, self._lag_s)
-            self._seen_from[item.key, item.appended] = self._world.now + lag
+            old, followed_at = self._places.get(item.key, (None, 0.0))
+            if before is not None and followed_at <= self._world.now:
+                old = before.appended
+            self._places[item.key] = (old, self._world.now + self._world.random.uniform(0, self._lag_s))
         return outcome
 
 

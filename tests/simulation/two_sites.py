@@ -27,6 +27,7 @@ from tests.simulation.replicated_history import (
     truth,
 )
 from tests.simulation.replicated_site import TENANT, WRITING_S, Process, ReplicatedSite
+from tests.simulation.unreliable import GIVES_UP_AFTER_S
 from tests.simulation.unreliable_checkpoints import UnreliableCheckpoints
 from tests.simulation.world import EPOCH_S, SkewedClock, World
 
@@ -148,9 +149,15 @@ class TwoSites:
         )
 
     def _forget_before_ms(self) -> int:
-        """Nothing older can be needed by either site: every direction of the one who drives is past it by a margin."""
+        """Nothing older can be needed by either site: every direction of the one who drives is past it by a margin.
+
+        A deletion that landed late is in no feed. It has to be kept until a comparison has found it.
+        """
         through = [state.through_ms for state in self.checkpoints["aws"].everything().values()]
-        return max(0, min(through) - MARGIN_MS) if len(through) == 4 else 0
+        margin_ms = MARGIN_MS
+        if self.conditions.late_puts:
+            margin_ms += int(GIVES_UP_AFTER_S * 1000) + 2 * self.conditions.repair_every_ms
+        return max(0, min(through) - margin_ms) if len(through) == 4 else 0
 
     # --- who drives ---
 

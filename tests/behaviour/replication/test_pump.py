@@ -193,3 +193,30 @@ def test_a_peer_that_cannot_be_asked_stops_nothing(
     clock.sleep(1)
     assert pump.run().outcome is Outcome.MOVED
     assert ends.applied == [1]
+
+
+def test_a_feed_ends_when_all_that_is_young_was_given_out(tmp_path: Path, clock: ManualClock) -> None:
+    """In as many pages as it takes: a key that has moved on is nowhere else, so the end must not be told before."""
+    here = memory_site("here", tmp_path, clock)
+    here.replica.apply(NAMESPACE, Feed.KEYS, [])
+    namespace = here.adapters.catalog.get("t", "default")
+    assert namespace is not None
+    for number in range(30):
+        here.database.key_values.put(namespace, NewItem(f"k{number:02}", b"old"))
+    clock.sleep(10)
+    for number in range(30):
+        here.database.key_values.put(namespace, NewItem(f"k{number:02}", b"new"))
+        clock.sleep(0.01)
+    cursor, given, pages = None, [], 0
+    while True:
+        page = here.replica.changes(NAMESPACE, Feed.KEYS, cursor, limit=4)
+        given += [(item.key, item.value) for item in page.changes if isinstance(item, Item)]
+        cursor, pages = page.cursor, pages + 1
+        if not page.more:
+            break
+        assert pages < 100
+    assert sorted(given) == [(f"k{number:02}", b"new") for number in range(30)]
+    assert pages == 8
+    clock.sleep(10)
+    again = here.replica.changes(NAMESPACE, Feed.KEYS, cursor, limit=500)
+    assert len(again.changes) == 30, "what was young comes once more"

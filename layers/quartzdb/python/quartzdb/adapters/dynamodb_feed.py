@@ -7,6 +7,7 @@ a moment. HAZARD: nothing that must be exact may be decided here; a deletion che
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from quartzdb.adapters.dynamodb_items import SAME_VERSION, partition_key, version_of
 from quartzdb.adapters.dynamodb_table import DynamoTable
@@ -35,14 +36,18 @@ class DynamoFeed:
         limit: int,
         get: Callable[[Partition, Sequence[str]], Mapping[str, Item]],
     ) -> Sequence[Item]:
-        """Items with after < `appended` <= upto, in that order; past `limit` only what shares the last one's stamp."""
+        """Items with after < `appended` <= upto, in that order; past `limit` only what shares the last one's stamp.
+
+        One that has moved on since the index was written is given as it is now, at the place where the index has it. It
+        comes again at its new place. Left out here, it would be nowhere until the index follows, and what it replaced
+        would never be given out.
+        """
         while True:
             places = self._places(partition, after, upto, limit)
             if not places:
                 return []
             now = get(partition, [key for _, key in places])
-            # One that has moved on since the index was written comes again, at its new place.
-            items = [now[key] for appended, key in places if key in now and now[key].appended == appended]
+            items = [replace(now[key], appended=appended) for appended, key in places if key in now]
             if items:
                 return items
             after = places[-1][0]

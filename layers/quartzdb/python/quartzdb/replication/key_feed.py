@@ -7,6 +7,8 @@ that is put again and again moves on each time, and would otherwise never be giv
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from quartzdb.domain.hlc import COUNTER_BITS, stamp_at
 from quartzdb.domain.namespace import Partition
 from quartzdb.peer_protocol.limits import FEED_KEPT_MS
@@ -38,13 +40,18 @@ class KeyFeed:
         if place != START and place.stamp < stamp_at(now_ms - FEED_KEPT_MS):
             raise BelowFloor
         upto = stamp_at(now_ms - self._behind_ms)
+        place, young_from = _divided(place, upto)
         page: PageOf[Item] = PageOf(limit)
         at_once, scanned = _AT_ONCE, 0
         while True:
             items = self._table.changes(partition, place.stamp - 1, upto, at_once)
             if not items:
-                self._take_young(page, partition, upto, exclude_site)
-                return Fed(page.changes, max(place, after_stamp(upto)), False, upto >> COUNTER_BITS)
+                place = max(place, after_stamp(upto))
+                reached = self._take_young(page, partition, young_from, exclude_site)
+                if reached is None:
+                    return Fed(page.changes, place, False, upto >> COUNTER_BITS)
+                # Not at its end before all that is young was given out: a key that has moved on is only there.
+                return Fed(page.changes, place._replace(given=reached), True, place.stamp >> COUNTER_BITS)
             for item in items:
                 here = Place(item.appended, item.key, 1)
                 if here <= place:
@@ -59,15 +66,31 @@ class KeyFeed:
                 return Fed(page.changes, place, True, place.stamp >> COUNTER_BITS)
 
     def _take_young(
-        self, page: PageOf[Item], partition: Partition, upto: int, exclude_site: str | None
-    ) -> None:
+        self, page: PageOf[Item], partition: Partition, after: int, exclude_site: str | None
+    ) -> int | None:
+        """The stamp up to which the page has what is young; None where that is all."""
+        begun_with_none = not page.changes
+        reached = after
         # Few at a time: the page is what bounds the values that are held.
-        while items := self._table.changes(partition, upto, _END, _AT_ONCE):
-            for item in items:
-                if item.version.site != exclude_site and not page.take(item):
-                    return
-            upto = items[-1].appended
+        while items := self._table.changes(partition, reached, _END, _AT_ONCE):
+            for stamp, together in groupby(items, key=lambda item: item.appended):
+                for item in together:
+                    if item.version.site != exclude_site and not page.take(item):
+                        # More under one stamp than a page holds: the rest comes when it is no longer young.
+                        return stamp if begun_with_none and reached == after else reached
+                reached = stamp
+        return None
 
     def present(self) -> Place:
         """The place after everything that can be given out now."""
         return after_stamp(stamp_at(self._clock.unix_ms() - self._behind_ms))
+
+
+def _divided(place: Place, upto: int) -> tuple[Place, int]:
+    """Where what is old enough goes on, and the stamp after which what is young does.
+
+    A place that is in the midst of what is young has that stamp as `given`, where others count a few changes.
+    """
+    if place.given > 1:
+        return place._replace(given=0), max(upto, place.given)
+    return place, upto
