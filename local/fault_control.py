@@ -10,10 +10,11 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from local.faults import Fault, FaultProxy
+from local.quiet_server import QuietServer
 
 _BODY_BYTES_MAX = 4096
 
@@ -21,8 +22,7 @@ _BODY_BYTES_MAX = 4096
 @contextmanager
 def fault_control(proxies: Mapping[str, FaultProxy], *, port: int = 0) -> Iterator[str]:
     """The endpoint's address."""
-    server = ThreadingHTTPServer(("127.0.0.1", port), _handler_of(proxies))
-    server.daemon_threads = True
+    server = QuietServer(("127.0.0.1", port), _handler_of(proxies))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

@@ -14,9 +14,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal, get_args
 
+from local.quiet_server import QuietServer
 from quartzdb.failover.edge_config import Address
 
 Kind = Literal["none", "refuse", "blackhole", "slow", "reset", "error_5xx", "truncated", "dns"]
@@ -151,9 +152,7 @@ def fault_proxy(upstream: Address, *, port: int = 0, seed: int = 0) -> Iterator[
         proxy.stop()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
+class _Server(QuietServer):
     request_queue_size = 128
 
     def __init__(self, proxy: FaultProxy) -> None:
@@ -171,9 +170,6 @@ class _Server(ThreadingHTTPServer):
             super().process_request_thread(request, client_address)
         finally:
             self.proxy.note(request, is_open=False)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Nothing is broken here that was not meant to be."""
 
 
 class _Handler(BaseHTTPRequestHandler):

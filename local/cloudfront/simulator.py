@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,7 @@ from local.cloudfront.handling import Answered, Handled, Handling
 from local.cloudfront.instances import Instances
 from local.cloudfront.names import Names
 from local.cloudfront.viewer import ViewerRequest
-
-logger = logging.getLogger(__name__)
+from local.quiet_server import QuietServer
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
 """An emulator of AWS takes these."""
@@ -59,7 +56,7 @@ def simulator(
     if bundle is not None:
         instances = Instances(bundle, log, environment=environment, most=instances_max, freeze=freeze)
     handling = Handling(distribution, names, instances.invoke if instances else None)
-    server = _Server(("127.0.0.1", port), _handler_of(handling.answer, client_ip))
+    server = QuietServer(("127.0.0.1", port), _handler_of(handling.answer, client_ip))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
@@ -70,16 +67,6 @@ def simulator(
         thread.join()
         if instances is not None:
             instances.stop()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A viewer that went away before its answer came is nothing to tell a person of."""
-        del request
-        logger.info("the connection of %s ended early: %r", client_address, sys.exc_info()[1])
 
 
 def _handler_of(

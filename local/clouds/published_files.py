@@ -6,9 +6,11 @@ import functools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+
+from local.quiet_server import QuietServer
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -23,8 +25,7 @@ def published_files(folder: Path) -> Iterator[str]:
     """The address of the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     handler = functools.partial(_Handler, directory=str(folder))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
+    server = QuietServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
