@@ -352,3 +352,15 @@ def test_the_secret_does_not_travel_unprotected(url: str) -> None:
     """Nor to what is no address at all."""
     with pytest.raises(InvalidArgument):
         HttpReplica(url, lambda: SECRET, SystemClock(), site="there")
+
+
+@pytest.mark.parametrize("secret", ["hush-from-a-file\n", "hush\nhush", "hush\u20ac"])
+def test_a_secret_that_cannot_be_sent_is_not_told(server: Scripted, secret: str) -> None:
+    """It may be mended, so it is asked for again; and an error goes into logs."""
+    replica = HttpReplica(server.url, lambda: secret, SystemClock(), site="there")
+    with pytest.raises(Unavailable) as raised:
+        changes(replica)
+    assert "Authorization" in str(raised.value)
+    assert "hush" not in f"{raised.value} {raised.value.__cause__} {raised.value.__context__}"
+    assert server.asked == []
+    replica.close()

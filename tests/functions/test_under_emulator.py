@@ -40,7 +40,7 @@ def deployment(layers: Path, aws: Emulators) -> dict[str, str]:
     emulator = aws.get("ministack")
     place = emulator.new_place()
     secrets = boto3.client("secretsmanager", endpoint_url=emulator.endpoint_url, region_name=REGION)
-    secret = secrets.create_secret(Name=f"{place.table}-origin", SecretString=SECRET)
+    secret = secrets.create_secret(Name=f"{place.table}-origin", SecretString=f"{SECRET}\n")  # as from a file
     secrets.close()
     return {
         "AWS_ENDPOINT_URL": emulator.endpoint_url,

@@ -131,7 +131,7 @@ class PeerConnection:
         deadline: float,
     ) -> tuple[PeerAnswer, bool]:
         """And whether the connection ends with it."""
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity", **self._headers()}
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity", **_sendable(self._headers())}
         if body is not None:
             headers["Content-Type"] = "application/json"
         self._wait_until(connection, deadline)
@@ -183,6 +183,17 @@ class PeerConnection:
                 self._idle.append(connection)
                 return
         connection.close()
+
+
+def _sendable(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """The headers. Raises Unavailable, which has no value in it, where http.client would raise one that has."""
+    for name, value in headers.items():
+        if not (value.isascii() and value.isprintable()):
+            raise Unavailable(
+                f"The value of the header {name} has a line break, or a character that is not ASCII.",
+                hint="Set the secret or key that it is made of right, at both sites.",
+            )
+    return headers
 
 
 def _on_this_machine(host: str) -> bool:

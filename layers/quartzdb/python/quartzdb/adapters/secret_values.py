@@ -37,4 +37,5 @@ class SecretValues:
                 if stage == "AWSPREVIOUS" and error_code(error) == "ResourceNotFoundException":
                     return None
                 raise
-            return str(answer["SecretString"])
+            # One that was set from a file ends with a line break, which no header can carry.
+            return str(answer["SecretString"]).strip()
