@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import httpx
 
-from local.server_process import STOP_SECONDS_MAX, ServerProcess as LocalServerProcess
+from local.server_process import STOP_SECONDS_MAX
+from local.server_process import ServerProcess as LocalServerProcess
 
 __all__ = ["STOP_SECONDS_MAX", "ServerProcess"]
 
