@@ -72,7 +72,7 @@ class PeerOptions:
                     "A peer that knows only /api/* needs an API key of its own.",
                     hint="Put one into a file: --peer-api-key-file FILE",
                 )
-            api_key = lambda: _lines(Path(key_file))[0]  # noqa: E731 - it is a field
+            api_key = lambda: _lines_again(Path(key_file))[0]  # noqa: E731 - it is a field
             _lines(Path(key_file))
         secret_file = self.replication_secret_file
         if secret_file is None:
@@ -84,7 +84,7 @@ class PeerOptions:
                 "Further lines are older secrets that are still good.",
             )
         _lines(Path(secret_file))
-        return PeerSecrets(lambda: _lines(Path(secret_file)), api_key)
+        return PeerSecrets(lambda: _lines_again(Path(secret_file)), api_key)
 
     def document(self) -> dict[str, Any]:
         """For the environment of a worker; there are no secrets in it."""
@@ -184,3 +184,13 @@ def _lines(path: Path) -> list[str]:
     if not lines:
         raise Failure(f"The file {path} is empty.")
     return lines
+
+
+def _lines_again(path: Path) -> list[str]:
+    """While the server runs: a file that is just being replaced will be there again. Raises Unavailable."""
+    from quartzdb.domain.errors import Unavailable
+
+    try:
+        return _lines(path)
+    except Failure as failure:
+        raise Unavailable(failure.message) from failure
