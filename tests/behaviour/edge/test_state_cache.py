@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from quartzdb.failover.state import InvalidState, Mode, Origin, RoutingState
+from quartzdb.failover.state import InvalidState, Mode, Origin, RoutingState, decode_state
 from quartzdb.failover.state_cache import StateCache, in_thread
 from tests.manual_clock import ManualClock
 
@@ -179,3 +179,10 @@ def test_a_clock_that_is_set_back_makes_the_state_old(
     assert place.reads == 2
     cache.current()
     assert place.reads == 2
+
+
+@pytest.mark.parametrize("document", [b"[" * 60_000, b'{"format":' * 6_000])
+def test_a_state_that_is_nested_without_end_is_no_state(document: bytes) -> None:
+    """The reader keeps to the last good one only for what is refused as it says."""
+    with pytest.raises(InvalidState):
+        decode_state(document)

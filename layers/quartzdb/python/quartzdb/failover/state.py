@@ -103,5 +103,5 @@ def decode_state(data: bytes) -> RoutingState:
         )
     except InvalidState:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidState(f"not a routing state: {error}") from error
