@@ -306,3 +306,23 @@ def test_an_origin_proves_its_name(certificate: Path) -> None:
         other = Place("https", "other.example.org", 443)
         with pytest.raises(Unanswered, match=r"(?i)hostname"):
             send(HttpExchange({other.host: address}, tls=trusting), place=other)
+
+
+def test_what_is_no_ascii_is_sent_as_utf_8(origin: RecordingOrigin) -> None:
+    """A client's odd path or header must not end the router's request before it was sent."""
+    with closing(at(origin.address)) as exchange:
+        answer = exchange.send(
+            PLACE,
+            "GET",
+            "/api/get/\u2603%2F?x=\xe9&y=%20",
+            [("Host", "origin.example.org"), ("X-Odd", "\u2603"), ("X-Plain", "caf\xe9")],
+            b"",
+            deadline=Deadline(10),
+            answer_bytes_max=1000,
+            again=True,
+        )
+    assert answer.status == 200
+    (asked,) = origin.asked
+    assert asked.target == "/api/get/%E2%98%83%2F?x=%C3%A9&y=%20"
+    assert asked.headers["x-odd"].encode("latin-1").decode() == "\u2603"
+    assert asked.headers["x-plain"] == "caf\xe9"

@@ -11,7 +11,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from quartzdb.edge.hard_deadline import Deadline, DeadlineSocket
 from quartzdb.edge.names_looked_up import Names
@@ -131,9 +131,9 @@ class HttpExchange:
         *,
         keep: bool,
     ) -> Answer:
-        connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+        connection.putrequest(method, _in_ascii(target), skip_host=True, skip_accept_encoding=True)
         for name, value in headers:
-            connection.putheader(name, value)
+            connection.putheader(name, _as_bytes(value))
         if body or method in {"POST", "PUT", "PATCH"}:
             connection.putheader("Content-Length", str(len(body)))
         connection.endheaders(body or None)
@@ -200,6 +200,19 @@ def _read(response: http.client.HTTPResponse, bytes_max: int) -> bytes | None:
     if response.length:  # a read of some bytes does not complain of those that are missing
         raise http.client.IncompleteRead(bytes(content), response.length)
     return bytes(content)
+
+
+def _in_ascii(target: str) -> str:
+    """Of a client that did not encode what it should have; what is ASCII stays as it is."""
+    return target if target.isascii() else "".join(one if one.isascii() else quote(one) for one in target)
+
+
+def _as_bytes(value: str) -> bytes:
+    # As http.client does it, but for what does not fit.
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "replace")
 
 
 def _reason(error: Exception) -> str:
