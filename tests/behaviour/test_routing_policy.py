@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -112,3 +113,12 @@ def test_every_decision_follows_and_then_rests(name: str) -> None:
             assert following.reason
             state, steps = following, steps + 1
             assert steps <= 3
+
+
+def test_a_clock_that_was_set_back_does_not_hold_a_ramp() -> None:
+    """The step before may have been stamped by another clock, an operator's; the way back must not stand still."""
+    well = Sighting(Verdict.HEALTHY, BreakerState.CLOSED, True, True, "")
+    ahead = replace(STATES["nearly back"], since_ms=NOW_MS + 3_600_000)
+    following = decide(ahead, dict.fromkeys(Origin, well), 0, NOW_MS, DEFAULT_RULES)
+    assert following is not None
+    assert following.active is CLOUDFLARE
