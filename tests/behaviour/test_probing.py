@@ -18,6 +18,7 @@ from quartzdb.failover.memory import decode_memory
 from quartzdb.failover.passive import PassiveReport, encode_report
 from quartzdb.failover.policy import changed
 from quartzdb.failover.rules import DEFAULT_RULES
+from quartzdb.failover.sighting import sighting_of
 from quartzdb.failover.state import Mode, Origin, RoutingState, decode_state, encode_state
 from quartzdb.failover.verdict import Verdict
 from quartzdb.failover.window import Probe, Reason
@@ -433,3 +434,18 @@ def test_a_drained_origin_is_left_by_the_next_round(world: World) -> None:
     assert wished.after == replace(world.state)
     world.run(0)
     assert world.state.active is AWS
+
+
+def test_what_is_known_can_be_seen_also_while_all_is_well(world: World) -> None:
+    """An operator who asks in the middle of a quiet run reads what is known now, not that nothing is."""
+    quiet = world.probing()
+    for _ in range(5):  # more than a verdict needs
+        quiet.round()
+        world.clock.sleep(10)
+    for _ in range(30):
+        quiet.round()
+        world.clock.sleep(10)
+        remembered = world.states.read_memory()
+        assert remembered is not None
+        for record in decode_memory(remembered).values():
+            assert sighting_of(record, world.clock.unix_ms(), DEFAULT_RULES).verdict is Verdict.HEALTHY

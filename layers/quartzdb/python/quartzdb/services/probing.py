@@ -29,6 +29,8 @@ LEASE = "health-probe"
 LEASE_MS = 20_000
 """Longer than the longest round and the wait after it."""
 _ASK_AGAIN_SECONDS = 1.0
+_SEEN_EVERY_SECONDS = 15.0
+"""How often it stores what it knows while all is well: for an operator who looks, well within a window's age."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class Probing:
         self._jitter = jitter
         self._observe = observe
         self._memory: Memory = no_memory()
+        self._remembered_at = float("-inf")
 
     def run(self, until: float, *, wait_until: float | None = None) -> int:
         """Rounds until a time (monotonic seconds); returns how many. None where another process does it.
@@ -110,7 +113,7 @@ class Probing:
         sightings = {origin: sighting_of(record, now_ms, self._rules) for origin, record in memory.items()}
         change = self._follow(sightings, now_ms)
         ease = change is not None and change.after == change.before and at_ease(change.after, sightings)
-        if not ease:
+        if not ease or self._clock.monotonic() - self._remembered_at >= _SEEN_EVERY_SECONDS:
             self._remember()
         found = Round(probes, sightings, change, ease)
         self._observe(found)
@@ -181,6 +184,7 @@ class Probing:
         return no_memory()
 
     def _remember(self) -> None:
+        self._remembered_at = self._clock.monotonic()
         try:
             self._states.write_memory(encode_memory(self._memory, self._rules))
         except Unavailable as error:
