@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             clouds(options.folder, edge_port=options.port) as running,
             fault_control({origin.value: proxy for origin, proxy in running.proxies.items()}) as control,
         ):
+            running.wait_until_serving()
             sys.stdout.write(_greeting(running, control, options.folder))
             sys.stdout.flush()
             ended.wait()

@@ -105,7 +105,8 @@ class Clouds:
         if self._routing.states.read() is None or not self.level(at_ms):
             return False
         with self.sites() as sites:
-            return all(site.client.send("GET", "/api/vector/stats").status == 200 for site in sites)
+            # A key that is not known is 401.
+            return all(site.client.send("GET", "/api/get/nothing").status == 404 for site in sites)
 
     def set_fault(self, fault: Fault) -> None:
         """Of the Cloudflare origin; Fault() heals it."""

@@ -9,7 +9,7 @@ from itertools import product
 import pytest
 
 from quartzdb.failover.breaker import BreakerState
-from quartzdb.failover.policy import decide
+from quartzdb.failover.policy import decide, first_state
 from quartzdb.failover.rules import DEFAULT_RULES
 from quartzdb.failover.sighting import Sighting
 from quartzdb.failover.state import Mode, Origin, RoutingState
@@ -85,6 +85,18 @@ def test_a_pinned_origin_stays_active_and_pinned() -> None:
         if active.verdict is Verdict.FAILED and other.latest_ok and other.breaker is not BreakerState.OPEN:
             assert following is not None
             assert following.mode is Mode.GUARDED
+
+
+def test_guarding_ends_where_the_other_origin_has_failed() -> None:
+    """Every slow request would be handed to an origin that does not answer."""
+    slow = Sighting(Verdict.SUSPECT, BreakerState.CLOSED, False, True, "timeout")
+    gone = Sighting(Verdict.FAILED, BreakerState.OPEN, False, False, "refused")
+    guarded = replace(first_state(CLOUDFLARE, 1), mode=Mode.GUARDED)
+    following = decide(
+        guarded, {CLOUDFLARE: replace(slow, latest_ok=True), AWS: gone}, 0, NOW_MS, DEFAULT_RULES
+    )
+    assert following is not None
+    assert following.mode is Mode.DIRECT
 
 
 def test_a_drained_origin_is_left_only_for_one_that_is_well() -> None:

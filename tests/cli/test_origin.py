@@ -204,3 +204,14 @@ def test_a_deployment_is_commanded_alike(
     secrets.close()
     value = _on_aws("override", "--origin", "cloudflare", "--secret-arn", arn)["value"]
     assert verify_override(value, time.time(), [SECRET]) is Origin.CLOUDFLARE
+
+
+def test_a_drained_origin_is_not_made_active(place: Path) -> None:
+    """The two wishes contradict each other, and the probe would undo the second at once."""
+    answer(place, "origin", "drain", "aws")
+    assert "undrain" in refusal(place, "origin", "failover", "--to", "aws")
+    answer(place, "origin", "undrain", "aws")
+    answer(place, "origin", "failover", "--to", "aws")
+    answer(place, "origin", "drain", "cloudflare")
+    assert "undrain" in refusal(place, "origin", "failback", "--force")
+    assert answer(place, "origin", "status")["active"] == "aws"

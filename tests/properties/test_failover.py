@@ -27,7 +27,7 @@ from quartzdb.failover.sighting import Record, sighting_of
 from quartzdb.failover.state import Mode, Origin, RoutingState, decode_state, encode_state
 from quartzdb.failover.verdict import Verdict, verdict_of
 from quartzdb.failover.window import Probe, Reason, Window
-from quartzdb.failover.wishes import drain, fail_back, fail_over, release, undrain
+from quartzdb.failover.wishes import Drained, drain, fail_back, fail_over, release, undrain
 
 START_MS = 1_790_000_000_000
 origins = st.sampled_from(list(Origin))
@@ -82,9 +82,15 @@ class Decisions(RuleBasedStateMachine):
             "release": lambda: release(self.state, self.now_ms, "op"),
             "drain": lambda: drain(self.state, origin, self.now_ms, "op"),
             "undrain": lambda: undrain(self.state, origin, self.now_ms, "op"),
-        }[what]()
-        if wished is not None:
-            self._follow(wished)
+        }[what]
+        try:
+            following = wished()
+        except Drained:
+            target = origin if what == "fail over" else self.state.primary
+            assert target in self.state.drained
+            return
+        if following is not None:
+            self._follow(following)
 
     @rule()
     def restarted(self) -> None:

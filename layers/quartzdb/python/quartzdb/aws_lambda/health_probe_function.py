@@ -14,12 +14,12 @@ from quartzdb.bootstrap_routing_aws import open_probing
 from quartzdb.failover.breaker import BreakerState
 from quartzdb.failover.state import Origin
 from quartzdb.failover.window import Reason
-from quartzdb.services.probing import Probing, Round
+from quartzdb.services.probing import LEASE_MS, Probing, Round
 
 RUN_SECONDS = 55.0
 """The schedule comes by every 60."""
-WAIT_SECONDS = 10.0
-"""For the one before, where it has not ended yet."""
+WAIT_SECONDS = LEASE_MS / 1000
+"""For the one before, where it has not ended yet; if it was killed, its lease lapses by then."""
 MARGIN_SECONDS = 3.0
 """Of the function's time: to store what was learned, and to write metrics."""
 

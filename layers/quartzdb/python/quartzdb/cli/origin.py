@@ -174,7 +174,12 @@ def _wish(place: Place, as_json: bool, wish: Wish) -> None:
     adapters = open_routing(place)
     by = f"operator {getpass.getuser()}"
     changes = routing_changes(adapters, primary=None, by=by)
-    change = changes.make(lambda state: wish(state, adapters.clock.unix_ms(), by))
+    try:
+        change = changes.make(lambda state: wish(state, adapters.clock.unix_ms(), by))
+    except wishes.Drained as drained:
+        raise Failure(
+            f"{drained}: nothing is sent there.", hint="Give `quartzdb origin undrain` first."
+        ) from drained
     done = change.after != change.before
     try:
         # In any case: an earlier change may not have been published.

@@ -131,8 +131,9 @@ def _settled(state: RoutingState, active: Sighting, other: Sighting) -> Mode:
     if active.verdict is Verdict.UNKNOWN:
         return state.mode
     # Guarding costs every request something, and helps only where the other can answer in its place.
-    helps = other.latest_ok and other.breaker is not BreakerState.OPEN
-    return Mode.GUARDED if helps else state.mode
+    if other.breaker is BreakerState.OPEN:
+        return settled
+    return Mode.GUARDED if other.latest_ok else state.mode
 
 
 def _mode(taking: Sighting) -> Mode | None:

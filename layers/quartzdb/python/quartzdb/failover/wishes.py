@@ -8,8 +8,13 @@ from quartzdb.failover.policy import changed, switched
 from quartzdb.failover.state import Origin, RoutingState
 
 
+class Drained(ValueError):
+    """An origin that was taken out is to be active: one of the two wishes has to be taken back first."""
+
+
 def fail_over(state: RoutingState, to: Origin, now_ms: int, by: str) -> RoutingState | None:
-    """Make an origin active and pin it there. None where that is so already."""
+    """Make an origin active and pin it there. None where that is so already. Raises Drained."""
+    _check_not_drained(state, to)
     if state.active is to and state.pinned:
         return None
     said = f"{by}: failover to {to}"
@@ -22,9 +27,10 @@ def fail_over(state: RoutingState, to: Origin, now_ms: int, by: str) -> RoutingS
 def fail_back(state: RoutingState, now_ms: int, by: str, *, force: bool) -> RoutingState | None:
     """Let the primary be active again: as soon as the rules allow it, or (`force`) now, whatever the lag.
 
-    None where there is nothing to change.
+    None where there is nothing to change. Raises Drained.
     """
     if force and state.active is not state.primary:
+        _check_not_drained(state, state.primary)
         return replace(switched(state, now_ms, f"{by}: failback, forced"), pinned=False)
     return release(state, now_ms, by)
 
@@ -52,3 +58,9 @@ def undrain(state: RoutingState, origin: Origin, now_ms: int, by: str) -> Routin
     return replace(
         changed(state, now_ms, f"{by}: {origin} no longer drained"), drained=state.drained - {origin}
     )
+
+
+def _check_not_drained(state: RoutingState, origin: Origin) -> None:
+    # Else the probe would leave it again with its next decision, or it would stay pinned where nothing may go.
+    if origin in state.drained:
+        raise Drained(f"{origin} is drained")
