@@ -38,3 +38,19 @@ TENDS_A_MONTH = 730 * 60
 
 BYTES_A_VECTOR_384 = 1_652
 """Of a segment with 384 dimensions in f32, as measured: vectors, norms, codes and records."""
+
+PROBE_GB = 512 / 1_024
+REPLICATOR_GB = 1_024 / 1_024
+EDGE_GB = 512 / 1_024
+EVERY_MINUTE_S = 55
+"""Of each minute in which the probe and the replicator run: they look again and again, and wait in between."""
+EDGE_MS = 1
+"""Of the router in direct mode, which CloudFront charges for twice: for the request and for the answer."""
+ROUNDS_A_MONTH = 730 * 3_600 / 10
+"""Of the probe while all is well."""
+PASSES_A_MONTH = 730 * 3_600 / 5
+"""Of the replicator."""
+DIRECTIONS = 8
+"""Two namespaces, the users' and the canary's, with two feeds in two directions; each pass writes their checkpoints."""
+FAILOVER_ALARM_METRICS = 12
+FAILOVER_SECRETS = 3

@@ -54,6 +54,35 @@ def at_rest() -> Mapping[str, float]:
     }
 
 
+def second_site() -> Mapping[str, float]:
+    """What a Cloudflare site beside it adds at rest on the side of AWS, by item; what Cloudflare charges is not in it."""
+    minutes = deployed.TENDS_A_MONTH
+
+    def woken(gb: float) -> float:
+        run = prices.LAMBDA_REQUEST + gb * deployed.EVERY_MINUTE_S * prices.LAMBDA_GB_SECOND
+        return minutes * (run + prices.SCHEDULER_RUN)
+
+    return {
+        "health probe, 55 s of each minute": woken(deployed.PROBE_GB),
+        "replicator, 55 s of each minute": woken(deployed.REPLICATOR_GB),
+        # A lease and a look at the state each round; what is remembered at every other.
+        "the probe's items": deployed.ROUNDS_A_MONTH * (1.5 * prices.WRITE_UNIT + prices.READ_UNIT),
+        # A canary record each round at this site, which is one log entry of 2 KB, and the other's that arrives.
+        "canary records": deployed.ROUNDS_A_MONTH * 2 * 2 * prices.WRITE_UNIT,
+        "checkpoints": deployed.PASSES_A_MONTH
+        * (deployed.DIRECTIONS * prices.WRITE_UNIT + 2 * deployed.DIRECTIONS * prices.READ_UNIT),
+        f"alarms ({deployed.FAILOVER_ALARM_METRICS} metrics)": deployed.FAILOVER_ALARM_METRICS
+        * prices.ALARM_METRIC_MONTH,
+        f"secrets ({deployed.FAILOVER_SECRETS})": deployed.FAILOVER_SECRETS * prices.SECRET_MONTH,
+    }
+
+
+def routed_million() -> float:
+    """What the router adds to a million requests in direct mode: it runs for the request and for the answer."""
+    run = deployed.EDGE_GB * deployed.EDGE_MS / 1_000 * prices.EDGE_FUNCTION_GB_SECOND
+    return 2 * prices.MILLION * (prices.EDGE_FUNCTION_REQUEST + run)
+
+
 def in_use(work: Workload) -> Mapping[str, float]:
     """A month of a workload, by item."""
     cold = work.queries * work.cold_share

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.costs import deployed, prices
-from benchmarks.costs.months import Workload, at_rest, in_use
+from benchmarks.costs.months import Workload, at_rest, in_use, second_site
 from benchmarks.costs.operations import operations
 from benchmarks.costs.peers import PEERS
 
@@ -25,7 +25,8 @@ def tables() -> Mapping[str, str]:
         "operations": _operations(),
         "sensitivity": _sensitivity(),
         "storage": _storage(),
-        "at-rest": _at_rest(),
+        "at-rest": _by_item(at_rest()),
+        "second-site": _by_item(second_site()),
         "months": _months(),
         "peers": _peers(),
     }
@@ -98,8 +99,7 @@ def _storage() -> str:
     )
 
 
-def _at_rest() -> str:
-    items = at_rest()
+def _by_item(items: Mapping[str, float]) -> str:
     rows = [[name, f"{amount:.2f}"] for name, amount in items.items()]
     return _table(["Item", "$ a month"], [*rows, ["**together**", f"**{sum(items.values()):.2f}**"]])
 
