@@ -55,7 +55,7 @@ def at_rest() -> Mapping[str, float]:
 
 
 def second_site() -> Mapping[str, float]:
-    """What a Cloudflare site beside it adds at rest on the side of AWS, by item; what Cloudflare charges is not in it."""
+    """What a Cloudflare site beside it adds at rest on the side of AWS, by item: not what Cloudflare charges."""
     minutes = deployed.TENDS_A_MONTH
 
     def woken(gb: float) -> float:
