@@ -65,7 +65,7 @@ def test_creating_it_again_is_no_error_unless_settings_differ(http: Client, book
         ({"name": "n", "dimension": 1e300}, "dimension"),
         ({"name": "n", "dimension": 3, "metric": "manhattan"}, "metric"),
         ({"name": "n", "dimension": 3, "metric": None}, "metric"),
-        ({"name": "n", "dimension": 3, "engine": "hnsw"}, "engine"),
+        ({"name": "n", "dimension": 3, "engine": "scann"}, "engine"),
         ({"name": "n", "dimension": 3, "precision": "f64"}, "precision"),
         ({"name": "n", "dimensions": 3}, "dimensions"),
     ],
