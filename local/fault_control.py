@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,7 +13,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from local.faults import Fault, FaultProxy
-from local.quiet_server import QuietServer
+from local.quiet_server import serving
 
 _BODY_BYTES_MAX = 4096
 
@@ -22,15 +21,8 @@ _BODY_BYTES_MAX = 4096
 @contextmanager
 def fault_control(proxies: Mapping[str, FaultProxy], *, port: int = 0) -> Iterator[str]:
     """The endpoint's address."""
-    server = QuietServer(("127.0.0.1", port), _handler_of(proxies))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(_handler_of(proxies), port=port) as url:
+        yield url
 
 
 def _handler_of(proxies: Mapping[str, FaultProxy]) -> type[BaseHTTPRequestHandler]:

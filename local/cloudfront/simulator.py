@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from local.cloudfront.handling import Answered, Handled, Handling
 from local.cloudfront.instances import Instances
 from local.cloudfront.names import Names
 from local.cloudfront.viewer import ViewerRequest
-from local.quiet_server import QuietServer
+from local.quiet_server import serving
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
 """An emulator of AWS takes these."""
@@ -56,15 +55,10 @@ def simulator(
     if bundle is not None:
         instances = Instances(bundle, log, environment=environment, most=instances_max, freeze=freeze)
     handling = Handling(distribution, names, instances.invoke if instances else None)
-    server = QuietServer(("127.0.0.1", port), _handler_of(handling.answer, client_ip))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
     try:
-        yield Simulator(f"http://127.0.0.1:{server.server_port}", handling, instances)
+        with serving(_handler_of(handling.answer, client_ip), port=port) as url:
+            yield Simulator(url, handling, instances)
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
         if instances is not None:
             instances.stop()
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
-from local.quiet_server import QuietServer
+from local.quiet_server import serving
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -25,12 +24,5 @@ def published_files(folder: Path) -> Iterator[str]:
     """The address of the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     handler = functools.partial(_Handler, directory=str(folder))
-    server = QuietServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(handler) as url:
+        yield url

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from quartzdb.adapters.eventbridge_routing_events import EventsClient
     from quartzdb.adapters.secret_values import SecretsClient
-    from quartzdb.adapters.sqs_passive_reports import QueueClient
+    from quartzdb.adapters.sqs_queue import QueueClient
     from quartzdb.adapters.step_functions_merges import StepFunctionsClient
 
 

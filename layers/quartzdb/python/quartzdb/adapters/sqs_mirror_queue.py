@@ -9,62 +9,32 @@ import base64
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-from quartzdb.adapters.aws_failure import told_as_unavailable
+from quartzdb.adapters.sqs_queue import QueueClient, SqsQueue
 from quartzdb.peer_ports import MirroredWrite
 
 logger = logging.getLogger(__name__)
 
-RECEIVED_AT_ONCE = 10
-"""The most that SQS gives."""
 WAIT_SECONDS = 1
-"""With any wait SQS asks all its servers, so that an empty answer means an empty queue."""
 _TIME_BITS_MAX = 47
 """Of a time in milliseconds, so that a version's stamp has room for it."""
-
-
-class QueueClient(Protocol):
-    """What is used of a client of SQS."""
-
-    def receive_message(
-        self,
-        *,
-        QueueUrl: str,  # noqa: N803 - AWS's names
-        MaxNumberOfMessages: int,  # noqa: N803 - likewise
-        WaitTimeSeconds: int,  # noqa: N803 - likewise
-    ) -> Mapping[str, Any]: ...
-
-    def delete_message_batch(
-        self,
-        *,
-        QueueUrl: str,  # noqa: N803 - AWS's names
-        Entries: Sequence[Mapping[str, str]],  # noqa: N803 - likewise
-    ) -> Mapping[str, Any]: ...
 
 
 class SqsMirrorQueue:
     """MirrorQueue over a queue."""
 
     def __init__(self, client: QueueClient, queue_url: str) -> None:
-        self._client = client
-        self._queue_url = queue_url
+        self._queue = SqsQueue(client, queue_url)
 
     def receive(self) -> Sequence[MirroredWrite]:
         """Some of them. One that is ill-formed is given as a write of nothing, which nobody can apply."""
-        with told_as_unavailable(f"The queue {self._queue_url}"):
-            answer = self._client.receive_message(
-                QueueUrl=self._queue_url, MaxNumberOfMessages=RECEIVED_AT_ONCE, WaitTimeSeconds=WAIT_SECONDS
-            )
-        return [_read(message) for message in answer.get("Messages", [])]
+        return [_read(message) for message in self._queue.receive(WAIT_SECONDS)]
 
     def delete(self, write: MirroredWrite) -> None:
         """It is applied. One that cannot be deleted comes again, and changes nothing then."""
-        entry = {"Id": "0", "ReceiptHandle": write.receipt}
-        with told_as_unavailable(f"The queue {self._queue_url}"):
-            deleted = self._client.delete_message_batch(QueueUrl=self._queue_url, Entries=[entry])
-        if deleted.get("Failed"):
-            logger.warning("a mirrored write that was applied stays in the queue: %s", deleted["Failed"])
+        if self._queue.delete([write.receipt]):
+            logger.warning("the mirrored write %s was applied, and stays in the queue", write.request_id)
 
 
 def _read(message: Mapping[str, Any]) -> MirroredWrite:
