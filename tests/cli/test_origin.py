@@ -215,3 +215,18 @@ def test_a_drained_origin_is_not_made_active(place: Path) -> None:
     answer(place, "origin", "drain", "cloudflare")
     assert "undrain" in refusal(place, "origin", "failback", "--force")
     assert answer(place, "origin", "status")["active"] == "aws"
+
+
+def test_a_share_of_the_clients_tries_the_other_origin(place: Path) -> None:
+    """For as long as an operator wants, and not while the probe itself sets the share."""
+    assert answer(place, "origin", "canary", "20")["ramp_percent"] == 20
+    assert _published(place).ramp_percent == 20
+    assert answer(place, "origin", "canary", "20")["changed"] is False
+    assert answer(place, "origin", "canary", "0")["ramp_percent"] == 0
+    answer(place, "origin", "drain", "aws")
+    assert "undrain" in refusal(place, "origin", "canary", "5")
+    answer(place, "origin", "undrain", "aws")
+    answer(place, "origin", "failover", "--to", "aws")
+    assert answer(place, "origin", "canary", "5")["ramp_percent"] == 5
+    answer(place, "origin", "auto")
+    assert "failover" in refusal(place, "origin", "canary", "10")

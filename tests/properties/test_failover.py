@@ -27,7 +27,16 @@ from quartzdb.failover.sighting import Record, sighting_of
 from quartzdb.failover.state import Mode, Origin, RoutingState, decode_state, encode_state
 from quartzdb.failover.verdict import Verdict, verdict_of
 from quartzdb.failover.window import Probe, Reason, Window
-from quartzdb.failover.wishes import Drained, drain, fail_back, fail_over, release, undrain
+from quartzdb.failover.wishes import (
+    Drained,
+    RampIsTheProbes,
+    canary,
+    drain,
+    fail_back,
+    fail_over,
+    release,
+    undrain,
+)
 
 START_MS = 1_790_000_000_000
 origins = st.sampled_from(list(Origin))
@@ -70,10 +79,11 @@ class Decisions(RuleBasedStateMachine):
         self.lag_ms = lag_ms
 
     @rule(
-        what=st.sampled_from(["fail over", "fail back", "force", "release", "drain", "undrain"]),
+        what=st.sampled_from(["fail over", "fail back", "force", "release", "drain", "undrain", "canary"]),
         origin=origins,
+        percent=st.integers(0, 99),
     )
-    def operated(self, what: str, origin: Origin) -> None:
+    def operated(self, what: str, origin: Origin, percent: int) -> None:
         """Each wish gives a state that follows, or none."""
         wished = {
             "fail over": lambda: fail_over(self.state, origin, self.now_ms, "op"),
@@ -82,12 +92,16 @@ class Decisions(RuleBasedStateMachine):
             "release": lambda: release(self.state, self.now_ms, "op"),
             "drain": lambda: drain(self.state, origin, self.now_ms, "op"),
             "undrain": lambda: undrain(self.state, origin, self.now_ms, "op"),
+            "canary": lambda: canary(self.state, percent, self.now_ms, "op"),
         }[what]
         try:
             following = wished()
         except Drained:
-            target = origin if what == "fail over" else self.state.primary
-            assert target in self.state.drained
+            targets = {"fail over": origin, "force": self.state.primary, "canary": self.state.other}
+            assert targets[what] in self.state.drained
+            return
+        except RampIsTheProbes:
+            assert what == "canary"
             return
         if following is not None:
             self._follow(following)
@@ -142,6 +156,9 @@ class Decisions(RuleBasedStateMachine):
         assert following.since_ms == self.now_ms
         assert following.pinned == before.pinned
         assert following.drained == before.drained
+        if following.ramp_percent and following.ramp_percent != before.ramp_percent:
+            assert self.lag_ms == 0
+            assert following.active is not following.primary
         if following.active is before.active:
             return
         left, taken = before.active, following.active
@@ -167,9 +184,6 @@ class Decisions(RuleBasedStateMachine):
         assert state.follows(self.state)
         assert (state.epoch > self.state.epoch) == (state.active is not self.state.active)
         assert state.revision == self.state.revision + 1
-        if state.ramp_percent and state.ramp_percent != self.state.ramp_percent:
-            assert self.lag_ms == 0
-            assert state.active is not state.primary
         assert state.mode is not Mode.FAILED_OVER or state.active is not state.primary
         self.state = state
 

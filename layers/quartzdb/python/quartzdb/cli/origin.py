@@ -140,6 +140,18 @@ def auto(place: Place, as_json: bool) -> None:
     _wish(place, as_json, wishes.release)
 
 
+@origin.command()
+@click.argument("percent", type=click.IntRange(0, 99))
+@place_options
+@json_option
+def canary(place: Place, percent: int, as_json: bool) -> None:
+    """Send a share of the clients to the origin that is not active; 0 ends it.
+
+    A client, told by its API key, stays on its side. It ends by itself at the first probe of that origin that fails.
+    """
+    _wish(place, as_json, lambda state, now_ms, by: wishes.canary(state, percent, now_ms, by))
+
+
 @origin.command(
     epilog="""\b
 Examples:
@@ -180,6 +192,11 @@ def _wish(place: Place, as_json: bool, wish: Wish) -> None:
         raise Failure(
             f"{drained}: nothing is sent there.", hint="Give `quartzdb origin undrain` first."
         ) from drained
+    except wishes.RampIsTheProbes as ramp:
+        raise Failure(
+            "Requests are on their way back to the primary, and the probe sets their share.",
+            hint="Pin the active origin with `quartzdb origin failover` first, or wait until it is over.",
+        ) from ramp
     done = change.after != change.before
     try:
         # In any case: an earlier change may not have been published.

@@ -12,6 +12,10 @@ class Drained(ValueError):
     """An origin that was taken out is to be active: one of the two wishes has to be taken back first."""
 
 
+class RampIsTheProbes(ValueError):
+    """Requests are on their way back to the primary, step by step, and two hands must not set the share."""
+
+
 def fail_over(state: RoutingState, to: Origin, now_ms: int, by: str) -> RoutingState | None:
     """Make an origin active and pin it there. None where that is so already. Raises Drained."""
     _check_not_drained(state, to)
@@ -39,7 +43,22 @@ def release(state: RoutingState, now_ms: int, by: str) -> RoutingState | None:
     """Take a failover back as a wish: the probe decides again. None where it does already."""
     if not state.pinned:
         return None
-    return replace(changed(state, now_ms, f"{by}: automatic again"), pinned=False)
+    # An operator's share must not be taken for a step of the way back.
+    return replace(changed(state, now_ms, f"{by}: automatic again", ramp_percent=0), pinned=False)
+
+
+def canary(state: RoutingState, percent: int, now_ms: int, by: str) -> RoutingState | None:
+    """Send a share of the requests to the origin that is not active, until it is 0 again or that origin is not healthy.
+
+    None where that is so already. Raises Drained, RampIsTheProbes.
+    """
+    if state.active is not state.primary and not state.pinned:
+        raise RampIsTheProbes("the way back to the primary sets the share")
+    if percent:
+        _check_not_drained(state, state.other)
+    if percent == state.ramp_percent:
+        return None
+    return changed(state, now_ms, f"{by}: {percent} % to {state.other}", ramp_percent=percent)
 
 
 def drain(state: RoutingState, origin: Origin, now_ms: int, by: str) -> RoutingState | None:
