@@ -10,15 +10,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.vector import Floats, Rows
+from quartzdb.index.engines.faiss_library import faiss_module, mapped_index
 
 Float32Matrix = npt.NDArray[np.float32]
 Bits = npt.NDArray[np.uint8]
@@ -35,7 +34,7 @@ class Codes:
 
     def __init__(self, index: Any) -> None:
         self._index = index
-        self._faiss = _faiss()
+        self._faiss = faiss_module()
         self._grouping = threading.Lock()
         self._inner = bool(index.metric_type == self._faiss.METRIC_INNER_PRODUCT)
         # A view of the quantizer's own numbers, copied only where the file has them at an odd address.
@@ -50,7 +49,7 @@ class Codes:
     @classmethod
     def train(cls, sample: Float32Matrix, lists: int, bits: int, *, inner: bool, seed: int) -> Codes:
         """Empty lists around centroids of the sample (m, width); directions only where `inner`."""
-        faiss = _faiss()
+        faiss = faiss_module()
         width = sample.shape[1]
         # Too few rows for a centroid are no reason to warn: calibration measures what came of it.
         clusters = faiss.Kmeans(
@@ -71,7 +70,7 @@ class Codes:
 
     @classmethod
     def _around(cls, centroids: Float32Matrix, bits: int, *, inner: bool) -> Codes:
-        faiss = _faiss()
+        faiss = faiss_module()
         lists, width = centroids.shape
         quantizer = faiss.IndexFlatIP(width) if inner else faiss.IndexFlatL2(width)
         quantizer.add(centroids)
@@ -92,15 +91,7 @@ class Codes:
     @classmethod
     def read(cls, path: Path) -> Codes:
         """Map a file into memory; only pages that searches touch are read. Raises Corrupted."""
-        faiss = _faiss()
-        try:
-            # MMAP_IFC keeps lists as plain arrays over the mapping; IO_FLAG_MMAP would search 15 times slower.
-            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-        except RuntimeError as error:
-            raise Corrupted(f"The index file {path.name} cannot be read: {str(error)[-200:]}") from error
-        if not isinstance(index, faiss.IndexIVFRaBitQ):
-            raise Corrupted(f"The index file {path.name} holds a {type(index).__name__}, not RaBitQ lists.")
-        return cls(index)
+        return cls(mapped_index(path, "IndexIVFRaBitQ", "RaBitQ lists"))
 
     @property
     def rows(self) -> int:
@@ -192,14 +183,10 @@ class Codes:
 @contextmanager
 def openmp_threads(threads: int) -> Iterator[None]:
     """Let faiss use this many threads for work that this thread starts."""
-    faiss = _faiss()
+    faiss = faiss_module()
     before = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(threads)
     try:
         yield
     finally:
         faiss.omp_set_num_threads(before)
-
-
-def _faiss() -> Any:
-    return import_module("faiss")

@@ -4,15 +4,14 @@ touched, imported on the first call: it costs a cold start 80 ms. Its objects ar
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.vector import Floats, Rows
+from quartzdb.index.engines.faiss_library import faiss_module, mapped_index
 
 Float32Matrix = npt.NDArray[np.float32]
 
@@ -27,12 +26,12 @@ class Graph:
 
     def __init__(self, index: Any) -> None:
         self._index = index
-        self._faiss = _faiss()
+        self._faiss = faiss_module()
 
     @classmethod
     def empty(cls, sample: Float32Matrix, *, inner: bool) -> Graph:
         """No rows yet, to be compared by product where `inner`; coordinates range as in the sample (m, width)."""
-        faiss = _faiss()
+        faiss = faiss_module()
         metric = faiss.METRIC_INNER_PRODUCT if inner else faiss.METRIC_L2
         index = faiss.IndexHNSWSQ(sample.shape[1], faiss.ScalarQuantizer.QT_8bit, LINKS, metric)
         index.hnsw.efConstruction = BUILD_EFFORT
@@ -54,14 +53,7 @@ class Graph:
     @classmethod
     def read(cls, path: Path) -> Graph:
         """Map a file into memory: links are read at once, rows as searches touch them. Raises Corrupted."""
-        faiss = _faiss()
-        try:
-            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-        except RuntimeError as error:
-            raise Corrupted(f"The index file {path.name} cannot be read: {str(error)[-200:]}") from error
-        if not isinstance(index, faiss.IndexHNSWSQ):
-            raise Corrupted(f"The index file {path.name} holds a {type(index).__name__}, not a graph.")
-        return cls(index)
+        return cls(mapped_index(path, "IndexHNSWSQ", "a graph"))
 
     @property
     def rows(self) -> int:
@@ -87,7 +79,3 @@ class Graph:
         self._index.search_c(1, pointer(query), depth, pointer(distances), pointer(found), asked)
         real = found >= 0
         return found if real.all() else found[real]
-
-
-def _faiss() -> Any:
-    return import_module("faiss")
