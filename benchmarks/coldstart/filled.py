@@ -34,21 +34,6 @@ class Filled:
     file_bytes: dict[str, int]
 
 
-def rows_of(base: Floats, rows: int) -> Floats:
-    """So many rows: those of the set, then mixtures of two of them, at unit length like the others."""
-    if rows <= len(base):
-        return base[:rows]
-    generator = np.random.default_rng(1)
-    made = np.empty((rows, base.shape[1]), np.float32)
-    made[: len(base)] = base
-    for start in range(len(base), rows, len(base)):
-        stop = min(start + len(base), rows)
-        mixed = base + generator.uniform(0.2, 0.6) * base[generator.permutation(len(base))]
-        mixed /= np.linalg.norm(mixed, axis=1, keepdims=True)
-        made[start:stop] = mixed[: stop - start]
-    return made
-
-
 def fill(database: Database, vectors: Floats, engine: EngineChoice, workspace: Path, threads: int) -> Filled:
     """Build, upload and publish."""
     name = f"{engine}-{len(vectors)}"
