@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from quartzdb.bootstrap import Database
+from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.filter import parse
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
@@ -57,7 +58,7 @@ class Filled:
         self.database.indexer.compact(self.namespace, everything)
         self.database.readers.of(self.namespace).reload()
 
-    def recall(self, field: str | None, share: float) -> tuple[float, bool]:
+    def recall(self, field: str | None, share: float, asked: float | None = None) -> tuple[float, bool]:
         """Mean recall@10 over the queries, and whether every answer was exact; scores are checked on the way."""
         metric = self.namespace.settings.metric
         rank = self.near_rank if field == "near" else self.random_rank
@@ -67,7 +68,8 @@ class Filled:
         hits, exact = 0, True
         for query in self.queries:
             answer = self.database.vectors.query(
-                self.namespace, QueryRequest(vector=query, top_k=TOP_K, condition=condition)
+                self.namespace,
+                QueryRequest(vector=query, top_k=TOP_K, condition=condition, recall=asked),
             )
             scores = metric.scores(self.rows, norms, query)
             best = eligible[np.argsort(-scores[eligible])[:TOP_K]]
@@ -139,3 +141,20 @@ def test_deleted_records_cost_no_recall(engine: EngineChoice, tmp_path: Path) ->
             assert not {str(row) for row in found} & gone
             hits += len(found & set(best.tolist()))
         assert hits / (QUERIES * TOP_K) >= 0.95
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_recall_of_one_scores_every_match(filled: Filled, share: float) -> None:
+    """Whatever the engine, with and without a filter: the answer says so, and is brute force's."""
+    recall, exact = filled.recall("random" if share < 1 else None, share, asked=1.0)
+    assert exact
+    assert recall >= 0.999
+
+
+@pytest.mark.parametrize("asked", [0.49, 1.01, -1.0, 95.0, float("nan")])
+def test_a_recall_that_is_no_share_is_refused(filled: Filled, asked: float) -> None:
+    """With the field at fault."""
+    request = QueryRequest(vector=filled.queries[0], recall=asked)
+    with pytest.raises(InvalidArgument, match=r"recall must be 0\.5 to 1") as refusal:
+        filled.database.vectors.query(filled.namespace, request)
+    assert refusal.value.field == "recall"

@@ -23,7 +23,7 @@ def test_jsonl_becomes_searchable(tmp_path: Path) -> None:
     data = tmp_path / "data"
     done = answer(data, "import", source, "--namespace", "books", "--create", "--batch", "7")
     assert (done["written"], done["skipped"], done["resumed_at"]) == (30, 0, 0)
-    found = answer(data, "query", "--namespace", "books", "--id", "b3", "--top-k", "1")
+    found = answer(data, "query", "--namespace", "books", "--id", "b3", "--top-k", "1", "--recall", "0.9")
     assert found["matches"][0]["id"] == "b3"
     late = answer(
         data, "query", "--namespace", "books", "--vector", "[1,2,3,4]", "--filter", '{"year": {"$gte": 1928}}'

@@ -427,7 +427,9 @@ class RefusingCodes:
 
     resident_bytes = 0
 
-    def candidates(self, query: Vector, count: int, allowed: Mask | None = None) -> Rows:
+    def candidates(
+        self, query: Vector, count: int, allowed: Mask | None = None, recall: float | None = None
+    ) -> Rows:
         raise CodesAsked
 
 

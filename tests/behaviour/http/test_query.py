@@ -163,6 +163,11 @@ def test_a_deep_filter_is_refused(http: Client, compass: str) -> None:
         ({"vector": [1, 0, 0], "top_k": "10"}, "top_k"),
         ({"vector": [1, 0, 0], "top_k": True}, "top_k"),
         ({"vector": [1, 0, 0], "top_k": None}, "top_k"),
+        ({"vector": [1, 0, 0], "recall": 0.49}, "recall"),
+        ({"vector": [1, 0, 0], "recall": 1.01}, "recall"),
+        ({"vector": [1, 0, 0], "recall": 98}, "recall"),
+        ({"vector": [1, 0, 0], "recall": "0.9"}, "recall"),
+        ({"vector": [1, 0, 0], "recall": True}, "recall"),
         ({"vector": [1, 0, 0], "k": 3}, "k"),
         ({}, "vector"),
         ({"vector": [1, 0, 0], "id": "east"}, "vector"),
@@ -179,6 +184,14 @@ def test_bad_questions_are_refused(http: Client, compass: str, body: object, fie
 def test_the_largest_top_k_is_accepted(http: Client, compass: str) -> None:
     """And answered with what there is."""
     assert len(http.post(f"{compass}/query", {"vector": [1, 0, 0], "top_k": 1000}).json()["matches"]) == 4
+
+
+@pytest.mark.parametrize("recall", [0.5, 0.9, 0.999, 1, 1.0, None])
+def test_any_recall_finds_what_is_in_the_tail(http: Client, compass: str, recall: float | None) -> None:
+    """Recent writes are always scored, all of them."""
+    answer = http.post(f"{compass}/query", {"vector": [2, 0, 0], "top_k": 2, "recall": recall}).json()
+    assert [match["id"] for match in answer["matches"]] == ["east", "northeast"]
+    assert answer["performance"]["mode"] == "exact"
 
 
 def test_an_empty_namespace_has_no_matches(http: Client, books: str) -> None:

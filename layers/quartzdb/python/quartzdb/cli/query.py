@@ -45,6 +45,11 @@ Examples:
 @click.option(
     "--top-k", type=click.IntRange(1, 1_000), default=10, show_default=True, help="How many matches."
 )
+@click.option(
+    "--recall",
+    type=click.FloatRange(0.5, 1),
+    help="What share of the true nearest to find, 0.5 to 1: less is faster, 1 is exact. Without it, some .98.",
+)
 @click.option("--filter", "filter_text", metavar="JSON", help="Only records whose metadata match.")
 @click.option(
     "--vectors", "with_vectors", is_flag=True, help="Answer with the matches' vectors too (with --json)."
@@ -57,6 +62,7 @@ def query(
     vector_file: Path | None,
     record_id: str | None,
     top_k: int,
+    recall: float | None,
     filter_text: str | None,
     with_vectors: bool,
     as_json: bool,
@@ -81,6 +87,7 @@ def query(
             top_k=top_k,
             condition=None if condition is None else parse(condition),
             include_values=with_vectors,
+            recall=recall,
         ),
     )
     if as_json:

@@ -44,8 +44,16 @@ class _Hits:
     scores: Floats
 
 
-def search(view: View, query: Vector, top_k: int, condition: Filter | None, *, with_vectors: bool) -> Found:
-    """The `top_k` best live records that the filter accepts."""
+def search(
+    view: View,
+    query: Vector,
+    top_k: int,
+    condition: Filter | None,
+    *,
+    with_vectors: bool,
+    recall: float | None = None,
+) -> Found:
+    """The `top_k` best live records that the filter accepts; `recall` is what share of them must be found."""
     hits: list[_Hits] = []
     exact, rows_scored, matched = True, 0, 0
     for number, part in enumerate(view.parts):
@@ -53,7 +61,7 @@ def search(view: View, query: Vector, top_k: int, condition: Filter | None, *, w
         matched += chosen.matches
         if not chosen.matches:
             continue
-        found = scored(chosen, view.metric, query, top_k)
+        found = scored(chosen, view.metric, query, top_k, recall)
         exact = exact and found.exact
         rows_scored += len(found.rows)
         hits.append(_best(number, found.rows, found.scores, top_k))

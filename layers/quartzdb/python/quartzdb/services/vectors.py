@@ -24,6 +24,7 @@ from quartzdb.domain.limits import (
     DELETE_BY_FILTER_MAX,
     DELETE_IDS_MAX,
     FETCH_IDS_MAX,
+    RECALL_MIN,
     TOP_K_MAX,
     UPSERT_RECORDS_MAX,
 )
@@ -64,7 +65,11 @@ class MetadataPatch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QueryRequest:
-    """What to search for: a vector, or the id of a record whose vector is the question."""
+    """What to search for: a vector, or the id of a record whose vector is the question.
+
+    `recall` is what share of the true nearest the answer shall have: 1 scores every record that matches; without it,
+    what each index was calibrated to find by default.
+    """
 
     vector: Vector | None = None
     id: str | None = None
@@ -72,6 +77,7 @@ class QueryRequest:
     condition: Filter | None = None
     include_values: bool = False
     consistency: Consistency = STRONG
+    recall: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +242,7 @@ class Vectors:
         begun = self._timer()
         if not 1 <= request.top_k <= TOP_K_MAX:
             raise InvalidArgument(f"top_k must be 1 to {TOP_K_MAX}, not {request.top_k}.", field="top_k")
+        _check_recall(request.recall)
         if (request.vector is None) == (request.id is None):
             raise InvalidArgument(
                 "A query needs exactly one of `vector` and `id`.",
@@ -256,7 +263,14 @@ class Vectors:
                 raise _record_not_found(record_id, "id")
             question = records[record_id].vector
             self._check_vector(namespace, question, "vector")
-        return search(view, question, request.top_k, request.condition, with_vectors=request.include_values)
+        return search(
+            view,
+            question,
+            request.top_k,
+            request.condition,
+            with_vectors=request.include_values,
+            recall=request.recall,
+        )
 
     def _append(self, namespace: Namespace, changes: Sequence[Change], after: Version | None) -> Version:
         _dimension(namespace)
@@ -312,6 +326,16 @@ def _dimension(namespace: Namespace) -> int:
             hint="Create a namespace with a dimension for vectors.",
         )
     return dimension
+
+
+def _check_recall(recall: float | None) -> None:
+    # What is no number compares as neither.
+    if recall is not None and not RECALL_MIN <= recall <= 1.0:
+        raise InvalidArgument(
+            f"recall must be {RECALL_MIN:g} to 1, not {recall:g}.",
+            field="recall",
+            hint="It is a share, such as 0.95. Leave it out for the usual one; 1 scores every matching record.",
+        )
 
 
 def _check_batch(ids: Sequence[str], most: int, field: str) -> None:

@@ -28,6 +28,7 @@ FAMILY = Family("query", "Search.")
         {
             "vector": {"vector": [1, 0, 0], "top_k": 2, "filter": {"year": {"$gt": 1960}}},
             "id": {"id": "dune", "include_vectors": "base64"},
+            "recall": {"vector": [1, 0, 0], "recall": 0.9},
         },
     ),
     answers=(
@@ -68,6 +69,7 @@ def query_vectors(call: Call) -> Answer:
         condition=None if body.filter is None else parse(body.filter),
         include_values=bool(body.include_vectors),
         consistency=consistency_of(body),
+        recall=body.recall,
     )
     vectors = call.services.vectors
     answer = call.services.namespaces.search(

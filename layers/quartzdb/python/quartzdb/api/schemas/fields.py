@@ -14,6 +14,7 @@ from quartzdb.domain.limits import (
     METADATA_BYTES_MAX,
     METADATA_DEPTH_MAX,
     NAMESPACE_NAME_PATTERN,
+    RECALL_MIN,
     TTL_SECONDS_MAX,
 )
 
@@ -83,6 +84,17 @@ Filter = Annotated[
             "type": ["object", "null"],
             "examples": [{"year": {"$gte": 1960}, "tags": {"$contains": "desert"}}],
         }
+    ),
+]
+Recall = Annotated[
+    float | None,
+    Field(
+        description=(
+            "What share of the true nearest the answer should have: less is found faster. What each share takes was "
+            "measured when an index was built; what it cannot promise is searched exactly. 1 scores every matching "
+            "record. Without it, about 0.98."
+        ),
+        json_schema_extra={"minimum": RECALL_MIN, "maximum": 1},
     ),
 ]
 Version = Annotated[

@@ -18,6 +18,7 @@ from quartzdb.api.schemas.fields import (
     MetadataFields,
     NextCursor,
     Prefix,
+    Recall,
     RecordId,
     Vector,
     Version,
@@ -188,6 +189,7 @@ class Query(Body):
         None, description="The record whose vector is the question. It is among the matches."
     )
     top_k: int = Field(10, json_schema_extra={"minimum": 1, "maximum": TOP_K_MAX})
+    recall: Recall = None
     filter: Filter = None
     include_vectors: VectorForm = False
     include_metadata: bool = True

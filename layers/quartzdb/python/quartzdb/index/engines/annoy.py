@@ -136,8 +136,12 @@ class AnnoyTrees:
         self._rows = rows
         self._file_bytes = file_bytes
 
-    def candidates(self, query: Vector, count: int, allowed: Mask | None = None) -> Rows:
+    def candidates(
+        self, query: Vector, count: int, allowed: Mask | None = None, recall: float | None = None
+    ) -> Rows:
         """Rows in Annoy's own order; with a filter, exactly the best of the allowed ones."""
+        if recall is not None and recall >= 1.0:
+            return self._scan.candidates(query, count, allowed)
         if allowed is None and count <= self._efforts.count_max:
             visit, depth = self._efforts.at(count)
             found = self._trees.get_nns_by_vector(self._space.query(query), depth, int(visit))

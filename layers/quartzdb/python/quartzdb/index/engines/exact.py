@@ -52,8 +52,11 @@ class ExactIndex:
         self._vectors = vectors
         self._metric = metric
 
-    def candidates(self, query: Vector, count: int, allowed: Mask | None = None) -> Rows:
-        """The `count` best rows, or all there are."""
+    def candidates(
+        self, query: Vector, count: int, allowed: Mask | None = None, recall: float | None = None
+    ) -> Rows:
+        """The `count` best rows, or all there are, whatever the recall."""
+        del recall
         if allowed is None:
             return best(scan_scores(self._vectors, self._metric, query), count)
         rows = np.flatnonzero(allowed)

@@ -137,8 +137,12 @@ class HnswIndex:
         self._codes = codes
         self._file_bytes = file_bytes
 
-    def candidates(self, query: Vector, count: int, allowed: Mask | None = None) -> Rows:
+    def candidates(
+        self, query: Vector, count: int, allowed: Mask | None = None, recall: float | None = None
+    ) -> Rows:
         """Rows to rescore, ascending, so that reads from a mapped file go forward."""
+        if recall is not None and recall >= 1.0:
+            return self._codes.candidates(query, count, allowed, recall)
         if allowed is None:
             found = self._nearest(query, count)
             if found is not None and found.size >= min(count, self._graph.rows):

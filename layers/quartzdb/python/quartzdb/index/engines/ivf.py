@@ -136,8 +136,12 @@ class IvfIndex:
         self._scan = scan
         self._file_bytes = file_bytes
 
-    def candidates(self, query: Vector, count: int, allowed: Mask | None = None) -> Rows:
+    def candidates(
+        self, query: Vector, count: int, allowed: Mask | None = None, recall: float | None = None
+    ) -> Rows:
         """Rows to rescore, ascending, so that reads from a mapped file go forward."""
+        if recall is not None and recall >= 1.0:
+            return self._scan.candidates(query, count, allowed)
         matches = self._codes.rows if allowed is None else int(np.count_nonzero(allowed))
         wanted = min(count, matches)
         placed = self._frame.query(query)

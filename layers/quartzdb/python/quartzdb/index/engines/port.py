@@ -30,12 +30,17 @@ class Built:
 class Index(Protocol):
     """One opened index over rows 0 … n-1 of a segment. Safe to search from several threads."""
 
-    def candidates(self, query: Vector, count: int, allowed: Mask | None = None) -> Rows:
+    def candidates(
+        self, query: Vector, count: int, allowed: Mask | None = None, recall: float | None = None
+    ) -> Rows:
         """Rows likely to hold the `count` best by the metric, in no particular order and without repeats.
 
         Returns more than `count` where rescoring needs the depth, and never fewer than min(count, rows it may return).
         `allowed` (n,) restricts the rows: only allowed ones come back, and recall does not fall with it (never by
         filtering afterwards). `query` (d,) is float32; it need not be normalised.
+
+        `recall` is what share of the `count` best shall be among them, as calibration measures it: less is found
+        sooner. None: the engine's usual one. What no effort is known to reach is scanned for, and 1.0 always.
         """
         ...
 
