@@ -34,3 +34,8 @@ def answered_in_time(clock: Clock, version: Version, begun: float) -> bool:
 def overlap_of(log: ChangeLog) -> int:
     """How far behind the highest stamp seen an entry may still appear, in stamp units: nothing in an ordered log."""
     return 0 if log.ordered else OVERLAP
+
+
+def margin_of(log: ChangeLog) -> int:
+    """How far before a watermark the log must still be there and is read, in stamp units: nothing in an ordered log."""
+    return 0 if log.ordered else MARGIN

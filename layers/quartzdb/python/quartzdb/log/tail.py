@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Partition
-from quartzdb.log.protocol import MARGIN, overlap_of
+from quartzdb.log.protocol import margin_of, overlap_of
 from quartzdb.ports import SEALED, ChangeLog
 
 _KNOWN_BEFORE_FORGETTING = 64
@@ -32,7 +32,7 @@ class LogTail:
     ) -> None:
         self._log = log
         self._partition = partition
-        self._start = max(0, watermark - MARGIN)
+        self._start = max(0, watermark - margin_of(log))
         self._polled = False
         self._known = {key for key in folded if key.stamp > self._start}
         self.highest = max((key.stamp for key in self._known), default=self._start)

@@ -8,7 +8,7 @@ from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Partition
 from quartzdb.log.codec import decode_entry
-from quartzdb.log.protocol import MARGIN, OVERLAP_MS
+from quartzdb.log.protocol import OVERLAP_MS, margin_of
 from quartzdb.ports import SEALED, BlobMissing, ChangeLog, Clock
 from quartzdb.snapshot.manifest import Manifest
 from quartzdb.snapshot.publication import FOLDED_MAX
@@ -58,7 +58,7 @@ def read_backlog(log: ChangeLog, store: SnapshotStore, clock: Clock, partition: 
     after = 0
     known: frozenset[Version] = frozenset()
     if manifest is not None:
-        after, known = max(0, manifest.watermark - MARGIN), frozenset(manifest.folded)
+        after, known = max(0, manifest.watermark - margin_of(log)), frozenset(manifest.folded)
         if len(manifest.folded) >= FOLDED_MAX:
             # The list was cut off: what lies before its beginning is in the segments, but not named.
             after = max(after, manifest.folded[0].stamp - 1)

@@ -17,7 +17,7 @@ from typing import Protocol
 from quartzdb.domain.errors import Conflict, Corrupted, InvalidArgument
 from quartzdb.domain.hlc import COUNTER_BITS
 from quartzdb.domain.namespace import Namespace
-from quartzdb.log.protocol import CLOCK_ERROR_MAX_MS, MARGIN
+from quartzdb.log.protocol import CLOCK_ERROR_MAX_MS, margin_of
 from quartzdb.ports import BlobHistory, BlobMissing, BlobVersion, ChangeLog, Clock, NamespaceCatalog
 from quartzdb.snapshot.store import SnapshotStore
 
@@ -128,7 +128,7 @@ class Restoration:
                 there = {key for key, _, _ in self._store.blobs.list(f"{partition}/")}
                 for key in sorted(manifest.blob_keys - there):
                     yield f"{key} is missing"
-            start = max(0, watermark - MARGIN)
+            start = max(0, watermark - margin_of(self._log))
             if self._log.read(partition, start).floor > start:
                 yield "the log was trimmed beyond what its manifest covers"
         except (Corrupted, BlobMissing) as error:

@@ -19,7 +19,7 @@ from quartzdb.domain.vector import Mask, norms_of
 from quartzdb.index.segment import Segment
 from quartzdb.index.segment_files import NORMS_FILE, RECORDS_FILE, VECTORS_FILE, LocalFiles
 from quartzdb.log.codec import decode_entry
-from quartzdb.log.protocol import MARGIN
+from quartzdb.log.protocol import margin_of
 from quartzdb.ports import SEALED, BlobMissing, ChangeLog
 from quartzdb.snapshot.manifest import Manifest, SegmentRef
 from quartzdb.snapshot.store import Pointer, SnapshotStore
@@ -211,7 +211,7 @@ class Verification:
                     known if after == last - 1 else frozenset()
                 )
                 after = last - 1
-        if floor != SEALED and floor > max(0, watermark - MARGIN):
+        if floor != SEALED and floor > max(0, watermark - margin_of(self._log)):
             verified.damaged(
                 f"{partition}/log",
                 f"is trimmed up to {floor:016x}, beyond what the manifest covers ({watermark:016x})",

@@ -16,7 +16,7 @@ from quartzdb.domain.merge import UNKNOWN, RecordState, apply
 from quartzdb.domain.namespace import Namespace
 from quartzdb.index.located import Located
 from quartzdb.log.codec import decode_entry
-from quartzdb.log.protocol import MARGIN, OVERLAP
+from quartzdb.log.protocol import OVERLAP, margin_of
 from quartzdb.peer_ports import Retention
 from quartzdb.ports import SEALED, ChangeLog, Clock
 from quartzdb.snapshot.build import SegmentBuild
@@ -144,7 +144,7 @@ class Indexer:
         upto = head if self._log.ordered else max(stamp_at(self._clock.unix_ms()), head) - OVERLAP
         page = self._log.read(
             manifest.partition,
-            max(0, manifest.watermark - MARGIN),
+            max(0, manifest.watermark - margin_of(self._log)),
             frozenset(manifest.folded),
             bytes_max=self._fold_bytes_max,
         )

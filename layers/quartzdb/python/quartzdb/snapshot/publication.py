@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Partition
-from quartzdb.log.protocol import MARGIN
+from quartzdb.log.protocol import margin_of
 from quartzdb.ports import ChangeLog, Clock
 from quartzdb.snapshot.manifest import Manifest, SegmentRef
 from quartzdb.snapshot.store import SnapshotStore
@@ -47,7 +47,8 @@ class Publisher:
         folded: Sequence[Version],
     ) -> bool:
         """Publish what follows `base`, which has this blob key and pointer's tag. False: another was faster."""
-        recent = sorted({one for one in folded if one.stamp > watermark - MARGIN})[-FOLDED_MAX:]
+        margin = margin_of(self._log)
+        recent = sorted({one for one in folded if one.stamp > watermark - margin})[-FOLDED_MAX:]
         manifest = Manifest(
             partition=base.partition,
             sequence=base.sequence + 1,
@@ -61,7 +62,7 @@ class Publisher:
             logger.info("another indexer published %s first", manifest.partition)
             return False
         # Kept back to the previous manifest's margin, so that a reader that falls back to it still has its whole tail.
-        floor = base.watermark - MARGIN
+        floor = base.watermark - margin
         if self._log_needed_from is not None:
             floor = min(floor, self._log_needed_from(manifest.partition) - 1)
         if floor > 0:
