@@ -8,16 +8,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quartzdb.domain.metric import Metric
-from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Precision
+from quartzdb.domain.namespace import SHARDS_MAX, EngineChoice, Namespace, NamespaceSettings, Precision
 from quartzdb.ports import NamespaceCatalog
 from tests.contracts.adapters import in_threads
 
-SETTINGS = st.builds(
-    NamespaceSettings,
-    dimension=st.one_of(st.none(), st.integers(1, 4_096)),
-    metric=st.sampled_from(Metric),
-    engine=st.sampled_from(EngineChoice),
-    precision=st.sampled_from(Precision),
+KINDS = {
+    "metric": st.sampled_from(Metric),
+    "engine": st.sampled_from(EngineChoice),
+    "precision": st.sampled_from(Precision),
+}
+SETTINGS = st.one_of(
+    st.builds(NamespaceSettings, dimension=st.none(), **KINDS),
+    st.builds(NamespaceSettings, dimension=st.integers(1, 4_096), shards=st.integers(1, SHARDS_MAX), **KINDS),
 )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from quartzdb.domain.errors import Conflict, NamespaceNotFound
 from quartzdb.domain.hlc import Version
-from quartzdb.domain.namespace import Partition
+from quartzdb.domain.namespace import SHARDS_MAX, Partition
 from quartzdb.ports import SEALED, ChangeLog, StampBehind
 from tests.contracts.adapters import BEHIND_MAX, fresh_partition, in_threads, rounds
 
@@ -368,3 +368,118 @@ def test_an_ordered_log_is_read_without_looking_back(ordered_log: ChangeLog, par
         assert len(found) == writers * each
 
     in_threads(writers + 2, lambda number: write(number) if number < writers else read())
+
+
+def shards(count: int = 4) -> list[Partition]:
+    first = fresh_partition()
+    return [Partition(first.tenant, first.namespace, first.generation, number) for number in range(count)]
+
+
+def bodies_of(partitions: Sequence[Partition], sizes: Sequence[int] = (7,)) -> dict[Partition, bytes]:
+    return {one: bytes([65 + number]) * sizes[number % len(sizes)] for number, one in enumerate(partitions)}
+
+
+def test_entries_of_several_partitions_are_committed_together(log: ChangeLog) -> None:
+    """Under one key, whatever their sizes; committing them again, as a writer in doubt does, changes nothing."""
+    partitions = shards()
+    bodies = bodies_of(partitions, (3, 33_000, 0, 400_000))
+    for _ in range(2):
+        log.append_together(bodies, key(10))
+    for partition, body in bodies.items():
+        assert log.read(partition, 0).entries == [(key(10), body)]
+        assert log.head(partition) == 10
+    assert set(partitions) <= set(log.partitions())
+
+
+def test_a_transaction_over_every_shard_there_can_be(log: ChangeLog) -> None:
+    """As many as a namespace may have."""
+    partitions = shards(SHARDS_MAX)
+    bodies = bodies_of(partitions, (20,))
+    log.append_together(bodies, key(10))
+    assert {one: log.read(one, 0).entries for one in partitions} == {
+        one: [(key(10), body)] for one, body in bodies.items()
+    }
+
+
+def test_one_conflict_keeps_all_of_them_out(log: ChangeLog) -> None:
+    """What one partition has under the key stays, and the others get nothing."""
+    partitions = shards()
+    log.append(partitions[2], key(10), b"another")
+    with pytest.raises(Conflict):
+        log.append_together(bodies_of(partitions), key(10))
+    found = [list(log.read(one, 0).entries) for one in partitions]
+    assert found == [[], [], [(key(10), b"another")], []]
+
+
+def test_one_partition_that_is_past_the_key_keeps_all_of_them_out(strict_log: ChangeLog) -> None:
+    """The writer is told how far it is, and takes a later key."""
+    partitions = shards()
+    append(strict_log, partitions[3], 5_000)
+    with pytest.raises(StampBehind) as behind:
+        strict_log.append_together(bodies_of(partitions), key(5_000 - BEHIND_MAX - 1))
+    assert behind.value.head == 5_000
+    assert [stamps(strict_log.read(one, 0).entries) for one in partitions] == [[], [], [], [5_000]]
+
+
+def test_a_trimmed_partition_refuses_all_of_them(log: ChangeLog) -> None:
+    """Nothing ever shows below a floor; appended again under a later key, all of it is there."""
+    partitions = shards()
+    append(log, partitions[1], 100)
+    log.trim(partitions[1], 100)
+    with pytest.raises(StampBehind) as behind:
+        log.append_together(bodies_of(partitions, (5, 40_000)), key(90))
+    assert behind.value.head == 100
+    assert not log.read(partitions[1], 0).entries
+    log.append_together(bodies_of(partitions), key(101))
+    for partition in partitions:
+        assert key(101) in dict(log.read(partition, 0).entries)
+
+
+def test_a_sealed_partition_refuses_all_of_them(log: ChangeLog) -> None:
+    """A generation that is being deleted takes no batch, however many of its shards are sealed by then."""
+    partitions = shards()
+    log.append_together(bodies_of(partitions, (5, 40_000)), key(10))
+    log.seal(partitions[0])
+    log.seal(partitions[3])
+    with pytest.raises(NamespaceNotFound):
+        log.append_together(bodies_of(partitions, (5, 40_000)), key(20))
+    for partition in (partitions[0], partitions[3]):
+        assert not log.read(partition, 0).entries
+        assert partition not in log.partitions()
+
+
+def test_an_ordered_log_makes_one_key_for_several_partitions(ordered_log: ChangeLog) -> None:
+    """Later than the heads of all of them."""
+    partitions = shards()
+    append(ordered_log, partitions[1], 50)
+    asked: list[int] = []
+
+    def after(head: int) -> Version:
+        asked.append(head)
+        return key(head + 1)
+
+    bodies = bodies_of(partitions)
+    assert ordered_log.append_next_together(bodies, after) == key(51)
+    assert asked == [50]
+    for partition, body in bodies.items():
+        assert ordered_log.read(partition, 50).entries == [(key(51), body)]
+    ordered_log.seal(partitions[2])
+    with pytest.raises(NamespaceNotFound):
+        ordered_log.append_next_together(bodies, after)
+    assert stamps(ordered_log.read(partitions[0], 0).entries) == [51]
+
+
+def test_batches_of_many_writers_are_whole(log: ChangeLog) -> None:
+    """Whoever appends to the same shards at once waits for nobody, and no batch is ever cut."""
+    partitions = shards()
+    count = rounds(log, 20)
+
+    def write(number: int) -> None:
+        for turn in range(count):
+            bodies = dict.fromkeys(partitions, b"%d/%d" % (number, turn))
+            log.append_together(bodies, key(turn * 10 + number + 1, f"w.{number}"))
+
+    in_threads(4, write)
+    found = [log.read(one, 0).entries for one in partitions]
+    assert len(found[0]) == 4 * count
+    assert all(one == found[0] for one in found)

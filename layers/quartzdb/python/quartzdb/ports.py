@@ -77,6 +77,20 @@ class ChangeLog(Protocol):
         """
         ...
 
+    def append_together(self, bodies: Mapping[Partition, bytes], key: Version) -> None:
+        """As `append`, one entry in each of up to SHARDS_MAX shards of one generation: all of them or none.
+
+        Raises StampBehind where one of the partitions refuses the key. A log that only sees that afterwards leaves the
+        entries that readers may have seen by then; the same changes under a later key make up for it.
+        """
+        ...
+
+    def append_next_together(
+        self, bodies: Mapping[Partition, bytes], key_after: Callable[[int], Version]
+    ) -> Version:
+        """As `append_next`, one entry in each of several partitions under one key later than all their heads."""
+        ...
+
     def read(
         self,
         partition: Partition,

@@ -1,21 +1,23 @@
 """The change log in DynamoDB. Owns the partitions `LOG#…`, the markers under `LOGS`, and large bodies as blobs.
 
-An append is one PutItem, so any number of processes write at once and nobody waits. The floor is an item of the log's
-own partition that sorts after every entry: the Query that reads the entries reads the floor last, and since a trim
-raises the floor before it deletes, a page that misses entries always shows the floor that says so.
+An append is one PutItem, so any number of processes write at once and nobody waits; one in several partitions is a
+transaction of such puts, whose keys are nobody else's, so that it waits for nobody either. The floor is an item of the
+log's own partition that sorts after every entry: the Query that reads the entries reads the floor last, and since a
+trim raises the floor before it deletes, a page that misses entries always shows the floor that says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
-from typing import NamedTuple, Never
+from typing import NamedTuple
 
-from quartzdb.adapters.dynamodb_table import DynamoTable
+from quartzdb.adapters.dynamodb_table import Committed, DynamoTable
 from quartzdb.adapters.dynamodb_values import Attributes, bytes_of, number_of, text_of
 from quartzdb.adapters.recent_uploads import REUSED_WITHIN, RecentUploads
 from quartzdb.adapters.spilled_bodies import SpilledBodies
-from quartzdb.domain.errors import Conflict, Corrupted, NamespaceNotFound
+from quartzdb.domain.errors import Conflict, Corrupted, NamespaceNotFound, Unavailable
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Partition
 from quartzdb.ports import SEALED, BlobMissing, BlobStore, LogPage, StampBehind
@@ -28,6 +30,8 @@ _PAST_ENTRIES = "~"
 _MARKERS = "LOGS"
 _MARKED_MAX = 10_000
 _READS_MAX = 4
+_UPLOADS_MAX = 16
+_ATTEMPTS_MAX = 8
 _FIRST = "0"
 
 
@@ -56,23 +60,57 @@ class DynamoChangeLog:
         """Commit one entry. Raises NamespaceNotFound (sealed), StampBehind (trimmed past it) or Conflict."""
         self._mark(partition)
         stored, same = self._stored(partition, key, body)
-        put = self._table.put(
-            {"pk": _pk(partition), "sk": str(key), **stored},
-            f"attribute_not_exists(#pk) OR #{same} = :{same}",
-            {same: stored[same]},
-        )
+        put = self._table.put({"pk": _pk(partition), "sk": str(key), **stored}, *_new_or_same(stored, same))
         if not put.stored:
             raise Conflict(f"The log entry {key} of {partition} exists with another body.")
         # After the put, not before: a seal or trim that this misses will find the entry and delete it.
         floor = self._floor(partition)
         if floor >= key.stamp:
             self._take_back(partition, key, stored, floor)
+            raise _refused(partition, floor)
 
     def append_next(self, partition: Partition, body: bytes, key_after: Callable[[int], Version]) -> Version:
         """Never: raises NotImplementedError. Ask `ordered` first."""
         raise NotImplementedError(
             "A DynamoDB log is not ordered: append under a key of your own, and read with the overlap."
         )
+
+    def append_together(self, bodies: Mapping[Partition, bytes], key: Version) -> None:
+        """Commit one entry in each partition in one transaction. Raises as `append` does, and Unavailable.
+
+        HAZARD: a floor is only seen afterwards, as in `append`. One that has passed the key, which takes a transaction
+        that was under way for most of the margin, hides the entry there and not in the others: that lasts until the
+        writer, which is told, has appended all of it again.
+        """
+        self._mark_all(bodies)
+        stored = self._stored_together(bodies, key)
+        for attempt in range(1, _ATTEMPTS_MAX + 1):
+            committed = self._table.transact(
+                [
+                    self._table.put_action(
+                        {"pk": _pk(partition), "sk": str(key), **attributes}, *_new_or_same(attributes, same)
+                    )
+                    for partition, (attributes, same) in stored.items()
+                ]
+            )
+            if committed is Committed.YES:
+                break
+            if committed is Committed.CONDITION_FAILED:
+                raise Conflict(
+                    f"The log entry {key} exists with another body in one of {len(bodies)} shards."
+                )
+            self._table.wait(attempt)
+        else:
+            raise Unavailable(
+                f"A log entry was contended {_ATTEMPTS_MAX} times over.", hint="Try again in a moment."
+            )
+        self._check_floors({partition: attributes for partition, (attributes, _) in stored.items()}, key)
+
+    def append_next_together(
+        self, bodies: Mapping[Partition, bytes], key_after: Callable[[int], Version]
+    ) -> Version:
+        """Never: raises NotImplementedError, as `append_next` does."""
+        raise NotImplementedError("A DynamoDB log is not ordered: append under a key of your own.")
 
     def read(
         self,
@@ -185,7 +223,34 @@ class DynamoChangeLog:
             self._uploads.note(partition, digest, key.stamp, reference)
         return {"spilled": reference, "digest": digest, "size": len(body)}, "digest"
 
-    def _take_back(self, partition: Partition, key: Version, stored: Attributes, floor: int) -> Never:
+    def _stored_together(
+        self, bodies: Mapping[Partition, bytes], key: Version
+    ) -> Mapping[Partition, tuple[Attributes, str]]:
+        """What `_stored` says of each, large bodies being uploaded side by side."""
+        large = [one for one, body in bodies.items() if len(body) > INLINE_BYTES_MAX]
+        stored = {one: self._stored(one, key, body) for one, body in bodies.items() if one not in large}
+        if large:
+            with ThreadPoolExecutor(min(len(large), _UPLOADS_MAX), thread_name_prefix="uploads") as threads:
+                uploaded = threads.map(lambda one: self._stored(one, key, bodies[one]), large)
+                stored |= zip(large, uploaded, strict=True)
+        return stored
+
+    def _check_floors(self, stored: Mapping[Partition, Attributes], key: Version) -> None:
+        """Takes back what a floor hides, and raises NamespaceNotFound or StampBehind where one does."""
+        of_pk = {_pk(partition): partition for partition in stored}
+        floors = {
+            of_pk[text_of(item, "pk")]: number_of(item, "floor")
+            for item in self._table.batch_get([(pk, _FLOOR) for pk in of_pk])
+        }
+        hidden = {partition: floor for partition, floor in floors.items() if floor >= key.stamp}
+        for partition, floor in hidden.items():
+            self._take_back(partition, key, stored[partition], floor)
+        if hidden:
+            # One that is sealed decides: then the whole generation is gone, or will be in a moment.
+            partition, floor = max(hidden.items(), key=lambda one: one[1])
+            raise _refused(partition, floor)
+
+    def _take_back(self, partition: Partition, key: Version, stored: Attributes, floor: int) -> None:
         self._table.delete(_pk(partition), str(key))
         if "spilled" in stored:
             # Whatever shares the blob is earlier, so it lies below the floor, too.
@@ -193,12 +258,6 @@ class DynamoChangeLog:
             self._spilled.delete([text_of(stored, "spilled")])
         if floor == SEALED:
             self._table.delete(_MARKERS, str(partition))
-            raise NamespaceNotFound(
-                f"The namespace {partition.namespace!r} was deleted while it was written to.",
-                field="namespace",
-                hint="Create it again, then repeat the write.",
-            )
-        raise StampBehind(floor)
 
     def _floor(self, partition: Partition) -> int:
         item = self._table.get(_pk(partition), _FLOOR)
@@ -213,6 +272,19 @@ class DynamoChangeLog:
             self._marked.clear()
         self._marked.add(partition)
 
+    def _mark_all(self, partitions: Iterable[Partition]) -> None:
+        """As `_mark`, with one request where all are marked by now."""
+        unknown = [partition for partition in partitions if partition not in self._marked]
+        there = {
+            text_of(item, "sk")
+            for item in self._table.batch_get([(_MARKERS, str(partition)) for partition in unknown])
+        }
+        for partition in unknown:
+            if str(partition) in there:
+                self._marked.add(partition)
+            else:
+                self._mark(partition)
+
     def _has_entries(self, partition: Partition) -> bool:
         pages = self._table.query(_pk(partition), _FIRST, _PAST_ENTRIES, page_items_max=1)
         return bool(next(pages))
@@ -222,6 +294,21 @@ def _pk(partition: Partition) -> str:
     return "LOG#" + "#".join(
         (partition.tenant, partition.namespace, partition.generation, str(partition.shard))
     )
+
+
+def _refused(partition: Partition, floor: int) -> Exception:
+    if floor < SEALED:
+        return StampBehind(floor)
+    return NamespaceNotFound(
+        f"The namespace {partition.namespace!r} was deleted while it was written to.",
+        field="namespace",
+        hint="Create it again, then repeat the write.",
+    )
+
+
+def _new_or_same(stored: Attributes, same: str) -> tuple[str, Attributes]:
+    """The condition that the key is free, or has the same body."""
+    return f"attribute_not_exists(#pk) OR #{same} = :{same}", {same: stored[same]}
 
 
 def _place(stamp: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right, insort
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from quartzdb.domain.errors import Conflict, NamespaceNotFound
 from quartzdb.domain.hlc import Version
@@ -24,6 +24,9 @@ class _Partition:
 
     def place_after(self, stamp: int) -> int:
         return bisect_right(self.keys, stamp, key=lambda key: key.stamp)
+
+
+_NEVER_WRITTEN = _Partition()
 
 
 class MemoryChangeLog:
@@ -50,6 +53,28 @@ class MemoryChangeLog:
             log = self._partitions.get(partition)
             key = key_after(0 if log is None or log.floor == SEALED else log.head)
             self._append(partition, key, body)
+            return key
+
+    def append_together(self, bodies: Mapping[Partition, bytes], key: Version) -> None:
+        """Commit one entry in each partition, or none. Raises as `append` does."""
+        with self._lock:
+            missing = {one: body for one, body in bodies.items() if not self._has(one, key, body)}
+            for partition in missing:
+                self._check(partition, key)
+            for partition, body in missing.items():
+                self._append(partition, key, body)
+
+    def append_next_together(
+        self, bodies: Mapping[Partition, bytes], key_after: Callable[[int], Version]
+    ) -> Version:
+        """Commit one entry in each partition behind all their heads. Raises NamespaceNotFound (sealed)."""
+        with self._lock:
+            logs = [self._partitions.get(partition) for partition in bodies]
+            key = key_after(max(0 if log is None or log.floor == SEALED else log.head for log in logs))
+            for partition in bodies:
+                self._check(partition, key)
+            for partition, body in bodies.items():
+                self._append(partition, key, body)
             return key
 
     def read(
@@ -103,18 +128,30 @@ class MemoryChangeLog:
             return sorted(partition for partition, log in self._partitions.items() if log.keys)
 
     def _append(self, partition: Partition, key: Version, body: bytes) -> None:
+        if self._has(partition, key, body):
+            return
+        self._check(partition, key)
         log = self._partitions.setdefault(partition, _Partition())
+        insort(log.keys, key)
+        log.bodies[key] = body
+
+    def _has(self, partition: Partition, key: Version, body: bytes) -> bool:
+        """Whether the entry is there. Raises Conflict where another one is."""
+        log = self._partitions.get(partition)
+        if log is None or key not in log.bodies:
+            return False
+        if log.bodies[key] != body:
+            raise Conflict(f"The log entry {key} of {partition} exists with another body.")
+        return True
+
+    def _check(self, partition: Partition, key: Version) -> None:
+        """Raises why no entry may be added under the key."""
+        log = self._partitions.get(partition, _NEVER_WRITTEN)
         if log.floor == SEALED:
             raise NamespaceNotFound(
                 f"The namespace {partition.namespace!r} was deleted while it was written to.",
                 field="namespace",
                 hint="Create it again, then repeat the write.",
             )
-        if key in log.bodies:
-            if log.bodies[key] != body:
-                raise Conflict(f"The log entry {key} of {partition} exists with another body.")
-            return
         if key.stamp <= log.floor or key.stamp < log.head - self._behind_max:
             raise StampBehind(log.head)
-        insort(log.keys, key)
-        log.bodies[key] = body

@@ -22,6 +22,8 @@ def encode_namespace(namespace: Namespace) -> bytes:
             "metric": settings.metric,
             "engine": settings.engine,
             "precision": settings.precision,
+            # Left out of an unsharded one, whose document stays what it was before there were shards.
+            **({"shards": settings.shards} if settings.shards > 1 else {}),
         },
         separators=(",", ":"),
     ).encode()
@@ -40,6 +42,7 @@ def decode_namespace(document: bytes) -> Namespace:
             metric=Metric(stored["metric"]),
             engine=EngineChoice(stored["engine"]),
             precision=Precision(stored["precision"]),
+            shards=stored.get("shards", 1),
         ),
         created_at_ms=stored["created_at_ms"],
     )

@@ -7,7 +7,7 @@ an entry" needs no assumption about clocks: an entry is refused as soon as it wo
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from itertools import groupby
 
 from quartzdb.adapters.sqlite_database import Row, SqliteDatabase
@@ -63,21 +63,7 @@ class SqliteChangeLog:
     def append(self, partition: Partition, key: Version, body: bytes) -> None:
         """Commit one entry. Raises StampBehind, NamespaceNotFound (sealed) or Conflict (same key, another body)."""
         identity = self._ids.ensure(partition)
-        behind_max = self._behind_max
-
-        def insert(connection: sqlite3.Connection) -> None:
-            floor, head = _open_head(connection, identity, partition)
-            behind = key.stamp <= floor or key.stamp < head - behind_max
-            place = (identity, key.stamp, key.writer)
-            if not behind and connection.execute(_APPEND, (*place, body)).rowcount:
-                return
-            there = connection.execute(_BODY, place).fetchone()
-            if there is None:
-                raise StampBehind(head)
-            if there[0] != body:
-                raise Conflict(f"The log entry {key} of {partition} exists with another body.")
-
-        self._database.write(insert)
+        self._database.write(lambda connection: self._insert(connection, identity, partition, key, body))
 
     def append_next(self, partition: Partition, body: bytes, key_after: Callable[[int], Version]) -> Version:
         """Commit one entry behind the head. Raises NamespaceNotFound (sealed)."""
@@ -87,6 +73,33 @@ class SqliteChangeLog:
             _, head = _open_head(connection, identity, partition)
             key = key_after(head)
             connection.execute(_APPEND, (identity, key.stamp, key.writer, body))
+            return key
+
+        return self._database.write(insert)
+
+    def append_together(self, bodies: Mapping[Partition, bytes], key: Version) -> None:
+        """Commit one entry in each partition in one transaction. Raises as `append` does; nothing is stored then."""
+        identities = {partition: self._ids.ensure(partition) for partition in bodies}
+
+        def insert(connection: sqlite3.Connection) -> None:
+            for partition, body in bodies.items():
+                self._insert(connection, identities[partition], partition, key, body)
+
+        self._database.write(insert)
+
+    def append_next_together(
+        self, bodies: Mapping[Partition, bytes], key_after: Callable[[int], Version]
+    ) -> Version:
+        """Commit one entry in each partition behind all their heads. Raises NamespaceNotFound (sealed)."""
+        identities = {partition: self._ids.ensure(partition) for partition in bodies}
+
+        def insert(connection: sqlite3.Connection) -> Version:
+            heads = [_open_head(connection, identities[partition], partition)[1] for partition in bodies]
+            key = key_after(max(heads))
+            connection.executemany(
+                _APPEND,
+                [(identities[partition], key.stamp, key.writer, body) for partition, body in bodies.items()],
+            )
             return key
 
         return self._database.write(insert)
@@ -142,6 +155,20 @@ class SqliteChangeLog:
         """Partitions that have entries and are not sealed."""
         return [Partition.parse(name) for (name,) in self._database.rows(_PARTITIONS, (SEALED,))]
 
+    def _insert(
+        self, connection: sqlite3.Connection, identity: int, partition: Partition, key: Version, body: bytes
+    ) -> None:
+        floor, head = _open_head(connection, identity, partition)
+        behind = key.stamp <= floor or key.stamp < head - self._behind_max
+        place = (identity, key.stamp, key.writer)
+        if not behind and connection.execute(_APPEND, (*place, body)).rowcount:
+            return
+        there = connection.execute(_BODY, place).fetchone()
+        if there is None:
+            raise StampBehind(head)
+        if there[0] != body:
+            raise Conflict(f"The log entry {key} of {partition} exists with another body.")
+
     def _bodies(
         self, identity: int, runs: Sequence[tuple[Row, Row]], bytes_max: int | None
     ) -> tuple[list[tuple[Version, bytes]], bool]:
@@ -179,7 +206,10 @@ class SqliteChangeLog:
             deleted = self._database.write(delete)
             total += deleted
             if deleted < _DELETED_AT_ONCE_MAX:
-                return total
+                break
+        if total:
+            self._database.give_back()
+        return total
 
 
 def _open_head(connection: sqlite3.Connection, identity: int, partition: Partition) -> tuple[int, int]:

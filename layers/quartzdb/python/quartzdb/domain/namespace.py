@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from hashlib import blake2b
 
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.limits import DIMENSION_MAX, NAMESPACE_NAME_PATTERN
@@ -13,6 +15,8 @@ from quartzdb.domain.metric import Metric
 DEFAULT_NAMESPACE = "default"
 """Where the Cloudflare-compatible surface keeps its data."""
 DEFAULT_DIMENSION = 384
+SHARDS_MAX = 64
+"""A write that touches every shard is still one transaction of DynamoDB, which takes 100 items."""
 
 _NAME = re.compile(NAMESPACE_NAME_PATTERN)
 
@@ -36,17 +40,31 @@ class Precision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NamespaceSettings:
-    """What is fixed at creation. `dimension` None is a namespace for key-values only."""
+    """What is fixed at creation. `dimension` None is a namespace for key-values only.
+
+    `shards`: over how many partitions the records are spread. Key-values are not: each is an item of its own.
+    """
 
     dimension: int | None = None
     metric: Metric = Metric.COSINE
     engine: EngineChoice = EngineChoice.AUTO
     precision: Precision = Precision.F32
+    shards: int = 1
 
     def __post_init__(self) -> None:
         if self.dimension is not None and not 1 <= self.dimension <= DIMENSION_MAX:
             raise InvalidArgument(
                 f"The dimension must be 1 to {DIMENSION_MAX}, not {self.dimension}.", field="dimension"
+            )
+        if not 1 <= self.shards <= SHARDS_MAX:
+            raise InvalidArgument(
+                f"A namespace has 1 to {SHARDS_MAX} shards, not {self.shards}.", field="shards"
+            )
+        if self.shards > 1 and self.dimension is None:
+            raise InvalidArgument(
+                "Only a namespace with a dimension has shards: it is records that are spread over them.",
+                field="shards",
+                hint="Give a dimension, or leave `shards` out.",
             )
 
 
@@ -56,6 +74,10 @@ class Namespace:
 
     `generation` is new at each creation and part of every log key and blob name, so a namespace that is deleted and
     created again sees nothing of its past.
+
+    The same namespace stands for each of its shards, with its number in `shard`: whatever is done to one log and its
+    segments takes it like that. HAZARD: the catalog's is that of the first shard, which is all of it only where there
+    is one; go through `each_shard`, or ask for the one of an id.
     """
 
     tenant: str
@@ -63,11 +85,49 @@ class Namespace:
     generation: str
     settings: NamespaceSettings
     created_at_ms: int
+    shard: int = 0
 
     @property
     def partition(self) -> Partition:
-        """Where this generation's log and key-values live."""
-        return Partition(self.tenant, self.name, self.generation)
+        """Where this shard's log and segments live; the first one's is where the key-values live, too."""
+        return Partition(self.tenant, self.name, self.generation, self.shard)
+
+    @property
+    def each_shard(self) -> tuple[Namespace, ...]:
+        """The namespace as each of its shards, in their order."""
+        if self.settings.shards == 1:
+            return (self,)
+        return tuple(replace(self, shard=number) for number in range(self.settings.shards))
+
+    @property
+    def partitions(self) -> tuple[Partition, ...]:
+        """The partition of each shard, in their order."""
+        return tuple(one.partition for one in self.each_shard)
+
+    def shard_of(self, record_id: str) -> Namespace:
+        """The namespace as the shard that has the id."""
+        if self.settings.shards == 1:
+            return self
+        return replace(self, shard=shard_number(record_id, self.settings.shards))
+
+    def partition_of(self, record_id: str) -> Partition:
+        """Where the record of an id lives."""
+        return self.shard_of(record_id).partition
+
+    def by_shard(self, ids: Iterable[str]) -> dict[Namespace, list[str]]:
+        """The ids of each shard that has any of them, in the order in which they come."""
+        if self.settings.shards == 1:
+            return {self: list(ids)}
+        found: dict[int, list[str]] = {}
+        for record_id in ids:
+            found.setdefault(shard_number(record_id, self.settings.shards), []).append(record_id)
+        return {replace(self, shard=number): some for number, some in sorted(found.items())}
+
+    def shard_at(self, partition: Partition) -> Namespace | None:
+        """The namespace as the shard that lives there; None where none of this generation does."""
+        number = partition.shard
+        one = replace(self, shard=number) if 0 <= number < self.settings.shards else None
+        return one if one is not None and one.partition == partition else None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -87,6 +147,16 @@ class Partition:
         """Read the text form back."""
         tenant, namespace, generation, shard = text.split("/")
         return Partition(tenant, namespace, generation, int(shard))
+
+
+def shard_number(record_id: str, shards: int) -> int:
+    """The shard of an id, for ever: what decides it is part of how data lies.
+
+    A hash of its own kind, so that what a merge divides by another hash of the id (snapshot/merge_plan.py) is divided
+    evenly in every shard.
+    """
+    digest = blake2b(record_id.encode(), digest_size=8, person=b"quartzdb-shard").digest()
+    return int.from_bytes(digest, "little") % shards
 
 
 def check_namespace_name(name: str, field: str = "namespace") -> str:

@@ -1,13 +1,15 @@
-"""Committing: one write is one log entry, acknowledged only when every later strong read must see it."""
+"""Committing: one write is one log entry in each shard that it touches, all or none, and acknowledged only when every
+later strong read must see it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from quartzdb.domain.change import Change
 from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.hlc import HybridClock, Version
-from quartzdb.domain.namespace import Partition
+from quartzdb.domain.namespace import Namespace, Partition
 from quartzdb.log.codec import encode_entry
 from quartzdb.log.protocol import ACKNOWLEDGE_WITHIN_MS, answered_in_time
 from quartzdb.ports import ChangeLog, Clock, StampBehind
@@ -31,16 +33,29 @@ class LogWriter:
         `after` is a version token that the write must be ordered after. Raises ClockSkew for a token from too far
         ahead, Unavailable when the outcome is not known; sending the same changes again is then safe.
         """
+        return self._commit({partition: encode_entry(changes)}, after)
+
+    def write(
+        self, namespace: Namespace, changes: Sequence[Change], *, after: Version | None = None
+    ) -> Version:
+        """Commit the changes in the shards that their ids belong to, all or none; else as `append`."""
+        if namespace.settings.shards == 1:
+            return self.append(namespace.partition, changes, after=after)
+        spread: dict[Partition, list[Change]] = {}
+        for change in changes:
+            spread.setdefault(namespace.partition_of(change.id), []).append(change)
+        return self._commit({partition: encode_entry(some) for partition, some in spread.items()}, after)
+
+    def _commit(self, bodies: Mapping[Partition, bytes], after: Version | None) -> Version:
         if after is not None:
             self._versions.observe(after)
-        body = encode_entry(changes)
         if self._log.ordered:
-            return self._log.append_next(partition, body, self._later_than)
+            return self._append_next(bodies)
         for _ in range(ATTEMPTS_MAX):
             begun = self._clock.monotonic()
             version = self._versions.now()
             try:
-                self._log.append(partition, version, body)
+                self._append(bodies, version)
             except StampBehind as behind:
                 self._versions.resume_after(behind.head)
                 continue
@@ -50,6 +65,20 @@ class LogWriter:
             f"The log did not acknowledge a write within {ACKNOWLEDGE_WITHIN_MS} ms, {ATTEMPTS_MAX} times over.",
             hint="The write may or may not have happened. Send it again: it will not be applied twice.",
         )
+
+    def _append(self, bodies: Mapping[Partition, bytes], version: Version) -> None:
+        # One entry needs no transaction, which costs twice as much.
+        if len(bodies) > 1:
+            self._log.append_together(bodies, version)
+            return
+        for partition, body in bodies.items():
+            self._log.append(partition, version, body)
+
+    def _append_next(self, bodies: Mapping[Partition, bytes]) -> Version:
+        if len(bodies) > 1:
+            return self._log.append_next_together(bodies, self._later_than)
+        ((partition, body),) = bodies.items()
+        return self._log.append_next(partition, body, self._later_than)
 
     def _later_than(self, head: int) -> Version:
         self._versions.resume_after(head)

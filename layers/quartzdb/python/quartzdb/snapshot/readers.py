@@ -1,4 +1,4 @@
-"""The readers of this process: one per namespace generation, made on first use, the least used ones let go."""
+"""The readers of this process: one per shard of a generation, made on first use, the least used ones let go."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.namespace import Namespace, Partition
 from quartzdb.ports import ChangeLog, Clock
 from quartzdb.snapshot.cache import SegmentCache
 from quartzdb.snapshot.reader import NamespaceReader
@@ -24,17 +24,18 @@ class Readers:
         self._cache = cache
         self._clock = clock
         self._open_max = open_max
-        self._open: OrderedDict[str, NamespaceReader] = OrderedDict()
+        self._open: OrderedDict[Partition, NamespaceReader] = OrderedDict()
         self._lock = threading.Lock()
 
     def of(self, namespace: Namespace) -> NamespaceReader:
-        """The reader of a namespace that holds vectors."""
+        """The reader of one shard of a namespace that holds vectors."""
+        partition = namespace.partition
         with self._lock:
-            reader = self._open.get(namespace.generation)
+            reader = self._open.get(partition)
             if reader is None:
                 reader = NamespaceReader(namespace, self._log, self._store, self._cache, self._clock)
-                self._open[namespace.generation] = reader
-            self._open.move_to_end(namespace.generation)
+                self._open[partition] = reader
+            self._open.move_to_end(partition)
             while len(self._open) > self._open_max:
                 self._open.popitem(last=False)
             return reader
@@ -45,6 +46,7 @@ class Readers:
             return list(self._open.values())
 
     def forget(self, namespace: Namespace) -> None:
-        """Let a deleted generation's reader go."""
+        """Let a deleted generation's readers go."""
         with self._lock:
-            self._open.pop(namespace.generation, None)
+            for partition in namespace.partitions:
+                self._open.pop(partition, None)
