@@ -312,3 +312,15 @@ def test_a_damaged_pointer_is_not_followed(tmp_path: Path) -> None:
             blobs.read_pointer("p/CURRENT")
         with pytest.raises(Corrupted):
             blobs.swap_pointer("p/CURRENT", b"new", None)
+
+
+def test_a_trimmed_burst_gives_its_room_back(database: SqliteDatabase) -> None:
+    """The file shrinks to what is left and a little for what comes; nothing that is left is harmed."""
+    log = SqliteChangeLog(database, behind_max=0)
+    for number in range(1, 61):
+        append(database, number, b"x" * 200_000)
+    log.trim(PARTITION, 59)
+    assert database.rows("PRAGMA page_count")[0][0] * 4096 < 5_000_000
+    (entry,) = log.read(PARTITION, 59).entries
+    assert entry[1] == b"x" * 200_000
+    assert database.rows("PRAGMA integrity_check") == [("ok",)]

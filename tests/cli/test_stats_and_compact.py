@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 from tests.cli.invoke import answer, books, run, write_jsonl
@@ -44,3 +45,21 @@ def test_tables_are_plain_text_where_nobody_watches(tmp_path: Path) -> None:
     assert header.split()[:4] == ["namespace", "dimension", "metric", "records"]
     assert row.split()[:4] == ["n", "4", "cosine", "4"]
     assert "\x1b" not in run(tmp_path, "stats", "--namespace", "n").stdout
+
+
+def test_reclaiming_leaves_one_copy_of_everything(tmp_path: Path) -> None:
+    """After a large import: neither the log nor the segments that were merged take room any more."""
+
+    def size() -> int:
+        gc.collect()  # a process that ends closes its files, and their journals go
+        return sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
+
+    wide = [{"id": f"r{row}", "vector": [float(row + at) for at in range(1, 401)]} for row in range(5_000)]
+    answer(tmp_path, "import", write_jsonl(tmp_path / "a.jsonl", wide), "--namespace", "n", "--create")
+    (tmp_path / "a.jsonl").unlink()
+    answer(tmp_path, "compact")
+    assert size() > 2 * 5_000 * 1_600
+    (done,) = answer(tmp_path, "compact", "--reclaim")["namespaces"]
+    assert (done["records"], done["segments"]) == (5_000, 1)
+    assert size() < 2 * 5_000 * 1_600
+    assert answer(tmp_path, "query", "--namespace", "n", "--id", "r7")["matches"][0]["id"] == "r7"

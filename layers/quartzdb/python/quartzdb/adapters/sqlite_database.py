@@ -31,6 +31,10 @@ _CHECKPOINT_PAGES = 4_000
 while a log of large batches is written."""
 _JOURNAL_BYTES_KEPT = 64 * 1024 * 1024
 """What the write-ahead log file shrinks back to after a burst."""
+_FREE_PAGES_KEPT = 250
+"""Free pages that a file keeps for its next writes (1 MB); what a burst leaves beyond that goes back to the disk."""
+_PAGES_AT_ONCE = 2_000
+"""Pages given back in one transaction: writers must not be kept waiting."""
 _CACHE_KIB = 4 * 1024
 """Page cache of each thread's connection; behind it is the operating system's, which they share."""
 
@@ -101,6 +105,17 @@ class SqliteDatabase:
         """
         return self._group.commit(operation)
 
+    def give_back(self) -> None:
+        """Shrink the file by what deletions left free, but for a little. Files from before this was possible stay."""
+        free = int(self.rows("PRAGMA freelist_count")[0][0]) - _FREE_PAGES_KEPT
+        while free > 0:
+            pages = min(free, _PAGES_AT_ONCE)
+            self.write(lambda connection, pages=pages: _vacuum(connection, pages))
+            left = int(self.rows("PRAGMA freelist_count")[0][0]) - _FREE_PAGES_KEPT
+            if left >= free:
+                return
+            free = left
+
     def close(self) -> None:
         """Close every thread's connection, as soon as it is idle. Later calls raise Unavailable."""
         with self._lock:
@@ -123,6 +138,8 @@ class SqliteDatabase:
             # Only one process at a time: the change to write-ahead mode does not wait for a lock, it fails.
             starting = self.path.with_name(self.path.name + ".lock")
             with exclusive_lock(starting), self._session() as connection:
+                # Only a file without tables takes it.
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
                 connection.execute("PRAGMA journal_mode = WAL")
                 prepare_schema(connection, self.path)
             sync_directory(self.path.parent)  # SQLite does so for its journals only
@@ -171,3 +188,8 @@ class SqliteDatabase:
             connection.close()
             raise
         return connection
+
+
+def _vacuum(connection: sqlite3.Connection, pages: int) -> None:
+    # Each page is a step of the statement.
+    connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()

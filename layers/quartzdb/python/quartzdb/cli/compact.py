@@ -7,7 +7,7 @@ import click
 from quartzdb.cli.data_dir import find_namespace
 from quartzdb.cli.output import json_option, notice, print_json, print_table
 from quartzdb.cli.place import Place, place_options
-from quartzdb.cli.settle import settle
+from quartzdb.cli.settle import give_back, settle
 from quartzdb.cli.stats import every_namespace
 
 
@@ -16,12 +16,19 @@ from quartzdb.cli.stats import every_namespace
 Examples:
   quartzdb compact
   quartzdb compact --namespace docs --json
+  quartzdb compact --reclaim
   quartzdb compact --table NAME --bucket NAME --namespace docs"""
 )
 @place_options
 @click.option("--namespace", "name", help="Only this one. Default: all.")
+@click.option(
+    "--reclaim",
+    is_flag=True,
+    help="Also give back at once what is kept for an hour in case the new segments prove damaged: the ones before, and"
+    " the log. Checks every byte first.",
+)
 @json_option
-def compact(place: Place, name: str | None, as_json: bool) -> None:
+def compact(place: Place, name: str | None, reclaim: bool, as_json: bool) -> None:
     """Fold recent writes into segments and merge all segments of a namespace into one.
 
     Never needed for correctness: a server, or a deployment's functions, do this bit by bit in the background. It pays
@@ -35,6 +42,8 @@ def compact(place: Place, name: str | None, as_json: bool) -> None:
         if namespace.settings.dimension is None:
             continue  # key-values only: nothing to fold
         done = settle(database, namespace, say=lambda text: notice(text, quiet=as_json))
+        if reclaim:
+            give_back(database, namespace)
         held = database.namespaces.stats(namespace)
         results.append(
             {

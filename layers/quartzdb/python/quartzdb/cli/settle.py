@@ -43,6 +43,19 @@ def settle(
     return Settled(entries, records, merged)
 
 
+def give_back(database: Database, namespace: Namespace) -> None:
+    """Let go of what is kept beside the current segments, once those are checked.
+
+    In a directory at once: a reader that is just opening what goes begins again. On AWS the next sweeps do it.
+    """
+    from quartzdb.snapshot.sweep import SUPERSEDED_MS, sweep
+
+    database.indexer.confirm(namespace.partition)
+    kept_ms = SUPERSEDED_MS if database.store.blobs.remote else 0
+    sweep(database.store, database.clock, namespace.partition, superseded_ms=kept_ms)
+    database.readers.of(namespace).reload()
+
+
 def _wait_out_overlap(database: Database, namespace: Namespace, say: Callable[[str], None]) -> None:
     from quartzdb.domain.hlc import COUNTER_BITS
     from quartzdb.log.protocol import OVERLAP_MS

@@ -26,6 +26,7 @@ from quartzdb.ports import (
 from quartzdb.services.burial import drop
 from quartzdb.services.claim import Claim
 from quartzdb.services.purging import purge_some
+from quartzdb.snapshot import confirmation
 from quartzdb.snapshot.compaction import full_tier, idle
 from quartzdb.snapshot.indexer import NOTHING_TO_DO, Indexer
 from quartzdb.snapshot.readers import Readers
@@ -52,6 +53,7 @@ class _Progress:
     swept_ms: int = 0
     condemned_ms: int | None = None
     settled: tuple[int, str | None] | None = None
+    confirmed: tuple[int, str | None] | None = None
 
 
 class Maintenance:
@@ -121,6 +123,7 @@ class Maintenance:
             busy = self._fold_and_compact(namespace, progress)
         if now_ms - progress.swept_ms >= SWEEP_EVERY_MS:
             progress.swept_ms = now_ms
+            self._confirm(namespace, progress)
             sweep(self._store, self._clock, namespace.partition)
             purge_some(self._table, self._clock, namespace.partition, self._retention)
         return busy
@@ -152,6 +155,18 @@ class Maintenance:
             compacted = self._indexer.compact(namespace, idle if is_idle else full_tier)
         reader.reload()
         return folded.entries > 0 or compacted.merged_segments > 0
+
+    def _confirm(self, namespace: Namespace, progress: _Progress) -> None:
+        """Let go of what is kept beside a manifest at rest, once that has stood for a while."""
+        if progress.settled is None or progress.settled == progress.confirmed or progress.settled[1] is None:
+            return
+        manifest = self._store.manifest(progress.settled[1])
+        if manifest.confirmed:
+            progress.confirmed = progress.settled
+        elif confirmation.due(manifest, self._clock.unix_ms()):
+            with Claim(self._leases, f"index/{namespace.generation}", self._holder, self._clock) as claim:
+                if claim.held:
+                    self._indexer.confirm(manifest.partition)
 
     def _worth_folding(self, rows: int, progress: _Progress) -> bool:
         now_ms = self._clock.unix_ms()

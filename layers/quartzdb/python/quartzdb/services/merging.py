@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.namespace import Namespace, Partition
 from quartzdb.ports import Clock, MergeRuns, NamespaceCatalog
 from quartzdb.services.budget import Budget
 from quartzdb.snapshot.built_shard import load_built, segment_name, store_built
@@ -128,6 +128,10 @@ class Merging:
         published = merger.publish(plan, built)
         self._notices.remove(plan)
         return Published(published, len(built) if published else 0)
+
+    def confirm(self, partition: Partition) -> bool:
+        """Let go of what is kept for the manifest before the current one: `snapshot.confirmation`."""
+        return self._indexer.confirm(partition)
 
     def under_way(self, namespace: Namespace) -> bool:
         """Whether a large merge may be running."""

@@ -23,6 +23,7 @@ from quartzdb.services.holder import Holder
 from quartzdb.services.maintenance import IDLE_AFTER_MS
 from quartzdb.services.merging import Merged, Merging
 from quartzdb.services.purging import PURGE_AT_ONCE, purge_some
+from quartzdb.snapshot import confirmation
 from quartzdb.snapshot.compaction import full_tier, idle
 from quartzdb.snapshot.store import SnapshotStore
 from quartzdb.snapshot.sweep import SUPERSEDED_MS, sweep
@@ -149,6 +150,9 @@ class Tending:
         quiet = backlog.oldest_ms is None and age_ms >= IDLE_AFTER_MS
         merged = self._merging.compact(namespace, manifest, idle if quiet else full_tier, budget)
         tended.merges[merged] = tended.merges.get(merged, 0) + 1
+        at_rest = quiet and merged is Merged.NOT_NEEDED and not self._merging.under_way(namespace)
+        if at_rest and confirmation.due(manifest, self._clock.unix_ms()):
+            self._merging.confirm(partition)
         sweep(self._store, self._clock, partition)
         return (
             backlog.oldest_ms is None

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from quartzdb.domain.hlc import Version, stamp_at
 from quartzdb.domain.merge import UNKNOWN, RecordState, apply
-from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.namespace import Namespace, Partition
 from quartzdb.index.located import Located
 from quartzdb.log.codec import decode_entry
 from quartzdb.log.protocol import OVERLAP, margin_of
 from quartzdb.peer_ports import Retention
 from quartzdb.ports import SEALED, ChangeLog, Clock
+from quartzdb.snapshot import confirmation
 from quartzdb.snapshot.build import SegmentBuild
 from quartzdb.snapshot.cache import SegmentCache
 from quartzdb.snapshot.compaction import Policy, full_tier
@@ -136,6 +137,10 @@ class Indexer:
         published = self.merger.publish(plan, built)
         rows = sum(one.segment.shape.rows for one in built)
         return IndexingResult(published, records=rows, merged_segments=len(plan.segments))
+
+    def confirm(self, partition: Partition) -> bool:
+        """Let go of what is kept for the manifest before the current one. See `snapshot.confirmation`."""
+        return confirmation.confirm(self._store, self._publisher, partition)
 
     def _unfolded(self, snapshot: Snapshot) -> tuple[Entries, int]:
         """Entries to fold now, and the watermark once they are folded."""

@@ -57,7 +57,7 @@ class Manifest:
     """One snapshot of a partition. `watermark`: every log entry up to this append stamp is in the segments.
 
     `folded` are the entries near the watermark that are in; `previous` is the manifest that this one followed, kept
-    until the next publication so that a reader can fall back to it.
+    until the next publication so that a reader can fall back to it. `confirmed`: that one names the same segments.
     """
 
     partition: Partition
@@ -67,6 +67,7 @@ class Manifest:
     folded: tuple[Version, ...] = ()
     previous: str | None = None
     created_at_ms: int = field(default=0, compare=False)
+    confirmed: bool = False
 
     @property
     def live_rows(self) -> int:
@@ -97,6 +98,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
             "folded": [str(version) for version in manifest.folded],
             "previous": manifest.previous,
             "created_at_ms": manifest.created_at_ms,
+            "confirmed": manifest.confirmed,
         }
     )
 
@@ -118,6 +120,7 @@ def decode_manifest(data: bytes) -> Manifest:
             folded=tuple(Version.parse(text) for text in document["folded"]),
             previous=document["previous"],
             created_at_ms=document["created_at_ms"],
+            confirmed=document.get("confirmed", False),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise Corrupted("A manifest cannot be decoded.", hint="Run `quartzdb verify`.") from error

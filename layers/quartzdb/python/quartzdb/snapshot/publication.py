@@ -45,6 +45,7 @@ class Publisher:
         segments: Sequence[SegmentRef],
         watermark: int,
         folded: Sequence[Version],
+        confirmed: bool = False,
     ) -> bool:
         """Publish what follows `base`, which has this blob key and pointer's tag. False: another was faster."""
         margin = margin_of(self._log)
@@ -57,6 +58,7 @@ class Publisher:
             folded=tuple(recent),
             previous=key,
             created_at_ms=self._clock.unix_ms(),
+            confirmed=confirmed,
         )
         if self._store.publish(manifest, tag) is None:
             logger.info("another indexer published %s first", manifest.partition)

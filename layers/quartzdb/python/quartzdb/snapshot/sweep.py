@@ -21,8 +21,13 @@ ORPHANED_MS = MERGE_MS_MAX + 3_600_000
 """Longer than any merge takes: what it built is not named by a manifest before all of it is published."""
 
 
-def sweep(store: SnapshotStore, clock: Clock, partition: Partition) -> int:
-    """Remove what is not needed of one partition; returns how many blobs went. Safe to run at any time, twice."""
+def sweep(
+    store: SnapshotStore, clock: Clock, partition: Partition, *, superseded_ms: int = SUPERSEDED_MS
+) -> int:
+    """Remove what is not needed of one partition; returns how many blobs went. Safe to run at any time, twice.
+
+    With less `superseded_ms` a reader that is just opening an older manifest has to begin again.
+    """
     now_ms = clock.unix_ms()
     pointer = store.pointer(partition)
     written = {key: at_ms for key, _, at_ms in store.blobs.list(f"{partition}/")}
@@ -33,7 +38,7 @@ def sweep(store: SnapshotStore, clock: Clock, partition: Partition) -> int:
     for key, successor in zip_longest(manifests, manifests[1:]):
         named = pointer is not None and key in (pointer.current, pointer.previous)
         # One later than the current is being published right now, or lost its race.
-        fresh = successor is None or now_ms - written[successor] < SUPERSEDED_MS
+        fresh = successor is None or now_ms - written[successor] < superseded_ms
         if named or fresh or current is None or key > current:
             if named:
                 kept.append(store.manifest(key))
