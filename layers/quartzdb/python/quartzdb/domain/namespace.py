@@ -93,6 +93,11 @@ class Namespace:
         return Partition(self.tenant, self.name, self.generation, self.shard)
 
     @property
+    def shard_name(self) -> str:
+        """A name that no other shard has, nor one of another generation: that of the generation, for the first."""
+        return f"{self.generation}/{self.shard}" if self.shard else self.generation
+
+    @property
     def each_shard(self) -> tuple[Namespace, ...]:
         """The namespace as each of its shards, in their order."""
         if self.settings.shards == 1:

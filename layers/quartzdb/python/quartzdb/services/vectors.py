@@ -38,6 +38,8 @@ from quartzdb.index.view import View
 from quartzdb.log.append import LogWriter
 from quartzdb.services.consistency import STRONG, Consistency, honour
 from quartzdb.services.page import Page, check_limit
+from quartzdb.services.shard_answers import found_in_all, ids_in_order
+from quartzdb.services.shard_reads import SHARD_THREADS, ShardReads
 from quartzdb.snapshot.readers import Readers
 
 Read = TypeVar("Read")
@@ -108,9 +110,11 @@ class Vectors:
         versions: HybridClock,
         *,
         timer: Callable[[], float] = time.perf_counter,
+        shard_threads: int = SHARD_THREADS,
     ) -> None:
         self._writer = writer
         self._readers = readers
+        self._shards = ShardReads(readers, shard_threads)
         self._versions = versions
         self._timer = timer
 
@@ -147,7 +151,7 @@ class Vectors:
             self._check_patch(patch, f"patches[{position}]")
         honour(self._versions, after)
         ids = [patch.id for patch in patches]
-        present = self._read_to_change(namespace, lambda view: view.fetch(ids))
+        present = self._fetched(namespace, ids, STRONG, to_change=True)
         for position, patch in enumerate(patches):
             record = present.get(patch.id)
             if record is None:
@@ -169,18 +173,25 @@ class Vectors:
         for position, record_id in enumerate(ids):
             check_id(record_id, f"ids[{position}]")
         honour(self._versions, after)
-        present = self._read_to_change(namespace, lambda view: view.existing(ids))
+        of_shard = namespace.by_shard(ids)
+        present = self._read(
+            list(of_shard), STRONG, lambda shard, view: view.existing(of_shard[shard]), to_change=True
+        )
         version = self._append(namespace, [Delete(record_id, OWN) for record_id in ids], after)
-        return Deletion(version, deleted=len(present))
+        return Deletion(version, deleted=sum(map(len, present)))
 
     def delete_matching(
         self, namespace: Namespace, condition: Filter, *, after: Version | None = None
     ) -> Deletion:
         """Delete the records that match when this begins, up to DELETE_BY_FILTER_MAX, in one atomic write."""
         honour(self._versions, after)
-        ids = self._read_to_change(
-            namespace, lambda view: view.ids_matching(condition, DELETE_BY_FILTER_MAX + 1)
+        found = self._read(
+            namespace.each_shard,
+            STRONG,
+            lambda _, view: view.ids_matching(condition, DELETE_BY_FILTER_MAX + 1),
+            to_change=True,
         )
+        ids = [record_id for some in found for record_id in some]
         more = len(ids) > DELETE_BY_FILTER_MAX
         ids = ids[:DELETE_BY_FILTER_MAX]
         if not ids:
@@ -191,8 +202,9 @@ class Vectors:
     def known(self, namespace: Namespace, record_id: str) -> bool:
         """Whether the id is live, or remembered as deleted."""
         check_id(record_id)
-        reader = self._readers.of(namespace)
-        return self._read(namespace, STRONG, lambda _: reader.knows(record_id))
+        shard = namespace.shard_of(record_id)
+        reader = self._readers.of(shard)
+        return self._read_one(shard, STRONG, lambda _: reader.knows(record_id))
 
     def fetch(
         self, namespace: Namespace, ids: Sequence[str], consistency: Consistency = STRONG
@@ -202,12 +214,12 @@ class Vectors:
             raise TooLarge(f"Name 1 to {FETCH_IDS_MAX} ids, not {len(ids)}.", field="ids")
         for position, record_id in enumerate(ids):
             check_id(record_id, f"ids[{position}]")
-        return self._read(namespace, consistency, lambda view: view.fetch(ids))
+        return self._fetched(namespace, ids, consistency)
 
     def fetch_one(self, namespace: Namespace, record_id: str, consistency: Consistency = STRONG) -> Record:
         """The live record of an id. Raises RecordNotFound."""
         check_id(record_id)
-        found = self._read(namespace, consistency, lambda view: view.fetch([record_id]))
+        found = self._fetched(namespace, [record_id], consistency)
         if record_id not in found:
             raise _record_not_found(record_id, "id")
         return found[record_id]
@@ -227,7 +239,10 @@ class Vectors:
         listing = f"records/{namespace.generation}/{prefix}"
         after = decode_cursor(listing, cursor) if cursor else None
         asked = check_limit(limit) + 1
-        ids = self._read(namespace, consistency, lambda view: view.list_ids(prefix, after, asked))
+        pages = self._read(
+            namespace.each_shard, consistency, lambda _, view: view.list_ids(prefix, after, asked)
+        )
+        ids = ids_in_order(pages, asked)
         more = len(ids) > limit
         return Page(ids[:limit], encode_cursor(listing, ids[limit - 1]) if more else None)
 
@@ -235,7 +250,9 @@ class Vectors:
         self, namespace: Namespace, condition: Filter | None = None, consistency: Consistency = STRONG
     ) -> int:
         """How many records there are, or match."""
-        return self._read(namespace, consistency, lambda view: view.count_matching(condition))
+        return sum(
+            self._read(namespace.each_shard, consistency, lambda _, view: view.count_matching(condition))
+        )
 
     def query(self, namespace: Namespace, request: QueryRequest) -> QueryAnswer:
         """The nearest records by the namespace's metric."""
@@ -251,45 +268,76 @@ class Vectors:
             )
         if request.vector is not None:
             self._check_vector(namespace, request.vector, "vector")
-        found = self._read(namespace, request.consistency, lambda view: self._found(namespace, request, view))
+        found = self._found(namespace, request)
         return QueryAnswer(found.matches, found.effort, (self._timer() - begun) * 1000)
 
-    def _found(self, namespace: Namespace, request: QueryRequest, view: View) -> Found:
-        question = request.vector
-        if question is None:
-            record_id = check_id(request.id)
-            records = view.fetch([record_id])
-            if record_id not in records:
-                raise _record_not_found(record_id, "id")
-            question = records[record_id].vector
-            self._check_vector(namespace, question, "vector")
-        return search(
-            view,
-            question,
-            request.top_k,
-            request.condition,
-            with_vectors=request.include_values,
-            recall=request.recall,
+    def _found(self, namespace: Namespace, request: QueryRequest) -> Found:
+        if request.vector is not None:
+            question = request.vector
+            found = self._read(
+                namespace.each_shard,
+                request.consistency,
+                lambda _, view: _search(view, question, request),
+            )
+            return found_in_all(found, request.top_k)
+        home = namespace.shard_of(check_id(request.id))
+        question, nearest = self._read_one(
+            home, request.consistency, lambda view: self._near_record(namespace, request, view)
         )
+        others = [shard for shard in namespace.each_shard if shard != home]
+        further = (
+            self._read(others, request.consistency, lambda _, view: _search(view, question, request))
+            if others
+            else ()
+        )
+        return found_in_all([nearest, *further], request.top_k)
+
+    def _near_record(self, namespace: Namespace, request: QueryRequest, view: View) -> tuple[Vector, Found]:
+        """The vector of the record that a query names, and what its own shard has near it."""
+        record_id = check_id(request.id)
+        records = view.fetch([record_id])
+        if record_id not in records:
+            raise _record_not_found(record_id, "id")
+        question = records[record_id].vector
+        self._check_vector(namespace, question, "vector")
+        return question, _search(view, question, request)
+
+    def _fetched(
+        self, namespace: Namespace, ids: Sequence[str], consistency: Consistency, *, to_change: bool = False
+    ) -> dict[str, Record]:
+        of_shard = namespace.by_shard(ids)
+        found = self._read(
+            list(of_shard), consistency, lambda shard, view: view.fetch(of_shard[shard]), to_change=to_change
+        )
+        return {record_id: record for some in found for record_id, record in some.items()}
 
     def _append(self, namespace: Namespace, changes: Sequence[Change], after: Version | None) -> Version:
         _dimension(namespace)
         honour(self._versions, after)
-        return self._writer.append(namespace.partition, changes)
+        return self._writer.write(namespace, changes)
 
-    def _read(self, namespace: Namespace, consistency: Consistency, use: Callable[[View], Read]) -> Read:
-        _dimension(namespace)
+    def _read_one(self, shard: Namespace, consistency: Consistency, use: Callable[[View], Read]) -> Read:
+        _dimension(shard)
         honour(self._versions, consistency.at_least)
-        return self._readers.of(namespace).read(use, strong=consistency.strong, at_least=consistency.at_least)
+        return self._shards.one(shard, use, consistency)
 
-    def _read_to_change(self, namespace: Namespace, use: Callable[[View], Read]) -> Read:
-        """Read what a write is decided from: what is written next is later than anything in it."""
+    def _read(
+        self,
+        shards: Sequence[Namespace],
+        consistency: Consistency,
+        use: Callable[[Namespace, View], Read],
+        *,
+        to_change: bool = False,
+    ) -> Sequence[Read]:
+        """What `use` makes of each shard. `to_change`: what is written next is later than anything in any of them."""
+        _dimension(shards[0])
+        honour(self._versions, consistency.at_least)
 
-        def read(view: View) -> Read:
+        def read(shard: Namespace, view: View) -> Read:
             self._versions.resume_after(view.highest)
-            return use(view)
+            return use(shard, view)
 
-        return self._read(namespace, STRONG, read)
+        return self._shards.each(shards, read if to_change else use, consistency)
 
     @staticmethod
     def _check_vector(namespace: Namespace, vector: Vector, field: str) -> None:
@@ -315,6 +363,17 @@ class Vectors:
         both = patch.set.keys() & set(patch.unset)
         if both:
             raise InvalidArgument(f"{sorted(both)[0]!r} is both set and unset.", field=f"{field}.unset")
+
+
+def _search(view: View, question: Vector, request: QueryRequest) -> Found:
+    return search(
+        view,
+        question,
+        request.top_k,
+        request.condition,
+        with_vectors=request.include_values,
+        recall=request.recall,
+    )
 
 
 def _dimension(namespace: Namespace) -> int:

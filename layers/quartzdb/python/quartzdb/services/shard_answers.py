@@ -1,0 +1,37 @@
+"""One answer of the answers of several shards. A record is in one shard only, so nothing comes twice."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from itertools import islice
+
+from quartzdb.domain.record import Match
+from quartzdb.index.query import Effort, Found
+
+
+def found_in_all(found: Sequence[Found], top_k: int) -> Found:
+    """The `top_k` best of all, equal scores in id order, and all that it took. Exact where every shard was."""
+    if len(found) == 1:
+        return found[0]
+    best = heapq.merge(*(one.matches for one in found), key=_rank)
+    return Found(list(islice(best, top_k)), _together([one.effort for one in found]))
+
+
+def ids_in_order(pages: Sequence[Sequence[str]], limit: int) -> list[str]:
+    """The first ids of several lists that are in order."""
+    return list(islice(heapq.merge(*pages), limit))
+
+
+def _rank(match: Match) -> tuple[float, str]:
+    return (-match.score, match.id)
+
+
+def _together(efforts: Sequence[Effort]) -> Effort:
+    return Effort(
+        exact=all(one.exact for one in efforts),
+        segments=sum(one.segments for one in efforts),
+        rows_scored=sum(one.rows_scored for one in efforts),
+        tail_rows=sum(one.tail_rows for one in efforts),
+        matches=sum(one.matches for one in efforts),
+    )

@@ -1,0 +1,70 @@
+"""Reading the shards of a namespace side by side, each with one read of its own log. Knows nothing of what is asked.
+
+A write in several shards is one transaction, but those reads are not one moment: of a write that is not acknowledged
+yet a reader may see what is in one shard and not what is in another. After the acknowledgement every strong read sees
+all of it, because each of its reads begins after that.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from quartzdb.domain.namespace import Namespace
+from quartzdb.index.view import View
+from quartzdb.services.consistency import Consistency
+from quartzdb.snapshot.readers import Readers
+
+SHARD_THREADS = 8
+"""Shards read at once, by all requests together: most of a read is waiting for the log, or work without the GIL."""
+
+Read = TypeVar("Read")
+
+
+class ShardReads:
+    """Thread-safe. `threads` counts the caller's own: with 1, and for one shard, nobody else's is ever used."""
+
+    def __init__(self, readers: Readers, threads: int = SHARD_THREADS) -> None:
+        self._readers = readers
+        self._threads = threads
+        self._pool: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
+
+    def one(self, shard: Namespace, use: Callable[[View], Read], consistency: Consistency) -> Read:
+        """What `use` makes of one shard's view, which it may be given twice."""
+        return self._readers.of(shard).read(use, strong=consistency.strong, at_least=consistency.at_least)
+
+    def each(
+        self, shards: Sequence[Namespace], use: Callable[[Namespace, View], Read], consistency: Consistency
+    ) -> list[Read]:
+        """What `use` makes of each shard's view, in their order. Raises what the first of them raised that failed."""
+
+        def read(shard: Namespace) -> Read:
+            return self.one(shard, lambda view: use(shard, view), consistency)
+
+        if len(shards) == 1 or self._threads == 1:
+            return [read(shard) for shard in shards]
+        pool = self._threads_of_this_process()
+        others = [pool.submit(read, shard) for shard in shards[1:]]
+        try:
+            answers = [read(shards[0])]
+            for shard, other in zip(shards[1:], others, strict=True):
+                # What no thread has begun by now is done here: nobody waits for a place in the pool.
+                answers.append(read(shard) if other.cancel() else other.result())
+        except BaseException:
+            _give_up(others)
+            raise
+        return answers
+
+    def _threads_of_this_process(self) -> ThreadPoolExecutor:
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self._threads - 1, thread_name_prefix="quartzdb-shard")
+            return self._pool
+
+
+def _give_up(reads: Sequence[Future[Read]]) -> None:
+    for one in reads:
+        one.cancel()
