@@ -12,8 +12,9 @@ from benchmarks import dataset, layered, mixtures
 
 
 def unit_rows(rows: int, dimension: int = 24, seed: int = 3) -> mixtures.Floats:
-    drawn = np.random.default_rng(seed).standard_normal((rows, dimension)).astype(np.float32)
-    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    drawn: mixtures.Floats = np.random.default_rng(seed).standard_normal((rows, dimension)).astype(np.float32)
+    drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
+    return drawn
 
 
 def write_source(directory: Path, rows: int) -> Path:
