@@ -6,11 +6,16 @@ euclidean: distance = |x - q|, score = -distance.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from enum import StrEnum
 
 import numpy as np
 
-from quartzdb.domain.vector import Floats, Matrix, Vector
+from quartzdb.domain.vector import Floats, Matrix, Rows, Vector
+
+_ONE = np.float32(1)
+_TINY = np.finfo(np.float32).tiny
 
 
 class Metric(StrEnum):
@@ -26,12 +31,25 @@ class Metric(StrEnum):
         `norms` (n,) are the rows' Euclidean lengths, stored so that cosine and euclidean need one product.
         """
         products = np.asarray(rows @ query if rows.dtype == np.float32 else rows.astype(np.float32) @ query)
+        return self.scores_of(products, norms, query, lambda at: rows[at])
+
+    def scores_of(
+        self, products: Floats, norms: Floats, query: Vector, rows_at: Callable[[Rows], Matrix]
+    ) -> Floats:
+        """The scores that belong to products with the query (n,), which are overwritten.
+
+        `rows_at` gives the rows at some positions: where euclidean needs more digits than products have.
+        """
         if self is Metric.DOT:
             return products
-        if self is Metric.COSINE:
-            scores = products / np.maximum(norms * np.linalg.norm(query), np.finfo(np.float32).tiny)
-            return np.clip(scores, -1.0, 1.0)
-        return self._euclidean(rows, norms, query, products)
+        if self is not Metric.COSINE:
+            return self._euclidean(rows_at, norms, query, products)
+        # The query's length cannot overflow: see LENGTH_MAX.
+        lengths = norms * np.float32(math.sqrt(query.dot(query)))
+        np.maximum(lengths, _TINY, out=lengths)
+        np.divide(products, lengths, out=products)
+        np.minimum(products, _ONE, out=products)
+        return np.maximum(products, -_ONE, out=products)
 
     def distances(self, scores: Floats) -> Floats:
         """The distances that belong to scores."""
@@ -39,12 +57,14 @@ class Metric(StrEnum):
         return 1.0 - scores if self is Metric.COSINE else 0.0 - scores
 
     @staticmethod
-    def _euclidean(rows: Matrix, norms: Floats, query: Vector, products: Floats) -> Floats:
+    def _euclidean(
+        rows_at: Callable[[Rows], Matrix], norms: Floats, query: Vector, products: Floats
+    ) -> Floats:
         length = np.float64(np.linalg.norm(query.astype(np.float64)))
         squared = norms.astype(np.float64) ** 2 - 2.0 * products + length**2
         # |x|² - 2x·q + |q|² loses its digits where x is nearly q; those few rows are measured directly.
         near = np.flatnonzero(squared < 1e-3 * (norms.astype(np.float64) ** 2 + length**2))
         if near.size:
-            difference = rows[near].astype(np.float64) - query
+            difference = rows_at(near).astype(np.float64) - query
             squared[near] = np.einsum("ij,ij->i", difference, difference)
         return (0.0 - np.sqrt(np.maximum(squared, 0.0))).astype(np.float32)

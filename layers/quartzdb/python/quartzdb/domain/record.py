@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from quartzdb.domain.change import Metadata
 from quartzdb.domain.errors import InvalidId
@@ -24,8 +25,7 @@ class Record:
     metadata: Metadata
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Match:
+class Match(NamedTuple):
     """One answer of a query; vector and metadata only where they were asked for."""
 
     id: str

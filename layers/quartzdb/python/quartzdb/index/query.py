@@ -9,11 +9,11 @@ import numpy as np
 
 from quartzdb.domain.filter import Filter
 from quartzdb.domain.record import Match
-from quartzdb.domain.vector import Floats, Rows, Vector
+from quartzdb.domain.vector import Vector
+from quartzdb.index.hits import Hits, best_hits, matches_of
 from quartzdb.index.planner import plan
-from quartzdb.index.records import StoredRecord, decode_metadata
 from quartzdb.index.scoring import scored
-from quartzdb.index.view import View, version_of
+from quartzdb.index.view import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,6 @@ class Found:
     effort: Effort
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Hits:
-    """Some best rows of one source: a segment's number, or the number after the last for the tail."""
-
-    source: int
-    rows: Rows
-    scores: Floats
-
-
 def search(
     view: View,
     query: Vector,
@@ -54,7 +45,7 @@ def search(
     recall: float | None = None,
 ) -> Found:
     """The `top_k` best live records that the filter accepts; `recall` is what share of them must be found."""
-    hits: list[_Hits] = []
+    hits: list[Hits] = []
     exact, rows_scored, matched = True, 0, 0
     for number, part in enumerate(view.parts):
         chosen = plan(part, condition, top_k)
@@ -64,68 +55,17 @@ def search(
         found = scored(chosen, view.metric, query, top_k, recall)
         exact = exact and found.exact
         rows_scored += len(found.rows)
-        hits.append(_best(number, found.rows, found.scores, top_k))
-    tail_rows = np.flatnonzero(view.tail_matching(condition))
-    if tail_rows.size:
-        hits.append(_best(len(view.parts), tail_rows, view.tail.scores(view.metric, query)[tail_rows], top_k))
-    effort = Effort(
-        exact,
-        len(view.parts),
-        rows_scored + tail_rows.size,
-        int(tail_rows.size),
-        matched + int(tail_rows.size),
-    )
-    return Found(_matches(view, hits, top_k, with_vectors), effort)
+        hits.append(best_hits(number, found.rows, found.scores, top_k))
+    tail_rows = _tail_hits(view, query, top_k, condition, hits)
+    effort = Effort(exact, len(view.parts), rows_scored + tail_rows, tail_rows, matched + tail_rows)
+    return Found(matches_of(view, hits, top_k, with_vectors=with_vectors), effort)
 
 
-def _best(source: int, rows: Rows, scores: Floats, top_k: int) -> _Hits:
-    if len(rows) > top_k:
-        kept = np.argpartition(-scores, top_k - 1)[:top_k]
-        rows, scores = rows[kept], scores[kept]
-    return _Hits(source, rows, scores)
-
-
-def _matches(view: View, hits: Sequence[_Hits], top_k: int, with_vectors: bool) -> list[Match]:
-    if not hits:
-        return []
-    scores = np.concatenate([hit.scores for hit in hits])
-    rows = np.concatenate([hit.rows for hit in hits])
-    sources = np.repeat([hit.source for hit in hits], [len(hit.rows) for hit in hits])
-    order = np.argsort(-scores, kind="stable")[:top_k]
-    distances = view.metric.distances(scores[order])
-    ranked = zip(sources[order].tolist(), rows[order].tolist(), strict=True)
-    places = list(zip(ranked, scores[order].tolist(), distances.tolist(), strict=True))
-    wanted = _by_segment(view, [place for place, _, _ in places])
-    stored = {source: view.parts[source].segment.records.at_rows(rows) for source, rows in wanted.items()}
-    vectors = (
-        {source: view.parts[source].vectors_of(rows) for source, rows in wanted.items()}
-        if with_vectors
-        else {}
-    )
-    found = [
-        _tail_match(view, row, (score, distance), with_vectors)
-        if source == len(view.parts)
-        else _match(stored[source][row], (score, distance), vectors[source][row] if with_vectors else None)
-        for (source, row), score, distance in places
-    ]
-    # Equal scores come in id order. Which of several equals make the cut at top_k is left open.
-    found.sort(key=lambda match: (-match.score, match.id))
-    return found
-
-
-def _by_segment(view: View, places: Sequence[tuple[int, int]]) -> dict[int, list[int]]:
-    """The rows of those places that lie in segments, so that each segment is asked once."""
-    wanted: dict[int, list[int]] = {}
-    for source, row in places:
-        if source < len(view.parts):
-            wanted.setdefault(source, []).append(row)
-    return wanted
-
-
-def _tail_match(view: View, row: int, scored: tuple[float, float], with_vectors: bool) -> Match:
-    record = view.tail_record(row)
-    return Match(record.id, *scored, record.version, record.vector if with_vectors else None, record.metadata)
-
-
-def _match(kept: StoredRecord, scored: tuple[float, float], vector: Vector | None) -> Match:
-    return Match(kept.id, *scored, version_of(kept), vector, decode_metadata(kept.metadata))
+def _tail_hits(view: View, query: Vector, top_k: int, condition: Filter | None, hits: list[Hits]) -> int:
+    """Adds the best rows of the tail; how many there were to choose from."""
+    if not view.tail.alive_count:
+        return 0
+    rows = np.flatnonzero(view.tail_matching(condition))
+    if rows.size:
+        hits.append(best_hits(len(view.parts), rows, view.tail.scores(view.metric, query)[rows], top_k))
+    return int(rows.size)

@@ -10,6 +10,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -34,6 +35,7 @@ CREATE TABLE tombstones (
 ) WITHOUT ROWID;
 """
 _LOOKUP_IDS = 500
+_SELECTED_SINGLY_MAX = 24
 _INSERT_ROWS = 2_000
 
 
@@ -195,16 +197,17 @@ class Records:
 
     def at_rows(self, rows: Sequence[int]) -> dict[int, StoredRecord]:
         """The records of those rows."""
-        found: dict[int, StoredRecord] = {}
-        if rows:
-            self._expect_rows(rows)
+        return {record.row: record for record in self.each_at(rows)}
+
+    def each_at(self, rows: Sequence[int]) -> Iterator[StoredRecord]:
+        """The records of those rows, in no particular order."""
+        if not rows:
+            return
+        self._expect_rows(rows)
+        writers = self._writers
         for some in _groups(rows):
-            for values in self._all(
-                f"SELECT row, id, stamp, writer, metadata, patches FROM records WHERE row IN ({_marks(some)})",
-                some,
-            ):
-                found[values[0]] = self._record(values)
-        return found
+            for row, record_id, stamp, writer, metadata, patches in self._all(_at_rows(len(some)), some):
+                yield StoredRecord(row, record_id, Version(stamp, writers[writer]), metadata, patches)
 
     def with_ids(self, ids: Iterable[str]) -> dict[str, StoredRecord]:
         """The records of those ids that have a row here."""
@@ -287,8 +290,20 @@ def tombstone_state(stored: StoredTombstone) -> RecordState:
     return RecordState(stored.version, patches=decode_patches(stored.patches))
 
 
-def _groups(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+def _groups(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    if len(values) <= _LOOKUP_IDS:
+        return (values,) if values else ()
     return (values[start : start + _LOOKUP_IDS] for start in range(0, len(values), _LOOKUP_IDS))
+
+
+@lru_cache(maxsize=_LOOKUP_IDS)
+def _at_rows(count: int) -> str:
+    """The statement that a query runs, made once for each number of rows."""
+    selected = "SELECT row, id, stamp, writer, metadata, patches FROM records WHERE row"
+    if count <= _SELECTED_SINGLY_MAX:
+        # SQLite sorts a list of rows in an index of its own before it looks one up: a fifth of the time for ten.
+        return " UNION ALL ".join([f"{selected} = ?"] * count)
+    return f"{selected} IN ({','.join('?' * count)})"
 
 
 def _marks(values: Sequence[Any]) -> str:

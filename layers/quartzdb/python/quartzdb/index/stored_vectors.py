@@ -43,6 +43,8 @@ class MappedVectors:
         # A memmap's subclass machinery costs microseconds on every slice; the plain view has the same pages.
         self.matrix: Matrix = np.asarray(matrix)
         self.norms: Floats = np.asarray(norms)
+        self.plain = self.matrix.dtype == np.float32 and self.matrix.flags.c_contiguous
+        """Whether the numbers are float32 that lie row after row."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -56,6 +58,10 @@ class MappedVectors:
     def gather(self, rows: Rows) -> tuple[Matrix, Floats]:
         """See StoredVectors."""
         return self.matrix.take(rows, axis=0), self.norms.take(rows)
+
+    def lengths(self, rows: Rows) -> Floats:
+        """The lengths of some rows (m,), a copy. Raises IndexError."""
+        return self.norms.take(rows)
 
     def span(self, start: int, stop: int) -> tuple[Matrix, Floats]:
         """See StoredVectors."""

@@ -150,6 +150,11 @@ def _live_ids(part: Part, prefix: str, after: str | None) -> Iterator[str]:
 
 def version_of(record: StoredRecord) -> Version:
     """The latest change that shows in a stored record."""
-    if record.patches is None:
-        return record.version
-    return max([record.version, *(patch.version for patch in decode_patches(record.patches).values())])
+    return latest_version(record.version, record.patches)
+
+
+def latest_version(version: Version, patches: bytes | None) -> Version:
+    """The latest change of a record that was written at this version and patched since."""
+    if patches is None:
+        return version
+    return max([version, *(patch.version for patch in decode_patches(patches).values())])

@@ -45,10 +45,11 @@ class LogTail:
             raise LogSealed
         if page.floor > after:
             raise GapInLog
-        self._known.update(key for key, _ in page.entries)
-        if page.entries:
-            self.highest = max(self.highest, page.entries[-1][0].stamp)
         self._polled = True
+        if not page.entries:
+            return ()
+        self._known.update(key for key, _ in page.entries)
+        self.highest = max(self.highest, page.entries[-1][0].stamp)
         self._forget()
         return page.entries
 

@@ -15,7 +15,8 @@ from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Floats, Mask, Matrix, Rows, Vector
 from quartzdb.index.engines.half import widened
 from quartzdb.index.engines.port import Built
-from quartzdb.index.stored_vectors import StoredVectors
+from quartzdb.index.engines.row_products import products_in_place
+from quartzdb.index.stored_vectors import MappedVectors, StoredVectors
 
 BLOCK_FLOATS = 1 << 18
 """Numbers per block: 1 MiB of float32 stays in a core's L2 cache, also while float16 rows are widened."""
@@ -83,8 +84,14 @@ def scan_scores(vectors: StoredVectors, metric: Metric, query: Vector) -> Floats
 
 
 def gather_scores(vectors: StoredVectors, metric: Metric, query: Vector, rows: Rows) -> Floats:
-    """Exact scores of some rows (m,), gathered block by block; float32 (m,)."""
+    """Exact scores of some rows (m,), where they lie or gathered block by block; float32 (m,)."""
     vectors.expect(rows)
+    if isinstance(vectors, MappedVectors):
+        # First, because this notices a row that does not exist, and the products do not.
+        lengths = vectors.lengths(rows)
+        products = products_in_place(vectors, query, rows)
+        if products is not None:
+            return metric.scores_of(products, lengths, query, lambda at: vectors.gather(rows[at])[0])
     scores = np.empty(rows.size, dtype=np.float32)
     step = _block_rows(vectors.shape[1])
     for start in range(0, rows.size, step):
