@@ -49,9 +49,10 @@ class OrdinalColumn:
         if low >= high:
             return np.zeros(self.row_count, dtype=np.bool_)
         number = self.ordinals.dtype.type
-        hits = self.ordinals >= number(low)
         # "No key here" is never below `high`, which is at most the number of keys.
-        hits &= self.ordinals < number(high)
+        hits = self.ordinals < number(high)
+        if low > 0:
+            hits &= self.ordinals >= number(low)
         return self._rows_of(hits)
 
     def any_of(self, ordinals: list[int]) -> Mask:

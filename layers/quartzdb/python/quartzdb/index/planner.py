@@ -12,10 +12,8 @@ import numpy as np
 
 from quartzdb.domain.filter import Filter
 from quartzdb.domain.vector import Mask, Rows
+from quartzdb.index.selections import LISTED_MAX
 from quartzdb.index.view import Part
-
-GATHER_ROWS_MAX = 4_096
-"""Matches up to which scoring them all costs less than any index."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,11 +32,23 @@ class Plan:
 
 def plan(part: Part, condition: Filter | None, top_k: int) -> Plan:
     """The way to search one segment."""
-    matching = part.matching(condition)
-    filtered = condition is not None
-    matches = int(np.count_nonzero(matching)) if filtered else part.alive_count
+    if condition is None:
+        return _unfiltered(part, top_k)
+    selection = part.selected(condition)
+    matches = selection.matches
+    if selection.rows is not None:
+        return Plan(part, matches, filtered=True, rows=selection.rows)
+    assert selection.mask is not None, "a selection lists its rows or flags them"
+    if matches <= top_k:
+        return Plan(part, matches, filtered=True, rows=np.flatnonzero(selection.mask))
     everything = matches == part.segment.shape.rows
-    if matches <= max(GATHER_ROWS_MAX, top_k):
-        rows = np.arange(matches) if everything else np.flatnonzero(matching)
-        return Plan(part, matches, filtered, rows=rows)
-    return Plan(part, matches, filtered, allowed=None if everything else matching)
+    return Plan(part, matches, filtered=True, allowed=None if everything else selection.mask)
+
+
+def _unfiltered(part: Part, top_k: int) -> Plan:
+    matches = part.alive_count
+    everything = matches == part.segment.shape.rows
+    if matches <= max(LISTED_MAX, top_k):
+        rows = np.arange(matches) if everything else np.flatnonzero(part.alive)
+        return Plan(part, matches, filtered=False, rows=rows)
+    return Plan(part, matches, filtered=False, allowed=None if everything else part.alive)

@@ -22,6 +22,7 @@ from quartzdb.domain.merge import Patched, RecordState
 from quartzdb.domain.vector import Rows
 from quartzdb.index.partial_file import REQUEST_WORTH_BYTES, PartialFile
 from quartzdb.index.records_map import RecordsMap
+from quartzdb.index.selections import Selections
 from quartzdb.index.sqlite_fields import SqliteFields, write_fields
 
 _SCHEMA = """
@@ -162,6 +163,7 @@ class Records:
         self._writers: dict[int, str] = dict(self._connection.execute("SELECT writer, name FROM writers"))
         self._has_tombstones = bool(self._all("SELECT 1 FROM tombstones LIMIT 1", ()))
         self.fields = SqliteFields(self._connection, rows, lock=self._lock)
+        self.selections = Selections(self.fields)
 
     @classmethod
     def mapped(cls, path: Path, rows: int) -> Self:

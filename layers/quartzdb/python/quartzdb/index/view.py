@@ -17,6 +17,7 @@ from quartzdb.domain.vector import Mask, Vector
 from quartzdb.index.filtering import evaluate
 from quartzdb.index.records import StoredRecord, decode_metadata, decode_patches
 from quartzdb.index.segment import Segment
+from quartzdb.index.selections import Selection
 from quartzdb.index.tail import TailView
 
 _LIST_BLOCK = 256
@@ -36,6 +37,10 @@ class Part:
             return self.alive
         matching: Mask = evaluate(condition, self.segment.records.fields) & self.alive
         return matching
+
+    def selected(self, condition: Filter) -> Selection:
+        """The same, as what is remembered of recent filters."""
+        return self.segment.records.selections.of(condition, self.alive, self.alive_count)
 
     def with_ids(self, ids: Sequence[str]) -> dict[str, Record]:
         """The live records of those ids that this segment has."""
