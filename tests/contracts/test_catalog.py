@@ -7,8 +7,9 @@ from collections.abc import Callable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from quartzdb.domain.limits import SHARDS_MAX
 from quartzdb.domain.metric import Metric
-from quartzdb.domain.namespace import SHARDS_MAX, EngineChoice, Namespace, NamespaceSettings, Precision
+from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Precision
 from quartzdb.ports import NamespaceCatalog
 from tests.contracts.adapters import in_threads
 

@@ -9,7 +9,8 @@ import pytest
 
 from quartzdb.domain.errors import Conflict, NamespaceNotFound
 from quartzdb.domain.hlc import Version
-from quartzdb.domain.namespace import SHARDS_MAX, Partition
+from quartzdb.domain.limits import SHARDS_MAX
+from quartzdb.domain.namespace import Partition
 from quartzdb.ports import SEALED, ChangeLog, StampBehind
 from tests.contracts.adapters import BEHIND_MAX, fresh_partition, in_threads, rounds
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from quartzdb.adapters.namespace_document import decode_namespace, encode_namespace
 from quartzdb.domain.errors import InvalidArgument
-from quartzdb.domain.namespace import SHARDS_MAX, Namespace, NamespaceSettings, Partition, shard_number
+from quartzdb.domain.limits import SHARDS_MAX
+from quartzdb.domain.namespace import Namespace, NamespaceSettings, Partition, shard_number
 from quartzdb.snapshot.merge_plan import share
 
 PINNED = {"a": (1, 25), "doc-1": (1, 21), "schön": (1, 33), "r99999": (1, 33)}

@@ -11,7 +11,14 @@ from tests.behaviour.http.client import Client, refused
 
 def test_a_namespace_is_created_with_its_settings(http: Client) -> None:
     """The answer says what was fixed, and where the namespace is."""
-    wanted = {"name": "n1", "dimension": 8, "metric": "dot", "engine": "exact", "precision": "f16"}
+    wanted = {
+        "name": "n1",
+        "dimension": 8,
+        "metric": "dot",
+        "engine": "exact",
+        "precision": "f16",
+        "shards": 4,
+    }
     created = http.post("/v1/namespaces", wanted)
     assert created.status_code == 201
     assert created.headers["location"] == "/v1/namespaces/n1"
@@ -42,6 +49,23 @@ def test_creating_it_again_is_no_error_unless_settings_differ(http: Client, book
     assert http.get(books).json()["dimension"] == 3
 
 
+def test_a_namespace_in_shards_answers_as_any_other(http: Client) -> None:
+    """Their number is said, is fixed, and shows in nothing but where segments and log entries lie."""
+    assert http.post("/v1/namespaces", {"name": "n", "dimension": 2, "shards": 3}).json()["shards"] == 3
+    assert http.post("/v1/namespaces", {"name": "n", "dimension": 2, "shards": 3}).status_code == 200
+    problem = refused(
+        http.post("/v1/namespaces", {"name": "n", "dimension": 2}), 409, "namespace_exists", "name"
+    )
+    assert "shards 3" in problem["detail"]
+    records = [{"id": f"r{n}", "vector": [1, n], "metadata": {"n": n}} for n in range(20)]
+    http.post("/v1/namespaces/n/vectors", {"vectors": records})
+    described = http.get("/v1/namespaces/n").json()
+    assert (described["shards"], described["stats"]["records"]) == (3, 20)
+    answer = http.post("/v1/namespaces/n/query", {"vector": [1, 0], "top_k": 3}).json()
+    assert [match["id"] for match in answer["matches"]] == ["r0", "r1", "r2"]
+    assert http.post("/v1/namespaces", {"name": "one", "dimension": 2}).json()["shards"] == 1
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -68,6 +92,11 @@ def test_creating_it_again_is_no_error_unless_settings_differ(http: Client, book
         ({"name": "n", "dimension": 3, "engine": "scann"}, "engine"),
         ({"name": "n", "dimension": 3, "precision": "f64"}, "precision"),
         ({"name": "n", "dimensions": 3}, "dimensions"),
+        ({"name": "n", "dimension": 3, "shards": 0}, "shards"),
+        ({"name": "n", "dimension": 3, "shards": 65}, "shards"),
+        ({"name": "n", "dimension": 3, "shards": "4"}, "shards"),
+        ({"name": "n", "dimension": 3, "shards": None}, "shards"),
+        ({"name": "n", "shards": 2}, "shards"),
     ],
 )
 def test_bad_settings_are_refused_by_name(http: Client, body: object, field: str) -> None:
@@ -84,7 +113,7 @@ def test_an_unknown_field_is_answered_with_the_known_ones(http: Client) -> None:
     assert (
         problem["hint"]
         == "The fields here are name, dimension (optional), metric (optional), engine (optional), "
-        "precision (optional)."
+        "precision (optional), shards (optional)."
     )
 
 

@@ -29,17 +29,21 @@ class Settled:
 def settle(
     database: Database, namespace: Namespace, *, say: Callable[[str], None] = lambda _: None
 ) -> Settled:
-    """Fold all that is written when this begins, then merge all segments. Safe beside a server and its writes.
+    """Fold all that is written when this begins, then merge all segments of each shard.
 
-    Raises Failure where other processes' publications always come first. `say` is told of a wait.
+    Safe beside a server and its writes. Raises Failure where other processes' publications always come first. `say` is
+    told of a wait.
     """
-    _wait_out_overlap(database, namespace, say)
-    entries, records = _fold_all(database, namespace)
-    merged = _merge_all(database, namespace)
     from quartzdb.snapshot.sweep import sweep
 
-    sweep(database.store, database.clock, namespace.partition)
-    database.readers.of(namespace).reload()
+    _wait_out_overlap(database, namespace, say)
+    entries = records = merged = 0
+    for shard in namespace.each_shard:
+        folded = _fold_all(database, shard)
+        entries, records = entries + folded[0], records + folded[1]
+        merged += _merge_all(database, shard)
+        sweep(database.store, database.clock, shard.partition)
+        database.readers.of(shard).reload()
     return Settled(entries, records, merged)
 
 
@@ -63,7 +67,7 @@ def _wait_out_overlap(database: Database, namespace: Namespace, say: Callable[[s
     if database.log.ordered:
         return
     # A younger entry could still be joined by one with an earlier stamp, so folding leaves it in the log.
-    head_ms = database.log.head(namespace.partition) >> COUNTER_BITS
+    head_ms = max(database.log.head(partition) for partition in namespace.partitions) >> COUNTER_BITS
     wait_ms = head_ms + OVERLAP_MS + _SPARE_MS - database.clock.unix_ms()
     if wait_ms > 0:
         say(

@@ -59,6 +59,7 @@ def stats(place: Place, name: str | None, as_json: bool) -> None:
                 "namespace": namespace.name,
                 "dimension": str(namespace.settings.dimension or "none: key-values only"),
                 "metric": str(namespace.settings.metric),
+                "shards": str(namespace.settings.shards),
                 "records": f"{held.records:,}",
                 "tail rows": f"{held.tail_rows:,}",
                 "dead rows": f"{held.deleted_rows:,}",
@@ -70,9 +71,9 @@ def stats(place: Place, name: str | None, as_json: bool) -> None:
             click.echo(f"DEGRADED: {held.degraded}")
         if held.segments:
             print_table(
-                ["segment", "engine", "rows", "live", "on disk"],
+                ["segment", "shard", "engine", "rows", "live", "on disk"],
                 [
-                    [s.name, s.engine, f"{s.rows:,}", f"{s.live_rows:,}", size_text(s.bytes)]
+                    [s.name, str(s.shard), s.engine, f"{s.rows:,}", f"{s.live_rows:,}", size_text(s.bytes)]
                     for s in held.segments
                 ],
             )
@@ -99,6 +100,7 @@ def stats_document(namespace: Namespace, held: NamespaceStats) -> dict[str, obje
         "metric": namespace.settings.metric,
         "engine": namespace.settings.engine,
         "precision": namespace.settings.precision,
+        "shards": namespace.settings.shards,
         "created_at_ms": namespace.created_at_ms,
         "records": held.records,
         "tail_rows": held.tail_rows,
@@ -110,6 +112,7 @@ def stats_document(namespace: Namespace, held: NamespaceStats) -> dict[str, obje
         "segments": [
             {
                 "name": segment.name,
+                "shard": segment.shard,
                 "engine": segment.engine,
                 "rows": segment.rows,
                 "live_rows": segment.live_rows,

@@ -30,3 +30,5 @@ BODY_BYTES_MAX = 64 * 1024 * 1024
 """Any request body, counted while it streams in and again after decompression."""
 IDEMPOTENCY_KEY_CHARACTERS_MAX = 255
 IDEMPOTENCY_TTL_SECONDS = 24 * 3600
+SHARDS_MAX = 64
+"""Of a namespace: a write that touches every shard is still one transaction of DynamoDB, which takes 100 items."""

@@ -9,14 +9,12 @@ from enum import StrEnum
 from hashlib import blake2b
 
 from quartzdb.domain.errors import InvalidArgument
-from quartzdb.domain.limits import DIMENSION_MAX, NAMESPACE_NAME_PATTERN
+from quartzdb.domain.limits import DIMENSION_MAX, NAMESPACE_NAME_PATTERN, SHARDS_MAX
 from quartzdb.domain.metric import Metric
 
 DEFAULT_NAMESPACE = "default"
 """Where the Cloudflare-compatible surface keeps its data."""
 DEFAULT_DIMENSION = 384
-SHARDS_MAX = 64
-"""A write that touches every shard is still one transaction of DynamoDB, which takes 100 items."""
 
 _NAME = re.compile(NAMESPACE_NAME_PATTERN)
 

@@ -28,11 +28,12 @@ FORGET_AFTER_MS = ORPHANED_MS
 """Nothing that was begun before, not even a large merge, writes anything any more."""
 
 
-def drop(partition: Partition, log: ChangeLog, table: KeyValueTable, blobs: BlobStore) -> None:
+def drop(namespace: Namespace, log: ChangeLog, table: KeyValueTable, blobs: BlobStore) -> None:
     """Remove all data of a deleted generation. Safe to repeat."""
-    log.seal(partition)
-    table.drop(partition)
-    blobs.delete([key for key, _, _ in blobs.list(f"{partition}/")])
+    for partition in namespace.partitions:
+        log.seal(partition)
+        blobs.delete([key for key, _, _ in blobs.list(f"{partition}/")])
+    table.drop(namespace.partition)
 
 
 class Burial:
@@ -63,8 +64,8 @@ class Burial:
             return
         age_ms = now_ms - note.since_ms
         if DROP_AFTER_MS <= age_ms < _DROPPED_BY_MS:
-            drop(namespace.partition, self._log, self._table, self._blobs)
+            drop(namespace, self._log, self._table, self._blobs)
         elif age_ms >= FORGET_AFTER_MS:
-            drop(namespace.partition, self._log, self._table, self._blobs)
+            drop(namespace, self._log, self._table, self._blobs)
             self._catalog.buried(namespace)
             self._unsettled.settle(note)

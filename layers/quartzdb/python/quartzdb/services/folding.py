@@ -1,6 +1,6 @@
-"""Care of one generation's log by runs that remember nothing: is folding worth it, who does it, and what is left.
+"""Care of one shard's log by runs that remember nothing: is folding worth it, who does it, and what is left.
 
-Before it does anything it notes the generation as unsettled, so that whatever happens to this run, and whatever is too
+Before it does anything it notes the shard as unsettled, so that whatever happens to this run, and whatever is too
 young to be folded yet, the scheduled care finds it.
 """
 
@@ -23,7 +23,7 @@ FIRST_FOLD_MS = 30_000
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What became of one generation's log. `backlog` is what is left in it; None for a log that is nobody's."""
+    """What became of one shard's log. `backlog` is what is left in it; None for a log that is nobody's."""
 
     backlog: Backlog | None = None
     published: int = 0
@@ -60,21 +60,22 @@ class Folding:
         self._fold_ms = FIRST_FOLD_MS
 
     def woken(self, partition: Partition, since_ms: int, budget: Budget) -> Folded:
-        """Care for a generation that an entry of `since_ms` (unix) was written to."""
+        """Care for a log that an entry of `since_ms` (unix) was written to."""
         namespace = self._catalog.get(partition.tenant, partition.namespace)
-        if namespace is None or namespace.partition != partition:
+        shard = namespace.shard_at(partition) if namespace else None
+        if shard is None:
             return Folded()  # deleted since, or deleted and created again
         self._unsettled.note(partition, since_ms)
-        return self.care(namespace, budget)
+        return self.care(shard, budget)
 
     def care(self, namespace: Namespace, budget: Budget) -> Folded:
-        """Fold what is worth it, until nothing is left that can be folded, or no time."""
+        """In one shard, fold what is worth it, until nothing is left that can be folded, or no time."""
         if namespace.settings.dimension is None:
             return Folded()
         backlog = self._backlog(namespace.partition)
         if not backlog.worth_folding or not budget.allows(self._fold_ms):
             return Folded(backlog)
-        with Claim(self._leases, f"index/{namespace.generation}", self._holder.name, self._clock) as claim:
+        with Claim(self._leases, f"index/{namespace.shard_name}", self._holder.name, self._clock) as claim:
             if not claim.held:
                 return Folded(backlog)  # another run is at it
             published, degraded = self._fold_all(namespace, budget)

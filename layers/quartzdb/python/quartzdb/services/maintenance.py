@@ -100,24 +100,30 @@ class Maintenance:
         busy = False
         namespaces = self._catalog.everything()
         for namespace in namespaces:
-            try:
-                busy = self._tend(namespace) or busy
+            trouble: str | None = None
+            for shard in namespace.each_shard:
+                try:
+                    busy = self._tend(shard) or busy
+                except (QuartzError, BlobMissing, OSError) as error:
+                    # One shard's trouble must not stop the others' care; it is tried again at the next pass.
+                    trouble = trouble or str(error)
+                    logger.exception("maintenance of %s failed", shard.partition)
+            if trouble is None:
                 self._damaged.pop(f"{namespace.tenant}/{namespace.name}", None)
-            except (QuartzError, BlobMissing, OSError) as error:
-                # One namespace's trouble must not stop the others' care; it is tried again at the next pass.
-                self._damaged[f"{namespace.tenant}/{namespace.name}"] = str(error)
-                logger.exception("maintenance of %s/%s failed", namespace.tenant, namespace.name)
+            else:
+                self._damaged[f"{namespace.tenant}/{namespace.name}"] = trouble
         condemned = self._catalog.condemned()
         for namespace in condemned:
             self._bury(namespace)
-        present = {namespace.generation for namespace in [*namespaces, *condemned]}
+        present = {shard.shard_name for one in [*namespaces, *condemned] for shard in one.each_shard}
         self._progress = {name: kept for name, kept in self._progress.items() if name in present}
         self._idempotency.purge(self._clock.unix_ms())
         return busy
 
     def _tend(self, namespace: Namespace) -> bool:
+        """Care for one shard."""
         now_ms = self._clock.unix_ms()
-        progress = self._progress.setdefault(namespace.generation, _Progress(folded_ms=now_ms))
+        progress = self._progress.setdefault(namespace.shard_name, _Progress(folded_ms=now_ms))
         busy = False
         if namespace.settings.dimension is not None:
             busy = self._fold_and_compact(namespace, progress)
@@ -125,7 +131,8 @@ class Maintenance:
             progress.swept_ms = now_ms
             self._confirm(namespace, progress)
             sweep(self._store, self._clock, namespace.partition)
-            purge_some(self._table, self._clock, namespace.partition, self._retention)
+            if namespace.shard == 0:
+                purge_some(self._table, self._clock, namespace.partition, self._retention)
         return busy
 
     def _fold_and_compact(self, namespace: Namespace, progress: _Progress) -> bool:
@@ -144,7 +151,7 @@ class Maintenance:
         if not worth_folding and not (is_idle and snapshot and idle(snapshot.manifest.segments)):
             progress.settled = present if is_idle and not reader.tail_rows else None
             return False
-        with Claim(self._leases, f"index/{namespace.generation}", self._holder, self._clock) as claim:
+        with Claim(self._leases, f"index/{namespace.shard_name}", self._holder, self._clock) as claim:
             if not claim.held:
                 return False
             folded = NOTHING_TO_DO
@@ -164,7 +171,7 @@ class Maintenance:
         if manifest.confirmed:
             progress.confirmed = progress.settled
         elif confirmation.due(manifest, self._clock.unix_ms()):
-            with Claim(self._leases, f"index/{namespace.generation}", self._holder, self._clock) as claim:
+            with Claim(self._leases, f"index/{namespace.shard_name}", self._holder, self._clock) as claim:
                 if claim.held:
                     self._indexer.confirm(manifest.partition)
 
@@ -185,5 +192,5 @@ class Maintenance:
             progress.condemned_ms = now_ms
         if now_ms - progress.condemned_ms < BURY_AFTER_MS:
             return
-        drop(namespace.partition, self._log, self._table, self._blobs)
+        drop(namespace, self._log, self._table, self._blobs)
         self._catalog.buried(namespace)

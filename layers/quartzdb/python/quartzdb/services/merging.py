@@ -152,4 +152,4 @@ class Merging:
 
     def _namespace(self, plan: MergePlan) -> Namespace | None:
         namespace = self._catalog.get(plan.partition.tenant, plan.partition.namespace)
-        return namespace if namespace is not None and namespace.partition == plan.partition else None
+        return namespace.shard_at(plan.partition) if namespace else None

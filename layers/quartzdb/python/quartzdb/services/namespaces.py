@@ -36,6 +36,7 @@ class SegmentStats:
     live_rows: int
     bytes: int
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    shard: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +167,11 @@ class Namespaces:
             )
         if not self._catalog.remove(namespace):
             raise NamespaceNotFound(f"There is no namespace {name!r}.", field="namespace")
-        # Sealing tells readers of other processes, which still hold the old generation, at their next read.
+        # Sealing tells readers of other processes, which still hold the old generation, at their next read. One shard
+        # that is sealed is enough for that: whoever reads or writes in several is told by any of them.
         self._remembered.forget(tenant, name)
-        self._log.seal(namespace.partition)
+        for partition in namespace.partitions:
+            self._log.seal(partition)
         self._readers.forget(namespace)
 
     def stats(self, namespace: Namespace, consistency: Consistency = STRONG) -> NamespaceStats:
@@ -176,7 +179,20 @@ class Namespaces:
         keys, key_value_bytes = self._table.count(namespace.partition, self._clock.unix_ms())
         if namespace.settings.dimension is None:
             return NamespaceStats(keys=keys, key_value_bytes=key_value_bytes)
-        reader = self._readers.of(namespace)
+        held = [self._shard_stats(shard, consistency) for shard in namespace.each_shard]
+        return NamespaceStats(
+            records=sum(one.records for one in held),
+            deleted_rows=sum(one.deleted_rows for one in held),
+            tail_rows=sum(one.tail_rows for one in held),
+            segment_bytes=sum(one.segment_bytes for one in held),
+            keys=keys,
+            key_value_bytes=key_value_bytes,
+            segments=[segment for one in held for segment in one.segments],
+            degraded=next((one.degraded for one in held if one.degraded), None),
+        )
+
+    def _shard_stats(self, shard: Namespace, consistency: Consistency) -> NamespaceStats:
+        reader = self._readers.of(shard)
         view = reader.view(strong=consistency.strong, at_least=consistency.at_least)
         snapshot = reader.snapshot
         refs = snapshot.manifest.segments if snapshot else ()
@@ -185,11 +201,15 @@ class Namespaces:
             deleted_rows=sum(part.segment.shape.rows - part.alive_count for part in view.parts),
             tail_rows=reader.tail_rows,
             segment_bytes=sum(ref.bytes for ref in refs),
-            keys=keys,
-            key_value_bytes=key_value_bytes,
             segments=[
                 SegmentStats(
-                    ref.name, ref.shape.engine, ref.shape.rows, ref.live_rows, ref.bytes, ref.shape.parameters
+                    ref.name,
+                    ref.shape.engine,
+                    ref.shape.rows,
+                    ref.live_rows,
+                    ref.bytes,
+                    ref.shape.parameters,
+                    shard.shard,
                 )
                 for ref in refs
             ],
@@ -200,5 +220,5 @@ class Namespaces:
 def _shown(settings: NamespaceSettings) -> str:
     return (
         f"dimension {settings.dimension}, metric {settings.metric}, engine {settings.engine}, "
-        f"precision {settings.precision}"
+        f"precision {settings.precision}, shards {settings.shards}"
     )

@@ -84,7 +84,8 @@ class Restoration:
                 hint="What was replaced before is kept no longer. A later moment than now cannot be restored either.",
             )
         for namespace in self._catalog.everything():
-            self._refuse_later_writes(namespace, to_ms)
+            for shard in namespace.each_shard:
+                self._refuse_later_writes(shard, to_ms)
         return plan_of(self._history.versions(), to_ms)
 
     def differences(self) -> tuple[int, int]:
@@ -106,7 +107,8 @@ class Restoration:
             f"{namespace.tenant}/{namespace.name}: {why}"
             for namespace in self._catalog.everything()
             if namespace.settings.dimension is not None
-            for why in self._missing(namespace)
+            for shard in namespace.each_shard
+            for why in self._missing(shard)
         ]
 
     def _refuse_later_writes(self, namespace: Namespace, to_ms: int) -> None:

@@ -86,7 +86,9 @@ class Tending:
         tended = Tended()
         minute = self._clock.unix_ms() // MINUTE_MS
         noted = {one.partition: one for one in self._unsettled.everything()}
-        namespaces = {one.partition: one for one in self._catalog.everything()}
+        namespaces = {
+            shard.partition: shard for one in self._catalog.everything() for shard in one.each_shard
+        }
         condemned = {one.partition: one for one in self._catalog.condemned()}
         for partition in _shuffled({*noted, *namespaces, *condemned}, minute):
             note = noted.get(partition)
@@ -120,10 +122,11 @@ class Tending:
         self, namespace: Namespace, note: Unsettled | None, minute: int, budget: Budget, tended: Tended
     ) -> None:
         partition = namespace.partition
-        with Claim(self._leases, f"care/{partition.generation}", self._holder.name, self._clock) as claim:
+        with Claim(self._leases, f"care/{namespace.shard_name}", self._holder.name, self._clock) as claim:
             if not claim.held:
                 return  # an earlier run is still at it
-            if _turn(partition, minute, PURGE_EVERY_MINUTES):
+            # Key-values are in the first shard's partition.
+            if namespace.shard == 0 and _turn(partition, minute, PURGE_EVERY_MINUTES):
                 self._purge(partition)
             settled = True
             if namespace.settings.dimension is not None:
@@ -134,7 +137,7 @@ class Tending:
                 self._unsettled.note(partition, self._clock.unix_ms())
 
     def _care_for_segments(self, namespace: Namespace, budget: Budget, tended: Tended) -> bool:
-        """Fold, merge and sweep; whether nothing is left to do until something is written."""
+        """Fold, merge and sweep one shard; whether nothing is left to do until something is written."""
         partition = namespace.partition
         folded = self._folding.care(namespace, budget)
         tended.published += folded.published
@@ -164,7 +167,7 @@ class Tending:
     def _is_gone(self, partition: Partition) -> bool:
         """It was not there a moment ago; has it been created since?"""
         namespace = self._catalog.get(partition.tenant, partition.namespace)
-        return namespace is None or namespace.partition != partition
+        return namespace is None or namespace.shard_at(partition) is None
 
     def _purge(self, partition: Partition) -> None:
         while purge_some(self._table, self._clock, partition, self._retention) == PURGE_AT_ONCE:

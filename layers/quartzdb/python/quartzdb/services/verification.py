@@ -57,6 +57,15 @@ class Verified:
         if damage not in self.damages:
             self.damages.append(damage)
 
+    def add(self, other: Verified) -> None:
+        """Count what was read of another part of the namespace, and what is wrong there."""
+        self.segments += other.segments
+        self.files += other.files
+        self.bytes += other.bytes
+        self.rows += other.rows
+        self.log_entries += other.log_entries
+        self.damages += other.damages
+
 
 class Verification:
     """Reads every byte: as slow as the disk."""
@@ -66,15 +75,20 @@ class Verification:
         self._store = store
 
     def of(self, namespace: Namespace, tick: Callable[[str], None] = lambda _: None) -> Verified:
-        """Verify one namespace. `tick` is told of each file before it is read."""
+        """Verify one namespace, all its shards. `tick` is told of each file before it is read."""
         verified = Verified(namespace.name)
-        if namespace.settings.dimension is None:
-            return verified
+        if namespace.settings.dimension is not None:
+            for shard in namespace.each_shard:
+                verified.add(self._of_shard(shard, tick))
+        return verified
+
+    def _of_shard(self, namespace: Namespace, tick: Callable[[str], None]) -> Verified:
+        verified = Verified(namespace.name)
         for _ in range(_ATTEMPTS_MAX):
             verified = Verified(namespace.name)
             pointer = self._pointer(namespace, verified)
             if pointer is not None:
-                self._snapshots(pointer, verified, tick)
+                self._snapshots(namespace, pointer, verified, tick)
             self._log_entries(namespace, self._watermark(pointer), verified, tick)
             # A server may have published and swept meanwhile: then what seemed missing was only replaced.
             if not verified.damages or self._pointer(namespace, Verified(namespace.name)) == pointer:
@@ -94,7 +108,9 @@ class Verification:
         except (Corrupted, BlobMissing):
             return 0  # said when the manifest itself was read
 
-    def _snapshots(self, pointer: Pointer, verified: Verified, tick: Callable[[str], None]) -> None:
+    def _snapshots(
+        self, namespace: Namespace, pointer: Pointer, verified: Verified, tick: Callable[[str], None]
+    ) -> None:
         checked: dict[str, str] = {}
         for key in filter(None, (pointer.current, pointer.previous)):
             tick(key)
@@ -103,10 +119,11 @@ class Verification:
             except (Corrupted, BlobMissing) as error:
                 verified.damaged(key, error)
                 continue
-            self._segments(manifest, verified, tick, checked, current=key == pointer.current)
+            self._segments(namespace, manifest, verified, tick, checked, current=key == pointer.current)
 
     def _segments(
         self,
+        namespace: Namespace,
         manifest: Manifest,
         verified: Verified,
         tick: Callable[[str], None],
@@ -121,7 +138,7 @@ class Verification:
             alive = self._alive(ref, verified)
             if not sound or alive is None:
                 continue
-            for problem in self._contents(ref, alive, live if current else set(), deep=fresh):
+            for problem in self._contents(namespace, ref, alive, live if current else set(), deep=fresh):
                 verified.damaged(f"{manifest.partition}/segments/{ref.name}", problem)
             if current:
                 verified.segments += 1
@@ -154,7 +171,9 @@ class Verification:
             verified.damaged(ref.dead.key, error)
             return None
 
-    def _contents(self, ref: SegmentRef, alive: Mask, live: set[str], *, deep: bool) -> Iterator[str]:
+    def _contents(
+        self, namespace: Namespace, ref: SegmentRef, alive: Mask, live: set[str], *, deep: bool
+    ) -> Iterator[str]:
         """What a segment's files, sound in themselves, contradict each other or the manifest in."""
         dead_rows = int(np.count_nonzero(~alive))
         if dead_rows != ref.dead_rows:
@@ -178,6 +197,8 @@ class Verification:
             if deep:
                 yield from _rows_agree(segment, ref)
             yield from _ids_once(segment, alive, live)
+            if deep and namespace.settings.shards > 1:
+                yield from _ids_at_home(segment, namespace)
         except (QuartzError, BlobMissing, sqlite3.Error, ValueError, KeyError, OSError) as error:
             yield f"{RECORDS_FILE} or the index cannot be read: {error}"
 
@@ -204,6 +225,9 @@ class Verification:
                 sizes = {change.vector.size for change in changes if isinstance(change, Upsert)}
                 if sizes - {namespace.settings.dimension}:
                     verified.damaged(f"{partition}/log/{key}", f"has vectors of {sorted(sizes)} numbers")
+                strays = [change.id for change in changes if namespace.shard_of(change.id) != namespace]
+                if strays:
+                    verified.damaged(f"{partition}/log/{key}", f"has {strays[0]!r}, which is another shard's")
             if more:
                 # Entries of two writers may share a stamp, so the next page begins with the last one's again.
                 last = page.entries[-1][0].stamp
@@ -235,6 +259,15 @@ def _rows_agree(segment: Segment, ref: SegmentRef) -> Iterator[str]:
             return
     if ref.shape.rows:
         _ = segment.index
+
+
+def _ids_at_home(segment: Segment, shard: Namespace) -> Iterator[str]:
+    """A record in another shard than its id's is never found."""
+    for record in segment.records.everything():
+        home = shard.shard_of(record.id)
+        if home != shard:
+            yield f"the record {record.id!r} is in shard {shard.shard}, where shard {home.shard} has it"
+            return
 
 
 def _ids_once(segment: Segment, alive: Mask, live: set[str]) -> Iterator[str]:

@@ -22,6 +22,7 @@ _BOOKS = {
     "metric": "cosine",
     "engine": "auto",
     "precision": "f32",
+    "shards": 1,
     "created_at": "2025-01-01T12:00:00.000Z",
 }
 _STATS = {
@@ -31,7 +32,9 @@ _STATS = {
     "segment_bytes": 12288,
     "keys": 1,
     "key_value_bytes": 20,
-    "segments": [{"name": "0193f0c2", "engine": "exact", "rows": 3, "live_rows": 3, "bytes": 12288}],
+    "segments": [
+        {"name": "0193f0c2", "shard": 0, "engine": "exact", "rows": 3, "live_rows": 3, "bytes": 12288}
+    ],
     "degraded": None,
 }
 
@@ -55,7 +58,11 @@ def create_namespace(call: Call) -> Answer:
     """
     body = call.json(schemas.NewNamespace)
     settings = NamespaceSettings(
-        body.dimension, Metric(body.metric), EngineChoice(body.engine), Precision(body.precision)
+        body.dimension,
+        Metric(body.metric),
+        EngineChoice(body.engine),
+        Precision(body.precision),
+        body.shards,
     )
     namespace, new = call.services.namespaces.create(call.principal.tenant, body.name, settings)
     headers = (("Location", f"/v1/namespaces/{namespace.name}"),) if new else ()
@@ -106,6 +113,7 @@ def describe_namespace(call: Call) -> Answer:
                 "segments": [
                     {
                         "name": segment.name,
+                        "shard": segment.shard,
                         "engine": segment.engine,
                         "rows": segment.rows,
                         "live_rows": segment.live_rows,
@@ -142,5 +150,6 @@ def summary(namespace: Namespace) -> dict[str, object]:
         "metric": settings.metric.value,
         "engine": settings.engine.value,
         "precision": settings.precision.value,
+        "shards": settings.shards,
         "created_at": rfc3339(namespace.created_at_ms),
     }

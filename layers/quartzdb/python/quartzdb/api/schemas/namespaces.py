@@ -17,11 +17,18 @@ from quartzdb.api.schemas.fields import (
     Time,
 )
 from quartzdb.api.schemas.model import Body, Document, QueryString
-from quartzdb.domain.limits import DIMENSION_MAX
+from quartzdb.domain.limits import DIMENSION_MAX, SHARDS_MAX
 
 MetricChoice = Literal["cosine", "dot", "euclidean"]
 Engine = Literal["auto", "exact", "annoy", "ivf", "hnsw"]
 PrecisionChoice = Literal["f32", "f16"]
+Shards = Annotated[
+    int,
+    Field(
+        description="Over how many partitions the records are spread, by a hash of the id.",
+        json_schema_extra={"minimum": 1, "maximum": SHARDS_MAX},
+    ),
+]
 Dimension = Annotated[
     int | None,
     Field(
@@ -41,6 +48,7 @@ class NewNamespace(Body):
     metric: MetricChoice = "cosine"
     engine: Engine = Field("auto", description="How segments are searched; `auto` chooses by their size.")
     precision: PrecisionChoice = Field("f32", description="f16 halves the bytes that vectors take.")
+    shards: Shards = 1
 
 
 class NamespaceSummary(Document):
@@ -51,6 +59,7 @@ class NamespaceSummary(Document):
     metric: MetricChoice
     engine: Engine
     precision: PrecisionChoice
+    shards: Shards
     created_at: Time
 
 
@@ -58,6 +67,7 @@ class SegmentSummary(Document):
     """One immutable segment."""
 
     name: str
+    shard: int
     engine: str
     rows: int
     live_rows: int

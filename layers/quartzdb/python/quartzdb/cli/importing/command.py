@@ -14,6 +14,7 @@ from quartzdb.cli.failure import Failure
 from quartzdb.cli.output import json_option, notice, print_json
 from quartzdb.cli.place import Place, place_options
 from quartzdb.cli.progress import progress
+from quartzdb.domain.limits import SHARDS_MAX
 
 if TYPE_CHECKING:
     from quartzdb.bootstrap import Database
@@ -78,6 +79,11 @@ A header of CSV:  id,vector,year            with the vector as "[0.9, 0.1, 0.0]"
     help="Of a namespace that is created. Default: cosine.",
 )
 @click.option(
+    "--shards",
+    type=click.IntRange(1, SHARDS_MAX),
+    help="Of a namespace that is created: partitions to spread the records over. Default: 1.",
+)
+@click.option(
     "--batch", type=click.IntRange(1, 1_000), default=500, show_default=True, help="Records per write."
 )
 @click.option(
@@ -103,6 +109,7 @@ def import_(
     id_prefix: str,
     create: bool,
     metric: str | None,
+    shards: int | None,
     batch: int,
     resume: bool,
     skip_bad: bool,
@@ -124,7 +131,9 @@ def import_(
     from quartzdb.cli.importing.run import ImportRun, KeyValueTarget, RecordTarget, Target
 
     source = _source(file, kind, format_, id_column, vector_column, text_columns, ids, id_prefix)
-    namespace = _namespace(database, name, source if kind == "records" else None, metric, create=create)
+    namespace = _namespace(
+        database, name, source if kind == "records" else None, metric, shards, create=create
+    )
     reading = repr([kind, format_, id_column, vector_column, text_columns, str(ids), id_prefix])
     checkpoint = Checkpoint(place.imports, identity(file, namespace.generation, reading))
     if not resume:
@@ -209,7 +218,13 @@ def _source(
 
 
 def _namespace(
-    database: Database, name: str, records: Source | None, metric: str | None, *, create: bool
+    database: Database,
+    name: str,
+    records: Source | None,
+    metric: str | None,
+    shards: int | None,
+    *,
+    create: bool,
 ) -> Namespace:
     """The namespace to write to; `records` tells the dimension of one that has to be created."""
     from quartzdb.bootstrap import DEFAULT_TENANT
@@ -224,12 +239,17 @@ def _namespace(
     else:
         settings = NamespaceSettings()
         if records is not None:
-            settings = NamespaceSettings(_dimension(records), Metric(metric or "cosine"))
+            settings = NamespaceSettings(_dimension(records), Metric(metric or "cosine"), shards=shards or 1)
         namespace, _ = database.namespaces.create(DEFAULT_TENANT, name, settings)
     if records is not None and metric is not None and namespace.settings.metric != metric:
         raise Failure(
             f"The namespace {name!r} has the metric {namespace.settings.metric}, not {metric}.",
             hint="A metric is fixed at creation. Leave --metric out, or use another namespace.",
+        )
+    if records is not None and shards is not None and namespace.settings.shards != shards:
+        raise Failure(
+            f"The namespace {name!r} has {namespace.settings.shards} shards, not {shards}.",
+            hint="Their number is fixed at creation. Leave --shards out, or use another namespace.",
         )
     return namespace
 
