@@ -20,13 +20,12 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
+from benchmarks.children import ROOT, Child
 from benchmarks.dataset import make
 from benchmarks.graphs.port import LIBRARIES
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 DATA = ROOT / "build" / "data" / "minilm-100k"
 TARGETS = (0.95, 0.99)
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 class Process:
@@ -38,35 +37,11 @@ class Process:
         self.known: dict[str, Any] = {}
         self.chosen: dict[float, tuple[float, int]] = {}
         self.rounds: dict[float, list[Mapping[str, float]]] = {target: [] for target in TARGETS}
-        path = os.pathsep.join((str(ROOT), str(ROOT / "layers" / "quartzdb" / "python")))
-        environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": path, **LIBRARIES[name].variables}
-        self._child = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.graphs.worker", name, str(data), str(place)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=environment,
+        self._child = Child(
+            name, "benchmarks.graphs.worker", [name, str(data), str(place)], LIBRARIES[name].variables
         )
-
-    def ask(self, *request: Any) -> dict[str, Any]:
-        """One request. Raises RuntimeError where the library takes its process down."""
-        if self._child.stdin is None or self._child.stdout is None:
-            raise RuntimeError(f"{self.name}: no pipes.")
-        try:
-            print(json.dumps(request), file=self._child.stdin, flush=True)
-            line = self._child.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        if not line:
-            raise RuntimeError(f"{self.name}: the process ended with {self._child.wait()}.")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def close(self) -> None:
-        if self._child.stdin is not None:
-            self._child.stdin.close()
-        self._child.wait()
+        self.ask = self._child.ask
+        self.close = self._child.close
 
     def choose(self, sweep: list[Mapping[str, Any]]) -> None:
         """The fastest setting for each target."""

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
-import sys
 import tempfile
 import threading
 import time
@@ -18,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.children import answers_apart, serve
 from benchmarks.graphs.port import LIBRARIES, Floats, Library, Rows, Setting
 
 TOP_K = 10
@@ -142,13 +141,8 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("place", type=Path)
     options = parser.parse_args()
-    # Some libraries print: their words must not mix with the answers.
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    worker = Worker(LIBRARIES[options.name].make(), options.data, options.place)
-    for line in sys.stdin:
-        name, *arguments = json.loads(line)
-        print(json.dumps(getattr(worker, name)(*arguments)), file=answers, flush=True)
+    answers = answers_apart()
+    serve(Worker(LIBRARIES[options.name].make(), options.data, options.place), answers)
 
 
 if __name__ == "__main__":
