@@ -12,6 +12,7 @@ LAYERS = .venv/.layers-stamp
 INFRA = .venv-infra/.stamp
 RIE = .venv-rie/.stamp
 GRAPHS = .venv-graphs/.stamp
+PEERS = .venv-peers/.stamp
 WORKERD = cloudflare/node_modules/.stamp
 BUILT = build/layers/manifest.json
 # The CPython 3.13 that `make layers` compiles with, where it is not found by itself.
@@ -19,7 +20,7 @@ LAYER_PYTHON =
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help run test lint format bench-engines bench-graphs bench-server bench-coldstart bench-imports bench-edge simulate layers layers-verify deploy-local undeploy-local clouds drill lock clean
+.PHONY: help run test lint format bench-engines bench-graphs bench-peers bench-server bench-coldstart bench-imports bench-edge simulate layers layers-verify deploy-local undeploy-local clouds drill lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +48,9 @@ bench-engines: $(DEV) ## Measure the search engines: recall, speed, size
 
 bench-graphs: $(GRAPHS) ## Measure graph indexes of other libraries beside ours
 	.venv-graphs/bin/python -m benchmarks.graphs $(ARGS)
+
+bench-peers: $(PEERS) ## Measure other vector databases beside ours, on the same data in one run
+	.venv-peers/bin/python -m benchmarks.peers $(ARGS)
 
 bench-server: $(DEV) ## Measure a running server over HTTP
 	$(BIN)/python -m benchmarks.server $(ARGS)
@@ -92,13 +96,15 @@ lock: $(DEV) ## Lock the dependencies again
 	$(LOCK) $(ARGS) --output-file requirements-infra.txt requirements-infra.in
 	$(LOCK) $(ARGS) --no-deps --output-file requirements-rie.txt requirements-rie.in
 	$(LOCK) $(ARGS) --constraint requirements-dev.txt --output-file requirements-graphs.txt requirements-graphs.in
+	$(LOCK) $(ARGS) --constraint requirements-dev.txt --output-file requirements-peers.txt \
+		pyproject.toml requirements-peers.in
 	$(LOCK) $(ARGS) --output-file requirements-layers.txt requirements-layers.in
 	$(BIN)/uv pip compile --quiet --no-config --python-version 3.13 --python-platform x86_64-manylinux_2_28 \
 		--generate-hashes --custom-compile-command "make lock" --constraint requirements.txt \
 		--output-file requirements-lambda.txt requirements-lambda.in
 
 clean: ## Remove the environment and everything generated; data/ stays
-	rm -rf .venv .venv-ministack .venv-infra .venv-rie .venv-graphs cloudflare/node_modules build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-ministack .venv-infra .venv-rie .venv-graphs .venv-peers cloudflare/node_modules build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUNTIME): requirements.txt pyproject.toml .ci/install
@@ -133,6 +139,14 @@ $(GRAPHS): requirements-graphs.txt $(RUNTIME)
 	$(BIN)/python -m venv .venv-graphs
 	.venv-graphs/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		-r requirements-graphs.txt
+	@touch $@
+
+# Other databases, and this one among them. What is compiled is compiled for this machine.
+$(PEERS): requirements-peers.txt $(RUNTIME)
+	$(BIN)/python -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements-peers.txt
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
 # Lambda's runtime and its emulator, with Lambda's version of Python.

@@ -1,0 +1,77 @@
+"""QuartzDB in process: the services that its HTTP surface calls, with log, planner, rescoring and records."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from benchmarks.peers.port import (
+    TOP_K,
+    Ask,
+    Condition,
+    Fields,
+    Floats,
+    InProcess,
+    Setting,
+    Written,
+    batches,
+)
+
+NAMESPACE = "bench"
+RECALLS = (0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
+SETTINGS: list[Setting] = [{"recall": recall} for recall in RECALLS]
+FILTERED: list[Setting] = [{"recall": recall} for recall in (0.95, 0.98, 0.99, 0.995, 0.999, 1)]
+
+
+class QuartzDb(InProcess):
+    """One namespace of an embedded database."""
+
+    settings = SETTINGS
+    filtered = FILTERED
+
+    def __init__(self, engine: str, precision: str = "f32") -> None:
+        self._engine = engine
+        self._precision = precision
+
+    def ingest(self, rows: Floats, fields: Fields, place: Path) -> Written:
+        from quartzdb.bootstrap import DEFAULT_TENANT, EmbeddedSettings, open_embedded
+        from quartzdb.cli.settle import settle
+        from quartzdb.domain.namespace import EngineChoice, NamespaceSettings, Precision
+        from quartzdb.services.vectors import NewRecord
+
+        database = open_embedded(EmbeddedSettings(place))
+        started = time.perf_counter()
+        settings = NamespaceSettings(
+            dimension=rows.shape[1],
+            engine=EngineChoice(self._engine),
+            precision=Precision(self._precision),
+        )
+        namespace, _ = database.namespaces.create(DEFAULT_TENANT, NAMESPACE, settings)
+        for batch in batches(rows, fields):
+            records = [
+                NewRecord(str(row), vector, known)
+                for row, vector, known in zip(batch.ids, batch.vectors, batch.metadata(), strict=True)
+            ]
+            database.vectors.upsert(namespace, records)
+        acknowledged = time.perf_counter() - started
+        settle(database, namespace)
+        return Written(len(rows), acknowledged, time.perf_counter() - started)
+
+    def open(self, place: Path) -> None:
+        from quartzdb.bootstrap import DEFAULT_TENANT, EmbeddedSettings, open_embedded
+
+        self._database = open_embedded(EmbeddedSettings(place))
+        self._namespace = self._database.namespaces.get(DEFAULT_TENANT, NAMESPACE)
+
+    def asking(self, setting: Setting, condition: Condition | None) -> Ask:
+        from quartzdb.domain.filter import parse
+        from quartzdb.services.vectors import QueryRequest
+
+        vectors, namespace = self._database.vectors, self._namespace
+        matching = parse({condition.field: {"$lt": condition.below}}) if condition else None
+
+        def ask(query: Floats) -> list[str]:
+            request = QueryRequest(vector=query, top_k=TOP_K, condition=matching, **setting)
+            return [match.id for match in vectors.query(namespace, request).matches]
+
+        return ask

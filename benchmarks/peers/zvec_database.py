@@ -1,0 +1,119 @@
+"""zvec: a graph over rows, over rows of one byte a coordinate with refinement, or over RaBitQ codes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.peers.port import (
+    BUILD_EFFORT,
+    DEGREE,
+    EFFORTS,
+    FIELDS,
+    TOP_K,
+    Ask,
+    Condition,
+    Fields,
+    Floats,
+    InProcess,
+    Setting,
+    Written,
+    batches,
+    efforts,
+)
+
+LINEAR = {"is_linear": True}
+NARROW = (20, 56, 160, 450)
+
+
+class Zvec(InProcess):
+    """`kind`: f32, int8 or rabitq. Only int8 has what a refiner needs."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        refined = {"is_using_refiner": True}
+        self.settings = efforts("ef")
+        self.filtered = [*efforts("ef", NARROW), {"ef": 300, **LINEAR}]
+        if kind == "int8":
+            self.settings = [
+                setting
+                for effort in EFFORTS
+                for setting in ({"ef": effort}, {"ef": effort, **refined, "scale_factor": 2.0})
+            ] + efforts("ef", EFFORTS[2:], **refined)
+            self.filtered = [*efforts("ef", NARROW, **refined), {"ef": 300, **refined, **LINEAR}]
+
+    def ingest(self, rows: Floats, fields: Fields, place: Path) -> Written:
+        import zvec
+
+        self._start()
+        started = time.perf_counter()
+        schema = zvec.CollectionSchema(
+            "bench",
+            fields=[
+                zvec.FieldSchema(
+                    name,
+                    zvec.DataType.INT64,
+                    nullable=False,
+                    index_param=zvec.InvertIndexParam(enable_range_optimization=True),
+                )
+                for name in FIELDS
+            ],
+            vectors=[
+                zvec.VectorSchema(
+                    "vector", zvec.DataType.VECTOR_FP32, rows.shape[1], index_param=self._index()
+                )
+            ],
+        )
+        collection = zvec.create_and_open(str(place), schema)
+        for batch in batches(rows, fields):
+            written = collection.insert(
+                [
+                    zvec.Doc(id=str(row), vectors={"vector": vector}, fields=known)
+                    for row, vector, known in zip(batch.ids, batch.vectors, batch.metadata(), strict=True)
+                ]
+            )
+            if not all(status.ok() for status in written):
+                raise RuntimeError(f"zvec refused a row: {written}")
+        acknowledged = time.perf_counter() - started
+        collection.optimize()
+        collection.flush()
+        took = time.perf_counter() - started
+        collection.close()
+        return Written(len(rows), acknowledged, took)
+
+    def open(self, place: Path) -> None:
+        import zvec
+
+        self._start()
+        self._collection = zvec.open(str(place))
+
+    def asking(self, setting: Setting, condition: Condition | None) -> Ask:
+        import zvec
+
+        make = zvec.HnswRabitqQueryParam if self._kind == "rabitq" else zvec.HnswQueryParam
+        param = make(**setting)
+        expression = f"{condition.field} < {condition.below}" if condition else None
+
+        def ask(query: Floats) -> list[str]:
+            found = self._collection.query(
+                zvec.Query("vector", vector=query, param=param), topk=TOP_K, filter=expression
+            )
+            return [document.id for document in found]
+
+        return ask
+
+    def _start(self) -> None:
+        import zvec
+
+        zvec.init(log_level=zvec.LogLevel.ERROR)
+
+    def _index(self) -> Any:
+        import zvec
+
+        common = {"metric_type": zvec.MetricType.COSINE, "m": DEGREE, "ef_construction": BUILD_EFFORT}
+        if self._kind == "rabitq":
+            return zvec.HnswRabitqIndexParam(**common)
+        if self._kind == "int8":
+            return zvec.HnswIndexParam(**common, quantize_type=zvec.QuantizeType.INT8)
+        return zvec.HnswIndexParam(**common)
