@@ -67,5 +67,5 @@ def _tail_hits(view: View, query: Vector, top_k: int, condition: Filter | None, 
         return 0
     rows = np.flatnonzero(view.tail_matching(condition))
     if rows.size:
-        hits.append(best_hits(len(view.parts), rows, view.tail.scores(view.metric, query)[rows], top_k))
+        hits.append(best_hits(len(view.parts), rows, view.tail.scores_at(view.metric, query, rows), top_k))
     return int(rows.size)

@@ -14,12 +14,14 @@ import numpy as np
 from quartzdb.domain.change import Change
 from quartzdb.domain.merge import UNKNOWN, RecordState, apply
 from quartzdb.domain.metric import Metric
-from quartzdb.domain.vector import Floats, Mask, Vector, norms_of
+from quartzdb.domain.vector import Floats, Mask, Rows, Vector, norms_of
 from quartzdb.index.located import Located, SegmentLookup
 from quartzdb.index.memory_fields import MemoryFields
 
 _CHUNK_ROWS_MIN = 64
 _CHUNK_ROWS_MAX = 4096
+_SCANNED_SHARE_MIN = 0.3
+"""From this share of rows on, scanning all of them takes less time than gathering some."""
 
 
 @dataclass(slots=True, eq=False)
@@ -27,6 +29,8 @@ class _Chunk:
     vectors: np.ndarray[tuple[int, int], np.dtype[np.float32]]
     norms: Floats
     used: int = 0
+    measured: int = 0
+    """Rows whose norm is there."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +48,21 @@ class TailView:
         if not self.chunks:
             return np.empty(0, dtype=np.float32)
         return np.concatenate([metric.scores(vectors, norms, query) for vectors, norms in self.chunks])
+
+    def scores_at(self, metric: Metric, query: Vector, rows: Rows) -> Floats:
+        """Exact scores of some rows (m,), ascending; float32 (m,)."""
+        if rows.size > _SCANNED_SHARE_MIN * len(self.alive):
+            scores = self.scores(metric, query)
+            return scores if rows.size == scores.size else scores[rows]
+        found: list[Floats] = []
+        first = begin = 0
+        for vectors, norms in self.chunks:
+            end = int(np.searchsorted(rows, first + len(vectors)))
+            if end > begin:
+                places = rows[begin:end] - first
+                found.append(metric.scores(vectors.take(places, axis=0), norms.take(places), query))
+            first, begin = first + len(vectors), end
+        return np.concatenate(found) if found else np.empty(0, dtype=np.float32)
 
 
 class Tail:
@@ -75,6 +94,8 @@ class Tail:
         located = self._lookup(unknown) if unknown else {}
         for change in batch:
             self._apply_one(change, located.get(change.id))
+        if self._chunks:
+            self._measure(self._chunks[-1])
         self._view = None
 
     def state(self, record_id: str) -> RecordState | None:
@@ -120,6 +141,8 @@ class Tail:
 
     def _store(self, record_id: str, state: RecordState) -> tuple[RecordState, int]:
         if not self._chunks or self._chunks[-1].used == len(self._chunks[-1].vectors):
+            if self._chunks:
+                self._measure(self._chunks[-1])
             rows = min(_CHUNK_ROWS_MAX, max(_CHUNK_ROWS_MIN, len(self._ids)))
             self._chunks.append(
                 _Chunk(
@@ -128,13 +151,20 @@ class Tail:
                 )
             )
         chunk = self._chunks[-1]
-        slot = chunk.vectors[chunk.used : chunk.used + 1]
-        slot[0] = state.vector
-        chunk.norms[chunk.used] = norms_of(slot)[0]
+        slot = chunk.vectors[chunk.used]
+        slot[:] = state.vector
         chunk.used += 1
         # The state's vector now points into the chunk, so that the log entry's bytes can be freed.
-        kept = RecordState(state.base, slot[0], state.metadata, state.patches)
+        kept = RecordState(state.base, slot, state.metadata, state.patches)
         self._ids.append(record_id)
         self._row_states.append(kept)
         self._alive.append(1)
         return kept, len(self._ids) - 1
+
+    @staticmethod
+    def _measure(chunk: _Chunk) -> None:
+        """The norms of rows that came since the last time: of one by one they would cost more than the rows."""
+        new = slice(chunk.measured, chunk.used)
+        if chunk.measured < chunk.used:
+            chunk.norms[new] = norms_of(chunk.vectors[new])
+            chunk.measured = chunk.used
