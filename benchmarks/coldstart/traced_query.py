@@ -1,0 +1,49 @@
+"""One cold search in this process, as a fresh instance of the search function does it, but without Lambda's runtime.
+
+Reads its settings from standard input as JSON; prints what it took as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from quartzdb.bootstrap_aws import AwsSettings, open_aws
+from quartzdb.services.vectors import QueryRequest
+
+
+def main() -> None:
+    """Open, search twice, print."""
+    given = json.load(sys.stdin)
+    settings = given["settings"]
+    database = open_aws(AwsSettings(**{**settings, "searches": True, "work_dir": Path(settings["work_dir"])}))
+    vectors = np.array(given["vectors"], dtype=np.float32)
+    took = []
+    for vector in vectors:
+        cpu, begun = time.process_time(), time.monotonic()
+        answer = database.namespaces.search(
+            given["tenant"],
+            lambda namespace, asked=vector: database.vectors.query(
+                namespace, QueryRequest(vector=asked, top_k=10)
+            ),
+            given["namespace"],
+        )
+        took.append(
+            {
+                "begun": begun,
+                "ms": (time.monotonic() - begun) * 1000,
+                "cpu_ms": (time.process_time() - cpu) * 1000,
+                "ids": [match.id for match in answer.matches],
+            }
+        )
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    print(json.dumps({"took": took, "peak_mb": int(peak[1]) / 1024 if peak else 0}))
+
+
+if __name__ == "__main__":
+    main()
