@@ -10,6 +10,7 @@ from quartzdb.adapters.dynamodb_capacity import CountedCapacity
 from quartzdb.bootstrap import Database, assemble
 from quartzdb.bootstrap_aws import NAMESPACE_REMEMBERED_SECONDS, AwsSettings, aws_adapters
 from quartzdb.domain.namespace import Namespace
+from quartzdb.index.side_by_side import AtOnce
 from quartzdb.services.vectors import NewRecord, QueryRequest
 from tests.aws_emulators import PATIENCE, REGION, Place
 from tests.embedded import vector_of
@@ -54,6 +55,8 @@ class Deployment:
             writer=f"aws.{self.opened}",
             workspace=settings.work_dir / "building",
             fetched_bytes_max=settings.fetched_bytes_max,
+            searches=settings.searches,
+            begin=AtOnce,
             remembered_seconds=NAMESPACE_REMEMBERED_SECONDS,
         )
 

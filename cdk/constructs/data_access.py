@@ -15,7 +15,9 @@ from aws_cdk import aws_iam as iam
 from cdk.acknowledged import acknowledge_nag
 from cdk.constructs.data_table import FEED_INDEX
 
-LOG = ("LOG#*", "LOGS")
+LOG = ("LOG#*", "LOGS", "CURRENT#*")
+"""Entries, and what pointers were not long ago."""
+
 KEY_VALUES = ("KV#*",)
 NAMESPACES = ("NAMESPACES#*", "TENANTS", "CONDEMNED")
 API_KEYS = ("KEY#*", "KEYS#*")

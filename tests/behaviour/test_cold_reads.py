@@ -14,8 +14,8 @@ from quartzdb.bootstrap import Database
 from quartzdb.domain.errors import Corrupted, NamespaceNotFound
 from quartzdb.domain.filter import parse
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
-from quartzdb.index.partial_file import BLOCK_BYTES, GAP_BLOCKS_MAX
-from quartzdb.index.segment_files import RECORDS_FILE, SUMS_FILE, VECTORS_FILE
+from quartzdb.index.partial_file import BLOCK_BYTES
+from quartzdb.index.segment_files import OPENING_FILE, RECORDS_FILE, VECTORS_FILE
 from quartzdb.services.vectors import QueryRequest
 from quartzdb.snapshot.cache import CONDEMNED_SECONDS
 from quartzdb.snapshot.compaction import everything
@@ -115,7 +115,7 @@ def test_one_record_costs_a_few_blocks(deployment: Deployment) -> None:
     files = part.segment._files
     vectors = files.partial(VECTORS_FILE)
     assert vectors is not None
-    assert 0 < vectors.held_bytes <= (GAP_BLOCKS_MAX + 2) * BLOCK_BYTES < vectors.size / 8
+    assert 0 < vectors.held_bytes <= 2 * BLOCK_BYTES < vectors.size / 8
     assert not list((deployment.directory / str(deployment.opened)).rglob("*ivf*"))
 
 
@@ -143,7 +143,7 @@ def twice_folded(aws: Emulators, tmp_path_factory: pytest.TempPathFactory) -> Tw
 
 @pytest.mark.parametrize("gone", [False, True], ids=["damaged", "missing"])
 @pytest.mark.parametrize(
-    ("name", "more"), [(VECTORS_FILE, 1200), (RECORDS_FILE, 1200), (SUMS_FILE, 1200), ("ivf.faiss", 4800)]
+    ("name", "more"), [(VECTORS_FILE, 1200), (RECORDS_FILE, 4800), (OPENING_FILE, 1200), ("ivf.faiss", 4800)]
 )
 def test_the_manifest_before_serves_when_a_file_is_damaged_or_missing(
     twice_folded: TwiceFolded, name: str, more: int, gone: bool

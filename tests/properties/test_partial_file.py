@@ -14,7 +14,8 @@ from quartzdb.domain.errors import Corrupted
 from quartzdb.index.partial_file import (
     BLOCK_BYTES,
     REQUEST_BYTES_MAX,
-    REQUEST_WORTH_BYTES,
+    REQUEST_BYTES_MIN,
+    ROUND_WORTH_BYTES,
     FetchedMemory,
     PartialFile,
     block_sums,
@@ -37,7 +38,7 @@ class Source:
 
 def opened(source: Source, memory: FetchedMemory, sums_of: bytes | None = None) -> PartialFile:
     content = source.content if sums_of is None else sums_of
-    return PartialFile("file", len(content), block_sums(content), source.fetch, memory)
+    return PartialFile("file", len(content), lambda: block_sums(content), source.fetch, memory)
 
 
 @given(
@@ -81,11 +82,11 @@ def test_the_rest_comes_once_single_requests_have_cost_as_much() -> None:
     """At most twice what knowing the future would have cost, in requests of bounded size."""
     source = Source(bytes(24 * 1024 * 1024))
     file = opened(source, FetchedMemory(10**9))
-    affordable = len(source.content) // REQUEST_WORTH_BYTES
-    for number in range(affordable):
+    affordable = -(-len(source.content) // ROUND_WORTH_BYTES)
+    for number in range(affordable + 1):
         file.read(number * 37 * BLOCK_BYTES % len(source.content), 1)
     assert file.held_bytes == len(source.content)
-    assert len(source.requests) <= affordable + len(source.content) // REQUEST_BYTES_MAX
+    assert len(source.requests) <= affordable + len(source.content) // REQUEST_BYTES_MIN
     assert max(length for _, length in source.requests) <= REQUEST_BYTES_MAX
 
 
@@ -118,6 +119,8 @@ def test_a_short_answer_is_damage() -> None:
 
 
 def test_checksums_of_another_file_are_refused() -> None:
-    """Before anything is read with them."""
+    """Before anything is believed because of them."""
+    source = Source(CONTENT)
+    file = PartialFile("f", 5 * BLOCK_BYTES, lambda: block_sums(CONTENT), source.fetch, FetchedMemory(10**9))
     with pytest.raises(Corrupted, match="blocks"):
-        PartialFile("f", 5 * BLOCK_BYTES, block_sums(CONTENT), Source(CONTENT).fetch, FetchedMemory(10**9))
+        file.read(0, 1)

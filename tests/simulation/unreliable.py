@@ -111,6 +111,7 @@ class UnreliableBlobs:
         self._world = world
         self._shared = shared
         self._stalls = stalls
+        self._seen: dict[str, list[bytes]] = {}
 
     def put(self, key: str, data: bytes | Path) -> None:
         """As the port says."""
@@ -150,7 +151,15 @@ class UnreliableBlobs:
     def read_pointer(self, key: str) -> tuple[bytes, str] | None:
         """As the port says."""
         self._step()
-        return self._shared.read_pointer(key)
+        found = self._shared.read_pointer(key)
+        if found is not None:
+            self._seen.setdefault(key, []).append(found[0])
+        return found
+
+    def recent_pointer(self, key: str) -> bytes | None:
+        """Whatever it was at any time, as the port allows."""
+        self._step()
+        return self._world.random.choice([*self._seen.get(key, ()), self._shared.recent_pointer(key)])
 
     def swap_pointer(self, key: str, content: bytes, tag: str | None) -> bool:
         """As the port says."""

@@ -19,6 +19,7 @@ from quartzdb.adapters.sqlite_leases import SqliteLeases
 from quartzdb.adapters.sqlite_log import SqliteChangeLog
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.hlc import HybridClock
+from quartzdb.index.side_by_side import Begin, Later
 from quartzdb.log.append import LogWriter
 from quartzdb.log.protocol import CLOCK_ERROR_MAX_MS
 from quartzdb.ports import (
@@ -136,18 +137,27 @@ def assemble(
     workspace: Path,
     index_threads: int = 1,
     fetched_bytes_max: int = FETCHED_BYTES_MAX,
+    searches: bool = False,
+    begin: Begin = Later,
     remembered_seconds: float = 0.0,
     peering: Peering | None = None,
 ) -> Database:
     """Services over any adapters. `writer` names this process in versions and must be its alone.
 
-    Segments in remote storage take at most `fetched_bytes_max` of memory. Searches take a namespace that was found to
-    exist to be there for `remembered_seconds`. With `peering` this site is one of two.
+    Segments in remote storage take at most `fetched_bytes_max` of memory; `searches` and `begin` are SegmentCache's.
+    Searches take a namespace that was found to exist to be there for `remembered_seconds`. With `peering` this site is
+    one of two.
     """
     clock = adapters.clock
     versions = HybridClock(clock.unix_ms, writer, ahead_ms_max=CLOCK_ERROR_MAX_MS)
     store = SnapshotStore(adapters.blobs)
-    cache = SegmentCache(store, fetched_bytes_max=fetched_bytes_max, monotonic=clock.monotonic)
+    cache = SegmentCache(
+        store,
+        fetched_bytes_max=fetched_bytes_max,
+        searches=searches,
+        begin=begin,
+        monotonic=clock.monotonic,
+    )
     readers = Readers(adapters.log, store, cache, clock)
     retention = peering.retention if peering else None
     indexer = Indexer(

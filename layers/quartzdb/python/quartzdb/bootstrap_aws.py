@@ -9,6 +9,8 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING
@@ -31,14 +33,18 @@ from quartzdb.adapters.dynamodb_idempotency import DynamoIdempotency
 from quartzdb.adapters.dynamodb_keyvalue import DynamoKeyValue
 from quartzdb.adapters.dynamodb_leases import DynamoLeases
 from quartzdb.adapters.dynamodb_log import DynamoChangeLog
+from quartzdb.adapters.dynamodb_recent_pointers import DynamoRecentPointers
 from quartzdb.adapters.dynamodb_table import DynamoTable
 from quartzdb.adapters.dynamodb_unsettled import DynamoUnsettled
 from quartzdb.adapters.s3_blobs import S3Blobs
 from quartzdb.adapters.s3_bucket import S3Bucket
 from quartzdb.adapters.s3_local_files import S3LocalFiles
+from quartzdb.adapters.s3_reads import S3Reads
 from quartzdb.adapters.secret_values import SecretValues
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.bootstrap import Adapters, Database, assemble
+from quartzdb.index.engines.faiss_library import faiss_module
+from quartzdb.index.side_by_side import AtOnce
 from quartzdb.peer_protocol.limits import FEED_KEPT_MS
 from quartzdb.ports import UnsettledList
 from quartzdb.snapshot.cache import FETCHED_BYTES_MAX
@@ -56,7 +62,8 @@ class AwsSettings:
 
     `work_dir` is a directory of this machine for copies of segments (at most `cache_bytes_max`) and for building new
     ones; nothing in it has to last. Segments read in parts take at most `fetched_bytes_max` of memory. Endpoints are
-    for emulators; None is AWS itself.
+    for emulators; None is AWS itself. `searches`: this process is there to search, so what that takes is imported
+    before the first one, and indexes are fetched along with what else a segment is opened with.
     """
 
     table: str
@@ -67,6 +74,7 @@ class AwsSettings:
     cache_bytes_max: int = 4 * 1024**3
     index_threads: int = 1
     fetched_bytes_max: int = FETCHED_BYTES_MAX
+    searches: bool = False
     dynamodb_endpoint_url: str | None = None
     s3_endpoint_url: str | None = None
     dynamodb_patience: Patience = DYNAMODB_PATIENCE
@@ -112,9 +120,12 @@ def aws_adapters(
         session=session,
     )
     table = DynamoTable(dynamodb, settings.table, clock, meter)
+    credentials = session.get_credentials()
+    reads = S3Reads(s3, settings.bucket, credentials, settings.s3_patience) if credentials else None
     blobs = S3Blobs(
-        S3Bucket(s3, settings.bucket, clock),
+        S3Bucket(s3, settings.bucket, clock, reads=reads),
         S3LocalFiles(settings.work_dir / "segments", settings.cache_bytes_max, clock),
+        DynamoRecentPointers(table),
     )
     return AwsAdapters(
         log=DynamoChangeLog(table, blobs),
@@ -137,6 +148,8 @@ def open_aws(
     peering: Peering | None = None,
 ) -> Database:
     """The database of a table and a bucket, which must exist; with `peering`, as one of two sites."""
+    if settings.searches:
+        _import_for_searches()
     process = secrets.token_hex(4)
     workspace = settings.work_dir / "building" / process
     shutil.rmtree(workspace, ignore_errors=True)
@@ -146,9 +159,19 @@ def open_aws(
         workspace=workspace,
         index_threads=settings.index_threads,
         fetched_bytes_max=settings.fetched_bytes_max,
+        searches=settings.searches,
+        begin=AtOnce,
         remembered_seconds=NAMESPACE_REMEMBERED_SECONDS,
         peering=peering,
     )
+
+
+def _import_for_searches() -> None:
+    """What the first search would import: a function does it at init, which a start from a snapshot has behind it."""
+    import_module("quartzdb.index.partial_sqlite")
+    if find_spec("faiss") is not None:
+        import_module("quartzdb.index.engines.ivf")
+        faiss_module()
 
 
 def rename_writer(database: Database, settings: AwsSettings) -> None:

@@ -16,6 +16,7 @@ from botocore.session import Session
 from quartzdb.adapters.aws_clients import aws_session, step_functions_client
 from quartzdb.adapters.step_functions_merges import StepFunctionsMerges
 from quartzdb.bootstrap_aws import AwsAdapters, AwsSettings, aws_adapters
+from quartzdb.index.side_by_side import AtOnce
 from quartzdb.peer_ports import Retention
 from quartzdb.ports import MergeRuns
 from quartzdb.services.burial import Burial
@@ -99,7 +100,7 @@ def assemble_care(
     indexer = Indexer(
         adapters.log,
         store,
-        SegmentCache(store),
+        SegmentCache(store, begin=AtOnce),
         clock,
         workspace,
         threads=index_threads,

@@ -292,6 +292,13 @@ class BlobStore(Protocol):
         """A pointer's content and tag, strongly consistent; None where it was never written."""
         ...
 
+    def recent_pointer(self, key: str) -> bytes | None:
+        """A pointer's content as it is, or was once, where that is known sooner; None where it was never written.
+
+        For who can do with an older one and notices when it is too old. After a deletion anything may come back.
+        """
+        ...
+
     def swap_pointer(self, key: str, content: bytes, tag: str | None) -> bool:
         """Set the pointer if its tag is still `tag` (None: if there is none). Returns whether it was set; durable."""
         ...

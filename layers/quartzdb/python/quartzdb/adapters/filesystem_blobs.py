@@ -95,6 +95,11 @@ class FilesystemBlobs:
         with _told_as_unavailable(self._blobs):
             return self._pointers.read(check_blob_key(key))
 
+    def recent_pointer(self, key: str) -> bytes | None:
+        """A pointer's content; None where it was never written. Raises Corrupted."""
+        there = self.read_pointer(key)
+        return there[0] if there else None
+
     def swap_pointer(self, key: str, content: bytes, tag: str | None) -> bool:
         """Set the pointer if its tag is still `tag` (None: if there is none). Returns whether it was set; durable."""
         with _told_as_unavailable(self._blobs):

@@ -90,6 +90,11 @@ class MemoryBlobs:
             there = self._pointers.get(check_blob_key(key))
             return there[:2] if there else None
 
+    def recent_pointer(self, key: str) -> bytes | None:
+        """A pointer's content; None where it was never written."""
+        there = self.read_pointer(key)
+        return there[0] if there else None
+
     def swap_pointer(self, key: str, content: bytes, tag: str | None) -> bool:
         """Set the pointer if its tag is still `tag` (None: if there is none). Returns whether it was set."""
         with self._lock:

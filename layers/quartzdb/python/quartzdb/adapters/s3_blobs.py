@@ -15,28 +15,29 @@ from pathlib import Path
 from quartzdb.adapters.blob_key import check_blob_key, check_blob_prefix
 from quartzdb.adapters.s3_bucket import S3Bucket
 from quartzdb.adapters.s3_local_files import S3LocalFiles
-from quartzdb.adapters.s3_pointers import S3Pointers
+from quartzdb.adapters.s3_pointers import RecentPointers, S3Pointers
 from quartzdb.adapters.s3_ranges import coalesce
 from quartzdb.domain.errors import Corrupted, Unavailable
 from quartzdb.ports import BlobMissing
 
 _BLOBS = "blobs/"
 _POINTERS = "pointers/"
-_THREADS_MAX = 16
+_THREADS_MAX = 48
+"""All requests of one round go out at once: most of what threads do is wait."""
 _PUT_ATTEMPTS_MAX = 3
 _PART_BYTES = 8 * 1024 * 1024
 """One stream from S3 carries some 90 MB/s, so a large file comes in several."""
 
 
 class S3Blobs:
-    """BlobStore over an S3Bucket; `files` keeps the copies that `local_file` hands out."""
+    """BlobStore over an S3Bucket; `files` keeps the copies that `local_file` hands out, `recent` notes pointers."""
 
     remote = True
 
-    def __init__(self, bucket: S3Bucket, files: S3LocalFiles) -> None:
+    def __init__(self, bucket: S3Bucket, files: S3LocalFiles, recent: RecentPointers | None = None) -> None:
         self._bucket = bucket
         self._files = files
-        self._pointers = S3Pointers(bucket, _POINTERS)
+        self._pointers = S3Pointers(bucket, _POINTERS, recent)
         self._threads = ThreadPoolExecutor(_THREADS_MAX, thread_name_prefix="s3-ranges")
 
     def put(self, key: str, data: bytes | Path) -> None:
@@ -121,6 +122,10 @@ class S3Blobs:
     def read_pointer(self, key: str) -> tuple[bytes, str] | None:
         """A pointer's content and tag, strongly consistent; None where it was never written."""
         return self._pointers.read(check_blob_key(key))
+
+    def recent_pointer(self, key: str) -> bytes | None:
+        """A pointer's content as it is or was; None where it was never written."""
+        return self._pointers.recent(check_blob_key(key))
 
     def swap_pointer(self, key: str, content: bytes, tag: str | None) -> bool:
         """Set the pointer if its tag is still `tag` (None: if there is none). Returns whether it was set; durable."""

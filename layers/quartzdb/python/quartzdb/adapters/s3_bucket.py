@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
 from botocore.exceptions import ClientError, FlexibleChecksumError
 
 from quartzdb.adapters.aws_failure import INTERRUPTED, error_code, told_as_unavailable, was_retried
+from quartzdb.adapters.s3_reads import S3Reads
 from quartzdb.domain.errors import Unavailable
 from quartzdb.ports import Clock
 
@@ -37,7 +38,10 @@ class Condition(NamedTuple):
 
 
 class S3Bucket:
-    """Thread-safe. Every method raises Unavailable when S3 cannot be asked, after bounded retries."""
+    """Thread-safe. Every method raises Unavailable when S3 cannot be asked, after bounded retries.
+
+    Ranges are read by `reads`, where there are some, and by the client whenever that does not go well.
+    """
 
     def __init__(
         self,
@@ -46,8 +50,10 @@ class S3Bucket:
         clock: Clock,
         *,
         multipart_from_bytes: int = MULTIPART_FROM_BYTES,
+        reads: S3Reads | None = None,
     ) -> None:
         self._client = client
+        self._reads = reads
         self._name = name
         self._clock = clock
         self._multipart_from_bytes = multipart_from_bytes
@@ -103,6 +109,9 @@ class S3Bucket:
 
     def get_range_of(self, key: str, start: int, length: int) -> tuple[bytes, int] | None:
         """Bytes of an object, and its size (0 where it ends before they begin); None where there is no object."""
+        soon = None if self._reads is None else self._reads.get_range(key, start, length)
+        if soon is not None:
+            return soon
 
         def get() -> tuple[bytes, int]:
             try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from quartzdb.adapters.s3_bucket import S3Bucket
 from quartzdb.domain.errors import Unavailable
@@ -15,12 +16,37 @@ from quartzdb.domain.errors import Unavailable
 _NONCE_BYTES = 16
 
 
-class S3Pointers:
-    """Under `root` ("pointers/") of a bucket. Thread-safe."""
+class RecentPointers(Protocol):
+    """Knows sooner than S3 what pointers were not long ago."""
 
-    def __init__(self, bucket: S3Bucket, root: str) -> None:
+    def read(self, key: str) -> bytes | None:
+        """What was noted last."""
+        ...
+
+    def note(self, key: str, content: bytes) -> None:
+        """The pointer was set to this."""
+        ...
+
+    def forget(self, key: str) -> None:
+        """The pointer was deleted."""
+        ...
+
+
+class S3Pointers:
+    """Under `root` ("pointers/") of a bucket. Thread-safe. `recent` notes what each of them is set to."""
+
+    def __init__(self, bucket: S3Bucket, root: str, recent: RecentPointers | None = None) -> None:
         self._bucket = bucket
         self._root = root
+        self._recent = recent
+
+    def recent(self, key: str) -> bytes | None:
+        """A pointer's content as it is or was, the sooner of both places; None where it was never written."""
+        noted = None if self._recent is None else self._recent.read(key)
+        if noted is not None:
+            return noted
+        found = self.read(key)
+        return None if found is None else found[0]
 
     def read(self, key: str) -> tuple[bytes, str] | None:
         """A pointer's content and tag, strongly consistent; None where it was never written."""
@@ -29,6 +55,12 @@ class S3Pointers:
 
     def swap(self, key: str, content: bytes, tag: str | None) -> bool:
         """Set the pointer if its tag is still `tag` (None: if there is none). Returns whether it was set."""
+        swapped = self._swap(key, content, tag)
+        if swapped and self._recent is not None:
+            self._recent.note(key, content)
+        return swapped
+
+    def _swap(self, key: str, content: bytes, tag: str | None) -> bool:
         body = secrets.token_bytes(_NONCE_BYTES) + content
         written, retried = self._bucket.put(self._root + key, body, if_match=tag)
         if written or not retried:
@@ -52,3 +84,6 @@ class S3Pointers:
     def delete(self, keys: Sequence[str]) -> None:
         """Remove pointers."""
         self._bucket.delete([self._root + key for key in keys])
+        if self._recent is not None:
+            for key in keys:
+                self._recent.forget(key)

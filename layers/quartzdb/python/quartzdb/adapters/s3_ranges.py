@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 GAP_BYTES_MAX = 32 * 1024
-"""Bytes read in vain rather than by a request of their own, which costs as much time as some 500 KB do."""
-REQUEST_BYTES_MAX = 8 * 1024 * 1024
+"""Bytes read in vain rather than by a request of their own."""
+REQUEST_BYTES_MAX = 1024 * 1024
+"""Neighbours are joined up to this size: a stream carries some 90 MB/s, so what is large had better come in several."""
 
 
 def coalesce(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from quartzdb.api.app import create_app
@@ -32,12 +33,12 @@ API_SETTINGS = ApiSettings(
 )
 
 
-def http_function(settings: FunctionSettings) -> LambdaHandler:
-    """The handler. Asks AWS nothing yet. Raises InvalidSettings."""
+def http_function(settings: FunctionSettings, *, searches: bool = False) -> LambdaHandler:
+    """The handler; `searches`: of a function that is sent searches. Asks AWS nothing yet. Raises InvalidSettings."""
     secret_arn = needed(settings.origin_secret_arn, "QUARTZDB_ORIGIN_SECRET_ARN")
     observed = telemetry(settings)
     session = open_session()
-    aws = database_settings(settings)
+    aws = replace(database_settings(settings), searches=searches)
     database = _open(aws, settings, session)
     secret = OriginSecret(
         secret_reader(

@@ -1,16 +1,19 @@
 """A file of which only the parts that were needed are here: memory of its whole size, filled block by block.
 
 Owns which blocks are here, and that each is what was written. Where the bytes come from is its caller's affair. A file
-that is asked for again and again is fetched whole once its requests would have paid for that (ski rental).
+that is asked for again and again is fetched whole once the waiting would have paid for that (ski rental).
 """
 
 from __future__ import annotations
 
 import mmap
+import os
 import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -23,12 +26,19 @@ from quartzdb.ports import BlobMissing
 
 BLOCK_BYTES = 16 * 1024
 """The unit that is fetched and checked: two pages of records.sqlite, ten rows of 384 numbers."""
-REQUEST_WORTH_BYTES = 512 * 1024
-"""A request takes the time in which so many bytes more would come with another one."""
+ROUND_WORTH_BYTES = 5 * 1024 * 1024
+"""What one connection brings while a reader waits for an answer to begin: 60 ms at 90 MB/s."""
+REQUEST_BYTES_MIN = 1024 * 1024
 REQUEST_BYTES_MAX = 8 * 1024 * 1024
-"""Large enough to be worth a request, small enough that several bring one file side by side."""
-GAP_BLOCKS_MAX = 4
-"""Blocks that nobody asked for are brought along rather than left out by one more request."""
+STREAMS = 16
+"""What is large comes in so many requests side by side, as far as they are between these sizes."""
+GAP_BLOCKS_MAX = 16
+"""Blocks that nobody asked for are brought along rather than left out by one more request: they take a millisecond, and
+a request takes as much of a processor."""
+REQUESTS_MAX = 16
+"""Beyond so many requests of one round, wider gaps are brought along, up to WIDE_GAP_BLOCKS_MAX: connections are made
+anew for them, and a handshake takes more of a processor than what is brought along."""
+WIDE_GAP_BLOCKS_MAX = 64
 _TOGETHER_BYTES_MAX = 64 * 1024 * 1024
 """Held twice while it arrives: as an answer and in its place."""
 _UNLOCKED_ATTEMPTS = 2
@@ -37,6 +47,18 @@ Fetch = Callable[[Sequence[tuple[int, int]]], Sequence[bytes]]
 """Brings (start, length) ranges that lie apart, side by side. Raises BlobMissing, Corrupted, Unavailable."""
 Sums = npt.NDArray[np.uint32]
 Copy = TypeVar("Copy")
+
+
+def sums_of_file(path: Path) -> Sums:
+    """The checksum of each block of a file."""
+    if path.stat().st_size == 0:
+        return np.empty(0, dtype="<u4")
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+        memoryview(mapped) as view,
+    ):
+        return block_sums(view)
 
 
 def block_sums(data: bytes | memoryview) -> Sums:
@@ -70,8 +92,15 @@ class FetchedMemory:
             for file in self._files():
                 if excess <= 0:
                     return
-                excess -= file.held_bytes
-                file.empty()
+                if not file.in_use:
+                    excess -= file.held_bytes
+                    file.empty()
+
+    def touch(self, user: PartialFile) -> None:
+        """It is in use now, though nothing had to be fetched for it."""
+        with self.lock:
+            if id(user) in self._by_use:
+                self._by_use.move_to_end(id(user))
 
     def _files(self) -> list[PartialFile]:
         files = [(key, reference()) for key, reference in self._by_use.items()]
@@ -82,21 +111,31 @@ class FetchedMemory:
 
 
 class PartialFile:
-    """Thread-safe. `sums` are the `block_sums` of the whole file; `name` is for messages."""
+    """Thread-safe. `sums` gives the `block_sums` of the whole file, perhaps after waiting; `name` is for messages.
 
-    def __init__(self, name: str, size: int, sums: Sums, fetch: Fetch, memory: FetchedMemory) -> None:
-        blocks = -(-size // BLOCK_BYTES)
-        if len(sums) != blocks:
-            raise Corrupted(f"{name} has {blocks} blocks, and checksums for {len(sums)}.")
+    `mappable`: the memory is a file, so that a library which maps files can be given its `path`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        size: int,
+        sums: Callable[[], Sums],
+        fetch: Fetch,
+        memory: FetchedMemory,
+        *,
+        mappable: bool = False,
+    ) -> None:
         self.name = name
         self.size = size
         self._sums = sums
         self._fetch = fetch
         self._memory = memory
-        self._map = mmap.mmap(-1, max(1, size), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._map, self.path = _memory_of(self, size, mappable=mappable)
         self._bytes = np.frombuffer(self._map, dtype=np.uint8, count=size)
-        self._here = np.zeros(blocks, dtype=np.bool_)
-        self._requests = 0
+        self._here = np.zeros(-(-size // BLOCK_BYTES), dtype=np.bool_)
+        self._rounds = 0
+        self._users = 0
         self.damage: Exception | None = None
         """The Corrupted or BlobMissing that reading it has raised."""
 
@@ -105,14 +144,57 @@ class PartialFile:
         """Memory that it takes now."""
         return int(np.count_nonzero(self._here)) * BLOCK_BYTES
 
+    @property
+    def memory_bytes_max(self) -> int:
+        """What all partial files of this process may hold together."""
+        return self._memory.bytes_max
+
+    @property
+    def in_use(self) -> bool:
+        """Whether somebody reads its memory directly just now, so that it must not be emptied."""
+        return self._users > 0
+
     def expect(self, starts: Rows, length: int) -> None:
         """Bring what is about to be read: ranges of one length that begin there."""
         self._bring(_blocks(starts, length))
+
+    def has(self, starts: Rows, length: int) -> bool:
+        """Whether that is here already."""
+        return bool(self._here[_blocks(starts, length)].all())
 
     def expect_all(self) -> None:
         """Bring everything, if there is room for it. If not, each read brings what it needs."""
         if self.size <= self._memory.bytes_max:
             self._bring(np.arange(len(self._here)))
+
+    def put(self, blocks: Rows, data: bytes) -> None:
+        """These blocks, one after another, came from elsewhere. Raises Corrupted."""
+        start = 0
+        for block in blocks.tolist():
+            length = min(BLOCK_BYTES, self.size - block * BLOCK_BYTES)
+            self._keep(block, block + 1, data[start : start + length])
+            start += length
+
+    @contextmanager
+    def held(self, starts: Rows, lengths: Rows) -> Iterator[None]:
+        """While this lasts, these ranges (each >= 1 long) are here and stay, for who reads the memory directly."""
+        blocks = _blocks_between(starts, starts + lengths)
+        for _ in range(_UNLOCKED_ATTEMPTS):
+            self._bring(blocks)
+            with self._memory.lock:
+                if self._here[blocks].all():
+                    self._users += 1
+                    break
+        else:
+            with self._memory.lock:
+                self._bring(blocks)
+                self._users += 1
+        self._memory.touch(self)
+        try:
+            yield
+        finally:
+            with self._memory.lock:
+                self._users -= 1
 
     def read(self, start: int, length: int) -> bytes:
         """A copy of some bytes; fewer where the file ends before."""
@@ -129,7 +211,8 @@ class PartialFile:
     def empty(self) -> None:
         """Give the memory back; what is needed again is fetched again. Only the memory's lock makes this safe."""
         self._here[:] = False
-        self._map.madvise(mmap.MADV_DONTNEED)
+        # A file's pages stay until a hole is made of them.
+        self._map.madvise(mmap.MADV_DONTNEED if self.path is None else mmap.MADV_REMOVE)
 
     def _copied(self, blocks: Rows, copy: Callable[[], Copy]) -> Copy:
         for _ in range(_UNLOCKED_ATTEMPTS):
@@ -161,14 +244,17 @@ class PartialFile:
                 raise
 
     def _worth_fetching(self, missing: Rows) -> Rows:
-        """These blocks, or all that are not here, once requests one by one have cost as much as that does."""
-        self._requests += len(_runs(missing))
+        """These blocks, or all that are not here, once waiting for some has cost as much as all of them do."""
         rest = np.flatnonzero(~self._here)
-        costs_more = self._requests * REQUEST_WORTH_BYTES >= len(rest) * BLOCK_BYTES
+        costs_more = self._rounds * ROUND_WORTH_BYTES >= len(rest) * BLOCK_BYTES
+        self._rounds += 1
         return rest if costs_more and self.size <= self._memory.bytes_max // 2 else missing
 
     def _keep(self, first: int, end: int, data: bytes) -> None:
-        if not np.array_equal(block_sums(memoryview(data)), self._sums[first:end]):
+        sums = self._sums()
+        if len(sums) != len(self._here):
+            raise Corrupted(f"{self.name} has {len(self._here)} blocks, and checksums for {len(sums)}.")
+        if not np.array_equal(block_sums(memoryview(data)), sums[first:end]):
             raise Corrupted(
                 f"{self.name} is damaged between bytes {first * BLOCK_BYTES} and {end * BLOCK_BYTES}.",
                 hint="The file is not served. Restore it from a backup, or import the data again.",
@@ -188,14 +274,27 @@ def _blocks(starts: Rows, length: int) -> Rows:
     return blocks
 
 
+def _blocks_between(starts: Rows, ends: Rows) -> Rows:
+    """The blocks that ranges touch."""
+    firsts, lasts = starts // BLOCK_BYTES, (ends - 1) // BLOCK_BYTES
+    counts = lasts - firsts + 1
+    before = np.repeat(np.cumsum(counts) - counts, counts)
+    blocks: Rows = np.unique(np.repeat(firsts, counts) + np.arange(counts.sum()) - before)
+    return blocks
+
+
 def _runs(blocks: Rows) -> list[tuple[int, int]]:
     """(first, end) of requests that bring these ascending blocks, small gaps between them included."""
     if not blocks.size:
         return []
-    cuts = np.flatnonzero(np.diff(blocks) > GAP_BLOCKS_MAX + 1)
+    gaps = np.diff(blocks)
+    # As narrow as they may be for not too many requests.
+    wide = np.partition(gaps, -REQUESTS_MAX)[-REQUESTS_MAX] if gaps.size >= REQUESTS_MAX else 0
+    cuts = np.flatnonzero(gaps > min(max(wide, GAP_BLOCKS_MAX + 1), WIDE_GAP_BLOCKS_MAX + 1))
     firsts = blocks[np.concatenate([[0], cuts + 1])]
     ends = blocks[np.concatenate([cuts, [blocks.size - 1]])] + 1
-    most = REQUEST_BYTES_MAX // BLOCK_BYTES
+    brought = int((ends - firsts).sum()) * BLOCK_BYTES
+    most = min(max(brought // STREAMS, REQUEST_BYTES_MIN), REQUEST_BYTES_MAX) // BLOCK_BYTES
     return [
         (start, min(start + most, end))
         for first, end in zip(firsts.tolist(), ends.tolist(), strict=True)
@@ -215,3 +314,12 @@ def _portions(runs: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]
         size += (end - first) * BLOCK_BYTES
     if together:
         yield together
+
+
+def _memory_of(owner: PartialFile, size: int, *, mappable: bool) -> tuple[mmap.mmap, Path | None]:
+    if not mappable:
+        return mmap.mmap(-1, max(1, size), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), None
+    descriptor = os.memfd_create(owner.name)
+    weakref.finalize(owner, os.close, descriptor)
+    os.ftruncate(descriptor, max(1, size))
+    return mmap.mmap(descriptor, max(1, size), flags=mmap.MAP_SHARED), Path(f"/proc/self/fd/{descriptor}")

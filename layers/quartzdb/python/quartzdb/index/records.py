@@ -9,19 +9,15 @@ from __future__ import annotations
 import sqlite3
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
-import numpy as np
 import orjson
 
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.merge import Patched, RecordState
-from quartzdb.domain.vector import Rows
-from quartzdb.index.partial_file import REQUEST_WORTH_BYTES, PartialFile
-from quartzdb.index.records_map import RecordsMap
 from quartzdb.index.selections import Selections
 from quartzdb.index.sqlite_fields import SqliteFields, write_fields
 
@@ -140,11 +136,26 @@ class RecordsWriter:
         return number
 
 
+class ReadAhead(Protocol):
+    """Is told what is about to be read, where it has to be fetched."""
+
+    def rows(self, rows: Sequence[int]) -> None:
+        """These rows."""
+        ...
+
+    def ids(self, ids: Sequence[str]) -> Sequence[str]:
+        """The rows of these ids will be looked up; returns those that may be there."""
+        ...
+
+    def found(self, rows: Sequence[int]) -> None:
+        """These rows, as those of ids, with their vectors."""
+        ...
+
+
 class Records:
     """Reads records.sqlite. Thread-safe; the file is closed when nobody holds the object any more.
 
-    `connection` is one of sqlite3, or one of apsw, which answers alike. `expect_rows` and `expect_ids` are told what is
-    about to be read.
+    `connection` is one of sqlite3, or one of apsw, which answers alike.
     """
 
     def __init__(
@@ -152,12 +163,10 @@ class Records:
         connection: Any,
         rows: int,
         *,
-        expect_rows: Callable[[Sequence[int]], None] = lambda _: None,
-        expect_ids: Callable[[int], None] = lambda _: None,
+        ahead: ReadAhead | None = None,
     ) -> None:
         self._connection = connection
-        self._expect_rows = expect_rows
-        self._expect_ids = expect_ids
+        self._ahead = ahead
         weakref.finalize(self, connection.close)
         self._lock = threading.Lock()
         self._writers: dict[int, str] = dict(self._connection.execute("SELECT writer, name FROM writers"))
@@ -174,29 +183,6 @@ class Records:
         connection.execute("PRAGMA mmap_size=1073741824")
         return cls(connection, rows)
 
-    @classmethod
-    def fetched(cls, file: PartialFile, places: RecordsMap, rows: int) -> Self:
-        """Over a file that lies elsewhere."""
-        # Its module imports apsw, which a database on one machine never needs.
-        from quartzdb.index.partial_sqlite import connect
-
-        def expect_pages(pages: Rows) -> None:
-            if pages.size:
-                file.expect(pages * places.page_bytes, places.page_bytes)
-
-        def expect_ids(count: int) -> None:
-            # Each look-up walks the tree of ids, one fetch after another: many of them are slower than the whole file.
-            if count * REQUEST_WORTH_BYTES >= file.size:
-                file.expect_all()
-
-        expect_pages(places.first.astype(np.int64))
-        return cls(
-            connect(file),
-            rows,
-            expect_rows=lambda wanted: expect_pages(places.pages_of(wanted)),
-            expect_ids=expect_ids,
-        )
-
     def at_rows(self, rows: Sequence[int]) -> dict[int, StoredRecord]:
         """The records of those rows."""
         return {record.row: record for record in self.each_at(rows)}
@@ -205,7 +191,8 @@ class Records:
         """The records of those rows, in no particular order."""
         if not rows:
             return
-        self._expect_rows(rows)
+        if self._ahead is not None:
+            self._ahead.rows(rows)
         writers = self._writers
         for some in _groups(rows):
             for row, record_id, stamp, writer, metadata, patches in self._all(_at_rows(len(some)), some):
@@ -214,8 +201,10 @@ class Records:
     def with_ids(self, ids: Iterable[str]) -> dict[str, StoredRecord]:
         """The records of those ids that have a row here."""
         found: dict[str, StoredRecord] = {}
-        wanted = list(ids)
-        self._expect_ids(len(wanted))
+        wanted: Sequence[str] = list(ids)
+        if self._ahead is not None:
+            wanted = self._ahead.ids(wanted)
+            self._ahead.found([row for some in _groups(wanted) for row in self._rows_of(some)])
         for some in _groups(wanted):
             for values in self._all(
                 f"SELECT row, id, stamp, writer, metadata, patches FROM records WHERE id IN ({_marks(some)})",
@@ -229,7 +218,8 @@ class Records:
         found: dict[str, StoredTombstone] = {}
         if not self._has_tombstones:
             return found
-        for some in _groups(list(ids)):
+        wanted = list(ids)
+        for some in _groups(wanted if self._ahead is None else self._ahead.ids(wanted)):
             for record_id, stamp, writer, patches in self._all(
                 f"SELECT id, stamp, writer, patches FROM tombstones WHERE id IN ({_marks(some)})", some
             ):
@@ -276,6 +266,10 @@ class Records:
             for record_id, stamp, writer, patches in block:
                 yield StoredTombstone(record_id, Version(stamp, self._writers[writer]), patches)
             after = block[-1][0]
+
+    def _rows_of(self, ids: Sequence[str]) -> list[int]:
+        """The rows of some ids, from their index alone."""
+        return [row for (row,) in self._all(f"SELECT row FROM records WHERE id IN ({_marks(ids)})", ids)]
 
     def _all(self, statement: str, values: Sequence[Any]) -> list[Any]:
         with self._lock:

@@ -15,14 +15,13 @@ from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Precision
 from quartzdb.index.engines.port import Index
 from quartzdb.index.engines.registry import engine_named
+from quartzdb.index.fetched_records import RecordPages, fetched_records
 from quartzdb.index.records import Records, StoredRecord, decode_metadata, decode_patches, tombstone_state
-from quartzdb.index.records_map import RecordsMap
 from quartzdb.index.segment_files import (
-    DATA_FILES,
     NORMS_FILE,
     RECORDS_FILE,
-    RECORDS_MAP_FILE,
     VECTORS_FILE,
+    EngineFiles,
     LocalFiles,
     SegmentFiles,
 )
@@ -48,8 +47,7 @@ class Segment:
         self.name = name
         self.shape = shape
         self._files = files
-        self.vectors = _vectors(shape, files)
-        self.records = _records(shape, files)
+        self.records, self.vectors = _opened(shape, files)
         self._index: Index | None = None
         self._opening = threading.Lock()
 
@@ -62,7 +60,7 @@ class Segment:
         if self._index is None:
             with self._opening:
                 if self._index is None:
-                    files = {name: self._files.whole(name) for name in self._files.names - DATA_FILES}
+                    files = EngineFiles(self._files)
                     self._index = engine_named(self.shape.engine).open(
                         files, self.shape.parameters, self.vectors, self.shape.metric
                     )
@@ -102,23 +100,17 @@ class Segment:
         return states
 
 
-def _vectors(shape: SegmentShape, files: SegmentFiles) -> StoredVectors:
+def _opened(shape: SegmentShape, files: SegmentFiles) -> tuple[Records, StoredVectors]:
     dtype = "<f4" if shape.precision is Precision.F32 else "<f2"
-    vectors, norms = files.partial(VECTORS_FILE), files.partial(NORMS_FILE)
-    if vectors is not None and norms is not None:
-        return FetchedVectors(vectors, norms, shape.dimension, dtype)
-    return MappedVectors(
-        _mapped(files.whole(VECTORS_FILE), dtype, (shape.rows, shape.dimension)),
-        _mapped(files.whole(NORMS_FILE), "<f4", (shape.rows,)),
-    )
-
-
-def _records(shape: SegmentShape, files: SegmentFiles) -> Records:
-    file = files.partial(RECORDS_FILE)
-    if file is None:
-        return Records.mapped(files.whole(RECORDS_FILE), shape.rows)
-    places = RecordsMap.decode(files.whole(RECORDS_MAP_FILE).read_bytes())
-    return Records.fetched(file, places, shape.rows)
+    vectors, norms, stored = (files.partial(name) for name in (VECTORS_FILE, NORMS_FILE, RECORDS_FILE))
+    if vectors is None or norms is None or stored is None or files.opening is None:
+        return Records.mapped(files.whole(RECORDS_FILE), shape.rows), MappedVectors(
+            _mapped(files.whole(VECTORS_FILE), dtype, (shape.rows, shape.dimension)),
+            _mapped(files.whole(NORMS_FILE), "<f4", (shape.rows,)),
+        )
+    pages = RecordPages(stored, files.opening)
+    fetched = FetchedVectors(vectors, norms, shape.dimension, dtype, pages.rows, files.begin)
+    return fetched_records(pages, shape.rows, fetched), fetched
 
 
 def _mapped(path: Path, dtype: str, shape: tuple[int, ...]) -> Any:

@@ -5,14 +5,18 @@ Whoever reads many rows says so first (`expect`), so that they come together and
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
-from quartzdb.domain.vector import Floats, Matrix, Rows
+from quartzdb.domain.vector import Floats, Matrix, Rows, norms_of
 from quartzdb.index.partial_file import PartialFile
+from quartzdb.index.side_by_side import Begin, all_of
 
 NORM_BYTES = 4
+RECORDS_TOO_ROWS_MAX = 1_024
+"""Of more rows than that, most records are not going to be read."""
 
 
 class StoredVectors(Protocol):
@@ -69,11 +73,25 @@ class MappedVectors:
 
 
 class FetchedVectors:
-    """Rows of two files that lie elsewhere."""
+    """Rows of two files that lie elsewhere. `records_too` brings the records of rows: who reads a few rows, to rescore
+    them or because their ids were asked for, reads the records of the best next, and would wait once more.
 
-    def __init__(self, vectors: PartialFile, norms: PartialFile, dimension: int, dtype: str) -> None:
+    The lengths of some rows are computed from them, as they were when they were written, and not fetched.
+    """
+
+    def __init__(
+        self,
+        vectors: PartialFile,
+        norms: PartialFile,
+        dimension: int,
+        dtype: str,
+        records_too: Callable[[Rows], None],
+        begin: Begin,
+    ) -> None:
         self._vectors = vectors
         self._norms = norms
+        self._records_too = records_too
+        self._begin = begin
         self._dtype = np.dtype(dtype)
         self._row_bytes = dimension * self._dtype.itemsize
         self._shape = vectors.size // self._row_bytes, dimension
@@ -85,19 +103,27 @@ class FetchedVectors:
 
     def expect(self, rows: Rows | None) -> None:
         """Fetch them side by side."""
-        for file, row_bytes in ((self._norms, NORM_BYTES), (self._vectors, self._row_bytes)):
-            if rows is None:
-                file.expect_all()
-            elif rows.size:
-                file.expect(rows * row_bytes, row_bytes)
+        if rows is None:
+            all_of(self._begin, self._norms.expect_all, self._vectors.expect_all)
+        elif 0 < rows.size <= RECORDS_TOO_ROWS_MAX:
+            starts = rows * self._row_bytes
+            if self._vectors.has(starts, self._row_bytes):
+                self._records_too(rows)
+            else:
+                all_of(
+                    self._begin,
+                    lambda: self._vectors.expect(starts, self._row_bytes),
+                    lambda: self._records_too(rows),
+                )
+        elif rows.size:
+            self._vectors.expect(rows * self._row_bytes, self._row_bytes)
 
     def gather(self, rows: Rows) -> tuple[Matrix, Floats]:
         """See StoredVectors."""
         if not rows.size:
             return np.empty((0, self._shape[1]), self._dtype), np.empty(0, np.float32)
         vectors: Matrix = self._vectors.take(rows, self._row_bytes).view(self._dtype)
-        norms: Floats = self._norms.take(rows, NORM_BYTES).view("<f4")[:, 0]
-        return vectors, norms
+        return vectors, norms_of(vectors)
 
     def span(self, start: int, stop: int) -> tuple[Matrix, Floats]:
         """See StoredVectors."""

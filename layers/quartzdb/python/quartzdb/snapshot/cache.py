@@ -7,9 +7,11 @@ import time
 import weakref
 from collections.abc import Callable
 
+from quartzdb.index.engines.registry import read_in_parts
 from quartzdb.index.partial_file import FetchedMemory
 from quartzdb.index.segment import Segment
-from quartzdb.index.segment_files import SUMS_FILE, LocalFiles, SegmentFiles
+from quartzdb.index.segment_files import DATA_FILES, OPENING_FILE, SUMS_FILE, LocalFiles, SegmentFiles
+from quartzdb.index.side_by_side import Begin, Later
 from quartzdb.snapshot.fetched_files import FetchedFiles
 from quartzdb.snapshot.manifest import SegmentRef
 from quartzdb.snapshot.store import SnapshotStore
@@ -24,6 +26,8 @@ class SegmentCache:
 
     Where blobs are files of this machine, every byte is verified at once. Where they are not, only what is needed is
     fetched, when it is needed, and verified then; what is held of that in memory stays below `fetched_bytes_max`.
+    `searches`: whoever opens a segment is going to search it, so the index comes along with the rest. `begin`
+    says how several fetches are waited for at once.
     """
 
     def __init__(
@@ -31,10 +35,14 @@ class SegmentCache:
         store: SnapshotStore,
         *,
         fetched_bytes_max: int = FETCHED_BYTES_MAX,
+        searches: bool = False,
+        begin: Begin = Later,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._memory = FetchedMemory(fetched_bytes_max)
+        self._searches = searches
+        self.begin = begin
         self._opened: weakref.WeakValueDictionary[str, Segment] = weakref.WeakValueDictionary()
         self._lock = threading.Lock()
         self._opening: dict[str, threading.Lock] = {}
@@ -74,6 +82,15 @@ class SegmentCache:
             del self._condemned[name]
 
     def _files(self, ref: SegmentRef) -> SegmentFiles:
-        if self._store.blobs.remote and SUMS_FILE in ref.files:
-            return FetchedFiles(self._store, ref.files, self._memory)
-        return LocalFiles({name: self._store.verified_file(file) for name, file in ref.files.items()})
+        if not self._store.blobs.remote or not ref.files.keys() & {OPENING_FILE, SUMS_FILE}:
+            return LocalFiles({name: self._store.verified_file(file) for name, file in ref.files.items()})
+        files = FetchedFiles(
+            self._store,
+            ref.files,
+            self._memory,
+            read_in_parts(ref.shape.engine, ref.shape.parameters),
+            self.begin,
+        )
+        if self._searches:
+            files.bring(ref.files.keys() - DATA_FILES)
+        return files

@@ -1,6 +1,7 @@
-"""A segment's files in remote storage: small ones and the engine's come whole, the large ones in parts.
+"""A segment's files in remote storage: what a reader begins with comes at once and side by side, the rest when needed.
 
-A copy goes to the disk while that has room, and else into memory. Owns nothing that must last.
+The engine's files come whole or, where the engine can do with that and all of it would take too long, in parts. A whole
+copy goes to the disk while that has room, and else into memory. Owns nothing that must last.
 """
 
 from __future__ import annotations
@@ -8,39 +9,77 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from quartzdb.domain.errors import Corrupted
-from quartzdb.index.partial_file import BLOCK_BYTES, REQUEST_BYTES_MAX, FetchedMemory, PartialFile
-from quartzdb.index.segment_files import PARTLY_READ, SUMS_FILE
+from quartzdb.index.opening import PACKED_BYTES_MAX, Opening
+from quartzdb.index.partial_file import BLOCK_BYTES, REQUEST_BYTES_MAX, FetchedMemory, PartialFile, Sums
+from quartzdb.index.records_map import RecordsMap
+from quartzdb.index.segment_files import OPENING_FILE, PARTLY_READ, RECORDS_MAP_FILE, SUMS_FILE
+from quartzdb.index.side_by_side import Begin, Outcome, all_of
 from quartzdb.ports import BlobMissing, NoRoomForCopy
 from quartzdb.snapshot.manifest import FileRef
 from quartzdb.snapshot.store import SnapshotStore
 
+LISTS_FROM_BYTES = 24 * 1024 * 1024
+"""From this size on an engine's file is not waited for: its parts come as searches need them (docs/cold-start.md)."""
 _TOGETHER = 8
 """Parts of one file that are fetched into memory at a time."""
 
 
 class FetchedFiles:
-    """SegmentFiles over a BlobStore. Copies in memory live as long as this object."""
+    """SegmentFiles over a BlobStore. Copies in memory live as long as this object.
 
-    def __init__(self, store: SnapshotStore, files: Mapping[str, FileRef], memory: FetchedMemory) -> None:
+    `in_parts` are the engine's files that it can read in parts, by the bytes at their beginning that it always needs.
+    """
+
+    def __init__(
+        self,
+        store: SnapshotStore,
+        files: Mapping[str, FileRef],
+        memory: FetchedMemory,
+        in_parts: Mapping[str, int],
+        begin: Begin,
+    ) -> None:
         self._store = store
         self._refs = files
         self._memory = memory
+        self._in_parts = in_parts if OPENING_FILE in files else {}
         self._in_memory: dict[str, Path] = {}
         self._partial: dict[str, PartialFile] = {}
         self._damage: Exception | None = None
         self._lock = threading.RLock()
+        self._coming: dict[str, Outcome[Path]] = {}
+        self.begin = begin
+        self._opening = begin(self._fetched_opening)
 
     @property
     def names(self) -> AbstractSet[str]:
         """See SegmentFiles."""
         return self._refs.keys()
+
+    def bring(self, names: Collection[str]) -> None:
+        """Start to bring these files of the engine: somebody is going to ask for them."""
+        with self._lock:
+            for name in names:
+                if name not in self._coming:
+                    self._coming[name] = self.begin(partial(self._engine_file, name))
+
+    @property
+    def opening(self) -> Opening:
+        """See SegmentFiles."""
+        return self._opening.result()
+
+    def engine_file(self, name: str) -> Path:
+        """See SegmentFiles."""
+        with self._lock:
+            coming = self._coming.get(name)
+        return self._engine_file(name) if coming is None else coming.result()
 
     def whole(self, name: str) -> Path:
         """See SegmentFiles."""
@@ -65,27 +104,74 @@ class FetchedFiles:
         """See SegmentFiles."""
         with self._lock:
             if name not in self._partial:
+                if name not in PARTLY_READ and name not in self._in_parts:
+                    return None
                 file = self._refs[name]
                 self._partial[name] = PartialFile(
                     file.key,
                     file.size,
-                    self._sums(name),
+                    lambda: self._sums(name),
                     lambda ranges: self._store.blobs.read_ranges(file.key, ranges),
                     self._memory,
+                    mappable=name in self._in_parts,
                 )
             return self._partial[name]
 
-    def _sums(self, name: str) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
-        sums = np.frombuffer(self.whole(SUMS_FILE).read_bytes(), dtype="<u4")
-        sizes = [-(-self._refs[each].size // BLOCK_BYTES) for each in PARTLY_READ]
+    def _engine_file(self, name: str) -> Path:
+        size = self._refs[name].size
+        if OPENING_FILE in self._refs and size <= PACKED_BYTES_MAX:
+            return self._packed_file(name)
+        file = self.partial(name)
+        if file is None or file.path is None:
+            return self.whole(name)
+        if size > min(LISTS_FROM_BYTES, self._memory.bytes_max // 2):
+            file.expect(np.zeros(1, dtype=np.int64), self._in_parts[name])
+        else:
+            file.expect_all()
+        return file.path
+
+    def _packed_file(self, name: str) -> Path:
+        content = self.opening.packed.get(name)
+        if content is None:
+            return self.whole(name)
+        with self._lock:
+            if name not in self._in_memory:
+                descriptor, path = self._new_memory_file(name)
+                os.write(descriptor, content)
+                self._in_memory[name] = path
+            return self._in_memory[name]
+
+    def _fetched_opening(self) -> Opening:
+        try:
+            if OPENING_FILE in self._refs:
+                return Opening.decode(self._store.verified_bytes(self._refs[OPENING_FILE]))
+            # Written before there was one.
+            places, sums = all_of(
+                self.begin,
+                *(
+                    partial(self._store.verified_bytes, self._refs[name])
+                    for name in (RECORDS_MAP_FILE, SUMS_FILE)
+                ),
+            )
+            return Opening(RecordsMap.decode(places), self._split_sums(np.frombuffer(sums, dtype="<u4")))
+        except (Corrupted, BlobMissing) as error:
+            self._damage = error
+            raise
+
+    def _split_sums(self, sums: Sums) -> dict[str, Sums]:
+        sizes = [-(-self._refs[name].size // BLOCK_BYTES) for name in PARTLY_READ]
         if sums.size != sum(sizes):
             raise Corrupted(f"{self._refs[SUMS_FILE].key} has {sums.size} checksums, not {sum(sizes)}.")
-        place = PARTLY_READ.index(name)
-        return sums[sum(sizes[:place]) : sum(sizes[: place + 1])]
+        return dict(zip(PARTLY_READ, np.split(sums, np.cumsum(sizes)[:-1]), strict=True))
+
+    def _sums(self, name: str) -> Sums:
+        try:
+            return self.opening.sums[name]
+        except KeyError:
+            raise Corrupted(f"There are no checksums of {self._refs[name].key}.") from None
 
     def _memory_file(self, file: FileRef) -> Path:
-        descriptor = os.memfd_create(file.key)
-        weakref.finalize(self, os.close, descriptor)
+        descriptor, path = self._new_memory_file(file.key)
         parts = [
             (start, min(REQUEST_BYTES_MAX, file.size - start))
             for start in range(0, file.size, REQUEST_BYTES_MAX)
@@ -93,6 +179,10 @@ class FetchedFiles:
         for first in range(0, len(parts), _TOGETHER):
             for piece in self._store.blobs.read_ranges(file.key, parts[first : first + _TOGETHER]):
                 os.write(descriptor, piece)
-        path = Path(f"/proc/self/fd/{descriptor}")
         self._store.verify(path, file)
         return path
+
+    def _new_memory_file(self, name: str) -> tuple[int, Path]:
+        descriptor = os.memfd_create(name)
+        weakref.finalize(self, os.close, descriptor)
+        return descriptor, Path(f"/proc/self/fd/{descriptor}")

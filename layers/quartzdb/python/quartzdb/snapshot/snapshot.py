@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.merge import RecordState, join
@@ -11,9 +13,10 @@ from quartzdb.domain.namespace import Partition
 from quartzdb.domain.vector import Mask
 from quartzdb.index.located import Located
 from quartzdb.index.segment import Segment
+from quartzdb.index.side_by_side import all_of
 from quartzdb.ports import BlobMissing
 from quartzdb.snapshot.cache import SegmentCache
-from quartzdb.snapshot.manifest import Manifest
+from quartzdb.snapshot.manifest import Manifest, SegmentRef
 from quartzdb.snapshot.store import Published, SnapshotStore
 
 _OPEN_ATTEMPTS = 3
@@ -43,6 +46,18 @@ class Snapshot:
         return found
 
 
+def open_recent_snapshot(store: SnapshotStore, cache: SegmentCache, partition: Partition) -> Snapshot:
+    """The current snapshot or, sooner, one that was: for a reader, which notices a gap between it and the log.
+
+    A snapshot and all of the log since then are as complete as a later one. Raises Corrupted as `open_snapshot`.
+    """
+    with suppress(Corrupted, BlobMissing):
+        pointer = store.recent_pointer(partition)
+        if pointer is not None:
+            return _open(store, cache, Published(store.current(pointer), pointer.current, None), None)
+    return open_snapshot(store, cache, partition)
+
+
 def open_snapshot(store: SnapshotStore, cache: SegmentCache, partition: Partition) -> Snapshot:
     """The current snapshot, or the one before it where the current one is damaged.
 
@@ -56,7 +71,8 @@ def open_snapshot(store: SnapshotStore, cache: SegmentCache, partition: Partitio
         damage: Corrupted | BlobMissing | None = None
         for key in filter(None, (pointer.current, pointer.previous)):
             try:
-                return _open(store, cache, Published(store.manifest(key), key, pointer.tag), damage)
+                manifest = store.current(pointer) if key == pointer.current else store.manifest(key)
+                return _open(store, cache, Published(manifest, key, pointer.tag), damage)
             except (Corrupted, BlobMissing) as error:
                 damage = damage or error
         # A sweep may have removed what was current a moment ago: look again before calling it damage.
@@ -72,14 +88,21 @@ def _open(
     store: SnapshotStore, cache: SegmentCache, published: Published, damage: Corrupted | BlobMissing | None
 ) -> Snapshot:
     refs = published.manifest.segments
+    opened = all_of(cache.begin, *(partial(_open_segment, store, cache, ref) for ref in refs))
     return Snapshot(
         manifest=published.manifest,
         tag=published.tag,
         key=published.key,
-        segments=[cache.open(ref) for ref in refs],
-        alive=[store.alive(ref.shape.rows, ref.dead) for ref in refs],
+        segments=[segment for segment, _ in opened],
+        alive=[alive for _, alive in opened],
         degraded=str(damage) if damage else None,
     )
+
+
+def _open_segment(store: SnapshotStore, cache: SegmentCache, ref: SegmentRef) -> tuple[Segment, Mask]:
+    alive = cache.begin(lambda: store.alive(ref.shape.rows, ref.dead))
+    segment = cache.open(ref)
+    return segment, alive.result()
 
 
 def _together(known: Located | None, more: Located) -> Located:

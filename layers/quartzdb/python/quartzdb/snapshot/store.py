@@ -16,6 +16,12 @@ from quartzdb.domain.vector import Mask
 from quartzdb.ports import BlobMissing, BlobStore
 from quartzdb.snapshot.manifest import FileRef, Manifest, checksum, decode_manifest, encode_manifest
 
+INLINE_BYTES_MAX = 64 * 1024
+"""A manifest up to this size is in the pointer, too, where each blob is a round trip away: a millisecond's worth."""
+
+
+_TOGETHER_BYTES = 1024 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Published:
@@ -23,16 +29,19 @@ class Published:
 
     manifest: Manifest
     key: str
-    tag: str
+    tag: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """What the published pointer names: the current manifest and the one before it."""
+    """What the published pointer names: the current manifest and the one before it. `encoded`: the current one itself,
+    where it is small.
+    """
 
     current: str
     previous: str | None
-    tag: str
+    tag: str | None
+    encoded: bytes | None = None
 
 
 class SnapshotStore:
@@ -44,14 +53,22 @@ class SnapshotStore:
     def pointer(self, partition: Partition) -> Pointer | None:
         """What is published; None before the first publication. Raises Corrupted."""
         read = self.blobs.read_pointer(_pointer_key(partition))
-        if read is None:
-            return None
-        content, tag = read
-        try:
-            named = orjson.loads(content)
-            return Pointer(named["manifest"], named["previous"], tag)
-        except (ValueError, KeyError, TypeError) as error:
-            raise Corrupted(f"The manifest pointer of {partition} cannot be decoded.") from error
+        return None if read is None else _decoded(partition, *read)
+
+    def recent_pointer(self, partition: Partition) -> Pointer | None:
+        """What is published or was, known sooner: what it names may be gone, and the log since. Raises Corrupted."""
+        content = self.blobs.recent_pointer(_pointer_key(partition))
+        return None if content is None else _decoded(partition, content, None)
+
+    def current(self, pointer: Pointer) -> Manifest:
+        """The manifest that the pointer names. Raises Corrupted, BlobMissing.
+
+        One in the pointer itself is as good as the blob, since its name has its checksum; and one round sooner.
+        """
+        encoded = pointer.encoded
+        if encoded is not None and pointer.current.endswith(_manifest_suffix(encoded)):
+            return decode_manifest(encoded)
+        return self.manifest(pointer.current)
 
     def manifest(self, key: str) -> Manifest:
         """A manifest by its blob key. Raises Corrupted, BlobMissing."""
@@ -66,7 +83,10 @@ class SnapshotStore:
         # The digest is in the name, so that two indexers racing for one sequence number never write one key twice.
         key = f"{manifest.partition}/manifests/{manifest.sequence:012d}{_manifest_suffix(encoded)}"
         self.blobs.put(key, encoded)
-        pointer = orjson.dumps({"manifest": key, "previous": manifest.previous})
+        named: dict[str, str | None] = {"manifest": key, "previous": manifest.previous}
+        if self.blobs.remote and len(encoded) <= INLINE_BYTES_MAX:
+            named["inline"] = encoded.decode()
+        pointer = orjson.dumps(named)
         return key if self.blobs.swap_pointer(_pointer_key(manifest.partition), pointer, tag) else None
 
     def store_file(self, key: str, data: bytes | Path) -> FileRef:
@@ -85,6 +105,18 @@ class SnapshotStore:
             raise
         return path
 
+    def verified_bytes(self, file: FileRef) -> bytes:
+        """A small file, after checking every byte. Raises Corrupted, BlobMissing."""
+        starts = range(0, file.size, _TOGETHER_BYTES)
+        ranges = [(start, min(_TOGETHER_BYTES, file.size - start)) for start in starts]
+        content = b"".join(self.blobs.read_ranges(file.key, ranges))
+        if checksum(content) != file.checksum:
+            raise Corrupted(
+                f"{file.key} does not have the checksum {file.checksum}.",
+                hint="The file is damaged and is not served. Restore it from a backup, or import the data again.",
+            )
+        return content
+
     @staticmethod
     def verify(path: Path, file: FileRef) -> None:
         """Check every byte of a copy. Raises Corrupted, BlobMissing."""
@@ -99,7 +131,8 @@ class SnapshotStore:
         """Flags of a segment's rows that hold a present record."""
         alive = np.ones(rows, dtype=np.bool_)
         if dead is not None:
-            bitmap = BitMap.deserialize(self.verified_file(dead).read_bytes())
+            stored = self.verified_bytes(dead) if self.blobs.remote else self.verified_file(dead).read_bytes()
+            bitmap = BitMap.deserialize(stored)
             alive[np.asarray(bitmap.to_array(), dtype=np.int64)] = False
         return alive
 
@@ -109,6 +142,15 @@ def dead_bitmap(alive: Mask) -> bytes:
     bitmap = BitMap(np.flatnonzero(~alive).astype(np.uint32))
     bitmap.run_optimize()
     return bitmap.serialize()
+
+
+def _decoded(partition: Partition, content: bytes, tag: str | None) -> Pointer:
+    try:
+        named = orjson.loads(content)
+        inline = named.get("inline")
+        return Pointer(named["manifest"], named["previous"], tag, inline.encode() if inline else None)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Corrupted(f"The manifest pointer of {partition} cannot be decoded.") from error
 
 
 def _manifest_suffix(encoded: bytes) -> str:

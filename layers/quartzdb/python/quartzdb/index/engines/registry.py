@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.namespace import EngineChoice
@@ -38,6 +40,15 @@ def engine_named(name: str) -> Engine:
         raise Corrupted(f"No engine is called {name!r}; there are {', '.join(_ENGINES)}.") from None
     engine: Engine = getattr(import_module(module), attribute)()
     return engine
+
+
+def read_in_parts(name: str, parameters: Mapping[str, Any]) -> Mapping[str, int]:
+    """The files of an engine that it can read in parts, by the bytes at their beginning that it always needs.
+
+    Known without importing the engine, so that fetching begins at once.
+    """
+    head = parameters.get("head_bytes")
+    return {"ivf.faiss": head} if name == "ivf" and isinstance(head, int) and head > 0 else {}
 
 
 def choose(choice: EngineChoice, rows: int) -> str:

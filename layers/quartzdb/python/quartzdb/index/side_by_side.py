@@ -1,0 +1,76 @@
+"""Waiting for several things at once: calls that mostly wait for answers, each in a thread of its own.
+
+Who needs one thread only, like a simulation that plays time itself, takes `Later` in place of `AtOnce`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Outcome(Protocol[T_co]):
+    """Of a call that may not have ended yet. It is asked for as often as one likes, from any thread."""
+
+    def result(self) -> T_co:
+        """What the call returned, or raises what it raised; waits for it."""
+        ...
+
+
+class Begin(Protocol):
+    """How calls begin."""
+
+    def __call__(self, call: Callable[[], T]) -> Outcome[T]:
+        """See Outcome."""
+        ...
+
+
+class AtOnce(Generic[T]):
+    """Begins now, in a thread of its own."""
+
+    def __init__(self, call: Callable[[], T]) -> None:
+        self._outcome: T
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, args=(call,), name="side-by-side", daemon=True)
+        self._thread.start()
+
+    def result(self) -> T:
+        """See Outcome."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._outcome
+
+    def _run(self, call: Callable[[], T]) -> None:
+        try:
+            self._outcome = call()
+        except BaseException as error:  # noqa: BLE001 - whoever asks for the outcome gets it
+            self._error = error
+
+
+class Later(Generic[T]):
+    """Begins when its outcome is first asked for, in the thread that asks."""
+
+    def __init__(self, call: Callable[[], T]) -> None:
+        self._call = call
+        self._lock = threading.RLock()
+        self._outcome: list[T] = []
+
+    def result(self) -> T:
+        """See Outcome. A call that failed is made again."""
+        with self._lock:
+            if not self._outcome:
+                self._outcome.append(self._call())
+            return self._outcome[0]
+
+
+def all_of(begin: Begin, *calls: Callable[[], T]) -> list[T]:
+    """Their outcomes; raises the first error of those that failed. The first call is made in this thread."""
+    if not calls:
+        return []
+    others = [begin(call) for call in calls[1:]]
+    return [calls[0](), *(one.result() for one in others)]
