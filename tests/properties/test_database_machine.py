@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,11 +40,13 @@ class CountingLog:
 
     def __init__(self, log: ChangeLog) -> None:
         self._log = log
+        self._lock = threading.Lock()
         self.reads = 0
 
     def __getattr__(self, name: str) -> object:
         if name == "read":
-            self.reads += 1
+            with self._lock:  # shards are read side by side
+                self.reads += 1
         return getattr(self._log, name)
 
 
@@ -66,14 +69,15 @@ class DatabaseMachine(RuleBasedStateMachine):
         ),
         metric=st.sampled_from(Metric),
         precision=st.sampled_from(Precision),
+        shards=st.sampled_from([1, 1, 2, 4]),
     )
-    def create(self, engine: EngineChoice, metric: Metric, precision: Precision) -> None:
+    def create(self, engine: EngineChoice, metric: Metric, precision: Precision, shards: int) -> None:
         """A namespace of any kind."""
         self.adapters: list[Adapters] = [self._adapters(), self._adapters()]
         self.databases: list[Database] = [self._database(0), self._database(1)]
         self.namespace: Namespace
         self.namespace, created = self.databases[0].namespaces.create(
-            "t", "n", NamespaceSettings(DIMENSION, metric, engine, precision)
+            "t", "n", NamespaceSettings(DIMENSION, metric, engine, precision, shards)
         )
         assert created
         assert self.databases[1].namespaces.get("t", "n") == self.namespace
@@ -124,28 +128,29 @@ class DatabaseMachine(RuleBasedStateMachine):
         if deletion.version is not None:
             self._wrote(deletion.version)
 
-    @rule(process=processes, seconds=st.sampled_from([0.5, 3.0, 40.0]))
-    def fold(self, process: int, seconds: float) -> None:
-        """Time passes and the indexer folds the log."""
+    @rule(process=processes, seconds=st.sampled_from([0.5, 3.0, 40.0]), number=st.integers(0, 3))
+    def fold(self, process: int, seconds: float, number: int) -> None:
+        """Time passes and the indexer folds the log of a shard."""
         self.clock.seconds += seconds
-        self.databases[process].indexer.fold(self.namespace)
+        self.databases[process].indexer.fold(self._shard(number))
 
-    @rule(process=processes, policy=st.sampled_from([full_tier, idle, everything]))
-    def compact(self, process: int, policy: Policy) -> None:
-        """Segments are merged."""
-        self.databases[process].indexer.compact(self.namespace, policy)
+    @rule(process=processes, policy=st.sampled_from([full_tier, idle, everything]), number=st.integers(0, 3))
+    def compact(self, process: int, policy: Policy, number: int) -> None:
+        """Segments of a shard are merged."""
+        self.databases[process].indexer.compact(self._shard(number), policy)
 
     @rule(process=processes)
     def maintain(self, process: int) -> None:
         """The background work of a server, then a sweep long afterwards."""
         self.databases[process].maintenance.run_once()
         self.clock.seconds += 4_000
-        sweep(self.databases[process].store, self.clock, self.namespace.partition)
+        for partition in self.namespace.partitions:
+            sweep(self.databases[process].store, self.clock, partition)
 
-    @rule(process=processes)
-    def reload(self, process: int) -> None:
+    @rule(process=processes, number=st.integers(0, 3))
+    def reload(self, process: int, number: int) -> None:
         """A reader moves to the newest snapshot."""
-        self.databases[process].readers.of(self.namespace).reload()
+        self.databases[process].readers.of(self._shard(number)).reload()
 
     @rule(process=processes)
     def restart(self, process: int) -> None:
@@ -186,17 +191,17 @@ class DatabaseMachine(RuleBasedStateMachine):
 
     @rule(process=processes)
     def one_read_a_query(self, process: int) -> None:
-        """A warm strongly consistent query reads the log exactly once; an eventual one with a recent token, never."""
+        """A warm strongly consistent query reads each shard's log exactly once; an eventual one, never."""
         database, log = self.databases[process], self.adapters[process].log
         assert isinstance(log, CountingLog)
         request = QueryRequest(vector=self._vectors(1)[0])
         database.vectors.query(self.namespace, request)
         before = log.reads
         database.vectors.query(self.namespace, request)
-        assert log.reads == before + 1
+        assert log.reads == before + self.namespace.settings.shards
         eventual = replace(request, consistency=Consistency(strong=False))
         database.vectors.query(self.namespace, eventual)
-        assert log.reads == before + 1
+        assert log.reads == before + self.namespace.settings.shards
 
     @rule(process=processes)
     def token_is_honoured(self, process: int) -> None:
@@ -232,6 +237,10 @@ class DatabaseMachine(RuleBasedStateMachine):
             writer=f"local.{process}-{self.starts}",
             workspace=self.directory / "building" / str(self.starts),
         )
+
+    def _shard(self, number: int) -> Namespace:
+        """Some shard of the namespace, or the only one."""
+        return self.namespace.each_shard[number % self.namespace.settings.shards]
 
     def _vectors(self, count: int) -> list[Vector]:
         drawn = self.random.standard_normal((count, DIMENSION)).astype(np.float16).astype(np.float32)

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from quartzdb.domain.namespace import Namespace, Partition
+from quartzdb.domain.namespace import Namespace
 from quartzdb.ports import ChangeLog, Clock
 from quartzdb.snapshot.cache import SegmentCache
 from quartzdb.snapshot.reader import NamespaceReader
@@ -14,7 +14,10 @@ from quartzdb.snapshot.store import SnapshotStore
 
 
 class Readers:
-    """Thread-safe. At most `open_max` readers stay open; one that was let go is simply opened again."""
+    """Thread-safe. Those of at most `open_max` namespaces stay open; what was let go is simply opened again.
+
+    A namespace's shards are let go together: each of its queries needs them all.
+    """
 
     def __init__(
         self, log: ChangeLog, store: SnapshotStore, cache: SegmentCache, clock: Clock, *, open_max: int = 256
@@ -24,18 +27,18 @@ class Readers:
         self._cache = cache
         self._clock = clock
         self._open_max = open_max
-        self._open: OrderedDict[Partition, NamespaceReader] = OrderedDict()
+        self._open: OrderedDict[str, dict[int, NamespaceReader]] = OrderedDict()
         self._lock = threading.Lock()
 
     def of(self, namespace: Namespace) -> NamespaceReader:
         """The reader of one shard of a namespace that holds vectors."""
-        partition = namespace.partition
         with self._lock:
-            reader = self._open.get(partition)
+            shards = self._open.setdefault(namespace.generation, {})
+            reader = shards.get(namespace.shard)
             if reader is None:
                 reader = NamespaceReader(namespace, self._log, self._store, self._cache, self._clock)
-                self._open[partition] = reader
-            self._open.move_to_end(partition)
+                shards[namespace.shard] = reader
+            self._open.move_to_end(namespace.generation)
             while len(self._open) > self._open_max:
                 self._open.popitem(last=False)
             return reader
@@ -43,10 +46,9 @@ class Readers:
     def opened(self) -> Sequence[NamespaceReader]:
         """Those open now."""
         with self._lock:
-            return list(self._open.values())
+            return [reader for shards in self._open.values() for reader in shards.values()]
 
     def forget(self, namespace: Namespace) -> None:
         """Let a deleted generation's readers go."""
         with self._lock:
-            for partition in namespace.partitions:
-                self._open.pop(partition, None)
+            self._open.pop(namespace.generation, None)
