@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice
 from quartzdb.domain.vector import Floats, Mask, Matrix, Rows, Vector, norms_of
-from quartzdb.index.engines.calibration import EffortTable
+from quartzdb.index.engines.efforts import efforts_by_recall
 from quartzdb.index.engines.exact import best, gather_scores
 from quartzdb.index.engines.frame import Frame
 from quartzdb.index.engines.graph import Graph
@@ -38,6 +39,7 @@ ROWS, DIMENSION, CLUMPS, QUERIES = 3000, 40, 50, 40
 class Opened:
     """An index with all that it takes to judge its answers."""
 
+    engine: str
     index: Index
     vectors: Matrix
     norms: Floats
@@ -50,22 +52,26 @@ class Opened:
             MappedVectors(self.vectors, self.norms), self.metric, query, np.arange(len(self.vectors))
         )
 
-    def answer(self, query: Vector, count: int, allowed: Mask | None = None) -> Rows:
+    def answer(
+        self, query: Vector, count: int, allowed: Mask | None = None, asked: float | None = None
+    ) -> Rows:
         """What a query does with an index: candidates, exact scores, the best of them."""
-        rows = self.index.candidates(query, count, allowed)
+        rows = self.index.candidates(query, count, allowed, asked)
         assert len(np.unique(rows)) == len(rows)
         return rows[
             best(gather_scores(MappedVectors(self.vectors, self.norms), self.metric, query, rows), count)
         ]
 
-    def recall(self, queries: Matrix, count: int, allowed: Mask | None = None) -> float:
+    def recall(
+        self, queries: Matrix, count: int, allowed: Mask | None = None, asked: float | None = None
+    ) -> float:
         found = wanted = 0
         for query in queries:
             scores = self.exact(query)
             if allowed is not None:
                 scores[~allowed] = -np.inf
             reachable = min(count, int(np.isfinite(scores).sum()))
-            rows = self.answer(query, count, allowed)
+            rows = self.answer(query, count, allowed, asked)
             assert len(rows) == reachable
             least = np.partition(scores, -reachable)[-reachable]
             # Rows equal to the last one wanted are as good as it; so are those that rounding tells apart.
@@ -100,7 +106,7 @@ def reopen(engine: str, built: Built, vectors: Matrix, metric: Metric, directory
     norms = norms_of(vectors)
     files = {name: directory / name for name in built.files}
     index = engine_named(engine).open(files, built.parameters, MappedVectors(vectors, norms), metric)
-    return Opened(index, vectors, norms, metric, built, directory)
+    return Opened(engine, index, vectors, norms, metric, built, directory)
 
 
 def opened(engine: str, vectors: Matrix, metric: Metric, directory: Path) -> Opened:
@@ -231,6 +237,55 @@ class TestFilters:
     def test_everything_allowed(self, index: Opened) -> None:
         queries = clumped(10, QUERY_SEED, metric=index.metric)
         assert index.recall(queries, 10, np.ones(ROWS, np.bool_)) >= 0.95
+
+
+class TestRecall:
+    @pytest.mark.parametrize("filtered", [False, True])
+    def test_more_recall_finds_no_less(self, index: Opened, filtered: bool) -> None:
+        """Over many queries. Nor does it propose less, but where it is out of reach: a scan proposes just the best."""
+        allowed = np.random.default_rng(3).random(ROWS) < 0.5 if filtered else None
+        queries = clumped(25, QUERY_SEED, metric=index.metric)
+        found, proposed = [], []
+        for recall in (0.5, 0.8, 0.9, 0.95, 0.99, 0.999, 1.0):
+            found.append(index.recall(queries, 10, allowed, asked=recall))
+            proposed.append(sum(len(index.index.candidates(query, 10, allowed, recall)) for query in queries))
+            assert found[-1] >= min(recall, 0.995) - 0.05
+        assert all(low <= high + 0.01 for low, high in pairwise(found))
+        if not filtered:
+            more = [low <= high for low, high in pairwise(proposed)]
+            assert all(grows or after == 1.0 for grows, after in zip(more, found[1:], strict=True))
+
+    @pytest.mark.parametrize("share", [1.0, 0.5, 0.05])
+    def test_a_recall_of_one_is_an_exact_search(self, index: Opened, share: float) -> None:
+        """On every engine, with a filter and without."""
+        allowed = None if share == 1.0 else np.random.default_rng(3).random(ROWS) < share
+        for query in clumped(10, QUERY_SEED, metric=index.metric):
+            scores = index.exact(query)
+            if allowed is not None:
+                scores[~allowed] = -np.inf
+            answer = index.answer(query, 10, allowed, asked=1.0)
+            assert np.sort(index.exact(query)[answer]) == pytest.approx(np.sort(scores)[-10:], rel=1e-5)
+
+    def test_less_recall_is_less_work(self, indexes: Mapping[Kind, Opened]) -> None:
+        """A plain search of codes rescores fewer rows."""
+        index = indexes["ivf", Metric.COSINE, "float32"].index
+        query = clumped(1, QUERY_SEED)[0]
+        sizes = [len(index.candidates(query, 10, None, recall)) for recall in (0.8, 0.95, 0.99)]
+        assert sizes[0] < sizes[1] < sizes[2]
+
+    def test_an_index_from_before_there_were_levels_opens(self, index: Opened) -> None:
+        """It answers as it did, and what it was not measured for by a scan."""
+        names = ("plain_levels", "filtered_levels")
+        before = {name: value for name, value in index.built.parameters.items() if name not in names}
+        if isinstance(before.get("codes"), Mapping):
+            before["codes"] = {name: value for name, value in before["codes"].items() if name not in names}
+        files = {name: index.directory / name for name in index.built.files}
+        stored = MappedVectors(index.vectors, index.norms)
+        old = engine_named(index.engine).open(files, before, stored, index.metric)
+        for query in clumped(5, QUERY_SEED, metric=index.metric):
+            assert old.candidates(query, 10).tolist() == index.index.candidates(query, 10).tolist()
+            scanned = old.candidates(query, 10, None, 0.995)
+            assert set(scanned.tolist()) == set(index.answer(query, 10, asked=1.0).tolist())
 
 
 class TestFiles:
@@ -403,7 +458,7 @@ class TestGraphs:
         graph_only = HnswIndex(
             Graph.read(index.directory / GRAPH_FILE),
             Frame.load(index.directory / SPACE_FILE, parameters, DIMENSION, index.metric),
-            plain=EffortTable.parse(parameters, "plain"),
+            plain=efforts_by_recall(parameters),
             long=np.array(parameters["long"], dtype=np.int64),
             codes=RefusingCodes(),
             file_bytes=0,

@@ -19,18 +19,17 @@ from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Mask, Matrix, Rows, Vector, norms_of
 from quartzdb.index.engines.calibration import (
-    RECALL_TARGETS,
-    Effort,
-    EffortTable,
     counts_for,
     held_out,
     least_of_best,
     sample_queries,
 )
+from quartzdb.index.engines.efforts import Effort, EffortTable, efforts_by_recall
 from quartzdb.index.engines.exact import ExactIndex, best
 from quartzdb.index.engines.half import widened
 from quartzdb.index.engines.long_rows import added, lengths_of, long_rows, parse
 from quartzdb.index.engines.port import Built
+from quartzdb.index.engines.recall_levels import RECALL_TARGETS, ByRecall
 from quartzdb.index.stored_vectors import StoredVectors
 
 if TYPE_CHECKING:
@@ -106,7 +105,7 @@ class AnnoyEngine:
         return AnnoyTrees(
             trees,
             space,
-            efforts=EffortTable.parse(parameters, "plain"),
+            efforts=efforts_by_recall(parameters),
             long=parse(parameters.get("long", []), vectors.shape[0]),
             scan=scan,
             rows=vectors.shape[0],
@@ -122,7 +121,7 @@ class AnnoyTrees:
         trees: AnnoyIndex,
         space: _Space,
         *,
-        efforts: EffortTable,
+        efforts: ByRecall[EffortTable],
         long: Rows,
         scan: ExactIndex,
         rows: int,
@@ -140,10 +139,9 @@ class AnnoyTrees:
         self, query: Vector, count: int, allowed: Mask | None = None, recall: float | None = None
     ) -> Rows:
         """Rows in Annoy's own order; with a filter, exactly the best of the allowed ones."""
-        if recall is not None and recall >= 1.0:
-            return self._scan.candidates(query, count, allowed)
-        if allowed is None and count <= self._efforts.count_max:
-            visit, depth = self._efforts.at(count)
+        efforts = self._efforts.at(count, recall) if allowed is None else None
+        if efforts is not None and count <= efforts.count_max:
+            visit, depth = efforts.at(count)
             found = self._trees.get_nns_by_vector(self._space.query(query), depth, int(visit))
             if len(found) >= min(count, self._rows):
                 rows = np.array(found, dtype=np.int64)

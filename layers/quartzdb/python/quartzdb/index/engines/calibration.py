@@ -4,30 +4,24 @@ Sample queries are rows of the data, half of them blended with another row, sinc
 data does. They are held out: an index is trained without them, since a centroid drawn towards a query finds it too
 easily. Neither do a query's own row, its copies and its ten nearest rows count: texts come in versions, and next to its
 own version a row is found far more easily than anything is by a query. (With ten versions of each row, a sample that
-counted them promised .98 where real queries found .86.) The outcome is a table by how many results are asked for.
+counted them promised .98 where real queries found .86.) What came of searches for them is weighed in `trial`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.vector import Floats, Matrix, Rows
+from quartzdb.index.engines.recall_levels import RECALL_TARGETS
 
 Float32Matrix = npt.NDArray[np.float32]
 
-RECALL_TARGETS = {10: 0.97, 100: 0.97, 1000: 0.95}
-"""What to reach on the sample, by how many results are asked for; between these the outcome is interpolated.
-
-Since the sample is the harder one, real texts that were not in the data find .975 to .985 of ten at 100k × 384.
-"""
 QUERIES = 256
 NEAREST_IGNORED = 10
 HELD_OUT_SHARE_MAX = 0.0625
@@ -35,6 +29,8 @@ BLEND = 0.25
 """How far every second sample query is moved towards another row."""
 SCORES_BYTES_MAX = 128 << 20
 """How much memory the exact scores of one batch of sample queries may take."""
+SCAN_COST, SCAN_COST_PER_FLOAT = 5.0, 0.4
+"""Nanoseconds to scan a row, as measured for docs/benchmarks-engines.md; only ratios to other costs matter."""
 _BLOCK_FLOATS = 1 << 21
 
 
@@ -119,61 +115,3 @@ def least_of_best(scores: Floats, counts: Sequence[int], guess: Floats) -> dict[
     floor = float(guess[: max(counts)].min(initial=np.finfo(np.float32).max)) if guess.size else -math.inf
     best = np.sort(scores[scores >= max(floor, float(np.finfo(np.float32).min))])[::-1]
     return {count: float(best[min(count, best.size) - 1]) if best.size else math.inf for count in counts}
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """What to spend where `count` results are asked for: how much to look at, and how many rows to rescore (`depth`).
-
-    What `visit` means is the engine's: a number of nodes, of rows, or how near a list must be.
-    """
-
-    count: int
-    visit: float
-    depth: int
-
-
-@dataclass(frozen=True, slots=True)
-class EffortTable:
-    """Efforts by ascending count."""
-
-    efforts: tuple[Effort, ...]
-
-    def at(self, count: int) -> tuple[float, int]:
-        """(visit, depth) for a count up to the last: between entries, linear in the count's logarithm.
-
-        Beyond the last entry the depth grows in proportion and `visit` stays: the caller looks further.
-        """
-        first, last = self.efforts[0], self.efforts[-1]
-        if count <= first.count:
-            return first.visit, first.depth
-        if count >= last.count:
-            return last.visit, math.ceil(last.depth * count / last.count)
-        upper = next(place for place, effort in enumerate(self.efforts) if effort.count >= count)
-        low, high = self.efforts[upper - 1], self.efforts[upper]
-        share = math.log(count / low.count) / math.log(high.count / low.count)
-        depth = low.depth * (high.depth / low.depth) ** share
-        return low.visit + share * (high.visit - low.visit), math.ceil(max(depth, count))
-
-    @property
-    def count_max(self) -> int:
-        """The largest count that was calibrated."""
-        return self.efforts[-1].count
-
-    def document(self) -> Sequence[Sequence[float]]:
-        """JSON for a segment's parameters."""
-        return [[effort.count, effort.visit, effort.depth] for effort in self.efforts]
-
-    @staticmethod
-    def parse(parameters: Mapping[str, Any], name: str) -> EffortTable:
-        """Read `document` back from parameters[name]. Raises Corrupted."""
-        try:
-            efforts = tuple(
-                Effort(int(count), float(visit), int(depth)) for count, visit, depth in parameters[name]
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise Corrupted(f"The index parameters have no readable table {name!r}.") from error
-        ordered = all(low.count < high.count for low, high in pairwise(efforts))
-        if not efforts or not ordered or any(not 1 <= effort.count <= effort.depth for effort in efforts):
-            raise Corrupted(f"The index parameters' table {name!r} is empty, unordered or impossible.")
-        return EffortTable(efforts)

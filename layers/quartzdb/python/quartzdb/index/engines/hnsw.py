@@ -16,8 +16,9 @@ import numpy as np
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Mask, Matrix, Rows, Vector, norms_of
-from quartzdb.index.engines.calibration import EffortTable, held_out
+from quartzdb.index.engines.calibration import held_out
 from quartzdb.index.engines.codes import openmp_threads
+from quartzdb.index.engines.efforts import PLAIN_LEVELS, EffortTable, efforts_by_recall
 from quartzdb.index.engines.exact import ExactIndex
 from quartzdb.index.engines.frame import Frame
 from quartzdb.index.engines.graph import Graph
@@ -26,6 +27,8 @@ from quartzdb.index.engines.hnsw_calibration import SAMPLE_QUERIES, calibrate
 from quartzdb.index.engines.ivf import CODES_FILE, FRAME_FILE, IvfEngine
 from quartzdb.index.engines.long_rows import added, long_rows, parse
 from quartzdb.index.engines.port import Built, Index
+from quartzdb.index.engines.recall_levels import ByRecall
+from quartzdb.index.engines.recall_levels import document as levels_document
 from quartzdb.index.stored_vectors import StoredVectors
 
 GRAPH_FILE = "graph.faiss"
@@ -63,9 +66,10 @@ class HnswEngine:
             graph = Graph.empty(space.rows(sample), inner=frame.inner)
             for rows in _blocks(others, vectors.shape[1]):
                 graph.add(space.rows(vectors[rows]))
-            efforts = calibrate(graph, frame, vectors, others, own, long, generator)
-            if efforts is None:
+            calibrated = calibrate(graph, frame, vectors, others, own, long, generator)
+            if calibrated is None:
                 return Built(files=(), parameters={"linked": False})
+            efforts, levels = calibrated
             graph.add(space.rows(vectors[own]))
         graph.reorder(np.argsort(np.concatenate([others, own])))
         graph.write(directory / GRAPH_FILE)
@@ -76,6 +80,7 @@ class HnswEngine:
             **frame.parameters,
             "long": long.tolist(),
             "plain": efforts.document(),
+            PLAIN_LEVELS: levels_document(levels),
             "codes": codes.parameters,
         }
         return Built(files=(GRAPH_FILE, SPACE_FILE, *codes.files), parameters=document)
@@ -105,7 +110,7 @@ class HnswEngine:
         return HnswIndex(
             graph,
             frame,
-            plain=EffortTable.parse(parameters, "plain"),
+            plain=efforts_by_recall(parameters),
             long=parse(parameters.get("long", []), rows),
             codes=IvfEngine().open(
                 {name: files[name] for name in (CODES_FILE, FRAME_FILE) if name in files},
@@ -125,7 +130,7 @@ class HnswIndex:
         graph: Graph,
         frame: Frame,
         *,
-        plain: EffortTable,
+        plain: ByRecall[EffortTable],
         long: Rows,
         codes: Index,
         file_bytes: int,
@@ -141,32 +146,31 @@ class HnswIndex:
         self, query: Vector, count: int, allowed: Mask | None = None, recall: float | None = None
     ) -> Rows:
         """Rows to rescore, ascending, so that reads from a mapped file go forward."""
-        if recall is not None and recall >= 1.0:
-            return self._codes.candidates(query, count, allowed, recall)
         if allowed is None:
-            found = self._nearest(query, count)
+            found = self._nearest(query, count, recall)
             if found is not None and found.size >= min(count, self._graph.rows):
                 return self._with_long(found, None)
-            return self._codes.candidates(query, count)
-        found = self._loosely(query, count, allowed)
-        return self._codes.candidates(query, count, allowed) if found is None else found
+            return self._codes.candidates(query, count, None, recall)
+        found = self._loosely(query, count, recall, allowed)
+        return self._codes.candidates(query, count, allowed, recall) if found is None else found
 
     @property
     def resident_bytes(self) -> int:
         """The files, which a busy index has in memory though they are mapped, and what the codes take."""
         return self._file_bytes + self._codes.resident_bytes
 
-    def _nearest(self, query: Vector, count: int) -> Rows | None:
+    def _nearest(self, query: Vector, count: int, recall: float | None) -> Rows | None:
         """Rows by their bytes, nearest first, as many as rescoring needs for `count`; None beyond calibration."""
-        if count > self._plain.count_max:
+        efforts = self._plain.at(count, recall)
+        if efforts is None or count > efforts.count_max:
             return None
         placed = self._frame.query(query)
         if placed is None:
             return None
-        effort, depth = self._plain.at(count)
+        effort, depth = efforts.at(count)
         return self._graph.search(placed, min(depth, self._graph.rows), math.ceil(effort))
 
-    def _loosely(self, query: Vector, count: int, allowed: Mask) -> Rows | None:
+    def _loosely(self, query: Vector, count: int, recall: float | None, allowed: Mask) -> Rows | None:
         """What is allowed of the nearest rows; None where those are not enough, or not worth a try.
 
         This is no filtering afterwards that could lose results: where the nearest n rows of all hold `count` allowed
@@ -176,7 +180,7 @@ class HnswIndex:
         if share < LOOSE_SHARE_MIN:
             return None
         looked_at = math.ceil(count / share * (1 + SPARE_SHARE)) + SPARE_ROWS
-        found = self._nearest(query, looked_at)
+        found = self._nearest(query, looked_at, recall)
         if found is None or np.count_nonzero(allowed[found[:looked_at]]) < count:
             return None
         return self._with_long(found[allowed[found]], allowed)

@@ -1,31 +1,37 @@
 """How hard a graph must be searched and how many rows rescored, from searches of every effort for sample queries.
 
 The rows that sample queries are made of are not in the graph yet, since a row's own links lead straight to its
-neighbours. Their nearest rows are, though they do not count: what a search spends on those, a real query has for
-others, so that it finds somewhat more than was asked for here.
+neighbours. Their nearest rows are, though they do not count. A search keeps places for those among the best it has
+seen, which a real query has for others: so it is told to keep fewer by that number.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from quartzdb.domain.vector import Floats, Matrix, Rows
 from quartzdb.index.engines.calibration import (
-    RECALL_TARGETS,
-    Effort,
-    EffortTable,
+    NEAREST_IGNORED,
+    SCAN_COST,
+    SCAN_COST_PER_FLOAT,
     counts_for,
     least_of_best,
     sample_queries,
 )
+from quartzdb.index.engines.efforts import Effort, EffortTable
 from quartzdb.index.engines.exact import best
 from quartzdb.index.engines.frame import Frame
 from quartzdb.index.engines.graph import Graph
+from quartzdb.index.engines.recall_levels import RECALL_TARGETS, Level
+from quartzdb.index.engines.trial import Trial
 
-SAMPLE_QUERIES = 96
+SAMPLE_QUERIES = 208
+"""As many as the highest level takes to be told from perfection."""
 EFFORT_STEP = 1.25
 """Ratio of one considered effort to the next."""
 EFFORT_MAX = 3000
@@ -34,7 +40,6 @@ EFFORT_MAX = 3000
 # at those of its neighbours that are new.
 EFFORT_COST, EFFORT_COST_PER_FLOAT = 500.0, 3.0
 RESCORED_FLOAT_COST = 2.0
-SCAN_COST, SCAN_COST_PER_FLOAT = 5.0, 0.4
 
 
 def calibrate(
@@ -45,8 +50,8 @@ def calibrate(
     own: Rows,
     long: Rows,
     generator: np.random.Generator,
-) -> EffortTable | None:
-    """The cheapest efforts that reach the target recall on sample queries, for the counts that a graph can serve.
+) -> tuple[EffortTable, Sequence[Level]] | None:
+    """The cheapest efforts that reach the usual target on sample queries, and each level, as far as a graph goes.
 
     Of the rows, `linked` are in the graph in that order, and queries are made of the others, `own`. None where ten
     results are found as cheaply by a scan, or not well enough at any effort.
@@ -56,11 +61,14 @@ def calibrate(
     for asked in sample_queries(vectors, frame, own, generator):
         asked.scores[long] = -np.inf
         trials.record(graph, asked.query, asked.scores[linked])
-    table = trials.cheapest(vectors.shape[1])
-    scan = rows * (SCAN_COST + SCAN_COST_PER_FLOAT * vectors.shape[1])
-    if not table or table[0].count != min(RECALL_TARGETS) or _cost(table[0], vectors.shape[1]) >= scan:
+    dimension = vectors.shape[1]
+    scan = rows * (SCAN_COST + SCAN_COST_PER_FLOAT * dimension)
+    table, levels = trials.cheapest(dimension, scan)
+    if not table or table[0].count != min(RECALL_TARGETS):
         return None
-    return EffortTable(table)
+    if _cost([table[0].visit], dimension, 0, table[0].depth) >= scan:
+        return None
+    return EffortTable(table), levels
 
 
 def efforts_for(rows: int) -> tuple[int, ...]:
@@ -77,8 +85,8 @@ class _Trials:
     def __init__(self, efforts: Sequence[int], counts: Sequence[int]) -> None:
         self._efforts = efforts
         self._counts = counts
-        # For each effort and count, how many good rows came at which place of the ranking.
-        self._good_at = np.zeros((len(efforts), len(counts), efforts[-1]), dtype=np.int32)
+        # For each effort and count, how many good rows came at which place of the ranking (1 is first).
+        self._good_at = np.zeros((len(efforts), len(counts), efforts[-1] + 1), dtype=np.int32)
         self._wanted = np.zeros(len(counts), dtype=np.int64)
 
     def record(self, graph: Graph, query: Floats, scores: Floats) -> None:
@@ -91,7 +99,7 @@ class _Trials:
             rows = graph.search(query, effort, effort)
             ranked = scores[rows[takes_part[rows]]]
             places = [
-                np.flatnonzero(ranked >= least[count])[:enough]
+                np.flatnonzero(ranked >= least[count])[:enough] + 1
                 for count, enough in zip(self._counts, wanted, strict=True)
             ]
             full = all(at.size == enough for at, enough in zip(places, wanted, strict=True))
@@ -102,23 +110,26 @@ class _Trials:
             if full:
                 return
 
-    def cheapest(self, dimension: int) -> tuple[Effort, ...]:
-        """The cheapest effort for each count, up to the first that none serves."""
+    def cheapest(self, dimension: int, scan: float) -> tuple[tuple[Effort, ...], list[Level]]:
+        """The cheapest effort for each count, up to the first that none serves, and those of the levels."""
         efforts: list[Effort] = []
+        levels: list[Level] = []
         for at, count in enumerate(self._counts):
-            needed = math.ceil(RECALL_TARGETS[count] * self._wanted[at])
-            found = np.cumsum(self._good_at[:, at], axis=1, dtype=np.int64)
-            options = [
-                Effort(count, effort, max(count, int(np.searchsorted(found[number], needed)) + 1))
-                for number, effort in enumerate(self._efforts)
-                if effort >= count and found[number, -1] >= needed
-            ]
-            if not options:
+            first = bisect_left(self._efforts, count)
+            visits = [max(count, effort - NEAREST_IGNORED) for effort in self._efforts[first:]]
+            if not visits:
                 break
-            efforts.append(min(options, key=lambda effort: _cost(effort, dimension)))
-        return tuple(efforts)
+            found = np.cumsum(self._good_at[first:, at], axis=1, dtype=np.int64)
+            effort, reached = Trial(count, found, int(self._wanted[at]), visits).choose(
+                partial(_cost, visits, dimension), scan
+            )
+            if effort is None:
+                break
+            efforts.append(effort)
+            levels += reached
+        return tuple(efforts), levels
 
 
-def _cost(effort: Effort, dimension: int) -> float:
-    visiting = effort.visit * (EFFORT_COST + EFFORT_COST_PER_FLOAT * dimension)
-    return visiting + effort.depth * dimension * RESCORED_FLOAT_COST
+def _cost(efforts: Sequence[float], dimension: int, number: int, depth: int) -> float:
+    visiting = efforts[number] * (EFFORT_COST + EFFORT_COST_PER_FLOAT * dimension)
+    return visiting + depth * dimension * RESCORED_FLOAT_COST

@@ -17,13 +17,16 @@ import numpy.typing as npt
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Floats, Mask, Matrix, Rows, Vector
-from quartzdb.index.engines.calibration import EffortTable, held_out
+from quartzdb.index.engines.calibration import held_out
 from quartzdb.index.engines.codes import Codes, openmp_threads
+from quartzdb.index.engines.efforts import EffortTable, efforts_by_recall
 from quartzdb.index.engines.exact import ExactIndex
 from quartzdb.index.engines.frame import Frame
-from quartzdb.index.engines.ivf_calibration import SlackTable, calibrate, near_lists
+from quartzdb.index.engines.ivf_calibration import calibrate, near_lists
 from quartzdb.index.engines.long_rows import added, lengths_of, long_rows, parse
 from quartzdb.index.engines.port import Built
+from quartzdb.index.engines.recall_levels import ByRecall
+from quartzdb.index.engines.slacks import SlackTable, slacks_by_recall
 from quartzdb.index.stored_vectors import StoredVectors
 
 CODES_FILE = "ivf.faiss"
@@ -106,8 +109,8 @@ class IvfEngine:
         return IvfIndex(
             codes,
             frame,
-            plain=EffortTable.parse(parameters, "plain"),
-            filtered=SlackTable.parse(parameters, "filtered"),
+            plain=efforts_by_recall(parameters),
+            filtered=slacks_by_recall(parameters),
             long=parse(parameters.get("long", []), vectors.shape[0]),
             scan=scan,
             file_bytes=sum(files[name].stat().st_size for name in (CODES_FILE, FRAME_FILE)),
@@ -122,8 +125,8 @@ class IvfIndex:
         codes: Codes,
         frame: Frame,
         *,
-        plain: EffortTable,
-        filtered: SlackTable,
+        plain: ByRecall[EffortTable],
+        filtered: ByRecall[SlackTable],
         long: Rows,
         scan: ExactIndex,
         file_bytes: int,
@@ -140,8 +143,6 @@ class IvfIndex:
         self, query: Vector, count: int, allowed: Mask | None = None, recall: float | None = None
     ) -> Rows:
         """Rows to rescore, ascending, so that reads from a mapped file go forward."""
-        if recall is not None and recall >= 1.0:
-            return self._scan.candidates(query, count, allowed)
         matches = self._codes.rows if allowed is None else int(np.count_nonzero(allowed))
         wanted = min(count, matches)
         placed = self._frame.query(query)
@@ -149,12 +150,12 @@ class IvfIndex:
         if placed is not None and wanted:
             turned = self._frame.turned(placed[None, :])[0]
             found = (
-                self._plainly(turned, count)
+                self._plainly(turned, count, recall)
                 if allowed is None
-                else self._among(turned, count, allowed, matches)
+                else self._among(turned, count, recall, allowed, matches)
             )
         if found is None or found.size < wanted:
-            # Only numbers at the edge of float32 come here: an estimate that is not finite is never ranked.
+            # A recall out of reach, or numbers at the edge of float32: an estimate that is not finite is never ranked.
             return self._scan.candidates(query, count, allowed)
         if self._long.size:
             return added(found, self._long, allowed)
@@ -166,12 +167,15 @@ class IvfIndex:
         """Codes and frame, which a busy index has in memory though they are mapped, and 4 bytes a row for filters."""
         return self._file_bytes + 4 * self._codes.rows
 
-    def _plainly(self, turned: Floats, count: int) -> Rows:
+    def _plainly(self, turned: Floats, count: int, recall: float | None) -> Rows | None:
         """Visit the lists that are near compared with the nearest one: few for a clear query, more for a vague one."""
-        cut, depth = self._plain.at(count)
+        efforts = self._plain.at(count, recall)
+        if efforts is None:
+            return None
+        cut, depth = efforts.at(count)
         depth = min(depth, self._codes.rows)
         nearness = self._codes.nearness(turned)
-        if count <= self._plain.count_max:
+        if count <= efforts.count_max:
             lists = near_lists(nearness, cut)
             found, _ = self._codes.search(turned, depth, lists, nearness[lists])
             if found.size >= min(count, self._codes.rows):
@@ -179,14 +183,19 @@ class IvfIndex:
         lists = np.argsort(-nearness)
         return self._codes.search(turned, depth, lists, nearness[lists])[0]
 
-    def _among(self, turned: Floats, count: int, allowed: Mask, matches: int) -> Rows:
+    def _among(
+        self, turned: Floats, count: int, recall: float | None, allowed: Mask, matches: int
+    ) -> Rows | None:
         """Visit lists, nearest first, until the next is too far behind the results found so far to hold a better one.
 
         What a filter allows may lie around the query or far away; how soon this ends depends on where it does lie.
         """
-        gap, margin = self._filtered.at(count)
+        efforts, slacks = self._plain.at(count, recall), self._filtered.at(count, recall)
+        if efforts is None or slacks is None:
+            return None
+        gap, margin = slacks.at(count)
         wanted = min(count, matches)
-        depth = min(matches, FILTERED_DEPTH_FACTOR * self._plain.at(count)[1])
+        depth = min(matches, FILTERED_DEPTH_FACTOR * efforts.at(count)[1])
         packed = np.packbits(allowed, bitorder="little")
         nearness = self._codes.nearness(turned)
         lists = np.argsort(-nearness)

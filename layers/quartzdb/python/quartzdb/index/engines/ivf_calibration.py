@@ -18,24 +18,26 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.vector import Floats, Matrix, Rows
 from quartzdb.index.engines.calibration import (
-    RECALL_TARGETS,
-    Effort,
-    EffortTable,
+    SCAN_COST,
+    SCAN_COST_PER_FLOAT,
     counts_for,
     least_of_best,
     sample_queries,
 )
 from quartzdb.index.engines.codes import Codes
+from quartzdb.index.engines.efforts import PLAIN_LEVELS, Effort, EffortTable
 from quartzdb.index.engines.frame import Frame
+from quartzdb.index.engines.recall_levels import RECALL_TARGETS, Level, measurable
+from quartzdb.index.engines.recall_levels import document as levels_document
+from quartzdb.index.engines.slacks import FILTERED_LEVELS, Slack, SlackTable
+from quartzdb.index.engines.trial import Trial
 
 DEPTH_MAX = 8192
 """The deepest rescoring considered: beyond it more bits are the better bargain."""
@@ -62,52 +64,18 @@ class Efforts:
     """What calibration found."""
 
     plain: EffortTable
+    plain_levels: Sequence[Level]
     filtered: SlackTable
+    filtered_levels: Sequence[Level]
 
     def document(self) -> Mapping[str, Any]:
         """JSON for a segment's parameters."""
-        return {"plain": self.plain.document(), "filtered": self.filtered.document()}
-
-
-@dataclass(frozen=True, slots=True)
-class Slack:
-    """How far behind the last of `count` results lists are still visited (`gap`) and rows rescored (`margin`)."""
-
-    count: int
-    gap: float
-    margin: float
-
-
-@dataclass(frozen=True, slots=True)
-class SlackTable:
-    """Slacks by ascending count."""
-
-    slacks: tuple[Slack, ...]
-
-    def at(self, count: int) -> tuple[float, float]:
-        """(gap, margin) for a count: between entries, linear in the count's logarithm. Beyond the last: every list."""
-        counts = [math.log(slack.count) for slack in self.slacks]
-        gap = np.interp(math.log(count), counts, [slack.gap for slack in self.slacks])
-        margin = np.interp(math.log(count), counts, [slack.margin for slack in self.slacks])
-        return math.inf if count > self.slacks[-1].count else float(gap), float(margin)
-
-    def document(self) -> Sequence[Sequence[float]]:
-        """JSON for a segment's parameters."""
-        return [[slack.count, slack.gap, slack.margin] for slack in self.slacks]
-
-    @staticmethod
-    def parse(parameters: Mapping[str, Any], name: str) -> SlackTable:
-        """Read `document` back from parameters[name]. Raises Corrupted."""
-        try:
-            slacks = tuple(
-                Slack(int(count), float(gap), float(margin)) for count, gap, margin in parameters[name]
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise Corrupted(f"The index parameters have no readable table {name!r}.") from error
-        ordered = all(low.count < high.count for low, high in pairwise(slacks))
-        if not slacks or not ordered or any(slack.count < 1 for slack in slacks):
-            raise Corrupted(f"The index parameters' table {name!r} is empty, unordered or impossible.")
-        return SlackTable(slacks)
+        return {
+            "plain": self.plain.document(),
+            "filtered": self.filtered.document(),
+            PLAIN_LEVELS: levels_document(self.plain_levels),
+            FILTERED_LEVELS: levels_document(self.filtered_levels),
+        }
 
 
 def near_lists(nearness: Floats, cut: float) -> Rows:
@@ -150,9 +118,9 @@ def calibrate(codes: Codes, frame: Frame, vectors: Matrix, own: Rows, *, seed: i
         scores = np.where(allowed[list_of_row], asked.scores, np.float32(-np.inf))
         far.record(_ranked(codes, turned, furthest[::-1], nearness, scores, list_of_row))
     plain, slacks = trials.cheapest(), _Slacks.widest(near, far)
-    if plain is None or slacks is None or plain[0].depth > DEPTH_SHARE_MAX * codes.rows:
+    if plain is None or slacks is None or plain[0][0].depth > DEPTH_SHARE_MAX * codes.rows:
         return None
-    return Efforts(EffortTable(plain), SlackTable(slacks))
+    return Efforts(EffortTable(plain[0]), plain[1], SlackTable(slacks[0]), slacks[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,28 +179,45 @@ class _Slacks:
             self._margins[count].append(np.concatenate([last - ranking.estimates[good], missing]))
 
     @staticmethod
-    def widest(*cases: _Slacks) -> tuple[Slack, ...] | None:
-        """What reaches the target in every case; None where a binding count cannot be served."""
-        slacks = []
+    def widest(*cases: _Slacks) -> tuple[tuple[Slack, ...], list[Level]] | None:
+        """What reaches the usual target and each level in every case; None where a binding count cannot be served."""
+        slacks: list[Slack] = []
+        levels: list[Level] = []
         for count in cases[0]._counts:
-            # Half of what may be missed is allowed to each of the two.
-            share = 1.0 - (1.0 - RECALL_TARGETS[count]) / 2
-            gap = max(_quantile(case._gaps[count], share) for case in cases)
-            margin = max(_quantile(case._margins[count], share) for case in cases)
+            gaps = [_ascending(case._gaps[count]) for case in cases]
+            margins = [_ascending(case._margins[count]) for case in cases]
+            gap, margin = _reaching(gaps, margins, RECALL_TARGETS[count])
             if not math.isfinite(gap + margin):
                 if count <= BINDING_COUNT_MAX:
                     return None
-                gap, margin = GAP_MAX, max(_largest_finite(case._margins[count]) for case in cases)
-            slacks.append(Slack(count, round(gap, 6), round(max(margin, 0.0), 6)))
-        return tuple(slacks)
+                gap, margin = GAP_MAX, max(_largest_finite(values) for values in margins)
+            slacks.append(Slack(count, gap, margin))
+            for recall in measurable(min(values.size for values in gaps)):
+                gap, margin = _reaching(gaps, margins, recall)
+                if math.isfinite(gap + margin):
+                    levels.append(Level(count, recall, gap, margin))
+        return tuple(slacks), levels
 
 
-def _quantile(parts: Sequence[Floats], share: float) -> float:
-    return float(np.quantile(np.concatenate(parts), share, method="higher")) if parts else 0.0
+def _reaching(gaps: Sequence[Floats], margins: Sequence[Floats], recall: float) -> tuple[float, float]:
+    """The gap and the margin that find this share of the good rows in every case."""
+    # Half of what may be missed is allowed to each of the two.
+    share = 1.0 - (1.0 - recall) / 2
+    gap = max(_quantile(values, share) for values in gaps)
+    margin = max(_quantile(values, share) for values in margins)
+    return round(gap, 6), round(max(margin, 0.0), 6)
 
 
-def _largest_finite(parts: Sequence[Floats]) -> float:
-    values = np.concatenate(parts) if parts else np.zeros(1, dtype=np.float32)
+def _ascending(parts: Sequence[Floats]) -> Floats:
+    return np.sort(np.concatenate(parts)) if parts else np.zeros(1, dtype=np.float32)
+
+
+def _quantile(ascending: Floats, share: float) -> float:
+    """The value that this share of the values does not exceed."""
+    return float(ascending[math.ceil(share * (ascending.size - 1))])
+
+
+def _largest_finite(values: Floats) -> float:
     return float(values[np.isfinite(values)].max(initial=0.0))
 
 
@@ -266,26 +251,21 @@ class _Trials:
             hits &= np.cumsum(hits, axis=1, dtype=np.int32) <= wanted
             np.add.at(self._good_at[at].reshape(-1), (numbers + places[:, good])[hits], 1)
 
-    def cheapest(self) -> tuple[Effort, ...] | None:
-        """The cheapest effort for each count; None where a binding count has none."""
-        efforts = []
+    def cheapest(self) -> tuple[tuple[Effort, ...], list[Level]] | None:
+        """The cheapest effort for each count, and those of the levels; None where a binding count has none."""
+        efforts: list[Effort] = []
+        levels: list[Level] = []
+        scan = self._codes.rows * (SCAN_COST + SCAN_COST_PER_FLOAT * self._codes.width)
         for at, count in enumerate(self._counts):
             found = np.cumsum(self._good_at[at], axis=1, dtype=np.int64)
-            needed = math.ceil(RECALL_TARGETS[count] * self._wanted[at])
-            options = []
-            for number in np.flatnonzero(found[:, -1] >= needed):
-                depth = max(count, int(np.searchsorted(found[number], needed)))
-                options.append((self._cost(number, depth), CUTS[number], depth))
-            if options:
-                _, cut, depth = min(options)
-                efforts.append(Effort(count, cut, depth))
-            elif count <= BINDING_COUNT_MAX:
+            effort, reached = Trial(count, found, int(self._wanted[at]), CUTS).choose(self._cost, scan)
+            if effort is None and count <= BINDING_COUNT_MAX:
                 return None
-            else:
-                efforts.append(Effort(count, CUTS[-1], self._deepest))
-        return tuple(efforts)
+            efforts.append(effort or Effort(count, CUTS[-1], self._deepest))
+            levels += reached
+        return tuple(efforts), levels
 
-    def _cost(self, number: np.intp, depth: int) -> float:
+    def _cost(self, number: int, depth: int) -> float:
         lists = self._lists_visited[number] / self._queries
         rows = self._rows_visited[number] / self._queries
         visiting = lists * LIST_COST + rows * self._codes.row_bytes * CODE_BYTE_COST

@@ -1,0 +1,73 @@
+"""Slacks: how far a filtered search of inverted lists goes on, by results asked for and share of the nearest wanted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from quartzdb.domain.errors import Corrupted
+from quartzdb.index.engines.recall_levels import RECALL_TARGETS, ByRecall, Level, Row, parse
+
+FILTERED_LEVELS = "filtered_levels"
+
+
+@dataclass(frozen=True, slots=True)
+class Slack:
+    """How far behind the last of `count` results lists are still visited (`gap`) and rows rescored (`margin`)."""
+
+    count: int
+    gap: float
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
+class SlackTable:
+    """Slacks by ascending count."""
+
+    slacks: tuple[Slack, ...]
+
+    def at(self, count: int) -> tuple[float, float]:
+        """(gap, margin) for a count: between entries, linear in the count's logarithm. Beyond the last: every list."""
+        counts = [math.log(slack.count) for slack in self.slacks]
+        gap = np.interp(math.log(count), counts, [slack.gap for slack in self.slacks])
+        margin = np.interp(math.log(count), counts, [slack.margin for slack in self.slacks])
+        return math.inf if count > self.slacks[-1].count else float(gap), float(margin)
+
+    def document(self) -> Sequence[Sequence[float]]:
+        """JSON for a segment's parameters."""
+        return [[slack.count, slack.gap, slack.margin] for slack in self.slacks]
+
+    @staticmethod
+    def parse(parameters: Mapping[str, Any], name: str) -> SlackTable:
+        """Read `document` back from parameters[name]. Raises Corrupted."""
+        try:
+            slacks = tuple(
+                Slack(int(count), float(gap), float(margin)) for count, gap, margin in parameters[name]
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise Corrupted(f"The index parameters have no readable table {name!r}.") from error
+        ordered = all(low.count < high.count for low, high in pairwise(slacks))
+        if not slacks or not ordered or any(slack.count < 1 for slack in slacks):
+            raise Corrupted(f"The index parameters' table {name!r} is empty, unordered or impossible.")
+        return SlackTable(slacks)
+
+
+def slacks_by_recall(parameters: Mapping[str, Any]) -> ByRecall[SlackTable]:
+    """The usual slacks (`filtered`), and those of any recall (`filtered_levels`). Raises Corrupted."""
+    table = SlackTable.parse(parameters, "filtered")
+    counts = [slack.count for slack in table.slacks]
+    usual = [
+        Level(slack.count, RECALL_TARGETS[slack.count], slack.gap, slack.margin)
+        for slack in table.slacks
+        if slack.count in RECALL_TARGETS
+    ]
+    return ByRecall(table, counts, parse(parameters, FILTERED_LEVELS, usual), _table_of)
+
+
+def _table_of(rows: Sequence[Row]) -> SlackTable:
+    return SlackTable(tuple(Slack(*row) for row in rows))

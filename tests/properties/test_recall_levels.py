@@ -1,0 +1,105 @@
+"""Properties of recall levels: more recall never takes less, and what was not reached is not promised."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from quartzdb.index.engines.efforts import PLAIN_LEVELS, EffortTable, efforts_by_recall
+from quartzdb.index.engines.recall_levels import LEVELS, RECALL_TARGETS, Level, document
+from quartzdb.index.engines.trial import Trial
+
+SPENDS = 6
+DEPTHS = 40
+RECALLS = st.floats(0.5, 0.9995)
+
+
+@st.composite
+def trials(draw: st.DrawFn) -> Trial:
+    """Searches in which more spent, and more rows rescored, never find less."""
+    wanted = draw(st.integers(200, 4000))
+    chance = np.random.default_rng(draw(st.integers(0, 10_000)))
+    steps = chance.random((SPENDS, DEPTHS + 1)) * chance.random((SPENDS, 1)) ** 2
+    found = np.maximum.accumulate(np.cumsum(steps, axis=1), axis=0)
+    best = draw(st.floats(0.7, 1.0))
+    found = np.floor(found / found.max() * best * wanted).astype(np.int64)
+    return Trial(10, found, wanted, [2.0**number for number in range(SPENDS)])
+
+
+def chosen(trial: Trial) -> tuple[EffortTable, Sequence[Level]]:
+    """What calibration makes of it."""
+    effort, levels = trial.choose(lambda number, depth: 5.0 * 2**number + depth, 1e9)
+    assume(effort is not None)
+    assert effort is not None
+    return EffortTable((effort,)), levels
+
+
+@given(trials())
+def test_the_cheapest_effort_that_reaches_a_level_is_taken_and_none_that_does_not(trial: Trial) -> None:
+    """Every level's effort found its share of what was wanted."""
+    table, levels = chosen(trial)
+    assert {level.recall for level in levels} <= {*LEVELS, *RECALL_TARGETS.values()}
+    for level in levels:
+        number = trial.visits.index(level.first)
+        assert trial.found[number, int(level.second)] >= level.recall * trial.wanted - 1e-6
+        assert level.second >= trial.count
+    usual = next(level for level in levels if level.recall == RECALL_TARGETS[10])
+    assert (usual.first, usual.second) == (table.efforts[0].visit, table.efforts[0].depth)
+
+
+@given(trials(), RECALLS, RECALLS)
+def test_more_recall_never_takes_less(trial: Trial, one: float, other: float) -> None:
+    """Neither in what is looked at nor in what is rescored; and what a lower recall cannot reach, no higher one can."""
+    table, levels = chosen(trial)
+    parameters = json.loads(json.dumps({"plain": table.document(), PLAIN_LEVELS: document(levels)}))
+    efforts = efforts_by_recall(parameters)
+    low, high = (efforts.at(10, recall) for recall in sorted((one, other)))
+    if low is None:
+        assert high is None
+    elif high is not None:
+        assert low.at(10)[0] <= high.at(10)[0]
+        assert low.at(10)[1] <= high.at(10)[1]
+
+
+@given(trials(), RECALLS)
+def test_what_was_not_reached_is_not_promised(trial: Trial, recall: float) -> None:
+    """A recall up to the highest level has a table; one beyond it has none, nor has perfection."""
+    table, levels = chosen(trial)
+    efforts = efforts_by_recall({"plain": table.document(), PLAIN_LEVELS: document(levels)})
+    reached = max(level.recall for level in levels)
+    assert (efforts.at(10, recall) is not None) == (recall <= reached)
+    assert efforts.at(10, 1.0) is None
+    assert efforts.at(10, None) == table
+
+
+@given(trials(), RECALLS)
+def test_a_table_from_before_there_were_levels_promises_what_it_was_made_for(
+    trial: Trial, recall: float
+) -> None:
+    """The usual target, and everything below it."""
+    table, _ = chosen(trial)
+    efforts = efforts_by_recall({"plain": table.document()})
+    assert efforts.at(10, recall) == (table if recall <= RECALL_TARGETS[10] else None)
+
+
+def test_counts_of_which_one_is_out_of_reach() -> None:
+    """Up to the last count that reaches a recall it is promised, and beyond that it is not."""
+    table = {"plain": [[10, 1.0, 20], [100, 2.0, 200]]}
+    levels = [
+        [10, 0.9, 0.5, 12],
+        [10, 0.97, 1.0, 20],
+        [10, 0.99, 2.0, 30],
+        [100, 0.9, 1.0, 110],
+        [100, 0.97, 2, 200],
+    ]
+    efforts = efforts_by_recall({**table, PLAIN_LEVELS: levels})
+    assert efforts.at(10, 0.99) is not None
+    assert efforts.at(11, 0.99) is None
+    assert efforts.at(5000, 0.99) is None
+    for count in (10, 50, 100, 5000):
+        assert efforts.at(count, 0.97) is not None
+        assert efforts.at(count, None) == EffortTable.parse(table, "plain")
