@@ -32,12 +32,15 @@ def main() -> None:
         names = [name for name in PEERS if not options.only or name in options.only.split(";")]
         if not names:
             raise SystemExit(f"None of these is a peer: {options.only}. There are: {'; '.join(PEERS)}")
+        wanted = options.cases.split(";")
+        if unknown := sorted({*wanted} - {*CASES}):
+            raise SystemExit(f"These are no cases: {'; '.join(unknown)}. There are: {'; '.join(CASES)}")
         with tempfile.TemporaryDirectory(dir=ROOT / "build") as scratch:
             plan = Plan(
                 options.data,
                 options.rows,
                 names,
-                options.cases.split(";"),
+                wanted,
                 options.rounds,
                 options.race_seconds,
                 options.keep or Path(scratch),

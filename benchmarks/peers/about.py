@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import os
 import platform
@@ -37,6 +38,18 @@ def about(plan: Plan) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {entry.package: version(entry.package) for entry in PEERS.values()},
     }
+
+
+def fingerprint(package: str) -> str:
+    """What an index was built by: the version; for this project, whose version stands still, its code as well."""
+    if package != "quartzdb":
+        return f"{package} {version(package)}"
+    from benchmarks.children import ROOT
+
+    code = hashlib.sha256()
+    for path in sorted((ROOT / "layers" / "quartzdb" / "python").rglob("*.py")):
+        code.update(path.read_bytes())
+    return f"{package} {version(package)} {code.hexdigest()[:12]}"
 
 
 def _cpu() -> str:

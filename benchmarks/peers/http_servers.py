@@ -133,8 +133,10 @@ class Server(ABC):
                 "VUS": str(clients),
                 "DURATION": f"{max(1, round(seconds))}s",
             }
+            # Without an address, which is k6's own interface and has one port for all runs on this machine.
+            command = [_beside("k6"), "run", "--quiet", "--no-usage-report", "--address", ""]
             subprocess.run(
-                [_beside("k6"), "run", "--quiet", "--no-usage-report", str(HERE.parent / "k6" / self.script)],
+                [*command, str(HERE.parent / "k6" / self.script)],
                 env={**os.environ, **told, **self.variables()},
                 check=True,
                 stdout=subprocess.DEVNULL,

@@ -147,7 +147,7 @@ def _resources(peers: Peers) -> Any:
     figure, panels = plt.subplots(1, 3, figsize=(13, 0.36 * len(names) + 1.4), sharey=True)
     colours = [styles(peers)[name]["color"] for name in names]
     disk = [None if ", HTTP" in name else disk_per_vector(peers[name]) for name in names]
-    _bars(panels[0], names, [disk], colours, "disk, bytes per vector")
+    _bars(panels[0], names, [disk], colours, "disk, bytes per vector (a server: as in process)")
     held = [peers[name].get("memory") for name in names]
     memory = [[one[key] / 1e6 if one else None for one in held] for key in ("anonymous", "file_backed")]
     _bars(panels[1], names, memory, colours, "serving memory, MB: own, and files (pale)")
@@ -179,8 +179,9 @@ def _bars(
             for text, value, end in zip(texts, values, ends, strict=True)
         ]
     for at, (end, text) in enumerate(zip(ends, texts, strict=True)):
-        axes.text(end, at, f" {text or 'n/a'}", va="center", fontsize=8)
+        axes.text(end, at, f" {text or '–'}", va="center", fontsize=8)
     axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(-0.6, len(names) - 0.4)
     axes.set_title(title, loc="left", fontsize=10)
     axes.set_xlim(0, 1.3 * max(ends) if max(ends) else 1)
     axes.spines[["top", "right"]].set_visible(False)

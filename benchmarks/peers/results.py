@@ -21,7 +21,7 @@ class Results:
             now = {name: about.get(name) for name in ("data", "rows")}
             if before != now:
                 raise ValueError(f"{path} is of another set: {before}, not {now}. Name another file.")
-        self.about: dict[str, Any] = {**about, **kept.get("about", {})}
+        self.about: dict[str, Any] = {**kept.get("about", {}), **about}
         self.records: dict[str, dict[str, Any]] = kept.get("peers", {})
 
     @staticmethod
@@ -32,6 +32,14 @@ class Results:
     def record(self, name: str) -> dict[str, Any]:
         """A peer's figures, to be read."""
         return self.records.setdefault(name, {})
+
+    def begin(self, name: str, of: str) -> None:
+        """Before a peer is measured: forget what failed, and everything where it is not `of` the present version."""
+        record = self.record(name)
+        if record.get("of", of) != of:
+            record.clear()
+        record.pop("reasons", None)
+        record["of"] = of
 
     def note(self, name: str, **figures: Any) -> None:
         """Figures of a peer."""

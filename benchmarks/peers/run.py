@@ -19,13 +19,14 @@ import numpy as np
 from benchmarks.children import Child, environment
 from benchmarks.memory import forget_files
 from benchmarks.peers import questions
+from benchmarks.peers.about import fingerprint
 from benchmarks.peers.choice import FILTERED_TARGET, TARGETS, cases, chosen, refused, to_race
 from benchmarks.peers.questions import CONDITIONS, UNFILTERED
 from benchmarks.peers.registry import PEERS
 from benchmarks.peers.results import Results
 
 CLIENTS = 8
-CASES = ("plain", "filters", "crowd", "memory", "first")
+CASES = ("ingest", "plain", "filters", "crowd", "memory", "first")
 
 INGEST_SECONDS_MAX = 900.0
 STEP_SECONDS_MAX = 300.0
@@ -67,8 +68,8 @@ def run(plan: Plan, results: Results) -> None:
     """Everything that the results do not have yet."""
     questions.make(plan.data, plan.rows, plan.cache)
     for name in plan.names:
-        # What failed before is tried again.
-        results.record(name).pop("reasons", None)
+        # What failed before is tried again; what was measured of another version, or of other code of ours, too.
+        results.begin(name, fingerprint(PEERS[name].package))
     for name in plan.names:
         say(f"{name}: " + prepare(name, plan, results))
     race(plan, results)
@@ -96,19 +97,31 @@ def prepare(name: str, plan: Plan, results: Results) -> str:
 
 def ingest(name: str, plan: Plan, results: Results) -> None:
     """Build the index, unless it is there, and know what that took."""
-    place = plan.place(name)
-    if (shared := PEERS[name].shares) and not _facts(plan, shared).exists():
-        ingest(shared, plan, results)
-    facts = _facts(plan, name)
-    if not facts.exists():
-        if PEERS[name].shares is None:
-            shutil.rmtree(place, ignore_errors=True)
-        # A build may use every core, as far as the library does so by itself.
-        cores = str(len(os.sched_getaffinity(0)))
-        with worker(name, plan, OMP_NUM_THREADS=cores) as child:
-            facts.write_text(json.dumps(child.ask("ingest", seconds=INGEST_SECONDS_MAX)))
+    if shared := PEERS[name].shares:
+        _built(shared, plan)
+    written = _built(name, plan)
     if "written" not in results.record(name):
-        results.note(name, written=json.loads(facts.read_text()), family=PEERS[name].family)
+        results.note(name, written=written, family=PEERS[name].family)
+
+
+def _built(name: str, plan: Plan) -> dict[str, Any]:
+    """What building it took: now, or when it was built by the same version."""
+    slug = "".join(letter if letter.isalnum() else "-" for letter in name)
+    facts = plan.kept / f"{slug}-{plan.data.name}-{plan.rows or 'all'}.json"
+    of = fingerprint(PEERS[name].package)
+    if facts.exists():
+        kept: dict[str, Any] = json.loads(facts.read_text())
+        if kept.pop("of") == of:
+            return kept
+    if PEERS[name].shares is None:
+        shutil.rmtree(plan.place(name), ignore_errors=True)
+    say(f"{name}: writing")
+    # A build may use every core, as far as the library does so by itself.
+    cores = str(len(os.sched_getaffinity(0)))
+    with worker(name, plan, OMP_NUM_THREADS=cores) as child:
+        written = child.ask("ingest", seconds=INGEST_SECONDS_MAX)
+    facts.write_text(json.dumps({"of": of, **written}))
+    return written
 
 
 def sweep(name: str, plan: Plan, results: Results, conditions: Sequence[str]) -> None:
@@ -151,15 +164,12 @@ def measure_first(name: str, plan: Plan, results: Results) -> None:
     setting = json.dumps(_setting(results, name))
     command = [sys.executable, "-m", "benchmarks.peers.first", name, str(plan.place(name)), setting]
     found: dict[str, list[float]] = {}
+    dropped_by = ""
     # The first of all is not counted: it brings files, and what is compiled on first use, into the cache.
     for how, times in (("", 1), *FIRST_ANSWERS.items()):
         for _ in range(times):
             if how == "dropped":
-                try:
-                    forget_files()
-                except OSError as error:
-                    results.note_in(name, "reasons", "dropped", f"the page cache cannot be dropped: {error}")
-                    break
+                dropped_by = forget_files([plan.place(name), Path(sys.prefix)])
             started = time.monotonic()
             ran = subprocess.run(
                 [*command, str(vector)],
@@ -175,7 +185,7 @@ def measure_first(name: str, plan: Plan, results: Results) -> None:
             if how:
                 begun = opening if PEERS[name].shares else started
                 found.setdefault(how, []).append(1000 * (answered - begun))
-    results.note(name, first=found)
+    results.note(name, first=found, dropped_by=dropped_by)
 
 
 def race(plan: Plan, results: Results) -> None:
@@ -240,11 +250,6 @@ def worker(name: str, plan: Plan, **variables: str) -> Iterator[Child]:
 def _worker(name: str, plan: Plan, variables: Mapping[str, str] | None = None) -> Child:
     arguments = [name, str(plan.cache), str(plan.place(name))]
     return Child(name, "benchmarks.peers.worker", arguments, variables or {}, plan.kept / "stderr.log")
-
-
-def _facts(plan: Plan, name: str) -> Path:
-    slug = "".join(letter if letter.isalnum() else "-" for letter in name)
-    return plan.kept / f"{slug}-{plan.data.name}-{plan.rows or 'all'}.json"
 
 
 def _setting(results: Results, name: str) -> Any:

@@ -38,7 +38,7 @@ def found(recall: float, qps: float, **setting: Any) -> dict[str, Any]:
         "recall": recall,
         "qps": qps,
         "count": 300,
-        "p50": 1.0,
+        "p50": 1000 / qps,
         "p95": 2.0,
         "p99": 3.0,
     }
@@ -81,6 +81,18 @@ def test_a_run_that_was_interrupted_goes_on_with_what_is_missing(tmp_path: Path)
         (1, "recall 0.95", "single", "first"),
         (1, "recall 0.95", "single", "second"),
     ]
+
+
+def test_what_failed_or_changed_is_measured_again() -> None:
+    """A failure is forgotten when a run begins, and everything of a version that is no longer there."""
+    results = Results(ABOUT)
+    results.begin("peer", "peer 1.0")
+    results.note("peer", memory=5)
+    results.note_in("peer", "reasons", "all", "it crashed")
+    results.begin("peer", "peer 1.0")
+    assert results.record("peer") == {"of": "peer 1.0", "memory": 5}
+    results.begin("peer", "peer 1.1")
+    assert results.record("peer") == {"of": "peer 1.1"}
 
 
 def test_figures_of_another_set_are_not_added_to(tmp_path: Path) -> None:
