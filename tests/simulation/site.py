@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from quartzdb.domain.change import OWN, Change, Delete, Patch, Upsert
 from quartzdb.domain.errors import QuartzError, Unavailable
 from quartzdb.domain.hlc import BEGINNING, HybridClock, Version
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Partition
+from quartzdb.domain.record import Record
 from quartzdb.log.append import LogWriter
 from quartzdb.log.codec import decode_entry
 from quartzdb.log.protocol import CLOCK_ERROR_MAX_MS
@@ -23,7 +24,7 @@ from quartzdb.snapshot.merge_plan import BuiltShard
 from quartzdb.snapshot.reader import NamespaceReader
 from quartzdb.snapshot.store import SnapshotStore
 from quartzdb.snapshot.sweep import sweep
-from tests.simulation.history import History, vector_of
+from tests.simulation.history import History, Write, vector_of
 from tests.simulation.unreliable import UnreliableBlobs, UnreliableLog
 from tests.simulation.world import Crash, SkewedClock, World
 
@@ -54,6 +55,26 @@ class RecordingLog(MemoryChangeLog):
         self._history.land(decode_entry(body, key))
         return key
 
+    def append_together(self, bodies: Mapping[Partition, bytes], key: Version) -> None:
+        """As the port says."""
+        super().append_together(bodies, key)
+        if key not in self._landed:
+            self._landed.add(key)
+            self._land_all(bodies, key)
+
+    def append_next_together(
+        self, bodies: Mapping[Partition, bytes], key_after: Callable[[int], Version]
+    ) -> Version:
+        """As the port says."""
+        key = super().append_next_together(bodies, key_after)
+        self._landed.add(key)
+        self._land_all(bodies, key)
+        return key
+
+    def _land_all(self, bodies: Mapping[Partition, bytes], key: Version) -> None:
+        for body in bodies.values():
+            self._history.land(decode_entry(body, key))
+
 
 @dataclass
 class Process:
@@ -62,9 +83,21 @@ class Process:
     clock: SkewedClock
     versions: HybridClock
     writer: LogWriter
-    reader: NamespaceReader
+    readers: Sequence[NamespaceReader]
     indexer: Indexer
     store: SnapshotStore
+
+    def seen(self, *, strong: bool = True, at_least: Version | None = None) -> dict[str, Record]:
+        """What a reader of all shards sees, one after the other; a view agrees with itself."""
+        views = [reader.view(strong=strong, at_least=at_least) for reader in self.readers]
+        seen: dict[str, Record] = {}
+        for view in views:
+            found = view.fetch(IDS)
+            assert view.list_ids("", None, 100) == sorted(found)
+            assert view.count == len(found)
+            assert not found.keys() & seen.keys(), "an id is in one shard"
+            seen |= found
+        return seen
 
 
 @dataclass
@@ -76,6 +109,7 @@ class Site:
     behind_max: int
     processes: int = 3
     indexers: int = 2
+    shards: int = 1
     history: History = field(default_factory=History)
     crashes: int = 0
     published: int = 0
@@ -84,6 +118,7 @@ class Site:
     def __post_init__(self) -> None:
         self.log = RecordingLog(self.history, behind_max=self.behind_max)
         self.blobs = MemoryBlobs(SkewedClock(self.world, 0))
+        self.namespace = replace(NAMESPACE, settings=replace(NAMESPACE.settings, shards=self.shards))
         self._names = 0
 
     def start(self) -> None:
@@ -106,7 +141,7 @@ class Site:
             clock,
             versions,
             LogWriter(log, versions, clock),
-            NamespaceReader(NAMESPACE, log, store, cache, clock),
+            [NamespaceReader(shard, log, store, cache, clock) for shard in self.namespace.each_shard],
             Indexer(log, store, cache, clock, self.workspace, new_name=self._new_name),
             store,
         )
@@ -129,7 +164,7 @@ class Site:
             else:
                 self._read(process, token)
             if chance.random() < 0.2:
-                self._attempt(process.reader.reload)
+                self._attempt(process.readers[self._some_shard().shard].reload)
 
     def _write(self, process: Process, token: Version | None) -> Version | None:
         chance = self.world.random
@@ -139,18 +174,24 @@ class Site:
             write.changes.append(self._change(record_id, write.name))
         after = token if chance.random() < 0.5 else None
         try:
-            version = process.writer.append(NAMESPACE.partition, write.changes, after=after)
+            version = process.writer.write(self.namespace, write.changes, after=after)
         except Unavailable:
             return None
         if after is not None:
             assert version > after, "a write that carries a token is ordered after it"
         if self.log.ordered:
+            touched = self._shards_of(write)
             earlier = [
-                other.acknowledged for other in self.history.writes if other.acknowledged_before(begun)
+                other.acknowledged
+                for other in self.history.writes
+                if other.acknowledged_before(begun) and touched & self._shards_of(other)
             ]
             assert version > max(earlier, default=BEGINNING), "versions of an ordered log follow real time"
         write.acknowledged, write.acknowledged_at = version, self.world.now
         return version
+
+    def _shards_of(self, write: Write) -> set[Namespace]:
+        return set(self.namespace.by_shard(change.id for change in write.changes))
 
     def _change(self, record_id: str, name: str) -> Change:
         kind, field_name = self.world.random.choice("uuupd"), self.world.random.choice("ab")
@@ -168,36 +209,39 @@ class Site:
         begun = self.world.now
         strong = self.world.random.random() < 0.8
         try:
-            view = process.reader.view(strong=strong, at_least=token)
+            seen = process.seen(strong=strong, at_least=token)
         except Unavailable:
             return  # the snapshot moved too fast; the client is told, nothing wrong is shown
-        seen = view.fetch(IDS)
         if strong:
             self.history.check_read(begun, seen, IDS)
-        assert view.list_ids("", None, 100) == sorted(seen)
-        assert view.count == len(seen)
 
     def _index(self, process: Process) -> None:
         chance = self.world.random
         while True:
             self.world.pause(chance.uniform(0.5, 6))
-            self._attempt(lambda: self._published(process.indexer.fold(NAMESPACE).published))
+            shard = self._some_shard()
+            self._attempt(lambda: self._published(process.indexer.fold(shard).published))  # noqa: B023 - done at once
             if chance.random() < 0.5:
-                self._attempt(lambda: self._merge(process))
+                self._attempt(lambda: self._merge(process, shard))  # noqa: B023 - done at once
             if chance.random() < 0.2:
-                self._attempt(lambda: sweep(process.store, process.clock, NAMESPACE.partition))
+                self._attempt(lambda: sweep(process.store, process.clock, shard.partition))  # noqa: B023
 
-    def _merge(self, process: Process) -> None:
+    def _some_shard(self) -> Namespace:
+        # Nothing is drawn where there is one, so that a seed's history is what it was.
+        shards = self.namespace.each_shard
+        return shards[0] if len(shards) == 1 else self.world.random.choice(shards)
+
+    def _merge(self, process: Process, namespace: Namespace) -> None:
         """In one or several shards, with time for others between any two steps."""
         chance = self.world.random
         merger = process.indexer.merger
-        plan = merger.plan(NAMESPACE.partition, chance.choice((full_tier, everything)))
+        plan = merger.plan(namespace.partition, chance.choice((full_tier, everything)))
         if plan is None:
             return
         plan = replace(plan, shards=chance.randint(1, 3))
         built: list[BuiltShard] = []
         for shard in range(plan.shards):
-            one = merger.build_shard(NAMESPACE, plan, shard)
+            one = merger.build_shard(namespace, plan, shard)
             if one is None:
                 return
             built.append(one)

@@ -20,7 +20,7 @@ from quartzdb.snapshot.merge import Merger
 from quartzdb.snapshot.merge_plan import BuiltShard, MergePlan
 from quartzdb.snapshot.store import SnapshotStore
 from tests.simulation.history import Violation
-from tests.simulation.site import IDS, NAMESPACE, WRITING_S, Site
+from tests.simulation.site import WRITING_S, Site
 from tests.simulation.unreliable import UnreliableBlobs, UnreliableLog
 from tests.simulation.world import World
 
@@ -29,11 +29,14 @@ ANY_LATENESS = 1 << 62
 """A log that accepts a stamp however far behind: DynamoDB. An embedded log accepts none (-1)."""
 
 
-def play(seed: int, workspace: Path, *, behind_max: int | None = None) -> Site:
+def play(seed: int, workspace: Path, *, behind_max: int | None = None, shards: int = 1) -> Site:
     """One whole life of a site; raises Violation."""
     world = World(seed, crash_chance=0.01 if seed % 3 else 0.0)
     site = Site(
-        world, workspace, behind_max=(-1, ANY_LATENESS)[seed % 2] if behind_max is None else behind_max
+        world,
+        workspace,
+        behind_max=(-1, ANY_LATENESS)[seed % 2] if behind_max is None else behind_max,
+        shards=shards,
     )
     site.start()
     try:
@@ -50,13 +53,12 @@ def _check_settled(site: Site) -> None:
     process = site.process(1000, reliable=True)
     steps: list[Callable[[], object]] = [
         lambda: None,
-        lambda: process.indexer.fold(NAMESPACE),
-        lambda: process.indexer.compact(NAMESPACE, everything),
+        lambda: [process.indexer.fold(shard) for shard in site.namespace.each_shard],
+        lambda: [process.indexer.compact(shard, everything) for shard in site.namespace.each_shard],
     ]
     for step in steps:
         step()
-        reader = site.process(1001, reliable=True).reader
-        seen = reader.view().fetch(IDS)
+        seen = site.process(1001, reliable=True).seen()
         assert sorted(seen) == sorted(truth)
         for record_id, record in seen.items():
             state = truth[record_id]
@@ -80,6 +82,13 @@ def test_promises_hold_through_every_fault(seed: int, tmp_path: Path) -> None:
             f"seed {seed}: QUARTZDB_SIMULATION_SEEDS={seed + 1} pytest 'tests/simulation' -k '[{seed}]'"
         )
         raise
+
+
+@pytest.mark.parametrize("seed", range(SEEDS // 10))
+def test_promises_hold_in_shards(seed: int, tmp_path: Path) -> None:
+    """Where a write is a transaction over the logs of several shards, each folded by whoever comes first."""
+    site = play(seed, tmp_path, shards=2 + seed % 3)
+    assert {partition.shard for partition in site.log.partitions()} <= set(range(2 + seed % 3))
 
 
 def test_the_faults_happen(tmp_path: Path) -> None:

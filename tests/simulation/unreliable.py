@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,29 +35,21 @@ class UnreliableLog:
 
     def append(self, partition: Partition, key: Version, body: bytes) -> None:
         """As the port says."""
-        world, chance = self._world, self._world.random
-        self._world.step(self._latency())
-        fate = chance.random()
-        if fate < 0.04:
-            if fate < 0.03 and self._late_puts:
-                world.later(chance.uniform(0, GIVES_UP_AFTER_S), lambda: self._land(partition, key, body))
-            raise Unavailable("the log did not answer")
-        self._shared.append(partition, key, body)
-        if fate > 0.95 and self._late_puts:
-            world.later(chance.uniform(0, GIVES_UP_AFTER_S), lambda: self._land(partition, key, body))
-        self._world.step(self._latency())
+        self._put(lambda: self._shared.append(partition, key, body))
+
+    def append_together(self, bodies: Mapping[Partition, bytes], key: Version) -> None:
+        """As the port says."""
+        self._put(lambda: self._shared.append_together(bodies, key))
 
     def append_next(self, partition: Partition, body: bytes, key_after: Callable[[int], Version]) -> Version:
         """As the port says. What fails may have been committed all the same."""
-        self._world.step(self._latency())
-        fate = self._world.random.random()
-        if fate < 0.02:
-            raise Unavailable("the log did not answer")
-        key = self._shared.append_next(partition, body, key_after)
-        if fate < 0.04:
-            raise Unavailable("the log's answer was lost")
-        self._world.step(self._latency())
-        return key
+        return self._put_next(lambda: self._shared.append_next(partition, body, key_after))
+
+    def append_next_together(
+        self, bodies: Mapping[Partition, bytes], key_after: Callable[[int], Version]
+    ) -> Version:
+        """As the port says. What fails may have been committed all the same."""
+        return self._put_next(lambda: self._shared.append_next_together(bodies, key_after))
 
     def read(
         self,
@@ -92,10 +84,35 @@ class UnreliableLog:
         """As the port says."""
         return self._shared.partitions()
 
-    def _land(self, partition: Partition, key: Version, body: bytes) -> None:
+    def _put(self, land: Callable[[], None]) -> None:
+        world, chance = self._world, self._world.random
+        self._world.step(self._latency())
+        fate = chance.random()
+        if fate < 0.04:
+            if fate < 0.03 and self._late_puts:
+                world.later(chance.uniform(0, GIVES_UP_AFTER_S), lambda: self._land(land))
+            raise Unavailable("the log did not answer")
+        land()
+        if fate > 0.95 and self._late_puts:
+            world.later(chance.uniform(0, GIVES_UP_AFTER_S), lambda: self._land(land))
+        self._world.step(self._latency())
+
+    def _put_next(self, land: Callable[[], Version]) -> Version:
+        self._world.step(self._latency())
+        fate = self._world.random.random()
+        if fate < 0.02:
+            raise Unavailable("the log did not answer")
+        key = land()
+        if fate < 0.04:
+            raise Unavailable("the log's answer was lost")
+        self._world.step(self._latency())
+        return key
+
+    @staticmethod
+    def _land(land: Callable[[], None]) -> None:
         # Refused, it may be: nobody was told that it was written.
         with suppress(StampBehind):
-            self._shared.append(partition, key, body)
+            land()
 
     def _latency(self) -> float:
         slow = self._world.random.random() < 0.03 and self._late_puts
