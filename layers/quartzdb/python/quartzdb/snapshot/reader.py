@@ -55,9 +55,14 @@ class _State:
 
     def catch_up(self) -> bool:
         """Apply what is new in the log; whether there was anything."""
-        entries = self.position.poll()
-        if entries:
-            self.tail.apply(change for key, body in entries for change in decode_entry(body, key))
+        changed = False
+        while True:
+            entries = self.position.poll()
+            if entries:
+                changed = True
+                self.tail.apply(change for key, body in entries for change in decode_entry(body, key))
+            if not self.position.more:
+                break
         for number, rows in self.tail.superseded.items():
             fresh = rows[self.superseded.get(number, 0) :]
             if fresh:
@@ -67,7 +72,7 @@ class _State:
                 self.alive[number] = alive
                 self.counts[number] -= len(fresh)
                 self.superseded[number] = len(rows)
-        return bool(entries)
+        return changed
 
 
 class NamespaceReader:
