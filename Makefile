@@ -20,7 +20,7 @@ LAYER_PYTHON =
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help run test lint format bench-engines bench-graphs bench-peers bench-server bench-coldstart bench-imports bench-edge simulate layers layers-verify deploy-local undeploy-local clouds drill lock clean
+.PHONY: help run test lint format bench-engines bench-graphs bench-peers bench-server bench-writes bench-growth bench-coldstart bench-imports bench-edge simulate layers layers-verify deploy-local undeploy-local clouds drill lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,12 @@ bench-peers: $(PEERS) ## Measure other vector databases beside ours, on the same
 
 bench-server: $(DEV) ## Measure a running server over HTTP
 	$(BIN)/python -m benchmarks.server $(ARGS)
+
+bench-writes: $(DEV) ## Measure the write path: acknowledging, searching what is not indexed, indexing
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.writes $(ARGS)
+
+bench-growth: $(DEV) ## Measure how latency, memory, build time and bytes grow from 1,000 records to a million
+	$(BIN)/python -m benchmarks.growth $(ARGS)
 
 bench-coldstart: $(DEV) $(MINISTACK) $(RIE) $(BUILT) ## Measure cold functions under Lambda's emulator: init, first answer, bytes
 	$(BIN)/python -m benchmarks.coldstart $(ARGS)
