@@ -35,6 +35,8 @@ class Codes:
     def __init__(self, index: Any) -> None:
         self._index = index
         self._faiss = faiss_module()
+        # One for each number of lists that was visited without a filter. Searches only read them.
+        self._asked: dict[int, Any] = {}
         self._grouping = threading.Lock()
         self._inner = bool(index.metric_type == self._faiss.METRIC_INNER_PRODUCT)
         # A view of the quantizer's own numbers, copied only where the file has them at an odd address.
@@ -148,17 +150,22 @@ class Codes:
             False,
             self._parameters(lists.size, allowed),
         )
-        real = found >= 0
-        if not real.all():
+        # What was not found is marked, and comes last.
+        if found[-1] < 0:
+            real = found >= 0
             found, estimates = found[real], estimates[real]
         return found, estimates if self._inner else -np.sqrt(np.maximum(estimates, 0.0))
 
     def _parameters(self, visit: int, allowed: Bits | None) -> Any:
-        # One object per call: setting nprobe on the shared index would race with other threads.
-        options: dict[str, Any] = {"nprobe": visit, "qb": QUERY_BITS}
+        # Parameters of the shared index would be those of all threads.
         if allowed is not None:
-            options["sel"] = self._faiss.IDSelectorBitmap(allowed)
-        return self._faiss.IVFRaBitQSearchParameters(**options)
+            selector = self._faiss.IDSelectorBitmap(allowed)
+            return self._faiss.IVFRaBitQSearchParameters(nprobe=visit, qb=QUERY_BITS, sel=selector)
+        asked = self._asked.get(visit)
+        if asked is None:
+            asked = self._faiss.IVFRaBitQSearchParameters(nprobe=visit, qb=QUERY_BITS)
+            self._asked[visit] = asked
+        return asked
 
     @property
     def grouped(self) -> tuple[npt.NDArray[np.int32], Rows]:

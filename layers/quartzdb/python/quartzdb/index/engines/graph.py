@@ -27,6 +27,8 @@ class Graph:
     def __init__(self, index: Any) -> None:
         self._index = index
         self._faiss = faiss_module()
+        # One for each effort there is, at most some thousands; making one takes as long as visiting ten rows.
+        self._asked: dict[int, Any] = {}
 
     @classmethod
     def empty(cls, sample: Float32Matrix, *, inner: bool) -> Graph:
@@ -74,8 +76,14 @@ class Graph:
         distances = np.empty(depth, dtype=np.float32)
         found = np.empty(depth, dtype=np.int64)
         pointer = self._faiss.swig_ptr
-        # One object per call: setting efSearch on the shared index would race with other threads.
-        asked = self._faiss.SearchParametersHNSW(efSearch=max(effort, depth))
+        asked = self._asking(max(effort, depth))
         self._index.search_c(1, pointer(query), depth, pointer(distances), pointer(found), asked)
-        real = found >= 0
-        return found if real.all() else found[real]
+        # What was not found is marked, and comes last.
+        return found if found[-1] >= 0 else found[found >= 0]
+
+    def _asking(self, effort: int) -> Any:
+        """Parameters of faiss, which searches only read. Those of the index would be shared by all searches."""
+        asked = self._asked.get(effort)
+        if asked is None:
+            asked = self._asked[effort] = self._faiss.SearchParametersHNSW(efSearch=effort)
+        return asked

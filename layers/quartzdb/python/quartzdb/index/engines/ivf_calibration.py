@@ -80,7 +80,13 @@ class Efforts:
 
 def near_lists(nearness: Floats, cut: float) -> Rows:
     """Lists whose relative nearness is at least `cut`, nearest first; never none."""
-    lists = np.flatnonzero(relative(nearness) >= cut)
+    # As `relative` has it, but turned round, so that one number is scaled and not all of them.
+    average = float(np.add.reduce(nearness)) / nearness.size
+    best = float(np.maximum.reduce(nearness))
+    if best > average:
+        lists = np.flatnonzero(nearness >= min(average + cut * (best - average), best))
+    else:
+        lists = np.arange(nearness.size)
     return lists[np.argsort(-nearness[lists])]
 
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
 from quartzdb.domain.errors import Corrupted
 from quartzdb.index.engines.recall_levels import RECALL_TARGETS, ByRecall, Level, Row, parse
 
@@ -33,10 +31,15 @@ class SlackTable:
 
     def at(self, count: int) -> tuple[float, float]:
         """(gap, margin) for a count: between entries, linear in the count's logarithm. Beyond the last: every list."""
-        counts = [math.log(slack.count) for slack in self.slacks]
-        gap = np.interp(math.log(count), counts, [slack.gap for slack in self.slacks])
-        margin = np.interp(math.log(count), counts, [slack.margin for slack in self.slacks])
-        return math.inf if count > self.slacks[-1].count else float(gap), float(margin)
+        first, last = self.slacks[0], self.slacks[-1]
+        if count <= first.count:
+            return first.gap, first.margin
+        if count >= last.count:
+            return math.inf if count > last.count else last.gap, last.margin
+        upper = next(place for place, slack in enumerate(self.slacks) if slack.count >= count)
+        low, high = self.slacks[upper - 1], self.slacks[upper]
+        share = math.log(count / low.count) / math.log(high.count / low.count)
+        return low.gap + share * (high.gap - low.gap), low.margin + share * (high.margin - low.margin)
 
     def document(self) -> Sequence[Sequence[float]]:
         """JSON for a segment's parameters."""
