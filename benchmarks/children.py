@@ -10,15 +10,18 @@ import json
 import logging
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 logger = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parent.parent
+CLOSE_SECONDS_MAX = 60.0
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -48,6 +51,8 @@ class Child:
                 stderr=words,
                 text=True,
                 env=environment(**variables),
+                # A group of its own, so that what it started ends with it where it has to be killed.
+                start_new_session=True,
             )
 
     def ask(self, *request: Any, seconds: float | None = None) -> dict[str, Any]:
@@ -58,7 +63,7 @@ class Child:
             print(json.dumps(request), file=self._process.stdin, flush=True)
             # An answer is one line, and there is none before it: nothing is left in the buffer that select cannot see.
             if seconds is not None and not select.select([self._process.stdout], [], [], seconds)[0]:
-                self._process.kill()
+                self._kill()
                 raise RuntimeError(f"{self.name}: {request[0]} took longer than {seconds:.0f} s.")
             line = self._process.stdout.readline()
         except BrokenPipeError:
@@ -76,9 +81,18 @@ class Child:
         return self._process.poll() is None
 
     def close(self) -> None:
-        """Let it end."""
+        """Let it end, and end it where it does not."""
         if self._process.stdin is not None:
-            self._process.stdin.close()
+            # What it was asked when it died is still in the buffer.
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
+        try:
+            self._process.wait(CLOSE_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            self._kill()
+
+    def _kill(self) -> None:
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
 

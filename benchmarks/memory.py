@@ -48,7 +48,7 @@ def pin(processes: Sequence[int], cores: Collection[int]) -> None:
 
 
 def forget_files(places: Sequence[Path]) -> str:
-    """Drop the page cache: of the whole machine where this may, else of all files in `places`. How it was done."""
+    """Drop the page cache: of the whole machine where this may, else of all files in `places`. Says how."""
     os.sync()
     try:
         DROP_CACHES.write_text("1")
@@ -57,8 +57,8 @@ def forget_files(places: Sequence[Path]) -> str:
             for path in place.rglob("*"):
                 if path.is_file():
                     _forget_file(path)
-        return f"posix_fadvise on the files in {' and '.join(map(str, places))}"
-    return "drop_caches"
+        return "posix_fadvise on the files of the index and of the environment"
+    return "drop_caches: nothing is in it, not even Python"
 
 
 def _forget_file(path: Path) -> None:

@@ -15,9 +15,10 @@ from pathlib import Path
 from benchmarks.children import ROOT
 from benchmarks.peers.about import about
 from benchmarks.peers.page import table_page, write_page
+from benchmarks.peers.plan import CASES, Plan
 from benchmarks.peers.registry import PEERS
 from benchmarks.peers.results import Results
-from benchmarks.peers.run import CASES, Plan, run
+from benchmarks.peers.run import run
 
 DATA = ROOT / "build" / "data" / "minilm-100k"
 PAGE = ROOT / "docs" / "benchmarks.md"

@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.peers.registry import PEERS
 
 if TYPE_CHECKING:
-    from benchmarks.peers.run import Plan
+    from benchmarks.peers.plan import Plan
 
 
 def about(plan: Plan) -> dict[str, Any]:

@@ -12,8 +12,8 @@ EXPLAINED = """Rows are written in batches of 100 by one client on all cores; "a
 answered, "indexed" until every row is in the index and files are at rest. Over HTTP, 20,000 rows at most are written.
 
 A first answer is what a fresh process takes from its start to the answer to one query: Python, imports, opening; for a
-server, from its start to its first response. Warm: files are in the page cache, the median of five. Dropped: nothing
-is, not even Python, the median of three.
+server, from its start to its first response. Warm: files are in the page cache, the median of five. Dropped ({how}):
+the median of three.
 
 Disk is the whole directory. Memory is that of a process of its own after two seconds of queries, with that of Python
 and numpy in it ({bare} MB): "own" is anonymous memory; "files" are the parts of mapped files that it has touched,
@@ -31,7 +31,8 @@ def section(peers: Mapping[str, Any]) -> str:
         if "bare" in record
     ]
     told = f"{statistics.median(bare) / 1e6:.0f}" if bare else na()
-    return f"{EXPLAINED.format(bare=told)}\n\n{table(head, rows)}"
+    how = ", ".join(sorted({record["dropped_by"] for record in peers.values() if record.get("dropped_by")}))
+    return f"{EXPLAINED.format(bare=told, how=how or na())}\n\n{table(head, rows)}"
 
 
 def first_answer(record: Mapping[str, Any], how: str) -> float | None:

@@ -36,7 +36,7 @@ def _quartzdb(engine: str, precision: str = "f32") -> Entry:
 
 def _served(engine: str) -> Entry:
     return Entry(
-        "QuartzDB", "http_servers", "QuartzDbServer", "quartzdb", {"engine": engine}, f"QuartzDB {engine}"
+        "QuartzDB", "quartzdb_server", "QuartzDbServer", "quartzdb", {"engine": engine}, f"QuartzDB {engine}"
     )
 
 
@@ -70,5 +70,5 @@ PEERS: Mapping[str, Entry] = {
     "brute force": Entry("numpy", "libraries", "BruteForce", "numpy"),
     "QuartzDB ivf, HTTP": _served("ivf"),
     "QuartzDB hnsw, HTTP": _served("hnsw"),
-    "Chroma, HTTP": Entry("Chroma", "http_servers", "ChromaServer", "chromadb", shares="Chroma"),
+    "Chroma, HTTP": Entry("Chroma", "chroma_server", "ChromaServer", "chromadb", shares="Chroma"),
 }

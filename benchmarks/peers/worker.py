@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -18,6 +17,7 @@ from benchmarks.memory import memory, pin, size_of
 from benchmarks.peers.port import Ask, Floats, Peer, Setting
 from benchmarks.peers.questions import CONDITIONS, Questions, load
 from benchmarks.peers.registry import PEERS
+from benchmarks.peers.threads import crowd, figures
 
 WARM_QUERIES = 30
 WARM_SECONDS_MAX = 0.3
@@ -81,7 +81,7 @@ class Worker:
                 {
                     "setting": setting,
                     "recall": known.recall(condition, answers),
-                    **_figures(times, sum(times)),
+                    **figures(times, sum(times)),
                 }
             )
         return {"sweep": found}
@@ -98,11 +98,11 @@ class Worker:
             times.append(ended - started)
             if ended > deadline and len(times) >= QUERIES_MIN:
                 break
-        return _figures(times, sum(times))
+        return figures(times, sum(times))
 
     def crowd(self, condition: str, setting: Setting, seconds: float, clients: int) -> dict[str, float]:
         """Several clients on all cores: threads of this process, or connections to a server."""
-        from benchmarks.peers.http_servers import Server
+        from benchmarks.peers.server import Server
 
         if self._peer.refuses_threads:
             raise RuntimeError(self._peer.refuses_threads)
@@ -112,7 +112,7 @@ class Worker:
                 return self._peer.crowd(
                     setting, CONDITIONS[condition], self._ready().queries, clients, seconds
                 )
-            return self._threads(self._warm(condition, setting), seconds, clients)
+            return crowd(self._warm(condition, setting), self._ready().queries, seconds, clients)
         finally:
             self._pin_to_one()
 
@@ -124,45 +124,6 @@ class Worker:
         """Stop what was started."""
         self._peer.close()
         return {}
-
-    def _threads(self, ask: Ask, seconds: float, clients: int) -> dict[str, float]:
-        queries = self._ready().queries
-        times: list[list[float]] = [[] for _ in range(clients)]
-        failures: list[BaseException] = []
-        together = threading.Barrier(clients + 1)
-
-        def client(number: int) -> None:
-            own, at = times[number], number * len(queries) // clients
-            try:
-                ask(queries[at])
-                together.wait()
-                deadline = time.perf_counter() + seconds
-                while True:
-                    at += 1
-                    started = time.perf_counter()
-                    ask(queries[at % len(queries)])
-                    ended = time.perf_counter()
-                    own.append(ended - started)
-                    if ended > deadline:
-                        return
-            except Exception as error:  # noqa: BLE001 - raised again, in the thread that is waited for
-                failures.append(error)
-                together.abort()
-
-        threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
-        for thread in threads:
-            thread.start()
-        try:
-            together.wait()
-        except threading.BrokenBarrierError:
-            raise failures[0] from None
-        started = time.perf_counter()
-        for thread in threads:
-            thread.join()
-        took = time.perf_counter() - started
-        if failures:
-            raise failures[0]
-        return _figures([one for own in times for one in own], took)
 
     def _warm(self, condition: str, setting: Setting) -> Ask:
         """How to ask, once it has been asked a little."""
@@ -193,11 +154,6 @@ class Worker:
 
 def _others(peer: Peer) -> Sequence[int]:
     return [process for process in peer.processes() if process != os.getpid()]
-
-
-def _figures(times: Sequence[float], took: float) -> dict[str, float]:
-    p50, p95, p99 = (1000 * float(value) for value in np.percentile(times, (50, 95, 99)))
-    return {"qps": len(times) / took, "count": len(times), "p50": p50, "p95": p95, "p99": p99}
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from benchmarks.peers.page import BEGIN, END, renewed, table_page
 from benchmarks.peers.plots import front
 from benchmarks.peers.port import TOP_K
 from benchmarks.peers.results import Results
+from benchmarks.peers.threads import crowd
 
 ABOUT = {
     "date": "2026-01-31",
@@ -176,6 +178,25 @@ def test_questions_know_the_exact_answers_among_what_matches(tmp_path: Path) -> 
         exact = [np.argsort(-one)[: min(TOP_K, allowed.sum())].tolist() for one in scores]
         assert known.recall(name, exact) == 1.0
         assert known.recall(name, [found[:1] for found in exact]) == pytest.approx(1 / max(1, len(exact[0])))
+
+
+def test_eight_clients_ask_side_by_side_and_a_failure_is_raised() -> None:
+    """Every one asks, each time counts, and what one of them meets is not lost."""
+    queries = np.eye(16, dtype=np.float32)
+    threads: set[int] = set()
+
+    def ask(query: np.ndarray) -> list[int]:
+        threads.add(threading.get_ident())
+        return [int(query.argmax())]
+
+    figures = crowd(ask, queries, 0.0, 8)
+    assert (figures["count"], len(threads)) == (8, 8)
+
+    def fail(query: np.ndarray) -> list[int]:
+        raise KeyError(int(query.argmax()))
+
+    with pytest.raises(KeyError):
+        crowd(fail, queries, 0.0, 8)
 
 
 def test_every_filter_is_a_case() -> None:
