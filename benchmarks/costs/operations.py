@@ -103,8 +103,8 @@ def _operation(name: str, units: str, s3: str) -> Operation:
         name=name,
         reads=reads,
         writes=writes,
-        # Trimming pays for each entry that it deletes as much as writing it did.
-        trimmed=writes if to_log else 0,
+        # Trimming pays for each entry that it deletes as much as a put of it, which is half of what a transaction pays.
+        trimmed=(writes // 2 if "TransactWriteItems" in units else writes) if to_log else 0,
         puts=int(puts[1]) if puts else 0,
         gets=deployed.COLD_GETS if cold else 0,
         gb=deployed.SEARCH_GB if searches else deployed.API_GB,

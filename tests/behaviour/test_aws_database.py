@@ -134,6 +134,19 @@ def test_what_each_operation_costs(deployment: Deployment) -> None:
     database.vectors.delete(namespace, ["r1", "r2"])
     cost("delete of 2 records")
 
+    spread, _ = database.namespaces.create("t", "s", NamespaceSettings(DIMENSION, shards=4))
+    write(database, spread, range(10))
+    nearest(database, spread, 1)
+    deployment.clock.seconds += 5
+    meter.reset()
+    nearest(database, spread, 1)
+    cost("warm search, 4 shards")
+    deployment.clock.seconds += 5
+    write(database, spread, range(10, 20))
+    cost("upsert of 10 records, 4 shards")
+    write(database, spread, range(1))
+    cost("upsert of 1 record, 4 shards")
+
     values = database.key_values
     version = values.put(namespace, NewItem("k", b"v"))
     cost("key-value put, new key")
