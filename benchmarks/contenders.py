@@ -25,14 +25,8 @@ from quartzdb.index.stored_vectors import MappedVectors
 
 TOP_K = 10
 ROUND_SECONDS_MAX = 3.0
-ANNOY_VISITS = (2_000, 5_000, 10_000, 20_000, 40_000)
-IVF_CUTS = (0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0, -0.1)
+RECALLS = (0.8, 0.9, 0.95, 0.97, 0.99, 0.995, 0.999)
 HNSW_EFS = (10, 20, 40, 80, 160, 320)
-SWEEPS: Mapping[str, tuple[str, Sequence[float]]] = {
-    "annoy": ("visit", ANNOY_VISITS),
-    "ivf": ("cut", IVF_CUTS),
-    "hnsw": ("ef", HNSW_EFS),
-}
 
 Answer = Callable[[Vector], Rows]
 
@@ -79,7 +73,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class BuiltEngine:
-    """An engine's files and how it came to them; `opened` gives an index with other parameters for a sweep."""
+    """An engine's files and how it came to them."""
 
     name: str
     built: Built
@@ -87,23 +81,23 @@ class BuiltEngine:
     data: Data
     build_s: float
 
-    def opened(self, parameters: Mapping[str, Any] | None = None) -> Index:
+    def opened(self) -> Index:
         files = {name: self.directory / name for name in self.built.files}
         return engine_named(self.name).open(
             files,
-            parameters or self.built.parameters,
+            self.built.parameters,
             MappedVectors(self.data.vectors, self.data.norms),
             self.data.metric,
         )
 
-    def contender(self, setting: str, parameters: Mapping[str, Any] | None = None) -> Contender:
-        index = self.opened(parameters)
+    def contender(self, setting: str, recall: float | None = None) -> Contender:
+        index = self.opened()
         return Contender(
             self.name,
             setting,
-            lambda query: rescored(self.data, index.candidates(query, TOP_K), query),
+            lambda query: rescored(self.data, index.candidates(query, TOP_K, None, recall), query),
             self.build_s,
-            1000 * min(timed(lambda: self.opened(parameters)) for _ in range(5)),
+            1000 * min(timed(self.opened) for _ in range(5)),
             sum((self.directory / name).stat().st_size for name in self.built.files) / len(self.data.vectors),
         )
 
@@ -142,16 +136,13 @@ def calibrated(name: str, data: Data, scratch: Path) -> Contender:
 
 
 def with_sweep(name: str, data: Data, scratch: Path, threads: int) -> Iterator[Contender]:
-    """An engine as calibrated, then told to spend less or more, to compare engines at equal recall."""
+    """An engine as calibrated, then asked for less or more recall, to compare engines where they find the same."""
     engine = build(name, data, scratch, threads)
     yield engine.contender("calibrated" if engine.built.files else "scan")
     if not engine.built.files:
         return
-    parameters = engine.built.parameters
-    count, _, depth = parameters["plain"][0]
-    word, settings = SWEEPS[name]
-    for setting in settings:
-        yield engine.contender(f"{word} {setting}", {**parameters, "plain": [[count, setting, depth]]})
+    for recall in RECALLS:
+        yield engine.contender(f"recall {recall}", recall)
 
 
 def hnsw_sweep(data: Data, scratch: Path, threads: int) -> Iterator[Contender]:
