@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.peers.choice import middle
+from benchmarks.peers.choice import Found, middle
 
 FEW_QUERIES = 100
 OWN = "QuartzDB"
@@ -34,6 +34,17 @@ def speed_cells(record: Mapping[str, Any], case: str) -> tuple[float, list[str]]
         few = "†" if crowd["count"] < FEW_QUERIES else ""
         cells[4:] = [number(crowd["qps"]) + few, number(crowd["p50"]), number(crowd["p99"])]
     return single["qps"] if single else 0.0, cells
+
+
+CASE_HEAD = ["database", "setting", "recall@10", "of queries", "queries/s", "p50 ms", "p95", "p99"]
+CASE_HEAD += ["8 clients", "p50 ms", "p99"]
+
+
+def case_row(name: str, record: Mapping[str, Any], case: str, found: Found) -> tuple[float, list[str]]:
+    """Everything of one peer in one case, with its speed for the order."""
+    speed, cells = speed_cells(record, case)
+    setting = ", ".join(f"{key} {value}" for key, value in found["setting"].items())
+    return speed, [name, setting, f"{found['recall']:.4f}", f"{found['count']:,}", *cells]
 
 
 def ranked(rows: Sequence[tuple[float, Sequence[str]]]) -> list[Sequence[str]]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers import page_filters, page_resources
-from benchmarks.peers.cells import na, ranked, speed_cells, table
+from benchmarks.peers import page_conditions, page_filters, page_resources
+from benchmarks.peers.cells import CASE_HEAD, case_row, na, ranked, table
 from benchmarks.peers.choice import TARGETS, chosen
 
 BEGIN = "<!-- figures: begin. Written by `make bench-peers`; what is outside of these marks is not. -->"
@@ -46,7 +46,7 @@ def table_page(document: Document, plots: Mapping[str, str] | None = None) -> st
     """Everything between the marks. `plots`: paths of images, by file name."""
     shown = plots or {}
     parts = [
-        _conditions(document["about"]),
+        page_conditions.section(document["about"]),
         "## Searching",
         _image(shown, "recall.svg", "queries a second at each recall"),
         *(_searching(document["peers"], target) for target in TARGETS),
@@ -62,56 +62,19 @@ def table_page(document: Document, plots: Mapping[str, str] | None = None) -> st
     return "\n\n".join(part for part in parts if part)
 
 
-def _conditions(about: Mapping[str, Any]) -> str:
-    versions = ", ".join(f"{name} {number}" for name, number in sorted(about["versions"].items()))
-    machine = (
-        f"{about['cpu']}, {about['cores']} cores, {about['memory_bytes'] / 2**30:.0f} GB, {about['system']}"
-    )
-    return f"""## Conditions
-
-- {about["date"]}, {machine}, Python {about["python"]}.
-- {about["rows"]:,} × {about["dimension"]} ({about["source"]}), cosine, the best 10. Every record has an id
-  and two integers, and every answer has ids, scores and both integers; hnswlib and brute force, which are no databases,
-  give ids alone.
-- {versions}.
-- Graphs have {_degree()} where their maker leaves that open. Fields that filters name are indexed. Every
-  database is at rest: merged or optimised, with all rows in one index.
-- One client: one pinned core, one thread, for a server also the client's. Of each database the fastest setting that
-  reaches a recall is raced, {about["race_seconds"]:g} s at a time, all in turn, {about["rounds"]} rounds; the
-  median round counts.
-- 8 clients: all cores. Threads of one process, which Python lets run one at a time where a library does not let go of
-  its lock; for servers, connections of k6 on the same cores.
-- In process, QuartzDB is asked through the service that its HTTP surface calls: log, planner, rescoring, records.
-  Reads are strongly consistent, its default. `ivf` and `hnsw` are its engines; f16 is its smaller precision, and
-  without it, f32. Its server has two workers."""
-
-
-def _degree() -> str:
-    from benchmarks.peers.port import BUILD_EFFORT, DEGREE
-
-    return f"{DEGREE} links and a build effort of {BUILD_EFFORT}"
-
-
 def _searching(peers: Document, target: float) -> str:
     case = f"recall {target}"
     rows: list[tuple[float, Sequence[str]]] = []
     for name, record in peers.items():
         found = chosen(record, case)
-        if found is None:
-            rows.append((0.0, [name, "", *_missing(record)]))
-            continue
-        speed, cells = speed_cells(record, case)
-        setting = ", ".join(f"{key} {value}" for key, value in found["setting"].items())
-        rows.append((speed, [name, setting, f"{found['recall']:.4f}", *cells]))
-    head = ["database", "setting", "recall@10", "queries/s", "p50 ms", "p95", "p99"]
-    head += ["8 clients", "p50 ms", "p99"]
-    return f"### At recall {target} or better\n\n{table(head, ranked(rows))}"
+        rows.append(case_row(name, record, case, found) if found else (0.0, [name, "", *_missing(record)]))
+    return f"### At recall {target} or better\n\n{table(CASE_HEAD, ranked(rows), words=2)}"
 
 
 def _missing(record: Document) -> Sequence[str]:
     sweep = record.get("sweeps", {}).get("")
     best = f"at most {max(found['recall'] for found in sweep):.3f}" if sweep else na()
-    return [best, *[na()] * 7]
+    return [best, *[na()] * 8]
 
 
 def _image(shown: Mapping[str, str], name: str, title: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.peers.cells import FEW_QUERIES, na, number, ours_bold, ranked, speed_cells, table
+from benchmarks.peers.cells import CASE_HEAD, FEW_QUERIES, case_row, na, number, ours_bold, ranked, table
 from benchmarks.peers.choice import FILTERED_TARGET, cases, chosen, middle
 from benchmarks.peers.questions import UNFILTERED
 
@@ -15,8 +15,8 @@ KINDS = {
     "Queries are near it and far from it as they come.",
 }
 EXPLAINED = f"""Filters are `$lt` on an integer field. Recall is against the exact answers among what matches. Each
-database has its fastest setting that reaches recall {FILTERED_TARGET}, or else the one that comes closest (in italics).
-† fewer than {FEW_QUERIES} queries: one that is slow has few in its time."""
+database has its fastest setting that reaches recall {FILTERED_TARGET}, or else the one that comes closest, in
+italics."""
 
 
 def section(peers: Mapping[str, Any]) -> str:
@@ -48,20 +48,17 @@ def _speed_and_recall(record: Mapping[str, Any], case: str) -> str:
 
 
 def _details(peers: Mapping[str, Any]) -> str:
-    head = ["database", "setting", "recall@10", "of queries", "queries/s", "p50 ms", "p95", "p99"]
-    head += ["8 clients", "p50 ms", "p99"]
     parts = []
     for case, (condition, _) in cases().items():
         if condition == UNFILTERED:
             continue
-        rows = []
-        for name, record in peers.items():
-            if found := chosen(record, case):
-                speed, cells = speed_cells(record, case)
-                setting = ", ".join(f"{key} {value}" for key, value in found["setting"].items())
-                rows.append((speed, [name, setting, f"{found['recall']:.4f}", f"{found['count']:,}", *cells]))
+        rows = [
+            case_row(name, record, case, found)
+            for name, record in peers.items()
+            if (found := chosen(record, case))
+        ]
         if rows:
-            parts.append(f"**{case}**\n\n{table(head, ranked(rows), words=2)}")
+            parts.append(f"**{case}**\n\n{table(CASE_HEAD, ranked(rows), words=2)}")
     if not parts:
         return ""
     return "\n\n".join(["<details><summary>All figures of each filter</summary>", *parts, "</details>"])
