@@ -23,6 +23,7 @@ from quartzdb.ports import (
     Leases,
     NamespaceCatalog,
 )
+from quartzdb.services.backlog import LOOKED_AT_BYTES, read_backlog
 from quartzdb.services.burial import drop
 from quartzdb.services.claim import Claim
 from quartzdb.services.purging import purge_some
@@ -41,6 +42,8 @@ FOLD_AFTER_MS = 20_000
 """The longest that entries wait in the log when fewer come."""
 IDLE_AFTER_MS = 45_000
 """A namespace that was not folded for so long is idle: time to leave it few segments."""
+UNUSED_SECONDS = 60.0
+"""A reader that nobody used for so long is not kept up with a log that grows faster than it is folded."""
 SWEEP_EVERY_MS = 60_000
 BURY_AFTER_MS = 10_000
 """A deleted generation's data goes this long after its deletion: requests that were under way have ended by then."""
@@ -142,6 +145,10 @@ class Maintenance:
         if progress.settled == present:
             return False  # nobody's reader has to be opened to find that there is nothing to do
         reader = self._readers.of(namespace)
+        if reader.unused_seconds >= UNUSED_SECONDS and self._far_behind(namespace):
+            # A bulk load: all that waits would be held in memory, decoded, to find that it is worth folding.
+            reader.let_go()
+            return self._fold_unseen(namespace, progress)
         reader.view()
         reader.reload()
         snapshot = reader.snapshot
@@ -162,6 +169,20 @@ class Maintenance:
             compacted = self._indexer.compact(namespace, idle if is_idle else full_tier)
         reader.reload()
         return folded.entries > 0 or compacted.merged_segments > 0
+
+    def _far_behind(self, namespace: Namespace) -> bool:
+        return read_backlog(self._log, self._store, self._clock, namespace.partition).bytes >= LOOKED_AT_BYTES
+
+    def _fold_unseen(self, namespace: Namespace, progress: _Progress) -> bool:
+        """Fold as much as one fold takes. Whether there was something."""
+        with Claim(self._leases, f"index/{namespace.shard_name}", self._holder, self._clock) as claim:
+            if not claim.held:
+                return False
+            folded = self._indexer.fold(namespace)
+            progress.first_unfolded_ms = None
+            progress.folded_ms = self._clock.unix_ms()
+            self._indexer.compact(namespace, full_tier)
+        return folded.entries > 0
 
     def _confirm(self, namespace: Namespace, progress: _Progress) -> None:
         """Let go of what is kept beside a manifest at rest, once that has stood for a while."""

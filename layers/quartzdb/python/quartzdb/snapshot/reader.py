@@ -97,6 +97,7 @@ class NamespaceReader:
         self._polls_done = 0
         self._polled_at = float("-inf")
         self._looked_at = float("-inf")
+        self._used_at = float("-inf")
 
     def view(self, *, strong: bool = True, at_least: Version | None = None) -> View:
         """Everything acknowledged before this call; with `strong` False, at least everything up to `at_least`.
@@ -125,6 +126,7 @@ class NamespaceReader:
         Files are read when they are needed. One that is gone by then was superseded and swept, and one that is damaged
         is replaced by the manifest before it: both times a newly opened snapshot knows better.
         """
+        self._used_at = self._clock.monotonic()
         view = self.view(strong=strong, at_least=at_least)
         try:
             return use(view)
@@ -134,6 +136,7 @@ class NamespaceReader:
 
     def study(self, use: Callable[[Knowledge], Answer]) -> Answer:
         """What `use` makes of all that is known now, tombstones included; it may be given it twice, as in `read`."""
+        self._used_at = self._clock.monotonic()
         knowledge = self._knowledge()
         try:
             return use(knowledge)
@@ -152,6 +155,16 @@ class NamespaceReader:
             with self._lock:
                 self._state, self._view = fresh, None
             return True
+
+    @property
+    def unused_seconds(self) -> float:
+        """How long ago somebody last read here; infinite for never. A view alone is no reading."""
+        return self._clock.monotonic() - self._used_at
+
+    def let_go(self) -> None:
+        """Hold nothing in memory until the next view, which opens everything again."""
+        with self._lock:
+            self._state, self._view = None, None
 
     def knows(self, record_id: str) -> bool:
         """Whether the id is live or remembered as deleted, as of the last view."""
