@@ -1,0 +1,1 @@
+"""A hundred million and a billion vectors on Lambda, S3 and DynamoDB: arithmetic on measurements of a million."""
