@@ -11,6 +11,7 @@ from quartzdb.index.engines.registry import read_in_parts
 from quartzdb.index.partial_file import FetchedMemory
 from quartzdb.index.segment import Segment
 from quartzdb.index.segment_files import DATA_FILES, OPENING_FILE, SUMS_FILE, LocalFiles, SegmentFiles
+from quartzdb.index.selections import LISTED_MAX
 from quartzdb.index.side_by_side import Begin, Later
 from quartzdb.snapshot.fetched_files import FetchedFiles
 from quartzdb.snapshot.manifest import SegmentRef
@@ -91,6 +92,8 @@ class SegmentCache:
             read_in_parts(ref.shape.engine, ref.shape.parameters),
             self.begin,
         )
-        if self._searches:
+        if self._searches and (ref.shape.rows <= LISTED_MAX or ref.shape.engine == "exact"):
+            files.bring_vectors()  # so few are all scored, whatever index there is
+        elif self._searches:
             files.bring(ref.files.keys() - DATA_FILES)
         return files

@@ -20,13 +20,20 @@ from quartzdb.domain.errors import Corrupted
 from quartzdb.index.opening import PACKED_BYTES_MAX, Opening
 from quartzdb.index.partial_file import BLOCK_BYTES, REQUEST_BYTES_MAX, FetchedMemory, PartialFile, Sums
 from quartzdb.index.records_map import RecordsMap
-from quartzdb.index.segment_files import OPENING_FILE, PARTLY_READ, RECORDS_MAP_FILE, SUMS_FILE
+from quartzdb.index.segment_files import (
+    NORMS_FILE,
+    OPENING_FILE,
+    PARTLY_READ,
+    RECORDS_MAP_FILE,
+    SUMS_FILE,
+    VECTORS_FILE,
+)
 from quartzdb.index.side_by_side import Begin, Outcome, all_of
 from quartzdb.ports import BlobMissing, NoRoomForCopy
 from quartzdb.snapshot.manifest import FileRef
 from quartzdb.snapshot.store import SnapshotStore
 
-LISTS_FROM_BYTES = 24 * 1024 * 1024
+LISTS_FROM_BYTES = 8 * 1024 * 1024
 """From this size on an engine's file is not waited for: its parts come as searches need them (docs/cold-start.md)."""
 _TOGETHER = 8
 """Parts of one file that are fetched into memory at a time."""
@@ -69,6 +76,12 @@ class FetchedFiles:
             for name in names:
                 if name not in self._coming:
                     self._coming[name] = self.begin(partial(self._engine_file, name))
+
+    def bring_vectors(self) -> None:
+        """Start to bring all vectors: somebody is going to read every one of them."""
+        for file in (self.partial(VECTORS_FILE), self.partial(NORMS_FILE)):
+            if file is not None:
+                self.begin(file.expect_all)
 
     @property
     def opening(self) -> Opening:
@@ -124,10 +137,9 @@ class FetchedFiles:
         file = self.partial(name)
         if file is None or file.path is None:
             return self.whole(name)
-        if size > min(LISTS_FROM_BYTES, self._memory.bytes_max // 2):
-            file.expect(np.zeros(1, dtype=np.int64), self._in_parts[name])
-        else:
+        if size <= min(LISTS_FROM_BYTES, self._memory.bytes_max // 2):
             file.expect_all()
+        file.keep_head(min(size, self._in_parts[name]))
         return file.path
 
     def _packed_file(self, name: str) -> Path:
