@@ -14,6 +14,7 @@ from quartzdb.index.engines.ivf import IvfEngine
 from quartzdb.index.stored_vectors import MappedVectors
 
 _PARAMETERS = "parameters.json"
+_ORDER = "order.npy"
 
 
 class Ivf:
@@ -27,6 +28,7 @@ class Ivf:
     def build(self, rows: Floats, path: Path) -> None:
         path.mkdir()
         built = IvfEngine().build(rows, Metric.COSINE, path, seed=SEED, threads=1)
+        np.save(path / _ORDER, np.arange(len(rows)) if built.order is None else built.order)
         (path / _PARAMETERS).write_text(json.dumps({"files": built.files, **built.parameters}))
 
     def open(self, path: Path, shape: tuple[int, int]) -> None:
@@ -39,8 +41,10 @@ class Ivf:
             files, {**parameters, "plain": [[10, setting.effort, setting.depth]]}, vectors, Metric.COSINE
         )
         self._indexes = {}
+        self._order = np.load(path / _ORDER)
 
     def search(self, query: Floats, setting: Setting) -> Rows:
         if setting not in self._indexes:
             self._indexes[setting] = self._open(setting)
-        return self._indexes[setting].candidates(query, 10)
+        # The worker rescores rows as it has them.
+        return self._order[self._indexes[setting].candidates(query, 10)]

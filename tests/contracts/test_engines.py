@@ -46,6 +46,8 @@ class Opened:
     metric: Metric
     built: Built
     directory: Path
+    order: Rows
+    """Row i is what row `order[i]` was in the build."""
 
     def exact(self, query: Vector) -> Floats:
         return gather_scores(
@@ -99,14 +101,16 @@ def build(engine: str, vectors: Matrix, metric: Metric, directory: Path, seed: i
     directory.mkdir(exist_ok=True)
     built = engine_named(engine).build(vectors, metric, directory, seed=seed, threads=1)
     # Parameters are kept in a manifest, so they must survive JSON.
-    return Built(built.files, json.loads(json.dumps(dict(built.parameters))))
+    return Built(built.files, json.loads(json.dumps(dict(built.parameters))), built.order)
 
 
 def reopen(engine: str, built: Built, vectors: Matrix, metric: Metric, directory: Path) -> Opened:
+    order = np.arange(len(vectors)) if built.order is None else built.order
+    vectors = vectors[order]
     norms = norms_of(vectors)
     files = {name: directory / name for name in built.files}
     index = engine_named(engine).open(files, built.parameters, MappedVectors(vectors, norms), metric)
-    return Opened(engine, index, vectors, norms, metric, built, directory)
+    return Opened(engine, index, vectors, norms, metric, built, directory, order)
 
 
 def opened(engine: str, vectors: Matrix, metric: Metric, directory: Path) -> Opened:
@@ -211,7 +215,7 @@ class TestFilters:
         self, index: Opened, share: float
     ) -> None:
         """The nearest lists then hold nothing allowed."""
-        labels = clump_labels(ROWS, 1)
+        labels = clump_labels(ROWS, 1)[index.order]
         hits = []
         for query in clumped(20, QUERY_SEED, metric=index.metric):
             scores = index.exact(query)
@@ -296,7 +300,9 @@ class TestFiles:
         for name in ("first", "second"):
             built = build(engine, vectors, Metric.COSINE, tmp_path / name)
             contents = [(tmp_path / name / file).read_bytes() for file in built.files]
-            digests.append((built, [hashlib.sha256(content).hexdigest() for content in contents]))
+            contents.append(b"" if built.order is None else built.order.tobytes())
+            described = (built.files, built.parameters)
+            digests.append((described, [hashlib.sha256(content).hexdigest() for content in contents]))
         assert digests[0] == digests[1]
 
     def test_mapped_vectors_and_resident_bytes(self, engine: str, tmp_path: Path) -> None:
@@ -553,7 +559,7 @@ class TestOddData:
         vectors[700] *= np.float32(1e12)
         index = opened(engine, vectors, metric, tmp_path)
         assert index.recall(clumped(15, 2, 24), 10) >= 0.9
-        assert 700 in index.answer(vectors[700], 1)
+        assert 700 in index.order[index.answer(vectors[700], 1)]
 
     def test_far_from_the_origin(self, engine: str, tmp_path: Path) -> None:
         index = opened(engine, clumped(1500, 1, 24) + np.float32(1000), Metric.EUCLIDEAN, tmp_path)

@@ -1,8 +1,14 @@
-"""Writing a segment: vectors and records stream in, one engine's index is built over them at the end."""
+"""Writing a segment: vectors and records stream in, one engine's index is built over them at the end.
+
+The engine says in which order rows should lie, so until then they wait in files beside those that are published.
+"""
 
 from __future__ import annotations
 
 import mmap
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +17,11 @@ import orjson
 from quartzdb.domain.merge import RecordState
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Precision
-from quartzdb.domain.vector import Mask, Matrix, norms_of
+from quartzdb.domain.vector import Mask, Matrix, Rows, norms_of
+from quartzdb.index.engines.port import Built
 from quartzdb.index.engines.registry import choose, engine_named
 from quartzdb.index.partial_file import block_sums
+from quartzdb.index.record_spool import RecordSpool
 from quartzdb.index.records import RecordsWriter, encode_patches
 from quartzdb.index.records_map import RecordsMap
 from quartzdb.index.segment import Segment, SegmentShape
@@ -27,32 +35,44 @@ from quartzdb.index.segment_files import (
 )
 
 _COPY_ROWS = 4096
+_UNORDERED = "unordered"
+"""Directory of what waits for its order."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WrittenSegment:
+    """A segment whose files are complete. Row i is what was added as row `order[i]`; None: rows lie as added."""
+
+    shape: SegmentShape
+    files: Sequence[str]
+    order: Rows | None
 
 
 class SegmentWriter:
-    """Builds one segment in a directory of its own. Rows keep the order in which they were added."""
+    """Builds one segment in a directory of its own. Which row becomes which number, the engine decides."""
 
     def __init__(self, directory: Path, dimension: int, metric: Metric, precision: Precision) -> None:
-        directory.mkdir(parents=True)
+        self._unordered = directory / _UNORDERED
+        self._unordered.mkdir(parents=True)
         self._directory = directory
         self._dimension = dimension
         self._metric = metric
         self._precision = precision
         self._dtype = np.dtype("<f4" if precision is Precision.F32 else "<f2")
-        self._vectors = (directory / VECTORS_FILE).open("wb")
-        self._norms = (directory / NORMS_FILE).open("wb")
+        self._vectors = (self._unordered / VECTORS_FILE).open("wb")
+        self._spool = RecordSpool(self._unordered / RECORDS_FILE)
         self._records = RecordsWriter(directory / RECORDS_FILE)
 
     def close(self) -> None:
         """Let go of the files; finished or not."""
         self._vectors.close()
-        self._norms.close()
+        self._spool.close()
         self._records.close()
 
     @property
     def rows(self) -> int:
         """Records with a vector so far."""
-        return self._records.rows
+        return len(self._spool)
 
     @property
     def tombstones(self) -> int:
@@ -65,55 +85,71 @@ class SegmentWriter:
             self._records.add_tombstone(record_id, state.base, encode_patches(state.patches))
             return
         metadata = state.visible_metadata()
-        self._records.add(
+        self._spool.add(
             record_id, state.base, orjson.dumps(metadata) if metadata else None, encode_patches(state.patches)
         )
-        self._write_vectors(state.vector[None, :])
+        self._add_vectors(state.vector[None, :])
 
     def copy(self, segment: Segment, alive: Mask) -> None:
         """Carry the live rows of another segment over, bytes unchanged."""
         segment = segment.whole()
         for record in segment.records.everything():
             if alive[record.row]:
-                self._records.add(record.id, record.version, record.metadata, record.patches)
+                self._spool.add(record.id, record.version, record.metadata, record.patches)
         rows = np.flatnonzero(alive)
         for start in range(0, len(rows), _COPY_ROWS):
-            self._write_vectors(segment.vectors.gather(rows[start : start + _COPY_ROWS])[0])
+            self._add_vectors(segment.vectors.gather(rows[start : start + _COPY_ROWS])[0])
 
-    def finish(self, choice: EngineChoice, *, seed: int, threads: int) -> tuple[SegmentShape, list[str]]:
-        """Build the index and close. Returns the segment's shape and the names of its files."""
+    def finish(self, choice: EngineChoice, *, seed: int, threads: int) -> WrittenSegment:
+        """Build the index, put everything in its order, and close."""
         self._vectors.close()
-        self._norms.close()
+        engine = choose(choice, self.rows)
+        built = Built(files=(), parameters={})
+        if self.rows:
+            built = engine_named(engine).build(
+                self._added_vectors(), self._metric, self._directory, seed=seed, threads=threads
+            )
+        self._write_vectors(built.order)
+        for record in self._spool.read(range(self.rows) if built.order is None else built.order.tolist()):
+            self._records.add(*record)
         self._records.finish()
+        shutil.rmtree(self._unordered)
         (self._directory / RECORDS_MAP_FILE).write_bytes(
             RecordsMap.of(self._directory / RECORDS_FILE).encode()
         )
         (self._directory / SUMS_FILE).write_bytes(
             b"".join(_sums(self._directory / name) for name in PARTLY_READ)
         )
-        names = [*PARTLY_READ, RECORDS_MAP_FILE, SUMS_FILE]
-        engine = choose(choice, self.rows)
-        parameters = {}
-        if self.rows:
-            vectors: Matrix = np.memmap(
-                self._directory / VECTORS_FILE,
-                dtype=self._dtype,
-                mode="r",
-                shape=(self.rows, self._dimension),
-            )
-            built = engine_named(engine).build(
-                vectors, self._metric, self._directory, seed=seed, threads=threads
-            )
-            names += built.files
-            parameters = dict(built.parameters)
-        shape = SegmentShape(self.rows, self._dimension, self._precision, self._metric, engine, parameters)
-        return shape, names
+        shape = SegmentShape(
+            self.rows, self._dimension, self._precision, self._metric, engine, dict(built.parameters)
+        )
+        return WrittenSegment(shape, (*PARTLY_READ, RECORDS_MAP_FILE, SUMS_FILE, *built.files), built.order)
 
-    def _write_vectors(self, vectors: Matrix) -> None:
-        stored = np.ascontiguousarray(vectors, dtype=self._dtype)
-        self._vectors.write(stored.tobytes())
-        # Lengths of what is stored, not of what was given: under f16 the two differ, and scores must match the rows.
-        self._norms.write(norms_of(stored).astype("<f4").tobytes())
+    def _added_vectors(self) -> Matrix:
+        """As they were added, mapped."""
+        shape = (self.rows, self._dimension)
+        return np.asarray(np.memmap(self._unordered / VECTORS_FILE, dtype=self._dtype, mode="r", shape=shape))
+
+    def _write_vectors(self, order: Rows | None) -> None:
+        """The vectors in this order, block by block, and their lengths."""
+        vectors = self._added_vectors() if self.rows else np.empty((0, self._dimension), self._dtype)
+        with (
+            (self._directory / NORMS_FILE).open("wb") as norms,
+            (self._directory / VECTORS_FILE).open("wb") as ordered,
+        ):
+            for start in range(0, self.rows, _COPY_ROWS):
+                block = slice(start, start + _COPY_ROWS)
+                rows = vectors[block] if order is None else vectors.take(order[block], axis=0)
+                # Lengths of what is stored, not of what was given: under f16 the two differ, and scores must match the
+                # rows.
+                norms.write(norms_of(rows).astype("<f4").tobytes())
+                if order is not None:
+                    ordered.write(rows.data)
+        if order is None:
+            (self._unordered / VECTORS_FILE).replace(self._directory / VECTORS_FILE)
+
+    def _add_vectors(self, vectors: Matrix) -> None:
+        self._vectors.write(np.ascontiguousarray(vectors, dtype=self._dtype).data)
 
 
 def _sums(path: Path) -> bytes:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.vector import Rows
 from quartzdb.index.segment_writer import SegmentWriter
 from quartzdb.snapshot.manifest import SegmentRef
 from quartzdb.snapshot.store import SnapshotStore
@@ -27,6 +28,8 @@ class SegmentBuild:
         self._name = name
         self._directory = workspace / name
         self._threads = threads
+        self.order: Rows | None = None
+        """Once finished: row i is what was added as row `order[i]`; None: rows lie as they were added."""
         self.writer = SegmentWriter(self._directory, settings.dimension, settings.metric, settings.precision)
 
     def __enter__(self) -> Self:
@@ -40,7 +43,10 @@ class SegmentBuild:
 
     def finish(self, *, seed: int) -> SegmentRef:
         """Build the index, upload every file, and say what readers must find."""
-        shape, names = self.writer.finish(self._namespace.settings.engine, seed=seed, threads=self._threads)
+        written = self.writer.finish(self._namespace.settings.engine, seed=seed, threads=self._threads)
+        self.order = written.order
         prefix = f"{self._namespace.partition}/segments/{self._name}"
-        files = {name: self._store.store_file(f"{prefix}/{name}", self._directory / name) for name in names}
-        return SegmentRef(self._name, shape, self.writer.tombstones, files)
+        files = {
+            name: self._store.store_file(f"{prefix}/{name}", self._directory / name) for name in written.files
+        }
+        return SegmentRef(self._name, written.shape, self.writer.tombstones, files)

@@ -1,4 +1,5 @@
-"""A built shard as JSON values, for the process that publishes it. Owns the blob with the rows that were copied.
+"""A built shard as JSON values, for the process that publishes it. Owns the blob with the rows that were copied,
+and in which order they lie now.
 
 No manifest names that blob, so a sweep removes it when the merge is long over.
 """
@@ -6,10 +7,11 @@ No manifest names that blob, so a sweep removes it when the merge is long over.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 from pyroaring import BitMap
 
 from quartzdb.domain.errors import Corrupted, InvalidArgument
@@ -23,12 +25,14 @@ _LENGTH = struct.Struct("<I")
 def store_built(store: SnapshotStore, plan: MergePlan, built: BuiltShard) -> dict[str, Any]:
     """Store what is large about it; the rest fits into the state of a workflow."""
     key = f"{plan.partition}/copied/{built.segment.name}"
-    encoded = [rows.serialize() for rows in built.copied]
-    copied = store.store_file(key, b"".join(_LENGTH.pack(len(one)) + one for one in encoded))
+    order = b"" if built.order is None else built.order.astype("<u4").tobytes()
+    parts = [order, *(rows.serialize() for rows in built.copied)]
+    rows = store.store_file(key, b"".join(_LENGTH.pack(len(one)) + one for one in parts))
     return {
         "shard": built.shard,
         "segment": segment_document(built.segment),
-        "copied": asdict(copied),
+        # Not "copied", which the first version of this wrote, without an order: whoever knows no order must fail.
+        "rows": asdict(rows),
         "watermark": built.watermark,
     }
 
@@ -36,7 +40,8 @@ def store_built(store: SnapshotStore, plan: MergePlan, built: BuiltShard) -> dic
 def load_built(store: SnapshotStore, document: Mapping[str, Any]) -> BuiltShard:
     """Read it back. Raises InvalidArgument, Corrupted, BlobMissing."""
     try:
-        file = FileRef(**document["copied"])
+        ordered = "rows" in document
+        file = FileRef(**document["rows" if ordered else "copied"])
         segment = parse_segment(document["segment"])
         shard, watermark = int(document["shard"]), int(document["watermark"])
     except (ValueError, KeyError, TypeError) as error:
@@ -44,13 +49,18 @@ def load_built(store: SnapshotStore, document: Mapping[str, Any]) -> BuiltShard:
     content = store.blobs.get(file.key)
     if checksum(content) != file.checksum:
         raise Corrupted(f"{file.key} does not match its checksum.", hint="The merge is planned anew later.")
-    copied: list[BitMap] = []
+    parts = _parts(content)
+    order = np.frombuffer(next(parts), "<u4").astype(np.int64) if ordered else np.empty(0, np.int64)
+    copied = [BitMap.deserialize(part) for part in parts]
+    return BuiltShard(shard, segment, copied, order if order.size else None, watermark)
+
+
+def _parts(content: bytes) -> Iterator[bytes]:
     place = 0
     while place < len(content):
         (length,) = _LENGTH.unpack_from(content, place)
         place += _LENGTH.size + length
-        copied.append(BitMap.deserialize(content[place - length : place]))
-    return BuiltShard(shard, segment, copied, watermark)
+        yield content[place - length : place]
 
 
 def segment_name(document: Mapping[str, Any]) -> str:

@@ -83,7 +83,7 @@ class Merger:
             for record_id, state in self._tombstones_to_keep(snapshot, plan, shard):
                 build.writer.add(record_id, state)
             ref = build.finish(seed=plan.seed + shard)
-        return BuiltShard(shard, ref, copied, snapshot.manifest.watermark)
+        return BuiltShard(shard, ref, copied, build.order, snapshot.manifest.watermark)
 
     def publish(self, plan: MergePlan, built: Sequence[BuiltShard]) -> bool:
         """Put what was built in the place of the planned segments; False where the plan is void. Repeating is harmless.
@@ -151,6 +151,8 @@ class Merger:
                 for rows, alive in zip(one.copied, alive_in, strict=True)
             ]
             alive = np.concatenate(still) if still else np.ones(0, dtype=np.bool_)
+            if one.order is not None:
+                alive = alive[one.order]
             merged.append(
                 one.segment
                 if alive.all()

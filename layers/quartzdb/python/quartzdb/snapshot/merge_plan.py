@@ -17,7 +17,7 @@ from pyroaring import BitMap
 
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.namespace import Partition
-from quartzdb.domain.vector import Mask
+from quartzdb.domain.vector import Mask, Rows
 from quartzdb.index.segment import Segment
 from quartzdb.snapshot.manifest import SegmentRef
 
@@ -73,13 +73,15 @@ class MergePlan:
 class BuiltShard:
     """One shard of a plan, built and uploaded, not yet published.
 
-    `copied` are the rows of each planned segment that are in it, in the order of the plan, which its own rows have too.
+    `copied` are the rows of each planned segment that are in it, in the order of the plan. One after another, number
+    `order[i]` of them is its row i; None: they are its rows as they are.
     `watermark` is that of the manifest which it was built from.
     """
 
     shard: int
     segment: SegmentRef
     copied: Sequence[BitMap]
+    order: Rows | None
     watermark: int
 
 

@@ -29,6 +29,7 @@ from quartzdb.index.engines.long_rows import added, long_rows, parse
 from quartzdb.index.engines.port import Built, Index
 from quartzdb.index.engines.recall_levels import ByRecall
 from quartzdb.index.engines.recall_levels import document as levels_document
+from quartzdb.index.engines.row_order import renumbered
 from quartzdb.index.stored_vectors import StoredVectors
 
 GRAPH_FILE = "graph.faiss"
@@ -71,19 +72,21 @@ class HnswEngine:
                 return Built(files=(), parameters={"linked": False})
             efforts, levels = calibrated
             graph.add(space.rows(vectors[own]))
-        graph.reorder(np.argsort(np.concatenate([others, own])))
+        codes = IvfEngine().build(vectors, metric, directory, seed=seed, threads=threads)
+        # The graph takes over the order of the codes, which is as good for it: links mostly lead to near rows.
+        places = np.argsort(np.concatenate([others, own]))
+        graph.reorder(places if codes.order is None else places[codes.order])
         graph.write(directory / GRAPH_FILE)
         frame.save(directory / SPACE_FILE)
-        codes = IvfEngine().build(vectors, metric, directory, seed=seed, threads=threads)
         document = {
             "linked": True,
             **frame.parameters,
-            "long": long.tolist(),
+            "long": (long if codes.order is None else renumbered(long, codes.order)).tolist(),
             "plain": efforts.document(),
             PLAIN_LEVELS: levels_document(levels),
             "codes": codes.parameters,
         }
-        return Built(files=(GRAPH_FILE, SPACE_FILE, *codes.files), parameters=document)
+        return Built((GRAPH_FILE, SPACE_FILE, *codes.files), document, codes.order)
 
     def open(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from quartzdb.index.engines.ivf_calibration import calibrate, near_lists
 from quartzdb.index.engines.long_rows import added, lengths_of, long_rows, parse
 from quartzdb.index.engines.port import Built
 from quartzdb.index.engines.recall_levels import ByRecall
+from quartzdb.index.engines.row_order import arranged, renumbered
 from quartzdb.index.engines.slacks import SlackTable, slacks_by_recall
 from quartzdb.index.stored_vectors import StoredVectors
 
@@ -76,12 +78,15 @@ class IvfEngine:
                     codes.add(block)
                 efforts = calibrate(codes, frame, vectors, own, seed=asked_seed)
                 if efforts is not None:
+                    order = _order(codes, frame, vectors)
+                    codes.arrange(order)
                     codes.write(directory / CODES_FILE)
                     frame.save(directory / FRAME_FILE)
-                    document = {"coded": True, "bits": bits, **frame.parameters, **efforts.document()}
+                    document = {"coded": True, "arranged": True, "bits": bits}
+                    document |= {**frame.parameters, **efforts.document()}
                     if metric is Metric.DOT:
-                        document["long"] = long_rows(lengths_of(vectors)).tolist()
-                    return Built(files=(CODES_FILE, FRAME_FILE), parameters=document)
+                        document["long"] = renumbered(long_rows(lengths_of(vectors)), order).tolist()
+                    return Built(files=(CODES_FILE, FRAME_FILE), parameters=document, order=order)
         return Built(files=(), parameters={"coded": False})
 
     def open(
@@ -99,7 +104,7 @@ class IvfEngine:
             raise Corrupted(
                 f"An ivf index is {CODES_FILE} and {FRAME_FILE}; this segment has {sorted(files)}."
             )
-        codes = Codes.read(files[CODES_FILE])
+        codes = Codes.read(files[CODES_FILE], arranged=parameters.get("arranged") is True)
         frame = Frame.load(files[FRAME_FILE], parameters, vectors.shape[1], metric)
         if codes.rows != vectors.shape[0] or codes.width != frame.padded:
             raise Corrupted(
@@ -164,8 +169,8 @@ class IvfIndex:
 
     @property
     def resident_bytes(self) -> int:
-        """Codes and frame, which a busy index has in memory though they are mapped, and 4 bytes a row for filters."""
-        return self._file_bytes + 4 * self._codes.rows
+        """Codes and frame, which a busy index has in memory though they are mapped, and what is gathered of them."""
+        return self._file_bytes + self._codes.gathered_bytes
 
     def _plainly(self, turned: Floats, count: int, recall: float | None) -> Rows | None:
         """Visit the lists that are near compared with the nearest one: few for a clear query, more for a vague one."""
@@ -199,7 +204,7 @@ class IvfIndex:
         packed = np.packbits(allowed, bitorder="little")
         nearness = self._codes.nearness(turned)
         lists = np.argsort(-nearness)
-        by_list = self._matches_by_list(allowed)[lists]
+        by_list = self._codes.matches_by_list(allowed)[lists]
         lists, seen = lists[by_list > 0], np.cumsum(by_list[by_list > 0])
         nearness = nearness[lists]
         visited = int(np.searchsorted(seen, depth)) + 1
@@ -226,14 +231,6 @@ class IvfIndex:
                 return close
         return rows
 
-    def _matches_by_list(self, allowed: Mask) -> npt.NDArray[np.int32]:
-        """How many allowed rows each list has."""
-        rows, starts = self._codes.grouped
-        filled = np.flatnonzero(np.diff(starts))
-        matches = np.zeros(self._codes.lists, dtype=np.int32)
-        matches[filled] = np.add.reduceat(allowed.take(rows), starts[filled], dtype=np.int32)
-        return matches
-
 
 def _worst_of_full(estimates: Floats, depth: int) -> float:
     """The worst estimate of a search that found all it was asked for, or else minus infinity: it left nothing out."""
@@ -243,6 +240,13 @@ def _worst_of_full(estimates: Floats, depth: int) -> float:
 def _sample(vectors: Matrix, among: Rows, size: int, generator: np.random.Generator) -> Matrix:
     sample: Matrix = vectors[np.sort(generator.choice(among, size=min(size, among.size), replace=False))]
     return sample
+
+
+def _order(codes: Codes, frame: Frame, vectors: Matrix) -> Rows:
+    """List after list, and near rows beside each other in each."""
+    rows, starts = codes.grouped
+    lists = [rows[start:end].astype(np.int64) for start, end in pairwise(starts.tolist())]
+    return arranged(lists, lambda some: frame.rows(vectors[some]))
 
 
 def _turned_blocks(vectors: Matrix, frame: Frame) -> Iterator[npt.NDArray[np.float32]]:

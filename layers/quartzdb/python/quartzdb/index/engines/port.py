@@ -21,10 +21,14 @@ class Built:
     """What a build produced: files in the directory it was given, and JSON parameters that `open` needs.
 
     `parameters` include what calibration chose (for example nprobe and rescoring depth).
+
+    `order`: in which order the rows must lie from now on, such that those which are looked at together lie together.
+    Row i is then what row `order[i]` was in the build, and the files use these new numbers. None: as they lie.
     """
 
     files: tuple[str, ...]
     parameters: Mapping[str, Any]
+    order: Rows | None = None
 
 
 class Index(Protocol):
@@ -59,7 +63,10 @@ class Engine(Protocol):
         ...
 
     def build(self, vectors: Matrix, metric: Metric, directory: Path, *, seed: int, threads: int) -> Built:
-        """Write an index of `vectors` (n, d) float32 or float16, n >= 1, rows in order. Same seed, same bytes."""
+        """Write an index of `vectors` (n, d) float32 or float16, n >= 1; `Built.order` says what numbers rows get.
+
+        Same seed, same bytes.
+        """
         ...
 
     def open(
