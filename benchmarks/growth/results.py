@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.growth.case import Case
+from benchmarks.measured_page import table as markdown
 
 Result = dict[str, Any]
 
@@ -27,8 +28,7 @@ def store(folder: Path, case: Case, result: Result) -> None:
 
 def table(results: Sequence[Result]) -> str:
     """All results as Markdown, a line each."""
-    lines = [f"| {' | '.join(HEADERS)} |", f"|{'---|' * len(HEADERS)}"]
-    return "\n".join([*lines, *(f"| {' | '.join(_cells(one))} |" for one in results)])
+    return markdown(HEADERS, [_cells(one) for one in results])
 
 
 HEADERS = (

@@ -14,8 +14,10 @@ import numpy as np
 
 from benchmarks import dataset
 from benchmarks.filling import Floats
+from benchmarks.measured_page import replace_block
 from benchmarks.mixtures import rows_of
 from benchmarks.writes import acknowledged, indexing, unindexed
+from benchmarks.writes.tables import TABLES
 
 PARTS = ("acknowledged", "unindexed", "indexing")
 TAIL_ROWS = (1_000, 5_000, 10_000, 20_000, 50_000)
@@ -35,6 +37,10 @@ def main() -> None:
     for part, line in lines(given, base, queries):
         found.setdefault(part, []).append(line)
         print(f"{part}: {json.dumps(line)}", flush=True)
+    for part, some in found.items():
+        print(f"\n{TABLES[part](some)}")
+        if given.page:
+            replace_block(given.page, part, TABLES[part](some))
     if given.json:
         given.json.write_text(json.dumps(found, indent=1))
 
@@ -88,6 +94,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--rates", type=int, nargs="+", default=(0, 5_000), help="a second; 0: all written before"
     )
+    parser.add_argument("--page", type=Path, help="put the tables into this page, as docs/growth.md")
     parser.add_argument("--json", type=Path, help="write everything there, too")
     return parser.parse_args()
 
