@@ -7,7 +7,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,20 +73,25 @@ class Contender:
 
 @dataclass(frozen=True)
 class BuiltEngine:
-    """An engine's files and how it came to them."""
+    """An engine's files and how it came to them.
+
+    Its row i is row `order[i]` of the data; `ordered` are the data as its segment has them.
+    """
 
     name: str
     built: Built
     directory: Path
     data: Data
     build_s: float
+    order: Rows
+    ordered: Data
 
     def opened(self) -> Index:
         files = {name: self.directory / name for name in self.built.files}
         return engine_named(self.name).open(
             files,
             self.built.parameters,
-            MappedVectors(self.data.vectors, self.data.norms),
+            MappedVectors(self.ordered.vectors, self.ordered.norms),
             self.data.metric,
         )
 
@@ -95,7 +100,9 @@ class BuiltEngine:
         return Contender(
             self.name,
             setting,
-            lambda query: rescored(self.data, index.candidates(query, TOP_K, None, recall), query),
+            lambda query: self.order[
+                rescored(self.ordered, index.candidates(query, TOP_K, None, recall), query)
+            ],
             self.build_s,
             1000 * min(timed(self.opened) for _ in range(5)),
             sum((self.directory / name).stat().st_size for name in self.built.files) / len(self.data.vectors),
@@ -124,9 +131,11 @@ def build(name: str, data: Data, scratch: Path, threads: int) -> BuiltEngine:
     started = time.perf_counter()
     built = engine_named(name).build(data.vectors, data.metric, target, seed=1, threads=threads)
     took = time.perf_counter() - started
+    order = np.arange(len(data.vectors)) if built.order is None else built.order
+    ordered = replace(data, vectors=data.vectors[order], norms=data.norms[order])
     # As a manifest keeps them.
     built = Built(built.files, json.loads(json.dumps(dict(built.parameters))))
-    return BuiltEngine(name, built, target, data, took)
+    return BuiltEngine(name, built, target, data, took, order, ordered)
 
 
 def calibrated(name: str, data: Data, scratch: Path) -> Contender:
