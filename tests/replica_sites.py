@@ -17,9 +17,10 @@ from quartzdb.bootstrap import Adapters, Database, EmbeddedSettings, assemble, e
 from quartzdb.bootstrap_aws import AwsSettings, aws_adapters
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
+from quartzdb.domain.namespace import Namespace
 from quartzdb.log.protocol import OVERLAP
 from quartzdb.peer_ports import Retention, SharedNamespace
-from quartzdb.ports import Clock
+from quartzdb.ports import Clock, NamespaceCatalog
 from quartzdb.replication.local_replica import LocalReplica
 from quartzdb.replication.served import Peering
 from quartzdb.replication.shared import Shared, all_namespaces
@@ -63,17 +64,31 @@ class LocalSite:
         """Put what the log has into a segment; the overlap has to be past."""
         found = self.adapters.catalog.get(namespace.tenant, namespace.namespace)
         assert found is not None
-        self.database.indexer.fold(found)
-        self.database.readers.of(found).reload()
+        for shard in found.each_shard:
+            self.database.indexer.fold(shard)
+            self.database.readers.of(shard).reload()
 
 
-def memory_adapters(clock: Clock, *, behind_max: int = OVERLAP) -> Adapters:
+class ShardingCatalog(MemoryCatalog):
+    """A site whose operator created every namespace with 3 shards before its peer spoke of it."""
+
+    def create(self, namespace: Namespace) -> Namespace:
+        """As the port says."""
+        settings = namespace.settings
+        if settings.dimension is not None:
+            settings = replace(settings, shards=3)
+        return super().create(replace(namespace, settings=settings))
+
+
+def memory_adapters(
+    clock: Clock, *, behind_max: int = OVERLAP, catalog: NamespaceCatalog | None = None
+) -> Adapters:
     """Adapters in memory; the log is ordered by clocks unless `behind_max` is -1."""
     return Adapters(
         log=MemoryChangeLog(behind_max=behind_max),
         table=MemoryKeyValue(),
         blobs=MemoryBlobs(clock),
-        catalog=MemoryCatalog(),
+        catalog=catalog or MemoryCatalog(),
         api_keys=MemoryApiKeys(),
         leases=MemoryLeases(),
         idempotency=MemoryIdempotency(),
@@ -84,6 +99,12 @@ def memory_adapters(clock: Clock, *, behind_max: int = OVERLAP) -> Adapters:
 def memory_site(name: str, directory: Path, clock: ManualClock) -> LocalSite:
     """A site in memory."""
     return LocalSite(name, memory_adapters(clock), directory / f"building-{name}")
+
+
+def sharded_site(name: str, directory: Path, clock: ManualClock, *, behind_max: int = OVERLAP) -> LocalSite:
+    """A site in memory, with its records in shards."""
+    adapters = memory_adapters(clock, behind_max=behind_max, catalog=ShardingCatalog())
+    return LocalSite(name, adapters, directory / f"building-{name}")
 
 
 def sqlite_site(name: str, directory: Path, clock: ManualClock) -> LocalSite:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from quartzdb.adapters.http_replica import HttpReplica
@@ -16,7 +16,7 @@ from tests import worker_site
 from tests.aws_emulators import Emulators
 from tests.http_server import serving
 from tests.manual_clock import ManualClock
-from tests.replica_sites import SECRET, LocalSite, aws_site, memory_site, sqlite_site
+from tests.replica_sites import SECRET, LocalSite, aws_site, memory_site, sharded_site, sqlite_site
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Running:
     settle: Callable[[], None]
     examples: int
     """How many examples a property is tried on."""
+    one_order: bool = True
+    """Whether a feed has all changes in the order in which they were taken, not only those of one record."""
 
 
 def _settling(clock: ManualClock) -> Callable[[], None]:
@@ -46,6 +48,21 @@ def memory(directory: Path, _: Emulators) -> Iterator[Running]:
     """A log ordered by clocks, as on DynamoDB."""
     clock = ManualClock()
     yield _local(memory_site("here", directory, clock), clock, 40)
+
+
+@contextmanager
+def sharded(directory: Path, _: Emulators) -> Iterator[Running]:
+    """The same with its records in shards."""
+    clock = ManualClock()
+    yield replace(_local(sharded_site("here", directory, clock), clock, 40), one_order=False)
+
+
+@contextmanager
+def sharded_ordered(directory: Path, _: Emulators) -> Iterator[Running]:
+    """In shards whose logs make their own keys."""
+    clock = ManualClock()
+    site = sharded_site("here", directory, clock, behind_max=-1)
+    yield replace(_local(site, clock, 10), one_order=False)
 
 
 @contextmanager
@@ -88,6 +105,8 @@ def workerd(directory: Path, _: Emulators) -> Iterator[Running]:
 
 REPLICAS = {
     "memory": memory,
+    "memory-sharded": sharded,
+    "memory-sharded-ordered": sharded_ordered,
     "sqlite": sqlite,
     "dynamodb-ministack": ministack,
     "http-sqlite": http,

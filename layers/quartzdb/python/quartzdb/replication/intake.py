@@ -1,7 +1,7 @@
 """Making another site's changes this site's own, with the versions they were born with.
 
 What is known already is not written again, so a page that is repeated costs a look and no growth of the log. Records
-are one log entry: all or none. Keys are as many transactions as the table needs (one of 100 on DynamoDB, one for all in
+are one write: all or none. Keys are as many transactions as the table needs (one of 100 on DynamoDB, one for all in
 SQLite): where a later one fails, earlier ones stay, and the error is Unavailable. Sending the page again mends that.
 """
 
@@ -20,8 +20,8 @@ from quartzdb.log.append import LogWriter
 from quartzdb.peer_ports import Applied
 from quartzdb.ports import Clock, Item, KeyValueTable
 from quartzdb.replication.admission import check_changes, check_count, check_items, check_versions
+from quartzdb.replication.shard_states import ShardStates
 from quartzdb.services.vectors import F16_MAX
-from quartzdb.snapshot.readers import Readers
 
 
 class Intake:
@@ -30,13 +30,13 @@ class Intake:
     def __init__(
         self,
         table: KeyValueTable,
-        readers: Readers,
+        states: ShardStates,
         writer: LogWriter,
         versions: HybridClock,
         clock: Clock,
     ) -> None:
         self._table = table
-        self._readers = readers
+        self._states = states
         self._writer = writer
         self._versions = versions
         self._clock = clock
@@ -46,12 +46,11 @@ class Intake:
         check_count(len(changes))
         check_changes(namespace, changes)
         check_versions((change.version for change in changes), self._clock.unix_ms())
-        ids = list({change.id for change in changes})
-        present = self._readers.of(namespace).study(lambda knowledge: knowledge.outlines(ids)) if ids else {}
+        present = self._states.outlines(namespace, {change.id for change in changes})
         fresh = _news(present, changes)
         if fresh:
             self._follow(max(change.version.stamp for change in fresh))
-            self._writer.append(namespace.partition, [_rounded(namespace, change) for change in fresh])
+            self._writer.write(namespace, [_rounded(namespace, change) for change in fresh])
         return Applied(len(fresh), len(changes) - len(fresh))
 
     def items(self, namespace: Namespace, items: Sequence[Item]) -> Applied:

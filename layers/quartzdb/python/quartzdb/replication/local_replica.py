@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 
 from quartzdb.domain.change import Change
 from quartzdb.domain.errors import Conflict, InvalidArgument, TooLarge
@@ -37,7 +36,6 @@ from quartzdb.peer_protocol.limits import (
 from quartzdb.ports import (
     ApiKey,
     ApiKeyTable,
-    BlobMissing,
     ChangeLog,
     Clock,
     Item,
@@ -49,10 +47,26 @@ from quartzdb.replication.fed import BelowFloor, Fed
 from quartzdb.replication.intake import Intake
 from quartzdb.replication.key_feed import KeyFeed
 from quartzdb.replication.key_states import key_digests, key_entries
-from quartzdb.replication.place import NOWHERE, START, Place, decode_place, encode_place
+from quartzdb.replication.place import (
+    NOWHERE,
+    START,
+    Place,
+    decode_position,
+    encode_place,
+    encode_position,
+    parse_place,
+)
 from quartzdb.replication.present_state import changes_of
 from quartzdb.replication.record_feed import RecordFeed
-from quartzdb.replication.record_states import RecordStates
+from quartzdb.replication.shard_places import (
+    ShardPlaces,
+    at_start,
+    each_place,
+    in_shards,
+    parse_shard_places,
+)
+from quartzdb.replication.shard_states import ShardStates
+from quartzdb.replication.sharded_feed import ShardedFeed
 from quartzdb.replication.shared import Shared, SharedNamespaces, default_namespaces
 from quartzdb.services.keyvalue import check_key
 from quartzdb.snapshot.readers import Readers
@@ -94,13 +108,13 @@ class LocalReplica:
         self._shared = SharedNamespaces(catalog, clock, shared)
         self._log = log
         self._table = table
-        self._readers = readers
         self._api_keys = api_keys
         self._clock = clock
         self._record_feed = RecordFeed(log, clock)
+        self._sharded_feed = ShardedFeed(self._record_feed)
         self._key_feed = KeyFeed(table, clock, keys_behind_ms)
-        self._intake = Intake(table, readers, writer, versions, clock)
-        self._record_states = RecordStates()
+        self._states = ShardStates(readers)
+        self._intake = Intake(table, self._states, writer, versions, clock)
         self._takes_api_keys = takes_api_keys
 
     @property
@@ -124,16 +138,21 @@ class LocalReplica:
         """A page of a feed; it may be empty while `more`, where all that it passed was left out. Raises FeedGap."""
         _check_limit(limit, CHANGES_MAX)
         found = self._shared.find(namespace)
-        generation, place = (NOWHERE, START) if cursor is None else decode_place(namespace, feed, cursor)
+        generation, position = NOWHERE, ""
+        if cursor is not None:
+            generation, position = decode_position(namespace, feed, cursor)
         if found is None:
             nowhere = encode_place(namespace, feed, NOWHERE, START)
             return FeedPage([], nowhere, False, self._clock.unix_ms())
-        if generation == NOWHERE:
-            place = START
-        elif generation != found.generation:
+        if generation not in (NOWHERE, found.generation):
             raise FeedGap(self._present(namespace, feed, found))
+        begins = generation == NOWHERE
         try:
-            fed = self._after(found, feed, place, limit, exclude_site)
+            if _in_shards(found, feed):
+                shards = found.settings.shards
+                places = at_start(shards) if begins else parse_shard_places(position, shards)
+                return self._page_of_shards(namespace, found, places, limit, exclude_site)
+            fed = self._after(found, feed, START if begins else parse_place(position), limit, exclude_site)
         except BelowFloor:
             raise FeedGap(self._present(namespace, feed, found)) from None
         after = encode_place(namespace, feed, found.generation, fed.place)
@@ -143,7 +162,11 @@ class LocalReplica:
         """The lowest append stamp that whoever goes on from the cursor still needs: for `Checkpoint.retained_from`."""
         if cursor is None:
             return 0
-        return decode_place(namespace, feed, cursor)[1].stamp
+        _, position = decode_position(namespace, feed, cursor)
+        if in_shards(position):
+            # One number for all shards: that of the one that is furthest behind, or was quiet for longest.
+            return min(place.stamp for place in parse_shard_places(position).places)
+        return parse_place(position).stamp
 
     def apply(self, namespace: SharedNamespace, feed: Feed, changes: Changes) -> Applied:
         """Take changes over. Raises InvalidArgument, ClockSkew, NamespaceDiffers; nothing is applied then.
@@ -164,11 +187,7 @@ class LocalReplica:
             return Digests(_NOTHING, now_ms)
         if feed is Feed.KEYS:
             return Digests(key_digests(self._table.everything(found.partition), now_ms), now_ms)
-        reader = self._readers.of(found)
-        # A put that landed after its writer had given up is behind a warm reader's place: a fold brings it to light.
-        with suppress(BlobMissing):
-            reader.reload()
-        return Digests(reader.study(self._record_states.digests), now_ms)
+        return Digests(self._states.digests(found), now_ms)
 
     def entries(
         self, namespace: SharedNamespace, feed: Feed, bucket: int, *, after: str | None, limit: int
@@ -183,9 +202,7 @@ class LocalReplica:
         if feed is Feed.KEYS:
             items = self._table.everything(found.partition)
             return key_entries(items, bucket, after, limit, self._clock.unix_ms())
-        return self._readers.of(found).study(
-            lambda knowledge: self._record_states.entries(knowledge, bucket, after, limit)
-        )
+        return self._states.entries(found, bucket, after, limit)
 
     def fetch(self, namespace: SharedNamespace, feed: Feed, ids: Sequence[str]) -> Changes:
         """The changes that make the present state of those ids, in their order."""
@@ -210,6 +227,19 @@ class LocalReplica:
             )
         return take_api_keys(self._api_keys, keys)
 
+    def _page_of_shards(
+        self,
+        namespace: SharedNamespace,
+        found: Namespace,
+        places: ShardPlaces,
+        limit: int,
+        exclude_site: str | None,
+    ) -> FeedPage:
+        places = each_place(places, lambda place: _from(found, place))
+        fed = self._sharded_feed.after(found, places, limit, exclude_site)
+        after = encode_position(namespace, Feed.RECORDS, found.generation, str(fed.places))
+        return FeedPage(fed.changes, after, fed.more, fed.through_ms)
+
     def _after(
         self, found: Namespace, feed: Feed, place: Place, limit: int, exclude_site: str | None
     ) -> Fed[Change] | Fed[Item]:
@@ -217,12 +247,12 @@ class LocalReplica:
             return self._key_feed.after(found.partition, place, limit, exclude_site)
         if not _has(found, feed):
             return Fed[Change]([], place, False, self._clock.unix_ms())
-        if place == START:
-            # No entry is older than its namespace, so a log that was trimmed up to there has lost nothing.
-            place = Place(stamp_at(max(0, found.created_at_ms - MARGIN_MS)))
-        return self._record_feed.after(found.partition, place, limit, exclude_site)
+        return self._record_feed.after(found.partition, _from(found, place), limit, exclude_site)
 
     def _present(self, namespace: SharedNamespace, feed: Feed, found: Namespace) -> str:
+        if _in_shards(found, feed):
+            places = self._sharded_feed.present(found)
+            return encode_position(namespace, feed, found.generation, str(places))
         place = self._key_feed.present() if feed is Feed.KEYS else self._record_feed.present(found.partition)
         return encode_place(namespace, feed, found.generation, place)
 
@@ -236,7 +266,7 @@ class LocalReplica:
         if found is None or not _has(found, feed) or not ids:
             return
         if feed is Feed.RECORDS:
-            states = self._readers.of(found).study(lambda knowledge: knowledge.states(ids))
+            states = self._states.states(found, dict.fromkeys(ids))
             for record_id in dict.fromkeys(ids):
                 if record_id in states:
                     yield list(changes_of(record_id, states[record_id]))
@@ -247,6 +277,15 @@ class LocalReplica:
         for first in range(0, len(keys), _VALUES_AT_ONCE):
             items = self._table.get(found.partition, keys[first : first + _VALUES_AT_ONCE])
             yield from ([items[key]] for key in keys[first : first + _VALUES_AT_ONCE] if key in items)
+
+
+def _in_shards(namespace: Namespace, feed: Feed) -> bool:
+    return feed is Feed.RECORDS and namespace.settings.shards > 1
+
+
+def _from(namespace: Namespace, place: Place) -> Place:
+    """A place in a log that has one: no entry is older than its namespace, so a log trimmed to there lost nothing."""
+    return Place(stamp_at(max(0, namespace.created_at_ms - MARGIN_MS))) if place == START else place
 
 
 def _has(namespace: Namespace, feed: Feed) -> bool:

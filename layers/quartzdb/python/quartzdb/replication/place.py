@@ -36,16 +36,28 @@ def after_stamp(stamp: int) -> Place:
 
 def encode_place(namespace: SharedNamespace, feed: Feed, generation: str, place: Place) -> str:
     """The cursor of a place."""
-    position = f"{generation}/{place.stamp:016x}/{place.given}/{place.within}"
-    return encode_cursor(_listing(namespace, feed), position)
+    return encode_position(namespace, feed, generation, f"{place.stamp:016x}/{place.given}/{place.within}")
 
 
-def decode_place(namespace: SharedNamespace, feed: Feed, cursor: str) -> tuple[str, Place]:
-    """The generation and the place of a cursor of this feed. Raises InvalidCursor."""
-    position = decode_cursor(_listing(namespace, feed), cursor)
+def encode_position(namespace: SharedNamespace, feed: Feed, generation: str, position: str) -> str:
+    """The cursor of a position in whatever form."""
+    return encode_cursor(_listing(namespace, feed), f"{generation}/{position}")
+
+
+def decode_position(namespace: SharedNamespace, feed: Feed, cursor: str) -> tuple[str, str]:
+    """The generation of a cursor of this feed, and a position in the form in which it was given out.
+
+    Raises InvalidCursor.
+    """
+    generation, _, position = decode_cursor(_listing(namespace, feed), cursor).partition("/")
+    return generation, position
+
+
+def parse_place(position: str) -> Place:
+    """The place of a position. Raises InvalidCursor."""
     try:
-        generation, stamp, given, within = position.split("/", 3)
-        return generation, Place(int(stamp, 16), within, int(given))
+        stamp, given, within = position.split("/", 2)
+        return Place(int(stamp, 16), within, int(given))
     except ValueError as error:
         raise InvalidCursor("The cursor has another form than this site's.", field="cursor") from error
 

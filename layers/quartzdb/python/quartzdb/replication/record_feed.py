@@ -35,7 +35,12 @@ class RecordFeed:
 
     def after(self, partition: Partition, place: Place, limit: int, exclude_site: str | None) -> Fed[Change]:
         """What comes after a place. Raises BelowFloor."""
-        page: PageOf[Change] = PageOf(limit)
+        return self.fill(PageOf(limit), partition, place, exclude_site)
+
+    def fill(
+        self, page: PageOf[Change], partition: Partition, place: Place, exclude_site: str | None
+    ) -> Fed[Change]:
+        """The same on a page that may have changes of other logs on it already."""
         scanned = 0
         done = {Version(place.stamp, place.within)} if place.given == _ALL else set()
         while True:
