@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from quartzdb.domain.vector import Floats, Mask, Rows
 from quartzdb.index.engines.faiss_library import faiss_module, mapped_index
-from quartzdb.index.engines.row_order import chain
 
 Float32Matrix = npt.NDArray[np.float32]
 Bits = npt.NDArray[np.uint8]
@@ -26,19 +25,18 @@ Bits = npt.NDArray[np.uint8]
 
 QUERY_BITS = 4
 """Bits per coordinate of the query; eight find no more and scan 15 % slower."""
+_NUMBER_BYTES = 8
 TRAINING_ROUNDS = 10
 """Twice the rounds and four times the rows made lists 1 % better and training six times longer."""
 
 
 class Codes:
-    """An encoded matrix. Searching changes nothing in it, and faiss releases the interpreter lock meanwhile.
+    """An encoded matrix. Searching changes nothing in it, and faiss releases the interpreter lock meanwhile."""
 
-    Near lists have near numbers. `arranged`: rows lie list after list, so the number of a row says where its code is.
-    """
-
-    def __init__(self, index: Any, *, arranged: bool = False) -> None:
+    def __init__(self, index: Any, *, whole: Codes | None = None) -> None:
         self._index = index
-        self._arranged = arranged
+        # What owns the centroids, where this has some of its rows.
+        self._whole = whole
         self._faiss = faiss_module()
         # One for each number of lists that was visited without a filter. Searches only read them.
         self._asked: dict[int, Any] = {}
@@ -69,7 +67,7 @@ class Codes:
             max_points_per_centroid=len(sample),
         )
         clusters.train(sample)
-        return cls._around(clusters.centroids[chain(clusters.centroids)], bits, inner=inner)
+        return cls._around(clusters.centroids, bits, inner=inner)
 
     def with_bits(self, bits: int) -> Codes:
         """Empty lists around the same centroids, for codes of another size."""
@@ -91,31 +89,14 @@ class Codes:
         """Encode the next rows (m, width)."""
         self._index.add(rows)
 
-    def arrange(self, order: Rows) -> None:
-        """Let the row that was added as number `order[i]` be row i; `order` has all rows, list after list."""
-        stored = self._index.invlists
-        _, starts = self.grouped
-        for number in range(self.lists):
-            start, end = int(starts[number]), int(starts[number + 1])
-            if start == end:
-                continue
-            ids = self._faiss.rev_swig_ptr(stored.get_ids(number), end - start)
-            codes = self._faiss.rev_swig_ptr(stored.get_codes(number), (end - start) * self.row_bytes)
-            codes = codes.reshape(end - start, self.row_bytes)
-            # Rows were added in ascending order, and lie so in each list.
-            codes[:] = codes[np.searchsorted(ids, order[start:end])]
-            ids[:] = np.arange(start, end)
-        self._arranged = True
-        self.__dict__.pop("_grouped", None)
-
     def write(self, path: Path) -> None:
         """Write to a file; the same codes give the same bytes."""
         self._faiss.write_index(self._index, str(path))
 
     @classmethod
-    def read(cls, path: Path, *, arranged: bool) -> Codes:
+    def read(cls, path: Path) -> Codes:
         """Map a file into memory; only pages that searches touch are read. Raises Corrupted."""
-        return cls(mapped_index(path, "IndexIVFRaBitQ", "RaBitQ lists"), arranged=arranged)
+        return cls(mapped_index(path, "IndexIVFRaBitQ", "RaBitQ lists"))
 
     @property
     def rows(self) -> int:
@@ -191,43 +172,57 @@ class Codes:
 
     def matches_by_list(self, allowed: Mask) -> npt.NDArray[np.int32]:
         """How many rows that are allowed (n,) each list has."""
-        filled = np.flatnonzero(np.diff(self._starts))
+        rows, starts = self.grouped
+        filled = np.flatnonzero(np.diff(starts))
         matches = np.zeros(self.lists, dtype=np.int32)
-        in_lists = allowed if self._arranged else allowed.take(self.grouped[0])
-        matches[filled] = np.add.reduceat(in_lists, self._starts[filled], dtype=np.int32)
+        matches[filled] = np.add.reduceat(allowed.take(rows), starts[filled], dtype=np.int32)
         return matches
 
+    def among(self, allowed: Mask) -> Codes:
+        """The codes of the allowed rows (n,) alone, around the same centroids, under the same numbers, in memory."""
+        faiss, stored, pointer = self._faiss, self._index.invlists, self._faiss.swig_ptr
+        index = faiss.IndexIVFRaBitQ(
+            self._index.quantizer,
+            self.width,
+            self.lists,
+            self._index.metric_type,
+            True,
+            self._index.rabitq.nb_bits,
+        )
+        index.is_trained = True
+        for number in np.flatnonzero(self.matches_by_list(allowed)).tolist():
+            size = stored.list_size(number)
+            ids = faiss.rev_swig_ptr(stored.get_ids(number), size)
+            codes = faiss.rev_swig_ptr(stored.get_codes(number), size * self.row_bytes)
+            kept = allowed.take(ids)
+            ids, codes = ids[kept], codes.reshape(size, self.row_bytes)[kept]
+            index.invlists.add_entries(number, ids.size, pointer(ids), pointer(codes))
+            index.ntotal += ids.size
+        return Codes(index, whole=self)
+
     @property
-    def gathered_bytes(self) -> int:
-        """What searches with a filter keep in memory beside the file: 4 bytes a row where rows are not arranged."""
-        return 0 if self._arranged else 4 * self.rows
+    def listed_bytes(self) -> int:
+        """What a row takes in its list: its code and its number."""
+        return self.row_bytes + _NUMBER_BYTES
 
     @property
     def grouped(self) -> tuple[npt.NDArray[np.int32], Rows]:
-        """Row numbers list after list, and where each list starts (lists + 1).
-
-        Where rows are not arranged the numbers are gathered on first use and kept.
-        """
-        if self._arranged:
-            return np.arange(self.rows, dtype=np.int32), self._starts
+        """Row numbers list after list, and where each list starts (lists + 1). Made on first use: 4 bytes a row."""
         with self._grouping:
-            return self._grouped, self._starts
+            return self._grouped
 
     @cached_property
-    def _starts(self) -> Rows:
+    def _grouped(self) -> tuple[npt.NDArray[np.int32], Rows]:
         stored = self._index.invlists
         sizes = [stored.list_size(number) for number in range(self.lists)]
-        return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-
-    @cached_property
-    def _grouped(self) -> npt.NDArray[np.int32]:
-        stored, starts = self._index.invlists, self._starts
+        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         rows = np.empty(self.rows, dtype=np.int32)
-        for number in range(self.lists):
-            start, end = int(starts[number]), int(starts[number + 1])
-            if start < end:
-                rows[start:end] = self._faiss.rev_swig_ptr(stored.get_ids(number), end - start)
-        return rows
+        for number, size in enumerate(sizes):
+            if size:
+                rows[starts[number] : starts[number + 1]] = self._faiss.rev_swig_ptr(
+                    stored.get_ids(number), size
+                )
+        return rows, starts
 
 
 @contextmanager

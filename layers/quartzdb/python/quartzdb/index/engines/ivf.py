@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Floats, Mask, Matrix, Rows, Vector
+from quartzdb.index.engines.allowed_rows import Allowed, AllowedRows
 from quartzdb.index.engines.calibration import held_out
 from quartzdb.index.engines.codes import Codes, openmp_threads
 from quartzdb.index.engines.efforts import EffortTable, efforts_by_recall
@@ -27,7 +27,6 @@ from quartzdb.index.engines.ivf_calibration import calibrate, near_lists
 from quartzdb.index.engines.long_rows import added, lengths_of, long_rows, parse
 from quartzdb.index.engines.port import Built
 from quartzdb.index.engines.recall_levels import ByRecall
-from quartzdb.index.engines.row_order import arranged, renumbered
 from quartzdb.index.engines.slacks import SlackTable, slacks_by_recall
 from quartzdb.index.stored_vectors import StoredVectors
 
@@ -43,8 +42,11 @@ FRAME_SAMPLE_ROWS = 4096
 CODE_BITS = (1, 2)
 """Bits per coordinate, tried in turn. One is enough for embeddings; small sets without structure need two. Codes of
 more bits are slower to rank than the vectors themselves."""
-FILTERED_DEPTH_FACTOR = 4
-"""How much deeper than a plain search a filtered one ranks at first, and by how much more each time it must go on."""
+FILTERED_DEPTH_FACTOR = 2
+"""How much deeper than a plain search a filtered one ranks at first: four times found no more and took half as long
+again at 10 % of 100k."""
+DEPTH_STRIDE = 4
+"""By how much more it ranks each time it must go on."""
 FILTERED_DEPTH_MAX = 16_384
 STRIDE = 4
 """By how much the number of visited lists may grow at once: results improve meanwhile, and fewer lists are needed."""
@@ -78,15 +80,12 @@ class IvfEngine:
                     codes.add(block)
                 efforts = calibrate(codes, frame, vectors, own, seed=asked_seed)
                 if efforts is not None:
-                    order = _order(codes, frame, vectors)
-                    codes.arrange(order)
                     codes.write(directory / CODES_FILE)
                     frame.save(directory / FRAME_FILE)
-                    document = {"coded": True, "arranged": True, "bits": bits}
-                    document |= {**frame.parameters, **efforts.document()}
+                    document = {"coded": True, "bits": bits, **frame.parameters, **efforts.document()}
                     if metric is Metric.DOT:
-                        document["long"] = renumbered(long_rows(lengths_of(vectors)), order).tolist()
-                    return Built(files=(CODES_FILE, FRAME_FILE), parameters=document, order=order)
+                        document["long"] = long_rows(lengths_of(vectors)).tolist()
+                    return Built(files=(CODES_FILE, FRAME_FILE), parameters=document)
         return Built(files=(), parameters={"coded": False})
 
     def open(
@@ -104,7 +103,7 @@ class IvfEngine:
             raise Corrupted(
                 f"An ivf index is {CODES_FILE} and {FRAME_FILE}; this segment has {sorted(files)}."
             )
-        codes = Codes.read(files[CODES_FILE], arranged=parameters.get("arranged") is True)
+        codes = Codes.read(files[CODES_FILE])
         frame = Frame.load(files[FRAME_FILE], parameters, vectors.shape[1], metric)
         if codes.rows != vectors.shape[0] or codes.width != frame.padded:
             raise Corrupted(
@@ -141,6 +140,7 @@ class IvfIndex:
         self._plain = plain
         self._filtered = filtered
         self._long = long
+        self._allowed = AllowedRows(codes)
         self._scan = scan
         self._file_bytes = file_bytes
 
@@ -148,16 +148,16 @@ class IvfIndex:
         self, query: Vector, count: int, allowed: Mask | None = None, recall: float | None = None
     ) -> Rows:
         """Rows to rescore, ascending, so that reads from a mapped file go forward."""
-        matches = self._codes.rows if allowed is None else int(np.count_nonzero(allowed))
-        wanted = min(count, matches)
+        among = None if allowed is None else self._allowed.of(allowed)
+        wanted = min(count, self._codes.rows if among is None else among.matches)
         placed = self._frame.query(query)
         found = None
         if placed is not None and wanted:
             turned = self._frame.turned(placed[None, :])[0]
             found = (
                 self._plainly(turned, count, recall)
-                if allowed is None
-                else self._among(turned, count, recall, allowed, matches)
+                if among is None
+                else self._among(turned, count, recall, among)
             )
         if found is None or found.size < wanted:
             # A recall out of reach, or numbers at the edge of float32: an estimate that is not finite is never ranked.
@@ -169,8 +169,8 @@ class IvfIndex:
 
     @property
     def resident_bytes(self) -> int:
-        """Codes and frame, which a busy index has in memory though they are mapped, and what is gathered of them."""
-        return self._file_bytes + self._codes.gathered_bytes
+        """Codes and frame, which a busy index has in memory though they are mapped, and what filters take."""
+        return self._file_bytes + 4 * self._codes.rows + self._allowed.resident_bytes
 
     def _plainly(self, turned: Floats, count: int, recall: float | None) -> Rows | None:
         """Visit the lists that are near compared with the nearest one: few for a clear query, more for a vague one."""
@@ -188,9 +188,7 @@ class IvfIndex:
         lists = np.argsort(-nearness)
         return self._codes.search(turned, depth, lists, nearness[lists])[0]
 
-    def _among(
-        self, turned: Floats, count: int, recall: float | None, allowed: Mask, matches: int
-    ) -> Rows | None:
+    def _among(self, turned: Floats, count: int, recall: float | None, allowed: Allowed) -> Rows | None:
         """Visit lists, nearest first, until the next is too far behind the results found so far to hold a better one.
 
         What a filter allows may lie around the query or far away; how soon this ends depends on where it does lie.
@@ -199,16 +197,15 @@ class IvfIndex:
         if efforts is None or slacks is None:
             return None
         gap, margin = slacks.at(count)
-        wanted = min(count, matches)
+        matches, wanted = allowed.matches, min(count, allowed.matches)
         depth = min(matches, FILTERED_DEPTH_FACTOR * efforts.at(count)[1])
-        packed = np.packbits(allowed, bitorder="little")
         nearness = self._codes.nearness(turned)
         lists = np.argsort(-nearness)
-        by_list = self._codes.matches_by_list(allowed)[lists]
+        by_list = allowed.by_list[lists]
         lists, seen = lists[by_list > 0], np.cumsum(by_list[by_list > 0])
         nearness = nearness[lists]
         visited = int(np.searchsorted(seen, depth)) + 1
-        rows, estimates = self._codes.search(turned, depth, lists[:visited], nearness[:visited], packed)
+        rows, estimates = allowed.search(turned, depth, lists[:visited], nearness[:visited])
         # What a search leaves out is no better than this.
         left_out = _worst_of_full(estimates, depth)
         while estimates.size >= wanted:
@@ -216,15 +213,13 @@ class IvfIndex:
             upto = min(int(np.count_nonzero(nearness >= last - gap)), STRIDE * visited)
             if upto > visited:
                 part = slice(visited, upto)
-                more = self._codes.search(turned, depth, lists[part], nearness[part], packed)
+                more = allowed.search(turned, depth, lists[part], nearness[part])
                 rows, estimates = np.concatenate([rows, more[0]]), np.concatenate([estimates, more[1]])
                 left_out = max(left_out, _worst_of_full(more[1], depth))
                 visited = upto
             elif left_out >= last - margin and depth < min(matches, FILTERED_DEPTH_MAX):
-                depth = min(matches, FILTERED_DEPTH_MAX, FILTERED_DEPTH_FACTOR * depth)
-                rows, estimates = self._codes.search(
-                    turned, depth, lists[:visited], nearness[:visited], packed
-                )
+                depth = min(matches, FILTERED_DEPTH_MAX, DEPTH_STRIDE * depth)
+                rows, estimates = allowed.search(turned, depth, lists[:visited], nearness[:visited])
                 left_out = _worst_of_full(estimates, depth)
             else:
                 close: Rows = rows[estimates >= last - margin]
@@ -240,13 +235,6 @@ def _worst_of_full(estimates: Floats, depth: int) -> float:
 def _sample(vectors: Matrix, among: Rows, size: int, generator: np.random.Generator) -> Matrix:
     sample: Matrix = vectors[np.sort(generator.choice(among, size=min(size, among.size), replace=False))]
     return sample
-
-
-def _order(codes: Codes, frame: Frame, vectors: Matrix) -> Rows:
-    """List after list, and near rows beside each other in each."""
-    rows, starts = codes.grouped
-    lists = [rows[start:end].astype(np.int64) for start, end in pairwise(starts.tolist())]
-    return arranged(lists, lambda some: frame.rows(vectors[some]))
 
 
 def _turned_blocks(vectors: Matrix, frame: Frame) -> Iterator[npt.NDArray[np.float32]]:
