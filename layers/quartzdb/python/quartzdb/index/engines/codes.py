@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from quartzdb.domain.vector import Floats, Mask, Rows
 from quartzdb.index.engines.faiss_library import faiss_module, mapped_index
+from quartzdb.index.engines.row_order import chain
 
 Float32Matrix = npt.NDArray[np.float32]
 Bits = npt.NDArray[np.uint8]
@@ -31,12 +32,16 @@ TRAINING_ROUNDS = 10
 
 
 class Codes:
-    """An encoded matrix. Searching changes nothing in it, and faiss releases the interpreter lock meanwhile."""
+    """An encoded matrix. Searching changes nothing in it, and faiss releases the interpreter lock meanwhile.
 
-    def __init__(self, index: Any, *, whole: Codes | None = None) -> None:
+    Near lists have near numbers. `arranged`: rows lie list after list, so the number of a row says where its code is.
+    """
+
+    def __init__(self, index: Any, *, arranged: bool = False, whole: Codes | None = None) -> None:
         self._index = index
         # What owns the centroids, where this has some of its rows.
         self._whole = whole
+        self._arranged = arranged
         self._faiss = faiss_module()
         # One for each number of lists that was visited without a filter. Searches only read them.
         self._asked: dict[int, Any] = {}
@@ -67,7 +72,7 @@ class Codes:
             max_points_per_centroid=len(sample),
         )
         clusters.train(sample)
-        return cls._around(clusters.centroids, bits, inner=inner)
+        return cls._around(clusters.centroids[chain(clusters.centroids)], bits, inner=inner)
 
     def with_bits(self, bits: int) -> Codes:
         """Empty lists around the same centroids, for codes of another size."""
@@ -89,14 +94,31 @@ class Codes:
         """Encode the next rows (m, width)."""
         self._index.add(rows)
 
+    def arrange(self, order: Rows) -> None:
+        """Let the row that was added as number `order[i]` be row i; `order` has all rows, list after list."""
+        stored = self._index.invlists
+        _, starts = self.grouped
+        for number in range(self.lists):
+            start, end = int(starts[number]), int(starts[number + 1])
+            if start == end:
+                continue
+            ids = self._faiss.rev_swig_ptr(stored.get_ids(number), end - start)
+            codes = self._faiss.rev_swig_ptr(stored.get_codes(number), (end - start) * self.row_bytes)
+            codes = codes.reshape(end - start, self.row_bytes)
+            # Rows were added in ascending order, and lie so in each list.
+            codes[:] = codes[np.searchsorted(ids, order[start:end])]
+            ids[:] = np.arange(start, end)
+        self._arranged = True
+        self.__dict__.pop("_grouped", None)
+
     def write(self, path: Path) -> None:
         """Write to a file; the same codes give the same bytes."""
         self._faiss.write_index(self._index, str(path))
 
     @classmethod
-    def read(cls, path: Path) -> Codes:
+    def read(cls, path: Path, *, arranged: bool) -> Codes:
         """Map a file into memory; only pages that searches touch are read. Raises Corrupted."""
-        return cls(mapped_index(path, "IndexIVFRaBitQ", "RaBitQ lists"))
+        return cls(mapped_index(path, "IndexIVFRaBitQ", "RaBitQ lists"), arranged=arranged)
 
     @property
     def rows(self) -> int:
@@ -172,10 +194,10 @@ class Codes:
 
     def matches_by_list(self, allowed: Mask) -> npt.NDArray[np.int32]:
         """How many rows that are allowed (n,) each list has."""
-        rows, starts = self.grouped
-        filled = np.flatnonzero(np.diff(starts))
+        filled = np.flatnonzero(np.diff(self._starts))
         matches = np.zeros(self.lists, dtype=np.int32)
-        matches[filled] = np.add.reduceat(allowed.take(rows), starts[filled], dtype=np.int32)
+        in_lists = allowed if self._arranged else allowed.take(self.grouped[0])
+        matches[filled] = np.add.reduceat(in_lists, self._starts[filled], dtype=np.int32)
         return matches
 
     def among(self, allowed: Mask) -> Codes:
@@ -206,23 +228,36 @@ class Codes:
         return self.row_bytes + _NUMBER_BYTES
 
     @property
+    def gathered_bytes(self) -> int:
+        """What searches with a filter keep in memory beside the file: 4 bytes a row where rows are not arranged."""
+        return 0 if self._arranged else 4 * self.rows
+
+    @property
     def grouped(self) -> tuple[npt.NDArray[np.int32], Rows]:
-        """Row numbers list after list, and where each list starts (lists + 1). Made on first use: 4 bytes a row."""
+        """Row numbers list after list, and where each list starts (lists + 1).
+
+        Where rows are not arranged the numbers are gathered on first use and kept.
+        """
+        if self._arranged:
+            return np.arange(self.rows, dtype=np.int32), self._starts
         with self._grouping:
-            return self._grouped
+            return self._grouped, self._starts
 
     @cached_property
-    def _grouped(self) -> tuple[npt.NDArray[np.int32], Rows]:
+    def _starts(self) -> Rows:
         stored = self._index.invlists
         sizes = [stored.list_size(number) for number in range(self.lists)]
-        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+    @cached_property
+    def _grouped(self) -> npt.NDArray[np.int32]:
+        stored, starts = self._index.invlists, self._starts
         rows = np.empty(self.rows, dtype=np.int32)
-        for number, size in enumerate(sizes):
-            if size:
-                rows[starts[number] : starts[number + 1]] = self._faiss.rev_swig_ptr(
-                    stored.get_ids(number), size
-                )
-        return rows, starts
+        for number in range(self.lists):
+            start, end = int(starts[number]), int(starts[number + 1])
+            if start < end:
+                rows[start:end] = self._faiss.rev_swig_ptr(stored.get_ids(number), end - start)
+        return rows
 
 
 @contextmanager

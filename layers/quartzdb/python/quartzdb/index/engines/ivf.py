@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from quartzdb.index.engines.ivf_calibration import calibrate, near_lists
 from quartzdb.index.engines.long_rows import added, lengths_of, long_rows, parse
 from quartzdb.index.engines.port import Built
 from quartzdb.index.engines.recall_levels import ByRecall
+from quartzdb.index.engines.row_order import arranged, renumbered
 from quartzdb.index.engines.slacks import SlackTable, slacks_by_recall
 from quartzdb.index.stored_vectors import StoredVectors
 
@@ -80,12 +82,15 @@ class IvfEngine:
                     codes.add(block)
                 efforts = calibrate(codes, frame, vectors, own, seed=asked_seed)
                 if efforts is not None:
+                    order = _order(codes, frame, vectors)
+                    codes.arrange(order)
                     codes.write(directory / CODES_FILE)
                     frame.save(directory / FRAME_FILE)
-                    document = {"coded": True, "bits": bits, **frame.parameters, **efforts.document()}
+                    document = {"coded": True, "arranged": True, "bits": bits}
+                    document |= {**frame.parameters, **efforts.document()}
                     if metric is Metric.DOT:
-                        document["long"] = long_rows(lengths_of(vectors)).tolist()
-                    return Built(files=(CODES_FILE, FRAME_FILE), parameters=document)
+                        document["long"] = renumbered(long_rows(lengths_of(vectors)), order).tolist()
+                    return Built(files=(CODES_FILE, FRAME_FILE), parameters=document, order=order)
         return Built(files=(), parameters={"coded": False})
 
     def open(
@@ -103,7 +108,7 @@ class IvfEngine:
             raise Corrupted(
                 f"An ivf index is {CODES_FILE} and {FRAME_FILE}; this segment has {sorted(files)}."
             )
-        codes = Codes.read(files[CODES_FILE])
+        codes = Codes.read(files[CODES_FILE], arranged=parameters.get("arranged") is True)
         frame = Frame.load(files[FRAME_FILE], parameters, vectors.shape[1], metric)
         if codes.rows != vectors.shape[0] or codes.width != frame.padded:
             raise Corrupted(
@@ -169,8 +174,8 @@ class IvfIndex:
 
     @property
     def resident_bytes(self) -> int:
-        """Codes and frame, which a busy index has in memory though they are mapped, and what filters take."""
-        return self._file_bytes + 4 * self._codes.rows + self._allowed.resident_bytes
+        """Codes and frame, which a busy index has in memory though they are mapped, and what is gathered of them."""
+        return self._file_bytes + self._codes.gathered_bytes + self._allowed.resident_bytes
 
     def _plainly(self, turned: Floats, count: int, recall: float | None) -> Rows | None:
         """Visit the lists that are near compared with the nearest one: few for a clear query, more for a vague one."""
@@ -235,6 +240,13 @@ def _worst_of_full(estimates: Floats, depth: int) -> float:
 def _sample(vectors: Matrix, among: Rows, size: int, generator: np.random.Generator) -> Matrix:
     sample: Matrix = vectors[np.sort(generator.choice(among, size=min(size, among.size), replace=False))]
     return sample
+
+
+def _order(codes: Codes, frame: Frame, vectors: Matrix) -> Rows:
+    """List after list, and near rows beside each other in each."""
+    rows, starts = codes.grouped
+    lists = [rows[start:end].astype(np.int64) for start, end in pairwise(starts.tolist())]
+    return arranged(lists, lambda some: frame.rows(vectors[some]))
 
 
 def _turned_blocks(vectors: Matrix, frame: Frame) -> Iterator[npt.NDArray[np.float32]]:
