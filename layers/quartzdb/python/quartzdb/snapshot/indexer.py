@@ -99,14 +99,17 @@ class Indexer:
         if not entries and snapshot.degraded is None:
             return NOTHING_TO_DO
         before, changed = _changed_states(snapshot, entries)
+        keys, records = [key for key, _ in entries], len(changed)
         segments: list[SegmentRef] = list(snapshot.manifest.segments)
         if changed:
             segments = self._bury(snapshot, before, changed)
             with self._build(namespace) as build:
                 for record_id, state in changed.items():
                     build.writer.add(record_id, state)
+                # All of it is in files by now, and an index over a full fold takes as much memory again.
+                del before, changed, entries
                 segments.append(build.finish(seed=snapshot.manifest.sequence))
-        folded = [key for key, _ in entries] + list(snapshot.manifest.folded)
+        folded = keys + list(snapshot.manifest.folded)
         # Never backwards: an older watermark would promise entries that the log may no longer have.
         watermark = max(upto, snapshot.manifest.watermark)
         published = self._publisher.publish(
@@ -117,9 +120,7 @@ class Indexer:
             watermark=watermark,
             folded=folded,
         )
-        return IndexingResult(
-            published, entries=len(entries), records=len(changed), degraded=snapshot.degraded
-        )
+        return IndexingResult(published, entries=len(keys), records=records, degraded=snapshot.degraded)
 
     def compact(self, namespace: Namespace, policy: Policy = full_tier) -> IndexingResult:
         """Merge the segments that the policy names into one, dropping dead rows and old tombstones."""
