@@ -22,7 +22,7 @@ from benchmarks.peers.port import (
 )
 
 SETTINGS = efforts("ef_search", (10, 14, 20, 28, 40, 56, 80, 112, 160, 320))
-FILTERED = efforts("ef_search", (20, 160, 450))
+FILTERED = efforts("ef_search", (20, 40, 112, 320))
 
 
 class Chroma(InProcess):

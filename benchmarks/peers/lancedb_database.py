@@ -12,6 +12,7 @@ from benchmarks.peers.port import (
     BUILD_EFFORT,
     DEGREE,
     FIELDS,
+    FILTERED_EFFORTS,
     TOP_K,
     Ask,
     Batch,
@@ -25,8 +26,6 @@ from benchmarks.peers.port import (
     efforts,
 )
 
-NARROW = (20, 56, 160, 450)
-
 
 class LanceDb(InProcess):
     """`kind`: hnsw_sq or ivf_pq."""
@@ -39,8 +38,8 @@ class LanceDb(InProcess):
                 *efforts("ef", (20, 40, 80, 160, 320), refine_factor=2),
             ]
             self.filtered: list[Setting] = [
-                *efforts("ef", NARROW, refine_factor=2),
-                *efforts("ef", (160, 450), refine_factor=10),
+                *efforts("ef", FILTERED_EFFORTS, refine_factor=2),
+                *efforts("ef", FILTERED_EFFORTS[-2:], refine_factor=10),
                 {"flat": True},
             ]
         else:

@@ -14,6 +14,7 @@ from benchmarks.peers.port import (
     BUILD_EFFORT,
     DEGREE,
     FIELDS,
+    FILTERED_EFFORTS,
     TOP_K,
     Ask,
     Condition,
@@ -31,7 +32,7 @@ class Hnswlib(InProcess):
     """A graph over the rows. A filter is a function that it calls for each row that it meets."""
 
     settings = efforts("ef")
-    filtered = efforts("ef", (20, 56, 160, 450, 1000))
+    filtered = efforts("ef", (*FILTERED_EFFORTS, 1000))
 
     def ingest(self, rows: Floats, fields: Fields, place: Path) -> Written:
         import hnswlib

@@ -30,7 +30,7 @@ class MilvusLite(InProcess):
     """One collection with a graph over the rows."""
 
     settings = efforts("ef", (10, 20, 40, 80, 160, 320))
-    filtered = efforts("ef", (20, 160, 450))
+    filtered = efforts("ef", (20, 40, 112, 320))
 
     def ingest(self, rows: Floats, fields: Fields, place: Path) -> Written:
         from pymilvus import DataType, MilvusClient

@@ -20,8 +20,8 @@ def section(about: Mapping[str, Any]) -> str:
     points = f"""
         {about["date"]}, {machine}, Python {about["python"]}.
 
-        {about["rows"]:,} × {about["dimension"]} ({about["source"]}), cosine, the best 10. Every record has an id and two
-        integers, and every answer has ids, scores and both integers; hnswlib and brute force, which are no databases,
+        {about["rows"]:,} × {about["dimension"]} ({about["source"]}), cosine, the best 10. Every record has an id and
+        two integers, and every answer has ids, scores and both integers; hnswlib and brute force, which are no databases,
         give ids alone.
 
         {versions}.

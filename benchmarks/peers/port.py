@@ -25,6 +25,8 @@ DEGREE = 16
 BUILD_EFFORT = 200
 FIELDS = ("number", "place")
 """Every record has both: an integer drawn by chance, and one that says how near the record is to a certain one."""
+FILTERED_EFFORTS = (20, 28, 40, 56, 112, 320)
+"""For searches under a filter, of which there are many kinds."""
 EFFORTS = (10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320, 450)
 
 

@@ -10,6 +10,7 @@ from benchmarks.peers.port import (
     DEGREE,
     EFFORTS,
     FIELDS,
+    FILTERED_EFFORTS,
     TOP_K,
     Ask,
     Condition,
@@ -32,10 +33,9 @@ class QdrantEdge(InProcess):
     def __init__(self, int8: bool) -> None:
         self._int8 = int8
         self.settings = efforts("hnsw_ef")
-        narrow = (20, 56, 160, 450)
         self.filtered = [
-            *efforts("hnsw_ef", narrow),
-            *efforts("hnsw_ef", narrow[1:], acorn=True),
+            *efforts("hnsw_ef", FILTERED_EFFORTS),
+            *efforts("hnsw_ef", FILTERED_EFFORTS[1::2], acorn=True),
             {"exact": True},
         ]
         if int8:
@@ -46,9 +46,9 @@ class QdrantEdge(InProcess):
                 for setting in ({"hnsw_ef": effort}, {"hnsw_ef": effort, **more})
             ]
             self.filtered = [
-                *efforts("hnsw_ef", narrow),
-                *efforts("hnsw_ef", narrow, **more),
-                *efforts("hnsw_ef", narrow[1:], **more, acorn=True),
+                *efforts("hnsw_ef", FILTERED_EFFORTS),
+                *efforts("hnsw_ef", FILTERED_EFFORTS, **more),
+                *efforts("hnsw_ef", FILTERED_EFFORTS[1::2], **more, acorn=True),
                 {"exact": True},
             ]
 

@@ -20,7 +20,9 @@ from benchmarks.peers.port import (
 NAMESPACE = "bench"
 RECALLS = (0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
 SETTINGS: list[Setting] = [{"recall": recall} for recall in RECALLS]
-FILTERED: list[Setting] = [{"recall": recall} for recall in (0.95, 0.98, 0.99, 0.995, 0.999, 1)]
+FILTERED: list[Setting] = [
+    {"recall": recall} for recall in (0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999, 1)
+]
 
 
 class QuartzDb(InProcess):

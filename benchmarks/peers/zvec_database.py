@@ -11,6 +11,7 @@ from benchmarks.peers.port import (
     DEGREE,
     EFFORTS,
     FIELDS,
+    FILTERED_EFFORTS,
     TOP_K,
     Ask,
     Condition,
@@ -24,7 +25,6 @@ from benchmarks.peers.port import (
 )
 
 LINEAR = {"is_linear": True}
-NARROW = (20, 56, 160, 450)
 
 
 class Zvec(InProcess):
@@ -34,14 +34,18 @@ class Zvec(InProcess):
         self._kind = kind
         refined = {"is_using_refiner": True}
         self.settings = efforts("ef")
-        self.filtered = [*efforts("ef", NARROW), {"ef": 300, **LINEAR}]
+        self.filtered = [*efforts("ef", FILTERED_EFFORTS), {"ef": 300, **LINEAR}]
         if kind == "int8":
             self.settings = [
                 setting
                 for effort in EFFORTS
                 for setting in ({"ef": effort}, {"ef": effort, **refined, "scale_factor": 2.0})
             ] + efforts("ef", EFFORTS[2:], **refined)
-            self.filtered = [*efforts("ef", NARROW, **refined), {"ef": 300, **refined, **LINEAR}]
+            self.filtered = [
+                *efforts("ef", FILTERED_EFFORTS, **refined, scale_factor=2.0),
+                *efforts("ef", FILTERED_EFFORTS[1::2], **refined),
+                {"ef": 300, **refined, **LINEAR},
+            ]
 
     def ingest(self, rows: Floats, fields: Fields, place: Path) -> Written:
         import zvec
