@@ -21,8 +21,8 @@ def section(about: Mapping[str, Any]) -> str:
         {about["date"]}, {machine}, Python {about["python"]}.
 
         {about["rows"]:,} × {about["dimension"]} ({about["source"]}), cosine, the best 10. Every record has an id and
-        two integers, and every answer has ids, scores and both integers; hnswlib and brute force, which are no databases,
-        give ids alone.
+        two integers, and every answer has ids, scores and both integers; hnswlib and brute force, which are no
+        databases, give ids alone.
 
         {versions}.
 
