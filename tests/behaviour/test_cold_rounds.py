@@ -180,7 +180,7 @@ def test_a_cold_search_of_few_records_waits_once(
 def test_a_cold_read_by_id_waits_twice(
     filled: tuple[Deployment, Namespace], held_back: tuple[Database, HeldBack]
 ) -> None:
-    """For what it begins with, and for record and vector; for strangers hardly ever. Among many rows it waits once more,
+    """For what it begins with, and for record and vector; for strangers hardly ever. Among many rows it waits again,
     for where the id is.
     """
     _, namespace = filled

@@ -5,7 +5,6 @@ The engine says in which order rows should lie, so until then they wait in files
 
 from __future__ import annotations
 
-import mmap
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,18 +18,16 @@ from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Precision
 from quartzdb.domain.vector import Mask, Matrix, Rows, norms_of
 from quartzdb.index.engines.port import Built
-from quartzdb.index.engines.registry import choose, engine_named
-from quartzdb.index.partial_file import block_sums
+from quartzdb.index.engines.registry import choose, engine_named, read_in_parts
+from quartzdb.index.opening import PACKED_BYTES_MAX, Opening
 from quartzdb.index.record_spool import RecordSpool
 from quartzdb.index.records import RecordsWriter, encode_patches
-from quartzdb.index.records_map import RecordsMap
 from quartzdb.index.segment import Segment, SegmentShape
 from quartzdb.index.segment_files import (
     NORMS_FILE,
+    OPENING_FILE,
     PARTLY_READ,
     RECORDS_FILE,
-    RECORDS_MAP_FILE,
-    SUMS_FILE,
     VECTORS_FILE,
 )
 
@@ -114,16 +111,18 @@ class SegmentWriter:
             self._records.add(*record)
         self._records.finish()
         shutil.rmtree(self._unordered)
-        (self._directory / RECORDS_MAP_FILE).write_bytes(
-            RecordsMap.of(self._directory / RECORDS_FILE).encode()
+        small = [name for name in built.files if (self._directory / name).stat().st_size <= PACKED_BYTES_MAX]
+        opening = Opening.of(
+            self._directory,
+            RECORDS_FILE,
+            (*PARTLY_READ, *read_in_parts(engine, built.parameters)),
+            small,
         )
-        (self._directory / SUMS_FILE).write_bytes(
-            b"".join(_sums(self._directory / name) for name in PARTLY_READ)
-        )
+        (self._directory / OPENING_FILE).write_bytes(opening.encode())
         shape = SegmentShape(
             self.rows, self._dimension, self._precision, self._metric, engine, dict(built.parameters)
         )
-        return WrittenSegment(shape, (*PARTLY_READ, RECORDS_MAP_FILE, SUMS_FILE, *built.files), built.order)
+        return WrittenSegment(shape, (*PARTLY_READ, OPENING_FILE, *built.files), built.order)
 
     def _added_vectors(self) -> Matrix:
         """As they were added, mapped."""
@@ -150,14 +149,3 @@ class SegmentWriter:
 
     def _add_vectors(self, vectors: Matrix) -> None:
         self._vectors.write(np.ascontiguousarray(vectors, dtype=self._dtype).data)
-
-
-def _sums(path: Path) -> bytes:
-    if path.stat().st_size == 0:
-        return b""
-    with (
-        path.open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
-        memoryview(mapped) as view,
-    ):
-        return block_sums(view).tobytes()

@@ -27,7 +27,7 @@ from quartzdb.log.tail import GapInLog, LogSealed, LogTail
 from quartzdb.ports import BlobMissing, ChangeLog, Clock
 from quartzdb.snapshot.cache import SegmentCache
 from quartzdb.snapshot.knowledge import Knowledge
-from quartzdb.snapshot.snapshot import Snapshot, open_snapshot
+from quartzdb.snapshot.snapshot import Snapshot, open_recent_snapshot, open_snapshot
 from quartzdb.snapshot.store import SnapshotStore
 
 logger = logging.getLogger(__name__)
@@ -253,8 +253,10 @@ class NamespaceReader:
         return outgrown and self._clock.monotonic() - self._looked_at >= LOOK_SECONDS
 
     def _load(self) -> _State:
-        for _ in range(_LOAD_ATTEMPTS):
-            snapshot = open_snapshot(self._store, self._cache, self.namespace.partition)
+        for attempt in range(_LOAD_ATTEMPTS):
+            # A reader that has nothing yet can do with what was current; one that has is looking for something newer.
+            opened = open_recent_snapshot if self._state is None and attempt == 0 else open_snapshot
+            snapshot = opened(self._store, self._cache, self.namespace.partition)
             manifest = snapshot.manifest
             position = LogTail(self._log, manifest.partition, manifest.watermark, manifest.folded)
             state = _State(snapshot, Tail(self._dimension, snapshot.locate), position)

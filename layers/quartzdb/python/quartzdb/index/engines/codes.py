@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from quartzdb.domain.vector import Floats, Mask, Rows
 from quartzdb.index.engines.faiss_library import faiss_module, mapped_index
 from quartzdb.index.engines.row_order import chain
+from quartzdb.index.partial_file import PartialFile
 
 Float32Matrix = npt.NDArray[np.float32]
 Bits = npt.NDArray[np.uint8]
@@ -35,13 +36,22 @@ class Codes:
     """An encoded matrix. Searching changes nothing in it, and faiss releases the interpreter lock meanwhile.
 
     Near lists have near numbers. `arranged`: rows lie list after list, so the number of a row says where its code is.
+    `part` is the file where it is read in parts: each search brings the lists that it visits.
     """
 
-    def __init__(self, index: Any, *, arranged: bool = False, whole: Codes | None = None) -> None:
+    def __init__(
+        self,
+        index: Any,
+        *,
+        arranged: bool = False,
+        part: PartialFile | None = None,
+        whole: Codes | None = None,
+    ) -> None:
         self._index = index
         # What owns the centroids, where this has some of its rows.
         self._whole = whole
         self._arranged = arranged
+        self._part = part
         self._faiss = faiss_module()
         # One for each number of lists that was visited without a filter. Searches only read them.
         self._asked: dict[int, Any] = {}
@@ -116,9 +126,13 @@ class Codes:
         self._faiss.write_index(self._index, str(path))
 
     @classmethod
-    def read(cls, path: Path, *, arranged: bool) -> Codes:
+    def read(cls, path: Path, *, arranged: bool, part: PartialFile | None = None) -> Codes:
         """Map a file into memory; only pages that searches touch are read. Raises Corrupted."""
-        return cls(mapped_index(path, "IndexIVFRaBitQ", "RaBitQ lists"), arranged=arranged)
+        return cls(mapped_index(path, "IndexIVFRaBitQ", "RaBitQ lists"), arranged=arranged, part=part)
+
+    def head_bytes(self, path: Path) -> int:
+        """How much of the file that was written comes before the lists: centroids, and the lengths of lists."""
+        return path.stat().st_size - self.rows * self.listed_bytes
 
     @property
     def rows(self) -> int:
@@ -163,23 +177,34 @@ class Codes:
         estimates = np.empty(depth, dtype=np.float32)
         found = np.empty(depth, dtype=np.int64)
         pointer = self._faiss.swig_ptr
-        # The wrapper of this call takes no parameters; the function below it does.
-        self._index.search_preassigned_c(
-            1,
-            pointer(query),
-            depth,
-            pointer(lists),
-            pointer(nearness),
-            pointer(estimates),
-            pointer(found),
-            False,
-            self._parameters(lists.size, allowed),
-        )
+        with self._here(lists):
+            # The wrapper of this call takes no parameters; the function below it does.
+            self._index.search_preassigned_c(
+                1,
+                pointer(query),
+                depth,
+                pointer(lists),
+                pointer(nearness),
+                pointer(estimates),
+                pointer(found),
+                False,
+                self._parameters(lists.size, allowed),
+            )
         # What was not found is marked, and comes last.
         if found[-1] < 0:
             real = found >= 0
             found, estimates = found[real], estimates[real]
         return found, estimates if self._inner else -np.sqrt(np.maximum(estimates, 0.0))
+
+    def _here(self, lists: Rows) -> AbstractContextManager[None]:
+        """While this lasts, these lists are in memory."""
+        if self._part is None:
+            return nullcontext()
+        begin, end = self._starts[lists], self._starts[lists + 1]
+        filled = begin < end
+        head = self._part.size - self.rows * self.listed_bytes
+        starts = head + begin[filled] * self.listed_bytes
+        return self._part.held(starts, (end - begin)[filled] * self.listed_bytes)
 
     def _parameters(self, visit: int, allowed: Bits | None) -> Any:
         # Parameters of the shared index would be those of all threads.
@@ -200,8 +225,13 @@ class Codes:
         matches[filled] = np.add.reduceat(in_lists, self._starts[filled], dtype=np.int32)
         return matches
 
-    def among(self, allowed: Mask) -> Codes:
-        """The codes of the allowed rows (n,) alone, around the same centroids, under the same numbers, in memory."""
+    def among(self, allowed: Mask) -> Codes | None:
+        """The codes of the allowed rows (n,) alone, around the same centroids, under the same numbers, in memory.
+
+        None where the lists have to be fetched.
+        """
+        if self._part is not None:
+            return None
         faiss, stored, pointer = self._faiss, self._index.invlists, self._faiss.swig_ptr
         index = faiss.IndexIVFRaBitQ(
             self._index.quantizer,

@@ -30,6 +30,7 @@ from quartzdb.index.engines.port import Built
 from quartzdb.index.engines.recall_levels import ByRecall
 from quartzdb.index.engines.row_order import arranged, renumbered
 from quartzdb.index.engines.slacks import SlackTable, slacks_by_recall
+from quartzdb.index.segment_files import EngineFiles
 from quartzdb.index.stored_vectors import StoredVectors
 
 CODES_FILE = "ivf.faiss"
@@ -87,6 +88,7 @@ class IvfEngine:
                     codes.write(directory / CODES_FILE)
                     frame.save(directory / FRAME_FILE)
                     document = {"coded": True, "arranged": True, "bits": bits}
+                    document["head_bytes"] = codes.head_bytes(directory / CODES_FILE)
                     document |= {**frame.parameters, **efforts.document()}
                     if metric is Metric.DOT:
                         document["long"] = renumbered(long_rows(lengths_of(vectors)), order).tolist()
@@ -108,7 +110,11 @@ class IvfEngine:
             raise Corrupted(
                 f"An ivf index is {CODES_FILE} and {FRAME_FILE}; this segment has {sorted(files)}."
             )
-        codes = Codes.read(files[CODES_FILE], arranged=parameters.get("arranged") is True)
+        codes = Codes.read(
+            files[CODES_FILE],
+            arranged=parameters.get("arranged") is True,
+            part=files.part(CODES_FILE) if isinstance(files, EngineFiles) else None,
+        )
         frame = Frame.load(files[FRAME_FILE], parameters, vectors.shape[1], metric)
         if codes.rows != vectors.shape[0] or codes.width != frame.padded:
             raise Corrupted(
