@@ -16,8 +16,8 @@ SNAPSTART_GB = API_GB + SEARCH_GB + INDEXER_GB
 API_MS = 20
 SEARCH_MS = 20
 COLD_SEARCH_MS = 1_000
-COLD_GETS = 40
-"""Pointer, manifest, and pieces of the files of one segment."""
+COLD_GETS = 50
+"""Pieces of the files of one segment, as many as 100,000 rows take."""
 INDEXER_MS = 1_000
 TEND_MS = 300
 
@@ -30,8 +30,10 @@ ALARM_METRICS = 37
 """Each metric of an alarm's formula is charged for."""
 METRICS_AT_REST = 2
 """Those that the compactor writes: its lag each minute, and cold starts."""
-FOLD_PUTS = 9
+FOLD_PUTS = 8
 """Files of a segment, a bitmap of dead rows, the manifest and the pointer."""
+NOTE_UNITS = 4
+"""What the copy of the pointer in DynamoDB takes, with a small manifest in it."""
 WINDOWS_A_MONTH = 730 * 60
 """Folds of a namespace that is written to all the time: one a minute."""
 TENDS_A_MONTH = 730 * 60

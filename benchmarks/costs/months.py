@@ -114,4 +114,5 @@ def _write(work: Workload) -> float:
 def _fold() -> float:
     seconds = deployed.INDEXER_MS / 1_000
     run = prices.LAMBDA_REQUEST + deployed.INDEXER_GB * seconds * prices.LAMBDA_GB_SECOND
-    return run + deployed.FOLD_PUTS * prices.S3_PUT + 10 * prices.READ_UNIT
+    table = 10 * prices.READ_UNIT + deployed.NOTE_UNITS * prices.WRITE_UNIT
+    return run + deployed.FOLD_PUTS * prices.S3_PUT + table
