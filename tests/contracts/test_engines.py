@@ -20,6 +20,8 @@ from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice
 from quartzdb.domain.vector import Floats, Mask, Matrix, Rows, Vector, norms_of
+from quartzdb.index.engines.annoy import PROJECTION_FILE, TREES_FILE
+from quartzdb.index.engines.annoy_space import AnnoySpace
 from quartzdb.index.engines.efforts import efforts_by_recall
 from quartzdb.index.engines.exact import best, gather_scores
 from quartzdb.index.engines.frame import Frame
@@ -394,6 +396,57 @@ class TestFiles:
                 MappedVectors(good.vectors, good.norms),
                 Metric.DOT,
             )
+
+
+def flat(rows: int, seed: int, metric: Metric) -> Matrix:
+    """Vectors of 96 coordinates that hardly leave 24 dimensions, as those of large models do not leave some hundred."""
+    chance = np.random.default_rng(seed)
+    within = clumped(rows, seed, 24, metric)
+    plane = np.linalg.qr(np.random.default_rng(98).standard_normal((96, 24)))[0].T
+    away = np.float32(3.0) if metric is Metric.EUCLIDEAN else np.float32(0.0)
+    drawn: Matrix = (within @ plane + 0.02 * chance.standard_normal((rows, 96))).astype(np.float32) + away
+    return drawn
+
+
+class TestProjectedTrees:
+    def test_trees_hold_no_more_coordinates_than_tell_rows_apart(
+        self, metric: Metric, tmp_path: Path
+    ) -> None:
+        """Fewer bytes, and what that blurs is made up for by rescoring."""
+        index = opened("annoy", flat(ROWS, 1, metric), metric, tmp_path)
+        assert index.built.parameters["directions"] == 32
+        assert index.recall(flat(QUERIES, QUERY_SEED, metric), 10) >= 0.95
+        assert index.recall(flat(20, QUERY_SEED, metric), 10, asked=0.99) >= 0.97
+        assert sum((tmp_path / name).stat().st_size for name in index.built.files) < 480 * ROWS
+
+    @pytest.mark.parametrize("damage", ["gone", "cut off", "of other vectors", "narrower"])
+    def test_a_projection_that_does_not_fit_is_damage(self, damage: str, tmp_path: Path) -> None:
+        vectors = flat(1500, 1, Metric.COSINE)
+        built = build("annoy", vectors, Metric.COSINE, tmp_path)
+        file = tmp_path / PROJECTION_FILE
+        stored = np.load(file)
+        if damage == "gone":
+            built = Built(tuple(name for name in built.files if name != PROJECTION_FILE), built.parameters)
+        elif damage == "cut off":
+            file.write_bytes(file.read_bytes()[:-8])
+        else:
+            np.save(file, stored[:, :-1] if damage == "of other vectors" else stored[:-1])
+        with pytest.raises(Corrupted, match="projection"):
+            reopen("annoy", built, vectors, Metric.COSINE, tmp_path)
+
+    def test_trees_from_before_there_were_projections_open(self, metric: Metric, tmp_path: Path) -> None:
+        """They hold all coordinates, and their parameters name no directions."""
+        vectors = clumped(2000, 1, metric=metric)
+        longest = float(norms_of(vectors).max()) if metric is Metric.DOT else 0.0
+        space = AnnoySpace(metric, DIMENSION, longest)
+        trees = space.new_trees()
+        for number, row in enumerate(space.items(vectors)):
+            trees.add_item(number, row)
+        trees.build(20, n_jobs=1)
+        trees.save(str(tmp_path / TREES_FILE))
+        parameters = {"trees": 20, "longest": longest, "long": [], "plain": [[10, 1500.0, 21]]}
+        index = reopen("annoy", Built((TREES_FILE,), parameters), vectors, metric, tmp_path)
+        assert index.recall(clumped(20, QUERY_SEED, metric=metric), 10) >= 0.95
 
 
 class TestGraphs:
