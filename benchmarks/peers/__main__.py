@@ -65,7 +65,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", help="some of these, with semicolons: " + "; ".join(PEERS))
     parser.add_argument("--cases", default=";".join(CASES), help="some of these (default: all)")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--race-seconds", type=float, default=0.6, help="of each race")
+    parser.add_argument("--race-seconds", type=float, default=0.5, help="of each race")
     parser.add_argument("--keep", type=Path, help="keep indexes here, and use those that are there")
     parser.add_argument("--json", type=Path, help="keep figures here, and go on with those that are there")
     parser.add_argument("--print-json", action="store_true", help="print figures instead of tables")
