@@ -153,6 +153,7 @@ def test_an_opened_file_outlives_its_deletion(blobs: BlobStore) -> None:
 def test_a_pointer_moves_only_from_the_tag_that_was_read(blobs: BlobStore) -> None:
     """None stands for a pointer that was never written."""
     assert blobs.read_pointer("p/CURRENT") is None
+    assert blobs.recent_pointer("p/CURRENT") is None
     assert not blobs.swap_pointer("p/CURRENT", b"x", "1-00")
     assert blobs.swap_pointer("p/CURRENT", b"one\n\xff", None)
     assert not blobs.swap_pointer("p/CURRENT", b"x", None)
@@ -161,6 +162,7 @@ def test_a_pointer_moves_only_from_the_tag_that_was_read(blobs: BlobStore) -> No
     assert first[0] == b"one\n\xff"
     assert blobs.swap_pointer("p/CURRENT", b"", first[1])
     assert not blobs.swap_pointer("p/CURRENT", b"x", first[1])
+    assert blobs.recent_pointer("p/CURRENT") == b""
     second = blobs.read_pointer("p/CURRENT")
     assert second is not None
     assert second[0] == b""

@@ -127,6 +127,8 @@ def aws_adapters(
         S3LocalFiles(settings.work_dir / "segments", settings.cache_bytes_max, clock),
         DynamoRecentPointers(table),
     )
+    if settings.searches:
+        blobs.be_ready()
     return AwsAdapters(
         log=DynamoChangeLog(table, blobs),
         table=DynamoKeyValue(table, blobs, expired_kept_ms=expired_kept_ms),

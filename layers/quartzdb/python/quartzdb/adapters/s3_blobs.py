@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from os.path import commonprefix
 from pathlib import Path
+from threading import Barrier
 
 from quartzdb.adapters.blob_key import check_blob_key, check_blob_prefix
 from quartzdb.adapters.s3_bucket import S3Bucket
@@ -39,6 +40,12 @@ class S3Blobs:
         self._files = files
         self._pointers = S3Pointers(bucket, _POINTERS, recent)
         self._threads = ThreadPoolExecutor(_THREADS_MAX, thread_name_prefix="s3-ranges")
+
+    def be_ready(self) -> None:
+        """Start the threads now, of which the first search would else start most, one after another."""
+        together = Barrier(_THREADS_MAX)
+        for _ in self._threads.map(lambda _: together.wait(), range(_THREADS_MAX)):
+            pass
 
     def put(self, key: str, data: bytes | Path) -> None:
         """Store a blob durably. Putting the same content again changes nothing; raises Corrupted for another size."""

@@ -1,0 +1,75 @@
+"""What a segment says of ids before its records are read: never that one is absent which is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quartzdb.domain.hlc import Version
+from quartzdb.index.fetched_records import RecordPages
+from quartzdb.index.id_filter import IdFilter
+from quartzdb.index.id_leaves import IdLeaves
+from quartzdb.index.opening import Opening
+from quartzdb.index.partial_file import FetchedMemory, PartialFile, sums_of_file
+from quartzdb.index.partial_sqlite import connect
+from quartzdb.index.records import RecordsWriter
+
+IDS = st.sets(st.text("abcdef/-", min_size=1, max_size=40), max_size=200)
+
+
+@given(IDS, IDS)
+def test_an_id_that_is_there_always_may_be(there: set[str], strangers: set[str]) -> None:
+    """And of strangers few may be."""
+    known = IdFilter.of(there, len(there))
+    assert set(known.may_have(sorted(there))) == there
+    assert set(known.may_have(sorted(strangers))) <= strangers
+    assert IdFilter.of((), 0).may_have(sorted(strangers)) == []
+
+
+def test_few_strangers_are_taken_for_ids_that_are_there() -> None:
+    """Some one in a hundred."""
+    known = IdFilter.of((f"record-{n:08d}" for n in range(20_000)), 20_000)
+    assert len(known.may_have([f"stranger-{n}" for n in range(10_000)])) < 200
+
+
+@settings(max_examples=5)
+@given(st.integers(3, 200), st.integers(0, 10**6))
+def test_look_ups_read_what_was_fetched_for_them(length: int, seed: int) -> None:
+    """The pages that hold the ids, named beforehand: looking them up in their index fetches nothing more."""
+    ids = [f"{(n * 7_919 + seed) % 100_003:06d}{'x' * (length - 3)}" for n in range(9_000)]
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "records.sqlite"
+        writer = RecordsWriter(path)
+        for one in ids:
+            writer.add(one, Version(1, "w"), None, None)
+        writer.finish()
+        opening = Opening.decode(Opening.of(Path(directory), path.name, (path.name,), ()).encode())
+        content = path.read_bytes()
+        fetched: list[tuple[int, int]] = []
+
+        def fetch(ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+            fetched.extend(ranges)
+            return [content[start : start + size] for start, size in ranges]
+
+        file = PartialFile("records", len(content), lambda: sums_of_file(path), fetch, FetchedMemory(10**9))
+        pages = RecordPages(file, opening)
+        opening.place_first_pages(file)
+        assert not fetched
+        wanted = ids[:: len(ids) // 20]
+        pages.ids(wanted)
+        before = len(fetched)
+        assert before >= 1
+        marks = ",".join("?" * len(wanted))
+        found = connect(file).execute(f"SELECT row FROM records WHERE id IN ({marks})", wanted).fetchall()
+        assert sorted(row for (row,) in found) == sorted(ids.index(one) for one in wanted)
+        assert len(fetched) == before
+
+
+def test_there_may_be_no_ids() -> None:
+    """A segment of nothing names no page."""
+    assert IdLeaves((), np.empty(0, dtype=np.int64)).pages_of(["a"]).size == 0
