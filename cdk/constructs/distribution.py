@@ -21,7 +21,7 @@ from cdk.constructs.origin_secret import HEADER
 from cdk.constructs.rate_limit import RateLimit
 from cdk.settings import PriceClass
 
-SEARCH_PATHS = ("/v1/namespaces/*/query", "/api/vector/search")
+SEARCH_PATHS = ("/v1/namespaces/*/query", "/v1/namespaces/*/query/batch", "/api/vector/search")
 """What the search function answers. All methods go there; the application refuses those that there are not."""
 
 _READ_TIMEOUT = Duration.seconds(35)

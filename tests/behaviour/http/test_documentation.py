@@ -17,7 +17,7 @@ from tests.behaviour.http.test_scopes import EXPECTED
 
 OPERATION_IDS = [
     "create_namespace", "list_namespaces", "describe_namespace", "delete_namespace",
-    "query_vectors",
+    "query_vectors", "query_vectors_batch",
     "upsert_vectors", "list_vectors", "fetch_vectors", "patch_vectors", "delete_vectors", "count_vectors",
     "fetch_vector", "patch_vector", "delete_vector",
     "put_value", "head_value", "get_value", "delete_value",
@@ -140,6 +140,7 @@ def test_the_examples_work(http: Client) -> None:
     for name, where in (
         ("upsert_vectors", "/vectors"),
         ("query_vectors", "/query"),
+        ("query_vectors_batch", "/query/batch"),
         ("fetch_vectors", "/vectors/fetch"),
         ("patch_vectors", "/vectors/patch"),
         ("count_vectors", "/vectors/count"),

@@ -24,9 +24,9 @@ class Counted:
         self.requests = requests
         self.seen: dict[str, list[str]] = {}
 
-    def admit(self, principal: Principal, operation: str) -> Quota:
+    def admit(self, principal: Principal, operation: str, requests: int = 1) -> Quota:
         seen = self.seen.setdefault(principal.tenant, [])
-        seen.append(operation)
+        seen.extend([operation] * requests)
         left = self.requests - len(seen)
         return Quota("tenant", self.requests, 60, max(0, left), 12.2, admitted=left >= 0)
 

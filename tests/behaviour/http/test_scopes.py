@@ -25,6 +25,7 @@ EXPECTED = {
     ("GET", "/v1/namespaces/{namespace}"): "read",
     ("DELETE", "/v1/namespaces/{namespace}"): "admin",
     ("POST", "/v1/namespaces/{namespace}/query"): "read",
+    ("POST", "/v1/namespaces/{namespace}/query/batch"): "read",
     ("POST", "/v1/namespaces/{namespace}/vectors"): "write",
     ("GET", "/v1/namespaces/{namespace}/vectors"): "read",
     ("POST", "/v1/namespaces/{namespace}/vectors/fetch"): "read",

@@ -44,8 +44,9 @@ def create_app(
         settings,
         Authenticator(services.api_keys, services.clock, seconds=settings.key_cache_seconds),
         Health(services, settings),
+        rate_limiter or Unlimited(),
     )
-    dispatcher = Dispatcher(context, rate_limiter or Unlimited())
+    dispatcher = Dispatcher(context)
     app = Starlette()
     # A path that is nearly right is not guessed at: a redirect would lose the body of a write.
     app.router.redirect_slashes = False

@@ -8,9 +8,11 @@ from typing import TypeVar
 
 from starlette.datastructures import Headers
 
+from quartzdb.api import answer, limits
 from quartzdb.api.auth import Authenticator
 from quartzdb.api.health import Health
 from quartzdb.api.json_body import parse_json
+from quartzdb.api.limits import RateLimiter
 from quartzdb.api.query_string import parse_query
 from quartzdb.api.schemas.model import Body, QueryString
 from quartzdb.api.schemas.validation import validate
@@ -31,6 +33,7 @@ class Context:
     settings: ApiSettings
     authenticator: Authenticator
     health: Health
+    rate_limiter: RateLimiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Call:
     headers: Headers
     body: bytes
     request_id: str
+    operation: str
 
     @property
     def services(self) -> Services:
@@ -55,6 +59,12 @@ class Call:
     def namespace(self) -> Namespace:
         """The caller's namespace that the path names. Raises NamespaceNotFound."""
         return self.services.namespaces.get(self.principal.tenant, self.parameters["namespace"])
+
+    def admit(self, requests: int) -> answer.Headers:
+        """Count so many requests more than this one: the headers that the answer carries. Raises RateLimited."""
+        if requests <= 0:
+            return ()
+        return limits.admit(self.context.rate_limiter, self.principal, self.operation, requests)
 
     def json(self, model: type[B], *, optional: bool = False, any_type: bool = False) -> B:
         """The body. Raises InvalidJson, UnsupportedMediaType, InvalidArgument."""

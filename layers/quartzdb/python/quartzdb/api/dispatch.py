@@ -37,10 +37,9 @@ _OPEN_THREADS = 2
 class Dispatcher:
     """One per application."""
 
-    def __init__(self, context: Context, rate_limiter: limits.RateLimiter) -> None:
+    def __init__(self, context: Context) -> None:
         settings = context.settings
         self._context = context
-        self._rate_limiter = rate_limiter
         self._peers = PeerAuthenticator(context.services)
         self._bodies = Bodies(
             bytes_max=settings.bodies_bytes_max, idle_seconds_max=settings.body_idle_seconds_max
@@ -92,7 +91,7 @@ class Dispatcher:
         if operation.scope is not None:
             principal = await self._admitted(operation.scope, request.headers)
             trace.tenant, trace.key_id = principal.tenant, principal.key_id
-            headers = limits.admit(self._rate_limiter, principal, operation.name)
+            headers = limits.admit(self._context.rate_limiter, principal, operation.name)
         body = b""
         if operation.body is not None:
             body = await self._bodies.read(request.receive, request.headers, limit)
@@ -108,12 +107,18 @@ class Dispatcher:
                 request.headers,
                 body,
                 trace.request_id,
+                operation.name,
             )
             threads = self._threads_for(operation)
             answer = await asyncio.get_running_loop().run_in_executor(threads, _work, operation, call, limit)
         finally:
             self._bodies.release(body)
-        response = to_response(replace(answer, headers=(*answer.headers, *headers)) if headers else answer)
+        if headers:
+            # A handler that counted further requests has told what is left after those.
+            told = {name for name, _ in answer.headers}
+            others = tuple(header for header in headers if header[0] not in told)
+            answer = replace(answer, headers=(*answer.headers, *others))
+        response = to_response(answer)
         if request.method == "HEAD":
             response.body = b""  # the length in the headers stays that of the body
         return response

@@ -30,24 +30,31 @@ class Quota:
 
 
 class RateLimiter(Protocol):
-    """Decides per request. Called on the event loop, so it must answer from memory, at once."""
+    """Decides per request. Called on the event loop, so it must answer from memory, at once; and on the threads of
+    handlers, whose batches count as several.
+    """
 
-    def admit(self, principal: Principal, operation: str) -> Quota | None:
-        """The quota that the request falls under; None where there is no limit."""
+    def admit(self, principal: Principal, operation: str, requests: int = 1) -> Quota | None:
+        """The quota that the request, or so many of them, fall under; None where there is no limit."""
         ...
 
 
 class Unlimited:
     """No limit: the default, where every caller is the owner."""
 
-    def admit(self, principal: Principal, operation: str) -> Quota | None:  # noqa: ARG002 - the port's signature
+    def admit(
+        self,
+        principal: Principal,  # noqa: ARG002 - the port's signature
+        operation: str,  # noqa: ARG002
+        requests: int = 1,  # noqa: ARG002
+    ) -> Quota | None:
         """No quota."""
         return None
 
 
-def admit(limiter: RateLimiter, principal: Principal, operation: str) -> Headers:
+def admit(limiter: RateLimiter, principal: Principal, operation: str, requests: int = 1) -> Headers:
     """The headers that an admitted request's response carries. Raises RateLimited."""
-    quota = limiter.admit(principal, operation)
+    quota = limiter.admit(principal, operation, requests)
     if quota is None:
         return ()
     headers = _headers(quota)

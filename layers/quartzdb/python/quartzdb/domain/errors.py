@@ -5,6 +5,8 @@ Only the HTTP layer turns these into status codes; nothing below it knows HTTP.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 
@@ -22,6 +24,16 @@ class QuartzError(Exception):
         self.message = message
         self.field = field
         self.hint = hint
+
+
+@contextmanager
+def within_field(place: str) -> Iterator[None]:
+    """Errors that are raised inside get `place` before their field: what is wrong is in a part of the input."""
+    try:
+        yield
+    except QuartzError as error:
+        error.field = f"{place}.{error.field}" if error.field else place
+        raise
 
 
 class InvalidArgument(QuartzError):

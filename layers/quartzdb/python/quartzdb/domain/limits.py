@@ -14,6 +14,8 @@ DELETE_IDS_MAX = 10_000
 DELETE_BY_FILTER_MAX = 100_000
 """Records that one delete-by-filter removes; the answer says whether more are left."""
 TOP_K_MAX = 1_000
+QUERIES_MAX = 100
+"""Queries in one batch."""
 RECALL_MIN = 0.5
 """The lowest recall that a query may ask for; the highest is 1, which scores every matching record."""
 LIST_LIMIT_MAX = 1_000

@@ -9,7 +9,7 @@ import numpy as np
 
 from quartzdb.domain.filter import Filter
 from quartzdb.domain.record import Match
-from quartzdb.domain.vector import Vector
+from quartzdb.domain.vector import Floats, Vector
 from quartzdb.index.hits import Hits, best_hits, matches_of
 from quartzdb.index.planner import plan
 from quartzdb.index.scoring import scored
@@ -35,6 +35,35 @@ class Found:
     effort: Effort
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """One of several questions to the same view: see `search`."""
+
+    query: Vector
+    top_k: int
+    condition: Filter | None = None
+    with_vectors: bool = False
+    recall: float | None = None
+
+
+def search_each(view: View, questions: Sequence[Asked]) -> list[Found]:
+    """What each question finds, in order. The tail is read once for those that look at all of it."""
+    whole = [one.query for one in questions if one.condition is None] if view.tail.alive_count else []
+    scores = view.tail.scores_of_each(view.metric, whole)
+    return [
+        search(
+            view,
+            one.query,
+            one.top_k,
+            one.condition,
+            with_vectors=one.with_vectors,
+            recall=one.recall,
+            tail_scores=next(scores, None) if one.condition is None else None,
+        )
+        for one in questions
+    ]
+
+
 def search(
     view: View,
     query: Vector,
@@ -43,8 +72,12 @@ def search(
     *,
     with_vectors: bool,
     recall: float | None = None,
+    tail_scores: Floats | None = None,
 ) -> Found:
-    """The `top_k` best live records that the filter accepts; `recall` is what share of them must be found."""
+    """The `top_k` best live records that the filter accepts; `recall` is what share of them must be found.
+
+    `tail_scores` are those of every row of the tail, where they are known already.
+    """
     hits: list[Hits] = []
     exact, rows_scored, matched = True, 0, 0
     for number, part in enumerate(view.parts):
@@ -56,16 +89,14 @@ def search(
         exact = exact and found.exact
         rows_scored += len(found.rows)
         hits.append(best_hits(number, found.rows, found.scores, top_k))
-    tail_rows = _tail_hits(view, query, top_k, condition, hits)
+    tail_rows = 0
+    if view.tail.alive_count:
+        rows = np.flatnonzero(view.tail_matching(condition))
+        tail_rows = int(rows.size)
+        if tail_rows:
+            scores = (
+                view.tail.scores_at(view.metric, query, rows) if tail_scores is None else tail_scores[rows]
+            )
+            hits.append(best_hits(len(view.parts), rows, scores, top_k))
     effort = Effort(exact, len(view.parts), rows_scored + tail_rows, tail_rows, matched + tail_rows)
     return Found(matches_of(view, hits, top_k, with_vectors=with_vectors), effort)
-
-
-def _tail_hits(view: View, query: Vector, top_k: int, condition: Filter | None, hits: list[Hits]) -> int:
-    """Adds the best rows of the tail; how many there were to choose from."""
-    if not view.tail.alive_count:
-        return 0
-    rows = np.flatnonzero(view.tail_matching(condition))
-    if rows.size:
-        hits.append(best_hits(len(view.parts), rows, view.tail.scores_at(view.metric, query, rows), top_k))
-    return int(rows.size)

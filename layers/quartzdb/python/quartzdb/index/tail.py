@@ -6,7 +6,7 @@ owner's lock stays valid while later writes go on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,8 @@ from quartzdb.index.memory_fields import MemoryFields
 
 _CHUNK_ROWS_MIN = 64
 _CHUNK_ROWS_MAX = 4096
+_SCORES_TOGETHER_MAX = 1 << 23
+"""Scores of several queries that are in memory at one time: 32 MB."""
 _SCANNED_SHARE_MIN = 0.3
 """From this share of rows on, scanning all of them takes less time than gathering some."""
 
@@ -48,6 +50,23 @@ class TailView:
         if not self.chunks:
             return np.empty(0, dtype=np.float32)
         return np.concatenate([metric.scores(vectors, norms, query) for vectors, norms in self.chunks])
+
+    def scores_of_each(self, metric: Metric, queries: Sequence[Vector]) -> Iterator[Floats]:
+        """As `scores`, of several queries: rows are read once for some of them together."""
+        together = max(1, _SCORES_TOGETHER_MAX // max(1, len(self.alive)))
+        for start in range(0, len(queries), together):
+            some = queries[start : start + together]
+            turned = np.ascontiguousarray(np.stack(some).T)
+            products = [vectors @ turned for vectors, _ in self.chunks]
+            for number, query in enumerate(some):
+                yield np.concatenate(
+                    [
+                        metric.scores_of(
+                            np.ascontiguousarray(of_chunk[:, number]), norms, query, vectors.__getitem__
+                        )
+                        for of_chunk, (vectors, norms) in zip(products, self.chunks, strict=True)
+                    ]
+                )
 
     def scores_at(self, metric: Metric, query: Vector, rows: Rows) -> Floats:
         """Exact scores of some rows (m,), ascending; float32 (m,)."""

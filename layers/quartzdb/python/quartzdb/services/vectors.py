@@ -17,6 +17,7 @@ from quartzdb.domain.errors import (
     InvalidVector,
     RecordNotFound,
     TooLarge,
+    within_field,
 )
 from quartzdb.domain.filter import Filter
 from quartzdb.domain.hlc import HybridClock, Version
@@ -24,6 +25,7 @@ from quartzdb.domain.limits import (
     DELETE_BY_FILTER_MAX,
     DELETE_IDS_MAX,
     FETCH_IDS_MAX,
+    QUERIES_MAX,
     RECALL_MIN,
     TOP_K_MAX,
     UPSERT_RECORDS_MAX,
@@ -33,7 +35,7 @@ from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Namespace, Precision
 from quartzdb.domain.record import Match, Record, check_id
 from quartzdb.domain.vector import Vector, check_dimension, check_direction
-from quartzdb.index.query import Effort, Found, search
+from quartzdb.index.query import Asked, Effort, Found, search, search_each
 from quartzdb.index.view import View
 from quartzdb.log.append import LogWriter
 from quartzdb.services.consistency import STRONG, Consistency, honour
@@ -257,6 +259,81 @@ class Vectors:
     def query(self, namespace: Namespace, request: QueryRequest) -> QueryAnswer:
         """The nearest records by the namespace's metric."""
         begun = self._timer()
+        self._check_query(namespace, request)
+        found = self._found(namespace, request)
+        return QueryAnswer(found.matches, found.effort, (self._timer() - begun) * 1000)
+
+    def query_batch(
+        self, namespace: Namespace, requests: Sequence[QueryRequest], consistency: Consistency = STRONG
+    ) -> Sequence[QueryAnswer]:
+        """The answers to several queries, in order, of one moment: each shard's log is read once for all of them.
+
+        `consistency` is that of all. What is wrong with one fails them all; its field is in `queries[i]`. The time of
+        each answer is that of the whole batch.
+        """
+        begun = self._timer()
+        if not 1 <= len(requests) <= QUERIES_MAX:
+            raise TooLarge(
+                f"A batch has 1 to {QUERIES_MAX} queries, not {len(requests)}.",
+                field="queries",
+                hint="Split the batch.",
+            )
+        for position, request in enumerate(requests):
+            with within_field(f"queries[{position}]"):
+                self._check_query(namespace, request)
+        shards = namespace.each_shard
+        # Records that are named by id may lie in other shards than their neighbours: then they are looked up first.
+        known = self._questions(namespace, requests, consistency) if len(shards) > 1 else None
+
+        def find(_: Namespace, view: View) -> list[Found]:
+            vectors = known or self._vectors_of(namespace, requests, view.fetch)
+            return search_each(
+                view,
+                [
+                    Asked(vector, one.top_k, one.condition, one.include_values, one.recall)
+                    for vector, one in zip(vectors, requests, strict=True)
+                ],
+            )
+
+        of_shards = self._read(shards, consistency, find)
+        milliseconds = (self._timer() - begun) * 1000
+        answers = []
+        for position, request in enumerate(requests):
+            found = found_in_all([of_shard[position] for of_shard in of_shards], request.top_k)
+            answers.append(QueryAnswer(found.matches, found.effort, milliseconds))
+        return answers
+
+    def _questions(
+        self, namespace: Namespace, requests: Sequence[QueryRequest], consistency: Consistency
+    ) -> Sequence[Vector]:
+        return self._vectors_of(
+            namespace, requests, lambda ids: self._fetched(namespace, ids, consistency) if ids else {}
+        )
+
+    def _vectors_of(
+        self,
+        namespace: Namespace,
+        requests: Sequence[QueryRequest],
+        fetch: Callable[[Sequence[str]], Mapping[str, Record]],
+    ) -> Sequence[Vector]:
+        """The vector of each question. Raises RecordNotFound."""
+        ids = list(dict.fromkeys(request.id for request in requests if request.id is not None))
+        records = fetch(ids)
+        vectors = []
+        for position, request in enumerate(requests):
+            if request.vector is not None:
+                vectors.append(request.vector)
+                continue
+            field = f"queries[{position}].id"
+            record = records.get(request.id or "")
+            if record is None:
+                raise _record_not_found(str(request.id), field)
+            self._check_vector(namespace, record.vector, field)
+            vectors.append(record.vector)
+        return vectors
+
+    def _check_query(self, namespace: Namespace, request: QueryRequest) -> None:
+        """Raises what is wrong with a query as far as that can be seen from it alone."""
         if not 1 <= request.top_k <= TOP_K_MAX:
             raise InvalidArgument(f"top_k must be 1 to {TOP_K_MAX}, not {request.top_k}.", field="top_k")
         _check_recall(request.recall)
@@ -268,8 +345,8 @@ class Vectors:
             )
         if request.vector is not None:
             self._check_vector(namespace, request.vector, "vector")
-        found = self._found(namespace, request)
-        return QueryAnswer(found.matches, found.effort, (self._timer() - begun) * 1000)
+        else:
+            check_id(request.id)
 
     def _found(self, namespace: Namespace, request: QueryRequest) -> Found:
         if request.vector is not None:

@@ -24,7 +24,7 @@ from quartzdb.api.schemas.fields import (
     Version,
 )
 from quartzdb.api.schemas.model import Array, Body, Document, QueryString
-from quartzdb.domain.limits import DELETE_IDS_MAX, FETCH_IDS_MAX, TOP_K_MAX, UPSERT_RECORDS_MAX
+from quartzdb.domain.limits import DELETE_IDS_MAX, FETCH_IDS_MAX, QUERIES_MAX, TOP_K_MAX, UPSERT_RECORDS_MAX
 
 
 def _boolean_or_base64(value: object) -> object:
@@ -181,7 +181,7 @@ class Counted(Document):
     count: int
 
 
-class Query(Body):
+class QueryInBatch(Body):
     """A question: exactly one of `vector` and `id`."""
 
     vector: Vector = None
@@ -193,6 +193,19 @@ class Query(Body):
     filter: Filter = None
     include_vectors: VectorForm = False
     include_metadata: bool = True
+
+
+class Query(QueryInBatch):
+    """A question: exactly one of `vector` and `id`."""
+
+    consistency: ConsistencyChoice = "strong"
+    version: After = None
+
+
+class QueryBatch(Body):
+    """Several questions about one moment."""
+
+    queries: Array[QueryInBatch] = Field(json_schema_extra={"minItems": 1, "maxItems": QUERIES_MAX})
     consistency: ConsistencyChoice = "strong"
     version: After = None
 
@@ -234,3 +247,9 @@ class QueryAnswer(Document):
     matches: list[MatchDocument]
     usage: QueryUsage
     performance: QueryPerformance
+
+
+class QueryBatchAnswer(Document):
+    """One answer for each question, in order. The time of each is that of all."""
+
+    answers: list[QueryAnswer]
