@@ -278,7 +278,8 @@ def _row(cold: Cold) -> str:
     return (
         f"| {cold.function} | {cold.rows:,} | {cold.engine} | {cold.init_ms:.0f} | {cold.first_ms:.0f} | "
         f"{cold.second_ms:.0f} | {cold.warm_ms:.0f} | {cold.fetched_bytes / MB:.1f} | {cold.s3_requests} | "
-        f"{cold.s3_waits} | {cold.cold_queries} | {cold.warm_queries} + {cold.warm_other} | {cold.peak_bytes / MB:.0f} | {recall} |"
+        f"{cold.s3_waits} | {cold.cold_queries} | {cold.warm_queries} + {cold.warm_other} | "
+        f"{cold.peak_bytes / MB:.0f} | {recall} |"
     )
 
 
