@@ -74,6 +74,10 @@ class LogTail:
             self._upto = None
         return page.entries
 
+    def has(self, key: Version) -> bool:
+        """Whether an acknowledged entry of that key, if there is one, was returned or is in the segments."""
+        return key in self._known or key.stamp <= self.highest - overlap_of(self._log)
+
     def _after(self) -> int:
         # The first read takes the whole margin; from then on the overlap is enough.
         return max(self._start, self.highest - overlap_of(self._log)) if self._polled else self._start

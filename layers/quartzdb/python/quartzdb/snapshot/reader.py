@@ -96,6 +96,7 @@ class NamespaceReader:
         self._polls_begun = 0
         self._polls_done = 0
         self._polled_at = float("-inf")
+        self._honoured: Version | None = None
         self._looked_at = float("-inf")
         self._used_at = float("-inf")
 
@@ -110,13 +111,15 @@ class NamespaceReader:
                 return recent
         arrived = self._polls_begun
         with self._lock:
-            if self._polls_done > arrived and self._view is not None:
-                return self._view
-            self._polls_begun += 1
-            view = self._catch_up()
-            self._polls_done = self._polls_begun
-            self._polled_at = self._clock.monotonic()
-            return view
+            if self._polls_done <= arrived or self._view is None:
+                self._polls_begun += 1
+                self._catch_up()
+                self._polls_done = self._polls_begun
+                self._polled_at = self._clock.monotonic()
+            # Whoever has the token was answered, so a read that began after it was shown has that write.
+            self._honoured = at_least or self._honoured
+            assert self._view is not None
+            return self._view
 
     def read(
         self, use: Callable[[View], Answer], *, strong: bool = True, at_least: Version | None = None
@@ -207,9 +210,16 @@ class NamespaceReader:
         with self._lock:
             state = self._state
             young = self._clock.monotonic() - self._polled_at < EVENTUAL_SECONDS_MAX
-            if state is None or not young or (at_least and at_least.stamp > state.position.highest):
+            if state is None or not young or (at_least and not self._includes(state, at_least)):
                 return None
             return self._view
+
+    def _includes(self, state: _State, token: Version) -> bool:
+        """Whether the write of a token is in the view for certain, if it was written to this log at all.
+
+        A stamp that is lower than the highest seen is not enough: the entry may have landed after the last read.
+        """
+        return token == self._honoured or state.position.has(token)
 
     def _catch_up(self) -> View:
         try:
