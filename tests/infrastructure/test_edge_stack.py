@@ -38,7 +38,9 @@ def _origin_of(deployment: Deployment, path: str) -> str:
     return json.dumps(origin["DomainName"])
 
 
-@pytest.mark.parametrize("path", ["/v1/namespaces/books/query", "/api/vector/search"])
+@pytest.mark.parametrize(
+    "path", ["/v1/namespaces/books/query", "/v1/namespaces/books/query/batch", "/api/vector/search"]
+)
 def test_searches_go_to_the_search_function(dev: Deployment, path: str) -> None:
     """On both surfaces."""
     assert "SearchLiveFunctionUrl" in _origin_of(dev, path)
