@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from benchmarks.filling import Floats, Opened, batches, open_database
 from benchmarks.growth.case import Step, parse_step
-from benchmarks.growth.memory import hold_to, memory
+from benchmarks.growth.memory import AnonymousPeak, hold_to, memory
 from quartzdb.services.background import Background
 from quartzdb.snapshot.compaction import idle
 from quartzdb.snapshot.manifest import SegmentRef
@@ -24,19 +25,21 @@ def main() -> None:
     """Build, and say what that took."""
     step = parse_step(__doc__)
     hold_to(step.memory_gb)
-    print(json.dumps(build(step)))
+    with AnonymousPeak() as peak:
+        built = build(step)
+    print(json.dumps({**built, "peak_anonymous_bytes": peak.bytes}))
 
 
 def build(step: Step) -> dict[str, Any]:
     """Three times, in seconds from the first write: all acknowledged, all in segments, all merged that will be."""
     case = step.case
-    vectors: Floats = np.load(step.data / "base.npy", mmap_mode="r")[: case.rows]
     opened = open_database(step.directory, case.dimension, engine=case.engine, precision=case.precision)
     background = Background(opened.database.maintenance.run_once)
     begun, cpu_begun = time.perf_counter(), time.process_time()
     background.start()
-    for records in batches(vectors, step.batch):
-        opened.database.vectors.upsert(opened.namespace, records)
+    for first, rows in blocks(step.data / "base.npy", case.rows, step.batch):
+        for records in batches(rows, step.batch, first):
+            opened.database.vectors.upsert(opened.namespace, records)
     acknowledged = time.perf_counter() - begun
     fold_all(opened, background)
     indexed = time.perf_counter() - begun
@@ -61,6 +64,18 @@ def build(step: Step) -> dict[str, Any]:
         "log_bytes": sum(path.stat().st_size for path in step.directory.glob("log.db*")),
         "peak_bytes": memory().peak_bytes,
     }
+
+
+def blocks(path: Path, rows: int, size: int) -> Iterator[tuple[int, Floats]]:
+    """(number of the first, rows) of a matrix in a file, read and not mapped: pages of it would count as memory."""
+    matrix = np.load(path, mmap_mode="r")
+    offset, dimension = matrix.offset, matrix.shape[1]
+    del matrix
+    with path.open("rb") as file:
+        file.seek(offset)
+        for first in range(0, rows, size):
+            count = min(size, rows - first) * dimension
+            yield first, np.fromfile(file, np.float32, count).reshape(-1, dimension)
 
 
 def fold_all(opened: Opened, background: Background) -> None:

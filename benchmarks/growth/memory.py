@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import resource
+import threading
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 GB = 1_000_000_000
 _STATUS = Path("/proc/self/status")
@@ -31,6 +34,35 @@ def memory() -> Memory:
         1024 * kilobytes["RssAnon"],
         1024 * (kilobytes["RssFile"] + kilobytes["RssShmem"]),
     )
+
+
+class AnonymousPeak:
+    """A context manager that looks now and then: Linux keeps the peak of everything, and not of this part of it."""
+
+    _EVERY_SECONDS = 0.05
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._stopping = threading.Event()
+        self._looking = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._looking.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+        self._looking.join()
+        self._look()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._EVERY_SECONDS):
+            self._look()
+
+    def _look(self) -> None:
+        self.bytes = max(self.bytes, memory().anonymous_bytes)
 
 
 def hold_to(gigabytes: float | None) -> None:
