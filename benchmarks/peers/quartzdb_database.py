@@ -40,6 +40,7 @@ class QuartzDb(InProcess):
         from quartzdb.cli.settle import settle
         from quartzdb.domain.namespace import EngineChoice, NamespaceSettings, Precision
         from quartzdb.services.vectors import NewRecord
+        from quartzdb.snapshot.sweep import sweep
 
         database = open_embedded(EmbeddedSettings(place))
         started = time.perf_counter()
@@ -57,7 +58,10 @@ class QuartzDb(InProcess):
             database.vectors.upsert(namespace, records)
         acknowledged = time.perf_counter() - started
         settle(database, namespace)
-        return Written(len(rows), acknowledged, time.perf_counter() - started)
+        took = time.perf_counter() - started
+        # What maintenance does a minute later: nobody is just opening what was merged.
+        sweep(database.store, database.clock, namespace.partition, superseded_ms=0)
+        return Written(len(rows), acknowledged, took)
 
     def open(self, place: Path) -> None:
         from quartzdb.bootstrap import DEFAULT_TENANT, EmbeddedSettings, open_embedded
