@@ -45,14 +45,12 @@ FRAME_SAMPLE_ROWS = 4096
 CODE_BITS = (1, 2)
 """Bits per coordinate, tried in turn. One is enough for embeddings; small sets without structure need two. Codes of
 more bits are slower to rank than the vectors themselves."""
-FILTERED_DEPTH_FACTOR = 2
-"""How much deeper than a plain search a filtered one ranks at first: four times found no more and took half as long
-again at 10 % of 100k."""
 DEPTH_STRIDE = 4
-"""By how much more it ranks each time it must go on."""
+"""How much deeper a filtered search ranks each time it must go on; it begins as deep as a plain one."""
 FILTERED_DEPTH_MAX = 16_384
-STRIDE = 4
-"""By how much the number of visited lists may grow at once: results improve meanwhile, and fewer lists are needed."""
+STRIDE = 16
+"""By how much the number of visited lists may grow at once: results improve meanwhile, and fewer lists are needed; but
+each further search starts with nothing to compare with."""
 _BLOCK_FLOATS = 1 << 22
 
 
@@ -209,7 +207,7 @@ class IvfIndex:
             return None
         gap, margin = slacks.at(count)
         matches, wanted = allowed.matches, min(count, allowed.matches)
-        depth = min(matches, FILTERED_DEPTH_FACTOR * efforts.at(count)[1])
+        depth = min(matches, efforts.at(count)[1])
         nearness = self._codes.nearness(turned)
         lists = np.argsort(-nearness)
         by_list = allowed.by_list[lists]
