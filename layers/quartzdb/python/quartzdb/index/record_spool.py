@@ -10,21 +10,11 @@ import struct
 from array import array
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-from quartzdb.domain.hlc import Version
+from quartzdb.index.records import PackedRecord
 
-# The version's stamp and writer, then the lengths of the id, metadata and patches; 0 for none, else one more.
+# Stamp and number of the writer, then the lengths of the id, metadata and patches; 0 for none, else one more.
 _HEAD = struct.Struct("<QIIII")
-
-
-class SpooledRecord(NamedTuple):
-    """A record as it will be stored; `metadata` and `patches` are JSON bytes, None for none."""
-
-    id: str
-    version: Version
-    metadata: bytes | None
-    patches: bytes | None
 
 
 class RecordSpool:
@@ -35,50 +25,44 @@ class RecordSpool:
         self._file = path.open("wb")
         self._starts = array("Q")
         self._end = 0
-        self._numbers: dict[str, int] = {}
-        self._writers: list[str] = []
 
     def __len__(self) -> int:
         return len(self._starts)
 
-    def add(self, record_id: str, version: Version, metadata: bytes | None, patches: bytes | None) -> None:
+    def add(
+        self, record_id: str, stamp: int, writer: int, metadata: bytes | None, patches: bytes | None
+    ) -> None:
         """Append one."""
-        writer = self._numbers.get(version.writer)
-        if writer is None:
-            writer = self._numbers[version.writer] = len(self._writers)
-            self._writers.append(version.writer)
         name = record_id.encode()
-        head = _HEAD.pack(
-            version.stamp,
-            writer,
-            len(name),
-            0 if metadata is None else len(metadata) + 1,
-            0 if patches is None else len(patches) + 1,
-        )
+        metadata_bytes = 0 if metadata is None else len(metadata) + 1
+        patches_bytes = 0 if patches is None else len(patches) + 1
+        head = _HEAD.pack(stamp, writer, len(name), metadata_bytes, patches_bytes)
         packed = b"".join((head, name, metadata or b"", patches or b""))
         self._starts.append(self._end)
         self._end += len(packed)
         self._file.write(packed)
 
-    def read(self, numbers: Iterable[int]) -> Iterator[SpooledRecord]:
+    def read(self, numbers: Iterable[int]) -> Iterator[PackedRecord]:
         """The records that were added as these numbers. Nothing can be added any more."""
         self._file.close()
         if not self._end:
             return
+        starts, unpack, head_bytes = self._starts, _HEAD.unpack_from, _HEAD.size
         with self._path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as packed:
             for number in numbers:
-                yield self._unpacked(packed, self._starts[number])
+                start = starts[number]
+                stamp, writer, name_bytes, metadata_bytes, patches_bytes = unpack(packed, start)
+                start += head_bytes
+                at = start + name_bytes
+                name = packed[start:at].decode()
+                metadata = patches = None
+                if metadata_bytes:
+                    metadata = packed[at : at + metadata_bytes - 1]
+                    at += metadata_bytes - 1
+                if patches_bytes:
+                    patches = packed[at : at + patches_bytes - 1]
+                yield name, stamp, writer, metadata, patches
 
     def close(self) -> None:
         """Let go of the file; it stays where it is."""
         self._file.close()
-
-    def _unpacked(self, packed: mmap.mmap, start: int) -> SpooledRecord:
-        stamp, writer, name_bytes, metadata_bytes, patches_bytes = _HEAD.unpack_from(packed, start)
-        start += _HEAD.size
-        name = packed[start : start + name_bytes].decode()
-        start += name_bytes
-        metadata = packed[start : start + metadata_bytes - 1] if metadata_bytes else None
-        start += max(0, metadata_bytes - 1)
-        patches = packed[start : start + patches_bytes - 1] if patches_bytes else None
-        return SpooledRecord(name, Version(stamp, self._writers[writer]), metadata, patches)

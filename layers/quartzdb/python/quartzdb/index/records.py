@@ -36,6 +36,10 @@ _SELECTED_SINGLY_MAX = 24
 _INSERT_ROWS = 2_000
 
 
+PackedRecord = tuple[str, int, int, bytes | None, bytes | None]
+"""A record to be written: its id, its version's stamp and the number of its writer, metadata and patches as JSON."""
+
+
 class StoredRecord(NamedTuple):
     """One record's row as it is stored; `metadata` and `patches` are JSON bytes, None for none."""
 
@@ -90,21 +94,29 @@ class RecordsWriter:
         self._connection.executescript(_SCHEMA)
         self._connection.execute("BEGIN")
         self._writers: dict[str, int] = {}
-        self._pending: list[tuple[Any, ...]] = []
         self._tombstones: list[tuple[Any, ...]] = []
         self.rows = 0
         self.tombstones = 0
 
-    def add(self, record_id: str, version: Version, metadata: bytes | None, patches: bytes | None) -> None:
-        """Append the next row."""
-        self._pending.append((self.rows, record_id, version.stamp, self._writer(version), metadata, patches))
-        self.rows += 1
-        if len(self._pending) >= _INSERT_ROWS:
-            self._flush()
+    def add(self, records: Iterable[PackedRecord]) -> None:
+        """Append the next rows."""
+        inserted = self._connection.executemany(
+            "INSERT INTO records VALUES (?,?,?,?,?,?)",
+            ((row, *record) for row, record in enumerate(records, self.rows)),
+        )
+        self.rows += inserted.rowcount
+
+    def writer_number(self, writer: str) -> int:
+        """What stands for this writer in records that are added."""
+        number = self._writers.get(writer)
+        if number is None:
+            number = self._writers[writer] = len(self._writers)
+            self._connection.execute("INSERT INTO writers VALUES (?,?)", (number, writer))
+        return number
 
     def add_tombstone(self, record_id: str, version: Version, patches: bytes | None) -> None:
         """Remember an id that has no vector."""
-        self._tombstones.append((record_id, version.stamp, self._writer(version), patches))
+        self._tombstones.append((record_id, version.stamp, self.writer_number(version.writer), patches))
         self.tombstones += 1
         if len(self._tombstones) >= _INSERT_ROWS:
             self._flush()
@@ -123,17 +135,8 @@ class RecordsWriter:
         self._connection.close()
 
     def _flush(self) -> None:
-        self._connection.executemany("INSERT INTO records VALUES (?,?,?,?,?,?)", self._pending)
         self._connection.executemany("INSERT INTO tombstones VALUES (?,?,?,?)", self._tombstones)
-        self._pending.clear()
         self._tombstones.clear()
-
-    def _writer(self, version: Version) -> int:
-        number = self._writers.get(version.writer)
-        if number is None:
-            number = self._writers[version.writer] = len(self._writers)
-            self._connection.execute("INSERT INTO writers VALUES (?,?)", (number, version.writer))
-        return number
 
 
 class ReadAhead(Protocol):

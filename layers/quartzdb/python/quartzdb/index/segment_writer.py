@@ -83,7 +83,11 @@ class SegmentWriter:
             return
         metadata = state.visible_metadata()
         self._spool.add(
-            record_id, state.base, orjson.dumps(metadata) if metadata else None, encode_patches(state.patches)
+            record_id,
+            state.base.stamp,
+            self._records.writer_number(state.base.writer),
+            orjson.dumps(metadata) if metadata else None,
+            encode_patches(state.patches),
         )
         self._add_vectors(state.vector[None, :])
 
@@ -92,7 +96,9 @@ class SegmentWriter:
         segment = segment.whole()
         for record in segment.records.everything():
             if alive[record.row]:
-                self._spool.add(record.id, record.version, record.metadata, record.patches)
+                stamp, writer = record.version
+                number = self._records.writer_number(writer)
+                self._spool.add(record.id, stamp, number, record.metadata, record.patches)
         rows = np.flatnonzero(alive)
         for start in range(0, len(rows), _COPY_ROWS):
             self._add_vectors(segment.vectors.gather(rows[start : start + _COPY_ROWS])[0])
@@ -107,8 +113,7 @@ class SegmentWriter:
                 self._added_vectors(), self._metric, self._directory, seed=seed, threads=threads
             )
         self._write_vectors(built.order)
-        for record in self._spool.read(range(self.rows) if built.order is None else built.order.tolist()):
-            self._records.add(*record)
+        self._records.add(self._spool.read(range(self.rows) if built.order is None else built.order.tolist()))
         self._records.finish()
         shutil.rmtree(self._unordered)
         small = [name for name in built.files if (self._directory / name).stat().st_size <= PACKED_BYTES_MAX]

@@ -255,7 +255,8 @@ class _Trials:
             hits = takes_part[:, good]
             # More rows than are wanted may be equally good: the first of them are the answer.
             hits &= np.cumsum(hits, axis=1, dtype=np.int32) <= wanted
-            np.add.at(self._good_at[at].reshape(-1), (numbers + places[:, good])[hits], 1)
+            # No two of the good rows have one place under one cut.
+            self._good_at[at].reshape(-1)[(numbers + places[:, good])[hits]] += 1
 
     def cheapest(self) -> tuple[tuple[Effort, ...], list[Level]] | None:
         """The cheapest effort for each count, and those of the levels; None where a binding count has none."""
