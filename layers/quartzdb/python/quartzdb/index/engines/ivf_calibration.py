@@ -227,6 +227,15 @@ def _largest_finite(values: Floats) -> float:
     return float(values[np.isfinite(values)].max(initial=0.0))
 
 
+def _places(first_cut: Rows, good: Rows) -> Rows:
+    """For each cut, at which place (1 is first) each of the good ranks is among those that the cut visits."""
+    # How many ranks between one good one and the next are visited from which cut on; then summed both ways.
+    stretch = np.searchsorted(good, np.arange(first_cut.size))
+    counted = np.bincount(stretch * len(CUTS) + first_cut, minlength=(good.size + 1) * len(CUTS))
+    upto = counted.reshape(good.size + 1, len(CUTS))[: good.size].cumsum(axis=1).cumsum(axis=0)
+    return upto.T
+
+
 class _Trials:
     """Cuts tried on every sample query."""
 
@@ -247,16 +256,21 @@ class _Trials:
         visited = relative(nearness)[None, :] >= np.array(CUTS)[:, None]
         self._rows_visited += visited @ sizes
         self._lists_visited += visited.sum(axis=1)
-        takes_part = visited[:, ranking.lists]
-        places = np.cumsum(takes_part, axis=1, dtype=np.int32)
+        # Cuts fall, so what one visits all later ones visit: the number of the first says it all.
+        first_cut = (len(CUTS) - np.count_nonzero(visited, axis=0))[ranking.lists]
+        goals = list(ranking.goals(self._counts))
+        # The good rows of a smaller count are among those of a larger one.
+        largest = max((good for _, good in goals), key=len)
+        places = _places(first_cut, largest)
         numbers = np.arange(len(CUTS))[:, None] * (self._deepest + 1)
-        for at, (wanted, good) in enumerate(ranking.goals(self._counts)):
+        for at, (wanted, good) in enumerate(goals):
             self._wanted[at] += wanted
-            hits = takes_part[:, good]
+            hits = first_cut[good][None, :] <= np.arange(len(CUTS))[:, None]
             # More rows than are wanted may be equally good: the first of them are the answer.
             hits &= np.cumsum(hits, axis=1, dtype=np.int32) <= wanted
             # No two of the good rows have one place under one cut.
-            self._good_at[at].reshape(-1)[(numbers + places[:, good])[hits]] += 1
+            reached = places[:, np.searchsorted(largest, good)]
+            self._good_at[at].reshape(-1)[(numbers + reached)[hits]] += 1
 
     def cheapest(self) -> tuple[tuple[Effort, ...], list[Level]] | None:
         """The cheapest effort for each count, and those of the levels; None where a binding count has none."""
