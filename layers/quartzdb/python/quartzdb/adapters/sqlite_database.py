@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -107,14 +108,9 @@ class SqliteDatabase:
 
     def give_back(self) -> None:
         """Shrink the file by what deletions left free, but for a little. Files from before this was possible stay."""
-        free = int(self.rows("PRAGMA freelist_count")[0][0]) - _FREE_PAGES_KEPT
-        while free > 0:
-            pages = min(free, _PAGES_AT_ONCE)
-            self.write(lambda connection, pages=pages: _vacuum(connection, pages))
-            left = int(self.rows("PRAGMA freelist_count")[0][0]) - _FREE_PAGES_KEPT
-            if left >= free:
+        while (spare := self._free_pages() - _FREE_PAGES_KEPT) > 0:
+            if self.write(partial(_given_back, pages=min(spare, _PAGES_AT_ONCE))) == 0:
                 return
-            free = left
 
     def close(self) -> None:
         """Close every thread's connection, as soon as it is idle. Later calls raise Unavailable."""
@@ -131,6 +127,9 @@ class SqliteDatabase:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _free_pages(self) -> int:
+        return int(self.rows("PRAGMA freelist_count")[0][0])
 
     def _prepare(self) -> None:
         try:
@@ -190,6 +189,9 @@ class SqliteDatabase:
         return connection
 
 
-def _vacuum(connection: sqlite3.Connection, pages: int) -> None:
+def _given_back(connection: sqlite3.Connection, pages: int) -> int:
+    """Cut up to so many free pages off the file; returns how many went."""
+    before = connection.execute("PRAGMA page_count").fetchone()[0]
     # Each page is a step of the statement.
     connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+    return int(before - connection.execute("PRAGMA page_count").fetchone()[0])
