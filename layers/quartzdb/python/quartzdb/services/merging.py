@@ -36,7 +36,10 @@ RUN_MERGE_MS = 240_000
 
 
 def shard_limits(disk_bytes: int, rows: int = SHARD_ROWS) -> MergeLimits:
-    """Limits of a builder that may keep so many bytes of copies on its disk, and has as much for what it builds."""
+    """Limits of a builder that may keep so many bytes of copies on its disk, and has three times as much beside.
+
+    What it builds is there almost twice while its rows are put in their order.
+    """
     return MergeLimits(rows, min(SHARD_BYTES, disk_bytes), disk_bytes)
 
 
