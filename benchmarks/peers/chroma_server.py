@@ -96,7 +96,7 @@ class ChromaServer(Server):
                     return
 
         command = [beside("chroma"), "run", "--path", str(place), "--port", str(self._port)]
-        self.start([*command, "--host", "127.0.0.1"], ready)
+        self.start([*command, "--host", "127.0.0.1"], ready, greets=False)
         self._connection = http.client.HTTPConnection("127.0.0.1", self._port)
 
     def _client(self) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.memory import descendants
 from benchmarks.peers.port import (
@@ -31,6 +32,7 @@ class MilvusLite(InProcess):
 
     settings = efforts("ef", (10, 20, 40, 80, 160, 320))
     filtered = efforts("ef", (20, 40, 112, 320))
+    _client: Any = None
 
     def ingest(self, rows: Floats, fields: Fields, place: Path) -> Written:
         from pymilvus import DataType, MilvusClient
@@ -94,4 +96,5 @@ class MilvusLite(InProcess):
         return (own, *descendants(own))
 
     def close(self) -> None:
-        self._client.close()
+        if self._client is not None:
+            self._client.close()

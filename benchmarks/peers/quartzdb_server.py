@@ -45,7 +45,7 @@ class QuartzDbServer(Server):
 
         # Not the command `quartzdb`: only this interpreter is known to be there.
         command = [sys.executable, "-m", "quartzdb.cli", "serve", "--data-dir", str(place)]
-        self.start([*command, "--port", "0", "--workers", str(WORKERS), "--json"], ready)
+        self.start([*command, "--port", "0", "--workers", str(WORKERS), "--json"], ready, greets=True)
         self._connection = http.client.HTTPConnection(self._url.removeprefix("http://"))
         self._headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"}
 

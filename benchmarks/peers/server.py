@@ -145,12 +145,15 @@ class Server(ABC):
             **{name: times[kept] for name, kept in (("p50", "med"), ("p95", "p(95)"), ("p99", "p(99)"))},
         }
 
-    def start(self, command: Sequence[str], ready: Callable[[subprocess.Popen[str]], None]) -> None:
-        """Run it, instead of what runs, until `ready` returns."""
+    def start(
+        self, command: Sequence[str], ready: Callable[[subprocess.Popen[str]], None], *, greets: bool
+    ) -> None:
+        """Run it, instead of what runs, and wait for `ready`. Only one that `greets` has its output read."""
         self.close()
         self._process = subprocess.Popen(
             command,
-            stdout=subprocess.PIPE,
+            # One that prints on and on would stand still when the pipe is full.
+            stdout=subprocess.PIPE if greets else subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             text=True,
             env=environment(ANONYMIZED_TELEMETRY="False"),
