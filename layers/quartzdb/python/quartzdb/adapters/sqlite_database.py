@@ -107,7 +107,13 @@ class SqliteDatabase:
         return self._group.commit(operation)
 
     def give_back(self) -> None:
-        """Shrink the file by what deletions left free, but for a little. Files from before this was possible stay."""
+        """Shrink the file by what deletions left free, but for a little, once that is half of it or more.
+
+        Sooner, it costs more than it gives: to cut a page off, the last data is moved to a free place, and in a log
+        that is being written to, the next trim deletes what was moved. Files from before this was possible stay.
+        """
+        if 2 * self._free_pages() < self.rows("PRAGMA page_count")[0][0]:
+            return
         while (spare := self._free_pages() - _FREE_PAGES_KEPT) > 0:
             if self.write(partial(_given_back, pages=min(spare, _PAGES_AT_ONCE))) == 0:
                 return
