@@ -1,0 +1,39 @@
+"""How large the log's file is: as large as a burst made it while that goes on, and small when it is over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from quartzdb.adapters.sqlite_database import SqliteDatabase
+from quartzdb.adapters.sqlite_log import SqliteChangeLog
+from quartzdb.domain.hlc import Version
+from quartzdb.domain.namespace import Partition
+
+PARTITION = Partition("t", "n", "g")
+ENTRY_BYTES = 100_000
+ENTRIES = 60
+
+
+def size_of(database: SqliteDatabase) -> int:
+    """Bytes of the file with everything committed in it."""
+    database.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    return database.path.stat().st_size
+
+
+def test_a_trim_moves_nothing_that_the_next_one_deletes(tmp_path: Path) -> None:
+    """Free pages stay for the next writes while more than half of the file is in use, and go when it is not."""
+    with SqliteDatabase(tmp_path / "log.db") as database:
+        log = SqliteChangeLog(database, behind_max=-1)
+        for number in range(1, ENTRIES + 1):
+            log.append(PARTITION, Version(number, "w"), bytes([number]) * ENTRY_BYTES)
+        full = size_of(database)
+        assert full > ENTRIES * ENTRY_BYTES
+        log.trim(PARTITION, ENTRIES // 3)
+        assert size_of(database) == full
+        for number in range(ENTRIES + 1, ENTRIES + 1 + ENTRIES // 4):
+            log.append(PARTITION, Version(number, "w"), bytes([number]) * ENTRY_BYTES)
+        assert size_of(database) == full, "what was free is used again"
+        log.trim(PARTITION, ENTRIES)
+        assert size_of(database) < full / 2
+        entries = log.read(PARTITION, 0).entries
+        assert [body[0] for _, body in entries] == list(range(ENTRIES + 1, ENTRIES + 1 + ENTRIES // 4))
