@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from quartzdb.adapters.sqlite_database import SqliteDatabase
@@ -37,3 +38,24 @@ def test_a_trim_moves_nothing_that_the_next_one_deletes(tmp_path: Path) -> None:
         assert size_of(database) < full / 2
         entries = log.read(PARTITION, 0).entries
         assert [body[0] for _, body in entries] == list(range(ENTRIES + 1, ENTRIES + 1 + ENTRIES // 4))
+
+
+def test_the_file_shrinks_beside_writers_who_lose_nothing(tmp_path: Path) -> None:
+    """It is rewritten between two of their transactions."""
+    with SqliteDatabase(tmp_path / "log.db") as database:
+        log = SqliteChangeLog(database, behind_max=-1)
+        other = Partition("t", "other", "g")
+        for number in range(1, ENTRIES + 1):
+            log.append(PARTITION, Version(number, "w"), bytes(ENTRY_BYTES))
+        with ThreadPoolExecutor(1) as pool:
+
+            def write() -> None:
+                for number in range(1, 200):
+                    log.append(other, Version(number, "v"), b"small")
+
+            writing = pool.submit(write)
+            log.trim(PARTITION, ENTRIES)
+            writing.result()
+        assert len(log.read(other, 0).entries) == 199
+        assert log.read(PARTITION, 0).entries == ()
+        assert size_of(database) < ENTRIES * ENTRY_BYTES / 4
