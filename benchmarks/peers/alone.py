@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.children import environment
-from benchmarks.memory import forget_files
+from benchmarks.memory import forget_files, size_of
 from benchmarks.peers import questions
 from benchmarks.peers.about import fingerprint
 from benchmarks.peers.choice import FILTERED_TARGET, TARGETS, cases, chosen
@@ -61,7 +61,9 @@ def ingest(name: str, plan: Plan, results: Results) -> None:
         _built(shared, plan)
     written = _built(name, plan)
     if "written" not in results.record(name):
-        results.note(name, written=written, family=PEERS[name].family)
+        # Now that nobody has it open: a journal counts as long as its writer lives, and goes with it.
+        disk = None if PEERS[name].shares else size_of(plan.place(name))
+        results.note(name, written=written, disk=disk, family=PEERS[name].family)
 
 
 def _built(name: str, plan: Plan) -> dict[str, Any]:

@@ -42,10 +42,8 @@ def first_answer(record: Mapping[str, Any], how: str) -> float | None:
 
 
 def disk_per_vector(record: Mapping[str, Any]) -> float | None:
-    """Bytes."""
-    written = record.get("written")
-    # A server's rows were written to measure that; it serves another's index.
-    return written["disk"] / written["rows"] if written and written["disk"] else None
+    """Bytes; None for a server, which serves another's index."""
+    return record["disk"] / record["written"]["rows"] if record.get("disk") else None
 
 
 def _cells(name: str, record: Mapping[str, Any]) -> list[str]:
@@ -56,7 +54,7 @@ def _cells(name: str, record: Mapping[str, Any]) -> list[str]:
         else []
     )
     firsts = [first_answer(record, how) for how in ("warm", "dropped")]
-    disk = None if served else disk_per_vector(record)
+    disk = disk_per_vector(record)
     memory = [f"{held[key] / 1e6:,.0f}" for key in ("anonymous", "file_backed", "peak")] if held else []
     return [
         *(speeds or [na()] * 2),

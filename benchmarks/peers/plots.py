@@ -146,7 +146,7 @@ def _resources(peers: Peers) -> Any:
     names = list(peers)[::-1]
     figure, panels = plt.subplots(1, 3, figsize=(13, 0.36 * len(names) + 1.4), sharey=True)
     colours = [styles(peers)[name]["color"] for name in names]
-    disk = [None if ", HTTP" in name else disk_per_vector(peers[name]) for name in names]
+    disk = [disk_per_vector(peers[name]) for name in names]
     _bars(panels[0], names, [disk], colours, "disk, bytes per vector (a server: as in process)")
     held = [peers[name].get("memory") for name in names]
     memory = [[one[key] / 1e6 if one else None for one in held] for key in ("anonymous", "file_backed")]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.children import answers_apart, serve
-from benchmarks.memory import memory, pin, size_of
+from benchmarks.memory import memory, pin
 from benchmarks.peers.port import Ask, Floats, Peer, Setting
 from benchmarks.peers.questions import CONDITIONS, Questions, load
 from benchmarks.peers.registry import PEERS
@@ -37,11 +37,11 @@ class Worker:
         self._asked: dict[str, int] = {}
 
     def ingest(self) -> dict[str, Any]:
-        """Write everything, and say what that took and takes."""
+        """Write everything, and say what that took."""
         rows = np.load(self._cache / "rows.npy", mmap_mode="r")
         written = self._peer.ingest(rows, np.load(self._cache / "fields.npy"), self._place)
         held = memory((os.getpid(), *_others(self._peer)))
-        return {**asdict(written), "disk": size_of(self._place), "ingest_peak": held["peak"]}
+        return {**asdict(written), "ingest_peak": held["peak"]}
 
     def open(self) -> dict[str, Any]:
         """Open what was written, on one core. `bare`: what this process held before."""
