@@ -16,6 +16,14 @@ import numpy as np
 from benchmarks.filling import Floats, Opened, batches, open_database
 from benchmarks.growth.case import Step, parse_step
 from benchmarks.growth.memory import AnonymousPeak, hold_to, memory
+from quartzdb.index.segment_files import (
+    DATA_FILES,
+    NORMS_FILE,
+    RECORDS_FILE,
+    RECORDS_MAP_FILE,
+    SUMS_FILE,
+    VECTORS_FILE,
+)
 from quartzdb.services.background import Background
 from quartzdb.snapshot.compaction import idle
 from quartzdb.snapshot.manifest import SegmentRef
@@ -95,8 +103,10 @@ def published(opened: Opened) -> tuple[SegmentRef, ...]:
 
 
 def bytes_by_part(segments: tuple[SegmentRef, ...]) -> dict[str, int]:
-    """Bytes of segment files: full vectors, records with their index of fields, and what the engine keeps."""
-    parts = {"vectors": 0, "records": 0, "index": 0}
+    """Bytes of segment files: full vectors, records with their index of fields, what a cold reader begins with, and
+    what the engine keeps.
+    """
+    parts = dict.fromkeys(("vectors", "records", "opening", "index"), 0)
     for segment in segments:
         for name, ref in segment.files.items():
             parts[part_of(name)] += ref.size
@@ -104,11 +114,12 @@ def bytes_by_part(segments: tuple[SegmentRef, ...]) -> dict[str, int]:
 
 
 def part_of(file: str) -> str:
-    """Which part a segment's file is."""
-    stem = Path(file).name
-    if stem.startswith(("vectors", "norms")):
+    """Which part a segment's file is; what is not known here is the engine's."""
+    if file in (VECTORS_FILE, NORMS_FILE):
         return "vectors"
-    return "records" if stem.startswith(("records", "sums")) else "index"
+    if file in (RECORDS_FILE, RECORDS_MAP_FILE, SUMS_FILE):
+        return "records"
+    return "opening" if file in DATA_FILES else "index"
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ def panels() -> Sequence[tuple[str, Sequence[tuple[str, Callable[[Result], float
             (
                 ("vectors", lambda one: one["build"]["segment_bytes"]["vectors"] / one["rows"]),
                 ("records", lambda one: one["build"]["segment_bytes"]["records"] / one["rows"]),
+                ("opening", lambda one: one["build"]["segment_bytes"]["opening"] / one["rows"]),
                 ("index", lambda one: one["build"]["segment_bytes"]["index"] / one["rows"]),
             ),
         ),
