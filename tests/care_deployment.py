@@ -118,7 +118,7 @@ class CareDeployment:
         self.observer = self.observer or self.database()
         store = self.observer.store
         pointer = store.pointer(namespace.partition)
-        return store.manifest(pointer.current) if pointer else None
+        return store.current(pointer) if pointer else None
 
     def rows(self, namespace: Namespace) -> int:
         """Records in segments."""

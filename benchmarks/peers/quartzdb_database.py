@@ -37,10 +37,9 @@ class QuartzDb(InProcess):
 
     def ingest(self, rows: Floats, fields: Fields, place: Path) -> Written:
         from quartzdb.bootstrap import DEFAULT_TENANT, EmbeddedSettings, open_embedded
-        from quartzdb.cli.settle import settle
+        from quartzdb.cli.settle import give_back, settle
         from quartzdb.domain.namespace import EngineChoice, NamespaceSettings, Precision
         from quartzdb.services.vectors import NewRecord
-        from quartzdb.snapshot.sweep import sweep
 
         database = open_embedded(EmbeddedSettings(place))
         started = time.perf_counter()
@@ -59,8 +58,8 @@ class QuartzDb(InProcess):
         acknowledged = time.perf_counter() - started
         settle(database, namespace)
         took = time.perf_counter() - started
-        # What maintenance does a minute later: nobody is just opening what was merged.
-        sweep(database.store, database.clock, namespace.partition, superseded_ms=0)
+        # What maintenance does an hour later, and `quartzdb compact --reclaim` at once.
+        give_back(database, namespace)
         return Written(len(rows), acknowledged, took)
 
     def open(self, place: Path) -> None:

@@ -93,8 +93,8 @@ def test_one_namespace_in_trouble_does_not_stop_the_others(site: CareDeployment)
     assert site.rows(namespaces[1]) == 10
 
 
-def test_a_damaged_manifest_is_replaced(site: CareDeployment) -> None:
-    """By what the one before it says, and the log: nothing is lost, and it is reported."""
+def test_a_damaged_manifest_harms_nothing(site: CareDeployment) -> None:
+    """The pointer has a copy: what it names is kept and cared for, and nothing is lost."""
     database = site.database()
     namespace = create(database)
     for start in (0, 10):

@@ -28,7 +28,7 @@ def confirm(store: SnapshotStore, publisher: Publisher, partition: Partition) ->
     pointer = store.pointer(partition)
     if pointer is None:
         return False
-    manifest = store.manifest(pointer.current)
+    manifest = store.current(pointer)
     if manifest.confirmed:
         return False
     if not store.blobs.remote:

@@ -40,9 +40,10 @@ def sweep(
         # One later than the current is being published right now, or lost its race.
         fresh = successor is None or now_ms - written[successor] < superseded_ms
         if named or fresh or current is None or key > current:
-            if named:
-                kept.append(store.manifest(key))
-            elif now_ms - written[key] < ORPHANED_MS and (manifest := _readable(store, key)):
+            if pointer is not None and key == pointer.current:
+                kept.append(store.current(pointer))
+            # One that is damaged serves nobody: what only it named goes when it is old.
+            elif (named or now_ms - written[key] < ORPHANED_MS) and (manifest := _readable(store, key)):
                 kept.append(manifest)
             continue
         retired.append((key, _readable(store, key)))
