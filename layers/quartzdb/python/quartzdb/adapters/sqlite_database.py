@@ -11,7 +11,6 @@ import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -34,11 +33,9 @@ _JOURNAL_BYTES_KEPT = 64 * 1024 * 1024
 """What the write-ahead log file shrinks back to after a burst."""
 _FREE_PAGES_KEPT = 250
 """Free pages that a file keeps for its next writes (1 MB); what a burst leaves beyond that goes back to the disk."""
-_PAGES_AT_ONCE = 2_000
-"""Pages given back in one transaction: writers must not be kept waiting."""
-_REWRITTEN_PAGES_MAX = 4_000
-"""A file with so much in use (16 MB) is rewritten to be shrunk: that costs by what is left, and cutting free pages off
-costs 0.1 ms for each of them."""
+_REWRITTEN_PAGES_MAX = 16_000
+"""To shrink a file, what is in use is written anew: 64 MB of it at most, since writers wait meanwhile. Cutting free
+pages off instead costs 0.1 ms for each, and moves live data that a log's next trim deletes."""
 _CACHE_KIB = 4 * 1024
 """Page cache of each thread's connection; behind it is the operating system's, which they share."""
 
@@ -110,21 +107,11 @@ class SqliteDatabase:
         return self._group.commit(operation)
 
     def give_back(self) -> None:
-        """Shrink the file by what deletions left free, but for a little, once that is half of it or more.
-
-        Sooner, it costs more than it gives: to cut a page off, the last data is moved to a free place, and in a log
-        that is being written to, the next trim deletes what was moved. Files from before this was possible stay.
-        """
-        pages, free = self.rows("PRAGMA page_count")[0][0], self._free_pages()
-        if 2 * free < pages or free <= _FREE_PAGES_KEPT:
-            return
-        if pages - free <= _REWRITTEN_PAGES_MAX:
+        """Shrink the file to what is in use, once most of it is free: sooner, its next writes need that anyway."""
+        pages, free = self.rows("PRAGMA page_count")[0][0], self.rows("PRAGMA freelist_count")[0][0]
+        if free > _FREE_PAGES_KEPT and 2 * free >= pages and pages - free <= _REWRITTEN_PAGES_MAX:
             self.rows("VACUUM")  # a transaction of its own; writers wait for it as for each other
             self.rows("PRAGMA wal_checkpoint(PASSIVE)")  # only now does the file itself shrink
-            return
-        while (spare := self._free_pages() - _FREE_PAGES_KEPT) > 0:
-            if self.write(partial(_given_back, pages=min(spare, _PAGES_AT_ONCE))) == 0:
-                return
 
     def close(self) -> None:
         """Close every thread's connection, as soon as it is idle. Later calls raise Unavailable."""
@@ -142,17 +129,12 @@ class SqliteDatabase:
     ) -> None:
         self.close()
 
-    def _free_pages(self) -> int:
-        return int(self.rows("PRAGMA freelist_count")[0][0])
-
     def _prepare(self) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Only one process at a time: the change to write-ahead mode does not wait for a lock, it fails.
             starting = self.path.with_name(self.path.name + ".lock")
             with exclusive_lock(starting), self._session() as connection:
-                # Only a file without tables takes it.
-                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
                 connection.execute("PRAGMA journal_mode = WAL")
                 prepare_schema(connection, self.path)
             sync_directory(self.path.parent)  # SQLite does so for its journals only
@@ -203,11 +185,3 @@ class SqliteDatabase:
             connection.close()
             raise
         return connection
-
-
-def _given_back(connection: sqlite3.Connection, pages: int) -> int:
-    """Cut up to so many free pages off the file; returns how many went."""
-    before = connection.execute("PRAGMA page_count").fetchone()[0]
-    # Each page is a step of the statement.
-    connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
-    return int(before - connection.execute("PRAGMA page_count").fetchone()[0])
