@@ -19,7 +19,7 @@ from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Floats, Mask, Matrix, Rows, Vector
 from quartzdb.index.engines.allowed_rows import Allowed, AllowedRows
-from quartzdb.index.engines.calibration import QUERIES, held_out
+from quartzdb.index.engines.calibration import held_out
 from quartzdb.index.engines.codes import Codes, openmp_threads
 from quartzdb.index.engines.efforts import EffortTable, efforts_by_recall
 from quartzdb.index.engines.exact import ExactIndex
@@ -40,9 +40,6 @@ ROWS_MIN = 1000
 """Below this a scan is as fast as any index, so none is written."""
 LISTS_PER_ROOT = 1.6
 """Lists per square root of rows: 506 at 100k, where 256 and 1024 were both slower at recall .98."""
-SMALL_ROWS = 32_768
-"""Below this, half as many sample queries are asked: calibration was two thirds of building such a segment, merges soon
-build it anew, and efforts come out alike. Only a recall beyond .995 cannot be told from fewer: that is a scan."""
 TRAINING_ROWS_PER_LIST = 64
 FRAME_SAMPLE_ROWS = 4096
 CODE_BITS = (1, 2)
@@ -67,7 +64,7 @@ class IvfEngine:
         if len(vectors) < ROWS_MIN:
             return Built(files=(), parameters={"coded": False})
         generator = np.random.default_rng(seed)
-        own = held_out(len(vectors), generator, QUERIES if len(vectors) >= SMALL_ROWS else QUERIES // 2)
+        own = held_out(len(vectors), generator)
         others = np.delete(np.arange(len(vectors)), own)
         frame = Frame.fit(_sample(vectors, others, FRAME_SAMPLE_ROWS, generator), metric, generator)
         lists = math.ceil(LISTS_PER_ROOT * math.sqrt(len(vectors)))
