@@ -63,3 +63,17 @@ def test_reclaiming_leaves_one_copy_of_everything(tmp_path: Path) -> None:
     assert (done["records"], done["segments"]) == (5_000, 1)
     assert size() < 2 * 5_000 * 1_600
     assert answer(tmp_path, "query", "--namespace", "n", "--id", "r7")["matches"][0]["id"] == "r7"
+
+
+def test_reclaiming_goes_through_every_shard(tmp_path: Path) -> None:
+    """None keeps what was merged, nor its log."""
+    first, second = (write_jsonl(tmp_path / f"{part}.jsonl", books(40)) for part in "ab")
+    answer(tmp_path, "import", first, "--namespace", "n", "--create", "--shards", "3")
+    answer(tmp_path, "compact")
+    answer(tmp_path, "import", second, "--namespace", "n")
+    answer(tmp_path, "compact")
+    assert len(list(tmp_path.rglob("segments/*/vectors"))) > 3
+    (done,) = answer(tmp_path, "compact", "--reclaim")["namespaces"]
+    assert (done["records"], done["segments"]) == (40, 3)
+    assert len(list(tmp_path.rglob("segments/*/vectors"))) == 3
+    assert answer(tmp_path, "verify")["log_entries"] == 0

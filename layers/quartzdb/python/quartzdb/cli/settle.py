@@ -48,16 +48,17 @@ def settle(
 
 
 def give_back(database: Database, namespace: Namespace) -> None:
-    """Let go of what is kept beside the current segments, once those are checked.
+    """Let go of what is kept beside the current segments of each shard, once those are checked.
 
     In a directory at once: a reader that is just opening what goes begins again. On AWS the next sweeps do it.
     """
     from quartzdb.snapshot.sweep import SUPERSEDED_MS, sweep
 
-    database.indexer.confirm(namespace.partition)
     kept_ms = SUPERSEDED_MS if database.store.blobs.remote else 0
-    sweep(database.store, database.clock, namespace.partition, superseded_ms=kept_ms)
-    database.readers.of(namespace).reload()
+    for shard in namespace.each_shard:
+        database.indexer.confirm(shard.partition)
+        sweep(database.store, database.clock, shard.partition, superseded_ms=kept_ms)
+        database.readers.of(shard).reload()
 
 
 def _wait_out_overlap(database: Database, namespace: Namespace, say: Callable[[str], None]) -> None:
