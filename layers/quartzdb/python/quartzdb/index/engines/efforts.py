@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
-from quartzdb.domain.errors import Corrupted
-from quartzdb.index.engines.recall_levels import RECALL_TARGETS, ByRecall, Level, Row, parse
+from quartzdb.index.engines.recall_levels import ByRecall, Row, by_recall, parse_table
 
 PLAIN_LEVELS = "plain_levels"
 
@@ -60,28 +58,21 @@ class EffortTable:
     @staticmethod
     def parse(parameters: Mapping[str, Any], name: str) -> EffortTable:
         """Read `document` back from parameters[name]. Raises Corrupted."""
-        try:
-            efforts = tuple(
-                Effort(int(count), float(visit), int(depth)) for count, visit, depth in parameters[name]
+        return EffortTable(
+            parse_table(
+                parameters,
+                name,
+                lambda count, visit, depth: Effort(int(count), float(visit), int(depth)),
+                lambda effort: 1 <= effort.count <= effort.depth,
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise Corrupted(f"The index parameters have no readable table {name!r}.") from error
-        ordered = all(low.count < high.count for low, high in pairwise(efforts))
-        if not efforts or not ordered or any(not 1 <= effort.count <= effort.depth for effort in efforts):
-            raise Corrupted(f"The index parameters' table {name!r} is empty, unordered or impossible.")
-        return EffortTable(efforts)
+        )
 
 
 def efforts_by_recall(parameters: Mapping[str, Any]) -> ByRecall[EffortTable]:
     """The usual efforts (`plain`), and those of any recall (`plain_levels`). Raises Corrupted."""
     table = EffortTable.parse(parameters, "plain")
-    counts = [effort.count for effort in table.efforts]
-    usual = [
-        Level(effort.count, RECALL_TARGETS[effort.count], effort.visit, effort.depth)
-        for effort in table.efforts
-        if effort.count in RECALL_TARGETS
-    ]
-    return ByRecall(table, counts, parse(parameters, PLAIN_LEVELS, usual), _table_of)
+    rows = [(effort.count, effort.visit, effort.depth) for effort in table.efforts]
+    return by_recall(parameters, PLAIN_LEVELS, table, rows, _table_of)
 
 
 def _table_of(rows: Sequence[Row]) -> EffortTable:

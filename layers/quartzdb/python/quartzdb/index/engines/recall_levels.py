@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from quartzdb.domain.errors import Corrupted
 
@@ -32,6 +32,7 @@ _REMEMBERED = 64
 Row = tuple[int, float, float]
 """A count, and the engine's two numbers for it."""
 Table = TypeVar("Table")
+Entry = TypeVar("Entry", bound="Counted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,15 @@ class Level:
 def measurable(results: float) -> tuple[float, ...]:
     """The levels that a sample with so many results can tell from each other."""
     return tuple(level for level in LEVELS if (1.0 - level) * results >= MISSES_MIN)
+
+
+class Counted(Protocol):
+    """An entry of a table by how many results are asked for."""
+
+    @property
+    def count(self) -> int:
+        """How many."""
+        ...
 
 
 class ByRecall(Generic[Table]):
@@ -94,6 +104,39 @@ def _interpolated(levels: Sequence[Level], recall: float) -> tuple[float, float]
     low = levels[upper - 1]
     share = math.log((1 - low.recall) / (1 - recall)) / math.log((1 - low.recall) / (1 - high.recall))
     return low.first + share * (high.first - low.first), low.second + share * (high.second - low.second)
+
+
+def parse_table(
+    parameters: Mapping[str, Any],
+    name: str,
+    entry: Callable[[Any, Any, Any], Entry],
+    possible: Callable[[Entry], bool],
+) -> tuple[Entry, ...]:
+    """The entries of parameters[name] by ascending count, each made by `entry`. Raises Corrupted."""
+    try:
+        entries = tuple(entry(count, first, second) for count, first, second in parameters[name])
+    except (KeyError, TypeError, ValueError) as error:
+        raise Corrupted(f"The index parameters have no readable table {name!r}.") from error
+    ordered = all(low.count < high.count for low, high in pairwise(entries))
+    if not entries or not ordered or not all(map(possible, entries)):
+        raise Corrupted(f"The index parameters' table {name!r} is empty, unordered or impossible.")
+    return entries
+
+
+def by_recall(
+    parameters: Mapping[str, Any],
+    name: str,
+    table: Table,
+    rows: Sequence[Row],
+    make: Callable[[Sequence[Row]], Table],
+) -> ByRecall[Table]:
+    """The usual table, whose rows these are, with the levels of parameters[name]. Raises Corrupted."""
+    usual = [
+        Level(count, RECALL_TARGETS[count], first, second)
+        for count, first, second in rows
+        if count in RECALL_TARGETS
+    ]
+    return ByRecall(table, [count for count, _, _ in rows], parse(parameters, name, usual), make)
 
 
 def document(levels: Sequence[Level]) -> Sequence[Sequence[float]]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
-from quartzdb.domain.errors import Corrupted
-from quartzdb.index.engines.recall_levels import RECALL_TARGETS, ByRecall, Level, Row, parse
+from quartzdb.index.engines.recall_levels import ByRecall, Row, by_recall, parse_table
 
 FILTERED_LEVELS = "filtered_levels"
 
@@ -48,28 +46,21 @@ class SlackTable:
     @staticmethod
     def parse(parameters: Mapping[str, Any], name: str) -> SlackTable:
         """Read `document` back from parameters[name]. Raises Corrupted."""
-        try:
-            slacks = tuple(
-                Slack(int(count), float(gap), float(margin)) for count, gap, margin in parameters[name]
+        return SlackTable(
+            parse_table(
+                parameters,
+                name,
+                lambda count, gap, margin: Slack(int(count), float(gap), float(margin)),
+                lambda slack: slack.count >= 1,
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise Corrupted(f"The index parameters have no readable table {name!r}.") from error
-        ordered = all(low.count < high.count for low, high in pairwise(slacks))
-        if not slacks or not ordered or any(slack.count < 1 for slack in slacks):
-            raise Corrupted(f"The index parameters' table {name!r} is empty, unordered or impossible.")
-        return SlackTable(slacks)
+        )
 
 
 def slacks_by_recall(parameters: Mapping[str, Any]) -> ByRecall[SlackTable]:
     """The usual slacks (`filtered`), and those of any recall (`filtered_levels`). Raises Corrupted."""
     table = SlackTable.parse(parameters, "filtered")
-    counts = [slack.count for slack in table.slacks]
-    usual = [
-        Level(slack.count, RECALL_TARGETS[slack.count], slack.gap, slack.margin)
-        for slack in table.slacks
-        if slack.count in RECALL_TARGETS
-    ]
-    return ByRecall(table, counts, parse(parameters, FILTERED_LEVELS, usual), _table_of)
+    rows = [(slack.count, slack.gap, slack.margin) for slack in table.slacks]
+    return by_recall(parameters, FILTERED_LEVELS, table, rows, _table_of)
 
 
 def _table_of(rows: Sequence[Row]) -> SlackTable:
