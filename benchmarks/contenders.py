@@ -18,10 +18,10 @@ import numpy.typing as npt
 from benchmarks.dataset import exact_answers
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Floats, Matrix, Rows, Vector, norms_of
-from quartzdb.index.engines.exact import best, gather_scores
-from quartzdb.index.engines.port import Built, Index
-from quartzdb.index.engines.registry import engine_named
-from quartzdb.index.stored_vectors import MappedVectors
+from quartzdb.storage.index.engines.exact import best, gather_scores
+from quartzdb.storage.index.engines.port import Built, Index
+from quartzdb.storage.index.engines.registry import engine_named
+from quartzdb.storage.index.segments.stored_vectors import MappedVectors
 
 TOP_K = 10
 ROUND_SECONDS_MAX = 3.0

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from functions.edge_router.build import build_bundle
-from quartzdb.failover.edge_config import CLOUDFLARE_SURFACE, EdgeConfig, EdgeOrigin
-from quartzdb.failover.state import Mode, Origin, RoutingState
+from quartzdb.routing.decision.edge_config import CLOUDFLARE_SURFACE, EdgeConfig, EdgeOrigin
+from quartzdb.routing.decision.state import Mode, Origin, RoutingState
 
 MEDIAN_MS_MAX = 1.0
 _DOMAIN = "db.example.workers.dev"

@@ -10,13 +10,13 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from quartzdb.adapters.build_workspace import BuildWorkspace
-from quartzdb.adapters.filesystem_blobs import FilesystemBlobs
+from quartzdb.adapters.embedded.build_workspace import BuildWorkspace
+from quartzdb.adapters.embedded.filesystem_blobs import FilesystemBlobs
 from quartzdb.adapters.system_clock import SystemClock
-from quartzdb.bootstrap import Database, EmbeddedSettings, assemble, embedded_adapters
+from quartzdb.domain.clock import Clock
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Precision
-from quartzdb.ports import Clock
 from quartzdb.services.vectors import NewRecord
+from quartzdb.wiring.embedded import Database, EmbeddedSettings, assemble, embedded_adapters
 
 TENANT = "default"
 NAMESPACE = "bench"

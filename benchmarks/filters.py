@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from quartzdb.domain.filter import parse
-from quartzdb.index.filtering import evaluate
-from quartzdb.index.sqlite_fields import SqliteFields, write_fields
+from quartzdb.storage.index.fields.filtering import evaluate
+from quartzdb.storage.index.fields.sqlite_fields import SqliteFields, write_fields
 
 REPEATS = 30
 COLOURS = ("red", "green", "blue", "yellow", "black", "white", "grey", "brown", "pink", "orange")

@@ -29,15 +29,15 @@ _CLIENT = "region_name='us-east-1', aws_access_key_id='none', aws_secret_access_
 CASES = {
     "numpy": "import numpy",
     "HTTP: application and adapter": "import quartzdb.api.app, mangum",
-    "wiring: services and embedded adapters": "import quartzdb.bootstrap",
-    "wiring: services and AWS adapters": "import quartzdb.bootstrap_aws",
-    "search: numpy, Annoy, bitmaps": "import quartzdb.index.query, annoy, pyroaring",
-    "search: the same and faiss": "import quartzdb.index.query, annoy, pyroaring, faiss",
+    "wiring: services and embedded adapters": "import quartzdb.wiring.embedded",
+    "wiring: services and AWS adapters": "import quartzdb.wiring.aws",
+    "search: numpy, Annoy, bitmaps": "import quartzdb.storage.index.query, annoy, pyroaring",
+    "search: the same and faiss": "import quartzdb.storage.index.query, annoy, pyroaring, faiss",
     "boto3": "import boto3",
     "boto3 and two clients": f"import boto3; [boto3.client(name, {_CLIENT}) for name in ('dynamodb', 's3')]",
     "Powertools: Logger, Metrics": "from aws_lambda_powertools import Logger, Metrics",
     "everything but faiss": (
-        "import quartzdb.api.app, quartzdb.bootstrap, mangum, annoy, boto3;"
+        "import quartzdb.api.app, quartzdb.wiring.embedded, mangum, annoy, boto3;"
         " from aws_lambda_powertools import Logger, Metrics;"
         f" [boto3.client(name, {_CLIENT}) for name in ('dynamodb', 's3')]"
     ),

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from benchmarks.contenders import TOP_K, Answer, BuiltEngine, Contender, Data, race, rescored
 from quartzdb.domain.vector import Mask, Rows, Vector
-from quartzdb.index.engines.exact import best, gather_scores
-from quartzdb.index.engines.port import Index
-from quartzdb.index.stored_vectors import MappedVectors
+from quartzdb.storage.index.engines.exact import best, gather_scores
+from quartzdb.storage.index.engines.port import Index
+from quartzdb.storage.index.segments.stored_vectors import MappedVectors
 
 SHARES = (0.5, 0.25, 0.1, 0.05, 0.02, 0.01, 0.001)
 KINDS = ("random", "near one row", "far from each query")

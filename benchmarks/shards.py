@@ -27,11 +27,11 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.dataset import DEFAULT_DIRECTORY, exact_answers, make
-from quartzdb.bootstrap import Database, EmbeddedSettings, open_embedded
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
-from quartzdb.log.append import LogWriter
+from quartzdb.maintenance.merge_policy import everything
 from quartzdb.services.vectors import NewRecord, QueryRequest, Vectors
-from quartzdb.snapshot.compaction import everything
+from quartzdb.storage.log.append import LogWriter
+from quartzdb.wiring.embedded import Database, EmbeddedSettings, open_embedded
 
 BATCH = 1_000
 TOP_K = 10

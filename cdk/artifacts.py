@@ -9,7 +9,7 @@ from typing import Any
 
 from cdk.settings import Architecture
 from functions.edge_router.build import build_bundle
-from quartzdb.failover.edge_config import EdgeConfig
+from quartzdb.routing.decision.edge_config import EdgeConfig
 
 CONTEXT_LAYERS = "layers_dir"
 _REPOSITORY = Path(__file__).parents[1]

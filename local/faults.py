@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal, get_args
 
 from local.quiet_server import QuietServer
-from quartzdb.failover.edge_config import Address
+from quartzdb.net.address import Address
 
 Kind = Literal["none", "refuse", "blackhole", "slow", "reset", "error_5xx", "truncated", "dns"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from quartzdb.adapters.dynamodb_capacity import CountedCapacity
-from quartzdb.bootstrap import Database, assemble
-from quartzdb.bootstrap_aws import NAMESPACE_REMEMBERED_SECONDS, AwsSettings, aws_adapters
+from quartzdb.adapters.aws.dynamodb_capacity import CountedCapacity
 from quartzdb.domain.namespace import Namespace
-from quartzdb.index.side_by_side import AtOnce
 from quartzdb.services.vectors import NewRecord, QueryRequest
+from quartzdb.storage.index.executor import AtOnce
+from quartzdb.wiring.aws import NAMESPACE_REMEMBERED_SECONDS, AwsSettings, aws_adapters
+from quartzdb.wiring.embedded import Database, assemble
 from tests.aws_emulators import PATIENCE, REGION, Place
 from tests.embedded import vector_of
 from tests.manual_clock import ManualClock

@@ -23,9 +23,9 @@ from unittest import mock
 
 import pytest
 
-from quartzdb.adapters.aws_clients import Patience, dynamodb_client, s3_client
-from quartzdb.adapters.dynamodb_feed import INDEXED
-from quartzdb.adapters.dynamodb_table import FEED_INDEX
+from quartzdb.adapters.aws.clients import Patience, dynamodb_client, s3_client
+from quartzdb.adapters.aws.dynamodb_feed import INDEXED
+from quartzdb.adapters.aws.dynamodb_table import FEED_INDEX
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

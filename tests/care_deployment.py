@@ -11,20 +11,20 @@ from typing import Any
 
 from botocore.session import Session
 
-from quartzdb.adapters.aws_clients import Patience, aws_session
-from quartzdb.adapters.dynamodb_capacity import CountedCapacity
+from quartzdb.adapters.aws.clients import Patience, aws_session
+from quartzdb.adapters.aws.dynamodb_capacity import CountedCapacity
 from quartzdb.aws_lambda.compactor_function import compacting_handler
 from quartzdb.aws_lambda.indexer_function import indexing_handler
 from quartzdb.aws_lambda.settings import FunctionSettings
 from quartzdb.aws_lambda.telemetry import telemetry
-from quartzdb.bootstrap import Database, assemble
-from quartzdb.bootstrap_aws import AwsAdapters, AwsSettings, aws_adapters
-from quartzdb.bootstrap_care import Care, assemble_care
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
-from quartzdb.services.merging import RUN_LIMITS, shard_limits
+from quartzdb.maintenance.merge_policy import MergeLimits
+from quartzdb.maintenance.merging import RUN_LIMITS, shard_limits
 from quartzdb.services.vectors import NewRecord, QueryRequest
-from quartzdb.snapshot.compaction import MergeLimits
-from quartzdb.snapshot.manifest import Manifest
+from quartzdb.storage.snapshot.manifest import Manifest
+from quartzdb.wiring.aws import AwsAdapters, AwsSettings, aws_adapters
+from quartzdb.wiring.embedded import Database, assemble
+from quartzdb.wiring.maintenance import Care, assemble_care
 from tests.aws_emulators import PATIENCE, REGION, Emulator, Place
 from tests.embedded import vector_of
 from tests.manual_clock import ManualClock

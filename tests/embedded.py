@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from quartzdb.bootstrap import Database, EmbeddedSettings, assemble, embedded_adapters
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
 from quartzdb.services.vectors import NewRecord
+from quartzdb.wiring.embedded import Database, EmbeddedSettings, assemble, embedded_adapters
 from tests.manual_clock import ManualClock
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from quartzdb.failover.edge_config import Address
+from quartzdb.net.address import Address
 
 
 @dataclass(frozen=True)

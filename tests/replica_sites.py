@@ -6,25 +6,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from quartzdb.adapters.memory_api_keys import MemoryApiKeys
-from quartzdb.adapters.memory_blobs import MemoryBlobs
-from quartzdb.adapters.memory_catalog import MemoryCatalog
-from quartzdb.adapters.memory_idempotency import MemoryIdempotency
-from quartzdb.adapters.memory_keyvalue import MemoryKeyValue
-from quartzdb.adapters.memory_leases import MemoryLeases
-from quartzdb.adapters.memory_log import MemoryChangeLog
-from quartzdb.bootstrap import Adapters, Database, EmbeddedSettings, assemble, embedded_adapters
-from quartzdb.bootstrap_aws import AwsSettings, aws_adapters
+from quartzdb.domain.clock import Clock
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Namespace
-from quartzdb.log.protocol import OVERLAP
-from quartzdb.peer_ports import Retention, SharedNamespace
-from quartzdb.ports import Clock, NamespaceCatalog
 from quartzdb.replication.local_replica import LocalReplica
-from quartzdb.replication.served import Peering
-from quartzdb.replication.shared import Shared, all_namespaces
+from quartzdb.replication.ports import SharedNamespace
+from quartzdb.replication.shared_namespaces import Shared, all_namespaces
+from quartzdb.replication.site_endpoint import Peering
+from quartzdb.storage.log.protocol import OVERLAP
+from quartzdb.storage.ports import NamespaceCatalog, Retention
+from quartzdb.wiring.aws import AwsSettings, aws_adapters
+from quartzdb.wiring.embedded import Adapters, Database, EmbeddedSettings, assemble, embedded_adapters
 from tests.aws_emulators import REGION, Emulator, Place
+from tests.doubles.memory_api_keys import MemoryApiKeys
+from tests.doubles.memory_blobs import MemoryBlobs
+from tests.doubles.memory_catalog import MemoryCatalog
+from tests.doubles.memory_idempotency import MemoryIdempotency
+from tests.doubles.memory_keyvalue import MemoryKeyValue
+from tests.doubles.memory_leases import MemoryLeases
+from tests.doubles.memory_log import MemoryChangeLog
 from tests.manual_clock import ManualClock
 
 SECRET = "the secret of the two sites"

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from local.workerd import Workerd, binary
-from quartzdb.adapters.memory_api_keys import MemoryApiKeys
 from quartzdb.adapters.system_clock import SystemClock
-from quartzdb.ports import ApiKey
 from quartzdb.services.keys import ApiKeys
+from quartzdb.services.ports import ApiKey
+from tests.doubles.memory_api_keys import MemoryApiKeys
 
 SECRET = "the-secret-of-both-sites"
 PEER = {"Authorization": f"Bearer {SECRET}"}

@@ -26,9 +26,9 @@ from benchmarks.coldstart.emulated_lambda import (
 from benchmarks.coldstart.filled import TENANT, Filled, Floats, fill, query_body, upsert_tail
 from benchmarks.coldstart.relay import Relay
 from benchmarks.mixtures import rows_of
-from quartzdb.bootstrap import Database
-from quartzdb.bootstrap_aws import AwsSettings, open_aws
 from quartzdb.domain.namespace import EngineChoice
+from quartzdb.wiring.aws import AwsSettings, open_aws
+from quartzdb.wiring.embedded import Database
 from tests.aws_emulators import PATIENCE, REGION, emulators
 
 MB = 1_000_000

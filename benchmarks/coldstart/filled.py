@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from quartzdb.bootstrap import Database
 from quartzdb.domain.hlc import Version, stamp_at
 from quartzdb.domain.merge import RecordState
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
-from quartzdb.log.protocol import OVERLAP
-from quartzdb.snapshot.build import SegmentBuild
-from quartzdb.snapshot.manifest import Manifest
+from quartzdb.storage.log.protocol import OVERLAP
+from quartzdb.storage.snapshot.build import SegmentBuild
+from quartzdb.storage.snapshot.manifest import Manifest
+from quartzdb.wiring.embedded import Database
 
 TENANT = "default"
 Floats = npt.NDArray[np.float32]

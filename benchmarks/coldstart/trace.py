@@ -22,8 +22,8 @@ from benchmarks import dataset
 from benchmarks.coldstart.filled import TENANT, fill, upsert_tail
 from benchmarks.coldstart.relay import Counted, Relay
 from benchmarks.mixtures import rows_of
-from quartzdb.bootstrap_aws import AwsSettings, open_aws
 from quartzdb.domain.namespace import EngineChoice
+from quartzdb.wiring.aws import AwsSettings, open_aws
 from tests.aws_emulators import PATIENCE, REGION, emulators
 
 MB = 1_000_000

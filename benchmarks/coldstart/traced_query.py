@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from quartzdb.bootstrap_aws import AwsSettings, open_aws
 from quartzdb.services.vectors import QueryRequest
+from quartzdb.wiring.aws import AwsSettings, open_aws
 
 
 def main() -> None:

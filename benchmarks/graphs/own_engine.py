@@ -10,8 +10,8 @@ import numpy as np
 from benchmarks.graphs.port import SEED, Floats, Rows, Setting
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import norms_of
-from quartzdb.index.engines.ivf import IvfEngine
-from quartzdb.index.stored_vectors import MappedVectors
+from quartzdb.storage.index.engines.ivf import IvfEngine
+from quartzdb.storage.index.segments.stored_vectors import MappedVectors
 
 _PARAMETERS = "parameters.json"
 _ORDER = "order.npy"

@@ -16,7 +16,9 @@ import numpy as np
 from benchmarks.filling import Floats, Opened, batches, open_database
 from benchmarks.growth.case import Step, parse_step
 from benchmarks.growth.memory import AnonymousPeak, hold_to, memory
-from quartzdb.index.segment_files import (
+from quartzdb.maintenance.background import Background
+from quartzdb.maintenance.merge_policy import idle
+from quartzdb.storage.index.segments.segment_files import (
     DATA_FILES,
     NORMS_FILE,
     RECORDS_FILE,
@@ -24,9 +26,7 @@ from quartzdb.index.segment_files import (
     SUMS_FILE,
     VECTORS_FILE,
 )
-from quartzdb.services.background import Background
-from quartzdb.snapshot.compaction import idle
-from quartzdb.snapshot.manifest import SegmentRef
+from quartzdb.storage.snapshot.manifest import SegmentRef
 
 
 def main() -> None:

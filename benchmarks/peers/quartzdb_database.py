@@ -36,10 +36,10 @@ class QuartzDb(InProcess):
         self._precision = precision
 
     def ingest(self, rows: Floats, fields: Fields, place: Path) -> Written:
-        from quartzdb.bootstrap import DEFAULT_TENANT, EmbeddedSettings, open_embedded
-        from quartzdb.cli.settle import give_back, settle
+        from quartzdb.cli.full_compaction import give_back, settle
         from quartzdb.domain.namespace import EngineChoice, NamespaceSettings, Precision
         from quartzdb.services.vectors import NewRecord
+        from quartzdb.wiring.embedded import DEFAULT_TENANT, EmbeddedSettings, open_embedded
 
         database = open_embedded(EmbeddedSettings(place))
         started = time.perf_counter()
@@ -63,7 +63,7 @@ class QuartzDb(InProcess):
         return Written(len(rows), acknowledged, took)
 
     def open(self, place: Path) -> None:
-        from quartzdb.bootstrap import DEFAULT_TENANT, EmbeddedSettings, open_embedded
+        from quartzdb.wiring.embedded import DEFAULT_TENANT, EmbeddedSettings, open_embedded
 
         self._database = open_embedded(EmbeddedSettings(place))
         self._namespace = self._database.namespaces.get(DEFAULT_TENANT, NAMESPACE)

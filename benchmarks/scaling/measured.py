@@ -19,7 +19,7 @@ VCPU_MB = 1_769
 
 # The project's own settings
 FETCHED_SHARE = 1 / 3
-"""Of a function's memory: what parts of segments may take (bootstrap_aws)."""
+"""Of a function's memory: what parts of segments may take (wiring/aws)."""
 SEGMENT_ROWS_MAX = 1_048_576
 """Rows that one run of the merge workflow builds into one segment (services/merging.SHARD_ROWS)."""
 SHARDS_MAX = 64

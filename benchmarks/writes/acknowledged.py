@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.filling import Floats, batches, open_database
-from quartzdb.services.background import Background
+from quartzdb.maintenance.background import Background
 
 
 @dataclass(frozen=True, slots=True)

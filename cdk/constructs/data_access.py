@@ -31,7 +31,7 @@ CHECKPOINTS = ("CHECKPOINTS",)
 ROUTING = ("ORIGIN",)
 """Which origin is active, and what the probe remembers."""
 CANARY_KEYS = ("KEY#ca0a27*", "KEYS#canary")
-"""The health probe's own, and no other API keys: quartzdb.services.canary."""
+"""The health probe's own, and no other API keys: quartzdb.routing.probe.canary."""
 PROBE_LEASE = ("LEASE#health-probe",)
 REPLICATION_LEASE = ("LEASE#replicator",)
 

@@ -1,7 +1,7 @@
 """The router at the edge: one Lambda@Edge function for origin requests and origin responses.
 
 It has no layers, no environment variables and no tracing there, and lives in us-east-1; CloudFront copies it. What it
-has to know is in its bundle, and what AWS makes up comes with each event (quartzdb/edge/deployed_router.py).
+has to know is in its bundle, and what AWS makes up comes with each event (quartzdb/routing/edge/deployed_router.py).
 """
 
 from __future__ import annotations

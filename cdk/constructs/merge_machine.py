@@ -22,7 +22,7 @@ from cdk.settings import Settings
 
 _ATTEMPTS_MORE = 2
 _LONGEST = Duration.hours(2)
-"""What it built is swept some time after that: snapshot/merge_notice.py says the same."""
+"""What it built is swept some time after that: maintenance/merge_notice.py says the same."""
 
 
 def machine_name(settings: Settings) -> str:

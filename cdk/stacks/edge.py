@@ -21,8 +21,8 @@ from cdk.constructs.telemetry import edge_metric, router_failures
 from cdk.settings import Settings
 from cdk.stacks.data import DataStack
 from cdk.stacks.service import ServiceStack
-from quartzdb.failover.edge_config import CLOUDFLARE_SURFACE, EdgeConfig, EdgeOrigin
-from quartzdb.failover.state import Mode, Origin, RoutingState
+from quartzdb.routing.decision.edge_config import CLOUDFLARE_SURFACE, EdgeConfig, EdgeOrigin
+from quartzdb.routing.decision.state import Mode, Origin, RoutingState
 
 
 class EdgeStack(Stack):

@@ -9,7 +9,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from quartzdb.failover.edge_config import EdgeConfig, decode_config, encode_config
+from quartzdb.routing.decision.edge_config import EdgeConfig, decode_config, encode_config
 
 BUNDLE_BYTES_MAX = 1_000_000
 HANDLER = "handler.handler"
@@ -17,18 +17,20 @@ _HERE = Path(__file__).parent
 _PACKAGE = _HERE.parents[1] / "layers" / "quartzdb" / "python" / "quartzdb"
 _OF_THE_PACKAGE = (
     "__init__.py",
-    "edge/*.py",
-    "failover/__init__.py",
-    "failover/edge_config.py",
-    "failover/override.py",
-    "failover/passive.py",
-    "failover/route.py",
-    "failover/rules.py",
-    "failover/signing.py",
-    "failover/state.py",
-    "failover/state_cache.py",
-    "failover/suspicion.py",
-    "failover/window.py",
+    "net/*.py",
+    "routing/__init__.py",
+    "routing/edge/*.py",
+    "routing/decision/__init__.py",
+    "routing/decision/edge_config.py",
+    "routing/decision/override.py",
+    "routing/decision/passive.py",
+    "routing/decision/route.py",
+    "routing/decision/rules.py",
+    "routing/decision/signing.py",
+    "routing/decision/state.py",
+    "routing/decision/state_cache.py",
+    "routing/decision/suspicion.py",
+    "routing/decision/window.py",
 )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from quartzdb.edge.deployed_router import DeployedRouter
-from quartzdb.failover.edge_config import decode_config
+from quartzdb.routing.decision.edge_config import decode_config
+from quartzdb.routing.edge.deployed_router import DeployedRouter
 
 _router = DeployedRouter(decode_config(Path(__file__).with_name("edge_config.json").read_bytes()))
 

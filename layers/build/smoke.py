@@ -53,7 +53,7 @@ import boto3
 for service in services:
     boto3.client(service, region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")
 
-import quartzdb.api.app, quartzdb.bootstrap, quartzdb.bootstrap_aws, quartzdb.index.query
+import quartzdb.api.app, quartzdb.wiring.embedded, quartzdb.wiring.aws, quartzdb.storage.index.query
 outside = [
     name for name, module in sys.modules.items()
     if "site-packages" in (getattr(module, "__file__", None) or "")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from quartzdb.failover.edge_config import Address
+from quartzdb.net.address import Address
 
 
 class Destination(Protocol):

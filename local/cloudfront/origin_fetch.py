@@ -12,7 +12,7 @@ from local.cloudfront.distribution import SAFE_METHODS, ConfiguredOrigin
 from local.cloudfront.header_rules import is_disallowed
 from local.cloudfront.names import NameNotFound, Names
 from local.cloudfront.viewer import Pairs
-from quartzdb.failover.edge_config import Address
+from quartzdb.net.address import Address
 
 _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}

@@ -27,24 +27,24 @@ from local.failure import LocalDeploymentFailed
 from local.faults import Fault, FaultProxy, fault_proxy
 from local.server_process import ServerProcess
 from local.workerd import Workerd, free_port
-from quartzdb.bootstrap_replication import embedded_lag_ms
-from quartzdb.bootstrap_routing import (
+from quartzdb.net.address import Address
+from quartzdb.routing.decision.edge_config import (
+    CLOUDFLARE_SURFACE,
+    EdgeConfig,
+    EdgeOrigin,
+)
+from quartzdb.routing.decision.policy import first_state
+from quartzdb.routing.decision.probe_interval import interval_ms
+from quartzdb.routing.decision.rules import DEFAULT_RULES, Rules
+from quartzdb.routing.decision.state import Origin, RoutingState
+from quartzdb.routing.probe.canary import canary_key
+from quartzdb.wiring.replication import embedded_lag_ms
+from quartzdb.wiring.routing import (
     ProbedOrigin,
     RoutingAdapters,
     assemble_probing,
     embedded_routing,
 )
-from quartzdb.failover.edge_config import (
-    CLOUDFLARE_SURFACE,
-    Address,
-    EdgeConfig,
-    EdgeOrigin,
-)
-from quartzdb.failover.pace import interval_ms
-from quartzdb.failover.policy import first_state
-from quartzdb.failover.rules import DEFAULT_RULES, Rules
-from quartzdb.failover.state import Origin, RoutingState
-from quartzdb.services.canary import canary_key
 
 AWS_DOMAIN = "aws.quartzdb.example"
 CLOUDFLARE_DOMAIN = "cloudflare.quartzdb.example"

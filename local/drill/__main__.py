@@ -17,7 +17,7 @@ from local.drill.timeline import Timeline
 from local.failure import LocalDeploymentFailed
 from local.faults import KINDS, Fault
 from local.place import REPOSITORY
-from quartzdb.failover.rules import DEFAULT_RULES, Rules
+from quartzdb.routing.decision.rules import DEFAULT_RULES, Rules
 
 LOG = REPOSITORY / "build" / "drill.log"
 SLOW_SECONDS = 20.0

@@ -17,8 +17,8 @@ from local.drill.ledger import Ledger
 from local.drill.timeline import Timeline
 from local.drill.traffic import Observed, Traffic
 from local.faults import Fault
-from quartzdb.failover.rules import Rules
-from quartzdb.failover.state import Mode, Origin, RoutingState
+from quartzdb.routing.decision.rules import Rules
+from quartzdb.routing.decision.state import Mode, Origin, RoutingState
 
 FAST_RULES = Rules(
     interval_healthy_ms=1_000,

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from quartzdb.bootstrap_aws import open_aws
 from quartzdb.domain.errors import KeyNotFound, NamespaceNotFound, PreconditionFailed, TooLarge
 from quartzdb.domain.namespace import NamespaceSettings
 from quartzdb.services.keyvalue import Match, NewItem
+from quartzdb.wiring.aws import open_aws
 from tests.aws_deployment import DIMENSION, Deployment, nearest, write
 from tests.aws_emulators import NAMES, Emulators
 
@@ -198,8 +198,6 @@ def test_an_instance_opens_with_its_own_clock_and_name(deployment: Deployment) -
 
 def test_an_embedded_database_never_imports_boto3() -> None:
     """It would take longer than everything else together."""
-    code = (
-        "import sys, quartzdb.bootstrap, quartzdb.cli.main; print({'boto3', 'botocore'} & set(sys.modules))"
-    )
+    code = "import sys, quartzdb.wiring.embedded, quartzdb.cli.main; print({'boto3', 'botocore'} & set(sys.modules))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "set()"

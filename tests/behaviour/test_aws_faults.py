@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from quartzdb.adapters.aws_clients import Patience
-from quartzdb.bootstrap import Adapters
-from quartzdb.bootstrap_aws import AwsSettings, aws_adapters
+from quartzdb.adapters.aws.clients import Patience
 from quartzdb.domain.errors import Corrupted, Unavailable
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Namespace, NamespaceSettings, Partition
-from quartzdb.ports import Expect, Item
+from quartzdb.storage.ports import Expect, Item
+from quartzdb.wiring.aws import AwsSettings, aws_adapters
+from quartzdb.wiring.embedded import Adapters
 from tests.aws_emulators import NAMES, REGION, Emulators
 from tests.aws_fault_proxy import Fault, FaultProxy, Request, dynamodb_error, fault_proxy, s3_error
 

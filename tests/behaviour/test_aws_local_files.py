@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quartzdb.adapters.s3_local_files import KEPT_SECONDS, S3LocalFiles
+from quartzdb.adapters.aws.s3_local_files import KEPT_SECONDS, S3LocalFiles
 from quartzdb.domain.errors import Unavailable
 from tests.manual_clock import ManualClock
 

@@ -10,18 +10,19 @@ from typing import Any
 
 import pytest
 
-from quartzdb.adapters.dynamodb_keyvalue import DynamoKeyValue
-from quartzdb.adapters.dynamodb_table import DynamoTable
-from quartzdb.adapters.s3_blobs import S3Blobs
-from quartzdb.adapters.s3_bucket import S3Bucket
-from quartzdb.adapters.s3_local_files import S3LocalFiles
+from quartzdb.adapters.aws.dynamodb_keyvalue import DynamoKeyValue
+from quartzdb.adapters.aws.dynamodb_table import DynamoTable
+from quartzdb.adapters.aws.s3_blobs import S3Blobs
+from quartzdb.adapters.aws.s3_bucket import S3Bucket
+from quartzdb.adapters.aws.s3_local_files import S3LocalFiles
 from quartzdb.adapters.system_clock import SystemClock
-from quartzdb.bootstrap import Adapters
-from quartzdb.bootstrap_aws import AwsSettings, aws_adapters
 from quartzdb.domain.errors import TooLarge
 from quartzdb.domain.hlc import Version, stamp_at
 from quartzdb.domain.namespace import Partition
-from quartzdb.ports import Item, StoredAnswer
+from quartzdb.services.ports import StoredAnswer
+from quartzdb.storage.ports import Item
+from quartzdb.wiring.aws import AwsSettings, aws_adapters
+from quartzdb.wiring.embedded import Adapters
 from tests.aws_emulators import PATIENCE, REGION, Emulator, Emulators, Place
 from tests.aws_fault_proxy import Fault, FaultProxy, Request, fault_proxy
 

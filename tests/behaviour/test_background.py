@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from quartzdb.services.background import Background
+from quartzdb.maintenance.background import Background
 
 
 def test_it_works_at_once_while_there_is_work() -> None:
@@ -44,7 +44,7 @@ def test_a_failure_is_logged_and_tried_again(caplog: pytest.LogCaptureFixture) -
         return False
 
     background = Background(work, idle_seconds=0.001)
-    with caplog.at_level(logging.ERROR, "quartzdb.services.background"):
+    with caplog.at_level(logging.ERROR, "quartzdb.maintenance.background"):
         background.start()
         assert done.wait(10)
         assert background.stop(10)

@@ -8,13 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from quartzdb.adapters.build_workspace import BuildWorkspace
-from quartzdb.bootstrap import EmbeddedSettings, open_embedded
+from quartzdb.adapters.embedded.build_workspace import BuildWorkspace
+from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from quartzdb.adapters.build_workspace import BuildWorkspace
+from quartzdb.adapters.embedded.build_workspace import BuildWorkspace
 workspace = BuildWorkspace(Path(sys.argv[1]), "other")
 (workspace.directory / "segment").mkdir(parents=True)
 (workspace.directory / "segment" / "vectors").write_bytes(bytes(1000))

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from quartzdb.bootstrap import Database
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
-from quartzdb.services.backlog import LOOKED_AT_BYTES
-from quartzdb.services.maintenance import UNUSED_SECONDS
+from quartzdb.maintenance.backlog import LOOKED_AT_BYTES
+from quartzdb.maintenance.maintenance import UNUSED_SECONDS
 from quartzdb.services.vectors import QueryRequest
+from quartzdb.wiring.embedded import Database
 from tests.embedded import Embedded, embedded, vector_of, write
 
 DIMENSION = 1024

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from quartzdb.adapters.memory_leases import MemoryLeases
-from quartzdb.services.claim import LEASE_MS, Claim
+from quartzdb.storage.lease_guard import LEASE_MS, Claim
+from tests.doubles.memory_leases import MemoryLeases
 from tests.manual_clock import ManualClock
 
 

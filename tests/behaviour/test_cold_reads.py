@@ -10,16 +10,16 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from quartzdb.bootstrap import Database
 from quartzdb.domain.errors import Corrupted, NamespaceNotFound
 from quartzdb.domain.filter import parse
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
-from quartzdb.index.partial_file import BLOCK_BYTES
-from quartzdb.index.segment_files import OPENING_FILE, RECORDS_FILE, VECTORS_FILE
+from quartzdb.maintenance.merge_policy import everything
+from quartzdb.maintenance.sweep import sweep
 from quartzdb.services.vectors import QueryRequest
-from quartzdb.snapshot.cache import CONDEMNED_SECONDS
-from quartzdb.snapshot.compaction import everything
-from quartzdb.snapshot.sweep import sweep
+from quartzdb.storage.index.segments.partial_file import BLOCK_BYTES
+from quartzdb.storage.index.segments.segment_files import OPENING_FILE, RECORDS_FILE, VECTORS_FILE
+from quartzdb.storage.snapshot.cache import CONDEMNED_SECONDS
+from quartzdb.wiring.embedded import Database
 from tests.aws_deployment import DIMENSION, Deployment, nearest, write
 from tests.aws_emulators import REGION, Emulators
 from tests.embedded import vector_of

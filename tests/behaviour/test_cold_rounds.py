@@ -11,18 +11,24 @@ import numpy as np
 import orjson
 import pytest
 
-from quartzdb.bootstrap import Database, assemble
-from quartzdb.bootstrap_aws import aws_adapters
 from quartzdb.domain.filter import parse
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
 from quartzdb.domain.vector import Vector
-from quartzdb.index.partial_file import BLOCK_BYTES, sums_of_file
-from quartzdb.index.records_map import RecordsMap
-from quartzdb.index.segment_files import OPENING_FILE, PARTLY_READ, RECORDS_FILE, RECORDS_MAP_FILE, SUMS_FILE
-from quartzdb.index.side_by_side import AtOnce
-from quartzdb.ports import BlobStore
 from quartzdb.services.vectors import NewRecord, QueryRequest
-from quartzdb.snapshot.manifest import Manifest, SegmentRef
+from quartzdb.storage.index.executor import AtOnce
+from quartzdb.storage.index.segments.partial_file import BLOCK_BYTES, sums_of_file
+from quartzdb.storage.index.segments.records_map import RecordsMap
+from quartzdb.storage.index.segments.segment_files import (
+    OPENING_FILE,
+    PARTLY_READ,
+    RECORDS_FILE,
+    RECORDS_MAP_FILE,
+    SUMS_FILE,
+)
+from quartzdb.storage.ports import BlobStore
+from quartzdb.storage.snapshot.manifest import Manifest, SegmentRef
+from quartzdb.wiring.aws import aws_adapters
+from quartzdb.wiring.embedded import Database, assemble
 from tests.aws_deployment import DIMENSION, Deployment
 from tests.aws_emulators import Emulators
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from quartzdb.bootstrap import Database
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.namespace import Namespace
-from quartzdb.snapshot.compaction import everything
-from quartzdb.snapshot.confirmation import CONFIRM_AFTER_MS
-from quartzdb.snapshot.manifest import Manifest
-from quartzdb.snapshot.sweep import sweep
+from quartzdb.maintenance.merge_policy import everything
+from quartzdb.maintenance.previous_manifest import CONFIRM_AFTER_MS
+from quartzdb.maintenance.sweep import sweep
+from quartzdb.storage.snapshot.manifest import Manifest
+from quartzdb.wiring.embedded import Database
 from tests.embedded import Embedded, embedded, fill, fold, write
 
 ROWS = 300

@@ -8,10 +8,10 @@ import pytest
 
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.namespace import EngineChoice, Namespace
+from quartzdb.maintenance.merge_policy import everything
+from quartzdb.maintenance.sweep import sweep
 from quartzdb.services.vectors import QueryRequest
-from quartzdb.snapshot.compaction import everything
-from quartzdb.snapshot.store import SnapshotStore
-from quartzdb.snapshot.sweep import sweep
+from quartzdb.storage.snapshot.store import SnapshotStore
 from tests.embedded import Embedded, embedded, fill, fold, vector_of, write
 
 ROWS = 300

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from quartzdb.adapters import sqlite_keyvalue, sqlite_log
-from quartzdb.adapters.filesystem_blobs import FilesystemBlobs
-from quartzdb.adapters.sqlite_database import SqliteDatabase
-from quartzdb.adapters.sqlite_keyvalue import SqliteKeyValue
-from quartzdb.adapters.sqlite_log import SqliteChangeLog
-from quartzdb.adapters.sqlite_schema import SCHEMA_VERSION
+from quartzdb.adapters.embedded.filesystem_blobs import FilesystemBlobs
+from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
+from quartzdb.adapters.embedded.sqlite_keyvalue import SqliteKeyValue
+from quartzdb.adapters.embedded.sqlite_log import SqliteChangeLog
+from quartzdb.adapters.embedded.sqlite_schema import SCHEMA_VERSION
 from quartzdb.domain.errors import Corrupted, Unavailable
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Partition
-from quartzdb.ports import BlobMissing, Item
+from quartzdb.storage.ports import BlobMissing, Item
 from tests.manual_clock import ManualClock
 
 PARTITION = Partition("t", "n", "g")
@@ -287,8 +287,8 @@ def test_a_blob_is_synced_before_it_has_its_name_and_its_name_after(
 
         return record
 
-    monkeypatch.setattr("quartzdb.adapters.durable_file.os.fsync", recorded("fsync", os.fsync))
-    monkeypatch.setattr("quartzdb.adapters.durable_file.os.replace", recorded("rename", os.replace))
+    monkeypatch.setattr("quartzdb.adapters.embedded.durable_file.os.fsync", recorded("fsync", os.fsync))
+    monkeypatch.setattr("quartzdb.adapters.embedded.durable_file.os.replace", recorded("rename", os.replace))
     blobs.put("t/n/blob", b"content")
     temporary = steps[0].split()[1]
     assert steps == [

@@ -11,9 +11,9 @@ import pytest
 
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Mask, Matrix, norms_of
-from quartzdb.index.engines.allowed_rows import LISTS_SHARE_MAX, USES_BEFORE_LISTS
-from quartzdb.index.engines.ivf import CODES_FILE, FRAME_FILE, IvfEngine, IvfIndex
-from quartzdb.index.stored_vectors import MappedVectors
+from quartzdb.storage.index.engines.allowed_rows import LISTS_SHARE_MAX, USES_BEFORE_LISTS
+from quartzdb.storage.index.engines.ivf import CODES_FILE, FRAME_FILE, IvfEngine, IvfIndex
+from quartzdb.storage.index.segments.stored_vectors import MappedVectors
 
 ROWS, DIMENSION, QUERIES = 2000, 32, 5
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from quartzdb.adapters.sqlite_commit_group import OPERATIONS_MAX, CommitGroup, Operation
+from quartzdb.adapters.embedded.sqlite_commit_group import OPERATIONS_MAX, CommitGroup, Operation
 from quartzdb.domain.errors import Conflict, Unavailable
 
 

@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from quartzdb.adapters.http_probe import HttpProbe, ProbedOrigin
-from quartzdb.adapters.memory_api_keys import MemoryApiKeys
+from quartzdb.adapters.http.http_probe import HttpProbe, ProbedOrigin
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.errors import Unavailable
-from quartzdb.failover.state import Origin
-from quartzdb.failover.window import Reason
-from quartzdb.services.canary import CANARY_TENANT, ID_PREFIX, canary_key
+from quartzdb.routing.decision.state import Origin
+from quartzdb.routing.decision.window import Reason
+from quartzdb.routing.probe.canary import CANARY_TENANT, ID_PREFIX, canary_key
 from quartzdb.services.keys import ApiKeys, Scope
 from tests.contract_origin import KEY, SECRET, ContractOrigin, closed_port, contract_origin
+from tests.doubles.memory_api_keys import MemoryApiKeys
 
 PATIENT_MS = 20_000
 """Longer than any machine takes: only what hangs ends at its deadline."""

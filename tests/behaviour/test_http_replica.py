@@ -13,10 +13,11 @@ from typing import Any, ClassVar
 import orjson
 import pytest
 
-from quartzdb.adapters import peer_connection
-from quartzdb.adapters.http_replica import HttpReplica
+from quartzdb.adapters.http import peer_connection
+from quartzdb.adapters.http.http_replica import HttpReplica
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.change import Delete
+from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import (
     ClockSkew,
     Conflict,
@@ -30,8 +31,8 @@ from quartzdb.domain.errors import (
     Unavailable,
 )
 from quartzdb.domain.hlc import Version
-from quartzdb.peer_ports import Applied, Feed, FeedGap
-from quartzdb.ports import Clock, Item
+from quartzdb.replication.ports import Applied, Feed, FeedGap
+from quartzdb.storage.ports import Item
 from tests.manual_clock import ManualClock
 from tests.replica_sites import NAMESPACE
 

@@ -33,7 +33,7 @@ def _imported_by(module: str) -> set[str]:
     return set(json.loads(done.stdout))
 
 
-@pytest.mark.parametrize("module", ["quartzdb.api.app", "quartzdb.bootstrap"])
+@pytest.mark.parametrize("module", ["quartzdb.api.app", "quartzdb.wiring.embedded"])
 def test_serving_imports_no_engine_sdk_or_command_line(module: str) -> None:
     """A function that answers requests pays for the HTTP framework, and for an engine only once a segment has one."""
     assert _imported_by(module) & _NEVER == set()
@@ -46,11 +46,11 @@ def test_serving_imports_no_engine_sdk_or_command_line(module: str) -> None:
         "quartzdb.services.keyvalue",
         "quartzdb.services.namespaces",
         "quartzdb.services.keys",
-        "quartzdb.services.maintenance",
-        "quartzdb.snapshot.indexer",
-        "quartzdb.snapshot.readers",
-        "quartzdb.index.query",
-        "quartzdb.index.engines.registry",
+        "quartzdb.maintenance.maintenance",
+        "quartzdb.maintenance.indexer",
+        "quartzdb.storage.snapshot.readers",
+        "quartzdb.storage.index.query",
+        "quartzdb.storage.index.engines.registry",
     ],
 )
 def test_what_is_not_http_does_not_import_http(module: str) -> None:
@@ -60,7 +60,7 @@ def test_what_is_not_http_does_not_import_http(module: str) -> None:
 
 def test_a_deployment_imports_the_sdk_and_nothing_else_for_it() -> None:
     """The adapters of AWS need boto3 and what it imports; no engine, no command line, no HTTP framework."""
-    imported = _imported_by("quartzdb.bootstrap_aws")
+    imported = _imported_by("quartzdb.wiring.aws")
     # Both come with botocore: its HTTP client, and a base class of s3transfer's.
     assert imported & ((_NEVER | _HTTP) - _SDK - {"urllib3", "multiprocessing"}) == set()
 

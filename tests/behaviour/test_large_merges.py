@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from quartzdb.adapters.aws_clients import step_functions_client
-from quartzdb.adapters.step_functions_merges import StepFunctionsMerges
+from quartzdb.adapters.aws.clients import step_functions_client
+from quartzdb.adapters.aws.step_functions_merges import StepFunctionsMerges
 from quartzdb.domain.errors import InvalidArgument, Unavailable
 from quartzdb.domain.namespace import EngineChoice, Namespace
+from quartzdb.maintenance.merge_notice import MERGE_MS_MAX
+from quartzdb.maintenance.merge_policy import MergeLimits, everything
+from quartzdb.maintenance.sweep import ORPHANED_MS
 from quartzdb.services.vectors import MetadataPatch
-from quartzdb.snapshot.compaction import MergeLimits, everything
-from quartzdb.snapshot.merge_notice import MERGE_MS_MAX
-from quartzdb.snapshot.sweep import ORPHANED_MS
 from tests.aws_emulators import NAMES, REGION, Emulators
 from tests.care_deployment import CareDeployment, create, deployed, nearest, write
 from tests.stream_driver import LambdaContext

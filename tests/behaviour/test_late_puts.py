@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from quartzdb.adapters.memory_keyvalue import MemoryKeyValue
 from quartzdb.domain.errors import KeyNotFound
 from quartzdb.domain.hlc import HybridClock
 from quartzdb.domain.namespace import Namespace, NamespaceSettings, Partition
-from quartzdb.log.protocol import ACKNOWLEDGE_WITHIN_MS
-from quartzdb.ports import Expect, Item, PutOutcome
 from quartzdb.services.keyvalue import KeyValues, Match, NewItem
+from quartzdb.storage.log.protocol import ACKNOWLEDGE_WITHIN_MS
+from quartzdb.storage.ports import Expect, Item, PutOutcome
+from tests.doubles.memory_keyvalue import MemoryKeyValue
 from tests.manual_clock import ManualClock
 
 NAMESPACE = Namespace("t", "n", "g", NamespaceSettings(), 0)

@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quartzdb.adapters.memory_checkpoints import MemoryCheckpoints
 from quartzdb.domain.change import Change, Delete, Patch, Upsert
 from quartzdb.domain.errors import Conflict
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Namespace, NamespaceSettings, Precision
-from quartzdb.index.outline import UNHEARD_OF
-from quartzdb.log.codec import encode_entry
-from quartzdb.peer_ports import Applied, Checkpoint, Direction, Feed, FeedGap, FeedPage
-from quartzdb.peer_protocol.limits import FEED_KEPT_MS
-from quartzdb.ports import Item
+from quartzdb.maintenance.merge_policy import everything
+from quartzdb.replication.ports import Applied, Checkpoint, Direction, Feed, FeedGap, FeedPage
 from quartzdb.replication.retention import PeerRetention
-from quartzdb.replication.shared import all_namespaces
+from quartzdb.replication.shared_namespaces import all_namespaces
+from quartzdb.replication.wire.limits import FEED_KEPT_MS
 from quartzdb.services.keyvalue import NewItem
 from quartzdb.services.vectors import NewRecord
-from quartzdb.snapshot.compaction import everything
+from quartzdb.storage.index.segments.outline import UNHEARD_OF
+from quartzdb.storage.log.codec import encode_entry
+from quartzdb.storage.ports import Item
+from tests.doubles.memory_checkpoints import MemoryCheckpoints
 from tests.manual_clock import ManualClock
 from tests.replica_sites import NAMESPACE, LocalSite, memory_site, sqlite_site, version_at
 
@@ -151,8 +151,8 @@ def test_much_that_is_left_out_ends_a_page(
     site: LocalSite, namespace: Namespace, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Empty, with more to follow: no request looks through a whole log of the reader's own changes."""
-    monkeypatch.setattr("quartzdb.replication.record_feed._READ_BYTES", 100)
-    monkeypatch.setattr("quartzdb.replication.record_feed.SCANNED_BYTES_MAX", 400)
+    monkeypatch.setattr("quartzdb.replication.feeds.record_feed._READ_BYTES", 100)
+    monkeypatch.setattr("quartzdb.replication.feeds.record_feed.SCANNED_BYTES_MAX", 400)
     for number in range(20):
         write(site, namespace, f"r{number}")
     clock.seconds += 5

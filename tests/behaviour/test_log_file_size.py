@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from quartzdb.adapters.sqlite_database import SqliteDatabase
-from quartzdb.adapters.sqlite_log import SqliteChangeLog
+from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
+from quartzdb.adapters.embedded.sqlite_log import SqliteChangeLog
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Partition
 

@@ -6,11 +6,11 @@ from collections.abc import Collection, Sequence
 
 import pytest
 
-from quartzdb.adapters.memory_log import MemoryChangeLog
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Partition
-from quartzdb.log.tail import LogTail
-from quartzdb.ports import LogPage
+from quartzdb.storage.log.tail import LogTail
+from quartzdb.storage.ports import LogPage
+from tests.doubles.memory_log import MemoryChangeLog
 
 PARTITION = Partition("t", "n", "g")
 BODY = bytes(100)

@@ -10,22 +10,22 @@ from typing import Any
 
 import pytest
 
-from quartzdb.adapters.memory_leases import MemoryLeases
-from quartzdb.adapters.memory_origin_states import MemoryOriginStates
-from quartzdb.adapters.memory_passive_reports import MemoryPassiveReports
 from quartzdb.domain.errors import Conflict, Unavailable
-from quartzdb.failover.memory import decode_memory
-from quartzdb.failover.passive import PassiveReport, encode_report
-from quartzdb.failover.policy import changed
-from quartzdb.failover.rules import DEFAULT_RULES
-from quartzdb.failover.sighting import sighting_of
-from quartzdb.failover.state import Mode, Origin, RoutingState, decode_state, encode_state
-from quartzdb.failover.verdict import Verdict
-from quartzdb.failover.window import Probe, Reason
-from quartzdb.failover.wishes import drain, fail_over
-from quartzdb.ports import OriginStates
-from quartzdb.services.probing import LEASE, LEASE_MS, Probing, Round
-from quartzdb.services.routing_changes import RoutingChanges
+from quartzdb.routing.decision.operator_commands import drain, fail_over
+from quartzdb.routing.decision.origin_health import sighting_of
+from quartzdb.routing.decision.passive import PassiveReport, encode_report
+from quartzdb.routing.decision.policy import changed
+from quartzdb.routing.decision.probe_memory import decode_memory
+from quartzdb.routing.decision.rules import DEFAULT_RULES
+from quartzdb.routing.decision.state import Mode, Origin, RoutingState, decode_state, encode_state
+from quartzdb.routing.decision.verdict import Verdict
+from quartzdb.routing.decision.window import Probe, Reason
+from quartzdb.routing.ports import OriginStates
+from quartzdb.routing.probe.probing import LEASE, LEASE_MS, Probing, Round
+from quartzdb.routing.state_changes import RoutingChanges
+from tests.doubles.memory_leases import MemoryLeases
+from tests.doubles.memory_origin_states import MemoryOriginStates
+from tests.doubles.memory_passive_reports import MemoryPassiveReports
 from tests.manual_clock import ManualClock
 
 AWS, CLOUDFLARE = Origin.AWS, Origin.CLOUDFLARE

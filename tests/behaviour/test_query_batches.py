@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quartzdb.bootstrap import Database, EmbeddedSettings, assemble, embedded_adapters
 from quartzdb.domain.errors import QuartzError, RecordNotFound, TooLarge
 from quartzdb.domain.filter import parse
 from quartzdb.domain.limits import QUERIES_MAX
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
 from quartzdb.services.vectors import NewRecord, QueryAnswer, QueryRequest
+from quartzdb.wiring.embedded import Database, EmbeddedSettings, assemble, embedded_adapters
 from tests.manual_clock import ManualClock
 
 DIMENSION = 6
@@ -160,7 +160,7 @@ def test_a_long_tail_is_scored_for_some_at_a_time(
     namespace = filled(database, Metric.EUCLIDEAN, 1)
     asked = requests()
     together = database.vectors.query_batch(namespace, asked)
-    monkeypatch.setattr("quartzdb.index.tail._SCORES_TOGETHER_MAX", 100)
+    monkeypatch.setattr("quartzdb.storage.index.tail._SCORES_TOGETHER_MAX", 100)
     apart = database.vectors.query_batch(namespace, asked)
     assert [shown(answer) for answer in apart] == [shown(answer) for answer in together]
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quartzdb.bootstrap import Database
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.filter import parse
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
 from quartzdb.domain.vector import norms_of
+from quartzdb.maintenance.merge_policy import everything
 from quartzdb.services.vectors import NewRecord, QueryRequest
-from quartzdb.snapshot.compaction import everything
+from quartzdb.wiring.embedded import Database
 from tests.embedded import embedded, fold
 
 ROWS = 12_000

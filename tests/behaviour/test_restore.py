@@ -16,15 +16,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from quartzdb.bootstrap import DEFAULT_TENANT, Database
-from quartzdb.bootstrap_aws import AwsSettings, open_aws
+from quartzdb.cli.full_compaction import settle
 from quartzdb.cli.main import cli
-from quartzdb.cli.settle import settle
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
-from quartzdb.ports import BlobVersion
+from quartzdb.maintenance.restoration import plan_of
 from quartzdb.services.keyvalue import NewItem
-from quartzdb.services.restoration import plan_of
 from quartzdb.services.vectors import NewRecord
+from quartzdb.storage.ports import BlobVersion
+from quartzdb.wiring.aws import AwsSettings, open_aws
+from quartzdb.wiring.embedded import DEFAULT_TENANT, Database
 from tests.aws_emulators import PATIENCE, REGION, Emulator, Emulators, Place, create_table
 
 

@@ -8,12 +8,12 @@ from itertools import product
 
 import pytest
 
-from quartzdb.failover.breaker import BreakerState
-from quartzdb.failover.policy import decide, first_state
-from quartzdb.failover.rules import DEFAULT_RULES
-from quartzdb.failover.sighting import Sighting
-from quartzdb.failover.state import Mode, Origin, RoutingState
-from quartzdb.failover.verdict import Verdict
+from quartzdb.routing.decision.breaker import BreakerState
+from quartzdb.routing.decision.origin_health import Sighting
+from quartzdb.routing.decision.policy import decide, first_state
+from quartzdb.routing.decision.rules import DEFAULT_RULES
+from quartzdb.routing.decision.state import Mode, Origin, RoutingState
+from quartzdb.routing.decision.verdict import Verdict
 
 AWS, CLOUDFLARE = Origin.AWS, Origin.CLOUDFLARE
 NOW_MS = 1_790_000_000_000

@@ -13,22 +13,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quartzdb.bootstrap import Database
 from quartzdb.domain.filter import parse
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.merge import Patched, RecordState
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Precision
 from quartzdb.domain.vector import Matrix, norms_of
-from quartzdb.index.engines.codes import Codes
-from quartzdb.index.filtering import evaluate
-from quartzdb.index.segment import Segment
-from quartzdb.index.segment_files import LocalFiles
-from quartzdb.index.segment_writer import SegmentWriter, WrittenSegment
+from quartzdb.maintenance.built_shard import load_built, store_built
+from quartzdb.maintenance.merge_plan import MergePlan
+from quartzdb.maintenance.merge_policy import everything
 from quartzdb.services.vectors import QueryRequest
-from quartzdb.snapshot.built_shard import load_built, store_built
-from quartzdb.snapshot.compaction import everything
-from quartzdb.snapshot.merge_plan import MergePlan
+from quartzdb.storage.index.engines.codes import Codes
+from quartzdb.storage.index.fields.filtering import evaluate
+from quartzdb.storage.index.segments.segment import Segment
+from quartzdb.storage.index.segments.segment_files import LocalFiles
+from quartzdb.storage.index.segments.segment_writer import SegmentWriter, WrittenSegment
+from quartzdb.wiring.embedded import Database
 from tests.embedded import Embedded, embedded, fold, vector_of, write
 
 ROWS, DIMENSION, CLUMPS = 2_400, 24, 40

@@ -10,7 +10,7 @@ from benchmarks.scaling.measured import Dimension
 from benchmarks.scaling.page import PAGE, PLANS, blocks, renewed, tables
 from benchmarks.scaling.plan import Plan, quantile_needed
 from quartzdb.domain.limits import SHARDS_MAX
-from quartzdb.services.merging import SHARD_ROWS
+from quartzdb.maintenance.merging import SHARD_ROWS
 
 ROUND = Dimension(98, code_bytes=100, records_bytes=700, build_seconds=100, query_ms=1.0)
 """200 + 100 + 700: a thousand bytes a vector."""

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
-from quartzdb.services.burial import DROP_AFTER_MS
-from quartzdb.services.restoration import Restoration
-from quartzdb.snapshot.compaction import MergeLimits
+from quartzdb.maintenance.garbage_collection import DROP_AFTER_MS
+from quartzdb.maintenance.merge_policy import MergeLimits
+from quartzdb.maintenance.restoration import Restoration
 from tests.aws_emulators import NAMES, Emulators
 from tests.care_deployment import DIMENSION, CareDeployment, create, deployed, nearest, write
 from tests.stream_driver import LambdaContext, StreamDriver

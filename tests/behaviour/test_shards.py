@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from quartzdb.bootstrap import Database
 from quartzdb.domain.change import OWN, Upsert
 from quartzdb.domain.errors import Corrupted, NamespaceNotFound, RecordNotFound, Unavailable
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
-from quartzdb.log.append import LogWriter
+from quartzdb.maintenance.maintenance import BURY_AFTER_MS, FOLD_AFTER_MS
+from quartzdb.maintenance.verification import Verification
 from quartzdb.services.consistency import STRONG, Consistency
-from quartzdb.services.maintenance import BURY_AFTER_MS, FOLD_AFTER_MS
 from quartzdb.services.shard_reads import ShardReads
 from quartzdb.services.vectors import MetadataPatch, NewRecord, QueryRequest
-from quartzdb.services.verification import Verification
+from quartzdb.storage.log.append import LogWriter
+from quartzdb.wiring.embedded import Database
 from tests.embedded import Embedded, embedded, vector_of, write
 
 SHARDS = 4

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from quartzdb.adapters.aws_clients import Patience
-from quartzdb.bootstrap_aws import AwsSettings
-from quartzdb.bootstrap_care import open_care
+from quartzdb.adapters.aws.clients import Patience
 from quartzdb.domain.hlc import Version, stamp_at
 from quartzdb.domain.namespace import Namespace
-from quartzdb.snapshot.sweep import ORPHANED_MS
+from quartzdb.maintenance.sweep import ORPHANED_MS
+from quartzdb.wiring.aws import AwsSettings
+from quartzdb.wiring.maintenance import open_care
 from tests.aws_emulators import REGION, Emulators
 from tests.aws_fault_proxy import Fault, FaultProxy, Request, dynamodb_error, fault_proxy, s3_error
 from tests.care_deployment import CareDeployment, create, deployed, nearest, write

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from quartzdb.domain.namespace import Namespace
-from quartzdb.ports import Unsettled
-from quartzdb.services.burial import FORGET_AFTER_MS
+from quartzdb.maintenance.garbage_collection import FORGET_AFTER_MS
+from quartzdb.maintenance.ports import Unsettled
 from tests.aws_emulators import NAMES, Emulators
 from tests.aws_fault_proxy import FaultProxy, fault_proxy
 from tests.care_deployment import CareDeployment, create, deployed, nearest, write

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from quartzdb.adapters.memory_blobs import MemoryBlobs
-from quartzdb.adapters.memory_log import MemoryChangeLog
 from quartzdb.domain.change import Upsert
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Partition
-from quartzdb.log.codec import encode_entry
-from quartzdb.log.protocol import OVERLAP
-from quartzdb.ports import LogPage
-from quartzdb.snapshot.cache import SegmentCache
-from quartzdb.snapshot.indexer import Indexer
-from quartzdb.snapshot.reader import EVENTUAL_SECONDS_MAX, NamespaceReader
-from quartzdb.snapshot.store import SnapshotStore
+from quartzdb.maintenance.indexer import Indexer
+from quartzdb.storage.log.codec import encode_entry
+from quartzdb.storage.log.protocol import OVERLAP
+from quartzdb.storage.ports import LogPage
+from quartzdb.storage.snapshot.cache import SegmentCache
+from quartzdb.storage.snapshot.reader import EVENTUAL_SECONDS_MAX, NamespaceReader
+from quartzdb.storage.snapshot.store import SnapshotStore
+from tests.doubles.memory_blobs import MemoryBlobs
+from tests.doubles.memory_log import MemoryChangeLog
 from tests.embedded import vector_of
 from tests.manual_clock import ManualClock
 

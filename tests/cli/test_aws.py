@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from quartzdb.cli.main import cli
-from quartzdb.index.segment_files import VECTORS_FILE
+from quartzdb.storage.index.segments.segment_files import VECTORS_FILE
 from tests.aws_emulators import Emulators, Place
 from tests.aws_fault_proxy import dynamodb_error, fault_proxy, s3_error
 from tests.cli.invoke import answer as embedded_answer

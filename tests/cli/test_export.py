@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quartzdb.bootstrap import DEFAULT_TENANT, EmbeddedSettings, open_embedded
 from quartzdb.domain.namespace import NamespaceSettings
 from quartzdb.services.keyvalue import NewItem
 from quartzdb.services.vectors import NewRecord
+from quartzdb.wiring.embedded import DEFAULT_TENANT, EmbeddedSettings, open_embedded
 from tests.cli.invoke import answer, books, refusal, run, write_jsonl
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from quartzdb.bootstrap import EmbeddedSettings, open_embedded
+from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
 from tests.cli.invoke import answer, refusal, run
 
 

@@ -10,20 +10,20 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from quartzdb.adapters.aws_clients import secrets_client
-from quartzdb.adapters.dynamodb_origin_states import DynamoOriginStates
-from quartzdb.adapters.dynamodb_table import DynamoTable
-from quartzdb.adapters.sqlite_database import SqliteDatabase
-from quartzdb.adapters.sqlite_origin_states import SqliteOriginStates
+from quartzdb.adapters.aws.clients import secrets_client
+from quartzdb.adapters.aws.dynamodb_origin_states import DynamoOriginStates
+from quartzdb.adapters.aws.dynamodb_table import DynamoTable
+from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
+from quartzdb.adapters.embedded.sqlite_origin_states import SqliteOriginStates
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.cli.main import cli
-from quartzdb.failover.memory import encode_memory, no_memory
-from quartzdb.failover.override import HEADER, verify_override
-from quartzdb.failover.policy import first_state
-from quartzdb.failover.rules import DEFAULT_RULES
-from quartzdb.failover.state import Origin, RoutingState, decode_state
-from quartzdb.failover.window import Probe, Reason
-from quartzdb.routing_ports import PUBLISHED_KEY
+from quartzdb.routing.decision.override import HEADER, verify_override
+from quartzdb.routing.decision.policy import first_state
+from quartzdb.routing.decision.probe_memory import encode_memory, no_memory
+from quartzdb.routing.decision.rules import DEFAULT_RULES
+from quartzdb.routing.decision.state import Origin, RoutingState, decode_state
+from quartzdb.routing.decision.window import Probe, Reason
+from quartzdb.routing.ports import PUBLISHED_KEY
 from tests.aws_emulators import REGION, Emulators
 from tests.cli.invoke import answer, refusal, run
 

@@ -7,7 +7,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from quartzdb.cli.serve.worker import Receive, Scope, Send, WithBackground
-from quartzdb.services.background import Background
+from quartzdb.maintenance.background import Background
 
 
 def test_background_work_stops_before_the_application_says_that_it_did() -> None:

@@ -11,54 +11,47 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from quartzdb.adapters.dynamodb_api_keys import DynamoApiKeys
-from quartzdb.adapters.dynamodb_catalog import DynamoCatalog
-from quartzdb.adapters.dynamodb_checkpoints import DynamoCheckpoints
-from quartzdb.adapters.dynamodb_idempotency import DynamoIdempotency
-from quartzdb.adapters.dynamodb_keyvalue import DynamoKeyValue
-from quartzdb.adapters.dynamodb_leases import DynamoLeases
-from quartzdb.adapters.dynamodb_log import DynamoChangeLog
-from quartzdb.adapters.dynamodb_origin_states import DynamoOriginStates
-from quartzdb.adapters.dynamodb_table import DynamoTable
-from quartzdb.adapters.dynamodb_unsettled import DynamoUnsettled
-from quartzdb.adapters.filesystem_blobs import FilesystemBlobs
-from quartzdb.adapters.memory_api_keys import MemoryApiKeys
-from quartzdb.adapters.memory_blobs import MemoryBlobs
-from quartzdb.adapters.memory_catalog import MemoryCatalog
-from quartzdb.adapters.memory_checkpoints import MemoryCheckpoints
-from quartzdb.adapters.memory_idempotency import MemoryIdempotency
-from quartzdb.adapters.memory_keyvalue import MemoryKeyValue
-from quartzdb.adapters.memory_leases import MemoryLeases
-from quartzdb.adapters.memory_log import MemoryChangeLog
-from quartzdb.adapters.memory_origin_states import MemoryOriginStates
-from quartzdb.adapters.memory_unsettled import MemoryUnsettled
-from quartzdb.adapters.s3_blobs import S3Blobs
-from quartzdb.adapters.s3_bucket import S3Bucket
-from quartzdb.adapters.s3_local_files import S3LocalFiles
-from quartzdb.adapters.sqlite_api_keys import SqliteApiKeys
-from quartzdb.adapters.sqlite_catalog import SqliteCatalog
-from quartzdb.adapters.sqlite_checkpoints import SqliteCheckpoints
-from quartzdb.adapters.sqlite_database import SqliteDatabase
-from quartzdb.adapters.sqlite_idempotency import SqliteIdempotency
-from quartzdb.adapters.sqlite_keyvalue import SqliteKeyValue
-from quartzdb.adapters.sqlite_leases import SqliteLeases
-from quartzdb.adapters.sqlite_log import SqliteChangeLog
-from quartzdb.adapters.sqlite_origin_states import SqliteOriginStates
+from quartzdb.adapters.aws.dynamodb_api_keys import DynamoApiKeys
+from quartzdb.adapters.aws.dynamodb_catalog import DynamoCatalog
+from quartzdb.adapters.aws.dynamodb_checkpoints import DynamoCheckpoints
+from quartzdb.adapters.aws.dynamodb_idempotency import DynamoIdempotency
+from quartzdb.adapters.aws.dynamodb_keyvalue import DynamoKeyValue
+from quartzdb.adapters.aws.dynamodb_leases import DynamoLeases
+from quartzdb.adapters.aws.dynamodb_log import DynamoChangeLog
+from quartzdb.adapters.aws.dynamodb_origin_states import DynamoOriginStates
+from quartzdb.adapters.aws.dynamodb_pending_work import DynamoUnsettled
+from quartzdb.adapters.aws.dynamodb_table import DynamoTable
+from quartzdb.adapters.aws.s3_blobs import S3Blobs
+from quartzdb.adapters.aws.s3_bucket import S3Bucket
+from quartzdb.adapters.aws.s3_local_files import S3LocalFiles
+from quartzdb.adapters.embedded.filesystem_blobs import FilesystemBlobs
+from quartzdb.adapters.embedded.sqlite_api_keys import SqliteApiKeys
+from quartzdb.adapters.embedded.sqlite_catalog import SqliteCatalog
+from quartzdb.adapters.embedded.sqlite_checkpoints import SqliteCheckpoints
+from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
+from quartzdb.adapters.embedded.sqlite_idempotency import SqliteIdempotency
+from quartzdb.adapters.embedded.sqlite_keyvalue import SqliteKeyValue
+from quartzdb.adapters.embedded.sqlite_leases import SqliteLeases
+from quartzdb.adapters.embedded.sqlite_log import SqliteChangeLog
+from quartzdb.adapters.embedded.sqlite_origin_states import SqliteOriginStates
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.namespace import Partition
-from quartzdb.peer_ports import Checkpoints
-from quartzdb.ports import (
-    ApiKeyTable,
-    BlobStore,
-    ChangeLog,
-    IdempotencyTable,
-    KeyValueTable,
-    Leases,
-    NamespaceCatalog,
-    OriginStates,
-    UnsettledList,
-)
+from quartzdb.maintenance.ports import UnsettledList
+from quartzdb.replication.ports import Checkpoints
+from quartzdb.routing.ports import OriginStates
+from quartzdb.services.ports import ApiKeyTable, IdempotencyTable
+from quartzdb.storage.ports import BlobStore, ChangeLog, KeyValueTable, Leases, NamespaceCatalog
 from tests.aws_emulators import NAMES, Emulators, Place
+from tests.doubles.memory_api_keys import MemoryApiKeys
+from tests.doubles.memory_blobs import MemoryBlobs
+from tests.doubles.memory_catalog import MemoryCatalog
+from tests.doubles.memory_checkpoints import MemoryCheckpoints
+from tests.doubles.memory_idempotency import MemoryIdempotency
+from tests.doubles.memory_keyvalue import MemoryKeyValue
+from tests.doubles.memory_leases import MemoryLeases
+from tests.doubles.memory_log import MemoryChangeLog
+from tests.doubles.memory_origin_states import MemoryOriginStates
+from tests.doubles.memory_unsettled import MemoryUnsettled
 from tests.manual_clock import ManualClock
 
 T = TypeVar("T")

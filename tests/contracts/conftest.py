@@ -9,18 +9,11 @@ from pathlib import Path
 import pytest
 
 from quartzdb.domain.namespace import Partition
-from quartzdb.peer_ports import Checkpoints
-from quartzdb.ports import (
-    ApiKeyTable,
-    BlobStore,
-    ChangeLog,
-    IdempotencyTable,
-    KeyValueTable,
-    Leases,
-    NamespaceCatalog,
-    OriginStates,
-    UnsettledList,
-)
+from quartzdb.maintenance.ports import UnsettledList
+from quartzdb.replication.ports import Checkpoints
+from quartzdb.routing.ports import OriginStates
+from quartzdb.services.ports import ApiKeyTable, IdempotencyTable
+from quartzdb.storage.ports import BlobStore, ChangeLog, KeyValueTable, Leases, NamespaceCatalog
 from tests.aws_emulators import Emulators
 from tests.contracts import adapters
 from tests.contracts.adapters import Storage

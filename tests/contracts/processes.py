@@ -6,14 +6,14 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
-from quartzdb.adapters.filesystem_blobs import FilesystemBlobs
-from quartzdb.adapters.sqlite_database import SqliteDatabase
-from quartzdb.adapters.sqlite_keyvalue import SqliteKeyValue
-from quartzdb.adapters.sqlite_log import SqliteChangeLog
+from quartzdb.adapters.embedded.filesystem_blobs import FilesystemBlobs
+from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
+from quartzdb.adapters.embedded.sqlite_keyvalue import SqliteKeyValue
+from quartzdb.adapters.embedded.sqlite_log import SqliteChangeLog
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Partition
-from quartzdb.ports import Expect, Item
+from quartzdb.storage.ports import Expect, Item
 from tests.contracts.adapters import in_threads
 
 PARTITION = Partition("t", "n", "g")

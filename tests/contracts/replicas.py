@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from quartzdb.adapters.http_replica import HttpReplica
+from quartzdb.adapters.http.http_replica import HttpReplica
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.api.app import create_app
-from quartzdb.peer_ports import Replica
+from quartzdb.replication.ports import Replica
 from tests import worker_site
 from tests.aws_emulators import Emulators
 from tests.http_server import serving

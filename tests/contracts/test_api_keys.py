@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from quartzdb.domain.errors import Conflict
-from quartzdb.ports import ApiKey, ApiKeyTable
+from quartzdb.services.ports import ApiKey, ApiKeyTable
 
 KEY = ApiKey("k1", "t", "a name, any text: é\n", frozenset({"read", "kv:write"}), b"\0\xff" * 16, 1_000)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from quartzdb.adapters.s3_blobs import S3Blobs
+from quartzdb.adapters.aws.s3_blobs import S3Blobs
 from quartzdb.domain.errors import Corrupted
-from quartzdb.ports import BlobMissing, BlobStore
+from quartzdb.storage.ports import BlobMissing, BlobStore
 from tests.contracts.adapters import Storage, in_threads, rounds
 
 

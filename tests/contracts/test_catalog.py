@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from quartzdb.domain.limits import SHARDS_MAX
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Precision
-from quartzdb.ports import NamespaceCatalog
+from quartzdb.storage.ports import NamespaceCatalog
 from tests.contracts.adapters import in_threads
 
 KINDS = {

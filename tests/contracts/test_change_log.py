@@ -11,7 +11,7 @@ from quartzdb.domain.errors import Conflict, NamespaceNotFound
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.limits import SHARDS_MAX
 from quartzdb.domain.namespace import Partition
-from quartzdb.ports import SEALED, ChangeLog, StampBehind
+from quartzdb.storage.ports import SEALED, ChangeLog, StampBehind
 from tests.contracts.adapters import BEHIND_MAX, fresh_partition, in_threads, rounds
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from quartzdb.peer_ports import Checkpoint, Checkpoints, Direction, Feed, RepairState
+from quartzdb.replication.ports import Checkpoint, Checkpoints, Direction, Feed, RepairState
 
 OUT = Direction("aws", "cloudflare", "default", "books", Feed.RECORDS)
 BACK = Direction("cloudflare", "aws", "default", "books", Feed.RECORDS)

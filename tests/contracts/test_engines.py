@@ -20,17 +20,17 @@ from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice
 from quartzdb.domain.vector import Floats, Mask, Matrix, Rows, Vector, norms_of
-from quartzdb.index.engines.annoy import PROJECTION_FILE, TREES_FILE
-from quartzdb.index.engines.annoy_space import AnnoySpace
-from quartzdb.index.engines.efforts import efforts_by_recall
-from quartzdb.index.engines.exact import best, gather_scores
-from quartzdb.index.engines.frame import Frame
-from quartzdb.index.engines.graph import Graph
-from quartzdb.index.engines.half import widened
-from quartzdb.index.engines.hnsw import GRAPH_FILE, SPACE_FILE, HnswIndex
-from quartzdb.index.engines.port import Built, Index
-from quartzdb.index.engines.registry import IVF_ROWS_MIN, choose, engine_named
-from quartzdb.index.stored_vectors import MappedVectors
+from quartzdb.storage.index.engines.annoy import PROJECTION_FILE, TREES_FILE
+from quartzdb.storage.index.engines.annoy_space import AnnoySpace
+from quartzdb.storage.index.engines.exact import best, gather_scores
+from quartzdb.storage.index.engines.graph import Graph
+from quartzdb.storage.index.engines.half import widened
+from quartzdb.storage.index.engines.hnsw import GRAPH_FILE, SPACE_FILE, HnswIndex
+from quartzdb.storage.index.engines.port import Built, Index
+from quartzdb.storage.index.engines.registry import IVF_ROWS_MIN, choose, engine_named
+from quartzdb.storage.index.engines.rotation import Frame
+from quartzdb.storage.index.engines.search_parameters import efforts_by_recall
+from quartzdb.storage.index.segments.stored_vectors import MappedVectors
 
 ENGINES = ("exact", "annoy", "ivf", "hnsw")
 METRICS = tuple(Metric)
@@ -647,8 +647,8 @@ class TestChoosing:
         program = (
             "import sys, numpy\n"
             "from quartzdb.domain.metric import Metric\n"
-            "from quartzdb.index.engines.registry import engine_named, choose\n"
-            "from quartzdb.index.stored_vectors import MappedVectors\n"
+            "from quartzdb.storage.index.engines.registry import engine_named, choose\n"
+            "from quartzdb.storage.index.segments.stored_vectors import MappedVectors\n"
             "rows = MappedVectors(numpy.ones((3, 2), numpy.float32), numpy.ones(3, numpy.float32))\n"
             "engine_named('ivf').open({}, {'coded': False}, rows, Metric.DOT)\n"
             "engine_named('annoy').open({}, {'trees': 0}, rows, Metric.DOT)\n"

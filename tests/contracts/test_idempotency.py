@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from quartzdb.ports import IdempotencyTable, StoredAnswer
+from quartzdb.services.ports import IdempotencyTable, StoredAnswer
 from tests.contracts.adapters import in_threads
 
 CLAIM_MS, TTL_MS = 100, 10_000

@@ -13,7 +13,7 @@ from quartzdb.domain.errors import TooLarge
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.limits import KV_BATCH_ITEMS_MAX
 from quartzdb.domain.namespace import Partition
-from quartzdb.ports import Expect, Item, KeyPage, KeyValueTable
+from quartzdb.storage.ports import Expect, Item, KeyPage, KeyValueTable
 from tests.contracts.adapters import fresh_partition, in_threads, rounds
 
 NOW_MS = 1_000_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quartzdb.ports import Leases
+from quartzdb.storage.ports import Leases
 from tests.contracts.adapters import in_threads
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from quartzdb.adapters.aws_clients import sqs_client
-from quartzdb.adapters.memory_mirror_queue import HIDDEN_SECONDS, MemoryMirrorQueue
-from quartzdb.adapters.sqs_mirror_queue import SqsMirrorQueue
-from quartzdb.edge.mirrored_writes import MirroredWrites, Write
-from quartzdb.peer_ports import MirroredWrite, MirrorQueue
+from quartzdb.adapters.aws.clients import sqs_client
+from quartzdb.adapters.aws.sqs_mirror_queue import SqsMirrorQueue
+from quartzdb.replication.ports import MirroredWrite, MirrorQueue
+from quartzdb.routing.edge.mirrored_writes import MirroredWrites, Write
 from tests.aws_emulators import NAMES, PATIENCE, REGION, Emulators
+from tests.doubles.memory_mirror_queue import HIDDEN_SECONDS, MemoryMirrorQueue
 from tests.manual_clock import ManualClock
 
 BINARY = bytes(range(256))

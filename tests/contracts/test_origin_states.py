@@ -7,8 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from quartzdb.failover.state import InvalidState, Mode, Origin, RoutingState, decode_state, encode_state
-from quartzdb.ports import OriginStates
+from quartzdb.routing.decision.state import (
+    InvalidState,
+    Mode,
+    Origin,
+    RoutingState,
+    decode_state,
+    encode_state,
+)
+from quartzdb.routing.ports import OriginStates
 from tests.contracts.adapters import in_threads
 
 FIRST = RoutingState(1, 1, Origin.CLOUDFLARE, Mode.DIRECT, 1_000, "first")

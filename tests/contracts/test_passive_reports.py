@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from quartzdb.adapters.aws_clients import sqs_client
-from quartzdb.adapters.memory_passive_reports import MemoryPassiveReports
-from quartzdb.adapters.sqs_passive_reports import SqsPassiveReports
+from quartzdb.adapters.aws.clients import sqs_client
+from quartzdb.adapters.aws.sqs_passive_reports import SqsPassiveReports
 from quartzdb.domain.errors import Unavailable
-from quartzdb.failover.passive import PassiveReport, encode_report
-from quartzdb.failover.state import Origin
-from quartzdb.routing_ports import PassiveReports
+from quartzdb.routing.decision.passive import PassiveReport, encode_report
+from quartzdb.routing.decision.state import Origin
+from quartzdb.routing.ports import PassiveReports
 from tests.aws_emulators import NAMES, PATIENCE, REGION, Emulators
+from tests.doubles.memory_passive_reports import MemoryPassiveReports
 
 REPORT = PassiveReport(Origin.AWS, 1_790_000_000_000, 7, 9, "timeout")
 

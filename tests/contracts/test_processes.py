@@ -8,10 +8,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from quartzdb.adapters.filesystem_blobs import FilesystemBlobs
-from quartzdb.adapters.sqlite_database import SqliteDatabase
-from quartzdb.adapters.sqlite_keyvalue import SqliteKeyValue
-from quartzdb.adapters.sqlite_log import SqliteChangeLog
+from quartzdb.adapters.embedded.filesystem_blobs import FilesystemBlobs
+from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
+from quartzdb.adapters.embedded.sqlite_keyvalue import SqliteKeyValue
+from quartzdb.adapters.embedded.sqlite_log import SqliteChangeLog
 from tests.contracts import processes
 from tests.contracts.processes import PARTITION, ROUNDS
 from tests.manual_clock import ManualClock

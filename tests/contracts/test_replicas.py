@@ -26,8 +26,9 @@ from quartzdb.domain.errors import (
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.merge import UNKNOWN, RecordState, apply
 from quartzdb.domain.metric import Metric
-from quartzdb.peer_ports import Applied, Changes, Entry, Feed, FeedGap, SharedNamespace
-from quartzdb.ports import ApiKey, Item
+from quartzdb.replication.ports import Applied, Changes, Entry, Feed, FeedGap, SharedNamespace
+from quartzdb.services.ports import ApiKey
+from quartzdb.storage.ports import Item
 from tests.aws_emulators import Emulators
 from tests.contracts.replicas import REPLICAS, Running
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from quartzdb.adapters.aws_clients import events_client, sqs_client
-from quartzdb.adapters.eventbridge_routing_events import DETAIL_TYPE, SOURCE, EventBridgeRoutingEvents
+from quartzdb.adapters.aws.clients import events_client, sqs_client
+from quartzdb.adapters.aws.eventbridge_routing_events import DETAIL_TYPE, SOURCE, EventBridgeRoutingEvents
 from quartzdb.domain.errors import Unavailable
 from tests.aws_emulators import PATIENCE, REGION, Emulators
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from quartzdb.adapters.file_routing_publisher import FileRoutingPublisher
-from quartzdb.adapters.s3_routing_publisher import S3RoutingPublisher
+from quartzdb.adapters.aws.s3_routing_publisher import S3RoutingPublisher
+from quartzdb.adapters.embedded.file_routing_publisher import FileRoutingPublisher
 from quartzdb.domain.errors import Unavailable
-from quartzdb.failover.state import Mode, Origin, RoutingState, encode_state
-from quartzdb.routing_ports import PUBLISHED_KEY, RoutingPublisher
+from quartzdb.routing.decision.state import Mode, Origin, RoutingState, encode_state
+from quartzdb.routing.ports import PUBLISHED_KEY, RoutingPublisher
 from tests.aws_emulators import NAMES
 from tests.contracts.adapters import Storage
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quartzdb.domain.namespace import Partition
-from quartzdb.ports import UnsettledList
+from quartzdb.maintenance.ports import UnsettledList
 from tests.contracts.adapters import fresh_partition, in_threads
 
 

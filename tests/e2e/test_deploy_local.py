@@ -25,11 +25,11 @@ from local.gateway import Client
 from local.layers import prepare_layers
 from local.place import REGION, Place
 from local.smoke import Smoke, command_line, make_key
-from quartzdb.bootstrap import DEFAULT_TENANT
-from quartzdb.bootstrap_aws import AwsSettings, open_aws
-from quartzdb.log.protocol import OVERLAP_MS
-from quartzdb.snapshot.cache import SegmentCache
-from quartzdb.snapshot.indexer import Indexer
+from quartzdb.maintenance.indexer import Indexer
+from quartzdb.storage.log.protocol import OVERLAP_MS
+from quartzdb.storage.snapshot.cache import SegmentCache
+from quartzdb.wiring.aws import AwsSettings, open_aws
+from quartzdb.wiring.embedded import DEFAULT_TENANT
 
 # Deploying twice and starting four functions takes a minute on an idle machine.
 pytestmark = pytest.mark.timeout(900)

@@ -13,7 +13,7 @@ from local.clouds.clouds import Clouds, clouds
 from local.drill.scenario import FAST_RULES, bars_of, hard_failure
 from local.drill.timeline import Timeline
 from local.faults import Fault
-from quartzdb.failover.state import Origin
+from quartzdb.routing.decision.state import Origin
 
 pytestmark = pytest.mark.skipif(
     workerd.binary() is None, reason="workerd is not installed; `make test` installs it where there is npm"

@@ -28,10 +28,10 @@ from quartzdb.api.app import create_app
 from quartzdb.api.operation import Access
 from quartzdb.api.routes import FAMILIES
 from quartzdb.api.schemas.model import NoQuery
-from quartzdb.bootstrap import EmbeddedSettings, open_embedded
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import NamespaceSettings
-from quartzdb.replication.served import Peering
+from quartzdb.replication.site_endpoint import Peering
+from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
 
 Operation = APIOperation[Any, Any, Any, Any]
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from quartzdb.adapters.http_probe import HttpProbe, ProbedOrigin
-from quartzdb.adapters.memory_api_keys import MemoryApiKeys
-from quartzdb.adapters.sqlite_api_keys import SqliteApiKeys
-from quartzdb.adapters.sqlite_database import SqliteDatabase
+from quartzdb.adapters.embedded.sqlite_api_keys import SqliteApiKeys
+from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
+from quartzdb.adapters.http.http_probe import HttpProbe, ProbedOrigin
 from quartzdb.adapters.system_clock import SystemClock
-from quartzdb.failover.state import Origin
-from quartzdb.failover.window import Reason
-from quartzdb.services.canary import CANARY_TENANT, canary_key
+from quartzdb.routing.decision.state import Origin
+from quartzdb.routing.decision.window import Reason
+from quartzdb.routing.probe.canary import CANARY_TENANT, canary_key
+from tests.doubles.memory_api_keys import MemoryApiKeys
 from tests.server_process import ServerProcess
 from tests.worker_site import give_keys, worker_site
 

@@ -19,8 +19,8 @@ from quartzdb.aws_lambda.http_handler import http_handler
 from quartzdb.aws_lambda.origin_secret import OriginSecret
 from quartzdb.aws_lambda.settings import FunctionSettings
 from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry, telemetry
-from quartzdb.bootstrap import Database, EmbeddedSettings, open_embedded
 from quartzdb.domain.namespace import NamespaceSettings
+from quartzdb.wiring.embedded import Database, EmbeddedSettings, open_embedded
 from tests.functions.events import function_url, origin_request
 from tests.functions.lambda_context import FakeContext
 from tests.manual_clock import ManualClock

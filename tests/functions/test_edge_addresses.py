@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from quartzdb.edge.deployed_router import DeployedRouter, with_addresses
-from quartzdb.edge.forwarding import ADDRESSES
-from quartzdb.failover.edge_config import (
+from quartzdb.routing.decision.edge_config import (
     CLOUDFLARE_SURFACE,
     Deadlines,
     EdgeConfig,
     EdgeOrigin,
     InvalidEdgeConfig,
 )
-from quartzdb.failover.state import Mode, Origin, RoutingState, encode_state
+from quartzdb.routing.decision.state import Mode, Origin, RoutingState, encode_state
+from quartzdb.routing.edge.deployed_router import DeployedRouter, with_addresses
+from quartzdb.routing.edge.forwarding import ADDRESSES
 from tests.functions.events import origin_request
 
 CONFIG = EdgeConfig(

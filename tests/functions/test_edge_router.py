@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from functions.edge_router.build import BUNDLE_BYTES_MAX, BundleTooLarge, build_bundle, main
-from quartzdb.failover.edge_config import CLOUDFLARE_SURFACE, EdgeConfig, EdgeOrigin, encode_config
-from quartzdb.failover.state import Mode, Origin, RoutingState
+from quartzdb.routing.decision.edge_config import CLOUDFLARE_SURFACE, EdgeConfig, EdgeOrigin, encode_config
+from quartzdb.routing.decision.state import Mode, Origin, RoutingState
 from tests.functions.emulator import running_bundle
 from tests.functions.events import event, origin_request
 
@@ -54,7 +54,7 @@ def test_the_bundle_is_small_and_the_same_each_time(tmp_path: Path) -> None:
 
     assert content(first) == content(second)
     assert sum(len(each) for each in content(first).values()) < BUNDLE_BYTES_MAX
-    assert "quartzdb/failover/policy.py" not in content(first)
+    assert "quartzdb/routing/decision/policy.py" not in content(first)
 
 
 def test_the_bundle_needs_nothing_but_the_standard_library(tmp_path: Path) -> None:

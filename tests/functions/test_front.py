@@ -16,8 +16,8 @@ from quartzdb.api.app import create_app
 from quartzdb.aws_lambda.http_handler import http_handler
 from quartzdb.aws_lambda.origin_secret import AGAIN_SECONDS, FRESH_SECONDS, OriginSecret
 from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry
-from quartzdb.bootstrap import Database
 from quartzdb.domain.errors import Unavailable
+from quartzdb.wiring.embedded import Database
 from tests.functions.conftest import SECRET, url_reply
 from tests.functions.events import function_url, origin_request
 from tests.functions.lambda_context import FakeContext

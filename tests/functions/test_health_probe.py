@@ -11,20 +11,20 @@ from typing import Any
 
 import pytest
 
-from quartzdb.adapters.aws_clients import secrets_client, sqs_client
-from quartzdb.adapters.dynamodb_api_keys import DynamoApiKeys
-from quartzdb.adapters.dynamodb_leases import DynamoLeases
-from quartzdb.adapters.dynamodb_origin_states import DynamoOriginStates
-from quartzdb.adapters.dynamodb_table import DynamoTable
+from quartzdb.adapters.aws.clients import secrets_client, sqs_client
+from quartzdb.adapters.aws.dynamodb_api_keys import DynamoApiKeys
+from quartzdb.adapters.aws.dynamodb_leases import DynamoLeases
+from quartzdb.adapters.aws.dynamodb_origin_states import DynamoOriginStates
+from quartzdb.adapters.aws.dynamodb_table import DynamoTable
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.aws_lambda.health_probe_function import health_probe_function
 from quartzdb.aws_lambda.settings import InvalidSettings, read_settings
 from quartzdb.aws_lambda.telemetry import LambdaHandler
-from quartzdb.failover.passive import PassiveReport, encode_report
-from quartzdb.failover.state import Mode, Origin, RoutingState, decode_state
-from quartzdb.routing_ports import PUBLISHED_KEY
-from quartzdb.services.canary import CANARY_TENANT, canary_key
-from quartzdb.services.probing import LEASE
+from quartzdb.routing.decision.passive import PassiveReport, encode_report
+from quartzdb.routing.decision.state import Mode, Origin, RoutingState, decode_state
+from quartzdb.routing.ports import PUBLISHED_KEY
+from quartzdb.routing.probe.canary import CANARY_TENANT, canary_key
+from quartzdb.routing.probe.probing import LEASE
 from tests.aws_emulators import PATIENCE, REGION, Emulators
 from tests.aws_emulators import Place as AwsPlace
 from tests.contract_origin import SECRET, ContractOrigin, contract_origin

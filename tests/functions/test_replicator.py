@@ -13,19 +13,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quartzdb.adapters.aws_clients import secrets_client, sqs_client
+from quartzdb.adapters.aws.clients import secrets_client, sqs_client
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.api.app import create_app
 from quartzdb.aws_lambda.database import database_settings
 from quartzdb.aws_lambda.http_function import http_function
 from quartzdb.aws_lambda.replicator_function import replicator_function
 from quartzdb.aws_lambda.settings import InvalidSettings, read_settings
-from quartzdb.bootstrap_aws import open_aws
-from quartzdb.bootstrap_replication_aws import aws_replication
-from quartzdb.replication.driver import LEASE
-from quartzdb.replication.shared import default_namespaces
+from quartzdb.replication.shared_namespaces import default_namespaces
+from quartzdb.replication.streams.driver import LEASE
 from quartzdb.services.keyvalue import NewItem
 from quartzdb.services.vectors import NewRecord
+from quartzdb.wiring.aws import open_aws
+from quartzdb.wiring.replication_aws import aws_replication
 from tests.aws_emulators import PATIENCE, REGION, Emulators
 from tests.functions.events import function_url
 from tests.functions.lambda_context import FakeContext

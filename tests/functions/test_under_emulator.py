@@ -11,17 +11,17 @@ from typing import Any
 import boto3
 import pytest
 
-from quartzdb.adapters.dynamodb_api_keys import DynamoApiKeys
-from quartzdb.adapters.dynamodb_origin_states import DynamoOriginStates
-from quartzdb.adapters.dynamodb_table import DynamoTable
-from quartzdb.adapters.memory_api_keys import MemoryApiKeys
+from quartzdb.adapters.aws.dynamodb_api_keys import DynamoApiKeys
+from quartzdb.adapters.aws.dynamodb_origin_states import DynamoOriginStates
+from quartzdb.adapters.aws.dynamodb_table import DynamoTable
 from quartzdb.adapters.system_clock import SystemClock
-from quartzdb.bootstrap_aws import AwsSettings, open_aws
-from quartzdb.failover.state import decode_state
-from quartzdb.routing_ports import PUBLISHED_KEY
-from quartzdb.services.canary import CANARY_TENANT, canary_key
+from quartzdb.routing.decision.state import decode_state
+from quartzdb.routing.ports import PUBLISHED_KEY
+from quartzdb.routing.probe.canary import CANARY_TENANT, canary_key
+from quartzdb.wiring.aws import AwsSettings, open_aws
 from tests.aws_emulators import REGION, Emulators
 from tests.contract_origin import contract_origin
+from tests.doubles.memory_api_keys import MemoryApiKeys
 from tests.functions.conftest import SECRET, Reply, edge_reply, url_reply
 from tests.functions.emulator import REPOSITORY, Instance, running, unpacked_layers
 from tests.functions.events import event, function_url, origin_request

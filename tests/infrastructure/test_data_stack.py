@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from quartzdb.adapters.dynamodb_feed import INDEXED
-from quartzdb.adapters.dynamodb_table import FEED_INDEX
+from quartzdb.adapters.aws.dynamodb_feed import INDEXED
+from quartzdb.adapters.aws.dynamodb_table import FEED_INDEX
 from tests.infrastructure.synthesis import Deployment, Resource
 
 

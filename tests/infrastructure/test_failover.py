@@ -12,15 +12,15 @@ from cdk.constructs import data_access, edge_router, origin_secret
 from cdk.settings import InvalidSetting, read_settings
 from quartzdb.aws_lambda.metrics import Metric
 from quartzdb.aws_lambda.settings import read_settings as read_function_settings
-from quartzdb.edge.deployed_router import with_addresses
-from quartzdb.edge.forwarding import ADDRESSES, CLOUDFLARE_SECRET
-from quartzdb.failover.edge_config import decode_config
-from quartzdb.failover.state import Origin
-from quartzdb.replication.driver import LEASE as REPLICATOR_LEASE
 from quartzdb.replication.status import PeerKind
-from quartzdb.routing_ports import PUBLISHED_KEY
-from quartzdb.services.canary import CANARY_TENANT, ID_PREFIX
-from quartzdb.services.probing import LEASE as PROBE_LEASE
+from quartzdb.replication.streams.driver import LEASE as REPLICATOR_LEASE
+from quartzdb.routing.decision.edge_config import decode_config
+from quartzdb.routing.decision.state import Origin
+from quartzdb.routing.edge.deployed_router import with_addresses
+from quartzdb.routing.edge.forwarding import ADDRESSES, CLOUDFLARE_SECRET
+from quartzdb.routing.ports import PUBLISHED_KEY
+from quartzdb.routing.probe.canary import CANARY_TENANT, ID_PREFIX
+from quartzdb.routing.probe.probing import LEASE as PROBE_LEASE
 from tests.infrastructure.synthesis import Deployment, Resource, statements
 
 FAILOVER_ALARMS = {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from quartzdb.aws_lambda.settings import FunctionSettings, read_settings
-from quartzdb.services.merging import RUN_LIMITS, SHARD_ROWS
+from quartzdb.maintenance.merging import RUN_LIMITS, SHARD_ROWS
 from tests.infrastructure.synthesis import Deployment, Resource
 
 FUNCTIONS = ("api", "search", "indexer", "compactor")

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quartzdb.adapters.memory_keyvalue import MemoryKeyValue
-from quartzdb.adapters.memory_log import MemoryChangeLog
-from quartzdb.adapters.sqlite_database import SqliteDatabase
-from quartzdb.adapters.sqlite_keyvalue import SqliteKeyValue
-from quartzdb.adapters.sqlite_log import SqliteChangeLog
+from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
+from quartzdb.adapters.embedded.sqlite_keyvalue import SqliteKeyValue
+from quartzdb.adapters.embedded.sqlite_log import SqliteChangeLog
 from quartzdb.domain.errors import QuartzError
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Partition
-from quartzdb.ports import ChangeLog, Expect, Item, KeyValueTable, LogPage, StampBehind
+from quartzdb.storage.ports import ChangeLog, Expect, Item, KeyValueTable, LogPage, StampBehind
+from tests.doubles.memory_keyvalue import MemoryKeyValue
+from tests.doubles.memory_log import MemoryChangeLog
 
 BEHIND_MAX = 6
 STAMPS = st.integers(1, 20)

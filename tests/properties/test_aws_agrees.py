@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quartzdb.adapters.memory_keyvalue import MemoryKeyValue
-from quartzdb.adapters.memory_log import MemoryChangeLog
-from quartzdb.bootstrap import Adapters
-from quartzdb.bootstrap_aws import AwsSettings, aws_adapters
 from quartzdb.domain.namespace import Partition
-from quartzdb.ports import ChangeLog, KeyValueTable, StampBehind
+from quartzdb.storage.ports import ChangeLog, KeyValueTable, StampBehind
+from quartzdb.wiring.aws import AwsSettings, aws_adapters
+from quartzdb.wiring.embedded import Adapters
 from tests.aws_emulators import PATIENCE, REGION, Emulators
+from tests.doubles.memory_keyvalue import MemoryKeyValue
+from tests.doubles.memory_log import MemoryChangeLog
 from tests.properties.test_adapters_agree import SHARDS, LogCall, TableCall, log_calls, outcome, table_calls
 
 EXAMPLES_MAX = 25

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from quartzdb.domain.change import OWN, Change, Delete, Patch, Upsert
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.hlc import Version
-from quartzdb.log.codec import decode_entry, encode_entry
+from quartzdb.storage.log.codec import decode_entry, encode_entry
 from tests.properties.strategies import IDS, metadata, vectors, versions
 
 

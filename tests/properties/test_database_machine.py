@@ -16,17 +16,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from quartzdb.bootstrap import Adapters, Database, EmbeddedSettings, assemble, embedded_adapters
 from quartzdb.domain.filter import parse
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Precision
 from quartzdb.domain.vector import Vector, norms_of
-from quartzdb.ports import ChangeLog
+from quartzdb.maintenance.merge_policy import Policy, everything, full_tier, idle
+from quartzdb.maintenance.sweep import sweep
 from quartzdb.services.consistency import Consistency
 from quartzdb.services.vectors import MetadataPatch, NewRecord, QueryRequest
-from quartzdb.snapshot.compaction import Policy, everything, full_tier, idle
-from quartzdb.snapshot.sweep import sweep
+from quartzdb.storage.ports import ChangeLog
+from quartzdb.wiring.embedded import Adapters, Database, EmbeddedSettings, assemble, embedded_adapters
 from tests.manual_clock import ManualClock
 
 DIMENSION = 6

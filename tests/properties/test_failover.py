@@ -10,24 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from quartzdb.failover.breaker import Breaker, BreakerState
-from quartzdb.failover.fraction import fraction_of
-from quartzdb.failover.memory import (
-    MEMORY_BYTES_MAX,
-    InvalidMemory,
-    decode_memory,
-    encode_memory,
-    no_memory,
-)
-from quartzdb.failover.override import TTL_SECONDS_MAX, sign_override, verify_override
-from quartzdb.failover.passive import InvalidReport, PassiveReport, counted, decode_report, encode_report
-from quartzdb.failover.policy import decide, first_state
-from quartzdb.failover.rules import DEFAULT_RULES, Rules
-from quartzdb.failover.sighting import Record, sighting_of
-from quartzdb.failover.state import Mode, Origin, RoutingState, decode_state, encode_state
-from quartzdb.failover.verdict import Verdict, verdict_of
-from quartzdb.failover.window import Probe, Reason, Window
-from quartzdb.failover.wishes import (
+from quartzdb.routing.decision.breaker import Breaker, BreakerState
+from quartzdb.routing.decision.fraction import fraction_of
+from quartzdb.routing.decision.operator_commands import (
     Drained,
     RampIsTheProbes,
     canary,
@@ -37,6 +22,27 @@ from quartzdb.failover.wishes import (
     release,
     undrain,
 )
+from quartzdb.routing.decision.origin_health import Record, sighting_of
+from quartzdb.routing.decision.override import TTL_SECONDS_MAX, sign_override, verify_override
+from quartzdb.routing.decision.passive import (
+    InvalidReport,
+    PassiveReport,
+    counted,
+    decode_report,
+    encode_report,
+)
+from quartzdb.routing.decision.policy import decide, first_state
+from quartzdb.routing.decision.probe_memory import (
+    MEMORY_BYTES_MAX,
+    InvalidMemory,
+    decode_memory,
+    encode_memory,
+    no_memory,
+)
+from quartzdb.routing.decision.rules import DEFAULT_RULES, Rules
+from quartzdb.routing.decision.state import Mode, Origin, RoutingState, decode_state, encode_state
+from quartzdb.routing.decision.verdict import Verdict, verdict_of
+from quartzdb.routing.decision.window import Probe, Reason, Window
 
 START_MS = 1_790_000_000_000
 origins = st.sampled_from(list(Origin))

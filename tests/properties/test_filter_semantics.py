@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quartzdb.domain.filter import Filter, matches, parse
-from quartzdb.index.fields import FieldIndex
-from quartzdb.index.filtering import evaluate
-from quartzdb.index.memory_fields import MemoryFields
-from quartzdb.index.sqlite_field_writer import FieldLayout
-from quartzdb.index.sqlite_fields import SqliteFields, write_fields
+from quartzdb.storage.index.fields.field_index import FieldIndex
+from quartzdb.storage.index.fields.filtering import evaluate
+from quartzdb.storage.index.fields.memory_fields import MemoryFields
+from quartzdb.storage.index.fields.sqlite_field_writer import FieldLayout
+from quartzdb.storage.index.fields.sqlite_fields import SqliteFields, write_fields
 
 Document = Mapping[str, Any]
 
@@ -147,7 +147,7 @@ def test_every_operator_with_every_operand_over_every_value(
         {path: {"$exists": flag}} for path in ("a", "c", "c.d", "t", "t.u", "u") for flag in (True, False)
     ]
     filters += [{path: {"$in": SCALAR_POOL[start:]}} for path in ("a", "c.d") for start in (0, 3, 20, 33)]
-    monkeypatch.setattr("quartzdb.index.memory_fields._UNRANKED_MAX", unranked_max)
+    monkeypatch.setattr("quartzdb.storage.index.fields.memory_fields._UNRANKED_MAX", unranked_max)
     tail = MemoryFields()
     for metadata in documents:
         tail.append(metadata)

@@ -10,13 +10,13 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quartzdb.index.fetched_records import RecordPages
-from quartzdb.index.id_filter import IdFilter
-from quartzdb.index.id_leaves import IdLeaves
-from quartzdb.index.opening import Opening
-from quartzdb.index.partial_file import FetchedMemory, PartialFile, sums_of_file
-from quartzdb.index.partial_sqlite import connect
-from quartzdb.index.records import RecordsWriter
+from quartzdb.storage.index.fields.id_filter import IdFilter
+from quartzdb.storage.index.segments.fetched_records import RecordPages
+from quartzdb.storage.index.segments.id_leaves import IdLeaves
+from quartzdb.storage.index.segments.partial_file import FetchedMemory, PartialFile, sums_of_file
+from quartzdb.storage.index.segments.partial_sqlite import connect
+from quartzdb.storage.index.segments.records import RecordsWriter
+from quartzdb.storage.index.segments.segment_header import Opening
 
 IDS = st.sets(st.text("abcdef/-", min_size=1, max_size=40), max_size=200)
 

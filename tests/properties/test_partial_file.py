@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quartzdb.domain.errors import Corrupted
-from quartzdb.index.partial_file import (
+from quartzdb.storage.index.segments.partial_file import (
     BLOCK_BYTES,
     REQUEST_BYTES_MAX,
     REQUEST_BYTES_MIN,

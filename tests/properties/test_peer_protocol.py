@@ -16,12 +16,12 @@ from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.merge import RecordState, apply, state_of
 from quartzdb.domain.metric import Metric
-from quartzdb.index.outline import UNHEARD_OF, outline_of
-from quartzdb.peer_ports import Applied, Digests, Entry, EntryPage, Feed, FeedPage, SharedNamespace
-from quartzdb.peer_protocol.api_key_document import api_key_document, parse_api_keys
-from quartzdb.peer_protocol.change_document import encoded_change, parse_changes
-from quartzdb.peer_protocol.namespace_document import namespace_document, parse_namespaces
-from quartzdb.peer_protocol.page_document import (
+from quartzdb.replication.ports import Applied, Digests, Entry, EntryPage, Feed, FeedPage, SharedNamespace
+from quartzdb.replication.repair.present_state import changes_of
+from quartzdb.replication.wire.api_key_document import api_key_document, parse_api_keys
+from quartzdb.replication.wire.change_document import encoded_change, parse_changes
+from quartzdb.replication.wire.namespace_document import namespace_document, parse_namespaces
+from quartzdb.replication.wire.page_document import (
     applied_document,
     fetched_document,
     page_document,
@@ -29,14 +29,15 @@ from quartzdb.peer_protocol.page_document import (
     parse_fetched,
     parse_page,
 )
-from quartzdb.peer_protocol.state_document import (
+from quartzdb.replication.wire.state_document import (
     digests_document,
     entries_document,
     parse_digests,
     parse_entries,
 )
-from quartzdb.ports import ApiKey, Item
-from quartzdb.replication.present_state import changes_of
+from quartzdb.services.ports import ApiKey
+from quartzdb.storage.index.segments.outline import UNHEARD_OF, outline_of
+from quartzdb.storage.ports import Item
 from tests.properties.strategies import changes, metadata, vectors, versions
 
 _versions = st.builds(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quartzdb.adapters.s3_ranges import GAP_BYTES_MAX, REQUEST_BYTES_MAX, coalesce
+from quartzdb.adapters.aws.s3_ranges import GAP_BYTES_MAX, REQUEST_BYTES_MAX, coalesce
 
 RANGES = st.lists(
     st.tuples(st.integers(0, 40_000_000), st.one_of(st.integers(0, 5_000), st.integers(0, 20_000_000))),

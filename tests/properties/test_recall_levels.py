@@ -9,9 +9,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quartzdb.index.engines.efforts import PLAIN_LEVELS, EffortTable, efforts_by_recall
-from quartzdb.index.engines.recall_levels import LEVELS, RECALL_TARGETS, Level, document
-from quartzdb.index.engines.trial import Trial
+from quartzdb.storage.index.engines.recall_levels import LEVELS, RECALL_TARGETS, Level, document
+from quartzdb.storage.index.engines.search_parameters import PLAIN_LEVELS, EffortTable, efforts_by_recall
+from quartzdb.storage.index.engines.trial import Trial
 
 SPENDS = 6
 DEPTHS = 40

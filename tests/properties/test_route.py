@@ -7,9 +7,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quartzdb.failover.edge_config import CLOUDFLARE_SURFACE, EdgeConfig, EdgeOrigin
-from quartzdb.failover.route import RequestTraits, is_safe, percentile, route
-from quartzdb.failover.state import Mode, Origin, RoutingState
+from quartzdb.routing.decision.edge_config import CLOUDFLARE_SURFACE, EdgeConfig, EdgeOrigin
+from quartzdb.routing.decision.route import RequestTraits, is_safe, percentile, route
+from quartzdb.routing.decision.state import Mode, Origin, RoutingState
 
 CONFIG = EdgeConfig(
     {

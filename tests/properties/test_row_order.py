@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from quartzdb.index.engines import row_order
-from quartzdb.index.engines.row_order import arranged, chain, renumbered
-from quartzdb.index.record_spool import RecordSpool
+from quartzdb.storage.index.engines import row_order
+from quartzdb.storage.index.engines.row_order import arranged, chain, renumbered
+from quartzdb.storage.index.segments.record_spool import RecordSpool
 
 points = hnp.arrays(
     np.float32,

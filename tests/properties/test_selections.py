@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quartzdb.domain.filter import matches, parse
-from quartzdb.index import selections as module
-from quartzdb.index.filter_digest import digest
-from quartzdb.index.filtering import evaluate
-from quartzdb.index.memory_fields import MemoryFields
-from quartzdb.index.selections import Selection, Selections
+from quartzdb.storage.index.fields import selections as module
+from quartzdb.storage.index.fields.filter_digest import digest
+from quartzdb.storage.index.fields.filtering import evaluate
+from quartzdb.storage.index.fields.memory_fields import MemoryFields
+from quartzdb.storage.index.fields.selections import Selection, Selections
 from tests.properties.test_filter_semantics import DOCUMENTS, FILTERS
 
 

@@ -13,7 +13,7 @@ from quartzdb.adapters.namespace_document import decode_namespace, encode_namesp
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.limits import SHARDS_MAX
 from quartzdb.domain.namespace import Namespace, NamespaceSettings, Partition, shard_number
-from quartzdb.snapshot.merge_plan import share
+from quartzdb.maintenance.merge_plan import share
 
 PINNED = {"a": (1, 25), "doc-1": (1, 21), "schön": (1, 33), "r99999": (1, 33)}
 COUNTS = st.integers(1, SHARDS_MAX)

@@ -17,7 +17,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from quartzdb.bootstrap import Database, EmbeddedSettings, assemble, embedded_adapters
 from quartzdb.domain.errors import QuartzError
 from quartzdb.domain.filter import Filter, parse
 from quartzdb.domain.hlc import Version
@@ -25,9 +24,10 @@ from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Precision
 from quartzdb.domain.record import Match, Record
 from quartzdb.domain.vector import Vector
+from quartzdb.maintenance.merge_policy import everything, full_tier, idle
 from quartzdb.services.consistency import STRONG, Consistency
 from quartzdb.services.vectors import MetadataPatch, NewRecord, QueryRequest
-from quartzdb.snapshot.compaction import everything, full_tier, idle
+from quartzdb.wiring.embedded import Database, EmbeddedSettings, assemble, embedded_adapters
 from tests.manual_clock import ManualClock
 
 DIMENSION = 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quartzdb.adapters.dynamodb_sort_key import SORT_KEY_BYTES_MAX, range_of, shares_its_head, sort_key
+from quartzdb.adapters.aws.dynamodb_sort_key import SORT_KEY_BYTES_MAX, range_of, shares_its_head, sort_key
 
 WIDTHS = "a\x7f\x80\u07ff\u0800\uffff\U00010000\U0001f600\U0010ffff"
 """Characters of one to four bytes, first and last of each."""

@@ -11,8 +11,8 @@ from quartzdb.domain.change import Change, Delete, Upsert
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import norms_of
-from quartzdb.index import tail as module
-from quartzdb.index.tail import Tail
+from quartzdb.storage.index import tail as module
+from quartzdb.storage.index.tail import Tail
 
 DIMENSION = 5
 

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quartzdb.edge.written_names import paths_by_name
+from quartzdb.routing.edge.written_names import paths_by_name
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 values = st.recursive(

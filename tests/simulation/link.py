@@ -8,8 +8,17 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from quartzdb.domain.errors import QuartzError, Unavailable
-from quartzdb.peer_ports import Applied, Changes, Digests, EntryPage, Feed, FeedPage, Replica, SharedNamespace
-from quartzdb.ports import ApiKey
+from quartzdb.replication.ports import (
+    Applied,
+    Changes,
+    Digests,
+    EntryPage,
+    Feed,
+    FeedPage,
+    Replica,
+    SharedNamespace,
+)
+from quartzdb.services.ports import ApiKey
 from tests.simulation.replicated_history import returned
 from tests.simulation.world import World
 

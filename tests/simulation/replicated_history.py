@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from quartzdb.adapters.memory_log import MemoryChangeLog
 from quartzdb.domain.change import Change
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.merge import UNKNOWN, RecordState, apply, join, state_of
 from quartzdb.domain.namespace import Partition
-from quartzdb.log.codec import decode_entry
-from quartzdb.ports import Item
+from quartzdb.storage.log.codec import decode_entry
+from quartzdb.storage.ports import Item
+from tests.doubles.memory_log import MemoryChangeLog
 
 
 @dataclass(frozen=True)

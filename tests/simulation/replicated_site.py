@@ -6,24 +6,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from quartzdb.adapters.memory_api_keys import MemoryApiKeys
-from quartzdb.adapters.memory_blobs import MemoryBlobs
-from quartzdb.adapters.memory_catalog import MemoryCatalog
 from quartzdb.domain.change import OWN, Change, Delete, Patch, Upsert
 from quartzdb.domain.errors import QuartzError, Unavailable
 from quartzdb.domain.hlc import HybridClock, stamp_at
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Partition
-from quartzdb.log.append import LogWriter
-from quartzdb.log.protocol import CLOCK_ERROR_MAX_MS
-from quartzdb.ports import BlobMissing, ChangeLog, Item, KeyValueTable
+from quartzdb.maintenance.indexer import Indexer
+from quartzdb.maintenance.merge_policy import everything
 from quartzdb.replication.local_replica import LocalReplica
-from quartzdb.replication.shared import all_namespaces
+from quartzdb.replication.shared_namespaces import all_namespaces
 from quartzdb.services.keyvalue import KeyValues, NewItem
-from quartzdb.snapshot.cache import SegmentCache
-from quartzdb.snapshot.compaction import everything
-from quartzdb.snapshot.indexer import Indexer
-from quartzdb.snapshot.readers import Readers
-from quartzdb.snapshot.store import SnapshotStore
+from quartzdb.storage.log.append import LogWriter
+from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS
+from quartzdb.storage.ports import BlobMissing, ChangeLog, Item, KeyValueTable
+from quartzdb.storage.snapshot.cache import SegmentCache
+from quartzdb.storage.snapshot.readers import Readers
+from quartzdb.storage.snapshot.store import SnapshotStore
+from tests.doubles.memory_api_keys import MemoryApiKeys
+from tests.doubles.memory_blobs import MemoryBlobs
+from tests.doubles.memory_catalog import MemoryCatalog
 from tests.simulation.history import vector_of
 from tests.simulation.replicated_history import Acknowledged, Landed, LandingLog
 from tests.simulation.slow_table import LaggingKeyValue, SlowTable

@@ -6,13 +6,13 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from quartzdb.failover.memory import Memory, no_memory
-from quartzdb.failover.pace import at_ease, interval_ms
-from quartzdb.failover.policy import decide, first_state
-from quartzdb.failover.rules import DEFAULT_RULES, Rules
-from quartzdb.failover.sighting import Sighting, sighting_of
-from quartzdb.failover.state import Origin, RoutingState
-from quartzdb.failover.window import Probe, Reason
+from quartzdb.routing.decision.origin_health import Sighting, sighting_of
+from quartzdb.routing.decision.policy import decide, first_state
+from quartzdb.routing.decision.probe_interval import at_ease, interval_ms
+from quartzdb.routing.decision.probe_memory import Memory, no_memory
+from quartzdb.routing.decision.rules import DEFAULT_RULES, Rules
+from quartzdb.routing.decision.state import Origin, RoutingState
+from quartzdb.routing.decision.window import Probe, Reason
 
 EPOCH_MS = 1_790_000_000_000
 WELL_MS = 40

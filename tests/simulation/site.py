@@ -6,24 +6,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from quartzdb.adapters.memory_blobs import MemoryBlobs
-from quartzdb.adapters.memory_log import MemoryChangeLog
 from quartzdb.domain.change import OWN, Change, Delete, Patch, Upsert
 from quartzdb.domain.errors import QuartzError, Unavailable
 from quartzdb.domain.hlc import BEGINNING, HybridClock, Version
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Partition
 from quartzdb.domain.record import Record
-from quartzdb.log.append import LogWriter
-from quartzdb.log.codec import decode_entry
-from quartzdb.log.protocol import CLOCK_ERROR_MAX_MS
-from quartzdb.ports import BlobMissing, ChangeLog
-from quartzdb.snapshot.cache import SegmentCache
-from quartzdb.snapshot.compaction import everything, full_tier
-from quartzdb.snapshot.indexer import Indexer
-from quartzdb.snapshot.merge_plan import BuiltShard
-from quartzdb.snapshot.reader import NamespaceReader
-from quartzdb.snapshot.store import SnapshotStore
-from quartzdb.snapshot.sweep import sweep
+from quartzdb.maintenance.indexer import Indexer
+from quartzdb.maintenance.merge_plan import BuiltShard
+from quartzdb.maintenance.merge_policy import everything, full_tier
+from quartzdb.maintenance.sweep import sweep
+from quartzdb.storage.log.append import LogWriter
+from quartzdb.storage.log.codec import decode_entry
+from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS
+from quartzdb.storage.ports import BlobMissing, ChangeLog
+from quartzdb.storage.snapshot.cache import SegmentCache
+from quartzdb.storage.snapshot.reader import NamespaceReader
+from quartzdb.storage.snapshot.store import SnapshotStore
+from tests.doubles.memory_blobs import MemoryBlobs
+from tests.doubles.memory_log import MemoryChangeLog
 from tests.simulation.history import History, Write, vector_of
 from tests.simulation.unreliable import UnreliableBlobs, UnreliableLog
 from tests.simulation.world import Crash, SkewedClock, World

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from quartzdb.adapters.memory_keyvalue import MemoryKeyValue
 from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.namespace import Partition
-from quartzdb.ports import Expect, Item, KeyPage, KeyValueTable, PutOutcome
+from quartzdb.storage.ports import Expect, Item, KeyPage, KeyValueTable, PutOutcome
+from tests.doubles.memory_keyvalue import MemoryKeyValue
 from tests.simulation.world import World
 
 

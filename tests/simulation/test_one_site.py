@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from quartzdb.domain.errors import QuartzError
-from quartzdb.log.protocol import MARGIN, OVERLAP
-from quartzdb.snapshot.compaction import everything
-from quartzdb.snapshot.indexer import Indexer
-from quartzdb.snapshot.manifest import Manifest
-from quartzdb.snapshot.merge import Merger
-from quartzdb.snapshot.merge_plan import BuiltShard, MergePlan
-from quartzdb.snapshot.store import SnapshotStore
+from quartzdb.maintenance.indexer import Indexer
+from quartzdb.maintenance.merge_plan import BuiltShard, MergePlan
+from quartzdb.maintenance.merge_policy import everything
+from quartzdb.maintenance.merger import Merger
+from quartzdb.storage.log.protocol import MARGIN, OVERLAP
+from quartzdb.storage.snapshot.manifest import Manifest
+from quartzdb.storage.snapshot.store import SnapshotStore
 from tests.simulation.history import Violation
 from tests.simulation.site import WRITING_S, Site
 from tests.simulation.unreliable import UnreliableBlobs, UnreliableLog
@@ -104,12 +104,12 @@ def test_the_faults_happen(tmp_path: Path) -> None:
 
 def hasty_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader asks again for 50 ms only, not for the whole overlap."""
-    monkeypatch.setattr("quartzdb.log.tail.overlap_of", lambda _: OVERLAP // 40)
+    monkeypatch.setattr("quartzdb.storage.log.tail.overlap_of", lambda _: OVERLAP // 40)
 
 
 def hasty_writer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A writer acknowledges a put however long it took to land."""
-    monkeypatch.setattr("quartzdb.log.append.answered_in_time", lambda *_: True)
+    monkeypatch.setattr("quartzdb.storage.log.append.answered_in_time", lambda *_: True)
 
 
 def hasty_trim(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import pytest
 
-from quartzdb.failover.breaker import BreakerState
-from quartzdb.failover.rules import DEFAULT_RULES
-from quartzdb.failover.state import Mode, Origin
-from quartzdb.failover.window import Reason
-from quartzdb.failover.wishes import drain, fail_back, fail_over, release, undrain
+from quartzdb.routing.decision.breaker import BreakerState
+from quartzdb.routing.decision.operator_commands import drain, fail_back, fail_over, release, undrain
+from quartzdb.routing.decision.rules import DEFAULT_RULES
+from quartzdb.routing.decision.state import Mode, Origin
+from quartzdb.routing.decision.window import Reason
 from tests.simulation.routing import (
     EPOCH_MS,
     Routing,

@@ -14,11 +14,11 @@ import pytest
 
 from quartzdb.domain.change import OWN, Change
 from quartzdb.domain.namespace import Namespace
-from quartzdb.peer_ports import Applied, Checkpoint, Feed, FeedPage, SharedNamespace
-from quartzdb.replication.intake import Intake
-from quartzdb.replication.key_feed import KeyFeed
+from quartzdb.replication.change_applier import Intake
+from quartzdb.replication.feeds.key_feed import KeyFeed
 from quartzdb.replication.local_replica import LocalReplica
-from quartzdb.replication.pump import Outcome, Pass, Pump
+from quartzdb.replication.ports import Applied, Checkpoint, Feed, FeedPage, SharedNamespace
+from quartzdb.replication.streams.pump import Outcome, Pass, Pump
 from quartzdb.services.keyvalue import KeyValues
 from tests.simulation.replicated_site import WRITING_S
 from tests.simulation.two_sites import QUIET_S, SETTLED_S_MAX, TROUBLED_S, Conditions, TwoSites
@@ -152,7 +152,7 @@ def gaps_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def hasty_feed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A feed gives out what has landed, without waiting for what may still come before it."""
-    monkeypatch.setattr("quartzdb.replication.record_feed.overlap_of", lambda _: 0)
+    monkeypatch.setattr("quartzdb.replication.feeds.record_feed.overlap_of", lambda _: 0)
 
 
 def old_keys_only(monkeypatch: pytest.MonkeyPatch) -> None:

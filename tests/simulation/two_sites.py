@@ -6,18 +6,19 @@ from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
 
-from quartzdb.adapters.memory_checkpoints import MemoryCheckpoints
 from quartzdb.domain.errors import QuartzError
 from quartzdb.domain.merge import UNKNOWN, apply, join
-from quartzdb.log.protocol import CLOCK_ERROR_MAX_MS, MARGIN_MS
-from quartzdb.peer_ports import Feed, FeedPage, Replica, SharedNamespace
-from quartzdb.ports import ApiKey, Item
 from quartzdb.replication.api_key_push import ApiKeyPush
 from quartzdb.replication.lag import lag_ms
-from quartzdb.replication.lines import FullPeerLines
 from quartzdb.replication.local_replica import LocalReplica
-from quartzdb.replication.replicator import Replicator
-from quartzdb.replication.shared import all_namespaces
+from quartzdb.replication.ports import Feed, FeedPage, Replica, SharedNamespace
+from quartzdb.replication.shared_namespaces import all_namespaces
+from quartzdb.replication.streams.peer_streams import FullPeerLines
+from quartzdb.replication.streams.replicator import Replicator
+from quartzdb.services.ports import ApiKey
+from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS, MARGIN_MS
+from quartzdb.storage.ports import Item
+from tests.doubles.memory_checkpoints import MemoryCheckpoints
 from tests.simulation.history import Violation
 from tests.simulation.link import Line, Link
 from tests.simulation.replicated_history import (

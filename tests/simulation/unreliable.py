@@ -9,7 +9,7 @@ from pathlib import Path
 from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Partition
-from quartzdb.ports import BlobStore, ChangeLog, LogPage, StampBehind
+from quartzdb.storage.ports import BlobStore, ChangeLog, LogPage, StampBehind
 from tests.simulation.world import World
 
 GIVES_UP_AFTER_S = 25.0

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from quartzdb.domain.errors import Unavailable
-from quartzdb.peer_ports import Checkpoint, Checkpoints, Direction, RepairState
+from quartzdb.replication.ports import Checkpoint, Checkpoints, Direction, RepairState
 from tests.simulation.link import Line
 from tests.simulation.world import World
 

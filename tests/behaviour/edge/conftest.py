@@ -16,8 +16,8 @@ from local.cloudfront.distribution import ConfiguredOrigin, Distribution
 from local.cloudfront.names import Names
 from local.cloudfront.simulator import Simulator, simulator
 from local.faults import FaultProxy, fault_proxy
-from quartzdb.failover.edge_config import CLOUDFLARE_SURFACE, EdgeConfig, EdgeOrigin
-from quartzdb.failover.state import Mode, Origin, RoutingState, encode_state
+from quartzdb.routing.decision.edge_config import CLOUDFLARE_SURFACE, EdgeConfig, EdgeOrigin
+from quartzdb.routing.decision.state import Mode, Origin, RoutingState, encode_state
 from tests.recording_origin import RecordingOrigin, recording_origin
 
 AWS_DOMAIN = "abcdefgh.lambda-url.us-east-1.on.aws"

@@ -23,10 +23,10 @@ from local.cloudfront.header_rules import (
 )
 from local.cloudfront.request_rules import check_request
 from local.cloudfront.response_rules import check_generated, check_response
-from quartzdb.edge import cloudfront_event
-from quartzdb.edge.forwarding import forwarded, identify, proxied
-from quartzdb.edge.generated_answer import AnswerTooLarge, generated, refusal
-from quartzdb.failover.state import Origin
+from quartzdb.routing.decision.state import Origin
+from quartzdb.routing.edge import cloudfront_event
+from quartzdb.routing.edge.forwarding import forwarded, identify, proxied
+from quartzdb.routing.edge.generated_answer import AnswerTooLarge, generated, refusal
 from tests.behaviour.edge.conftest import AWS_SECRET, CLOUDFLARE_SECRET, CONFIG, CONFIGURED
 from tests.functions.events import origin_request
 

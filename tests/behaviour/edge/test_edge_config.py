@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from quartzdb.failover.edge_config import (
+from quartzdb.net.address import Address
+from quartzdb.routing.decision.edge_config import (
     CLOUDFLARE_SURFACE,
-    Address,
     Deadlines,
     EdgeConfig,
     EdgeOrigin,
@@ -17,7 +17,7 @@ from quartzdb.failover.edge_config import (
     decode_config,
     encode_config,
 )
-from quartzdb.failover.state import Mode, Origin, RoutingState
+from quartzdb.routing.decision.state import Mode, Origin, RoutingState
 
 ORIGINS = {
     Origin.AWS: EdgeOrigin(None),

@@ -11,7 +11,7 @@ import pytest
 
 from local.fault_control import fault_control
 from local.faults import KINDS, Fault, FaultProxy, fault_proxy
-from quartzdb.failover.edge_config import Address
+from quartzdb.net.address import Address
 from tests.recording_origin import RecordingOrigin, recording_origin
 
 

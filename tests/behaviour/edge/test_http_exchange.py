@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from quartzdb.edge.hard_deadline import Deadline
-from quartzdb.edge.http_exchange import Answer, HttpExchange, Place, Unanswered
-from quartzdb.edge.names_looked_up import NameNotFound, Names
-from quartzdb.failover.edge_config import Address
+from quartzdb.net.address import Address
+from quartzdb.net.hard_deadline import Deadline
+from quartzdb.net.http_exchange import Answer, HttpExchange, Place, Unanswered
+from quartzdb.net.resolver import NameNotFound, Names
 from tests.manual_clock import ManualClock
 from tests.recording_origin import RecordingOrigin, recording_origin
 

@@ -13,9 +13,10 @@ import boto3
 import pytest
 
 from local.faults import Fault
-from quartzdb.failover.edge_config import Address, Deadlines, EdgeConfig
-from quartzdb.failover.passive import decode_report
-from quartzdb.failover.state import Mode, Origin
+from quartzdb.net.address import Address
+from quartzdb.routing.decision.edge_config import Deadlines, EdgeConfig
+from quartzdb.routing.decision.passive import decode_report
+from quartzdb.routing.decision.state import Mode, Origin
 from tests.aws_emulators import REGION, Emulators
 from tests.behaviour.edge.conftest import CONFIG, Edge, MakeEdge, state
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from quartzdb.edge.hard_deadline import Deadline
-from quartzdb.edge.http_exchange import HttpExchange
-from quartzdb.edge.mirrored_writes import MirroredWrites, Unnamed, Write
-from quartzdb.edge.passive_reports import PassiveReports
-from quartzdb.edge.queue_client import NotQueued, QueueClient
-from quartzdb.failover.signing import Credentials
-from quartzdb.failover.state import Origin
+from quartzdb.net.hard_deadline import Deadline
+from quartzdb.net.http_exchange import HttpExchange
+from quartzdb.routing.decision.signing import Credentials
+from quartzdb.routing.decision.state import Origin
+from quartzdb.routing.edge.mirrored_writes import MirroredWrites, Unnamed, Write
+from quartzdb.routing.edge.passive_reports import PassiveReports
+from quartzdb.routing.edge.queue_client import NotQueued, QueueClient
 from tests.manual_clock import ManualClock
 from tests.recording_origin import RecordingOrigin, recording_origin
 

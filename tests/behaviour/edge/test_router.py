@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from local.faults import Fault
-from quartzdb.failover.edge_config import Deadlines
-from quartzdb.failover.override import sign_override
-from quartzdb.failover.state import Mode, Origin, encode_state
+from quartzdb.routing.decision.edge_config import Deadlines
+from quartzdb.routing.decision.override import sign_override
+from quartzdb.routing.decision.state import Mode, Origin, encode_state
 from tests.behaviour.edge.conftest import (
     AWS_DOMAIN,
     AWS_SECRET,

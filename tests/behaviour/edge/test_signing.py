@@ -9,7 +9,7 @@ from botocore import auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 
-from quartzdb.failover.signing import Credentials, signed_headers
+from quartzdb.routing.decision.signing import Credentials, signed_headers
 
 CASES = [
     ("s3", "GET", "https://bucket.s3.us-east-1.amazonaws.com/routing/state.json", b""),

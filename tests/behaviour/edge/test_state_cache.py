@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from quartzdb.failover.state import InvalidState, Mode, Origin, RoutingState, decode_state
-from quartzdb.failover.state_cache import StateCache, in_thread
+from quartzdb.routing.decision.state import InvalidState, Mode, Origin, RoutingState, decode_state
+from quartzdb.routing.decision.state_cache import StateCache, in_thread
 from tests.manual_clock import ManualClock
 
 BUILT_IN = RoutingState(1, 1, Origin.CLOUDFLARE, Mode.DIRECT, 0, "built in")

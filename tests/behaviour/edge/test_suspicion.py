@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from quartzdb.failover.state import Origin
-from quartzdb.failover.suspicion import Suspicion
+from quartzdb.routing.decision.state import Origin
+from quartzdb.routing.decision.suspicion import Suspicion
 
 AWS, CLOUDFLARE = Origin.AWS, Origin.CLOUDFLARE
 

@@ -9,8 +9,8 @@ import pytest
 from starlette.applications import Starlette
 
 from quartzdb.api.app import create_app
-from quartzdb.bootstrap import Database, EmbeddedSettings, open_embedded
-from quartzdb.replication.served import Peering
+from quartzdb.replication.site_endpoint import Peering
+from quartzdb.wiring.embedded import Database, EmbeddedSettings, open_embedded
 from tests.behaviour.http.client import Client
 
 MakeKey = Callable[..., str]

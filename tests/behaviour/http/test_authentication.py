@@ -10,7 +10,7 @@ import pytest
 
 from quartzdb.api.app import create_app
 from quartzdb.api.settings import ApiSettings
-from quartzdb.bootstrap import Database, EmbeddedSettings, assemble, embedded_adapters
+from quartzdb.wiring.embedded import Database, EmbeddedSettings, assemble, embedded_adapters
 from tests.behaviour.http.client import Client, refused
 from tests.manual_clock import ManualClock
 

@@ -15,7 +15,7 @@ import pytest
 
 from quartzdb.api.app import create_app
 from quartzdb.api.settings import ApiSettings
-from quartzdb.bootstrap import Database
+from quartzdb.wiring.embedded import Database
 from tests.behaviour.http.client import Client, refused, refused_as_cloudflare
 
 JSON = {"Content-Type": "application/json"}

@@ -10,10 +10,10 @@ import pytest
 
 from quartzdb.api.app import create_app
 from quartzdb.api.settings import ApiSettings
-from quartzdb.bootstrap import Database
 from quartzdb.domain.errors import Corrupted, Unavailable
 from quartzdb.domain.namespace import NamespaceSettings
-from quartzdb.services.maintenance import Maintenance
+from quartzdb.maintenance.maintenance import Maintenance
+from quartzdb.wiring.embedded import Database
 from tests.behaviour.http.client import Client
 
 PATHS = ("/health", "/v1/health")

@@ -9,9 +9,9 @@ import pytest
 
 from quartzdb.api import idempotency
 from quartzdb.api.app import create_app
-from quartzdb.bootstrap import Database
 from quartzdb.domain.errors import Unavailable
 from quartzdb.services.vectors import Vectors
+from quartzdb.wiring.embedded import Database
 from tests.behaviour.http.client import Client, refused
 
 RECORD = {"vectors": [{"id": "a", "vector": [1, 2, 3]}]}

@@ -11,9 +11,9 @@ import pytest
 from quartzdb.api.app import create_app
 from quartzdb.api.limits import Quota
 from quartzdb.api.settings import ApiSettings
-from quartzdb.bootstrap import Database
 from quartzdb.services.keys import Principal
 from quartzdb.services.vectors import Vectors
+from quartzdb.wiring.embedded import Database
 from tests.behaviour.http.client import Client, refused, refused_as_cloudflare
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from quartzdb.api.app import create_app
-from quartzdb.bootstrap import Database
 from quartzdb.domain.limits import QUERIES_MAX
+from quartzdb.wiring.embedded import Database
 from tests.behaviour.http.client import Client, refused
 from tests.behaviour.http.test_limits import Counted
 from tests.behaviour.http.test_query import RECORDS

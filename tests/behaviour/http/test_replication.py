@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quartzdb.adapters.memory_checkpoints import MemoryCheckpoints
 from quartzdb.api.app import create_app
-from quartzdb.bootstrap import EmbeddedSettings, open_embedded
 from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.vector import to_base64
-from quartzdb.peer_ports import Checkpoint, Direction, Feed
-from quartzdb.replication.served import Peering
+from quartzdb.replication.ports import Checkpoint, Direction, Feed
+from quartzdb.replication.site_endpoint import Peering
 from quartzdb.replication.status import PeerKind, PeerName, ReplicationStatus
+from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
 from tests.behaviour.http.client import Client, refused
 from tests.behaviour.http.conftest import SECRETS, SHARED_TENANT
+from tests.doubles.memory_checkpoints import MemoryCheckpoints
 from tests.manual_clock import ManualClock
 from tests.replica_sites import NAMESPACE, SECRET, sqlite_site
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quartzdb.adapters.memory_checkpoints import MemoryCheckpoints
 from quartzdb.domain.change import Delete, Patch, Upsert
 from quartzdb.domain.errors import Unavailable
-from quartzdb.peer_ports import Direction, EntryPage, Feed, RepairState, Replica
-from quartzdb.ports import Item
-from quartzdb.replication.anti_entropy import ROUNDS_MAX, AntiEntropy
+from quartzdb.replication.ports import Direction, EntryPage, Feed, RepairState, Replica
+from quartzdb.replication.repair.anti_entropy import ROUNDS_MAX, AntiEntropy
+from quartzdb.storage.ports import Item
+from tests.doubles.memory_checkpoints import MemoryCheckpoints
 from tests.manual_clock import ManualClock
 from tests.replica_sites import NAMESPACE, LocalSite, memory_site, version_at
 

@@ -16,20 +16,20 @@ import httpx
 import numpy as np
 import pytest
 
-from quartzdb.adapters.cloudflare_peer import CloudflarePeer
-from quartzdb.adapters.memory_checkpoints import MemoryCheckpoints
-from quartzdb.adapters.memory_mirror_queue import HIDDEN_SECONDS, MemoryMirrorQueue
+from quartzdb.adapters.http.cloudflare_peer import CloudflarePeer
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.api.app import create_app
 from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.namespace import Namespace
-from quartzdb.peer_ports import Direction, Feed, MirroredWrite, PeerRefused
-from quartzdb.replication.contract_lines import ContractLines
-from quartzdb.replication.replicator import Replicator
-from quartzdb.replication.shared import default_namespaces
-from quartzdb.replication.tally import Tally
+from quartzdb.replication.ports import Direction, Feed, MirroredWrite, PeerRefused
+from quartzdb.replication.shared_namespaces import default_namespaces
+from quartzdb.replication.streams.contract_streams import ContractLines
+from quartzdb.replication.streams.replicator import Replicator
+from quartzdb.replication.streams.round_statistics import Tally
 from quartzdb.services.keyvalue import NewItem
 from quartzdb.services.vectors import MetadataPatch, NewRecord
+from tests.doubles.memory_checkpoints import MemoryCheckpoints
+from tests.doubles.memory_mirror_queue import HIDDEN_SECONDS, MemoryMirrorQueue
 from tests.http_server import serving
 from tests.manual_clock import ManualClock
 from tests.replica_sites import LocalSite, memory_adapters

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from quartzdb.adapters.memory_checkpoints import MemoryCheckpoints
-from quartzdb.log.protocol import CLOCK_ERROR_MAX_MS
-from quartzdb.peer_ports import Checkpoint, Direction, Feed, RepairState
 from quartzdb.replication.lag import lag_ms
+from quartzdb.replication.ports import Checkpoint, Direction, Feed, RepairState
 from quartzdb.replication.status import PeerKind, PeerName, ReplicationStatus
+from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS
+from tests.doubles.memory_checkpoints import MemoryCheckpoints
 from tests.manual_clock import ManualClock
 
 ALLOWANCE = 10_000

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from quartzdb.adapters.memory_checkpoints import MemoryCheckpoints
 from quartzdb.domain.errors import ClockSkew, Conflict, InvalidArgument, NotFound, QuartzError, Unavailable
-from quartzdb.peer_ports import Applied, Changes, Checkpoint, Direction, Feed, FeedGap, FeedPage
-from quartzdb.ports import Item
-from quartzdb.replication.pump import RETRY_STOPPED_MS, Outcome, Pump, resumed
+from quartzdb.replication.ports import Applied, Changes, Checkpoint, Direction, Feed, FeedGap, FeedPage
+from quartzdb.replication.streams.pump import RETRY_STOPPED_MS, Outcome, Pump, resumed
 from quartzdb.services.keyvalue import NewItem
+from quartzdb.storage.ports import Item
+from tests.doubles.memory_checkpoints import MemoryCheckpoints
 from tests.manual_clock import ManualClock
 from tests.replica_sites import NAMESPACE, LocalSite, memory_site, version_at
 

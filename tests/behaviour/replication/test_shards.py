@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from quartzdb.adapters.memory_checkpoints import MemoryCheckpoints
 from quartzdb.domain.errors import InvalidCursor
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
-from quartzdb.log.protocol import MARGIN_MS
-from quartzdb.peer_ports import Direction, Feed, FeedGap
-from quartzdb.replication.pump import Outcome, Pump
-from quartzdb.replication.shard_places import at_start, parse_shard_places
+from quartzdb.replication.feeds.shard_positions import at_start, parse_shard_places
+from quartzdb.replication.ports import Direction, Feed, FeedGap
+from quartzdb.replication.streams.pump import Outcome, Pump
 from quartzdb.services.vectors import MetadataPatch, NewRecord
+from quartzdb.storage.log.protocol import MARGIN_MS
+from tests.doubles.memory_checkpoints import MemoryCheckpoints
 from tests.embedded import vector_of
 from tests.manual_clock import ManualClock
 from tests.replica_sites import NAMESPACE, LocalSite, memory_site, sharded_site

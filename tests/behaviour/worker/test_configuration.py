@@ -11,7 +11,7 @@ import quartzdb
 from local import workerd
 from quartzdb.api.routes import cloudflare_vectors
 from quartzdb.domain import limits, namespace, vector
-from quartzdb.peer_protocol import limits as protocol
+from quartzdb.replication.wire import limits as protocol
 
 WORKER = Path(workerd.WORKER)
 

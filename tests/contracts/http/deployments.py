@@ -16,7 +16,7 @@ from quartzdb.aws_lambda.http_handler import http_handler
 from quartzdb.aws_lambda.origin_secret import OriginSecret
 from quartzdb.aws_lambda.settings import FunctionSettings
 from quartzdb.aws_lambda.telemetry import LambdaHandler, telemetry
-from quartzdb.bootstrap import Database, EmbeddedSettings, open_embedded
+from quartzdb.wiring.embedded import Database, EmbeddedSettings, open_embedded
 from tests.behaviour.http.client import Client
 from tests.functions.conftest import url_reply
 from tests.functions.events import function_url

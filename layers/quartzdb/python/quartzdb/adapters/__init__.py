@@ -1,1 +1,1 @@
-"""Implementations of the ports. Only the bootstrap module may import them."""
+"""Implementations of the ports. Only `wiring` may import them."""

@@ -11,7 +11,7 @@ from dataclasses import asdict, fields
 from typing import TypeVar
 
 from quartzdb.domain.errors import Corrupted
-from quartzdb.peer_ports import Checkpoint, Direction, Feed, RepairState
+from quartzdb.replication.ports import Checkpoint, Direction, Feed, RepairState
 
 T = TypeVar("T", Checkpoint, RepairState)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quartzdb.ports import Expect, Item
+from quartzdb.storage.ports import Expect, Item
 
 
 def takes_effect(item: Item, previous: Item | None, expect: Expect | None) -> bool:

@@ -12,8 +12,8 @@ from collections import OrderedDict
 
 from starlette.datastructures import Headers
 
+from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Unauthenticated
-from quartzdb.ports import Clock
 from quartzdb.services.keys import ApiKeys, Principal
 
 ANONYMOUS = Principal("", "", frozenset())

@@ -16,7 +16,7 @@ from quartzdb.api.operation import Operation, Replay
 from quartzdb.api.refusals import IdempotencyMismatch
 from quartzdb.domain.errors import IdempotencyConflict, InvalidArgument, QuartzError
 from quartzdb.domain.limits import IDEMPOTENCY_KEY_CHARACTERS_MAX, IDEMPOTENCY_TTL_SECONDS
-from quartzdb.ports import StoredAnswer
+from quartzdb.services.ports import StoredAnswer
 
 logger = logging.getLogger(__name__)
 

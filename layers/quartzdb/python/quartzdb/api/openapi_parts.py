@@ -18,7 +18,7 @@ from quartzdb.domain.limits import (
     KEY_CHARACTERS_MAX,
     NAMESPACE_NAME_PATTERN,
 )
-from quartzdb.peer_protocol.limits import BUCKETS
+from quartzdb.replication.wire.limits import BUCKETS
 from quartzdb.services.keys import Scope
 
 SECURITY_SCHEMES: dict[str, Any] = {

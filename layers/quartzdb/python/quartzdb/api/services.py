@@ -1,16 +1,18 @@
-"""What the HTTP edge needs of a database, as a Protocol: `bootstrap.Database` fits it without being known here."""
+"""What the HTTP edge needs of a database, as a Protocol: `wiring.Database` fits it without being known here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from quartzdb.peer_ports import Changes, Feed, Replica, SharedNamespace
-from quartzdb.ports import Clock, IdempotencyTable, NamespaceCatalog
+from quartzdb.domain.clock import Clock
+from quartzdb.replication.ports import Changes, Feed, Replica, SharedNamespace
 from quartzdb.services.keys import ApiKeys
 from quartzdb.services.keyvalue import KeyValues
 from quartzdb.services.namespaces import Namespaces
+from quartzdb.services.ports import IdempotencyTable
 from quartzdb.services.vectors import Vectors
+from quartzdb.storage.ports import NamespaceCatalog
 
 
 class Damage(Protocol):

@@ -11,11 +11,11 @@ from quartzdb.aws_lambda.retention import retention_for_peer
 from quartzdb.aws_lambda.settings import FunctionSettings, needed
 from quartzdb.aws_lambda.snapstart import after_restore, reseed
 from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry, telemetry
-from quartzdb.bootstrap_care import Care, open_care
 from quartzdb.domain.errors import InvalidArgument
-from quartzdb.services.budget import Budget
-from quartzdb.services.merging import Merged
-from quartzdb.services.tending import Tended
+from quartzdb.maintenance.budget import Budget
+from quartzdb.maintenance.merging import Merged
+from quartzdb.maintenance.tending import Tended
+from quartzdb.wiring.maintenance import Care, open_care
 
 
 def compactor_function(settings: FunctionSettings) -> LambdaHandler:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quartzdb.aws_lambda.settings import FunctionSettings
-from quartzdb.bootstrap_aws import AwsSettings
+from quartzdb.wiring.aws import AwsSettings
 
 
 def database_settings(settings: FunctionSettings) -> AwsSettings:

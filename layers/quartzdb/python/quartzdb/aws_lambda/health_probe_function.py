@@ -10,11 +10,11 @@ from quartzdb.aws_lambda.database import database_settings
 from quartzdb.aws_lambda.metrics import Metric
 from quartzdb.aws_lambda.settings import FunctionSettings, needed
 from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry, telemetry
-from quartzdb.bootstrap_routing_aws import open_probing
-from quartzdb.failover.breaker import BreakerState
-from quartzdb.failover.state import Origin
-from quartzdb.failover.window import Reason
-from quartzdb.services.probing import LEASE_MS, Probing, Round
+from quartzdb.routing.decision.breaker import BreakerState
+from quartzdb.routing.decision.state import Origin
+from quartzdb.routing.decision.window import Reason
+from quartzdb.routing.probe.probing import LEASE_MS, Probing, Round
+from quartzdb.wiring.routing_aws import open_probing
 
 RUN_SECONDS = 55.0
 """The schedule comes by every 60."""

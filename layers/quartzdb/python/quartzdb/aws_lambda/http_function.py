@@ -14,8 +14,8 @@ from quartzdb.aws_lambda.origin_secret import OriginSecret
 from quartzdb.aws_lambda.settings import FunctionSettings, needed
 from quartzdb.aws_lambda.snapstart import after_restore, reseed
 from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry, telemetry
-from quartzdb.bootstrap import Database
-from quartzdb.bootstrap_aws import AwsSettings, open_aws, open_session, rename_writer, secret_reader
+from quartzdb.wiring.aws import AwsSettings, open_aws, open_session, rename_writer, secret_reader
+from quartzdb.wiring.embedded import Database
 
 if TYPE_CHECKING:
     from botocore.session import Session
@@ -62,7 +62,7 @@ def _open(aws: AwsSettings, settings: FunctionSettings, session: Session) -> Dat
     if settings.peer is None:
         return open_aws(aws, session=session)
     # Imported by a site that is one of two, and by no other.
-    from quartzdb.bootstrap_replication_aws import aws_replication, open_aws_site
+    from quartzdb.wiring.replication_aws import aws_replication, open_aws_site
 
     adapters = aws_replication(aws, settings.peer, session=session)
     return open_aws_site(aws, settings.peer, adapters, session=session)[0]

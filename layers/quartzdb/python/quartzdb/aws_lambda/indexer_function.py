@@ -15,9 +15,9 @@ from quartzdb.aws_lambda.settings import FunctionSettings
 from quartzdb.aws_lambda.snapstart import after_restore, reseed
 from quartzdb.aws_lambda.stream_records import read_batch
 from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry, telemetry
-from quartzdb.bootstrap_care import open_care
-from quartzdb.services.budget import Budget
-from quartzdb.services.folding import Folded, Folding
+from quartzdb.maintenance.budget import Budget
+from quartzdb.maintenance.folding import Folded, Folding
+from quartzdb.wiring.maintenance import open_care
 
 
 def indexer_function(settings: FunctionSettings) -> LambdaHandler:

@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from quartzdb.api.refusals import OriginRefused
 from quartzdb.aws_lambda.early_answer import refuse
 from quartzdb.aws_lambda.invocation import RawHeaders, invocation_of
+from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import QuartzError, Unavailable
-from quartzdb.ports import Clock
 
 logger = logging.getLogger(__name__)
 

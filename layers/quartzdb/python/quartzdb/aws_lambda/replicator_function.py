@@ -11,14 +11,14 @@ from quartzdb.aws_lambda.metrics import Metric
 from quartzdb.aws_lambda.settings import FunctionSettings, needed
 from quartzdb.aws_lambda.snapstart import after_restore, reseed
 from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry, telemetry
-from quartzdb.bootstrap_aws import open_session, rename_writer
-from quartzdb.bootstrap_replication import open_driver
-from quartzdb.bootstrap_replication_aws import aws_replication, open_aws_site
 from quartzdb.domain.errors import QuartzError
-from quartzdb.peer_ports import Checkpoints
-from quartzdb.replication.driver import Driver
+from quartzdb.replication.ports import Checkpoints
 from quartzdb.replication.status import ReplicationStatus
-from quartzdb.replication.tally import Tally
+from quartzdb.replication.streams.driver import Driver
+from quartzdb.replication.streams.round_statistics import Tally
+from quartzdb.wiring.aws import open_session, rename_writer
+from quartzdb.wiring.replication import open_driver
+from quartzdb.wiring.replication_aws import aws_replication, open_aws_site
 
 RUN_SECONDS = 55.0
 """The schedule comes by every 60."""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from quartzdb.aws_lambda.database import database_settings
 from quartzdb.aws_lambda.settings import FunctionSettings
-from quartzdb.peer_ports import Retention
+from quartzdb.storage.ports import Retention
 
 if TYPE_CHECKING:
-    from quartzdb.bootstrap_aws import AwsAdapters
+    from quartzdb.wiring.aws import AwsAdapters
 
 
 def retention_for_peer(settings: FunctionSettings) -> Callable[[AwsAdapters], Retention] | None:
@@ -21,7 +21,7 @@ def retention_for_peer(settings: FunctionSettings) -> Callable[[AwsAdapters], Re
 
     def retention(_: AwsAdapters) -> Retention:
         # Imported by a site that is one of two, and by no other.
-        from quartzdb.bootstrap_replication_aws import aws_retention
+        from quartzdb.wiring.replication_aws import aws_retention
 
         return aws_retention(database_settings(settings), peer)
 

@@ -14,11 +14,11 @@ from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 from quartzdb.domain.errors import QuartzError
-from quartzdb.failover.state import Origin
+from quartzdb.routing.decision.state import Origin
 
 if TYPE_CHECKING:
-    from quartzdb.bootstrap_replication_aws import PeerOnAws
-    from quartzdb.bootstrap_routing_aws import ProbeSettings
+    from quartzdb.wiring.replication_aws import PeerOnAws
+    from quartzdb.wiring.routing_aws import ProbeSettings
 
 WORK_DIR = Path(gettempdir()) / "quartzdb"  # on Lambda below /tmp, which is the function's alone
 """Copies of segments and segments under construction. Nothing in it has to last."""
@@ -143,7 +143,7 @@ def _endpoint(environment: Mapping[str, str], service: str) -> str | None:
 def _probe(environment: Mapping[str, str]) -> ProbeSettings | None:
     if not environment.get("QUARTZDB_CLOUDFLARE_URL"):
         return None
-    from quartzdb.bootstrap_routing_aws import ProbeSettings
+    from quartzdb.wiring.routing_aws import ProbeSettings
 
     primary = environment.get("QUARTZDB_PRIMARY_ORIGIN") or Origin.CLOUDFLARE.value
     if primary not in set(Origin):
@@ -170,10 +170,10 @@ def _peer(environment: Mapping[str, str], site: str) -> PeerOnAws | None:
     api_key = environment.get("QUARTZDB_PEER_API_KEY_ARN") or None
     if secret is None and api_key is None:
         return None
-    from quartzdb.bootstrap_replication_aws import PeerOnAws
     from quartzdb.domain.errors import InvalidArgument
     from quartzdb.replication.peer_settings import ApiKeysGo, PeerSettings, SharedData
     from quartzdb.replication.status import PeerKind
+    from quartzdb.wiring.replication_aws import PeerOnAws
 
     try:
         settings = PeerSettings(

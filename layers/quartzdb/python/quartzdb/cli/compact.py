@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from quartzdb.cli.data_dir import find_namespace
+from quartzdb.cli.database_location import Place, place_options
+from quartzdb.cli.full_compaction import give_back, settle
 from quartzdb.cli.output import json_option, notice, print_json, print_table
-from quartzdb.cli.place import Place, place_options
-from quartzdb.cli.settle import give_back, settle
 from quartzdb.cli.stats import every_namespace
 
 

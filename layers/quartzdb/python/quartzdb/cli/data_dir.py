@@ -10,8 +10,8 @@ import click
 from quartzdb.cli.failure import Failure
 
 if TYPE_CHECKING:
-    from quartzdb.bootstrap import Database
     from quartzdb.domain.namespace import Namespace
+    from quartzdb.wiring.embedded import Database
 
 DATA_DIR_DEFAULT = Path("data")
 
@@ -31,7 +31,7 @@ def open_database(data_dir: Path, *, create: bool = False) -> Database:
     if not create:
         require_database(data_dir)
     # Imported only now: numpy and the rest would cost every --help a quarter of a second.
-    from quartzdb.bootstrap import EmbeddedSettings, open_embedded
+    from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
 
     try:
         return open_embedded(EmbeddedSettings(data_dir))
@@ -53,8 +53,8 @@ def require_database(data_dir: Path) -> None:
 
 def find_namespace(database: Database, name: str, *, hint: str | None = None) -> Namespace:
     """A namespace by name. Raises Failure, naming those that there are."""
-    from quartzdb.bootstrap import DEFAULT_TENANT
     from quartzdb.domain.errors import NamespaceNotFound
+    from quartzdb.wiring.embedded import DEFAULT_TENANT
 
     try:
         return database.namespaces.get(DEFAULT_TENANT, name)

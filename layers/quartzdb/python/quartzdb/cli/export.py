@@ -15,14 +15,14 @@ import click
 import orjson
 
 from quartzdb.cli.data_dir import find_namespace
+from quartzdb.cli.database_location import Place, place_options
 from quartzdb.cli.failure import Failure
 from quartzdb.cli.output import notice
-from quartzdb.cli.place import Place, place_options
 from quartzdb.cli.progress import progress
 
 if TYPE_CHECKING:
-    from quartzdb.bootstrap import Database
     from quartzdb.domain.namespace import Namespace
+    from quartzdb.wiring.embedded import Database
 
 _RECORDS_AT_ONCE = 1_000
 _KEYS_AT_ONCE = 20

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from quartzdb.cli.database_location import Place, place_options
 from quartzdb.cli.duration import Duration
 from quartzdb.cli.output import json_option, print_facts, print_json, print_table
-from quartzdb.cli.place import Place, place_options
 
 if TYPE_CHECKING:
-    from quartzdb.ports import ApiKey
+    from quartzdb.services.ports import ApiKey
 
 
 @click.group()
@@ -50,7 +50,7 @@ def create(place: Place, name: str, scopes: str, expires_in: int | None, as_json
     Each stands for itself: a key that should do everything needs all three.
     """
     database = place.open(create=True)
-    from quartzdb.bootstrap import DEFAULT_TENANT
+    from quartzdb.wiring.embedded import DEFAULT_TENANT
 
     wanted = list(dict.fromkeys(scope.strip() for scope in scopes.split(",") if scope.strip()))
     expires_at_ms = None if expires_in is None else database.clock.unix_ms() + expires_in * 1000
@@ -79,7 +79,7 @@ def create(place: Place, name: str, scopes: str, expires_in: int | None, as_json
 def list_keys(place: Place, as_json: bool) -> None:
     """List API keys, revoked and expired ones included. Never shows a key itself."""
     database = place.open()
-    from quartzdb.bootstrap import DEFAULT_TENANT
+    from quartzdb.wiring.embedded import DEFAULT_TENANT
 
     found = database.api_keys.list(DEFAULT_TENANT)
     now_ms = database.clock.unix_ms()
@@ -107,7 +107,7 @@ def list_keys(place: Place, as_json: bool) -> None:
 def revoke(key_id: str, place: Place, as_json: bool) -> None:
     """End the API key ID now. `quartzdb keys list` shows the ids."""
     database = place.open()
-    from quartzdb.bootstrap import DEFAULT_TENANT
+    from quartzdb.wiring.embedded import DEFAULT_TENANT
 
     database.api_keys.revoke(DEFAULT_TENANT, key_id)
     if as_json:

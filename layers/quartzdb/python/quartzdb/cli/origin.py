@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from quartzdb.cli.database_location import Place, place_options
 from quartzdb.cli.duration import Duration
 from quartzdb.cli.failure import Failure
 from quartzdb.cli.output import json_option, notice, print_facts, print_json, print_table
-from quartzdb.cli.place import Place, place_options
-from quartzdb.cli.routing_place import SECRET_VARIABLE, open_routing, origin_secret
+from quartzdb.cli.routing_location import SECRET_VARIABLE, open_routing, origin_secret
 from quartzdb.domain.errors import Unavailable
-from quartzdb.failover import wishes
-from quartzdb.failover.memory import InvalidMemory, decode_memory, no_memory
-from quartzdb.failover.override import HEADER, TTL_SECONDS_MAX, sign_override
-from quartzdb.failover.rules import DEFAULT_RULES
-from quartzdb.failover.sighting import Record, sighting_of
-from quartzdb.failover.state import Origin, RoutingState
+from quartzdb.routing.decision import operator_commands
+from quartzdb.routing.decision.origin_health import Record, sighting_of
+from quartzdb.routing.decision.override import HEADER, TTL_SECONDS_MAX, sign_override
+from quartzdb.routing.decision.probe_memory import InvalidMemory, decode_memory, no_memory
+from quartzdb.routing.decision.rules import DEFAULT_RULES
+from quartzdb.routing.decision.state import Origin, RoutingState
 
 if TYPE_CHECKING:
-    from quartzdb.bootstrap_routing import RoutingAdapters
+    from quartzdb.wiring.routing import RoutingAdapters
 
 _ORIGIN = click.Choice([origin.value for origin in Origin])
 Wish = Callable[[RoutingState, int, str], RoutingState | None]
@@ -86,7 +86,7 @@ def drain(place: Place, name: str, as_json: bool) -> None:
     Nothing is switched to it any more, and if it is the active one the probe leaves it as soon as the other is well.
     The last origin that serves stays in any case.
     """
-    _wish(place, as_json, lambda state, now_ms, by: wishes.drain(state, Origin(name), now_ms, by))
+    _wish(place, as_json, lambda state, now_ms, by: operator_commands.drain(state, Origin(name), now_ms, by))
 
 
 @origin.command()
@@ -95,7 +95,9 @@ def drain(place: Place, name: str, as_json: bool) -> None:
 @json_option
 def undrain(place: Place, name: str, as_json: bool) -> None:
     """Let an origin serve again."""
-    _wish(place, as_json, lambda state, now_ms, by: wishes.undrain(state, Origin(name), now_ms, by))
+    _wish(
+        place, as_json, lambda state, now_ms, by: operator_commands.undrain(state, Origin(name), now_ms, by)
+    )
 
 
 @origin.command(
@@ -116,7 +118,7 @@ def failover(place: Place, to: str | None, as_json: bool) -> None:
     # Named before it is changed: decided again from another state, the other one would be another.
     current = _current(open_routing(place))
     target = Origin(to) if to is not None else current.other
-    _wish(place, as_json, lambda state, now_ms, by: wishes.fail_over(state, target, now_ms, by))
+    _wish(place, as_json, lambda state, now_ms, by: operator_commands.fail_over(state, target, now_ms, by))
 
 
 @origin.command()
@@ -129,7 +131,9 @@ def failback(place: Place, force: bool, as_json: bool) -> None:
     Without --force this takes a failover back as a wish; the probe returns once the primary is healthy and replication
     is level, by way of 10 % and 50 % of the requests.
     """
-    _wish(place, as_json, lambda state, now_ms, by: wishes.fail_back(state, now_ms, by, force=force))
+    _wish(
+        place, as_json, lambda state, now_ms, by: operator_commands.fail_back(state, now_ms, by, force=force)
+    )
 
 
 @origin.command()
@@ -137,7 +141,7 @@ def failback(place: Place, force: bool, as_json: bool) -> None:
 @json_option
 def auto(place: Place, as_json: bool) -> None:
     """Leave the decision to the probe again."""
-    _wish(place, as_json, wishes.release)
+    _wish(place, as_json, operator_commands.release)
 
 
 @origin.command()
@@ -149,7 +153,7 @@ def canary(place: Place, percent: int, as_json: bool) -> None:
 
     A client, told by its API key, stays on its side. It ends by itself at the first probe of that origin that fails.
     """
-    _wish(place, as_json, lambda state, now_ms, by: wishes.canary(state, percent, now_ms, by))
+    _wish(place, as_json, lambda state, now_ms, by: operator_commands.canary(state, percent, now_ms, by))
 
 
 @origin.command(
@@ -181,18 +185,18 @@ def override(place: Place, name: str, ttl: int, secret_arn: str | None, as_json:
 
 def _wish(place: Place, as_json: bool, wish: Wish) -> None:
     """Change the state as is wished, publish it and say what it is now."""
-    from quartzdb.bootstrap_routing import routing_changes
+    from quartzdb.wiring.routing import routing_changes
 
     adapters = open_routing(place)
     by = f"operator {getpass.getuser()}"
     changes = routing_changes(adapters, primary=None, by=by)
     try:
         change = changes.make(lambda state: wish(state, adapters.clock.unix_ms(), by))
-    except wishes.Drained as drained:
+    except operator_commands.Drained as drained:
         raise Failure(
             f"{drained}: nothing is sent there.", hint="Give `quartzdb origin undrain` first."
         ) from drained
-    except wishes.RampIsTheProbes as ramp:
+    except operator_commands.RampIsTheProbes as ramp:
         raise Failure(
             "Requests are on their way back to the primary, and the probe sets their share.",
             hint="Pin the active origin with `quartzdb origin failover` first, or wait until it is over.",

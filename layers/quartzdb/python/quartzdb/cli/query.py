@@ -9,8 +9,8 @@ import click
 import orjson
 
 from quartzdb.cli.data_dir import find_namespace
+from quartzdb.cli.database_location import Place, place_options
 from quartzdb.cli.output import json_option, print_json, print_table
-from quartzdb.cli.place import Place, place_options
 
 if TYPE_CHECKING:
     from quartzdb.domain.record import Match

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from quartzdb.cli.data_dir import require_database
+from quartzdb.cli.database_location import DataDirectory, Deployment, Place, place_options
 from quartzdb.cli.failure import Failure
 from quartzdb.cli.output import json_option, notice, print_facts, print_json, print_table
-from quartzdb.cli.place import DataDirectory, Deployment, Place, place_options
 from quartzdb.cli.serve.peer import PeerOptions, peer_options
 
 if TYPE_CHECKING:
-    from quartzdb.bootstrap_replication import ReplicationAdapters
-    from quartzdb.peer_ports import Checkpoint, Direction
+    from quartzdb.replication.ports import Checkpoint, Direction
+    from quartzdb.wiring.replication import ReplicationAdapters
 
 
 @click.group()
@@ -88,7 +88,7 @@ def resume(place: Place, name: str | None, as_json: bool) -> None:
     Nothing is skipped: the same page is sent again, so do this once its cause is mended. The driver takes it up in its
     next round.
     """
-    from quartzdb.replication.pump import resumed
+    from quartzdb.replication.streams.pump import resumed
 
     adapters = _open(place)
     stopped = [
@@ -126,17 +126,17 @@ def repair(place: Place, peer: PeerOptions, as_json: bool) -> None:
     settings = peer.settings()
     if settings is None or settings.url is None:
         raise Failure("There is no site to compare with.", hint="Give --peer-site and --peer-url.")
-    from quartzdb.bootstrap_replication import open_repairs, peering_of
+    from quartzdb.wiring.replication import open_repairs, peering_of
 
     adapters = _open(place)
     secrets = peer.secrets()
     peering = peering_of(settings, secrets, adapters.checkpoints, adapters.clock)
     if isinstance(place, Deployment):
-        from quartzdb.bootstrap_aws import open_aws
+        from quartzdb.wiring.aws import open_aws
 
         database = open_aws(place.settings(), peering=peering)
     else:
-        from quartzdb.bootstrap import EmbeddedSettings, open_embedded
+        from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
 
         assert isinstance(place, DataDirectory)
         database = open_embedded(EmbeddedSettings(place.path, site=settings.site), peering=peering)
@@ -165,11 +165,11 @@ def repair(place: Place, peer: PeerOptions, as_json: bool) -> None:
 
 def _open(place: Place) -> ReplicationAdapters:
     if isinstance(place, Deployment):
-        from quartzdb.bootstrap_replication_aws import aws_replication
+        from quartzdb.wiring.replication_aws import aws_replication
 
         return aws_replication(place.settings())
     assert isinstance(place, DataDirectory)
-    from quartzdb.bootstrap_replication import embedded_replication
+    from quartzdb.wiring.replication import embedded_replication
 
     # A mistyped path must not become a new directory.
     require_database(place.path)

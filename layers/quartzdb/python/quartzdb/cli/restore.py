@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import click
 
+from quartzdb.cli.database_location import Deployment, deployment_options
 from quartzdb.cli.moment import Moment
 from quartzdb.cli.output import json_option, print_facts, print_json
-from quartzdb.cli.place import Deployment, deployment_options
 
 
 @click.command(
@@ -40,7 +40,7 @@ def restore(
     Stop everything that writes before --apply; docs/runbook.md has the whole procedure. Exits with status 1 where a
     namespace of the table would not be whole.
     """
-    from quartzdb.bootstrap_restore import open_restoration
+    from quartzdb.wiring.restore import open_restoration
 
     restoration = open_restoration(deployment.settings(), restored_table=restored_table)
     plan = restoration.plan(to_ms)

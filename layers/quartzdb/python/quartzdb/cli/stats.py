@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from quartzdb.cli.data_dir import find_namespace
+from quartzdb.cli.database_location import Place, place_options
 from quartzdb.cli.output import json_option, print_facts, print_json, print_table, size_text
-from quartzdb.cli.place import Place, place_options
 
 if TYPE_CHECKING:
-    from quartzdb.bootstrap import Database
     from quartzdb.domain.namespace import Namespace
     from quartzdb.services.namespaces import NamespaceStats
+    from quartzdb.wiring.embedded import Database
 
 
 @click.command(
@@ -81,7 +81,7 @@ def stats(place: Place, name: str | None, as_json: bool) -> None:
 
 def every_namespace(database: Database) -> Iterator[Namespace]:
     """All namespaces, in name order."""
-    from quartzdb.bootstrap import DEFAULT_TENANT
+    from quartzdb.wiring.embedded import DEFAULT_TENANT
 
     cursor: str | None = None
     while True:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from quartzdb.cli.database_location import DataDirectory, Place, place_options
 from quartzdb.cli.failure import Failure
 from quartzdb.cli.output import json_option, print_facts, print_json, size_text
-from quartzdb.cli.place import DataDirectory, Place, place_options
 
 if TYPE_CHECKING:
-    from quartzdb.bootstrap import Database
+    from quartzdb.wiring.embedded import Database
 
 DATABASE_FILES = ("catalog.db", "keyvalue.db", "log.db")
 _PROBLEMS_MAX = 10
@@ -78,7 +78,7 @@ def _database_files(place: Place) -> list[Path]:
 
 
 def _verify_namespaces(database: Database, seen: dict[str, int]) -> list[dict[str, str | None]]:
-    from quartzdb.services.verification import Verification
+    from quartzdb.maintenance.verification import Verification
 
     verification = Verification(database.log, database.store)
     damages: list[dict[str, str | None]] = []

@@ -155,8 +155,8 @@ class Partition:
 def shard_number(record_id: str, shards: int) -> int:
     """The shard of an id, for ever: what decides it is part of how data lies.
 
-    A hash of its own kind, so that what a merge divides by another hash of the id (snapshot/merge_plan.py) is divided
-    evenly in every shard.
+    A hash of its own kind, so that what a merge divides by another hash of the id (maintenance/merge_plan.py) is
+    divided evenly in every shard.
     """
     digest = blake2b(record_id.encode(), digest_size=8, person=b"quartzdb-shard").digest()
     return int.from_bytes(digest, "little") % shards

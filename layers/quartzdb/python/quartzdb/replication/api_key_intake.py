@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 
 from quartzdb.domain.errors import Conflict, InvalidArgument, TooLarge
-from quartzdb.peer_protocol.limits import API_KEYS_MAX
-from quartzdb.ports import ApiKey, ApiKeyTable
-from quartzdb.replication.shared import check_tenant
+from quartzdb.replication.shared_namespaces import check_tenant
+from quartzdb.replication.wire.limits import API_KEYS_MAX
 from quartzdb.services.keys import NAME_CHARACTERS_MAX, Scope
+from quartzdb.services.ports import ApiKey, ApiKeyTable
 
 _ID = re.compile(r"^[0-9a-f]{12}$")
 _DIGEST_BYTES = 32

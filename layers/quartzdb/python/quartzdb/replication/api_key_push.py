@@ -10,10 +10,11 @@ import hashlib
 import logging
 from collections.abc import Callable, Collection
 
+from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import QuartzError
-from quartzdb.peer_ports import Replica
-from quartzdb.ports import ApiKey, ApiKeyTable, Clock
 from quartzdb.replication.backoff import Backoff
+from quartzdb.replication.ports import Replica
+from quartzdb.services.ports import ApiKey, ApiKeyTable
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from quartzdb.log.protocol import CLOCK_ERROR_MAX_MS
-from quartzdb.peer_ports import Checkpoint, Direction
+from quartzdb.replication.ports import Checkpoint, Direction
+from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS
 
 ALLOWANCE_MS = 15_000
 """What lies between a write and its arrival when nothing is wrong: feeds hold back what may still be overtaken, some

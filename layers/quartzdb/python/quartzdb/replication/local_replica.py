@@ -9,12 +9,33 @@ import re
 from collections.abc import Iterable, Sequence
 
 from quartzdb.domain.change import Change
+from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Conflict, InvalidArgument, TooLarge
 from quartzdb.domain.hlc import HybridClock, stamp_at
 from quartzdb.domain.namespace import Namespace
-from quartzdb.log.append import LogWriter
-from quartzdb.log.protocol import MARGIN_MS, OVERLAP_MS
-from quartzdb.peer_ports import (
+from quartzdb.replication.api_key_intake import take_api_keys
+from quartzdb.replication.change_applier import Intake
+from quartzdb.replication.feeds.feed_batch import BelowFloor, Fed
+from quartzdb.replication.feeds.feed_position import (
+    NOWHERE,
+    START,
+    Place,
+    decode_position,
+    encode_place,
+    encode_position,
+    parse_place,
+)
+from quartzdb.replication.feeds.key_feed import KeyFeed
+from quartzdb.replication.feeds.record_feed import RecordFeed
+from quartzdb.replication.feeds.shard_positions import (
+    ShardPlaces,
+    at_start,
+    each_place,
+    in_shards,
+    parse_shard_places,
+)
+from quartzdb.replication.feeds.sharded_feed import ShardedFeed
+from quartzdb.replication.ports import (
     Applied,
     Changes,
     Digests,
@@ -24,8 +45,12 @@ from quartzdb.peer_ports import (
     FeedPage,
     SharedNamespace,
 )
-from quartzdb.peer_protocol.change_document import as_items, as_records, encoded_change
-from quartzdb.peer_protocol.limits import (
+from quartzdb.replication.repair.key_digests import key_digests, key_entries
+from quartzdb.replication.repair.present_state import changes_of
+from quartzdb.replication.repair.shard_digests import ShardStates
+from quartzdb.replication.shared_namespaces import Shared, SharedNamespaces, default_namespaces
+from quartzdb.replication.wire.change_document import as_items, as_records, encoded_change
+from quartzdb.replication.wire.limits import (
     BUCKETS,
     CHANGES_MAX,
     ENTRIES_MAX,
@@ -33,43 +58,12 @@ from quartzdb.peer_protocol.limits import (
     PAGE_BYTES_MAX,
     SITE_PATTERN,
 )
-from quartzdb.ports import (
-    ApiKey,
-    ApiKeyTable,
-    ChangeLog,
-    Clock,
-    Item,
-    KeyValueTable,
-    NamespaceCatalog,
-)
-from quartzdb.replication.api_key_intake import take_api_keys
-from quartzdb.replication.fed import BelowFloor, Fed
-from quartzdb.replication.intake import Intake
-from quartzdb.replication.key_feed import KeyFeed
-from quartzdb.replication.key_states import key_digests, key_entries
-from quartzdb.replication.place import (
-    NOWHERE,
-    START,
-    Place,
-    decode_position,
-    encode_place,
-    encode_position,
-    parse_place,
-)
-from quartzdb.replication.present_state import changes_of
-from quartzdb.replication.record_feed import RecordFeed
-from quartzdb.replication.shard_places import (
-    ShardPlaces,
-    at_start,
-    each_place,
-    in_shards,
-    parse_shard_places,
-)
-from quartzdb.replication.shard_states import ShardStates
-from quartzdb.replication.sharded_feed import ShardedFeed
-from quartzdb.replication.shared import Shared, SharedNamespaces, default_namespaces
 from quartzdb.services.keyvalue import check_key
-from quartzdb.snapshot.readers import Readers
+from quartzdb.services.ports import ApiKey, ApiKeyTable
+from quartzdb.storage.log.append import LogWriter
+from quartzdb.storage.log.protocol import MARGIN_MS, OVERLAP_MS
+from quartzdb.storage.ports import ChangeLog, Item, KeyValueTable, NamespaceCatalog
+from quartzdb.storage.snapshot.readers import Readers
 
 _NOTHING = [(0, 0)] * BUCKETS
 _VALUES_AT_ONCE = 8

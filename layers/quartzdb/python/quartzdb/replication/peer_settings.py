@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from quartzdb.domain.errors import InvalidArgument
-from quartzdb.peer_protocol.limits import SITE_PATTERN
-from quartzdb.replication.shared import Shared, all_namespaces, default_namespaces
+from quartzdb.replication.shared_namespaces import Shared, all_namespaces, default_namespaces
 from quartzdb.replication.status import PeerKind, PeerName
+from quartzdb.replication.wire.limits import SITE_PATTERN
 
 INTERVAL_SECONDS = 5.0
 """Between two rounds of the driver. With the feeds' own delay and a slow round it has to fit into lag.ALLOWANCE_MS."""

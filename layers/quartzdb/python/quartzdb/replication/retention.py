@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from quartzdb.domain.clock import Clock
 from quartzdb.domain.hlc import stamp_at
 from quartzdb.domain.namespace import Partition
-from quartzdb.peer_ports import Checkpoints, Feed
-from quartzdb.peer_protocol.limits import FEED_KEPT_MS
-from quartzdb.ports import Clock
-from quartzdb.replication.shared import Shared
+from quartzdb.replication.ports import Checkpoints, Feed
+from quartzdb.replication.shared_namespaces import Shared
+from quartzdb.replication.wire.limits import FEED_KEPT_MS
 
 NOTHING_NEEDED = (1 << 63) - 1
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from quartzdb.peer_ports import Checkpoint, Checkpoints, Direction, RepairState
-from quartzdb.ports import Clock
+from quartzdb.domain.clock import Clock
 from quartzdb.replication.lag import ALLOWANCE_MS, lag_ms
+from quartzdb.replication.ports import Checkpoint, Checkpoints, Direction, RepairState
 
 
 class PeerKind(StrEnum):

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Forbidden, InvalidArgument, NotFound, Unauthenticated
-from quartzdb.ports import ApiKey, ApiKeyTable, Clock
+from quartzdb.services.ports import ApiKey, ApiKeyTable
 
 PREFIX = "qdb_live_"
 NAME_CHARACTERS_MAX = 100

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from quartzdb.domain.clock import Clock
 from quartzdb.domain.cursor import decode_cursor, encode_cursor
 from quartzdb.domain.errors import (
     DuplicateId,
@@ -27,10 +28,10 @@ from quartzdb.domain.limits import (
     VALUE_BYTES_MAX,
 )
 from quartzdb.domain.namespace import Namespace
-from quartzdb.log.protocol import answered_in_time
-from quartzdb.ports import Clock, Expect, Item, KeyValueTable
 from quartzdb.services.consistency import honour
 from quartzdb.services.page import Page, check_limit
+from quartzdb.storage.log.protocol import answered_in_time
+from quartzdb.storage.ports import Expect, Item, KeyValueTable
 
 DEFAULT_CONTENT_TYPE: Final = "application/octet-stream"
 _PUT_ATTEMPTS_MAX = 8

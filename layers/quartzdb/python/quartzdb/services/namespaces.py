@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from quartzdb.domain.clock import Clock
 from quartzdb.domain.cursor import decode_cursor, encode_cursor
 from quartzdb.domain.errors import Conflict, NamespaceExists, NamespaceNotFound, NamespaceShared
 from quartzdb.domain.limits import NAMESPACES_PER_TENANT_MAX
@@ -17,11 +18,11 @@ from quartzdb.domain.namespace import (
     NamespaceSettings,
     check_namespace_name,
 )
-from quartzdb.ports import ChangeLog, Clock, KeyValueTable, NamespaceCatalog
 from quartzdb.services.consistency import STRONG, Consistency
 from quartzdb.services.page import Page, check_limit
-from quartzdb.services.remembered import RememberedNamespaces
-from quartzdb.snapshot.readers import Readers
+from quartzdb.services.remembered_namespaces import RememberedNamespaces
+from quartzdb.storage.ports import ChangeLog, KeyValueTable, NamespaceCatalog
+from quartzdb.storage.snapshot.readers import Readers
 
 Answer = TypeVar("Answer")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from quartzdb.domain.record import Match
-from quartzdb.index.query import Effort, Found
+from quartzdb.storage.index.query import Effort, Found
 
 
 def found_in_all(found: Sequence[Found], top_k: int) -> Found:

@@ -13,9 +13,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from quartzdb.domain.namespace import Namespace
-from quartzdb.index.view import View
 from quartzdb.services.consistency import Consistency
-from quartzdb.snapshot.readers import Readers
+from quartzdb.storage.index.view import View
+from quartzdb.storage.snapshot.readers import Readers
 
 SHARD_THREADS = 8
 """Shards read at once, by all requests together: most of a read is waiting for the log, or work without the GIL."""

@@ -35,14 +35,14 @@ from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Namespace, Precision
 from quartzdb.domain.record import Match, Record, check_id
 from quartzdb.domain.vector import Vector, check_dimension, check_direction
-from quartzdb.index.query import Asked, Effort, Found, search, search_each
-from quartzdb.index.view import View
-from quartzdb.log.append import LogWriter
 from quartzdb.services.consistency import STRONG, Consistency, honour
 from quartzdb.services.page import Page, check_limit
 from quartzdb.services.shard_answers import found_in_all, ids_in_order
 from quartzdb.services.shard_reads import SHARD_THREADS, ShardReads
-from quartzdb.snapshot.readers import Readers
+from quartzdb.storage.index.query import Asked, Effort, Found, search, search_each
+from quartzdb.storage.index.view import View
+from quartzdb.storage.log.append import LogWriter
+from quartzdb.storage.snapshot.readers import Readers
 
 Read = TypeVar("Read")
 

@@ -9,8 +9,8 @@ from quartzdb.api.schemas import keys as schemas
 from quartzdb.api.times import rfc3339, rfc3339_or_none
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.limits import TTL_SECONDS_MAX
-from quartzdb.ports import ApiKey
 from quartzdb.services.keys import Scope
+from quartzdb.services.ports import ApiKey
 
 FAMILY = Family("keys", "API keys and what they may do.")
 

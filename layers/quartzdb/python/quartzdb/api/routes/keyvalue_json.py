@@ -16,9 +16,9 @@ from quartzdb.api.routes.vectors import VERSION
 from quartzdb.api.schemas import keyvalue as schemas
 from quartzdb.api.times import rfc3339_or_none
 from quartzdb.domain.errors import InvalidArgument
-from quartzdb.ports import Item
 from quartzdb.services.keys import Scope
 from quartzdb.services.keyvalue import DEFAULT_CONTENT_TYPE, NewItem
+from quartzdb.storage.ports import Item
 
 FAMILY = Family(keyvalue.FAMILY.tag, keyvalue.FAMILY.description)
 

@@ -13,19 +13,19 @@ from quartzdb.api.services import Replication
 from quartzdb.domain.errors import ClockSkew, InvalidArgument, NotFound
 from quartzdb.domain.limits import DIMENSION_MAX
 from quartzdb.domain.metric import Metric
-from quartzdb.peer_ports import Feed, FeedGap, SharedNamespace
-from quartzdb.peer_protocol.api_key_document import parse_api_keys
-from quartzdb.peer_protocol.change_document import parse_changes
-from quartzdb.peer_protocol.limits import (
+from quartzdb.replication.ports import Feed, FeedGap, SharedNamespace
+from quartzdb.replication.wire.api_key_document import parse_api_keys
+from quartzdb.replication.wire.change_document import parse_changes
+from quartzdb.replication.wire.limits import (
     BUCKETS,
     CHANGES_MAX,
     ENVELOPE_BYTES_MAX,
     FETCH_IDS_MAX,
     PAGE_BYTES_MAX,
 )
-from quartzdb.peer_protocol.namespace_document import namespace_document
-from quartzdb.peer_protocol.page_document import applied_document, fetched_document, page_document
-from quartzdb.peer_protocol.state_document import digests_document, entries_document
+from quartzdb.replication.wire.namespace_document import namespace_document
+from quartzdb.replication.wire.page_document import applied_document, fetched_document, page_document
+from quartzdb.replication.wire.state_document import digests_document, entries_document
 
 FAMILY = Family("replication", "For the other of two sites that hold the same data.")
 

@@ -1,4 +1,4 @@
-"""Schemas of the protocol between two sites. The changes in them are read by peer_protocol, whatever is said here."""
+"""Schemas of the protocol between two sites. The changes in them are read by replication.wire, whatever these say."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import Field, WithJsonSchema
 
 from quartzdb.api.schemas.fields import NamespaceName
 from quartzdb.api.schemas.model import Array, Body, Document, QueryString
-from quartzdb.peer_protocol.limits import (
+from quartzdb.replication.wire.limits import (
     API_KEYS_MAX,
     BUCKETS,
     CHANGES_MAX,

@@ -15,9 +15,9 @@ import orjson
 from quartzdb.cli.demo.compiled import compiled_docstrings
 from quartzdb.cli.demo.docstrings import Docstring, read_docstrings, source_files, standard_library
 from quartzdb.cli.demo.embedding import DIMENSION, Embedder
+from quartzdb.cli.full_compaction import settle
 from quartzdb.cli.output import notice
 from quartzdb.cli.progress import progress
-from quartzdb.cli.settle import settle
 from quartzdb.domain.errors import KeyNotFound, NamespaceNotFound
 from quartzdb.domain.limits import ID_CHARACTERS_MAX
 from quartzdb.domain.metric import Metric
@@ -26,7 +26,7 @@ from quartzdb.services.keyvalue import NewItem
 from quartzdb.services.vectors import NewRecord
 
 if TYPE_CHECKING:
-    from quartzdb.bootstrap import Database
+    from quartzdb.wiring.embedded import Database
 
 NAMESPACE = "demo"
 EXAMPLES = (

@@ -13,10 +13,10 @@ from quartzdb.cli.data_dir import data_dir_option, open_database
 from quartzdb.cli.output import json_option, notice, print_facts, print_json, print_table, size_text
 
 if TYPE_CHECKING:
-    from quartzdb.bootstrap import Database
     from quartzdb.cli.demo.build import Built
     from quartzdb.cli.demo.embedding import Embedder
     from quartzdb.domain.namespace import Namespace
+    from quartzdb.wiring.embedded import Database
 
 _RECALL_AT = 10
 _SUMMARY_CHARACTERS = 90
@@ -49,9 +49,9 @@ def demo(
     Works beside a server on the same directory, which serves the namespace as any other.
     """
     database = open_database(data_dir, create=True)
-    from quartzdb.bootstrap import DEFAULT_TENANT
     from quartzdb.cli.demo.build import build_demo, find_demo
     from quartzdb.cli.demo.embedding import Embedder
+    from quartzdb.wiring.embedded import DEFAULT_TENANT
 
     present = None if rebuild else find_demo(database, DEFAULT_TENANT)
     embedder = Embedder() if present is None or question is not None else None

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from quartzdb.index.engines.exact import scan_scores
+from quartzdb.storage.index.engines.exact import scan_scores
 
 if TYPE_CHECKING:
-    from quartzdb.bootstrap import Database
     from quartzdb.domain.namespace import Namespace
     from quartzdb.domain.vector import Vector
+    from quartzdb.wiring.embedded import Database
 
 
 def exact_search(

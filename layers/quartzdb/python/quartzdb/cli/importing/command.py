@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import click
 
 from quartzdb.cli.data_dir import find_namespace
+from quartzdb.cli.database_location import Place, place_options
 from quartzdb.cli.failure import Failure
 from quartzdb.cli.output import json_option, notice, print_json
-from quartzdb.cli.place import Place, place_options
 from quartzdb.cli.progress import progress
 from quartzdb.domain.limits import SHARDS_MAX
 
 if TYPE_CHECKING:
-    from quartzdb.bootstrap import Database
     from quartzdb.cli.importing.source import Source
     from quartzdb.domain.namespace import Namespace
+    from quartzdb.wiring.embedded import Database
 
 _FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".npy": "npy"}
 
@@ -227,9 +227,9 @@ def _namespace(
     create: bool,
 ) -> Namespace:
     """The namespace to write to; `records` tells the dimension of one that has to be created."""
-    from quartzdb.bootstrap import DEFAULT_TENANT
     from quartzdb.domain.metric import Metric
     from quartzdb.domain.namespace import NamespaceSettings, check_namespace_name
+    from quartzdb.wiring.embedded import DEFAULT_TENANT
 
     check_namespace_name(name)
     if database.catalog.get(DEFAULT_TENANT, name) is not None:

@@ -16,9 +16,9 @@ from quartzdb.services.keyvalue import DEFAULT_CONTENT_TYPE, NewItem, check_item
 from quartzdb.services.vectors import NewRecord
 
 if TYPE_CHECKING:
-    from quartzdb.bootstrap import Database
     from quartzdb.cli.importing.kv_lines import SourceItem
     from quartzdb.domain.namespace import Namespace
+    from quartzdb.wiring.embedded import Database
 
 _BAD_LINES_SHOWN = 10
 

@@ -21,7 +21,7 @@ from quartzdb.cli.serve.peer import PeerOptions, peer_options
 from quartzdb.cli.serve.settings import WorkerSettings, limit_threads, log_to_stderr
 
 if TYPE_CHECKING:
-    from quartzdb.bootstrap import Database
+    from quartzdb.wiring.embedded import Database
 
 FIRST_KEY_NAME = "first"
 FIRST_KEY_SCOPES = ("read", "write", "admin")
@@ -121,7 +121,7 @@ def _serve_several(
 
 def _first_key(database: Database) -> tuple[str | None, int]:
     """A key where there is none yet, and how many there were."""
-    from quartzdb.bootstrap import DEFAULT_TENANT
+    from quartzdb.wiring.embedded import DEFAULT_TENANT
 
     present = len(database.api_keys.list(DEFAULT_TENANT))
     if present:

@@ -16,8 +16,8 @@ import click
 from quartzdb.cli.failure import Failure
 
 if TYPE_CHECKING:
-    from quartzdb.bootstrap_replication import PeerSecrets
     from quartzdb.replication.peer_settings import PeerSettings
+    from quartzdb.wiring.replication import PeerSecrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class PeerOptions:
 
     def secrets(self) -> PeerSecrets:
         """Read anew whenever they are needed, so that they can be rotated. Raises Failure where there are none."""
-        from quartzdb.bootstrap_replication import PeerSecrets
+        from quartzdb.wiring.replication import PeerSecrets
 
         api_key = None
         if self.peer_kind == "contract":

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from quartzdb.cli.serve.peer import PeerOptions
 from quartzdb.cli.serve.settings import WorkerSettings, log_to_stderr
-from quartzdb.services.background import Background
+from quartzdb.maintenance.background import Background
 
 if TYPE_CHECKING:
-    from quartzdb.bootstrap import Database
+    from quartzdb.wiring.embedded import Database
 
 STOP_SECONDS_MAX = 5.0
 """How long a stopping process waits for its background pass. One that is cut short loses nothing."""
@@ -60,14 +60,14 @@ class WithBackground:
 def application(data_dir: Path, peer: PeerOptions) -> tuple[WithBackground, Database]:
     """The application of this process, and its database. Raises Failure, QuartzError."""
     from quartzdb.api.app import create_app
-    from quartzdb.bootstrap import EmbeddedSettings, open_embedded
+    from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
 
     settings = EmbeddedSettings(data_dir, site=peer.site)
     two = peer.settings()
     if two is None:
         database = open_embedded(settings)
         return WithBackground(create_app(database), Background(database.maintenance.run_once)), database
-    from quartzdb.bootstrap_replication import embedded_replication, open_driver, peering_of
+    from quartzdb.wiring.replication import embedded_replication, open_driver, peering_of
 
     data_dir.mkdir(parents=True, exist_ok=True)
     secrets = peer.secrets()

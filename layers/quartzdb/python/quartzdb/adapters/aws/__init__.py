@@ -1,0 +1,1 @@
+"""Ports over DynamoDB, S3, SQS, EventBridge and Step Functions."""

@@ -1,0 +1,108 @@
+"""API keys in DynamoDB. Owns the partitions `KEY#id` and `KEYS#tenant`, which never hold a secret.
+
+A key is looked up by its id at every request and listed rarely, so the tenant's partition has only ids.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from quartzdb.adapters.aws.dynamodb_table import Committed, DynamoTable
+from quartzdb.adapters.aws.dynamodb_values import Attributes, Value, bytes_of, number_of, text_of
+from quartzdb.domain.errors import Conflict, Unavailable
+from quartzdb.services.ports import ApiKey
+
+_SK = "key"
+_ATTEMPTS_MAX = 8
+
+
+class DynamoApiKeys:
+    """ApiKeyTable over a DynamoTable."""
+
+    def __init__(self, table: DynamoTable) -> None:
+        self._table = table
+
+    def get(self, key_id: str) -> ApiKey | None:
+        """The key, revoked and expired ones included."""
+        item = self._table.get(_pk(key_id), _SK)
+        return _api_key(item) if item else None
+
+    def add(self, key: ApiKey) -> None:
+        """Store a new key. Raises Conflict where its id is taken."""
+        listed: Attributes = {
+            "pk": _list_pk(key.tenant),
+            "sk": f"{key.created_at_ms:016d}#{key.id}",
+            "id": key.id,
+        }
+        actions = [
+            self._table.put_action(_item(key), "attribute_not_exists(#pk)"),
+            self._table.put_action(listed, "attribute_not_exists(#pk)"),
+        ]
+        for attempt in range(1, _ATTEMPTS_MAX + 1):
+            committed = self._table.transact(actions)
+            if committed is Committed.YES:
+                return
+            if committed is Committed.CONDITION_FAILED:
+                raise Conflict(f"An API key with the id {key.id!r} exists.", hint="Choose another id.")
+            self._table.wait(attempt)
+        raise Unavailable("The API keys are being changed by others.", hint="Try again in a moment.")
+
+    def list(self, tenant: str) -> Sequence[ApiKey]:
+        """A tenant's keys by creation time."""
+        ids = [
+            text_of(item, "id")
+            for page in self._table.query(_list_pk(tenant), "\0", "\U0010ffff")
+            for item in page
+        ]
+        keys = [_api_key(item) for item in self._table.batch_get([(_pk(key_id), _SK) for key_id in ids])]
+        return sorted(keys, key=lambda key: (key.created_at_ms, key.id))
+
+    def revoke(self, tenant: str, key_id: str, at_ms: int) -> bool:
+        """Revoke it; False where the tenant has no such key."""
+        return self._table.update(
+            _pk(key_id),
+            _SK,
+            "SET #revoked_at_ms = if_not_exists(#revoked_at_ms, :at)",
+            "#tenant = :tenant",
+            {"at": at_ms, "tenant": tenant},
+        )
+
+
+def _pk(key_id: str) -> str:
+    return f"KEY#{key_id}"
+
+
+def _list_pk(tenant: str) -> str:
+    return f"KEYS#{tenant}"
+
+
+def _item(key: ApiKey) -> Attributes:
+    item: dict[str, Value] = {
+        "pk": _pk(key.id),
+        "sk": _SK,
+        "id": key.id,
+        "tenant": key.tenant,
+        "name": key.name,
+        "scopes": json.dumps(sorted(key.scopes)),
+        "secret_sha256": key.secret_sha256,
+        "created_at_ms": key.created_at_ms,
+    }
+    if key.expires_at_ms is not None:
+        item["expires_at_ms"] = key.expires_at_ms
+    if key.revoked_at_ms is not None:
+        item["revoked_at_ms"] = key.revoked_at_ms
+    return item
+
+
+def _api_key(item: Attributes) -> ApiKey:
+    return ApiKey(
+        id=text_of(item, "id"),
+        tenant=text_of(item, "tenant"),
+        name=text_of(item, "name"),
+        scopes=frozenset(json.loads(text_of(item, "scopes"))),
+        secret_sha256=bytes_of(item, "secret_sha256"),
+        created_at_ms=number_of(item, "created_at_ms"),
+        expires_at_ms=number_of(item, "expires_at_ms") if "expires_at_ms" in item else None,
+        revoked_at_ms=number_of(item, "revoked_at_ms") if "revoked_at_ms" in item else None,
+    )

@@ -1,0 +1,214 @@
+"""The key-value table in DynamoDB. Owns the partitions `KV#…`, their entries in the feed index, and large values.
+
+A put is one conditional PutItem, a batch one transaction. A value of more than INLINE_BYTES_MAX is a blob, written
+before its item; the blob of a value that was replaced goes after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from quartzdb.adapters.aws.dynamodb_feed import DynamoFeed
+from quartzdb.adapters.aws.dynamodb_items import (
+    WITHOUT_BODY,
+    Stored,
+    decode_item,
+    encode_item,
+    partition_key,
+    spill_name,
+    taking_effect,
+)
+from quartzdb.adapters.aws.dynamodb_put_many import put_together
+from quartzdb.adapters.aws.dynamodb_sort_key import range_of, shares_its_head, sort_key
+from quartzdb.adapters.aws.dynamodb_table import TRANSACTION_ITEMS_MAX, DynamoTable
+from quartzdb.adapters.aws.dynamodb_values import text_of
+from quartzdb.adapters.aws.spilled_bodies import SpilledBodies
+from quartzdb.adapters.put_rule import without_value
+from quartzdb.domain.errors import Corrupted
+from quartzdb.domain.namespace import Partition
+from quartzdb.storage.ports import BlobMissing, BlobStore, Expect, Item, KeyPage, PutOutcome
+
+INLINE_BYTES_MAX = 100 * 1024
+_READS_MAX = 4
+_PAGE_ITEMS_MAX = 1_000
+_NO_SORT_KEY = "\0"
+
+
+class DynamoKeyValue:
+    """KeyValueTable over a DynamoTable and a BlobStore.
+
+    DynamoDB itself forgets items some time after they have expired, but no sooner than `expired_kept_ms` after: a peer
+    that has yet to read them would else keep what they replaced.
+    """
+
+    def __init__(self, table: DynamoTable, blobs: BlobStore, *, expired_kept_ms: int = 0) -> None:
+        self._table = table
+        self._expired_kept_ms = expired_kept_ms
+        self._spilled = SpilledBodies(blobs, "kv")
+        self._feed = DynamoFeed(table, self._spilled)
+
+    @property
+    def batch_items_max(self) -> int:
+        """What one transaction takes."""
+        return TRANSACTION_ITEMS_MAX
+
+    def get(self, partition: Partition, keys: Sequence[str]) -> Mapping[str, Item]:
+        """The items of those keys that have one, tombstones and expired ones included."""
+        found: dict[str, Item] = {}
+        wanted = [key for key in dict.fromkeys(keys) if _may_be_key(key)]
+        for _ in range(_READS_MAX):
+            stored = self._read(partition, wanted)
+            try:
+                found |= {item.key: item for item in self._filled(stored)}
+            except BlobMissing:
+                continue  # replaced since: now the item names another blob, or holds the value
+            return found
+        raise Corrupted("A key-value item names a blob that is not there.", hint="Restore the bucket.")
+
+    def put(self, partition: Partition, item: Item, expect: Expect | None = None) -> PutOutcome:
+        """Store the item if `expect` holds and no stored version is later or equal.
+
+        Where the answer to a put was lost and DynamoDB says that this very version is there, it was stored; what was
+        there before it is not known then, and None.
+        """
+        spilled = self._spill(partition, item)
+        condition, values = taking_effect(item, expect)
+        put = self._table.put(
+            encode_item(partition, item, spilled, expired_kept_ms=self._expired_kept_ms), condition, values
+        )
+        old = decode_item(put.old) if put.old else None
+        previous = without_value(old.item) if old else None
+        if put.stored:
+            self._forget(old, spilled)
+            return PutOutcome(True, previous)
+        if put.retried and old is not None and old.item.version == item.version:
+            return PutOutcome(True, None)
+        if spilled is not None and (old is None or old.spilled != spilled):
+            self._spilled.delete([spilled])
+        return PutOutcome(False, previous)
+
+    def put_many(self, partition: Partition, items: Sequence[Item]) -> Sequence[PutOutcome]:
+        """Store each as `put` would, in order: all of them or none. Raises TooLarge past `batch_items_max`."""
+        return put_together(
+            self._table,
+            self._spilled,
+            partition,
+            items,
+            inline_bytes_max=INLINE_BYTES_MAX,
+            expired_kept_ms=self._expired_kept_ms,
+        )
+
+    def list(
+        self, partition: Partition, *, prefix: str, after: str | None, limit: int, now_ms: int, values: bool
+    ) -> KeyPage:
+        """Live items whose key has the prefix, by code point, after a key."""
+        found: list[Stored] = []
+        for stored in self._in_order(partition, prefix, after, limit, values):
+            if not stored.item.live(now_ms):
+                continue
+            if len(found) == limit:
+                return KeyPage(self._shown(partition, found, values), True)
+            found.append(stored)
+        return KeyPage(self._shown(partition, found, values), False)
+
+    def changes(self, partition: Partition, after: int, upto: int, limit: int) -> Sequence[Item]:
+        """Items with after < `appended` <= upto, in that order; past `limit` only what shares the last one's stamp.
+
+        HAZARD: the index follows the table within moments, not at once. Ask only for what is older than that.
+        """
+        return self._feed.changes(partition, after, upto, limit, self.get)
+
+    def everything(self, partition: Partition) -> Iterator[Item]:
+        """Every item, tombstones and expired ones included, as the index has them: a moment behind, without values."""
+        return self._feed.everything(partition)
+
+    def purge(self, partition: Partition, expired_before_ms: int, deleted_before: int, limit: int) -> int:
+        """Drop items that expired before a time and tombstones appended before a stamp. Returns how many."""
+        return self._feed.purge(partition, expired_before_ms, deleted_before, limit)
+
+    def drop(self, partition: Partition) -> None:
+        """Remove everything."""
+        pages = self._table.query(
+            partition_key(partition), _NO_SORT_KEY, "\U0010ffff" * 256, attributes=("pk", "sk")
+        )
+        for page in pages:
+            self._table.batch_delete([(text_of(item, "pk"), text_of(item, "sk")) for item in page])
+        self._spilled.drop(partition)
+
+    def count(self, partition: Partition, now_ms: int) -> tuple[int, int]:
+        """Live items and their bytes (keys and values), as the index has them: a moment behind, without the values."""
+        return self._feed.count(partition, now_ms)
+
+    def _read(self, partition: Partition, keys: Sequence[str]) -> Sequence[Stored]:
+        pk = partition_key(partition)
+        if len(keys) == 1:
+            item = self._table.get(pk, sort_key(keys[0]))
+            return [decode_item(item)] if item else []
+        return [decode_item(item) for item in self._table.batch_get([(pk, sort_key(key)) for key in keys])]
+
+    def _filled(self, stored: Sequence[Stored]) -> Iterator[Item]:
+        """The items with their values. Raises BlobMissing."""
+        values = self._spilled.load([one.spilled for one in stored if one.spilled is not None])
+        for item, spilled in stored:
+            if spilled is None:
+                yield item
+            else:
+                yield Item(
+                    item.key, item.version, item.appended, next(values), item.content_type, item.expires_at_ms
+                )
+
+    def _in_order(
+        self, partition: Partition, prefix: str, after: str | None, limit: int, values: bool
+    ) -> Iterator[Stored]:
+        """Items of any state with the prefix after the key, by code point; keys that share a long head are sorted."""
+        between = range_of(prefix, after)
+        if between is None:
+            return
+        group: str | None = None
+        same_head: list[Stored] = []
+        for page in self._table.query(
+            partition_key(partition),
+            *between,
+            page_items_max=min(limit + 1, _PAGE_ITEMS_MAX),
+            attributes=(*WITHOUT_BODY, "body") if values else WITHOUT_BODY,
+        ):
+            for stored in map(decode_item, page):
+                head = shares_its_head(stored.item.key)
+                if head != group:
+                    yield from sorted(same_head, key=_key_of)
+                    group, same_head = head, []
+                if not stored.item.key.startswith(prefix) or stored.item.key <= (after or ""):
+                    continue
+                if head is None:
+                    yield stored
+                else:
+                    same_head.append(stored)
+        yield from sorted(same_head, key=_key_of)
+
+    def _shown(self, partition: Partition, found: Sequence[Stored], values: bool) -> Sequence[Item]:
+        if not values:
+            return [without_value(stored.item) for stored in found]
+        try:
+            return list(self._filled(found))
+        except BlobMissing:
+            # One of them was replaced since. Those that are blobs are read again, whatever they are now.
+            again = self.get(partition, [stored.item.key for stored in found if stored.spilled is not None])
+            shown = [item if spilled is None else again.get(item.key) for item, spilled in found]
+            return [item for item in shown if item is not None and item.value is not None]
+
+    def _spill(self, partition: Partition, item: Item) -> str | None:
+        if item.value is None or len(item.value) <= INLINE_BYTES_MAX:
+            return None
+        return self._spilled.store(partition, spill_name(item), item.value)
+
+    def _forget(self, old: Stored | None, kept: str | None) -> None:
+        if old is not None and old.spilled is not None and old.spilled != kept:
+            self._spilled.delete([old.spilled])
+
+
+def _may_be_key(key: str) -> bool:
+    return bool(key) and not any("\ud800" <= character <= "\udfff" for character in key)
+
+
+def _key_of(stored: Stored) -> str:
+    return stored.item.key

@@ -1,0 +1,1 @@
+"""Ports over SQLite and files of one machine."""

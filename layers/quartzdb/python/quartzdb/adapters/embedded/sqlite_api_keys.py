@@ -1,0 +1,63 @@
+"""API keys in SQLite. Owns the table `api_keys`, which never holds a secret."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+
+from quartzdb.adapters.embedded.sqlite_database import Row, SqliteDatabase
+from quartzdb.domain.errors import Conflict
+from quartzdb.services.ports import ApiKey
+
+_COLUMNS = "id, tenant, name, scopes, secret_sha256, created_at_ms, expires_at_ms, revoked_at_ms"
+_GET = f"SELECT {_COLUMNS} FROM api_keys WHERE id = ?"
+_LIST = f"SELECT {_COLUMNS} FROM api_keys WHERE tenant = ? ORDER BY created_at_ms, id"
+_ADD = f"INSERT INTO api_keys ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_REVOKE = "UPDATE api_keys SET revoked_at_ms = coalesce(revoked_at_ms, ?) WHERE id = ? AND tenant = ?"
+
+
+class SqliteApiKeys:
+    """ApiKeyTable over a SqliteDatabase."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+
+    def get(self, key_id: str) -> ApiKey | None:
+        """The key, revoked and expired ones included."""
+        rows = self._database.rows(_GET, (key_id,))
+        return _api_key(rows[0]) if rows else None
+
+    def add(self, key: ApiKey) -> None:
+        """Store a new key. Raises Conflict where its id is taken."""
+        scopes = json.dumps(sorted(key.scopes))
+        times = (key.created_at_ms, key.expires_at_ms, key.revoked_at_ms)
+        row = (key.id, key.tenant, key.name, scopes, key.secret_sha256, *times)
+
+        def insert(connection: sqlite3.Connection) -> None:
+            if not connection.execute(_ADD, row).rowcount:
+                raise Conflict(f"An API key with the id {key.id!r} exists.", hint="Choose another id.")
+
+        self._database.write(insert)
+
+    def list(self, tenant: str) -> Sequence[ApiKey]:
+        """A tenant's keys by creation time."""
+        return [_api_key(row) for row in self._database.rows(_LIST, (tenant,))]
+
+    def revoke(self, tenant: str, key_id: str, at_ms: int) -> bool:
+        """Revoke it; False where the tenant has no such key."""
+        return self._database.write(lambda c: c.execute(_REVOKE, (at_ms, key_id, tenant)).rowcount > 0)
+
+
+def _api_key(row: Row) -> ApiKey:
+    key_id, tenant, name, scopes, secret_sha256, created_at_ms, expires_at_ms, revoked_at_ms = row
+    return ApiKey(
+        id=key_id,
+        tenant=tenant,
+        name=name,
+        scopes=frozenset(json.loads(scopes)),
+        secret_sha256=secret_sha256,
+        created_at_ms=created_at_ms,
+        expires_at_ms=expires_at_ms,
+        revoked_at_ms=revoked_at_ms,
+    )

@@ -1,0 +1,81 @@
+"""The catalog of namespaces in SQLite. Owns the tables `namespaces` and `condemned`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from itertools import takewhile
+
+from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
+from quartzdb.adapters.namespace_document import decode_namespace, encode_namespace
+from quartzdb.domain.namespace import Namespace
+
+_GET = "SELECT document FROM namespaces WHERE tenant = ? AND name = ?"
+_CREATE = (
+    "INSERT INTO namespaces (tenant, name, generation, document) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_LIST = "SELECT document FROM namespaces WHERE tenant = ? AND name >= ? AND name > ? ORDER BY name LIMIT ?"
+_REMOVE = "DELETE FROM namespaces WHERE tenant = ? AND name = ? AND generation = ?"
+_CONDEMN = (
+    "INSERT INTO condemned (tenant, name, generation, document) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_BURY = "DELETE FROM condemned WHERE tenant = ? AND name = ? AND generation = ?"
+
+
+class SqliteCatalog:
+    """NamespaceCatalog over a SqliteDatabase."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+
+    def get(self, tenant: str, name: str) -> Namespace | None:
+        """The namespace, if there is one."""
+        rows = self._database.rows(_GET, (tenant, name))
+        return decode_namespace(rows[0][0]) if rows else None
+
+    def create(self, namespace: Namespace) -> Namespace:
+        """Add it if the name is free; returns what the catalog has afterwards."""
+        row = (namespace.tenant, namespace.name, namespace.generation, encode_namespace(namespace))
+
+        def insert(connection: sqlite3.Connection) -> bytes:
+            connection.execute(_CREATE, row)
+            (document,) = connection.execute(_GET, row[:2]).fetchone()
+            return bytes(document)
+
+        return decode_namespace(self._database.write(insert))
+
+    def list(self, tenant: str, *, prefix: str, after: str | None, limit: int) -> Sequence[Namespace]:
+        """In name order, after a name."""
+        # Names with the prefix are neighbours, and nothing sorts between the prefix itself and the first of them.
+        rows = self._database.rows(_LIST, (tenant, prefix, after or "", limit))
+        return list(
+            takewhile(lambda n: n.name.startswith(prefix), (decode_namespace(row[0]) for row in rows))
+        )
+
+    def remove(self, namespace: Namespace) -> bool:
+        """Remove exactly this generation and remember it as condemned. False where it is not there any more."""
+        place = (namespace.tenant, namespace.name, namespace.generation)
+        document = encode_namespace(namespace)
+
+        def move(connection: sqlite3.Connection) -> bool:
+            if not connection.execute(_REMOVE, place).rowcount:
+                return False
+            connection.execute(_CONDEMN, (*place, document))
+            return True
+
+        return self._database.write(move)
+
+    def condemned(self) -> Sequence[Namespace]:
+        """Removed generations whose data may still have to be dropped."""
+        rows = self._database.rows("SELECT document FROM condemned ORDER BY tenant, name, generation")
+        return [decode_namespace(row[0]) for row in rows]
+
+    def buried(self, namespace: Namespace) -> None:
+        """A condemned generation's data is gone: forget it."""
+        place = (namespace.tenant, namespace.name, namespace.generation)
+        self._database.write(lambda connection: connection.execute(_BURY, place).rowcount)
+
+    def everything(self) -> Sequence[Namespace]:
+        """Every namespace of every tenant."""
+        rows = self._database.rows("SELECT document FROM namespaces ORDER BY tenant, name")
+        return [decode_namespace(row[0]) for row in rows]

@@ -1,0 +1,74 @@
+"""Checkpoints in SQLite. Owns the table `replication`: one row for each direction, repair and peer."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+
+from quartzdb.adapters.checkpoint_document import decode_state, direction_name, encode_state, parse_direction
+from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
+from quartzdb.replication.ports import Checkpoint, Direction, RepairState
+
+_GET = "SELECT document FROM replication WHERE kind = ? AND name = ?"
+_PUT = "INSERT OR REPLACE INTO replication (kind, name, document) VALUES (?, ?, ?)"
+_LIST = "SELECT name, document FROM replication WHERE kind = ? ORDER BY name"
+_FORGET = "DELETE FROM replication WHERE kind IN ('checkpoint', 'repair') AND name = ?"
+
+
+class SqliteCheckpoints:
+    """Checkpoints over a SqliteDatabase."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+
+    def read(self, direction: Direction) -> Checkpoint | None:
+        """None where it never ran."""
+        document = self._get("checkpoint", direction_name(direction))
+        return None if document is None else decode_state(Checkpoint, document)
+
+    def write(self, direction: Direction, checkpoint: Checkpoint) -> None:
+        """Replace it."""
+        self._put("checkpoint", direction_name(direction), encode_state(checkpoint))
+
+    def forget(self, direction: Direction) -> None:
+        """Drop its checkpoint and its repair."""
+        name = direction_name(direction)
+        self._database.write(lambda connection: connection.execute(_FORGET, (name,)).rowcount)
+
+    def everything(self) -> Mapping[Direction, Checkpoint]:
+        """All of them."""
+        rows = self._database.rows(_LIST, ("checkpoint",))
+        return {parse_direction(name): decode_state(Checkpoint, document) for name, document in rows}
+
+    def read_repair(self, outbound: Direction) -> RepairState | None:
+        """The repair of a feed."""
+        document = self._get("repair", direction_name(outbound))
+        return None if document is None else decode_state(RepairState, document)
+
+    def write_repair(self, outbound: Direction, state: RepairState) -> None:
+        """Replace it."""
+        self._put("repair", direction_name(outbound), encode_state(state))
+
+    def repairs(self) -> Mapping[Direction, RepairState]:
+        """All of them."""
+        rows = self._database.rows(_LIST, ("repair",))
+        return {parse_direction(name): decode_state(RepairState, document) for name, document in rows}
+
+    def listed_ms(self, peer: str) -> int:
+        """As of when the directions are complete."""
+        document = self._get("listed", peer)
+        return 0 if document is None else int(document)
+
+    def mark_listed(self, peer: str, at_ms: int) -> None:
+        """The directions of all namespaces that were shared then are written."""
+        self._put("listed", peer, b"%d" % at_ms)
+
+    def _get(self, kind: str, name: str) -> bytes | None:
+        rows = self._database.rows(_GET, (kind, name))
+        return bytes(rows[0][0]) if rows else None
+
+    def _put(self, kind: str, name: str, document: bytes) -> None:
+        def put(connection: sqlite3.Connection) -> None:
+            connection.execute(_PUT, (kind, name, document))
+
+        self._database.write(put)

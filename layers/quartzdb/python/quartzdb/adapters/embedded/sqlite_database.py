@@ -1,0 +1,187 @@
+"""One SQLite database file for many threads and several processes. Owns connections and durability, knows no table.
+
+An acknowledged write survives a crash and a power cut: write-ahead log with `synchronous=FULL`, one fsync for each
+group of commits. The file has to be on a local disk: SQLite's locks do not work across a network file system.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from quartzdb.adapters.embedded.durable_file import sync_directory
+from quartzdb.adapters.embedded.file_lock import exclusive_lock
+from quartzdb.adapters.embedded.sqlite_commit_group import CommitGroup, Operation, T
+from quartzdb.adapters.embedded.sqlite_failure import failure
+from quartzdb.adapters.embedded.sqlite_schema import prepare_schema
+from quartzdb.domain.errors import Unavailable
+
+Row = tuple[Any, ...]
+Parameter = str | bytes | int | None
+
+_STATEMENTS_CACHED = 128
+_CHECKPOINT_PAGES = 4_000
+"""Length of the write-ahead log (16 MB) at which it is copied back: four times the default, so that is done less often
+while a log of large batches is written."""
+_JOURNAL_BYTES_KEPT = 64 * 1024 * 1024
+"""What the write-ahead log file shrinks back to after a burst."""
+_FREE_PAGES_KEPT = 250
+"""Free pages that a file keeps for its next writes (1 MB); what a burst leaves beyond that goes back to the disk."""
+_REWRITTEN_PAGES_MAX = 16_000
+"""To shrink a file, what is in use is written anew: 64 MB of it at most, since writers wait meanwhile. Cutting free
+pages off instead costs 0.1 ms for each, and moves live data that a log's next trim deletes."""
+_CACHE_KIB = 4 * 1024
+"""Page cache of each thread's connection; behind it is the operating system's, which they share."""
+
+
+class _Session:
+    """One thread's connection, closed when its thread ends. `with session as connection` is how it is used.
+
+    The lock is there for `close` alone: the sqlite3 module does not survive a connection that is closed by one thread
+    while another is inside it.
+    """
+
+    __slots__ = ("__weakref__", "_connection", "_lock")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._lock.acquire()
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class SqliteDatabase:
+    """A database file, its schema and this process's way to it. Open it after a fork, never before one."""
+
+    def __init__(self, path: Path, *, busy_timeout_ms: int = 30_000) -> None:
+        """Open the file, creating it and its tables. Raises Unavailable or Corrupted."""
+        self.path = path
+        self._busy_timeout_ms = busy_timeout_ms
+        self._local = threading.local()
+        self._sessions: weakref.WeakSet[_Session] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        self._closed = False
+        self._group = CommitGroup(self._session, path)
+        self._prepare()
+
+    def rows(self, sql: str, parameters: Sequence[Parameter] = ()) -> list[Row]:
+        """All rows of one SELECT: a consistent snapshot that has everything committed before the call."""
+        try:
+            with self._session() as connection:
+                return connection.execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise failure(error, self.path) from error
+
+    def each(self, sql: str, parameters: Sequence[Parameter] = ()) -> Iterator[Row]:
+        """The rows of one SELECT one by one, for a caller that may stop early; one snapshot, held until it stops."""
+        try:
+            with self._session() as connection, closing(connection.execute(sql, parameters)) as cursor:
+                yield from cursor
+        except sqlite3.Error as error:
+            raise failure(error, self.path) from error
+
+    def write(self, operation: Operation[T]) -> T:
+        """Run the operation in a write transaction and return once it is durable.
+
+        It may run on another thread, beside the operations of others; what it raises undoes it and is raised here.
+        It must not call `rows` or `write`.
+        """
+        return self._group.commit(operation)
+
+    def give_back(self) -> None:
+        """Shrink the file to what is in use, once most of it is free: sooner, its next writes need that anyway."""
+        pages, free = self.rows("PRAGMA page_count")[0][0], self.rows("PRAGMA freelist_count")[0][0]
+        if free > _FREE_PAGES_KEPT and 2 * free >= pages and pages - free <= _REWRITTEN_PAGES_MAX:
+            self.rows("VACUUM")  # a transaction of its own; writers wait for it as for each other
+            self.rows("PRAGMA wal_checkpoint(PASSIVE)")  # only now does the file itself shrink
+
+    def close(self) -> None:
+        """Close every thread's connection, as soon as it is idle. Later calls raise Unavailable."""
+        with self._lock:
+            self._closed = True
+            sessions = list(self._sessions)
+        for session in sessions:
+            session.close()
+
+    def __enter__(self) -> SqliteDatabase:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _prepare(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Only one process at a time: the change to write-ahead mode does not wait for a lock, it fails.
+            starting = self.path.with_name(self.path.name + ".lock")
+            with exclusive_lock(starting), self._session() as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+                prepare_schema(connection, self.path)
+            sync_directory(self.path.parent)  # SQLite does so for its journals only
+        except sqlite3.Error as error:
+            self.close()
+            raise failure(error, self.path) from error
+        except OSError as error:
+            self.close()
+            raise Unavailable(
+                f"The database {self.path} could not be opened: {error}.",
+                hint="Check that its directory exists and is writable.",
+            ) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _session(self) -> _Session:
+        """This thread's."""
+        session: _Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = _Session(self._open())
+            with self._lock:
+                if self._closed:
+                    raise Unavailable(
+                        f"The database {self.path} is closed.", hint="Send the request to a running server."
+                    )
+                self._sessions.add(session)
+            self._local.session = session
+        return session
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path,
+            timeout=self._busy_timeout_ms / 1_000,
+            isolation_level=None,  # autocommit: transactions are begun and ended in so many words
+            check_same_thread=False,  # used by its own thread only, but closed by whoever calls close()
+            cached_statements=_STATEMENTS_CACHED,
+        )
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+            connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_BYTES_KEPT}")
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+            connection.execute("PRAGMA temp_store = MEMORY")
+            # Some builds overwrite whatever is deleted with zeros, so that trimming the log writes all of it once more.
+            connection.execute("PRAGMA secure_delete = FAST")
+        except BaseException:
+            connection.close()
+            raise
+        return connection

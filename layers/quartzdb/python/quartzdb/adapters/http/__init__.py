@@ -1,0 +1,1 @@
+"""Ports over HTTP: the peer, and origins that are probed."""

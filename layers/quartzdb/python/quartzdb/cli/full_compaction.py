@@ -1,0 +1,109 @@
+"""Bringing a namespace to rest: everything written so far folded into segments, and those merged into one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from quartzdb.cli.failure import Failure
+
+if TYPE_CHECKING:
+    from quartzdb.domain.namespace import Namespace
+    from quartzdb.wiring.embedded import Database
+
+_RACES_MAX = 20
+_SPARE_MS = 20
+"""What the wait is longer than the overlap, so that the clock is past it for certain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What it took."""
+
+    entries: int
+    folded_records: int
+    merged_segments: int
+
+
+def settle(
+    database: Database, namespace: Namespace, *, say: Callable[[str], None] = lambda _: None
+) -> Settled:
+    """Fold all that is written when this begins, then merge all segments of each shard.
+
+    Safe beside a server and its writes. Raises Failure where other processes' publications always come first. `say` is
+    told of a wait.
+    """
+    from quartzdb.maintenance.sweep import sweep
+
+    _wait_out_overlap(database, namespace, say)
+    entries = records = merged = 0
+    for shard in namespace.each_shard:
+        folded = _fold_all(database, shard)
+        entries, records = entries + folded[0], records + folded[1]
+        merged += _merge_all(database, shard)
+        sweep(database.store, database.clock, shard.partition)
+        database.readers.of(shard).reload()
+    return Settled(entries, records, merged)
+
+
+def give_back(database: Database, namespace: Namespace) -> None:
+    """Let go of what is kept beside the current segments of each shard, once those are checked.
+
+    In a directory at once: a reader that is just opening what goes begins again. On AWS the next sweeps do it.
+    """
+    from quartzdb.maintenance.sweep import SUPERSEDED_MS, sweep
+
+    kept_ms = SUPERSEDED_MS if database.store.blobs.remote else 0
+    for shard in namespace.each_shard:
+        database.indexer.confirm(shard.partition)
+        sweep(database.store, database.clock, shard.partition, superseded_ms=kept_ms)
+        database.readers.of(shard).reload()
+
+
+def _wait_out_overlap(database: Database, namespace: Namespace, say: Callable[[str], None]) -> None:
+    from quartzdb.domain.hlc import COUNTER_BITS
+    from quartzdb.storage.log.protocol import OVERLAP_MS
+
+    if database.log.ordered:
+        return
+    # A younger entry could still be joined by one with an earlier stamp, so folding leaves it in the log.
+    head_ms = max(database.log.head(partition) for partition in namespace.partitions) >> COUNTER_BITS
+    wait_ms = head_ms + OVERLAP_MS + _SPARE_MS - database.clock.unix_ms()
+    if wait_ms > 0:
+        say(
+            f"{namespace.name}: waiting {wait_ms / 1000:.1f} s until the last writes are old enough to be folded"
+        )
+        database.clock.sleep(wait_ms / 1000)
+
+
+def _fold_all(database: Database, namespace: Namespace) -> tuple[int, int]:
+    entries = records = 0
+    lost = 0
+    while lost < _RACES_MAX:
+        folded = database.indexer.fold(namespace)
+        if folded.published:
+            entries += folded.entries
+            records += folded.records
+        elif folded.entries:
+            lost += 1
+        else:
+            return entries, records
+    raise _outrun(namespace)
+
+
+def _merge_all(database: Database, namespace: Namespace) -> int:
+    from quartzdb.maintenance.merge_policy import everything
+
+    for _ in range(_RACES_MAX):
+        merged = database.indexer.compact(namespace, everything)
+        if merged.published or not merged.merged_segments:
+            return merged.merged_segments
+    raise _outrun(namespace)
+
+
+def _outrun(namespace: Namespace) -> Failure:
+    return Failure(
+        f"Another process kept publishing {namespace.name!r} while it was being compacted.",
+        hint="Nothing is lost. Try again when fewer writes come in.",
+    )

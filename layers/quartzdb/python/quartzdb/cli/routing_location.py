@@ -1,0 +1,46 @@
+"""Where the routing state of a command is: in the data directory, or in the table and the bucket, that it was given."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from quartzdb.cli.data_dir import require_database
+from quartzdb.cli.database_location import DataDirectory, Deployment, Place
+from quartzdb.cli.failure import Failure
+
+if TYPE_CHECKING:
+    from quartzdb.wiring.routing import RoutingAdapters
+
+SECRET_VARIABLE = "QUARTZDB_ORIGIN_SECRET"  # noqa: S105 - the name of a variable
+
+
+def open_routing(place: Place) -> RoutingAdapters:
+    """What the routing state is kept in and published with. Raises Failure, QuartzError."""
+    if isinstance(place, Deployment):
+        from quartzdb.wiring.routing_aws import aws_routing
+
+        return aws_routing(place.settings())
+    assert isinstance(place, DataDirectory)
+    from quartzdb.wiring.routing import embedded_routing
+
+    # A mistyped path must not become a new directory.
+    require_database(place.path)
+    return embedded_routing(place.path)
+
+
+def origin_secret(place: Place, arn: str | None) -> str:
+    """The secret that overrides are signed with. Never an argument: those are everybody's to see. Raises Failure."""
+    if arn is not None and isinstance(place, Deployment):
+        from quartzdb.wiring.aws import open_session, secret_reader
+
+        read = secret_reader(arn, region=place.region, endpoint_url=None, session=open_session())
+        return read()[0]
+    given = os.environ.get(SECRET_VARIABLE, "")
+    if not given:
+        raise Failure(
+            "There is no origin secret to sign with.",
+            hint="Give --secret-arn with --table and --bucket (the output OriginSecretArn of the service stack), or "
+            f"put the secret into {SECRET_VARIABLE}.",
+        )
+    return given

@@ -1,0 +1,1 @@
+"""What nobody waits for: folding, merging, sweeping, garbage collection, verification."""

@@ -1,0 +1,203 @@
+"""The indexer: folds the log into segments, merges segments (merge.py), and publishes each step as a new manifest.
+
+Safe to run twice at once and to be killed at any point: what it builds is invisible until the manifest pointer is
+swapped, and only one swap can win. It never touches the log before its result is published.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from quartzdb.domain.clock import Clock
+from quartzdb.domain.hlc import Version, stamp_at
+from quartzdb.domain.merge import UNKNOWN, RecordState, apply
+from quartzdb.domain.namespace import Namespace, Partition
+from quartzdb.maintenance import previous_manifest as confirmation
+from quartzdb.maintenance.dead_rows import with_dead
+from quartzdb.maintenance.merge_plan import BuiltShard, MergePlan
+from quartzdb.maintenance.merge_policy import Policy, full_tier
+from quartzdb.maintenance.merger import Merger
+from quartzdb.storage.index.segments.located import Located
+from quartzdb.storage.log.codec import decode_entry
+from quartzdb.storage.log.protocol import OVERLAP, margin_of
+from quartzdb.storage.ports import SEALED, ChangeLog, Retention
+from quartzdb.storage.snapshot.build import SegmentBuild
+from quartzdb.storage.snapshot.cache import SegmentCache
+from quartzdb.storage.snapshot.manifest import SegmentRef
+from quartzdb.storage.snapshot.publication import Publisher
+from quartzdb.storage.snapshot.snapshot import Snapshot, open_snapshot
+from quartzdb.storage.snapshot.store import SnapshotStore
+
+FOLD_BYTES_MAX = 256 * 1024 * 1024
+"""Log bytes folded in one step; the rest waits for the next."""
+
+Entries = Sequence[tuple[Version, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexingResult:
+    """What one step did. `published` False with entries or segments means that another indexer was faster.
+
+    `degraded` says why it began from an older manifest than the current one, which it then replaced.
+    """
+
+    published: bool
+    entries: int = 0
+    records: int = 0
+    merged_segments: int = 0
+    degraded: str | None = None
+
+
+NOTHING_TO_DO = IndexingResult(published=False)
+
+
+class Indexer:
+    """Builds segments for any namespace. `workspace` is a local directory for builds in progress.
+
+    `retention` says what must be kept for peers; None: nothing.
+    `new_name` makes a name that no segment had before.
+    """
+
+    def __init__(
+        self,
+        log: ChangeLog,
+        store: SnapshotStore,
+        cache: SegmentCache,
+        clock: Clock,
+        workspace: Path,
+        *,
+        threads: int = 1,
+        fold_bytes_max: int = FOLD_BYTES_MAX,
+        retention: Retention | None = None,
+        new_name: Callable[[], str] = lambda: secrets.token_hex(12),
+    ) -> None:
+        self._log = log
+        self._store = store
+        self._cache = cache
+        self._clock = clock
+        self._workspace = workspace
+        self._threads = threads
+        self._new_name = new_name
+        self._fold_bytes_max = fold_bytes_max
+        self._publisher = Publisher(log, store, clock, retention.log_needed_from if retention else None)
+        self.merger = Merger(
+            store,
+            cache,
+            self._publisher,
+            self._build,
+            new_name,
+            tombstones_needed_from=retention.tombstones_needed_from if retention else None,
+        )
+
+    def fold(self, namespace: Namespace) -> IndexingResult:
+        """Fold the entries that no earlier one can still join into one new segment."""
+        snapshot = open_snapshot(self._store, self._cache, namespace.partition)
+        entries, upto = self._unfolded(snapshot)
+        if not entries and snapshot.degraded is None:
+            return NOTHING_TO_DO
+        before, changed = _changed_states(snapshot, entries)
+        keys, records = [key for key, _ in entries], len(changed)
+        segments: list[SegmentRef] = list(snapshot.manifest.segments)
+        if changed:
+            segments = self._bury(snapshot, before, changed)
+            with self._build(namespace) as build:
+                for record_id, state in changed.items():
+                    build.writer.add(record_id, state)
+                # All of it is in files by now, and an index over a full fold takes as much memory again.
+                del before, changed, entries
+                segments.append(build.finish(seed=snapshot.manifest.sequence))
+        folded = keys + list(snapshot.manifest.folded)
+        # Never backwards: an older watermark would promise entries that the log may no longer have.
+        watermark = max(upto, snapshot.manifest.watermark)
+        published = self._publisher.publish(
+            snapshot.manifest,
+            snapshot.key,
+            snapshot.tag,
+            segments=segments,
+            watermark=watermark,
+            folded=folded,
+        )
+        return IndexingResult(published, entries=len(keys), records=records, degraded=snapshot.degraded)
+
+    def compact(self, namespace: Namespace, policy: Policy = full_tier) -> IndexingResult:
+        """Merge the segments that the policy names into one, dropping dead rows and old tombstones."""
+        plan = self.merger.plan(namespace.partition, policy)
+        return self.merge(namespace, plan) if plan else NOTHING_TO_DO
+
+    def merge(self, namespace: Namespace, plan: MergePlan) -> IndexingResult:
+        """Carry a plan out here and now, shard after shard."""
+        built: list[BuiltShard] = []
+        for shard in range(plan.shards):
+            one = self.merger.build_shard(namespace, plan, shard)
+            if one is None:
+                return NOTHING_TO_DO
+            built.append(one)
+        published = self.merger.publish(plan, built)
+        rows = sum(one.segment.shape.rows for one in built)
+        return IndexingResult(published, records=rows, merged_segments=len(plan.segments))
+
+    def confirm(self, partition: Partition) -> bool:
+        """Let go of what is kept for the manifest before the current one. See `snapshot.confirmation`."""
+        return confirmation.confirm(self._store, self._publisher, partition)
+
+    def _unfolded(self, snapshot: Snapshot) -> tuple[Entries, int]:
+        """Entries to fold now, and the watermark once they are folded."""
+        manifest = snapshot.manifest
+        head = self._log.head(manifest.partition)
+        upto = head if self._log.ordered else max(stamp_at(self._clock.unix_ms()), head) - OVERLAP
+        page = self._log.read(
+            manifest.partition,
+            max(0, manifest.watermark - margin_of(self._log)),
+            frozenset(manifest.folded),
+            bytes_max=self._fold_bytes_max,
+        )
+        if page.floor == SEALED:
+            return (), manifest.watermark
+        if page.more:
+            upto = min(upto, page.entries[-1][0].stamp)
+        return [(key, body) for key, body in page.entries if key.stamp <= upto], upto
+
+    def _bury(
+        self, snapshot: Snapshot, before: Mapping[str, Located], changed: Iterable[str]
+    ) -> list[SegmentRef]:
+        """The present segments with the rows of changed records marked dead."""
+        newly_dead: dict[int, list[int]] = {}
+        for record_id in changed:
+            located = before.get(record_id)
+            if located is not None and located.row is not None:
+                newly_dead.setdefault(located.segment, []).append(located.row)
+        segments = list(snapshot.manifest.segments)
+        for number, rows in newly_dead.items():
+            alive = snapshot.alive[number].copy()
+            alive[rows] = False
+            segments[number] = with_dead(
+                self._store, snapshot.manifest.partition, segments[number], alive, self._new_name()
+            )
+        return segments
+
+    def _build(self, namespace: Namespace) -> SegmentBuild:
+        return SegmentBuild(self._store, namespace, self._new_name(), self._workspace, self._threads)
+
+
+def _changed_states(
+    snapshot: Snapshot, entries: Entries
+) -> tuple[Mapping[str, Located], dict[str, RecordState]]:
+    """What the segments know of the entries' ids, and the new state of each id about which that is not all."""
+    batches = [decode_entry(body, key) for key, body in entries]
+    before = snapshot.locate({change.id for batch in batches for change in batch})
+    after: dict[str, RecordState] = {}
+    for batch in batches:
+        for change in batch:
+            known = after.get(change.id)
+            if known is None:
+                known = before[change.id].state if change.id in before else UNKNOWN
+            after[change.id] = apply(known, change)
+    changed = {
+        record_id: state
+        for record_id, state in after.items()
+        if record_id not in before or state is not before[record_id].state
+    }
+    return before, changed

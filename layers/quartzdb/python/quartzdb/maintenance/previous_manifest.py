@@ -1,0 +1,46 @@
+"""Confirming: the segments of a manifest that has stood for a while are published once more, by one that follows it.
+
+A manifest's predecessor and the log since then are kept in case its own files prove damaged: twice the bytes of a
+namespace at rest. After confirmation the predecessor names the same segments, so that sweeping and trimming, which go
+on as ever, give back what only the older one needed. Where files are on this machine, every byte is checked before.
+"""
+
+from __future__ import annotations
+
+from quartzdb.domain.namespace import Partition
+from quartzdb.storage.snapshot.manifest import Manifest
+from quartzdb.storage.snapshot.publication import Publisher
+from quartzdb.storage.snapshot.store import SnapshotStore
+
+CONFIRM_AFTER_MS = 3_600_000
+
+
+def due(manifest: Manifest, now_ms: int) -> bool:
+    """Whether it has stood long enough to be confirmed, and is not yet."""
+    return not manifest.confirmed and now_ms - manifest.created_at_ms >= CONFIRM_AFTER_MS
+
+
+def confirm(store: SnapshotStore, publisher: Publisher, partition: Partition) -> bool:
+    """Whether it was published: not without a manifest, nor twice, nor where another publication came first.
+
+    Raises Corrupted or BlobMissing where the segments are not what they must be: then everything is kept.
+    """
+    pointer = store.pointer(partition)
+    if pointer is None:
+        return False
+    manifest = store.current(pointer)
+    if manifest.confirmed:
+        return False
+    if not store.blobs.remote:
+        for segment in manifest.segments:
+            for file in (*segment.files.values(), *filter(None, [segment.dead])):
+                store.verified_file(file)
+    return publisher.publish(
+        manifest,
+        pointer.current,
+        pointer.tag,
+        segments=manifest.segments,
+        watermark=manifest.watermark,
+        folded=manifest.folded,
+        confirmed=True,
+    )

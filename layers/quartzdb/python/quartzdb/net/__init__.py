@@ -1,0 +1,1 @@
+"""One way to speak HTTP with hard deadlines. Standard library only: the edge carries it."""

@@ -1,0 +1,1 @@
+"""The changes of this site in order, and positions among them."""

@@ -1,0 +1,92 @@
+"""The feed `records`: the changes of this site's log, in the order of their append stamps.
+
+HAZARD: of a log that is ordered by clocks only what is older than the overlap is given out, so that nothing that was
+acknowledged can still come before it. A put that lands after its writer gave up may: anti-entropy finds that one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from quartzdb.domain.change import Change
+from quartzdb.domain.clock import Clock
+from quartzdb.domain.hlc import COUNTER_BITS, Version, stamp_at
+from quartzdb.domain.namespace import Partition
+from quartzdb.replication.feeds.feed_batch import BelowFloor, Fed
+from quartzdb.replication.feeds.feed_page import PageOf
+from quartzdb.replication.feeds.feed_position import Place, after_stamp
+from quartzdb.storage.log.codec import decode_entry
+from quartzdb.storage.log.protocol import overlap_of
+from quartzdb.storage.ports import SEALED, ChangeLog
+
+_READ_BYTES = 4 * 1024 * 1024
+"""Of log bodies, in one read."""
+SCANNED_BYTES_MAX = 64 * 1024 * 1024
+"""Log bytes that one page looks through at most where everything is left out."""
+_ALL = (1 << 31) - 1
+"""More changes than an entry has."""
+
+
+class RecordFeed:
+    """Reads the feed of any namespace that has records."""
+
+    def __init__(self, log: ChangeLog, clock: Clock) -> None:
+        self._log = log
+        self._clock = clock
+
+    def after(self, partition: Partition, place: Place, limit: int, exclude_site: str | None) -> Fed[Change]:
+        """What comes after a place. Raises BelowFloor."""
+        return self.fill(PageOf(limit), partition, place, exclude_site)
+
+    def fill(
+        self, page: PageOf[Change], partition: Partition, place: Place, exclude_site: str | None
+    ) -> Fed[Change]:
+        """The same on a page that may have changes of other logs on it already."""
+        scanned = 0
+        done = {Version(place.stamp, place.within)} if place.given == _ALL else set()
+        while True:
+            # Before the read: what is older than the overlap by this clock has landed by then.
+            now_ms = self._clock.unix_ms()
+            read = self._log.read(partition, place.stamp - 1, done, bytes_max=_READ_BYTES)
+            if read.floor == SEALED:
+                return Fed(page.changes, place, False, now_ms)
+            if read.floor >= max(place.stamp, 1):
+                raise BelowFloor
+            upto = self._safe(now_ms, read.entries[-1][0].stamp if read.entries else 0)
+            for key, body in read.entries:
+                if key.stamp > upto:
+                    return Fed(page.changes, max(place, after_stamp(upto)), False, upto >> COUNTER_BITS)
+                for position, change in _rest(key, body, place):
+                    if change.version.site != exclude_site and not page.take(change):
+                        return Fed(page.changes, Place(*key, position), True, key.milliseconds)
+                if key.stamp > place.stamp:
+                    done.clear()
+                done.add(key)
+                place = max(place, Place(*key, _ALL))
+                scanned += len(body)
+            if not read.more:
+                through_ms = now_ms if self._log.ordered else upto >> COUNTER_BITS
+                return Fed(page.changes, max(place, after_stamp(upto)), False, through_ms)
+            if page.changes or scanned >= SCANNED_BYTES_MAX:
+                return Fed(page.changes, place, True, place.stamp >> COUNTER_BITS)
+
+    def present(self, partition: Partition) -> Place:
+        """The place after everything that can be given out now."""
+        now_ms = self._clock.unix_ms()
+        return after_stamp(self._safe(now_ms, self._log.head(partition)))
+
+    def _safe(self, now_ms: int, head: int) -> int:
+        """The stamp up to which nothing that was acknowledged can still be missing."""
+        return head if self._log.ordered else max(stamp_at(now_ms), head) - overlap_of(self._log)
+
+
+def _rest(key: Version, body: bytes, place: Place) -> Iterator[tuple[int, Change]]:
+    """The changes of an entry that lie after a place, each with its position."""
+    if key < (place.stamp, place.within):
+        return
+    given = place.given if key == (place.stamp, place.within) else 0
+    if given == _ALL:
+        return
+    for position, change in enumerate(decode_entry(body, key)):
+        if position >= given:
+            yield position, change

@@ -1,0 +1,1 @@
+"""What a feed missed is found by comparing digests, and brought over."""

@@ -1,0 +1,106 @@
+"""Which namespaces are shared with a peer, and what a shared name is at this site."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Sequence
+
+from quartzdb.domain.clock import Clock
+from quartzdb.domain.errors import InvalidArgument, NamespaceDiffers, NamespaceNotFound
+from quartzdb.domain.namespace import (
+    DEFAULT_NAMESPACE,
+    Namespace,
+    NamespaceSettings,
+    check_namespace_name,
+)
+from quartzdb.replication.ports import SharedNamespace
+from quartzdb.storage.ports import NamespaceCatalog
+
+# What a tenant is called becomes part of keys and paths, so nothing from outside may have a separator or climb.
+_TENANT = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")
+
+Shared = Callable[[str, str], bool]
+"""Whether the namespace (tenant, name) is shared."""
+
+
+def default_namespaces(tenant: str, name: str) -> bool:
+    """The namespace behind `/api/*` of each tenant: all that a Cloudflare site has."""
+    del tenant
+    return name == DEFAULT_NAMESPACE
+
+
+def all_namespaces(tenant: str, name: str) -> bool:
+    """Every namespace: what two AWS sites share."""
+    del tenant, name
+    return True
+
+
+def check_tenant(tenant: str, field: str = "tenant") -> str:
+    """The tenant, if it may be one. Raises InvalidArgument."""
+    if not _TENANT.fullmatch(tenant):
+        raise InvalidArgument(
+            f"{tenant[:80]!r} is no tenant.",
+            field=field,
+            hint="1 to 63 characters of A-Z, a-z, 0-9, '_', '.' and '-', beginning with a letter or digit.",
+        )
+    return tenant
+
+
+class SharedNamespaces:
+    """The shared part of this site's catalog."""
+
+    def __init__(
+        self,
+        catalog: NamespaceCatalog,
+        clock: Clock,
+        shared: Shared,
+        *,
+        new_generation: Callable[[], str] = lambda: secrets.token_hex(8),
+    ) -> None:
+        self._catalog = catalog
+        self._clock = clock
+        self._shared = shared
+        self._new_generation = new_generation
+
+    def everything(self) -> Sequence[SharedNamespace]:
+        """All of them, in order."""
+        return sorted(
+            SharedNamespace(one.tenant, one.name, one.settings.dimension, one.settings.metric)
+            for one in self._catalog.everything()
+            if self._shared(one.tenant, one.name)
+        )
+
+    def find(self, wanted: SharedNamespace) -> Namespace | None:
+        """The namespace of that name; None where this site does not have it yet.
+
+        Raises NamespaceNotFound for one that is not shared: a peer learns nothing about those.
+        """
+        check_tenant(wanted.tenant)
+        check_namespace_name(wanted.namespace)
+        if not self._shared(wanted.tenant, wanted.namespace):
+            raise NamespaceNotFound(
+                f"The namespace {wanted.namespace!r} of tenant {wanted.tenant!r} is not shared.",
+                field="namespace",
+                hint="GET /v1/replication/namespaces lists those that are.",
+            )
+        return self._catalog.get(wanted.tenant, wanted.namespace)
+
+    def take(self, wanted: SharedNamespace) -> Namespace:
+        """The namespace of that name, created if it is not there. Raises NamespaceDiffers, NamespaceNotFound."""
+        found = self.find(wanted)
+        if found is None:
+            settings = NamespaceSettings(wanted.dimension, wanted.metric)
+            made = Namespace(
+                wanted.tenant, wanted.namespace, self._new_generation(), settings, self._clock.unix_ms()
+            )
+            found = self._catalog.create(made)
+        mine = found.settings
+        if (mine.dimension, mine.metric) != (wanted.dimension, wanted.metric):
+            raise NamespaceDiffers(
+                f"The namespace {wanted.namespace!r} has dimension {mine.dimension} and metric {mine.metric} here, "
+                f"but dimension {wanted.dimension} and metric {wanted.metric} at the peer.",
+                field="settings",
+                hint="Settings are fixed at creation: one of the two has to be exported and created anew.",
+            )
+        return found

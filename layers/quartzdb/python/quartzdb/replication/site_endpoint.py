@@ -1,0 +1,48 @@
+"""What a site needs in order to be one of two, and what it then serves to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from quartzdb.replication.local_replica import LocalReplica
+from quartzdb.replication.shared_namespaces import Shared, default_namespaces
+from quartzdb.storage.log.protocol import OVERLAP_MS
+from quartzdb.storage.ports import Retention
+
+
+class StatusDocument(Protocol):
+    """Says how replication stands, as `GET /v1/replication/status` answers it."""
+
+    def document(self, tenant: str | None) -> Mapping[str, Any]:
+        """The document; with a tenant, of that one's namespaces only."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Peering:
+    """How this site is one of two.
+
+    `secrets` gives the present secret of the two sites and those that are still good; it is asked with every request,
+    and none at all refuses everything. `active` says whether this site decides compare-and-sets. `retention` None:
+    feeds are kept only as long as this site itself needs them.
+    """
+
+    site: str
+    secrets: Callable[[], Sequence[str]]
+    shared: Shared = default_namespaces
+    keys_behind_ms: int = OVERLAP_MS
+    takes_api_keys: bool = False
+    active: Callable[[], bool] = lambda: True
+    retention: Retention | None = None
+    status: StatusDocument | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What is served to the other site."""
+
+    replica: LocalReplica
+    secrets: Callable[[], Sequence[str]]
+    status: StatusDocument | None = None

@@ -1,0 +1,102 @@
+"""Drives replication with one peer: every line in turn, a page at a time, so that none waits for another's backlog.
+
+Owns whose turn it is. Keeps nothing that must last: a process that takes over goes on from the checkpoints.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol
+
+from quartzdb.domain.clock import Clock
+from quartzdb.domain.errors import QuartzError
+from quartzdb.replication.api_key_push import ApiKeyPush
+from quartzdb.replication.backoff import Backoff
+from quartzdb.replication.streams.peer_streams import Runs
+from quartzdb.replication.streams.round_statistics import Tally
+
+logger = logging.getLogger(__name__)
+
+
+class Lines(Protocol):
+    """Where the lines come from."""
+
+    def refresh(self) -> Sequence[Runs]:
+        """Those that there are now. Raises QuartzError."""
+        ...
+
+    def tenants(self) -> Collection[str]:
+        """Whose namespaces are shared."""
+        ...
+
+    def unreachable(self, error: QuartzError) -> None:
+        """Take note that the peer cannot be asked at all."""
+        ...
+
+
+class Replicator:
+    """Not thread-safe: one driver at a time. Two drivers of one peer only do some work twice.
+
+    `close` lets connections to the peer go; they are made anew when they are needed.
+    """
+
+    def __init__(
+        self,
+        lines: Lines,
+        clock: Clock,
+        jitter: Callable[[], float],
+        *,
+        api_keys: ApiKeyPush | None = None,
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._lines = lines
+        self._clock = clock
+        self._api_keys = api_keys
+        self._close = close
+        self._backoff = Backoff(clock.monotonic, jitter)
+        self._turn = 0
+
+    def run_once(self, until: float) -> Tally:
+        """Go on until both sites are level, as far as anything gets on, or until a time (monotonic seconds)."""
+        tally = Tally()
+        if self._backoff.waiting:
+            return tally
+        try:
+            lines = self._lines.refresh()
+        except QuartzError as error:
+            logger.warning("replication cannot begin: %s", error.message)
+            tally.failed += 1
+            self._backoff.failed(error)
+            self._lines.unreachable(error)
+            return tally
+        self._backoff.succeeded()
+        if self._api_keys is not None and not self._api_keys.run(self._lines.tenants()):
+            tally.failed += 1
+        busy = True
+        while busy:
+            busy = False
+            for _ in lines:
+                if self._clock.monotonic() >= until:
+                    return tally
+                # Not from the first line each time: where time is short, the last ones would never have a turn.
+                self._turn = (self._turn + 1) % len(lines)
+                busy = self._run(lines[self._turn], tally) or busy
+        return tally
+
+    def rest(self) -> None:
+        """No round follows soon."""
+        self._close()
+
+    @staticmethod
+    def _run(line: Runs, tally: Tally) -> bool:
+        try:
+            return line.run(tally)
+        except QuartzError as error:
+            logger.warning("a line of replication has to wait: %s", error.message)
+            tally.failed += 1
+        except Exception:
+            # One line's trouble, whatever it is, must not stop the others.
+            logger.exception("a line of replication failed; the others go on")
+            tally.broken += 1
+        return False

@@ -1,0 +1,54 @@
+"""API keys as JSON documents, and back: hashes only, never a secret."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quartzdb.domain.errors import InvalidArgument
+from quartzdb.replication.wire import fields
+from quartzdb.replication.wire.fields import within
+from quartzdb.replication.wire.limits import API_KEYS_MAX
+from quartzdb.services.ports import ApiKey
+
+_FIELDS = frozenset(
+    {"id", "tenant", "name", "scopes", "secret_sha256", "created_at_ms", "expires_at_ms", "revoked_at_ms"}
+)
+_SCOPES_MAX = 8
+
+
+def api_key_document(key: ApiKey) -> dict[str, Any]:
+    """One key."""
+    return {
+        "id": key.id,
+        "tenant": key.tenant,
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "secret_sha256": key.secret_sha256.hex(),
+        "created_at_ms": key.created_at_ms,
+        "expires_at_ms": key.expires_at_ms,
+        "revoked_at_ms": key.revoked_at_ms,
+    }
+
+
+def parse_api_keys(document: object, place: str = "keys") -> list[ApiKey]:
+    """Several keys. Raises InvalidArgument."""
+    return fields.list_of(document, place, _api_key, API_KEYS_MAX)
+
+
+def _api_key(document: object, place: str) -> ApiKey:
+    key = fields.object_of(document, place, _FIELDS)
+    digest = fields.text_in(key, "secret_sha256", place)
+    try:
+        secret_sha256 = bytes.fromhex(digest)
+    except ValueError as error:
+        raise InvalidArgument("This is not hexadecimal.", field=within(place, "secret_sha256")) from error
+    return ApiKey(
+        fields.text_in(key, "id", place),
+        fields.text_in(key, "tenant", place),
+        fields.text_in(key, "name", place),
+        frozenset(fields.list_of(key.get("scopes"), within(place, "scopes"), fields.text, _SCOPES_MAX)),
+        secret_sha256,
+        fields.integer_in(key, "created_at_ms", place),
+        fields.integer_or_none_in(key, "expires_at_ms", place),
+        fields.integer_or_none_in(key, "revoked_at_ms", place),
+    )

@@ -1,0 +1,62 @@
+"""What is known of one origin at a moment: window, verdict and breaker together. Owns how a round adds to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from quartzdb.routing.decision.breaker import Breaker, BreakerState
+from quartzdb.routing.decision.fraction import fraction_of
+from quartzdb.routing.decision.rules import Rules
+from quartzdb.routing.decision.state import Origin
+from quartzdb.routing.decision.verdict import Verdict, verdict_of
+from quartzdb.routing.decision.window import Probe, Reason, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is remembered of an origin from one round to the next."""
+
+    window: Window = field(default_factory=Window)
+    breaker: Breaker = field(default_factory=Breaker)
+    admitted: bool = False
+    """A probe has succeeded, ever: the origin knows the canary's key."""
+
+    def after(self, origin: Origin, probe: Probe, passive: Probe | None, rules: Rules) -> Record:
+        """One round later: a probe, and what the edge reported meanwhile.
+
+        Until an origin has admitted the canary once, that it does not says nothing: the key may still be on its way.
+        """
+        if probe.reason is Reason.NOT_ADMITTED and not self.admitted:
+            return self
+        window = self.window.with_probe(probe, rules)
+        if passive is not None:
+            window = window.with_probe(passive, rules)
+        jitter = fraction_of(origin.value, probe.at_ms)
+        breaker = self.breaker.observed(verdict_of(window, rules), probe, rules, jitter)
+        return Record(window, breaker, self.admitted or probe.ok)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What the policy decides from."""
+
+    verdict: Verdict
+    breaker: BreakerState
+    latest_ok: bool
+    spotless: bool
+    """No probe that still counts has failed."""
+    trouble: str
+    """In a few words, the latest failure; empty where there is none."""
+
+
+def sighting_of(record: Record, now_ms: int, rules: Rules) -> Sighting:
+    """What a record says at a moment."""
+    window = record.window.recent(now_ms, rules)
+    failure = window.latest_failure
+    return Sighting(
+        verdict_of(window, rules),
+        record.breaker.state(now_ms),
+        window.latest_ok,
+        bool(window.probes) and window.failed == 0,
+        failure.reason.value if failure is not None and failure.reason is not None else "",
+    )

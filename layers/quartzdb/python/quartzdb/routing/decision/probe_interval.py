@@ -1,0 +1,23 @@
+"""How long the probe waits until it looks again: seldom while all is well, often while anything is not."""
+
+from __future__ import annotations
+
+from quartzdb.routing.decision.breaker import BreakerState
+from quartzdb.routing.decision.policy import Sightings
+from quartzdb.routing.decision.rules import Rules
+from quartzdb.routing.decision.state import RoutingState
+from quartzdb.routing.decision.verdict import Verdict
+
+
+def at_ease(state: RoutingState, sightings: Sightings) -> bool:
+    """Whether both origins are well, and routing is not on its way anywhere."""
+    return state.ramp_percent == 0 and all(
+        sighting.verdict is Verdict.HEALTHY and sighting.breaker is BreakerState.CLOSED
+        for sighting in sightings.values()
+    )
+
+
+def interval_ms(ease: bool, rules: Rules, fraction: float) -> int:
+    """From one round to the next. `fraction` (0 to 1) is the jitter: half way is none."""
+    interval = rules.interval_healthy_ms if ease else rules.interval_uneasy_ms
+    return int(interval * (1 + rules.interval_jitter * (2 * fraction - 1)))

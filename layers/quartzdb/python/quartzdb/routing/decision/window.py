@@ -1,0 +1,86 @@
+"""The latest probes of one origin. Owns what is remembered of them and for how long; judges nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from quartzdb.routing.decision.rules import Rules
+
+
+class Reason(StrEnum):
+    """Why a probe failed."""
+
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    RESET = "reset"
+    DNS = "dns"
+    TLS = "tls"
+    STATUS = "status"
+    TRUNCATED = "truncated"
+    WRONG_ANSWER = "wrong_answer"
+    NOT_ADMITTED = "not_admitted"
+    """It answers, and takes the canary's key for a wrong one."""
+    PASSIVE = "passive"
+    """The probe's requests succeed; the edge reports that users' do not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One look at an origin. `at_ms` (unix) is when its outcome was known; `reason` is None where it is well.
+
+    `passive`: not the probe's own, but what the edge reported since the one before.
+    """
+
+    ok: bool
+    at_ms: int
+    latency_ms: int
+    reason: Reason | None = None
+    passive: bool = False
+
+    def __post_init__(self) -> None:
+        if self.at_ms < 0 or self.latency_ms < 0:
+            raise ValueError("a probe before 1970, or one that ended before it began")
+        if self.ok is not (self.reason is None):
+            raise ValueError("a probe failed if and only if there is a reason")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Probes from the oldest to the latest."""
+
+    probes: tuple[Probe, ...] = ()
+
+    def with_probe(self, probe: Probe, rules: Rules) -> Window:
+        """With one more, and without what no longer counts."""
+        return Window((*self.probes, probe)).recent(probe.at_ms, rules)
+
+    def recent(self, now_ms: int, rules: Rules) -> Window:
+        """What still counts. A probe of the future is from a clock that was wrong: as good as an old one."""
+        kept = [probe for probe in self.probes if abs(now_ms - probe.at_ms) <= rules.window_age_ms_max]
+        return Window(tuple(kept[-rules.window_probes_max :]))
+
+    @property
+    def latest_ok(self) -> bool:
+        """Whether the latest probe succeeded, and there is one."""
+        return bool(self.probes) and self.probes[-1].ok
+
+    @property
+    def failed(self) -> int:
+        """How many failed."""
+        return sum(not probe.ok for probe in self.probes)
+
+    @property
+    def failed_in_a_row(self) -> int:
+        """How many of the probe's own failed since one of them succeeded."""
+        count = 0
+        for probe in reversed(self.probes):
+            if probe.ok:
+                break
+            count += not probe.passive
+        return count
+
+    @property
+    def latest_failure(self) -> Probe | None:
+        """The latest that failed."""
+        return next((probe for probe in reversed(self.probes) if not probe.ok), None)

@@ -1,0 +1,80 @@
+"""What the services need beside storage, as Protocols: API keys, and answers by idempotency key.
+
+Errors: an adapter raises `Unavailable` when it could not find out or could not do it, and nothing was half-applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A stored API key: never the secret, only its SHA-256."""
+
+    id: str
+    tenant: str
+    name: str
+    scopes: frozenset[str]
+    secret_sha256: bytes = field(repr=False)
+    created_at_ms: int
+    expires_at_ms: int | None = None
+    revoked_at_ms: int | None = None
+
+
+class ApiKeyTable(Protocol):
+    """API keys by id."""
+
+    def get(self, key_id: str) -> ApiKey | None:
+        """The key, revoked and expired ones included."""
+        ...
+
+    def add(self, key: ApiKey) -> None:
+        """Store a new key. Raises Conflict where its id is taken."""
+        ...
+
+    def list(self, tenant: str) -> Sequence[ApiKey]:
+        """A tenant's keys by creation time."""
+        ...
+
+    def revoke(self, tenant: str, key_id: str, at_ms: int) -> bool:
+        """Revoke it; False where the tenant has no such key. Revoking twice keeps the first time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """The outcome of a request that carried an idempotency key. `status` None: its first request still runs."""
+
+    fingerprint: bytes
+    status: int | None = None
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class IdempotencyTable(Protocol):
+    """Answers by (tenant, idempotency key), until they expire."""
+
+    def begin(
+        self, tenant: str, key: str, fingerprint: bytes, now_ms: int, claim_ms: int, ttl_ms: int
+    ) -> StoredAnswer | None:
+        """Claim the key for a request: None means go on. Else the answer on record, or the claim that still runs.
+
+        A claim that was never finished lapses after `claim_ms`; a finished answer after `ttl_ms`.
+        """
+        ...
+
+    def finish(self, tenant: str, key: str, answer: StoredAnswer) -> None:
+        """Record the outcome of the claimed request, unless a later one with another fingerprint has the claim."""
+        ...
+
+    def abandon(self, tenant: str, key: str) -> None:
+        """The claimed request changed nothing: free the key."""
+        ...
+
+    def purge(self, now_ms: int) -> int:
+        """Drop what has lapsed. Returns how many."""
+        ...

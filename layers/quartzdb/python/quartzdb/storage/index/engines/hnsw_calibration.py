@@ -1,0 +1,134 @@
+"""How hard a graph must be searched and how many rows rescored, from searches of every effort for sample queries.
+
+The rows that sample queries are made of are not in the graph yet, since a row's own links lead straight to its
+neighbours. Their nearest rows are, though they do not count: what a search spends on those, a real query has for
+others, so that it finds somewhat more than was asked for here. (With that taken off, data in clumps fell short.)
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from quartzdb.domain.vector import Floats, Matrix, Rows
+from quartzdb.storage.index.engines.calibration import (
+    SCAN_COST,
+    SCAN_COST_PER_FLOAT,
+    counts_for,
+    least_of_best,
+    sample_queries,
+)
+from quartzdb.storage.index.engines.exact import best
+from quartzdb.storage.index.engines.graph import Graph
+from quartzdb.storage.index.engines.recall_levels import RECALL_TARGETS, Level
+from quartzdb.storage.index.engines.rotation import Frame
+from quartzdb.storage.index.engines.search_parameters import Effort, EffortTable
+from quartzdb.storage.index.engines.trial import Trial
+
+SAMPLE_QUERIES = 208
+"""As many as the highest level takes to be told from perfection."""
+EFFORT_STEP = 1.25
+"""Ratio of one considered effort to the next."""
+EFFORT_MAX = 3000
+
+# Nanoseconds, as measured for docs/benchmarks-engines.md; only ratios matter. One unit of effort visits a row and looks
+# at those of its neighbours that are new.
+EFFORT_COST, EFFORT_COST_PER_FLOAT = 500.0, 3.0
+RESCORED_FLOAT_COST = 2.0
+
+
+def calibrate(
+    graph: Graph,
+    frame: Frame,
+    vectors: Matrix,
+    linked: Rows,
+    own: Rows,
+    long: Rows,
+    generator: np.random.Generator,
+) -> tuple[EffortTable, Sequence[Level]] | None:
+    """The cheapest efforts that reach the usual target on sample queries, and each level, as far as a graph goes.
+
+    Of the rows, `linked` are in the graph in that order, and queries are made of the others, `own`. None where ten
+    results are found as cheaply by a scan, or not well enough at any effort.
+    """
+    rows = len(vectors)
+    trials = _Trials(efforts_for(rows), counts_for(rows))
+    for asked in sample_queries(vectors, frame, own, generator):
+        asked.scores[long] = -np.inf
+        trials.record(graph, asked.query, asked.scores[linked])
+    dimension = vectors.shape[1]
+    scan = rows * (SCAN_COST + SCAN_COST_PER_FLOAT * dimension)
+    table, levels = trials.cheapest(dimension, scan)
+    if not table or table[0].count != min(RECALL_TARGETS):
+        return None
+    if _cost([table[0].visit], dimension, 0, table[0].depth) >= scan:
+        return None
+    return EffortTable(table), levels
+
+
+def efforts_for(rows: int) -> tuple[int, ...]:
+    """The efforts that are tried."""
+    efforts = [min(RECALL_TARGETS)]
+    while efforts[-1] < min(EFFORT_MAX, rows // 2):
+        efforts.append(math.ceil(efforts[-1] * EFFORT_STEP))
+    return tuple(efforts)
+
+
+class _Trials:
+    """Every effort tried on every sample query."""
+
+    def __init__(self, efforts: Sequence[int], counts: Sequence[int]) -> None:
+        self._efforts = efforts
+        self._counts = counts
+        # For each effort and count, how many good rows came at which place of the ranking (1 is first).
+        self._good_at = np.zeros((len(efforts), len(counts), efforts[-1] + 1), dtype=np.int32)
+        self._wanted = np.zeros(len(counts), dtype=np.int64)
+
+    def record(self, graph: Graph, query: Floats, scores: Floats) -> None:
+        """One query, and exact scores of the graph's rows, those that do not count at -inf."""
+        takes_part = scores > -np.inf
+        least = least_of_best(scores, self._counts, scores[best(scores, max(self._counts))])
+        wanted = np.minimum(self._counts, np.count_nonzero(takes_part))
+        self._wanted += wanted
+        for number, effort in enumerate(self._efforts):
+            rows = graph.search(query, effort, effort)
+            ranked = scores[rows[takes_part[rows]]]
+            places = [
+                np.flatnonzero(ranked >= least[count])[:enough] + 1
+                for count, enough in zip(self._counts, wanted, strict=True)
+            ]
+            full = all(at.size == enough for at, enough in zip(places, wanted, strict=True))
+            # What finds everything finds it at any higher effort, in the same places.
+            reached = slice(number, None if full else number + 1)
+            for count, at in enumerate(places):
+                self._good_at[reached, count, at] += 1
+            if full:
+                return
+
+    def cheapest(self, dimension: int, scan: float) -> tuple[tuple[Effort, ...], list[Level]]:
+        """The cheapest effort for each count, up to the first that none serves, and those of the levels."""
+        efforts: list[Effort] = []
+        levels: list[Level] = []
+        for at, count in enumerate(self._counts):
+            first = bisect_left(self._efforts, count)
+            visits = self._efforts[first:]
+            if not visits:
+                break
+            found = np.cumsum(self._good_at[first:, at], axis=1, dtype=np.int64)
+            effort, reached = Trial(count, found, int(self._wanted[at]), visits).choose(
+                partial(_cost, visits, dimension), scan
+            )
+            if effort is None:
+                break
+            efforts.append(effort)
+            levels += reached
+        return tuple(efforts), levels
+
+
+def _cost(efforts: Sequence[float], dimension: int, number: int, depth: int) -> float:
+    visiting = efforts[number] * (EFFORT_COST + EFFORT_COST_PER_FLOAT * dimension)
+    return visiting + depth * dimension * RESCORED_FLOAT_COST

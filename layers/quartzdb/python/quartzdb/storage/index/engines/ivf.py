@@ -1,0 +1,259 @@
+"""The IVF engine: rows in lists around centroids, a bit per coordinate (RaBitQ), rescored from full precision.
+
+How many lists are visited and how many rows are rescored is calibrated at build time. Where one bit cannot reach the
+target recall, codes get more bits; where none do, the index says so and every search is a scan.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from quartzdb.domain.errors import Corrupted
+from quartzdb.domain.metric import Metric
+from quartzdb.domain.vector import Floats, Mask, Matrix, Rows, Vector
+from quartzdb.storage.index.engines.allowed_rows import Allowed, AllowedRows
+from quartzdb.storage.index.engines.calibration import held_out
+from quartzdb.storage.index.engines.codes import Codes, openmp_threads
+from quartzdb.storage.index.engines.exact import ExactIndex
+from quartzdb.storage.index.engines.ivf_calibration import calibrate, near_lists
+from quartzdb.storage.index.engines.long_rows import added, lengths_of, long_rows, parse
+from quartzdb.storage.index.engines.port import Built
+from quartzdb.storage.index.engines.probe_margins import SlackTable, slacks_by_recall
+from quartzdb.storage.index.engines.recall_levels import ByRecall
+from quartzdb.storage.index.engines.rotation import Frame
+from quartzdb.storage.index.engines.row_order import arranged, renumbered
+from quartzdb.storage.index.engines.search_parameters import EffortTable, efforts_by_recall
+from quartzdb.storage.index.segments.segment_files import EngineFiles
+from quartzdb.storage.index.segments.stored_vectors import StoredVectors
+
+CODES_FILE = "ivf.faiss"
+FRAME_FILE = "frame.npy"
+
+ROWS_MIN = 1000
+"""Below this a scan is as fast as any index, so none is written."""
+LISTS_PER_ROOT = 1.6
+"""Lists per square root of rows: 506 at 100k, where 256 and 1024 were both slower at recall .98."""
+TRAINING_ROWS_PER_LIST = 64
+FRAME_SAMPLE_ROWS = 4096
+CODE_BITS = (1, 2)
+"""Bits per coordinate, tried in turn. One is enough for embeddings; small sets without structure need two. Codes of
+more bits are slower to rank than the vectors themselves."""
+DEPTH_STRIDE = 4
+"""How much deeper a filtered search ranks each time it must go on; it begins as deep as a plain one."""
+FILTERED_DEPTH_MAX = 16_384
+STRIDE = 16
+"""By how much the number of visited lists may grow at once: results improve meanwhile, and fewer lists are needed; but
+each further search starts with nothing to compare with."""
+_BLOCK_FLOATS = 1 << 22
+
+
+class IvfEngine:
+    """Trains, encodes and calibrates; opens memory-mapped."""
+
+    name = "ivf"
+
+    def build(self, vectors: Matrix, metric: Metric, directory: Path, *, seed: int, threads: int) -> Built:
+        """Write codes and frame, unless the rows are few or beyond coding: then neither, and a search is a scan."""
+        if len(vectors) < ROWS_MIN:
+            return Built(files=(), parameters={"coded": False})
+        generator = np.random.default_rng(seed)
+        own = held_out(len(vectors), generator)
+        others = np.delete(np.arange(len(vectors)), own)
+        frame = Frame.fit(_sample(vectors, others, FRAME_SAMPLE_ROWS, generator), metric, generator)
+        lists = math.ceil(LISTS_PER_ROOT * math.sqrt(len(vectors)))
+        training = frame.turned(
+            frame.rows(_sample(vectors, others, TRAINING_ROWS_PER_LIST * lists, generator))
+        )
+        asked_seed = int(generator.integers(1 << 31))
+        with openmp_threads(threads):
+            empty = Codes.train(training, lists, CODE_BITS[0], inner=frame.inner, seed=asked_seed)
+            del training
+            for bits in CODE_BITS:
+                codes = empty.with_bits(bits)
+                for block in _turned_blocks(vectors, frame):
+                    codes.add(block)
+                efforts = calibrate(codes, frame, vectors, own, seed=asked_seed)
+                if efforts is not None:
+                    order = _order(codes, frame, vectors)
+                    codes.arrange(order)
+                    codes.write(directory / CODES_FILE)
+                    frame.save(directory / FRAME_FILE)
+                    document = {"coded": True, "arranged": True, "bits": bits}
+                    document["head_bytes"] = codes.head_bytes(directory / CODES_FILE)
+                    document |= {**frame.parameters, **efforts.document()}
+                    if metric is Metric.DOT:
+                        document["long"] = renumbered(long_rows(lengths_of(vectors)), order).tolist()
+                    return Built(files=(CODES_FILE, FRAME_FILE), parameters=document, order=order)
+        return Built(files=(), parameters={"coded": False})
+
+    def open(
+        self,
+        files: Mapping[str, Path],
+        parameters: Mapping[str, Any],
+        vectors: StoredVectors,
+        metric: Metric,
+    ) -> IvfIndex | ExactIndex:
+        """Map the codes into memory. Raises Corrupted."""
+        scan = ExactIndex(vectors, metric)
+        if parameters.get("coded") is False:
+            return scan
+        if not {CODES_FILE, FRAME_FILE} <= files.keys():
+            raise Corrupted(
+                f"An ivf index is {CODES_FILE} and {FRAME_FILE}; this segment has {sorted(files)}."
+            )
+        codes = Codes.read(
+            files[CODES_FILE],
+            arranged=parameters.get("arranged") is True,
+            part=files.part(CODES_FILE) if isinstance(files, EngineFiles) else None,
+        )
+        frame = Frame.load(files[FRAME_FILE], parameters, vectors.shape[1], metric)
+        if codes.rows != vectors.shape[0] or codes.width != frame.padded:
+            raise Corrupted(
+                f"The index codes are {codes.rows} × {codes.width}; "
+                f"the segment needs {vectors.shape[0]} × {frame.padded}."
+            )
+        return IvfIndex(
+            codes,
+            frame,
+            plain=efforts_by_recall(parameters),
+            filtered=slacks_by_recall(parameters),
+            long=parse(parameters.get("long", []), vectors.shape[0]),
+            scan=scan,
+            file_bytes=sum(files[name].stat().st_size for name in (CODES_FILE, FRAME_FILE)),
+        )
+
+
+class IvfIndex:
+    """One opened index. Searching changes nothing in it, so any number of threads may."""
+
+    def __init__(
+        self,
+        codes: Codes,
+        frame: Frame,
+        *,
+        plain: ByRecall[EffortTable],
+        filtered: ByRecall[SlackTable],
+        long: Rows,
+        scan: ExactIndex,
+        file_bytes: int,
+    ) -> None:
+        self._codes = codes
+        self._frame = frame
+        self._plain = plain
+        self._filtered = filtered
+        self._long = long
+        self._allowed = AllowedRows(codes)
+        self._scan = scan
+        self._file_bytes = file_bytes
+
+    def candidates(
+        self, query: Vector, count: int, allowed: Mask | None = None, recall: float | None = None
+    ) -> Rows:
+        """Rows to rescore, ascending, so that reads from a mapped file go forward."""
+        among = None if allowed is None else self._allowed.of(allowed)
+        wanted = min(count, self._codes.rows if among is None else among.matches)
+        placed = self._frame.query(query)
+        found = None
+        if placed is not None and wanted:
+            turned = self._frame.turned(placed[None, :])[0]
+            found = (
+                self._plainly(turned, count, recall)
+                if among is None
+                else self._among(turned, count, recall, among)
+            )
+        if found is None or found.size < wanted:
+            # A recall out of reach, or numbers at the edge of float32: an estimate that is not finite is never ranked.
+            return self._scan.candidates(query, count, allowed)
+        if self._long.size:
+            return added(found, self._long, allowed)
+        found.sort()
+        return found
+
+    @property
+    def resident_bytes(self) -> int:
+        """Codes and frame, which a busy index has in memory though they are mapped, and what is gathered of them."""
+        return self._file_bytes + self._codes.gathered_bytes + self._allowed.resident_bytes
+
+    def _plainly(self, turned: Floats, count: int, recall: float | None) -> Rows | None:
+        """Visit the lists that are near compared with the nearest one: few for a clear query, more for a vague one."""
+        efforts = self._plain.at(count, recall)
+        if efforts is None:
+            return None
+        cut, depth = efforts.at(count)
+        depth = min(depth, self._codes.rows)
+        nearness = self._codes.nearness(turned)
+        if count <= efforts.count_max:
+            lists = near_lists(nearness, cut)
+            found, _ = self._codes.search(turned, depth, lists, nearness[lists])
+            if found.size >= min(count, self._codes.rows):
+                return found
+        lists = np.argsort(-nearness)
+        return self._codes.search(turned, depth, lists, nearness[lists])[0]
+
+    def _among(self, turned: Floats, count: int, recall: float | None, allowed: Allowed) -> Rows | None:
+        """Visit lists, nearest first, until the next is too far behind the results found so far to hold a better one.
+
+        What a filter allows may lie around the query or far away; how soon this ends depends on where it does lie.
+        """
+        efforts, slacks = self._plain.at(count, recall), self._filtered.at(count, recall)
+        if efforts is None or slacks is None:
+            return None
+        gap, margin = slacks.at(count)
+        matches, wanted = allowed.matches, min(count, allowed.matches)
+        depth = min(matches, efforts.at(count)[1])
+        nearness = self._codes.nearness(turned)
+        lists = np.argsort(-nearness)
+        by_list = allowed.by_list[lists]
+        lists, seen = lists[by_list > 0], np.cumsum(by_list[by_list > 0])
+        nearness = nearness[lists]
+        visited = int(np.searchsorted(seen, depth)) + 1
+        rows, estimates = allowed.search(turned, depth, lists[:visited], nearness[:visited])
+        # What a search leaves out is no better than this.
+        left_out = _worst_of_full(estimates, depth)
+        while estimates.size >= wanted:
+            last = np.partition(estimates, estimates.size - wanted)[estimates.size - wanted]
+            upto = min(int(np.count_nonzero(nearness >= last - gap)), STRIDE * visited)
+            if upto > visited:
+                part = slice(visited, upto)
+                more = allowed.search(turned, depth, lists[part], nearness[part])
+                rows, estimates = np.concatenate([rows, more[0]]), np.concatenate([estimates, more[1]])
+                left_out = max(left_out, _worst_of_full(more[1], depth))
+                visited = upto
+            elif left_out >= last - margin and depth < min(matches, FILTERED_DEPTH_MAX):
+                depth = min(matches, FILTERED_DEPTH_MAX, DEPTH_STRIDE * depth)
+                rows, estimates = allowed.search(turned, depth, lists[:visited], nearness[:visited])
+                left_out = _worst_of_full(estimates, depth)
+            else:
+                close: Rows = rows[estimates >= last - margin]
+                return close
+        return rows
+
+
+def _worst_of_full(estimates: Floats, depth: int) -> float:
+    """The worst estimate of a search that found all it was asked for, or else minus infinity: it left nothing out."""
+    return float(estimates.min()) if estimates.size >= depth else -math.inf
+
+
+def _sample(vectors: Matrix, among: Rows, size: int, generator: np.random.Generator) -> Matrix:
+    sample: Matrix = vectors[np.sort(generator.choice(among, size=min(size, among.size), replace=False))]
+    return sample
+
+
+def _order(codes: Codes, frame: Frame, vectors: Matrix) -> Rows:
+    """List after list, and near rows beside each other in each."""
+    rows, starts = codes.grouped
+    lists = [rows[start:end].astype(np.int64) for start, end in pairwise(starts.tolist())]
+    return arranged(lists, lambda some: frame.rows(vectors[some]))
+
+
+def _turned_blocks(vectors: Matrix, frame: Frame) -> Iterator[npt.NDArray[np.float32]]:
+    step = max(1, _BLOCK_FLOATS // frame.padded)
+    for start in range(0, len(vectors), step):
+        yield frame.turned(frame.rows(vectors[start : start + step]))

@@ -1,0 +1,81 @@
+"""Efforts: what to spend on a search, by how many results are asked for, and by what share of the nearest is wanted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from quartzdb.storage.index.engines.recall_levels import ByRecall, Row, by_recall, parse_table
+
+PLAIN_LEVELS = "plain_levels"
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What to spend where `count` results are asked for: how much to look at, and how many rows to rescore (`depth`).
+
+    What `visit` means is the engine's: a number of nodes, of rows, or how near a list must be.
+    """
+
+    count: int
+    visit: float
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class EffortTable:
+    """Efforts by ascending count."""
+
+    efforts: tuple[Effort, ...]
+
+    def at(self, count: int) -> tuple[float, int]:
+        """(visit, depth) for a count up to the last: between entries, linear in the count's logarithm.
+
+        Beyond the last entry the depth grows in proportion and `visit` stays: the caller looks further.
+        """
+        first, last = self.efforts[0], self.efforts[-1]
+        if count <= first.count:
+            return first.visit, first.depth
+        if count >= last.count:
+            return last.visit, math.ceil(last.depth * count / last.count)
+        upper = next(place for place, effort in enumerate(self.efforts) if effort.count >= count)
+        low, high = self.efforts[upper - 1], self.efforts[upper]
+        share = math.log(count / low.count) / math.log(high.count / low.count)
+        depth = low.depth * (high.depth / low.depth) ** share
+        return low.visit + share * (high.visit - low.visit), math.ceil(max(depth, count))
+
+    @property
+    def count_max(self) -> int:
+        """The largest count that was calibrated."""
+        return self.efforts[-1].count
+
+    def document(self) -> Sequence[Sequence[float]]:
+        """JSON for a segment's parameters."""
+        return [[effort.count, effort.visit, effort.depth] for effort in self.efforts]
+
+    @staticmethod
+    def parse(parameters: Mapping[str, Any], name: str) -> EffortTable:
+        """Read `document` back from parameters[name]. Raises Corrupted."""
+        return EffortTable(
+            parse_table(
+                parameters,
+                name,
+                lambda count, visit, depth: Effort(int(count), float(visit), int(depth)),
+                lambda effort: 1 <= effort.count <= effort.depth,
+            )
+        )
+
+
+def efforts_by_recall(parameters: Mapping[str, Any]) -> ByRecall[EffortTable]:
+    """The usual efforts (`plain`), and those of any recall (`plain_levels`). Raises Corrupted."""
+    table = EffortTable.parse(parameters, "plain")
+    rows = [(effort.count, effort.visit, effort.depth) for effort in table.efforts]
+    return by_recall(parameters, PLAIN_LEVELS, table, rows, _table_of)
+
+
+def _table_of(rows: Sequence[Row]) -> EffortTable:
+    return EffortTable(
+        tuple(Effort(count, visit, max(count, math.ceil(depth))) for count, visit, depth in rows)
+    )

@@ -1,0 +1,1 @@
+"""Metadata fields as indexes, in memory and in SQLite: what evaluates filters."""

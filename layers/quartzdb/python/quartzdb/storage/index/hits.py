@@ -1,0 +1,98 @@
+"""Hits: the best rows of a view's segments and tail, merged, and turned into matches with ids, versions and metadata.
+
+A query spends its last microseconds here: each segment is asked once, for the rows that are in the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from quartzdb.domain.change import Metadata
+from quartzdb.domain.hlc import Version
+from quartzdb.domain.record import Match
+from quartzdb.domain.vector import Floats, Rows, Vector
+from quartzdb.storage.index.segments.records import decode_metadata
+from quartzdb.storage.index.view import Part, View, latest_version
+
+_SORTED_WHOLE_MAX = 512
+"""Up to so many scores, sorting them all is as fast as selecting the best and sorting those."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hits:
+    """Some best rows of one source: a segment's number, or the number after the last for the tail."""
+
+    source: int
+    rows: Rows
+    scores: Floats
+
+
+def best_hits(source: int, rows: Rows, scores: Floats, top_k: int) -> Hits:
+    """The `top_k` best of some rows, best first."""
+    order = -scores
+    if order.size > max(_SORTED_WHOLE_MAX, top_k):
+        kept = order.argpartition(top_k - 1)[:top_k]
+        kept = kept[order[kept].argsort(kind="stable")]
+    else:
+        kept = order.argsort(kind="stable")[:top_k]
+    return Hits(source, rows[kept], scores[kept])
+
+
+def matches_of(view: View, hits: Sequence[Hits], top_k: int, *, with_vectors: bool) -> list[Match]:
+    """The `top_k` best of all hits as matches, best first."""
+    if not hits:
+        return []
+    sources, merged = _merged(hits, top_k)
+    rows, scores = merged.rows.tolist(), merged.scores.tolist()
+    distances = view.metric.distances(merged.scores).tolist()
+    wanted: dict[int, list[int]] = {}
+    for source, row in zip(sources, rows, strict=True):
+        wanted.setdefault(source, []).append(row)
+    shown = {
+        source: _of_tail(view, of_source, with_vectors)
+        if source == len(view.parts)
+        else _of_segment(view.parts[source], of_source, with_vectors)
+        for source, of_source in wanted.items()
+    }
+    found = []
+    for source, row, score, distance in zip(sources, rows, scores, distances, strict=True):
+        record_id, version, vector, metadata = shown[source][row]
+        found.append(Match(record_id, score, distance, version, vector, metadata))
+    if len(set(scores)) < len(scores):
+        # Equal scores come in id order. Which of several equals make the cut at top_k is left open.
+        found.sort(key=lambda match: (-match.score, match.id))
+    return found
+
+
+def _merged(hits: Sequence[Hits], top_k: int) -> tuple[Sequence[int], Hits]:
+    """The best of all sources, best first, and the source of each."""
+    if len(hits) == 1:
+        return [hits[0].source] * len(hits[0].rows), hits[0]
+    rows = np.concatenate([hit.rows for hit in hits])
+    scores = np.concatenate([hit.scores for hit in hits])
+    order = (-scores).argsort(kind="stable")[:top_k]
+    sources = np.repeat([hit.source for hit in hits], [len(hit.rows) for hit in hits])[order]
+    return sources.tolist(), Hits(-1, rows[order], scores[order])
+
+
+_Shown = tuple[str, Version, Vector | None, Metadata]
+"""Id, version, vector if it was asked for, and metadata."""
+
+
+def _of_segment(part: Part, rows: list[int], with_vectors: bool) -> dict[int, _Shown]:
+    vectors = part.vectors_of(rows) if with_vectors else {}
+    return {
+        row: (record_id, latest_version(version, patches), vectors.get(row), decode_metadata(metadata))
+        for row, record_id, version, metadata, patches in part.segment.records.each_at(rows)
+    }
+
+
+def _of_tail(view: View, rows: list[int], with_vectors: bool) -> dict[int, _Shown]:
+    records = {row: view.tail_record(row) for row in rows}
+    return {
+        row: (record.id, record.version, record.vector if with_vectors else None, record.metadata)
+        for row, record in records.items()
+    }

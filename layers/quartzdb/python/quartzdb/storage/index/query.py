@@ -1,0 +1,102 @@
+"""Answering a query over a view: candidates from each segment, rescored exactly, merged with the tail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from quartzdb.domain.filter import Filter
+from quartzdb.domain.record import Match
+from quartzdb.domain.vector import Floats, Vector
+from quartzdb.storage.index.hits import Hits, best_hits, matches_of
+from quartzdb.storage.index.planner import plan
+from quartzdb.storage.index.scoring import scored
+from quartzdb.storage.index.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What a query touched. `exact`: every matching record was scored, so nothing better can have been missed."""
+
+    exact: bool
+    segments: int
+    rows_scored: int
+    tail_rows: int
+    matches: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A query's answer, best first, and what it took."""
+
+    matches: Sequence[Match]
+    effort: Effort
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """One of several questions to the same view: see `search`."""
+
+    query: Vector
+    top_k: int
+    condition: Filter | None = None
+    with_vectors: bool = False
+    recall: float | None = None
+
+
+def search_each(view: View, questions: Sequence[Asked]) -> list[Found]:
+    """What each question finds, in order. The tail is read once for those that look at all of it."""
+    whole = [one.query for one in questions if one.condition is None] if view.tail.alive_count else []
+    scores = view.tail.scores_of_each(view.metric, whole)
+    return [
+        search(
+            view,
+            one.query,
+            one.top_k,
+            one.condition,
+            with_vectors=one.with_vectors,
+            recall=one.recall,
+            tail_scores=next(scores, None) if one.condition is None else None,
+        )
+        for one in questions
+    ]
+
+
+def search(
+    view: View,
+    query: Vector,
+    top_k: int,
+    condition: Filter | None,
+    *,
+    with_vectors: bool,
+    recall: float | None = None,
+    tail_scores: Floats | None = None,
+) -> Found:
+    """The `top_k` best live records that the filter accepts; `recall` is what share of them must be found.
+
+    `tail_scores` are those of every row of the tail, where they are known already.
+    """
+    hits: list[Hits] = []
+    exact, rows_scored, matched = True, 0, 0
+    for number, part in enumerate(view.parts):
+        chosen = plan(part, condition, top_k)
+        matched += chosen.matches
+        if not chosen.matches:
+            continue
+        found = scored(chosen, view.metric, query, top_k, recall)
+        exact = exact and found.exact
+        rows_scored += len(found.rows)
+        hits.append(best_hits(number, found.rows, found.scores, top_k))
+    tail_rows = 0
+    if view.tail.alive_count:
+        rows = np.flatnonzero(view.tail_matching(condition))
+        tail_rows = int(rows.size)
+        if tail_rows:
+            scores = (
+                view.tail.scores_at(view.metric, query, rows) if tail_scores is None else tail_scores[rows]
+            )
+            hits.append(best_hits(len(view.parts), rows, scores, top_k))
+    effort = Effort(exact, len(view.parts), rows_scored + tail_rows, tail_rows, matched + tail_rows)
+    return Found(matches_of(view, hits, top_k, with_vectors=with_vectors), effort)

@@ -1,0 +1,1 @@
+"""The files of a segment: written once, read whole or in parts."""

@@ -1,0 +1,78 @@
+"""records.sqlite read in parts: what SQLite is about to read is fetched side by side before it reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from quartzdb.domain.vector import Rows
+from quartzdb.storage.index.segments.partial_file import PartialFile
+from quartzdb.storage.index.segments.records import Records
+from quartzdb.storage.index.segments.segment_header import Opening
+from quartzdb.storage.index.segments.stored_vectors import StoredVectors
+
+_WHOLE_SHARE = 0.25
+"""Of the pages of all ids: whoever looks for so many of them is going to read most of the file."""
+
+
+class RecordPages:
+    """Brings the pages of records.sqlite that SQLite is going to read."""
+
+    def __init__(self, file: PartialFile, opening: Opening) -> None:
+        self.file = file
+        self.opening = opening
+
+    def rows(self, rows: Sequence[int] | Rows) -> None:
+        """Those of these rows."""
+        self._bring(self.opening.places.pages_of(rows))
+
+    def ids(self, ids: Sequence[str]) -> None:
+        """Those of these ids in their index."""
+        leaves = self.opening.leaves
+        if leaves is not None:
+            pages = leaves.pages_of(ids)
+            if pages.size > max(1, _WHOLE_SHARE * len(leaves.firsts)):
+                self.file.expect_all()
+            else:
+                self._bring(pages)
+
+    def _bring(self, pages: Rows) -> None:
+        if pages.size:
+            page_bytes = self.opening.places.page_bytes
+            self.file.expect(pages * page_bytes, page_bytes)
+
+
+class RecordsAhead:
+    """What Records tells before it reads (ReadAhead). With records that are looked up by id come vectors."""
+
+    def __init__(self, pages: RecordPages, vectors: StoredVectors) -> None:
+        self._pages = pages
+        self._vectors = vectors
+
+    def rows(self, rows: Sequence[int]) -> None:
+        """See ReadAhead."""
+        self._pages.rows(rows)
+
+    def ids(self, ids: Sequence[str]) -> Sequence[str]:
+        """See ReadAhead."""
+        known = self._pages.opening.ids
+        wanted = list(ids) if known is None else known.may_have(ids)
+        if wanted:
+            self._pages.ids(wanted)
+        return wanted
+
+    def found(self, rows: Sequence[int]) -> None:
+        """See ReadAhead."""
+        if rows:
+            self._vectors.expect(np.array(rows, dtype=np.int64))
+            self._pages.rows(rows)
+
+
+def fetched_records(pages: RecordPages, rows: int, vectors: StoredVectors) -> Records:
+    """Records over a file that lies elsewhere."""
+    # Its module imports apsw, which a database on one machine never needs.
+    from quartzdb.storage.index.segments.partial_sqlite import connect
+
+    pages.opening.place_first_pages(pages.file)
+    return Records(connect(pages.file), rows, ahead=RecordsAhead(pages, vectors))

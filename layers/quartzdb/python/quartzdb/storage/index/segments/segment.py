@@ -1,0 +1,124 @@
+"""A segment: immutable files that hold records and one index over their vectors. Read-only, never written again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from quartzdb.domain.merge import RecordState
+from quartzdb.domain.metric import Metric
+from quartzdb.domain.namespace import Precision
+from quartzdb.storage.index.engines.port import Index
+from quartzdb.storage.index.engines.registry import engine_named
+from quartzdb.storage.index.segments.fetched_records import RecordPages, fetched_records
+from quartzdb.storage.index.segments.records import (
+    Records,
+    StoredRecord,
+    decode_metadata,
+    decode_patches,
+    tombstone_state,
+)
+from quartzdb.storage.index.segments.segment_files import (
+    NORMS_FILE,
+    RECORDS_FILE,
+    VECTORS_FILE,
+    EngineFiles,
+    LocalFiles,
+    SegmentFiles,
+)
+from quartzdb.storage.index.segments.stored_vectors import FetchedVectors, MappedVectors, StoredVectors
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentShape:
+    """What one must know to open a segment's files."""
+
+    rows: int
+    dimension: int
+    precision: Precision
+    metric: Metric
+    engine: str
+    parameters: Mapping[str, Any]
+
+
+class Segment:
+    """An opened segment. Thread-safe."""
+
+    def __init__(self, name: str, shape: SegmentShape, files: SegmentFiles) -> None:
+        self.name = name
+        self.shape = shape
+        self._files = files
+        self.records, self.vectors = _opened(shape, files)
+        self._index: Index | None = None
+        self._opening = threading.Lock()
+
+    @property
+    def index(self) -> Index:
+        """The engine's index, fetched and opened when it is first needed: a read by id does not pay for it.
+
+        Raises Corrupted, and BlobMissing where the segment was superseded and swept before that.
+        """
+        if self._index is None:
+            with self._opening:
+                if self._index is None:
+                    files = EngineFiles(self._files)
+                    self._index = engine_named(self.shape.engine).open(
+                        files, self.shape.parameters, self.vectors, self.shape.metric
+                    )
+        return self._index
+
+    @property
+    def damage(self) -> Exception | None:
+        """The Corrupted or BlobMissing that reading it has raised since it was opened."""
+        return self._files.damage
+
+    def whole(self) -> Segment:
+        """The same segment with every file on this machine: for whoever is going to read all of it."""
+        if self._files.partial(VECTORS_FILE) is None:
+            return self
+        files = LocalFiles({name: self._files.whole(name) for name in self._files.names})
+        return Segment(self.name, self.shape, files)
+
+    def located(self, ids: Sequence[str]) -> Iterable[tuple[str, int | None, RecordState]]:
+        """(id, row, state) for each of `ids` that this segment has; row None for a tombstone."""
+        records = list(self.records.with_ids(ids).values())
+        for record, state in zip(records, self._states(records), strict=True):
+            yield record.id, record.row, state
+        for record_id, tombstone in self.records.tombstones_with_ids(ids).items():
+            yield record_id, None, tombstone_state(tombstone)
+
+    def _states(self, records: Sequence[StoredRecord]) -> list[RecordState]:
+        """Stored records as states that can be merged."""
+        rows = np.array([record.row for record in records], dtype=np.int64)
+        self.vectors.expect(rows)
+        vectors, _ = self.vectors.gather(rows)
+        states: list[RecordState] = []
+        for record, vector in zip(records, vectors.astype(np.float32), strict=True):
+            patches = decode_patches(record.patches)
+            metadata = decode_metadata(record.metadata)
+            base = {name: value for name, value in metadata.items() if name not in patches}
+            states.append(RecordState(record.version, vector, base, patches))
+        return states
+
+
+def _opened(shape: SegmentShape, files: SegmentFiles) -> tuple[Records, StoredVectors]:
+    dtype = "<f4" if shape.precision is Precision.F32 else "<f2"
+    vectors, norms, stored = (files.partial(name) for name in (VECTORS_FILE, NORMS_FILE, RECORDS_FILE))
+    if vectors is None or norms is None or stored is None or files.opening is None:
+        return Records.mapped(files.whole(RECORDS_FILE), shape.rows), MappedVectors(
+            _mapped(files.whole(VECTORS_FILE), dtype, (shape.rows, shape.dimension)),
+            _mapped(files.whole(NORMS_FILE), "<f4", (shape.rows,)),
+        )
+    pages = RecordPages(stored, files.opening)
+    fetched = FetchedVectors(vectors, norms, shape.dimension, dtype, pages.rows, files.begin)
+    return fetched_records(pages, shape.rows, fetched), fetched
+
+
+def _mapped(path: Path, dtype: str, shape: tuple[int, ...]) -> Any:
+    # An empty file cannot be mapped: a segment of tombstones only has no vectors.
+    return np.memmap(path, dtype=dtype, mode="r", shape=shape) if shape[0] else np.empty(shape, dtype)

@@ -1,0 +1,189 @@
+"""The tail in memory: records written since the segments were made, merged by version and searchable at once.
+
+Rows are only ever appended; a record that changes takes a new row and its old row dies. So a view taken under the
+owner's lock stays valid while later writes go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from quartzdb.domain.change import Change
+from quartzdb.domain.merge import UNKNOWN, RecordState, apply
+from quartzdb.domain.metric import Metric
+from quartzdb.domain.vector import Floats, Mask, Rows, Vector, norms_of
+from quartzdb.storage.index.fields.memory_fields import MemoryFields
+from quartzdb.storage.index.segments.located import Located, SegmentLookup
+
+_CHUNK_ROWS_MIN = 64
+_CHUNK_ROWS_MAX = 4096
+_SCORES_TOGETHER_MAX = 1 << 23
+"""Scores of several queries that are in memory at one time: 32 MB."""
+_SCANNED_SHARE_MIN = 0.3
+"""From this share of rows on, scanning all of them takes less time than gathering some."""
+
+
+@dataclass(slots=True, eq=False)
+class _Chunk:
+    vectors: np.ndarray[tuple[int, int], np.dtype[np.float32]]
+    norms: Floats
+    used: int = 0
+    measured: int = 0
+    """Rows whose norm is there."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TailView:
+    """The tail as it was at one moment. `alive` flags the rows that hold a record's present state."""
+
+    chunks: Sequence[tuple[np.ndarray[tuple[int, int], np.dtype[np.float32]], Floats]]
+    ids: Sequence[str]
+    states: Sequence[RecordState]
+    alive: Mask
+    alive_count: int
+
+    def scores(self, metric: Metric, query: Vector) -> Floats:
+        """Exact scores of all rows, dead ones included."""
+        if not self.chunks:
+            return np.empty(0, dtype=np.float32)
+        return np.concatenate([metric.scores(vectors, norms, query) for vectors, norms in self.chunks])
+
+    def scores_of_each(self, metric: Metric, queries: Sequence[Vector]) -> Iterator[Floats]:
+        """As `scores`, of several queries: rows are read once for some of them together."""
+        together = max(1, _SCORES_TOGETHER_MAX // max(1, len(self.alive)))
+        for start in range(0, len(queries), together):
+            some = queries[start : start + together]
+            turned = np.ascontiguousarray(np.stack(some).T)
+            products = [vectors @ turned for vectors, _ in self.chunks]
+            for number, query in enumerate(some):
+                yield np.concatenate(
+                    [
+                        metric.scores_of(
+                            np.ascontiguousarray(of_chunk[:, number]), norms, query, vectors.__getitem__
+                        )
+                        for of_chunk, (vectors, norms) in zip(products, self.chunks, strict=True)
+                    ]
+                )
+
+    def scores_at(self, metric: Metric, query: Vector, rows: Rows) -> Floats:
+        """Exact scores of some rows (m,), ascending; float32 (m,)."""
+        if rows.size > _SCANNED_SHARE_MIN * len(self.alive):
+            scores = self.scores(metric, query)
+            return scores if rows.size == scores.size else scores[rows]
+        found: list[Floats] = []
+        first = begin = 0
+        for vectors, norms in self.chunks:
+            end = int(np.searchsorted(rows, first + len(vectors)))
+            if end > begin:
+                places = rows[begin:end] - first
+                found.append(metric.scores(vectors.take(places, axis=0), norms.take(places), query))
+            first, begin = first + len(vectors), end
+        return np.concatenate(found) if found else np.empty(0, dtype=np.float32)
+
+
+class Tail:
+    """Not thread-safe: its owner serialises calls, and hands out views."""
+
+    def __init__(self, dimension: int, lookup: SegmentLookup) -> None:
+        self._dimension = dimension
+        self._lookup = lookup
+        self._chunks: list[_Chunk] = []
+        self._ids: list[str] = []
+        self._row_states: list[RecordState] = []
+        self._alive = bytearray()
+        self._states: dict[str, tuple[RecordState, int | None]] = {}
+        self._fields = MemoryFields()
+        self._fields_upto = 0
+        self._view: TailView | None = None
+        self.superseded: dict[int, list[int]] = {}
+        """Rows of each segment (by its number) that a record in the tail replaces."""
+
+    @property
+    def rows(self) -> int:
+        """Rows in memory, dead ones included; at least as many as ids, since a tombstone takes its place too."""
+        return max(len(self._ids), len(self._states))
+
+    def apply(self, changes: Iterable[Change]) -> None:
+        """Merge changes in. Old news changes nothing."""
+        batch = list(changes)
+        unknown = {change.id for change in batch if change.id not in self._states}
+        located = self._lookup(unknown) if unknown else {}
+        for change in batch:
+            self._apply_one(change, located.get(change.id))
+        if self._chunks:
+            self._measure(self._chunks[-1])
+        self._view = None
+
+    def state(self, record_id: str) -> RecordState | None:
+        """What the tail knows of an id: the whole truth where it knows anything."""
+        known = self._states.get(record_id)
+        return known[0] if known else None
+
+    def states(self) -> dict[str, RecordState]:
+        """All that it knows at this moment, tombstones included."""
+        return {record_id: state for record_id, (state, _) in self._states.items()}
+
+    def view(self) -> TailView:
+        """The present moment, shared until the next write."""
+        if self._view is None:
+            alive = np.frombuffer(bytes(self._alive), dtype=np.bool_)
+            self._view = TailView(
+                chunks=[(chunk.vectors[: chunk.used], chunk.norms[: chunk.used]) for chunk in self._chunks],
+                ids=self._ids,
+                states=self._row_states,
+                alive=alive,
+                alive_count=int(np.count_nonzero(alive)),
+            )
+        return self._view
+
+    def fields(self) -> MemoryFields:
+        """The inverted index of all rows so far, brought up to date."""
+        for state in self._row_states[self._fields_upto :]:
+            self._fields.append(state.visible_metadata())
+        self._fields_upto = len(self._row_states)
+        return self._fields
+
+    def _apply_one(self, change: Change, located: Located | None) -> None:
+        known = self._states.get(change.id)
+        before, row = known if known else (located.state if located else UNKNOWN, None)
+        after = apply(before, change)
+        if after is before:
+            return
+        if row is not None:
+            self._alive[row] = 0
+        if known is None and located is not None and located.row is not None:
+            self.superseded.setdefault(located.segment, []).append(located.row)
+        self._states[change.id] = self._store(change.id, after) if after.live else (after, None)
+
+    def _store(self, record_id: str, state: RecordState) -> tuple[RecordState, int]:
+        if not self._chunks or self._chunks[-1].used == len(self._chunks[-1].vectors):
+            if self._chunks:
+                self._measure(self._chunks[-1])
+            rows = min(_CHUNK_ROWS_MAX, max(_CHUNK_ROWS_MIN, len(self._ids)))
+            self._chunks.append(
+                _Chunk(
+                    np.empty((rows, self._dimension), dtype=np.float32),
+                    np.empty(rows, dtype=np.float32),
+                )
+            )
+        chunk = self._chunks[-1]
+        slot = chunk.vectors[chunk.used]
+        slot[:] = state.vector
+        chunk.used += 1
+        # The state's vector now points into the chunk, so that the log entry's bytes can be freed.
+        kept = RecordState(state.base, slot, state.metadata, state.patches)
+        self._ids.append(record_id)
+        self._row_states.append(kept)
+        self._alive.append(1)
+        return kept, len(self._ids) - 1
+
+    @staticmethod
+    def _measure(chunk: _Chunk) -> None:
+        """The norms of rows that came since the last time: of one by one they would cost more than the rows."""
+        new = slice(chunk.measured, chunk.used)
+        if chunk.measured < chunk.used:
+            chunk.norms[new] = norms_of(chunk.vectors[new])
+            chunk.measured = chunk.used

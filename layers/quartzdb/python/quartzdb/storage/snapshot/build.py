@@ -1,0 +1,52 @@
+"""One segment under construction in a local directory, uploaded whole when it is finished."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.vector import Rows
+from quartzdb.storage.index.segments.segment_writer import SegmentWriter
+from quartzdb.storage.snapshot.manifest import SegmentRef
+from quartzdb.storage.snapshot.store import SnapshotStore
+
+
+class SegmentBuild:
+    """A context manager: the local directory goes away whatever happens."""
+
+    def __init__(
+        self, store: SnapshotStore, namespace: Namespace, name: str, workspace: Path, threads: int
+    ) -> None:
+        settings = namespace.settings
+        if settings.dimension is None:
+            raise ValueError(f"namespace {namespace.name!r} holds no vectors")
+        self._store = store
+        self._namespace = namespace
+        self._name = name
+        self._directory = workspace / name
+        self._threads = threads
+        self.order: Rows | None = None
+        """Once finished: row i is what was added as row `order[i]`; None: rows lie as they were added."""
+        self.writer = SegmentWriter(self._directory, settings.dimension, settings.metric, settings.precision)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.writer.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def finish(self, *, seed: int) -> SegmentRef:
+        """Build the index, upload every file, and say what readers must find."""
+        written = self.writer.finish(self._namespace.settings.engine, seed=seed, threads=self._threads)
+        self.order = written.order
+        prefix = f"{self._namespace.partition}/segments/{self._name}"
+        files = {
+            name: self._store.store_file(f"{prefix}/{name}", self._directory / name) for name in written.files
+        }
+        return SegmentRef(self._name, written.shape, self.writer.tombstones, files)

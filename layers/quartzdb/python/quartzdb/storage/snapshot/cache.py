@@ -1,0 +1,105 @@
+"""The reader cache: opened segments, shared by every snapshot and namespace reader of this process."""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections.abc import Callable
+
+from quartzdb.storage.index.engines.registry import read_in_parts
+from quartzdb.storage.index.executor import Begin, Later
+from quartzdb.storage.index.fields.selections import LISTED_MAX
+from quartzdb.storage.index.segments.partial_file import FetchedMemory
+from quartzdb.storage.index.segments.segment import Segment
+from quartzdb.storage.index.segments.segment_files import (
+    DATA_FILES,
+    OPENING_FILE,
+    SUMS_FILE,
+    LocalFiles,
+    SegmentFiles,
+)
+from quartzdb.storage.snapshot.fetched_files import FetchedFiles
+from quartzdb.storage.snapshot.manifest import SegmentRef
+from quartzdb.storage.snapshot.store import SnapshotStore
+
+FETCHED_BYTES_MAX = 512 * 1024 * 1024
+CONDEMNED_SECONDS = 30.0
+"""After that a damaged segment is tried again, in case somebody restored it."""
+
+
+class SegmentCache:
+    """Opens each segment once. A segment is closed when no snapshot uses it any more.
+
+    Where blobs are files of this machine, every byte is verified at once. Where they are not, only what is needed is
+    fetched, when it is needed, and verified then; what is held of that in memory stays below `fetched_bytes_max`.
+    `searches`: whoever opens a segment is going to search it, so the index comes along with the rest. `begin`
+    says how several fetches are waited for at once.
+    """
+
+    def __init__(
+        self,
+        store: SnapshotStore,
+        *,
+        fetched_bytes_max: int = FETCHED_BYTES_MAX,
+        searches: bool = False,
+        begin: Begin = Later,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._memory = FetchedMemory(fetched_bytes_max)
+        self._searches = searches
+        self.begin = begin
+        self._opened: weakref.WeakValueDictionary[str, Segment] = weakref.WeakValueDictionary()
+        self._lock = threading.Lock()
+        self._opening: dict[str, threading.Lock] = {}
+        self._condemned: dict[str, tuple[Exception, float]] = {}
+        self._monotonic = monotonic
+
+    def open(self, ref: SegmentRef) -> Segment:
+        """The segment. Raises Corrupted, BlobMissing."""
+        with self._lock:
+            self._refuse_condemned(ref.name)
+            opened = self._opened.get(ref.name)
+            if opened is not None:
+                return opened
+            opening = self._opening.setdefault(ref.name, threading.Lock())
+        with opening:
+            with self._lock:
+                opened = self._opened.get(ref.name)
+            if opened is None:
+                opened = Segment(ref.name, ref.shape, self._files(ref))
+                with self._lock:
+                    self._opened[ref.name] = opened
+                    self._opening.pop(ref.name, None)
+            return opened
+
+    def condemn(self, segment: Segment) -> None:
+        """Reading it found damage: refuse to open it for a while, so that readers fall back to what was before it."""
+        if segment.damage is not None:
+            with self._lock:
+                self._opened.pop(segment.name, None)
+                self._condemned[segment.name] = (segment.damage, self._monotonic() + CONDEMNED_SECONDS)
+
+    def _refuse_condemned(self, name: str) -> None:
+        damage, until = self._condemned.get(name, (None, 0.0))
+        if damage is not None:
+            if self._monotonic() < until:
+                raise damage
+            del self._condemned[name]
+
+    def _files(self, ref: SegmentRef) -> SegmentFiles:
+        if not self._store.blobs.remote or not ref.files.keys() & {OPENING_FILE, SUMS_FILE}:
+            return LocalFiles({name: self._store.verified_file(file) for name, file in ref.files.items()})
+        files = FetchedFiles(
+            self._store,
+            ref.files,
+            self._memory,
+            read_in_parts(ref.shape.engine, ref.shape.parameters),
+            self.begin,
+        )
+        if self._searches and (ref.shape.rows <= LISTED_MAX or ref.shape.engine == "exact"):
+            files.bring_vectors()  # so few are all scored, whatever index there is
+        elif self._searches:
+            files.bring(ref.files.keys() - DATA_FILES)
+        return files

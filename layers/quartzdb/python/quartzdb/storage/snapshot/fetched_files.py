@@ -1,0 +1,206 @@
+"""A segment's files in remote storage: what a reader begins with comes at once and side by side, the rest when needed.
+
+The engine's files come whole or, where the engine can do with that and all of it would take too long, in parts. A whole
+copy goes to the disk while that has room, and else into memory. Owns nothing that must last.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from quartzdb.domain.errors import Corrupted
+from quartzdb.storage.index.executor import Begin, Outcome, all_of
+from quartzdb.storage.index.segments.partial_file import (
+    BLOCK_BYTES,
+    REQUEST_BYTES_MAX,
+    FetchedMemory,
+    PartialFile,
+    Sums,
+)
+from quartzdb.storage.index.segments.records_map import RecordsMap
+from quartzdb.storage.index.segments.segment_files import (
+    NORMS_FILE,
+    OPENING_FILE,
+    PARTLY_READ,
+    RECORDS_MAP_FILE,
+    SUMS_FILE,
+    VECTORS_FILE,
+)
+from quartzdb.storage.index.segments.segment_header import PACKED_BYTES_MAX, Opening
+from quartzdb.storage.ports import BlobMissing, NoRoomForCopy
+from quartzdb.storage.snapshot.manifest import FileRef
+from quartzdb.storage.snapshot.store import SnapshotStore
+
+LISTS_FROM_BYTES = 8 * 1024 * 1024
+"""From this size on an engine's file is not waited for: its parts come as searches need them (docs/cold-start.md)."""
+_TOGETHER = 8
+"""Parts of one file that are fetched into memory at a time."""
+
+
+class FetchedFiles:
+    """SegmentFiles over a BlobStore. Copies in memory live as long as this object.
+
+    `in_parts` are the engine's files that it can read in parts, by the bytes at their beginning that it always needs.
+    """
+
+    def __init__(
+        self,
+        store: SnapshotStore,
+        files: Mapping[str, FileRef],
+        memory: FetchedMemory,
+        in_parts: Mapping[str, int],
+        begin: Begin,
+    ) -> None:
+        self._store = store
+        self._refs = files
+        self._memory = memory
+        self._in_parts = in_parts if OPENING_FILE in files else {}
+        self._in_memory: dict[str, Path] = {}
+        self._partial: dict[str, PartialFile] = {}
+        self._damage: Exception | None = None
+        self._lock = threading.RLock()
+        self._coming: dict[str, Outcome[Path]] = {}
+        self.begin = begin
+        self._opening = begin(self._fetched_opening)
+
+    @property
+    def names(self) -> AbstractSet[str]:
+        """See SegmentFiles."""
+        return self._refs.keys()
+
+    def bring(self, names: Collection[str]) -> None:
+        """Start to bring these files of the engine: somebody is going to ask for them."""
+        with self._lock:
+            for name in names:
+                if name not in self._coming:
+                    self._coming[name] = self.begin(partial(self._engine_file, name))
+
+    def bring_vectors(self) -> None:
+        """Start to bring all vectors: somebody is going to read every one of them."""
+        for file in (self.partial(VECTORS_FILE), self.partial(NORMS_FILE)):
+            if file is not None:
+                self.begin(file.expect_all)
+
+    @property
+    def opening(self) -> Opening:
+        """See SegmentFiles."""
+        return self._opening.result()
+
+    def engine_file(self, name: str) -> Path:
+        """See SegmentFiles."""
+        with self._lock:
+            coming = self._coming.get(name)
+        return self._engine_file(name) if coming is None else coming.result()
+
+    def whole(self, name: str) -> Path:
+        """See SegmentFiles."""
+        try:
+            with self._lock:
+                if name not in self._in_memory:
+                    try:
+                        return self._store.verified_file(self._refs[name])
+                    except NoRoomForCopy:
+                        self._in_memory[name] = self._memory_file(self._refs[name])
+                return self._in_memory[name]
+        except (Corrupted, BlobMissing) as error:
+            self._damage = error
+            raise
+
+    @property
+    def damage(self) -> Exception | None:
+        """See SegmentFiles."""
+        return next((file.damage for file in self._partial.values() if file.damage), self._damage)
+
+    def partial(self, name: str) -> PartialFile | None:
+        """See SegmentFiles."""
+        with self._lock:
+            if name not in self._partial:
+                if name not in PARTLY_READ and name not in self._in_parts:
+                    return None
+                file = self._refs[name]
+                self._partial[name] = PartialFile(
+                    file.key,
+                    file.size,
+                    lambda: self._sums(name),
+                    lambda ranges: self._store.blobs.read_ranges(file.key, ranges),
+                    self._memory,
+                    mappable=name in self._in_parts,
+                )
+            return self._partial[name]
+
+    def _engine_file(self, name: str) -> Path:
+        size = self._refs[name].size
+        if OPENING_FILE in self._refs and size <= PACKED_BYTES_MAX:
+            return self._packed_file(name)
+        file = self.partial(name)
+        if file is None or file.path is None:
+            return self.whole(name)
+        if size <= min(LISTS_FROM_BYTES, self._memory.bytes_max // 2):
+            file.expect_all()
+        file.keep_head(min(size, self._in_parts[name]))
+        return file.path
+
+    def _packed_file(self, name: str) -> Path:
+        content = self.opening.packed.get(name)
+        if content is None:
+            return self.whole(name)
+        with self._lock:
+            if name not in self._in_memory:
+                descriptor, path = self._new_memory_file(name)
+                os.write(descriptor, content)
+                self._in_memory[name] = path
+            return self._in_memory[name]
+
+    def _fetched_opening(self) -> Opening:
+        try:
+            if OPENING_FILE in self._refs:
+                return Opening.decode(self._store.verified_bytes(self._refs[OPENING_FILE]))
+            # Written before there was one.
+            places, sums = all_of(
+                self.begin,
+                *(
+                    partial(self._store.verified_bytes, self._refs[name])
+                    for name in (RECORDS_MAP_FILE, SUMS_FILE)
+                ),
+            )
+            return Opening(RecordsMap.decode(places), self._split_sums(np.frombuffer(sums, dtype="<u4")))
+        except (Corrupted, BlobMissing) as error:
+            self._damage = error
+            raise
+
+    def _split_sums(self, sums: Sums) -> dict[str, Sums]:
+        sizes = [-(-self._refs[name].size // BLOCK_BYTES) for name in PARTLY_READ]
+        if sums.size != sum(sizes):
+            raise Corrupted(f"{self._refs[SUMS_FILE].key} has {sums.size} checksums, not {sum(sizes)}.")
+        return dict(zip(PARTLY_READ, np.split(sums, np.cumsum(sizes)[:-1]), strict=True))
+
+    def _sums(self, name: str) -> Sums:
+        try:
+            return self.opening.sums[name]
+        except KeyError:
+            raise Corrupted(f"There are no checksums of {self._refs[name].key}.") from None
+
+    def _memory_file(self, file: FileRef) -> Path:
+        descriptor, path = self._new_memory_file(file.key)
+        parts = [
+            (start, min(REQUEST_BYTES_MAX, file.size - start))
+            for start in range(0, file.size, REQUEST_BYTES_MAX)
+        ]
+        for first in range(0, len(parts), _TOGETHER):
+            for piece in self._store.blobs.read_ranges(file.key, parts[first : first + _TOGETHER]):
+                os.write(descriptor, piece)
+        self._store.verify(path, file)
+        return path
+
+    def _new_memory_file(self, name: str) -> tuple[int, Path]:
+        descriptor = os.memfd_create(name)
+        weakref.finalize(self, os.close, descriptor)
+        return descriptor, Path(f"/proc/self/fd/{descriptor}")

@@ -1,0 +1,168 @@
+"""The manifest: which segments are live, which of their rows are dead, and up to where they cover the log.
+
+Immutable once written. A pointer names the current one; swapping the pointer is what publishes a snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import xxhash
+
+from quartzdb.domain.errors import Corrupted
+from quartzdb.domain.hlc import Version
+from quartzdb.domain.metric import Metric
+from quartzdb.domain.namespace import Partition, Precision
+from quartzdb.storage.index.segments.segment import SegmentShape
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """A blob with what it must be: size in bytes and xxh3-128 checksum (hexadecimal)."""
+
+    key: str
+    size: int
+    checksum: str
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRef:
+    """One live segment. `dead` names the rows (a roaring bitmap) that newer segments replaced."""
+
+    name: str
+    shape: SegmentShape
+    tombstones: int
+    files: Mapping[str, FileRef]
+    dead: FileRef | None = None
+    dead_rows: int = 0
+
+    @property
+    def live_rows(self) -> int:
+        """Rows that hold a record's present state."""
+        return self.shape.rows - self.dead_rows
+
+    @property
+    def bytes(self) -> int:
+        """Size of all files."""
+        return sum(file.size for file in self.files.values()) + (self.dead.size if self.dead else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One snapshot of a partition. `watermark`: every log entry up to this append stamp is in the segments.
+
+    `folded` are the entries near the watermark that are in; `previous` is the manifest that this one followed, kept
+    until the next publication so that a reader can fall back to it. `confirmed`: that one names the same segments.
+    """
+
+    partition: Partition
+    sequence: int
+    watermark: int
+    segments: tuple[SegmentRef, ...] = ()
+    folded: tuple[Version, ...] = ()
+    previous: str | None = None
+    created_at_ms: int = field(default=0, compare=False)
+    confirmed: bool = False
+
+    @property
+    def live_rows(self) -> int:
+        """Records in this snapshot."""
+        return sum(segment.live_rows for segment in self.segments)
+
+    @property
+    def blob_keys(self) -> set[str]:
+        """Every blob that this snapshot needs."""
+        keys = {file.key for segment in self.segments for file in segment.files.values()}
+        return keys | {segment.dead.key for segment in self.segments if segment.dead}
+
+
+def checksum(data: bytes | memoryview) -> str:
+    """Detects damage at memory speed; it is no protection against forgery."""
+    return xxhash.xxh3_128_hexdigest(data)
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """As JSON."""
+    return orjson.dumps(
+        {
+            "format": _FORMAT,
+            "partition": str(manifest.partition),
+            "sequence": manifest.sequence,
+            "watermark": manifest.watermark,
+            "segments": [segment_document(segment) for segment in manifest.segments],
+            "folded": [str(version) for version in manifest.folded],
+            "previous": manifest.previous,
+            "created_at_ms": manifest.created_at_ms,
+            "confirmed": manifest.confirmed,
+        }
+    )
+
+
+def decode_manifest(data: bytes) -> Manifest:
+    """Read it back. Raises Corrupted."""
+    try:
+        document = orjson.loads(data)
+        if document["format"] != _FORMAT:
+            raise Corrupted(
+                f"The manifest has format {document['format']}; this version reads {_FORMAT}.",
+                hint="Use the version of QuartzDB that wrote the data, or a newer one.",
+            )
+        return Manifest(
+            partition=Partition.parse(document["partition"]),
+            sequence=document["sequence"],
+            watermark=document["watermark"],
+            segments=tuple(parse_segment(segment) for segment in document["segments"]),
+            folded=tuple(Version.parse(text) for text in document["folded"]),
+            previous=document["previous"],
+            created_at_ms=document["created_at_ms"],
+            confirmed=document.get("confirmed", False),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise Corrupted("A manifest cannot be decoded.", hint="Run `quartzdb verify`.") from error
+
+
+def segment_document(segment: SegmentRef) -> dict[str, Any]:
+    """One segment as JSON values."""
+    shape = segment.shape
+    return {
+        "name": segment.name,
+        "rows": shape.rows,
+        "dimension": shape.dimension,
+        "precision": shape.precision,
+        "metric": shape.metric,
+        "engine": shape.engine,
+        "parameters": dict(shape.parameters),
+        "tombstones": segment.tombstones,
+        "files": {name: _file_document(file) for name, file in segment.files.items()},
+        "dead": _file_document(segment.dead) if segment.dead else None,
+        "dead_rows": segment.dead_rows,
+    }
+
+
+def parse_segment(document: Mapping[str, Any]) -> SegmentRef:
+    """Read it back. Raises ValueError, KeyError or TypeError."""
+    shape = SegmentShape(
+        rows=document["rows"],
+        dimension=document["dimension"],
+        precision=Precision(document["precision"]),
+        metric=Metric(document["metric"]),
+        engine=document["engine"],
+        parameters=document["parameters"],
+    )
+    return SegmentRef(
+        name=document["name"],
+        shape=shape,
+        tombstones=document["tombstones"],
+        files={name: FileRef(**file) for name, file in document["files"].items()},
+        dead=FileRef(**document["dead"]) if document["dead"] else None,
+        dead_rows=document["dead_rows"],
+    )
+
+
+def _file_document(file: FileRef) -> dict[str, Any]:
+    return {"key": file.key, "size": file.size, "checksum": file.checksum}

@@ -1,0 +1,295 @@
+"""A namespace's reader: keeps the snapshot and the tail of one namespace in memory, and views of them up to date.
+
+A strongly consistent view costs exactly one read of the log, however large the namespace. Requests that arrive while
+such a read is about to start share it: a read that begins after a request arrived sees all that the request must see.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from quartzdb.domain.clock import Clock
+from quartzdb.domain.errors import Corrupted, NamespaceNotFound, Unavailable
+from quartzdb.domain.filter import Filter
+from quartzdb.domain.hlc import Version
+from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.vector import Mask
+from quartzdb.storage.index.fields.filtering import evaluate
+from quartzdb.storage.index.segments.segment import Segment
+from quartzdb.storage.index.tail import Tail
+from quartzdb.storage.index.view import Part, View
+from quartzdb.storage.log.codec import decode_entry
+from quartzdb.storage.log.tail import GapInLog, LogSealed, LogTail
+from quartzdb.storage.ports import BlobMissing, ChangeLog
+from quartzdb.storage.snapshot.cache import SegmentCache
+from quartzdb.storage.snapshot.record_states import Knowledge
+from quartzdb.storage.snapshot.snapshot import Snapshot, open_recent_snapshot, open_snapshot
+from quartzdb.storage.snapshot.store import SnapshotStore
+
+logger = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
+
+TAIL_ROWS_MAX = 8_192
+"""Twice what an indexer leaves in the log: beyond this it has surely published something newer."""
+LOOK_SECONDS = 5.0
+"""How often a reader that should move on asks whether there is something to move on to."""
+EVENTUAL_SECONDS_MAX = 3.0
+"""How old an eventually consistent view may be."""
+_LOAD_ATTEMPTS = 4
+
+
+class _State:
+    """A snapshot with its tail and the reader's place in the log. Changed only under the reader's lock."""
+
+    def __init__(self, snapshot: Snapshot, tail: Tail, position: LogTail) -> None:
+        self.snapshot = snapshot
+        self.tail = tail
+        self.position = position
+        self.alive = list(snapshot.alive)
+        self.counts = [int(np.count_nonzero(alive)) for alive in snapshot.alive]
+        self.superseded: dict[int, int] = {}
+
+    def catch_up(self) -> bool:
+        """Apply what is new in the log; whether there was anything."""
+        changed = False
+        while True:
+            entries = self.position.poll()
+            if entries:
+                changed = True
+                self.tail.apply(change for key, body in entries for change in decode_entry(body, key))
+            if not self.position.more:
+                break
+        for number, rows in self.tail.superseded.items():
+            fresh = rows[self.superseded.get(number, 0) :]
+            if fresh:
+                # A copy, because views handed out before still use the old flags.
+                alive = self.alive[number].copy()
+                alive[fresh] = False
+                self.alive[number] = alive
+                self.counts[number] -= len(fresh)
+                self.superseded[number] = len(rows)
+        return changed
+
+
+class NamespaceReader:
+    """Thread-safe. One per namespace generation and process."""
+
+    def __init__(
+        self, namespace: Namespace, log: ChangeLog, store: SnapshotStore, cache: SegmentCache, clock: Clock
+    ) -> None:
+        if namespace.settings.dimension is None:
+            raise ValueError(f"namespace {namespace.name!r} holds no vectors")
+        self.namespace = namespace
+        self._dimension = namespace.settings.dimension
+        self._log = log
+        self._store = store
+        self._cache = cache
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._loading = threading.Lock()
+        self._state: _State | None = None
+        self._view: View | None = None
+        self._polls_begun = 0
+        self._polls_done = 0
+        self._polled_at = float("-inf")
+        self._honoured: Version | None = None
+        self._looked_at = float("-inf")
+        self._used_at = float("-inf")
+
+    def view(self, *, strong: bool = True, at_least: Version | None = None) -> View:
+        """Everything acknowledged before this call; with `strong` False, at least everything up to `at_least`.
+
+        Raises NamespaceNotFound when the generation was deleted, Corrupted when its segments cannot be served.
+        """
+        if not strong:
+            recent = self._recent(at_least)
+            if recent is not None:
+                return recent
+        arrived = self._polls_begun
+        with self._lock:
+            if self._polls_done <= arrived or self._view is None:
+                self._polls_begun += 1
+                self._catch_up()
+                self._polls_done = self._polls_begun
+                self._polled_at = self._clock.monotonic()
+            # Whoever has the token was answered, so a read that began after it was shown has that write.
+            self._honoured = at_least or self._honoured
+            assert self._view is not None
+            return self._view
+
+    def read(
+        self, use: Callable[[View], Answer], *, strong: bool = True, at_least: Version | None = None
+    ) -> Answer:
+        """What `use` makes of the view, which it may be given twice.
+
+        Files are read when they are needed. One that is gone by then was superseded and swept, and one that is damaged
+        is replaced by the manifest before it: both times a newly opened snapshot knows better.
+        """
+        self._used_at = self._clock.monotonic()
+        view = self.view(strong=strong, at_least=at_least)
+        try:
+            return use(view)
+        except (BlobMissing, Corrupted) as error:
+            self._begin_again([part.segment for part in view.parts], error)
+        return use(self.view(strong=strong, at_least=at_least))
+
+    def study(self, use: Callable[[Knowledge], Answer]) -> Answer:
+        """What `use` makes of all that is known now, tombstones included; it may be given it twice, as in `read`."""
+        self._used_at = self._clock.monotonic()
+        knowledge = self._knowledge()
+        try:
+            return use(knowledge)
+        except (BlobMissing, Corrupted) as error:
+            self._begin_again(knowledge.snapshot.segments, error)
+        return use(self._knowledge())
+
+    def reload(self) -> bool:
+        """Move to the newest snapshot, if there is a newer one; readers go on meanwhile. Whether it moved."""
+        with self._loading:
+            pointer = self._store.pointer(self.namespace.partition)
+            state = self._state
+            if state is None or pointer is None or pointer.current == state.snapshot.key:
+                return False
+            fresh = self._load()
+            with self._lock:
+                self._state, self._view = fresh, None
+            return True
+
+    @property
+    def unused_seconds(self) -> float:
+        """How long ago somebody last read here; infinite for never. A view alone is no reading."""
+        return self._clock.monotonic() - self._used_at
+
+    def let_go(self) -> None:
+        """Hold nothing in memory until the next view, which opens everything again."""
+        with self._lock:
+            self._state, self._view = None, None
+
+    def knows(self, record_id: str) -> bool:
+        """Whether the id is live or remembered as deleted, as of the last view."""
+        with self._lock:
+            state = self._state
+            if state is None:
+                return False
+            return state.tail.state(record_id) is not None or bool(state.snapshot.locate([record_id]))
+
+    @property
+    def tail_rows(self) -> int:
+        """Rows that the tail holds in memory, dead ones included: what a new snapshot would free."""
+        state = self._state
+        return state.tail.rows if state else 0
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The snapshot in use; None before the first view."""
+        state = self._state
+        return state.snapshot if state else None
+
+    def _knowledge(self) -> Knowledge:
+        for _ in range(_LOAD_ATTEMPTS):
+            self.view()
+            with self._lock:
+                if self._state is not None:
+                    return Knowledge(self._state.snapshot, self._state.tail.states())
+        raise Unavailable(
+            f"The snapshot of {self.namespace.name!r} was given up again and again.", hint="Try again."
+        )
+
+    def _begin_again(self, segments: Sequence[Segment], error: Exception) -> None:
+        logger.warning("%s is opened anew: %s", self.namespace.partition, error)
+        for segment in segments:
+            self._cache.condemn(segment)
+        with self._lock:
+            self._state, self._view = None, None
+
+    def _recent(self, at_least: Version | None) -> View | None:
+        with self._lock:
+            state = self._state
+            young = self._clock.monotonic() - self._polled_at < EVENTUAL_SECONDS_MAX
+            if state is None or not young or (at_least and not self._includes(state, at_least)):
+                return None
+            return self._view
+
+    def _includes(self, state: _State, token: Version) -> bool:
+        """Whether the write of a token is in the view for certain, if it was written to this log at all.
+
+        A stamp that is lower than the highest seen is not enough: the entry may have landed after the last read.
+        """
+        return token == self._honoured or state.position.has(token)
+
+    def _catch_up(self) -> View:
+        try:
+            if self._state is None:
+                # Opening it reads the log, too.
+                self._state, changed = self._load(), True
+            else:
+                changed = self._go_on(self._state)
+        except LogSealed as sealed:
+            raise NamespaceNotFound(
+                f"The namespace {self.namespace.name!r} was deleted.", field="namespace"
+            ) from sealed
+        if changed or self._view is None:
+            self._view = self._make_view(self._state)
+        return self._view
+
+    def _go_on(self, state: _State) -> bool:
+        """Apply what is new since the last time; whether there was anything."""
+        try:
+            changed = state.catch_up()
+        except GapInLog:
+            self._state = self._load()
+            return True
+        except Exception:
+            # The place in the log moved on but its entries were not all applied: begin again next time.
+            self._state = None
+            raise
+        if self._should_look_for_newer(state):
+            self._looked_at = self._clock.monotonic()
+            pointer = self._store.pointer(self.namespace.partition)
+            if pointer is not None and (pointer.current != state.snapshot.key):
+                self._state = self._load()
+                return True
+        return changed
+
+    def _should_look_for_newer(self, state: _State) -> bool:
+        """Whether a newer snapshot would help: the tail, which is searched row by row, has grown long, or the snapshot
+        is not the one that it should be.
+        """
+        outgrown = state.tail.rows > TAIL_ROWS_MAX or state.snapshot.degraded is not None
+        return outgrown and self._clock.monotonic() - self._looked_at >= LOOK_SECONDS
+
+    def _load(self) -> _State:
+        for attempt in range(_LOAD_ATTEMPTS):
+            # A reader that has nothing yet can do with what was current; one that has is looking for something newer.
+            opened = open_recent_snapshot if self._state is None and attempt == 0 else open_snapshot
+            snapshot = opened(self._store, self._cache, self.namespace.partition)
+            manifest = snapshot.manifest
+            position = LogTail(self._log, manifest.partition, manifest.watermark, manifest.folded)
+            state = _State(snapshot, Tail(self._dimension, snapshot.locate), position)
+            try:
+                state.catch_up()
+            except GapInLog:
+                continue  # an indexer published and trimmed in between: its manifest is newer than this one
+            return state
+        raise Unavailable(
+            f"The snapshot of {self.namespace.name!r} changed faster than it could be opened.",
+            hint="Try again.",
+        )
+
+    def _make_view(self, state: _State) -> View:
+        parts = [
+            Part(segment, alive, count)
+            for segment, alive, count in zip(state.snapshot.segments, state.alive, state.counts, strict=True)
+        ]
+        tail = state.tail
+
+        def tail_mask(condition: Filter, rows: int) -> Mask:
+            with self._lock:
+                return evaluate(condition, tail.fields())[:rows]
+
+        return View(self.namespace.settings.metric, parts, tail.view(), tail_mask, state.position.highest)

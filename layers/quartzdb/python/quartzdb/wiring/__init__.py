@@ -1,0 +1,1 @@
+"""The composition roots: settings → adapters → services. The only folder that knows adapters."""

@@ -1,0 +1,194 @@
+"""The composition root on AWS: settings → DynamoDB and S3 adapters → services. Apart from `wiring.embedded`, so that a
+database in a directory never pays for importing boto3.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import gettempdir
+from typing import TYPE_CHECKING
+
+from botocore.session import Session
+
+from quartzdb.adapters.aws.clients import (
+    DYNAMODB_PATIENCE,
+    S3_PATIENCE,
+    Patience,
+    aws_session,
+    dynamodb_client,
+    s3_client,
+    secrets_client,
+)
+from quartzdb.adapters.aws.dynamodb_api_keys import DynamoApiKeys
+from quartzdb.adapters.aws.dynamodb_capacity import CapacityMeter
+from quartzdb.adapters.aws.dynamodb_catalog import DynamoCatalog
+from quartzdb.adapters.aws.dynamodb_idempotency import DynamoIdempotency
+from quartzdb.adapters.aws.dynamodb_keyvalue import DynamoKeyValue
+from quartzdb.adapters.aws.dynamodb_leases import DynamoLeases
+from quartzdb.adapters.aws.dynamodb_log import DynamoChangeLog
+from quartzdb.adapters.aws.dynamodb_pending_work import DynamoUnsettled
+from quartzdb.adapters.aws.dynamodb_recent_pointers import DynamoRecentPointers
+from quartzdb.adapters.aws.dynamodb_table import DynamoTable
+from quartzdb.adapters.aws.s3_blobs import S3Blobs
+from quartzdb.adapters.aws.s3_bucket import S3Bucket
+from quartzdb.adapters.aws.s3_local_files import S3LocalFiles
+from quartzdb.adapters.aws.s3_reads import S3Reads
+from quartzdb.adapters.aws.secret_values import SecretValues
+from quartzdb.adapters.system_clock import SystemClock
+from quartzdb.maintenance.ports import UnsettledList
+from quartzdb.replication.wire.limits import FEED_KEPT_MS
+from quartzdb.storage.index.engines.faiss_library import faiss_module
+from quartzdb.storage.index.executor import AtOnce
+from quartzdb.storage.snapshot.cache import FETCHED_BYTES_MAX
+from quartzdb.wiring.embedded import Adapters, Database, assemble
+
+if TYPE_CHECKING:
+    from quartzdb.replication.site_endpoint import Peering
+
+NAMESPACE_REMEMBERED_SECONDS = 60.0
+"""A search need not ask the catalog again: the log, which it reads in any case, says when a namespace is deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class AwsSettings:
+    """A database in one DynamoDB table and one S3 bucket. Any number of processes may open the same one.
+
+    `work_dir` is a directory of this machine for copies of segments (at most `cache_bytes_max`) and for building new
+    ones; nothing in it has to last. Segments read in parts take at most `fetched_bytes_max` of memory. Endpoints are
+    for emulators; None is AWS itself. `searches`: this process is there to search, so what that takes is imported
+    before the first one, and indexes are fetched along with what else a segment is opened with.
+    """
+
+    table: str
+    bucket: str
+    site: str = "aws"
+    region: str | None = None
+    work_dir: Path = field(default_factory=lambda: Path(gettempdir()) / "quartzdb")
+    cache_bytes_max: int = 4 * 1024**3
+    index_threads: int = 1
+    fetched_bytes_max: int = FETCHED_BYTES_MAX
+    searches: bool = False
+    dynamodb_endpoint_url: str | None = None
+    s3_endpoint_url: str | None = None
+    dynamodb_patience: Patience = DYNAMODB_PATIENCE
+    s3_patience: Patience = S3_PATIENCE
+
+
+@dataclass(frozen=True, slots=True)
+class AwsAdapters(Adapters):
+    """With what only a deployment of functions needs."""
+
+    unsettled: UnsettledList
+
+
+def open_session() -> Session:
+    """Credentials and descriptions, for a database and whatever else one process asks of AWS."""
+    return aws_session()
+
+
+def aws_adapters(
+    settings: AwsSettings,
+    *,
+    meter: CapacityMeter | None = None,
+    session: Session | None = None,
+    expired_kept_ms: int = 0,
+) -> AwsAdapters:
+    """DynamoDB for the log, key-values and catalog; S3 for segments and large bodies. Asks AWS nothing yet.
+
+    `expired_kept_ms`: how long after its end a key-value item is there still, for a peer that has yet to read it.
+    """
+    clock = SystemClock()
+    session = session or aws_session()
+    dynamodb = dynamodb_client(
+        region=settings.region,
+        endpoint_url=settings.dynamodb_endpoint_url,
+        patience=settings.dynamodb_patience,
+        session=session,
+    )
+    s3 = s3_client(
+        region=settings.region,
+        endpoint_url=settings.s3_endpoint_url,
+        patience=settings.s3_patience,
+        path_style=settings.s3_endpoint_url is not None,
+        session=session,
+    )
+    table = DynamoTable(dynamodb, settings.table, clock, meter)
+    credentials = session.get_credentials()
+    reads = S3Reads(s3, settings.bucket, credentials, settings.s3_patience) if credentials else None
+    blobs = S3Blobs(
+        S3Bucket(s3, settings.bucket, clock, reads=reads),
+        S3LocalFiles(settings.work_dir / "segments", settings.cache_bytes_max, clock),
+        DynamoRecentPointers(table),
+    )
+    if settings.searches:
+        blobs.be_ready()
+    return AwsAdapters(
+        log=DynamoChangeLog(table, blobs),
+        table=DynamoKeyValue(table, blobs, expired_kept_ms=expired_kept_ms),
+        blobs=blobs,
+        catalog=DynamoCatalog(table),
+        api_keys=DynamoApiKeys(table),
+        leases=DynamoLeases(table),
+        idempotency=DynamoIdempotency(table),
+        clock=clock,
+        unsettled=DynamoUnsettled(table),
+    )
+
+
+def open_aws(
+    settings: AwsSettings,
+    *,
+    meter: CapacityMeter | None = None,
+    session: Session | None = None,
+    peering: Peering | None = None,
+) -> Database:
+    """The database of a table and a bucket, which must exist; with `peering`, as one of two sites."""
+    if settings.searches:
+        _import_for_searches()
+    process = secrets.token_hex(4)
+    workspace = settings.work_dir / "building" / process
+    shutil.rmtree(workspace, ignore_errors=True)
+    return assemble(
+        aws_adapters(settings, meter=meter, session=session, expired_kept_ms=FEED_KEPT_MS if peering else 0),
+        writer=f"{settings.site}.{process}",
+        workspace=workspace,
+        index_threads=settings.index_threads,
+        fetched_bytes_max=settings.fetched_bytes_max,
+        searches=settings.searches,
+        begin=AtOnce,
+        remembered_seconds=NAMESPACE_REMEMBERED_SECONDS,
+        peering=peering,
+    )
+
+
+def _import_for_searches() -> None:
+    """What the first search would import: a function does it at init, which a start from a snapshot has behind it."""
+    import_module("quartzdb.storage.index.segments.partial_sqlite")
+    if find_spec("faiss") is not None:
+        import_module("quartzdb.storage.index.engines.ivf")
+        faiss_module()
+
+
+def rename_writer(database: Database, settings: AwsSettings) -> None:
+    """Give a database that was opened in another process, of which this one is a copy, a name of its own."""
+    database.versions.rename(f"{settings.site}.{secrets.token_hex(4)}")
+
+
+def secret_reader(
+    arn: str, *, region: str | None, endpoint_url: str | None, session: Session
+) -> Callable[[], Sequence[str]]:
+    """Reads a secret's present and previous values; raises Unavailable. What it needs is made at the first call."""
+
+    @cache
+    def values() -> SecretValues:
+        client = secrets_client(region=region, endpoint_url=endpoint_url, session=session)
+        return SecretValues(client, arn)
+
+    return lambda: values().read()

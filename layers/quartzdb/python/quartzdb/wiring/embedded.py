@@ -1,0 +1,234 @@
+"""The composition root: settings → adapters → services. The only module that knows the adapters."""
+
+from __future__ import annotations
+
+import secrets
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from quartzdb.adapters.embedded.build_workspace import BuildWorkspace
+from quartzdb.adapters.embedded.filesystem_blobs import FilesystemBlobs
+from quartzdb.adapters.embedded.sqlite_api_keys import SqliteApiKeys
+from quartzdb.adapters.embedded.sqlite_catalog import SqliteCatalog
+from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
+from quartzdb.adapters.embedded.sqlite_idempotency import SqliteIdempotency
+from quartzdb.adapters.embedded.sqlite_keyvalue import SqliteKeyValue
+from quartzdb.adapters.embedded.sqlite_leases import SqliteLeases
+from quartzdb.adapters.embedded.sqlite_log import SqliteChangeLog
+from quartzdb.adapters.system_clock import SystemClock
+from quartzdb.domain.clock import Clock
+from quartzdb.domain.hlc import HybridClock
+from quartzdb.maintenance.indexer import Indexer
+from quartzdb.maintenance.maintenance import Maintenance
+from quartzdb.services.keys import ApiKeys
+from quartzdb.services.keyvalue import ActiveSite, KeyValues
+from quartzdb.services.namespaces import Namespaces
+from quartzdb.services.ports import ApiKeyTable, IdempotencyTable
+from quartzdb.services.remembered_namespaces import RememberedNamespaces
+from quartzdb.services.vectors import Vectors
+from quartzdb.storage.index.executor import Begin, Later
+from quartzdb.storage.log.append import LogWriter
+from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS
+from quartzdb.storage.ports import BlobStore, ChangeLog, KeyValueTable, Leases, NamespaceCatalog
+from quartzdb.storage.snapshot.cache import FETCHED_BYTES_MAX, SegmentCache
+from quartzdb.storage.snapshot.readers import Readers
+from quartzdb.storage.snapshot.store import SnapshotStore
+
+if TYPE_CHECKING:
+    from quartzdb.replication.site_endpoint import Peering, Served
+
+DEFAULT_TENANT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedSettings:
+    """A database in a directory of this machine. Several processes may open the same one."""
+
+    data_dir: Path
+    site: str = "local"
+    index_threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """One implementation of each port."""
+
+    log: ChangeLog
+    table: KeyValueTable
+    blobs: BlobStore
+    catalog: NamespaceCatalog
+    api_keys: ApiKeyTable
+    leases: Leases
+    idempotency: IdempotencyTable
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The services of one process, wired."""
+
+    vectors: Vectors
+    key_values: KeyValues
+    namespaces: Namespaces
+    api_keys: ApiKeys
+    idempotency: IdempotencyTable
+    maintenance: Maintenance
+    indexer: Indexer
+    readers: Readers
+    store: SnapshotStore
+    log: ChangeLog
+    catalog: NamespaceCatalog
+    versions: HybridClock
+    clock: Clock
+    replication: Served | None = None
+
+
+def embedded_adapters(settings: EmbeddedSettings, clock: Clock | None = None) -> Adapters:
+    """SQLite for the log, key-values and catalog; a directory for segments. Raises Unavailable, Corrupted."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    clock = clock or SystemClock()
+    # Apart, because SQLite has one writer per file and the log is the busiest.
+    log_file = SqliteDatabase(settings.data_dir / "log.db")
+    keyvalue_file = SqliteDatabase(settings.data_dir / "keyvalue.db")
+    catalog_file = SqliteDatabase(settings.data_dir / "catalog.db")
+    return Adapters(
+        # -1: nothing behind the head, so that versions follow real time across processes.
+        log=SqliteChangeLog(log_file, behind_max=-1),
+        table=SqliteKeyValue(keyvalue_file),
+        blobs=FilesystemBlobs(settings.data_dir / "segments", clock),
+        catalog=SqliteCatalog(catalog_file),
+        api_keys=SqliteApiKeys(catalog_file),
+        leases=SqliteLeases(catalog_file),
+        idempotency=SqliteIdempotency(catalog_file),
+        clock=clock,
+    )
+
+
+def open_embedded(settings: EmbeddedSettings, *, peering: Peering | None = None) -> Database:
+    """The database of a directory, created if it is not there; with `peering`, as one of two sites."""
+    adapters = embedded_adapters(settings)
+    process = secrets.token_hex(4)
+    workspace = BuildWorkspace(settings.data_dir / "building", process)
+    writer = f"{settings.site}.{process}"
+    database = assemble(
+        adapters,
+        writer=writer,
+        workspace=workspace.directory,
+        index_threads=settings.index_threads,
+        peering=peering,
+    )
+    weakref.finalize(database.indexer, workspace.release)
+    return database
+
+
+def assemble(
+    adapters: Adapters,
+    *,
+    writer: str,
+    workspace: Path,
+    index_threads: int = 1,
+    fetched_bytes_max: int = FETCHED_BYTES_MAX,
+    searches: bool = False,
+    begin: Begin = Later,
+    remembered_seconds: float = 0.0,
+    peering: Peering | None = None,
+) -> Database:
+    """Services over any adapters. `writer` names this process in versions and must be its alone.
+
+    Segments in remote storage take at most `fetched_bytes_max` of memory; `searches` and `begin` are SegmentCache's.
+    Searches take a namespace that was found to exist to be there for `remembered_seconds`. With `peering` this site is
+    one of two.
+    """
+    clock = adapters.clock
+    versions = HybridClock(clock.unix_ms, writer, ahead_ms_max=CLOCK_ERROR_MAX_MS)
+    store = SnapshotStore(adapters.blobs)
+    cache = SegmentCache(
+        store,
+        fetched_bytes_max=fetched_bytes_max,
+        searches=searches,
+        begin=begin,
+        monotonic=clock.monotonic,
+    )
+    readers = Readers(adapters.log, store, cache, clock)
+    retention = peering.retention if peering else None
+    indexer = Indexer(
+        adapters.log,
+        store,
+        cache,
+        clock,
+        workspace,
+        threads=index_threads,
+        retention=retention,
+    )
+    maintenance = Maintenance(
+        catalog=adapters.catalog,
+        log=adapters.log,
+        table=adapters.table,
+        blobs=adapters.blobs,
+        leases=adapters.leases,
+        idempotency=adapters.idempotency,
+        store=store,
+        readers=readers,
+        indexer=indexer,
+        clock=clock,
+        holder=writer,
+        retention=retention,
+    )
+    log_writer = LogWriter(adapters.log, versions, clock)
+    return Database(
+        vectors=Vectors(log_writer, readers, versions),
+        key_values=KeyValues(adapters.table, versions, clock, active=_decides(peering)),
+        namespaces=Namespaces(
+            adapters.catalog,
+            adapters.log,
+            adapters.table,
+            readers,
+            clock,
+            remembered=RememberedNamespaces(clock, remembered_seconds),
+            shared=peering.shared if peering else lambda _tenant, _name: False,
+        ),
+        api_keys=ApiKeys(adapters.api_keys, clock),
+        idempotency=adapters.idempotency,
+        maintenance=maintenance,
+        indexer=indexer,
+        readers=readers,
+        store=store,
+        log=adapters.log,
+        catalog=adapters.catalog,
+        versions=versions,
+        clock=clock,
+        replication=_served(peering, adapters, readers, log_writer, versions) if peering else None,
+    )
+
+
+def _served(
+    peering: Peering, adapters: Adapters, readers: Readers, writer: LogWriter, versions: HybridClock
+) -> Served:
+    # Imported by a site that is one of two, and by no other.
+    from quartzdb.replication.local_replica import LocalReplica
+    from quartzdb.replication.site_endpoint import Served
+
+    replica = LocalReplica(
+        peering.site,
+        catalog=adapters.catalog,
+        log=adapters.log,
+        table=adapters.table,
+        readers=readers,
+        api_keys=adapters.api_keys,
+        writer=writer,
+        versions=versions,
+        clock=adapters.clock,
+        shared=peering.shared,
+        keys_behind_ms=peering.keys_behind_ms,
+        takes_api_keys=peering.takes_api_keys,
+    )
+    return Served(replica, peering.secrets, peering.status)
+
+
+def _decides(peering: Peering | None) -> ActiveSite:
+    """Whether this site decides compare-and-sets in a namespace."""
+    if peering is None:
+        return lambda _: True
+    return lambda namespace: not peering.shared(namespace.tenant, namespace.name) or peering.active()

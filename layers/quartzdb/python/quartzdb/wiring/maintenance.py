@@ -1,0 +1,140 @@
+"""The composition root of the functions that care for a database on AWS: folding, merging, sweeping, burying.
+
+Apart from `wiring.aws`, because functions that answer requests have no use for any of it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from botocore.session import Session
+
+from quartzdb.adapters.aws.clients import aws_session, step_functions_client
+from quartzdb.adapters.aws.step_functions_merges import StepFunctionsMerges
+from quartzdb.maintenance.folding import Folding
+from quartzdb.maintenance.garbage_collection import Burial
+from quartzdb.maintenance.indexer import Indexer
+from quartzdb.maintenance.lease_owner import Holder
+from quartzdb.maintenance.merge_policy import MergeLimits
+from quartzdb.maintenance.merging import RUN_LIMITS, SHARD_ROWS, Merging, shard_limits
+from quartzdb.maintenance.ports import MergeRuns
+from quartzdb.maintenance.tending import Tending
+from quartzdb.storage.index.executor import AtOnce
+from quartzdb.storage.ports import Retention
+from quartzdb.storage.snapshot.cache import SegmentCache
+from quartzdb.storage.snapshot.store import SnapshotStore
+from quartzdb.wiring.aws import AwsAdapters, AwsSettings, aws_adapters
+
+FOLD_BYTES_MAX = 32 * 1024 * 1024
+"""Log bytes of one fold: some 20,000 records of 384 dimensions, which one processor folds in 10 to 20 seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """The services of one process."""
+
+    folding: Folding
+    merging: Merging
+    tending: Tending
+    holder: Holder
+
+
+def open_care(
+    settings: AwsSettings,
+    merge_machine_arn: str | None = None,
+    *,
+    merge_run_rows: int = RUN_LIMITS.shard_rows,
+    merge_shard_rows: int = SHARD_ROWS,
+    step_functions_endpoint_url: str | None = None,
+    session: Session | None = None,
+    retention: Callable[[AwsAdapters], Retention] | None = None,
+) -> Care:
+    """Care for the database of a table and a bucket. Asks AWS nothing yet.
+
+    A merge of at most `merge_run_rows` is done by the run that finds it due; a larger one is started on the machine, in
+    shards of at most `merge_shard_rows`.
+
+    HAZARD: a function has its machine to itself, so what an earlier run left under construction there is removed.
+    """
+    session = session or aws_session()
+    runs: MergeRuns = NoMergeRuns()
+    if merge_machine_arn is not None:
+        client = step_functions_client(
+            region=settings.region, endpoint_url=step_functions_endpoint_url, session=session
+        )
+        runs = StepFunctionsMerges(client, merge_machine_arn)
+    workspace = settings.work_dir / "building"
+    shutil.rmtree(workspace, ignore_errors=True)
+    adapters = aws_adapters(settings, session=session)
+    return assemble_care(
+        adapters,
+        runs,
+        site=settings.site,
+        workspace=workspace,
+        index_threads=settings.index_threads,
+        limits=shard_limits(settings.cache_bytes_max, merge_shard_rows),
+        run_limits=replace(RUN_LIMITS, shard_rows=merge_run_rows),
+        retention=retention(adapters) if retention else None,
+    )
+
+
+def assemble_care(
+    adapters: AwsAdapters,
+    runs: MergeRuns,
+    *,
+    site: str,
+    workspace: Path,
+    limits: MergeLimits,
+    index_threads: int = 1,
+    run_limits: MergeLimits = RUN_LIMITS,
+    retention: Retention | None = None,
+) -> Care:
+    """The services over any adapters. `retention` says what must be kept for peers; None: nothing."""
+    holder = Holder(site)
+    clock = adapters.clock
+    store = SnapshotStore(adapters.blobs)
+    indexer = Indexer(
+        adapters.log,
+        store,
+        SegmentCache(store, begin=AtOnce),
+        clock,
+        workspace,
+        threads=index_threads,
+        fold_bytes_max=FOLD_BYTES_MAX,
+        retention=retention,
+    )
+    folding = Folding(
+        adapters.catalog, adapters.log, store, indexer, adapters.leases, adapters.unsettled, clock, holder
+    )
+    merging = Merging(
+        adapters.catalog, store, indexer, runs, clock, shard_limits=limits, run_limits=run_limits
+    )
+    burial = Burial(adapters.catalog, adapters.log, adapters.table, adapters.blobs, adapters.unsettled, clock)
+    tending = Tending(
+        adapters.catalog,
+        adapters.table,
+        store,
+        adapters.leases,
+        adapters.unsettled,
+        folding,
+        merging,
+        burial,
+        clock,
+        holder,
+        retention,
+    )
+    return Care(folding, merging, tending, holder)
+
+
+class NoMergeRuns:
+    """MergeRuns of a function that never starts any: the indexer."""
+
+    def start(self, name: str, document: Mapping[str, Any]) -> None:
+        """Raises NotImplementedError."""
+        raise NotImplementedError(
+            "Only the compactor starts merges: deploy it with QUARTZDB_MERGE_MACHINE_ARN."
+        )

@@ -1,0 +1,212 @@
+"""The composition root of replication over any adapters, and over a data directory. Knows nothing of AWS."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from quartzdb.adapters.embedded.sqlite_api_keys import SqliteApiKeys
+from quartzdb.adapters.embedded.sqlite_checkpoints import SqliteCheckpoints
+from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
+from quartzdb.adapters.embedded.sqlite_leases import SqliteLeases
+from quartzdb.adapters.http.cloudflare_peer import CloudflarePeer
+from quartzdb.adapters.http.http_replica import HttpReplica
+from quartzdb.adapters.system_clock import SystemClock
+from quartzdb.domain.clock import Clock
+from quartzdb.replication.api_key_push import ApiKeyPush
+from quartzdb.replication.lag import ALLOWANCE_MS, lag_ms
+from quartzdb.replication.local_replica import LocalReplica
+from quartzdb.replication.peer_settings import ApiKeysGo, PeerSettings
+from quartzdb.replication.ports import Checkpoints, Direction, Feed, MirrorQueue, Replica
+from quartzdb.replication.repair.anti_entropy import AntiEntropy
+from quartzdb.replication.retention import PeerRetention
+from quartzdb.replication.site_endpoint import Peering
+from quartzdb.replication.status import PeerKind, ReplicationStatus
+from quartzdb.replication.streams.contract_streams import ContractLines
+from quartzdb.replication.streams.driver import Driver
+from quartzdb.replication.streams.peer_streams import FullPeerLines
+from quartzdb.replication.streams.replicator import Replicator
+from quartzdb.replication.streams.round_statistics import Tally
+from quartzdb.services.ports import ApiKeyTable
+from quartzdb.storage.log.protocol import OVERLAP_MS
+from quartzdb.storage.ports import Leases
+from quartzdb.wiring.embedded import DEFAULT_TENANT, Database
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSecrets:
+    """What is asked for with each request, and never kept. `replication`: the present one first.
+
+    `api_key` is for a peer that knows only `/api/*`; `headers` are whatever else the way to the peer demands.
+    """
+
+    replication: Callable[[], Sequence[str]]
+    api_key: Callable[[], str] | None = None
+    headers: Callable[[], Mapping[str, str]] = dict
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicationAdapters:
+    """What replication is kept in, beside the database's own."""
+
+    checkpoints: Checkpoints
+    api_keys: ApiKeyTable
+    leases: Leases
+    clock: Clock
+    mirror_queue: MirrorQueue | None = None
+
+
+def embedded_replication(data_dir: Path) -> ReplicationAdapters:
+    """In a data directory, which must exist. Raises Unavailable, Corrupted."""
+    catalog_file = SqliteDatabase(data_dir / "catalog.db")
+    return ReplicationAdapters(
+        SqliteCheckpoints(catalog_file),
+        SqliteApiKeys(catalog_file),
+        SqliteLeases(catalog_file),
+        SystemClock(),
+    )
+
+
+def peering_of(
+    settings: PeerSettings,
+    secrets: PeerSecrets,
+    checkpoints: Checkpoints,
+    clock: Clock,
+    *,
+    keys_behind_ms: int = OVERLAP_MS,
+) -> Peering:
+    """What makes a database one of two sites."""
+    return Peering(
+        settings.site,
+        secrets.replication,
+        shared=settings.shared,
+        keys_behind_ms=keys_behind_ms,
+        takes_api_keys=settings.api_keys is ApiKeysGo.HERE,
+        retention=PeerRetention(settings.site, [settings.peer_site], checkpoints, clock, settings.shared),
+        status=status_of(settings, checkpoints, clock),
+    )
+
+
+def status_of(settings: PeerSettings, checkpoints: Checkpoints, clock: Clock) -> ReplicationStatus:
+    """How replication stands."""
+    return ReplicationStatus(settings.site, [settings.peer], checkpoints, clock)
+
+
+def open_replicator(
+    database: Database,
+    settings: PeerSettings,
+    secrets: PeerSecrets,
+    adapters: ReplicationAdapters,
+    *,
+    jitter: Callable[[], float] = random.random,
+) -> Replicator:
+    """What moves changes between a database that is one of two sites, and the other. Asks nobody anything yet."""
+    local = _local(database)
+    clock = adapters.clock
+    place_of = local.retained_from
+    if settings.kind is PeerKind.CONTRACT:
+        api = contract_api(settings, secrets, clock)
+        contract = ContractLines(
+            local,
+            settings.peer_site,
+            api,
+            adapters.mirror_queue,
+            adapters.checkpoints,
+            clock,
+            jitter,
+            place_of,
+            tenant=DEFAULT_TENANT,
+        )
+        return Replicator(contract, clock, jitter, close=api.close)
+    peer = full_peer(settings, secrets, clock)
+    lines = FullPeerLines(local, peer, adapters.checkpoints, clock, jitter, place_of, shared=settings.shared)
+    push = ApiKeyPush(adapters.api_keys, peer, clock, jitter, always=[DEFAULT_TENANT])
+    pushes = settings.api_keys is ApiKeysGo.THERE
+    return Replicator(lines, clock, jitter, api_keys=push if pushes else None, close=peer.close)
+
+
+def open_driver(
+    database: Database,
+    settings: PeerSettings,
+    secrets: PeerSecrets,
+    adapters: ReplicationAdapters,
+    *,
+    observe: Callable[[Tally], None] = lambda _tally: None,
+) -> Driver:
+    """The same, run by one process at a time."""
+    return Driver(
+        open_replicator(database, settings, secrets, adapters),
+        adapters.leases,
+        lambda: database.versions.writer,
+        adapters.clock,
+        interval_seconds=settings.interval_seconds,
+        observe=observe,
+    )
+
+
+def open_repairs(
+    database: Database, settings: PeerSettings, secrets: PeerSecrets, adapters: ReplicationAdapters
+) -> Sequence[tuple[Direction, AntiEntropy]]:
+    """A comparison of each feed that both sites share, for an operator who asks for it. Raises QuartzError."""
+    local = _local(database)
+    peer: Replica = full_peer(settings, secrets, adapters.clock)
+    there = {(one.tenant, one.namespace) for one in peer.namespaces()}
+    return [
+        (outbound, AntiEntropy(outbound, one, local, peer, adapters.checkpoints, adapters.clock))
+        for one in local.namespaces()
+        if (one.tenant, one.namespace) in there
+        for feed in Feed
+        if feed is Feed.KEYS or one.dimension is not None
+        for outbound in [Direction(local.site, peer.site, one.tenant, one.namespace, feed)]
+    ]
+
+
+def full_peer(settings: PeerSettings, secrets: PeerSecrets, clock: Clock) -> HttpReplica:
+    """The peer, by the protocol."""
+    assert settings.url is not None, "who has no address cannot be asked"
+    return HttpReplica(
+        settings.url,
+        lambda: secrets.replication()[0],
+        clock,
+        site=settings.peer_site,
+        headers=secrets.headers,
+    )
+
+
+def contract_api(settings: PeerSettings, secrets: PeerSecrets, clock: Clock) -> CloudflarePeer:
+    """The peer, by `/api/*`."""
+    assert settings.url is not None
+    assert secrets.api_key is not None, "such a peer has keys of its own"
+    return CloudflarePeer(
+        settings.url, secrets.api_key, clock, site=settings.peer_site, headers=secrets.headers
+    )
+
+
+def embedded_lag_ms(
+    data_dir: Path, *, allowance_ms: int = ALLOWANCE_MS, at_ms: int | None = None
+) -> int | None:
+    """The lag that the server of a data directory has left word of, as `replication.lag` defines it, at a unix time.
+
+    `at_ms` None: now. With no allowance, ask for a moment that is some seconds past: of the present one nobody knows.
+    """
+    adapters = embedded_replication(data_dir)
+    everything = adapters.checkpoints.everything()
+    pairs = {frozenset((one.source, one.destination)) for one in everything}
+    lags = [
+        lag_ms(
+            {one: state for one, state in everything.items() if {one.source, one.destination} == pair},
+            max(adapters.checkpoints.listed_ms(site) for site in pair),
+            adapters.clock.unix_ms() if at_ms is None else at_ms,
+            allowance_ms=allowance_ms,
+        )
+        for pair in pairs
+    ]
+    known = [lag for lag in lags if lag is not None]
+    return max(known) if known and len(known) == len(lags) else None
+
+
+def _local(database: Database) -> LocalReplica:
+    assert database.replication is not None, "opened with peering"
+    return database.replication.replica

@@ -1,0 +1,127 @@
+"""The composition root of replication on AWS. Apart from the others, so that no other function pays for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from botocore.session import Session
+
+from quartzdb.adapters.aws.clients import aws_session, dynamodb_client, sqs_client
+from quartzdb.adapters.aws.dynamodb_api_keys import DynamoApiKeys
+from quartzdb.adapters.aws.dynamodb_checkpoints import DynamoCheckpoints
+from quartzdb.adapters.aws.dynamodb_leases import DynamoLeases
+from quartzdb.adapters.aws.dynamodb_table import DynamoTable
+from quartzdb.adapters.aws.remembered_secret import RememberedSecret
+from quartzdb.adapters.aws.sqs_mirror_queue import SqsMirrorQueue
+from quartzdb.adapters.system_clock import SystemClock
+from quartzdb.domain.clock import Clock
+from quartzdb.replication.peer_settings import PeerSettings
+from quartzdb.replication.retention import PeerRetention
+from quartzdb.storage.ports import Retention
+from quartzdb.wiring.aws import AwsSettings, open_aws, secret_reader
+from quartzdb.wiring.embedded import Database
+from quartzdb.wiring.replication import PeerSecrets, ReplicationAdapters, peering_of
+
+KEYS_BEHIND_MS = 5_000
+"""The overlap, and how far the index of the feed lags behind the table: usually some milliseconds."""
+ORIGIN_SECRET_HEADER = "x-quartzdb-origin-secret"  # noqa: S105 - the name of a header
+
+
+@dataclass(frozen=True, slots=True)
+class PeerOnAws:
+    """What a function of one of two sites is deployed with. ARNs are of secrets.
+
+    `origin_secret` is what the peer demands of whoever comes around its edge; `api_key` is for a peer that knows only
+    `/api/*`, and `mirror_queue_url` names the queue of the writes that it has accepted.
+    """
+
+    settings: PeerSettings
+    replication_secret: str | None = None
+    origin_secret: str | None = None
+    api_key: str | None = None
+    mirror_queue_url: str | None = None
+    secrets_endpoint_url: str | None = None
+    sqs_endpoint_url: str | None = None
+
+
+def aws_replication(
+    settings: AwsSettings, peer: PeerOnAws | None = None, *, session: Session | None = None
+) -> ReplicationAdapters:
+    """In the table of a deployment. Asks AWS nothing yet."""
+    session = session or aws_session()
+    clock = SystemClock()
+    dynamodb = dynamodb_client(
+        region=settings.region,
+        endpoint_url=settings.dynamodb_endpoint_url,
+        patience=settings.dynamodb_patience,
+        session=session,
+    )
+    table = DynamoTable(dynamodb, settings.table, clock)
+    queue = None
+    if peer is not None and peer.mirror_queue_url is not None:
+        client = sqs_client(region=settings.region, endpoint_url=peer.sqs_endpoint_url, session=session)
+        queue = SqsMirrorQueue(client, peer.mirror_queue_url)
+    return ReplicationAdapters(
+        DynamoCheckpoints(table), DynamoApiKeys(table), DynamoLeases(table), clock, queue
+    )
+
+
+def peer_secrets(settings: AwsSettings, peer: PeerOnAws, clock: Clock, session: Session) -> PeerSecrets:
+    """Read when they are needed, and again once in a while."""
+
+    def reader(arn: str) -> Callable[[], Sequence[str]]:
+        return secret_reader(
+            arn, region=settings.region, endpoint_url=peer.secrets_endpoint_url, session=session
+        )
+
+    def no_secret() -> Sequence[str]:
+        return ()
+
+    replication = (
+        _Remembered(reader(peer.replication_secret), clock) if peer.replication_secret else no_secret
+    )
+    api_key = RememberedSecret(reader(peer.api_key), clock).value if peer.api_key else None
+    if peer.origin_secret is None:
+        return PeerSecrets(replication, api_key)
+    origin = RememberedSecret(reader(peer.origin_secret), clock)
+
+    def headers() -> Mapping[str, str]:
+        return {ORIGIN_SECRET_HEADER: origin.value()}
+
+    return PeerSecrets(replication, api_key, headers)
+
+
+def open_aws_site(
+    settings: AwsSettings, peer: PeerOnAws, adapters: ReplicationAdapters, *, session: Session
+) -> tuple[Database, PeerSecrets]:
+    """The database of a table and a bucket, as one of two sites."""
+    secrets = peer_secrets(settings, peer, adapters.clock, session)
+    peering = peering_of(
+        peer.settings, secrets, adapters.checkpoints, adapters.clock, keys_behind_ms=KEYS_BEHIND_MS
+    )
+    return open_aws(settings, session=session, peering=peering), secrets
+
+
+def aws_retention(settings: AwsSettings, peer: PeerOnAws) -> Retention:
+    """What functions that trim, merge and purge must keep. Asks AWS nothing yet."""
+    adapters = aws_replication(settings)
+    one = peer.settings
+    return PeerRetention(one.site, [one.peer_site], adapters.checkpoints, adapters.clock, one.shared)
+
+
+class _Remembered:
+    """All values of a secret that are good, read anew every minute: one may be on its way out."""
+
+    def __init__(self, read: Callable[[], Sequence[str]], clock: Clock) -> None:
+        self._values: Sequence[str] = ()
+        self._first = RememberedSecret(self._read_all, clock)
+        self._read = read
+
+    def __call__(self) -> Sequence[str]:
+        present = self._first.value()
+        return [present, *(value for value in self._values if value != present)]
+
+    def _read_all(self) -> Sequence[str]:
+        self._values = self._read()
+        return self._values

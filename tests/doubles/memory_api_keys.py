@@ -1,0 +1,46 @@
+"""API keys in memory: what an ApiKeyTable is, in its shortest form."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+
+from quartzdb.domain.errors import Conflict
+from quartzdb.services.ports import ApiKey
+
+
+class MemoryApiKeys:
+    """ApiKeyTable in memory."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, ApiKey] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key_id: str) -> ApiKey | None:
+        """The key, revoked and expired ones included."""
+        with self._lock:
+            return self._keys.get(key_id)
+
+    def add(self, key: ApiKey) -> None:
+        """Store a new key. Raises Conflict where its id is taken."""
+        with self._lock:
+            if key.id in self._keys:
+                raise Conflict(f"An API key with the id {key.id!r} exists.", hint="Choose another id.")
+            self._keys[key.id] = key
+
+    def list(self, tenant: str) -> Sequence[ApiKey]:
+        """A tenant's keys by creation time."""
+        with self._lock:
+            keys = [key for key in self._keys.values() if key.tenant == tenant]
+        return sorted(keys, key=lambda key: (key.created_at_ms, key.id))
+
+    def revoke(self, tenant: str, key_id: str, at_ms: int) -> bool:
+        """Revoke it; False where the tenant has no such key."""
+        with self._lock:
+            key = self._keys.get(key_id)
+            if key is None or key.tenant != tenant:
+                return False
+            if key.revoked_at_ms is None:
+                self._keys[key_id] = replace(key, revoked_at_ms=at_ms)
+            return True
