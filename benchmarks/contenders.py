@@ -19,7 +19,7 @@ from benchmarks.dataset import exact_answers
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Floats, Matrix, Rows, Vector, norms_of
 from quartzdb.storage.index.engines.exact import best, gather_scores
-from quartzdb.storage.index.engines.port import Built, Index
+from quartzdb.storage.index.engines.port import BuiltIndex, Index
 from quartzdb.storage.index.engines.registry import engine_named
 from quartzdb.storage.index.segments.stored_vectors import MappedVectors
 
@@ -79,7 +79,7 @@ class BuiltEngine:
     """
 
     name: str
-    built: Built
+    built: BuiltIndex
     directory: Path
     data: Data
     build_s: float
@@ -134,7 +134,7 @@ def build(name: str, data: Data, scratch: Path, threads: int) -> BuiltEngine:
     order = np.arange(len(data.vectors)) if built.order is None else built.order
     ordered = replace(data, vectors=data.vectors[order], norms=data.norms[order])
     # As a manifest keeps them.
-    built = Built(built.files, json.loads(json.dumps(dict(built.parameters))))
+    built = BuiltIndex(built.files, json.loads(json.dumps(dict(built.parameters))))
     return BuiltEngine(name, built, target, data, took, order, ordered)
 
 

@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from benchmarks.dataset import DEFAULT_DIRECTORY, exact_answers, make
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
-from quartzdb.maintenance.merge_policy import everything
+from quartzdb.maintenance.merge_policy import all_segments
 from quartzdb.services.vectors import NewRecord, QueryRequest, Vectors
 from quartzdb.storage.log.append import LogWriter
 from quartzdb.wiring.embedded import Database, EmbeddedSettings, open_embedded
@@ -128,7 +128,7 @@ def fill(database: Database, namespace: Namespace, base: Matrix) -> Built:
         begun = time.process_time()
         while database.indexer.fold(shard).entries:
             pass
-        database.indexer.compact(shard, everything)
+        database.indexer.compact(shard, all_segments)
         seconds.append(time.process_time() - begun)
         database.readers.of(shard).reload()
     stats = database.namespaces.stats(namespace)

@@ -11,8 +11,8 @@ from layers.build.failure import BuildFailed
 from local import cdk_command, emulator
 from local.failure import LocalDeploymentFailed
 from local.layers import prepare_layers
-from local.place import DEFAULT_FOLDER, DEFAULT_PORT, Place
 from local.smoke import Smoke
+from local.work_directory import DEFAULT_FOLDER, DEFAULT_PORT, WorkDirectory
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,22 +22,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="of the emulator, on 127.0.0.1")
     parser.add_argument("--python", type=Path, help="the CPython 3.13 to build the layers with")
     options = parser.parse_args(arguments)
-    place = Place(DEFAULT_FOLDER, options.port)
+    work = WorkDirectory(DEFAULT_FOLDER, options.port)
     try:
         if options.action == "deploy":
-            deploy(place, options.python)
+            deploy(work, options.python)
         if options.action in {"deploy", "smoke"}:
-            Smoke(place, cdk_command.outputs(place), _say).run()
+            Smoke(work, cdk_command.outputs(work), _say).run()
         if options.action == "undeploy":
-            emulator.remove(place)
-            _say(f"{place.folder} is gone, and so is the emulator")
+            emulator.remove(work)
+            _say(f"{work.folder} is gone, and so is the emulator")
     except (LocalDeploymentFailed, BuildFailed) as failure:
         sys.stderr.write(f"{failure}\n")
         return 1
     return 0
 
 
-def deploy(place: Place, python: Path | None = None) -> dict[str, str]:
+def deploy(work: WorkDirectory, python: Path | None = None) -> dict[str, str]:
     """Layers, emulator, bootstrap, every stack. Works again over what is there. Raises LocalDeploymentFailed."""
     if emulator.interpreter_version() != (3, 13):
         raise LocalDeploymentFailed(
@@ -45,11 +45,11 @@ def deploy(place: Place, python: Path | None = None) -> dict[str, str]:
         )
     cdk_command.install()
     _say("packing the package …")
-    architecture = prepare_layers(place.layers, python=python)
-    emulator.start(place)
-    _say(f"the emulator is at {place.endpoint}; deploying …")
-    cdk_command.bootstrap(place)
-    outputs = cdk_command.deploy(place, architecture)
+    architecture = prepare_layers(work.layers, python=python)
+    emulator.start(work)
+    _say(f"the emulator is at {work.endpoint}; deploying …")
+    cdk_command.bootstrap(work)
+    outputs = cdk_command.deploy(work, architecture)
     for name, value in sorted(outputs.items()):
         _say(f"  {name:20} {value}")
     return outputs

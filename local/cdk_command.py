@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from local.failure import LocalDeploymentFailed
-from local.place import ACCOUNT, REGION, REPOSITORY, TOOLS, Place
+from local.work_directory import ACCOUNT, REGION, REPOSITORY, TOOLS, WorkDirectory
 
 _CDK = TOOLS / "node_modules" / ".bin" / "cdk"
 _INSTALLED = TOOLS / "node_modules" / ".package-lock.json"
@@ -27,16 +27,18 @@ def install() -> None:
     _run([npm, "ci", "--no-audit", "--no-fund", "--prefix", str(TOOLS)], dict(os.environ), "npm ci")
 
 
-def bootstrap(place: Place) -> None:
+def bootstrap(work: WorkDirectory) -> None:
     """Make the CDK's own bucket and roles."""
-    _cdk(place, ["bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", ""])
+    _cdk(work, ["bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", ""])
 
 
-def deploy(place: Place, architecture: str, settings: Mapping[str, object] | None = None) -> dict[str, str]:
+def deploy(
+    work: WorkDirectory, architecture: str, settings: Mapping[str, object] | None = None
+) -> dict[str, str]:
     """Deploy every stack, with these settings of `cdk/settings.py` besides; returns their outputs, by name."""
     chosen = [f"--context=quartzdb:{name}={value}" for name, value in (settings or {}).items()]
     _cdk(
-        place,
+        work,
         [
             "deploy",
             "--all",
@@ -49,22 +51,22 @@ def deploy(place: Place, architecture: str, settings: Mapping[str, object] | Non
             "--context",
             f"quartzdb:architecture={architecture}",
             "--context",
-            f"layers_dir={place.layers}",
+            f"layers_dir={work.layers}",
             *chosen,
             "--output",
-            str(place.folder / "cdk.out"),
+            str(work.folder / "cdk.out"),
             "--outputs-file",
-            str(place.outputs),
+            str(work.outputs),
         ],
     )
-    return outputs(place)
+    return outputs(work)
 
 
-def outputs(place: Place) -> dict[str, str]:
+def outputs(work: WorkDirectory) -> dict[str, str]:
     """What was put out by the last deployment. Raises LocalDeploymentFailed where there is none."""
-    if not place.outputs.exists():
+    if not work.outputs.exists():
         raise LocalDeploymentFailed("Nothing is deployed: run `make deploy-local` first.")
-    stacks: dict[str, dict[str, str]] = json.loads(place.outputs.read_text())
+    stacks: dict[str, dict[str, str]] = json.loads(work.outputs.read_text())
     return {
         name: value
         for stack in stacks.values()
@@ -73,10 +75,10 @@ def outputs(place: Place) -> dict[str, str]:
     }
 
 
-def _cdk(place: Place, arguments: Sequence[str]) -> None:
+def _cdk(work: WorkDirectory, arguments: Sequence[str]) -> None:
     environment = {
         **os.environ,
-        **place.environment(),
+        **work.environment(),
         "CDK_DISABLE_CLI_TELEMETRY": "1",
         "CI": "1",  # no progress bars
         "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",

@@ -13,7 +13,7 @@ import urllib.request
 from pathlib import Path
 
 from local.failure import LocalDeploymentFailed
-from local.place import REPOSITORY, Place
+from local.work_directory import REPOSITORY, WorkDirectory
 
 MINISTACK = REPOSITORY / ".venv-ministack" / "bin" / "ministack"
 _STARTS_WITHIN_SECONDS = 90
@@ -33,72 +33,72 @@ def interpreter_version() -> tuple[int, int] | None:
     return int(said[0]), int(said[1])
 
 
-def start(place: Place) -> None:
+def start(work: WorkDirectory) -> None:
     """Start it, unless it runs. It outlives this process. Raises LocalDeploymentFailed."""
-    if running(place) is not None:
+    if running(work) is not None:
         return
-    for folder in (place.folder / "state", place.folder / "s3", place.scratch):
+    for folder in (work.folder / "state", work.folder / "s3", work.scratch):
         folder.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,
-        **place.environment(),
+        **work.environment(),
         "BIND_HOST": "127.0.0.1",
-        "GATEWAY_PORT": str(place.port),
+        "GATEWAY_PORT": str(work.port),
         "USE_SSL": "1",  # policies refuse what does not come by TLS
         "AUTH": "true",
         "IOT_MTLS_ENABLED": "0",  # or it opens a port on every interface
         "PERSIST_STATE": "1",
         "S3_PERSIST": "1",
-        "STATE_DIR": str(place.folder / "state"),
-        "S3_DATA_DIR": str(place.folder / "s3"),
-        "TMPDIR": str(place.scratch),
+        "STATE_DIR": str(work.folder / "state"),
+        "S3_DATA_DIR": str(work.folder / "s3"),
+        "TMPDIR": str(work.scratch),
     }
     environment.pop("PYTHONPATH", None)
-    with (place.folder / "emulator.log").open("ab") as log:
+    with (work.folder / "emulator.log").open("ab") as log:
         process = subprocess.Popen(
-            [MINISTACK], env=environment, cwd=place.folder, stdout=log, stderr=log, start_new_session=True
+            [MINISTACK], env=environment, cwd=work.folder, stdout=log, stderr=log, start_new_session=True
         )
-    place.pid_file.write_text(str(process.pid))
+    work.pid_file.write_text(str(process.pid))
     _started[process.pid] = process
     deadline = time.monotonic() + _STARTS_WITHIN_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        if _healthy(place):
+        if _healthy(work):
             return
         time.sleep(0.1)
-    stop(place)
-    raise LocalDeploymentFailed(f"The emulator did not start: see {place.folder / 'emulator.log'}.")
+    stop(work)
+    raise LocalDeploymentFailed(f"The emulator did not start: see {work.folder / 'emulator.log'}.")
 
 
-def stop(place: Place) -> None:
+def stop(work: WorkDirectory) -> None:
     """End it and the functions that it runs; nothing happens where it does not run."""
-    pid = running(place)
+    pid = running(work)
     if pid is not None:
-        _end(place, pid)
-    place.pid_file.unlink(missing_ok=True)
+        _end(work, pid)
+    work.pid_file.unlink(missing_ok=True)
 
 
-def _end(place: Place, pid: int) -> None:
+def _end(work: WorkDirectory, pid: int) -> None:
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOPS_WITHIN_SECONDS
-    while running(place) is not None and time.monotonic() < deadline:
+    while running(work) is not None and time.monotonic() < deadline:
         time.sleep(0.05)
-    if running(place) is not None:
+    if running(work) is not None:
         # It leads a session of its own, so this reaches its functions and nothing else.
         os.killpg(pid, signal.SIGKILL)
     if pid in _started:
         _started.pop(pid).wait()
 
 
-def remove(place: Place) -> None:
+def remove(work: WorkDirectory) -> None:
     """Stop it and delete all that it has."""
-    stop(place)
-    shutil.rmtree(place.folder, ignore_errors=True)
+    stop(work)
+    shutil.rmtree(work.folder, ignore_errors=True)
 
 
-def running(place: Place) -> int | None:
+def running(work: WorkDirectory) -> int | None:
     """Its process id, if it is this very emulator that has it."""
     try:
-        pid = int(place.pid_file.read_text())
+        pid = int(work.pid_file.read_text())
         # A process that ended and was not waited for is there, but has no command line.
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError, ValueError):
@@ -106,13 +106,13 @@ def running(place: Place) -> int | None:
     return pid if b"ministack" in command else None
 
 
-def _healthy(place: Place) -> bool:
-    if not place.certificate.exists():
+def _healthy(work: WorkDirectory) -> bool:
+    if not work.certificate.exists():
         return False
-    trusted = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=place.certificate))
+    trusted = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=work.certificate))
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), trusted)
     try:
-        with opener.open(f"{place.endpoint}/_ministack/health", timeout=2):
+        with opener.open(f"{work.endpoint}/_ministack/health", timeout=2):
             return True
     except (OSError, urllib.error.URLError):
         return False

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from local.place import Place
+from local.work_directory import WorkDirectory
 
 _ENDS_WITHIN_SECONDS = 10
 
 
-def kill(place: Place, function: str) -> int:
+def kill(work: WorkDirectory, function: str) -> int:
     """Kill every process of a function at once, as a crash would; the next invocation is a cold start. How many."""
     killed = 0
-    for pid in _processes(place, function):
+    for pid in _processes(work, function):
         with suppress(ProcessLookupError):  # it may have ended by itself
             os.kill(pid, signal.SIGKILL)
             killed += 1
@@ -36,9 +36,9 @@ def _await_end(pid: int) -> None:
             time.sleep(0.01)
 
 
-def _processes(place: Place, function: str) -> Iterator[int]:
+def _processes(work: WorkDirectory, function: str) -> Iterator[int]:
     # The emulator runs `python <TMPDIR>/ministack-lambda-<function>-<random>/_worker.py`, below this TMPDIR.
-    prefix = f"{place.scratch}/ministack-lambda-{function}-".encode()
+    prefix = f"{work.scratch}/ministack-lambda-{function}-".encode()
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
             with suppress(FileNotFoundError, ProcessLookupError):

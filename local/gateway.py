@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.place import Place
+from local.work_directory import WorkDirectory
 
 _TIMEOUT_SECONDS = 120
 
@@ -32,7 +32,7 @@ class Reply:
 class Client:
     """Of one URL of a deployment, with an API key or without."""
 
-    place: Place
+    work: WorkDirectory
     url: str
     key: str | None = None
 
@@ -50,9 +50,9 @@ class Client:
         if isinstance(body, Mapping):
             sent["Content-Type"] = "application/json"
             body = json.dumps(body).encode()
-        trusted = ssl.create_default_context(cafile=self.place.certificate)
+        trusted = ssl.create_default_context(cafile=self.work.certificate)
         connection = http.client.HTTPSConnection(
-            "127.0.0.1", self.place.port, timeout=_TIMEOUT_SECONDS, context=trusted
+            "127.0.0.1", self.work.port, timeout=_TIMEOUT_SECONDS, context=trusted
         )
         try:
             connection.request(method, path, body, sent)

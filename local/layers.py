@@ -11,7 +11,7 @@ from layers.build.interpreter import find_interpreter
 from layers.build.plan import API, ARCHITECTURES, ENGINES, QUARTZDB
 from layers.build.stage import Sources, stage_layer
 from local.failure import LocalDeploymentFailed
-from local.place import REPOSITORY
+from local.work_directory import REPOSITORY
 
 _BUILT = REPOSITORY / "build" / "layers"
 _PACKAGE = REPOSITORY / "layers" / "quartzdb" / "python"

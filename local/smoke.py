@@ -18,7 +18,7 @@ from typing import Any
 from local import function_processes
 from local.failure import LocalDeploymentFailed
 from local.gateway import Client, Reply
-from local.place import REPOSITORY, Place
+from local.work_directory import REPOSITORY, WorkDirectory
 
 DIMENSION = 32
 ROWS = 6_000
@@ -36,12 +36,12 @@ Say = Callable[[str], None]
 class Smoke:
     """The steps, in order; each fails with what came back instead. `say` is told of each that worked."""
 
-    def __init__(self, place: Place, outputs: Mapping[str, str], say: Say) -> None:
-        self._place = place
+    def __init__(self, work: WorkDirectory, outputs: Mapping[str, str], say: Say) -> None:
+        self._work = work
         self._outputs = outputs
         self._say = say
         self._random = random.Random(7)  # the same vectors each time
-        self._client = Client(place, outputs["ApiUrl"])
+        self._client = Client(work, outputs["ApiUrl"])
 
     def run(self) -> None:
         """Everything. Raises LocalDeploymentFailed."""
@@ -60,7 +60,7 @@ class Smoke:
     def authenticate(self) -> None:
         """A key made with the command line opens the door that is closed without it."""
         _expect(self._client.send("GET", "/v1/namespaces"), 401, "a request without a key")
-        self._client = Client(self._place, self._outputs["ApiUrl"], make_key(self._place, self._outputs))
+        self._client = Client(self._work, self._outputs["ApiUrl"], make_key(self._work, self._outputs))
         _expect(self._client.send("GET", "/v1/namespaces"), 200, "a request with a key")
         self._say("a key made with the command line is accepted, and no key is not")
 
@@ -86,7 +86,7 @@ class Smoke:
         segments: list[dict[str, Any]] = []
         while time.monotonic() < deadline:
             # Not by asking the functions: one that still has all of it in memory sees no reason to look for segments.
-            seen = command_line(self._place, self._outputs, "stats", "--namespace", namespace)
+            seen = command_line(self._work, self._outputs, "stats", "--namespace", namespace)
             (described,) = seen["namespaces"]
             segments = described["segments"]
             if engine in {segment["engine"] for segment in segments}:
@@ -109,7 +109,7 @@ class Smoke:
     def query_from_cold(self, namespace: str, vectors: list[list[float]]) -> None:
         """The search function's process dies; the next query starts another, which finds everything in S3."""
         self._nearest(namespace, vectors, row=1)
-        killed = function_processes.kill(self._place, "quartzdb-local-search")
+        killed = function_processes.kill(self._work, "quartzdb-local-search")
         if killed == 0:
             raise LocalDeploymentFailed("The search function has no process, although it has just answered.")
         began = time.monotonic()
@@ -141,7 +141,7 @@ class Smoke:
     def refuse_strangers(self) -> None:
         """Around CloudFront, without the origin secret, there is no answer, key or no key."""
         for name in ("ApiFunctionUrl", "SearchFunctionUrl"):
-            around = Client(self._place, self._outputs[name], self._client.key)
+            around = Client(self._work, self._outputs[name], self._client.key)
             _expect(
                 around.send("GET", "/v1/namespaces"), 403, f"a request to {name} without the origin secret"
             )
@@ -167,21 +167,21 @@ class Smoke:
         return [match["id"] for match in answer.json()["matches"]]
 
 
-def make_key(place: Place, outputs: Mapping[str, str]) -> str:
+def make_key(work: WorkDirectory, outputs: Mapping[str, str]) -> str:
     """A key that may do everything, made as an operator would."""
     key: str = command_line(
-        place, outputs, "keys", "create", "--name", "local", "--scopes", "read,write,admin"
+        work, outputs, "keys", "create", "--name", "local", "--scopes", "read,write,admin"
     )["key"]
     return key
 
 
-def command_line(place: Place, outputs: Mapping[str, str], *words: str) -> Any:
+def command_line(work: WorkDirectory, outputs: Mapping[str, str], *words: str) -> Any:
     """What `quartzdb <words>` says about the deployed table and bucket. Raises LocalDeploymentFailed."""
     where = ["--table", outputs["TableName"], "--bucket", outputs["BucketName"], "--json"]
     done = subprocess.run(
         [sys.executable, "-m", "quartzdb.cli", *words, *where],
         cwd=REPOSITORY,
-        env={**os.environ, **place.environment()},
+        env={**os.environ, **work.environment()},
         capture_output=True,
         text=True,
         check=False,

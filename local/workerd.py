@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Self
 
 from local.failure import LocalDeploymentFailed
-from local.place import REPOSITORY
+from local.work_directory import REPOSITORY
 
 WORKER = REPOSITORY / "cloudflare"
 COMPATIBILITY_DATE = "2026-11-01"

@@ -9,7 +9,7 @@ from typing import Any
 from quartzdb.adapters.aws.dynamodb_capacity import CountedCapacity
 from quartzdb.domain.namespace import Namespace
 from quartzdb.services.vectors import NewRecord, QueryRequest
-from quartzdb.storage.index.executor import AtOnce
+from quartzdb.storage.index.executor import Immediate
 from quartzdb.wiring.aws import NAMESPACE_REMEMBERED_SECONDS, AwsSettings, aws_adapters
 from quartzdb.wiring.embedded import Database, assemble
 from tests.aws_emulators import PATIENCE, REGION, Place
@@ -56,7 +56,7 @@ class Deployment:
             workspace=settings.work_dir / "building",
             fetched_bytes_max=settings.fetched_bytes_max,
             searches=settings.searches,
-            begin=AtOnce,
+            begin=Immediate,
             remembered_seconds=NAMESPACE_REMEMBERED_SECONDS,
         )
 

@@ -19,7 +19,7 @@ COLD_SEARCH_MS = 1_000
 COLD_GETS = 50
 """Pieces of the files of one segment, as many as 100,000 rows take."""
 INDEXER_MS = 1_000
-TEND_MS = 300
+MAINTENANCE_MS = 300
 
 LOG_KB_A_REQUEST = 1.0
 """The line of the request, the metrics and what Lambda writes."""
@@ -36,7 +36,7 @@ NOTE_UNITS = 4
 """What the copy of the pointer in DynamoDB takes, with a small manifest in it."""
 WINDOWS_A_MONTH = 730 * 60
 """Folds of a namespace that is written to all the time: one a minute."""
-TENDS_A_MONTH = 730 * 60
+MAINTENANCE_RUNS_A_MONTH = 730 * 60
 
 BYTES_A_VECTOR_384 = 1_652
 """Of a segment with 384 dimensions in f32, as measured: vectors, norms, codes and records."""

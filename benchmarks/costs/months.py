@@ -32,9 +32,9 @@ class Workload:
 
 def at_rest() -> Mapping[str, float]:
     """What remains when nobody sends a request, by item."""
-    tending = deployed.TENDS_A_MONTH * (
+    tending = deployed.MAINTENANCE_RUNS_A_MONTH * (
         prices.LAMBDA_REQUEST
-        + deployed.COMPACTOR_GB * deployed.TEND_MS / 1_000 * prices.LAMBDA_GB_SECOND
+        + deployed.COMPACTOR_GB * deployed.MAINTENANCE_MS / 1_000 * prices.LAMBDA_GB_SECOND
         + prices.SCHEDULER_RUN
         + 2 * prices.READ_UNIT
         + prices.TRACE
@@ -49,14 +49,14 @@ def at_rest() -> Mapping[str, float]:
         "dashboard": prices.DASHBOARD_MONTH,
         f"metrics written while nothing happens ({deployed.METRICS_AT_REST})": deployed.METRICS_AT_REST
         * prices.METRIC_MONTH,
-        "tending, once a minute": tending,
+        "maintenance, once a minute": tending,
         "origin secret": prices.SECRET_MONTH,
     }
 
 
 def second_site() -> Mapping[str, float]:
     """What a Cloudflare site beside it adds at rest on the side of AWS, by item: not what Cloudflare charges."""
-    minutes = deployed.TENDS_A_MONTH
+    minutes = deployed.MAINTENANCE_RUNS_A_MONTH
 
     def woken(gb: float) -> float:
         run = prices.LAMBDA_REQUEST + gb * deployed.EVERY_MINUTE_S * prices.LAMBDA_GB_SECOND

@@ -36,7 +36,7 @@ class QuartzDb(InProcess):
         self._precision = precision
 
     def ingest(self, rows: Floats, fields: Fields, place: Path) -> Written:
-        from quartzdb.cli.full_compaction import give_back, settle
+        from quartzdb.cli.full_compaction import compact_fully, give_back
         from quartzdb.domain.namespace import EngineChoice, NamespaceSettings, Precision
         from quartzdb.services.vectors import NewRecord
         from quartzdb.wiring.embedded import DEFAULT_TENANT, EmbeddedSettings, open_embedded
@@ -56,7 +56,7 @@ class QuartzDb(InProcess):
             ]
             database.vectors.upsert(namespace, records)
         acknowledged = time.perf_counter() - started
-        settle(database, namespace)
+        compact_fully(database, namespace)
         took = time.perf_counter() - started
         # What maintenance does an hour later, and `quartzdb compact --reclaim` at once.
         give_back(database, namespace)

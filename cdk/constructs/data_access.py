@@ -21,9 +21,9 @@ LOG = ("LOG#*", "LOGS", "CURRENT#*")
 KEY_VALUES = ("KV#*",)
 NAMESPACES = ("NAMESPACES#*", "TENANTS", "CONDEMNED")
 API_KEYS = ("KEY#*", "KEYS#*")
-LEASES = ("LEASE#*", "UNSETTLED")
+LEASES = ("LEASE#*", "PENDING_WORK")
 """Who does what, and where something is left to do."""
-UNSETTLED = ("UNSETTLED",)
+PENDING_WORK = ("PENDING_WORK",)
 IDEMPOTENCY = ("IDEMPOTENCY#*",)
 CHECKPOINTS = ("CHECKPOINTS",)
 """How far replication is, in each direction."""

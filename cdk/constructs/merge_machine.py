@@ -58,7 +58,7 @@ class MergeMachine(Construct):
         failed = sfn.Fail(
             self,
             "MergeFailed",
-            comment="What was built is swept later, and the next tending plans again.",
+            comment="What was built is swept later, and the next scheduled run plans again.",
             cause_path=sfn.JsonPath.string_at("$.failure.Cause"),
             error_path=sfn.JsonPath.string_at("$.failure.Error"),
         )

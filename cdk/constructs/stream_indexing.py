@@ -20,7 +20,9 @@ _RECORD_AGE_MAX = Duration.hours(12)
 
 
 class StreamIndexing(Construct):
-    """`dead_letters` gets what was given up. Nothing is lost by it: the entry is in the log, and tending folds it."""
+    """`dead_letters` gets what was given up. Nothing is lost by it: the entry is in the log, and the next
+    scheduled run folds it.
+    """
 
     def __init__(
         self, scope: Construct, construct_id: str, *, table: dynamodb.Table, indexer: DatabaseFunction

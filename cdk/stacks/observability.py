@@ -154,7 +154,7 @@ class ObservabilityStack(Stack):
             what="A scheduled run of the compactor failed or could not be started.",
         )
         self._alarms.add(
-            "tending-stopped",
+            "maintenance-stopped",
             service.compactor.function.metric_invocations(period=PERIOD),
             below=1,
             minutes=10,
@@ -162,7 +162,7 @@ class ObservabilityStack(Stack):
             what="The compactor has not run for 10 minutes.",
         )
         self._alarms.add(
-            "tend-failures",
+            "maintenance-failures",
             written("TendFailures", service.compactor),
             above=0,
             minutes=10,

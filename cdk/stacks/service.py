@@ -17,14 +17,14 @@ from cdk.constructs.dependency_layers import DependencyLayers
 from cdk.constructs.failover import BESIDE_A_PEER, Failover
 from cdk.constructs.merge_machine import MergeMachine, grant_start, machine_arn
 from cdk.constructs.origin_secret import OriginSecret
+from cdk.constructs.scheduled_maintenance import ScheduledMaintenance
 from cdk.constructs.stream_indexing import StreamIndexing
-from cdk.constructs.tending import Tending
 from cdk.settings import Settings
 from cdk.stacks.data import DataStack
 
 _ANSWERS_WITHIN = Duration.seconds(30)
 _FOLDS_WITHIN = Duration.minutes(5)
-_TENDS_WITHIN = Duration.minutes(15)
+_MAINTAINS_WITHIN = Duration.minutes(15)
 _COMPACTOR_CACHE_SHARE = 4
 """The compactor keeps copies of segments in this part of /tmp; the rest is for what it builds."""
 
@@ -41,7 +41,7 @@ SEARCH = DataAccess(reads=(*data.LOG, *data.NAMESPACES, *data.API_KEYS))
 INDEXER = DataAccess(
     reads=(*data.LOG, *data.NAMESPACES, *data.LEASES),
     # Trimming raises a log's floor and deletes what is behind it.
-    writes=(*data.LOG, *data.LEASES, *data.UNSETTLED),
+    writes=(*data.LOG, *data.LEASES, *data.PENDING_WORK),
     puts=(data.BLOBS, data.POINTERS),
     deletes=(data.BLOBS,),
 )
@@ -51,7 +51,7 @@ COMPACTOR = DataAccess(
         *data.KEY_VALUES,
         *data.NAMESPACES,
         *data.LEASES,
-        *data.UNSETTLED,
+        *data.PENDING_WORK,
         *data.IDEMPOTENCY,
     ),
     # It also drops what belonged to deleted namespaces, and what has expired.
@@ -60,7 +60,7 @@ COMPACTOR = DataAccess(
         *data.KEY_VALUES,
         *data.NAMESPACES,
         *data.LEASES,
-        *data.UNSETTLED,
+        *data.PENDING_WORK,
         *data.IDEMPOTENCY,
     ),
     walks_feed=True,
@@ -106,7 +106,9 @@ class ServiceStack(Stack):
         self.functions = [self.api, self.search, self.indexer, self.compactor]
 
         self.indexing = StreamIndexing(self, "Indexing", table=data_stack.table, indexer=self.indexer)
-        Tending(self, "Tending", compactor=self.compactor, dead_letters=self.unstarted.queue)
+        ScheduledMaintenance(
+            self, "ScheduledMaintenance", compactor=self.compactor, dead_letters=self.unstarted.queue
+        )
         self.machine = MergeMachine(self, "Merging", settings=settings, compactor=self.compactor).machine
         grant_start(self.compactor.role, self, settings)
 
@@ -144,7 +146,7 @@ class ServiceStack(Stack):
             "Tends all namespaces, and builds parts of large merges",
             self._settings.compactor_memory_mb,
             COMPACTOR,
-            timeout=_TENDS_WITHIN,
+            timeout=_MAINTAINS_WITHIN,
             environment={
                 "QUARTZDB_MERGE_MACHINE_ARN": machine_arn(self, self._settings),
                 "QUARTZDB_DISK_CACHE_MB": str(disk_mb // _COMPACTOR_CACHE_SHARE),

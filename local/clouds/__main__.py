@@ -13,7 +13,7 @@ from pathlib import Path
 from local.clouds.clouds import Clouds, clouds
 from local.failure import LocalDeploymentFailed
 from local.fault_control import fault_control
-from local.place import REPOSITORY
+from local.work_directory import REPOSITORY
 
 FOLDER = REPOSITORY / "build" / "clouds"
 

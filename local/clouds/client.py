@@ -46,10 +46,10 @@ class Client:
             data = json.dumps(body).encode()
         try:
             if self._connection is None:
-                place = urlsplit(self.url)
-                assert place.hostname is not None
+                work = urlsplit(self.url)
+                assert work.hostname is not None
                 self._connection = http.client.HTTPConnection(
-                    place.hostname, place.port, timeout=self.timeout_seconds
+                    work.hostname, work.port, timeout=self.timeout_seconds
                 )
             self._connection.request(method, path, data, sent)
             answer = self._connection.getresponse()

@@ -309,7 +309,7 @@ def _distribution(said: Secrets) -> Distribution:
 
 
 def _address(url: str) -> Address:
-    place = urlsplit(url)
-    assert place.hostname is not None
-    assert place.port is not None
-    return Address(place.hostname, place.port, "http")
+    work = urlsplit(url)
+    assert work.hostname is not None
+    assert work.port is not None
+    return Address(work.hostname, work.port, "http")

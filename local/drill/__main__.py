@@ -16,7 +16,7 @@ from local.drill.scenario import FAST_RULES, Missed, Outcome, bars_of, half_brok
 from local.drill.timeline import Timeline
 from local.failure import LocalDeploymentFailed
 from local.faults import KINDS, Fault
-from local.place import REPOSITORY
+from local.work_directory import REPOSITORY
 from quartzdb.routing.decision.rules import DEFAULT_RULES, Rules
 
 LOG = REPOSITORY / "build" / "drill.log"

@@ -35,12 +35,12 @@ def problems(sites: Sequence[Site], ledger: Ledger, *, seed: int = 1) -> Iterato
 
 
 def _found(client: Client, name: Name) -> Any:
-    place = "get" if name.kind == "key" else "vector/get"
-    reply = client.send("GET", f"/api/{place}/{quote(name.id, safe='')}")
+    work = "get" if name.kind == "key" else "vector/get"
+    reply = client.send("GET", f"/api/{work}/{quote(name.id, safe='')}")
     if reply.status == 404:
         return None
     if reply.status != 200:
-        raise AssertionError(f"GET /api/{place}/{name.id}: {reply.status} {reply.body[:200]!r}")
+        raise AssertionError(f"GET /api/{work}/{name.id}: {reply.status} {reply.body[:200]!r}")
     return reply.json()["value" if name.kind == "key" else "vector"]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from quartzdb.domain.errors import KeyNotFound, NamespaceNotFound, PreconditionFailed, TooLarge
 from quartzdb.domain.namespace import NamespaceSettings
-from quartzdb.services.keyvalue import Match, NewItem
+from quartzdb.services.keyvalue import IfMatch, NewItem
 from quartzdb.wiring.aws import open_aws
 from tests.aws_deployment import DIMENSION, Deployment, nearest, write
 from tests.aws_emulators import NAMES, Emulators
@@ -74,7 +74,7 @@ def test_a_deleted_namespace_leaves_nothing_behind(deployment: Deployment) -> No
         writer.maintenance.run_once()
         deployment.clock.seconds += 20
     assert [key for key, _, _ in writer.store.blobs.list("")] == []
-    assert writer.catalog.condemned() == []
+    assert writer.catalog.pending_deletion() == []
 
 
 def test_key_values(deployment: Deployment) -> None:
@@ -86,8 +86,8 @@ def test_key_values(deployment: Deployment) -> None:
     assert two.key_values.get(namespace, "a/1").value == b"small"
     assert two.key_values.get(namespace, "a/2").value == b"x" * 300_000
     with pytest.raises(PreconditionFailed):
-        two.key_values.put(namespace, NewItem("a/1", b"late"), match=Match(None))
-    two.key_values.put(namespace, NewItem("a/1", b"now large " * 20_000), match=Match(version))
+        two.key_values.put(namespace, NewItem("a/1", b"late"), match=IfMatch(None))
+    two.key_values.put(namespace, NewItem("a/1", b"now large " * 20_000), match=IfMatch(version))
     assert one.key_values.get(namespace, "a/1").value == b"now large " * 20_000
     assert [item.key for item in one.key_values.list(namespace, prefix="a/").items] == ["a/1", "a/2"]
     deployment.clock.seconds += 15
@@ -150,7 +150,7 @@ def test_what_each_operation_costs(deployment: Deployment) -> None:
     values = database.key_values
     version = values.put(namespace, NewItem("k", b"v"))
     cost("key-value put, new key")
-    values.put(namespace, NewItem("k", b"v2"), match=Match(version))
+    values.put(namespace, NewItem("k", b"v2"), match=IfMatch(version))
     cost("key-value put, compare-and-set")
     values.get(namespace, "k")
     cost("key-value get")

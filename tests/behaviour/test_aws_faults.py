@@ -166,7 +166,7 @@ def test_a_batch_whose_answer_was_lost_is_stored_once(aws: Emulators, tmp_path: 
         namespace = site.catalog.create(Namespace("t", "n", "g", NamespaceSettings(8), 1))
         proxy.fail("TransactWriteItems", LOST, times=1)
         assert site.catalog.remove(namespace)
-        assert site.catalog.condemned() == [namespace]
+        assert site.catalog.pending_deletion() == [namespace]
 
 
 def test_a_batch_that_fails_stores_nothing(site: Adapters, proxy: FaultProxy) -> None:

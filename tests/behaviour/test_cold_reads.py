@@ -13,12 +13,12 @@ from botocore.config import Config
 from quartzdb.domain.errors import Corrupted, NamespaceNotFound
 from quartzdb.domain.filter import parse
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
-from quartzdb.maintenance.merge_policy import everything
+from quartzdb.maintenance.merge_policy import all_segments
 from quartzdb.maintenance.sweep import sweep
 from quartzdb.services.vectors import QueryRequest
 from quartzdb.storage.index.segments.partial_file import BLOCK_BYTES
-from quartzdb.storage.index.segments.segment_files import OPENING_FILE, RECORDS_FILE, VECTORS_FILE
-from quartzdb.storage.snapshot.cache import CONDEMNED_SECONDS
+from quartzdb.storage.index.segments.segment_files import HEADER_FILE, RECORDS_FILE, VECTORS_FILE
+from quartzdb.storage.snapshot.cache import DAMAGED_SECONDS
 from quartzdb.wiring.embedded import Database
 from tests.aws_deployment import DIMENSION, Deployment, nearest, write
 from tests.aws_emulators import REGION, Emulators
@@ -143,7 +143,7 @@ def twice_folded(aws: Emulators, tmp_path_factory: pytest.TempPathFactory) -> Tw
 
 @pytest.mark.parametrize("gone", [False, True], ids=["damaged", "missing"])
 @pytest.mark.parametrize(
-    ("name", "more"), [(VECTORS_FILE, 1200), (RECORDS_FILE, 4800), (OPENING_FILE, 1200), ("ivf.faiss", 4800)]
+    ("name", "more"), [(VECTORS_FILE, 1200), (RECORDS_FILE, 4800), (HEADER_FILE, 1200), ("ivf.faiss", 4800)]
 )
 def test_the_manifest_before_serves_when_a_file_is_damaged_or_missing(
     twice_folded: TwiceFolded, name: str, more: int, gone: bool
@@ -161,7 +161,7 @@ def test_the_manifest_before_serves_when_a_file_is_damaged_or_missing(
     assert name in stats.degraded
 
     restore(deployment, writer, namespace, name, before)
-    deployment.clock.seconds += CONDEMNED_SECONDS + 1
+    deployment.clock.seconds += DAMAGED_SECONDS + 1
     assert nearest(cold, namespace, ROWS + 600) == f"r{ROWS + 600}"
     assert cold.namespaces.stats(namespace).degraded is None
 
@@ -183,7 +183,7 @@ def test_a_reader_of_a_swept_snapshot_moves_on(deployment: Deployment) -> None:
     write(writer, namespace, range(ROWS, ROWS + 50))
     deployment.clock.seconds += 40
     assert writer.indexer.fold(namespace).published
-    assert writer.indexer.compact(namespace, everything).published
+    assert writer.indexer.compact(namespace, all_segments).published
     deployment.clock.seconds += 120
     assert writer.indexer.fold(namespace) is not None
     write(writer, namespace, range(1))

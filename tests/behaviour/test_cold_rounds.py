@@ -15,11 +15,11 @@ from quartzdb.domain.filter import parse
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
 from quartzdb.domain.vector import Vector
 from quartzdb.services.vectors import NewRecord, QueryRequest
-from quartzdb.storage.index.executor import AtOnce
+from quartzdb.storage.index.executor import Immediate
 from quartzdb.storage.index.segments.partial_file import BLOCK_BYTES, sums_of_file
 from quartzdb.storage.index.segments.records_map import RecordsMap
 from quartzdb.storage.index.segments.segment_files import (
-    OPENING_FILE,
+    HEADER_FILE,
     PARTLY_READ,
     RECORDS_FILE,
     RECORDS_MAP_FILE,
@@ -158,7 +158,7 @@ def held_back(filled: tuple[Deployment, Namespace]) -> Iterator[tuple[Database, 
         writer="aws.held-back",
         workspace=settings.work_dir / "building",
         searches=True,
-        begin=AtOnce,
+        begin=Immediate,
     )
     yield database, blobs
     blobs.end()
@@ -259,7 +259,7 @@ def test_segments_without_an_opening_are_read_in_parts_too(filled: tuple[Deploym
         (part,) = old.readers.of(namespace).view().parts
         vectors = part.segment._files.partial("vectors")
         assert vectors is not None
-        assert OPENING_FILE not in part.segment._files.names
+        assert HEADER_FILE not in part.segment._files.names
     finally:
         newest = database.store.pointer(namespace.partition)
         assert newest is not None
@@ -274,7 +274,7 @@ def as_newest(manifest: Manifest, previous: str) -> Manifest:
 def as_before(database: Database, segment: SegmentRef) -> SegmentRef:
     """The segment as earlier versions wrote it."""
     files = dict(segment.files)
-    prefix = files.pop(OPENING_FILE).key.rpartition("/")[0]
+    prefix = files.pop(HEADER_FILE).key.rpartition("/")[0]
     paths = {name: database.store.verified_file(files[name]) for name in PARTLY_READ}
     places = RecordsMap.of(paths[RECORDS_FILE]).encode()
     sums = np.concatenate([sums_of_file(paths[name]) for name in PARTLY_READ]).tobytes()

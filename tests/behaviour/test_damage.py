@@ -8,7 +8,7 @@ import pytest
 
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.namespace import EngineChoice, Namespace
-from quartzdb.maintenance.merge_policy import everything
+from quartzdb.maintenance.merge_policy import all_segments
 from quartzdb.maintenance.sweep import sweep
 from quartzdb.services.vectors import QueryRequest
 from quartzdb.storage.snapshot.store import SnapshotStore
@@ -133,7 +133,7 @@ def test_a_reader_whose_segment_was_swept_before_its_first_search_moves_on(site:
     write(database, namespace, range(6_000, 6_100))
     for _ in range(3):
         fold(database, site.clock, namespace)
-        database.indexer.compact(namespace, everything)
+        database.indexer.compact(namespace, all_segments)
         write(database, namespace, range(6_000, 6_100))
     site.clock.seconds += 4_000
     assert sweep(database.store, site.clock, namespace.partition)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from quartzdb.adapters import sqlite_keyvalue, sqlite_log
+from quartzdb.adapters.embedded import sqlite_keyvalue, sqlite_log
 from quartzdb.adapters.embedded.filesystem_blobs import FilesystemBlobs
 from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
 from quartzdb.adapters.embedded.sqlite_keyvalue import SqliteKeyValue

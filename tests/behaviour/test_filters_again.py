@@ -12,7 +12,7 @@ import pytest
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Mask, Matrix, norms_of
 from quartzdb.storage.index.engines.allowed_rows import LISTS_SHARE_MAX, USES_BEFORE_LISTS
-from quartzdb.storage.index.engines.ivf import CODES_FILE, FRAME_FILE, IvfEngine, IvfIndex
+from quartzdb.storage.index.engines.ivf import CODES_FILE, ROTATION_FILE, IvfEngine, IvfIndex
 from quartzdb.storage.index.segments.stored_vectors import MappedVectors
 
 ROWS, DIMENSION, QUERIES = 2000, 32, 5
@@ -35,7 +35,7 @@ def built(
     if order is not None:
         rows = rows[order]
     index = IvfEngine().open(
-        {name: directory / name for name in (CODES_FILE, FRAME_FILE)},
+        {name: directory / name for name in (CODES_FILE, ROTATION_FILE)},
         made.parameters,
         MappedVectors(rows, norms_of(rows)),
         metric,

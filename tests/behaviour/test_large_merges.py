@@ -14,20 +14,20 @@ from quartzdb.adapters.aws.step_functions_merges import StepFunctionsMerges
 from quartzdb.domain.errors import InvalidArgument, Unavailable
 from quartzdb.domain.namespace import EngineChoice, Namespace
 from quartzdb.maintenance.merge_notice import MERGE_MS_MAX
-from quartzdb.maintenance.merge_policy import MergeLimits, everything
+from quartzdb.maintenance.merge_policy import MergeLimits, all_segments
 from quartzdb.maintenance.sweep import ORPHANED_MS
 from quartzdb.services.vectors import MetadataPatch
 from tests.aws_emulators import NAMES, REGION, Emulators
-from tests.care_deployment import CareDeployment, create, deployed, nearest, write
+from tests.maintenance_deployment import MaintenanceDeployment, create, deployed, nearest, write
 from tests.stream_driver import LambdaContext
 
 MB = 1024 * 1024
-TEND = {"action": "tend"}
+SCHEDULED = {"action": "maintain"}
 ROWS = 400
 
 
 @pytest.fixture
-def site(aws: Emulators, tmp_path: Path) -> Iterator[CareDeployment]:
+def site(aws: Emulators, tmp_path: Path) -> Iterator[MaintenanceDeployment]:
     """One run merges 100 rows, and one builder 250."""
     with deployed(aws.get("moto"), tmp_path) as site:
         site.run_limits = MergeLimits(shard_rows=100, shard_bytes=MB, sources_bytes=MB)
@@ -35,25 +35,25 @@ def site(aws: Emulators, tmp_path: Path) -> Iterator[CareDeployment]:
         yield site
 
 
-def filled(site: CareDeployment) -> Namespace:
-    """A namespace of four segments, a full tier, all of which a tending finds due."""
+def filled(site: MaintenanceDeployment) -> Namespace:
+    """A namespace of four segments, a full tier, all of which a scheduled run finds due."""
     database = site.database()
     namespace = create(database, engine=EngineChoice.EXACT)
     for start in range(0, ROWS, 100):
         write(database, namespace, range(start, start + 100))
         site.clock.seconds += 5
         assert database.indexer.fold(namespace).published
-    site.adapters().unsettled.note(namespace.partition, site.clock.unix_ms())
+    site.adapters().pending_work.note(namespace.partition, site.clock.unix_ms())
     return namespace
 
 
-def started(site: CareDeployment) -> Mapping[str, Any]:
+def started(site: MaintenanceDeployment) -> Mapping[str, Any]:
     """The input of the only execution that there is."""
     (document,) = site.merges.documents.values()
     return json.loads(json.dumps(document))  # type: ignore[no-any-return]
 
 
-def built(site: CareDeployment, document: Mapping[str, Any]) -> list[Any]:
+def built(site: MaintenanceDeployment, document: Mapping[str, Any]) -> list[Any]:
     """The results of the workflow's first state: each shard in an instance of its own."""
     return [
         site.compactor()({"action": "build_shard", "plan": document["plan"], **shard}, LambdaContext())
@@ -61,16 +61,16 @@ def built(site: CareDeployment, document: Mapping[str, Any]) -> list[Any]:
     ]
 
 
-def published(site: CareDeployment, document: Mapping[str, Any], results: list[Any]) -> Any:
+def published(site: MaintenanceDeployment, document: Mapping[str, Any], results: list[Any]) -> Any:
     """What the workflow's last state answers."""
     event = {"action": "publish_merge", "plan": document["plan"], "segments": results}
     return site.compactor()(json.loads(json.dumps(event)), LambdaContext())
 
 
-def test_a_merge_in_shards_while_writes_go_on(site: CareDeployment) -> None:
+def test_a_merge_in_shards_while_writes_go_on(site: MaintenanceDeployment) -> None:
     """What is written, changed and deleted before, between and after the steps is as it should be in the end."""
     namespace = filled(site)
-    assert site.compactor()(TEND, LambdaContext())["failed"] == []
+    assert site.compactor()(SCHEDULED, LambdaContext())["failed"] == []
     document = started(site)
     assert len(document["shards"]) == 2
     assert len(json.dumps(document)) < 2_000
@@ -106,11 +106,11 @@ def test_a_merge_in_shards_while_writes_go_on(site: CareDeployment) -> None:
         assert instance.vectors.count(namespace) == len(expected)
 
 
-def test_starting_and_publishing_twice_is_harmless(site: CareDeployment) -> None:
+def test_starting_and_publishing_twice_is_harmless(site: MaintenanceDeployment) -> None:
     """The same merge has the same name; what was published is not published again."""
     namespace = filled(site)
     for _ in range(2):
-        site.compactor()(TEND, LambdaContext())
+        site.compactor()(SCHEDULED, LambdaContext())
         site.clock.seconds += 30
     document = started(site)
     results = built(site, document)
@@ -124,24 +124,24 @@ def test_starting_and_publishing_twice_is_harmless(site: CareDeployment) -> None
     assert site.manifest(namespace) == manifest
 
 
-def test_a_merge_whose_segments_were_replaced_is_void(site: CareDeployment) -> None:
+def test_a_merge_whose_segments_were_replaced_is_void(site: MaintenanceDeployment) -> None:
     """By hand, or by whoever did not know of it: the work is thrown away, and nothing else."""
     namespace = filled(site)
-    site.compactor()(TEND, LambdaContext())
+    site.compactor()(SCHEDULED, LambdaContext())
     document = started(site)
     results = built(site, document)
     database = site.database()
-    assert database.indexer.compact(namespace, everything).published
+    assert database.indexer.compact(namespace, all_segments).published
     manifest = site.manifest(namespace)
     assert published(site, document, results) == {"published": False}
     assert site.manifest(namespace) == manifest
     assert site.database().vectors.count(namespace) == ROWS
 
 
-def test_a_merge_of_a_deleted_namespace_is_void(site: CareDeployment) -> None:
+def test_a_merge_of_a_deleted_namespace_is_void(site: MaintenanceDeployment) -> None:
     """Whichever step finds out."""
     filled(site)
-    site.compactor()(TEND, LambdaContext())
+    site.compactor()(SCHEDULED, LambdaContext())
     document = started(site)
     site.database().namespaces.delete("t", "n")
     results = built(site, document)
@@ -149,39 +149,39 @@ def test_a_merge_of_a_deleted_namespace_is_void(site: CareDeployment) -> None:
     assert published(site, document, results) == {"published": False}
 
 
-def test_what_is_built_is_kept_for_as_long_as_its_merge_may_run(site: CareDeployment) -> None:
+def test_what_is_built_is_kept_for_as_long_as_its_merge_may_run(site: MaintenanceDeployment) -> None:
     """Not a minute less; when it has died its files are swept, and the merge is planned anew under another name."""
     namespace = filled(site)
-    site.compactor()(TEND, LambdaContext())
+    site.compactor()(SCHEDULED, LambdaContext())
     document = started(site)
     results = built(site, document)
     built_names = {result["segment"]["name"] for result in results}
     site.clock.seconds += MERGE_MS_MAX / 1000 - 60
-    site.compactor()(TEND, LambdaContext())
+    site.compactor()(SCHEDULED, LambdaContext())
     assert built_names <= segments_of(site, namespace)
     assert len(site.merges.documents) == 1
 
     site.clock.seconds += 120
     assert published(site, document, results) == {"published": False}
-    site.compactor()(TEND, LambdaContext())
+    site.compactor()(SCHEDULED, LambdaContext())
     assert len(site.merges.documents) == 2
     site.clock.seconds += (ORPHANED_MS - MERGE_MS_MAX) / 1000
-    site.compactor()(TEND, LambdaContext())
+    site.compactor()(SCHEDULED, LambdaContext())
     assert not built_names & segments_of(site, namespace)
     assert site.database().vectors.count(namespace) == ROWS
 
 
-def test_small_merges_go_on_beside_a_large_one(site: CareDeployment) -> None:
+def test_small_merges_go_on_beside_a_large_one(site: MaintenanceDeployment) -> None:
     """They leave its segments alone, and it is published all the same."""
     namespace = filled(site)
-    site.compactor()(TEND, LambdaContext())
+    site.compactor()(SCHEDULED, LambdaContext())
     document = started(site)
     database = site.database()
     for start in range(1_000, 1_040, 10):
         write(database, namespace, range(start, start + 10))
         site.clock.seconds += 5
         assert database.indexer.fold(namespace).published
-    site.compactor()(TEND, LambdaContext())
+    site.compactor()(SCHEDULED, LambdaContext())
     manifest = site.manifest(namespace)
     assert manifest is not None
     assert sorted(ref.live_rows for ref in manifest.segments) == [40, 100, 100, 100, 100]
@@ -192,10 +192,10 @@ def test_small_merges_go_on_beside_a_large_one(site: CareDeployment) -> None:
     assert site.database().vectors.count(namespace) == ROWS + 40
 
 
-def test_an_incomplete_result_is_refused(site: CareDeployment) -> None:
+def test_an_incomplete_result_is_refused(site: MaintenanceDeployment) -> None:
     """A shard that is missing is never taken for an empty one."""
     filled(site)
-    site.compactor()(TEND, LambdaContext())
+    site.compactor()(SCHEDULED, LambdaContext())
     document = started(site)
     results = built(site, document)
     with pytest.raises(InvalidArgument, match="2 shards"):
@@ -227,7 +227,7 @@ def test_an_execution_is_started_once(aws: Emulators, name: str) -> None:
     client.close()
 
 
-def segments_of(site: CareDeployment, namespace: Namespace) -> set[str]:
+def segments_of(site: MaintenanceDeployment, namespace: Namespace) -> set[str]:
     """Names of all segments of which there is a file, published or not."""
     prefix = f"{namespace.partition}/segments/"
     blobs = site.database().store.blobs.list(prefix)

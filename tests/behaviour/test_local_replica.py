@@ -13,7 +13,7 @@ from quartzdb.domain.change import Change, Delete, Patch, Upsert
 from quartzdb.domain.errors import Conflict
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Namespace, NamespaceSettings, Precision
-from quartzdb.maintenance.merge_policy import everything
+from quartzdb.maintenance.merge_policy import all_segments
 from quartzdb.replication.ports import Applied, Checkpoint, Direction, Feed, FeedGap, FeedPage
 from quartzdb.replication.retention import PeerRetention
 from quartzdb.replication.shared_namespaces import all_namespaces
@@ -266,7 +266,7 @@ def test_tombstones_survive_merges_for_7_days(keeping: LocalSite, clock: ManualC
 
     def merged() -> Applied:
         folds(site, namespace, clock)
-        site.database.indexer.compact(namespace, everything)
+        site.database.indexer.compact(namespace, all_segments)
         site.database.readers.of(namespace).reload()
         return site.replica.apply(
             NAMESPACE, RECORDS, [Upsert("a", Version(old.stamp - 1, "x.y"), VECTOR, {})]
@@ -400,7 +400,7 @@ def test_folding_and_merging_change_no_digest(
         assert states(site) == states(plain)
     clock.seconds += 3
     site.fold()
-    site.database.indexer.compact(namespace, everything)
+    site.database.indexer.compact(namespace, all_segments)
     site.database.readers.of(namespace).reload()
     assert (
         len(site.database.store.manifest(site.database.store.pointer(namespace.partition).current).segments)

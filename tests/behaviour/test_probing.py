@@ -12,7 +12,7 @@ import pytest
 
 from quartzdb.domain.errors import Conflict, Unavailable
 from quartzdb.routing.decision.operator_commands import drain, fail_over
-from quartzdb.routing.decision.origin_health import sighting_of
+from quartzdb.routing.decision.origin_health import health_of
 from quartzdb.routing.decision.passive import PassiveReport, encode_report
 from quartzdb.routing.decision.policy import changed
 from quartzdb.routing.decision.probe_memory import decode_memory
@@ -182,7 +182,7 @@ def test_both_origins_are_probed_at_once(world: World) -> None:
 
     world.origins = {origin: Meeting(world.clock) for origin in Origin}
     world.run(0)
-    assert world.rounds[0].sightings[AWS].latest_ok
+    assert world.rounds[0].healths[AWS].latest_ok
 
 
 class Interleaved(MemoryOriginStates):
@@ -344,7 +344,7 @@ def test_reports_of_the_edge_count(world: World) -> None:
     while world.state.active is CLOUDFLARE and len(seen) < 30:
         report = PassiveReport(CLOUDFLARE, world.clock.unix_ms(), 8, 10, "timeout")
         world.reports.send(encode_report(report))
-        seen.append(probing.round().sightings[CLOUDFLARE].verdict)
+        seen.append(probing.round().healths[CLOUDFLARE].verdict)
         world.clock.sleep(1)
     assert world.state.active is AWS
     assert seen[0] is Verdict.SUSPECT
@@ -370,7 +370,7 @@ def test_an_origin_that_cannot_be_asked_is_not_judged(world: World) -> None:
     world.run(60)
     world.origins[CLOUDFLARE].unknown = True
     world.run(200)
-    assert world.rounds[-1].sightings[CLOUDFLARE].verdict is Verdict.UNKNOWN
+    assert world.rounds[-1].healths[CLOUDFLARE].verdict is Verdict.UNKNOWN
     assert world.state.active is CLOUDFLARE
     world.origins[AWS].reason = Reason.DNS
     world.run(30)
@@ -429,10 +429,10 @@ def test_a_database_that_is_down_stops_nothing(world: World) -> None:
 def test_a_drained_origin_is_left_by_the_next_round(world: World) -> None:
     """The operator's wish is in the state."""
     world.run(60)
-    wished = world.changes("operator").make(
+    commanded = world.changes("operator").make(
         lambda state: drain(state, CLOUDFLARE, world.clock.unix_ms(), "operator")
     )
-    assert wished.after == replace(world.state)
+    assert commanded.after == replace(world.state)
     world.run(0)
     assert world.state.active is AWS
 
@@ -449,4 +449,4 @@ def test_what_is_known_can_be_seen_also_while_all_is_well(world: World) -> None:
         remembered = world.states.read_memory()
         assert remembered is not None
         for record in decode_memory(remembered).values():
-            assert sighting_of(record, world.clock.unix_ms(), DEFAULT_RULES).verdict is Verdict.HEALTHY
+            assert health_of(record, world.clock.unix_ms(), DEFAULT_RULES).verdict is Verdict.HEALTHY

@@ -12,7 +12,7 @@ from quartzdb.domain.filter import parse
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
 from quartzdb.domain.vector import norms_of
-from quartzdb.maintenance.merge_policy import everything
+from quartzdb.maintenance.merge_policy import all_segments
 from quartzdb.services.vectors import NewRecord, QueryRequest
 from quartzdb.wiring.embedded import Database
 from tests.embedded import embedded, fold
@@ -55,7 +55,7 @@ class Filled:
                 self.namespace, [self._record(row) for row in range(start, start + 1000)]
             )
         fold(self.database, site.clock, self.namespace)
-        self.database.indexer.compact(self.namespace, everything)
+        self.database.indexer.compact(self.namespace, all_segments)
         self.database.readers.of(self.namespace).reload()
 
     def recall(self, field: str | None, share: float, asked: float | None = None) -> tuple[float, bool]:

@@ -9,7 +9,7 @@ from itertools import product
 import pytest
 
 from quartzdb.routing.decision.breaker import BreakerState
-from quartzdb.routing.decision.origin_health import Sighting
+from quartzdb.routing.decision.origin_health import OriginHealth
 from quartzdb.routing.decision.policy import decide, first_state
 from quartzdb.routing.decision.rules import DEFAULT_RULES
 from quartzdb.routing.decision.state import Mode, Origin, RoutingState
@@ -33,19 +33,19 @@ STATES = {
 }
 
 
-def _sightings() -> Iterator[Sighting]:
+def _healths() -> Iterator[OriginHealth]:
     for verdict, breaker, latest_ok, spotless in product(Verdict, BreakerState, (True, False), (True, False)):
         if not (spotless and not latest_ok):
-            yield Sighting(verdict, breaker, latest_ok, spotless, "" if spotless else "timeout")
+            yield OriginHealth(verdict, breaker, latest_ok, spotless, "" if spotless else "timeout")
 
 
-def _cases(state: RoutingState) -> Iterator[tuple[Sighting, Sighting, RoutingState | None]]:
-    for active, other in product(_sightings(), _sightings()):
+def _cases(state: RoutingState) -> Iterator[tuple[OriginHealth, OriginHealth, RoutingState | None]]:
+    for active, other in product(_healths(), _healths()):
         seen = {state.active: active, state.other: other}
         yield active, other, decide(state, seen, 0, NOW_MS, DEFAULT_RULES)
 
 
-def _can_take(other: Sighting) -> bool:
+def _can_take(other: OriginHealth) -> bool:
     well = other.verdict in {Verdict.HEALTHY, Verdict.SUSPECT}
     return well and other.breaker is BreakerState.CLOSED and other.latest_ok
 
@@ -89,8 +89,8 @@ def test_a_pinned_origin_stays_active_and_pinned() -> None:
 
 def test_guarding_ends_where_the_other_origin_has_failed() -> None:
     """Every slow request would be handed to an origin that does not answer."""
-    slow = Sighting(Verdict.SUSPECT, BreakerState.CLOSED, False, True, "timeout")
-    gone = Sighting(Verdict.FAILED, BreakerState.OPEN, False, False, "refused")
+    slow = OriginHealth(Verdict.SUSPECT, BreakerState.CLOSED, False, True, "timeout")
+    gone = OriginHealth(Verdict.FAILED, BreakerState.OPEN, False, False, "refused")
     guarded = replace(first_state(CLOUDFLARE, 1), mode=Mode.GUARDED)
     following = decide(
         guarded, {CLOUDFLARE: replace(slow, latest_ok=True), AWS: gone}, 0, NOW_MS, DEFAULT_RULES
@@ -117,7 +117,7 @@ def test_nothing_is_sent_to_a_drained_origin(name: str) -> None:
 @pytest.mark.parametrize("name", list(STATES))
 def test_every_decision_follows_and_then_rests(name: str) -> None:
     """Deciding again from the same knowledge ends after a few steps: no two states send each other back and forth."""
-    for active, other in product(_sightings(), _sightings()):
+    for active, other in product(_healths(), _healths()):
         state, steps = STATES[name], 0
         seen = {state.active: active, state.other: other}
         while (following := decide(state, seen, 0, NOW_MS, DEFAULT_RULES)) is not None:
@@ -129,7 +129,7 @@ def test_every_decision_follows_and_then_rests(name: str) -> None:
 
 def test_a_clock_that_was_set_back_does_not_hold_a_ramp() -> None:
     """The step before may have been stamped by another clock, an operator's; the way back must not stand still."""
-    well = Sighting(Verdict.HEALTHY, BreakerState.CLOSED, True, True, "")
+    well = OriginHealth(Verdict.HEALTHY, BreakerState.CLOSED, True, True, "")
     ahead = replace(STATES["nearly back"], since_ms=NOW_MS + 3_600_000)
     following = decide(ahead, dict.fromkeys(Origin, well), 0, NOW_MS, DEFAULT_RULES)
     assert following is not None

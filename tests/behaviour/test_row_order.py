@@ -21,7 +21,7 @@ from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
 from quartzdb.domain.vector import Matrix, norms_of
 from quartzdb.maintenance.built_shard import load_built, store_built
 from quartzdb.maintenance.merge_plan import MergePlan
-from quartzdb.maintenance.merge_policy import everything
+from quartzdb.maintenance.merge_policy import all_segments
 from quartzdb.services.vectors import QueryRequest
 from quartzdb.storage.index.engines.codes import Codes
 from quartzdb.storage.index.fields.filtering import evaluate
@@ -94,7 +94,7 @@ def test_everything_of_a_record_comes_with_its_row(
     expected = vectors[numbers].astype(stored.dtype)
     assert np.array_equal(stored, expected)
     assert np.array_equal(lengths, norms_of(expected))
-    records = list(segment.records.everything())
+    records = list(segment.records.all_rows())
     assert [(record.row, record.id) for record in records] == [
         (row, f"r{number}") for row, number in enumerate(numbers)
     ]
@@ -197,7 +197,7 @@ def two_segments(site: Embedded, database: Database, engine: EngineChoice) -> Na
 
 def built(database: Database, namespace: Namespace) -> tuple[MergePlan, list[dict[str, Any]]]:
     """All of it merged into two shards, as a workflow gets them."""
-    planned = database.indexer.merger.plan(namespace.partition, everything)
+    planned = database.indexer.merger.plan(namespace.partition, all_segments)
     assert planned is not None
     plan = replace(planned, shards=2)
     documents = []

@@ -10,7 +10,7 @@ import pytest
 from quartzdb.domain.change import OWN, Upsert
 from quartzdb.domain.errors import Corrupted, NamespaceNotFound, RecordNotFound, Unavailable
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
-from quartzdb.maintenance.maintenance import BURY_AFTER_MS, FOLD_AFTER_MS
+from quartzdb.maintenance.maintenance import DROP_AFTER_MS, FOLD_AFTER_MS
 from quartzdb.maintenance.verification import Verification
 from quartzdb.services.consistency import STRONG, Consistency
 from quartzdb.services.shard_reads import ShardReads
@@ -162,9 +162,9 @@ def test_deletion_reaches_every_shard(site: Embedded) -> None:
     with pytest.raises(NamespaceNotFound):
         other.vectors.fetch(namespace, ["r1"])
     database.maintenance.run_once()
-    site.clock.seconds += BURY_AFTER_MS / 1000 + 1
+    site.clock.seconds += DROP_AFTER_MS / 1000 + 1
     database.maintenance.run_once()
-    assert database.catalog.condemned() == []
+    assert database.catalog.pending_deletion() == []
     assert list(database.store.blobs.list("t/")) == []
     assert not set(namespace.partitions) & set(database.log.partitions())
     assert database.vectors.count(sharded(database)) == 0

@@ -20,14 +20,14 @@ from quartzdb.domain.hlc import Version, stamp_at
 from quartzdb.domain.namespace import Namespace
 from quartzdb.maintenance.sweep import ORPHANED_MS
 from quartzdb.wiring.aws import AwsSettings
-from quartzdb.wiring.maintenance import open_care
+from quartzdb.wiring.maintenance import open_maintenance
 from tests.aws_emulators import REGION, Emulators
 from tests.aws_fault_proxy import Fault, FaultProxy, Request, dynamodb_error, fault_proxy, s3_error
-from tests.care_deployment import CareDeployment, create, deployed, nearest, write
+from tests.maintenance_deployment import MaintenanceDeployment, create, deployed, nearest, write
 from tests.stream_driver import LambdaContext, StreamDriver
 
 ATTEMPTS = 2
-TEND = {"action": "tend"}
+SCHEDULED = {"action": "maintain"}
 WINDOW_S = 25
 
 
@@ -38,14 +38,14 @@ def proxy(aws: Emulators) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def site(aws: Emulators, proxy: FaultProxy, tmp_path: Path) -> Iterator[CareDeployment]:
+def site(aws: Emulators, proxy: FaultProxy, tmp_path: Path) -> Iterator[MaintenanceDeployment]:
     """Functions reach AWS through the proxy, and lose patience soon; those who write reach it directly."""
     with deployed(aws.get("ministack"), tmp_path, endpoint_url=proxy.url) as site:
         site.patience = Patience(connect_seconds=2, read_seconds=20, attempts_max=ATTEMPTS)
         yield site
 
 
-def written(site: CareDeployment, name: str = "n", rows: int = 10) -> Namespace:
+def written(site: MaintenanceDeployment, name: str = "n", rows: int = 10) -> Namespace:
     """A namespace with records old enough to be folded."""
     database = site.database()
     namespace = create(database, name)
@@ -66,7 +66,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_failed_is_tried_again(site: CareDeployment, proxy: FaultProxy, fault: str) -> None:
+def test_what_failed_is_tried_again(site: MaintenanceDeployment, proxy: FaultProxy, fault: str) -> None:
     """The records come back until it works; what was done by halves is no hindrance."""
     namespace = written(site)
     name, path, broken = FAULTS[fault]
@@ -78,21 +78,21 @@ def test_what_failed_is_tried_again(site: CareDeployment, proxy: FaultProxy, fau
     assert site.rows(namespace) == 10
 
 
-def test_what_was_given_up_is_folded_by_the_schedule(site: CareDeployment, proxy: FaultProxy) -> None:
+def test_what_was_given_up_is_folded_by_the_schedule(site: MaintenanceDeployment, proxy: FaultProxy) -> None:
     """The queue is told of it, but nobody has to send it again: the entry is in the log, and noted."""
     namespace = written(site)
     proxy.fail("PUT", s3_error("SlowDown", 503), path="segments/")
     driver = StreamDriver(site.indexer(), retries=1)
     driver.deliver(site.stream.news())
     assert len(driver.dead_letters) == 1
-    tended = site.compactor()(TEND, LambdaContext())
-    assert tended["failed"] == [str(namespace.partition)]
+    report = site.compactor()(SCHEDULED, LambdaContext())
+    assert report["failed"] == [str(namespace.partition)]
     proxy.heal()
-    assert site.compactor()(TEND, LambdaContext())["failed"] == []
+    assert site.compactor()(SCHEDULED, LambdaContext())["failed"] == []
     assert site.rows(namespace) == 10
 
 
-def test_a_slow_store_only_takes_longer(site: CareDeployment, proxy: FaultProxy) -> None:
+def test_a_slow_store_only_takes_longer(site: MaintenanceDeployment, proxy: FaultProxy) -> None:
     """Every answer of S3 comes late, but it comes."""
     namespace = written(site)
     proxy.plan = lambda request: Fault("late", seconds=0.2) if request.name in {"GET", "PUT"} else None
@@ -103,7 +103,7 @@ def test_a_slow_store_only_takes_longer(site: CareDeployment, proxy: FaultProxy)
 
 
 @pytest.mark.parametrize("halving", [True, False])
-def test_a_poisoned_record_ends_in_the_queue(site: CareDeployment, halving: bool) -> None:
+def test_a_poisoned_record_ends_in_the_queue(site: MaintenanceDeployment, halving: bool) -> None:
     """One whose key is none, and one whose body cannot be decoded; every other log is folded, before and after them."""
     database = site.database()
     good, bad, later = (create(database, name) for name in ("good", "bad", "later"))
@@ -135,11 +135,11 @@ def test_a_poisoned_record_ends_in_the_queue(site: CareDeployment, halving: bool
     assert (site.rows(good), site.rows(bad), site.rows(later)) == (10, 0, 10)
 
     site.emulator.dynamodb.delete_item(**place, Key=junk)
-    assert site.compactor()(TEND, LambdaContext())["failed"] == []
+    assert site.compactor()(SCHEDULED, LambdaContext())["failed"] == []
     assert site.rows(bad) == 10
 
 
-def test_two_indexers_at_once(site: CareDeployment) -> None:
+def test_two_indexers_at_once(site: MaintenanceDeployment) -> None:
     """Each log is folded by one of them."""
     namespaces = [written(site, f"n{number}") for number in range(3)]
     records = site.stream.news()
@@ -156,7 +156,7 @@ def test_two_indexers_at_once(site: CareDeployment) -> None:
         assert (manifest.live_rows, len(manifest.segments)) == (10, 1)
 
 
-def test_a_lost_race_for_the_manifest(site: CareDeployment, proxy: FaultProxy) -> None:
+def test_a_lost_race_for_the_manifest(site: MaintenanceDeployment, proxy: FaultProxy) -> None:
     """Another indexer publishes between the build and the swap of the pointer: its result stands, and nothing fails."""
     namespace = written(site)
     database = site.database()
@@ -192,7 +192,7 @@ handler(json.load(sys.stdin), LambdaContext())
 
 
 def test_an_indexer_killed_in_the_middle_of_a_build(
-    site: CareDeployment, proxy: FaultProxy, tmp_path: Path
+    site: MaintenanceDeployment, proxy: FaultProxy, tmp_path: Path
 ) -> None:
     """Nothing of it shows; the next one folds the same entries, and what the first one left is swept."""
     site.clock.seconds = time.time() - 60
@@ -236,14 +236,16 @@ def test_an_indexer_killed_in_the_middle_of_a_build(
     assert site.rows(namespace) == 10
     orphaned = len(segments_of(site, namespace))
     site.clock.seconds += ORPHANED_MS / 1000 + 60
-    site.compactor()(TEND, LambdaContext())
+    site.compactor()(SCHEDULED, LambdaContext())
     assert len(segments_of(site, namespace)) == orphaned - 1
 
-    open_care(AwsSettings(site.place.table, site.place.bucket, region=REGION, work_dir=tmp_path / "killed"))
+    open_maintenance(
+        AwsSettings(site.place.table, site.place.bucket, region=REGION, work_dir=tmp_path / "killed")
+    )
     assert not (tmp_path / "killed" / "building").exists()
 
 
-def segments_of(site: CareDeployment, namespace: Namespace) -> set[str]:
+def segments_of(site: MaintenanceDeployment, namespace: Namespace) -> set[str]:
     """Names of all segments of which there is a file, published or not."""
     prefix = f"{namespace.partition}/segments/"
     blobs = site.database().store.blobs.list(prefix)
@@ -261,7 +263,7 @@ def files_of_at_most(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_full_disk(site: CareDeployment) -> None:
+def test_a_full_disk(site: MaintenanceDeployment) -> None:
     """The build that does not fit fails, and leaves its room to the next; what fits is folded."""
     large, small = written(site, "large", rows=3_000), written(site, "small", rows=5)
     driver = StreamDriver(site.indexer(), retries=1)
@@ -272,11 +274,11 @@ def test_a_full_disk(site: CareDeployment) -> None:
     assert driver.dead_letters
     assert (site.rows(large), site.rows(small)) == (0, 5)
     assert list((work_dir / "building").iterdir()) == []
-    assert site.compactor()(TEND, LambdaContext())["failed"] == []
+    assert site.compactor()(SCHEDULED, LambdaContext())["failed"] == []
     assert site.rows(large) == 3_000
 
 
-def test_the_end_of_a_run_is_near(site: CareDeployment) -> None:
+def test_the_end_of_a_run_is_near(site: MaintenanceDeployment) -> None:
     """No fold is begun that might not end. What was not begun is no failure: it is noted, and tended."""
     namespaces = [written(site, f"n{number}") for number in range(3)]
     left_ms = iter([60_000, 60_000, *[12_000] * 1_000])
@@ -284,5 +286,5 @@ def test_the_end_of_a_run_is_near(site: CareDeployment) -> None:
     driver.deliver(site.stream.news())
     assert len(driver.invocations) == 1
     assert sorted(site.rows(namespace) for namespace in namespaces) == [0, 0, 10]
-    assert site.compactor()(TEND, LambdaContext()) == {"failed": [], "not_reached": 0}
+    assert site.compactor()(SCHEDULED, LambdaContext()) == {"failed": [], "not_reached": 0}
     assert [site.rows(namespace) for namespace in namespaces] == [10, 10, 10]

@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 
 from tests.aws_emulators import NAMES, Emulators
-from tests.care_deployment import CareDeployment, create, deployed, nearest, write
+from tests.maintenance_deployment import MaintenanceDeployment, create, deployed, nearest, write
 from tests.stream_driver import LambdaContext, StreamDriver
 
-TEND = {"action": "tend"}
+SCHEDULED = {"action": "maintain"}
 WINDOW_S = 25
 
 
 @pytest.fixture(params=NAMES)
-def site(request: pytest.FixtureRequest, aws: Emulators, tmp_path: Path) -> Iterator[CareDeployment]:
+def site(request: pytest.FixtureRequest, aws: Emulators, tmp_path: Path) -> Iterator[MaintenanceDeployment]:
     with deployed(aws.get(request.param), tmp_path) as site:
         yield site
 
 
-def test_what_is_written_becomes_segments(site: CareDeployment) -> None:
+def test_what_is_written_becomes_segments(site: MaintenanceDeployment) -> None:
     """Each log that a batch names is folded once, and a reader that was never there before finds all of it."""
     database = site.database()
     one, two = create(database, "one"), create(database, "two")
@@ -41,8 +41,8 @@ def test_what_is_written_becomes_segments(site: CareDeployment) -> None:
     assert cold.readers.of(one).tail_rows == 0
 
 
-def test_what_is_too_young_waits_for_the_schedule(site: CareDeployment) -> None:
-    """No record of the stream will come for it any more, but it is noted, and the next tending folds it."""
+def test_what_is_too_young_waits_for_the_schedule(site: MaintenanceDeployment) -> None:
+    """No record of the stream will come for it any more, but it is noted, and the next scheduled run folds it."""
     database = site.database()
     namespace = create(database)
     write(database, namespace, range(10))
@@ -50,11 +50,11 @@ def test_what_is_too_young_waits_for_the_schedule(site: CareDeployment) -> None:
     assert site.rows(namespace) == 0
     assert nearest(database, namespace, 3) == "r3"
     site.clock.seconds += 60
-    assert site.compactor()(TEND, LambdaContext()) == {"failed": [], "not_reached": 0}
+    assert site.compactor()(SCHEDULED, LambdaContext()) == {"failed": [], "not_reached": 0}
     assert site.rows(namespace) == 10
 
 
-def test_a_replayed_stream_changes_nothing(site: CareDeployment) -> None:
+def test_a_replayed_stream_changes_nothing(site: MaintenanceDeployment) -> None:
     """From its beginning, while namespaces that it speaks of were deleted, or created again under the same name."""
     database = site.database()
     kept, gone, again = create(database, "kept"), create(database, "gone"), create(database, "again")

@@ -50,7 +50,7 @@ def books(count: int, dimension: int = 4) -> list[dict[str, Any]]:
     return [
         {
             "id": f"b{number}",
-            "vector": [math.sin(number * (place + 1) + place) + 1.5 for place in range(dimension)],
+            "vector": [math.sin(number * (location + 1) + location) + 1.5 for location in range(dimension)],
             "metadata": {"year": 1900 + number, "even": number % 2 == 0},
         }
         for number in range(count)

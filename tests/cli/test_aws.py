@@ -46,7 +46,7 @@ def refusal(*arguments: str | Path, exit_code: int = 1) -> str:
 
 
 @pytest.fixture
-def place(aws: Emulators, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def location(aws: Emulators, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A deployment's data on an emulator, named as an operator's shell would name it."""
     emulator = aws.get("ministack")
     made = emulator.new_place()
@@ -58,7 +58,7 @@ def place(aws: Emulators, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pl
     return made
 
 
-def test_everything_but_serving_works_on_aws(place: Place, tmp_path: Path) -> None:
+def test_everything_but_serving_works_on_aws(location: Place, tmp_path: Path) -> None:
     """Import, query, compact, stats, verify and export of a deployment answer as those of a directory do."""
     source = write_jsonl(tmp_path / "books.jsonl", books(60))
     asked = ("query", "--namespace", "n", "--vector", "[1,2,3,4]", "--top-k", "5")
@@ -72,7 +72,7 @@ def test_everything_but_serving_works_on_aws(place: Place, tmp_path: Path) -> No
 
     assert found(answer(*asked)["matches"]) == found(embedded_answer(tmp_path / "d", *asked)["matches"])
     held = answer("stats")
-    assert (held["table"], held["bucket"]) == (place.table, place.bucket)
+    assert (held["table"], held["bucket"]) == (location.table, location.bucket)
     assert [(one["name"], one["records"]) for one in held["namespaces"]] == [("n", 60)]
     verified = answer("verify")
     assert (verified["ok"], verified["segments"], verified["rows"]) == (True, 1, 60)
@@ -82,7 +82,7 @@ def test_everything_but_serving_works_on_aws(place: Place, tmp_path: Path) -> No
     assert not Path("data").exists(), "a command on AWS leaves nothing in the current directory"
 
 
-def test_a_damaged_segment_is_found_in_the_bucket(place: Place, aws: Emulators, tmp_path: Path) -> None:
+def test_a_damaged_segment_is_found_in_the_bucket(location: Place, aws: Emulators, tmp_path: Path) -> None:
     """`verify` exits with 1 and names the object when somebody replaced a segment file in S3."""
     source = write_jsonl(tmp_path / "books.jsonl", books(20))
     answer("import", source, "--namespace", "n", "--create")
@@ -90,12 +90,12 @@ def test_a_damaged_segment_is_found_in_the_bucket(place: Place, aws: Emulators, 
     s3 = aws.get("ministack").s3
     (vectors,) = [
         found["Key"]
-        for found in s3.list_objects_v2(Bucket=place.bucket)["Contents"]
+        for found in s3.list_objects_v2(Bucket=location.bucket)["Contents"]
         if found["Key"].endswith(VECTORS_FILE)
     ]
-    body = bytearray(s3.get_object(Bucket=place.bucket, Key=vectors)["Body"].read())
+    body = bytearray(s3.get_object(Bucket=location.bucket, Key=vectors)["Body"].read())
     body[5] ^= 1
-    s3.put_object(Bucket=place.bucket, Key=vectors, Body=bytes(body))
+    s3.put_object(Bucket=location.bucket, Key=vectors, Body=bytes(body))
     for copy in (tmp_path / "home").rglob("*"):
         if copy.is_file():
             copy.unlink()
@@ -106,7 +106,7 @@ def test_a_damaged_segment_is_found_in_the_bucket(place: Place, aws: Emulators, 
     ]
 
 
-def test_keys_of_a_deployment(place: Place) -> None:
+def test_keys_of_a_deployment(location: Place) -> None:
     """A key is shown once, is stored as a hash, and ends when it is revoked."""
     made = answer("keys", "create", "--name", "root", "--scopes", "read,write,admin")
     (listed,) = answer("keys", "list")["keys"]
@@ -116,7 +116,7 @@ def test_keys_of_a_deployment(place: Place) -> None:
     assert [key["status"] for key in answer("keys", "list")["keys"]] == ["revoked"]
 
 
-def test_an_interrupted_import_goes_on(place: Place, tmp_path: Path) -> None:
+def test_an_interrupted_import_goes_on(location: Place, tmp_path: Path) -> None:
     """How far an import into AWS got is remembered on this machine: the same command begins after it."""
     lines: list[Any] = [*books(30), "no json"]
     source = write_jsonl(tmp_path / "books.jsonl", lines)
@@ -124,14 +124,14 @@ def test_an_interrupted_import_goes_on(place: Place, tmp_path: Path) -> None:
     assert answer("import", source, "--namespace", "n", "--skip-bad")["resumed_at"] == 30
 
 
-def test_a_command_on_a_directory_wins_over_the_environment(place: Place, tmp_path: Path) -> None:
+def test_a_command_on_a_directory_wins_over_the_environment(location: Place, tmp_path: Path) -> None:
     """What is typed goes before what is exported."""
     assert embedded_answer(tmp_path / "here", "keys", "create", "--name", "x")["name"] == "x"
     assert answer("keys", "list")["keys"] == []
 
 
 def test_two_places_at_once_are_refused(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    location: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether typed or exported: a command never guesses which database is meant."""
     both = ("stats", "--data-dir", tmp_path, "--table", "t", "--bucket", "b")
@@ -146,7 +146,7 @@ def test_two_places_at_once_are_refused(
     assert "give both --table and --bucket" in refusal("stats", exit_code=2)
 
 
-def test_a_mistyped_table_is_an_error(place: Place) -> None:
+def test_a_mistyped_table_is_an_error(location: Place) -> None:
     """A table that is not there is named, with what to do; it is never created."""
     said = refusal("stats", "--table", "mistyped")
     assert said.startswith("error: The DynamoDB table mistyped does not exist (ResourceNotFoundException).")
@@ -154,9 +154,9 @@ def test_a_mistyped_table_is_an_error(place: Place) -> None:
     assert "does not exist" in refusal("keys", "create", "--name", "x", "--table", "mistyped")
 
 
-def test_a_table_of_something_else_is_an_error(place: Place, aws: Emulators) -> None:
+def test_a_table_of_something_else_is_an_error(location: Place, aws: Emulators) -> None:
     """It is left alone, and named as what it is not."""
-    name = f"other-{place.table}"
+    name = f"other-{location.table}"
     aws.get("ministack").dynamodb.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
@@ -168,7 +168,7 @@ def test_a_table_of_something_else_is_an_error(place: Place, aws: Emulators) -> 
         assert said.startswith(f"error: The DynamoDB table {name} is not one of QuartzDB: ")
 
 
-def test_a_mistyped_bucket_is_an_error(place: Place, tmp_path: Path) -> None:
+def test_a_mistyped_bucket_is_an_error(location: Place, tmp_path: Path) -> None:
     """The same for the bucket."""
     source = write_jsonl(tmp_path / "books.jsonl", books(5))
     answer("import", source, "--namespace", "n", "--create")
@@ -176,13 +176,13 @@ def test_a_mistyped_bucket_is_an_error(place: Place, tmp_path: Path) -> None:
 
 
 def test_without_credentials_or_region_it_says_how_to_get_them(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    location: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody should have to know what botocore's exceptions mean."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     said = refusal("keys", "list")
-    assert said.startswith(f"error: The DynamoDB table {place.table} may not be used: ")
+    assert said.startswith(f"error: The DynamoDB table {location.table} may not be used: ")
     assert "aws sso login" in said
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     assert "aws sso login" in refusal("keys", "list")
@@ -192,7 +192,7 @@ def test_without_credentials_or_region_it_says_how_to_get_them(
 
 
 def test_the_region_may_be_said_as_any_tool_of_aws_wants_it(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    location: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Options, AWS_REGION and AWS_DEFAULT_REGION are all understood."""
     monkeypatch.delenv("AWS_DEFAULT_REGION")
@@ -202,7 +202,7 @@ def test_the_region_may_be_said_as_any_tool_of_aws_wants_it(
 
 
 def test_what_is_not_allowed_is_told_with_what_to_check(
-    place: Place, aws: Emulators, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    location: Place, aws: Emulators, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither table nor bucket: the service's own word for it, and where to look."""
     source = write_jsonl(tmp_path / "books.jsonl", books(5))
@@ -211,12 +211,12 @@ def test_what_is_not_allowed_is_told_with_what_to_check(
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         proxy.plan = lambda request: s3_error("AccessDenied", 403) if request.name == "GET" else None
         said = refusal("stats")
-        assert said.startswith(f"error: The S3 bucket {place.bucket} may not be used (AccessDenied).")
+        assert said.startswith(f"error: The S3 bucket {location.bucket} may not be used (AccessDenied).")
         assert "Check the credentials" in said
         proxy.plan = lambda _: dynamodb_error("AccessDeniedException")
         said = refusal("keys", "create", "--name", "x")
         assert said.startswith(
-            f"error: The DynamoDB table {place.table} may not be used (AccessDeniedException)."
+            f"error: The DynamoDB table {location.table} may not be used (AccessDeniedException)."
         )
 
 

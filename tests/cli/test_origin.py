@@ -38,24 +38,24 @@ def empty(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def place(empty: Path) -> Path:
+def location(empty: Path) -> Path:
     """One with the first state."""
     with SqliteDatabase(empty / "catalog.db") as database:
         assert SqliteOriginStates(database).replace(first_state(Origin.CLOUDFLARE, 1_000))
     return empty
 
 
-def _published(place: Path) -> RoutingState:
-    return decode_state((place / PUBLISHED_KEY).read_bytes())
+def _published(location: Path) -> RoutingState:
+    return decode_state((location / PUBLISHED_KEY).read_bytes())
 
 
-def test_a_failover_is_stored_published_and_pinned(place: Path) -> None:
+def test_a_failover_is_stored_published_and_pinned(location: Path) -> None:
     """And said again in the status."""
-    done = answer(place, "origin", "failover")
+    done = answer(location, "origin", "failover")
     assert (done["active"], done["pinned"], done["epoch"], done["changed"]) == ("aws", True, 2, True)
-    assert _published(place).active is Origin.AWS
-    assert _published(place).pinned
-    status = answer(place, "origin", "status")
+    assert _published(location).active is Origin.AWS
+    assert _published(location).pinned
+    status = answer(location, "origin", "status")
     assert {name: status[name] for name in ("active", "mode", "revision")} == {
         "active": "aws",
         "mode": "failed_over",
@@ -64,51 +64,51 @@ def test_a_failover_is_stored_published_and_pinned(place: Path) -> None:
     assert "failover to aws" in status["reason"]
 
 
-def test_a_failover_names_its_target(place: Path) -> None:
+def test_a_failover_names_its_target(location: Path) -> None:
     """Given twice it changes nothing more; to the active origin it pins that."""
-    answer(place, "origin", "failover", "--to", "aws")
-    again = answer(place, "origin", "failover", "--to", "aws")
+    answer(location, "origin", "failover", "--to", "aws")
+    again = answer(location, "origin", "failover", "--to", "aws")
     assert (again["changed"], again["epoch"]) == (False, 2)
-    back = answer(place, "origin", "failover", "--to", "cloudflare")
+    back = answer(location, "origin", "failover", "--to", "cloudflare")
     assert (back["active"], back["pinned"], back["mode"]) == ("cloudflare", True, "direct")
 
 
-def test_auto_and_failback_leave_it_to_the_probe(place: Path) -> None:
+def test_auto_and_failback_leave_it_to_the_probe(location: Path) -> None:
     """The origin stays until the rules allow the return."""
     for command in ("auto", "failback"):
-        answer(place, "origin", "failover", "--to", "aws")
-        done = answer(place, "origin", command)
+        answer(location, "origin", "failover", "--to", "aws")
+        done = answer(location, "origin", command)
         assert (done["active"], done["pinned"]) == ("aws", False)
-        assert not answer(place, "origin", command)["changed"]
-        assert not _published(place).pinned
+        assert not answer(location, "origin", command)["changed"]
+        assert not _published(location).pinned
 
 
-def test_a_forced_failback_is_at_once(place: Path) -> None:
+def test_a_forced_failback_is_at_once(location: Path) -> None:
     """Whatever the lag."""
-    answer(place, "origin", "failover")
-    done = answer(place, "origin", "failback", "--force")
+    answer(location, "origin", "failover")
+    done = answer(location, "origin", "failback", "--force")
     assert (done["active"], done["mode"], done["pinned"], done["epoch"]) == ("cloudflare", "direct", False, 3)
 
 
-def test_an_origin_is_drained_and_taken_back(place: Path) -> None:
+def test_an_origin_is_drained_and_taken_back(location: Path) -> None:
     """The active one stays until the probe finds the other well."""
-    drained = answer(place, "origin", "drain", "cloudflare")
+    drained = answer(location, "origin", "drain", "cloudflare")
     assert (drained["drained"], drained["active"]) == (["cloudflare"], "cloudflare")
-    assert _published(place).drained == {Origin.CLOUDFLARE}
-    assert answer(place, "origin", "undrain", "cloudflare")["drained"] == []
-    assert "invalid" in refusal(place, "origin", "drain", "azure", exit_code=2).lower()
+    assert _published(location).drained == {Origin.CLOUDFLARE}
+    assert answer(location, "origin", "undrain", "cloudflare")["drained"] == []
+    assert "invalid" in refusal(location, "origin", "drain", "azure", exit_code=2).lower()
 
 
-def test_every_change_is_an_audit_line(place: Path) -> None:
+def test_every_change_is_an_audit_line(location: Path) -> None:
     """On stderr, with who made it; what changes nothing is none."""
-    first, second = run(place, "origin", "failover"), run(place, "origin", "failover", "--to", "aws")
+    first, second = run(location, "origin", "failover"), run(location, "origin", "failover", "--to", "aws")
     assert "audit: operator " in first.stderr
     assert "revision 2" in first.stderr
     assert "audit" not in second.stderr
     assert "Nothing was changed" in second.stdout
 
 
-def test_status_says_what_the_probe_knows(place: Path) -> None:
+def test_status_says_what_the_probe_knows(location: Path) -> None:
     """Of both origins, as it is now."""
     now_ms = int(time.time() * 1000)
     memory = dict(no_memory())
@@ -117,9 +117,9 @@ def test_status_says_what_the_probe_knows(place: Path) -> None:
         memory[Origin.CLOUDFLARE] = memory[Origin.CLOUDFLARE].after(
             Origin.CLOUDFLARE, probe, None, DEFAULT_RULES
         )
-    with SqliteDatabase(place / "catalog.db") as database:
+    with SqliteDatabase(location / "catalog.db") as database:
         SqliteOriginStates(database).write_memory(encode_memory(memory, DEFAULT_RULES))
-    origins = answer(place, "origin", "status")["origins"]
+    origins = answer(location, "origin", "status")["origins"]
     assert origins["cloudflare"] == {
         "verdict": "failed",
         "breaker": "open",
@@ -129,7 +129,7 @@ def test_status_says_what_the_probe_knows(place: Path) -> None:
         "latency_ms": 12,
     }
     assert origins["aws"]["verdict"] == "unknown"
-    text = run(place, "origin", "status").stdout
+    text = run(location, "origin", "status").stdout
     assert "cloudflare  failed" in text
 
 
@@ -147,34 +147,34 @@ def test_a_directory_without_a_database_is_not_made(tmp_path: Path) -> None:
     assert not (tmp_path / "typo").exists()
 
 
-def test_what_cannot_be_published_is_said(place: Path) -> None:
+def test_what_cannot_be_published_is_said(location: Path) -> None:
     """It is stored: the probe makes up for it."""
-    (place / "routing").write_text("in the way")
-    said = refusal(place, "origin", "failover")
+    (location / "routing").write_text("in the way")
+    said = refusal(location, "origin", "failover")
     assert "stored, and could not be published" in said
-    (place / "routing").unlink()
-    assert not answer(place, "origin", "failover", "--to", "aws")["changed"]
-    assert _published(place).active is Origin.AWS
+    (location / "routing").unlink()
+    assert not answer(location, "origin", "failover", "--to", "aws")["changed"]
+    assert _published(location).active is Origin.AWS
 
 
-def test_an_override_is_a_header_for_curl(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_override_is_a_header_for_curl(location: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Signed with the secret of the environment, for as long as was said."""
     monkeypatch.setenv("QUARTZDB_ORIGIN_SECRET", SECRET)
-    done = answer(place, "origin", "override", "--origin", "aws", "--ttl", "10m")
+    done = answer(location, "origin", "override", "--origin", "aws", "--ttl", "10m")
     assert done["header"] == HEADER
     assert verify_override(done["value"], time.time(), [SECRET]) is Origin.AWS
     assert 0 < done["expires_s"] - time.time() <= 600
-    line = run(place, "origin", "override", "--origin", "aws").stdout
+    line = run(location, "origin", "override", "--origin", "aws").stdout
     assert line.startswith(f"{HEADER}: aws.")
-    assert "24 hours" in refusal(place, "origin", "override", "--origin", "aws", "--ttl", "2d")
+    assert "24 hours" in refusal(location, "origin", "override", "--origin", "aws", "--ttl", "2d")
 
 
 def test_an_override_without_a_secret_says_where_to_get_it(
-    place: Path, monkeypatch: pytest.MonkeyPatch
+    location: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Never on the command line, where everybody sees it."""
     monkeypatch.delenv("QUARTZDB_ORIGIN_SECRET", raising=False)
-    assert "QUARTZDB_ORIGIN_SECRET" in refusal(place, "origin", "override", "--origin", "aws")
+    assert "QUARTZDB_ORIGIN_SECRET" in refusal(location, "origin", "override", "--origin", "aws")
 
 
 def _on_aws(*arguments: str) -> Any:
@@ -206,27 +206,27 @@ def test_a_deployment_is_commanded_alike(
     assert verify_override(value, time.time(), [SECRET]) is Origin.CLOUDFLARE
 
 
-def test_a_drained_origin_is_not_made_active(place: Path) -> None:
+def test_a_drained_origin_is_not_made_active(location: Path) -> None:
     """The two wishes contradict each other, and the probe would undo the second at once."""
-    answer(place, "origin", "drain", "aws")
-    assert "undrain" in refusal(place, "origin", "failover", "--to", "aws")
-    answer(place, "origin", "undrain", "aws")
-    answer(place, "origin", "failover", "--to", "aws")
-    answer(place, "origin", "drain", "cloudflare")
-    assert "undrain" in refusal(place, "origin", "failback", "--force")
-    assert answer(place, "origin", "status")["active"] == "aws"
+    answer(location, "origin", "drain", "aws")
+    assert "undrain" in refusal(location, "origin", "failover", "--to", "aws")
+    answer(location, "origin", "undrain", "aws")
+    answer(location, "origin", "failover", "--to", "aws")
+    answer(location, "origin", "drain", "cloudflare")
+    assert "undrain" in refusal(location, "origin", "failback", "--force")
+    assert answer(location, "origin", "status")["active"] == "aws"
 
 
-def test_a_share_of_the_clients_tries_the_other_origin(place: Path) -> None:
+def test_a_share_of_the_clients_tries_the_other_origin(location: Path) -> None:
     """For as long as an operator wants, and not while the probe itself sets the share."""
-    assert answer(place, "origin", "canary", "20")["ramp_percent"] == 20
-    assert _published(place).ramp_percent == 20
-    assert answer(place, "origin", "canary", "20")["changed"] is False
-    assert answer(place, "origin", "canary", "0")["ramp_percent"] == 0
-    answer(place, "origin", "drain", "aws")
-    assert "undrain" in refusal(place, "origin", "canary", "5")
-    answer(place, "origin", "undrain", "aws")
-    answer(place, "origin", "failover", "--to", "aws")
-    assert answer(place, "origin", "canary", "5")["ramp_percent"] == 5
-    answer(place, "origin", "auto")
-    assert "failover" in refusal(place, "origin", "canary", "10")
+    assert answer(location, "origin", "canary", "20")["ramp_percent"] == 20
+    assert _published(location).ramp_percent == 20
+    assert answer(location, "origin", "canary", "20")["changed"] is False
+    assert answer(location, "origin", "canary", "0")["ramp_percent"] == 0
+    answer(location, "origin", "drain", "aws")
+    assert "undrain" in refusal(location, "origin", "canary", "5")
+    answer(location, "origin", "undrain", "aws")
+    answer(location, "origin", "failover", "--to", "aws")
+    assert answer(location, "origin", "canary", "5")["ramp_percent"] == 5
+    answer(location, "origin", "auto")
+    assert "failover" in refusal(location, "origin", "canary", "10")

@@ -19,12 +19,12 @@ from tests.cli.invoke import answer, books, run, write_jsonl
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with a compacted segment, dead rows in it, and a tail. Nobody changes it."""
-    place = tmp_path_factory.mktemp("whole")
-    source = write_jsonl(place / "a.jsonl", books(50))
-    directory = place / "data"
+    location = tmp_path_factory.mktemp("whole")
+    source = write_jsonl(location / "a.jsonl", books(50))
+    directory = location / "data"
     answer(directory, "import", source, "--namespace", "n", "--create")
     answer(directory, "compact")
-    answer(directory, "import", write_jsonl(place / "b.jsonl", books(5)), "--namespace", "n")
+    answer(directory, "import", write_jsonl(location / "b.jsonl", books(5)), "--namespace", "n")
     gc.collect()  # what the commands opened is closed, so that the write-ahead logs are in the files
     assert not list(directory.glob("*.db-wal"))
     return directory

@@ -19,7 +19,7 @@ from quartzdb.adapters.aws.dynamodb_keyvalue import DynamoKeyValue
 from quartzdb.adapters.aws.dynamodb_leases import DynamoLeases
 from quartzdb.adapters.aws.dynamodb_log import DynamoChangeLog
 from quartzdb.adapters.aws.dynamodb_origin_states import DynamoOriginStates
-from quartzdb.adapters.aws.dynamodb_pending_work import DynamoUnsettled
+from quartzdb.adapters.aws.dynamodb_pending_work import DynamoPendingWork
 from quartzdb.adapters.aws.dynamodb_table import DynamoTable
 from quartzdb.adapters.aws.s3_blobs import S3Blobs
 from quartzdb.adapters.aws.s3_bucket import S3Bucket
@@ -36,7 +36,7 @@ from quartzdb.adapters.embedded.sqlite_log import SqliteChangeLog
 from quartzdb.adapters.embedded.sqlite_origin_states import SqliteOriginStates
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.namespace import Partition
-from quartzdb.maintenance.ports import UnsettledList
+from quartzdb.maintenance.ports import PendingWorkList
 from quartzdb.replication.ports import Checkpoints
 from quartzdb.routing.ports import OriginStates
 from quartzdb.services.ports import ApiKeyTable, IdempotencyTable
@@ -51,7 +51,7 @@ from tests.doubles.memory_keyvalue import MemoryKeyValue
 from tests.doubles.memory_leases import MemoryLeases
 from tests.doubles.memory_log import MemoryChangeLog
 from tests.doubles.memory_origin_states import MemoryOriginStates
-from tests.doubles.memory_unsettled import MemoryUnsettled
+from tests.doubles.memory_pending_work import MemoryPendingWork
 from tests.manual_clock import ManualClock
 
 T = TypeVar("T")
@@ -155,11 +155,11 @@ LEASES: dict[str, Callable[[Storage], Leases]] = {
     ),
 }
 # An embedded server looks through all namespaces in any case, so it has no list on disk.
-UNSETTLED: dict[str, Callable[[Storage], UnsettledList]] = {
-    "memory": lambda storage: storage.shared(MemoryUnsettled, MemoryUnsettled),
+PENDING_WORK: dict[str, Callable[[Storage], PendingWorkList]] = {
+    "memory": lambda storage: storage.shared(MemoryPendingWork, MemoryPendingWork),
     **on_aws(
         "dynamodb",
-        lambda storage, emulator: DynamoUnsettled(storage.dynamo_table(emulator)),
+        lambda storage, emulator: DynamoPendingWork(storage.dynamo_table(emulator)),
     ),
 }
 ORIGIN_STATES: dict[str, Callable[[Storage], OriginStates]] = {

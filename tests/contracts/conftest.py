@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from quartzdb.domain.namespace import Partition
-from quartzdb.maintenance.ports import UnsettledList
+from quartzdb.maintenance.ports import PendingWorkList
 from quartzdb.replication.ports import Checkpoints
 from quartzdb.routing.ports import OriginStates
 from quartzdb.services.ports import ApiKeyTable, IdempotencyTable
@@ -102,9 +102,9 @@ def leases(request: pytest.FixtureRequest, storage: Storage) -> Leases:
     return adapters.LEASES[request.param](storage)
 
 
-@pytest.fixture(params=adapters.UNSETTLED)
-def unsettled(request: pytest.FixtureRequest, storage: Storage) -> UnsettledList:
-    return adapters.UNSETTLED[request.param](storage)
+@pytest.fixture(params=adapters.PENDING_WORK)
+def pending_work(request: pytest.FixtureRequest, storage: Storage) -> PendingWorkList:
+    return adapters.PENDING_WORK[request.param](storage)
 
 
 @pytest.fixture(params=adapters.ORIGIN_STATES)

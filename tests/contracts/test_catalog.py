@@ -46,8 +46,8 @@ def test_a_namespace_comes_back_as_it_was_created(
         assert catalog.create(created) == created
         assert catalog.get("t", "n") == created
         assert catalog.remove(created)
-        assert catalog.condemned() == [created]
-        catalog.buried(created)
+        assert catalog.pending_deletion() == [created]
+        catalog.forget_deleted(created)
 
 
 def test_a_namespace_that_is_not_there(catalog: NamespaceCatalog) -> None:
@@ -56,7 +56,7 @@ def test_a_namespace_that_is_not_there(catalog: NamespaceCatalog) -> None:
     assert catalog.get("t", "n") is None
     assert names(catalog) == []
     assert not catalog.remove(namespace("n"))
-    assert catalog.condemned() == []
+    assert catalog.pending_deletion() == []
 
 
 def test_a_taken_name_keeps_its_namespace(catalog: NamespaceCatalog) -> None:
@@ -103,7 +103,7 @@ def test_only_the_named_generation_is_removed(catalog: NamespaceCatalog) -> None
     assert catalog.get("t", "n") is None
 
 
-def test_removed_generations_are_remembered_until_buried(
+def test_removed_generations_are_remembered_until_forgotten(
     open_catalog: Callable[[], NamespaceCatalog],
 ) -> None:
     """Also by the next process: their data may still be there."""
@@ -112,11 +112,11 @@ def test_removed_generations_are_remembered_until_buried(
     for generation in generations:
         catalog.create(generation)
         catalog.remove(generation)
-    assert list(open_catalog().condemned()) == generations
-    catalog.buried(generations[1])
-    catalog.buried(generations[1])
-    catalog.buried(namespace("never", "was"))
-    assert list(open_catalog().condemned()) == [generations[0], generations[2]]
+    assert list(open_catalog().pending_deletion()) == generations
+    catalog.forget_deleted(generations[1])
+    catalog.forget_deleted(generations[1])
+    catalog.forget_deleted(namespace("never", "was"))
+    assert list(open_catalog().pending_deletion()) == [generations[0], generations[2]]
 
 
 def test_one_of_many_removals_wins(catalog: NamespaceCatalog) -> None:
@@ -133,4 +133,4 @@ def test_everything_is_every_tenants(catalog: NamespaceCatalog) -> None:
     for one in [*kept, namespace("gone")]:
         catalog.create(one)
     catalog.remove(namespace("gone"))
-    assert list(catalog.everything()) == kept
+    assert list(catalog.all_namespaces()) == kept

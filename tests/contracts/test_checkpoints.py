@@ -19,7 +19,7 @@ def test_what_never_ran_has_no_checkpoint(checkpoints: Checkpoints) -> None:
     """Nor a repair, and nobody knows what is shared."""
     assert checkpoints.read(OUT) is None
     assert checkpoints.read_repair(OUT) is None
-    assert checkpoints.everything() == {}
+    assert checkpoints.all_checkpoints() == {}
     assert checkpoints.repairs() == {}
     assert checkpoints.listed_ms("cloudflare") == 0
 
@@ -29,7 +29,7 @@ def test_a_checkpoint_is_there_for_the_next_process(open_checkpoints: Callable[[
     open_checkpoints().write(OUT, WHOLE)
     open_checkpoints().write(BACK, Checkpoint())
     assert open_checkpoints().read(OUT) == WHOLE
-    assert open_checkpoints().everything() == {OUT: WHOLE, BACK: Checkpoint()}
+    assert open_checkpoints().all_checkpoints() == {OUT: WHOLE, BACK: Checkpoint()}
 
 
 def test_a_checkpoint_is_replaced_whole(checkpoints: Checkpoints) -> None:
@@ -37,7 +37,7 @@ def test_a_checkpoint_is_replaced_whole(checkpoints: Checkpoints) -> None:
     checkpoints.write(OUT, WHOLE)
     checkpoints.write(KEYS, WHOLE)
     checkpoints.write(OUT, Checkpoint(cursor="older"))
-    assert checkpoints.everything() == {OUT: Checkpoint(cursor="older"), KEYS: WHOLE}
+    assert checkpoints.all_checkpoints() == {OUT: Checkpoint(cursor="older"), KEYS: WHOLE}
 
 
 def test_a_repair_is_apart_from_the_checkpoint_of_its_direction(
@@ -52,7 +52,7 @@ def test_a_repair_is_apart_from_the_checkpoint_of_its_direction(
     assert open_checkpoints().repairs() == {OUT: state, KEYS: RepairState()}
     open_checkpoints().write_repair(OUT, replace(state, after=None))
     assert open_checkpoints().read_repair(OUT) == replace(state, after=None)
-    assert open_checkpoints().everything() == {OUT: WHOLE}
+    assert open_checkpoints().all_checkpoints() == {OUT: WHOLE}
 
 
 def test_what_is_not_shared_any_more_is_forgotten(checkpoints: Checkpoints) -> None:
@@ -62,7 +62,7 @@ def test_what_is_not_shared_any_more_is_forgotten(checkpoints: Checkpoints) -> N
         checkpoints.write_repair(direction, RepairState(round=1))
     checkpoints.forget(OUT)
     checkpoints.forget(OUT)
-    assert checkpoints.everything() == {KEYS: WHOLE}
+    assert checkpoints.all_checkpoints() == {KEYS: WHOLE}
     assert checkpoints.repairs() == {KEYS: RepairState(round=1)}
 
 
@@ -72,4 +72,4 @@ def test_when_the_list_of_a_peer_was_complete(open_checkpoints: Callable[[], Che
     open_checkpoints().mark_listed("cloudflare", 1_790_000_000_005)
     assert open_checkpoints().listed_ms("cloudflare") == 1_790_000_000_005
     assert open_checkpoints().listed_ms("elsewhere") == 0
-    assert open_checkpoints().everything() == {}
+    assert open_checkpoints().all_checkpoints() == {}

@@ -26,10 +26,10 @@ from quartzdb.storage.index.engines.exact import best, gather_scores
 from quartzdb.storage.index.engines.graph import Graph
 from quartzdb.storage.index.engines.half import widened
 from quartzdb.storage.index.engines.hnsw import GRAPH_FILE, SPACE_FILE, HnswIndex
-from quartzdb.storage.index.engines.port import Built, Index
+from quartzdb.storage.index.engines.port import BuiltIndex, Index
 from quartzdb.storage.index.engines.registry import IVF_ROWS_MIN, choose, engine_named
-from quartzdb.storage.index.engines.rotation import Frame
-from quartzdb.storage.index.engines.search_parameters import efforts_by_recall
+from quartzdb.storage.index.engines.rotation import Rotation
+from quartzdb.storage.index.engines.search_parameters import parameters_by_recall
 from quartzdb.storage.index.segments.stored_vectors import MappedVectors
 
 ENGINES = ("exact", "annoy", "ivf", "hnsw")
@@ -46,7 +46,7 @@ class Opened:
     vectors: Matrix
     norms: Floats
     metric: Metric
-    built: Built
+    built: BuiltIndex
     directory: Path
     order: Rows
     """Row i is what row `order[i]` was in the build."""
@@ -99,14 +99,14 @@ def clump_labels(rows: int, seed: int) -> Rows:
     return np.random.default_rng(seed).integers(CLUMPS, size=rows)
 
 
-def build(engine: str, vectors: Matrix, metric: Metric, directory: Path, seed: int = 1) -> Built:
+def build(engine: str, vectors: Matrix, metric: Metric, directory: Path, seed: int = 1) -> BuiltIndex:
     directory.mkdir(exist_ok=True)
     built = engine_named(engine).build(vectors, metric, directory, seed=seed, threads=1)
     # Parameters are kept in a manifest, so they must survive JSON.
-    return Built(built.files, json.loads(json.dumps(dict(built.parameters))), built.order)
+    return BuiltIndex(built.files, json.loads(json.dumps(dict(built.parameters))), built.order)
 
 
-def reopen(engine: str, built: Built, vectors: Matrix, metric: Metric, directory: Path) -> Opened:
+def reopen(engine: str, built: BuiltIndex, vectors: Matrix, metric: Metric, directory: Path) -> Opened:
     order = np.arange(len(vectors)) if built.order is None else built.order
     vectors = vectors[order]
     norms = norms_of(vectors)
@@ -426,7 +426,9 @@ class TestProjectedTrees:
         file = tmp_path / PROJECTION_FILE
         stored = np.load(file)
         if damage == "gone":
-            built = Built(tuple(name for name in built.files if name != PROJECTION_FILE), built.parameters)
+            built = BuiltIndex(
+                tuple(name for name in built.files if name != PROJECTION_FILE), built.parameters
+            )
         elif damage == "cut off":
             file.write_bytes(file.read_bytes()[:-8])
         else:
@@ -445,7 +447,7 @@ class TestProjectedTrees:
         trees.build(20, n_jobs=1)
         trees.save(str(tmp_path / TREES_FILE))
         parameters = {"trees": 20, "longest": longest, "long": [], "plain": [[10, 1500.0, 21]]}
-        index = reopen("annoy", Built((TREES_FILE,), parameters), vectors, metric, tmp_path)
+        index = reopen("annoy", BuiltIndex((TREES_FILE,), parameters), vectors, metric, tmp_path)
         assert index.recall(clumped(20, QUERY_SEED, metric=metric), 10) >= 0.95
 
 
@@ -516,8 +518,8 @@ class TestGraphs:
         parameters = index.built.parameters
         graph_only = HnswIndex(
             Graph.read(index.directory / GRAPH_FILE),
-            Frame.load(index.directory / SPACE_FILE, parameters, DIMENSION, index.metric),
-            plain=efforts_by_recall(parameters),
+            Rotation.load(index.directory / SPACE_FILE, parameters, DIMENSION, index.metric),
+            plain=parameters_by_recall(parameters),
             long=np.array(parameters["long"], dtype=np.int64),
             codes=RefusingCodes(),
             file_bytes=0,

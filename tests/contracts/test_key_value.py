@@ -436,11 +436,11 @@ def test_a_walk_finds_every_item_of_any_state(table: KeyValueTable, partition: P
     table.put(partition, item("gone", 5_000, None, writer="cloudflare.x", appended=77))
     table.put(partition, item("expired", 5_001, expires_at_ms=NOW_MS - 1))
     table.put(fresh_partition(), item("elsewhere", 1))
-    found = {one.key: one for one in table.everything(partition)}
+    found = {one.key: one for one in table.all_items(partition)}
     assert len(found) == count + 2
     assert (found["gone"].version, found["gone"].value) == (Version(5_000, "cloudflare.x"), None)
     assert found["gone"].appended == 77
     assert not found["expired"].live(NOW_MS)
     assert found["k0007"].live(NOW_MS)
     assert {one.value for one in found.values()} == {b"", None}
-    assert list(table.everything(fresh_partition())) == []
+    assert list(table.all_items(fresh_partition())) == []

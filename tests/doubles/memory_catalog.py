@@ -13,7 +13,7 @@ class MemoryCatalog:
 
     def __init__(self) -> None:
         self._namespaces: dict[tuple[str, str], Namespace] = {}
-        self._condemned: dict[tuple[str, str, str], Namespace] = {}
+        self._deleted: dict[tuple[str, str, str], Namespace] = {}
         self._lock = threading.Lock()
 
     def get(self, tenant: str, name: str) -> Namespace | None:
@@ -34,26 +34,26 @@ class MemoryCatalog:
             return [self._namespaces[tenant, name] for name in found[:limit]]
 
     def remove(self, namespace: Namespace) -> bool:
-        """Remove exactly this generation and remember it as condemned. False where it is not there any more."""
+        """Remove exactly this generation and remember it as pending deletion. False where it is not there any more."""
         with self._lock:
             there = self._namespaces.get((namespace.tenant, namespace.name))
             if there is None or there.generation != namespace.generation:
                 return False
             del self._namespaces[namespace.tenant, namespace.name]
-            self._condemned[namespace.tenant, namespace.name, namespace.generation] = namespace
+            self._deleted[namespace.tenant, namespace.name, namespace.generation] = namespace
             return True
 
-    def condemned(self) -> Sequence[Namespace]:
+    def pending_deletion(self) -> Sequence[Namespace]:
         """Removed generations whose data may still have to be dropped."""
         with self._lock:
-            return [self._condemned[place] for place in sorted(self._condemned)]
+            return [self._deleted[place] for place in sorted(self._deleted)]
 
-    def buried(self, namespace: Namespace) -> None:
-        """A condemned generation's data is gone: forget it."""
+    def forget_deleted(self, namespace: Namespace) -> None:
+        """A deleted generation's data is gone: forget it."""
         with self._lock:
-            self._condemned.pop((namespace.tenant, namespace.name, namespace.generation), None)
+            self._deleted.pop((namespace.tenant, namespace.name, namespace.generation), None)
 
-    def everything(self) -> Sequence[Namespace]:
+    def all_namespaces(self) -> Sequence[Namespace]:
         """Every namespace of every tenant."""
         with self._lock:
             return [self._namespaces[place] for place in sorted(self._namespaces)]

@@ -33,7 +33,7 @@ class MemoryCheckpoints:
             self._checkpoints.pop(direction, None)
             self._repairs.pop(direction, None)
 
-    def everything(self) -> Mapping[Direction, Checkpoint]:
+    def all_checkpoints(self) -> Mapping[Direction, Checkpoint]:
         """All of them."""
         with self._lock:
             return dict(self._checkpoints)

@@ -60,7 +60,7 @@ class MemoryKeyValue:
         found.sort(key=lambda item: (item.appended, item.key))
         return [item for item in found if item.appended <= found[:limit][-1].appended]
 
-    def everything(self, partition: Partition) -> Iterator[Item]:
+    def all_items(self, partition: Partition) -> Iterator[Item]:
         """Every item, tombstones and expired ones included, in any order, without values."""
         with self._lock:
             items = list(self._tables[partition].values())

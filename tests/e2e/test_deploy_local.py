@@ -23,8 +23,8 @@ from layers.build.failure import BuildFailed
 from local import cdk_command, emulator, function_processes
 from local.gateway import Client
 from local.layers import prepare_layers
-from local.place import REGION, Place
 from local.smoke import Smoke, command_line, make_key
+from local.work_directory import REGION, WorkDirectory
 from quartzdb.maintenance.indexer import Indexer
 from quartzdb.storage.log.protocol import OVERLAP_MS
 from quartzdb.storage.snapshot.cache import SegmentCache
@@ -42,7 +42,7 @@ MERGED_WITHIN_SECONDS = 180
 class Deployed:
     """A running deployment, and the way to deploy it once more."""
 
-    place: Place
+    place: WorkDirectory
     outputs: dict[str, str]
     architecture: str
 
@@ -56,7 +56,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         pytest.skip(
             "functions run on the emulator's own Python, which is not Lambda's: CPython 3.13 is not installed"
         )
-    place = Place(tmp_path_factory.mktemp("deployment"), _free_port())
+    place = WorkDirectory(tmp_path_factory.mktemp("deployment"), _free_port())
     try:
         architecture = prepare_layers(place.layers)
     except BuildFailed as failure:
@@ -132,7 +132,7 @@ def test_a_large_merge_is_carried_out_by_the_state_machine(
     before = _segments(deployed)
     assert list(before.values()) == [MERGED_ROWS // 4] * 4
 
-    execution = _tend_until_merged(deployed)
+    execution = _maintain_until_merged(deployed)
 
     assert json.loads(execution["output"]) == {"published": True}
     shards = json.loads(execution["input"])["shards"]
@@ -177,7 +177,7 @@ def test_deploying_over_a_live_table_loses_nothing(deployed: Deployed, client: C
     assert [match["id"] for match in found.json()["matches"]] == ["r0"]
 
 
-def _deploy(place: Place, architecture: str) -> dict[str, str]:
+def _deploy(place: WorkDirectory, architecture: str) -> dict[str, str]:
     """With a large merge of a size that a test can write."""
     return cdk_command.deploy(
         place,
@@ -234,7 +234,7 @@ def _segments(deployed: Deployed) -> dict[str, int]:
     return {segment["name"]: segment["rows"] for segment in described["segments"]}
 
 
-def _tend_until_merged(deployed: Deployed) -> Mapping[str, Any]:
+def _maintain_until_merged(deployed: Deployed) -> Mapping[str, Any]:
     """Wake the compactor as its schedule does, until an execution has ended; returns that."""
     session = boto3.session.Session()
     functions = session.client("lambda", **_session(deployed))
@@ -244,7 +244,7 @@ def _tend_until_merged(deployed: Deployed) -> Mapping[str, Any]:
         deadline = time.monotonic() + MERGED_WITHIN_SECONDS
         while time.monotonic() < deadline:
             answer = functions.invoke(
-                FunctionName="quartzdb-local-compactor:live", Payload=b'{"action": "tend"}'
+                FunctionName="quartzdb-local-compactor:live", Payload=b'{"action": "maintain"}'
             )
             assert "FunctionError" not in answer, answer["Payload"].read()
             for one in machines.list_executions(stateMachineArn=machine["stateMachineArn"])["executions"]:

@@ -129,7 +129,7 @@ def test_both_sites_get_what_the_other_has(deployed: Deployed) -> None:
     assert [key.id for key in deployed.other.adapters.api_keys.list(TENANT)] == [made.id]
     assert deployed.counted("ReplicationFailures") == deployed.counted("ReplicationStopped") == 0
     assert all("ReplicationLagUnknown" in one for one in deployed.metrics if "ColdStart" not in one)
-    states = aws_replication(database_settings(deployed.settings)).checkpoints.everything()
+    states = aws_replication(database_settings(deployed.settings)).checkpoints.all_checkpoints()
     assert len(states) == 4
     assert all(state.through_ms > 0 for state in states.values())
 

@@ -10,7 +10,7 @@ import pytest
 
 from cdk.constructs import data_access, edge_router, origin_secret
 from cdk.settings import InvalidSetting, read_settings
-from quartzdb.aws_lambda.metrics import Metric
+from quartzdb.aws_lambda.metrics import CloudWatchMetric
 from quartzdb.aws_lambda.settings import read_settings as read_function_settings
 from quartzdb.replication.status import PeerKind
 from quartzdb.replication.streams.driver import LEASE as REPLICATOR_LEASE
@@ -306,7 +306,7 @@ def test_alarms_ring_on_what_the_functions_write(failover: Deployment, mirrored:
     """Each by a metric that there is."""
     expected = FAILOVER_ALARMS | ({"mirror-dead-letters"} if failover is mirrored else set())
     assert expected <= _alarm_ids(failover)
-    written = {metric.title for metric in Metric}
+    written = {metric.title for metric in CloudWatchMetric}
     for alarm in failover.resources("AWS::CloudWatch::Alarm"):
         if alarm.properties.get("Namespace") == "QuartzDB":
             assert alarm.properties["MetricName"] in written

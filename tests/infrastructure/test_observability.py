@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from quartzdb.aws_lambda.metrics import NAMESPACE, Metric
+from quartzdb.aws_lambda.metrics import NAMESPACE, CloudWatchMetric
 from tests.infrastructure.synthesis import Deployment
 
 FUNCTIONS = ("api", "search", "indexer", "compactor")
@@ -23,8 +23,8 @@ EXPECTED = {
     "indexer-lag",
     "dead-letters",
     "unstarted-runs",
-    "tending-stopped",
-    "tend-failures",
+    "maintenance-stopped",
+    "maintenance-failures",
     "merge-failures",
     "table-throttles",
     "table-system-errors",
@@ -77,7 +77,7 @@ def test_the_runbook_has_a_section_for_every_alarm() -> None:
 
 def test_alarms_listen_to_metrics_that_the_functions_write(deployment: Deployment) -> None:
     """Under their very names and units of service, or they would never ring."""
-    written = {metric.title for metric in Metric}
+    written = {metric.title for metric in CloudWatchMetric}
     services = {
         deployment.function(name).properties["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
         for name in FUNCTIONS
@@ -101,7 +101,7 @@ def test_silence_is_good_news_but_for_the_compactor(deployment: Deployment) -> N
     breaching = {
         name for name, alarm in _alarms(deployment).items() if alarm["TreatMissingData"] == "breaching"
     }
-    assert breaching == {"tending-stopped"}
+    assert breaching == {"maintenance-stopped"}
 
 
 def test_alarms_on_cloudfront_are_where_its_metrics_are(deployment: Deployment) -> None:

@@ -164,7 +164,7 @@ def test_compactor_tends_every_minute(dev: Deployment) -> None:
     assert schedule["ScheduleExpression"] == "rate(1 minute)"
     target = schedule["Target"]
     assert target["Arn"] == {"Ref": _alias(dev, "compactor").id}
-    assert json.loads(target["Input"]) == {"action": "tend"}
+    assert json.loads(target["Input"]) == {"action": "maintain"}
     assert "DeadLetterConfig" in target
 
 

@@ -21,7 +21,7 @@ from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Precision
 from quartzdb.domain.vector import Vector, norms_of
-from quartzdb.maintenance.merge_policy import Policy, everything, full_tier, idle
+from quartzdb.maintenance.merge_policy import Policy, all_segments, full_tier, idle
 from quartzdb.maintenance.sweep import sweep
 from quartzdb.services.consistency import Consistency
 from quartzdb.services.vectors import MetadataPatch, NewRecord, QueryRequest
@@ -134,7 +134,9 @@ class DatabaseMachine(RuleBasedStateMachine):
         self.clock.seconds += seconds
         self.databases[process].indexer.fold(self._shard(number))
 
-    @rule(process=processes, policy=st.sampled_from([full_tier, idle, everything]), number=st.integers(0, 3))
+    @rule(
+        process=processes, policy=st.sampled_from([full_tier, idle, all_segments]), number=st.integers(0, 3)
+    )
     def compact(self, process: int, policy: Policy, number: int) -> None:
         """Segments of a shard are merged."""
         self.databases[process].indexer.compact(self._shard(number), policy)

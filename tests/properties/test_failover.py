@@ -22,7 +22,7 @@ from quartzdb.routing.decision.operator_commands import (
     release,
     undrain,
 )
-from quartzdb.routing.decision.origin_health import Record, sighting_of
+from quartzdb.routing.decision.origin_health import OriginHistory, health_of
 from quartzdb.routing.decision.override import TTL_SECONDS_MAX, sign_override, verify_override
 from quartzdb.routing.decision.passive import (
     InvalidReport,
@@ -91,7 +91,7 @@ class Decisions(RuleBasedStateMachine):
     )
     def operated(self, what: str, origin: Origin, percent: int) -> None:
         """Each wish gives a state that follows, or none."""
-        wished = {
+        commanded = {
             "fail over": lambda: fail_over(self.state, origin, self.now_ms, "op"),
             "fail back": lambda: fail_back(self.state, self.now_ms, "op", force=False),
             "force": lambda: fail_back(self.state, self.now_ms, "op", force=True),
@@ -101,7 +101,7 @@ class Decisions(RuleBasedStateMachine):
             "canary": lambda: canary(self.state, percent, self.now_ms, "op"),
         }[what]
         try:
-            following = wished()
+            following = commanded()
         except Drained:
             targets = {"fail over": origin, "force": self.state.primary, "canary": self.state.other}
             assert targets[what] in self.state.drained
@@ -151,10 +151,8 @@ class Decisions(RuleBasedStateMachine):
             self.in_a_row[origin] = 0 if reason is None else self.in_a_row[origin] + 1
             self.history[origin] = [*self.history[origin], reason is None, *([False] if seen else [])][-20:]
         self.memory = memory
-        sightings = {
-            origin: sighting_of(record, self.now_ms, self.rules) for origin, record in memory.items()
-        }
-        following = decide(self.state, sightings, self.lag_ms, self.now_ms, self.rules)
+        healths = {origin: health_of(record, self.now_ms, self.rules) for origin, record in memory.items()}
+        following = decide(self.state, healths, self.lag_ms, self.now_ms, self.rules)
         if following is None:
             return
         before = self.state
@@ -170,13 +168,13 @@ class Decisions(RuleBasedStateMachine):
         left, taken = before.active, following.active
         # The last one that serves is never ejected: what is switched to answered just now, and is not held down.
         assert outcomes[taken] is None
-        assert sightings[taken].breaker is BreakerState.CLOSED
-        assert sightings[taken].verdict in {Verdict.HEALTHY, Verdict.SUSPECT}
+        assert healths[taken].breaker is BreakerState.CLOSED
+        assert healths[taken].verdict in {Verdict.HEALTHY, Verdict.SUSPECT}
         assert taken not in before.drained
         assert not before.pinned
         if left in before.drained:
             return
-        failed = sightings[left].verdict is Verdict.FAILED
+        failed = healths[left].verdict is Verdict.FAILED
         if failed:
             bad = self.history[left].count(False)
             assert self.in_a_row[left] >= 3 or (bad >= 3 and len(self.history[left]) >= 10)
@@ -308,9 +306,9 @@ def test_what_is_no_memory_is_refused(data: bytes) -> None:
 
 
 def _remembered() -> dict[str, object]:
-    record = Record().after(Origin.AWS, Probe(True, START_MS, 1), None, DEFAULT_RULES)
+    record = OriginHistory().after(Origin.AWS, Probe(True, START_MS, 1), None, DEFAULT_RULES)
     document: dict[str, object] = json.loads(
-        encode_memory({Origin.AWS: record, Origin.CLOUDFLARE: Record()}, DEFAULT_RULES)
+        encode_memory({Origin.AWS: record, Origin.CLOUDFLARE: OriginHistory()}, DEFAULT_RULES)
     )
     return document
 
@@ -427,7 +425,7 @@ def test_reports_count_as_one_probe_at_most(some: list[PassiveReport], origin: O
 
 def test_reports_alone_never_make_three_in_a_row() -> None:
     """While the probe's own requests succeed, users' failures count by their share only."""
-    record = Record()
+    record = OriginHistory()
     opened = []
     for second in range(10):
         now_ms = START_MS + second * 1_000
@@ -464,12 +462,12 @@ def test_rules_under_which_nothing_can_be_decided_are_refused(wrong: dict[str, o
 
 def test_an_origin_that_never_admitted_the_canary_is_not_judged() -> None:
     """The key may still be on its way there; once it has arrived, refusing it is a failure like any other."""
-    record = Record()
+    record = OriginHistory()
     refused = Probe(False, START_MS, 1, Reason.NOT_ADMITTED)
     for second in range(30):
         record = record.after(Origin.AWS, replace(refused, at_ms=START_MS + second), None, DEFAULT_RULES)
-    assert sighting_of(record, START_MS + 30, DEFAULT_RULES).verdict is Verdict.UNKNOWN
+    assert health_of(record, START_MS + 30, DEFAULT_RULES).verdict is Verdict.UNKNOWN
     record = record.after(Origin.AWS, Probe(True, START_MS + 40, 1), None, DEFAULT_RULES)
     for second in range(3):
         record = record.after(Origin.AWS, replace(refused, at_ms=START_MS + 50 + second), None, DEFAULT_RULES)
-    assert sighting_of(record, START_MS + 60, DEFAULT_RULES).verdict is Verdict.FAILED
+    assert health_of(record, START_MS + 60, DEFAULT_RULES).verdict is Verdict.FAILED

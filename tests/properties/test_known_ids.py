@@ -16,7 +16,7 @@ from quartzdb.storage.index.segments.id_leaves import IdLeaves
 from quartzdb.storage.index.segments.partial_file import FetchedMemory, PartialFile, sums_of_file
 from quartzdb.storage.index.segments.partial_sqlite import connect
 from quartzdb.storage.index.segments.records import RecordsWriter
-from quartzdb.storage.index.segments.segment_header import Opening
+from quartzdb.storage.index.segments.segment_header import SegmentHeader
 
 IDS = st.sets(st.text("abcdef/-", min_size=1, max_size=40), max_size=200)
 
@@ -50,7 +50,7 @@ def test_look_ups_read_what_was_fetched_for_them(length: int, seed: int) -> None
         number = writer.writer_number("w")
         writer.add((one, 1, number, None, None) for one in ids)
         writer.finish()
-        opening = Opening.decode(Opening.of(Path(directory), path.name, (path.name,), ()).encode())
+        header = SegmentHeader.decode(SegmentHeader.of(Path(directory), path.name, (path.name,), ()).encode())
         content = path.read_bytes()
         fetched: list[tuple[int, int]] = []
 
@@ -59,8 +59,8 @@ def test_look_ups_read_what_was_fetched_for_them(length: int, seed: int) -> None
             return [content[start : start + size] for start, size in ranges]
 
         file = PartialFile("records", len(content), lambda: sums_of_file(path), fetch, FetchedMemory(10**9))
-        pages = RecordPages(file, opening)
-        opening.place_first_pages(file)
+        pages = RecordPages(file, header)
+        header.place_first_pages(file)
         assert not fetched
         wanted = ids[:: len(ids) // 20]
         pages.ids(wanted)

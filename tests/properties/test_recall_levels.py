@@ -10,7 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quartzdb.storage.index.engines.recall_levels import LEVELS, RECALL_TARGETS, Level, document
-from quartzdb.storage.index.engines.search_parameters import PLAIN_LEVELS, EffortTable, efforts_by_recall
+from quartzdb.storage.index.engines.search_parameters import (
+    PLAIN_LEVELS,
+    SearchParameterTable,
+    parameters_by_recall,
+)
 from quartzdb.storage.index.engines.trial import Trial
 
 SPENDS = 6
@@ -31,11 +35,11 @@ def trials(draw: st.DrawFn) -> Trial:
     return Trial(10, found, wanted, [2.0**number for number in range(SPENDS)])
 
 
-def chosen(trial: Trial) -> tuple[EffortTable, Sequence[Level]]:
+def chosen(trial: Trial) -> tuple[SearchParameterTable, Sequence[Level]]:
     """What calibration makes of it."""
-    effort, levels = trial.choose(lambda number, depth: 5.0 * 2**number + depth, 1e9)
-    assert effort is not None
-    return EffortTable((effort,)), levels
+    parameter, levels = trial.choose(lambda number, depth: 5.0 * 2**number + depth, 1e9)
+    assert parameter is not None
+    return SearchParameterTable((parameter,)), levels
 
 
 @given(trials())
@@ -56,7 +60,7 @@ def test_more_recall_never_takes_less(trial: Trial, one: float, other: float) ->
     """Neither in what is looked at nor in what is rescored; and what a lower recall cannot reach, no higher one can."""
     table, levels = chosen(trial)
     parameters = json.loads(json.dumps({"plain": table.document(), PLAIN_LEVELS: document(levels)}))
-    efforts = efforts_by_recall(parameters)
+    efforts = parameters_by_recall(parameters)
     low, high = (efforts.at(10, recall) for recall in sorted((one, other)))
     if low is None:
         assert high is None
@@ -69,7 +73,7 @@ def test_more_recall_never_takes_less(trial: Trial, one: float, other: float) ->
 def test_what_was_not_reached_is_not_promised(trial: Trial, recall: float) -> None:
     """A recall up to the highest level has a table; one beyond it has none, nor has perfection."""
     table, levels = chosen(trial)
-    efforts = efforts_by_recall({"plain": table.document(), PLAIN_LEVELS: document(levels)})
+    efforts = parameters_by_recall({"plain": table.document(), PLAIN_LEVELS: document(levels)})
     reached = max(level.recall for level in levels)
     assert (efforts.at(10, recall) is not None) == (recall <= reached)
     assert efforts.at(10, 1.0) is None
@@ -82,7 +86,7 @@ def test_a_table_from_before_there_were_levels_promises_what_it_was_made_for(
 ) -> None:
     """The usual target, and everything below it."""
     table, _ = chosen(trial)
-    efforts = efforts_by_recall({"plain": table.document()})
+    efforts = parameters_by_recall({"plain": table.document()})
     assert efforts.at(10, recall) == (table if recall <= RECALL_TARGETS[10] else None)
 
 
@@ -96,10 +100,10 @@ def test_counts_of_which_one_is_out_of_reach() -> None:
         [100, 0.9, 1.0, 110],
         [100, 0.97, 2, 200],
     ]
-    efforts = efforts_by_recall({**table, PLAIN_LEVELS: levels})
+    efforts = parameters_by_recall({**table, PLAIN_LEVELS: levels})
     assert efforts.at(10, 0.99) is not None
     assert efforts.at(11, 0.99) is None
     assert efforts.at(5000, 0.99) is None
     for count in (10, 50, 100, 5000):
         assert efforts.at(count, 0.97) is not None
-        assert efforts.at(count, None) == EffortTable.parse(table, "plain")
+        assert efforts.at(count, None) == SearchParameterTable.parse(table, "plain")

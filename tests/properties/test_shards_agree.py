@@ -24,7 +24,7 @@ from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Precision
 from quartzdb.domain.record import Match, Record
 from quartzdb.domain.vector import Vector
-from quartzdb.maintenance.merge_policy import everything, full_tier, idle
+from quartzdb.maintenance.merge_policy import all_segments, full_tier, idle
 from quartzdb.services.consistency import STRONG, Consistency
 from quartzdb.services.vectors import MetadataPatch, NewRecord, QueryRequest
 from quartzdb.wiring.embedded import Database, EmbeddedSettings, assemble, embedded_adapters
@@ -115,7 +115,7 @@ class TwinNamespaces(RuleBasedStateMachine):
         for namespace in self.namespaces:
             self.database.indexer.fold(namespace.each_shard[shard % namespace.settings.shards])
 
-    @rule(policy=st.sampled_from([full_tier, idle, everything]))
+    @rule(policy=st.sampled_from([full_tier, idle, all_segments]))
     def compact(self, policy: Any) -> None:
         """Segments of every shard are merged."""
         for namespace in self.namespaces:

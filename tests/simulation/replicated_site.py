@@ -11,7 +11,7 @@ from quartzdb.domain.errors import QuartzError, Unavailable
 from quartzdb.domain.hlc import HybridClock, stamp_at
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Partition
 from quartzdb.maintenance.indexer import Indexer
-from quartzdb.maintenance.merge_policy import everything
+from quartzdb.maintenance.merge_policy import all_segments
 from quartzdb.replication.local_replica import LocalReplica
 from quartzdb.replication.shared_namespaces import all_namespaces
 from quartzdb.services.keyvalue import KeyValues, NewItem
@@ -152,7 +152,7 @@ class ReplicatedSite:
                 continue
             self._attempt(lambda namespace=namespace: process.indexer.fold(namespace))  # type: ignore[misc]
             if chance.random() < 0.3:
-                self._attempt(lambda namespace=namespace: process.indexer.compact(namespace, everything))  # type: ignore[misc]
+                self._attempt(lambda namespace=namespace: process.indexer.compact(namespace, all_segments))  # type: ignore[misc]
             forget_ms = self.forget_before_ms()
             self.table.purge(namespace.partition, forget_ms, stamp_at(forget_ms), 100)
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from quartzdb.routing.decision.origin_health import Sighting, sighting_of
+from quartzdb.routing.decision.origin_health import OriginHealth, health_of
 from quartzdb.routing.decision.policy import decide, first_state
 from quartzdb.routing.decision.probe_interval import at_ease, interval_ms
 from quartzdb.routing.decision.probe_memory import Memory, no_memory
@@ -45,7 +45,7 @@ class Routing:
     now_ms: int = EPOCH_MS
     memory: Memory = field(default_factory=no_memory)
     states: list[RoutingState] = field(default_factory=list)
-    sightings: dict[Origin, Sighting] = field(default_factory=dict)
+    healths: dict[Origin, OriginHealth] = field(default_factory=dict)
     failed_probes: dict[Origin, int] = field(default_factory=lambda: dict.fromkeys(Origin, 0))
     """In a row, until now."""
 
@@ -89,12 +89,12 @@ class Routing:
             memory[origin] = self.memory[origin].after(origin, probe, None, self.rules)
             self.failed_probes[origin] = 0 if probe.ok else self.failed_probes[origin] + 1
         self.memory = memory
-        self.sightings = {
-            origin: sighting_of(record, self.now_ms, self.rules) for origin, record in memory.items()
+        self.healths = {
+            origin: health_of(record, self.now_ms, self.rules) for origin, record in memory.items()
         }
-        following = decide(self.state, self.sightings, self.lag_ms(self.now_ms), self.now_ms, self.rules)
+        following = decide(self.state, self.healths, self.lag_ms(self.now_ms), self.now_ms, self.rules)
         if following is not None:
             assert following.follows(self.state)
             self.states.append(following)
-        ease = at_ease(self.state, self.sightings)
+        ease = at_ease(self.state, self.healths)
         self.now_ms += interval_ms(ease, self.rules, self._jitter.random())

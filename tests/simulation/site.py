@@ -13,7 +13,7 @@ from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
 from quartzdb.domain.record import Record
 from quartzdb.maintenance.indexer import Indexer
 from quartzdb.maintenance.merge_plan import BuiltShard
-from quartzdb.maintenance.merge_policy import everything, full_tier
+from quartzdb.maintenance.merge_policy import all_segments, full_tier
 from quartzdb.maintenance.sweep import sweep
 from quartzdb.storage.log.append import LogWriter
 from quartzdb.storage.log.codec import decode_entry
@@ -235,7 +235,7 @@ class Site:
         """In one or several shards, with time for others between any two steps."""
         chance = self.world.random
         merger = process.indexer.merger
-        plan = merger.plan(namespace.partition, chance.choice((full_tier, everything)))
+        plan = merger.plan(namespace.partition, chance.choice((full_tier, all_segments)))
         if plan is None:
             return
         plan = replace(plan, shards=chance.randint(1, 3))

@@ -82,10 +82,10 @@ class SlowTable:
             partition, prefix=prefix, after=after, limit=limit, now_ms=now_ms, values=values
         )
 
-    def everything(self, partition: Partition) -> Iterator[Item]:
+    def all_items(self, partition: Partition) -> Iterator[Item]:
         """As the port says."""
         self._step()
-        return self._shared.everything(partition)
+        return self._shared.all_items(partition)
 
     def changes(self, partition: Partition, after: int, upto: int, limit: int) -> Sequence[Item]:
         """As the port says."""

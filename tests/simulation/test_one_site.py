@@ -14,7 +14,7 @@ import pytest
 from quartzdb.domain.errors import QuartzError
 from quartzdb.maintenance.indexer import Indexer
 from quartzdb.maintenance.merge_plan import BuiltShard, MergePlan
-from quartzdb.maintenance.merge_policy import everything
+from quartzdb.maintenance.merge_policy import all_segments
 from quartzdb.maintenance.merger import Merger
 from quartzdb.storage.log.protocol import MARGIN, OVERLAP
 from quartzdb.storage.snapshot.manifest import Manifest
@@ -54,7 +54,7 @@ def _check_settled(site: Site) -> None:
     steps: list[Callable[[], object]] = [
         lambda: None,
         lambda: [process.indexer.fold(shard) for shard in site.namespace.each_shard],
-        lambda: [process.indexer.compact(shard, everything) for shard in site.namespace.each_shard],
+        lambda: [process.indexer.compact(shard, all_segments) for shard in site.namespace.each_shard],
     ]
     for step in steps:
         step()

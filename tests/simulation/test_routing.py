@@ -181,7 +181,7 @@ def test_what_is_pinned_is_not_moved_but_guarded() -> None:
     routing.run(HOUR_MS)
     assert routing.state.active is AWS
     assert routing.state.mode is Mode.GUARDED
-    assert routing.sightings[AWS].breaker is not BreakerState.CLOSED
+    assert routing.healths[AWS].breaker is not BreakerState.CLOSED
     freed = release(routing.state, routing.now_ms, "operator")
     assert freed is not None
     routing.states.append(freed)

@@ -14,11 +14,11 @@ import pytest
 
 from quartzdb.domain.change import OWN, Change
 from quartzdb.domain.namespace import Namespace
-from quartzdb.replication.change_applier import Intake
+from quartzdb.replication.change_applier import ChangeApplier
 from quartzdb.replication.feeds.key_feed import KeyFeed
 from quartzdb.replication.local_replica import LocalReplica
 from quartzdb.replication.ports import Applied, Checkpoint, Feed, FeedPage, SharedNamespace
-from quartzdb.replication.streams.pump import Outcome, Pass, Pump
+from quartzdb.replication.streams.pump import Pass, PassOutcome, Pump
 from quartzdb.services.keyvalue import KeyValues
 from tests.simulation.replicated_site import WRITING_S
 from tests.simulation.two_sites import QUIET_S, SETTLED_S_MAX, TROUBLED_S, Conditions, TwoSites
@@ -112,7 +112,7 @@ def checkpoint_first(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = Pump.run
     monkeypatch.setattr(Pump, "run", run)
     # A failed pass writes what it read before the page: the early place must not be taken back by that.
-    monkeypatch.setattr(Pump, "_failed", lambda *_: Pass(Outcome.FAILED))
+    monkeypatch.setattr(Pump, "_failed", lambda *_: Pass(PassOutcome.FAILED))
 
 
 def everything_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,11 +129,11 @@ def everything_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
 def stamped_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A site takes changes over as if they were made there, now."""
 
-    def records(intake: Intake, namespace: Namespace, changes: Sequence[Change]) -> Applied:
-        intake._writer.append(namespace.partition, [replace(change, version=OWN) for change in changes])
+    def records(applier: ChangeApplier, namespace: Namespace, changes: Sequence[Change]) -> Applied:
+        applier._writer.append(namespace.partition, [replace(change, version=OWN) for change in changes])
         return Applied(len(changes), 0)
 
-    monkeypatch.setattr(Intake, "records", records)
+    monkeypatch.setattr(ChangeApplier, "records", records)
 
 
 def gaps_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +145,7 @@ def gaps_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
         if done.gap is None:
             return done
         pump.go_on(done.gap)
-        return Pass(Outcome.MOVED)
+        return Pass(PassOutcome.MOVED)
 
     monkeypatch.setattr(Pump, "run", run)
 

@@ -13,7 +13,7 @@ from quartzdb.replication.lag import lag_ms
 from quartzdb.replication.local_replica import LocalReplica
 from quartzdb.replication.ports import Feed, FeedPage, Replica, SharedNamespace
 from quartzdb.replication.shared_namespaces import all_namespaces
-from quartzdb.replication.streams.peer_streams import FullPeerLines
+from quartzdb.replication.streams.peer_streams import FullPeerStreams
 from quartzdb.replication.streams.replicator import Replicator
 from quartzdb.services.ports import ApiKey
 from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS, MARGIN_MS
@@ -72,9 +72,9 @@ class Conditions:
 class Watched:
     """A replica at the driver's own site, whose feed must not give the peer what was born there."""
 
-    def __init__(self, replica: LocalReplica, line: Line, peer: str) -> None:
+    def __init__(self, replica: LocalReplica, stream: Line, peer: str) -> None:
         self._replica = replica
-        self._line = line
+        self._stream = stream
         self._peer = peer
         self.site = replica.site
         self.namespaces, self.apply = replica.namespaces, replica.apply
@@ -92,7 +92,7 @@ class Watched:
     ) -> FeedPage:
         """As the port says."""
         page = self._replica.changes(namespace, feed, cursor, limit=limit, exclude_site=exclude_site)
-        self._line.feeds_to(self._peer, page)
+        self._stream.feeds_to(self._peer, page)
         return page
 
 
@@ -154,7 +154,7 @@ class TwoSites:
 
         A deletion that landed late is in no feed. It has to be kept until a comparison has found it.
         """
-        through = [state.through_ms for state in self.checkpoints["aws"].everything().values()]
+        through = [state.through_ms for state in self.checkpoints["aws"].all_checkpoints().values()]
         margin_ms = MARGIN_MS
         if self.conditions.late_puts:
             margin_ms += int(GIVES_UP_AFTER_S * 1000) + 2 * self.conditions.repair_every_ms
@@ -175,7 +175,7 @@ class TwoSites:
         peer = Link(world, self.line, server.replica, bare.replica, here.name)
         local: Replica = Watched(process.replica, self.line, there.name)  # type: ignore[assignment]
         checkpoints = UnreliableCheckpoints(world, self.checkpoints[here.name], self.line)
-        lines = FullPeerLines(
+        lines = FullPeerStreams(
             local,
             peer,
             checkpoints,
@@ -190,12 +190,12 @@ class TwoSites:
         while True:
             world.pause(chance.uniform(0.5, 2.5))
             try:
-                tally = replicator.run_once(world.now + chance.uniform(0.5, 5))
+                statistics = replicator.run_once(world.now + chance.uniform(0.5, 5))
             except QuartzError:
                 continue
-            assert tally.broken == 0, "see the log"
-            self.gaps += tally.gaps
-            self.repaired += tally.repaired
+            assert statistics.broken == 0, "see the log"
+            self.gaps += statistics.gaps
+            self.repaired += statistics.repaired
 
     # --- what happens to them ---
 
@@ -252,7 +252,7 @@ class TwoSites:
     def _lag(self, driver: str, peer: str, now_ms: int) -> int | None:
         checkpoints = self.checkpoints[driver]
         return lag_ms(
-            checkpoints.everything(), checkpoints.listed_ms(peer), now_ms, allowance_ms=ALLOWANCE_MS
+            checkpoints.all_checkpoints(), checkpoints.listed_ms(peer), now_ms, allowance_ms=ALLOWANCE_MS
         )
 
     def _check_at_both(self, write: Acknowledged, now_ms: int) -> None:
@@ -289,7 +289,7 @@ class TwoSites:
 
     def check_settled(self) -> None:
         """When all is quiet, both sites show the join of all that ever landed at either, and lag is zero."""
-        assert self.check_lag(SkewedClock(self.world, 0)) == 0, self.checkpoints["aws"].everything()
+        assert self.check_lag(SkewedClock(self.world, 0)) == 0, self.checkpoints["aws"].all_checkpoints()
         a, b = (site.process(reliable=True).replica for site in (self.a, self.b))
         expected = truth([self.a.landed, self.b.landed])
         (namespace,) = a.namespaces()

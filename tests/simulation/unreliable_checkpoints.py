@@ -33,7 +33,7 @@ class UnreliableCheckpoints:
         """As the port says."""
         self._asked(lambda: self._shared.forget(direction))
 
-    def everything(self) -> Mapping[Direction, Checkpoint]:
+    def all_checkpoints(self) -> Mapping[Direction, Checkpoint]:
         """As the port says."""
         return self._asked(self._shared.everything)
 

@@ -123,6 +123,6 @@ def edge(origins: dict[Origin, RecordingOrigin], tmp_path: Path) -> Iterator[Mak
 @pytest.fixture
 def published(origins: dict[Origin, RecordingOrigin]) -> Iterator[RecordingOrigin]:
     """Where the routing state is read from."""
-    with recording_origin("state") as place:
-        place.body = encode_state(state(Mode.DIRECT))
-        yield place
+    with recording_origin("state") as endpoint:
+        endpoint.body = encode_state(state(Mode.DIRECT))
+        yield endpoint

@@ -26,7 +26,7 @@ from local.cloudfront.response_rules import check_generated, check_response
 from quartzdb.routing.decision.state import Origin
 from quartzdb.routing.edge import cloudfront_event
 from quartzdb.routing.edge.forwarding import forwarded, identify, proxied
-from quartzdb.routing.edge.generated_answer import AnswerTooLarge, generated, refusal
+from quartzdb.routing.edge.generated_answer import GeneratedAnswerTooLarge, generated, refusal
 from tests.behaviour.edge.conftest import AWS_SECRET, CLOUDFLARE_SECRET, CONFIG, CONFIGURED
 from tests.functions.events import origin_request
 
@@ -263,8 +263,8 @@ def test_what_the_router_forwards_breaks_no_rule_and_leaks_no_secret(
         (CLOUDFLARE_SECRET, AWS_SECRET) if origin is Origin.AWS else (AWS_SECRET, CLOUDFLARE_SECRET)
     )
     assert foreign not in json.dumps(sent)
-    place, target, pairs = proxied(sent)
-    assert place.host == sent["origin"]["custom"]["domainName"]
+    endpoint, target, pairs = proxied(sent)
+    assert endpoint.host == sent["origin"]["custom"]["domainName"]
     assert target == sent["origin"]["custom"]["path"] + path
     assert [value for name, value in pairs if name.lower() == "x-quartzdb-origin-secret"] == [own]
     assert [value for name, value in pairs if name.lower() == "x-quartzdb-epoch"] == ["7"]
@@ -305,7 +305,7 @@ def test_an_answer_may_have_a_megabyte_and_not_more() -> None:
         if fits:
             check_generated(generated(200, [("Content-Type", "text/plain")], body, method="GET"))
         else:
-            with pytest.raises(AnswerTooLarge):
+            with pytest.raises(GeneratedAnswerTooLarge):
                 generated(200, [], body, method="GET")
-    with pytest.raises(AnswerTooLarge):
+    with pytest.raises(GeneratedAnswerTooLarge):
         generated(200, [], b"\xff" * 790_000, method="GET")

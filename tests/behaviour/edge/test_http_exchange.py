@@ -16,12 +16,12 @@ import pytest
 
 from quartzdb.net.address import Address
 from quartzdb.net.hard_deadline import Deadline
-from quartzdb.net.http_exchange import Answer, HttpExchange, Place, Unanswered
-from quartzdb.net.resolver import NameNotFound, Names
+from quartzdb.net.http_exchange import Endpoint, HttpAnswer, HttpExchange, Unanswered
+from quartzdb.net.resolver import NameNotFound, Resolver
 from tests.manual_clock import ManualClock
 from tests.recording_origin import RecordingOrigin, recording_origin
 
-PLACE = Place("http", "origin.example.org", 80)
+ENDPOINT = Endpoint("http", "origin.example.org", 80)
 Serve = Callable[[socket.socket], None]
 
 
@@ -58,15 +58,15 @@ def raw_server(serve: Serve) -> Iterator[Address]:
 def send(
     exchange: HttpExchange,
     *,
-    place: Place = PLACE,
+    endpoint: Endpoint = ENDPOINT,
     method: str = "GET",
     body: bytes = b"",
     seconds: float = 10,
     most: int = 1000,
     again: bool = True,
-) -> Answer:
+) -> HttpAnswer:
     return exchange.send(
-        place,
+        endpoint,
         method,
         "/a?b",
         [("Host", "origin.example.org"), ("X-One", "1"), ("X-One", "2")],
@@ -78,7 +78,7 @@ def send(
 
 
 def at(address: Address, **options: Any) -> HttpExchange:
-    return HttpExchange({PLACE.host: address}, **options)
+    return HttpExchange({ENDPOINT.host: address}, **options)
 
 
 def test_reads_share_a_connection_and_writes_do_not(origin: RecordingOrigin) -> None:
@@ -228,7 +228,7 @@ def test_names_are_looked_up_once_in_a_while_and_remembered_when_they_fail() -> 
             hang.wait()
         return list(found)
 
-    names = Names(look_up, clock.monotonic)
+    names = Resolver(look_up, clock.monotonic)
     assert names.addresses("a", 1, Deadline(10)) == found
     clock.sleep(29)
     assert names.addresses("a", 1, Deadline(10)) == found
@@ -253,9 +253,9 @@ def test_a_name_that_leads_nowhere_is_an_error_in_time() -> None:
 
     for look_up, why in ((hangs, "in time"), (fails, "no such name")):
         with pytest.raises(NameNotFound, match=why):
-            Names(look_up).addresses("a", 1, Deadline(0.1))
+            Resolver(look_up).addresses("a", 1, Deadline(0.1))
         with pytest.raises(Unanswered) as raised:
-            send(HttpExchange(names=Names(look_up)), seconds=0.1)
+            send(HttpExchange(names=Resolver(look_up)), seconds=0.1)
         assert not raised.value.sent
     hang.set()
 
@@ -295,24 +295,24 @@ def test_an_origin_proves_its_name(certificate: Path) -> None:
 
     with raw_server(serve) as plain:
         address = Address(plain.host, plain.port, "https")
-        secure = Place("https", PLACE.host, 443)
+        secure = Endpoint("https", ENDPOINT.host, 443)
         exchange = at(address, tls=trusting)
-        assert [send(exchange, place=secure).body for _ in range(3)] == [b"ok"] * 3
+        assert [send(exchange, endpoint=secure).body for _ in range(3)] == [b"ok"] * 3
         assert len(connections) == 1
         exchange.close()
         with pytest.raises(Unanswered, match=r"(?i)certificate") as raised:
-            send(at(address), place=secure)  # nobody vouches for it
+            send(at(address), endpoint=secure)  # nobody vouches for it
         assert not raised.value.sent
-        other = Place("https", "other.example.org", 443)
+        other = Endpoint("https", "other.example.org", 443)
         with pytest.raises(Unanswered, match=r"(?i)hostname"):
-            send(HttpExchange({other.host: address}, tls=trusting), place=other)
+            send(HttpExchange({other.host: address}, tls=trusting), endpoint=other)
 
 
 def test_what_is_no_ascii_is_sent_as_utf_8(origin: RecordingOrigin) -> None:
     """A client's odd path or header must not end the router's request before it was sent."""
     with closing(at(origin.address)) as exchange:
         answer = exchange.send(
-            PLACE,
+            ENDPOINT,
             "GET",
             "/api/get/\u2603%2F?x=\xe9&y=%20",
             [("Host", "origin.example.org"), ("X-Odd", "\u2603"), ("X-Plain", "caf\xe9")],

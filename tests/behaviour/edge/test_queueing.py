@@ -13,8 +13,8 @@ from quartzdb.net.http_exchange import HttpExchange
 from quartzdb.routing.decision.signing import Credentials
 from quartzdb.routing.decision.state import Origin
 from quartzdb.routing.edge.mirrored_writes import MirroredWrites, Unnamed, Write
-from quartzdb.routing.edge.passive_reports import PassiveReports
-from quartzdb.routing.edge.queue_client import NotQueued, QueueClient
+from quartzdb.routing.edge.passive_reports import PassiveReportSender
+from quartzdb.routing.edge.queue_client import EdgeQueueClient, NotQueued
 from tests.manual_clock import ManualClock
 from tests.recording_origin import RecordingOrigin, recording_origin
 
@@ -28,7 +28,7 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def place() -> Iterator[RecordingOrigin]:
+def endpoint() -> Iterator[RecordingOrigin]:
     """Where the queue is. It takes one message at a time."""
     with recording_origin("queue") as running:
         running.body = b'{"Successful": [{"Id": "0"}]}'
@@ -36,25 +36,29 @@ def place() -> Iterator[RecordingOrigin]:
 
 
 @pytest.fixture
-def queue(place: RecordingOrigin, clock: ManualClock) -> Iterator[QueueClient]:
-    exchange = HttpExchange({"sqs.us-east-1.amazonaws.com": place.address})
-    yield QueueClient(
+def queue(endpoint: RecordingOrigin, clock: ManualClock) -> Iterator[EdgeQueueClient]:
+    exchange = HttpExchange({"sqs.us-east-1.amazonaws.com": endpoint.address})
+    yield EdgeQueueClient(
         exchange, "us-east-1", credentials=lambda: Credentials("id", "secret"), now=clock.monotonic
     )
     exchange.close()
 
 
-def told(place: RecordingOrigin) -> list[dict[str, Any]]:
+def told(endpoint: RecordingOrigin) -> list[dict[str, Any]]:
     return [
-        json.loads(each["MessageBody"]) for asked in place.asked for each in json.loads(asked.body)["Entries"]
+        json.loads(each["MessageBody"])
+        for asked in endpoint.asked
+        for each in json.loads(asked.body)["Entries"]
     ]
 
 
-def writes(queue: QueueClient, clock: ManualClock, place: RecordingOrigin, heal_after: int) -> MirroredWrites:
+def writes(
+    queue: EdgeQueueClient, clock: ManualClock, endpoint: RecordingOrigin, heal_after: int
+) -> MirroredWrites:
     def pause(seconds: float) -> None:
         clock.sleep(seconds)
-        if len(place.asked) >= heal_after:
-            place.status = 200
+        if len(endpoint.asked) >= heal_after:
+            endpoint.status = 200
 
     return MirroredWrites(queue, URL, delay_seconds=60, now_ms=clock.unix_ms, pause=pause)
 
@@ -63,47 +67,51 @@ PUT = Write("one", "POST", "/api/put", b'{"key": "a", "value": "b"}')
 
 
 def test_a_queue_that_fails_is_tried_again(
-    queue: QueueClient, clock: ManualClock, place: RecordingOrigin
+    queue: EdgeQueueClient, clock: ManualClock, endpoint: RecordingOrigin
 ) -> None:
     """With the same message each time, so that any of them will do."""
-    place.status = 503
-    writes(queue, clock, place, heal_after=3).accepted(PUT, Deadline(100, clock.monotonic))
-    assert len(place.asked) == 4
-    assert len({json.dumps(each) for each in told(place)}) == 1
+    endpoint.status = 503
+    writes(queue, clock, endpoint, heal_after=3).accepted(PUT, Deadline(100, clock.monotonic))
+    assert len(endpoint.asked) == 4
+    assert len({json.dumps(each) for each in told(endpoint)}) == 1
 
 
-def test_no_queue_is_tried_for_ever(queue: QueueClient, clock: ManualClock, place: RecordingOrigin) -> None:
+def test_no_queue_is_tried_for_ever(
+    queue: EdgeQueueClient, clock: ManualClock, endpoint: RecordingOrigin
+) -> None:
     """The deadline is the request's."""
-    place.status = 503
+    endpoint.status = 503
     with pytest.raises(NotQueued):
-        writes(queue, clock, place, heal_after=1000).accepted(PUT, Deadline(1, clock.monotonic))
-    assert len(place.asked) >= 3
+        writes(queue, clock, endpoint, heal_after=1000).accepted(PUT, Deadline(1, clock.monotonic))
+    assert len(endpoint.asked) >= 3
 
 
 def test_a_message_that_the_queue_left_out_of_a_batch_is_not_queued(
-    queue: QueueClient, place: RecordingOrigin
+    queue: EdgeQueueClient, endpoint: RecordingOrigin
 ) -> None:
     """200 says nothing about each of them."""
-    place.body = b'{"Successful": [{"Id": "0"}], "Failed": [{"Id": "1", "Code": "x"}]}'
+    endpoint.body = b'{"Successful": [{"Id": "0"}], "Failed": [{"Id": "1", "Code": "x"}]}'
     with pytest.raises(NotQueued, match="Failed"):
         queue.send(URL, ["a", "b"], Deadline(10))
     for nonsense in (b"", b"{}", b"<html>"):
-        place.body = nonsense
+        endpoint.body = nonsense
         with pytest.raises(NotQueued):
             queue.send(URL, ["a"], Deadline(10))
 
 
-def test_messages_go_in_batches_that_the_queue_takes(queue: QueueClient, place: RecordingOrigin) -> None:
+def test_messages_go_in_batches_that_the_queue_takes(
+    queue: EdgeQueueClient, endpoint: RecordingOrigin
+) -> None:
     """Ten at most, and 256 KB; signed and addressed."""
-    place.body = json.dumps({"Successful": [{}] * 10}).encode()
+    endpoint.body = json.dumps({"Successful": [{}] * 10}).encode()
     with pytest.raises(NotQueued):
         queue.send(URL, [str(each) for each in range(12)], Deadline(10))
-    assert [len(json.loads(each.body)["Entries"]) for each in place.asked] == [10, 2]
-    place.asked.clear()
-    place.body = b'{"Successful": [{}]}'
+    assert [len(json.loads(each.body)["Entries"]) for each in endpoint.asked] == [10, 2]
+    endpoint.asked.clear()
+    endpoint.body = b'{"Successful": [{}]}'
     queue.send(URL, ["x" * 200_000, "y" * 200_000], Deadline(10), delay_seconds=60)
-    assert [len(each.body) < 256 * 1024 for each in place.asked] == [True, True]
-    asked = place.asked[0]
+    assert [len(each.body) < 256 * 1024 for each in endpoint.asked] == [True, True]
+    asked = endpoint.asked[0]
     assert json.loads(asked.body)["QueueUrl"] == URL
     assert json.loads(asked.body)["Entries"][0]["DelaySeconds"] == 60
     assert asked.headers["x-amz-target"] == "AmazonSQS.SendMessageBatch"
@@ -112,23 +120,23 @@ def test_messages_go_in_batches_that_the_queue_takes(queue: QueueClient, place: 
 
 
 def test_a_write_that_cannot_be_named_is_known_before_it_is_sent(
-    queue: QueueClient, clock: ManualClock, place: RecordingOrigin
+    queue: EdgeQueueClient, clock: ManualClock, endpoint: RecordingOrigin
 ) -> None:
     """Only where its body does not go along."""
-    mirror = writes(queue, clock, place, heal_after=0)
+    mirror = writes(queue, clock, endpoint, heal_after=0)
     mirror.check(PUT._replace(body=b"nonsense"))
     for body, beginning in ((b"x" * 200_000, b""), (None, b'{"value": "x')):
         with pytest.raises(Unnamed):
             mirror.check(PUT._replace(body=body, beginning=beginning))
     mirror.uncertain(PUT._replace(body=b"nonsense"), Deadline(10, clock.monotonic))
-    assert place.asked == []  # nothing is named, and no peer accepts it
+    assert endpoint.asked == []  # nothing is named, and no peer accepts it
 
 
 def test_reports_are_sent_every_five_seconds_and_add_up(
-    queue: QueueClient, clock: ManualClock, place: RecordingOrigin
+    queue: EdgeQueueClient, clock: ManualClock, endpoint: RecordingOrigin
 ) -> None:
     """The first failure at once; what comes within five seconds waits; a failed report is in the next."""
-    reports = PassiveReports(queue, URL, now=clock.monotonic, seconds=10)
+    reports = PassiveReportSender(queue, URL, now=clock.monotonic, seconds=10)
 
     def see(origin: Origin, *failures: str | None) -> None:
         for failure in failures:
@@ -136,22 +144,22 @@ def test_reports_are_sent_every_five_seconds_and_add_up(
             reports.send_if_due()
 
     see(CLOUDFLARE, None, None)
-    assert place.asked == []
+    assert endpoint.asked == []
     see(CLOUDFLARE, "status 500", "status 502", None)
     see(AWS, None)
     clock.sleep(4.9)
     see(CLOUDFLARE, "status 503")
-    assert [(each["failures"], each["requests"]) for each in told(place)] == [(1, 3)]
+    assert [(each["failures"], each["requests"]) for each in told(endpoint)] == [(1, 3)]
     clock.sleep(0.2)
-    place.status = 500
+    endpoint.status = 500
     see(AWS, "x" * 500)
-    place.status = 200
+    endpoint.status = 200
     see(AWS, "reset")
-    assert len(place.asked) == 2
+    assert len(endpoint.asked) == 2
     clock.sleep(5)
-    place.asked.clear()
+    endpoint.asked.clear()
     see(AWS, None)
-    report = {each["origin"]: each for each in told(place)}
+    report = {each["origin"]: each for each in told(endpoint)}
     assert report.keys() == {"aws", "cloudflare"}
     assert (report["cloudflare"]["failures"], report["cloudflare"]["requests"]) == (2, 3)
     assert (report["aws"]["failures"], report["aws"]["requests"], report["aws"]["reason"]) == (2, 4, "reset")
@@ -159,16 +167,16 @@ def test_reports_are_sent_every_five_seconds_and_add_up(
 
 
 def test_a_good_hour_does_not_hide_a_bad_second(
-    queue: QueueClient, clock: ManualClock, place: RecordingOrigin
+    queue: EdgeQueueClient, clock: ManualClock, endpoint: RecordingOrigin
 ) -> None:
     """Requests count from the last five seconds only."""
-    reports = PassiveReports(queue, URL, now=clock.monotonic, seconds=10)
+    reports = PassiveReportSender(queue, URL, now=clock.monotonic, seconds=10)
     for _ in range(1000):
         clock.sleep(3.6)
         reports.note(CLOUDFLARE, None)
         reports.send_if_due()
     reports.note(CLOUDFLARE, "status 500")
     reports.send_if_due()
-    (report,) = told(place)
+    (report,) = told(endpoint)
     assert report["failures"] == 1
     assert report["requests"] <= 3

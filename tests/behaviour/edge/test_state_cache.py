@@ -40,7 +40,7 @@ class Place:
 
 
 @pytest.fixture
-def place() -> Place:
+def endpoint() -> Place:
     return Place()
 
 
@@ -50,15 +50,15 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def cache(place: Place, clock: ManualClock) -> StateCache:
+def cache(endpoint: Place, clock: ManualClock) -> StateCache:
     return StateCache(
-        place.fetch,
+        endpoint.fetch,
         BUILT_IN,
         now=clock.monotonic,
         cache_seconds=3,
         stale_seconds_max=15,
         wait_seconds=0.01,
-        start=place.start,
+        start=endpoint.start,
     )
 
 
@@ -67,62 +67,62 @@ def test_the_first_request_waits_for_the_state(cache: StateCache) -> None:
     assert cache.current().state == SECOND
 
 
-def test_a_fresh_state_is_not_read_again(cache: StateCache, place: Place, clock: ManualClock) -> None:
+def test_a_fresh_state_is_not_read_again(cache: StateCache, endpoint: Place, clock: ManualClock) -> None:
     """For some seconds it costs nothing."""
     cache.current()
     clock.sleep(2.9)
     assert cache.current().state == SECOND
-    assert place.reads == 1
+    assert endpoint.reads == 1
 
 
 def test_a_state_that_is_a_little_old_is_used_and_read_beside_the_request(
-    cache: StateCache, place: Place, clock: ManualClock
+    cache: StateCache, endpoint: Place, clock: ManualClock
 ) -> None:
     """Nobody waits; the next request has the new one."""
     cache.current()
-    place.held, place.answer = True, THIRD
+    endpoint.held, endpoint.answer = True, THIRD
     clock.sleep(4)
     assert cache.current().state == SECOND
-    assert len(place.started) == 1
+    assert len(endpoint.started) == 1
     assert cache.current().state == SECOND
-    assert len(place.started) == 1  # being read already
-    place.started.pop()()
+    assert len(endpoint.started) == 1  # being read already
+    endpoint.started.pop()()
     assert cache.current().state == THIRD
 
 
 @pytest.mark.parametrize("failure", [OSError("no way"), InvalidState("nonsense")])
 def test_without_a_readable_state_the_last_one_stays(
-    cache: StateCache, place: Place, clock: ManualClock, failure: Exception
+    cache: StateCache, endpoint: Place, clock: ManualClock, failure: Exception
 ) -> None:
     """For as long as the instance lives."""
     cache.current()
-    place.answer = failure
+    endpoint.answer = failure
     for _ in range(100):
         clock.sleep(60)
         assert cache.current().state == SECOND
 
 
-def test_without_any_state_the_built_in_one_serves(cache: StateCache, place: Place) -> None:
+def test_without_any_state_the_built_in_one_serves(cache: StateCache, endpoint: Place) -> None:
     """Until one can be read."""
-    place.answer = OSError("no way")
+    endpoint.answer = OSError("no way")
     assert cache.current().state == BUILT_IN
     assert cache.current().read_at == float("-inf")
 
 
 def test_a_failed_read_is_not_repeated_by_every_request(
-    cache: StateCache, place: Place, clock: ManualClock
+    cache: StateCache, endpoint: Place, clock: ManualClock
 ) -> None:
     """Or each would wait for a place that is down."""
-    place.answer = OSError("no way")
+    endpoint.answer = OSError("no way")
     for _ in range(10):
         cache.current()
-    assert place.reads == 1
+    assert endpoint.reads == 1
     clock.sleep(1.1)
     cache.current()
-    assert place.reads == 2
+    assert endpoint.reads == 2
 
 
-def test_nobody_waits_beyond_the_limit(place: Place, clock: ManualClock) -> None:
+def test_nobody_waits_beyond_the_limit(endpoint: Place, clock: ManualClock) -> None:
     """A read that hangs costs a request the limit, and then the last state serves."""
     released = threading.Event()
 
@@ -144,41 +144,41 @@ def test_nobody_waits_beyond_the_limit(place: Place, clock: ManualClock) -> None
 
 
 def test_a_read_that_was_frozen_does_not_stop_the_next(
-    cache: StateCache, place: Place, clock: ManualClock
+    cache: StateCache, endpoint: Place, clock: ManualClock
 ) -> None:
     """Its thread may never come back."""
-    place.held = True
+    endpoint.held = True
     cache.current()
     clock.sleep(60)
-    place.held, place.answer = False, THIRD
+    endpoint.held, endpoint.answer = False, THIRD
     assert cache.current().state == THIRD
 
 
 def test_what_a_frozen_read_brings_late_does_not_turn_the_clock_back(
-    cache: StateCache, place: Place, clock: ManualClock
+    cache: StateCache, endpoint: Place, clock: ManualClock
 ) -> None:
     """An older revision is not taken, and the time of the newer read stays."""
-    place.held = True
+    endpoint.held = True
     cache.current()
     clock.sleep(60)
-    place.held, place.answer = False, THIRD
+    endpoint.held, endpoint.answer = False, THIRD
     known = cache.current()
-    place.answer = SECOND
-    place.started.pop()()
+    endpoint.answer = SECOND
+    endpoint.started.pop()()
     assert cache.current() == known
 
 
 def test_a_clock_that_is_set_back_makes_the_state_old(
-    cache: StateCache, place: Place, clock: ManualClock
+    cache: StateCache, endpoint: Place, clock: ManualClock
 ) -> None:
     """Not young for as long as it takes the clock to catch up."""
     cache.current()
-    place.answer = THIRD
+    endpoint.answer = THIRD
     clock.sleep(-3600)
     assert cache.current().state == THIRD
-    assert place.reads == 2
+    assert endpoint.reads == 2
     cache.current()
-    assert place.reads == 2
+    assert endpoint.reads == 2
 
 
 @pytest.mark.parametrize("document", [b"[" * 60_000, b'{"format":' * 6_000])

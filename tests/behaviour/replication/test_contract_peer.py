@@ -23,9 +23,9 @@ from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.namespace import Namespace
 from quartzdb.replication.ports import Direction, Feed, MirroredWrite, PeerRefused
 from quartzdb.replication.shared_namespaces import default_namespaces
-from quartzdb.replication.streams.contract_streams import ContractLines
+from quartzdb.replication.streams.contract_streams import ContractStreams
 from quartzdb.replication.streams.replicator import Replicator
-from quartzdb.replication.streams.round_statistics import Tally
+from quartzdb.replication.streams.round_statistics import RoundStatistics
 from quartzdb.services.keyvalue import NewItem
 from quartzdb.services.vectors import MetadataPatch, NewRecord
 from tests.doubles.memory_checkpoints import MemoryCheckpoints
@@ -58,7 +58,7 @@ class Pair:
         self.queue = MemoryMirrorQueue(self.clock)
         # The adapter waits for real answers, whatever the clock of the test says.
         self.api = CloudflarePeer(self.url, lambda: self.key, SystemClock(), site="cloudflare")
-        lines = ContractLines(
+        lines = ContractStreams(
             self.local.replica,
             "cloudflare",
             self.api,
@@ -76,7 +76,7 @@ class Pair:
     def namespace(self) -> Namespace:
         return self.local.database.namespaces.default(TENANT)
 
-    def run(self) -> Tally:
+    def run(self) -> RoundStatistics:
         """As long as it takes for the feeds to give out what is here."""
         self.clock.sleep(10)
         return self.replicator.run_once(self.clock.monotonic() + 1_000)
@@ -155,7 +155,7 @@ def test_what_is_written_here_is_written_there(pair: Pair) -> None:
     pair.run()
     assert pair.ask("GET", "/api/vector/get/r129").status_code == 404
     assert pair.ask("GET", "/api/get/gone").status_code == 404
-    assert all(state.error is None for state in pair.checkpoints.everything().values())
+    assert all(state.error is None for state in pair.checkpoints.all_checkpoints().values())
     assert pair.run().applied == 0
 
 
@@ -188,8 +188,8 @@ def test_what_the_peer_took_is_here(pair: Pair) -> None:
     pair.mirror("POST", "/api/vector/batch-insert", {"vectors": batch}, at_ms=at)
     pair.mirror("DELETE", "/api/vector/delete/b1", at_ms=at + 5)
     pair.mirror("DELETE", "/api/vector/delete", {"id": "b2"}, at_ms=at + 5)
-    tally = pair.run()
-    assert tally.malformed == 0
+    statistics = pair.run()
+    assert statistics.malformed == 0
     services, namespace = pair.local.database, pair.namespace
     item = services.key_values.get(namespace, "greeting")
     assert (item.value, item.version.milliseconds, item.version.site) == (b"hello", at, "cloudflare")
@@ -239,9 +239,9 @@ def test_a_write_without_its_value_is_looked_up(pair: Pair) -> None:
     pair.mirror("DELETE", "/api/delete/kept", body=None)
     pair.mirror("DELETE", "/api/delete/deleted", body=None)
     # The mirror alone: the key that is to be deleted must not be written there before it is looked up.
-    tally = Tally()
-    pair.replicator._lines.refresh()[-1].run(tally)
-    assert tally.malformed == 0
+    statistics = RoundStatistics()
+    pair.replicator._streams.refresh()[-1].run(statistics)
+    assert statistics.malformed == 0
     assert services.key_values.get(namespace, "large/é").value == b"x" * 1_000
     assert services.vectors.fetch_one(namespace, "one").metadata == {"a": 1}
     assert services.key_values.get_many(namespace, ["never", "kept", "deleted"]) == {}
@@ -267,7 +267,7 @@ def test_a_peer_that_is_away_is_tried_again(pair: Pair) -> None:
     right, pair.key = pair.key, "no key of yours"
     pair.local.database.key_values.put(pair.namespace, NewItem("k", b"v"))
     assert pair.run().failed > 0
-    states = pair.checkpoints.everything()
+    states = pair.checkpoints.all_checkpoints()
     out = Direction("aws", "cloudflare", TENANT, "default", Feed.KEYS)
     assert states[out].error is not None
     assert states[out].pending == 1

@@ -64,7 +64,7 @@ def test_one_direction_behind_is_enough(
     status: ReplicationStatus, checkpoints: MemoryCheckpoints, clock: ManualClock
 ) -> None:
     """Of either way and either feed."""
-    for direction, before in checkpoints.everything().items():
+    for direction, before in checkpoints.all_checkpoints().items():
         checkpoints.write(direction, replace(before, through_ms=clock.unix_ms() - 100_000))
         assert (status.lag_ms() or 0) > 80_000
         checkpoints.write(direction, before)

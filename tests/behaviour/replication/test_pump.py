@@ -10,7 +10,7 @@ import pytest
 
 from quartzdb.domain.errors import ClockSkew, Conflict, InvalidArgument, NotFound, QuartzError, Unavailable
 from quartzdb.replication.ports import Applied, Changes, Checkpoint, Direction, Feed, FeedGap, FeedPage
-from quartzdb.replication.streams.pump import RETRY_STOPPED_MS, Outcome, Pump, resumed
+from quartzdb.replication.streams.pump import RETRY_STOPPED_MS, PassOutcome, Pump, resumed
 from quartzdb.services.keyvalue import NewItem
 from quartzdb.storage.ports import Item
 from tests.doubles.memory_checkpoints import MemoryCheckpoints
@@ -58,7 +58,14 @@ def checkpoints() -> MemoryCheckpoints:
 @pytest.fixture
 def pump(ends: Scripted, checkpoints: MemoryCheckpoints, clock: ManualClock) -> Pump:
     return Pump(
-        OUT, NAMESPACE, ends, ends, checkpoints, clock, lambda: 1.0, place_of=lambda cursor: int(cursor) * 7
+        OUT,
+        NAMESPACE,
+        ends,
+        ends,
+        checkpoints,
+        clock,
+        lambda: 1.0,
+        position_of=lambda cursor: int(cursor) * 7,
     )
 
 
@@ -66,11 +73,11 @@ def test_a_pass_moves_one_page_and_then_keeps_its_place(
     pump: Pump, ends: Scripted, checkpoints: MemoryCheckpoints
 ) -> None:
     """How late the destination is, is known at the end of the feed only."""
-    assert pump.run().outcome is Outcome.MOVED
+    assert pump.run().outcome is PassOutcome.MOVED
     state = checkpoints.read(OUT)
     assert state is not None
     assert (state.cursor, state.through_ms, state.retained_from) == ("1", 0, 7)
-    assert [pump.run().outcome for _ in range(2)] == [Outcome.MOVED, Outcome.LEVEL]
+    assert [pump.run().outcome for _ in range(2)] == [PassOutcome.MOVED, PassOutcome.LEVEL]
     state = checkpoints.read(OUT)
     assert state is not None
     assert (state.cursor, state.through_ms, state.retained_from) == ("3", 3_000, 21)
@@ -83,12 +90,12 @@ def test_what_may_pass_is_tried_again_ever_more_rarely(
     """After 0.5 s, doubling to a minute; the page that was read is pending, and repeated whole."""
     ends.error = Unavailable("no line")
     pauses = []
-    assert pump.run().outcome is Outcome.FAILED
+    assert pump.run().outcome is PassOutcome.FAILED
     for _ in range(9):
         begun = clock.seconds
-        while (outcome := pump.run().outcome) is Outcome.WAITING:
+        while (outcome := pump.run().outcome) is PassOutcome.WAITING:
             clock.sleep(0.25)
-        assert outcome is Outcome.FAILED
+        assert outcome is PassOutcome.FAILED
         pauses.append(clock.seconds - begun)
     assert pauses == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
     state = checkpoints.read(OUT)
@@ -96,7 +103,7 @@ def test_what_may_pass_is_tried_again_ever_more_rarely(
     assert (state.cursor, state.pending, state.error) == (None, 1, "unavailable: no line")
     ends.error = None
     clock.sleep(60)
-    assert pump.run().outcome is Outcome.MOVED
+    assert pump.run().outcome is PassOutcome.MOVED
     state = checkpoints.read(OUT)
     assert state is not None
     assert (state.pending, state.error, state.failed_ms) == (0, None, 0)
@@ -105,12 +112,12 @@ def test_what_may_pass_is_tried_again_ever_more_rarely(
 def test_a_site_that_asks_for_patience_gets_it(pump: Pump, ends: Scripted, clock: ManualClock) -> None:
     """At least as long as it said."""
     ends.error = Unavailable("busy", retry_after_s=42.0)
-    assert pump.run().outcome is Outcome.FAILED
+    assert pump.run().outcome is PassOutcome.FAILED
     ends.error = None
     clock.sleep(41.9)
-    assert pump.run().outcome is Outcome.WAITING
+    assert pump.run().outcome is PassOutcome.WAITING
     clock.sleep(0.2)
-    assert pump.run().outcome is Outcome.MOVED
+    assert pump.run().outcome is PassOutcome.MOVED
 
 
 @pytest.mark.parametrize(
@@ -121,23 +128,23 @@ def test_what_will_not_pass_stops_the_direction(
 ) -> None:
     """Nothing is skipped. It goes on when an operator says so, or after a long while; with the very same page."""
     ends.error = error
-    assert pump.run().outcome is Outcome.STOPPED
+    assert pump.run().outcome is PassOutcome.STOPPED
     state = checkpoints.read(OUT)
     assert state is not None
     assert state.stopped
     assert state.cursor is None
     asked = len(ends.cursors)
     clock.sleep(600)
-    assert pump.run().outcome is Outcome.STOPPED
+    assert pump.run().outcome is PassOutcome.STOPPED
     assert len(ends.cursors) == asked, "nobody was asked again"
     ends.error = None
     checkpoints.write(OUT, resumed(state))
-    assert pump.run().outcome is Outcome.MOVED
+    assert pump.run().outcome is PassOutcome.MOVED
     ends.error = error
-    assert pump.run().outcome is Outcome.STOPPED
+    assert pump.run().outcome is PassOutcome.STOPPED
     ends.error = None
     clock.sleep(RETRY_STOPPED_MS / 1000)
-    assert pump.run().outcome is Outcome.MOVED
+    assert pump.run().outcome is PassOutcome.MOVED
     assert ends.cursors[-1] == "1"
 
 
@@ -146,7 +153,7 @@ def test_a_clock_that_is_wrong_comes_right(
 ) -> None:
     """The one refusal by 409 that is tried again by itself."""
     ends.error = ClockSkew("ahead")
-    assert pump.run().outcome is Outcome.FAILED
+    assert pump.run().outcome is PassOutcome.FAILED
     state = checkpoints.read(OUT)
     assert state is not None
     assert not state.stopped
@@ -159,7 +166,7 @@ def test_a_gap_is_not_passed_before_it_is_repaired(
     checkpoints.write(OUT, Checkpoint(cursor="1", through_ms=5))
     ends.read_error = FeedGap("2")
     done = pump.run()
-    assert (done.outcome, done.gap) == (Outcome.GAP, "2")
+    assert (done.outcome, done.gap) == (PassOutcome.GAP, "2")
     assert checkpoints.read(OUT) == Checkpoint(cursor="1", through_ms=5)
     pump.go_on("2")
     assert checkpoints.read(OUT) == Checkpoint(cursor="2", through_ms=5, retained_from=14)
@@ -191,7 +198,7 @@ def test_a_peer_that_cannot_be_asked_stops_nothing(
     assert state.error == "conflict: another site answers"
     assert not state.stopped
     clock.sleep(1)
-    assert pump.run().outcome is Outcome.MOVED
+    assert pump.run().outcome is PassOutcome.MOVED
     assert ends.applied == [1]
 
 

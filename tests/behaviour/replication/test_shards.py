@@ -9,9 +9,9 @@ import pytest
 
 from quartzdb.domain.errors import InvalidCursor
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
-from quartzdb.replication.feeds.shard_positions import at_start, parse_shard_places
+from quartzdb.replication.feeds.shard_positions import at_start, parse_shard_positions
 from quartzdb.replication.ports import Direction, Feed, FeedGap
-from quartzdb.replication.streams.pump import Outcome, Pump
+from quartzdb.replication.streams.pump import PassOutcome, Pump
 from quartzdb.services.vectors import MetadataPatch, NewRecord
 from quartzdb.storage.log.protocol import MARGIN_MS
 from tests.doubles.memory_checkpoints import MemoryCheckpoints
@@ -60,9 +60,9 @@ def level(moving: list[Pump], clock: ManualClock) -> None:
     """Pump until both directions have no more."""
     for pump in moving:
         clock.seconds += 5
-        while (outcome := pump.run().outcome) is Outcome.MOVED:
+        while (outcome := pump.run().outcome) is PassOutcome.MOVED:
             pass
-        assert outcome is Outcome.LEVEL
+        assert outcome is PassOutcome.LEVEL
 
 
 def held(site: LocalSite) -> Mapping[str, object]:
@@ -149,8 +149,8 @@ def test_what_a_cursor_still_needs_is_kept_in_every_shard(
 
 def test_cursors_of_another_form_are_refused() -> None:
     """A cursor belongs to a number of shards, and is read back as it was given out."""
-    places = at_start(3).going_on(2)
-    assert parse_shard_places(str(places), 3) == places
+    positions = at_start(3).going_on(2)
+    assert parse_shard_positions(str(positions), 3) == positions
     for text in (
         str(at_start(2)),
         "shards:3/0,0,/0,0,/0,0,",
@@ -159,4 +159,4 @@ def test_cursors_of_another_form_are_refused() -> None:
         "0/0/",
     ):
         with pytest.raises(InvalidCursor):
-            parse_shard_places(text, 3)
+            parse_shard_positions(text, 3)

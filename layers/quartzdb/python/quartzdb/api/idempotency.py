@@ -12,7 +12,7 @@ import logging
 from quartzdb.api.answer import Answer
 from quartzdb.api.call import Call
 from quartzdb.api.errors import error_answer
-from quartzdb.api.operation import Operation, Replay
+from quartzdb.api.operation import IdempotentReplay, Operation
 from quartzdb.api.refusals import IdempotencyMismatch
 from quartzdb.domain.errors import IdempotencyConflict, InvalidArgument, QuartzError
 from quartzdb.domain.limits import IDEMPOTENCY_KEY_CHARACTERS_MAX, IDEMPOTENCY_TTL_SECONDS
@@ -29,9 +29,9 @@ _HEADERS_THAT_MATTER = ("content-type", "content-encoding", "if-match", "if-none
 def perform(operation: Operation, call: Call) -> Answer:
     """Do the operation, or repeat its answer. Raises what the handler raises, IdempotencyConflict, InvalidArgument."""
     key = call.headers.get(HEADER)
-    if key is None or operation.replay is Replay.IGNORED:
+    if key is None or operation.replay is IdempotentReplay.IGNORED:
         return operation.handler(call)
-    if operation.replay is Replay.REFUSED:
+    if operation.replay is IdempotentReplay.REFUSED:
         raise InvalidArgument(
             "The answer to this request is a secret, so it cannot be kept for a repetition.",
             field=HEADER,

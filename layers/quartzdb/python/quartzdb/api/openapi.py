@@ -19,7 +19,7 @@ from quartzdb.api.openapi_parts import (
     path_parameters,
     schemes_of,
 )
-from quartzdb.api.operation import Family, JsonBody, Operation, RawBody, Replay, Success
+from quartzdb.api.operation import Family, IdempotentReplay, JsonBody, Operation, RawBody, Success
 from quartzdb.api.schemas.cloudflare import InsertVector
 from quartzdb.api.schemas.json_schema import definitions, query_parameters, reference
 from quartzdb.api.schemas.model import Body, Document
@@ -74,7 +74,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         document["x-scope"] = operation.scope.value
     parameters = [*path_parameters(operation.path), *query_parameters(operation.query)]
     parameters += [header_parameter(name) for name in operation.headers]
-    if operation.replay is Replay.ACCEPTED:
+    if operation.replay is IdempotentReplay.ACCEPTED:
         parameters.append(header_parameter("Idempotency-Key"))
     if parameters:
         document["parameters"] = parameters

@@ -8,7 +8,7 @@ from typing import Any
 
 from quartzdb.api.answer import JSON
 from quartzdb.api.errors import PROBLEM, PROBLEM_TYPES, reason, title_of
-from quartzdb.api.operation import Access, Operation, Replay
+from quartzdb.api.operation import Access, IdempotentReplay, Operation
 from quartzdb.api.preconditions import VERSION_HEADER
 from quartzdb.api.surface import is_cloudflare
 from quartzdb.domain.limits import (
@@ -242,7 +242,7 @@ def error_statuses(operation: Operation) -> set[int]:
             statuses |= {404}
     if operation.body is not None:
         statuses |= {413} if compatible else {408, 413, 415}
-    if operation.replay is Replay.ACCEPTED:
+    if operation.replay is IdempotentReplay.ACCEPTED:
         statuses |= {409, 422}
     return statuses
 

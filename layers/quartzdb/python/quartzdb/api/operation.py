@@ -29,7 +29,7 @@ class Access(Enum):
     """Also a key with the scope `admin`: for its tenant alone."""
 
 
-class Replay(Enum):
+class IdempotentReplay(Enum):
     """What an Idempotency-Key does here."""
 
     IGNORED = auto()
@@ -91,7 +91,7 @@ class Operation:
     headers: tuple[str, ...] = ()
     body: JsonBody | RawBody | None = None
     errors: tuple[int, ...] = ()
-    replay: Replay = Replay.IGNORED
+    replay: IdempotentReplay = IdempotentReplay.IGNORED
     hidden: bool = False
     computes: bool = False
 

@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 
 from quartzdb.domain.errors import InvalidArgument, InvalidVersion, PreconditionFailed
 from quartzdb.domain.hlc import Version
-from quartzdb.services.keyvalue import Match
+from quartzdb.services.keyvalue import IfMatch
 
 VERSION_HEADER = "X-QuartzDB-Version"
 _TAG = re.compile(r'(W/)?"([!#-~]*)"')
@@ -26,7 +26,7 @@ def after_of(headers: Headers) -> Version | None:
     return None if token is None else Version.parse(token)
 
 
-def match_of(headers: Headers) -> Match | None:
+def match_of(headers: Headers) -> IfMatch | None:
     """The condition of a write. Raises InvalidArgument for one that cannot be checked, PreconditionFailed for one that
     cannot hold.
     """
@@ -40,8 +40,8 @@ def match_of(headers: Headers) -> Match | None:
                 field="If-None-Match",
                 hint=_HINT,
             )
-        return Match(None)
-    return None if if_match is None else Match(_expected(if_match.strip()))
+        return IfMatch(None)
+    return None if if_match is None else IfMatch(_expected(if_match.strip()))
 
 
 def unchanged(headers: Headers, version: Version) -> bool:

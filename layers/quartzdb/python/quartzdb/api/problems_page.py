@@ -7,7 +7,7 @@ import inspect
 from functools import cache
 
 from quartzdb.api import refusals
-from quartzdb.api.docs_page import Page, assemble
+from quartzdb.api.docs_page import DocsPage, assemble
 from quartzdb.api.errors import reason, status_of, title_of
 from quartzdb.domain import errors
 
@@ -33,7 +33,7 @@ def problem_types() -> list[type[errors.QuartzError]]:
 
 
 @cache
-def problems_page() -> Page:
+def problems_page() -> DocsPage:
     """The page."""
     return assemble(_TOP + "".join(_row(kind) for kind in problem_types()) + _BOTTOM)
 

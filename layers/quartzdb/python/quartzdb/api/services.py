@@ -15,7 +15,7 @@ from quartzdb.services.vectors import Vectors
 from quartzdb.storage.ports import NamespaceCatalog
 
 
-class Damage(Protocol):
+class DamageReport(Protocol):
     """Who knows what cannot be served."""
 
     @property
@@ -32,7 +32,7 @@ class ServedReplica(Replica, Protocol):
         ...
 
 
-class ReplicationStatus(Protocol):
+class ReplicationStatusSource(Protocol):
     """Who knows how replication stands."""
 
     def document(self, tenant: str | None) -> Mapping[str, Any]:
@@ -50,7 +50,7 @@ class Replication(Protocol):
     def secrets(self) -> Callable[[], Sequence[str]]: ...
 
     @property
-    def status(self) -> ReplicationStatus | None: ...
+    def status(self) -> ReplicationStatusSource | None: ...
 
 
 class Services(Protocol):
@@ -72,7 +72,7 @@ class Services(Protocol):
     def idempotency(self) -> IdempotencyTable: ...
 
     @property
-    def maintenance(self) -> Damage: ...
+    def maintenance(self) -> DamageReport: ...
 
     @property
     def catalog(self) -> NamespaceCatalog: ...

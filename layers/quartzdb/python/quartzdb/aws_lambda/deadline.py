@@ -19,7 +19,7 @@ MARGIN_MS = 500
 """What remains for answering, writing metrics and returning."""
 
 
-class Deadline:
+class InvocationDeadline:
     """Middleware, outside the application. `exceeded` is told of each request that ran out of time."""
 
     def __init__(self, app: ASGIApp, *, exceeded: Callable[[], None], margin_ms: int = MARGIN_MS) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from quartzdb.aws_lambda.database import database_settings
-from quartzdb.aws_lambda.metrics import Metric
+from quartzdb.aws_lambda.metrics import CloudWatchMetric
 from quartzdb.aws_lambda.settings import FunctionSettings, needed
 from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry, telemetry
 from quartzdb.routing.decision.breaker import BreakerState
@@ -23,7 +23,10 @@ WAIT_SECONDS = LEASE_MS / 1000
 MARGIN_SECONDS = 3.0
 """Of the function's time: to store what was learned, and to write metrics."""
 
-_LATENCIES = {Origin.AWS: Metric.AWS_PROBE_MS, Origin.CLOUDFLARE: Metric.CLOUDFLARE_PROBE_MS}
+_LATENCIES = {
+    Origin.AWS: CloudWatchMetric.AWS_PROBE_MS,
+    Origin.CLOUDFLARE: CloudWatchMetric.CLOUDFLARE_PROBE_MS,
+}
 
 
 def health_probe_function(settings: FunctionSettings) -> LambdaHandler:
@@ -61,23 +64,26 @@ def count_round(found: Round, observed: Telemetry) -> None:
     failed = [probe for probe in found.probes.values() if not probe.ok]
     refused = sum(probe.reason is Reason.NOT_ADMITTED for probe in failed)
     impossible = len(Origin) - len(found.probes) + refused
-    observed.count(Metric.PROBE_ROUNDS)
+    observed.count(CloudWatchMetric.PROBE_ROUNDS)
     for origin, probe in found.probes.items():
         observed.count(_LATENCIES[origin], probe.latency_ms)
     observed.count(
-        Metric.BREAKERS_OPEN, sum(one.breaker is not BreakerState.CLOSED for one in found.sightings.values())
+        CloudWatchMetric.BREAKERS_OPEN,
+        sum(one.breaker is not BreakerState.CLOSED for one in found.healths.values()),
     )
     if failed:
-        observed.count(Metric.PROBE_FAILURES, len(failed))
+        observed.count(CloudWatchMetric.PROBE_FAILURES, len(failed))
     if impossible:
-        observed.count(Metric.PROBES_IMPOSSIBLE, impossible)
+        observed.count(CloudWatchMetric.PROBES_IMPOSSIBLE, impossible)
     if found.change is None:
-        observed.count(Metric.ROUTING_UNDECIDED)
+        observed.count(CloudWatchMetric.ROUTING_UNDECIDED)
         return
-    observed.count(Metric.FAILED_OVER, int(found.change.after.active is not found.change.after.primary))
+    observed.count(
+        CloudWatchMetric.FAILED_OVER, int(found.change.after.active is not found.change.after.primary)
+    )
     if found.change.after != found.change.before:
-        observed.count(Metric.ROUTING_CHANGED)
+        observed.count(CloudWatchMetric.ROUTING_CHANGED)
     if found.change.switched:
-        observed.count(Metric.ORIGIN_SWITCHED)
+        observed.count(CloudWatchMetric.ORIGIN_SWITCHED)
         # An alarm need not wait for the end of this run.
         observed.metrics.flush_metrics()

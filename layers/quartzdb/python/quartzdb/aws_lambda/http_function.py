@@ -9,7 +9,7 @@ from quartzdb.api.app import create_app
 from quartzdb.api.settings import ApiSettings
 from quartzdb.aws_lambda.database import database_settings
 from quartzdb.aws_lambda.http_handler import http_handler
-from quartzdb.aws_lambda.metrics import Metric
+from quartzdb.aws_lambda.metrics import CloudWatchMetric
 from quartzdb.aws_lambda.origin_secret import OriginSecret
 from quartzdb.aws_lambda.settings import FunctionSettings, needed
 from quartzdb.aws_lambda.snapstart import after_restore, reseed
@@ -78,7 +78,7 @@ def _watched(handle: LambdaHandler, database: Database, observed: Telemetry) -> 
             for reader in database.readers.opened()
         )
         if degraded:
-            observed.count(Metric.SNAPSHOT_DEGRADED, degraded)
+            observed.count(CloudWatchMetric.SNAPSHOT_DEGRADED, degraded)
         return answer
 
     return handler

@@ -12,10 +12,10 @@ from mangum import Mangum
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quartzdb.api.trace import find_trace
-from quartzdb.aws_lambda.deadline import Deadline
+from quartzdb.aws_lambda.deadline import InvocationDeadline
 from quartzdb.aws_lambda.function_url import FunctionUrl
 from quartzdb.aws_lambda.invocation import invocation_of
-from quartzdb.aws_lambda.metrics import Metric
+from quartzdb.aws_lambda.metrics import CloudWatchMetric
 from quartzdb.aws_lambda.origin_request import OriginRequest
 from quartzdb.aws_lambda.origin_secret import OriginGuard, OriginSecret
 from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry
@@ -37,7 +37,7 @@ class Observed:
                 status = message["status"]
                 self._telemetry.tracer.put_annotation("status", status)
                 if status >= 500:
-                    self._telemetry.count(Metric.SERVER_ERRORS)
+                    self._telemetry.count(CloudWatchMetric.SERVER_ERRORS)
             await send(message)
 
         await self._app(scope, receive, watched)
@@ -46,19 +46,19 @@ class Observed:
             return  # refused before it reached the application
         self._telemetry.tracer.put_annotation("operation", trace.operation or "none")
         if trace.code == Corrupted.code:
-            self._telemetry.count(Metric.SNAPSHOT_DEGRADED)
+            self._telemetry.count(CloudWatchMetric.SNAPSHOT_DEGRADED)
 
 
 def http_handler(app: ASGIApp, secret: OriginSecret, telemetry: Telemetry) -> LambdaHandler:
     """The function that Lambda calls with an event of a Function URL or a Lambda@Edge origin request."""
 
     def refused() -> None:
-        telemetry.count(Metric.ORIGIN_REFUSED)
+        telemetry.count(CloudWatchMetric.ORIGIN_REFUSED)
 
     def ran_out() -> None:
-        telemetry.count(Metric.DEADLINE_EXCEEDED)
+        telemetry.count(CloudWatchMetric.DEADLINE_EXCEEDED)
 
-    guarded = OriginGuard(Deadline(app, exceeded=ran_out), secret, refused=refused)
+    guarded = OriginGuard(InvocationDeadline(app, exceeded=ran_out), secret, refused=refused)
     adapter = Mangum(
         Observed(guarded, telemetry),
         lifespan="off",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from quartzdb.aws_lambda.database import database_settings
-from quartzdb.aws_lambda.metrics import Metric
+from quartzdb.aws_lambda.metrics import CloudWatchMetric
 from quartzdb.aws_lambda.retention import retention_for_peer
 from quartzdb.aws_lambda.settings import FunctionSettings
 from quartzdb.aws_lambda.snapstart import after_restore, reseed
@@ -17,20 +17,20 @@ from quartzdb.aws_lambda.stream_records import read_batch
 from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry, telemetry
 from quartzdb.maintenance.budget import Budget
 from quartzdb.maintenance.folding import Folded, Folding
-from quartzdb.wiring.maintenance import open_care
+from quartzdb.wiring.maintenance import open_maintenance
 
 
 def indexer_function(settings: FunctionSettings) -> LambdaHandler:
     """The handler. Asks AWS nothing yet."""
     observed = telemetry(settings)
-    care = open_care(database_settings(settings), retention=retention_for_peer(settings))
+    maintenance = open_maintenance(database_settings(settings), retention=retention_for_peer(settings))
 
     def renew() -> None:
-        care.holder.renew()
+        maintenance.owner.renew()
         reseed()
 
     after_restore(renew)
-    return observed.handler(indexing_handler(care.folding, observed))
+    return observed.handler(indexing_handler(maintenance.folding, observed))
 
 
 def indexing_handler(folding: Folding, observed: Telemetry) -> LambdaHandler:
@@ -53,9 +53,9 @@ def indexing_handler(folding: Folding, observed: Telemetry) -> LambdaHandler:
                 continue
             lag_ms = max(lag_ms, folded.lag_ms)
             _count(folded, observed)
-        observed.count(Metric.INDEXER_LAG_SECONDS, lag_ms / 1000)
+        observed.count(CloudWatchMetric.INDEXER_LAG_SECONDS, lag_ms / 1000)
         if failed:
-            observed.count(Metric.STREAM_RECORDS_FAILED, len(failed))
+            observed.count(CloudWatchMetric.STREAM_RECORDS_FAILED, len(failed))
         # In the order of the stream: Lambda goes on from the first of them.
         numbers = [str(record["dynamodb"]["SequenceNumber"]) for record in event["Records"]]
         return {"batchItemFailures": [{"itemIdentifier": number} for number in numbers if number in failed]}
@@ -65,6 +65,6 @@ def indexing_handler(folding: Folding, observed: Telemetry) -> LambdaHandler:
 
 def _count(folded: Folded, observed: Telemetry) -> None:
     if folded.published:
-        observed.count(Metric.SEGMENTS_PUBLISHED, folded.published)
+        observed.count(CloudWatchMetric.SEGMENTS_PUBLISHED, folded.published)
     if folded.degraded is not None:
-        observed.count(Metric.SNAPSHOT_DEGRADED)
+        observed.count(CloudWatchMetric.SNAPSHOT_DEGRADED)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 
 
-class Metric(Enum):
+class CloudWatchMetric(Enum):
     """A metric: its name in CloudWatch and its unit."""
 
     INDEXER_LAG_SECONDS = ("IndexerLagSeconds", "Seconds")
@@ -25,8 +25,8 @@ class Metric(Enum):
     """Merges of the state machine that were published."""
     MERGE_ABANDONED = ("MergeAbandoned", "Count")
     """Merges whose work was thrown away, because what they were to replace had been replaced meanwhile."""
-    TEND_FAILURES = ("TendFailures", "Count")
-    """Namespaces that one run of the compactor could not tend. It goes on with the others and tries again later."""
+    MAINTENANCE_FAILURES = ("TendFailures", "Count")
+    """Namespaces that one run of the compactor could not maintain. It goes on with the others and tries again later."""
     SNAPSHOT_DEGRADED = ("SnapshotDegraded", "Count")
     """Namespaces served from an older manifest because the newest is damaged, or not at all. Alarm: restore a blob."""
     ORIGIN_REFUSED = ("OriginRefused", "Count")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from quartzdb.aws_lambda.database import database_settings
-from quartzdb.aws_lambda.metrics import Metric
+from quartzdb.aws_lambda.metrics import CloudWatchMetric
 from quartzdb.aws_lambda.settings import FunctionSettings, needed
 from quartzdb.aws_lambda.snapstart import after_restore, reseed
 from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry, telemetry
@@ -15,7 +15,7 @@ from quartzdb.domain.errors import QuartzError
 from quartzdb.replication.ports import Checkpoints
 from quartzdb.replication.status import ReplicationStatus
 from quartzdb.replication.streams.driver import Driver
-from quartzdb.replication.streams.round_statistics import Tally
+from quartzdb.replication.streams.round_statistics import RoundStatistics
 from quartzdb.wiring.aws import open_session, rename_writer
 from quartzdb.wiring.replication import open_driver
 from quartzdb.wiring.replication_aws import aws_replication, open_aws_site
@@ -41,8 +41,8 @@ def replicator_function(settings: FunctionSettings) -> LambdaHandler:
     database, secrets = open_aws_site(aws, peer, adapters, session=session)
     status = ReplicationStatus(peer.settings.site, [peer.settings.peer], adapters.checkpoints, adapters.clock)
 
-    def observe(tally: Tally) -> None:
-        count_round(tally, observed)
+    def observe(statistics: RoundStatistics) -> None:
+        count_round(statistics, observed)
 
     driver = open_driver(database, peer.settings, secrets, adapters, observe=observe)
 
@@ -73,14 +73,14 @@ def replicating_handler(driver: Driver, standing: Callable[[], None]) -> LambdaH
     return handle
 
 
-def count_round(tally: Tally, observed: Telemetry) -> None:
+def count_round(statistics: RoundStatistics, observed: Telemetry) -> None:
     """The metrics of one round."""
     for metric, value in (
-        (Metric.REPLICATION_APPLIED, tally.applied),
-        (Metric.REPLICATION_FAILURES, tally.failed + tally.broken),
-        (Metric.REPLICATION_REPAIRED, tally.repaired),
-        (Metric.REPLICATION_UNREPLAYABLE, tally.unreplayable),
-        (Metric.MIRROR_MALFORMED, tally.malformed),
+        (CloudWatchMetric.REPLICATION_APPLIED, statistics.applied),
+        (CloudWatchMetric.REPLICATION_FAILURES, statistics.failed + statistics.broken),
+        (CloudWatchMetric.REPLICATION_REPAIRED, statistics.repaired),
+        (CloudWatchMetric.REPLICATION_UNREPLAYABLE, statistics.unreplayable),
+        (CloudWatchMetric.MIRROR_MALFORMED, statistics.malformed),
     ):
         if value:
             observed.count(metric, value)
@@ -90,15 +90,15 @@ def count_standing(status: ReplicationStatus, checkpoints: Checkpoints, observed
     """How far both sites are apart at the end of a run: written each minute, also when nothing happens."""
     try:
         lag_ms = status.lag_ms()
-        states = checkpoints.everything().values()
+        states = checkpoints.all_checkpoints().values()
         different = sum(state.different for state in checkpoints.repairs().values())
     except QuartzError:
         observed.logger.exception("it could not be told how replication stands")
-        observed.count(Metric.REPLICATION_LAG_UNKNOWN)
+        observed.count(CloudWatchMetric.REPLICATION_LAG_UNKNOWN)
         return
-    observed.count(Metric.REPLICATION_LAG_UNKNOWN, int(lag_ms is None))
+    observed.count(CloudWatchMetric.REPLICATION_LAG_UNKNOWN, int(lag_ms is None))
     if lag_ms is not None:
-        observed.count(Metric.REPLICATION_LAG_SECONDS, lag_ms / 1000)
-    observed.count(Metric.REPLICATION_PENDING, sum(state.pending for state in states))
-    observed.count(Metric.REPLICATION_STOPPED, sum(state.stopped for state in states))
-    observed.count(Metric.REPLICATION_DIFFERENT, different)
+        observed.count(CloudWatchMetric.REPLICATION_LAG_SECONDS, lag_ms / 1000)
+    observed.count(CloudWatchMetric.REPLICATION_PENDING, sum(state.pending for state in states))
+    observed.count(CloudWatchMetric.REPLICATION_STOPPED, sum(state.stopped for state in states))
+    observed.count(CloudWatchMetric.REPLICATION_DIFFERENT, different)

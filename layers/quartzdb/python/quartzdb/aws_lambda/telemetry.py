@@ -13,7 +13,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 
-from quartzdb.aws_lambda.metrics import NAMESPACE, Metric
+from quartzdb.aws_lambda.metrics import NAMESPACE, CloudWatchMetric
 from quartzdb.aws_lambda.settings import FunctionSettings, trace_header
 from quartzdb.aws_lambda.xray import XRayProvider
 
@@ -31,7 +31,7 @@ class Telemetry:
     metrics: Metrics
     tracer: Tracer
 
-    def count(self, metric: Metric, value: float = 1) -> None:
+    def count(self, metric: CloudWatchMetric, value: float = 1) -> None:
         """Add to a metric of this invocation; it is written when the handler returns."""
         self.metrics.add_metric(name=metric.title, unit=metric.unit, value=value)
 

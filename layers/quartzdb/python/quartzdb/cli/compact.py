@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from quartzdb.cli.data_dir import find_namespace
-from quartzdb.cli.database_location import Place, place_options
-from quartzdb.cli.full_compaction import give_back, settle
+from quartzdb.cli.database_location import DatabaseLocation, location_options
+from quartzdb.cli.full_compaction import compact_fully, give_back
 from quartzdb.cli.output import json_option, notice, print_json, print_table
 from quartzdb.cli.stats import every_namespace
 
@@ -19,7 +19,7 @@ Examples:
   quartzdb compact --reclaim
   quartzdb compact --table NAME --bucket NAME --namespace docs"""
 )
-@place_options
+@location_options
 @click.option("--namespace", "name", help="Only this one. Default: all.")
 @click.option(
     "--reclaim",
@@ -28,20 +28,20 @@ Examples:
     " the log. Checks every byte first.",
 )
 @json_option
-def compact(place: Place, name: str | None, reclaim: bool, as_json: bool) -> None:
+def compact(location: DatabaseLocation, name: str | None, reclaim: bool, as_json: bool) -> None:
     """Fold recent writes into segments and merge all segments of a namespace into one.
 
     Never needed for correctness: a server, or a deployment's functions, do this bit by bit in the background. It pays
     after a large import. They go on meanwhile; files that they may still read are removed later. On AWS the segments
     that are merged come to this machine and what they are merged into goes back.
     """
-    database = place.open()
+    database = location.open()
     wanted = every_namespace(database) if name is None else [find_namespace(database, name)]
     results = []
     for namespace in wanted:
         if namespace.settings.dimension is None:
             continue  # key-values only: nothing to fold
-        done = settle(database, namespace, say=lambda text: notice(text, quiet=as_json))
+        done = compact_fully(database, namespace, say=lambda text: notice(text, quiet=as_json))
         if reclaim:
             give_back(database, namespace)
         held = database.namespaces.stats(namespace)

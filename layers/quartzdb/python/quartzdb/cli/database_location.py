@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from quartzdb.wiring.embedded import Database
 
 
-class Place(Protocol):
+class DatabaseLocation(Protocol):
     """One database, opened when it is needed."""
 
     def open(self, *, create: bool = False) -> Database:
@@ -115,16 +115,16 @@ _AWS_OPTIONS = [
 ]
 
 
-def place_options(command: Callable[..., None]) -> Callable[..., None]:
+def location_options(command: Callable[..., None]) -> Callable[..., None]:
     """Gives a command the options of both kinds, and calls it with `place`."""
 
     @wraps(command)
-    def with_place(
+    def with_location(
         *, data_dir: Path, table: str | None, bucket: str | None, region: str | None, **others: Any
     ) -> None:
-        command(place=_chosen(data_dir, table, bucket, region), **others)
+        command(location=_chosen(data_dir, table, bucket, region), **others)
 
-    return data_dir_option(_aws_options(with_place))
+    return data_dir_option(_aws_options(with_location))
 
 
 def deployment_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -143,7 +143,7 @@ def _aws_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _chosen(data_dir: Path, table: str | None, bucket: str | None, region: str | None) -> Place:
+def _chosen(data_dir: Path, table: str | None, bucket: str | None, region: str | None) -> DatabaseLocation:
     """What is said on the command line goes before the environment; two places at once are a mistake."""
     on_aws = {_source("table"), _source("bucket")}
     typed, exported = ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT

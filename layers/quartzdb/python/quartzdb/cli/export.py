@@ -15,7 +15,7 @@ import click
 import orjson
 
 from quartzdb.cli.data_dir import find_namespace
-from quartzdb.cli.database_location import Place, place_options
+from quartzdb.cli.database_location import DatabaseLocation, location_options
 from quartzdb.cli.failure import Failure
 from quartzdb.cli.output import notice
 from quartzdb.cli.progress import progress
@@ -37,7 +37,7 @@ Examples:
   quartzdb export --namespace docs --kind kv --output docs-kv.jsonl
   quartzdb import docs.jsonl.gz --namespace copy --create"""
 )
-@place_options
+@location_options
 @click.option("--namespace", "name", required=True, help="What to export.")
 @click.option(
     "--output",
@@ -59,14 +59,16 @@ Examples:
     show_default=True,
     help="Vectors as numbers, or as base64 of little-endian f32: half the size, read back faster.",
 )
-def export(place: Place, name: str, output: Path | None, kind: str, format_: str, vectors: str) -> None:
+def export(
+    location: DatabaseLocation, name: str, output: Path | None, kind: str, format_: str, vectors: str
+) -> None:
     """Write all records of a namespace, one JSON object a line: {"id", "vector", "metadata"}.
 
     With --kind kv: {"key", "value", "content_type", "expires_at_ms"}, the value in base64. Either way the numbers come
     back bit for bit. What is written during an export may or may not be in it; everything from before it is.
     """
     del format_  # one so far; named so that scripts stay right when there are more
-    database = place.open()
+    database = location.open()
     namespace = find_namespace(database, name)
     if kind == "kv":
         total, unit, lines = (

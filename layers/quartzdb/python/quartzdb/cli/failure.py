@@ -22,8 +22,8 @@ class Failure(click.ClickException):
     @classmethod
     def of(cls, error: QuartzError) -> Failure:
         """The same as the database said it."""
-        place = f" (field: {error.field})" if error.field else ""
-        return cls(f"{error.message}{place}", hint=error.hint)
+        location = f" (field: {error.field})" if error.field else ""
+        return cls(f"{error.message}{location}", hint=error.hint)
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print it."""

@@ -18,7 +18,7 @@ _SPARE_MS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class FullCompaction:
     """What it took."""
 
     entries: int
@@ -26,9 +26,9 @@ class Settled:
     merged_segments: int
 
 
-def settle(
+def compact_fully(
     database: Database, namespace: Namespace, *, say: Callable[[str], None] = lambda _: None
-) -> Settled:
+) -> FullCompaction:
     """Fold all that is written when this begins, then merge all segments of each shard.
 
     Safe beside a server and its writes. Raises Failure where other processes' publications always come first. `say` is
@@ -44,7 +44,7 @@ def settle(
         merged += _merge_all(database, shard)
         sweep(database.store, database.clock, shard.partition)
         database.readers.of(shard).reload()
-    return Settled(entries, records, merged)
+    return FullCompaction(entries, records, merged)
 
 
 def give_back(database: Database, namespace: Namespace) -> None:
@@ -93,10 +93,10 @@ def _fold_all(database: Database, namespace: Namespace) -> tuple[int, int]:
 
 
 def _merge_all(database: Database, namespace: Namespace) -> int:
-    from quartzdb.maintenance.merge_policy import everything
+    from quartzdb.maintenance.merge_policy import all_segments
 
     for _ in range(_RACES_MAX):
-        merged = database.indexer.compact(namespace, everything)
+        merged = database.indexer.compact(namespace, all_segments)
         if merged.published or not merged.merged_segments:
             return merged.merged_segments
     raise _outrun(namespace)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from quartzdb.cli.database_location import Place, place_options
+from quartzdb.cli.database_location import DatabaseLocation, location_options
 from quartzdb.cli.duration import Duration
 from quartzdb.cli.output import json_option, print_facts, print_json, print_table
 
@@ -34,7 +34,7 @@ Examples:
   quartzdb keys create --name root --scopes read,write,admin --table NAME --bucket NAME
   KEY=$(quartzdb keys create --name script --json | jq -r .key)"""
 )
-@place_options
+@location_options
 @click.option("--name", required=True, help="What the key is for; shown by `keys list`.")
 @click.option(
     "--scopes", default="read,write", show_default=True, help="Any of read, write and admin, with commas."
@@ -43,13 +43,13 @@ Examples:
     "--expires-in", type=Duration(), help="How long it works, as in 12h or 30d. Default: until revoked."
 )
 @json_option
-def create(place: Place, name: str, scopes: str, expires_in: int | None, as_json: bool) -> None:
+def create(location: DatabaseLocation, name: str, scopes: str, expires_in: int | None, as_json: bool) -> None:
     """Create an API key.
 
     The scope `read` searches and reads, `write` changes records and key-values, `admin` manages namespaces and keys.
     Each stands for itself: a key that should do everything needs all three.
     """
-    database = place.open(create=True)
+    database = location.open(create=True)
     from quartzdb.wiring.embedded import DEFAULT_TENANT
 
     wanted = list(dict.fromkeys(scope.strip() for scope in scopes.split(",") if scope.strip()))
@@ -74,11 +74,11 @@ def create(place: Place, name: str, scopes: str, expires_in: int | None, as_json
     name="list",
     epilog="\b\nExample:\n  quartzdb keys list --json | jq '.keys[] | select(.status == \"active\")'",
 )
-@place_options
+@location_options
 @json_option
-def list_keys(place: Place, as_json: bool) -> None:
+def list_keys(location: DatabaseLocation, as_json: bool) -> None:
     """List API keys, revoked and expired ones included. Never shows a key itself."""
-    database = place.open()
+    database = location.open()
     from quartzdb.wiring.embedded import DEFAULT_TENANT
 
     found = database.api_keys.list(DEFAULT_TENANT)
@@ -102,11 +102,11 @@ def list_keys(place: Place, as_json: bool) -> None:
 
 @keys.command(epilog="\b\nExample:\n  quartzdb keys revoke 3f9c2a1b04de")
 @click.argument("key_id", metavar="ID")
-@place_options
+@location_options
 @json_option
-def revoke(key_id: str, place: Place, as_json: bool) -> None:
+def revoke(key_id: str, location: DatabaseLocation, as_json: bool) -> None:
     """End the API key ID now. `quartzdb keys list` shows the ids."""
-    database = place.open()
+    database = location.open()
     from quartzdb.wiring.embedded import DEFAULT_TENANT
 
     database.api_keys.revoke(DEFAULT_TENANT, key_id)

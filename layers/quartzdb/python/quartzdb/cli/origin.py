@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from quartzdb.cli.database_location import Place, place_options
+from quartzdb.cli.database_location import DatabaseLocation, location_options
 from quartzdb.cli.duration import Duration
 from quartzdb.cli.failure import Failure
 from quartzdb.cli.output import json_option, notice, print_facts, print_json, print_table
 from quartzdb.cli.routing_location import SECRET_VARIABLE, open_routing, origin_secret
 from quartzdb.domain.errors import Unavailable
 from quartzdb.routing.decision import operator_commands
-from quartzdb.routing.decision.origin_health import Record, sighting_of
+from quartzdb.routing.decision.origin_health import OriginHistory, health_of
 from quartzdb.routing.decision.override import HEADER, TTL_SECONDS_MAX, sign_override
 from quartzdb.routing.decision.probe_memory import InvalidMemory, decode_memory, no_memory
 from quartzdb.routing.decision.rules import DEFAULT_RULES
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from quartzdb.wiring.routing import RoutingAdapters
 
 _ORIGIN = click.Choice([origin.value for origin in Origin])
-Wish = Callable[[RoutingState, int, str], RoutingState | None]
+OperatorCommand = Callable[[RoutingState, int, str], RoutingState | None]
 
 
 @click.group()
@@ -44,16 +44,18 @@ Examples:
   quartzdb origin status --table NAME --bucket NAME
   quartzdb origin status --json | jq -r .active"""
 )
-@place_options
+@location_options
 @json_option
-def status(place: Place, as_json: bool) -> None:
+def status(location: DatabaseLocation, as_json: bool) -> None:
     """Show which origin serves, how, and what the probe knows of both."""
-    adapters = open_routing(place)
+    adapters = open_routing(location)
     state = adapters.states.read()
     now_ms = adapters.clock.unix_ms()
     seen = _seen(adapters, now_ms)
     if as_json:
-        print_json({**place.document(), **(_document(state) if state else {"active": None}), "origins": seen})
+        print_json(
+            {**location.document(), **(_document(state) if state else {"active": None}), "origins": seen}
+        )
         return
     if state is None:
         click.echo("There is no routing state yet: the health probe begins it.")
@@ -78,25 +80,29 @@ def status(place: Place, as_json: bool) -> None:
 
 @origin.command()
 @click.argument("name", type=_ORIGIN)
-@place_options
+@location_options
 @json_option
-def drain(place: Place, name: str, as_json: bool) -> None:
+def drain(location: DatabaseLocation, name: str, as_json: bool) -> None:
     """Take an origin out.
 
     Nothing is switched to it any more, and if it is the active one the probe leaves it as soon as the other is well.
     The last origin that serves stays in any case.
     """
-    _wish(place, as_json, lambda state, now_ms, by: operator_commands.drain(state, Origin(name), now_ms, by))
+    _command(
+        location, as_json, lambda state, now_ms, by: operator_commands.drain(state, Origin(name), now_ms, by)
+    )
 
 
 @origin.command()
 @click.argument("name", type=_ORIGIN)
-@place_options
+@location_options
 @json_option
-def undrain(place: Place, name: str, as_json: bool) -> None:
+def undrain(location: DatabaseLocation, name: str, as_json: bool) -> None:
     """Let an origin serve again."""
-    _wish(
-        place, as_json, lambda state, now_ms, by: operator_commands.undrain(state, Origin(name), now_ms, by)
+    _command(
+        location,
+        as_json,
+        lambda state, now_ms, by: operator_commands.undrain(state, Origin(name), now_ms, by),
     )
 
 
@@ -107,53 +113,59 @@ Examples:
   quartzdb origin failover --to cloudflare --table NAME --bucket NAME"""
 )
 @click.option("--to", type=_ORIGIN, help="The origin to serve. Default: the one that does not now.")
-@place_options
+@location_options
 @json_option
-def failover(place: Place, to: str | None, as_json: bool) -> None:
+def failover(location: DatabaseLocation, to: str | None, as_json: bool) -> None:
     """Have the other origin serve now, and stay there.
 
     Neither its health nor the lag of replication is asked. It stays active until `origin auto` or `origin failback`,
     whatever the probe finds; if it fails, safe requests are answered by the other.
     """
     # Named before it is changed: decided again from another state, the other one would be another.
-    current = _current(open_routing(place))
+    current = _current(open_routing(location))
     target = Origin(to) if to is not None else current.other
-    _wish(place, as_json, lambda state, now_ms, by: operator_commands.fail_over(state, target, now_ms, by))
+    _command(
+        location, as_json, lambda state, now_ms, by: operator_commands.fail_over(state, target, now_ms, by)
+    )
 
 
 @origin.command()
 @click.option("--force", is_flag=True, help="Now, whatever the lag of replication and the primary's health.")
-@place_options
+@location_options
 @json_option
-def failback(place: Place, force: bool, as_json: bool) -> None:
+def failback(location: DatabaseLocation, force: bool, as_json: bool) -> None:
     """Return to the primary: when the rules allow it, or with --force now.
 
     Without --force this takes a failover back as a wish; the probe returns once the primary is healthy and replication
     is level, by way of 10 % and 50 % of the requests.
     """
-    _wish(
-        place, as_json, lambda state, now_ms, by: operator_commands.fail_back(state, now_ms, by, force=force)
+    _command(
+        location,
+        as_json,
+        lambda state, now_ms, by: operator_commands.fail_back(state, now_ms, by, force=force),
     )
 
 
 @origin.command()
-@place_options
+@location_options
 @json_option
-def auto(place: Place, as_json: bool) -> None:
+def auto(location: DatabaseLocation, as_json: bool) -> None:
     """Leave the decision to the probe again."""
-    _wish(place, as_json, operator_commands.release)
+    _command(location, as_json, operator_commands.release)
 
 
 @origin.command()
 @click.argument("percent", type=click.IntRange(0, 99))
-@place_options
+@location_options
 @json_option
-def canary(place: Place, percent: int, as_json: bool) -> None:
+def canary(location: DatabaseLocation, percent: int, as_json: bool) -> None:
     """Send a share of the clients to the origin that is not active; 0 ends it.
 
     A client, told by its API key, stays on its side. It ends by itself at the first probe of that origin that fails.
     """
-    _wish(place, as_json, lambda state, now_ms, by: operator_commands.canary(state, percent, now_ms, by))
+    _command(
+        location, as_json, lambda state, now_ms, by: operator_commands.canary(state, percent, now_ms, by)
+    )
 
 
 @origin.command(
@@ -164,9 +176,9 @@ Examples:
 @click.option("--origin", "name", type=_ORIGIN, required=True, help="The origin that is to answer.")
 @click.option("--ttl", type=Duration(), default="1h", show_default=True, help="How long, as in 10m or 1h.")
 @click.option("--secret-arn", help=f"The origin secret. Default: the environment variable {SECRET_VARIABLE}.")
-@place_options
+@location_options
 @json_option
-def override(place: Place, name: str, ttl: int, secret_arn: str | None, as_json: bool) -> None:
+def override(location: DatabaseLocation, name: str, ttl: int, secret_arn: str | None, as_json: bool) -> None:
     """Print a header that sends single requests to an origin of your choice, whatever the routing state says.
 
     It is signed with the origin secret and expires. Whoever has it can do nothing but choose the origin.
@@ -176,22 +188,22 @@ def override(place: Place, name: str, ttl: int, secret_arn: str | None, as_json:
     from time import time
 
     expires_s = int(time()) + ttl
-    value = sign_override(Origin(name), expires_s, origin_secret(place, secret_arn))
+    value = sign_override(Origin(name), expires_s, origin_secret(location, secret_arn))
     if as_json:
         print_json({"header": HEADER, "value": value, "expires_s": expires_s})
     else:
         click.echo(f"{HEADER}: {value}")
 
 
-def _wish(place: Place, as_json: bool, wish: Wish) -> None:
+def _command(location: DatabaseLocation, as_json: bool, command: OperatorCommand) -> None:
     """Change the state as is wished, publish it and say what it is now."""
     from quartzdb.wiring.routing import routing_changes
 
-    adapters = open_routing(place)
+    adapters = open_routing(location)
     by = f"operator {getpass.getuser()}"
     changes = routing_changes(adapters, primary=None, by=by)
     try:
-        change = changes.make(lambda state: wish(state, adapters.clock.unix_ms(), by))
+        change = changes.make(lambda state: command(state, adapters.clock.unix_ms(), by))
     except operator_commands.Drained as drained:
         raise Failure(
             f"{drained}: nothing is sent there.", hint="Give `quartzdb origin undrain` first."
@@ -216,7 +228,7 @@ def _wish(place: Place, as_json: bool, wish: Wish) -> None:
     if done:
         notice(f"audit: {by} changed the routing to revision {change.after.revision}: {change.after.reason}")
     if as_json:
-        print_json({**place.document(), **_document(change.after), "changed": done})
+        print_json({**location.document(), **_document(change.after), "changed": done})
         return
     print_facts(_facts(change.after))
     if not done:
@@ -271,13 +283,13 @@ def _seen(adapters: RoutingAdapters, now_ms: int) -> dict[str, dict[str, Any]]:
     return {origin.value: _known(memory[origin], now_ms) for origin in Origin}
 
 
-def _known(record: Record, now_ms: int) -> dict[str, Any]:
-    sighting = sighting_of(record, now_ms, DEFAULT_RULES)
+def _known(record: OriginHistory, now_ms: int) -> dict[str, Any]:
+    health = health_of(record, now_ms, DEFAULT_RULES)
     window = record.window.recent(now_ms, DEFAULT_RULES)
     latest = window.probes[-1] if window.probes else None
     return {
-        "verdict": sighting.verdict.value,
-        "breaker": sighting.breaker.value,
+        "verdict": health.verdict.value,
+        "breaker": health.breaker.value,
         "probes": len(window.probes),
         "failed": window.failed,
         "latest": None if latest is None else ("ok" if latest.reason is None else latest.reason.value),

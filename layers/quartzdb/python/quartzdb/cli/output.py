@@ -23,13 +23,15 @@ def print_json(document: Any) -> None:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> None:
     """A table; columns of numbers are aligned to the right."""
-    right = [all(_is_number(row[place]) for row in rows) and bool(rows) for place in range(len(columns))]
+    right = [
+        all(_is_number(row[location]) for row in rows) and bool(rows) for location in range(len(columns))
+    ]
     if sys.stdout.isatty():
         _print_rich_table(columns, rows, right, title)
         return
     if title:
         click.echo(title)
-    widths = [max(len(row[place]) for row in [columns, *rows]) for place in range(len(columns))]
+    widths = [max(len(row[location]) for row in [columns, *rows]) for location in range(len(columns))]
     for row in [columns, *rows]:
         cells = [
             cell.rjust(width) if to_right else cell.ljust(width)

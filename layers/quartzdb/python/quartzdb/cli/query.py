@@ -9,7 +9,7 @@ import click
 import orjson
 
 from quartzdb.cli.data_dir import find_namespace
-from quartzdb.cli.database_location import Place, place_options
+from quartzdb.cli.database_location import DatabaseLocation, location_options
 from quartzdb.cli.output import json_option, print_json, print_table
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ Examples:
   quartzdb query --namespace demo --id gzip-open
   quartzdb query --namespace demo --id gzip-open --filter '{"module": {"$ne": "gzip"}}' --json | jq '.matches[].id'"""
 )
-@place_options
+@location_options
 @click.option("--namespace", "name", required=True, help="Where to search.")
 @click.option(
     "--vector",
@@ -56,7 +56,7 @@ Examples:
 )
 @json_option
 def query(
-    place: Place,
+    location: DatabaseLocation,
     name: str,
     vector_text: str | None,
     vector_file: Path | None,
@@ -75,7 +75,7 @@ def query(
     if sum(given is not None for given in (vector_text, vector_file, record_id)) != 1:
         raise click.UsageError("Give exactly one of --vector, --vector-file and --id.")
     condition = None if filter_text is None else _json(filter_text, "--filter")
-    database = place.open()
+    database = location.open()
     from quartzdb.domain.filter import parse
     from quartzdb.services.vectors import QueryRequest
 

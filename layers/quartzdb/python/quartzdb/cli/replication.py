@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from quartzdb.cli.data_dir import require_database
-from quartzdb.cli.database_location import DataDirectory, Deployment, Place, place_options
+from quartzdb.cli.database_location import DatabaseLocation, DataDirectory, Deployment, location_options
 from quartzdb.cli.failure import Failure
 from quartzdb.cli.output import json_option, notice, print_facts, print_json, print_table
 from quartzdb.cli.serve.peer import PeerOptions, peer_options
@@ -29,17 +29,17 @@ Examples:
   quartzdb replication status
   quartzdb replication status --table NAME --bucket NAME --json | jq '.directions[] | select(.error)'"""
 )
-@place_options
+@location_options
 @json_option
-def status(place: Place, as_json: bool) -> None:
+def status(location: DatabaseLocation, as_json: bool) -> None:
     """Show each direction of each feed, from the checkpoints: the peer is not asked.
 
     `through` is the time up to which the destination has everything; `pending` are changes that were read and could not
     be applied; `unreplayable` those that a peer of the kind contract cannot be told of.
     """
-    adapters = _open(place)
+    adapters = _open(location)
     now_ms = adapters.clock.unix_ms()
-    everything = sorted(adapters.checkpoints.everything().items())
+    everything = sorted(adapters.checkpoints.all_checkpoints().items())
     repairs = adapters.checkpoints.repairs()
     if as_json:
         directions = [_document(direction, state, now_ms) for direction, state in everything]
@@ -54,7 +54,7 @@ def status(place: Place, as_json: bool) -> None:
             }
             for direction, state in sorted(repairs.items())
         ]
-        print_json({**place.document(), "now_ms": now_ms, "directions": directions, "repairs": compared})
+        print_json({**location.document(), "now_ms": now_ms, "directions": directions, "repairs": compared})
         return
     if not everything:
         click.echo("Replication has not run here.")
@@ -79,10 +79,10 @@ Examples:
   quartzdb replication resume
   quartzdb replication resume --table NAME --bucket NAME --namespace default"""
 )
-@place_options
+@location_options
 @click.option("--namespace", "name", help="Only the directions of this one.")
 @json_option
-def resume(place: Place, name: str | None, as_json: bool) -> None:
+def resume(location: DatabaseLocation, name: str | None, as_json: bool) -> None:
     """Let directions go on that stand still because the peer refused a page for good.
 
     Nothing is skipped: the same page is sent again, so do this once its cause is mended. The driver takes it up in its
@@ -90,16 +90,16 @@ def resume(place: Place, name: str | None, as_json: bool) -> None:
     """
     from quartzdb.replication.streams.pump import resumed
 
-    adapters = _open(place)
+    adapters = _open(location)
     stopped = [
         (direction, state)
-        for direction, state in sorted(adapters.checkpoints.everything().items())
+        for direction, state in sorted(adapters.checkpoints.all_checkpoints().items())
         if state.stopped and name in {None, direction.namespace}
     ]
     for direction, state in stopped:
         adapters.checkpoints.write(direction, resumed(state))
     if as_json:
-        print_json({**place.document(), "resumed": [_names(direction) for direction, _ in stopped]})
+        print_json({**location.document(), "resumed": [_names(direction) for direction, _ in stopped]})
         return
     if not stopped:
         click.echo("No direction stands still.")
@@ -115,10 +115,10 @@ Examples:
   quartzdb replication repair --site aws --peer-site cloudflare --peer-url https://db.example.com \\
       --replication-secret-file secret"""
 )
-@place_options
+@location_options
 @peer_options
 @json_option
-def repair(place: Place, peer: PeerOptions, as_json: bool) -> None:
+def repair(location: DatabaseLocation, peer: PeerOptions, as_json: bool) -> None:
     """Compare both sites now, and bring to either what it lacks.
 
     Also runs by itself: every hour, and after a gap. A server of the same data may run meanwhile.
@@ -128,18 +128,18 @@ def repair(place: Place, peer: PeerOptions, as_json: bool) -> None:
         raise Failure("There is no site to compare with.", hint="Give --peer-site and --peer-url.")
     from quartzdb.wiring.replication import open_repairs, peering_of
 
-    adapters = _open(place)
+    adapters = _open(location)
     secrets = peer.secrets()
     peering = peering_of(settings, secrets, adapters.checkpoints, adapters.clock)
-    if isinstance(place, Deployment):
+    if isinstance(location, Deployment):
         from quartzdb.wiring.aws import open_aws
 
-        database = open_aws(place.settings(), peering=peering)
+        database = open_aws(location.settings(), peering=peering)
     else:
         from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
 
-        assert isinstance(place, DataDirectory)
-        database = open_embedded(EmbeddedSettings(place.path, site=settings.site), peering=peering)
+        assert isinstance(location, DataDirectory)
+        database = open_embedded(EmbeddedSettings(location.path, site=settings.site), peering=peering)
     found: list[dict[str, Any]] = []
     for outbound, one in open_repairs(database, settings, secrets, adapters):
         notice(f"Comparing {outbound.namespace} {outbound.feed} with {outbound.destination} …", quiet=as_json)
@@ -156,24 +156,24 @@ def repair(place: Place, peer: PeerOptions, as_json: bool) -> None:
             }
         )
     if as_json:
-        print_json({**place.document(), "peer": settings.peer_site, "compared": found})
+        print_json({**location.document(), "peer": settings.peer_site, "compared": found})
         return
     columns = ["tenant", "namespace", "feed", "repaired", "different"]
     print_table(columns, [[str(one[column]) for column in columns] for one in found])
     print_facts({"peer": settings.peer_site, "repaired": str(sum(one["repaired"] for one in found))})
 
 
-def _open(place: Place) -> ReplicationAdapters:
-    if isinstance(place, Deployment):
+def _open(location: DatabaseLocation) -> ReplicationAdapters:
+    if isinstance(location, Deployment):
         from quartzdb.wiring.replication_aws import aws_replication
 
-        return aws_replication(place.settings())
-    assert isinstance(place, DataDirectory)
+        return aws_replication(location.settings())
+    assert isinstance(location, DataDirectory)
     from quartzdb.wiring.replication import embedded_replication
 
     # A mistyped path must not become a new directory.
-    require_database(place.path)
-    return embedded_replication(place.path)
+    require_database(location.path)
+    return embedded_replication(location.path)
 
 
 def _names(direction: Direction) -> dict[str, str]:

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from quartzdb.cli.data_dir import require_database
-from quartzdb.cli.database_location import DataDirectory, Deployment, Place
+from quartzdb.cli.database_location import DatabaseLocation, DataDirectory, Deployment
 from quartzdb.cli.failure import Failure
 
 if TYPE_CHECKING:
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 SECRET_VARIABLE = "QUARTZDB_ORIGIN_SECRET"  # noqa: S105 - the name of a variable
 
 
-def open_routing(place: Place) -> RoutingAdapters:
+def open_routing(location: DatabaseLocation) -> RoutingAdapters:
     """What the routing state is kept in and published with. Raises Failure, QuartzError."""
-    if isinstance(place, Deployment):
+    if isinstance(location, Deployment):
         from quartzdb.wiring.routing_aws import aws_routing
 
-        return aws_routing(place.settings())
-    assert isinstance(place, DataDirectory)
+        return aws_routing(location.settings())
+    assert isinstance(location, DataDirectory)
     from quartzdb.wiring.routing import embedded_routing
 
     # A mistyped path must not become a new directory.
-    require_database(place.path)
-    return embedded_routing(place.path)
+    require_database(location.path)
+    return embedded_routing(location.path)
 
 
-def origin_secret(place: Place, arn: str | None) -> str:
+def origin_secret(location: DatabaseLocation, arn: str | None) -> str:
     """The secret that overrides are signed with. Never an argument: those are everybody's to see. Raises Failure."""
-    if arn is not None and isinstance(place, Deployment):
+    if arn is not None and isinstance(location, Deployment):
         from quartzdb.wiring.aws import open_session, secret_reader
 
-        read = secret_reader(arn, region=place.region, endpoint_url=None, session=open_session())
+        read = secret_reader(arn, region=location.region, endpoint_url=None, session=open_session())
         return read()[0]
     given = os.environ.get(SECRET_VARIABLE, "")
     if not given:

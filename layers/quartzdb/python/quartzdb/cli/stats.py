@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from quartzdb.cli.data_dir import find_namespace
-from quartzdb.cli.database_location import Place, place_options
+from quartzdb.cli.database_location import DatabaseLocation, location_options
 from quartzdb.cli.output import json_option, print_facts, print_json, print_table, size_text
 
 if TYPE_CHECKING:
@@ -24,20 +24,20 @@ Examples:
   quartzdb stats --namespace docs
   quartzdb stats --json | jq '.namespaces[] | {name, records}'"""
 )
-@place_options
+@location_options
 @click.option("--namespace", "name", help="Only this one, with its segments.")
 @json_option
-def stats(place: Place, name: str | None, as_json: bool) -> None:
+def stats(location: DatabaseLocation, name: str | None, as_json: bool) -> None:
     """Show what each namespace holds.
 
     `tail` counts rows of recent writes that are searched in memory until they are folded into a segment; `dead` counts
     rows in segments that were replaced or deleted since and go at the next compaction.
     """
-    database = place.open()
+    database = location.open()
     wanted = every_namespace(database) if name is None else iter([find_namespace(database, name)])
     found = [(namespace, database.namespaces.stats(namespace)) for namespace in wanted]
     if as_json:
-        print_json({**place.document(), "namespaces": [stats_document(*entry) for entry in found]})
+        print_json({**location.document(), "namespaces": [stats_document(*entry) for entry in found]})
         return
     if name is None:
         columns = [

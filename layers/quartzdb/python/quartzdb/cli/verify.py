@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from quartzdb.cli.database_location import DataDirectory, Place, place_options
+from quartzdb.cli.database_location import DatabaseLocation, DataDirectory, location_options
 from quartzdb.cli.failure import Failure
 from quartzdb.cli.output import json_option, print_facts, print_json, size_text
 
@@ -27,9 +27,9 @@ Examples:
   quartzdb verify --json | jq '.damages'
   quartzdb verify --table NAME --bucket NAME"""
 )
-@place_options
+@location_options
 @json_option
-def verify(place: Place, as_json: bool) -> None:
+def verify(location: DatabaseLocation, as_json: bool) -> None:
     """Check that everything in the database is as it was written.
 
     Compares each segment file with the size and checksum in its manifest, decodes every log entry, and checks that
@@ -39,13 +39,13 @@ def verify(place: Place, as_json: bool) -> None:
     """
     damages: list[dict[str, str | None]] = [
         {"namespace": None, "where": str(path), "problem": problem}
-        for path in _database_files(place)
+        for path in _database_files(location)
         for problem in database_file_problems(path)
     ]
     seen = {"namespaces": 0, "segments": 0, "files": 0, "bytes": 0, "rows": 0, "log_entries": 0}
     # With a damaged SQLite file nothing further can be trusted, or even opened.
     if not damages:
-        damages = _verify_namespaces(place.open(), seen)
+        damages = _verify_namespaces(location.open(), seen)
     if as_json:
         print_json({"ok": not damages, **seen, "damages": damages})
     else:
@@ -69,12 +69,12 @@ def database_file_problems(path: Path) -> list[str]:
     return [str(row[0]) for row in found if row[0] != "ok"]
 
 
-def _database_files(place: Place) -> list[Path]:
-    if not isinstance(place, DataDirectory):
+def _database_files(location: DatabaseLocation) -> list[Path]:
+    if not isinstance(location, DataDirectory):
         return []
-    if not (place.path / "catalog.db").is_file():
-        raise Failure(f"There is no database in {place.path}.", hint="Name its directory with --data-dir.")
-    return [place.path / name for name in DATABASE_FILES]
+    if not (location.path / "catalog.db").is_file():
+        raise Failure(f"There is no database in {location.path}.", hint="Name its directory with --data-dir.")
+    return [location.path / name for name in DATABASE_FILES]
 
 
 def _verify_namespaces(database: Database, seen: dict[str, int]) -> list[dict[str, str | None]]:
@@ -82,7 +82,7 @@ def _verify_namespaces(database: Database, seen: dict[str, int]) -> list[dict[st
 
     verification = Verification(database.log, database.store)
     damages: list[dict[str, str | None]] = []
-    for namespace in database.catalog.everything():
+    for namespace in database.catalog.all_namespaces():
         found = verification.of(namespace)
         if found.damages and database.catalog.get(namespace.tenant, namespace.name) != namespace:
             continue  # deleted while it was being read

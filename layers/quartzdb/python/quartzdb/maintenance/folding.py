@@ -1,6 +1,6 @@
 """Care of one shard's log by runs that remember nothing: is folding worth it, who does it, and what is left.
 
-Before it does anything it notes the shard as unsettled, so that whatever happens to this run, and whatever is too
+Before it does anything it notes the shard as pending work, so that whatever happens to this run, and whatever is too
 young to be folded yet, the scheduled care finds it.
 """
 
@@ -13,9 +13,9 @@ from quartzdb.domain.namespace import Namespace, Partition
 from quartzdb.maintenance.backlog import Backlog, read_backlog
 from quartzdb.maintenance.budget import Budget
 from quartzdb.maintenance.indexer import Indexer
-from quartzdb.maintenance.lease_owner import Holder
-from quartzdb.maintenance.ports import UnsettledList
-from quartzdb.storage.lease_guard import Claim
+from quartzdb.maintenance.lease_owner import LeaseOwner
+from quartzdb.maintenance.ports import PendingWorkList
+from quartzdb.storage.lease_guard import LeaseGuard
 from quartzdb.storage.ports import ChangeLog, Leases, NamespaceCatalog
 from quartzdb.storage.snapshot.store import SnapshotStore
 
@@ -47,18 +47,18 @@ class Folding:
         store: SnapshotStore,
         indexer: Indexer,
         leases: Leases,
-        unsettled: UnsettledList,
+        pending_work: PendingWorkList,
         clock: Clock,
-        holder: Holder,
+        owner: LeaseOwner,
     ) -> None:
         self._catalog = catalog
         self._log = log
         self._store = store
         self._indexer = indexer
         self._leases = leases
-        self._unsettled = unsettled
+        self._pending_work = pending_work
         self._clock = clock
-        self._holder = holder
+        self._owner = owner
         self._fold_ms = FIRST_FOLD_MS
 
     def woken(self, partition: Partition, since_ms: int, budget: Budget) -> Folded:
@@ -67,17 +67,19 @@ class Folding:
         shard = namespace.shard_at(partition) if namespace else None
         if shard is None:
             return Folded()  # deleted since, or deleted and created again
-        self._unsettled.note(partition, since_ms)
-        return self.care(shard, budget)
+        self._pending_work.note(partition, since_ms)
+        return self.fold_if_worth(shard, budget)
 
-    def care(self, namespace: Namespace, budget: Budget) -> Folded:
+    def fold_if_worth(self, namespace: Namespace, budget: Budget) -> Folded:
         """In one shard, fold what is worth it, until nothing is left that can be folded, or no time."""
         if namespace.settings.dimension is None:
             return Folded()
         backlog = self._backlog(namespace.partition)
         if not backlog.worth_folding or not budget.allows(self._fold_ms):
             return Folded(backlog)
-        with Claim(self._leases, f"index/{namespace.shard_name}", self._holder.name, self._clock) as claim:
+        with LeaseGuard(
+            self._leases, f"index/{namespace.shard_name}", self._owner.name, self._clock
+        ) as claim:
             if not claim.held:
                 return Folded(backlog)  # another run is at it
             published, degraded = self._fold_all(namespace, budget)

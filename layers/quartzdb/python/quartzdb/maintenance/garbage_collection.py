@@ -1,6 +1,6 @@
 """Dropping what deleted generations had, by runs that remember nothing.
 
-When a generation was first seen condemned is noted in the list of what is unsettled. Its data goes soon after, and once
+When a generation was first seen deleted is noted in the list of pending work. Its data goes soon after, and once
 more when whatever was at work on it at that time must have ended.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.namespace import Namespace, Partition
-from quartzdb.maintenance.ports import Unsettled, UnsettledList
+from quartzdb.maintenance.ports import PendingWork, PendingWorkList
 from quartzdb.maintenance.sweep import ORPHANED_MS
 from quartzdb.storage.ports import BlobStore, ChangeLog, KeyValueTable, NamespaceCatalog
 
@@ -30,7 +30,7 @@ def drop(namespace: Namespace, log: ChangeLog, table: KeyValueTable, blobs: Blob
     table.drop(namespace.partition)
 
 
-class Burial:
+class GarbageCollection:
     """One per process."""
 
     def __init__(
@@ -39,27 +39,27 @@ class Burial:
         log: ChangeLog,
         table: KeyValueTable,
         blobs: BlobStore,
-        unsettled: UnsettledList,
+        pending_work: PendingWorkList,
         clock: Clock,
     ) -> None:
         self._catalog = catalog
         self._log = log
         self._table = table
         self._blobs = blobs
-        self._unsettled = unsettled
+        self._pending_work = pending_work
         self._clock = clock
 
-    def bury(self, namespace: Namespace, noted: Mapping[Partition, Unsettled]) -> None:
-        """Do for one condemned generation what is due now."""
+    def collect(self, namespace: Namespace, noted: Mapping[Partition, PendingWork]) -> None:
+        """Do for one deleted generation what is due now."""
         note = noted.get(namespace.partition)
         now_ms = self._clock.unix_ms()
         if note is None:
-            self._unsettled.note(namespace.partition, now_ms)
+            self._pending_work.note(namespace.partition, now_ms)
             return
         age_ms = now_ms - note.since_ms
         if DROP_AFTER_MS <= age_ms < _DROPPED_BY_MS:
             drop(namespace, self._log, self._table, self._blobs)
         elif age_ms >= FORGET_AFTER_MS:
             drop(namespace, self._log, self._table, self._blobs)
-            self._catalog.buried(namespace)
-            self._unsettled.settle(note)
+            self._catalog.forget_deleted(namespace)
+            self._pending_work.settle(note)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 
-class Holder:
+class LeaseOwner:
     """`renew` is for a process that was copied from another one: two must never have one name."""
 
     def __init__(self, site: str) -> None:

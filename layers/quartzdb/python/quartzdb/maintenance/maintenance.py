@@ -21,7 +21,7 @@ from quartzdb.maintenance.merge_policy import full_tier, idle
 from quartzdb.maintenance.purging import purge_some
 from quartzdb.maintenance.sweep import sweep
 from quartzdb.services.ports import IdempotencyTable
-from quartzdb.storage.lease_guard import Claim
+from quartzdb.storage.lease_guard import LeaseGuard
 from quartzdb.storage.ports import (
     BlobMissing,
     BlobStore,
@@ -45,7 +45,7 @@ IDLE_AFTER_MS = 45_000
 UNUSED_SECONDS = 60.0
 """A reader that nobody used for so long is not kept up with a log that grows faster than it is folded."""
 SWEEP_EVERY_MS = 60_000
-BURY_AFTER_MS = 10_000
+DROP_AFTER_MS = 10_000
 """A deleted generation's data goes this long after its deletion: requests that were under way have ended by then."""
 
 
@@ -54,9 +54,9 @@ class _Progress:
     folded_ms: int
     first_unfolded_ms: int | None = None
     swept_ms: int = 0
-    condemned_ms: int | None = None
+    seen_deleted_ms: int | None = None
     settled: tuple[int, str | None] | None = None
-    confirmed: tuple[int, str | None] | None = None
+    previous_released: tuple[int, str | None] | None = None
 
 
 class Maintenance:
@@ -101,12 +101,12 @@ class Maintenance:
     def run_once(self) -> bool:
         """One pass over everything. Whether there was work, so that more may follow at once."""
         busy = False
-        namespaces = self._catalog.everything()
+        namespaces = self._catalog.all_namespaces()
         for namespace in namespaces:
             trouble: str | None = None
             for shard in namespace.each_shard:
                 try:
-                    busy = self._tend(shard) or busy
+                    busy = self._maintain(shard) or busy
                 except (QuartzError, BlobMissing, OSError) as error:
                     # One shard's trouble must not stop the others' care; it is tried again at the next pass.
                     trouble = trouble or str(error)
@@ -115,15 +115,15 @@ class Maintenance:
                 self._damaged.pop(f"{namespace.tenant}/{namespace.name}", None)
             else:
                 self._damaged[f"{namespace.tenant}/{namespace.name}"] = trouble
-        condemned = self._catalog.condemned()
-        for namespace in condemned:
-            self._bury(namespace)
-        present = {shard.shard_name for one in [*namespaces, *condemned] for shard in one.each_shard}
+        pending_deletion = self._catalog.pending_deletion()
+        for namespace in pending_deletion:
+            self._collect(namespace)
+        present = {shard.shard_name for one in [*namespaces, *pending_deletion] for shard in one.each_shard}
         self._progress = {name: kept for name, kept in self._progress.items() if name in present}
         self._idempotency.purge(self._clock.unix_ms())
         return busy
 
-    def _tend(self, namespace: Namespace) -> bool:
+    def _maintain(self, namespace: Namespace) -> bool:
         """Care for one shard."""
         now_ms = self._clock.unix_ms()
         progress = self._progress.setdefault(namespace.shard_name, _Progress(folded_ms=now_ms))
@@ -158,7 +158,7 @@ class Maintenance:
         if not worth_folding and not (is_idle and snapshot and idle(snapshot.manifest.segments)):
             progress.settled = present if is_idle and not reader.tail_rows else None
             return False
-        with Claim(self._leases, f"index/{namespace.shard_name}", self._holder, self._clock) as claim:
+        with LeaseGuard(self._leases, f"index/{namespace.shard_name}", self._holder, self._clock) as claim:
             if not claim.held:
                 return False
             folded = NOTHING_TO_DO
@@ -175,7 +175,7 @@ class Maintenance:
 
     def _fold_unseen(self, namespace: Namespace, progress: _Progress) -> bool:
         """Fold as much as one fold takes. Whether there was something."""
-        with Claim(self._leases, f"index/{namespace.shard_name}", self._holder, self._clock) as claim:
+        with LeaseGuard(self._leases, f"index/{namespace.shard_name}", self._holder, self._clock) as claim:
             if not claim.held:
                 return False
             folded = self._indexer.fold(namespace)
@@ -186,13 +186,19 @@ class Maintenance:
 
     def _confirm(self, namespace: Namespace, progress: _Progress) -> None:
         """Let go of what is kept beside a manifest at rest, once that has stood for a while."""
-        if progress.settled is None or progress.settled == progress.confirmed or progress.settled[1] is None:
+        if (
+            progress.settled is None
+            or progress.settled == progress.previous_released
+            or progress.settled[1] is None
+        ):
             return
         manifest = self._store.manifest(progress.settled[1])
-        if manifest.confirmed:
-            progress.confirmed = progress.settled
+        if manifest.previous_released:
+            progress.previous_released = progress.settled
         elif confirmation.due(manifest, self._clock.unix_ms()):
-            with Claim(self._leases, f"index/{namespace.shard_name}", self._holder, self._clock) as claim:
+            with LeaseGuard(
+                self._leases, f"index/{namespace.shard_name}", self._holder, self._clock
+            ) as claim:
                 if claim.held:
                     self._indexer.confirm(manifest.partition)
 
@@ -205,13 +211,13 @@ class Maintenance:
             progress.first_unfolded_ms = now_ms
         return rows >= FOLD_ROWS or now_ms - progress.first_unfolded_ms >= FOLD_AFTER_MS
 
-    def _bury(self, namespace: Namespace) -> None:
+    def _collect(self, namespace: Namespace) -> None:
         """Drop a deleted generation's data, some time after this process first saw that it was deleted."""
         now_ms = self._clock.unix_ms()
         progress = self._progress.setdefault(namespace.generation, _Progress(folded_ms=now_ms))
-        if progress.condemned_ms is None:
-            progress.condemned_ms = now_ms
-        if now_ms - progress.condemned_ms < BURY_AFTER_MS:
+        if progress.seen_deleted_ms is None:
+            progress.seen_deleted_ms = now_ms
+        if now_ms - progress.seen_deleted_ms < DROP_AFTER_MS:
             return
         drop(namespace, self._log, self._table, self._blobs)
-        self._catalog.buried(namespace)
+        self._catalog.forget_deleted(namespace)

@@ -96,4 +96,4 @@ def rows_of_shard(segment: Segment, plan: MergePlan, shard: int) -> Mask:
     """The rows of a segment whose records belong to a shard."""
     if plan.shards == 1:
         return np.ones(segment.shape.rows, dtype=np.bool_)
-    return share((record.id for record in segment.records.everything()), plan.shards, shard)
+    return share((record.id for record in segment.records.all_rows()), plan.shards, shard)

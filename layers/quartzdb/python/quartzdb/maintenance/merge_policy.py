@@ -62,7 +62,7 @@ def idle(segments: Sequence[SegmentRef]) -> tuple[SegmentRef, ...]:
     return tuple(smaller) if len(smaller) > 1 else ()
 
 
-def everything(segments: Sequence[SegmentRef]) -> tuple[SegmentRef, ...]:
+def all_segments(segments: Sequence[SegmentRef]) -> tuple[SegmentRef, ...]:
     """By hand: all of them, unless there is one already with nothing to drop from it."""
     untidy = len(segments) > 1 or any(segment.dead_rows or segment.tombstones for segment in segments)
     return tuple(segments) if untidy else ()

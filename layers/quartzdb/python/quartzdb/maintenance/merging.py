@@ -57,7 +57,7 @@ class Merged(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class MergePublication:
     """The end of a large merge. `segments`: how many new ones there are."""
 
     published: bool
@@ -118,21 +118,23 @@ class Merging:
             return {"shard": shard, "void": True}
         return store_built(self._store, plan, built)
 
-    def publish(self, plan_document: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> Published:
+    def publish(
+        self, plan_document: Mapping[str, Any], results: Sequence[Mapping[str, Any]]
+    ) -> MergePublication:
         """The last step of the workflow. Raises InvalidArgument, Unavailable."""
         plan = MergePlan.parse(plan_document)
         merger = self._indexer.merger
         if any(result.get("void") for result in results):
             self._notices.remove(plan)
-            return Published(False)
+            return MergePublication(False)
         running = self._notices.under_way(plan.partition)
         if running is None or running.name != plan.name:
             # It was published before, or comes so late that its files may have been swept.
-            return Published(merger.is_live(plan.partition, segment_name(results[0])))
+            return MergePublication(merger.is_live(plan.partition, segment_name(results[0])))
         built = [load_built(self._store, result) for result in results]
         published = merger.publish(plan, built)
         self._notices.remove(plan)
-        return Published(published, len(built) if published else 0)
+        return MergePublication(published, len(built) if published else 0)
 
     def confirm(self, partition: Partition) -> bool:
         """Let go of what is kept for the manifest before the current one: `snapshot.confirmation`."""

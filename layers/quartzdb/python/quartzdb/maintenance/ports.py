@@ -13,7 +13,7 @@ from quartzdb.domain.namespace import Partition
 
 
 @dataclass(frozen=True, slots=True)
-class Unsettled:
+class PendingWork:
     """A generation with something left to do. `since_ms`: unix time of what has waited longest when it was noted.
 
     `token` is another one each time it is noted.
@@ -24,18 +24,18 @@ class Unsettled:
     token: str
 
 
-class UnsettledList(Protocol):
+class PendingWorkList(Protocol):
     """Where functions that keep nothing in memory leave word for the next run, so that it looks only where it must."""
 
     def note(self, partition: Partition, since_ms: int) -> None:
         """There is something to do; replaces what was noted of this partition before."""
         ...
 
-    def everything(self) -> Sequence[Unsettled]:
+    def all_pending(self) -> Sequence[PendingWork]:
         """All that is noted, in any order, strongly consistent."""
         ...
 
-    def settle(self, one: Unsettled) -> bool:
+    def settle(self, one: PendingWork) -> bool:
         """Forget it, unless it was noted again since `one` was read. Whether it is forgotten."""
         ...
 

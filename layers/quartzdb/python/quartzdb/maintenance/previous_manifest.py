@@ -12,12 +12,12 @@ from quartzdb.storage.snapshot.manifest import Manifest
 from quartzdb.storage.snapshot.publication import Publisher
 from quartzdb.storage.snapshot.store import SnapshotStore
 
-CONFIRM_AFTER_MS = 3_600_000
+RELEASE_PREVIOUS_AFTER_MS = 3_600_000
 
 
 def due(manifest: Manifest, now_ms: int) -> bool:
     """Whether it has stood long enough to be confirmed, and is not yet."""
-    return not manifest.confirmed and now_ms - manifest.created_at_ms >= CONFIRM_AFTER_MS
+    return not manifest.previous_released and now_ms - manifest.created_at_ms >= RELEASE_PREVIOUS_AFTER_MS
 
 
 def confirm(store: SnapshotStore, publisher: Publisher, partition: Partition) -> bool:
@@ -29,7 +29,7 @@ def confirm(store: SnapshotStore, publisher: Publisher, partition: Partition) ->
     if pointer is None:
         return False
     manifest = store.current(pointer)
-    if manifest.confirmed:
+    if manifest.previous_released:
         return False
     if not store.blobs.remote:
         for segment in manifest.segments:
@@ -42,5 +42,5 @@ def confirm(store: SnapshotStore, publisher: Publisher, partition: Partition) ->
         segments=manifest.segments,
         watermark=manifest.watermark,
         folded=manifest.folded,
-        confirmed=True,
+        previous_released=True,
     )

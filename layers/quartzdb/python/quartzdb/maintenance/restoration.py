@@ -84,7 +84,7 @@ class Restoration:
                 field="to",
                 hint="What was replaced before is kept no longer. A later moment than now cannot be restored either.",
             )
-        for namespace in self._catalog.everything():
+        for namespace in self._catalog.all_namespaces():
             for shard in namespace.each_shard:
                 self._refuse_later_writes(shard, to_ms)
         return plan_of(self._history.versions(), to_ms)
@@ -106,7 +106,7 @@ class Restoration:
         """Why a namespace of the table could not be served as it was; empty when all can. Reads no segment."""
         return [
             f"{namespace.tenant}/{namespace.name}: {why}"
-            for namespace in self._catalog.everything()
+            for namespace in self._catalog.all_namespaces()
             if namespace.settings.dimension is not None
             for shard in namespace.each_shard
             for why in self._missing(shard)

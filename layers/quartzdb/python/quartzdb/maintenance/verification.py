@@ -31,7 +31,7 @@ _NORM_TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
-class Damage:
+class DamagedFile:
     """One thing that is not as it must be. `where` is a file, a blob key or a log entry."""
 
     namespace: str
@@ -49,11 +49,11 @@ class Verified:
     bytes: int = 0
     rows: int = 0
     log_entries: int = 0
-    damages: list[Damage] = field(default_factory=list)
+    damages: list[DamagedFile] = field(default_factory=list)
 
     def damaged(self, where: str, problem: object) -> None:
         """Note one damage, once."""
-        damage = Damage(self.namespace, where, str(problem))
+        damage = DamagedFile(self.namespace, where, str(problem))
         if damage not in self.damages:
             self.damages.append(damage)
 
@@ -243,7 +243,7 @@ class Verification:
 
 
 def _rows_agree(segment: Segment, ref: SegmentRef) -> Iterator[str]:
-    rows = sum(1 for _ in segment.records.everything())
+    rows = sum(1 for _ in segment.records.all_rows())
     if rows != ref.shape.rows:
         yield f"{RECORDS_FILE} has {rows} rows, the manifest {ref.shape.rows}"
     tombstones = sum(1 for _ in segment.records.all_tombstones())
@@ -263,7 +263,7 @@ def _rows_agree(segment: Segment, ref: SegmentRef) -> Iterator[str]:
 
 def _ids_at_home(segment: Segment, shard: Namespace) -> Iterator[str]:
     """A record in another shard than its id's is never found."""
-    for record in segment.records.everything():
+    for record in segment.records.all_rows():
         home = shard.shard_of(record.id)
         if home != shard:
             yield f"the record {record.id!r} is in shard {shard.shard}, where shard {home.shard} has it"
@@ -272,7 +272,7 @@ def _ids_at_home(segment: Segment, shard: Namespace) -> Iterator[str]:
 
 def _ids_once(segment: Segment, alive: Mask, live: set[str]) -> Iterator[str]:
     """Each id may be live in one segment only; `live` collects those seen so far."""
-    for record in segment.records.everything():
+    for record in segment.records.all_rows():
         if record.row < len(alive) and alive[record.row]:
             if record.id in live:
                 yield f"the record {record.id!r} is live in another segment too"

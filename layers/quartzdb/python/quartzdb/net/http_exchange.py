@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from quartzdb.net.address import Address
+from quartzdb.net.address import Address, Protocol
 from quartzdb.net.hard_deadline import Deadline, DeadlineSocket
-from quartzdb.net.resolver import Names
+from quartzdb.net.resolver import Resolver
 
 _CHUNK = 64 * 1024
 
 
-class Answer(NamedTuple):
+class HttpAnswer(NamedTuple):
     """What came back. `complete` False: the body was longer than asked for, and is left out."""
 
     status: int
@@ -37,28 +37,29 @@ class Unanswered(OSError):
         self.sent = sent
 
 
-class Place(NamedTuple):
+class Endpoint(NamedTuple):
     """Where a request goes. `host` is the name that is proven by TLS."""
 
-    protocol: str
+    protocol: Protocol
     host: str
     port: int
 
 
-def place_of(url: str) -> Place:
-    """Of an address."""
+def endpoint_of(url: str) -> Endpoint:
+    """Of an http or https address; its port where it names none is the usual one."""
     parts = urlsplit(url)
-    return Place(parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+    protocol: Protocol = "https" if parts.scheme == "https" else "http"
+    return Endpoint(protocol, parts.hostname or "", parts.port or (443 if protocol == "https" else 80))
 
 
-def root_of(place: Place) -> str:
+def root_of(endpoint: Endpoint) -> str:
     """Its address, without a port where that is the usual one."""
-    usual = place.port == (443 if place.protocol == "https" else 80)
-    return f"{place.protocol}://{place.host}" + ("/" if usual else f":{place.port}/")
+    usual = endpoint.port == (443 if endpoint.protocol == "https" else 80)
+    return f"{endpoint.protocol}://{endpoint.host}" + ("/" if usual else f":{endpoint.port}/")
 
 
 class HttpExchange:
-    """Not thread-safe but for its `Names`; a thread of its own needs one of its own.
+    """Not thread-safe but for its `Resolver`; a thread of its own needs one of its own.
 
     `resolve` leads names elsewhere, on a machine that plays the clouds. One connection stays open for each place.
     """
@@ -67,18 +68,18 @@ class HttpExchange:
         self,
         resolve: Mapping[str, Address] | None = None,
         *,
-        names: Names | None = None,
+        names: Resolver | None = None,
         tls: Callable[[], ssl.SSLContext] = ssl.create_default_context,
     ) -> None:
         self._resolve = resolve or {}
-        self._names = names or Names()
+        self._names = names or Resolver()
         self._make_tls = tls
         self._tls: ssl.SSLContext | None = None
-        self._idle: dict[Place, http.client.HTTPConnection] = {}
+        self._idle: dict[Endpoint, http.client.HTTPConnection] = {}
 
     def send(
         self,
-        place: Place,
+        endpoint: Endpoint,
         method: str,
         target: str,
         headers: Iterable[tuple[str, str]],
@@ -87,28 +88,30 @@ class HttpExchange:
         deadline: Deadline,
         answer_bytes_max: int,
         again: bool,
-    ) -> Answer:
+    ) -> HttpAnswer:
         """Send it and read the answer. `again`: the request may be sent twice. Raises Unanswered.
 
         `headers` are all there are, Host included; only Content-Length is added.
         """
         pairs = list(headers)
-        kept = self._take_idle(place, deadline) if again else None
+        kept = self._take_idle(endpoint, deadline) if again else None
         if kept is not None:
             try:
-                return self._exchange(place, kept, method, target, pairs, body, answer_bytes_max, keep=True)
+                return self._exchange(
+                    endpoint, kept, method, target, pairs, body, answer_bytes_max, keep=True
+                )
             except (OSError, http.client.HTTPException) as error:
                 kept.close()
                 if deadline.passed:
                     raise Unanswered(_reason(error), sent=True) from error
                 # It was closed while it lay idle, most likely. What is wrong with the place shows on a new one.
         sent = False
-        connection = http.client.HTTPConnection(place.host, place.port)
+        connection = http.client.HTTPConnection(endpoint.host, endpoint.port)
         try:
-            connection.sock = self._connect(place, deadline)
+            connection.sock = self._connect(endpoint, deadline)
             sent = True
             return self._exchange(
-                place, connection, method, target, pairs, body, answer_bytes_max, keep=again
+                endpoint, connection, method, target, pairs, body, answer_bytes_max, keep=again
             )
         except (OSError, http.client.HTTPException) as error:
             connection.close()
@@ -121,7 +124,7 @@ class HttpExchange:
 
     def _exchange(
         self,
-        place: Place,
+        endpoint: Endpoint,
         connection: http.client.HTTPConnection,
         method: str,
         target: str,
@@ -130,7 +133,7 @@ class HttpExchange:
         bytes_max: int,
         *,
         keep: bool,
-    ) -> Answer:
+    ) -> HttpAnswer:
         connection.putrequest(method, _in_ascii(target), skip_host=True, skip_accept_encoding=True)
         for name, value in headers:
             connection.putheader(name, _as_bytes(value))
@@ -139,15 +142,15 @@ class HttpExchange:
         connection.endheaders(body or None)
         response = connection.getresponse()
         content = _read(response, bytes_max)
-        answer = Answer(response.status, response.getheaders(), content or b"", content is not None)
+        answer = HttpAnswer(response.status, response.getheaders(), content or b"", content is not None)
         if keep and content is not None and connection.sock is not None:
-            self._idle[place] = connection
+            self._idle[endpoint] = connection
         else:
             connection.close()
         return answer
 
-    def _take_idle(self, place: Place, deadline: Deadline) -> http.client.HTTPConnection | None:
-        connection = self._idle.pop(place, None)
+    def _take_idle(self, endpoint: Endpoint, deadline: Deadline) -> http.client.HTTPConnection | None:
+        connection = self._idle.pop(endpoint, None)
         if connection is None:
             return None
         sock = connection.sock
@@ -158,8 +161,10 @@ class HttpExchange:
         sock.deadline = deadline
         return connection
 
-    def _connect(self, place: Place, deadline: Deadline) -> DeadlineSocket:
-        host, port, protocol = self._resolve.get(place.host, Address(place.host, place.port, place.protocol))  # type: ignore[arg-type]  # a place's protocol is one of these
+    def _connect(self, endpoint: Endpoint, deadline: Deadline) -> DeadlineSocket:
+        host, port, protocol = self._resolve.get(
+            endpoint.host, Address(endpoint.host, endpoint.port, endpoint.protocol)
+        )
         sock = self._reach(host, port, deadline)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -167,7 +172,7 @@ class HttpExchange:
                 if self._tls is None:
                     self._tls = self._make_tls()
                 sock.settimeout(deadline.remaining())
-                sock = self._tls.wrap_socket(sock, server_hostname=place.host)
+                sock = self._tls.wrap_socket(sock, server_hostname=endpoint.host)
         except BaseException:
             sock.close()
             raise

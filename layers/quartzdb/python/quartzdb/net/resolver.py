@@ -19,7 +19,7 @@ class NameNotFound(OSError):
     """A name leads nowhere, or nobody said where in time."""
 
 
-class Names:
+class Resolver:
     """Remembers what it found for some seconds, and falls back on it while names cannot be looked up."""
 
     def __init__(

@@ -18,20 +18,20 @@ from quartzdb.domain.hlc import HybridClock
 from quartzdb.domain.namespace import Namespace, Precision
 from quartzdb.replication.change_validation import check_changes, check_count, check_items, check_versions
 from quartzdb.replication.ports import Applied
-from quartzdb.replication.repair.shard_digests import ShardStates
+from quartzdb.replication.repair.shard_digests import ShardDigests
 from quartzdb.services.vectors import F16_MAX
 from quartzdb.storage.index.segments.outline import UNHEARD_OF, Outline
 from quartzdb.storage.log.append import LogWriter
 from quartzdb.storage.ports import Item, KeyValueTable
 
 
-class Intake:
+class ChangeApplier:
     """One per process."""
 
     def __init__(
         self,
         table: KeyValueTable,
-        states: ShardStates,
+        states: ShardDigests,
         writer: LogWriter,
         versions: HybridClock,
         clock: Clock,

@@ -14,25 +14,25 @@ from quartzdb.domain.errors import Conflict, InvalidArgument, TooLarge
 from quartzdb.domain.hlc import HybridClock, stamp_at
 from quartzdb.domain.namespace import Namespace
 from quartzdb.replication.api_key_intake import take_api_keys
-from quartzdb.replication.change_applier import Intake
-from quartzdb.replication.feeds.feed_batch import BelowFloor, Fed
+from quartzdb.replication.change_applier import ChangeApplier
+from quartzdb.replication.feeds.feed_batch import BelowFloor, FeedBatch
 from quartzdb.replication.feeds.feed_position import (
     NOWHERE,
     START,
-    Place,
+    FeedPosition,
     decode_position,
-    encode_place,
+    encode_feed_position,
     encode_position,
-    parse_place,
+    parse_position,
 )
 from quartzdb.replication.feeds.key_feed import KeyFeed
 from quartzdb.replication.feeds.record_feed import RecordFeed
 from quartzdb.replication.feeds.shard_positions import (
-    ShardPlaces,
+    ShardPositions,
     at_start,
-    each_place,
+    each_position,
     in_shards,
-    parse_shard_places,
+    parse_shard_positions,
 )
 from quartzdb.replication.feeds.sharded_feed import ShardedFeed
 from quartzdb.replication.ports import (
@@ -47,8 +47,8 @@ from quartzdb.replication.ports import (
 )
 from quartzdb.replication.repair.key_digests import key_digests, key_entries
 from quartzdb.replication.repair.present_state import changes_of
-from quartzdb.replication.repair.shard_digests import ShardStates
-from quartzdb.replication.shared_namespaces import Shared, SharedNamespaces, default_namespaces
+from quartzdb.replication.repair.shard_digests import ShardDigests
+from quartzdb.replication.shared_namespaces import Shared, SharedNamespaceLookup, default_namespaces
 from quartzdb.replication.wire.change_document import as_items, as_records, encoded_change
 from quartzdb.replication.wire.limits import (
     BUCKETS,
@@ -99,7 +99,7 @@ class LocalReplica:
                 f"{site[:80]!r} is no site name.", field="site", hint="Use 1 to 32 of a-z, 0-9 and '-'."
             )
         self._site = site
-        self._shared = SharedNamespaces(catalog, clock, shared)
+        self._shared = SharedNamespaceLookup(catalog, clock, shared)
         self._log = log
         self._table = table
         self._api_keys = api_keys
@@ -107,8 +107,8 @@ class LocalReplica:
         self._record_feed = RecordFeed(log, clock)
         self._sharded_feed = ShardedFeed(self._record_feed)
         self._key_feed = KeyFeed(table, clock, keys_behind_ms)
-        self._states = ShardStates(readers)
-        self._intake = Intake(table, self._states, writer, versions, clock)
+        self._states = ShardDigests(readers)
+        self._applier = ChangeApplier(table, self._states, writer, versions, clock)
         self._takes_api_keys = takes_api_keys
 
     @property
@@ -118,7 +118,7 @@ class LocalReplica:
 
     def namespaces(self) -> Sequence[SharedNamespace]:
         """What it shares."""
-        return self._shared.everything()
+        return self._shared.all_shared()
 
     def changes(
         self,
@@ -136,7 +136,7 @@ class LocalReplica:
         if cursor is not None:
             generation, position = decode_position(namespace, feed, cursor)
         if found is None:
-            nowhere = encode_place(namespace, feed, NOWHERE, START)
+            nowhere = encode_feed_position(namespace, feed, NOWHERE, START)
             return FeedPage([], nowhere, False, self._clock.unix_ms())
         if generation not in (NOWHERE, found.generation):
             raise FeedGap(self._present(namespace, feed, found))
@@ -144,13 +144,15 @@ class LocalReplica:
         try:
             if _in_shards(found, feed):
                 shards = found.settings.shards
-                places = at_start(shards) if begins else parse_shard_places(position, shards)
-                return self._page_of_shards(namespace, found, places, limit, exclude_site)
-            fed = self._after(found, feed, START if begins else parse_place(position), limit, exclude_site)
+                positions = at_start(shards) if begins else parse_shard_positions(position, shards)
+                return self._page_of_shards(namespace, found, positions, limit, exclude_site)
+            batch = self._after(
+                found, feed, START if begins else parse_position(position), limit, exclude_site
+            )
         except BelowFloor:
             raise FeedGap(self._present(namespace, feed, found)) from None
-        after = encode_place(namespace, feed, found.generation, fed.place)
-        return FeedPage(fed.changes, after, fed.more, fed.through_ms)
+        after = encode_feed_position(namespace, feed, found.generation, batch.position)
+        return FeedPage(batch.changes, after, batch.more, batch.through_ms)
 
     def retained_from(self, namespace: SharedNamespace, feed: Feed, cursor: str | None) -> int:
         """The lowest append stamp that whoever goes on from the cursor still needs: for `Checkpoint.retained_from`."""
@@ -159,8 +161,8 @@ class LocalReplica:
         _, position = decode_position(namespace, feed, cursor)
         if in_shards(position):
             # One number for all shards: that of the one that is furthest behind, or was quiet for longest.
-            return min(place.stamp for place in parse_shard_places(position).places)
-        return parse_place(position).stamp
+            return min(place.stamp for place in parse_shard_positions(position).positions)
+        return parse_position(position).stamp
 
     def apply(self, namespace: SharedNamespace, feed: Feed, changes: Changes) -> Applied:
         """Take changes over. Raises InvalidArgument, ClockSkew, NamespaceDiffers; nothing is applied then.
@@ -169,9 +171,9 @@ class LocalReplica:
         """
         if feed is Feed.RECORDS:
             records = as_records(changes)
-            return self._intake.records(self._shared.take(namespace), records)
+            return self._applier.records(self._shared.take(namespace), records)
         items = as_items(changes)
-        return self._intake.items(self._shared.take(namespace), items)
+        return self._applier.items(self._shared.take(namespace), items)
 
     def digests(self, namespace: SharedNamespace, feed: Feed) -> Digests:
         """What it has, in 256 numbers."""
@@ -180,7 +182,7 @@ class LocalReplica:
         if found is None or not _has(found, feed):
             return Digests(_NOTHING, now_ms)
         if feed is Feed.KEYS:
-            return Digests(key_digests(self._table.everything(found.partition), now_ms), now_ms)
+            return Digests(key_digests(self._table.all_items(found.partition), now_ms), now_ms)
         return Digests(self._states.digests(found), now_ms)
 
     def entries(
@@ -194,7 +196,7 @@ class LocalReplica:
         if found is None or not _has(found, feed):
             return EntryPage([], False)
         if feed is Feed.KEYS:
-            items = self._table.everything(found.partition)
+            items = self._table.all_items(found.partition)
             return key_entries(items, bucket, after, limit, self._clock.unix_ms())
         return self._states.entries(found, bucket, after, limit)
 
@@ -225,30 +227,32 @@ class LocalReplica:
         self,
         namespace: SharedNamespace,
         found: Namespace,
-        places: ShardPlaces,
+        positions: ShardPositions,
         limit: int,
         exclude_site: str | None,
     ) -> FeedPage:
-        places = each_place(places, lambda place: _from(found, place))
-        fed = self._sharded_feed.after(found, places, limit, exclude_site)
-        after = encode_position(namespace, Feed.RECORDS, found.generation, str(fed.places))
-        return FeedPage(fed.changes, after, fed.more, fed.through_ms)
+        positions = each_position(positions, lambda place: _from(found, place))
+        batch = self._sharded_feed.after(found, positions, limit, exclude_site)
+        after = encode_position(namespace, Feed.RECORDS, found.generation, str(batch.positions))
+        return FeedPage(batch.changes, after, batch.more, batch.through_ms)
 
     def _after(
-        self, found: Namespace, feed: Feed, place: Place, limit: int, exclude_site: str | None
-    ) -> Fed[Change] | Fed[Item]:
+        self, found: Namespace, feed: Feed, place: FeedPosition, limit: int, exclude_site: str | None
+    ) -> FeedBatch[Change] | FeedBatch[Item]:
         if feed is Feed.KEYS:
             return self._key_feed.after(found.partition, place, limit, exclude_site)
         if not _has(found, feed):
-            return Fed[Change]([], place, False, self._clock.unix_ms())
+            return FeedBatch[Change]([], place, False, self._clock.unix_ms())
         return self._record_feed.after(found.partition, _from(found, place), limit, exclude_site)
 
     def _present(self, namespace: SharedNamespace, feed: Feed, found: Namespace) -> str:
         if _in_shards(found, feed):
-            places = self._sharded_feed.present(found)
-            return encode_position(namespace, feed, found.generation, str(places))
-        place = self._key_feed.present() if feed is Feed.KEYS else self._record_feed.present(found.partition)
-        return encode_place(namespace, feed, found.generation, place)
+            positions = self._sharded_feed.present(found)
+            return encode_position(namespace, feed, found.generation, str(positions))
+        position = (
+            self._key_feed.present() if feed is Feed.KEYS else self._record_feed.present(found.partition)
+        )
+        return encode_feed_position(namespace, feed, found.generation, position)
 
     def _fetched(
         self, namespace: SharedNamespace, feed: Feed, ids: Sequence[str]
@@ -277,9 +281,9 @@ def _in_shards(namespace: Namespace, feed: Feed) -> bool:
     return feed is Feed.RECORDS and namespace.settings.shards > 1
 
 
-def _from(namespace: Namespace, place: Place) -> Place:
+def _from(namespace: Namespace, place: FeedPosition) -> FeedPosition:
     """A place in a log that has one: no entry is older than its namespace, so a log trimmed to there lost nothing."""
-    return Place(stamp_at(max(0, namespace.created_at_ms - MARGIN_MS))) if place == START else place
+    return FeedPosition(stamp_at(max(0, namespace.created_at_ms - MARGIN_MS))) if place == START else place
 
 
 def _has(namespace: Namespace, feed: Feed) -> bool:

@@ -205,7 +205,7 @@ class Checkpoints(Protocol):
         """Its namespace is not shared any more: drop its checkpoint and its repair."""
         ...
 
-    def everything(self) -> Mapping[Direction, Checkpoint]:
+    def all_checkpoints(self) -> Mapping[Direction, Checkpoint]:
         """All of them: what the status is made of, and what bounds how long feeds are kept."""
         ...
 

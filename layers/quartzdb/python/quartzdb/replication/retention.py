@@ -50,7 +50,7 @@ class PeerRetention:
             return NOTHING_NEEDED
         needed = {
             direction.destination: checkpoint.retained_from
-            for direction, checkpoint in self._checkpoints.everything().items()
+            for direction, checkpoint in self._checkpoints.all_checkpoints().items()
             if direction.source == self._site
             and (direction.tenant, direction.namespace) == (partition.tenant, partition.namespace)
             and direction.feed is feed

@@ -47,7 +47,7 @@ def check_tenant(tenant: str, field: str = "tenant") -> str:
     return tenant
 
 
-class SharedNamespaces:
+class SharedNamespaceLookup:
     """The shared part of this site's catalog."""
 
     def __init__(
@@ -63,11 +63,11 @@ class SharedNamespaces:
         self._shared = shared
         self._new_generation = new_generation
 
-    def everything(self) -> Sequence[SharedNamespace]:
+    def all_shared(self) -> Sequence[SharedNamespace]:
         """All of them, in order."""
         return sorted(
             SharedNamespace(one.tenant, one.name, one.settings.dimension, one.settings.metric)
-            for one in self._catalog.everything()
+            for one in self._catalog.all_namespaces()
             if self._shared(one.tenant, one.name)
         )
 

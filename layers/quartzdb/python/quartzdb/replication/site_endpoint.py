@@ -40,7 +40,7 @@ class Peering:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class SiteEndpoint:
     """What is served to the other site."""
 
     replica: LocalReplica

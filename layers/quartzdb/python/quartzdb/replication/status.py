@@ -44,7 +44,7 @@ class ReplicationStatus:
     def document(self, tenant: str | None = None) -> dict[str, Any]:
         """What is known; of one tenant's namespaces only, where one is named. Raises Unavailable."""
         now_ms = self._clock.unix_ms()
-        everything = self._checkpoints.everything() if self._peers else {}
+        everything = self._checkpoints.all_checkpoints() if self._peers else {}
         repairs = self._checkpoints.repairs() if self._peers else {}
         return {
             "site": self._site,
@@ -57,7 +57,7 @@ class ReplicationStatus:
 
         Raises Unavailable.
         """
-        everything = self._checkpoints.everything()
+        everything = self._checkpoints.all_checkpoints()
         now_ms = self._clock.unix_ms()
         lags = [
             lag_ms(

@@ -56,7 +56,7 @@ class NewItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class IfMatch:
     """Compare-and-set: the key must now be at `version`; None: it must not exist."""
 
     version: Version | None
@@ -109,7 +109,7 @@ class KeyValues:
         namespace: Namespace,
         item: NewItem,
         *,
-        match: Match | None = None,
+        match: IfMatch | None = None,
         after: Version | None = None,
     ) -> Version:
         """Store a value. Raises PreconditionFailed where `match` does not hold; nothing is changed then."""
@@ -117,7 +117,7 @@ class KeyValues:
         return self._write(namespace, lambda version: self._stored(item, version), match, after)[0]
 
     def delete(
-        self, namespace: Namespace, key: str, *, match: Match | None = None, after: Version | None = None
+        self, namespace: Namespace, key: str, *, match: IfMatch | None = None, after: Version | None = None
     ) -> tuple[Version, bool]:
         """Delete a key; one that does not exist is no error. Returns the version, and whether it existed."""
         check_key(key)
@@ -192,7 +192,7 @@ class KeyValues:
         self,
         namespace: Namespace,
         item_at: Callable[[Version], Item],
-        match: Match | None,
+        match: IfMatch | None,
         after: Version | None,
     ) -> tuple[Version, bool]:
         honour(self._versions, after)
@@ -332,7 +332,7 @@ def _tombstone(key: str, version: Version) -> Item:
     return Item(key, version, version.stamp, None)
 
 
-def _precondition_failed(match: Match, live: Item | None) -> PreconditionFailed:
+def _precondition_failed(match: IfMatch, live: Item | None) -> PreconditionFailed:
     there = f"is at version {live.version}" if live else "does not exist"
     wanted = "must not exist" if match.version is None else f"must be at version {match.version}"
     return PreconditionFailed(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from quartzdb.domain.record import Match
-from quartzdb.storage.index.query import Effort, Found
+from quartzdb.storage.index.query import Found, SearchWork
 
 
 def found_in_all(found: Sequence[Found], top_k: int) -> Found:
@@ -27,8 +27,8 @@ def _rank(match: Match) -> tuple[float, str]:
     return (-match.score, match.id)
 
 
-def _together(efforts: Sequence[Effort]) -> Effort:
-    return Effort(
+def _together(efforts: Sequence[SearchWork]) -> SearchWork:
+    return SearchWork(
         exact=all(one.exact for one in efforts),
         segments=sum(one.segments for one in efforts),
         rows_scored=sum(one.rows_scored for one in efforts),

@@ -39,7 +39,7 @@ from quartzdb.services.consistency import STRONG, Consistency, honour
 from quartzdb.services.page import Page, check_limit
 from quartzdb.services.shard_answers import found_in_all, ids_in_order
 from quartzdb.services.shard_reads import SHARD_THREADS, ShardReads
-from quartzdb.storage.index.query import Asked, Effort, Found, search, search_each
+from quartzdb.storage.index.query import Found, Question, SearchWork, search, search_each
 from quartzdb.storage.index.view import View
 from quartzdb.storage.log.append import LogWriter
 from quartzdb.storage.snapshot.readers import Readers
@@ -89,7 +89,7 @@ class QueryAnswer:
     """Matches, best first, what it took, and how long in milliseconds."""
 
     matches: Sequence[Match]
-    effort: Effort
+    effort: SearchWork
     milliseconds: float
 
 
@@ -290,7 +290,7 @@ class Vectors:
             return search_each(
                 view,
                 [
-                    Asked(vector, one.top_k, one.condition, one.include_values, one.recall)
+                    Question(vector, one.top_k, one.condition, one.include_values, one.recall)
                     for vector, one in zip(vectors, requests, strict=True)
                 ],
             )

@@ -18,7 +18,7 @@ LEASE_MS = 15_000
 RENEW_SECONDS = 3.0
 
 
-class Claim:
+class LeaseGuard:
     """A context manager. `held` is whether this holder has the work; else another one is at it.
 
     A lease is an optimisation, so one that could not be renewed is no reason to stop the work.

@@ -162,7 +162,7 @@ class KeyPage(NamedTuple):
 class KeyValueTable(Protocol):
     """One item per key; strongly consistent; the later version wins.
 
-    `changes`, `everything`, `purge` and `count` may follow by a moment where they need an index.
+    `changes`, `all_items`, `purge` and `count` may follow by a moment where they need an index.
     """
 
     @property
@@ -198,7 +198,7 @@ class KeyValueTable(Protocol):
         """
         ...
 
-    def everything(self, partition: Partition) -> Iterator[Item]:
+    def all_items(self, partition: Partition) -> Iterator[Item]:
         """Every item, tombstones and expired ones included, in any order, without values (b"") or content types.
 
         One that is written meanwhile may come twice.
@@ -352,18 +352,18 @@ class NamespaceCatalog(Protocol):
         ...
 
     def remove(self, namespace: Namespace) -> bool:
-        """Remove exactly this generation and remember it as condemned. False where it is not there any more."""
+        """Remove exactly this generation and remember it as pending deletion. False where it is not there any more."""
         ...
 
-    def condemned(self) -> Sequence[Namespace]:
+    def pending_deletion(self) -> Sequence[Namespace]:
         """Removed generations whose data may still have to be dropped."""
         ...
 
-    def buried(self, namespace: Namespace) -> None:
-        """A condemned generation's data is gone: forget it."""
+    def forget_deleted(self, namespace: Namespace) -> None:
+        """A deleted generation's data is gone: forget it."""
         ...
 
-    def everything(self) -> Sequence[Namespace]:
+    def all_namespaces(self) -> Sequence[Namespace]:
         """Every namespace of every tenant."""
         ...
 

@@ -33,7 +33,7 @@ from quartzdb.adapters.aws.dynamodb_idempotency import DynamoIdempotency
 from quartzdb.adapters.aws.dynamodb_keyvalue import DynamoKeyValue
 from quartzdb.adapters.aws.dynamodb_leases import DynamoLeases
 from quartzdb.adapters.aws.dynamodb_log import DynamoChangeLog
-from quartzdb.adapters.aws.dynamodb_pending_work import DynamoUnsettled
+from quartzdb.adapters.aws.dynamodb_pending_work import DynamoPendingWork
 from quartzdb.adapters.aws.dynamodb_recent_pointers import DynamoRecentPointers
 from quartzdb.adapters.aws.dynamodb_table import DynamoTable
 from quartzdb.adapters.aws.s3_blobs import S3Blobs
@@ -42,10 +42,10 @@ from quartzdb.adapters.aws.s3_local_files import S3LocalFiles
 from quartzdb.adapters.aws.s3_reads import S3Reads
 from quartzdb.adapters.aws.secret_values import SecretValues
 from quartzdb.adapters.system_clock import SystemClock
-from quartzdb.maintenance.ports import UnsettledList
+from quartzdb.maintenance.ports import PendingWorkList
 from quartzdb.replication.wire.limits import FEED_KEPT_MS
 from quartzdb.storage.index.engines.faiss_library import faiss_module
-from quartzdb.storage.index.executor import AtOnce
+from quartzdb.storage.index.executor import Immediate
 from quartzdb.storage.snapshot.cache import FETCHED_BYTES_MAX
 from quartzdb.wiring.embedded import Adapters, Database, assemble
 
@@ -85,7 +85,7 @@ class AwsSettings:
 class AwsAdapters(Adapters):
     """With what only a deployment of functions needs."""
 
-    unsettled: UnsettledList
+    pending_work: PendingWorkList
 
 
 def open_session() -> Session:
@@ -138,7 +138,7 @@ def aws_adapters(
         leases=DynamoLeases(table),
         idempotency=DynamoIdempotency(table),
         clock=clock,
-        unsettled=DynamoUnsettled(table),
+        pending_work=DynamoPendingWork(table),
     )
 
 
@@ -162,7 +162,7 @@ def open_aws(
         index_threads=settings.index_threads,
         fetched_bytes_max=settings.fetched_bytes_max,
         searches=settings.searches,
-        begin=AtOnce,
+        begin=Immediate,
         remembered_seconds=NAMESPACE_REMEMBERED_SECONDS,
         peering=peering,
     )

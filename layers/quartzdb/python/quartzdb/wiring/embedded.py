@@ -28,7 +28,7 @@ from quartzdb.services.namespaces import Namespaces
 from quartzdb.services.ports import ApiKeyTable, IdempotencyTable
 from quartzdb.services.remembered_namespaces import RememberedNamespaces
 from quartzdb.services.vectors import Vectors
-from quartzdb.storage.index.executor import Begin, Later
+from quartzdb.storage.index.executor import Executor, Lazy
 from quartzdb.storage.log.append import LogWriter
 from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS
 from quartzdb.storage.ports import BlobStore, ChangeLog, KeyValueTable, Leases, NamespaceCatalog
@@ -37,7 +37,7 @@ from quartzdb.storage.snapshot.readers import Readers
 from quartzdb.storage.snapshot.store import SnapshotStore
 
 if TYPE_CHECKING:
-    from quartzdb.replication.site_endpoint import Peering, Served
+    from quartzdb.replication.site_endpoint import Peering, SiteEndpoint
 
 DEFAULT_TENANT = "default"
 
@@ -82,7 +82,7 @@ class Database:
     catalog: NamespaceCatalog
     versions: HybridClock
     clock: Clock
-    replication: Served | None = None
+    replication: SiteEndpoint | None = None
 
 
 def embedded_adapters(settings: EmbeddedSettings, clock: Clock | None = None) -> Adapters:
@@ -131,7 +131,7 @@ def assemble(
     index_threads: int = 1,
     fetched_bytes_max: int = FETCHED_BYTES_MAX,
     searches: bool = False,
-    begin: Begin = Later,
+    begin: Executor = Lazy,
     remembered_seconds: float = 0.0,
     peering: Peering | None = None,
 ) -> Database:
@@ -205,10 +205,10 @@ def assemble(
 
 def _served(
     peering: Peering, adapters: Adapters, readers: Readers, writer: LogWriter, versions: HybridClock
-) -> Served:
+) -> SiteEndpoint:
     # Imported by a site that is one of two, and by no other.
     from quartzdb.replication.local_replica import LocalReplica
-    from quartzdb.replication.site_endpoint import Served
+    from quartzdb.replication.site_endpoint import SiteEndpoint
 
     replica = LocalReplica(
         peering.site,
@@ -224,7 +224,7 @@ def _served(
         keys_behind_ms=peering.keys_behind_ms,
         takes_api_keys=peering.takes_api_keys,
     )
-    return Served(replica, peering.secrets, peering.status)
+    return SiteEndpoint(replica, peering.secrets, peering.status)
 
 
 def _decides(peering: Peering | None) -> ActiveSite:

@@ -1,4 +1,4 @@
-"""The composition root of the functions that care for a database on AWS: folding, merging, sweeping, burying.
+"""The composition root of the functions that maintain a database on AWS: fold, merge, sweep, collect garbage.
 
 Apart from `wiring.aws`, because functions that answer requests have no use for any of it.
 """
@@ -16,14 +16,14 @@ from botocore.session import Session
 from quartzdb.adapters.aws.clients import aws_session, step_functions_client
 from quartzdb.adapters.aws.step_functions_merges import StepFunctionsMerges
 from quartzdb.maintenance.folding import Folding
-from quartzdb.maintenance.garbage_collection import Burial
+from quartzdb.maintenance.garbage_collection import GarbageCollection
 from quartzdb.maintenance.indexer import Indexer
-from quartzdb.maintenance.lease_owner import Holder
+from quartzdb.maintenance.lease_owner import LeaseOwner
 from quartzdb.maintenance.merge_policy import MergeLimits
 from quartzdb.maintenance.merging import RUN_LIMITS, SHARD_ROWS, Merging, shard_limits
 from quartzdb.maintenance.ports import MergeRuns
-from quartzdb.maintenance.tending import Tending
-from quartzdb.storage.index.executor import AtOnce
+from quartzdb.maintenance.schedule import ScheduledMaintenance
+from quartzdb.storage.index.executor import Immediate
 from quartzdb.storage.ports import Retention
 from quartzdb.storage.snapshot.cache import SegmentCache
 from quartzdb.storage.snapshot.store import SnapshotStore
@@ -34,16 +34,16 @@ FOLD_BYTES_MAX = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Care:
+class MaintenanceServices:
     """The services of one process."""
 
     folding: Folding
     merging: Merging
-    tending: Tending
-    holder: Holder
+    schedule: ScheduledMaintenance
+    owner: LeaseOwner
 
 
-def open_care(
+def open_maintenance(
     settings: AwsSettings,
     merge_machine_arn: str | None = None,
     *,
@@ -52,7 +52,7 @@ def open_care(
     step_functions_endpoint_url: str | None = None,
     session: Session | None = None,
     retention: Callable[[AwsAdapters], Retention] | None = None,
-) -> Care:
+) -> MaintenanceServices:
     """Care for the database of a table and a bucket. Asks AWS nothing yet.
 
     A merge of at most `merge_run_rows` is done by the run that finds it due; a larger one is started on the machine, in
@@ -70,7 +70,7 @@ def open_care(
     workspace = settings.work_dir / "building"
     shutil.rmtree(workspace, ignore_errors=True)
     adapters = aws_adapters(settings, session=session)
-    return assemble_care(
+    return assemble_maintenance(
         adapters,
         runs,
         site=settings.site,
@@ -82,7 +82,7 @@ def open_care(
     )
 
 
-def assemble_care(
+def assemble_maintenance(
     adapters: AwsAdapters,
     runs: MergeRuns,
     *,
@@ -92,15 +92,15 @@ def assemble_care(
     index_threads: int = 1,
     run_limits: MergeLimits = RUN_LIMITS,
     retention: Retention | None = None,
-) -> Care:
+) -> MaintenanceServices:
     """The services over any adapters. `retention` says what must be kept for peers; None: nothing."""
-    holder = Holder(site)
+    owner = LeaseOwner(site)
     clock = adapters.clock
     store = SnapshotStore(adapters.blobs)
     indexer = Indexer(
         adapters.log,
         store,
-        SegmentCache(store, begin=AtOnce),
+        SegmentCache(store, begin=Immediate),
         clock,
         workspace,
         threads=index_threads,
@@ -108,26 +108,28 @@ def assemble_care(
         retention=retention,
     )
     folding = Folding(
-        adapters.catalog, adapters.log, store, indexer, adapters.leases, adapters.unsettled, clock, holder
+        adapters.catalog, adapters.log, store, indexer, adapters.leases, adapters.pending_work, clock, owner
     )
     merging = Merging(
         adapters.catalog, store, indexer, runs, clock, shard_limits=limits, run_limits=run_limits
     )
-    burial = Burial(adapters.catalog, adapters.log, adapters.table, adapters.blobs, adapters.unsettled, clock)
-    tending = Tending(
+    garbage_collection = GarbageCollection(
+        adapters.catalog, adapters.log, adapters.table, adapters.blobs, adapters.pending_work, clock
+    )
+    schedule = ScheduledMaintenance(
         adapters.catalog,
         adapters.table,
         store,
         adapters.leases,
-        adapters.unsettled,
+        adapters.pending_work,
         folding,
         merging,
-        burial,
+        garbage_collection,
         clock,
-        holder,
+        owner,
         retention,
     )
-    return Care(folding, merging, tending, holder)
+    return MaintenanceServices(folding, merging, schedule, owner)
 
 
 class NoMergeRuns:

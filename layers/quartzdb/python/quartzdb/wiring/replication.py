@@ -24,11 +24,11 @@ from quartzdb.replication.repair.anti_entropy import AntiEntropy
 from quartzdb.replication.retention import PeerRetention
 from quartzdb.replication.site_endpoint import Peering
 from quartzdb.replication.status import PeerKind, ReplicationStatus
-from quartzdb.replication.streams.contract_streams import ContractLines
+from quartzdb.replication.streams.contract_streams import ContractStreams
 from quartzdb.replication.streams.driver import Driver
-from quartzdb.replication.streams.peer_streams import FullPeerLines
+from quartzdb.replication.streams.peer_streams import FullPeerStreams
 from quartzdb.replication.streams.replicator import Replicator
-from quartzdb.replication.streams.round_statistics import Tally
+from quartzdb.replication.streams.round_statistics import RoundStatistics
 from quartzdb.services.ports import ApiKeyTable
 from quartzdb.storage.log.protocol import OVERLAP_MS
 from quartzdb.storage.ports import Leases
@@ -105,10 +105,10 @@ def open_replicator(
     """What moves changes between a database that is one of two sites, and the other. Asks nobody anything yet."""
     local = _local(database)
     clock = adapters.clock
-    place_of = local.retained_from
+    position_of = local.retained_from
     if settings.kind is PeerKind.CONTRACT:
         api = contract_api(settings, secrets, clock)
-        contract = ContractLines(
+        contract = ContractStreams(
             local,
             settings.peer_site,
             api,
@@ -116,12 +116,14 @@ def open_replicator(
             adapters.checkpoints,
             clock,
             jitter,
-            place_of,
+            position_of,
             tenant=DEFAULT_TENANT,
         )
         return Replicator(contract, clock, jitter, close=api.close)
     peer = full_peer(settings, secrets, clock)
-    lines = FullPeerLines(local, peer, adapters.checkpoints, clock, jitter, place_of, shared=settings.shared)
+    lines = FullPeerStreams(
+        local, peer, adapters.checkpoints, clock, jitter, position_of, shared=settings.shared
+    )
     push = ApiKeyPush(adapters.api_keys, peer, clock, jitter, always=[DEFAULT_TENANT])
     pushes = settings.api_keys is ApiKeysGo.THERE
     return Replicator(lines, clock, jitter, api_keys=push if pushes else None, close=peer.close)
@@ -133,7 +135,7 @@ def open_driver(
     secrets: PeerSecrets,
     adapters: ReplicationAdapters,
     *,
-    observe: Callable[[Tally], None] = lambda _tally: None,
+    observe: Callable[[RoundStatistics], None] = lambda _statistics: None,
 ) -> Driver:
     """The same, run by one process at a time."""
     return Driver(
@@ -192,7 +194,7 @@ def embedded_lag_ms(
     `at_ms` None: now. With no allowance, ask for a moment that is some seconds past: of the present one nobody knows.
     """
     adapters = embedded_replication(data_dir)
-    everything = adapters.checkpoints.everything()
+    everything = adapters.checkpoints.all_checkpoints()
     pairs = {frozenset((one.source, one.destination)) for one in everything}
     lags = [
         lag_ms(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from quartzdb.adapters.aws.eventbridge_routing_events import EventsClient
     from quartzdb.adapters.aws.secret_values import SecretsClient
-    from quartzdb.adapters.aws.sqs_queue import QueueClient
+    from quartzdb.adapters.aws.sqs_queue import SqsClient
     from quartzdb.adapters.aws.step_functions_merges import StepFunctionsClient
 
 
@@ -110,9 +110,9 @@ def sqs_client(
     endpoint_url: str | None = None,
     patience: Patience = SQS_PATIENCE,
     session: Session | None = None,
-) -> QueueClient:
+) -> SqsClient:
     """A client for many threads."""
-    client: QueueClient = _client("sqs", "SQS", session, region, endpoint_url, _config(patience))
+    client: SqsClient = _client("sqs", "SQS", session, region, endpoint_url, _config(patience))
     return client
 
 

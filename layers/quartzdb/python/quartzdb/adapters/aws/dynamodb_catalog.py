@@ -15,7 +15,7 @@ from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.namespace import Namespace
 
 _TENANTS = "TENANTS"
-_CONDEMNED = "CONDEMNED"
+_DELETED = "CONDEMNED"
 _LAST = "\U0010ffff"
 _ATTEMPTS_MAX = 8
 
@@ -60,7 +60,7 @@ class DynamoCatalog:
         return found[:limit]
 
     def remove(self, namespace: Namespace) -> bool:
-        """Remove exactly this generation and remember it as condemned. False where it is not there any more."""
+        """Remove exactly this generation and remember it as pending deletion. False where it is not there any more."""
         actions = [
             self._table.delete_action(
                 _pk(namespace.tenant),
@@ -69,7 +69,7 @@ class DynamoCatalog:
                 {"generation": namespace.generation},
             ),
             self._table.put_action(
-                {"pk": _CONDEMNED, "sk": _place(namespace), "document": encode_namespace(namespace)},
+                {"pk": _DELETED, "sk": _place(namespace), "document": encode_namespace(namespace)},
                 "attribute_not_exists(#pk)",
             ),
         ]
@@ -82,16 +82,16 @@ class DynamoCatalog:
             f"The namespace {namespace.name!r} is being changed by others.", hint="Try again in a moment."
         )
 
-    def condemned(self) -> Sequence[Namespace]:
+    def pending_deletion(self) -> Sequence[Namespace]:
         """Removed generations whose data may still have to be dropped."""
-        found = [_namespace(item) for item in self._all(_CONDEMNED)]
+        found = [_namespace(item) for item in self._all(_DELETED)]
         return sorted(found, key=lambda one: (one.tenant, one.name, one.generation))
 
-    def buried(self, namespace: Namespace) -> None:
-        """A condemned generation's data is gone: forget it."""
-        self._table.delete(_CONDEMNED, _place(namespace))
+    def forget_deleted(self, namespace: Namespace) -> None:
+        """A deleted generation's data is gone: forget it."""
+        self._table.delete(_DELETED, _place(namespace))
 
-    def everything(self) -> Sequence[Namespace]:
+    def all_namespaces(self) -> Sequence[Namespace]:
         """Every namespace of every tenant: one Query for each tenant, and one for their names."""
         tenants = [text_of(item, "sk") for item in self._all(_TENANTS)]
         return [_namespace(item) for tenant in tenants for item in self._all(_pk(tenant))]

@@ -33,7 +33,7 @@ class DynamoCheckpoints:
         name = direction_name(direction)
         self._table.batch_delete([(_PK, _DIRECTION + name), (_PK, _REPAIR + name)])
 
-    def everything(self) -> Mapping[Direction, Checkpoint]:
+    def all_checkpoints(self) -> Mapping[Direction, Checkpoint]:
         """All of them: one Query for each MB, which is some three thousand."""
         return {
             parse_direction(name): decode_state(Checkpoint, document)

@@ -52,7 +52,7 @@ class DynamoFeed:
                 return items
             after = places[-1][0]
 
-    def everything(self, partition: Partition) -> Iterator[Item]:
+    def all_items(self, partition: Partition) -> Iterator[Item]:
         """Every item in the order of appending, without values (b"") or content types."""
         for page in self._table.query_feed(partition_key(partition), 0, _LAST):
             for entry in page:

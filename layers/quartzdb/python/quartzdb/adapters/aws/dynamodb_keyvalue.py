@@ -118,9 +118,9 @@ class DynamoKeyValue:
         """
         return self._feed.changes(partition, after, upto, limit, self.get)
 
-    def everything(self, partition: Partition) -> Iterator[Item]:
+    def all_items(self, partition: Partition) -> Iterator[Item]:
         """Every item, tombstones and expired ones included, as the index has them: a moment behind, without values."""
-        return self._feed.everything(partition)
+        return self._feed.all_items(partition)
 
     def purge(self, partition: Partition, expired_before_ms: int, deleted_before: int, limit: int) -> int:
         """Drop items that expired before a time and tombstones appended before a stamp. Returns how many."""

@@ -35,7 +35,7 @@ _NAMES = re.compile(r"#(\w+)")
 _NO_VALUES: Attributes = {}
 
 
-class Put(NamedTuple):
+class TransactPut(NamedTuple):
     """What a conditional put did. `old` is what was there; `retried`: an earlier attempt may have been the one."""
 
     stored: bool
@@ -72,7 +72,9 @@ class DynamoTable:
         )
         return decode_attributes(answer["Item"]) if "Item" in answer else None
 
-    def put(self, item: Attributes, condition: str | None = None, values: Attributes = _NO_VALUES) -> Put:
+    def put(
+        self, item: Attributes, condition: str | None = None, values: Attributes = _NO_VALUES
+    ) -> TransactPut:
         """Put an item where the condition holds; says what was there before, or instead."""
         arguments: dict[str, Any] = {"Item": encode_attributes(item), "ReturnValues": "ALL_OLD"}
         if condition is not None:
@@ -81,9 +83,9 @@ class DynamoTable:
         try:
             answer = self._ask("PutItem", self._client.put_item, **arguments)
         except _ConditionFailed as failed:
-            return Put(False, failed.there, failed.retried)
+            return TransactPut(False, failed.there, failed.retried)
         old = decode_attributes(answer["Attributes"]) if answer.get("Attributes") else None
-        return Put(True, old, was_retried(answer))
+        return TransactPut(True, old, was_retried(answer))
 
     def update(self, pk: str, sk: str, change: str, condition: str, values: Attributes = _NO_VALUES) -> bool:
         """Change an item where the condition holds. Returns whether it did."""

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from quartzdb.adapters.aws.sqs_queue import QueueClient, SqsQueue
+from quartzdb.adapters.aws.sqs_queue import SqsClient, SqsQueue
 from quartzdb.replication.ports import MirroredWrite
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ _TIME_BITS_MAX = 47
 class SqsMirrorQueue:
     """MirrorQueue over a queue."""
 
-    def __init__(self, client: QueueClient, queue_url: str) -> None:
+    def __init__(self, client: SqsClient, queue_url: str) -> None:
         self._queue = SqsQueue(client, queue_url)
 
     def receive(self) -> Sequence[MirroredWrite]:

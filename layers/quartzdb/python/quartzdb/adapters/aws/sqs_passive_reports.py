@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from quartzdb.adapters.aws.sqs_queue import QueueClient, SqsQueue
+from quartzdb.adapters.aws.sqs_queue import SqsClient, SqsQueue
 from quartzdb.routing.decision.passive import PassiveReport
 from tests.doubles.memory_passive_reports import read_reports
 
@@ -20,7 +20,7 @@ _BATCHES_MAX = 10
 class SqsPassiveReports:
     """PassiveReports over a queue."""
 
-    def __init__(self, client: QueueClient, queue_url: str) -> None:
+    def __init__(self, client: SqsClient, queue_url: str) -> None:
         self._queue = SqsQueue(client, queue_url)
 
     def receive(self) -> Sequence[PassiveReport]:

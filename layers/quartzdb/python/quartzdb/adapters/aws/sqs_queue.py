@@ -11,7 +11,7 @@ AT_ONCE = 10
 """The most that SQS gives, or deletes, at once."""
 
 
-class QueueClient(Protocol):
+class SqsClient(Protocol):
     """What is used of a client of SQS."""
 
     def receive_message(
@@ -33,7 +33,7 @@ class QueueClient(Protocol):
 class SqsQueue:
     """Over a client. A message that is not deleted comes again after a while."""
 
-    def __init__(self, client: QueueClient, url: str) -> None:
+    def __init__(self, client: SqsClient, url: str) -> None:
         self._client = client
         self._url = url
 

@@ -1,4 +1,4 @@
-"""The catalog of namespaces in SQLite. Owns the tables `namespaces` and `condemned`."""
+"""The catalog of namespaces in SQLite. Owns the tables `namespaces` and `pending_deletions`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ _CREATE = (
 )
 _LIST = "SELECT document FROM namespaces WHERE tenant = ? AND name >= ? AND name > ? ORDER BY name LIMIT ?"
 _REMOVE = "DELETE FROM namespaces WHERE tenant = ? AND name = ? AND generation = ?"
-_CONDEMN = (
-    "INSERT INTO condemned (tenant, name, generation, document) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_MARK_DELETED = (
+    "INSERT INTO pending_deletions (tenant, name, generation, document) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT DO NOTHING"
 )
-_BURY = "DELETE FROM condemned WHERE tenant = ? AND name = ? AND generation = ?"
+_FORGET_DELETED = "DELETE FROM pending_deletions WHERE tenant = ? AND name = ? AND generation = ?"
 
 
 class SqliteCatalog:
@@ -53,29 +54,29 @@ class SqliteCatalog:
         )
 
     def remove(self, namespace: Namespace) -> bool:
-        """Remove exactly this generation and remember it as condemned. False where it is not there any more."""
+        """Remove exactly this generation and remember it as pending deletion. False where it is not there any more."""
         place = (namespace.tenant, namespace.name, namespace.generation)
         document = encode_namespace(namespace)
 
         def move(connection: sqlite3.Connection) -> bool:
             if not connection.execute(_REMOVE, place).rowcount:
                 return False
-            connection.execute(_CONDEMN, (*place, document))
+            connection.execute(_MARK_DELETED, (*place, document))
             return True
 
         return self._database.write(move)
 
-    def condemned(self) -> Sequence[Namespace]:
+    def pending_deletion(self) -> Sequence[Namespace]:
         """Removed generations whose data may still have to be dropped."""
-        rows = self._database.rows("SELECT document FROM condemned ORDER BY tenant, name, generation")
+        rows = self._database.rows("SELECT document FROM pending_deletions ORDER BY tenant, name, generation")
         return [decode_namespace(row[0]) for row in rows]
 
-    def buried(self, namespace: Namespace) -> None:
-        """A condemned generation's data is gone: forget it."""
+    def forget_deleted(self, namespace: Namespace) -> None:
+        """A deleted generation's data is gone: forget it."""
         place = (namespace.tenant, namespace.name, namespace.generation)
-        self._database.write(lambda connection: connection.execute(_BURY, place).rowcount)
+        self._database.write(lambda connection: connection.execute(_FORGET_DELETED, place).rowcount)
 
-    def everything(self) -> Sequence[Namespace]:
+    def all_namespaces(self) -> Sequence[Namespace]:
         """Every namespace of every tenant."""
         rows = self._database.rows("SELECT document FROM namespaces ORDER BY tenant, name")
         return [decode_namespace(row[0]) for row in rows]

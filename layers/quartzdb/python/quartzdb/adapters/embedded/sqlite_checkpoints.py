@@ -35,7 +35,7 @@ class SqliteCheckpoints:
         name = direction_name(direction)
         self._database.write(lambda connection: connection.execute(_FORGET, (name,)).rowcount)
 
-    def everything(self) -> Mapping[Direction, Checkpoint]:
+    def all_checkpoints(self) -> Mapping[Direction, Checkpoint]:
         """All of them."""
         rows = self._database.rows(_LIST, ("checkpoint",))
         return {parse_direction(name): decode_state(Checkpoint, document) for name, document in rows}

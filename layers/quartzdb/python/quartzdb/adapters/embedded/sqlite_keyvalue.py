@@ -122,7 +122,7 @@ class SqliteKeyValue:
         place = (identity, after, upto, identity, after, limit - 1, upto)
         return [_item(row) for row in self._database.rows(_CHANGES, place)]
 
-    def everything(self, partition: Partition) -> Iterator[Item]:
+    def all_items(self, partition: Partition) -> Iterator[Item]:
         """Every item, tombstones and expired ones included, in the order of the keys, without values."""
         identity = self._ids.find(partition)
         place = b""

@@ -63,7 +63,7 @@ _VERSION_1 = (
     ) WITHOUT ROWID
     """,
     """
-    CREATE TABLE condemned (
+    CREATE TABLE pending_deletions (
         tenant TEXT NOT NULL,
         name TEXT NOT NULL,
         generation TEXT NOT NULL,

@@ -17,7 +17,7 @@ from typing import Any
 from quartzdb.domain.clock import Clock
 from quartzdb.net.address import Address
 from quartzdb.net.hard_deadline import Deadline
-from quartzdb.net.http_exchange import HttpExchange, Place, Unanswered, place_of
+from quartzdb.net.http_exchange import Endpoint, HttpExchange, Unanswered, endpoint_of
 from quartzdb.net.resolver import NameNotFound
 from quartzdb.routing.decision.state import Origin
 from quartzdb.routing.decision.window import Probe, Reason
@@ -126,9 +126,9 @@ class _Look:
         self, method: str, path: str, document: Mapping[str, Any] | None = None, *, search: bool = False
     ) -> dict[str, Any]:
         url = (self.probed.search_url if search else None) or self.probed.url
-        place = place_of(url)
+        endpoint = endpoint_of(url)
         headers = [
-            ("Host", _host(place)),
+            ("Host", _host(endpoint)),
             ("Authorization", f"Bearer {self.key}"),
             ("User-Agent", "quartzdb-health-probe"),
         ]
@@ -137,7 +137,7 @@ class _Look:
         if document is not None:
             headers.append(("Content-Type", "application/json"))
         answer = self.exchange.send(
-            place,
+            endpoint,
             method,
             path,
             headers,
@@ -183,9 +183,9 @@ def _reason_of(error: BaseException) -> Reason:
     return Reason.REFUSED
 
 
-def _host(place: Place) -> str:
-    usual = {"http": 80, "https": 443}[place.protocol]
-    return place.host if place.port == usual else f"{place.host}:{place.port}"
+def _host(endpoint: Endpoint) -> str:
+    usual = {"http": 80, "https": 443}[endpoint.protocol]
+    return endpoint.host if endpoint.port == usual else f"{endpoint.host}:{endpoint.port}"
 
 
 def _unit_vector(nonce: str) -> list[float]:

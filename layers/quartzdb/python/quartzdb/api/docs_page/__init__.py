@@ -15,7 +15,7 @@ _HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class DocsPage:
     """An HTML document and its Content-Security-Policy."""
 
     html: bytes
@@ -23,12 +23,12 @@ class Page:
 
 
 @cache
-def docs_page() -> Page:
+def docs_page() -> DocsPage:
     """The page that shows /openapi.json."""
     return assemble((_HERE / "page.html").read_text("utf-8"), script=(_HERE / "page.js").read_text("utf-8"))
 
 
-def assemble(html: str, *, script: str | None = None) -> Page:
+def assemble(html: str, *, script: str | None = None) -> DocsPage:
     """Put the style, and the script if there is one, in their places in a document."""
     style = (_HERE / "page.css").read_text("utf-8")
     html = html.replace("/* style */", style).replace("/* script */", script or "")
@@ -36,7 +36,7 @@ def assemble(html: str, *, script: str | None = None) -> Page:
     if script is not None:
         sources += f"; script-src {_hash(script)}; connect-src 'self'"
     policy = f"default-src 'none'; {sources}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    return Page(html.encode("utf-8"), policy)
+    return DocsPage(html.encode("utf-8"), policy)
 
 
 def _hash(inline: str) -> str:

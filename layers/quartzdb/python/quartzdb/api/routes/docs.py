@@ -15,7 +15,7 @@ from quartzdb.api.call import Call
 from quartzdb.api.operation import Family, Success
 
 if TYPE_CHECKING:
-    from quartzdb.api.docs_page import Page
+    from quartzdb.api.docs_page import DocsPage
 
 FAMILY = Family("documentation", "This.")
 
@@ -47,7 +47,7 @@ def get_problem_types(_: Call) -> Answer:
     return _page(problems_page())
 
 
-def _page(page: Page) -> Answer:
+def _page(page: DocsPage) -> Answer:
     return Answer(200, page.html, _HTML, (("Content-Security-Policy", page.policy), _FRESH))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quartzdb.api.answer import Answer, json_answer
 from quartzdb.api.call import Call
-from quartzdb.api.operation import Family, JsonBody, Replay, Success
+from quartzdb.api.operation import Family, IdempotentReplay, JsonBody, Success
 from quartzdb.api.schemas import keys as schemas
 from quartzdb.api.times import rfc3339, rfc3339_or_none
 from quartzdb.domain.errors import InvalidArgument
@@ -35,7 +35,7 @@ _KEY = {
             "The key, this once.", schemas.KeyCreated, {**_KEY, "key": "qdb_live_5f2b8c0d91ae_…"}, status=201
         ),
     ),
-    replay=Replay.REFUSED,
+    replay=IdempotentReplay.REFUSED,
 )
 def create_key(call: Call) -> Answer:
     """The answer has the key's text, which is not stored and cannot be seen again. So no Idempotency-Key is taken."""
@@ -76,7 +76,7 @@ def list_keys(call: Call) -> Answer:
     scope=Scope.ADMIN,
     answers=(Success("It has ended.", schemas.KeyRevoked, {"revoked": True}),),
     errors=(404,),
-    replay=Replay.ACCEPTED,
+    replay=IdempotentReplay.ACCEPTED,
 )
 def revoke_key(call: Call) -> Answer:
     """Other processes may take the key for good for some seconds more."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from quartzdb.api.answer import Answer, Headers, json_answer
 from quartzdb.api.call import Call
 from quartzdb.api.freshness import consistency_of
-from quartzdb.api.operation import Family, RawBody, Replay, Success
+from quartzdb.api.operation import Family, IdempotentReplay, RawBody, Success
 from quartzdb.api.preconditions import VERSION_HEADER, after_of, etag_of, match_of, unchanged
 from quartzdb.api.routes.vectors import VERSION
 from quartzdb.api.schemas import keyvalue as schemas
@@ -46,13 +46,13 @@ _UNCHANGED = Success(
     answers=(
         Success(
             "It is stored.",
-            schemas.Put,
+            schemas.PutParameters,
             {"key": "greeting", "version": VERSION},
             headers=("ETag", VERSION_HEADER),
         ),
     ),
     errors=(412,),
-    replay=Replay.ACCEPTED,
+    replay=IdempotentReplay.ACCEPTED,
 )
 def put_value(call: Call) -> Answer:
     """The key is the rest of the path; slashes in it may be encoded or not. With `If-Match` or `If-None-Match: *` the
@@ -122,7 +122,7 @@ def get_value(call: Call) -> Answer:
         ),
     ),
     errors=(412,),
-    replay=Replay.ACCEPTED,
+    replay=IdempotentReplay.ACCEPTED,
 )
 def delete_value(call: Call) -> Answer:
     """Deleting a key that does not exist is no error: `deleted` is false then."""

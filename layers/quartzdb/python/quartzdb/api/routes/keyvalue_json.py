@@ -10,7 +10,7 @@ import orjson
 from quartzdb.api.answer import Answer, json_answer
 from quartzdb.api.call import Call
 from quartzdb.api.freshness import after, consistency_of
-from quartzdb.api.operation import Family, JsonBody, Replay, Success
+from quartzdb.api.operation import Family, IdempotentReplay, JsonBody, Success
 from quartzdb.api.routes import keyvalue
 from quartzdb.api.routes.vectors import VERSION
 from quartzdb.api.schemas import keyvalue as schemas
@@ -91,7 +91,7 @@ def get_values(call: Call) -> Answer:
         },
     ),
     answers=(Success("All are stored.", schemas.ItemsPut, {"put": 3, "version": VERSION}),),
-    replay=Replay.ACCEPTED,
+    replay=IdempotentReplay.ACCEPTED,
 )
 def put_values(call: Call) -> Answer:
     """Several values: all of them or none."""
@@ -109,7 +109,7 @@ def put_values(call: Call) -> Answer:
     scope=Scope.WRITE,
     body=JsonBody(schemas.DeleteItems, {"two": {"keys": ["greeting", "farewell"]}}),
     answers=(Success("They are gone.", schemas.ItemsDeleted, {"deleted": 1, "version": VERSION}),),
-    replay=Replay.ACCEPTED,
+    replay=IdempotentReplay.ACCEPTED,
 )
 def delete_values(call: Call) -> Answer:
     """Several keys: all of them or none. A key that does not exist is no error."""
@@ -134,7 +134,7 @@ def _document(item: Item, *, with_value: bool) -> dict[str, object]:
     return document
 
 
-def _new_item(item: schemas.NewItem, field: str) -> NewItem:
+def _new_item(item: schemas.ItemToPut, field: str) -> NewItem:
     if (item.value is not None) + (item.value_base64 is not None) + (
         "json_value" in item.model_fields_set
     ) != 1:

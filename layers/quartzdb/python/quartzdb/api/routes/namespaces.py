@@ -5,7 +5,7 @@ from __future__ import annotations
 from quartzdb.api.answer import Answer, json_answer
 from quartzdb.api.call import Call
 from quartzdb.api.freshness import consistency_of
-from quartzdb.api.operation import Family, JsonBody, Replay, Success
+from quartzdb.api.operation import Family, IdempotentReplay, JsonBody, Success
 from quartzdb.api.schemas import namespaces as schemas
 from quartzdb.api.times import rfc3339
 from quartzdb.domain.metric import Metric
@@ -50,7 +50,7 @@ _STATS = {
         Success("It was there already, with the same settings.", schemas.NamespaceSummary, _BOOKS),
     ),
     errors=(409,),
-    replay=Replay.ACCEPTED,
+    replay=IdempotentReplay.ACCEPTED,
 )
 def create_namespace(call: Call) -> Answer:
     """Settings are fixed at creation. Creating a namespace again with the same settings changes nothing; with others it
@@ -133,7 +133,7 @@ def describe_namespace(call: Call) -> Answer:
     summary="Delete a namespace",
     scope=Scope.ADMIN,
     answers=(Success("It is gone.", schemas.NamespaceDeleted, {"deleted": True}),),
-    replay=Replay.ACCEPTED,
+    replay=IdempotentReplay.ACCEPTED,
 )
 def delete_namespace(call: Call) -> Answer:
     """With all its records and key-values, which are out of reach at once. The name is free at once."""

@@ -56,7 +56,7 @@ _ANSWER = {
     answers=(
         Success(
             "The matches.",
-            schemas.QueryAnswer,
+            schemas.QueryResult,
             _ANSWER,
         ),
     ),

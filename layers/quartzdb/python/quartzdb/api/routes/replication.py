@@ -61,7 +61,7 @@ _PEER = {
     answers=(
         Success(
             "What this site shares.",
-            schemas.SharedNamespaces,
+            schemas.SharedNamespaceList,
             {
                 "site": "cloudflare",
                 "namespaces": [
@@ -87,7 +87,7 @@ def list_shared_namespaces(call: Call) -> Answer:
     answers=(
         Success(
             "A page.",
-            schemas.FeedPage,
+            schemas.FeedPageDocument,
             {"changes": [_UPSERT, _DELETE], "cursor": "2nPz…", "more": False, "through_ms": _NOW_MS},
         ),
     ),
@@ -160,7 +160,7 @@ def apply_changes(call: Call) -> Answer:
     answers=(
         Success(
             "256 buckets.",
-            schemas.Digests,
+            schemas.DigestsDocument,
             {"digests": [[0, 0]] * (BUCKETS - 1) + [[1, 2847109213]], "through_ms": _NOW_MS},
         ),
     ),

@@ -7,7 +7,7 @@ from typing import cast
 from quartzdb.api.answer import Answer, json_answer
 from quartzdb.api.call import Call
 from quartzdb.api.freshness import after, consistency_of
-from quartzdb.api.operation import Family, JsonBody, Replay, Success
+from quartzdb.api.operation import Family, IdempotentReplay, JsonBody, Success
 from quartzdb.api.schemas import vectors as schemas
 from quartzdb.domain.change import Metadata
 from quartzdb.domain.errors import InvalidArgument
@@ -31,17 +31,18 @@ _UBIK = {"id": "ubik", "vector": "zcxMP5qZmT7NzMw9", "metadata": {"year": 1969}}
     summary="Upsert records",
     scope=Scope.WRITE,
     body=JsonBody(
-        schemas.Upsert, {"numbers": {"vectors": [_DUNE]}, "base64": {"vectors": [_UBIK], "version": VERSION}}
+        schemas.UpsertRequest,
+        {"numbers": {"vectors": [_DUNE]}, "base64": {"vectors": [_UBIK], "version": VERSION}},
     ),
     answers=(Success("All are written.", schemas.Upserted, {"upserted": 1, "version": VERSION}),),
-    replay=Replay.ACCEPTED,
+    replay=IdempotentReplay.ACCEPTED,
 )
 def upsert_vectors(call: Call) -> Answer:
     """Write records whole, new or in place of those with the same id: all of them or none. They can be searched as soon
     as this is answered.
     """
     namespace = call.namespace()
-    body = call.json(schemas.Upsert)
+    body = call.json(schemas.UpsertRequest)
     records = [
         NewRecord(
             record.id,
@@ -109,15 +110,15 @@ def fetch_vectors(call: Call) -> Answer:
     summary="Patch metadata of several records",
     scope=Scope.WRITE,
     body=JsonBody(
-        schemas.Patch, {"one": {"patches": [{"id": "dune", "set": {"read": True}, "unset": ["tags"]}]}}
+        schemas.PatchRequest, {"one": {"patches": [{"id": "dune", "set": {"read": True}, "unset": ["tags"]}]}}
     ),
-    answers=(Success("All are patched.", schemas.Patched, {"patched": 1, "version": VERSION}),),
-    replay=Replay.ACCEPTED,
+    answers=(Success("All are patched.", schemas.PatchResult, {"patched": 1, "version": VERSION}),),
+    replay=IdempotentReplay.ACCEPTED,
 )
 def patch_vectors(call: Call) -> Answer:
     """Set and remove top-level metadata fields: of all these records or of none. Vectors stay as they are."""
     namespace = call.namespace()
-    body = call.json(schemas.Patch)
+    body = call.json(schemas.PatchRequest)
     patches = [
         _patch(patch.id, patch.set, patch.unset, f"patches[{position}].")
         for position, patch in enumerate(body.patches)
@@ -132,18 +133,18 @@ def patch_vectors(call: Call) -> Answer:
     summary="Delete records by ids or filter",
     scope=Scope.WRITE,
     body=JsonBody(
-        schemas.Delete,
+        schemas.DeleteRequest,
         {"ids": {"ids": ["dune", "ubik"]}, "filter": {"filter": {"year": {"$lt": 1900}}}},
     ),
     answers=(Success("They are gone.", schemas.Deleted, {"deleted": 2, "version": VERSION, "more": False}),),
-    replay=Replay.ACCEPTED,
+    replay=IdempotentReplay.ACCEPTED,
 )
 def delete_vectors(call: Call) -> Answer:
     """By ids, of which some may not exist, or by a filter. One request deletes at most 100,000 records that match a
     filter; `more` says whether there are others.
     """
     namespace = call.namespace()
-    body = call.json(schemas.Delete)
+    body = call.json(schemas.DeleteRequest)
     token = after(body.version)
     if (body.ids is None) == (body.filter is None):
         raise InvalidArgument(
@@ -164,7 +165,7 @@ def delete_vectors(call: Call) -> Answer:
     summary="Count records",
     scope=Scope.READ,
     body=JsonBody(schemas.Count, {"some": {"filter": {"year": {"$gte": 1960}}}, "all": {}}, optional=True),
-    answers=(Success("The number.", schemas.Counted, {"count": 2}),),
+    answers=(Success("The number.", schemas.CountResult, {"count": 2}),),
 )
 def count_vectors(call: Call) -> Answer:
     """All records, or those that a filter accepts. The number is exact."""
@@ -195,8 +196,8 @@ def fetch_vector(call: Call) -> Answer:
     summary="Patch a record's metadata",
     scope=Scope.WRITE,
     body=JsonBody(schemas.PatchOne, {"one": {"set": {"read": True}, "unset": ["tags"]}}),
-    answers=(Success("It is patched.", schemas.Patched, {"patched": 1, "version": VERSION}),),
-    replay=Replay.ACCEPTED,
+    answers=(Success("It is patched.", schemas.PatchResult, {"patched": 1, "version": VERSION}),),
+    replay=IdempotentReplay.ACCEPTED,
 )
 def patch_vector(call: Call) -> Answer:
     """Set and remove top-level metadata fields of one record. Its vector stays as it is."""
@@ -214,7 +215,7 @@ def patch_vector(call: Call) -> Answer:
     scope=Scope.WRITE,
     query=schemas.DeleteOne,
     answers=(Success("It is gone.", schemas.Deleted, {"deleted": 1, "version": VERSION, "more": False}),),
-    replay=Replay.ACCEPTED,
+    replay=IdempotentReplay.ACCEPTED,
 )
 def delete_vector(call: Call) -> Answer:
     """One record. Deleting one that does not exist is no error: `deleted` is 0 then."""

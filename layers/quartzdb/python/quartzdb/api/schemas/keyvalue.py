@@ -38,7 +38,7 @@ class GetQuery(QueryString):
     version: After = None
 
 
-class Put(Document):
+class PutParameters(Document):
     """The item's new version, which is also its ETag."""
 
     key: Key
@@ -98,7 +98,7 @@ class ItemsFound(Document):
     missing: list[Key]
 
 
-class NewItem(Body):
+class ItemToPut(Body):
     """An item to be written, with exactly one of `value`, `value_base64` and `json`."""
 
     key: Key
@@ -118,7 +118,7 @@ class NewItem(Body):
 class PutItems(Body):
     """Items to be written together: all of them or none."""
 
-    items: Array[NewItem] = Field(json_schema_extra=_BATCH)
+    items: Array[ItemToPut] = Field(json_schema_extra=_BATCH)
     version: After = None
 
 

@@ -86,7 +86,7 @@ class SharedSettings(Body):
     metric: Metric
 
 
-class SharedNamespace(Document):
+class SharedNamespaceDocument(Document):
     """A namespace that both sites have."""
 
     tenant: Tenant
@@ -95,11 +95,11 @@ class SharedNamespace(Document):
     metric: Metric
 
 
-class SharedNamespaces(Document):
+class SharedNamespaceList(Document):
     """What a site shares."""
 
     site: Site
-    namespaces: list[SharedNamespace]
+    namespaces: list[SharedNamespaceDocument]
 
 
 class OfFeed(QueryString):
@@ -133,7 +133,7 @@ class ReadEntries(OfFeed):
     )
 
 
-class FeedPage(Document):
+class FeedPageDocument(Document):
     """Changes in the order in which the site took them. Once not `more`, everything up to `through_ms` was given."""
 
     changes: list[Change]
@@ -159,7 +159,7 @@ class ChangesApplied(Document):
     known: int
 
 
-class Digests(Document):
+class DigestsDocument(Document):
     """How many live records or keys each bucket has, and the sum of their state hashes."""
 
     digests: list[list[int]] = Field(json_schema_extra={"minItems": BUCKETS, "maxItems": BUCKETS})

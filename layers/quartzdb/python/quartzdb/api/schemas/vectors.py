@@ -41,7 +41,7 @@ VectorForm = Annotated[
 ]
 
 
-class NewRecord(Body):
+class RecordToUpsert(Body):
     """A record to be written."""
 
     id: RecordId
@@ -49,10 +49,10 @@ class NewRecord(Body):
     metadata: Metadata = None
 
 
-class Upsert(Body):
+class UpsertRequest(Body):
     """Records to be written together: all of them or none."""
 
-    vectors: Array[NewRecord] = Field(json_schema_extra={"minItems": 1, "maxItems": UPSERT_RECORDS_MAX})
+    vectors: Array[RecordToUpsert] = Field(json_schema_extra={"minItems": 1, "maxItems": UPSERT_RECORDS_MAX})
     version: After = None
 
 
@@ -129,14 +129,14 @@ class RecordPatch(Body):
     unset: Array[str] = Field([], description="Top-level metadata fields to remove.")
 
 
-class Patch(Body):
+class PatchRequest(Body):
     """Changes to be made together: all of them or none."""
 
     patches: Array[RecordPatch] = Field(json_schema_extra={"minItems": 1, "maxItems": UPSERT_RECORDS_MAX})
     version: After = None
 
 
-class Patched(Document):
+class PatchResult(Document):
     """How many records were patched, at which version."""
 
     patched: int
@@ -149,7 +149,7 @@ class DeleteOne(QueryString):
     version: After = None
 
 
-class Delete(Body):
+class DeleteRequest(Body):
     """What to delete: exactly one of `ids` and `filter`."""
 
     ids: Array[RecordId] | None = Field(None, json_schema_extra={"minItems": 1, "maxItems": DELETE_IDS_MAX})
@@ -175,7 +175,7 @@ class Count(Body):
     version: After = None
 
 
-class Counted(Document):
+class CountResult(Document):
     """How many records there are, or match."""
 
     count: int
@@ -241,7 +241,7 @@ class QueryPerformance(Document):
     tail_rows: int
 
 
-class QueryAnswer(Document):
+class QueryResult(Document):
     """Matches, best first."""
 
     matches: list[MatchDocument]
@@ -252,4 +252,4 @@ class QueryAnswer(Document):
 class QueryBatchAnswer(Document):
     """One answer for each question, in order. The time of each is that of all."""
 
-    answers: list[QueryAnswer]
+    answers: list[QueryResult]

@@ -15,7 +15,7 @@ import orjson
 from quartzdb.cli.demo.compiled import compiled_docstrings
 from quartzdb.cli.demo.docstrings import Docstring, read_docstrings, source_files, standard_library
 from quartzdb.cli.demo.embedding import DIMENSION, Embedder
-from quartzdb.cli.full_compaction import settle
+from quartzdb.cli.full_compaction import compact_fully
 from quartzdb.cli.output import notice
 from quartzdb.cli.progress import progress
 from quartzdb.domain.errors import KeyNotFound, NamespaceNotFound
@@ -45,7 +45,7 @@ _WORD_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[._]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class BuiltDemo:
     """What was built, when it was."""
 
     records: int
@@ -56,19 +56,19 @@ class Built:
     settle_seconds: float
 
 
-def find_demo(database: Database, tenant: str) -> tuple[Namespace, Built] | None:
+def find_demo(database: Database, tenant: str) -> tuple[Namespace, BuiltDemo] | None:
     """The demo's namespace, if it was built to the end."""
     try:
         namespace = database.namespaces.get(tenant, NAMESPACE)
         item = database.key_values.get(namespace, _BUILT_KEY)
-        return namespace, Built(**orjson.loads(item.value or b"{}"))
+        return namespace, BuiltDemo(**orjson.loads(item.value or b"{}"))
     except (NamespaceNotFound, KeyNotFound, TypeError, ValueError):
         return None
 
 
 def build_demo(
     database: Database, tenant: str, embedder: Embedder, *, root: Path | None = None, quiet: bool = False
-) -> tuple[Namespace, Built]:
+) -> tuple[Namespace, BuiltDemo]:
     """Build it anew, replacing an earlier one. `root` is a folder of Python sources; default: the standard library."""
     begun = time.monotonic()
     docstrings = _read(root, quiet=quiet)
@@ -88,9 +88,9 @@ def build_demo(
             report(min(start + _BATCH, len(records)))
     written = time.monotonic()
     # The demo is searchable already, from the tail. Folding it now shows how a database at rest is searched.
-    settle(database, namespace, say=lambda text: notice(text, quiet=quiet))
+    compact_fully(database, namespace, say=lambda text: notice(text, quiet=quiet))
     settled = time.monotonic()
-    built = Built(
+    built = BuiltDemo(
         records=len(records),
         python=platform.python_version(),
         read_seconds=round(read - begun, 3),

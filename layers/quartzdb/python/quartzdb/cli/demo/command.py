@@ -13,7 +13,7 @@ from quartzdb.cli.data_dir import data_dir_option, open_database
 from quartzdb.cli.output import json_option, notice, print_facts, print_json, print_table, size_text
 
 if TYPE_CHECKING:
-    from quartzdb.cli.demo.build import Built
+    from quartzdb.cli.demo.build import BuiltDemo
     from quartzdb.cli.demo.embedding import Embedder
     from quartzdb.domain.namespace import Namespace
     from quartzdb.wiring.embedded import Database
@@ -73,7 +73,7 @@ def demo(
 
 
 def _tell_of_demo(
-    database: Database, namespace: Namespace, built: Built, *, built_now: bool, as_json: bool
+    database: Database, namespace: Namespace, built: BuiltDemo, *, built_now: bool, as_json: bool
 ) -> None:
     from quartzdb.cli.demo.build import EXAMPLES
 

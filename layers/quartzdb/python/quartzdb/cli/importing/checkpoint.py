@@ -16,7 +16,7 @@ import orjson
 _HEAD_BYTES = 1 << 20
 
 
-class Checkpoint:
+class ImportCheckpoint:
     """One import's place."""
 
     def __init__(self, directory: Path, identity: str) -> None:

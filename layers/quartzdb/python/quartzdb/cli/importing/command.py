@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from quartzdb.cli.data_dir import find_namespace
-from quartzdb.cli.database_location import Place, place_options
+from quartzdb.cli.database_location import DatabaseLocation, location_options
 from quartzdb.cli.failure import Failure
 from quartzdb.cli.output import json_option, notice, print_json
 from quartzdb.cli.progress import progress
 from quartzdb.domain.limits import SHARDS_MAX
 
 if TYPE_CHECKING:
-    from quartzdb.cli.importing.source import Source
+    from quartzdb.cli.importing.source import ImportSource
     from quartzdb.domain.namespace import Namespace
     from quartzdb.wiring.embedded import Database
 
@@ -39,7 +39,7 @@ A header of CSV:  id,vector,year            with the vector as "[0.9, 0.1, 0.0]"
               or  id,v0,v1,v2,year""",
 )
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@place_options
+@location_options
 @click.option("--namespace", "name", required=True, help="Where to write.")
 @click.option(
     "--kind",
@@ -98,7 +98,7 @@ A header of CSV:  id,vector,year            with the vector as "[0.9, 0.1, 0.0]"
 @json_option
 def import_(
     file: Path,
-    place: Place,
+    place: DatabaseLocation,
     name: str,
     kind: str,
     format_: str | None,
@@ -127,7 +127,7 @@ def import_(
     if format_ == "npy" and file.suffix == ".gz":
         raise click.UsageError("A .npy file cannot be read compressed: unpack it first.")
     database = place.open(create=create)
-    from quartzdb.cli.importing.checkpoint import Checkpoint, identity
+    from quartzdb.cli.importing.checkpoint import ImportCheckpoint, identity
     from quartzdb.cli.importing.run import ImportRun, KeyValueTarget, RecordTarget, Target
 
     source = _source(file, kind, format_, id_column, vector_column, text_columns, ids, id_prefix)
@@ -135,7 +135,7 @@ def import_(
         database, name, source if kind == "records" else None, metric, shards, create=create
     )
     reading = repr([kind, format_, id_column, vector_column, text_columns, str(ids), id_prefix])
-    checkpoint = Checkpoint(place.imports, identity(file, namespace.generation, reading))
+    checkpoint = ImportCheckpoint(place.imports, identity(file, namespace.generation, reading))
     if not resume:
         checkpoint.clear()
     target: Target = (KeyValueTarget if kind == "kv" else RecordTarget)(database, namespace)
@@ -202,7 +202,7 @@ def _source(
     text_columns: tuple[str, ...],
     ids: Path | None,
     id_prefix: str,
-) -> Source:
+) -> ImportSource:
     from quartzdb.cli.importing.csv_table import CsvTable
     from quartzdb.cli.importing.jsonl import JsonLines
     from quartzdb.cli.importing.kv_lines import KeyValueLines
@@ -220,7 +220,7 @@ def _source(
 def _namespace(
     database: Database,
     name: str,
-    records: Source | None,
+    records: ImportSource | None,
     metric: str | None,
     shards: int | None,
     *,
@@ -254,7 +254,7 @@ def _namespace(
     return namespace
 
 
-def _dimension(source: Source) -> int:
+def _dimension(source: ImportSource) -> int:
     from quartzdb.cli.importing.source import SourceRecord
 
     for line in source.lines(0):

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from quartzdb.cli.failure import Failure
-from quartzdb.cli.importing.source import BadLine, Line, SourceRecord, open_source
+from quartzdb.cli.importing.source import BadLine, ImportLine, SourceRecord, open_source
 from quartzdb.domain.errors import QuartzError
 from quartzdb.domain.vector import Vector, parse_vector
 
@@ -45,7 +45,7 @@ class CsvTable:
         self._vector_column = vector_column
         self._text_columns = frozenset(text_columns)
 
-    def lines(self, after: int) -> Iterator[Line]:
+    def lines(self, after: int) -> Iterator[ImportLine]:
         """What follows row `after`."""
         csv.field_size_limit(_FIELD_CHARACTERS_MAX)
         with open_source(self._path) as file:
@@ -75,7 +75,7 @@ class CsvTable:
                     content: SourceRecord | BadLine = self._record(layout, row)
                 except BadLine as bad:
                     content = bad
-                yield Line(number, position, content)
+                yield ImportLine(number, position, content)
 
     def _record(self, layout: _Layout, row: Sequence[str]) -> SourceRecord:
         if len(row) != len(layout.header):

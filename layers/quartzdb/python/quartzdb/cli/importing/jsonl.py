@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from quartzdb.cli.importing.source import BadLine, Line, SourceRecord, open_source
+from quartzdb.cli.importing.source import BadLine, ImportLine, SourceRecord, open_source
 from quartzdb.domain.errors import QuartzError
 from quartzdb.domain.vector import parse_vector
 
@@ -23,14 +23,14 @@ class JsonLines:
         self._id_field = id_field
         self._vector_field = vector_field
 
-    def lines(self, after: int) -> Iterator[Line]:
+    def lines(self, after: int) -> Iterator[ImportLine]:
         """What follows line number `after`."""
         for number, text in numbered_lines(self._path, after):
             try:
                 content: SourceRecord | BadLine = self._record(text)
             except BadLine as bad:
                 content = bad
-            yield Line(number, number, content)
+            yield ImportLine(number, number, content)
 
     def _record(self, text: bytes) -> SourceRecord:
         document = json_object(text)

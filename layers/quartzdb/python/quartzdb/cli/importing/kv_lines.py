@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quartzdb.cli.importing.jsonl import json_object, numbered_lines
-from quartzdb.cli.importing.source import BadLine, Line
+from quartzdb.cli.importing.source import BadLine, ImportLine
 
 _FIELDS = {"key", "value", "content_type", "expires_at_ms"}
 
@@ -32,14 +32,14 @@ class KeyValueLines:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def lines(self, after: int) -> Iterator[Line]:
+    def lines(self, after: int) -> Iterator[ImportLine]:
         """What follows line number `after`."""
         for number, text in numbered_lines(self._path, after):
             try:
                 content: SourceItem | BadLine = _item(text)
             except BadLine as bad:
                 content = bad
-            yield Line(number, number, content)
+            yield ImportLine(number, number, content)
 
 
 def _item(text: bytes) -> SourceItem:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from quartzdb.cli.failure import Failure
-from quartzdb.cli.importing.source import BadLine, Line, SourceRecord
+from quartzdb.cli.importing.source import BadLine, ImportLine, SourceRecord
 from quartzdb.domain.errors import QuartzError
 from quartzdb.domain.vector import check_finite
 
@@ -39,7 +39,7 @@ class NpyMatrix:
         """The rows."""
         return len(self._matrix)
 
-    def lines(self, after: int) -> Iterator[Line]:
+    def lines(self, after: int) -> Iterator[ImportLine]:
         """What follows row `after`."""
         for row in range(after, len(self._matrix)):
             content: SourceRecord | BadLine
@@ -50,4 +50,4 @@ class NpyMatrix:
                 content = SourceRecord(record_id, vector)
             except QuartzError as error:
                 content = BadLine.of(error)
-            yield Line(row + 1, row + 1, content)
+            yield ImportLine(row + 1, row + 1, content)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from quartzdb.cli.failure import Failure
-from quartzdb.cli.importing.checkpoint import Checkpoint
-from quartzdb.cli.importing.source import BadLine, Line, Source, SourceRecord
+from quartzdb.cli.importing.checkpoint import ImportCheckpoint
+from quartzdb.cli.importing.source import BadLine, ImportLine, ImportSource, SourceRecord
 from quartzdb.domain.errors import QuartzError
 from quartzdb.domain.limits import KV_BATCH_BYTES_MAX
 from quartzdb.services.keyvalue import DEFAULT_CONTENT_TYPE, NewItem, check_item
@@ -97,7 +97,13 @@ class ImportRun:
     """One import. Stops at the first bad line unless `skip_bad`; everything before it is written then."""
 
     def __init__(
-        self, source: Source, target: Target, checkpoint: Checkpoint | None, *, batch: int, skip_bad: bool
+        self,
+        source: ImportSource,
+        target: Target,
+        checkpoint: ImportCheckpoint | None,
+        *,
+        batch: int,
+        skip_bad: bool,
     ) -> None:
         self._source = source
         self._target = target
@@ -125,14 +131,14 @@ class ImportRun:
             self._checkpoint.clear()
         return self.done
 
-    def _next(self, line: Line) -> None:
+    def _next(self, line: ImportLine) -> None:
         try:
             self._take(line)
         except BadLine as bad:
             self._refuse(line, bad)
         self._position = line.position
 
-    def _take(self, line: Line) -> None:
+    def _take(self, line: ImportLine) -> None:
         if isinstance(line.content, BadLine):
             raise line.content
         try:
@@ -149,7 +155,7 @@ class ImportRun:
         self._pending[key] = entry
         self._pending_bytes += size
 
-    def _refuse(self, line: Line, bad: BadLine) -> None:
+    def _refuse(self, line: ImportLine, bad: BadLine) -> None:
         said = f"Line {line.number}: {bad.problem}"
         if not self._skip_bad:
             self._flush()

@@ -39,7 +39,7 @@ class BadLine(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ImportLine:
     """One line (or row) by its number in the file, from 1. `content` is what it holds, or why it is bad.
 
     `position` counts what was read up to and with it: reading again from there goes on with the next.
@@ -50,7 +50,7 @@ class Line:
     content: Any
 
 
-class Source(Protocol):
+class ImportSource(Protocol):
     """A file of records or of key-values."""
 
     @property
@@ -58,7 +58,7 @@ class Source(Protocol):
         """How many positions there are, where that is known beforehand."""
         ...
 
-    def lines(self, after: int) -> Iterator[Line]:
+    def lines(self, after: int) -> Iterator[ImportLine]:
         """What follows the position, in order; a bad line is a Line whose content is a BadLine."""
         ...
 

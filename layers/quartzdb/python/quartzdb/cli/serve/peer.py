@@ -73,7 +73,7 @@ class PeerOptions:
                     hint="Put one into a file: --peer-api-key-file FILE",
                 )
             api_key = lambda: _lines_again(Path(key_file))[0]  # noqa: E731 - it is a field
-            _lines(Path(key_file))
+            _streams(Path(key_file))
         secret_file = self.replication_secret_file
         if secret_file is None:
             if self.peer_kind == "contract":
@@ -83,7 +83,7 @@ class PeerOptions:
                 hint="Put the same one into a file at each, and name it: --replication-secret-file FILE. "
                 "Further lines are older secrets that are still good.",
             )
-        _lines(Path(secret_file))
+        _streams(Path(secret_file))
         return PeerSecrets(lambda: _lines_again(Path(secret_file)), api_key)
 
     def document(self) -> dict[str, Any]:
@@ -176,14 +176,14 @@ def peer_options(command: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
-def _lines(path: Path) -> list[str]:
+def _streams(path: Path) -> list[str]:
     try:
-        lines = [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
+        streams = [stream.strip() for stream in path.read_text("utf-8").splitlines() if stream.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise Failure(f"The file {path} cannot be read: {error}.") from error
-    if not lines:
+    if not streams:
         raise Failure(f"The file {path} is empty.")
-    return lines
+    return streams
 
 
 def _lines_again(path: Path) -> list[str]:
@@ -191,6 +191,6 @@ def _lines_again(path: Path) -> list[str]:
     from quartzdb.domain.errors import Unavailable
 
     try:
-        return _lines(path)
+        return _streams(path)
     except Failure as failure:
         raise Unavailable(failure.message) from failure

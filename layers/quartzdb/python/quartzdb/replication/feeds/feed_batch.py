@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Generic, NamedTuple, TypeVar
 
-from quartzdb.replication.feeds.feed_position import Place
+from quartzdb.replication.feeds.feed_position import FeedPosition
 
 C = TypeVar("C")
 
 
-class Fed(NamedTuple, Generic[C]):
+class FeedBatch(NamedTuple, Generic[C]):
     """Changes in feed order. `through_ms` is as in FeedPage."""
 
     changes: Sequence[C]
-    place: Place
+    position: FeedPosition
     more: bool
     through_ms: int
 

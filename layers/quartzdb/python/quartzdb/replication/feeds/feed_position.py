@@ -15,7 +15,7 @@ NOWHERE = "-"
 """The generation of a namespace that this site did not have yet when it gave the cursor out."""
 
 
-class Place(NamedTuple):
+class FeedPosition(NamedTuple):
     """Everything before (stamp, within) was given out, and of what is there the first `given` changes.
 
     `stamp` is an append stamp; `within` tells apart what shares it: a writer in the feed `records`, a key in `keys`.
@@ -26,15 +26,15 @@ class Place(NamedTuple):
     given: int = 0
 
 
-START = Place(0)
+START = FeedPosition(0)
 
 
-def after_stamp(stamp: int) -> Place:
+def after_stamp(stamp: int) -> FeedPosition:
     """Everything up to a stamp was given out."""
-    return Place(stamp + 1)
+    return FeedPosition(stamp + 1)
 
 
-def encode_place(namespace: SharedNamespace, feed: Feed, generation: str, place: Place) -> str:
+def encode_feed_position(namespace: SharedNamespace, feed: Feed, generation: str, place: FeedPosition) -> str:
     """The cursor of a place."""
     return encode_position(namespace, feed, generation, f"{place.stamp:016x}/{place.given}/{place.within}")
 
@@ -53,11 +53,11 @@ def decode_position(namespace: SharedNamespace, feed: Feed, cursor: str) -> tupl
     return generation, position
 
 
-def parse_place(position: str) -> Place:
+def parse_position(position: str) -> FeedPosition:
     """The place of a position. Raises InvalidCursor."""
     try:
         stamp, given, within = position.split("/", 2)
-        return Place(int(stamp, 16), within, int(given))
+        return FeedPosition(int(stamp, 16), within, int(given))
     except ValueError as error:
         raise InvalidCursor("The cursor has another form than this site's.", field="cursor") from error
 

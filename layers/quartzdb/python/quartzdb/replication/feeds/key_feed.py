@@ -12,9 +12,9 @@ from itertools import groupby
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.hlc import COUNTER_BITS, stamp_at
 from quartzdb.domain.namespace import Partition
-from quartzdb.replication.feeds.feed_batch import BelowFloor, Fed
+from quartzdb.replication.feeds.feed_batch import BelowFloor, FeedBatch
 from quartzdb.replication.feeds.feed_page import PageOf
-from quartzdb.replication.feeds.feed_position import START, Place, after_stamp
+from quartzdb.replication.feeds.feed_position import START, FeedPosition, after_stamp
 from quartzdb.replication.wire.limits import FEED_KEPT_MS
 from quartzdb.storage.ports import Item, KeyValueTable
 
@@ -34,37 +34,41 @@ class KeyFeed:
         self._clock = clock
         self._behind_ms = behind_ms
 
-    def after(self, partition: Partition, place: Place, limit: int, exclude_site: str | None) -> Fed[Item]:
+    def after(
+        self, partition: Partition, position: FeedPosition, limit: int, exclude_site: str | None
+    ) -> FeedBatch[Item]:
         """What comes after a place. Raises BelowFloor."""
         now_ms = self._clock.unix_ms()
         # Deleted and expired items are forgotten after that long. From the very beginning nobody misses them.
-        if place != START and place.stamp < stamp_at(now_ms - FEED_KEPT_MS):
+        if position != START and position.stamp < stamp_at(now_ms - FEED_KEPT_MS):
             raise BelowFloor
         upto = stamp_at(now_ms - self._behind_ms)
-        place, young_from = _divided(place, upto)
+        position, young_from = _divided(position, upto)
         page: PageOf[Item] = PageOf(limit)
         at_once, scanned = _AT_ONCE, 0
         while True:
-            items = self._table.changes(partition, place.stamp - 1, upto, at_once)
+            items = self._table.changes(partition, position.stamp - 1, upto, at_once)
             if not items:
-                place = max(place, after_stamp(upto))
+                position = max(position, after_stamp(upto))
                 reached = self._take_young(page, partition, young_from, exclude_site)
                 if reached is None:
-                    return Fed(page.changes, place, False, upto >> COUNTER_BITS)
+                    return FeedBatch(page.changes, position, False, upto >> COUNTER_BITS)
                 # Not at its end before all that is young was given out: a key that has moved on is only there.
-                return Fed(page.changes, place._replace(given=reached), True, place.stamp >> COUNTER_BITS)
+                return FeedBatch(
+                    page.changes, position._replace(given=reached), True, position.stamp >> COUNTER_BITS
+                )
             for item in items:
-                here = Place(item.appended, item.key, 1)
-                if here <= place:
+                here = FeedPosition(item.appended, item.key, 1)
+                if here <= position:
                     continue
                 if item.version.site != exclude_site and not page.take(item):
-                    return Fed(page.changes, place, True, place.stamp >> COUNTER_BITS)
-                place = here
+                    return FeedBatch(page.changes, position, True, position.stamp >> COUNTER_BITS)
+                position = here
             # The table gives all that shares the last one's stamp, so that stamp is done with.
-            place = max(place, after_stamp(items[-1].appended))
+            position = max(position, after_stamp(items[-1].appended))
             at_once, scanned = min(2 * at_once, _AT_ONCE_MAX), scanned + len(items)
             if not page.changes and scanned >= SCANNED_ITEMS_MAX:
-                return Fed(page.changes, place, True, place.stamp >> COUNTER_BITS)
+                return FeedBatch(page.changes, position, True, position.stamp >> COUNTER_BITS)
 
     def _take_young(
         self, page: PageOf[Item], partition: Partition, after: int, exclude_site: str | None
@@ -82,16 +86,16 @@ class KeyFeed:
                 reached = stamp
         return None
 
-    def present(self) -> Place:
+    def present(self) -> FeedPosition:
         """The place after everything that can be given out now."""
         return after_stamp(stamp_at(self._clock.unix_ms() - self._behind_ms))
 
 
-def _divided(place: Place, upto: int) -> tuple[Place, int]:
+def _divided(position: FeedPosition, upto: int) -> tuple[FeedPosition, int]:
     """Where what is old enough goes on, and the stamp after which what is young does.
 
     A place that is in the midst of what is young has that stamp as `given`, where others count a few changes.
     """
-    if place.given > 1:
-        return place._replace(given=0), max(upto, place.given)
-    return place, upto
+    if position.given > 1:
+        return position._replace(given=0), max(upto, position.given)
+    return position, upto

@@ -12,9 +12,9 @@ from quartzdb.domain.change import Change
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.hlc import COUNTER_BITS, Version, stamp_at
 from quartzdb.domain.namespace import Partition
-from quartzdb.replication.feeds.feed_batch import BelowFloor, Fed
+from quartzdb.replication.feeds.feed_batch import BelowFloor, FeedBatch
 from quartzdb.replication.feeds.feed_page import PageOf
-from quartzdb.replication.feeds.feed_position import Place, after_stamp
+from quartzdb.replication.feeds.feed_position import FeedPosition, after_stamp
 from quartzdb.storage.log.codec import decode_entry
 from quartzdb.storage.log.protocol import overlap_of
 from quartzdb.storage.ports import SEALED, ChangeLog
@@ -34,13 +34,15 @@ class RecordFeed:
         self._log = log
         self._clock = clock
 
-    def after(self, partition: Partition, place: Place, limit: int, exclude_site: str | None) -> Fed[Change]:
+    def after(
+        self, partition: Partition, place: FeedPosition, limit: int, exclude_site: str | None
+    ) -> FeedBatch[Change]:
         """What comes after a place. Raises BelowFloor."""
         return self.fill(PageOf(limit), partition, place, exclude_site)
 
     def fill(
-        self, page: PageOf[Change], partition: Partition, place: Place, exclude_site: str | None
-    ) -> Fed[Change]:
+        self, page: PageOf[Change], partition: Partition, place: FeedPosition, exclude_site: str | None
+    ) -> FeedBatch[Change]:
         """The same on a page that may have changes of other logs on it already."""
         scanned = 0
         done = {Version(place.stamp, place.within)} if place.given == _ALL else set()
@@ -49,28 +51,28 @@ class RecordFeed:
             now_ms = self._clock.unix_ms()
             read = self._log.read(partition, place.stamp - 1, done, bytes_max=_READ_BYTES)
             if read.floor == SEALED:
-                return Fed(page.changes, place, False, now_ms)
+                return FeedBatch(page.changes, place, False, now_ms)
             if read.floor >= max(place.stamp, 1):
                 raise BelowFloor
             upto = self._safe(now_ms, read.entries[-1][0].stamp if read.entries else 0)
             for key, body in read.entries:
                 if key.stamp > upto:
-                    return Fed(page.changes, max(place, after_stamp(upto)), False, upto >> COUNTER_BITS)
+                    return FeedBatch(page.changes, max(place, after_stamp(upto)), False, upto >> COUNTER_BITS)
                 for position, change in _rest(key, body, place):
                     if change.version.site != exclude_site and not page.take(change):
-                        return Fed(page.changes, Place(*key, position), True, key.milliseconds)
+                        return FeedBatch(page.changes, FeedPosition(*key, position), True, key.milliseconds)
                 if key.stamp > place.stamp:
                     done.clear()
                 done.add(key)
-                place = max(place, Place(*key, _ALL))
+                place = max(place, FeedPosition(*key, _ALL))
                 scanned += len(body)
             if not read.more:
                 through_ms = now_ms if self._log.ordered else upto >> COUNTER_BITS
-                return Fed(page.changes, max(place, after_stamp(upto)), False, through_ms)
+                return FeedBatch(page.changes, max(place, after_stamp(upto)), False, through_ms)
             if page.changes or scanned >= SCANNED_BYTES_MAX:
-                return Fed(page.changes, place, True, place.stamp >> COUNTER_BITS)
+                return FeedBatch(page.changes, place, True, place.stamp >> COUNTER_BITS)
 
-    def present(self, partition: Partition) -> Place:
+    def present(self, partition: Partition) -> FeedPosition:
         """The place after everything that can be given out now."""
         now_ms = self._clock.unix_ms()
         return after_stamp(self._safe(now_ms, self._log.head(partition)))
@@ -80,7 +82,7 @@ class RecordFeed:
         return head if self._log.ordered else max(stamp_at(now_ms), head) - overlap_of(self._log)
 
 
-def _rest(key: Version, body: bytes, place: Place) -> Iterator[tuple[int, Change]]:
+def _rest(key: Version, body: bytes, place: FeedPosition) -> Iterator[tuple[int, Change]]:
     """The changes of an entry that lie after a place, each with its position."""
     if key < (place.stamp, place.within):
         return

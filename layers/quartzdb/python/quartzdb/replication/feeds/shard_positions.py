@@ -9,35 +9,35 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from quartzdb.domain.errors import InvalidCursor
-from quartzdb.replication.feeds.feed_position import START, Place
+from quartzdb.replication.feeds.feed_position import START, FeedPosition
 
 _MARK = "shards:"
 
 
 @dataclass(frozen=True, slots=True)
-class ShardPlaces:
+class ShardPositions:
     """`turn` is the shard in which the next page begins: the others come after it, so that none is forgotten."""
 
-    places: tuple[Place, ...]
+    positions: tuple[FeedPosition, ...]
     turn: int = 0
 
-    def moved(self, shard: int, place: Place) -> ShardPlaces:
+    def moved(self, shard: int, place: FeedPosition) -> ShardPositions:
         """With another place in one shard."""
-        return ShardPlaces((*self.places[:shard], place, *self.places[shard + 1 :]), self.turn)
+        return ShardPositions((*self.positions[:shard], place, *self.positions[shard + 1 :]), self.turn)
 
-    def going_on(self, shard: int) -> ShardPlaces:
+    def going_on(self, shard: int) -> ShardPositions:
         """The next page begins in this shard."""
-        return ShardPlaces(self.places, shard)
+        return ShardPositions(self.positions, shard)
 
     def __str__(self) -> str:
         return f"{_MARK}{self.turn}/" + "/".join(
-            f"{place.stamp:x},{place.given},{place.within}" for place in self.places
+            f"{place.stamp:x},{place.given},{place.within}" for place in self.positions
         )
 
 
-def at_start(shards: int) -> ShardPlaces:
+def at_start(shards: int) -> ShardPositions:
     """Nothing was given out."""
-    return ShardPlaces((START,) * shards)
+    return ShardPositions((START,) * shards)
 
 
 def in_shards(position: str) -> bool:
@@ -45,23 +45,29 @@ def in_shards(position: str) -> bool:
     return position.startswith(_MARK)
 
 
-def parse_shard_places(position: str, shards: int | None = None) -> ShardPlaces:
+def parse_shard_positions(position: str, shards: int | None = None) -> ShardPositions:
     """What `str` of it was. Raises InvalidCursor, also for another number of shards, where that is given."""
-    turn, *places = position.removeprefix(_MARK).split("/")
+    turn, *positions = position.removeprefix(_MARK).split("/")
     try:
-        found = ShardPlaces(tuple(_place(one) for one in places), int(turn))
+        found = ShardPositions(tuple(_place(one) for one in positions), int(turn))
     except ValueError as error:
         raise InvalidCursor("The cursor has another form than this site's.", field="cursor") from error
-    if not in_shards(position) or not 0 <= found.turn < len(places) or shards not in (None, len(places)):
+    if (
+        not in_shards(position)
+        or not 0 <= found.turn < len(positions)
+        or shards not in (None, len(positions))
+    ):
         raise InvalidCursor("The cursor has another form than this site's.", field="cursor")
     return found
 
 
-def _place(text: str) -> Place:
+def _place(text: str) -> FeedPosition:
     stamp, given, within = text.split(",")
-    return Place(int(stamp, 16), within, int(given))
+    return FeedPosition(int(stamp, 16), within, int(given))
 
 
-def each_place(places: ShardPlaces, change: Callable[[Place], Place]) -> ShardPlaces:
+def each_position(
+    positions: ShardPositions, change: Callable[[FeedPosition], FeedPosition]
+) -> ShardPositions:
     """With every place changed."""
-    return ShardPlaces(tuple(change(place) for place in places.places), places.turn)
+    return ShardPositions(tuple(change(place) for place in positions.positions), positions.turn)

@@ -12,14 +12,14 @@ from quartzdb.domain.change import Change
 from quartzdb.domain.namespace import Namespace
 from quartzdb.replication.feeds.feed_page import PageOf
 from quartzdb.replication.feeds.record_feed import RecordFeed
-from quartzdb.replication.feeds.shard_positions import ShardPlaces
+from quartzdb.replication.feeds.shard_positions import ShardPositions
 
 
-class ShardsFed(NamedTuple):
-    """As Fed, with the places in all shards."""
+class ShardedFeedBatch(NamedTuple):
+    """As FeedBatch, with the positions in all shards."""
 
     changes: list[Change]
-    places: ShardPlaces
+    positions: ShardPositions
     more: bool
     through_ms: int
 
@@ -31,22 +31,22 @@ class ShardedFeed:
         self._feed = feed
 
     def after(
-        self, namespace: Namespace, places: ShardPlaces, limit: int, exclude_site: str | None
-    ) -> ShardsFed:
+        self, namespace: Namespace, positions: ShardPositions, limit: int, exclude_site: str | None
+    ) -> ShardedFeedBatch:
         """A page of what comes after those places, from one shard after the other. Raises BelowFloor."""
         shards = namespace.partitions
-        order = [(places.turn + step) % len(shards) for step in range(len(shards))]
+        order = [(positions.turn + step) % len(shards) for step in range(len(shards))]
         page: PageOf[Change] = PageOf(limit)
         through_ms: list[int] = []
         for number in order:
-            fed = self._feed.fill(page, shards[number], places.places[number], exclude_site)
-            places = places.moved(number, fed.place)
-            through_ms.append(fed.through_ms)
-            if fed.more:
+            batch = self._feed.fill(page, shards[number], positions.positions[number], exclude_site)
+            positions = positions.moved(number, batch.position)
+            through_ms.append(batch.through_ms)
+            if batch.more:
                 # The page is full. The next goes on in this shard, and comes back to those before after all others.
-                return ShardsFed(page.changes, places.going_on(number), True, min(through_ms))
-        return ShardsFed(page.changes, places, False, min(through_ms))
+                return ShardedFeedBatch(page.changes, positions.going_on(number), True, min(through_ms))
+        return ShardedFeedBatch(page.changes, positions, False, min(through_ms))
 
-    def present(self, namespace: Namespace) -> ShardPlaces:
+    def present(self, namespace: Namespace) -> ShardPositions:
         """The places after everything that can be given out now."""
-        return ShardPlaces(tuple(self._feed.present(partition) for partition in namespace.partitions))
+        return ShardPositions(tuple(self._feed.present(partition) for partition in namespace.partitions))

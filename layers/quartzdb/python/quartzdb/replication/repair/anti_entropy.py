@@ -24,7 +24,7 @@ from quartzdb.replication.ports import (
     Replica,
     SharedNamespace,
 )
-from quartzdb.replication.repair.state_diff import is_news, lacks
+from quartzdb.replication.repair.state_diff import is_behind, is_news
 from quartzdb.storage.ports import Item
 
 ROUNDS_MAX = 4
@@ -147,8 +147,8 @@ class AntiEntropy:
         here = {entry.id: entry for entry in mine.entries if end is None or entry.id <= end}
         there = {entry.id: entry for entry in theirs.entries if end is None or entry.id <= end}
         ids = sorted(here.keys() | there.keys())
-        to_peer = [one for one in ids if lacks(there.get(one), here.get(one))]
-        to_here = [one for one in ids if lacks(here.get(one), there.get(one))]
+        to_peer = [one for one in ids if is_behind(there.get(one), here.get(one))]
+        to_here = [one for one in ids if is_behind(here.get(one), there.get(one))]
         repaired = self._bring(self._local, self._peer, to_peer, there)
         return end, repaired + self._bring(self._peer, self._local, to_here, here)
 

@@ -20,7 +20,7 @@ from quartzdb.replication.repair.state_hash import bucket_of, state_hash
 from quartzdb.replication.wire.limits import BUCKETS
 from quartzdb.storage.index.segments.outline import Outline, outline_of, outline_of_row
 from quartzdb.storage.index.segments.segment import Segment
-from quartzdb.storage.snapshot.record_states import Knowledge
+from quartzdb.storage.snapshot.record_states import RecordStates
 
 Sums = npt.NDArray[np.uint64]
 
@@ -34,29 +34,29 @@ class _Hashed:
     tombstones: Sequence[Sequence[str]]
 
 
-class RecordStates:
+class RecordDigests:
     """Thread-safe. One per process, so that what was computed for a segment serves again."""
 
     def __init__(self) -> None:
         self._hashed: weakref.WeakKeyDictionary[Segment, _Hashed] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
 
-    def digests(self, knowledge: Knowledge) -> Sequence[tuple[int, int]]:
+    def digests(self, record_states: RecordStates) -> Sequence[tuple[int, int]]:
         """(count, sum of state hashes) of each bucket."""
         counts, sums = np.zeros(BUCKETS, dtype=np.uint64), np.zeros(BUCKETS, dtype=np.uint64)
-        snapshot = knowledge.snapshot
+        snapshot = record_states.snapshot
         for segment, alive in zip(snapshot.segments, snapshot.alive, strict=True):
             hashed = self._of(segment)
             _add(counts, sums, hashed.buckets[alive], hashed.hashes[alive])
         # What the tail knows of replaces what segments have: that is taken out again, and the tail's put in.
         replaced = [
             (bucket_of(record_id), state_hash(record_id, outline.base, outline.patches))
-            for record_id, outline in _in_segments(knowledge).items()
+            for record_id, outline in _in_segments(record_states).items()
             if outline.live
         ]
         present = [
             (bucket_of(record_id), state_hash(record_id, outline.base, outline.patches))
-            for record_id, outline in ((one, outline_of(state)) for one, state in knowledge.tail.items())
+            for record_id, outline in ((one, outline_of(state)) for one, state in record_states.tail.items())
             if outline.live
         ]
         for bucket, number in present:
@@ -67,14 +67,14 @@ class RecordStates:
             sums[bucket] -= np.uint64(number)
         return list(zip(counts.tolist(), sums.tolist(), strict=True))
 
-    def entries(self, knowledge: Knowledge, bucket: int, after: str | None, limit: int) -> EntryPage:
+    def entries(self, record_states: RecordStates, bucket: int, after: str | None, limit: int) -> EntryPage:
         """The states of one bucket in order of id, tombstones included."""
         found = {
             record_id: outline_of(state)
-            for record_id, state in knowledge.tail.items()
+            for record_id, state in record_states.tail.items()
             if bucket_of(record_id) == bucket
         }
-        snapshot = knowledge.snapshot
+        snapshot = record_states.snapshot
         stones: set[str] = set()
         for segment, alive in zip(snapshot.segments, snapshot.alive, strict=True):
             hashed = self._of(segment)
@@ -85,7 +85,7 @@ class RecordStates:
         ids = sorted(one for one in found.keys() | stones if after is None or one > after)
         page = ids[:limit]
         missing = [one for one in page if one not in found]
-        found |= knowledge.outlines(missing) if missing else {}
+        found |= record_states.outlines(missing) if missing else {}
         return EntryPage([_entry(one, found[one]) for one in page], len(ids) > limit)
 
     def _of(self, segment: Segment) -> _Hashed:
@@ -98,10 +98,10 @@ class RecordStates:
         return known
 
 
-def _in_segments(knowledge: Knowledge) -> dict[str, Outline]:
+def _in_segments(record_states: RecordStates) -> dict[str, Outline]:
     """What segments say of the ids that are in the tail."""
-    beneath = Knowledge(knowledge.snapshot, {})
-    return beneath.outlines(list(knowledge.tail))
+    beneath = RecordStates(record_states.snapshot, {})
+    return beneath.outlines(list(record_states.tail))
 
 
 def _hash_rows(segment: Segment) -> _Hashed:

@@ -9,19 +9,19 @@ from functools import partial
 from quartzdb.domain.merge import RecordState
 from quartzdb.domain.namespace import Namespace
 from quartzdb.replication.ports import EntryPage
-from quartzdb.replication.repair.record_digests import RecordStates
+from quartzdb.replication.repair.record_digests import RecordDigests
 from quartzdb.storage.index.segments.outline import Outline
 from quartzdb.storage.ports import BlobMissing
 from quartzdb.storage.snapshot.readers import Readers
-from quartzdb.storage.snapshot.record_states import Knowledge
+from quartzdb.storage.snapshot.record_states import RecordStates
 
 
-class ShardStates:
+class ShardDigests:
     """Thread-safe. One per process, so that what was computed for a segment serves again."""
 
     def __init__(self, readers: Readers) -> None:
         self._readers = readers
-        self._record_states = RecordStates()
+        self._record_states = RecordDigests()
 
     def digests(self, namespace: Namespace) -> Sequence[tuple[int, int]]:
         """(count, sum of state hashes) of each bucket: those of the shards, added."""
@@ -47,7 +47,7 @@ class ShardStates:
         found: dict[str, RecordState] = {}
         for shard, some in namespace.by_shard(ids).items():
             if some:
-                found |= self._readers.of(shard).study(partial(Knowledge.states, ids=some))
+                found |= self._readers.of(shard).study(partial(RecordStates.states, ids=some))
         return found
 
     def outlines(self, namespace: Namespace, ids: Iterable[str]) -> dict[str, Outline]:
@@ -55,7 +55,7 @@ class ShardStates:
         found: dict[str, Outline] = {}
         for shard, some in namespace.by_shard(ids).items():
             if some:
-                found |= self._readers.of(shard).study(partial(Knowledge.outlines, ids=some))
+                found |= self._readers.of(shard).study(partial(RecordStates.outlines, ids=some))
         return found
 
     def _digests(self, shard: Namespace) -> Sequence[tuple[int, int]]:

@@ -8,7 +8,7 @@ from quartzdb.replication.ports import Entry
 from quartzdb.storage.ports import Item
 
 
-def lacks(mine: Entry | None, theirs: Entry | None) -> bool:
+def is_behind(mine: Entry | None, theirs: Entry | None) -> bool:
     """Whether a site that knows `mine` of an id would learn something from one that knows `theirs`.
 
     Tombstones of ids that it does not know are left out: sites forget them at different times, and would bring them to

@@ -22,14 +22,14 @@ from quartzdb.replication.ports import (
     SharedNamespace,
 )
 from quartzdb.replication.streams.contract_peer import ContractPeer
-from quartzdb.replication.streams.mirrored_writes import MirroredWrites
-from quartzdb.replication.streams.peer_streams import PlaceOf, Runs
+from quartzdb.replication.streams.mirrored_writes import MirroredWriteApplier
+from quartzdb.replication.streams.peer_streams import PositionOf, Runs
 from quartzdb.replication.streams.pump import Pump
 from quartzdb.replication.streams.replay import Replay
-from quartzdb.replication.streams.stream import Line
+from quartzdb.replication.streams.stream import Stream
 
 
-class ContractLines:
+class ContractStreams:
     """Not thread-safe. `queue` None: nothing is mirrored, so nothing comes from the peer."""
 
     def __init__(
@@ -41,7 +41,7 @@ class ContractLines:
         checkpoints: Checkpoints,
         clock: Clock,
         jitter: Callable[[], float],
-        place_of: PlaceOf,
+        position_of: PositionOf,
         *,
         tenant: str,
     ) -> None:
@@ -52,20 +52,20 @@ class ContractLines:
         self._checkpoints = checkpoints
         self._clock = clock
         self._jitter = jitter
-        self._place_of = place_of
+        self._place_of = position_of
         self._tenant = tenant
-        self._lines: list[Runs] = []
+        self._streams: list[Runs] = []
 
     def refresh(self) -> list[Runs]:
         """The same lines each time."""
         at_ms = self._clock.unix_ms()
-        if not self._lines:
+        if not self._streams:
             namespace = self._namespace()
-            lines = [self._line(namespace, feed) for feed in Feed]
+            lines = [self._stream(namespace, feed) for feed in Feed]
             directions = [pump.direction for line in lines for pump in line.pumps]
-            self._lines = list(lines)
+            self._streams = list(lines)
             if self._queue is not None:
-                mirrored = MirroredWrites(
+                mirrored = MirroredWriteApplier(
                     self._queue,
                     namespace,
                     self._local,
@@ -76,13 +76,13 @@ class ContractLines:
                     self._jitter,
                 )
                 directions += mirrored.directions
-                self._lines.append(mirrored)
-            known = self._checkpoints.everything()
+                self._streams.append(mirrored)
+            known = self._checkpoints.all_checkpoints()
             for direction in directions:
                 if direction not in known:
                     self._checkpoints.write(direction, Checkpoint())
         self._checkpoints.mark_listed(self._peer, at_ms)
-        return self._lines
+        return self._streams
 
     def tenants(self) -> Collection[str]:
         """The one tenant."""
@@ -98,7 +98,7 @@ class ContractLines:
         # The first change that comes makes it, as the first request to `/api/*` would.
         return SharedNamespace(self._tenant, DEFAULT_NAMESPACE, DEFAULT_DIMENSION, Metric.COSINE)
 
-    def _line(self, namespace: SharedNamespace, feed: Feed) -> Line:
+    def _stream(self, namespace: SharedNamespace, feed: Feed) -> Stream:
         outbound = Direction(self._local.site, self._peer, namespace.tenant, namespace.namespace, feed)
         destination = ContractPeer(self._peer, self._local, self._api, self._clock)
         pump = Pump(
@@ -109,7 +109,7 @@ class ContractLines:
             self._checkpoints,
             self._clock,
             self._jitter,
-            place_of=lambda cursor: self._place_of(namespace, feed, cursor),
+            position_of=lambda cursor: self._place_of(namespace, feed, cursor),
         )
         replay = Replay(outbound, namespace, self._local, destination, self._checkpoints, self._clock)
-        return Line([pump], replay, self._clock, self._jitter, repair_every_ms=None)
+        return Stream([pump], replay, self._clock, self._jitter, repair_every_ms=None)

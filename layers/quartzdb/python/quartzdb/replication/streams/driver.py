@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from quartzdb.domain.clock import Clock
 from quartzdb.replication.streams.replicator import Replicator
-from quartzdb.replication.streams.round_statistics import Tally
-from quartzdb.storage.lease_guard import Claim
+from quartzdb.replication.streams.round_statistics import RoundStatistics
+from quartzdb.storage.lease_guard import LeaseGuard
 from quartzdb.storage.ports import Leases
 
 LEASE = "replicator"
@@ -31,7 +31,7 @@ class Driver:
         clock: Clock,
         *,
         interval_seconds: float,
-        observe: Callable[[Tally], None] = lambda _tally: None,
+        observe: Callable[[RoundStatistics], None] = lambda _statistics: None,
     ) -> None:
         self._replicator = replicator
         self._leases = leases
@@ -39,7 +39,7 @@ class Driver:
         self._clock = clock
         self._interval_seconds = interval_seconds
         self._observe = observe
-        self._claim: Claim | None = None
+        self._claim: LeaseGuard | None = None
 
     def work(self) -> bool:
         """One round, if this process has the lease or gets it. False: there is nothing more to do at once."""
@@ -72,7 +72,7 @@ class Driver:
 
     def _claimed(self) -> bool:
         if self._claim is None:
-            claim = Claim(self._leases, LEASE, self._holder(), self._clock)
+            claim = LeaseGuard(self._leases, LEASE, self._holder(), self._clock)
             claim.__enter__()
             if not claim.held:
                 return False

@@ -30,7 +30,7 @@ from quartzdb.replication.ports import (
     SharedNamespace,
 )
 from quartzdb.replication.streams.mirrored_write import TEXT, Mirrored, Named, read_mirrored
-from quartzdb.replication.streams.round_statistics import Tally
+from quartzdb.replication.streams.round_statistics import RoundStatistics
 from quartzdb.storage.ports import Item
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ MIRRORED_WITHIN_MS = 5_000
 Understood = tuple[MirroredWrite, Feed, Changes]
 
 
-class MirroredWrites:
+class MirroredWriteApplier:
     """A line of a replicator. Not thread-safe."""
 
     def __init__(
@@ -67,7 +67,7 @@ class MirroredWrites:
             Direction(peer, local.site, namespace.tenant, namespace.namespace, feed) for feed in Feed
         ]
 
-    def run(self, tally: Tally) -> bool:
+    def run(self, statistics: RoundStatistics) -> bool:
         """Apply what the queue gives now. Whether there was any."""
         if self._backoff.waiting:
             return False
@@ -75,9 +75,9 @@ class MirroredWrites:
         writes: Sequence[MirroredWrite] = ()
         try:
             writes = self._queue.receive()
-            self._take(writes, tally)
+            self._take(writes, statistics)
         except QuartzError as error:
-            tally.failed += 1
+            statistics.failed += 1
             self._backoff.failed(error)
             self._note(_failed(error, self._clock.unix_ms(), len(writes)))
             return False
@@ -93,15 +93,15 @@ class MirroredWrites:
         )
         return bool(writes)
 
-    def _take(self, writes: Sequence[MirroredWrite], tally: Tally) -> None:
+    def _take(self, writes: Sequence[MirroredWrite], statistics: RoundStatistics) -> None:
         understood: list[Understood] = []
         for write in writes:
             try:
                 understood.append(self._understand(write))
             except (InvalidArgument, PeerRefused, UnicodeError) as error:
-                self._put_aside(write, error, tally)
+                self._put_aside(write, error, statistics)
         for feed in Feed:
-            self._apply([one for one in understood if one[1] is feed], feed, tally)
+            self._apply([one for one in understood if one[1] is feed], feed, statistics)
 
     def _understand(self, write: MirroredWrite) -> Understood:
         mirrored: Mirrored = read_mirrored(write, self._namespace, self._peer)
@@ -131,20 +131,20 @@ class MirroredWrites:
         vector, metadata = found
         return Feed.RECORDS, [Upsert(name, version, vector, check_metadata(metadata))]
 
-    def _apply(self, understood: Sequence[Understood], feed: Feed, tally: Tally) -> None:
+    def _apply(self, understood: Sequence[Understood], feed: Feed, statistics: RoundStatistics) -> None:
         try:
             applied = self._apply_changes(feed, [change for one in understood for change in one[2]])
         except (Conflict, InvalidArgument) as error:
             if isinstance(error, ClockSkew):
                 raise
             if len(understood) == 1:
-                self._put_aside(understood[0][0], error, tally)
+                self._put_aside(understood[0][0], error, statistics)
                 return
             for one in understood:
-                self._apply([one], feed, tally)  # so that only the bad one stays
+                self._apply([one], feed, statistics)  # so that only the bad one stays
             return
-        tally.applied += applied.applied
-        tally.known += applied.known
+        statistics.applied += applied.applied
+        statistics.known += applied.known
         for write, _, _ in understood:
             self._queue.delete(write)
 
@@ -160,8 +160,8 @@ class MirroredWrites:
                 latest[item.key] = item  # a key is replaced whole: the earlier ones would not show
         return self._local.apply(self._namespace, feed, list(latest.values()))
 
-    def _put_aside(self, write: MirroredWrite, error: Exception, tally: Tally) -> None:
-        tally.malformed += 1
+    def _put_aside(self, write: MirroredWrite, error: Exception, statistics: RoundStatistics) -> None:
+        statistics.malformed += 1
         logger.error("the mirrored write of request %s cannot be applied: %s", write.request_id, error)
 
     def _note(self, change: Callable[[Checkpoint], Checkpoint]) -> None:

@@ -13,22 +13,22 @@ from quartzdb.domain.errors import QuartzError
 from quartzdb.replication.ports import Checkpoint, Checkpoints, Direction, Feed, Replica, SharedNamespace
 from quartzdb.replication.repair.anti_entropy import AntiEntropy
 from quartzdb.replication.streams.pump import Pump
-from quartzdb.replication.streams.round_statistics import Tally
-from quartzdb.replication.streams.stream import REPAIR_EVERY_MS, Line
+from quartzdb.replication.streams.round_statistics import RoundStatistics
+from quartzdb.replication.streams.stream import REPAIR_EVERY_MS, Stream
 
-PlaceOf = Callable[[SharedNamespace, Feed, str], int]
+PositionOf = Callable[[SharedNamespace, Feed, str], int]
 """The append stamp that a cursor of this site's own feed still needs."""
 
 
 class Runs(Protocol):
     """What a replicator gives turns to."""
 
-    def run(self, tally: Tally) -> bool:
+    def run(self, statistics: RoundStatistics) -> bool:
         """A bounded part of the work. Whether there is more to do at once."""
         ...
 
 
-class FullPeerLines:
+class FullPeerStreams:
     """Lines to a peer that speaks the whole protocol. Not thread-safe."""
 
     def __init__(
@@ -38,7 +38,7 @@ class FullPeerLines:
         checkpoints: Checkpoints,
         clock: Clock,
         jitter: Callable[[], float],
-        place_of: PlaceOf,
+        position_of: PositionOf,
         *,
         shared: Callable[[str, str], bool],
         repair_every_ms: int = REPAIR_EVERY_MS,
@@ -48,10 +48,10 @@ class FullPeerLines:
         self._checkpoints = checkpoints
         self._clock = clock
         self._jitter = jitter
-        self._place_of = place_of
+        self._place_of = position_of
         self._shared = shared
         self._repair_every_ms = repair_every_ms
-        self._lines: dict[tuple[SharedNamespace, SharedNamespace, Feed], Line] = {}
+        self._streams: dict[tuple[SharedNamespace, SharedNamespace, Feed], Stream] = {}
 
     def refresh(self) -> list[Runs]:
         """Look at what both sites share now. Raises QuartzError where one of them cannot be asked."""
@@ -62,33 +62,33 @@ class FullPeerLines:
             for one in self._peer.namespaces()
             if self._shared(one.tenant, one.namespace)
         }
-        known = self._checkpoints.everything()
-        wanted: dict[tuple[SharedNamespace, SharedNamespace, Feed], Line] = {}
+        known = self._checkpoints.all_checkpoints()
+        wanted: dict[tuple[SharedNamespace, SharedNamespace, Feed], Stream] = {}
         for name in sorted(here.keys() | there.keys()):
             mine, theirs = here.get(name) or there[name], there.get(name) or here[name]
             for feed in Feed:
                 if feed is Feed.RECORDS and mine.dimension is None and theirs.dimension is None:
                     continue  # a namespace of keys only
-                line = self._lines.get((mine, theirs, feed)) or self._line(mine, theirs, feed)
+                line = self._streams.get((mine, theirs, feed)) or self._stream(mine, theirs, feed)
                 wanted[mine, theirs, feed] = line
-        self._lines = wanted
+        self._streams = wanted
         self._note_directions(known)
         self._checkpoints.mark_listed(self._peer.site, at_ms)
         return list(wanted.values())
 
     def tenants(self) -> Collection[str]:
         """Those whose namespaces are shared."""
-        return {mine.tenant for mine, _, _ in self._lines}
+        return {mine.tenant for mine, _, _ in self._streams}
 
     def unreachable(self, error: QuartzError) -> None:
         """Take note, in one direction, that the peer cannot be asked at all."""
-        for line in self._lines.values():
+        for line in self._streams.values():
             line.pumps[0].failed(error)
             return
 
     def _note_directions(self, known: Collection[Direction]) -> None:
         sites = {self._local.site, self._peer.site}
-        present = {pump.direction for line in self._lines.values() for pump in line.pumps}
+        present = {pump.direction for line in self._streams.values() for pump in line.pumps}
         for direction in sorted(present - set(known)):
             # Before the list is said to be complete: a direction that never ran makes the lag unknown.
             self._checkpoints.write(direction, Checkpoint())
@@ -96,7 +96,7 @@ class FullPeerLines:
             if {direction.source, direction.destination} == sites:
                 self._checkpoints.forget(direction)
 
-    def _line(self, mine: SharedNamespace, theirs: SharedNamespace, feed: Feed) -> Line:
+    def _stream(self, mine: SharedNamespace, theirs: SharedNamespace, feed: Feed) -> Stream:
         local, peer = self._local, self._peer
         outbound = Direction(local.site, peer.site, mine.tenant, mine.namespace, feed)
         inbound = Direction(peer.site, local.site, mine.tenant, mine.namespace, feed)
@@ -110,9 +110,9 @@ class FullPeerLines:
                 self._checkpoints,
                 self._clock,
                 self._jitter,
-                place_of=lambda cursor: self._place_of(mine, feed, cursor),
+                position_of=lambda cursor: self._place_of(mine, feed, cursor),
             ),
             Pump(inbound, theirs, peer, local, self._checkpoints, self._clock, self._jitter),
         ]
         repair = AntiEntropy(outbound, mine, local, peer, self._checkpoints, self._clock)
-        return Line(pumps, repair, self._clock, self._jitter, repair_every_ms=self._repair_every_ms)
+        return Stream(pumps, repair, self._clock, self._jitter, repair_every_ms=self._repair_every_ms)

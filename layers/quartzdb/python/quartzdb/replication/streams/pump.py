@@ -58,7 +58,7 @@ class Destination(Protocol):
         ...
 
 
-class Outcome(Enum):
+class PassOutcome(Enum):
     """How a pass ended."""
 
     MOVED = auto()
@@ -79,7 +79,7 @@ class Outcome(Enum):
 class Pass:
     """What one pass did. `gap`: the cursor to go on from after a repair that begins from now on."""
 
-    outcome: Outcome
+    outcome: PassOutcome
     applied: int = 0
     known: int = 0
     unreplayable: int = 0
@@ -101,7 +101,7 @@ class Pump:
         clock: Clock,
         jitter: Callable[[], float],
         *,
-        place_of: Callable[[str], int] | None = None,
+        position_of: Callable[[str], int] | None = None,
     ) -> None:
         self.direction = direction
         self.namespace = namespace
@@ -109,16 +109,16 @@ class Pump:
         self._destination = destination
         self._checkpoints = checkpoints
         self._clock = clock
-        self._place_of = place_of
+        self._place_of = position_of
         self._backoff = Backoff(clock.monotonic, jitter)
 
     def run(self) -> Pass:
         """One pass. Raises Unavailable only where the checkpoint cannot be read or written."""
         if self._backoff.waiting:
-            return Pass(Outcome.WAITING)
+            return Pass(PassOutcome.WAITING)
         before = self._checkpoints.read(self.direction) or Checkpoint()
         if before.stopped and self._clock.unix_ms() - before.failed_ms < RETRY_STOPPED_MS:
-            return Pass(Outcome.STOPPED)
+            return Pass(PassOutcome.STOPPED)
         changes: Changes = ()
         try:
             page = self._source.changes(
@@ -133,12 +133,12 @@ class Pump:
             if changes:
                 applied = self._destination.apply(self.namespace, self.direction.feed, changes)
         except FeedGap as gap:
-            return Pass(Outcome.GAP, gap=gap.cursor)
+            return Pass(PassOutcome.GAP, gap=gap.cursor)
         except QuartzError as error:
             return self._failed(before, error, len(changes))
         self._backoff.succeeded()
         self._checkpoints.write(self.direction, self._after(before, page, applied))
-        outcome = Outcome.MOVED if page.more else Outcome.LEVEL
+        outcome = PassOutcome.MOVED if page.more else PassOutcome.LEVEL
         return Pass(outcome, applied.applied, applied.known, applied.unreplayable)
 
     def go_on(self, cursor: str) -> None:
@@ -176,7 +176,7 @@ class Pump:
         if stopped:
             logger.error("replication of %s stands still: %s", self.direction, error.message)
         self._note(before, error, pending=pending, stopped=stopped)
-        return Pass(Outcome.STOPPED if stopped else Outcome.FAILED)
+        return Pass(PassOutcome.STOPPED if stopped else PassOutcome.FAILED)
 
     def _note(self, before: Checkpoint, error: QuartzError, *, pending: int, stopped: bool) -> None:
         after = replace(

@@ -14,12 +14,12 @@ from quartzdb.domain.errors import QuartzError
 from quartzdb.replication.api_key_push import ApiKeyPush
 from quartzdb.replication.backoff import Backoff
 from quartzdb.replication.streams.peer_streams import Runs
-from quartzdb.replication.streams.round_statistics import Tally
+from quartzdb.replication.streams.round_statistics import RoundStatistics
 
 logger = logging.getLogger(__name__)
 
 
-class Lines(Protocol):
+class Streams(Protocol):
     """Where the lines come from."""
 
     def refresh(self) -> Sequence[Runs]:
@@ -43,60 +43,60 @@ class Replicator:
 
     def __init__(
         self,
-        lines: Lines,
+        lines: Streams,
         clock: Clock,
         jitter: Callable[[], float],
         *,
         api_keys: ApiKeyPush | None = None,
         close: Callable[[], None] = lambda: None,
     ) -> None:
-        self._lines = lines
+        self._streams = lines
         self._clock = clock
         self._api_keys = api_keys
         self._close = close
         self._backoff = Backoff(clock.monotonic, jitter)
         self._turn = 0
 
-    def run_once(self, until: float) -> Tally:
+    def run_once(self, until: float) -> RoundStatistics:
         """Go on until both sites are level, as far as anything gets on, or until a time (monotonic seconds)."""
-        tally = Tally()
+        statistics = RoundStatistics()
         if self._backoff.waiting:
-            return tally
+            return statistics
         try:
-            lines = self._lines.refresh()
+            lines = self._streams.refresh()
         except QuartzError as error:
             logger.warning("replication cannot begin: %s", error.message)
-            tally.failed += 1
+            statistics.failed += 1
             self._backoff.failed(error)
-            self._lines.unreachable(error)
-            return tally
+            self._streams.unreachable(error)
+            return statistics
         self._backoff.succeeded()
-        if self._api_keys is not None and not self._api_keys.run(self._lines.tenants()):
-            tally.failed += 1
+        if self._api_keys is not None and not self._api_keys.run(self._streams.tenants()):
+            statistics.failed += 1
         busy = True
         while busy:
             busy = False
             for _ in lines:
                 if self._clock.monotonic() >= until:
-                    return tally
+                    return statistics
                 # Not from the first line each time: where time is short, the last ones would never have a turn.
                 self._turn = (self._turn + 1) % len(lines)
-                busy = self._run(lines[self._turn], tally) or busy
-        return tally
+                busy = self._run(lines[self._turn], statistics) or busy
+        return statistics
 
     def rest(self) -> None:
         """No round follows soon."""
         self._close()
 
     @staticmethod
-    def _run(line: Runs, tally: Tally) -> bool:
+    def _run(stream: Runs, statistics: RoundStatistics) -> bool:
         try:
-            return line.run(tally)
+            return stream.run(statistics)
         except QuartzError as error:
             logger.warning("a line of replication has to wait: %s", error.message)
-            tally.failed += 1
+            statistics.failed += 1
         except Exception:
             # One line's trouble, whatever it is, must not stop the others.
             logger.exception("a line of replication failed; the others go on")
-            tally.broken += 1
+            statistics.broken += 1
         return False

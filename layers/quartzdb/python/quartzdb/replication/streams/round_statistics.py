@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quartzdb.replication.streams.pump import Outcome, Pass
+from quartzdb.replication.streams.pump import Pass, PassOutcome
 
 
 @dataclass(slots=True)
-class Tally:
+class RoundStatistics:
     """Counts. `failed` and `stopped` count directions and repairs, once for each attempt; `broken`, lines in which
     something failed that should not be able to.
     """
@@ -28,6 +28,6 @@ class Tally:
         self.applied += done.applied
         self.known += done.known
         self.unreplayable += done.unreplayable
-        self.failed += done.outcome is Outcome.FAILED
-        self.stopped += done.outcome is Outcome.STOPPED
-        self.gaps += done.outcome is Outcome.GAP
+        self.failed += done.outcome is PassOutcome.FAILED
+        self.stopped += done.outcome is PassOutcome.STOPPED
+        self.gaps += done.outcome is PassOutcome.GAP

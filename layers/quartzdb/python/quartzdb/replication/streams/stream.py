@@ -14,8 +14,8 @@ from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import QuartzError
 from quartzdb.replication.backoff import Backoff
 from quartzdb.replication.ports import RepairState
-from quartzdb.replication.streams.pump import Outcome, Pump
-from quartzdb.replication.streams.round_statistics import Tally
+from quartzdb.replication.streams.pump import PassOutcome, Pump
+from quartzdb.replication.streams.round_statistics import RoundStatistics
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Repair(Protocol):
         ...
 
 
-class Line:
+class Stream:
     """Not thread-safe. `repair_every_ms` None: only after a gap."""
 
     def __init__(
@@ -64,22 +64,22 @@ class Line:
         self._gaps: dict[int, str] = {}
         self._must_begin = False
 
-    def run(self, tally: Tally) -> bool:
+    def run(self, statistics: RoundStatistics) -> bool:
         """One page of each pump and one step of a repair. Whether there is more to do at once."""
         more = False
         for number, pump in enumerate(self.pumps):
             if number in self._gaps:
                 continue  # until it is repaired
             done = pump.run()
-            tally.take(done)
-            more = more or done.outcome is Outcome.MOVED
+            statistics.take(done)
+            more = more or done.outcome is PassOutcome.MOVED
             if done.gap is not None:
                 logger.warning("the feed of %s has a gap: comparing both sites", pump.direction)
                 self._gaps[number] = done.gap
                 self._must_begin = True
-        return self._tend_repair(tally) or more
+        return self._continue_repair(statistics) or more
 
-    def _tend_repair(self, tally: Tally) -> bool:
+    def _continue_repair(self, statistics: RoundStatistics) -> bool:
         if self._backoff.waiting:
             return False
         try:
@@ -92,9 +92,9 @@ class Line:
                 return False
             before = self._state.repaired
             self._state = self._repair.step()
-            tally.repaired += max(0, self._state.repaired - before)
+            statistics.repaired += max(0, self._state.repaired - before)
         except QuartzError as error:
-            tally.failed += 1
+            statistics.failed += 1
             self._backoff.failed(error)
             self._state = None  # how far it got is asked again
             self._repair.note(error)

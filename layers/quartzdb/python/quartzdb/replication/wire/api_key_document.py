@@ -30,25 +30,25 @@ def api_key_document(key: ApiKey) -> dict[str, Any]:
     }
 
 
-def parse_api_keys(document: object, place: str = "keys") -> list[ApiKey]:
+def parse_api_keys(document: object, position: str = "keys") -> list[ApiKey]:
     """Several keys. Raises InvalidArgument."""
-    return fields.list_of(document, place, _api_key, API_KEYS_MAX)
+    return fields.list_of(document, position, _api_key, API_KEYS_MAX)
 
 
-def _api_key(document: object, place: str) -> ApiKey:
-    key = fields.object_of(document, place, _FIELDS)
-    digest = fields.text_in(key, "secret_sha256", place)
+def _api_key(document: object, position: str) -> ApiKey:
+    key = fields.object_of(document, position, _FIELDS)
+    digest = fields.text_in(key, "secret_sha256", position)
     try:
         secret_sha256 = bytes.fromhex(digest)
     except ValueError as error:
-        raise InvalidArgument("This is not hexadecimal.", field=within(place, "secret_sha256")) from error
+        raise InvalidArgument("This is not hexadecimal.", field=within(position, "secret_sha256")) from error
     return ApiKey(
-        fields.text_in(key, "id", place),
-        fields.text_in(key, "tenant", place),
-        fields.text_in(key, "name", place),
-        frozenset(fields.list_of(key.get("scopes"), within(place, "scopes"), fields.text, _SCOPES_MAX)),
+        fields.text_in(key, "id", position),
+        fields.text_in(key, "tenant", position),
+        fields.text_in(key, "name", position),
+        frozenset(fields.list_of(key.get("scopes"), within(position, "scopes"), fields.text, _SCOPES_MAX)),
         secret_sha256,
-        fields.integer_in(key, "created_at_ms", place),
-        fields.integer_or_none_in(key, "expires_at_ms", place),
-        fields.integer_or_none_in(key, "revoked_at_ms", place),
+        fields.integer_in(key, "created_at_ms", position),
+        fields.integer_or_none_in(key, "expires_at_ms", position),
+        fields.integer_or_none_in(key, "revoked_at_ms", position),
     )

@@ -52,56 +52,59 @@ def encoded_change(change: Change | Item) -> bytes:
 
 
 def parse_changes(
-    document: object, feed: Feed, place: str = "changes", *, most: int = CHANGES_MAX
+    document: object, feed: Feed, position: str = "changes", *, most: int = CHANGES_MAX
 ) -> Changes:
     """Changes of one feed. Raises InvalidArgument, which names the place."""
     if feed is Feed.RECORDS:
-        return fields.list_of(document, place, parse_change, most)
-    return fields.list_of(document, place, parse_item, most)
+        return fields.list_of(document, position, parse_change, most)
+    return fields.list_of(document, position, parse_item, most)
 
 
-def parse_change(document: object, place: str) -> Change:
+def parse_change(document: object, position: str) -> Change:
     """A change of the feed `records`. Raises InvalidArgument."""
-    change = fields.object_of(document, place)
-    kind = fields.text_in(change, "op", place)
+    change = fields.object_of(document, position)
+    kind = fields.text_in(change, "op", position)
     known = {"upsert": _UPSERT, "patch": _PATCH, "delete": _DELETE}.get(kind)
     if known is None:
-        raise _unknown_op(kind, place, "upsert, patch or delete")
-    fields.object_of(change, place, known)
-    record_id, version = fields.text_in(change, "id", place), fields.version_in(change, "version", place)
+        raise _unknown_op(kind, position, "upsert, patch or delete")
+    fields.object_of(change, position, known)
+    record_id, version = (
+        fields.text_in(change, "id", position),
+        fields.version_in(change, "version", position),
+    )
     if kind == "upsert":
-        vector = parse_vector(fields.text_in(change, "vector", place), field=within(place, "vector"))
-        return Upsert(record_id, version, vector, _metadata(change, "metadata", place))
+        vector = parse_vector(fields.text_in(change, "vector", position), field=within(position, "vector"))
+        return Upsert(record_id, version, vector, _metadata(change, "metadata", position))
     if kind == "patch":
-        unset = fields.list_of(change.get("unset", []), within(place, "unset"), fields.text, _UNSET_MAX)
-        patch = Patch(record_id, version, _metadata(change, "set", place), tuple(unset))
+        unset = fields.list_of(change.get("unset", []), within(position, "unset"), fields.text, _UNSET_MAX)
+        patch = Patch(record_id, version, _metadata(change, "set", position), tuple(unset))
         check_metadata(
-            dict.fromkeys(unset), field=within(place, "unset"), bytes_max=FOREIGN_METADATA_BYTES_MAX
+            dict.fromkeys(unset), field=within(position, "unset"), bytes_max=FOREIGN_METADATA_BYTES_MAX
         )
         if patch.set.keys() & set(unset):
-            raise InvalidArgument("A field is both set and unset.", field=within(place, "unset"))
+            raise InvalidArgument("A field is both set and unset.", field=within(position, "unset"))
         return patch
     return Delete(record_id, version)
 
 
-def parse_item(document: object, place: str) -> Item:
+def parse_item(document: object, position: str) -> Item:
     """A change of the feed `keys`; `appended` is the receiver's to set. Raises InvalidArgument."""
-    change = fields.object_of(document, place)
-    kind = fields.text_in(change, "op", place)
+    change = fields.object_of(document, position)
+    kind = fields.text_in(change, "op", position)
     known = {"put": _PUT, "delete": _DELETE_KEY}.get(kind)
     if known is None:
-        raise _unknown_op(kind, place, "put or delete")
-    fields.object_of(change, place, known)
-    key, version = fields.text_in(change, "key", place), fields.version_in(change, "version", place)
+        raise _unknown_op(kind, position, "put or delete")
+    fields.object_of(change, position, known)
+    key, version = fields.text_in(change, "key", position), fields.version_in(change, "version", position)
     if kind == "delete":
         return Item(key, version, 0, None)
     return Item(
         key,
         version,
         0,
-        fields.bytes_in(change, "value", place),
-        fields.text_in(change, "content_type", place),
-        fields.integer_or_none_in(change, "expires_at_ms", place),
+        fields.bytes_in(change, "value", position),
+        fields.text_in(change, "content_type", position),
+        fields.integer_or_none_in(change, "expires_at_ms", position),
     )
 
 
@@ -132,13 +135,13 @@ def _item_document(item: Item) -> dict[str, object]:
     }
 
 
-def _metadata(change: Mapping[str, Any], name: str, place: str) -> Mapping[str, object]:
+def _metadata(change: Mapping[str, Any], name: str, position: str) -> Mapping[str, object]:
     return check_metadata(
-        change.get(name, {}), field=within(place, name), bytes_max=FOREIGN_METADATA_BYTES_MAX
+        change.get(name, {}), field=within(position, name), bytes_max=FOREIGN_METADATA_BYTES_MAX
     )
 
 
-def _unknown_op(kind: str, place: str, allowed: str) -> InvalidArgument:
+def _unknown_op(kind: str, position: str, allowed: str) -> InvalidArgument:
     return InvalidArgument(
-        f"{kind[:80]!r} is no operation of this feed.", field=within(place, "op"), hint=allowed
+        f"{kind[:80]!r} is no operation of this feed.", field=within(position, "op"), hint=allowed
     )

@@ -36,27 +36,27 @@ def parse_namespaces(document: object) -> tuple[str, list[SharedNamespace]]:
     return site, fields.list_of(answer.get("namespaces"), "namespaces", parse_namespace, NAMESPACES_MAX)
 
 
-def parse_namespace(document: object, place: str) -> SharedNamespace:
+def parse_namespace(document: object, position: str) -> SharedNamespace:
     """One namespace with its settings. Raises InvalidArgument."""
-    namespace = fields.object_of(document, place)
-    dimension, metric = parse_settings(namespace, place)
+    namespace = fields.object_of(document, position)
+    dimension, metric = parse_settings(namespace, position)
     return SharedNamespace(
-        fields.text_in(namespace, "tenant", place),
-        fields.text_in(namespace, "namespace", place),
+        fields.text_in(namespace, "tenant", position),
+        fields.text_in(namespace, "namespace", position),
         dimension,
         metric,
     )
 
 
-def parse_settings(document: object, place: str) -> tuple[int | None, Metric]:
+def parse_settings(document: object, position: str) -> tuple[int | None, Metric]:
     """Dimension and metric. Raises InvalidArgument."""
-    settings = fields.object_of(document, place)
-    dimension = fields.integer_or_none_in(settings, "dimension", place)
+    settings = fields.object_of(document, position)
+    dimension = fields.integer_or_none_in(settings, "dimension", position)
     if dimension is not None and not 1 <= dimension <= DIMENSION_MAX:
-        raise InvalidArgument(f"A dimension is 1 to {DIMENSION_MAX}.", field=within(place, "dimension"))
-    metric = fields.text_in(settings, "metric", place)
+        raise InvalidArgument(f"A dimension is 1 to {DIMENSION_MAX}.", field=within(position, "dimension"))
+    metric = fields.text_in(settings, "metric", position)
     if metric not in set(Metric):
         raise InvalidArgument(
-            f"{metric[:80]!r} is no metric.", field=within(place, "metric"), hint=", ".join(Metric)
+            f"{metric[:80]!r} is no metric.", field=within(position, "metric"), hint=", ".join(Metric)
         )
     return dimension, Metric(metric)

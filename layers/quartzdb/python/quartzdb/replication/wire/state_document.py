@@ -45,20 +45,20 @@ def parse_entries(document: object) -> EntryPage:
     return EntryPage(entries, fields.flag_in(answer, "more", ""))
 
 
-def _bucket(document: object, place: str) -> tuple[int, int]:
-    count, total = fields.list_of(document, place, fields.integer, 2, least=2)
+def _bucket(document: object, position: str) -> tuple[int, int]:
+    count, total = fields.list_of(document, position, fields.integer, 2, least=2)
     return count, total
 
 
-def _entry(document: object, place: str) -> Entry:
-    entry = fields.list_of(document, place, lambda value, _: value, 4, least=4)
-    base = fields.text(entry[1], f"{place}[1]")
-    patches = fields.object_of(entry[2], f"{place}[2]")
+def _entry(document: object, position: str) -> Entry:
+    entry = fields.list_of(document, position, lambda value, _: value, 4, least=4)
+    base = fields.text(entry[1], f"{position}[1]")
+    patches = fields.object_of(entry[2], f"{position}[2]")
     if not isinstance(entry[3], bool):
-        raise InvalidArgument("This must be true or false.", field=f"{place}[3]")
+        raise InvalidArgument("This must be true or false.", field=f"{position}[3]")
     return Entry(
-        fields.text(entry[0], f"{place}[0]"),
-        fields.version(base, f"{place}[1]") if base else None,
-        {name: fields.version(value, f"{place}[2].{name[:80]}") for name, value in patches.items()},
+        fields.text(entry[0], f"{position}[0]"),
+        fields.version(base, f"{position}[1]") if base else None,
+        {name: fields.version(value, f"{position}[2].{name[:80]}") for name, value in patches.items()},
         entry[3],
     )

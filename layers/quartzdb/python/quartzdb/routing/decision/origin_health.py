@@ -13,7 +13,7 @@ from quartzdb.routing.decision.window import Probe, Reason, Window
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class OriginHistory:
     """What is remembered of an origin from one round to the next."""
 
     window: Window = field(default_factory=Window)
@@ -21,7 +21,7 @@ class Record:
     admitted: bool = False
     """A probe has succeeded, ever: the origin knows the canary's key."""
 
-    def after(self, origin: Origin, probe: Probe, passive: Probe | None, rules: Rules) -> Record:
+    def after(self, origin: Origin, probe: Probe, passive: Probe | None, rules: Rules) -> OriginHistory:
         """One round later: a probe, and what the edge reported meanwhile.
 
         Until an origin has admitted the canary once, that it does not says nothing: the key may still be on its way.
@@ -33,11 +33,11 @@ class Record:
             window = window.with_probe(passive, rules)
         jitter = fraction_of(origin.value, probe.at_ms)
         breaker = self.breaker.observed(verdict_of(window, rules), probe, rules, jitter)
-        return Record(window, breaker, self.admitted or probe.ok)
+        return OriginHistory(window, breaker, self.admitted or probe.ok)
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class OriginHealth:
     """What the policy decides from."""
 
     verdict: Verdict
@@ -49,11 +49,11 @@ class Sighting:
     """In a few words, the latest failure; empty where there is none."""
 
 
-def sighting_of(record: Record, now_ms: int, rules: Rules) -> Sighting:
+def health_of(record: OriginHistory, now_ms: int, rules: Rules) -> OriginHealth:
     """What a record says at a moment."""
     window = record.window.recent(now_ms, rules)
     failure = window.latest_failure
-    return Sighting(
+    return OriginHealth(
         verdict_of(window, rules),
         record.breaker.state(now_ms),
         window.latest_ok,

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from quartzdb.routing.decision.breaker import BreakerState
-from quartzdb.routing.decision.origin_health import Sighting
+from quartzdb.routing.decision.origin_health import OriginHealth
 from quartzdb.routing.decision.rules import Rules
 from quartzdb.routing.decision.state import REASON_LENGTH_MAX, Mode, Origin, RoutingState
 from quartzdb.routing.decision.verdict import Verdict
 
-Sightings = Mapping[Origin, Sighting]
+OriginHealths = Mapping[Origin, OriginHealth]
 
 
 def first_state(primary: Origin, now_ms: int) -> RoutingState:
@@ -23,13 +23,13 @@ def first_state(primary: Origin, now_ms: int) -> RoutingState:
 
 
 def decide(
-    state: RoutingState, sightings: Sightings, lag_ms: int | None, now_ms: int, rules: Rules
+    state: RoutingState, healths: OriginHealths, lag_ms: int | None, now_ms: int, rules: Rules
 ) -> RoutingState | None:
     """The state to follow, one step at a time; None where it stays as it is.
 
     `lag_ms` is that of replication, the greater of both directions; None where it is not known.
     """
-    active, other = sightings[state.active], sightings[state.other]
+    active, other = healths[state.active], healths[state.other]
     both_fail = not active.latest_ok and not other.latest_ok
     if not state.pinned and not both_fail and _can_take(state, other):
         if active.breaker is BreakerState.OPEN and active.verdict is Verdict.FAILED:
@@ -85,7 +85,7 @@ def changed(
     )
 
 
-def _can_take(state: RoutingState, other: Sighting) -> bool:
+def _can_take(state: RoutingState, other: OriginHealth) -> bool:
     """Whether the origin that is not active may be given the requests."""
     known = other.verdict in {Verdict.HEALTHY, Verdict.SUSPECT}
     return (
@@ -97,7 +97,7 @@ def _can_take(state: RoutingState, other: Sighting) -> bool:
 
 
 def _ramp(
-    state: RoutingState, other: Sighting, lag_ms: int | None, now_ms: int, rules: Rules
+    state: RoutingState, other: OriginHealth, lag_ms: int | None, now_ms: int, rules: Rules
 ) -> RoutingState | None:
     """One step of the way back to the primary, or off it; None where there is nothing to do."""
     healthy = _can_take(state, other) and other.verdict is Verdict.HEALTHY
@@ -123,7 +123,7 @@ def _ramp(
     )
 
 
-def _settled(state: RoutingState, active: Sighting, other: Sighting) -> Mode:
+def _settled(state: RoutingState, active: OriginHealth, other: OriginHealth) -> Mode:
     """The mode that the active origin's verdict asks for."""
     settled = Mode.DIRECT if state.active is state.primary else Mode.FAILED_OVER
     if active.verdict is Verdict.HEALTHY or state.other in state.drained:
@@ -136,5 +136,5 @@ def _settled(state: RoutingState, active: Sighting, other: Sighting) -> Mode:
     return Mode.GUARDED if other.latest_ok else state.mode
 
 
-def _mode(taking: Sighting) -> Mode | None:
+def _mode(taking: OriginHealth) -> Mode | None:
     return None if taking.verdict is Verdict.HEALTHY else Mode.GUARDED

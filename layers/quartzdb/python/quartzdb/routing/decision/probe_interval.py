@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from quartzdb.routing.decision.breaker import BreakerState
-from quartzdb.routing.decision.policy import Sightings
+from quartzdb.routing.decision.policy import OriginHealths
 from quartzdb.routing.decision.rules import Rules
 from quartzdb.routing.decision.state import RoutingState
 from quartzdb.routing.decision.verdict import Verdict
 
 
-def at_ease(state: RoutingState, sightings: Sightings) -> bool:
+def at_ease(state: RoutingState, healths: OriginHealths) -> bool:
     """Whether both origins are well, and routing is not on its way anywhere."""
     return state.ramp_percent == 0 and all(
-        sighting.verdict is Verdict.HEALTHY and sighting.breaker is BreakerState.CLOSED
-        for sighting in sightings.values()
+        health.verdict is Verdict.HEALTHY and health.breaker is BreakerState.CLOSED
+        for health in healths.values()
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from quartzdb.routing.decision.breaker import Breaker
-from quartzdb.routing.decision.origin_health import Record
+from quartzdb.routing.decision.origin_health import OriginHistory
 from quartzdb.routing.decision.rules import Rules
 from quartzdb.routing.decision.state import Origin
 from quartzdb.routing.decision.window import Probe, Reason, Window
@@ -22,7 +22,7 @@ _TIME_MAX = 1 << 53
 _LEVEL_MAX = 64
 _PROBES_MAX = 200
 
-Memory = Mapping[Origin, Record]
+Memory = Mapping[Origin, OriginHistory]
 
 
 class InvalidMemory(ValueError):
@@ -31,7 +31,7 @@ class InvalidMemory(ValueError):
 
 def no_memory() -> Memory:
     """Nothing is known of any origin."""
-    return {origin: Record() for origin in Origin}
+    return {origin: OriginHistory() for origin in Origin}
 
 
 def encode_memory(memory: Memory, rules: Rules) -> bytes:
@@ -59,7 +59,9 @@ def decode_memory(data: bytes) -> Memory:
         if document["format"] != _FORMAT or set(document["origins"]) != {origin.value for origin in Origin}:
             raise InvalidMemory("a memory of another format")
         return {
-            origin: Record(_window(known["probes"]), _breaker(known["breaker"]), _flag(known["admitted"]))
+            origin: OriginHistory(
+                _window(known["probes"]), _breaker(known["breaker"]), _flag(known["admitted"])
+            )
             for origin in Origin
             for known in [document["origins"][origin.value]]
         }

@@ -15,8 +15,8 @@ from quartzdb.routing.decision.state_cache import StateCache
 from quartzdb.routing.decision.suspicion import Suspicion
 from quartzdb.routing.edge.mirrored_writes import MirroredWrites
 from quartzdb.routing.edge.mirroring import Mirroring
-from quartzdb.routing.edge.passive_reports import PassiveReports
-from quartzdb.routing.edge.queue_client import QueueClient
+from quartzdb.routing.edge.passive_reports import PassiveReportSender
+from quartzdb.routing.edge.queue_client import EdgeQueueClient
 from quartzdb.routing.edge.router import Router
 from quartzdb.routing.edge.state_reader import StateReader
 
@@ -43,7 +43,7 @@ def make_router(
 
     exchange = HttpExchange(config.resolve)
     # A connection of its own for what goes to the queues: a slow one must not stand in a request's way.
-    queue = QueueClient(HttpExchange(config.resolve), config.region, credentials=credentials, now=now)
+    queue = EdgeQueueClient(HttpExchange(config.resolve), config.region, credentials=credentials, now=now)
     return Router(
         config=config,
         states=StateCache(
@@ -56,7 +56,9 @@ def make_router(
         ),
         exchange=exchange,
         suspicion=Suspicion(),
-        reports=PassiveReports(queue, config.passive_queue_url, now=now, seconds=config.deadlines.report),
+        reports=PassiveReportSender(
+            queue, config.passive_queue_url, now=now, seconds=config.deadlines.report
+        ),
         mirroring=_mirroring(config, exchange, queue, now),
         now=now,
         new_id=lambda: secrets.token_hex(16),
@@ -79,7 +81,7 @@ def _reading(
 
 
 def _mirroring(
-    config: EdgeConfig, exchange: HttpExchange, queue: QueueClient, now: Callable[[], float]
+    config: EdgeConfig, exchange: HttpExchange, queue: EdgeQueueClient, now: Callable[[], float]
 ) -> Mirroring | None:
     if config.mirror_queue_url is None:
         return None

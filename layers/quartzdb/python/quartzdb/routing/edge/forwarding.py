@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from quartzdb.net.http_exchange import Place
+from quartzdb.net.http_exchange import Endpoint
 from quartzdb.routing.decision.edge_config import EdgeConfig, EdgeOrigin
 from quartzdb.routing.decision.override import HEADER as OVERRIDE
 from quartzdb.routing.decision.state import Origin
@@ -90,14 +90,14 @@ def forwarded(request: CfRequest, origin: Origin, config: EdgeConfig) -> CfReque
     return result
 
 
-def proxied(request: CfRequest) -> tuple[Place, str, list[tuple[str, str]]]:
+def proxied(request: CfRequest) -> tuple[Endpoint, str, list[tuple[str, str]]]:
     """The same as a request of the router's own: place, target and headers. Of what `forwarded` gave."""
     custom = request["origin"]["custom"]
     query = request.get("querystring") or ""
     target = f"{custom.get('path') or ''}{request['uri']}" + (f"?{query}" if query else "")
-    place = Place(custom["protocol"], custom["domainName"], int(custom["port"]))
+    endpoint = Endpoint(custom["protocol"], custom["domainName"], int(custom["port"]))
     headers: CfHeaders = request["headers"]
-    pairs = [("Host", (values(headers, "host") or [place.host])[0])]
+    pairs = [("Host", (values(headers, "host") or [endpoint.host])[0])]
     for source in (headers, custom["customHeaders"]):
         pairs += [
             (each.get("key", name), each["value"])
@@ -105,7 +105,7 @@ def proxied(request: CfRequest) -> tuple[Place, str, list[tuple[str, str]]]:
             if name not in _NOT_PROXIED and not is_disallowed(name)
             for each in many
         ]
-    return place, target, pairs
+    return endpoint, target, pairs
 
 
 def origin_behind(request: CfRequest, config: EdgeConfig) -> Origin:

@@ -20,7 +20,7 @@ _NEVER_GENERATED = frozenset({"content-length", "transfer-encoding", "via", "war
 """CloudFront writes these itself."""
 
 
-class AnswerTooLarge(Exception):
+class GeneratedAnswerTooLarge(Exception):
     """It cannot be given by the function; CloudFront could."""
 
 
@@ -39,7 +39,7 @@ def generated(status: int, headers: Iterable[tuple[str, str]], body: bytes, *, m
         size += len(text.encode()) if encoding == "text" else len(text)
         answer |= {"body": text, "bodyEncoding": encoding}
     if size > ANSWER_BYTES_MAX:
-        raise AnswerTooLarge(f"an answer of {size} bytes")
+        raise GeneratedAnswerTooLarge(f"an answer of {size} bytes")
     return answer
 
 

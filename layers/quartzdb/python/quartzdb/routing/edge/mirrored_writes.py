@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from quartzdb.net.hard_deadline import Deadline
-from quartzdb.routing.edge.queue_client import NotQueued, QueueClient
+from quartzdb.routing.edge.queue_client import EdgeQueueClient, NotQueued
 from quartzdb.routing.edge.written_names import paths_by_name
 
 BODY_BYTES_MAX = 180 * 1024
@@ -40,7 +40,7 @@ class MirroredWrites:
 
     def __init__(
         self,
-        queue: QueueClient,
+        queue: EdgeQueueClient,
         queue_url: str,
         *,
         delay_seconds: int,

@@ -16,7 +16,12 @@ from quartzdb.routing.decision.edge_config import EdgeConfig
 from quartzdb.routing.decision.state import Origin
 from quartzdb.routing.edge.cloudfront_event import CfRequest, beginning_of_body, body_of
 from quartzdb.routing.edge.forwarding import SERVED_BY, forwarded, proxied
-from quartzdb.routing.edge.generated_answer import ANSWER_BYTES_MAX, AnswerTooLarge, generated, refusal
+from quartzdb.routing.edge.generated_answer import (
+    ANSWER_BYTES_MAX,
+    GeneratedAnswerTooLarge,
+    generated,
+    refusal,
+)
 from quartzdb.routing.edge.mirrored_writes import MirroredWrites, Unnamed, Write
 from quartzdb.routing.edge.queue_client import NotQueued
 
@@ -54,10 +59,10 @@ class Mirroring:
         sent = forwarded(request, _PEER, self._config)
         if body is None:
             return self._sent_by_cloudfront(write, sent, about)
-        place, target, headers = proxied(sent)
+        endpoint, target, headers = proxied(sent)
         try:
             answer = self._exchange.send(
-                place,
+                endpoint,
                 request["method"],
                 target,
                 headers,
@@ -78,11 +83,11 @@ class Mirroring:
         headers = [pair for pair in answer.headers if pair[0].lower() != SERVED_BY]
         try:
             if not answer.complete:
-                raise AnswerTooLarge
+                raise GeneratedAnswerTooLarge
             return generated(
                 answer.status, [*headers, (SERVED_BY, _PEER.value)], answer.body, method=request["method"]
             )
-        except AnswerTooLarge:
+        except GeneratedAnswerTooLarge:
             return refusal(502, "unavailable", "The answer to the write is too large.", _AGAIN, request=about)
 
     def _sent_by_cloudfront(

@@ -8,18 +8,23 @@ from collections.abc import Callable
 from quartzdb.net.hard_deadline import Deadline
 from quartzdb.routing.decision.passive import REASON_LENGTH_MAX, PassiveReport, encode_report
 from quartzdb.routing.decision.state import Origin
-from quartzdb.routing.edge.queue_client import NotQueued, QueueClient
+from quartzdb.routing.edge.queue_client import EdgeQueueClient, NotQueued
 
 logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 5.0
 
 
-class PassiveReports:
+class PassiveReportSender:
     """Counts, and sends. A report that cannot be sent is counted into the next. `now` is unix seconds."""
 
     def __init__(
-        self, queue: QueueClient | None, queue_url: str | None, *, now: Callable[[], float], seconds: float
+        self,
+        queue: EdgeQueueClient | None,
+        queue_url: str | None,
+        *,
+        now: Callable[[], float],
+        seconds: float,
     ) -> None:
         self._queue = queue
         self._queue_url = queue_url

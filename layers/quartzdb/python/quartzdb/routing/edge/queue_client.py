@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 
 from quartzdb.net.hard_deadline import Deadline
-from quartzdb.net.http_exchange import HttpExchange, Unanswered, place_of, root_of
+from quartzdb.net.http_exchange import HttpExchange, Unanswered, endpoint_of, root_of
 from quartzdb.routing.decision.signing import Credentials, signed_headers
 
 _ANSWER_BYTES_MAX = 64 * 1024
@@ -18,7 +18,7 @@ class NotQueued(Exception):
     """The queue did not take a message, as far as is known."""
 
 
-class QueueClient:
+class EdgeQueueClient:
     """`credentials` and `now` (unix seconds) are asked for each message."""
 
     def __init__(
@@ -55,10 +55,10 @@ class QueueClient:
             for number, message in enumerate(batch)
         ]
         body = json.dumps({"QueueUrl": queue_url, "Entries": entries}).encode()
-        place = place_of(queue_url)
+        endpoint = endpoint_of(queue_url)
         headers = signed_headers(
             "POST",
-            root_of(place),
+            root_of(endpoint),
             {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AmazonSQS.SendMessageBatch"},
             body,
             service="sqs",
@@ -68,7 +68,7 @@ class QueueClient:
         )
         try:
             answer = self._exchange.send(
-                place,
+                endpoint,
                 "POST",
                 "/",
                 headers.items(),

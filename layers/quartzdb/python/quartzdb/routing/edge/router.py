@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quartzdb.net.hard_deadline import Deadline
-from quartzdb.net.http_exchange import Answer, HttpExchange, Unanswered
+from quartzdb.net.http_exchange import HttpAnswer, HttpExchange, Unanswered
 from quartzdb.routing.decision.edge_config import EdgeConfig
 from quartzdb.routing.decision.override import HEADER as OVERRIDE
 from quartzdb.routing.decision.override import verify_override
@@ -29,9 +29,9 @@ from quartzdb.routing.edge.forwarding import (
     proxied,
     secrets_of,
 )
-from quartzdb.routing.edge.generated_answer import ANSWER_BYTES_MAX, AnswerTooLarge, generated
+from quartzdb.routing.edge.generated_answer import ANSWER_BYTES_MAX, GeneratedAnswerTooLarge, generated
 from quartzdb.routing.edge.mirroring import Mirroring
-from quartzdb.routing.edge.passive_reports import PassiveReports
+from quartzdb.routing.edge.passive_reports import PassiveReportSender
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Router:
     states: StateCache
     exchange: HttpExchange
     suspicion: Suspicion
-    reports: PassiveReports
+    reports: PassiveReportSender
     mirroring: Mirroring | None
     now: Callable[[], float]
     new_id: Callable[[], str]
@@ -90,10 +90,10 @@ class Router:
         body = body_of(request)
         if body is None:
             return sent  # only CloudFront has all of it
-        place, target, headers = proxied(sent)
+        endpoint, target, headers = proxied(sent)
         try:
             answer = self.exchange.send(
-                place,
+                endpoint,
                 request["method"],
                 target,
                 headers,
@@ -128,14 +128,14 @@ class Router:
         return None if value is None else verify_override(value, self.now(), [secrets.aws])
 
 
-def _given(answer: Answer, origin: Origin, method: str) -> CfResponse | None:
+def _given(answer: HttpAnswer, origin: Origin, method: str) -> CfResponse | None:
     """The origin's answer as the function's; None where it is too large for that."""
     if not answer.complete:
         return None
     headers = [pair for pair in answer.headers if pair[0].lower() != SERVED_BY]
     try:
         return generated(answer.status, [*headers, (SERVED_BY, origin.value)], answer.body, method=method)
-    except AnswerTooLarge:
+    except GeneratedAnswerTooLarge:
         return None
 
 

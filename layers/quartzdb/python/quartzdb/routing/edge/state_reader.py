@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from quartzdb.net.address import Address
 from quartzdb.net.hard_deadline import Deadline
-from quartzdb.net.http_exchange import HttpExchange, Unanswered, place_of
+from quartzdb.net.http_exchange import HttpExchange, Unanswered, endpoint_of
 from quartzdb.routing.decision.signing import Credentials, signed_headers
 from quartzdb.routing.decision.state import InvalidState, RoutingState, decode_state
 
@@ -51,7 +51,7 @@ class StateReader:
         parts = urlsplit(self._url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         answer = HttpExchange(self._resolve).send(
-            place_of(self._url),
+            endpoint_of(self._url),
             "GET",
             target,
             headers.items(),

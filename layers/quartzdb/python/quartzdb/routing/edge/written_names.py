@@ -50,18 +50,18 @@ def _members(body: bytes, *, whole: bool) -> dict[str, Any]:
     except ValueError:
         return {}
     members: dict[str, Any] = {}
-    place = _skip(text, 0)
-    if text[place : place + 1] != "{":
+    endpoint = _skip(text, 0)
+    if text[endpoint : endpoint + 1] != "{":
         return {}
     try:
-        while text[place] in "{,":
-            name, place = _DECODER.raw_decode(text, _skip(text, place + 1))
-            place = _skip(text, place)
-            if not isinstance(name, str) or text[place] != ":":
+        while text[endpoint] in "{,":
+            name, endpoint = _DECODER.raw_decode(text, _skip(text, endpoint + 1))
+            endpoint = _skip(text, endpoint)
+            if not isinstance(name, str) or text[endpoint] != ":":
                 return {}
-            value, place = _DECODER.raw_decode(text, _skip(text, place + 1))
-            place = _skip(text, place)
-            if place == len(text):
+            value, endpoint = _DECODER.raw_decode(text, _skip(text, endpoint + 1))
+            endpoint = _skip(text, endpoint)
+            if endpoint == len(text):
                 break  # a number at the cut may be the beginning of a longer one
             members[name] = value
     except (ValueError, IndexError, RecursionError):
@@ -69,7 +69,7 @@ def _members(body: bytes, *, whole: bool) -> dict[str, Any]:
     return members
 
 
-def _skip(text: str, place: int) -> int:
-    found = _SPACE.match(text, place)
+def _skip(text: str, endpoint: int) -> int:
+    found = _SPACE.match(text, endpoint)
     assert found is not None
     return found.end()

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import QuartzError, Unavailable
-from quartzdb.routing.decision.origin_health import sighting_of
+from quartzdb.routing.decision.origin_health import health_of
 from quartzdb.routing.decision.passive import PassiveReport, counted
-from quartzdb.routing.decision.policy import Sightings, decide
+from quartzdb.routing.decision.policy import OriginHealths, decide
 from quartzdb.routing.decision.probe_interval import at_ease, interval_ms
 from quartzdb.routing.decision.probe_memory import (
     InvalidMemory,
@@ -45,7 +45,7 @@ class Round:
     """What one round found. `change` None: the routing state was not to be had. A probe not made is missing."""
 
     probes: Mapping[Origin, Probe]
-    sightings: Sightings
+    healths: OriginHealths
     change: Change | None
     ease: bool
 
@@ -117,12 +117,12 @@ class Probing:
                 origin, probe, counted(reports, origin, now_ms, self._rules), self._rules
             )
         self._memory = memory
-        sightings = {origin: sighting_of(record, now_ms, self._rules) for origin, record in memory.items()}
-        change = self._follow(sightings, now_ms)
-        ease = change is not None and change.after == change.before and at_ease(change.after, sightings)
+        healths = {origin: health_of(record, now_ms, self._rules) for origin, record in memory.items()}
+        change = self._follow(healths, now_ms)
+        ease = change is not None and change.after == change.before and at_ease(change.after, healths)
         if not ease or self._clock.monotonic() - self._remembered_at >= _SEEN_EVERY_SECONDS:
             self._remember()
-        found = Round(probes, sightings, change, ease)
+        found = Round(probes, healths, change, ease)
         self._observe(found)
         return found
 
@@ -145,10 +145,10 @@ class Probing:
             logger.warning("reports of the edge could not be received: %s", error.message)
             return []
 
-    def _follow(self, sightings: Sightings, now_ms: int) -> Change | None:
+    def _follow(self, healths: OriginHealths, now_ms: int) -> Change | None:
         def decision(state: RoutingState) -> RoutingState | None:
             lag_ms = None if state.active is state.primary else self._lag()
-            return decide(state, sightings, lag_ms, now_ms, self._rules)
+            return decide(state, healths, lag_ms, now_ms, self._rules)
 
         change = None
         try:

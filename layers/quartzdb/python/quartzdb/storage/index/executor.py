@@ -1,6 +1,6 @@
 """Waiting for several things at once: calls that mostly wait for answers, each in a thread of its own.
 
-Who needs one thread only, like a simulation that plays time itself, takes `Later` in place of `AtOnce`.
+Who needs one thread only, like a simulation that plays time itself, takes `Lazy` in place of `Immediate`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Outcome(Protocol[T_co]):
+class Future(Protocol[T_co]):
     """Of a call that may not have ended yet. It is asked for as often as one likes, from any thread."""
 
     def result(self) -> T_co:
@@ -21,15 +21,15 @@ class Outcome(Protocol[T_co]):
         ...
 
 
-class Begin(Protocol):
+class Executor(Protocol):
     """How calls begin."""
 
-    def __call__(self, call: Callable[[], T]) -> Outcome[T]:
-        """See Outcome."""
+    def __call__(self, call: Callable[[], T]) -> Future[T]:
+        """What the call returned, or raises what it raised; waits for it."""
         ...
 
 
-class AtOnce(Generic[T]):
+class Immediate(Generic[T]):
     """Begins now, in a thread of its own."""
 
     def __init__(self, call: Callable[[], T]) -> None:
@@ -39,7 +39,7 @@ class AtOnce(Generic[T]):
         self._thread.start()
 
     def result(self) -> T:
-        """See Outcome."""
+        """What the call returned, or raises what it raised; waits for it."""
         self._thread.join()
         if self._error is not None:
             raise self._error
@@ -52,7 +52,7 @@ class AtOnce(Generic[T]):
             self._error = error
 
 
-class Later(Generic[T]):
+class Lazy(Generic[T]):
     """Begins when its outcome is first asked for, in the thread that asks."""
 
     def __init__(self, call: Callable[[], T]) -> None:
@@ -61,14 +61,14 @@ class Later(Generic[T]):
         self._outcome: list[T] = []
 
     def result(self) -> T:
-        """See Outcome. A call that failed is made again."""
+        """What the call returned, or raises what it raised; waits for it. A call that failed is made again."""
         with self._lock:
             if not self._outcome:
                 self._outcome.append(self._call())
             return self._outcome[0]
 
 
-def all_of(begin: Begin, *calls: Callable[[], T]) -> list[T]:
+def all_of(begin: Executor, *calls: Callable[[], T]) -> list[T]:
     """Their outcomes; raises the first error of those that failed. The first call is made in this thread."""
     if not calls:
         return []

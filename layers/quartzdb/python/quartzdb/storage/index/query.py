@@ -17,7 +17,7 @@ from quartzdb.storage.index.view import View
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
+class SearchWork:
     """What a query touched. `exact`: every matching record was scored, so nothing better can have been missed."""
 
     exact: bool
@@ -32,11 +32,11 @@ class Found:
     """A query's answer, best first, and what it took."""
 
     matches: Sequence[Match]
-    effort: Effort
+    effort: SearchWork
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
+class Question:
     """One of several questions to the same view: see `search`."""
 
     query: Vector
@@ -46,7 +46,7 @@ class Asked:
     recall: float | None = None
 
 
-def search_each(view: View, questions: Sequence[Asked]) -> list[Found]:
+def search_each(view: View, questions: Sequence[Question]) -> list[Found]:
     """What each question finds, in order. The tail is read once for those that look at all of it."""
     whole = [one.query for one in questions if one.condition is None] if view.tail.alive_count else []
     scores = view.tail.scores_of_each(view.metric, whole)
@@ -98,5 +98,5 @@ def search(
                 view.tail.scores_at(view.metric, query, rows) if tail_scores is None else tail_scores[rows]
             )
             hits.append(best_hits(len(view.parts), rows, scores, top_k))
-    effort = Effort(exact, len(view.parts), rows_scored + tail_rows, tail_rows, matched + tail_rows)
+    effort = SearchWork(exact, len(view.parts), rows_scored + tail_rows, tail_rows, matched + tail_rows)
     return Found(matches_of(view, hits, top_k, with_vectors=with_vectors), effort)

@@ -8,13 +8,13 @@ import weakref
 from collections.abc import Callable
 
 from quartzdb.storage.index.engines.registry import read_in_parts
-from quartzdb.storage.index.executor import Begin, Later
+from quartzdb.storage.index.executor import Executor, Lazy
 from quartzdb.storage.index.fields.selections import LISTED_MAX
 from quartzdb.storage.index.segments.partial_file import FetchedMemory
 from quartzdb.storage.index.segments.segment import Segment
 from quartzdb.storage.index.segments.segment_files import (
     DATA_FILES,
-    OPENING_FILE,
+    HEADER_FILE,
     SUMS_FILE,
     LocalFiles,
     SegmentFiles,
@@ -24,7 +24,7 @@ from quartzdb.storage.snapshot.manifest import SegmentRef
 from quartzdb.storage.snapshot.store import SnapshotStore
 
 FETCHED_BYTES_MAX = 512 * 1024 * 1024
-CONDEMNED_SECONDS = 30.0
+DAMAGED_SECONDS = 30.0
 """After that a damaged segment is tried again, in case somebody restored it."""
 
 
@@ -43,7 +43,7 @@ class SegmentCache:
         *,
         fetched_bytes_max: int = FETCHED_BYTES_MAX,
         searches: bool = False,
-        begin: Begin = Later,
+        begin: Executor = Lazy,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
@@ -52,44 +52,44 @@ class SegmentCache:
         self.begin = begin
         self._opened: weakref.WeakValueDictionary[str, Segment] = weakref.WeakValueDictionary()
         self._lock = threading.Lock()
-        self._opening: dict[str, threading.Lock] = {}
-        self._condemned: dict[str, tuple[Exception, float]] = {}
+        self._header: dict[str, threading.Lock] = {}
+        self._damaged: dict[str, tuple[Exception, float]] = {}
         self._monotonic = monotonic
 
     def open(self, ref: SegmentRef) -> Segment:
         """The segment. Raises Corrupted, BlobMissing."""
         with self._lock:
-            self._refuse_condemned(ref.name)
+            self._refuse_damaged(ref.name)
             opened = self._opened.get(ref.name)
             if opened is not None:
                 return opened
-            opening = self._opening.setdefault(ref.name, threading.Lock())
-        with opening:
+            header = self._header.setdefault(ref.name, threading.Lock())
+        with header:
             with self._lock:
                 opened = self._opened.get(ref.name)
             if opened is None:
                 opened = Segment(ref.name, ref.shape, self._files(ref))
                 with self._lock:
                     self._opened[ref.name] = opened
-                    self._opening.pop(ref.name, None)
+                    self._header.pop(ref.name, None)
             return opened
 
-    def condemn(self, segment: Segment) -> None:
+    def mark_damaged(self, segment: Segment) -> None:
         """Reading it found damage: refuse to open it for a while, so that readers fall back to what was before it."""
         if segment.damage is not None:
             with self._lock:
                 self._opened.pop(segment.name, None)
-                self._condemned[segment.name] = (segment.damage, self._monotonic() + CONDEMNED_SECONDS)
+                self._damaged[segment.name] = (segment.damage, self._monotonic() + DAMAGED_SECONDS)
 
-    def _refuse_condemned(self, name: str) -> None:
-        damage, until = self._condemned.get(name, (None, 0.0))
+    def _refuse_damaged(self, name: str) -> None:
+        damage, until = self._damaged.get(name, (None, 0.0))
         if damage is not None:
             if self._monotonic() < until:
                 raise damage
-            del self._condemned[name]
+            del self._damaged[name]
 
     def _files(self, ref: SegmentRef) -> SegmentFiles:
-        if not self._store.blobs.remote or not ref.files.keys() & {OPENING_FILE, SUMS_FILE}:
+        if not self._store.blobs.remote or not ref.files.keys() & {HEADER_FILE, SUMS_FILE}:
             return LocalFiles({name: self._store.verified_file(file) for name, file in ref.files.items()})
         files = FetchedFiles(
             self._store,

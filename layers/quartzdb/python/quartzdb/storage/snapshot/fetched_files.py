@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from quartzdb.domain.errors import Corrupted
-from quartzdb.storage.index.executor import Begin, Outcome, all_of
+from quartzdb.storage.index.executor import Executor, Future, all_of
 from quartzdb.storage.index.segments.partial_file import (
     BLOCK_BYTES,
     REQUEST_BYTES_MAX,
@@ -27,14 +27,14 @@ from quartzdb.storage.index.segments.partial_file import (
 )
 from quartzdb.storage.index.segments.records_map import RecordsMap
 from quartzdb.storage.index.segments.segment_files import (
+    HEADER_FILE,
     NORMS_FILE,
-    OPENING_FILE,
     PARTLY_READ,
     RECORDS_MAP_FILE,
     SUMS_FILE,
     VECTORS_FILE,
 )
-from quartzdb.storage.index.segments.segment_header import PACKED_BYTES_MAX, Opening
+from quartzdb.storage.index.segments.segment_header import PACKED_BYTES_MAX, SegmentHeader
 from quartzdb.storage.ports import BlobMissing, NoRoomForCopy
 from quartzdb.storage.snapshot.manifest import FileRef
 from quartzdb.storage.snapshot.store import SnapshotStore
@@ -57,19 +57,19 @@ class FetchedFiles:
         files: Mapping[str, FileRef],
         memory: FetchedMemory,
         in_parts: Mapping[str, int],
-        begin: Begin,
+        begin: Executor,
     ) -> None:
         self._store = store
         self._refs = files
         self._memory = memory
-        self._in_parts = in_parts if OPENING_FILE in files else {}
+        self._in_parts = in_parts if HEADER_FILE in files else {}
         self._in_memory: dict[str, Path] = {}
         self._partial: dict[str, PartialFile] = {}
         self._damage: Exception | None = None
         self._lock = threading.RLock()
-        self._coming: dict[str, Outcome[Path]] = {}
+        self._coming: dict[str, Future[Path]] = {}
         self.begin = begin
-        self._opening = begin(self._fetched_opening)
+        self._header = begin(self._fetched_header)
 
     @property
     def names(self) -> AbstractSet[str]:
@@ -90,9 +90,9 @@ class FetchedFiles:
                 self.begin(file.expect_all)
 
     @property
-    def opening(self) -> Opening:
+    def header(self) -> SegmentHeader:
         """See SegmentFiles."""
-        return self._opening.result()
+        return self._header.result()
 
     def engine_file(self, name: str) -> Path:
         """See SegmentFiles."""
@@ -138,7 +138,7 @@ class FetchedFiles:
 
     def _engine_file(self, name: str) -> Path:
         size = self._refs[name].size
-        if OPENING_FILE in self._refs and size <= PACKED_BYTES_MAX:
+        if HEADER_FILE in self._refs and size <= PACKED_BYTES_MAX:
             return self._packed_file(name)
         file = self.partial(name)
         if file is None or file.path is None:
@@ -149,7 +149,7 @@ class FetchedFiles:
         return file.path
 
     def _packed_file(self, name: str) -> Path:
-        content = self.opening.packed.get(name)
+        content = self.header.packed.get(name)
         if content is None:
             return self.whole(name)
         with self._lock:
@@ -159,10 +159,10 @@ class FetchedFiles:
                 self._in_memory[name] = path
             return self._in_memory[name]
 
-    def _fetched_opening(self) -> Opening:
+    def _fetched_header(self) -> SegmentHeader:
         try:
-            if OPENING_FILE in self._refs:
-                return Opening.decode(self._store.verified_bytes(self._refs[OPENING_FILE]))
+            if HEADER_FILE in self._refs:
+                return SegmentHeader.decode(self._store.verified_bytes(self._refs[HEADER_FILE]))
             # Written before there was one.
             places, sums = all_of(
                 self.begin,
@@ -171,7 +171,9 @@ class FetchedFiles:
                     for name in (RECORDS_MAP_FILE, SUMS_FILE)
                 ),
             )
-            return Opening(RecordsMap.decode(places), self._split_sums(np.frombuffer(sums, dtype="<u4")))
+            return SegmentHeader(
+                RecordsMap.decode(places), self._split_sums(np.frombuffer(sums, dtype="<u4"))
+            )
         except (Corrupted, BlobMissing) as error:
             self._damage = error
             raise
@@ -184,7 +186,7 @@ class FetchedFiles:
 
     def _sums(self, name: str) -> Sums:
         try:
-            return self.opening.sums[name]
+            return self.header.sums[name]
         except KeyError:
             raise Corrupted(f"There are no checksums of {self._refs[name].key}.") from None
 

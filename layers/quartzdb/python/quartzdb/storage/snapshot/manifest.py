@@ -67,7 +67,7 @@ class Manifest:
     folded: tuple[Version, ...] = ()
     previous: str | None = None
     created_at_ms: int = field(default=0, compare=False)
-    confirmed: bool = False
+    previous_released: bool = False
 
     @property
     def live_rows(self) -> int:
@@ -98,7 +98,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
             "folded": [str(version) for version in manifest.folded],
             "previous": manifest.previous,
             "created_at_ms": manifest.created_at_ms,
-            "confirmed": manifest.confirmed,
+            "confirmed": manifest.previous_released,
         }
     )
 
@@ -120,7 +120,7 @@ def decode_manifest(data: bytes) -> Manifest:
             folded=tuple(Version.parse(text) for text in document["folded"]),
             previous=document["previous"],
             created_at_ms=document["created_at_ms"],
-            confirmed=document.get("confirmed", False),
+            previous_released=document.get("confirmed", False),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise Corrupted("A manifest cannot be decoded.", hint="Run `quartzdb verify`.") from error

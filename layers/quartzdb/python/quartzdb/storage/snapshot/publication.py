@@ -46,7 +46,7 @@ class Publisher:
         segments: Sequence[SegmentRef],
         watermark: int,
         folded: Sequence[Version],
-        confirmed: bool = False,
+        previous_released: bool = False,
     ) -> bool:
         """Publish what follows `base`, which has this blob key and pointer's tag. False: another was faster."""
         margin = margin_of(self._log)
@@ -59,7 +59,7 @@ class Publisher:
             folded=tuple(recent),
             previous=key,
             created_at_ms=self._clock.unix_ms(),
-            confirmed=confirmed,
+            previous_released=previous_released,
         )
         if self._store.publish(manifest, tag) is None:
             logger.info("another indexer published %s first", manifest.partition)

@@ -27,7 +27,7 @@ from quartzdb.storage.log.codec import decode_entry
 from quartzdb.storage.log.tail import GapInLog, LogSealed, LogTail
 from quartzdb.storage.ports import BlobMissing, ChangeLog
 from quartzdb.storage.snapshot.cache import SegmentCache
-from quartzdb.storage.snapshot.record_states import Knowledge
+from quartzdb.storage.snapshot.record_states import RecordStates
 from quartzdb.storage.snapshot.snapshot import Snapshot, open_recent_snapshot, open_snapshot
 from quartzdb.storage.snapshot.store import SnapshotStore
 
@@ -138,15 +138,15 @@ class NamespaceReader:
             self._begin_again([part.segment for part in view.parts], error)
         return use(self.view(strong=strong, at_least=at_least))
 
-    def study(self, use: Callable[[Knowledge], Answer]) -> Answer:
+    def study(self, use: Callable[[RecordStates], Answer]) -> Answer:
         """What `use` makes of all that is known now, tombstones included; it may be given it twice, as in `read`."""
         self._used_at = self._clock.monotonic()
-        knowledge = self._knowledge()
+        record_states = self._record_states()
         try:
-            return use(knowledge)
+            return use(record_states)
         except (BlobMissing, Corrupted) as error:
-            self._begin_again(knowledge.snapshot.segments, error)
-        return use(self._knowledge())
+            self._begin_again(record_states.snapshot.segments, error)
+        return use(self._record_states())
 
     def reload(self) -> bool:
         """Move to the newest snapshot, if there is a newer one; readers go on meanwhile. Whether it moved."""
@@ -190,12 +190,12 @@ class NamespaceReader:
         state = self._state
         return state.snapshot if state else None
 
-    def _knowledge(self) -> Knowledge:
+    def _record_states(self) -> RecordStates:
         for _ in range(_LOAD_ATTEMPTS):
             self.view()
             with self._lock:
                 if self._state is not None:
-                    return Knowledge(self._state.snapshot, self._state.tail.states())
+                    return RecordStates(self._state.snapshot, self._state.tail.states())
         raise Unavailable(
             f"The snapshot of {self.namespace.name!r} was given up again and again.", hint="Try again."
         )
@@ -203,7 +203,7 @@ class NamespaceReader:
     def _begin_again(self, segments: Sequence[Segment], error: Exception) -> None:
         logger.warning("%s is opened anew: %s", self.namespace.partition, error)
         for segment in segments:
-            self._cache.condemn(segment)
+            self._cache.mark_damaged(segment)
         with self._lock:
             self._state, self._view = None, None
 

@@ -14,7 +14,7 @@ from quartzdb.storage.snapshot.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Knowledge:
+class RecordStates:
     """Immutable; safe to read from several threads. What `tail` says of an id is the whole truth about it."""
 
     snapshot: Snapshot

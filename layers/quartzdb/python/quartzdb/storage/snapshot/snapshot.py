@@ -17,7 +17,7 @@ from quartzdb.storage.index.segments.segment import Segment
 from quartzdb.storage.ports import BlobMissing
 from quartzdb.storage.snapshot.cache import SegmentCache
 from quartzdb.storage.snapshot.manifest import Manifest, SegmentRef
-from quartzdb.storage.snapshot.store import Published, SnapshotStore
+from quartzdb.storage.snapshot.store import PublishedManifest, SnapshotStore
 
 _OPEN_ATTEMPTS = 3
 
@@ -54,7 +54,7 @@ def open_recent_snapshot(store: SnapshotStore, cache: SegmentCache, partition: P
     with suppress(Corrupted, BlobMissing):
         pointer = store.recent_pointer(partition)
         if pointer is not None:
-            return _open(store, cache, Published(store.current(pointer), pointer.current, None), None)
+            return _open(store, cache, PublishedManifest(store.current(pointer), pointer.current, None), None)
     return open_snapshot(store, cache, partition)
 
 
@@ -72,7 +72,7 @@ def open_snapshot(store: SnapshotStore, cache: SegmentCache, partition: Partitio
         for key in filter(None, (pointer.current, pointer.previous)):
             try:
                 manifest = store.current(pointer) if key == pointer.current else store.manifest(key)
-                return _open(store, cache, Published(manifest, key, pointer.tag), damage)
+                return _open(store, cache, PublishedManifest(manifest, key, pointer.tag), damage)
             except (Corrupted, BlobMissing) as error:
                 damage = damage or error
         # A sweep may have removed what was current a moment ago: look again before calling it damage.
@@ -85,7 +85,10 @@ def open_snapshot(store: SnapshotStore, cache: SegmentCache, partition: Partitio
 
 
 def _open(
-    store: SnapshotStore, cache: SegmentCache, published: Published, damage: Corrupted | BlobMissing | None
+    store: SnapshotStore,
+    cache: SegmentCache,
+    published: PublishedManifest,
+    damage: Corrupted | BlobMissing | None,
 ) -> Snapshot:
     refs = published.manifest.segments
     opened = all_of(cache.begin, *(partial(_open_segment, store, cache, ref) for ref in refs))

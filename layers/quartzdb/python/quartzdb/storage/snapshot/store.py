@@ -24,7 +24,7 @@ _TOGETHER_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedManifest:
     """A manifest with its own blob key, and the pointer's tag for the next publication."""
 
     manifest: Manifest

@@ -22,10 +22,14 @@ from quartzdb.storage.index.engines.annoy_projection import Projection, fitted
 from quartzdb.storage.index.engines.annoy_space import AnnoySpace
 from quartzdb.storage.index.engines.exact import ExactIndex
 from quartzdb.storage.index.engines.long_rows import added, lengths_of, long_rows, parse
-from quartzdb.storage.index.engines.port import Built
+from quartzdb.storage.index.engines.port import BuiltIndex
 from quartzdb.storage.index.engines.recall_levels import ByRecall
 from quartzdb.storage.index.engines.recall_levels import document as levels_document
-from quartzdb.storage.index.engines.search_parameters import PLAIN_LEVELS, EffortTable, efforts_by_recall
+from quartzdb.storage.index.engines.search_parameters import (
+    PLAIN_LEVELS,
+    SearchParameterTable,
+    parameters_by_recall,
+)
 from quartzdb.storage.index.segments.stored_vectors import StoredVectors
 
 if TYPE_CHECKING:
@@ -45,11 +49,13 @@ class AnnoyEngine:
 
     name = "annoy"
 
-    def build(self, vectors: Matrix, metric: Metric, directory: Path, *, seed: int, threads: int) -> Built:
+    def build(
+        self, vectors: Matrix, metric: Metric, directory: Path, *, seed: int, threads: int
+    ) -> BuiltIndex:
         """Write the trees, unless rows are few or too alike for trees to help: then none, and a search is a scan."""
         del threads
         if len(vectors) < ROWS_MIN:
-            return Built(files=(), parameters={"trees": 0})
+            return BuiltIndex(files=(), parameters={"trees": 0})
         long, longest = np.empty(0, dtype=np.int64), 0.0
         if metric is Metric.DOT:
             lengths = lengths_of(vectors)
@@ -65,7 +71,7 @@ class AnnoyEngine:
         trees.build(TREES, n_jobs=1)
         calibrated = calibrate(trees, space, vectors, long, generator)
         if calibrated is None:
-            return Built(files=(), parameters={"trees": 0})
+            return BuiltIndex(files=(), parameters={"trees": 0})
         efforts, levels = calibrated
         trees.save(str(directory / TREES_FILE))
         document = {
@@ -76,10 +82,10 @@ class AnnoyEngine:
             PLAIN_LEVELS: levels_document(levels),
         }
         if space.projection is None:
-            return Built(files=(TREES_FILE,), parameters=document)
+            return BuiltIndex(files=(TREES_FILE,), parameters=document)
         space.projection.save(directory / PROJECTION_FILE)
         document["directions"] = space.projection.width
-        return Built(files=(TREES_FILE, PROJECTION_FILE), parameters=document)
+        return BuiltIndex(files=(TREES_FILE, PROJECTION_FILE), parameters=document)
 
     def open(
         self,
@@ -113,7 +119,7 @@ class AnnoyEngine:
         return AnnoyTrees(
             trees,
             space,
-            efforts=efforts_by_recall(parameters),
+            efforts=parameters_by_recall(parameters),
             long=parse(parameters.get("long", []), vectors.shape[0]),
             scan=scan,
             rows=vectors.shape[0],
@@ -129,7 +135,7 @@ class AnnoyTrees:
         trees: AnnoyIndex,
         space: AnnoySpace,
         *,
-        efforts: ByRecall[EffortTable],
+        efforts: ByRecall[SearchParameterTable],
         long: Rows,
         scan: ExactIndex,
         rows: int,
@@ -137,7 +143,7 @@ class AnnoyTrees:
     ) -> None:
         self._trees = trees
         self._space = space
-        self._efforts = efforts
+        self._parameters = efforts
         self._long = long
         self._scan = scan
         self._rows = rows
@@ -147,7 +153,7 @@ class AnnoyTrees:
         self, query: Vector, count: int, allowed: Mask | None = None, recall: float | None = None
     ) -> Rows:
         """Rows to rescore, ascending; with a filter, exactly the best of the allowed ones."""
-        efforts = self._efforts.at(count, recall) if allowed is None else None
+        efforts = self._parameters.at(count, recall) if allowed is None else None
         if efforts is not None and count <= efforts.count_max:
             visit, depth = efforts.at(count)
             found = self._trees.get_nns_by_vector(self._space.query(query), depth, int(visit))

@@ -18,7 +18,7 @@ from quartzdb.storage.index.engines.calibration import (
 )
 from quartzdb.storage.index.engines.exact import best
 from quartzdb.storage.index.engines.recall_levels import Level
-from quartzdb.storage.index.engines.search_parameters import Effort, EffortTable
+from quartzdb.storage.index.engines.search_parameters import SearchParameters, SearchParameterTable
 from quartzdb.storage.index.engines.trial import Trial
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ SCAN_COST, SCAN_COST_PER_FLOAT = 5.0, 0.2
 
 def calibrate(
     trees: AnnoyIndex, space: AnnoySpace, vectors: Matrix, long: Rows, generator: np.random.Generator
-) -> tuple[EffortTable, Sequence[Level]] | None:
+) -> tuple[SearchParameterTable, Sequence[Level]] | None:
     """The cheapest efforts that reach the usual target on sample queries, and each level; None where a scan is cheaper.
 
     A larger count that is not served ends the table; so does the first, and with it the index.
@@ -76,16 +76,16 @@ def calibrate(
         visiting = visits[number] * (VISIT_COST + VISIT_COST_PER_FLOAT * space.width)
         return float(visiting + depth * (RESCORED_COST + RESCORED_FLOAT_COST * dimension))
 
-    efforts: list[Effort] = []
+    parameters: list[SearchParameters] = []
     levels: list[Level] = []
     for at, count in enumerate(counts):
         found = np.cumsum(good_at[at], axis=1, dtype=np.int64)
-        effort, reached_levels = Trial(count, found, int(wanted[at]), visits).choose(cost, scan)
-        if effort is None or cost(visits.index(int(effort.visit)), effort.depth) >= scan:
+        parameter, reached_levels = Trial(count, found, int(wanted[at]), visits).choose(cost, scan)
+        if parameter is None or cost(visits.index(int(parameter.visit)), parameter.depth) >= scan:
             break
-        efforts.append(effort)
+        parameters.append(parameter)
         levels += reached_levels
-    return (EffortTable(tuple(efforts)), levels) if efforts else None
+    return (SearchParameterTable(tuple(parameters)), levels) if parameters else None
 
 
 def _visits(first: int, last: float) -> list[int]:

@@ -48,7 +48,7 @@ class Placement(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SampleQuery:
     """One sample query (placed, (d,)) and exact scores of all rows, those that do not count at -inf."""
 
     query: Floats
@@ -69,7 +69,7 @@ def held_out(rows: int, generator: np.random.Generator, size: int = QUERIES) -> 
 
 def sample_queries(
     vectors: Matrix, placement: Placement, own: Rows, generator: np.random.Generator
-) -> Iterator[Asked]:
+) -> Iterator[SampleQuery]:
     """Sample queries with their exact scores, batch by batch so that memory stays bounded."""
     total = len(vectors)
     other = generator.integers(total, size=own.size)
@@ -82,7 +82,7 @@ def sample_queries(
             scores[at, _copies(vectors, scores[at], row)] = -np.inf
             if total > 2 * NEAREST_IGNORED:
                 scores[at, np.argpartition(-scores[at], NEAREST_IGNORED)[:NEAREST_IGNORED]] = -np.inf
-            yield Asked(queries[start + at], scores[at])
+            yield SampleQuery(queries[start + at], scores[at])
 
 
 def _copies(vectors: Matrix, scores: Floats, row: int) -> Rows:

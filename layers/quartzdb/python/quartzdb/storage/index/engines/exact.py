@@ -14,7 +14,7 @@ import numpy as np
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Floats, Mask, Matrix, Rows, Vector
 from quartzdb.storage.index.engines.half import widened
-from quartzdb.storage.index.engines.port import Built
+from quartzdb.storage.index.engines.port import BuiltIndex
 from quartzdb.storage.index.engines.row_products import products_in_place
 from quartzdb.storage.index.segments.stored_vectors import MappedVectors, StoredVectors
 
@@ -29,10 +29,12 @@ class ExactEngine:
 
     name = "exact"
 
-    def build(self, vectors: Matrix, metric: Metric, directory: Path, *, seed: int, threads: int) -> Built:
+    def build(
+        self, vectors: Matrix, metric: Metric, directory: Path, *, seed: int, threads: int
+    ) -> BuiltIndex:
         """No files and no parameters."""
         del vectors, metric, directory, seed, threads
-        return Built(files=(), parameters={})
+        return BuiltIndex(files=(), parameters={})
 
     def open(
         self,

@@ -67,7 +67,7 @@ class Graph:
         """Coordinates of a row."""
         return int(self._index.d)
 
-    def search(self, query: Floats, depth: int, effort: int) -> Rows:
+    def search(self, query: Floats, depth: int, parameter: int) -> Rows:
         """The `depth` rows that by their bytes are the best for a query (width,), best first.
 
         `effort` is how many of the best rows seen so far are kept to go on from. Fewer rows come back where the
@@ -76,14 +76,14 @@ class Graph:
         distances = np.empty(depth, dtype=np.float32)
         found = np.empty(depth, dtype=np.int64)
         pointer = self._faiss.swig_ptr
-        asked = self._asking(max(effort, depth))
+        asked = self._asking(max(parameter, depth))
         self._index.search_c(1, pointer(query), depth, pointer(distances), pointer(found), asked)
         # What was not found is marked, and comes last.
         return found if found[-1] >= 0 else found[found >= 0]
 
-    def _asking(self, effort: int) -> Any:
+    def _asking(self, parameter: int) -> Any:
         """Parameters of faiss, which searches only read. Those of the index would be shared by all searches."""
-        asked = self._asked.get(effort)
+        asked = self._asked.get(parameter)
         if asked is None:
-            asked = self._asked[effort] = self._faiss.SearchParametersHNSW(efSearch=effort)
+            asked = self._asked[parameter] = self._faiss.SearchParametersHNSW(efSearch=parameter)
         return asked

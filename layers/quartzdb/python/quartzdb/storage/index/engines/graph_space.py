@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quartzdb.domain.vector import Matrix, norms_of
-from quartzdb.storage.index.engines.rotation import Frame
+from quartzdb.storage.index.engines.rotation import Rotation
 
 _TINY = np.float32(np.finfo(np.float32).tiny)
 
@@ -25,7 +25,7 @@ class GraphSpace:
     A byte per coordinate cannot span those and all others. They are the long rows, which are added to every answer.
     """
 
-    frame: Frame
+    frame: Rotation
     longest: float
 
     def rows(self, rows: Matrix) -> npt.NDArray[np.float32]:

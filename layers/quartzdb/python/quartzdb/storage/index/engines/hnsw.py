@@ -22,14 +22,18 @@ from quartzdb.storage.index.engines.exact import ExactIndex
 from quartzdb.storage.index.engines.graph import Graph
 from quartzdb.storage.index.engines.graph_space import GraphSpace
 from quartzdb.storage.index.engines.hnsw_calibration import SAMPLE_QUERIES, calibrate
-from quartzdb.storage.index.engines.ivf import CODES_FILE, FRAME_FILE, IvfEngine
+from quartzdb.storage.index.engines.ivf import CODES_FILE, ROTATION_FILE, IvfEngine
 from quartzdb.storage.index.engines.long_rows import added, long_rows, parse
-from quartzdb.storage.index.engines.port import Built, Index
+from quartzdb.storage.index.engines.port import BuiltIndex, Index
 from quartzdb.storage.index.engines.recall_levels import ByRecall
 from quartzdb.storage.index.engines.recall_levels import document as levels_document
-from quartzdb.storage.index.engines.rotation import Frame
+from quartzdb.storage.index.engines.rotation import Rotation
 from quartzdb.storage.index.engines.row_order import renumbered
-from quartzdb.storage.index.engines.search_parameters import PLAIN_LEVELS, EffortTable, efforts_by_recall
+from quartzdb.storage.index.engines.search_parameters import (
+    PLAIN_LEVELS,
+    SearchParameterTable,
+    parameters_by_recall,
+)
 from quartzdb.storage.index.segments.stored_vectors import StoredVectors
 
 GRAPH_FILE = "graph.faiss"
@@ -52,14 +56,16 @@ class HnswEngine:
 
     name = "hnsw"
 
-    def build(self, vectors: Matrix, metric: Metric, directory: Path, *, seed: int, threads: int) -> Built:
+    def build(
+        self, vectors: Matrix, metric: Metric, directory: Path, *, seed: int, threads: int
+    ) -> BuiltIndex:
         """Write graph and codes, unless rows are few or a scan is as good: then neither, and a search is a scan."""
         if len(vectors) < ROWS_MIN:
-            return Built(files=(), parameters={"linked": False})
+            return BuiltIndex(files=(), parameters={"linked": False})
         generator = np.random.default_rng(seed)
         chosen = generator.choice(len(vectors), size=min(SAMPLE_ROWS, len(vectors)), replace=False)
         sample = vectors[np.sort(chosen)]
-        frame = Frame.fit(sample, metric, generator)
+        frame = Rotation.fit(sample, metric, generator)
         space, long = _fitted(frame, vectors)
         own = held_out(len(vectors), generator, SAMPLE_QUERIES)
         others = np.delete(np.arange(len(vectors)), own)
@@ -69,7 +75,7 @@ class HnswEngine:
                 graph.add(space.rows(vectors[rows]))
             calibrated = calibrate(graph, frame, vectors, others, own, long, generator)
             if calibrated is None:
-                return Built(files=(), parameters={"linked": False})
+                return BuiltIndex(files=(), parameters={"linked": False})
             efforts, levels = calibrated
             graph.add(space.rows(vectors[own]))
         codes = IvfEngine().build(vectors, metric, directory, seed=seed, threads=threads)
@@ -86,7 +92,7 @@ class HnswEngine:
             PLAIN_LEVELS: levels_document(levels),
             "codes": codes.parameters,
         }
-        return Built((GRAPH_FILE, SPACE_FILE, *codes.files), document, codes.order)
+        return BuiltIndex((GRAPH_FILE, SPACE_FILE, *codes.files), document, codes.order)
 
     def open(
         self,
@@ -101,7 +107,7 @@ class HnswEngine:
         if not {GRAPH_FILE, SPACE_FILE} <= files.keys():
             raise Corrupted(f"A graph is {GRAPH_FILE} and {SPACE_FILE}; this segment has {sorted(files)}.")
         rows, dimension = vectors.shape
-        frame = Frame.load(files[SPACE_FILE], parameters, dimension, metric)
+        frame = Rotation.load(files[SPACE_FILE], parameters, dimension, metric)
         graph = Graph.read(files[GRAPH_FILE])
         if graph.rows != rows or graph.width != dimension:
             raise Corrupted(
@@ -113,10 +119,10 @@ class HnswEngine:
         return HnswIndex(
             graph,
             frame,
-            plain=efforts_by_recall(parameters),
+            plain=parameters_by_recall(parameters),
             long=parse(parameters.get("long", []), rows),
             codes=IvfEngine().open(
-                {name: files[name] for name in (CODES_FILE, FRAME_FILE) if name in files},
+                {name: files[name] for name in (CODES_FILE, ROTATION_FILE) if name in files},
                 codes,
                 vectors,
                 metric,
@@ -131,15 +137,15 @@ class HnswIndex:
     def __init__(
         self,
         graph: Graph,
-        frame: Frame,
+        frame: Rotation,
         *,
-        plain: ByRecall[EffortTable],
+        plain: ByRecall[SearchParameterTable],
         long: Rows,
         codes: Index,
         file_bytes: int,
     ) -> None:
         self._graph = graph
-        self._frame = frame
+        self._rotation = frame
         self._plain = plain
         self._long = long
         self._codes = codes
@@ -167,11 +173,11 @@ class HnswIndex:
         efforts = self._plain.at(count, recall)
         if efforts is None or count > efforts.count_max:
             return None
-        placed = self._frame.query(query)
+        placed = self._rotation.query(query)
         if placed is None:
             return None
-        effort, depth = efforts.at(count)
-        return self._graph.search(placed, min(depth, self._graph.rows), math.ceil(effort))
+        parameter, depth = efforts.at(count)
+        return self._graph.search(placed, min(depth, self._graph.rows), math.ceil(parameter))
 
     def _loosely(self, query: Vector, count: int, recall: float | None, allowed: Mask) -> Rows | None:
         """What is allowed of the nearest rows; None where those are not enough, or not worth a try.
@@ -195,7 +201,7 @@ class HnswIndex:
         return found
 
 
-def _fitted(frame: Frame, vectors: Matrix) -> tuple[GraphSpace, Rows]:
+def _fitted(frame: Rotation, vectors: Matrix) -> tuple[GraphSpace, Rows]:
     """The space that all rows but the long ones fit into, and the long ones. Directions have no length."""
     if frame.unit:
         return GraphSpace(frame, 1.0), np.empty(0, dtype=np.int64)

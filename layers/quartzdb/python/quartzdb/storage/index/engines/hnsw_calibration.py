@@ -25,8 +25,8 @@ from quartzdb.storage.index.engines.calibration import (
 from quartzdb.storage.index.engines.exact import best
 from quartzdb.storage.index.engines.graph import Graph
 from quartzdb.storage.index.engines.recall_levels import RECALL_TARGETS, Level
-from quartzdb.storage.index.engines.rotation import Frame
-from quartzdb.storage.index.engines.search_parameters import Effort, EffortTable
+from quartzdb.storage.index.engines.rotation import Rotation
+from quartzdb.storage.index.engines.search_parameters import SearchParameters, SearchParameterTable
 from quartzdb.storage.index.engines.trial import Trial
 
 SAMPLE_QUERIES = 208
@@ -43,20 +43,20 @@ RESCORED_FLOAT_COST = 2.0
 
 def calibrate(
     graph: Graph,
-    frame: Frame,
+    frame: Rotation,
     vectors: Matrix,
     linked: Rows,
     own: Rows,
     long: Rows,
     generator: np.random.Generator,
-) -> tuple[EffortTable, Sequence[Level]] | None:
+) -> tuple[SearchParameterTable, Sequence[Level]] | None:
     """The cheapest efforts that reach the usual target on sample queries, and each level, as far as a graph goes.
 
     Of the rows, `linked` are in the graph in that order, and queries are made of the others, `own`. None where ten
     results are found as cheaply by a scan, or not well enough at any effort.
     """
     rows = len(vectors)
-    trials = _Trials(efforts_for(rows), counts_for(rows))
+    trials = _Trials(parameters_for(rows), counts_for(rows))
     for asked in sample_queries(vectors, frame, own, generator):
         asked.scores[long] = -np.inf
         trials.record(graph, asked.query, asked.scores[linked])
@@ -67,25 +67,25 @@ def calibrate(
         return None
     if _cost([table[0].visit], dimension, 0, table[0].depth) >= scan:
         return None
-    return EffortTable(table), levels
+    return SearchParameterTable(table), levels
 
 
-def efforts_for(rows: int) -> tuple[int, ...]:
+def parameters_for(rows: int) -> tuple[int, ...]:
     """The efforts that are tried."""
-    efforts = [min(RECALL_TARGETS)]
-    while efforts[-1] < min(EFFORT_MAX, rows // 2):
-        efforts.append(math.ceil(efforts[-1] * EFFORT_STEP))
-    return tuple(efforts)
+    parameters = [min(RECALL_TARGETS)]
+    while parameters[-1] < min(EFFORT_MAX, rows // 2):
+        parameters.append(math.ceil(parameters[-1] * EFFORT_STEP))
+    return tuple(parameters)
 
 
 class _Trials:
     """Every effort tried on every sample query."""
 
-    def __init__(self, efforts: Sequence[int], counts: Sequence[int]) -> None:
-        self._efforts = efforts
+    def __init__(self, parameters: Sequence[int], counts: Sequence[int]) -> None:
+        self._parameters = parameters
         self._counts = counts
         # For each effort and count, how many good rows came at which place of the ranking (1 is first).
-        self._good_at = np.zeros((len(efforts), len(counts), efforts[-1] + 1), dtype=np.int32)
+        self._good_at = np.zeros((len(parameters), len(counts), parameters[-1] + 1), dtype=np.int32)
         self._wanted = np.zeros(len(counts), dtype=np.int64)
 
     def record(self, graph: Graph, query: Floats, scores: Floats) -> None:
@@ -94,8 +94,8 @@ class _Trials:
         least = least_of_best(scores, self._counts, scores[best(scores, max(self._counts))])
         wanted = np.minimum(self._counts, np.count_nonzero(takes_part))
         self._wanted += wanted
-        for number, effort in enumerate(self._efforts):
-            rows = graph.search(query, effort, effort)
+        for number, parameter in enumerate(self._parameters):
+            rows = graph.search(query, parameter, parameter)
             ranked = scores[rows[takes_part[rows]]]
             places = [
                 np.flatnonzero(ranked >= least[count])[:enough] + 1
@@ -109,26 +109,26 @@ class _Trials:
             if full:
                 return
 
-    def cheapest(self, dimension: int, scan: float) -> tuple[tuple[Effort, ...], list[Level]]:
+    def cheapest(self, dimension: int, scan: float) -> tuple[tuple[SearchParameters, ...], list[Level]]:
         """The cheapest effort for each count, up to the first that none serves, and those of the levels."""
-        efforts: list[Effort] = []
+        parameters: list[SearchParameters] = []
         levels: list[Level] = []
         for at, count in enumerate(self._counts):
-            first = bisect_left(self._efforts, count)
-            visits = self._efforts[first:]
+            first = bisect_left(self._parameters, count)
+            visits = self._parameters[first:]
             if not visits:
                 break
             found = np.cumsum(self._good_at[first:, at], axis=1, dtype=np.int64)
-            effort, reached = Trial(count, found, int(self._wanted[at]), visits).choose(
+            parameter, reached = Trial(count, found, int(self._wanted[at]), visits).choose(
                 partial(_cost, visits, dimension), scan
             )
-            if effort is None:
+            if parameter is None:
                 break
-            efforts.append(effort)
+            parameters.append(parameter)
             levels += reached
-        return tuple(efforts), levels
+        return tuple(parameters), levels
 
 
-def _cost(efforts: Sequence[float], dimension: int, number: int, depth: int) -> float:
-    visiting = efforts[number] * (EFFORT_COST + EFFORT_COST_PER_FLOAT * dimension)
+def _cost(parameters: Sequence[float], dimension: int, number: int, depth: int) -> float:
+    visiting = parameters[number] * (EFFORT_COST + EFFORT_COST_PER_FLOAT * dimension)
     return visiting + depth * dimension * RESCORED_FLOAT_COST

@@ -24,24 +24,24 @@ from quartzdb.storage.index.engines.codes import Codes, openmp_threads
 from quartzdb.storage.index.engines.exact import ExactIndex
 from quartzdb.storage.index.engines.ivf_calibration import calibrate, near_lists
 from quartzdb.storage.index.engines.long_rows import added, lengths_of, long_rows, parse
-from quartzdb.storage.index.engines.port import Built
-from quartzdb.storage.index.engines.probe_margins import SlackTable, slacks_by_recall
+from quartzdb.storage.index.engines.port import BuiltIndex
+from quartzdb.storage.index.engines.probe_margins import ProbeMarginTable, margins_by_recall
 from quartzdb.storage.index.engines.recall_levels import ByRecall
-from quartzdb.storage.index.engines.rotation import Frame
+from quartzdb.storage.index.engines.rotation import Rotation
 from quartzdb.storage.index.engines.row_order import arranged, renumbered
-from quartzdb.storage.index.engines.search_parameters import EffortTable, efforts_by_recall
+from quartzdb.storage.index.engines.search_parameters import SearchParameterTable, parameters_by_recall
 from quartzdb.storage.index.segments.segment_files import EngineFiles
 from quartzdb.storage.index.segments.stored_vectors import StoredVectors
 
 CODES_FILE = "ivf.faiss"
-FRAME_FILE = "frame.npy"
+ROTATION_FILE = "frame.npy"
 
 ROWS_MIN = 1000
 """Below this a scan is as fast as any index, so none is written."""
 LISTS_PER_ROOT = 1.6
 """Lists per square root of rows: 506 at 100k, where 256 and 1024 were both slower at recall .98."""
 TRAINING_ROWS_PER_LIST = 64
-FRAME_SAMPLE_ROWS = 4096
+ROTATION_SAMPLE_ROWS = 4096
 CODE_BITS = (1, 2)
 """Bits per coordinate, tried in turn. One is enough for embeddings; small sets without structure need two. Codes of
 more bits are slower to rank than the vectors themselves."""
@@ -59,14 +59,16 @@ class IvfEngine:
 
     name = "ivf"
 
-    def build(self, vectors: Matrix, metric: Metric, directory: Path, *, seed: int, threads: int) -> Built:
+    def build(
+        self, vectors: Matrix, metric: Metric, directory: Path, *, seed: int, threads: int
+    ) -> BuiltIndex:
         """Write codes and frame, unless the rows are few or beyond coding: then neither, and a search is a scan."""
         if len(vectors) < ROWS_MIN:
-            return Built(files=(), parameters={"coded": False})
+            return BuiltIndex(files=(), parameters={"coded": False})
         generator = np.random.default_rng(seed)
         own = held_out(len(vectors), generator)
         others = np.delete(np.arange(len(vectors)), own)
-        frame = Frame.fit(_sample(vectors, others, FRAME_SAMPLE_ROWS, generator), metric, generator)
+        frame = Rotation.fit(_sample(vectors, others, ROTATION_SAMPLE_ROWS, generator), metric, generator)
         lists = math.ceil(LISTS_PER_ROOT * math.sqrt(len(vectors)))
         training = frame.turned(
             frame.rows(_sample(vectors, others, TRAINING_ROWS_PER_LIST * lists, generator))
@@ -84,14 +86,14 @@ class IvfEngine:
                     order = _order(codes, frame, vectors)
                     codes.arrange(order)
                     codes.write(directory / CODES_FILE)
-                    frame.save(directory / FRAME_FILE)
+                    frame.save(directory / ROTATION_FILE)
                     document = {"coded": True, "arranged": True, "bits": bits}
                     document["head_bytes"] = codes.head_bytes(directory / CODES_FILE)
                     document |= {**frame.parameters, **efforts.document()}
                     if metric is Metric.DOT:
                         document["long"] = renumbered(long_rows(lengths_of(vectors)), order).tolist()
-                    return Built(files=(CODES_FILE, FRAME_FILE), parameters=document, order=order)
-        return Built(files=(), parameters={"coded": False})
+                    return BuiltIndex(files=(CODES_FILE, ROTATION_FILE), parameters=document, order=order)
+        return BuiltIndex(files=(), parameters={"coded": False})
 
     def open(
         self,
@@ -104,16 +106,16 @@ class IvfEngine:
         scan = ExactIndex(vectors, metric)
         if parameters.get("coded") is False:
             return scan
-        if not {CODES_FILE, FRAME_FILE} <= files.keys():
+        if not {CODES_FILE, ROTATION_FILE} <= files.keys():
             raise Corrupted(
-                f"An ivf index is {CODES_FILE} and {FRAME_FILE}; this segment has {sorted(files)}."
+                f"An ivf index is {CODES_FILE} and {ROTATION_FILE}; this segment has {sorted(files)}."
             )
         codes = Codes.read(
             files[CODES_FILE],
             arranged=parameters.get("arranged") is True,
             part=files.part(CODES_FILE) if isinstance(files, EngineFiles) else None,
         )
-        frame = Frame.load(files[FRAME_FILE], parameters, vectors.shape[1], metric)
+        frame = Rotation.load(files[ROTATION_FILE], parameters, vectors.shape[1], metric)
         if codes.rows != vectors.shape[0] or codes.width != frame.padded:
             raise Corrupted(
                 f"The index codes are {codes.rows} × {codes.width}; "
@@ -122,11 +124,11 @@ class IvfEngine:
         return IvfIndex(
             codes,
             frame,
-            plain=efforts_by_recall(parameters),
-            filtered=slacks_by_recall(parameters),
+            plain=parameters_by_recall(parameters),
+            filtered=margins_by_recall(parameters),
             long=parse(parameters.get("long", []), vectors.shape[0]),
             scan=scan,
-            file_bytes=sum(files[name].stat().st_size for name in (CODES_FILE, FRAME_FILE)),
+            file_bytes=sum(files[name].stat().st_size for name in (CODES_FILE, ROTATION_FILE)),
         )
 
 
@@ -136,16 +138,16 @@ class IvfIndex:
     def __init__(
         self,
         codes: Codes,
-        frame: Frame,
+        frame: Rotation,
         *,
-        plain: ByRecall[EffortTable],
-        filtered: ByRecall[SlackTable],
+        plain: ByRecall[SearchParameterTable],
+        filtered: ByRecall[ProbeMarginTable],
         long: Rows,
         scan: ExactIndex,
         file_bytes: int,
     ) -> None:
         self._codes = codes
-        self._frame = frame
+        self._rotation = frame
         self._plain = plain
         self._filtered = filtered
         self._long = long
@@ -159,10 +161,10 @@ class IvfIndex:
         """Rows to rescore, ascending, so that reads from a mapped file go forward."""
         among = None if allowed is None else self._allowed.of(allowed)
         wanted = min(count, self._codes.rows if among is None else among.matches)
-        placed = self._frame.query(query)
+        placed = self._rotation.query(query)
         found = None
         if placed is not None and wanted:
-            turned = self._frame.turned(placed[None, :])[0]
+            turned = self._rotation.turned(placed[None, :])[0]
             found = (
                 self._plainly(turned, count, recall)
                 if among is None
@@ -202,10 +204,10 @@ class IvfIndex:
 
         What a filter allows may lie around the query or far away; how soon this ends depends on where it does lie.
         """
-        efforts, slacks = self._plain.at(count, recall), self._filtered.at(count, recall)
-        if efforts is None or slacks is None:
+        efforts, probe_margins = self._plain.at(count, recall), self._filtered.at(count, recall)
+        if efforts is None or probe_margins is None:
             return None
-        gap, margin = slacks.at(count)
+        gap, margin = probe_margins.at(count)
         matches, wanted = allowed.matches, min(count, allowed.matches)
         depth = min(matches, efforts.at(count)[1])
         nearness = self._codes.nearness(turned)
@@ -246,14 +248,14 @@ def _sample(vectors: Matrix, among: Rows, size: int, generator: np.random.Genera
     return sample
 
 
-def _order(codes: Codes, frame: Frame, vectors: Matrix) -> Rows:
+def _order(codes: Codes, frame: Rotation, vectors: Matrix) -> Rows:
     """List after list, and near rows beside each other in each."""
     rows, starts = codes.grouped
     lists = [rows[start:end].astype(np.int64) for start, end in pairwise(starts.tolist())]
     return arranged(lists, lambda some: frame.rows(vectors[some]))
 
 
-def _turned_blocks(vectors: Matrix, frame: Frame) -> Iterator[npt.NDArray[np.float32]]:
+def _turned_blocks(vectors: Matrix, frame: Rotation) -> Iterator[npt.NDArray[np.float32]]:
     step = max(1, _BLOCK_FLOATS // frame.padded)
     for start in range(0, len(vectors), step):
         yield frame.turned(frame.rows(vectors[start : start + step]))

@@ -32,11 +32,15 @@ from quartzdb.storage.index.engines.calibration import (
     sample_queries,
 )
 from quartzdb.storage.index.engines.codes import Codes
-from quartzdb.storage.index.engines.probe_margins import FILTERED_LEVELS, Slack, SlackTable
+from quartzdb.storage.index.engines.probe_margins import FILTERED_LEVELS, ProbeMargin, ProbeMarginTable
 from quartzdb.storage.index.engines.recall_levels import RECALL_TARGETS, Level, measurable
 from quartzdb.storage.index.engines.recall_levels import document as levels_document
-from quartzdb.storage.index.engines.rotation import Frame
-from quartzdb.storage.index.engines.search_parameters import PLAIN_LEVELS, Effort, EffortTable
+from quartzdb.storage.index.engines.rotation import Rotation
+from quartzdb.storage.index.engines.search_parameters import (
+    PLAIN_LEVELS,
+    SearchParameters,
+    SearchParameterTable,
+)
 from quartzdb.storage.index.engines.trial import Trial
 
 DEPTH_MAX = 8192
@@ -60,12 +64,12 @@ RESCORED_FLOAT_COST = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Efforts:
+class ParametersFound:
     """What calibration found."""
 
-    plain: EffortTable
+    plain: SearchParameterTable
     plain_levels: Sequence[Level]
-    filtered: SlackTable
+    filtered: ProbeMarginTable
     filtered_levels: Sequence[Level]
 
     def document(self) -> Mapping[str, Any]:
@@ -100,11 +104,13 @@ def relative(nearness: Floats) -> Floats:
     return scaled
 
 
-def calibrate(codes: Codes, frame: Frame, vectors: Matrix, own: Rows, *, seed: int) -> Efforts | None:
+def calibrate(
+    codes: Codes, frame: Rotation, vectors: Matrix, own: Rows, *, seed: int
+) -> ParametersFound | None:
     """The cheapest efforts that reach the target recall on held-out rows; None where these codes cannot reach it."""
     counts = counts_for(len(vectors))
     trials = _Trials(codes, counts)
-    near, far = _Slacks(counts), _Slacks(counts)
+    near, far = _Margins(counts), _Margins(counts)
     grouped, starts = codes.grouped
     sizes = np.diff(starts)
     list_of_row = np.empty(codes.rows, dtype=np.int32)
@@ -123,10 +129,12 @@ def calibrate(codes: Codes, frame: Frame, vectors: Matrix, own: Rows, *, seed: i
         allowed[furthest] = True
         scores = np.where(allowed[list_of_row], asked.scores, np.float32(-np.inf))
         far.record(_ranked(codes, turned, furthest[::-1], nearness, scores, list_of_row))
-    plain, slacks = trials.cheapest(), _Slacks.widest(near, far)
-    if plain is None or slacks is None or plain[0][0].depth > DEPTH_SHARE_MAX * codes.rows:
+    plain, probe_margins = trials.cheapest(), _Margins.widest(near, far)
+    if plain is None or probe_margins is None or plain[0][0].depth > DEPTH_SHARE_MAX * codes.rows:
         return None
-    return Efforts(EffortTable(plain[0]), plain[1], SlackTable(slacks[0]), slacks[1])
+    return ParametersFound(
+        SearchParameterTable(plain[0]), plain[1], ProbeMarginTable(probe_margins[0]), probe_margins[1]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +172,7 @@ def _ranked(
     return _Ranking(estimates, scores[rows], row_lists, nearness[row_lists], scores, allowed)
 
 
-class _Slacks:
+class _Margins:
     """How far behind the last result wanted the good rows lay, and the centroids of their lists."""
 
     def __init__(self, counts: Sequence[int]) -> None:
@@ -185,9 +193,9 @@ class _Slacks:
             self._margins[count].append(np.concatenate([last - ranking.estimates[good], missing]))
 
     @staticmethod
-    def widest(*cases: _Slacks) -> tuple[tuple[Slack, ...], list[Level]] | None:
+    def widest(*cases: _Margins) -> tuple[tuple[ProbeMargin, ...], list[Level]] | None:
         """What reaches the usual target and each level in every case; None where a binding count cannot be served."""
-        slacks: list[Slack] = []
+        probe_margins: list[ProbeMargin] = []
         levels: list[Level] = []
         for count in cases[0]._counts:
             gaps = [_ascending(case._gaps[count]) for case in cases]
@@ -197,12 +205,12 @@ class _Slacks:
                 if count <= BINDING_COUNT_MAX:
                     return None
                 gap, margin = GAP_MAX, max(_largest_finite(values) for values in margins)
-            slacks.append(Slack(count, gap, margin))
+            probe_margins.append(ProbeMargin(count, gap, margin))
             for recall in measurable(min(values.size for values in gaps)):
                 gap, margin = _reaching(gaps, margins, recall)
                 if math.isfinite(gap + margin):
                     levels.append(Level(count, recall, gap, margin))
-        return tuple(slacks), levels
+        return tuple(probe_margins), levels
 
 
 def _reaching(gaps: Sequence[Floats], margins: Sequence[Floats], recall: float) -> tuple[float, float]:
@@ -272,19 +280,19 @@ class _Trials:
             reached = places[:, np.searchsorted(largest, good)]
             self._good_at[at].reshape(-1)[(numbers + reached)[hits]] += 1
 
-    def cheapest(self) -> tuple[tuple[Effort, ...], list[Level]] | None:
+    def cheapest(self) -> tuple[tuple[SearchParameters, ...], list[Level]] | None:
         """The cheapest effort for each count, and those of the levels; None where a binding count has none."""
-        efforts: list[Effort] = []
+        parameters: list[SearchParameters] = []
         levels: list[Level] = []
         scan = self._codes.rows * (SCAN_COST + SCAN_COST_PER_FLOAT * self._codes.width)
         for at, count in enumerate(self._counts):
             found = np.cumsum(self._good_at[at], axis=1, dtype=np.int64)
-            effort, reached = Trial(count, found, int(self._wanted[at]), CUTS).choose(self._cost, scan)
-            if effort is None and count <= BINDING_COUNT_MAX:
+            parameter, reached = Trial(count, found, int(self._wanted[at]), CUTS).choose(self._cost, scan)
+            if parameter is None and count <= BINDING_COUNT_MAX:
                 return None
-            efforts.append(effort or Effort(count, CUTS[-1], self._deepest))
+            parameters.append(parameter or SearchParameters(count, CUTS[-1], self._deepest))
             levels += reached
-        return tuple(efforts), levels
+        return tuple(parameters), levels
 
     def _cost(self, number: int, depth: int) -> float:
         lists = self._lists_visited[number] / self._queries

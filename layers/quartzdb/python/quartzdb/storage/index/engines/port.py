@@ -17,7 +17,7 @@ from quartzdb.storage.index.segments.stored_vectors import StoredVectors
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class BuiltIndex:
     """What a build produced: files in the directory it was given, and JSON parameters that `open` needs.
 
     `parameters` include what calibration chose (for example nprobe and rescoring depth).
@@ -62,8 +62,10 @@ class Engine(Protocol):
         """What a namespace's settings and a manifest call the engine."""
         ...
 
-    def build(self, vectors: Matrix, metric: Metric, directory: Path, *, seed: int, threads: int) -> Built:
-        """Write an index of `vectors` (n, d) float32 or float16, n >= 1; `Built.order` says what numbers rows get.
+    def build(
+        self, vectors: Matrix, metric: Metric, directory: Path, *, seed: int, threads: int
+    ) -> BuiltIndex:
+        """Write an index of `vectors` (n, d) float32 or float16, n >= 1; `BuiltIndex.order` says what numbers rows get.
 
         Same seed, same bytes.
         """
@@ -76,7 +78,7 @@ class Engine(Protocol):
         vectors: StoredVectors,
         metric: Metric,
     ) -> Index:
-        """Open what `build` wrote: `files` by the names that `Built` has, wherever they lie now.
+        """Open what `build` wrote: `files` by the names that `BuiltIndex` has, wherever they lie now.
 
         `vectors` are the segment's full-precision rows, which may have to be fetched: only a scan reads many of them.
         Raises Corrupted where files or parameters are not what `build` writes.

@@ -13,7 +13,7 @@ FILTERED_LEVELS = "filtered_levels"
 
 
 @dataclass(frozen=True, slots=True)
-class Slack:
+class ProbeMargin:
     """How far behind the last of `count` results lists are still visited (`gap`) and rows rescored (`margin`)."""
 
     count: int
@@ -22,46 +22,52 @@ class Slack:
 
 
 @dataclass(frozen=True, slots=True)
-class SlackTable:
+class ProbeMarginTable:
     """Slacks by ascending count."""
 
-    slacks: tuple[Slack, ...]
+    probe_margins: tuple[ProbeMargin, ...]
 
     def at(self, count: int) -> tuple[float, float]:
         """(gap, margin) for a count: between entries, linear in the count's logarithm. Beyond the last: every list."""
-        first, last = self.slacks[0], self.slacks[-1]
+        first, last = self.probe_margins[0], self.probe_margins[-1]
         if count <= first.count:
             return first.gap, first.margin
         if count >= last.count:
             return math.inf if count > last.count else last.gap, last.margin
-        upper = next(place for place, slack in enumerate(self.slacks) if slack.count >= count)
-        low, high = self.slacks[upper - 1], self.slacks[upper]
+        upper = next(
+            place for place, probe_margin in enumerate(self.probe_margins) if probe_margin.count >= count
+        )
+        low, high = self.probe_margins[upper - 1], self.probe_margins[upper]
         share = math.log(count / low.count) / math.log(high.count / low.count)
         return low.gap + share * (high.gap - low.gap), low.margin + share * (high.margin - low.margin)
 
     def document(self) -> Sequence[Sequence[float]]:
         """JSON for a segment's parameters."""
-        return [[slack.count, slack.gap, slack.margin] for slack in self.slacks]
+        return [
+            [probe_margin.count, probe_margin.gap, probe_margin.margin] for probe_margin in self.probe_margins
+        ]
 
     @staticmethod
-    def parse(parameters: Mapping[str, Any], name: str) -> SlackTable:
+    def parse(parameters: Mapping[str, Any], name: str) -> ProbeMarginTable:
         """Read `document` back from parameters[name]. Raises Corrupted."""
-        return SlackTable(
+        return ProbeMarginTable(
             parse_table(
                 parameters,
                 name,
-                lambda count, gap, margin: Slack(int(count), float(gap), float(margin)),
-                lambda slack: slack.count >= 1,
+                lambda count, gap, margin: ProbeMargin(int(count), float(gap), float(margin)),
+                lambda probe_margin: probe_margin.count >= 1,
             )
         )
 
 
-def slacks_by_recall(parameters: Mapping[str, Any]) -> ByRecall[SlackTable]:
+def margins_by_recall(parameters: Mapping[str, Any]) -> ByRecall[ProbeMarginTable]:
     """The usual slacks (`filtered`), and those of any recall (`filtered_levels`). Raises Corrupted."""
-    table = SlackTable.parse(parameters, "filtered")
-    rows = [(slack.count, slack.gap, slack.margin) for slack in table.slacks]
+    table = ProbeMarginTable.parse(parameters, "filtered")
+    rows = [
+        (probe_margin.count, probe_margin.gap, probe_margin.margin) for probe_margin in table.probe_margins
+    ]
     return by_recall(parameters, FILTERED_LEVELS, table, rows, _table_of)
 
 
-def _table_of(rows: Sequence[Row]) -> SlackTable:
-    return SlackTable(tuple(Slack(*row) for row in rows))
+def _table_of(rows: Sequence[Row]) -> ProbeMarginTable:
+    return ProbeMarginTable(tuple(ProbeMargin(*row) for row in rows))

@@ -32,7 +32,7 @@ _REMEMBERED = 64
 Row = tuple[int, float, float]
 """A count, and the engine's two numbers for it."""
 Table = TypeVar("Table")
-Entry = TypeVar("Entry", bound="Counted")
+Entry = TypeVar("Entry", bound="OfCount")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def measurable(results: float) -> tuple[float, ...]:
     return tuple(level for level in LEVELS if (1.0 - level) * results >= MISSES_MIN)
 
 
-class Counted(Protocol):
+class OfCount(Protocol):
     """An entry of a table by how many results are asked for."""
 
     @property

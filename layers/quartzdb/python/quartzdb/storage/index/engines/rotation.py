@@ -31,7 +31,7 @@ _TINY = np.finfo(np.float32).tiny
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class Rotation:
     """A map from stored vectors (d,) to index coordinates (padded,). `inner`: compare by product, else by distance."""
 
     inner: bool

@@ -13,7 +13,7 @@ PLAIN_LEVELS = "plain_levels"
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
+class SearchParameters:
     """What to spend where `count` results are asked for: how much to look at, and how many rows to rescore (`depth`).
 
     What `visit` means is the engine's: a number of nodes, of rows, or how near a list must be.
@@ -25,10 +25,10 @@ class Effort:
 
 
 @dataclass(frozen=True, slots=True)
-class EffortTable:
+class SearchParameterTable:
     """Efforts by ascending count."""
 
-    efforts: tuple[Effort, ...]
+    efforts: tuple[SearchParameters, ...]
 
     def at(self, count: int) -> tuple[float, int]:
         """(visit, depth) for a count up to the last: between entries, linear in the count's logarithm.
@@ -40,7 +40,7 @@ class EffortTable:
             return first.visit, first.depth
         if count >= last.count:
             return last.visit, math.ceil(last.depth * count / last.count)
-        upper = next(place for place, effort in enumerate(self.efforts) if effort.count >= count)
+        upper = next(place for place, parameter in enumerate(self.efforts) if parameter.count >= count)
         low, high = self.efforts[upper - 1], self.efforts[upper]
         share = math.log(count / low.count) / math.log(high.count / low.count)
         depth = low.depth * (high.depth / low.depth) ** share
@@ -53,29 +53,29 @@ class EffortTable:
 
     def document(self) -> Sequence[Sequence[float]]:
         """JSON for a segment's parameters."""
-        return [[effort.count, effort.visit, effort.depth] for effort in self.efforts]
+        return [[parameter.count, parameter.visit, parameter.depth] for parameter in self.efforts]
 
     @staticmethod
-    def parse(parameters: Mapping[str, Any], name: str) -> EffortTable:
+    def parse(parameters: Mapping[str, Any], name: str) -> SearchParameterTable:
         """Read `document` back from parameters[name]. Raises Corrupted."""
-        return EffortTable(
+        return SearchParameterTable(
             parse_table(
                 parameters,
                 name,
-                lambda count, visit, depth: Effort(int(count), float(visit), int(depth)),
-                lambda effort: 1 <= effort.count <= effort.depth,
+                lambda count, visit, depth: SearchParameters(int(count), float(visit), int(depth)),
+                lambda parameter: 1 <= parameter.count <= parameter.depth,
             )
         )
 
 
-def efforts_by_recall(parameters: Mapping[str, Any]) -> ByRecall[EffortTable]:
+def parameters_by_recall(parameters: Mapping[str, Any]) -> ByRecall[SearchParameterTable]:
     """The usual efforts (`plain`), and those of any recall (`plain_levels`). Raises Corrupted."""
-    table = EffortTable.parse(parameters, "plain")
-    rows = [(effort.count, effort.visit, effort.depth) for effort in table.efforts]
+    table = SearchParameterTable.parse(parameters, "plain")
+    rows = [(parameter.count, parameter.visit, parameter.depth) for parameter in table.efforts]
     return by_recall(parameters, PLAIN_LEVELS, table, rows, _table_of)
 
 
-def _table_of(rows: Sequence[Row]) -> EffortTable:
-    return EffortTable(
-        tuple(Effort(count, visit, max(count, math.ceil(depth))) for count, visit, depth in rows)
+def _table_of(rows: Sequence[Row]) -> SearchParameterTable:
+    return SearchParameterTable(
+        tuple(SearchParameters(count, visit, max(count, math.ceil(depth))) for count, visit, depth in rows)
     )

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quartzdb.storage.index.engines.recall_levels import LEVELS, RECALL_TARGETS, Level, measurable
-from quartzdb.storage.index.engines.search_parameters import Effort
+from quartzdb.storage.index.engines.search_parameters import SearchParameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Trial:
 
     def choose(
         self, cost: Callable[[int, int], float], cost_max: float
-    ) -> tuple[Effort | None, Sequence[Level]]:
+    ) -> tuple[SearchParameters | None, Sequence[Level]]:
         """The cheapest effort that reaches the usual target, if any does, and those of the levels that are reached.
 
         `cost` is that of a spend's number and a depth. From level to level neither falls, so that a higher recall
@@ -58,7 +58,9 @@ class Trial:
             Level(self.count, level, self.visits[number], depth)
             for level, (number, depth) in sorted(chosen.items())
         ]
-        return None if usual is None else Effort(self.count, self.visits[usual[0]], usual[1]), levels
+        return None if usual is None else SearchParameters(
+            self.count, self.visits[usual[0]], usual[1]
+        ), levels
 
     def _cheapest(
         self,

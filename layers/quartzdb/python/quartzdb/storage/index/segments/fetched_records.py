@@ -9,7 +9,7 @@ import numpy as np
 from quartzdb.domain.vector import Rows
 from quartzdb.storage.index.segments.partial_file import PartialFile
 from quartzdb.storage.index.segments.records import Records
-from quartzdb.storage.index.segments.segment_header import Opening
+from quartzdb.storage.index.segments.segment_header import SegmentHeader
 from quartzdb.storage.index.segments.stored_vectors import StoredVectors
 
 _WHOLE_SHARE = 0.25
@@ -19,17 +19,17 @@ _WHOLE_SHARE = 0.25
 class RecordPages:
     """Brings the pages of records.sqlite that SQLite is going to read."""
 
-    def __init__(self, file: PartialFile, opening: Opening) -> None:
+    def __init__(self, file: PartialFile, header: SegmentHeader) -> None:
         self.file = file
-        self.opening = opening
+        self.header = header
 
     def rows(self, rows: Sequence[int] | Rows) -> None:
         """Those of these rows."""
-        self._bring(self.opening.places.pages_of(rows))
+        self._bring(self.header.places.pages_of(rows))
 
     def ids(self, ids: Sequence[str]) -> None:
         """Those of these ids in their index."""
-        leaves = self.opening.leaves
+        leaves = self.header.leaves
         if leaves is not None:
             pages = leaves.pages_of(ids)
             if pages.size > max(1, _WHOLE_SHARE * len(leaves.firsts)):
@@ -39,7 +39,7 @@ class RecordPages:
 
     def _bring(self, pages: Rows) -> None:
         if pages.size:
-            page_bytes = self.opening.places.page_bytes
+            page_bytes = self.header.places.page_bytes
             self.file.expect(pages * page_bytes, page_bytes)
 
 
@@ -56,7 +56,7 @@ class RecordsAhead:
 
     def ids(self, ids: Sequence[str]) -> Sequence[str]:
         """See ReadAhead."""
-        known = self._pages.opening.ids
+        known = self._pages.header.ids
         wanted = list(ids) if known is None else known.may_have(ids)
         if wanted:
             self._pages.ids(wanted)
@@ -74,5 +74,5 @@ def fetched_records(pages: RecordPages, rows: int, vectors: StoredVectors) -> Re
     # Its module imports apsw, which a database on one machine never needs.
     from quartzdb.storage.index.segments.partial_sqlite import connect
 
-    pages.opening.place_first_pages(pages.file)
+    pages.header.place_first_pages(pages.file)
     return Records(connect(pages.file), rows, ahead=RecordsAhead(pages, vectors))

@@ -239,7 +239,7 @@ class Records:
             (low, prefix + "\x7f", limit),
         )
 
-    def everything(self) -> Iterator[StoredRecord]:
+    def all_rows(self) -> Iterator[StoredRecord]:
         """All records in row order, in blocks."""
         start = 0
         while block := self._all(

@@ -55,7 +55,7 @@ class Segment:
         self._files = files
         self.records, self.vectors = _opened(shape, files)
         self._index: Index | None = None
-        self._opening = threading.Lock()
+        self._header = threading.Lock()
 
     @property
     def index(self) -> Index:
@@ -64,7 +64,7 @@ class Segment:
         Raises Corrupted, and BlobMissing where the segment was superseded and swept before that.
         """
         if self._index is None:
-            with self._opening:
+            with self._header:
                 if self._index is None:
                     files = EngineFiles(self._files)
                     self._index = engine_named(self.shape.engine).open(
@@ -109,12 +109,12 @@ class Segment:
 def _opened(shape: SegmentShape, files: SegmentFiles) -> tuple[Records, StoredVectors]:
     dtype = "<f4" if shape.precision is Precision.F32 else "<f2"
     vectors, norms, stored = (files.partial(name) for name in (VECTORS_FILE, NORMS_FILE, RECORDS_FILE))
-    if vectors is None or norms is None or stored is None or files.opening is None:
+    if vectors is None or norms is None or stored is None or files.header is None:
         return Records.mapped(files.whole(RECORDS_FILE), shape.rows), MappedVectors(
             _mapped(files.whole(VECTORS_FILE), dtype, (shape.rows, shape.dimension)),
             _mapped(files.whole(NORMS_FILE), "<f4", (shape.rows,)),
         )
-    pages = RecordPages(stored, files.opening)
+    pages = RecordPages(stored, files.header)
     fetched = FetchedVectors(vectors, norms, shape.dimension, dtype, pages.rows, files.begin)
     return fetched_records(pages, shape.rows, fetched), fetched
 

@@ -7,9 +7,9 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Protocol
 
-from quartzdb.storage.index.executor import Begin, Later
+from quartzdb.storage.index.executor import Executor, Lazy
 from quartzdb.storage.index.segments.partial_file import PartialFile
-from quartzdb.storage.index.segments.segment_header import Opening
+from quartzdb.storage.index.segments.segment_header import SegmentHeader
 from quartzdb.storage.ports import BlobMissing
 
 VECTORS_FILE = "vectors"
@@ -17,11 +17,11 @@ NORMS_FILE = "norms"
 RECORDS_FILE = "records.sqlite"
 RECORDS_MAP_FILE = "records.map"
 SUMS_FILE = "sums"
-OPENING_FILE = "opening"
+HEADER_FILE = "opening"
 """Instead of `records.map` and `sums`, which are of segments that were written before there was this."""
 PARTLY_READ = (VECTORS_FILE, NORMS_FILE, RECORDS_FILE)
 """Files that can be read in parts, in the order in which `sums` has their blocks' checksums, one list after another."""
-DATA_FILES = frozenset({*PARTLY_READ, RECORDS_MAP_FILE, SUMS_FILE, OPENING_FILE})
+DATA_FILES = frozenset({*PARTLY_READ, RECORDS_MAP_FILE, SUMS_FILE, HEADER_FILE})
 """All that is not the engine's."""
 
 
@@ -46,12 +46,12 @@ class SegmentFiles(Protocol):
         ...
 
     @property
-    def begin(self) -> Begin:
+    def begin(self) -> Executor:
         """How several fetches are waited for at once."""
         ...
 
     @property
-    def opening(self) -> Opening | None:
+    def header(self) -> SegmentHeader | None:
         """What reading in parts begins with; None where files are not read in parts."""
         ...
 
@@ -65,8 +65,8 @@ class LocalFiles:
     """Files of this machine, checked already."""
 
     damage = None
-    opening = None
-    begin = Later
+    header = None
+    begin = Lazy
 
     def __init__(self, paths: Mapping[str, Path]) -> None:
         self._paths = paths

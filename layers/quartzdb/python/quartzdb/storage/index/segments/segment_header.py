@@ -29,7 +29,7 @@ _FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Opening:
+class SegmentHeader:
     """`first_blocks` are the blocks of records.sqlite with the pages that `places.first` names, one after another;
     `packed` are whole files.
     """

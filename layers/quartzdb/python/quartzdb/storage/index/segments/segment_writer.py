@@ -17,19 +17,19 @@ from quartzdb.domain.merge import RecordState
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Precision
 from quartzdb.domain.vector import Mask, Matrix, Rows, norms_of
-from quartzdb.storage.index.engines.port import Built
+from quartzdb.storage.index.engines.port import BuiltIndex
 from quartzdb.storage.index.engines.registry import choose, engine_named, read_in_parts
 from quartzdb.storage.index.segments.record_spool import RecordSpool
 from quartzdb.storage.index.segments.records import RecordsWriter, encode_patches
 from quartzdb.storage.index.segments.segment import Segment, SegmentShape
 from quartzdb.storage.index.segments.segment_files import (
+    HEADER_FILE,
     NORMS_FILE,
-    OPENING_FILE,
     PARTLY_READ,
     RECORDS_FILE,
     VECTORS_FILE,
 )
-from quartzdb.storage.index.segments.segment_header import PACKED_BYTES_MAX, Opening
+from quartzdb.storage.index.segments.segment_header import PACKED_BYTES_MAX, SegmentHeader
 
 _COPY_ROWS = 4096
 _UNORDERED = "unordered"
@@ -94,7 +94,7 @@ class SegmentWriter:
     def copy(self, segment: Segment, alive: Mask) -> None:
         """Carry the live rows of another segment over, bytes unchanged."""
         segment = segment.whole()
-        for record in segment.records.everything():
+        for record in segment.records.all_rows():
             if alive[record.row]:
                 stamp, writer = record.version
                 number = self._records.writer_number(writer)
@@ -107,7 +107,7 @@ class SegmentWriter:
         """Build the index, put everything in its order, and close."""
         self._vectors.close()
         engine = choose(choice, self.rows)
-        built = Built(files=(), parameters={})
+        built = BuiltIndex(files=(), parameters={})
         if self.rows:
             built = engine_named(engine).build(
                 self._added_vectors(), self._metric, self._directory, seed=seed, threads=threads
@@ -117,17 +117,17 @@ class SegmentWriter:
         self._records.finish()
         shutil.rmtree(self._unordered)
         small = [name for name in built.files if (self._directory / name).stat().st_size <= PACKED_BYTES_MAX]
-        opening = Opening.of(
+        header = SegmentHeader.of(
             self._directory,
             RECORDS_FILE,
             (*PARTLY_READ, *read_in_parts(engine, built.parameters)),
             small,
         )
-        (self._directory / OPENING_FILE).write_bytes(opening.encode())
+        (self._directory / HEADER_FILE).write_bytes(header.encode())
         shape = SegmentShape(
             self.rows, self._dimension, self._precision, self._metric, engine, dict(built.parameters)
         )
-        return WrittenSegment(shape, (*PARTLY_READ, OPENING_FILE, *built.files), built.order)
+        return WrittenSegment(shape, (*PARTLY_READ, HEADER_FILE, *built.files), built.order)
 
     def _added_vectors(self) -> Matrix:
         """As they were added, mapped."""

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from quartzdb.domain.vector import Floats, Matrix, Rows, norms_of
-from quartzdb.storage.index.executor import Begin, all_of
+from quartzdb.storage.index.executor import Executor, all_of
 from quartzdb.storage.index.segments.partial_file import PartialFile
 
 NORM_BYTES = 4
@@ -86,7 +86,7 @@ class FetchedVectors:
         dimension: int,
         dtype: str,
         records_too: Callable[[Rows], None],
-        begin: Begin,
+        begin: Executor,
     ) -> None:
         self._vectors = vectors
         self._norms = norms

@@ -1,4 +1,4 @@
-"""The list of what is unsettled, in memory: what an UnsettledList is, in its shortest form."""
+"""The list of pending work, in memory: what a PendingWorkList is, in its shortest form."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import threading
 from collections.abc import Sequence
 
 from quartzdb.domain.namespace import Partition
-from quartzdb.maintenance.ports import Unsettled
+from quartzdb.maintenance.ports import PendingWork
 
 
-class MemoryUnsettled:
+class MemoryPendingWork:
     """UnsettledList in memory."""
 
     def __init__(self) -> None:
-        self._noted: dict[Partition, Unsettled] = {}
+        self._noted: dict[Partition, PendingWork] = {}
         self._notes = 0
         self._lock = threading.Lock()
 
@@ -21,14 +21,14 @@ class MemoryUnsettled:
         """There is something to do."""
         with self._lock:
             self._notes += 1
-            self._noted[partition] = Unsettled(partition, since_ms, str(self._notes))
+            self._noted[partition] = PendingWork(partition, since_ms, str(self._notes))
 
-    def everything(self) -> Sequence[Unsettled]:
+    def all_pending(self) -> Sequence[PendingWork]:
         """All that is noted."""
         with self._lock:
             return list(self._noted.values())
 
-    def settle(self, one: Unsettled) -> bool:
+    def settle(self, one: PendingWork) -> bool:
         """Forget it, unless it was noted again."""
         with self._lock:
             if self._noted.get(one.partition) != one:

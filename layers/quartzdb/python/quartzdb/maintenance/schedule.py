@@ -1,6 +1,6 @@
 """Scheduled care of every namespace by runs that remember nothing: what no event will ever wake anybody for.
 
-Each run looks at what is noted as unsettled, and at its turn of all the others, so that one in which nothing happens
+Each run looks at what is noted as pending, and at its turn of all the others, so that one in which nothing happens
 costs next to nothing. The order differs from run to run: where there is more to do than time, everyone has their turn.
 """
 
@@ -17,15 +17,15 @@ from quartzdb.domain.namespace import Namespace, Partition
 from quartzdb.maintenance import previous_manifest as confirmation
 from quartzdb.maintenance.budget import Budget
 from quartzdb.maintenance.folding import Folding
-from quartzdb.maintenance.garbage_collection import Burial
-from quartzdb.maintenance.lease_owner import Holder
+from quartzdb.maintenance.garbage_collection import GarbageCollection
+from quartzdb.maintenance.lease_owner import LeaseOwner
 from quartzdb.maintenance.maintenance import IDLE_AFTER_MS
 from quartzdb.maintenance.merge_policy import full_tier, idle
 from quartzdb.maintenance.merging import Merged, Merging
-from quartzdb.maintenance.ports import Unsettled, UnsettledList
+from quartzdb.maintenance.ports import PendingWork, PendingWorkList
 from quartzdb.maintenance.purging import PURGE_AT_ONCE, purge_some
 from quartzdb.maintenance.sweep import SUPERSEDED_MS, sweep
-from quartzdb.storage.lease_guard import Claim
+from quartzdb.storage.lease_guard import LeaseGuard
 from quartzdb.storage.ports import KeyValueTable, Leases, NamespaceCatalog, Retention
 from quartzdb.storage.snapshot.store import SnapshotStore
 
@@ -35,14 +35,14 @@ MINUTE_MS = 60_000
 LOOK_EVERY_MINUTES = 60
 """Also what is not noted is looked at this often: in case a note was lost, and to sweep what builds left that died."""
 PURGE_EVERY_MINUTES = 24 * 60
-SETTLED_AFTER_MS = SUPERSEDED_MS + 30_000
+NOTHING_PENDING_AFTER_MS = SUPERSEDED_MS + 30_000
 """A manifest so old has nothing before it that still has to be kept for a reader."""
-CARE_MS = 5_000
+LOOK_MS = 5_000
 """Looking at one namespace and sweeping it."""
 
 
 @dataclass(slots=True)
-class Tended:
+class MaintenanceReport:
     """What one run found and did. `lag_ms` is the largest, that of namespaces not reached included."""
 
     lag_ms: int = 0
@@ -53,7 +53,7 @@ class Tended:
     not_reached: int = 0
 
 
-class Tending:
+class ScheduledMaintenance:
     """One per process."""
 
     def __init__(
@@ -62,68 +62,75 @@ class Tending:
         table: KeyValueTable,
         store: SnapshotStore,
         leases: Leases,
-        unsettled: UnsettledList,
+        pending_work: PendingWorkList,
         folding: Folding,
         merging: Merging,
-        burial: Burial,
+        garbage_collection: GarbageCollection,
         clock: Clock,
-        holder: Holder,
+        owner: LeaseOwner,
         retention: Retention | None = None,
     ) -> None:
         self._catalog = catalog
         self._table = table
         self._store = store
         self._leases = leases
-        self._unsettled = unsettled
+        self._pending_work = pending_work
         self._folding = folding
         self._merging = merging
-        self._burial = burial
+        self._garbage_collection = garbage_collection
         self._clock = clock
-        self._holder = holder
+        self._owner = owner
         self._retention = retention
 
-    def run(self, budget: Budget) -> Tended:
+    def run(self, budget: Budget) -> MaintenanceReport:
         """One run. A namespace's trouble is reported and does not stop the care of the others."""
-        tended = Tended()
+        report = MaintenanceReport()
         minute = self._clock.unix_ms() // MINUTE_MS
-        noted = {one.partition: one for one in self._unsettled.everything()}
+        noted = {one.partition: one for one in self._pending_work.all_pending()}
         namespaces = {
-            shard.partition: shard for one in self._catalog.everything() for shard in one.each_shard
+            shard.partition: shard for one in self._catalog.all_namespaces() for shard in one.each_shard
         }
-        condemned = {one.partition: one for one in self._catalog.condemned()}
-        for partition in _shuffled({*noted, *namespaces, *condemned}, minute):
+        pending_deletion = {one.partition: one for one in self._catalog.pending_deletion()}
+        for partition in _shuffled({*noted, *namespaces, *pending_deletion}, minute):
             note = noted.get(partition)
             if (
                 note is None
-                and partition not in condemned
+                and partition not in pending_deletion
                 and not _turn(partition, minute, LOOK_EVERY_MINUTES)
             ):
                 continue
-            if not budget.allows(CARE_MS):
-                tended.not_reached += 1
+            if not budget.allows(LOOK_MS):
+                report.not_reached += 1
                 if note is not None:
-                    tended.lag_ms = max(tended.lag_ms, self._clock.unix_ms() - note.since_ms)
+                    report.lag_ms = max(report.lag_ms, self._clock.unix_ms() - note.since_ms)
                 continue
             try:
-                if partition in condemned:
-                    self._burial.bury(condemned[partition], noted)
+                if partition in pending_deletion:
+                    self._garbage_collection.collect(pending_deletion[partition], noted)
                 elif partition in namespaces:
-                    self._care(namespaces[partition], note, minute, budget, tended)
+                    self._maintain(namespaces[partition], note, minute, budget, report)
                 elif note is not None and self._is_gone(partition):
-                    self._unsettled.settle(note)
+                    self._pending_work.settle(note)
             except Exception:
                 # Whatever it was, the others must not wait for it; it is counted, alarmed on and tried again.
                 logger.exception("the care of %s failed", partition)
-                tended.failed.append(str(partition))
+                report.failed.append(str(partition))
                 if note is not None and partition in namespaces:
-                    tended.lag_ms = max(tended.lag_ms, self._clock.unix_ms() - note.since_ms)
-        return tended
+                    report.lag_ms = max(report.lag_ms, self._clock.unix_ms() - note.since_ms)
+        return report
 
-    def _care(
-        self, namespace: Namespace, note: Unsettled | None, minute: int, budget: Budget, tended: Tended
+    def _maintain(
+        self,
+        namespace: Namespace,
+        note: PendingWork | None,
+        minute: int,
+        budget: Budget,
+        report: MaintenanceReport,
     ) -> None:
         partition = namespace.partition
-        with Claim(self._leases, f"care/{namespace.shard_name}", self._holder.name, self._clock) as claim:
+        with LeaseGuard(
+            self._leases, f"maintenance/{namespace.shard_name}", self._owner.name, self._clock
+        ) as claim:
             if not claim.held:
                 return  # an earlier run is still at it
             # Key-values are in the first shard's partition.
@@ -131,20 +138,20 @@ class Tending:
                 self._purge(partition)
             settled = True
             if namespace.settings.dimension is not None:
-                settled = self._care_for_segments(namespace, budget, tended)
+                settled = self._maintain_segments(namespace, budget, report)
             if settled and note is not None:
-                self._unsettled.settle(note)
+                self._pending_work.settle(note)
             elif not settled and note is None:
-                self._unsettled.note(partition, self._clock.unix_ms())
+                self._pending_work.note(partition, self._clock.unix_ms())
 
-    def _care_for_segments(self, namespace: Namespace, budget: Budget, tended: Tended) -> bool:
+    def _maintain_segments(self, namespace: Namespace, budget: Budget, report: MaintenanceReport) -> bool:
         """Fold, merge and sweep one shard; whether nothing is left to do until something is written."""
         partition = namespace.partition
-        folded = self._folding.care(namespace, budget)
-        tended.published += folded.published
-        tended.lag_ms = max(tended.lag_ms, folded.lag_ms)
+        folded = self._folding.fold_if_worth(namespace, budget)
+        report.published += folded.published
+        report.lag_ms = max(report.lag_ms, folded.lag_ms)
         if folded.degraded is not None:
-            tended.degraded.append(str(partition))
+            report.degraded.append(str(partition))
         backlog = folded.backlog
         assert backlog is not None, "a namespace with a dimension has a log"
         manifest = backlog.manifest
@@ -153,7 +160,7 @@ class Tending:
         age_ms = self._clock.unix_ms() - manifest.created_at_ms
         quiet = backlog.oldest_ms is None and age_ms >= IDLE_AFTER_MS
         merged = self._merging.compact(namespace, manifest, idle if quiet else full_tier, budget)
-        tended.merges[merged] = tended.merges.get(merged, 0) + 1
+        report.merges[merged] = report.merges.get(merged, 0) + 1
         at_rest = quiet and merged is Merged.NOT_NEEDED and not self._merging.under_way(namespace)
         if at_rest and confirmation.due(manifest, self._clock.unix_ms()):
             self._merging.confirm(partition)
@@ -161,7 +168,7 @@ class Tending:
         return (
             backlog.oldest_ms is None
             and merged is Merged.NOT_NEEDED
-            and age_ms >= SETTLED_AFTER_MS
+            and age_ms >= NOTHING_PENDING_AFTER_MS
             and not self._merging.under_way(namespace)
         )
 

@@ -24,7 +24,7 @@ from quartzdb.services.vectors import NewRecord, QueryRequest
 from quartzdb.storage.snapshot.manifest import Manifest
 from quartzdb.wiring.aws import AwsAdapters, AwsSettings, aws_adapters
 from quartzdb.wiring.embedded import Database, assemble
-from quartzdb.wiring.maintenance import Care, assemble_care
+from quartzdb.wiring.maintenance import MaintenanceServices, assemble_maintenance
 from tests.aws_emulators import PATIENCE, REGION, Emulator, Place
 from tests.embedded import vector_of
 from tests.manual_clock import ManualClock
@@ -45,7 +45,7 @@ class StartedMerges:
 
 
 @dataclass
-class CareDeployment:
+class MaintenanceDeployment:
     """`endpoint_url` may be a proxy's; the stream is read from the emulator itself."""
 
     emulator: Emulator
@@ -93,10 +93,10 @@ class CareDeployment:
         adapters = self.adapters(endpoint_url=self.emulator.endpoint_url)
         return assemble(adapters, writer=f"aws.{self.opened}", workspace=self.work_dir / "building")
 
-    def care(self, *, endpoint_url: str | None = None) -> Care:
+    def maintenance(self, *, endpoint_url: str | None = None) -> MaintenanceServices:
         """What a function that cares is made of."""
         adapters = self.adapters(endpoint_url=endpoint_url)
-        return assemble_care(
+        return assemble_maintenance(
             adapters,
             self.merges,
             site="aws",
@@ -105,13 +105,15 @@ class CareDeployment:
             run_limits=self.run_limits,
         )
 
-    def indexer(self, care: Care | None = None) -> Handler:
+    def indexer(self, maintenance: MaintenanceServices | None = None) -> Handler:
         """The indexer function's handler, of a new instance."""
-        return self.observed.handler(indexing_handler((care or self.care()).folding, self.observed))
+        return self.observed.handler(
+            indexing_handler((maintenance or self.maintenance()).folding, self.observed)
+        )
 
-    def compactor(self, care: Care | None = None) -> Handler:
+    def compactor(self, maintenance: MaintenanceServices | None = None) -> Handler:
         """The compactor function's handler, of a new instance."""
-        return self.observed.handler(compacting_handler(care or self.care(), self.observed))
+        return self.observed.handler(compacting_handler(maintenance or self.maintenance(), self.observed))
 
     def manifest(self, namespace: Namespace) -> Manifest | None:
         """What is published now."""
@@ -129,12 +131,12 @@ class CareDeployment:
 @contextmanager
 def deployed(
     emulator: Emulator, directory: Path, *, endpoint_url: str | None = None
-) -> Iterator[CareDeployment]:
+) -> Iterator[MaintenanceDeployment]:
     """An empty one."""
     place = emulator.new_place()
     stream = TableStream(emulator, place.table)
     try:
-        yield CareDeployment(emulator, place, directory, stream, endpoint_url or emulator.endpoint_url)
+        yield MaintenanceDeployment(emulator, place, directory, stream, endpoint_url or emulator.endpoint_url)
     finally:
         stream.close()
 

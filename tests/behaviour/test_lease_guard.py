@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from quartzdb.storage.lease_guard import LEASE_MS, Claim
+from quartzdb.storage.lease_guard import LEASE_MS, LeaseGuard
 from tests.doubles.memory_leases import MemoryLeases
 from tests.manual_clock import ManualClock
 
@@ -26,17 +26,20 @@ class Observed(MemoryLeases):
 def test_only_one_holder_works_at_a_time() -> None:
     """A second one sees that it is taken; afterwards it is free at once."""
     leases, clock = MemoryLeases(), ManualClock()
-    with Claim(leases, "index/g", "one", clock) as first, Claim(leases, "index/g", "two", clock) as second:
+    with (
+        LeaseGuard(leases, "index/g", "one", clock) as first,
+        LeaseGuard(leases, "index/g", "two", clock) as second,
+    ):
         assert first.held
         assert not second.held
-    with Claim(leases, "index/g", "two", clock) as third:
+    with LeaseGuard(leases, "index/g", "two", clock) as third:
         assert third.held
 
 
 def test_long_work_stays_claimed() -> None:
     """The lease is renewed while the work goes on, however much longer than the lease it takes."""
     leases, clock = Observed(), ManualClock()
-    with Claim(leases, "index/g", "one", clock, renew_seconds=0.001):
+    with LeaseGuard(leases, "index/g", "one", clock, renew_seconds=0.001):
         for _ in range(5):
             clock.seconds += LEASE_MS / 1000 / 2
             while leases.renewed.acquire(blocking=False):
@@ -51,5 +54,5 @@ def test_the_work_of_a_killed_process_is_free_soon() -> None:
     leases, clock = MemoryLeases(), ManualClock()
     leases.acquire("index/g", "killed", clock.unix_ms(), LEASE_MS)
     clock.seconds += LEASE_MS / 1000 + 1
-    with Claim(leases, "index/g", "next", clock) as claim:
+    with LeaseGuard(leases, "index/g", "next", clock) as claim:
         assert claim.held

@@ -9,13 +9,13 @@ import pytest
 
 from quartzdb.domain.namespace import Namespace
 from quartzdb.maintenance.garbage_collection import FORGET_AFTER_MS
-from quartzdb.maintenance.ports import Unsettled
+from quartzdb.maintenance.ports import PendingWork
 from tests.aws_emulators import NAMES, Emulators
 from tests.aws_fault_proxy import FaultProxy, fault_proxy
-from tests.care_deployment import CareDeployment, create, deployed, nearest, write
+from tests.maintenance_deployment import MaintenanceDeployment, create, deployed, nearest, write
 from tests.stream_driver import LambdaContext
 
-TEND = {"action": "tend"}
+SCHEDULED = {"action": "maintain"}
 S3_METHODS = {"GET", "PUT", "POST", "DELETE", "HEAD"}
 
 
@@ -26,38 +26,40 @@ def proxy(aws: Emulators) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def site(aws: Emulators, proxy: FaultProxy, tmp_path: Path) -> Iterator[CareDeployment]:
+def site(aws: Emulators, proxy: FaultProxy, tmp_path: Path) -> Iterator[MaintenanceDeployment]:
     with deployed(aws.get("ministack"), tmp_path, endpoint_url=proxy.url) as site:
         yield site
 
 
-def noted(site: CareDeployment) -> list[Unsettled]:
-    return list(site.adapters().unsettled.everything())
+def noted(site: MaintenanceDeployment) -> list[PendingWork]:
+    return list(site.adapters().pending_work.all_pending())
 
 
-def note(site: CareDeployment, *namespaces: Namespace) -> None:
+def note(site: MaintenanceDeployment, *namespaces: Namespace) -> None:
     """As the indexer does when their records arrive."""
-    unsettled = site.adapters().unsettled
+    pending_work = site.adapters().pending_work
     for namespace in namespaces:
-        unsettled.note(namespace.partition, site.clock.unix_ms())
+        pending_work.note(namespace.partition, site.clock.unix_ms())
 
 
-def test_a_run_costs_next_to_nothing_when_nothing_happened(site: CareDeployment, proxy: FaultProxy) -> None:
+def test_a_run_costs_next_to_nothing_when_nothing_happened(
+    site: MaintenanceDeployment, proxy: FaultProxy
+) -> None:
     """It settles what was written, merged into one segment, and then asks four questions of DynamoDB and none of S3."""
     database = site.database()
     namespaces = [create(database, f"n{number}") for number in range(3)]
     for namespace in namespaces:
         write(database, namespace, range(10))
     note(site, *namespaces)
-    tend = site.compactor()
+    run_schedule = site.compactor()
     for start in (10, 20):
         site.clock.seconds += 30
-        tend(TEND, LambdaContext())
+        run_schedule(SCHEDULED, LambdaContext())
         for namespace in namespaces:
             write(database, namespace, range(start, start + 10))
     for _ in range(5):
         site.clock.seconds += 60
-        tend(TEND, LambdaContext())
+        run_schedule(SCHEDULED, LambdaContext())
     assert noted(site) == []
     for namespace in namespaces:
         manifest = site.manifest(namespace)
@@ -70,13 +72,13 @@ def test_a_run_costs_next_to_nothing_when_nothing_happened(site: CareDeployment,
         site.clock.seconds += 60
         site.meter.reset()
         proxy.seen.clear()
-        tend(TEND, LambdaContext())
+        run_schedule(SCHEDULED, LambdaContext())
         asked_s3 = sum(request.name in S3_METHODS for request in proxy.seen)
         costs.append((asked_s3, dict(site.meter.requests)))
     assert (0, {"Query": 4}) in costs
 
 
-def test_one_namespace_in_trouble_does_not_stop_the_others(site: CareDeployment) -> None:
+def test_one_namespace_in_trouble_does_not_stop_the_others(site: MaintenanceDeployment) -> None:
     """It is reported by name, stays noted, and is well again when its trouble is over."""
     database = site.database()
     namespaces = [create(database, f"n{number}") for number in range(3)]
@@ -86,14 +88,14 @@ def test_one_namespace_in_trouble_does_not_stop_the_others(site: CareDeployment)
     site.clock.seconds += 30
     pointer = f"pointers/{namespaces[1].partition}/CURRENT"
     site.emulator.s3.put_object(Bucket=site.place.bucket, Key=pointer, Body=b"0" * 16 + b"no JSON")
-    assert site.compactor()(TEND, LambdaContext())["failed"] == [str(namespaces[1].partition)]
+    assert site.compactor()(SCHEDULED, LambdaContext())["failed"] == [str(namespaces[1].partition)]
     assert [site.rows(namespaces[0]), site.rows(namespaces[2])] == [10, 10]
     site.emulator.s3.delete_object(Bucket=site.place.bucket, Key=pointer)
-    assert site.compactor()(TEND, LambdaContext())["failed"] == []
+    assert site.compactor()(SCHEDULED, LambdaContext())["failed"] == []
     assert site.rows(namespaces[1]) == 10
 
 
-def test_a_damaged_manifest_harms_nothing(site: CareDeployment) -> None:
+def test_a_damaged_manifest_harms_nothing(site: MaintenanceDeployment) -> None:
     """The pointer has a copy: what it names is kept and cared for, and nothing is lost."""
     database = site.database()
     namespace = create(database)
@@ -101,21 +103,21 @@ def test_a_damaged_manifest_harms_nothing(site: CareDeployment) -> None:
         write(database, namespace, range(start, start + 10))
         note(site, namespace)
         site.clock.seconds += 30
-        site.compactor()(TEND, LambdaContext())
+        site.compactor()(SCHEDULED, LambdaContext())
     pointer = database.store.pointer(namespace.partition)
     assert pointer is not None
     site.emulator.s3.put_object(Bucket=site.place.bucket, Key=f"blobs/{pointer.current}", Body=b"{}")
     note(site, namespace)
     site.clock.seconds += 30
-    care = site.care()
-    assert site.compactor(care)(TEND, LambdaContext())["failed"] == []
+    maintenance = site.maintenance()
+    assert site.compactor(maintenance)(SCHEDULED, LambdaContext())["failed"] == []
     assert site.rows(namespace) == 20
     cold = site.database()
     assert nearest(cold, namespace, 17) == "r17"
     assert cold.vectors.count(namespace) == 20
 
 
-def test_everyone_has_their_turn(site: CareDeployment) -> None:
+def test_everyone_has_their_turn(site: MaintenanceDeployment) -> None:
     """Where each run has time for one namespace only, all are cared for in the end, and until then lag is reported."""
     database = site.database()
     namespaces = [create(database, f"n{number}") for number in range(3)]
@@ -127,7 +129,7 @@ def test_everyone_has_their_turn(site: CareDeployment) -> None:
     while any(site.rows(namespace) == 0 for namespace in namespaces):
         # Enough for the first one that is looked at, and for its fold; nothing after that.
         left_ms = iter([60_000, 60_000, 60_000, *[1_000] * 1_000])
-        told = site.compactor()(TEND, LambdaContext(remaining_ms=lambda left=left_ms: next(left)))  # type: ignore[misc]
+        told = site.compactor()(SCHEDULED, LambdaContext(remaining_ms=lambda left=left_ms: next(left)))  # type: ignore[misc]
         assert told["failed"] == []
         not_reached += told["not_reached"]
         site.clock.seconds += 60
@@ -138,7 +140,7 @@ def test_everyone_has_their_turn(site: CareDeployment) -> None:
 
 
 @pytest.mark.parametrize("emulator", NAMES)
-def test_a_deleted_namespace_is_buried(aws: Emulators, tmp_path: Path, emulator: str) -> None:
+def test_a_deleted_namespace_is_collected(aws: Emulators, tmp_path: Path, emulator: str) -> None:
     """Its data goes soon, and once more when nobody can be at work on it any longer: also what came in between."""
     with deployed(aws.get(emulator), tmp_path) as site:
         database = site.database()
@@ -146,17 +148,17 @@ def test_a_deleted_namespace_is_buried(aws: Emulators, tmp_path: Path, emulator:
         write(database, namespace, range(10))
         note(site, namespace)
         site.clock.seconds += 30
-        tend = site.compactor()
-        tend(TEND, LambdaContext())
+        run_schedule = site.compactor()
+        run_schedule(SCHEDULED, LambdaContext())
         database.namespaces.delete("t", "n")
         for _ in range(4):
             site.clock.seconds += 60
-            tend(TEND, LambdaContext())
+            run_schedule(SCHEDULED, LambdaContext())
         prefix = f"{namespace.partition}/"
         assert list(database.store.blobs.list(prefix)) == []
-        assert database.catalog.condemned() == [namespace]
+        assert database.catalog.pending_deletion() == [namespace]
         database.store.blobs.put(f"{prefix}segments/late/vectors", b"from a merge that was under way")
         site.clock.seconds += FORGET_AFTER_MS / 1000
-        tend(TEND, LambdaContext())
+        run_schedule(SCHEDULED, LambdaContext())
         assert list(database.store.blobs.list(prefix)) == []
-        assert (database.catalog.condemned(), noted(site)) == ([], [])
+        assert (database.catalog.pending_deletion(), noted(site)) == ([], [])

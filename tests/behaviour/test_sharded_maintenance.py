@@ -1,5 +1,5 @@
 """Shards on AWS: the stream names each by itself, care finds all of them, a large merge stays in its own, and so on to
-the burial of every one.
+the garbage collection of every one.
 """
 
 from __future__ import annotations
@@ -15,37 +15,39 @@ from quartzdb.maintenance.garbage_collection import DROP_AFTER_MS
 from quartzdb.maintenance.merge_policy import MergeLimits
 from quartzdb.maintenance.restoration import Restoration
 from tests.aws_emulators import NAMES, Emulators
-from tests.care_deployment import DIMENSION, CareDeployment, create, deployed, nearest, write
+from tests.maintenance_deployment import DIMENSION, MaintenanceDeployment, create, deployed, nearest, write
 from tests.stream_driver import LambdaContext, StreamDriver
 
-TEND = {"action": "tend"}
+SCHEDULED = {"action": "maintain"}
 SHARDS = 3
 WINDOW_S = 25
 MB = 1024 * 1024
 
 
 @pytest.fixture
-def site(aws: Emulators, tmp_path: Path) -> Iterator[CareDeployment]:
+def site(aws: Emulators, tmp_path: Path) -> Iterator[MaintenanceDeployment]:
     with deployed(aws.get("moto"), tmp_path) as site:
         yield site
 
 
 @pytest.fixture(params=NAMES)
-def either_site(request: pytest.FixtureRequest, aws: Emulators, tmp_path: Path) -> Iterator[CareDeployment]:
+def either_site(
+    request: pytest.FixtureRequest, aws: Emulators, tmp_path: Path
+) -> Iterator[MaintenanceDeployment]:
     with deployed(aws.get(request.param), tmp_path) as site:
         yield site
 
 
-def sharded(site: CareDeployment, name: str = "n") -> Namespace:
+def sharded(site: MaintenanceDeployment, name: str = "n") -> Namespace:
     settings = NamespaceSettings(DIMENSION, engine=EngineChoice.EXACT, shards=SHARDS)
     return site.database().namespaces.create("t", name, settings)[0]
 
 
-def rows(site: CareDeployment, namespace: Namespace) -> list[int]:
+def rows(site: MaintenanceDeployment, namespace: Namespace) -> list[int]:
     return [site.rows(shard) for shard in namespace.each_shard]
 
 
-def test_the_stream_wakes_each_shard_that_was_written_to(either_site: CareDeployment) -> None:
+def test_the_stream_wakes_each_shard_that_was_written_to(either_site: MaintenanceDeployment) -> None:
     """One write of several shards is a record for each, and each is folded once; what is cold finds all of it."""
     site = either_site
     database, namespace = site.database(), sharded(site)
@@ -63,22 +65,22 @@ def test_the_stream_wakes_each_shard_that_was_written_to(either_site: CareDeploy
     assert all(cold.readers.of(shard).tail_rows == 0 for shard in namespace.each_shard)
 
 
-def test_the_schedule_tends_every_shard(site: CareDeployment) -> None:
+def test_the_schedule_tends_every_shard(site: MaintenanceDeployment) -> None:
     """Each is noted by itself while it is too young, settled when it is done, and forgotten by no run."""
     database, namespace = site.database(), sharded(site)
     write(database, namespace, range(30))
     StreamDriver(site.indexer()).deliver(site.stream.news())
     assert rows(site, namespace) == [0] * SHARDS
-    noted = {one.partition for one in site.adapters().unsettled.everything()}
+    noted = {one.partition for one in site.adapters().pending_work.all_pending()}
     assert noted == set(namespace.partitions)
     for _ in range(6):
         site.clock.seconds += 60
-        assert site.compactor()(TEND, LambdaContext()) == {"failed": [], "not_reached": 0}
+        assert site.compactor()(SCHEDULED, LambdaContext()) == {"failed": [], "not_reached": 0}
     assert sum(rows(site, namespace)) == 30
-    assert site.adapters().unsettled.everything() == []
+    assert site.adapters().pending_work.all_pending() == []
 
 
-def test_what_is_deleted_is_buried_in_every_shard(site: CareDeployment) -> None:
+def test_what_is_deleted_is_collected_in_every_shard(site: MaintenanceDeployment) -> None:
     """Also what a stream that comes late would have woken somebody for."""
     database, namespace = site.database(), sharded(site)
     write(database, namespace, range(30))
@@ -89,14 +91,14 @@ def test_what_is_deleted_is_buried_in_every_shard(site: CareDeployment) -> None:
     database.namespaces.delete("t", "n")
     StreamDriver(site.indexer()).deliver(news)
     for _ in range(3):
-        assert site.compactor()(TEND, LambdaContext())["failed"] == []
+        assert site.compactor()(SCHEDULED, LambdaContext())["failed"] == []
         site.clock.seconds += DROP_AFTER_MS / 1000 + 1
     store = site.database().store
     assert [key for key, _, _ in store.blobs.list("t/")] == []
     assert not set(namespace.partitions) & set(site.adapters().log.partitions())
 
 
-def test_a_large_merge_is_one_shards(site: CareDeployment) -> None:
+def test_a_large_merge_is_one_shards(site: MaintenanceDeployment) -> None:
     """It is planned, built and published within that shard, while the others stay as they are."""
     site.run_limits = MergeLimits(shard_rows=20, shard_bytes=MB, sources_bytes=MB)
     site.shard_limits = MergeLimits(shard_rows=1_000, shard_bytes=100 * MB, sources_bytes=100 * MB)
@@ -106,8 +108,8 @@ def test_a_large_merge_is_one_shards(site: CareDeployment) -> None:
         write(database, namespace, range(start, start + 30))
         site.clock.seconds += 5
         assert database.indexer.fold(first).published
-    site.adapters().unsettled.note(first.partition, site.clock.unix_ms())
-    assert site.compactor()(TEND, LambdaContext())["failed"] == []
+    site.adapters().pending_work.note(first.partition, site.clock.unix_ms())
+    assert site.compactor()(SCHEDULED, LambdaContext())["failed"] == []
     (document,) = site.merges.documents.values()
     document = json.loads(json.dumps(document))
     assert document["plan"]["partition"] == str(first.partition)
@@ -124,7 +126,7 @@ def test_a_large_merge_is_one_shards(site: CareDeployment) -> None:
     assert site.database().vectors.count(namespace) == 120
 
 
-def test_a_restoration_looks_at_every_shard(site: CareDeployment) -> None:
+def test_a_restoration_looks_at_every_shard(site: MaintenanceDeployment) -> None:
     """At what each would miss, and for writes from after the moment in each."""
     database, namespace = site.database(), sharded(site)
     write(database, namespace, range(30))
@@ -146,7 +148,7 @@ def test_a_restoration_looks_at_every_shard(site: CareDeployment) -> None:
     assert {line.split()[1].split("/")[3] for line in restoration.incomplete()} == {"2"}
 
 
-def test_unsharded_namespaces_lie_where_they_did(site: CareDeployment) -> None:
+def test_unsharded_namespaces_lie_where_they_did(site: MaintenanceDeployment) -> None:
     """Beside sharded ones: one log, one manifest, in the partition of number 0."""
     database = site.database()
     namespace = create(database, "plain")

@@ -8,8 +8,8 @@ import pytest
 
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.namespace import Namespace
-from quartzdb.maintenance.merge_policy import everything
-from quartzdb.maintenance.previous_manifest import CONFIRM_AFTER_MS
+from quartzdb.maintenance.merge_policy import all_segments
+from quartzdb.maintenance.previous_manifest import RELEASE_PREVIOUS_AFTER_MS
 from quartzdb.maintenance.sweep import sweep
 from quartzdb.storage.snapshot.manifest import Manifest
 from quartzdb.wiring.embedded import Database
@@ -37,7 +37,7 @@ def merged(site: Embedded) -> tuple[Database, Namespace]:
     namespace = fill(database, site.clock, ROWS)
     write(database, namespace, range(ROWS, 2 * ROWS))
     fold(database, site.clock, namespace)
-    assert database.indexer.compact(namespace, everything).published
+    assert database.indexer.compact(namespace, all_segments).published
     return database, namespace
 
 
@@ -52,19 +52,19 @@ def test_what_was_merged_goes_once_the_result_has_stood_for_a_while(site: Embedd
     assert copies(site) == 3
     for _ in range(3):
         database.maintenance.run_once()
-        site.clock.seconds += CONFIRM_AFTER_MS / 3_000
+        site.clock.seconds += RELEASE_PREVIOUS_AFTER_MS / 3_000
     assert copies(site) == 3, "the hour has only just passed"
     for _ in range(4):
         database.maintenance.run_once()
         site.clock.seconds += 61
     assert copies(site) == 1
     assert not database.log.read(namespace.partition, database.log.read(namespace.partition, 0).floor).entries
-    confirmed = current(database, namespace)
-    assert confirmed.confirmed
+    previous_released = current(database, namespace)
+    assert previous_released.previous_released
     for _ in range(3):
         database.maintenance.run_once()
-        site.clock.seconds += CONFIRM_AFTER_MS / 1_000
-    assert current(database, namespace) == confirmed, "once is enough"
+        site.clock.seconds += RELEASE_PREVIOUS_AFTER_MS / 1_000
+    assert current(database, namespace) == previous_released, "once is enough"
     assert site.open().vectors.count(namespace) == 2 * ROWS
 
 
@@ -75,7 +75,7 @@ def test_a_later_write_is_kept_as_before(site: Embedded) -> None:
     assert not database.indexer.confirm(namespace.partition)
     write(database, namespace, range(10))
     fold(database, site.clock, namespace)
-    assert not current(database, namespace).confirmed
+    assert not current(database, namespace).previous_released
     assert site.open().vectors.count(namespace) == 2 * ROWS
 
 

@@ -12,8 +12,8 @@ from cdk.acknowledged import acknowledge_checkov
 from cdk.constructs.database_function import DatabaseFunction
 
 
-class Tending(Construct):
-    """Once a minute `{"action": "tend"}`. It is not tried again: the next one comes in a minute."""
+class ScheduledMaintenance(Construct):
+    """Once a minute `{"action": "maintain"}`. It is not tried again: the next one comes in a minute."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, compactor: DatabaseFunction, dead_letters: sqs.IQueue
@@ -27,10 +27,10 @@ class Tending(Construct):
             schedule=scheduler.ScheduleExpression.rate(Duration.minutes(1)),
             target=targets.LambdaInvoke(
                 compactor.live,
-                input=scheduler.ScheduleTargetInput.from_object({"action": "tend"}),
+                input=scheduler.ScheduleTargetInput.from_object({"action": "maintain"}),
                 dead_letter_queue=dead_letters,
                 max_event_age=Duration.minutes(1),
                 retry_attempts=0,
             ),
         )
-        acknowledge_checkov(self.schedule, {"CKV_AWS_297": "What it sends is the word `tend`."})
+        acknowledge_checkov(self.schedule, {"CKV_AWS_297": "What it sends is the word `maintain`."})

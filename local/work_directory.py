@@ -15,7 +15,7 @@ ACCOUNT = "000000000000"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WorkDirectory:
     """A folder, and the port of the emulator's gateway on the loopback address."""
 
     folder: Path = DEFAULT_FOLDER
