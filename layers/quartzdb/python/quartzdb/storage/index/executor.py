@@ -25,7 +25,7 @@ class Executor(Protocol):
     """How calls begin."""
 
     def __call__(self, call: Callable[[], T]) -> Future[T]:
-        """What the call returned, or raises what it raised; waits for it."""
+        """Begin the call."""
         ...
 
 
