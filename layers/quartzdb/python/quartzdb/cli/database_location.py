@@ -116,7 +116,7 @@ _AWS_OPTIONS = [
 
 
 def location_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command the options of both kinds, and calls it with `place`."""
+    """Gives a command the options of both kinds, and calls it with `location`."""
 
     @wraps(command)
     def with_location(

@@ -98,7 +98,7 @@ A header of CSV:  id,vector,year            with the vector as "[0.9, 0.1, 0.0]"
 @json_option
 def import_(
     file: Path,
-    place: DatabaseLocation,
+    location: DatabaseLocation,
     name: str,
     kind: str,
     format_: str | None,
@@ -126,7 +126,7 @@ def import_(
         raise click.UsageError("Key-values are imported from JSON lines only.")
     if format_ == "npy" and file.suffix == ".gz":
         raise click.UsageError("A .npy file cannot be read compressed: unpack it first.")
-    database = place.open(create=create)
+    database = location.open(create=create)
     from quartzdb.cli.importing.checkpoint import ImportCheckpoint, identity
     from quartzdb.cli.importing.run import ImportRun, KeyValueTarget, RecordTarget, Target
 
@@ -135,7 +135,7 @@ def import_(
         database, name, source if kind == "records" else None, metric, shards, create=create
     )
     reading = repr([kind, format_, id_column, vector_column, text_columns, str(ids), id_prefix])
-    checkpoint = ImportCheckpoint(place.imports, identity(file, namespace.generation, reading))
+    checkpoint = ImportCheckpoint(location.imports, identity(file, namespace.generation, reading))
     if not resume:
         checkpoint.clear()
     target: Target = (KeyValueTarget if kind == "kv" else RecordTarget)(database, namespace)

@@ -52,7 +52,7 @@ class SegmentCache:
         self.begin = begin
         self._opened: weakref.WeakValueDictionary[str, Segment] = weakref.WeakValueDictionary()
         self._lock = threading.Lock()
-        self._header: dict[str, threading.Lock] = {}
+        self._opening: dict[str, threading.Lock] = {}
         self._damaged: dict[str, tuple[Exception, float]] = {}
         self._monotonic = monotonic
 
@@ -63,15 +63,15 @@ class SegmentCache:
             opened = self._opened.get(ref.name)
             if opened is not None:
                 return opened
-            header = self._header.setdefault(ref.name, threading.Lock())
-        with header:
+            opening = self._opening.setdefault(ref.name, threading.Lock())
+        with opening:
             with self._lock:
                 opened = self._opened.get(ref.name)
             if opened is None:
                 opened = Segment(ref.name, ref.shape, self._files(ref))
                 with self._lock:
                     self._opened[ref.name] = opened
-                    self._header.pop(ref.name, None)
+                    self._opening.pop(ref.name, None)
             return opened
 
     def mark_damaged(self, segment: Segment) -> None:
