@@ -35,7 +35,7 @@ class UnreliableCheckpoints:
 
     def all_checkpoints(self) -> Mapping[Direction, Checkpoint]:
         """As the port says."""
-        return self._asked(self._shared.everything)
+        return self._asked(self._shared.all_checkpoints)
 
     def read_repair(self, outbound: Direction) -> RepairState | None:
         """As the port says."""
