@@ -15,7 +15,7 @@ from quartzdb.adapters.embedded.filesystem_blobs import FilesystemBlobs
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Precision
-from quartzdb.services.vectors import NewRecord
+from quartzdb.services.record_rules import NewRecord
 from quartzdb.wiring.embedded import Database, EmbeddedSettings, assemble, embedded_adapters
 
 TENANT = "default"

@@ -29,8 +29,9 @@ import numpy.typing as npt
 from benchmarks.dataset import DEFAULT_DIRECTORY, exact_answers, make
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
 from quartzdb.maintenance.merge_policy import all_segments
-from quartzdb.services.vectors import NewRecord, QueryRequest, Vectors
-from quartzdb.storage.log.append import LogWriter
+from quartzdb.services.record_rules import NewRecord
+from quartzdb.services.search import QueryRequest, Search
+from quartzdb.services.shard_reads import ShardReads
 from quartzdb.wiring.embedded import Database, EmbeddedSettings, open_embedded
 
 BATCH = 1_000
@@ -121,7 +122,7 @@ def fill(database: Database, namespace: Namespace, base: Matrix) -> Built:
     for start in range(0, len(base), BATCH):
         rows = np.array(base[start : start + BATCH])
         records = [NewRecord(str(start + row), vector) for row, vector in enumerate(rows)]
-        database.vectors.upsert(namespace, records)
+        database.records.upsert(namespace, records)
     write = time.process_time() - cpu, time.perf_counter() - wall
     seconds: list[float] = []
     for shard in namespace.each_shard:
@@ -153,7 +154,7 @@ def race(
         for namespace in namespaces
         for count in (threads if namespace.settings.shards > 1 else threads[:1])
     ]
-    services = {count: vectors(database, count) for count in threads}
+    services = {count: search_service(database, count) for count in threads}
     times: dict[Any, list[tuple[float, list[float]]]] = {one: [] for one in contenders}
     answers: dict[Any, tuple[float, bool]] = {}
     for _ in range(rounds):
@@ -186,13 +187,12 @@ def race(
     ]
 
 
-def vectors(database: Database, threads: int) -> Vectors:
+def search_service(database: Database, threads: int) -> Search:
     """The service, reading so many shards at once."""
-    writer = LogWriter(database.log, database.versions, database.clock)
-    return Vectors(writer, database.readers, database.versions, shard_threads=threads)
+    return Search(ShardReads(database.readers, database.versions, threads))
 
 
-def asking(service: Vectors, namespace: Namespace, recall: float) -> Callable[[Matrix], Any]:
+def asking(service: Search, namespace: Namespace, recall: float) -> Callable[[Matrix], Any]:
     """One query."""
     return lambda query: service.query(namespace, QueryRequest(vector=query, top_k=TOP_K, recall=recall))
 
@@ -201,7 +201,7 @@ def differences(database: Database, namespaces: Sequence[Namespace], queries: Ma
     """Of how many queries the exact answers of the two differ, in ids or in scores."""
     count = 0
     for query in queries:
-        one, other = [asking(database.vectors, namespace, 1.0)(query).matches for namespace in namespaces]
+        one, other = [asking(database.search, namespace, 1.0)(query).matches for namespace in namespaces]
         same_ids = [match.id for match in one] == [match.id for match in other]
         close = np.allclose([match.score for match in one], [match.score for match in other], atol=ALIKE)
         count += not (same_ids and close)

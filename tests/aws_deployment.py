@@ -8,7 +8,8 @@ from typing import Any
 
 from quartzdb.adapters.aws.dynamodb_capacity import CountedCapacity
 from quartzdb.domain.namespace import Namespace
-from quartzdb.services.vectors import NewRecord, QueryRequest
+from quartzdb.services.record_rules import NewRecord
+from quartzdb.services.search import QueryRequest
 from quartzdb.storage.index.executor import Immediate
 from quartzdb.wiring.aws import NAMESPACE_REMEMBERED_SECONDS, AwsSettings, aws_adapters
 from quartzdb.wiring.embedded import Database, assemble
@@ -64,10 +65,10 @@ class Deployment:
 def write(database: Database, namespace: Namespace, numbers: range) -> None:
     """Records by number."""
     records = [NewRecord(f"r{n}", vector_of(n, DIMENSION), {"n": n, "even": n % 2 == 0}) for n in numbers]
-    database.vectors.upsert(namespace, records)
+    database.records.upsert(namespace, records)
 
 
 def nearest(database: Database, namespace: Namespace, number: int) -> str:
     """The record that a strongly consistent search for that one finds."""
-    answer = database.vectors.query(namespace, QueryRequest(vector=vector_of(number, DIMENSION), top_k=3))
+    answer = database.search.query(namespace, QueryRequest(vector=vector_of(number, DIMENSION), top_k=3))
     return answer.matches[0].id

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
-from quartzdb.services.vectors import NewRecord
+from quartzdb.services.record_rules import NewRecord
 from quartzdb.wiring.embedded import Database, EmbeddedSettings, assemble, embedded_adapters
 from tests.manual_clock import ManualClock
 
@@ -54,7 +54,7 @@ def write(database: Database, namespace: Namespace, numbers: range) -> None:
     dimension = namespace.settings.dimension
     assert dimension is not None
     for start in range(numbers.start, numbers.stop, 1000):
-        database.vectors.upsert(
+        database.records.upsert(
             namespace,
             [
                 NewRecord(f"r{number}", vector_of(number, dimension), {"n": number, "even": number % 2 == 0})

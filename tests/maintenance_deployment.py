@@ -20,7 +20,8 @@ from quartzdb.aws_lambda.telemetry import telemetry
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
 from quartzdb.maintenance.merge_policy import MergeLimits
 from quartzdb.maintenance.merging import RUN_LIMITS, shard_limits
-from quartzdb.services.vectors import NewRecord, QueryRequest
+from quartzdb.services.record_rules import NewRecord
+from quartzdb.services.search import QueryRequest
 from quartzdb.storage.snapshot.manifest import Manifest
 from quartzdb.wiring.aws import AwsAdapters, AwsSettings, aws_adapters
 from quartzdb.wiring.embedded import Database, assemble
@@ -149,10 +150,10 @@ def create(database: Database, name: str = "n", engine: EngineChoice = EngineCho
 def write(database: Database, namespace: Namespace, numbers: range) -> None:
     """Records by number, as one entry."""
     records = [NewRecord(f"r{n}", vector_of(n, DIMENSION), {"n": n}) for n in numbers]
-    database.vectors.upsert(namespace, records)
+    database.records.upsert(namespace, records)
 
 
 def nearest(database: Database, namespace: Namespace, number: int) -> str:
     """The best match of a record's own vector."""
     request = QueryRequest(vector=vector_of(number, DIMENSION), top_k=1)
-    return database.vectors.query(namespace, request).matches[0].id
+    return database.search.query(namespace, request).matches[0].id

@@ -63,9 +63,9 @@ def fill(database: Database, vectors: Floats, engine: EngineChoice, workspace: P
 
 def upsert_tail(database: Database, namespace: Namespace, vectors: Floats) -> None:
     """A few records that no indexer has seen, as a live namespace always has."""
-    from quartzdb.services.vectors import NewRecord
+    from quartzdb.services.record_rules import NewRecord
 
-    database.vectors.upsert(namespace, [NewRecord(f"new-{n}", vector) for n, vector in enumerate(vectors)])
+    database.records.upsert(namespace, [NewRecord(f"new-{n}", vector) for n, vector in enumerate(vectors)])
 
 
 def query_body(vector: Floats) -> str:

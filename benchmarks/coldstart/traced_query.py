@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from quartzdb.services.vectors import QueryRequest
+from quartzdb.services.search import QueryRequest
 from quartzdb.wiring.aws import AwsSettings, open_aws
 
 
@@ -28,7 +28,7 @@ def main() -> None:
         cpu, begun = time.process_time(), time.monotonic()
         answer = database.namespaces.search(
             given["tenant"],
-            lambda namespace, asked=vector: database.vectors.query(
+            lambda namespace, asked=vector: database.search.query(
                 namespace, QueryRequest(vector=asked, top_k=10)
             ),
             given["namespace"],

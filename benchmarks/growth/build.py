@@ -47,7 +47,7 @@ def build(step: Step) -> dict[str, Any]:
     background.start()
     for first, rows in blocks(step.data / "base.npy", case.rows, step.batch):
         for records in batches(rows, step.batch, first):
-            opened.database.vectors.upsert(opened.namespace, records)
+            opened.database.records.upsert(opened.namespace, records)
     acknowledged = time.perf_counter() - begun
     fold_all(opened, background)
     indexed = time.perf_counter() - begun

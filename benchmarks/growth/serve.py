@@ -15,7 +15,7 @@ from benchmarks.growth.memory import hold_to, memory
 from benchmarks.mixtures import NearestSoFar
 from quartzdb.domain.filter import Filter, parse
 from quartzdb.domain.namespace import Namespace
-from quartzdb.services.vectors import QueryRequest, Vectors
+from quartzdb.services.search import QueryRequest, Search
 
 TOP_K = 10
 SHARES = {"10 %": 10, "1 %": 1}
@@ -33,7 +33,7 @@ def serve(step: Step) -> dict[str, Any]:
     queries: Floats = np.load(step.data / "queries.npy")[: step.queries]
     begun = time.perf_counter()
     opened = open_database(step.directory, step.case.dimension)
-    search, namespace = opened.database.vectors, opened.namespace
+    search, namespace = opened.database.search, opened.namespace
     search.query(namespace, QueryRequest(queries[0]))
     first_answer = time.perf_counter() - begun
     plain = asked(search, namespace, queries, None, step.seconds)
@@ -58,7 +58,7 @@ def serve(step: Step) -> dict[str, Any]:
 
 
 def asked(
-    search: Vectors, namespace: Namespace, queries: Floats, condition: Filter | None, seconds: float
+    search: Search, namespace: Namespace, queries: Floats, condition: Filter | None, seconds: float
 ) -> dict[str, Any]:
     """Every query once to warm up, then over and over for so long, each timed by the clock and by the processor."""
     requests = [QueryRequest(query, top_k=TOP_K, condition=condition) for query in queries]

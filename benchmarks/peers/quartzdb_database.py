@@ -38,7 +38,7 @@ class QuartzDb(InProcess):
     def ingest(self, rows: Floats, fields: Fields, place: Path) -> Written:
         from quartzdb.cli.full_compaction import compact_fully, give_back
         from quartzdb.domain.namespace import EngineChoice, NamespaceSettings, Precision
-        from quartzdb.services.vectors import NewRecord
+        from quartzdb.services.record_rules import NewRecord
         from quartzdb.wiring.embedded import DEFAULT_TENANT, EmbeddedSettings, open_embedded
 
         database = open_embedded(EmbeddedSettings(place))
@@ -54,7 +54,7 @@ class QuartzDb(InProcess):
                 NewRecord(str(row), vector, known)
                 for row, vector, known in zip(batch.ids, batch.vectors, batch.metadata(), strict=True)
             ]
-            database.vectors.upsert(namespace, records)
+            database.records.upsert(namespace, records)
         acknowledged = time.perf_counter() - started
         compact_fully(database, namespace)
         took = time.perf_counter() - started
@@ -70,13 +70,13 @@ class QuartzDb(InProcess):
 
     def asking(self, setting: Setting, condition: Condition | None) -> Ask:
         from quartzdb.domain.filter import parse
-        from quartzdb.services.vectors import QueryRequest
+        from quartzdb.services.search import QueryRequest
 
-        vectors, namespace = self._database.vectors, self._namespace
+        search, namespace = self._database.search, self._namespace
         matching = parse({condition.field: {"$lt": condition.below}}) if condition else None
 
         def ask(query: Floats) -> list[str]:
             request = QueryRequest(vector=query, top_k=TOP_K, condition=matching, **setting)
-            return [match.id for match in vectors.query(namespace, request).matches]
+            return [match.id for match in search.query(namespace, request).matches]
 
         return ask

@@ -40,7 +40,7 @@ def measure(folder: Path, vectors: Floats, batch: int, *, indexer: bool) -> Ackn
     begun, cpu_begun = time.perf_counter(), time.process_time()
     for records in prepared:
         asked = time.perf_counter()
-        opened.database.vectors.upsert(opened.namespace, records)
+        opened.database.records.upsert(opened.namespace, records)
         waits.append(time.perf_counter() - asked)
     seconds, cpu_seconds = time.perf_counter() - begun, time.process_time() - cpu_begun
     if indexer and not background.stop(timeout_seconds=600):

@@ -98,7 +98,7 @@ def write(opened: Opened, vectors: Floats, rate: int | None, progress: Progress)
     """Upsert all of it, no faster than `rate` records a second."""
     begun = time.perf_counter()
     for records in batches(vectors, _BATCH):
-        opened.database.vectors.upsert(opened.namespace, records)
+        opened.database.records.upsert(opened.namespace, records)
         progress.count += len(records)
         if rate is not None:
             ahead = progress.count / rate - (time.perf_counter() - begun)

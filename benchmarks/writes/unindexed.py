@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.filling import Floats, batches, open_database
-from quartzdb.services.vectors import QueryRequest
+from quartzdb.services.search import QueryRequest
 
 _WRITTEN_BETWEEN = 10
 """Searches after which one more record is written, as a live namespace always has new ones."""
@@ -33,7 +33,7 @@ def measure(folder: Path, vectors: Floats, queries: Floats, sizes: Sequence[int]
     directory = folder / "unindexed"
     shutil.rmtree(directory, ignore_errors=True)
     opened = open_database(directory, vectors.shape[1])
-    search, upsert = opened.database.vectors.query, opened.database.vectors.upsert
+    search, upsert = opened.database.search.query, opened.database.records.upsert
     written = 0
     for size in sizes:
         for records in batches(vectors[written:size], 1_000, written):

@@ -45,9 +45,9 @@ def test_from_the_tail_to_segments_to_a_cold_reader(deployment: Deployment) -> N
     cold = deployment.open()
     assert nearest(cold, namespace, 133) == "r133"
     reader = cold.readers.of(namespace)
-    assert (reader.tail_rows, cold.vectors.count(namespace)) == (0, 240)
+    assert (reader.tail_rows, cold.records.count(namespace)) == (0, 240)
 
-    writer.vectors.delete(namespace, ["r133"])
+    writer.records.delete(namespace, ["r133"])
     for instance in (writer, other, cold):
         assert nearest(instance, namespace, 133) != "r133"
     deployment.clock.seconds += 5
@@ -131,7 +131,7 @@ def test_what_each_operation_costs(deployment: Deployment) -> None:
     nearest(deployment.open(), namespace, 1)
     cost("cold search")
     deployment.clock.seconds += 5
-    database.vectors.delete(namespace, ["r1", "r2"])
+    database.records.delete(namespace, ["r1", "r2"])
     cost("delete of 2 records")
 
     spread, _ = database.namespaces.create("t", "s", NamespaceSettings(DIMENSION, shards=4))

@@ -9,7 +9,7 @@ import pytest
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
 from quartzdb.maintenance.backlog import LOOKED_AT_BYTES
 from quartzdb.maintenance.maintenance import UNUSED_SECONDS
-from quartzdb.services.vectors import QueryRequest
+from quartzdb.services.search import QueryRequest
 from quartzdb.wiring.embedded import Database
 from tests.embedded import Embedded, embedded, vector_of, write
 
@@ -48,14 +48,14 @@ def test_what_nobody_reads_is_folded_without_being_held(database: Database, load
     assert database.maintenance.run_once()
     assert database.readers.of(loaded).snapshot is None
     assert count_in_segments(database, loaded) == ROWS
-    answer = database.vectors.query(loaded, QueryRequest(vector_of(7, DIMENSION), top_k=1))
+    answer = database.search.query(loaded, QueryRequest(vector_of(7, DIMENSION), top_k=1))
     assert answer.matches[0].id == "r7"
     assert answer.effort.tail_rows == 0
 
 
 def test_what_is_being_read_stays_at_hand(database: Database, loaded: Namespace) -> None:
     """A reader in use moves to the new segment before its next query."""
-    assert database.vectors.count(loaded) == ROWS
+    assert database.records.count(loaded) == ROWS
     assert database.maintenance.run_once()
     reader = database.readers.of(loaded)
     assert reader.snapshot is not None
@@ -66,9 +66,9 @@ def test_a_reader_that_was_used_long_ago_is_let_go(
     place: Embedded, database: Database, loaded: Namespace
 ) -> None:
     """It is opened again by the next query, and misses nothing."""
-    assert database.vectors.count(loaded) == ROWS
+    assert database.records.count(loaded) == ROWS
     place.clock.sleep(UNUSED_SECONDS + 1)
     write(database, loaded, range(ROWS, 2 * ROWS))
     assert database.maintenance.run_once()
     assert database.readers.of(loaded).snapshot is None
-    assert database.vectors.count(loaded) == 2 * ROWS
+    assert database.records.count(loaded) == 2 * ROWS

@@ -15,7 +15,7 @@ from quartzdb.domain.filter import parse
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
 from quartzdb.maintenance.merge_policy import all_segments
 from quartzdb.maintenance.sweep import sweep
-from quartzdb.services.vectors import QueryRequest
+from quartzdb.services.search import QueryRequest
 from quartzdb.storage.index.segments.partial_file import BLOCK_BYTES
 from quartzdb.storage.index.segments.segment_files import HEADER_FILE, RECORDS_FILE, VECTORS_FILE
 from quartzdb.storage.snapshot.cache import DAMAGED_SECONDS
@@ -95,22 +95,22 @@ def test_a_cold_reader_answers_like_a_warm_one(deployment: Deployment, engine: E
     for database in (writer, cold):
         assert nearest(database, namespace, 1234) == "r1234"
         request = QueryRequest(vector=vector_of(7, DIMENSION), top_k=30, condition=few, include_values=True)
-        answer = database.vectors.query(namespace, request)
+        answer = database.search.query(namespace, request)
         assert {match.id for match in answer.matches} == {f"r{n}" for n in range(20)}
         assert answer.matches[0].vector is not None
         assert answer.matches[0].vector.tolist() == vector_of(7, DIMENSION).tolist()
-        fetched = database.vectors.fetch(namespace, ["r5", "r2999", "absent"])
+        fetched = database.records.fetch(namespace, ["r5", "r2999", "absent"])
         assert fetched["r2999"].metadata == {"n": 2999, "even": False}
         assert fetched["r5"].vector.tolist() == vector_of(5, DIMENSION).tolist()
-        assert database.vectors.list(namespace, prefix="r29", limit=200).items[0] == "r29"
-        assert database.vectors.count(namespace, parse({"even": True})) == ROWS / 2
+        assert database.records.list(namespace, prefix="r29", limit=200).items[0] == "r29"
+        assert database.records.count(namespace, parse({"even": True})) == ROWS / 2
 
 
 def test_one_record_costs_a_few_blocks(deployment: Deployment) -> None:
     """A read by id fetches neither the index nor the vectors of others."""
     _, namespace = filled(deployment)
     cold = deployment.open()
-    assert cold.vectors.fetch_one(namespace, "r77").metadata["n"] == 77
+    assert cold.records.fetch_one(namespace, "r77").metadata["n"] == 77
     (part,) = cold.readers.of(namespace).view().parts
     files = part.segment._files
     vectors = files.partial(VECTORS_FILE)
@@ -179,7 +179,7 @@ def test_a_reader_of_a_swept_snapshot_moves_on(deployment: Deployment) -> None:
     """What it has not fetched yet is gone, which is no damage."""
     writer, namespace = filled(deployment)
     slow = deployment.open()
-    assert slow.vectors.count(namespace) == ROWS
+    assert slow.records.count(namespace) == ROWS
     write(writer, namespace, range(ROWS, ROWS + 50))
     deployment.clock.seconds += 40
     assert writer.indexer.fold(namespace).published
@@ -201,8 +201,8 @@ def test_little_disk_and_little_memory_are_enough(deployment: Deployment) -> Non
     poor = deployment.open(cache_bytes_max=20_000, fetched_bytes_max=BLOCK_BYTES * 3)
     for number in (5, 1500, 2999, 5):
         assert nearest(poor, namespace, number) == f"r{number}"
-    assert poor.vectors.count(namespace, parse({"n": {"$gte": 2990}})) == 10
-    assert len(poor.vectors.fetch(namespace, [f"r{n}" for n in range(0, ROWS, 100)])) == 30
+    assert poor.records.count(namespace, parse({"n": {"$gte": 2990}})) == 10
+    assert len(poor.records.fetch(namespace, [f"r{n}" for n in range(0, ROWS, 100)])) == 30
 
 
 def test_a_search_learns_of_a_namespace_that_was_made_again(deployment: Deployment) -> None:

@@ -14,7 +14,8 @@ import pytest
 from quartzdb.domain.filter import parse
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
 from quartzdb.domain.vector import Vector
-from quartzdb.services.vectors import NewRecord, QueryRequest
+from quartzdb.services.record_rules import NewRecord
+from quartzdb.services.search import QueryRequest
 from quartzdb.storage.index.executor import Immediate
 from quartzdb.storage.index.segments.partial_file import BLOCK_BYTES, sums_of_file
 from quartzdb.storage.index.segments.records_map import RecordsMap
@@ -47,12 +48,12 @@ def vector_of(number: int) -> Vector:
 def write(database: Database, namespace: Namespace, numbers: range) -> None:
     """Records by number."""
     records = [NewRecord(f"r{n}", vector_of(n), {"n": n, "even": n % 2 == 0}) for n in numbers]
-    database.vectors.upsert(namespace, records)
+    database.records.upsert(namespace, records)
 
 
 def nearest(database: Database, namespace: Namespace, number: int) -> str:
     """The record that a search for that one finds."""
-    answer = database.vectors.query(namespace, QueryRequest(vector=vector_of(number), top_k=3))
+    answer = database.search.query(namespace, QueryRequest(vector=vector_of(number), top_k=3))
     return answer.matches[0].id
 
 
@@ -191,9 +192,9 @@ def test_a_cold_read_by_id_waits_twice(
     """
     _, namespace = filled
     database, blobs = held_back
-    assert database.vectors.fetch_one(namespace, "r77").metadata["n"] == 77
+    assert database.records.fetch_one(namespace, "r77").metadata["n"] == 77
     assert blobs.rounds == [["ivf.faiss", "opening"], ["records.sqlite", "vectors"]]
-    assert database.vectors.fetch(namespace, ["stranger-1", "stranger-2"]) == {}
+    assert database.records.fetch(namespace, ["stranger-1", "stranger-2"]) == {}
     assert len(blobs.rounds) == 2
 
 
@@ -203,7 +204,7 @@ def answers(database: Database, namespace: Namespace) -> list[list[tuple[str, fl
     for number in range(0, ROWS, 211):
         for condition in (None, parse({"even": True}), parse({"n": {"$lt": 900}})):
             request = QueryRequest(vector=vector_of(number), top_k=10, condition=condition)
-            matches = database.vectors.query(namespace, request).matches
+            matches = database.search.query(namespace, request).matches
             found.append([(match.id, match.score) for match in matches])
     return found
 
@@ -255,7 +256,7 @@ def test_segments_without_an_opening_are_read_in_parts_too(filled: tuple[Deploym
     try:
         old = deployment.open(searches=True)
         assert answers(old, namespace) == answers(database, namespace)
-        assert old.vectors.fetch_one(namespace, "r77").metadata["n"] == 77
+        assert old.records.fetch_one(namespace, "r77").metadata["n"] == 77
         (part,) = old.readers.of(namespace).view().parts
         vectors = part.segment._files.partial("vectors")
         assert vectors is not None

@@ -10,7 +10,7 @@ from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.namespace import EngineChoice, Namespace
 from quartzdb.maintenance.merge_policy import all_segments
 from quartzdb.maintenance.sweep import sweep
-from quartzdb.services.vectors import QueryRequest
+from quartzdb.services.search import QueryRequest
 from quartzdb.storage.snapshot.store import SnapshotStore
 from tests.embedded import Embedded, embedded, fill, fold, vector_of, write
 
@@ -65,15 +65,15 @@ def test_the_snapshot_before_serves_when_the_newest_segment_is_damaged(
     harm(newest_segment_files(site, namespace)[name])  # type: ignore[operator]
 
     after = site.open()
-    assert after.vectors.count(namespace) == ROWS + 50
-    answer = after.vectors.query(namespace, QueryRequest(vector=vector_of(ROWS + 7, 8), top_k=1))
+    assert after.records.count(namespace) == ROWS + 50
+    answer = after.search.query(namespace, QueryRequest(vector=vector_of(ROWS + 7, 8), top_k=1))
     assert answer.matches[0].id == f"r{ROWS + 7}"
     assert after.namespaces.stats(namespace).degraded is not None
 
     after.maintenance.run_once()
     healed = site.open()
     assert healed.namespaces.stats(namespace).degraded is None
-    assert healed.vectors.count(namespace) == ROWS + 50
+    assert healed.records.count(namespace) == ROWS + 50
 
 
 @pytest.mark.parametrize("harm", [flip_a_bit, truncate])
@@ -88,11 +88,11 @@ def test_what_no_snapshot_can_serve_is_refused(site: Embedded, harm: object) -> 
 
     after = site.open()
     with pytest.raises(Corrupted) as caught:
-        after.vectors.query(namespace, QueryRequest(vector=vector_of(1, 8)))
+        after.search.query(namespace, QueryRequest(vector=vector_of(1, 8)))
     assert "vectors" in caught.value.message
     assert caught.value.hint
     with pytest.raises(Corrupted):
-        after.vectors.count(namespace)
+        after.records.count(namespace)
     after.maintenance.run_once()
     assert list(after.maintenance.damaged) == ["t/n"]
 
@@ -106,14 +106,14 @@ def test_a_damaged_manifest_falls_back_to_the_one_before(site: Embedded) -> None
     pointer = database.store.pointer(namespace.partition)
     assert pointer is not None
     flip_a_bit(file_of(site, pointer.current))
-    assert site.open().vectors.count(namespace) == ROWS + 50
+    assert site.open().records.count(namespace) == ROWS + 50
 
 
 def test_a_damaged_list_of_dead_rows_is_not_trusted(site: Embedded) -> None:
     """Else a deleted record could come back."""
     database = site.open()
     namespace = fill(database, site.clock, ROWS)
-    database.vectors.delete(namespace, ["r3"])
+    database.records.delete(namespace, ["r3"])
     fold(database, site.clock, namespace)
     pointer = database.store.pointer(namespace.partition)
     assert pointer is not None
@@ -121,7 +121,7 @@ def test_a_damaged_list_of_dead_rows_is_not_trusted(site: Embedded) -> None:
     assert dead is not None
     flip_a_bit(file_of(site, dead.key))
     after = site.open()
-    assert "r3" not in after.vectors.fetch(namespace, ["r3", "r4"])
+    assert "r3" not in after.records.fetch(namespace, ["r3", "r4"])
     assert after.namespaces.stats(namespace).degraded is not None
 
 
@@ -129,7 +129,7 @@ def test_a_reader_whose_segment_was_swept_before_its_first_search_moves_on(site:
     """It had only read by id, so its index was not open yet; another process merged and swept meanwhile."""
     database, other = site.open(), site.open()
     namespace = fill(database, site.clock, 6_000, engine=EngineChoice.ANNOY)
-    assert "r1" in other.vectors.fetch(namespace, ["r1"])
+    assert "r1" in other.records.fetch(namespace, ["r1"])
     write(database, namespace, range(6_000, 6_100))
     for _ in range(3):
         fold(database, site.clock, namespace)
@@ -137,7 +137,7 @@ def test_a_reader_whose_segment_was_swept_before_its_first_search_moves_on(site:
         write(database, namespace, range(6_000, 6_100))
     site.clock.seconds += 4_000
     assert sweep(database.store, site.clock, namespace.partition)
-    answer = other.vectors.query(namespace, QueryRequest(vector=vector_of(7, 8), top_k=1))
+    answer = other.search.query(namespace, QueryRequest(vector=vector_of(7, 8), top_k=1))
     assert answer.matches[0].id == "r7"
 
 
@@ -145,7 +145,7 @@ def test_deletes_of_unknown_ids_are_folded_too(site: Embedded) -> None:
     """They leave no row in the tail, but they are in the log."""
     database = site.open()
     namespace = fill(database, site.clock, ROWS)
-    database.vectors.delete(namespace, ["never-there"])
+    database.records.delete(namespace, ["never-there"])
     database.maintenance.run_once()
     site.clock.seconds += 60
     assert database.maintenance.run_once()

@@ -42,7 +42,8 @@ def test_serving_imports_no_engine_sdk_or_command_line(module: str) -> None:
 @pytest.mark.parametrize(
     "module",
     [
-        "quartzdb.services.vectors",
+        "quartzdb.services.records",
+        "quartzdb.services.search",
         "quartzdb.services.keyvalue",
         "quartzdb.services.namespaces",
         "quartzdb.services.keys",

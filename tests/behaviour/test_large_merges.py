@@ -16,7 +16,7 @@ from quartzdb.domain.namespace import EngineChoice, Namespace
 from quartzdb.maintenance.merge_notice import MERGE_MS_MAX
 from quartzdb.maintenance.merge_policy import MergeLimits, all_segments
 from quartzdb.maintenance.sweep import ORPHANED_MS
-from quartzdb.services.vectors import MetadataPatch
+from quartzdb.services.record_rules import MetadataPatch
 from tests.aws_emulators import NAMES, REGION, Emulators
 from tests.maintenance_deployment import MaintenanceDeployment, create, deployed, nearest, write
 from tests.stream_driver import LambdaContext
@@ -77,17 +77,17 @@ def test_a_merge_in_shards_while_writes_go_on(site: MaintenanceDeployment) -> No
     database = site.database()
     results = []
     for shard in document["shards"]:
-        database.vectors.delete(namespace, [f"r{shard['shard']}", f"r{200 + shard['shard']}"])
+        database.records.delete(namespace, [f"r{shard['shard']}", f"r{200 + shard['shard']}"])
         write(database, namespace, range(ROWS + shard["shard"], ROWS + 10))
-        database.vectors.patch(namespace, [MetadataPatch("r50", {"n": -1 - shard["shard"]})])
+        database.records.patch(namespace, [MetadataPatch("r50", {"n": -1 - shard["shard"]})])
         site.clock.seconds += 5
         assert database.indexer.fold(namespace).published
         event = {"action": "build_shard", "plan": document["plan"], **shard}
         results.append(site.compactor()(event, LambdaContext()))
-    database.vectors.delete(namespace, ["r100", "r101", "r102"])
+    database.records.delete(namespace, ["r100", "r101", "r102"])
     site.clock.seconds += 5
     assert database.indexer.fold(namespace).published
-    database.vectors.delete(namespace, ["r300"])
+    database.records.delete(namespace, ["r300"])
 
     assert published(site, document, results) == {"published": True}
     manifest = site.manifest(namespace)
@@ -99,11 +99,11 @@ def test_a_merge_in_shards_while_writes_go_on(site: MaintenanceDeployment) -> No
     gone = {"r0", "r1", "r200", "r201", "r100", "r101", "r102", "r300"}
     expected = {f"r{number}" for number in range(ROWS + 10)} - gone
     for instance in (database, site.database()):
-        found = instance.vectors.fetch(namespace, sorted(expected | gone))
+        found = instance.records.fetch(namespace, sorted(expected | gone))
         assert found.keys() == expected
         assert found["r50"].metadata == {"n": -2}
         assert nearest(instance, namespace, 399) == "r399"
-        assert instance.vectors.count(namespace) == len(expected)
+        assert instance.records.count(namespace) == len(expected)
 
 
 def test_starting_and_publishing_twice_is_harmless(site: MaintenanceDeployment) -> None:
@@ -135,7 +135,7 @@ def test_a_merge_whose_segments_were_replaced_is_void(site: MaintenanceDeploymen
     manifest = site.manifest(namespace)
     assert published(site, document, results) == {"published": False}
     assert site.manifest(namespace) == manifest
-    assert site.database().vectors.count(namespace) == ROWS
+    assert site.database().records.count(namespace) == ROWS
 
 
 def test_a_merge_of_a_deleted_namespace_is_void(site: MaintenanceDeployment) -> None:
@@ -168,7 +168,7 @@ def test_what_is_built_is_kept_for_as_long_as_its_merge_may_run(site: Maintenanc
     site.clock.seconds += (ORPHANED_MS - MERGE_MS_MAX) / 1000
     site.compactor()(SCHEDULED, LambdaContext())
     assert not built_names & segments_of(site, namespace)
-    assert site.database().vectors.count(namespace) == ROWS
+    assert site.database().records.count(namespace) == ROWS
 
 
 def test_small_merges_go_on_beside_a_large_one(site: MaintenanceDeployment) -> None:
@@ -189,7 +189,7 @@ def test_small_merges_go_on_beside_a_large_one(site: MaintenanceDeployment) -> N
     manifest = site.manifest(namespace)
     assert manifest is not None
     assert len(manifest.segments) == 3
-    assert site.database().vectors.count(namespace) == ROWS + 40
+    assert site.database().records.count(namespace) == ROWS + 40
 
 
 def test_an_incomplete_result_is_refused(site: MaintenanceDeployment) -> None:

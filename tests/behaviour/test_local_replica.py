@@ -19,7 +19,7 @@ from quartzdb.replication.retention import PeerRetention
 from quartzdb.replication.shared_namespaces import all_namespaces
 from quartzdb.replication.wire.limits import FEED_KEPT_MS
 from quartzdb.services.keyvalue import NewItem
-from quartzdb.services.vectors import NewRecord
+from quartzdb.services.record_rules import NewRecord
 from quartzdb.storage.index.segments.outline import UNHEARD_OF
 from quartzdb.storage.log.codec import encode_entry
 from quartzdb.storage.ports import Item
@@ -57,7 +57,7 @@ def ids(page: FeedPage) -> list[str]:
 
 
 def write(site: LocalSite, namespace: Namespace, *names: str, **metadata: object) -> Version:
-    return site.database.vectors.upsert(namespace, [NewRecord(name, VECTOR, metadata) for name in names])
+    return site.database.records.upsert(namespace, [NewRecord(name, VECTOR, metadata) for name in names])
 
 
 # --- feeds ------------------------------------------------------------------------------------------------------------
@@ -305,7 +305,7 @@ def test_a_later_local_write_wins_over_what_was_taken_over(
     site.replica.apply(NAMESPACE, KEYS, [Item("a", ahead, 0, b"there")])
     write(site, namespace, "a", by="here")
     site.database.key_values.put(namespace, NewItem("a", b"here"))
-    assert site.database.vectors.fetch_one(namespace, "a").metadata == {"by": "here"}
+    assert site.database.records.fetch_one(namespace, "a").metadata == {"by": "here"}
     assert site.database.key_values.get(namespace, "a").value == b"here"
 
 
@@ -339,7 +339,7 @@ def test_half_precision_is_rounded_as_for_a_client(site: LocalSite, clock: Manua
     namespace = site.database.namespaces.create(NAMESPACE.tenant, NAMESPACE.namespace, settings)[0]
     vector = np.array([0.1, 0.2, 0.3], np.float32)
     site.replica.apply(NAMESPACE, RECORDS, [Upsert("a", version_at(clock, "there"), vector, {})])
-    read = site.database.vectors.fetch_one(namespace, "a").vector
+    read = site.database.records.fetch_one(namespace, "a").vector
     assert read.tolist() == vector.astype(np.float16).astype(np.float32).tolist()
 
 
@@ -349,7 +349,7 @@ def test_what_half_precision_does_not_have_is_scaled_down(site: LocalSite, clock
     namespace = site.database.namespaces.create(NAMESPACE.tenant, NAMESPACE.namespace, settings)[0]
     huge = np.array([1e6, -5e5, 0], np.float32)
     site.replica.apply(NAMESPACE, RECORDS, [Upsert("b", version_at(clock, "there"), huge, {})])
-    read = site.database.vectors.fetch_one(namespace, "b").vector
+    read = site.database.records.fetch_one(namespace, "b").vector
     assert read.tolist() == [65_504, -32_752, 0]
 
 

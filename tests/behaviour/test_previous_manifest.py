@@ -65,7 +65,7 @@ def test_what_was_merged_goes_once_the_result_has_stood_for_a_while(site: Embedd
         database.maintenance.run_once()
         site.clock.seconds += RELEASE_PREVIOUS_AFTER_MS / 1_000
     assert current(database, namespace) == previous_released, "once is enough"
-    assert site.open().vectors.count(namespace) == 2 * ROWS
+    assert site.open().records.count(namespace) == 2 * ROWS
 
 
 def test_a_later_write_is_kept_as_before(site: Embedded) -> None:
@@ -76,7 +76,7 @@ def test_a_later_write_is_kept_as_before(site: Embedded) -> None:
     write(database, namespace, range(10))
     fold(database, site.clock, namespace)
     assert not current(database, namespace).previous_released
-    assert site.open().vectors.count(namespace) == 2 * ROWS
+    assert site.open().records.count(namespace) == 2 * ROWS
 
 
 def test_nothing_is_let_go_while_the_new_files_are_damaged(site: Embedded) -> None:
@@ -91,4 +91,4 @@ def test_nothing_is_let_go_while_the_new_files_are_damaged(site: Embedded) -> No
     with pytest.raises(Corrupted):
         site.open().indexer.confirm(namespace.partition)
     sweep(database.store, site.clock, namespace.partition, superseded_ms=0)
-    assert site.open().vectors.count(namespace) == 2 * ROWS
+    assert site.open().records.count(namespace) == 2 * ROWS

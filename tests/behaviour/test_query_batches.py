@@ -15,7 +15,8 @@ from quartzdb.domain.filter import parse
 from quartzdb.domain.limits import QUERIES_MAX
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
-from quartzdb.services.vectors import NewRecord, QueryAnswer, QueryRequest
+from quartzdb.services.record_rules import NewRecord
+from quartzdb.services.search import QueryAnswer, QueryRequest
 from quartzdb.wiring.embedded import Database, EmbeddedSettings, assemble, embedded_adapters
 from tests.manual_clock import ManualClock
 
@@ -55,7 +56,7 @@ def filled(database: Database, metric: Metric, shards: int) -> Namespace:
 
     def write(numbers: Sequence[int]) -> None:
         vectors = generator.standard_normal((len(numbers), DIMENSION)).astype(np.float32)
-        database.vectors.upsert(
+        database.records.upsert(
             namespace,
             [
                 NewRecord(f"r{number}", vector, {"n": number})
@@ -68,7 +69,7 @@ def filled(database: Database, metric: Metric, shards: int) -> Namespace:
         assert database.indexer.fold(shard).published
         database.readers.of(shard).reload()
     write([*range(10, 20), *range(60, 90)])
-    database.vectors.delete(namespace, ["r3", "r65"])
+    database.records.delete(namespace, ["r3", "r65"])
     return namespace
 
 
@@ -103,8 +104,8 @@ def test_each_is_answered_as_it_would_be_alone(database: Database, metric: Metri
     """Whatever they ask together with: all of it, a few, by id, with a filter."""
     namespace = filled(database, metric, shards)
     asked = requests()
-    answers = database.vectors.query_batch(namespace, asked)
-    alone = [database.vectors.query(namespace, request) for request in asked]
+    answers = database.search.query_batch(namespace, asked)
+    alone = [database.search.query(namespace, request) for request in asked]
     assert [shown(answer) for answer in answers] == [shown(answer) for answer in alone]
     assert [answer.effort for answer in answers] == [answer.effort for answer in alone]
 
@@ -112,9 +113,9 @@ def test_each_is_answered_as_it_would_be_alone(database: Database, metric: Metri
 def test_the_log_is_read_once(database: Database, log: CountedLog) -> None:
     """However many they are, also where some name a record."""
     namespace = filled(database, Metric.COSINE, 1)
-    database.vectors.count(namespace)
+    database.records.count(namespace)
     before = log.reads
-    database.vectors.query_batch(namespace, requests() * 5)
+    database.search.query_batch(namespace, requests() * 5)
     assert log.reads == before + 1
 
 
@@ -139,7 +140,7 @@ def test_what_is_wrong_with_one_fails_them_all(
     asked = requests()
     asked.insert(2, wrong)
     with pytest.raises(QuartzError) as error:
-        database.vectors.query_batch(namespace, asked)
+        database.search.query_batch(namespace, asked)
     assert error.value.field == field
 
 
@@ -147,10 +148,10 @@ def test_there_is_a_limit(database: Database) -> None:
     """On how many are asked together; none at all is an error, too."""
     namespace = filled(database, Metric.COSINE, 1)
     one = QueryRequest(vector=np.ones(DIMENSION, dtype=np.float32), top_k=1)
-    assert len(database.vectors.query_batch(namespace, [one] * QUERIES_MAX)) == QUERIES_MAX
+    assert len(database.search.query_batch(namespace, [one] * QUERIES_MAX)) == QUERIES_MAX
     for count in (0, QUERIES_MAX + 1):
         with pytest.raises(TooLarge):
-            database.vectors.query_batch(namespace, [one] * count)
+            database.search.query_batch(namespace, [one] * count)
 
 
 def test_a_long_tail_is_scored_for_some_at_a_time(
@@ -159,9 +160,9 @@ def test_a_long_tail_is_scored_for_some_at_a_time(
     """However few fit in memory together, the answers are the same."""
     namespace = filled(database, Metric.EUCLIDEAN, 1)
     asked = requests()
-    together = database.vectors.query_batch(namespace, asked)
+    together = database.search.query_batch(namespace, asked)
     monkeypatch.setattr("quartzdb.storage.index.tail._SCORES_TOGETHER_MAX", 100)
-    apart = database.vectors.query_batch(namespace, asked)
+    apart = database.search.query_batch(namespace, asked)
     assert [shown(answer) for answer in apart] == [shown(answer) for answer in together]
 
 
@@ -169,4 +170,4 @@ def test_a_record_that_is_missing_is_named(database: Database) -> None:
     """As in a query of its own."""
     namespace = filled(database, Metric.DOT, 1)
     with pytest.raises(RecordNotFound, match="r3"):
-        database.vectors.query_batch(namespace, [QueryRequest(id="r3")])
+        database.search.query_batch(namespace, [QueryRequest(id="r3")])

@@ -13,7 +13,8 @@ from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
 from quartzdb.domain.vector import norms_of
 from quartzdb.maintenance.merge_policy import all_segments
-from quartzdb.services.vectors import NewRecord, QueryRequest
+from quartzdb.services.record_rules import NewRecord
+from quartzdb.services.search import QueryRequest
 from quartzdb.wiring.embedded import Database
 from tests.embedded import embedded, fold
 
@@ -51,7 +52,7 @@ class Filled:
         self.random_rank = np.random.default_rng(3).permutation(ROWS)
         self.near_rank = np.argsort(np.argsort(-(self.rows @ self.rows[0])))
         for start in range(0, ROWS, 1000):
-            self.database.vectors.upsert(
+            self.database.records.upsert(
                 self.namespace, [self._record(row) for row in range(start, start + 1000)]
             )
         fold(self.database, site.clock, self.namespace)
@@ -67,7 +68,7 @@ class Filled:
         norms = norms_of(self.rows)
         hits, exact = 0, True
         for query in self.queries:
-            answer = self.database.vectors.query(
+            answer = self.database.search.query(
                 self.namespace,
                 QueryRequest(vector=query, top_k=TOP_K, condition=condition, recall=asked),
             )
@@ -126,7 +127,7 @@ def test_deleted_records_cost_no_recall(engine: EngineChoice, tmp_path: Path) ->
     near_queries = np.argsort(-(filled.rows @ filled.queries[0]))[:600].tolist()
     at_random = np.random.default_rng(5).choice(ROWS, ROWS // 10, replace=False).tolist()
     gone = {str(row) for row in [*near_queries, *at_random]}
-    filled.database.vectors.delete(filled.namespace, sorted(gone))
+    filled.database.records.delete(filled.namespace, sorted(gone))
     for step in ("in the tail", "folded"):
         if step == "folded":
             fold(filled.database, filled.clock, filled.namespace)
@@ -134,7 +135,7 @@ def test_deleted_records_cost_no_recall(engine: EngineChoice, tmp_path: Path) ->
         kept = np.array([row for row in range(ROWS) if str(row) not in gone])
         norms = norms_of(filled.rows)
         for query in filled.queries:
-            answer = filled.database.vectors.query(filled.namespace, QueryRequest(vector=query, top_k=TOP_K))
+            answer = filled.database.search.query(filled.namespace, QueryRequest(vector=query, top_k=TOP_K))
             best = kept[np.argsort(-Metric.COSINE.scores(filled.rows, norms, query)[kept])[:TOP_K]]
             found = {int(match.id) for match in answer.matches}
             assert len(found) == TOP_K
@@ -156,5 +157,5 @@ def test_a_recall_that_is_no_share_is_refused(filled: Filled, asked: float) -> N
     """With the field at fault."""
     request = QueryRequest(vector=filled.queries[0], recall=asked)
     with pytest.raises(InvalidArgument, match=r"recall must be 0\.5 to 1") as refusal:
-        filled.database.vectors.query(filled.namespace, request)
+        filled.database.search.query(filled.namespace, request)
     assert refusal.value.field == "recall"

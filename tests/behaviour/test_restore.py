@@ -21,7 +21,7 @@ from quartzdb.cli.main import cli
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
 from quartzdb.maintenance.restoration import plan_of
 from quartzdb.services.keyvalue import NewItem
-from quartzdb.services.vectors import NewRecord
+from quartzdb.services.record_rules import NewRecord
 from quartzdb.storage.ports import BlobVersion
 from quartzdb.wiring.aws import AwsSettings, open_aws
 from quartzdb.wiring.embedded import DEFAULT_TENANT, Database
@@ -103,13 +103,13 @@ def _write(database: Database, namespace: Namespace, ids: range, year: int) -> N
         NewRecord(f"r{number}", np.array([1, number, year, 1], dtype=np.float32), {"year": year})
         for number in ids
     ]
-    database.vectors.upsert(namespace, records)
+    database.records.upsert(namespace, records)
 
 
 def _years(database: Database, name: str) -> dict[str, Any]:
     namespace = database.namespaces.get(DEFAULT_TENANT, name)
-    ids = database.vectors.list(namespace, limit=1_000).items
-    found = database.vectors.fetch(namespace, ids)
+    ids = database.records.list(namespace, limit=1_000).items
+    found = database.records.fetch(namespace, ids)
     return {key: (record.metadata or {})["year"] for key, record in found.items()}
 
 

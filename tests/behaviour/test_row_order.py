@@ -22,7 +22,7 @@ from quartzdb.domain.vector import Matrix, norms_of
 from quartzdb.maintenance.built_shard import load_built, store_built
 from quartzdb.maintenance.merge_plan import MergePlan
 from quartzdb.maintenance.merge_policy import all_segments
-from quartzdb.services.vectors import QueryRequest
+from quartzdb.services.search import QueryRequest
 from quartzdb.storage.index.engines.codes import Codes
 from quartzdb.storage.index.fields.filtering import evaluate
 from quartzdb.storage.index.segments.segment import Segment
@@ -156,7 +156,7 @@ class TestMerging:
         namespace = two_segments(site, database, EngineChoice.IVF)
         plan, documents = built(database, namespace)
         gone = range(0, ROWS, 7)
-        database.vectors.delete(namespace, [f"r{number}" for number in gone])
+        database.records.delete(namespace, [f"r{number}" for number in gone])
         fold(database, site.clock, namespace)
         assert publish(database, plan, documents)
         for instance in (database, site.open()):
@@ -173,7 +173,7 @@ class TestMerging:
         database = site.open()
         namespace = two_segments(site, database, EngineChoice.EXACT)
         plan, documents = built(database, namespace)
-        database.vectors.delete(namespace, ["r0", "r7"])
+        database.records.delete(namespace, ["r0", "r7"])
         fold(database, site.clock, namespace)
         for document in documents:
             rows = database.store.blobs.get(document.pop("rows")["key"])
@@ -220,14 +220,14 @@ def check(database: Database, namespace: Namespace, gone: set[int]) -> None:
     found = {}
     for start in range(0, ROWS, 1_000):
         ids = [f"r{number}" for number in range(start, min(start + 1_000, ROWS))]
-        found.update(database.vectors.fetch(namespace, ids))
+        found.update(database.records.fetch(namespace, ids))
     assert found.keys() == {f"r{number}" for number in range(ROWS)} - {f"r{number}" for number in gone}
     for number in range(1, ROWS, 97):
         if number not in gone:
             assert found[f"r{number}"].metadata["n"] == number
             request = QueryRequest(vector=vector_of(number, 8), top_k=1)
-            assert database.vectors.query(namespace, request).matches[0].id == f"r{number}"
-    assert database.vectors.count(namespace) == ROWS - len(gone)
+            assert database.search.query(namespace, request).matches[0].id == f"r{number}"
+    assert database.records.count(namespace) == ROWS - len(gone)
 
 
 @pytest.mark.parametrize("inner", [True, False])

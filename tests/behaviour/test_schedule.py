@@ -114,7 +114,7 @@ def test_a_damaged_manifest_harms_nothing(site: MaintenanceDeployment) -> None:
     assert site.rows(namespace) == 20
     cold = site.database()
     assert nearest(cold, namespace, 17) == "r17"
-    assert cold.vectors.count(namespace) == 20
+    assert cold.records.count(namespace) == 20
 
 
 def test_everyone_has_their_turn(site: MaintenanceDeployment) -> None:

@@ -60,7 +60,7 @@ def test_the_stream_wakes_each_shard_that_was_written_to(either_site: Maintenanc
     assert sum(rows(site, namespace)) == 60
     assert min(rows(site, namespace)) > 0
     cold = site.database()
-    assert cold.vectors.count(namespace) == 60
+    assert cold.records.count(namespace) == 60
     assert nearest(cold, namespace, 17) == "r17"
     assert all(cold.readers.of(shard).tail_rows == 0 for shard in namespace.each_shard)
 
@@ -123,7 +123,7 @@ def test_a_large_merge_is_one_shards(site: MaintenanceDeployment) -> None:
     assert manifest is not None
     assert len(manifest.segments) == len(document["shards"])
     assert rows(site, namespace)[::2] == [0, 0]
-    assert site.database().vectors.count(namespace) == 120
+    assert site.database().records.count(namespace) == 120
 
 
 def test_a_restoration_looks_at_every_shard(site: MaintenanceDeployment) -> None:

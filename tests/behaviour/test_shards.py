@@ -13,8 +13,9 @@ from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
 from quartzdb.maintenance.maintenance import DROP_AFTER_MS, FOLD_AFTER_MS
 from quartzdb.maintenance.verification import Verification
 from quartzdb.services.consistency import STRONG, Consistency
+from quartzdb.services.record_rules import MetadataPatch, NewRecord
+from quartzdb.services.search import QueryRequest
 from quartzdb.services.shard_reads import ShardReads
-from quartzdb.services.vectors import MetadataPatch, NewRecord, QueryRequest
 from quartzdb.storage.log.append import LogWriter
 from quartzdb.wiring.embedded import Database
 from tests.embedded import Embedded, embedded, vector_of, write
@@ -46,12 +47,12 @@ def test_a_write_has_one_version_and_shows_in_every_process_at_once(site: Embedd
     """Its parts lie in several logs under one key, and a reader that was warm before finds all of them."""
     one, other = site.open(), site.open()
     namespace = sharded(one)
-    assert other.vectors.count(namespace) == 0
+    assert other.records.count(namespace) == 0
     write(one, namespace, range(40))
     keys = [[key for key, _ in one.log.read(partition, 0).entries] for partition in namespace.partitions]
     assert all(len(some) == 1 for some in keys)
     assert len({key for some in keys for key in some}) == 1
-    assert other.vectors.count(namespace) == 40
+    assert other.records.count(namespace) == 40
 
 
 def test_a_write_of_one_record_is_one_entry(site: Embedded) -> None:
@@ -83,8 +84,8 @@ def test_a_patch_is_refused_whole(site: Embedded) -> None:
     write(database, namespace, range(10))
     patches = [MetadataPatch(f"r{number}", {"n": -1}) for number in (*range(10), 99)]
     with pytest.raises(RecordNotFound):
-        database.vectors.patch(namespace, patches)
-    found = database.vectors.fetch(namespace, [f"r{number}" for number in range(10)])
+        database.records.patch(namespace, patches)
+    found = database.records.fetch(namespace, [f"r{number}" for number in range(10)])
     assert sorted(record.metadata["n"] for record in found.values()) == list(range(10))
 
 
@@ -98,7 +99,7 @@ def test_each_shard_is_folded_by_itself(site: Embedded) -> None:
     rows = rows_of(database, namespace)
     assert rows[1] > 0
     assert sum(rows) == rows[1]
-    answer = database.vectors.query(namespace, QueryRequest(vector=vector_of(7, DIMENSION), top_k=80))
+    answer = database.search.query(namespace, QueryRequest(vector=vector_of(7, DIMENSION), top_k=80))
     assert len(answer.matches) == 80
     assert (answer.effort.exact, answer.effort.segments) == (True, 1)
     assert answer.effort.tail_rows == 80 - rows[1]
@@ -155,19 +156,19 @@ def test_deletion_reaches_every_shard(site: Embedded) -> None:
     for shard in namespace.each_shard:
         database.indexer.fold(shard)
     write(database, namespace, range(80, 120))
-    assert other.vectors.count(namespace) == 120
+    assert other.records.count(namespace) == 120
     database.namespaces.delete("t", "n")
     with pytest.raises(NamespaceNotFound):
-        other.vectors.count(namespace)
+        other.records.count(namespace)
     with pytest.raises(NamespaceNotFound):
-        other.vectors.fetch(namespace, ["r1"])
+        other.records.fetch(namespace, ["r1"])
     database.maintenance.run_once()
     site.clock.seconds += DROP_AFTER_MS / 1000 + 1
     database.maintenance.run_once()
     assert database.catalog.pending_deletion() == []
     assert list(database.store.blobs.list("t/")) == []
     assert not set(namespace.partitions) & set(database.log.partitions())
-    assert database.vectors.count(sharded(database)) == 0
+    assert database.records.count(sharded(database)) == 0
 
 
 def test_a_token_is_honoured_by_shards_that_the_write_did_not_touch(site: Embedded) -> None:
@@ -175,11 +176,11 @@ def test_a_token_is_honoured_by_shards_that_the_write_did_not_touch(site: Embedd
     database, other = site.open(), site.open()
     namespace = sharded(database)
     eventual = Consistency(strong=False)
-    assert other.vectors.count(namespace, consistency=eventual) == 0
+    assert other.records.count(namespace, consistency=eventual) == 0
     for number in range(12):
-        version = database.vectors.upsert(namespace, [NewRecord(f"r{number}", vector_of(number, DIMENSION))])
+        version = database.records.upsert(namespace, [NewRecord(f"r{number}", vector_of(number, DIMENSION))])
         token = Consistency(strong=False, at_least=version)
-        assert other.vectors.count(namespace, consistency=token) == number + 1
+        assert other.records.count(namespace, consistency=token) == number + 1
 
 
 def test_verification_reads_every_shard(site: Embedded) -> None:
@@ -235,9 +236,9 @@ def test_one_shard_is_read_by_the_callers_thread(site: Embedded, monkeypatch: py
     namespace = sharded(database, shards=1)
     write(database, namespace, range(10))
     uses: Sequence[Callable[[], object]] = [
-        lambda: database.vectors.query(namespace, QueryRequest(id="r1")),
-        lambda: database.vectors.count(namespace),
-        lambda: database.vectors.delete(namespace, ["r1", "r2"]),
+        lambda: database.search.query(namespace, QueryRequest(id="r1")),
+        lambda: database.records.count(namespace),
+        lambda: database.records.delete(namespace, ["r1", "r2"]),
     ]
     for use in uses:
         use()

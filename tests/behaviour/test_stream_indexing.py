@@ -76,4 +76,4 @@ def test_a_replayed_stream_changes_nothing(site: MaintenanceDeployment) -> None:
     assert replay.dead_letters == driver.dead_letters == []
     assert site.manifest(kept) == before
     assert site.rows(kept) == 12
-    assert (site.manifest(anew), site.database().vectors.count(anew)) == (None, 0)
+    assert (site.manifest(anew), site.database().records.count(anew)) == (None, 0)

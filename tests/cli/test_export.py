@@ -10,7 +10,7 @@ import pytest
 
 from quartzdb.domain.namespace import NamespaceSettings
 from quartzdb.services.keyvalue import NewItem
-from quartzdb.services.vectors import NewRecord
+from quartzdb.services.record_rules import NewRecord
 from quartzdb.wiring.embedded import DEFAULT_TENANT, EmbeddedSettings, open_embedded
 from tests.cli.invoke import answer, books, refusal, run, write_jsonl
 
@@ -26,7 +26,7 @@ def test_records_come_back_bit_for_bit(tmp_path: Path, vectors: str, name: str) 
     rows = [*odd, *rng.standard_normal((1_500, 3)).astype(np.float32)]
     for start in (0, 1_000):
         some = list(enumerate(rows))[start : start + 1_000]
-        database.vectors.upsert(namespace, [NewRecord(f"r{n}", row, {"n": n, "ä": ["ü"]}) for n, row in some])
+        database.records.upsert(namespace, [NewRecord(f"r{n}", row, {"n": n, "ä": ["ü"]}) for n, row in some])
     assert (
         run(
             tmp_path / "a", "export", "--namespace", "n", "--output", tmp_path / name, "--vectors", vectors

@@ -23,7 +23,7 @@ from quartzdb.aws_lambda.settings import InvalidSettings, read_settings
 from quartzdb.replication.shared_namespaces import default_namespaces
 from quartzdb.replication.streams.driver import LEASE
 from quartzdb.services.keyvalue import NewItem
-from quartzdb.services.vectors import NewRecord
+from quartzdb.services.record_rules import NewRecord
 from quartzdb.wiring.aws import open_aws
 from quartzdb.wiring.replication_aws import aws_replication
 from tests.aws_emulators import PATIENCE, REGION, Emulators
@@ -113,17 +113,17 @@ def test_both_sites_get_what_the_other_has(deployed: Deployed) -> None:
     """Records, keys and API keys, over a few invocations; how far apart they are is written each time."""
     here, there = deployed.database, deployed.other.database
     default, far = here.namespaces.default(TENANT), there.namespaces.default(TENANT)
-    here.vectors.upsert(default, [NewRecord("one", VECTOR, {"at": "aws"})])
+    here.records.upsert(default, [NewRecord("one", VECTOR, {"at": "aws"})])
     here.key_values.put(default, NewItem("from", b"aws"))
-    there.vectors.upsert(far, [NewRecord("two", VECTOR, {"at": "cloudflare"})])
+    there.records.upsert(far, [NewRecord("two", VECTOR, {"at": "cloudflare"})])
     there.key_values.put(far, NewItem("to", b"cloudflare"))
     made, _ = here.api_keys.create(TENANT, "ci", ("read",))
     for _ in range(8):
         assert deployed.run()["rounds"] >= 1
-        if there.vectors.fetch(far, ["one"]) and deployed.counted("ReplicationApplied") >= 4:
+        if there.records.fetch(far, ["one"]) and deployed.counted("ReplicationApplied") >= 4:
             break
-    assert there.vectors.fetch_one(far, "one").metadata == {"at": "aws"}
-    assert here.vectors.fetch_one(default, "two").metadata == {"at": "cloudflare"}
+    assert there.records.fetch_one(far, "one").metadata == {"at": "aws"}
+    assert here.records.fetch_one(default, "two").metadata == {"at": "cloudflare"}
     assert there.key_values.get(far, "from").value == b"aws"
     assert here.key_values.get(default, "to").value == b"cloudflare"
     assert [key.id for key in deployed.other.adapters.api_keys.list(TENANT)] == [made.id]

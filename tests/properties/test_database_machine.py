@@ -24,7 +24,8 @@ from quartzdb.domain.vector import Vector, norms_of
 from quartzdb.maintenance.merge_policy import Policy, all_segments, full_tier, idle
 from quartzdb.maintenance.sweep import sweep
 from quartzdb.services.consistency import Consistency
-from quartzdb.services.vectors import MetadataPatch, NewRecord, QueryRequest
+from quartzdb.services.record_rules import MetadataPatch, NewRecord
+from quartzdb.services.search import QueryRequest
 from quartzdb.storage.ports import ChangeLog
 from quartzdb.wiring.embedded import Adapters, Database, EmbeddedSettings, assemble, embedded_adapters
 from tests.manual_clock import ManualClock
@@ -90,7 +91,7 @@ class DatabaseMachine(RuleBasedStateMachine):
             NewRecord(record_id, vector, {"group": group, "tag": record_id})
             for record_id, vector in zip(ids, vectors, strict=True)
         ]
-        self._wrote(self.databases[process].vectors.upsert(self.namespace, records, after=self.token))
+        self._wrote(self.databases[process].records.upsert(self.namespace, records, after=self.token))
         self.model |= {record.id: (record.vector, dict(record.metadata)) for record in records}
         self.deleted -= set(ids)
 
@@ -101,7 +102,7 @@ class DatabaseMachine(RuleBasedStateMachine):
         if not present:
             return
         patches = [MetadataPatch(i, {"group": group}, ("tag",) if unset else ()) for i in present]
-        self._wrote(self.databases[process].vectors.patch(self.namespace, patches, after=self.token))
+        self._wrote(self.databases[process].records.patch(self.namespace, patches, after=self.token))
         for record_id in present:
             self.model[record_id][1]["group"] = group
             if unset:
@@ -110,7 +111,7 @@ class DatabaseMachine(RuleBasedStateMachine):
     @rule(process=processes, ids=some_ids)
     def delete(self, process: int, ids: list[str]) -> None:
         """Delete ids, there or not."""
-        deletion = self.databases[process].vectors.delete(self.namespace, ids, after=self.token)
+        deletion = self.databases[process].records.delete(self.namespace, ids, after=self.token)
         assert deletion.deleted == len(set(ids) & self.model.keys())
         assert deletion.version is not None
         self._wrote(deletion.version)
@@ -122,7 +123,7 @@ class DatabaseMachine(RuleBasedStateMachine):
     def delete_group(self, process: int, group: int) -> None:
         """Delete by filter."""
         doomed = {record_id for record_id, (_, metadata) in self.model.items() if metadata["group"] == group}
-        deletion = self.databases[process].vectors.delete_matching(self.namespace, parse({"group": group}))
+        deletion = self.databases[process].records.delete_matching(self.namespace, parse({"group": group}))
         assert deletion.deleted == len(doomed)
         self.model = {record_id: kept for record_id, kept in self.model.items() if record_id not in doomed}
         if deletion.version is not None:
@@ -163,7 +164,7 @@ class DatabaseMachine(RuleBasedStateMachine):
     @rule(process=processes, ids=some_ids)
     def fetch(self, process: int, ids: list[str]) -> None:
         """By id, exactly as written, in either process."""
-        found = self.databases[process].vectors.fetch(self.namespace, ids)
+        found = self.databases[process].records.fetch(self.namespace, ids)
         assert set(found) == set(ids) & self.model.keys()
         for record_id, record in found.items():
             vector, metadata = self.model[record_id]
@@ -175,7 +176,7 @@ class DatabaseMachine(RuleBasedStateMachine):
         """Scores are exact, and recall of the true best is at least .95; filters are exact."""
         question = self._vectors(1)[0]
         condition = None if group is None else parse({"group": group})
-        answer = self.databases[process].vectors.query(
+        answer = self.databases[process].search.query(
             self.namespace, QueryRequest(vector=question, top_k=top_k, condition=condition)
         )
         eligible = {i: v for i, (v, m) in self.model.items() if group is None or m["group"] == group}
@@ -197,12 +198,12 @@ class DatabaseMachine(RuleBasedStateMachine):
         database, log = self.databases[process], self.adapters[process].log
         assert isinstance(log, CountingLog)
         request = QueryRequest(vector=self._vectors(1)[0])
-        database.vectors.query(self.namespace, request)
+        database.search.query(self.namespace, request)
         before = log.reads
-        database.vectors.query(self.namespace, request)
+        database.search.query(self.namespace, request)
         assert log.reads == before + self.namespace.settings.shards
         eventual = replace(request, consistency=Consistency(strong=False))
-        database.vectors.query(self.namespace, eventual)
+        database.search.query(self.namespace, eventual)
         assert log.reads == before + self.namespace.settings.shards
 
     @rule(process=processes)
@@ -213,7 +214,7 @@ class DatabaseMachine(RuleBasedStateMachine):
         ids = list(self.model)[:5]
         if ids:
             consistency = Consistency(strong=False, at_least=self.token)
-            assert set(self.databases[process].vectors.fetch(self.namespace, ids, consistency)) == set(ids)
+            assert set(self.databases[process].records.fetch(self.namespace, ids, consistency)) == set(ids)
 
     @invariant()
     def both_processes_list_the_same(self) -> None:
@@ -221,8 +222,8 @@ class DatabaseMachine(RuleBasedStateMachine):
         if not self.starts:
             return
         for database in self.databases:
-            assert list(database.vectors.list(self.namespace, limit=1000).items) == sorted(self.model)
-            assert database.vectors.count(self.namespace) == len(self.model)
+            assert list(database.records.list(self.namespace, limit=1000).items) == sorted(self.model)
+            assert database.records.count(self.namespace) == len(self.model)
 
     def teardown(self) -> None:
         """Remove the directory."""

@@ -26,7 +26,8 @@ from quartzdb.domain.record import Match, Record
 from quartzdb.domain.vector import Vector
 from quartzdb.maintenance.merge_policy import all_segments, full_tier, idle
 from quartzdb.services.consistency import STRONG, Consistency
-from quartzdb.services.vectors import MetadataPatch, NewRecord, QueryRequest
+from quartzdb.services.record_rules import MetadataPatch, NewRecord
+from quartzdb.services.search import QueryRequest
 from quartzdb.wiring.embedded import Database, EmbeddedSettings, assemble, embedded_adapters
 from tests.manual_clock import ManualClock
 
@@ -68,26 +69,26 @@ class TwinNamespaces(RuleBasedStateMachine):
             NewRecord(record_id, vector, {"group": group, "tag": record_id[0]})
             for record_id, vector in zip(ids, self._vectors(len(ids)), strict=True)
         ]
-        self._write(lambda at, after: self.database.vectors.upsert(at, records, after=after))
+        self._write(lambda at, after: self.database.records.upsert(at, records, after=after))
 
     @rule(ids=some_ids, group=groups, unset=st.booleans())
     def patch(self, ids: list[str], group: int, unset: bool) -> None:
         """Records that do not exist make both refuse all of it, and with the same words."""
         patches = [MetadataPatch(one, {"group": group}, ("tag",) if unset else ()) for one in ids]
-        self._write(lambda at, after: self.database.vectors.patch(at, patches, after=after))
+        self._write(lambda at, after: self.database.records.patch(at, patches, after=after))
 
     @rule(ids=some_ids)
     def patch_those_there(self, ids: list[str]) -> None:
         """The same for records that all exist."""
-        there = list(self.database.vectors.fetch(self.namespaces[0], ids))
+        there = list(self.database.records.fetch(self.namespaces[0], ids))
         if there:
             patches = [MetadataPatch(one, {"patched": True}) for one in there]
-            self._write(lambda at, after: self.database.vectors.patch(at, patches, after=after))
+            self._write(lambda at, after: self.database.records.patch(at, patches, after=after))
 
     @rule(ids=some_ids)
     def delete(self, ids: list[str]) -> None:
         """By id, there or not."""
-        counts = self._both(lambda at: self.database.vectors.delete(at, ids).deleted)
+        counts = self._both(lambda at: self.database.records.delete(at, ids).deleted)
         assert counts[0] == counts[1]
 
     @rule(group=groups)
@@ -102,7 +103,7 @@ class TwinNamespaces(RuleBasedStateMachine):
         """With a limit that is passed both delete as many and say that there are more. Which ones is left open."""
         condition = parse({"group": group})
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("quartzdb.services.vectors.DELETE_BY_FILTER_MAX", most)
+            patched.setattr("quartzdb.services.records.DELETE_BY_FILTER_MAX", most)
             counts = self._both(lambda at: self._deletion(at, condition))
         assert counts[0] == counts[1]
         # Brought together again, because which ones went may differ.
@@ -155,7 +156,7 @@ class TwinNamespaces(RuleBasedStateMachine):
     def fetch(self, ids: list[str], strong: bool) -> None:
         """By id."""
         found = [
-            self.database.vectors.fetch(namespace, ids, self._consistency(number, strong))
+            self.database.records.fetch(namespace, ids, self._consistency(number, strong))
             for number, namespace in enumerate(self.namespaces)
         ]
         assert _seen(found[0]) == _seen(found[1])
@@ -163,8 +164,8 @@ class TwinNamespaces(RuleBasedStateMachine):
     @rule(record_id=st.sampled_from(IDS))
     def known(self, record_id: str) -> None:
         """Also what is only remembered as deleted, for as long as both do."""
-        live = self._both(lambda at: record_id in self.database.vectors.fetch(at, [record_id]))
-        known = self._both(lambda at: self.database.vectors.known(at, record_id))
+        live = self._both(lambda at: record_id in self.database.records.fetch(at, [record_id]))
+        known = self._both(lambda at: self.database.records.known(at, record_id))
         assert all(known) or not any(live)
 
     @rule(prefix=st.sampled_from(["", "a", "a-", "ab", "b-1", "zz"]), limit=st.integers(1, 20))
@@ -179,7 +180,7 @@ class TwinNamespaces(RuleBasedStateMachine):
     def count(self, group: int | None, strong: bool) -> None:
         """All of them, or by filter."""
         counts = [
-            self.database.vectors.count(namespace, _in(group), self._consistency(number, strong))
+            self.database.records.count(namespace, _in(group), self._consistency(number, strong))
             for number, namespace in enumerate(self.namespaces)
         ]
         assert counts[0] == counts[1]
@@ -207,7 +208,7 @@ class TwinNamespaces(RuleBasedStateMachine):
                 self._consistency(number, strong),
             )
             try:
-                answer = self.database.vectors.query(namespace, asked)
+                answer = self.database.search.query(namespace, asked)
             except QuartzError as error:
                 outcomes.append(f"{error.code}: {error.message}")
             else:
@@ -242,14 +243,14 @@ class TwinNamespaces(RuleBasedStateMachine):
         assert outcomes[0] == outcomes[1]
 
     def _deletion(self, namespace: Namespace, condition: Filter) -> tuple[int, bool]:
-        deletion = self.database.vectors.delete_matching(namespace, condition)
+        deletion = self.database.records.delete_matching(namespace, condition)
         return deletion.deleted, deletion.more
 
     def _pages(self, namespace: Namespace, prefix: str, limit: int) -> list[list[str]]:
         pages: list[list[str]] = []
         cursor: str | None = None
         while True:
-            page = self.database.vectors.list(namespace, prefix=prefix, cursor=cursor, limit=limit)
+            page = self.database.records.list(namespace, prefix=prefix, cursor=cursor, limit=limit)
             pages.append(list(page.items))
             cursor = page.cursor
             if cursor is None:

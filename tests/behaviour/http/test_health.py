@@ -84,7 +84,7 @@ def test_an_index_that_cannot_be_read_is_503(
     namespace, _ = database.namespaces.create("default", "default", NamespaceSettings(384))
     assert probe.get("/health").status_code == 200
     with monkeypatch.context() as patched:
-        patched.setattr(type(database.vectors), "count", failing(Corrupted("A checksum is wrong.")))
+        patched.setattr(type(database.records), "count", failing(Corrupted("A checksum is wrong.")))
         assert probe.get("/health").json()["checks"] == {"storage": "ok", "vector_index": "fail"}
     assert probe.get("/health").status_code == 200
     database.namespaces.delete("default", namespace.name)

@@ -10,7 +10,7 @@ import pytest
 from quartzdb.api import idempotency
 from quartzdb.api.app import create_app
 from quartzdb.domain.errors import Unavailable
-from quartzdb.services.vectors import Vectors
+from quartzdb.services.records import Records
 from quartzdb.wiring.embedded import Database
 from tests.behaviour.http.client import Client, refused
 
@@ -130,7 +130,7 @@ def test_a_failure_frees_the_key(
         raise error
 
     with monkeypatch.context() as patched:
-        patched.setattr(Vectors, "upsert", fail)
+        patched.setattr(Records, "upsert", fail)
         assert http.post(f"{books}/vectors", RECORD, **once()).status_code in {500, 503}
     answer = http.post(f"{books}/vectors", RECORD, **once())
     assert answer.status_code == 200
@@ -142,14 +142,14 @@ def test_a_request_under_way_holds_its_key(
 ) -> None:
     """Its second sending is told to wait; the write is done once."""
     second: list[Any] = []
-    upsert = Vectors.upsert
+    upsert = Records.upsert
 
-    def slow(self: Vectors, *given: Any, **more: Any) -> Any:
+    def slow(self: Records, *given: Any, **more: Any) -> Any:
         with Client(create_app(database), http.key) as other:
             second.append(other.post(f"{books}/vectors", RECORD, **once()))
         return upsert(self, *given, **more)
 
-    monkeypatch.setattr(Vectors, "upsert", slow)
+    monkeypatch.setattr(Records, "upsert", slow)
     assert http.post(f"{books}/vectors", RECORD, **once()).status_code == 200
     refused(second[0], 409, "idempotency_conflict", "Idempotency-Key")
     assert second[0].headers["retry-after"]

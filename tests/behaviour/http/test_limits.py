@@ -12,7 +12,7 @@ from quartzdb.api.app import create_app
 from quartzdb.api.limits import Quota
 from quartzdb.api.settings import ApiSettings
 from quartzdb.services.keys import Principal
-from quartzdb.services.vectors import Vectors
+from quartzdb.services.records import Records
 from quartzdb.wiring.embedded import Database
 from tests.behaviour.http.client import Client, refused, refused_as_cloudflare
 
@@ -91,9 +91,9 @@ def test_a_full_process_refuses_at_once(
 ) -> None:
     """503 with Retry-After, except for health: busy is not broken."""
     started, go_on = threading.Semaphore(0), threading.Event()
-    count = Vectors.count
+    count = Records.count
 
-    def slow(self: Vectors, *given: Any) -> int:
+    def slow(self: Records, *given: Any) -> int:
         started.release()
         assert go_on.wait(10)
         return count(self, *given)
@@ -101,7 +101,7 @@ def test_a_full_process_refuses_at_once(
     with Client(create_app(database, ApiSettings(requests_max=2, threads=2)), make_key()) as full:
         busy = full.get("/v1/namespaces").status_code
         assert busy == 200
-        monkeypatch.setattr(Vectors, "count", slow)
+        monkeypatch.setattr(Records, "count", slow)
         answers: list[Any] = []
         thread = threading.Thread(
             target=lambda: answers.extend(
@@ -127,17 +127,17 @@ def test_a_slow_request_does_not_hold_up_others(
 ) -> None:
     """Blocking work is done in threads: here the slow one ends only once the other has been done."""
     go_on = threading.Event()
-    monkeypatch.setattr(Vectors, "count", lambda *_: 1 if go_on.wait(10) else 0)
+    monkeypatch.setattr(Records, "count", lambda *_: 1 if go_on.wait(10) else 0)
 
-    listing = Vectors.list
+    listing = Records.list
 
-    def then_release(self: Vectors, *given: Any, **more: Any) -> Any:
+    def then_release(self: Records, *given: Any, **more: Any) -> Any:
         try:
             return listing(self, *given, **more)
         finally:
             go_on.set()
 
-    monkeypatch.setattr(Vectors, "list", then_release)
+    monkeypatch.setattr(Records, "list", then_release)
     slow, fast = http.together(
         ("POST", f"{books}/vectors/count", {"json": {}}), ("GET", f"{books}/vectors", {})
     )

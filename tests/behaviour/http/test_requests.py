@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from quartzdb.domain.errors import ClockSkew, Corrupted, InvalidArgument, QuartzError, Unavailable
-from quartzdb.services.vectors import Vectors
+from quartzdb.services.records import Records
 from tests.behaviour.http.client import Client, refused, refused_as_cloudflare
 
 
@@ -135,8 +135,8 @@ def fail_with(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(Vectors, "count", fail)
-    monkeypatch.setattr(Vectors, "fetch_one", fail)
+    monkeypatch.setattr(Records, "count", fail)
+    monkeypatch.setattr(Records, "fetch_one", fail)
 
 
 def test_an_unforeseen_error_is_hidden_and_logged(

@@ -27,7 +27,7 @@ from quartzdb.replication.streams.contract_streams import ContractStreams
 from quartzdb.replication.streams.replicator import Replicator
 from quartzdb.replication.streams.round_statistics import RoundStatistics
 from quartzdb.services.keyvalue import NewItem
-from quartzdb.services.vectors import MetadataPatch, NewRecord
+from quartzdb.services.record_rules import MetadataPatch, NewRecord
 from tests.doubles.memory_checkpoints import MemoryCheckpoints
 from tests.doubles.memory_mirror_queue import HIDDEN_SECONDS, MemoryMirrorQueue
 from tests.http_server import serving
@@ -140,8 +140,8 @@ def test_what_is_written_here_is_written_there(pair: Pair) -> None:
     """Records as patches left them, more of them than one batch takes; texts; and deletions."""
     services, namespace = pair.local.database, pair.namespace
     records = [NewRecord(f"r{n}", np.array(vector(n), np.float32), {"n": n}) for n in range(130)]
-    services.vectors.upsert(namespace, records)
-    services.vectors.patch(namespace, [MetadataPatch("r7", {"n": "patched"}, ())])
+    services.records.upsert(namespace, records)
+    services.records.patch(namespace, [MetadataPatch("r7", {"n": "patched"}, ())])
     services.key_values.put(namespace, NewItem("a/b é", "grüße".encode(), "text/plain; charset=utf-8"))
     services.key_values.put(namespace, NewItem("gone", b"soon"))
     pair.run()
@@ -150,7 +150,7 @@ def test_what_is_written_here_is_written_there(pair: Pair) -> None:
     assert found["metadata"] == {"n": "patched"}
     assert found["vector"] == pytest.approx(vector(7))
     assert pair.ask("GET", "/api/get/a%2Fb%20%C3%A9").json()["value"] == "grüße"
-    services.vectors.delete(namespace, ["r129", "never"])
+    services.records.delete(namespace, ["r129", "never"])
     services.key_values.delete(namespace, "gone")
     pair.run()
     assert pair.ask("GET", "/api/vector/get/r129").status_code == 404
@@ -195,7 +195,7 @@ def test_what_the_peer_took_is_here(pair: Pair) -> None:
     assert (item.value, item.version.milliseconds, item.version.site) == (b"hello", at, "cloudflare")
     assert item.content_type == "text/plain; charset=utf-8"
     assert services.key_values.get_many(namespace, ["k"]) == {}
-    found = services.vectors.fetch(namespace, ["one", "b0", "b1", "b2", "bad"])
+    found = services.records.fetch(namespace, ["one", "b0", "b1", "b2", "bad"])
     assert sorted(found) == ["b0", "one"]
     assert found["one"].metadata == {"a": 1}
     assert pair.waiting() == 0
@@ -243,7 +243,7 @@ def test_a_write_without_its_value_is_looked_up(pair: Pair) -> None:
     pair.replicator._streams.refresh()[-1].run(statistics)
     assert statistics.malformed == 0
     assert services.key_values.get(namespace, "large/é").value == b"x" * 1_000
-    assert services.vectors.fetch_one(namespace, "one").metadata == {"a": 1}
+    assert services.records.fetch_one(namespace, "one").metadata == {"a": 1}
     assert services.key_values.get_many(namespace, ["never", "kept", "deleted"]) == {}
     assert pair.waiting() == 0
 
@@ -283,7 +283,7 @@ def test_a_gap_is_made_good_by_writing_everything_once_more(pair: Pair) -> None:
     services, namespace = pair.local.database, pair.namespace
     out = Direction("aws", "cloudflare", TENANT, "default", Feed.RECORDS)
     pair.run()
-    written = services.vectors.upsert(namespace, [NewRecord("old", np.array(vector(1), np.float32), {})])
+    written = services.records.upsert(namespace, [NewRecord("old", np.array(vector(1), np.float32), {})])
     pair.clock.sleep(100)
     services.indexer.fold(namespace)
     pair.local.adapters.log.trim(namespace.partition, written.stamp)

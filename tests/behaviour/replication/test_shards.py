@@ -12,7 +12,7 @@ from quartzdb.domain.namespace import Namespace, NamespaceSettings
 from quartzdb.replication.feeds.shard_positions import at_start, parse_shard_positions
 from quartzdb.replication.ports import Direction, Feed, FeedGap
 from quartzdb.replication.streams.pump import PassOutcome, Pump
-from quartzdb.services.vectors import MetadataPatch, NewRecord
+from quartzdb.services.record_rules import MetadataPatch, NewRecord
 from quartzdb.storage.log.protocol import MARGIN_MS
 from tests.doubles.memory_checkpoints import MemoryCheckpoints
 from tests.embedded import vector_of
@@ -37,7 +37,7 @@ def namespace_of(site: LocalSite) -> Namespace:
 
 def write(site: LocalSite, numbers: range) -> None:
     records = [NewRecord(f"r{number}", vector_of(number, 3), {"site": site.name}) for number in numbers]
-    site.database.vectors.upsert(namespace_of(site), records)
+    site.database.records.upsert(namespace_of(site), records)
 
 
 def pumps(one: LocalSite, other: LocalSite, clock: ManualClock) -> list[Pump]:
@@ -67,8 +67,8 @@ def level(moving: list[Pump], clock: ManualClock) -> None:
 
 def held(site: LocalSite) -> Mapping[str, object]:
     namespace = namespace_of(site)
-    ids = site.database.vectors.list(namespace, limit=1000).items
-    found = site.database.vectors.fetch(namespace, ids) if ids else {}
+    ids = site.database.records.list(namespace, limit=1000).items
+    found = site.database.records.fetch(namespace, ids) if ids else {}
     return {one: (record.version, dict(record.metadata)) for one, record in found.items()}
 
 
@@ -79,8 +79,8 @@ def test_both_come_to_the_same_state(sites: tuple[LocalSite, LocalSite], clock: 
     write(here, range(60))
     write(there, range(40, 100))
     level(moving, clock)
-    here.database.vectors.delete(namespace_of(here), ["r1", "r70"])
-    there.database.vectors.patch(namespace_of(there), [MetadataPatch("r2", {"patched": True})])
+    here.database.records.delete(namespace_of(here), ["r1", "r70"])
+    there.database.records.patch(namespace_of(there), [MetadataPatch("r2", {"patched": True})])
     clock.seconds += 5
     here.fold()
     write(here, range(100, 600))
@@ -100,7 +100,7 @@ def test_entries_are_listed_over_all_shards(sites: tuple[LocalSite, LocalSite], 
     """Page by page in the order of ids, tombstones included, as without shards."""
     here, there = sites
     write(here, range(200))
-    here.database.vectors.delete(namespace_of(here), [f"r{number}" for number in range(0, 200, 7)])
+    here.database.records.delete(namespace_of(here), [f"r{number}" for number in range(0, 200, 7)])
     level(pumps(here, there, clock), clock)
     for bucket in range(0, 256, 16):
         pages: dict[str, list[str]] = {}

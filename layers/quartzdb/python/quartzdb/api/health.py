@@ -77,7 +77,7 @@ class Health:
             raise RuntimeError(damage)
         namespace = self._services.catalog.get(tenant, DEFAULT_NAMESPACE)
         if namespace is not None and namespace.settings.dimension is not None:
-            self._services.vectors.count(namespace, None, _EVENTUAL)
+            self._services.records.count(namespace, None, _EVENTUAL)
 
 
 def _works(part: str, check: Callable[[], None]) -> bool:

@@ -11,7 +11,8 @@ from quartzdb.services.keys import ApiKeys
 from quartzdb.services.keyvalue import KeyValues
 from quartzdb.services.namespaces import Namespaces
 from quartzdb.services.ports import IdempotencyTable
-from quartzdb.services.vectors import Vectors
+from quartzdb.services.records import Records
+from quartzdb.services.search import Search
 from quartzdb.storage.ports import NamespaceCatalog
 
 
@@ -57,7 +58,10 @@ class Services(Protocol):
     """The use cases of one process, and what the edge itself keeps state in."""
 
     @property
-    def vectors(self) -> Vectors: ...
+    def records(self) -> Records: ...
+
+    @property
+    def search(self) -> Search: ...
 
     @property
     def key_values(self) -> KeyValues: ...

@@ -77,7 +77,7 @@ def export(
             _key_values(database, namespace),
         )
     else:
-        total, unit = database.vectors.count(namespace), "records"
+        total, unit = database.records.count(namespace), "records"
         lines = _records(database, namespace, base64_vectors=vectors == "base64")
     done = 0
     with _writer(output) as file, progress(f"exporting {name}", total=total, unit=unit) as report:
@@ -94,8 +94,8 @@ def _records(database: Database, namespace: Namespace, *, base64_vectors: bool) 
 
     cursor: str | None = None
     while True:
-        page = database.vectors.list(namespace, cursor=cursor, limit=_RECORDS_AT_ONCE)
-        found = database.vectors.fetch(namespace, page.items) if page.items else {}
+        page = database.records.list(namespace, cursor=cursor, limit=_RECORDS_AT_ONCE)
+        found = database.records.fetch(namespace, page.items) if page.items else {}
         for record_id in page.items:
             record = found.get(record_id)
             if record is None:

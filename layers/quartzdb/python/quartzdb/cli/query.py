@@ -15,7 +15,7 @@ from quartzdb.cli.output import json_option, print_json, print_table
 if TYPE_CHECKING:
     from quartzdb.domain.record import Match
     from quartzdb.domain.vector import Vector
-    from quartzdb.services.vectors import QueryAnswer
+    from quartzdb.services.search import QueryAnswer
 
 _METADATA_CHARACTERS = 100
 
@@ -77,9 +77,9 @@ def query(
     condition = None if filter_text is None else _json(filter_text, "--filter")
     database = location.open()
     from quartzdb.domain.filter import parse
-    from quartzdb.services.vectors import QueryRequest
+    from quartzdb.services.search import QueryRequest
 
-    answer = database.vectors.query(
+    answer = database.search.query(
         find_namespace(database, name),
         QueryRequest(
             vector=_vector(vector_text, vector_file),

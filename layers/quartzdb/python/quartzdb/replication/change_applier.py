@@ -19,7 +19,7 @@ from quartzdb.domain.namespace import Namespace, Precision
 from quartzdb.replication.change_validation import check_changes, check_count, check_items, check_versions
 from quartzdb.replication.ports import Applied
 from quartzdb.replication.repair.shard_digests import ShardDigests
-from quartzdb.services.vectors import F16_MAX
+from quartzdb.services.record_rules import F16_MAX
 from quartzdb.storage.index.segments.outline import UNHEARD_OF, Outline
 from quartzdb.storage.log.append import LogWriter
 from quartzdb.storage.ports import Item, KeyValueTable

@@ -11,12 +11,12 @@ from quartzdb.domain.errors import ClockSkew, InvalidArgument, InvalidVersion, T
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.limits import CONTENT_TYPE_CHARACTERS_MAX, VALUE_BYTES_MAX
 from quartzdb.domain.metadata import check_metadata
-from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.record import check_id
-from quartzdb.domain.vector import check_dimension, check_direction, check_finite
+from quartzdb.domain.vector import check_finite
 from quartzdb.replication.wire.limits import CHANGES_MAX, CLOCK_SKEW_MS_MAX, FOREIGN_METADATA_BYTES_MAX
 from quartzdb.services.keyvalue import check_key
+from quartzdb.services.record_rules import MetadataPatch, check_comparable, check_fields
 from quartzdb.storage.ports import Item
 
 
@@ -32,13 +32,12 @@ def check_changes(namespace: Namespace, changes: Sequence[Change]) -> None:
         place = f"changes[{position}]"
         check_id(change.id, f"{place}.id")
         if isinstance(change, Upsert):
-            _check_vector(namespace, namespace.settings.dimension, change, f"{place}.vector")
+            check_finite(change.vector, f"{place}.vector")
+            check_comparable(namespace, change.vector, f"{place}.vector")
             check_metadata(change.metadata, field=f"{place}.metadata", bytes_max=FOREIGN_METADATA_BYTES_MAX)
         elif isinstance(change, Patch):
-            check_metadata(change.set, field=f"{place}.set", bytes_max=FOREIGN_METADATA_BYTES_MAX)
-            check_metadata(
-                dict.fromkeys(change.unset), field=f"{place}.unset", bytes_max=FOREIGN_METADATA_BYTES_MAX
-            )
+            patch = MetadataPatch(change.id, change.set, tuple(change.unset))
+            check_fields(patch, place, bytes_max=FOREIGN_METADATA_BYTES_MAX)
 
 
 def check_items(items: Sequence[Item]) -> None:
@@ -85,10 +84,3 @@ def check_versions(versions: Iterable[Version], now_ms: int) -> None:
                 field=f"changes[{position}].version",
                 hint="Nothing was applied. Check that both sites' clocks are synchronised (NTP).",
             )
-
-
-def _check_vector(namespace: Namespace, dimension: int, upsert: Upsert, place: str) -> None:
-    check_finite(upsert.vector, place)
-    check_dimension(upsert.vector, dimension, place)
-    if namespace.settings.metric is Metric.COSINE:
-        check_direction(upsert.vector, place)

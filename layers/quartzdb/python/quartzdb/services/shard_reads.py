@@ -1,4 +1,4 @@
-"""Reading the shards of a namespace side by side, each with one read of its own log. Knows nothing of what is asked.
+"""Reading the shards of a namespace side by side, each with one read of its own log.
 
 A write in several shards is one transaction, but those reads are not one moment: of a write that is not acknowledged
 yet a reader may see what is in one shard and not what is in another. After the acknowledgement every strong read sees
@@ -12,8 +12,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from quartzdb.domain.hlc import HybridClock
 from quartzdb.domain.namespace import Namespace
-from quartzdb.services.consistency import Consistency
+from quartzdb.domain.record import Record
+from quartzdb.services.consistency import Consistency, honour
+from quartzdb.services.record_rules import dimension_of
 from quartzdb.storage.index.view import View
 from quartzdb.storage.snapshot.readers import Readers
 
@@ -26,24 +29,60 @@ Read = TypeVar("Read")
 class ShardReads:
     """Thread-safe. `threads` counts the caller's own: with 1, and for one shard, nobody else's is ever used."""
 
-    def __init__(self, readers: Readers, threads: int = SHARD_THREADS) -> None:
+    def __init__(self, readers: Readers, versions: HybridClock, threads: int = SHARD_THREADS) -> None:
         self._readers = readers
+        self._versions = versions
         self._threads = threads
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
 
     def one(self, shard: Namespace, use: Callable[[View], Read], consistency: Consistency) -> Read:
         """What `use` makes of one shard's view, which it may be given twice."""
-        return self._readers.of(shard).read(use, strong=consistency.strong, at_least=consistency.at_least)
+        dimension_of(shard)
+        honour(self._versions, consistency.at_least)
+        return self._one(shard, use, consistency)
 
     def each(
-        self, shards: Sequence[Namespace], use: Callable[[Namespace, View], Read], consistency: Consistency
+        self,
+        shards: Sequence[Namespace],
+        use: Callable[[Namespace, View], Read],
+        consistency: Consistency,
+        *,
+        to_change: bool = False,
     ) -> list[Read]:
-        """What `use` makes of each shard's view, in their order. Raises what the first of them raised that failed."""
+        """What `use` makes of each shard's view, in their order. Raises what the first of them raised that failed.
+
+        `to_change`: what is written next is later than anything in any of them.
+        """
+        dimension_of(shards[0])
+        honour(self._versions, consistency.at_least)
 
         def read(shard: Namespace) -> Read:
-            return self.one(shard, lambda view: use(shard, view), consistency)
+            return self._one(shard, lambda view: use(shard, view), consistency)
 
+        def read_to_change(shard: Namespace) -> Read:
+            def resume(view: View) -> Read:
+                self._versions.resume_after(view.highest)
+                return use(shard, view)
+
+            return self._one(shard, resume, consistency)
+
+        return self._side_by_side(shards, read_to_change if to_change else read)
+
+    def records(
+        self, namespace: Namespace, ids: Sequence[str], consistency: Consistency, *, to_change: bool = False
+    ) -> dict[str, Record]:
+        """The live records of those ids that have one."""
+        of_shard = namespace.by_shard(ids)
+        found = self.each(
+            list(of_shard), lambda shard, view: view.fetch(of_shard[shard]), consistency, to_change=to_change
+        )
+        return {record_id: record for some in found for record_id, record in some.items()}
+
+    def _one(self, shard: Namespace, use: Callable[[View], Read], consistency: Consistency) -> Read:
+        return self._readers.of(shard).read(use, strong=consistency.strong, at_least=consistency.at_least)
+
+    def _side_by_side(self, shards: Sequence[Namespace], read: Callable[[Namespace], Read]) -> list[Read]:
         if len(shards) == 1 or self._threads == 1:
             return [read(shard) for shard in shards]
         pool = self._threads_of_this_process()

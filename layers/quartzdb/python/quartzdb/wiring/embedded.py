@@ -26,8 +26,10 @@ from quartzdb.services.keys import ApiKeys
 from quartzdb.services.keyvalue import ActiveSite, KeyValues
 from quartzdb.services.namespaces import Namespaces
 from quartzdb.services.ports import ApiKeyTable, IdempotencyTable
+from quartzdb.services.records import Records
 from quartzdb.services.remembered_namespaces import RememberedNamespaces
-from quartzdb.services.vectors import Vectors
+from quartzdb.services.search import Search
+from quartzdb.services.shard_reads import ShardReads
 from quartzdb.storage.index.executor import Executor, Lazy
 from quartzdb.storage.log.append import LogWriter
 from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS
@@ -69,7 +71,8 @@ class Adapters:
 class Database:
     """The services of one process, wired."""
 
-    vectors: Vectors
+    records: Records
+    search: Search
     key_values: KeyValues
     namespaces: Namespaces
     api_keys: ApiKeys
@@ -177,8 +180,10 @@ def assemble(
         retention=retention,
     )
     log_writer = LogWriter(adapters.log, versions, clock)
+    shards = ShardReads(readers, versions)
     return Database(
-        vectors=Vectors(log_writer, readers, versions),
+        records=Records(log_writer, readers, shards, versions),
+        search=Search(shards),
         key_values=KeyValues(adapters.table, versions, clock, active=_decides(peering)),
         namespaces=Namespaces(
             adapters.catalog,

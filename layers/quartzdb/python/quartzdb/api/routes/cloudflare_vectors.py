@@ -13,7 +13,8 @@ from quartzdb.domain.metadata import check_metadata
 from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.vector import parse_vector
 from quartzdb.services.keys import Scope
-from quartzdb.services.vectors import NewRecord, QueryRequest
+from quartzdb.services.record_rules import NewRecord, check_record
+from quartzdb.services.search import QueryRequest
 
 FAMILY = Family(cloudflare.FAMILY.tag, cloudflare.FAMILY.description)
 
@@ -38,7 +39,7 @@ _DELETED = {"success": True, "id": "dune", "message": "Deleted"}
 def cf_insert_vector(call: Call) -> Answer:
     """One with the same id is replaced. The default namespace has 384 dimensions; examples here are shortened."""
     record = _record(call.json(schemas.InsertVector, any_type=True))
-    call.services.vectors.upsert(_namespace(call), [record])
+    call.services.records.upsert(_namespace(call), [record])
     return json_answer({"success": True, "id": record.id, "message": "Inserted"})
 
 
@@ -70,7 +71,7 @@ def cf_batch_insert_vectors(call: Call) -> Answer:
     for document in body.vectors:
         try:
             record = _record(validate(schemas.InsertVector, document))
-            call.services.vectors.check_record(namespace, record, "")
+            check_record(namespace, record, "")
         except InvalidArgument as error:
             given = document.get("id") if isinstance(document, dict) else None
             record_id = given if isinstance(given, str) else ""
@@ -79,7 +80,7 @@ def cf_batch_insert_vectors(call: Call) -> Answer:
             good[record.id] = record
             results.append({"success": True, "id": record.id, "message": "Inserted"})
     if good:
-        call.services.vectors.upsert(namespace, list(good.values()))
+        call.services.records.upsert(namespace, list(good.values()))
     inserted = sum(1 for result in results if result["success"])
     failed = total - inserted
     return json_answer(
@@ -98,7 +99,7 @@ def cf_batch_insert_vectors(call: Call) -> Answer:
 def cf_get_vector(call: Call) -> Answer:
     """Its vector and metadata."""
     try:
-        record = call.services.vectors.fetch_one(_namespace(call), call.parameters["id"])
+        record = call.services.records.fetch_one(_namespace(call), call.parameters["id"])
     except InvalidId as error:
         raise _never_seen() from error
     return json_answer({"id": record.id, "vector": record.vector, "metadata": record.metadata})
@@ -137,9 +138,9 @@ def cf_search_vectors(call: Call) -> Answer:
     if given is None:
         raise InvalidArgument("'vector' is missing.", field="vector")
     request = QueryRequest(vector=parse_vector(given), top_k=min(body.k, RESULTS_MAX))
-    vectors = call.services.vectors
+    search = call.services.search
     answer = call.services.namespaces.search(
-        call.principal.tenant, lambda namespace: vectors.query(namespace, request)
+        call.principal.tenant, lambda namespace: search.query(namespace, request)
     )
     results = [
         {
@@ -230,12 +231,12 @@ def cf_vector_stats(call: Call) -> Answer:
 def _delete(call: Call, record_id: str) -> Answer:
     namespace = _namespace(call)
     try:
-        known = call.services.vectors.known(namespace, record_id)
+        known = call.services.records.known(namespace, record_id)
     except InvalidId as error:
         raise _never_seen() from error
     if not known:
         raise _never_seen()
-    call.services.vectors.delete(namespace, [record_id])
+    call.services.records.delete(namespace, [record_id])
     return json_answer({"success": True, "id": record_id, "message": "Deleted"})
 
 

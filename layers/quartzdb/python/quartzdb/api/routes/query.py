@@ -15,7 +15,7 @@ from quartzdb.domain.record import Match
 from quartzdb.domain.vector import parse_vector
 from quartzdb.services.consistency import Consistency
 from quartzdb.services.keys import Scope
-from quartzdb.services.vectors import QueryAnswer, QueryRequest
+from quartzdb.services.search import QueryAnswer, QueryRequest
 
 FAMILY = Family("query", "Search.")
 _ANSWER = {
@@ -67,10 +67,10 @@ def query_vectors(call: Call) -> Answer:
     """
     body = call.json(schemas.Query)
     request = _request(body, consistency_of(body))
-    vectors = call.services.vectors
+    search = call.services.search
     answer = call.services.namespaces.search(
         call.principal.tenant,
-        lambda namespace: vectors.query(namespace, request),
+        lambda namespace: search.query(namespace, request),
         call.parameters["namespace"],
     )
     return json_answer(_document(answer, body))
@@ -99,10 +99,10 @@ def query_vectors_batch(call: Call) -> Answer:
     for position, one in enumerate(body.queries):
         with within_field(f"queries[{position}]"):
             requests.append(_request(one, consistency))
-    vectors = call.services.vectors
+    search = call.services.search
     answers = call.services.namespaces.search(
         call.principal.tenant,
-        lambda namespace: vectors.query_batch(namespace, requests, consistency),
+        lambda namespace: search.query_batch(namespace, requests, consistency),
         call.parameters["namespace"],
     )
     documents = [_document(answer, one) for answer, one in zip(answers, body.queries, strict=True)]

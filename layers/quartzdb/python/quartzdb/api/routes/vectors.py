@@ -16,7 +16,8 @@ from quartzdb.domain.metadata import check_metadata
 from quartzdb.domain.record import Record
 from quartzdb.domain.vector import Vector, parse_vector, to_base64
 from quartzdb.services.keys import Scope
-from quartzdb.services.vectors import Deletion, MetadataPatch, NewRecord
+from quartzdb.services.record_rules import MetadataPatch, NewRecord
+from quartzdb.services.records import Deletion
 
 FAMILY = Family("vectors", "Records: an id, a vector and metadata.")
 
@@ -51,7 +52,7 @@ def upsert_vectors(call: Call) -> Answer:
         )
         for position, record in enumerate(body.vectors)
     ]
-    version = call.services.vectors.upsert(namespace, records, after=after(body.version))
+    version = call.services.records.upsert(namespace, records, after=after(body.version))
     return json_answer({"upserted": len(records), "version": str(version)})
 
 
@@ -66,7 +67,7 @@ def upsert_vectors(call: Call) -> Answer:
 def list_vectors(call: Call) -> Answer:
     """In order. Records that are written while a listing goes on may or may not be in it."""
     query = call.query(schemas.ListRecords)
-    page = call.services.vectors.list(
+    page = call.services.records.list(
         call.namespace(),
         prefix=query.prefix,
         cursor=query.cursor,
@@ -95,7 +96,7 @@ def fetch_vectors(call: Call) -> Answer:
     namespace = call.namespace()
     body = call.json(schemas.Fetch)
     ids = list(dict.fromkeys(body.ids))
-    found = call.services.vectors.fetch(namespace, ids, consistency_of(body))
+    found = call.services.records.fetch(namespace, ids, consistency_of(body))
     return json_answer(
         {
             "records": [record_document(found[one], body.encoding) for one in ids if one in found],
@@ -123,7 +124,7 @@ def patch_vectors(call: Call) -> Answer:
         _patch(patch.id, patch.set, patch.unset, f"patches[{position}].")
         for position, patch in enumerate(body.patches)
     ]
-    version = call.services.vectors.patch(namespace, patches, after=after(body.version))
+    version = call.services.records.patch(namespace, patches, after=after(body.version))
     return json_answer({"patched": len(patches), "version": str(version)})
 
 
@@ -153,9 +154,9 @@ def delete_vectors(call: Call) -> Answer:
             hint='Delete everything with {"filter": {}}.',
         )
     if body.ids is not None:
-        deletion = call.services.vectors.delete(namespace, body.ids, after=token)
+        deletion = call.services.records.delete(namespace, body.ids, after=token)
     else:
-        deletion = call.services.vectors.delete_matching(namespace, parse(body.filter), after=token)
+        deletion = call.services.records.delete_matching(namespace, parse(body.filter), after=token)
     return _deleted(deletion)
 
 
@@ -172,7 +173,7 @@ def count_vectors(call: Call) -> Answer:
     namespace = call.namespace()
     body = call.json(schemas.Count, optional=True)
     condition = None if body.filter is None else parse(body.filter)
-    return json_answer({"count": call.services.vectors.count(namespace, condition, consistency_of(body))})
+    return json_answer({"count": call.services.records.count(namespace, condition, consistency_of(body))})
 
 
 @FAMILY.operation(
@@ -186,7 +187,7 @@ def count_vectors(call: Call) -> Answer:
 def fetch_vector(call: Call) -> Answer:
     """One record with its vector and metadata."""
     query = call.query(schemas.FetchOne)
-    record = call.services.vectors.fetch_one(call.namespace(), call.parameters["id"], consistency_of(query))
+    record = call.services.records.fetch_one(call.namespace(), call.parameters["id"], consistency_of(query))
     return json_answer(record_document(record, query.encoding))
 
 
@@ -204,7 +205,7 @@ def patch_vector(call: Call) -> Answer:
     namespace = call.namespace()
     body = call.json(schemas.PatchOne)
     patch = _patch(call.parameters["id"], body.set, body.unset, "")
-    version = call.services.vectors.patch(namespace, [patch], after=after(body.version))
+    version = call.services.records.patch(namespace, [patch], after=after(body.version))
     return json_answer({"patched": 1, "version": str(version)})
 
 
@@ -221,7 +222,7 @@ def delete_vector(call: Call) -> Answer:
     """One record. Deleting one that does not exist is no error: `deleted` is 0 then."""
     query = call.query(schemas.DeleteOne)
     record_id = call.parameters["id"]
-    return _deleted(call.services.vectors.delete(call.namespace(), [record_id], after=after(query.version)))
+    return _deleted(call.services.records.delete(call.namespace(), [record_id], after=after(query.version)))
 
 
 def vector_document(vector: Vector, encoding: str) -> object:

@@ -23,7 +23,7 @@ from quartzdb.domain.limits import ID_CHARACTERS_MAX
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
 from quartzdb.services.keyvalue import NewItem
-from quartzdb.services.vectors import NewRecord
+from quartzdb.services.record_rules import NewRecord
 
 if TYPE_CHECKING:
     from quartzdb.wiring.embedded import Database
@@ -84,7 +84,7 @@ def build_demo(
     ]
     with progress("writing", total=len(records), unit="records", quiet=quiet) as report:
         for start in range(0, len(records), _BATCH):
-            database.vectors.upsert(namespace, records[start : start + _BATCH])
+            database.records.upsert(namespace, records[start : start + _BATCH])
             report(min(start + _BATCH, len(records)))
     written = time.monotonic()
     # The demo is searchable already, from the tail. Folding it now shows how a database at rest is searched.

@@ -120,7 +120,7 @@ def _answer(
 ) -> dict[str, Any]:
     from quartzdb.cli.demo.exact import exact_search, recall
     from quartzdb.domain.filter import parse
-    from quartzdb.services.vectors import QueryRequest
+    from quartzdb.services.search import QueryRequest
 
     begun = time.perf_counter()
     vector = embedder.embed_one(question)
@@ -129,10 +129,10 @@ def _answer(
     request = QueryRequest(vector=vector, top_k=top_k, condition=condition)
     # Asked twice: the first time opens the segment, which a server has done long ago.
     begun = time.perf_counter()
-    database.vectors.query(namespace, request)
+    database.search.query(namespace, request)
     first_ms = (time.perf_counter() - begun) * 1000
-    found = database.vectors.query(namespace, request)
-    for_recall = database.vectors.query(namespace, QueryRequest(vector=vector, top_k=_RECALL_AT))
+    found = database.search.query(namespace, request)
+    for_recall = database.search.query(namespace, QueryRequest(vector=vector, top_k=_RECALL_AT))
     exact_ids, exact_ms, compared = exact_search(database, namespace, vector, _RECALL_AT)
     return {
         "question": question,

@@ -13,7 +13,7 @@ from quartzdb.cli.importing.source import BadLine, ImportLine, ImportSource, Sou
 from quartzdb.domain.errors import QuartzError
 from quartzdb.domain.limits import KV_BATCH_BYTES_MAX
 from quartzdb.services.keyvalue import DEFAULT_CONTENT_TYPE, NewItem, check_item
-from quartzdb.services.vectors import NewRecord
+from quartzdb.services.record_rules import NewRecord, check_record
 
 if TYPE_CHECKING:
     from quartzdb.cli.importing.kv_lines import SourceItem
@@ -43,18 +43,18 @@ class RecordTarget:
     bytes_max = 32 * 1024 * 1024
 
     def __init__(self, database: Database, namespace: Namespace) -> None:
-        self._vectors = database.vectors
+        self._records = database.records
         self._namespace = namespace
 
     def accept(self, content: SourceRecord) -> tuple[str, NewRecord, int] | None:
         """The record, if the namespace may have it."""
         record = NewRecord(content.id, content.vector, content.metadata)
-        self._vectors.check_record(self._namespace, record, "")
+        check_record(self._namespace, record, "")
         return record.id, record, record.vector.nbytes
 
     def write(self, batch: Sequence[NewRecord]) -> None:
         """One log entry."""
-        self._vectors.upsert(self._namespace, batch)
+        self._records.upsert(self._namespace, batch)
 
 
 class KeyValueTarget:

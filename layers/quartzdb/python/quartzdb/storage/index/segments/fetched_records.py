@@ -8,7 +8,7 @@ import numpy as np
 
 from quartzdb.domain.vector import Rows
 from quartzdb.storage.index.segments.partial_file import PartialFile
-from quartzdb.storage.index.segments.records import Records
+from quartzdb.storage.index.segments.records import SegmentRecords
 from quartzdb.storage.index.segments.segment_header import SegmentHeader
 from quartzdb.storage.index.segments.stored_vectors import StoredVectors
 
@@ -69,10 +69,10 @@ class RecordsAhead:
             self._pages.rows(rows)
 
 
-def fetched_records(pages: RecordPages, rows: int, vectors: StoredVectors) -> Records:
+def fetched_records(pages: RecordPages, rows: int, vectors: StoredVectors) -> SegmentRecords:
     """Records over a file that lies elsewhere."""
     # Its module imports apsw, which a database on one machine never needs.
     from quartzdb.storage.index.segments.partial_sqlite import connect
 
     pages.header.place_first_pages(pages.file)
-    return Records(connect(pages.file), rows, ahead=RecordsAhead(pages, vectors))
+    return SegmentRecords(connect(pages.file), rows, ahead=RecordsAhead(pages, vectors))

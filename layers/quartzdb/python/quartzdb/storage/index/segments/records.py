@@ -155,7 +155,7 @@ class ReadAhead(Protocol):
         ...
 
 
-class Records:
+class SegmentRecords:
     """Reads records.sqlite. Thread-safe; the file is closed when nobody holds the object any more.
 
     `connection` is one of sqlite3, or one of apsw, which answers alike.

@@ -17,7 +17,7 @@ from quartzdb.storage.index.engines.port import Index
 from quartzdb.storage.index.engines.registry import engine_named
 from quartzdb.storage.index.segments.fetched_records import RecordPages, fetched_records
 from quartzdb.storage.index.segments.records import (
-    Records,
+    SegmentRecords,
     StoredRecord,
     decode_metadata,
     decode_patches,
@@ -106,11 +106,11 @@ class Segment:
         return states
 
 
-def _opened(shape: SegmentShape, files: SegmentFiles) -> tuple[Records, StoredVectors]:
+def _opened(shape: SegmentShape, files: SegmentFiles) -> tuple[SegmentRecords, StoredVectors]:
     dtype = "<f4" if shape.precision is Precision.F32 else "<f2"
     vectors, norms, stored = (files.partial(name) for name in (VECTORS_FILE, NORMS_FILE, RECORDS_FILE))
     if vectors is None or norms is None or stored is None or files.header is None:
-        return Records.mapped(files.whole(RECORDS_FILE), shape.rows), MappedVectors(
+        return SegmentRecords.mapped(files.whole(RECORDS_FILE), shape.rows), MappedVectors(
             _mapped(files.whole(VECTORS_FILE), dtype, (shape.rows, shape.dimension)),
             _mapped(files.whole(NORMS_FILE), "<f4", (shape.rows,)),
         )

@@ -1,0 +1,125 @@
+"""What a client may write to a namespace: ids, vectors, metadata, batches. Pure; raises InvalidArgument and its kinds.
+
+Replication holds what another site sends to the same rules, so that a site never takes what its own clients could not
+have written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from quartzdb.domain.change import Metadata
+from quartzdb.domain.errors import DuplicateId, InvalidArgument, InvalidVector, RecordNotFound, TooLarge
+from quartzdb.domain.limits import METADATA_BYTES_MAX
+from quartzdb.domain.metadata import check_metadata
+from quartzdb.domain.metric import Metric
+from quartzdb.domain.namespace import Namespace, Precision
+from quartzdb.domain.record import check_id
+from quartzdb.domain.vector import Vector, check_dimension, check_direction
+
+F16_MAX = 65_504.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NewRecord:
+    """A record to be written."""
+
+    id: str
+    vector: Vector
+    metadata: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataPatch:
+    """Top-level metadata fields to set and to remove; the rest of the record stays."""
+
+    id: str
+    set: Metadata = field(default_factory=dict)
+    unset: tuple[str, ...] = ()
+
+
+def check_record(namespace: Namespace, record: NewRecord, field: str) -> None:
+    """Raises what is wrong with one record; `field` is where it stands in the request."""
+    prefix = f"{field}." if field else ""
+    check_id(record.id, f"{prefix}id")
+    check_vector(namespace, record.vector, f"{prefix}vector")
+    check_metadata(record.metadata, field=f"{prefix}metadata")
+
+
+def check_vector(namespace: Namespace, vector: Vector, field: str) -> None:
+    """Raises DimensionMismatch or InvalidVector for what the namespace cannot compare or hold."""
+    check_comparable(namespace, vector, field)
+    if namespace.settings.precision is Precision.F16 and np.max(np.abs(vector)) > F16_MAX:
+        raise InvalidVector(
+            f"An entry is larger than {F16_MAX:g}, the largest number of this namespace's f16 precision.",
+            field=field,
+            hint="Scale the vectors down, or use a namespace with precision f32.",
+        )
+
+
+def check_comparable(namespace: Namespace, vector: Vector, field: str) -> None:
+    """Raises DimensionMismatch or InvalidVector for what the namespace's metric is not defined for."""
+    check_dimension(vector, dimension_of(namespace), field)
+    if namespace.settings.metric is Metric.COSINE:
+        check_direction(vector, field)
+
+
+def check_patch(patch: MetadataPatch, field: str) -> None:
+    """Raises what is wrong with a patch, whatever record it is for."""
+    check_fields(patch, field)
+    if not patch.set and not patch.unset:
+        raise InvalidArgument("The patch changes nothing.", field=field, hint="Give `set`, `unset` or both.")
+    both = patch.set.keys() & set(patch.unset)
+    if both:
+        raise InvalidArgument(f"{sorted(both)[0]!r} is both set and unset.", field=f"{field}.unset")
+
+
+def check_fields(patch: MetadataPatch, field: str, bytes_max: int = METADATA_BYTES_MAX) -> None:
+    """Raises what is wrong with the fields that a patch names."""
+    check_id(patch.id, f"{field}.id")
+    check_metadata(patch.set, field=f"{field}.set", bytes_max=bytes_max)
+    check_metadata(dict.fromkeys(patch.unset), field=f"{field}.unset", bytes_max=bytes_max)
+
+
+def check_batch(ids: Sequence[str], most: int, field: str) -> None:
+    """Raises TooLarge for an empty or too long batch, DuplicateId for an id that comes twice."""
+    if not 1 <= len(ids) <= most:
+        raise TooLarge(
+            f"A batch has 1 to {most} entries, not {len(ids)}.", field=field, hint="Split the batch."
+        )
+    seen: set[str] = set()
+    for position, record_id in enumerate(ids):
+        if record_id in seen:
+            raise DuplicateId(
+                f"The id {record_id!r} comes twice in one batch.",
+                field=f"{field}[{position}]",
+                hint="A batch is applied at once, so each id may come once.",
+            )
+        seen.add(record_id)
+
+
+def dimension_of(namespace: Namespace) -> int:
+    """How many entries a vector has here. Raises InvalidArgument where there are no vectors."""
+    dimension = namespace.settings.dimension
+    if dimension is None:
+        raise InvalidArgument(
+            f"The namespace {namespace.name!r} was created without a dimension: it holds key-values only.",
+            field="namespace",
+            hint="Create a namespace with a dimension for vectors.",
+        )
+    return dimension
+
+
+def as_stored(namespace: Namespace, vector: Vector) -> Vector:
+    """The vector as it will be read, (d,) f32: rounded when it is written, so that folding changes nothing."""
+    if namespace.settings.precision is Precision.F16:
+        return vector.astype(np.float16).astype(np.float32)
+    return vector
+
+
+def record_not_found(record_id: str, field: str) -> RecordNotFound:
+    """The error for an id that has no live record."""
+    return RecordNotFound(f"There is no record {record_id!r}.", field=field)

@@ -1,0 +1,194 @@
+"""Use cases of records: upsert, patch, delete, fetch, list, count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from quartzdb.domain.change import OWN, Change, Delete, Patch, Upsert
+from quartzdb.domain.cursor import decode_cursor, encode_cursor
+from quartzdb.domain.errors import TooLarge
+from quartzdb.domain.filter import Filter
+from quartzdb.domain.hlc import HybridClock, Version
+from quartzdb.domain.limits import (
+    DELETE_BY_FILTER_MAX,
+    DELETE_IDS_MAX,
+    FETCH_IDS_MAX,
+    UPSERT_RECORDS_MAX,
+)
+from quartzdb.domain.metadata import check_metadata
+from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.record import Record, check_id
+from quartzdb.services.consistency import STRONG, Consistency, honour
+from quartzdb.services.page import Page, check_limit
+from quartzdb.services.record_rules import (
+    MetadataPatch,
+    NewRecord,
+    as_stored,
+    check_batch,
+    check_patch,
+    check_record,
+    dimension_of,
+    record_not_found,
+)
+from quartzdb.services.shard_answers import ids_in_order
+from quartzdb.services.shard_reads import ShardReads
+from quartzdb.storage.log.append import LogWriter
+from quartzdb.storage.snapshot.readers import Readers
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What a delete did; `version` None where nothing matched. `more`: the filter matches further records."""
+
+    version: Version | None
+    deleted: int
+    more: bool = False
+
+
+class Records:
+    """One instance serves every namespace."""
+
+    def __init__(
+        self, writer: LogWriter, readers: Readers, shards: ShardReads, versions: HybridClock
+    ) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._shards = shards
+        self._versions = versions
+
+    def upsert(
+        self, namespace: Namespace, records: Sequence[NewRecord], *, after: Version | None = None
+    ) -> Version:
+        """Write all records or none; each replaces what its id had. Returns the version of the write."""
+        check_batch([record.id for record in records], UPSERT_RECORDS_MAX, "vectors")
+        for position, record in enumerate(records):
+            check_record(namespace, record, f"vectors[{position}]")
+        vectors = [as_stored(namespace, record.vector) for record in records]
+        return self._append(
+            namespace,
+            [
+                Upsert(record.id, OWN, vector, record.metadata)
+                for record, vector in zip(records, vectors, strict=True)
+            ],
+            after,
+        )
+
+    def patch(
+        self, namespace: Namespace, patches: Sequence[MetadataPatch], *, after: Version | None = None
+    ) -> Version:
+        """Patch the metadata of all records or of none. Raises RecordNotFound where one does not exist."""
+        check_batch([patch.id for patch in patches], UPSERT_RECORDS_MAX, "patches")
+        for position, patch in enumerate(patches):
+            check_patch(patch, f"patches[{position}]")
+        honour(self._versions, after)
+        ids = [patch.id for patch in patches]
+        present = self._shards.records(namespace, ids, STRONG, to_change=True)
+        for position, patch in enumerate(patches):
+            record = present.get(patch.id)
+            if record is None:
+                raise record_not_found(patch.id, f"patches[{position}].id")
+            result = {**record.metadata, **patch.set}
+            check_metadata(
+                {name: value for name, value in result.items() if name not in patch.unset},
+                field=f"patches[{position}].set",
+            )
+        return self._append(
+            namespace,
+            [Patch(patch.id, OWN, patch.set, patch.unset) for patch in patches],
+            after,
+        )
+
+    def delete(self, namespace: Namespace, ids: Sequence[str], *, after: Version | None = None) -> Deletion:
+        """Delete all those ids; one that does not exist is no error. `deleted` counts those that did exist."""
+        check_batch(ids, DELETE_IDS_MAX, "ids")
+        for position, record_id in enumerate(ids):
+            check_id(record_id, f"ids[{position}]")
+        honour(self._versions, after)
+        of_shard = namespace.by_shard(ids)
+        present = self._shards.each(
+            list(of_shard), lambda shard, view: view.existing(of_shard[shard]), STRONG, to_change=True
+        )
+        version = self._append(namespace, [Delete(record_id, OWN) for record_id in ids], after)
+        return Deletion(version, deleted=sum(map(len, present)))
+
+    def delete_matching(
+        self, namespace: Namespace, condition: Filter, *, after: Version | None = None
+    ) -> Deletion:
+        """Delete the records that match when this begins, up to DELETE_BY_FILTER_MAX, in one atomic write."""
+        honour(self._versions, after)
+        found = self._shards.each(
+            namespace.each_shard,
+            lambda _, view: view.ids_matching(condition, DELETE_BY_FILTER_MAX + 1),
+            STRONG,
+            to_change=True,
+        )
+        ids = [record_id for some in found for record_id in some]
+        more = len(ids) > DELETE_BY_FILTER_MAX
+        ids = ids[:DELETE_BY_FILTER_MAX]
+        if not ids:
+            return Deletion(None, 0)
+        version = self._append(namespace, [Delete(record_id, OWN) for record_id in ids], after)
+        return Deletion(version, len(ids), more)
+
+    def known(self, namespace: Namespace, record_id: str) -> bool:
+        """Whether the id is live, or remembered as deleted."""
+        check_id(record_id)
+        shard = namespace.shard_of(record_id)
+        reader = self._readers.of(shard)
+        return self._shards.one(shard, lambda _: reader.knows(record_id), STRONG)
+
+    def fetch(
+        self, namespace: Namespace, ids: Sequence[str], consistency: Consistency = STRONG
+    ) -> Mapping[str, Record]:
+        """The live records of those ids that have one."""
+        if not 1 <= len(ids) <= FETCH_IDS_MAX:
+            raise TooLarge(f"Name 1 to {FETCH_IDS_MAX} ids, not {len(ids)}.", field="ids")
+        for position, record_id in enumerate(ids):
+            check_id(record_id, f"ids[{position}]")
+        return self._shards.records(namespace, ids, consistency)
+
+    def fetch_one(self, namespace: Namespace, record_id: str, consistency: Consistency = STRONG) -> Record:
+        """The live record of an id. Raises RecordNotFound."""
+        check_id(record_id)
+        found = self._shards.records(namespace, [record_id], consistency)
+        if record_id not in found:
+            raise record_not_found(record_id, "id")
+        return found[record_id]
+
+    def list(
+        self,
+        namespace: Namespace,
+        *,
+        prefix: str = "",
+        cursor: str | None = None,
+        limit: int = 100,
+        consistency: Consistency = STRONG,
+    ) -> Page[str]:
+        """A page of ids in order. Records written while a listing goes on may or may not be in it."""
+        if prefix:
+            check_id(prefix, "prefix")
+        listing = f"records/{namespace.generation}/{prefix}"
+        after = decode_cursor(listing, cursor) if cursor else None
+        asked = check_limit(limit) + 1
+        pages = self._shards.each(
+            namespace.each_shard, lambda _, view: view.list_ids(prefix, after, asked), consistency
+        )
+        ids = ids_in_order(pages, asked)
+        more = len(ids) > limit
+        return Page(ids[:limit], encode_cursor(listing, ids[limit - 1]) if more else None)
+
+    def count(
+        self, namespace: Namespace, condition: Filter | None = None, consistency: Consistency = STRONG
+    ) -> int:
+        """How many records there are, or match."""
+        return sum(
+            self._shards.each(
+                namespace.each_shard, lambda _, view: view.count_matching(condition), consistency
+            )
+        )
+
+    def _append(self, namespace: Namespace, changes: Sequence[Change], after: Version | None) -> Version:
+        dimension_of(namespace)
+        honour(self._versions, after)
+        return self._writer.write(namespace, changes)

@@ -1,0 +1,200 @@
+"""Use cases of search: the nearest records to a vector or to a record, one question or many of one moment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from quartzdb.domain.errors import InvalidArgument, TooLarge, within_field
+from quartzdb.domain.filter import Filter
+from quartzdb.domain.limits import QUERIES_MAX, RECALL_MIN, TOP_K_MAX
+from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.record import Match, Record, check_id
+from quartzdb.domain.vector import Vector
+from quartzdb.services.consistency import STRONG, Consistency
+from quartzdb.services.record_rules import check_vector, record_not_found
+from quartzdb.services.shard_answers import found_in_all
+from quartzdb.services.shard_reads import ShardReads
+from quartzdb.storage.index.query import Found, Question, SearchWork, search, search_each
+from quartzdb.storage.index.view import View
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QueryRequest:
+    """What to search for: a vector, or the id of a record whose vector is the question.
+
+    `recall` is what share of the true nearest the answer shall have: 1 scores every record that matches; without it,
+    what each index was calibrated to find by default.
+    """
+
+    vector: Vector | None = None
+    id: str | None = None
+    top_k: int = 10
+    condition: Filter | None = None
+    include_values: bool = False
+    consistency: Consistency = STRONG
+    recall: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueryAnswer:
+    """Matches, best first, what it took, and how long in milliseconds."""
+
+    matches: Sequence[Match]
+    effort: SearchWork
+    milliseconds: float
+
+
+class Search:
+    """One instance serves every namespace. `timer` gives seconds and is only for the figures in answers."""
+
+    def __init__(self, shards: ShardReads, *, timer: Callable[[], float] = time.perf_counter) -> None:
+        self._shards = shards
+        self._timer = timer
+
+    def query(self, namespace: Namespace, request: QueryRequest) -> QueryAnswer:
+        """The nearest records by the namespace's metric."""
+        begun = self._timer()
+        check_query(namespace, request)
+        found = self._found(namespace, request)
+        return QueryAnswer(found.matches, found.effort, (self._timer() - begun) * 1000)
+
+    def query_batch(
+        self, namespace: Namespace, requests: Sequence[QueryRequest], consistency: Consistency = STRONG
+    ) -> Sequence[QueryAnswer]:
+        """The answers to several queries, in order, of one moment: each shard's log is read once for all of them.
+
+        `consistency` is that of all. What is wrong with one fails them all; its field is in `queries[i]`. The time of
+        each answer is that of the whole batch.
+        """
+        begun = self._timer()
+        if not 1 <= len(requests) <= QUERIES_MAX:
+            raise TooLarge(
+                f"A batch has 1 to {QUERIES_MAX} queries, not {len(requests)}.",
+                field="queries",
+                hint="Split the batch.",
+            )
+        for position, request in enumerate(requests):
+            with within_field(f"queries[{position}]"):
+                check_query(namespace, request)
+        shards = namespace.each_shard
+        # Records that are named by id may lie in other shards than their neighbours: then they are looked up first.
+        known = self._vectors_from_any_shard(namespace, requests, consistency) if len(shards) > 1 else None
+
+        def find(_: Namespace, view: View) -> list[Found]:
+            vectors = known or _vectors_of(namespace, requests, view.fetch)
+            return search_each(
+                view,
+                [
+                    Question(vector, one.top_k, one.condition, one.include_values, one.recall)
+                    for vector, one in zip(vectors, requests, strict=True)
+                ],
+            )
+
+        of_shards = self._shards.each(shards, find, consistency)
+        milliseconds = (self._timer() - begun) * 1000
+        answers = []
+        for position, request in enumerate(requests):
+            found = found_in_all([of_shard[position] for of_shard in of_shards], request.top_k)
+            answers.append(QueryAnswer(found.matches, found.effort, milliseconds))
+        return answers
+
+    def _vectors_from_any_shard(
+        self, namespace: Namespace, requests: Sequence[QueryRequest], consistency: Consistency
+    ) -> Sequence[Vector]:
+        return _vectors_of(
+            namespace, requests, lambda ids: self._shards.records(namespace, ids, consistency) if ids else {}
+        )
+
+    def _found(self, namespace: Namespace, request: QueryRequest) -> Found:
+        if request.vector is not None:
+            question = request.vector
+            found = self._shards.each(
+                namespace.each_shard,
+                lambda _, view: _search(view, question, request),
+                request.consistency,
+            )
+            return found_in_all(found, request.top_k)
+        home = namespace.shard_of(check_id(request.id))
+        question, nearest = self._shards.one(
+            home, lambda view: _near_record(namespace, request, view), request.consistency
+        )
+        others = [shard for shard in namespace.each_shard if shard != home]
+        further = (
+            self._shards.each(others, lambda _, view: _search(view, question, request), request.consistency)
+            if others
+            else ()
+        )
+        return found_in_all([nearest, *further], request.top_k)
+
+
+def check_query(namespace: Namespace, request: QueryRequest) -> None:
+    """Raises what is wrong with a query as far as that can be seen from it alone."""
+    if not 1 <= request.top_k <= TOP_K_MAX:
+        raise InvalidArgument(f"top_k must be 1 to {TOP_K_MAX}, not {request.top_k}.", field="top_k")
+    _check_recall(request.recall)
+    if (request.vector is None) == (request.id is None):
+        raise InvalidArgument(
+            "A query needs exactly one of `vector` and `id`.",
+            field="vector",
+            hint="Send a vector, or the id of a record whose vector is the question.",
+        )
+    if request.vector is not None:
+        check_vector(namespace, request.vector, "vector")
+    else:
+        check_id(request.id)
+
+
+def _check_recall(recall: float | None) -> None:
+    # What is no number compares as neither.
+    if recall is not None and not RECALL_MIN <= recall <= 1.0:
+        raise InvalidArgument(
+            f"recall must be {RECALL_MIN:g} to 1, not {recall:g}.",
+            field="recall",
+            hint="It is a share, such as 0.95. Leave it out for the usual one; 1 scores every matching record.",
+        )
+
+
+def _vectors_of(
+    namespace: Namespace,
+    requests: Sequence[QueryRequest],
+    fetch: Callable[[Sequence[str]], Mapping[str, Record]],
+) -> Sequence[Vector]:
+    """The vector of each question. Raises RecordNotFound."""
+    ids = list(dict.fromkeys(request.id for request in requests if request.id is not None))
+    records = fetch(ids)
+    vectors = []
+    for position, request in enumerate(requests):
+        if request.vector is not None:
+            vectors.append(request.vector)
+            continue
+        field = f"queries[{position}].id"
+        record = records.get(request.id or "")
+        if record is None:
+            raise record_not_found(str(request.id), field)
+        check_vector(namespace, record.vector, field)
+        vectors.append(record.vector)
+    return vectors
+
+
+def _near_record(namespace: Namespace, request: QueryRequest, view: View) -> tuple[Vector, Found]:
+    """The vector of the record that a query names, and what its own shard has near it."""
+    record_id = check_id(request.id)
+    records = view.fetch([record_id])
+    if record_id not in records:
+        raise record_not_found(record_id, "id")
+    question = records[record_id].vector
+    check_vector(namespace, question, "vector")
+    return question, _search(view, question, request)
+
+
+def _search(view: View, question: Vector, request: QueryRequest) -> Found:
+    return search(
+        view,
+        question,
+        request.top_k,
+        request.condition,
+        with_vectors=request.include_values,
+        recall=request.recall,
+    )
