@@ -2,7 +2,7 @@
 // which one answers it.
 
 export const SERVICE = "QuartzDB";
-export const VERSION = "0.1.0";
+export const VERSION = "0.2.0";
 
 export const NAMESPACE = "default";
 export const DIMENSION = 384;

@@ -37,7 +37,7 @@ def test_a_working_deployment_is_healthy(probe: Client, path: str) -> None:
     assert document == {
         "status": "healthy",
         "service": "QuartzDB",
-        "version": "0.1.0",
+        "version": "0.2.0",
         "checks": {"storage": "ok", "vector_index": "ok"},
     }
 

@@ -74,7 +74,7 @@ def test_the_root_names_the_service(http: Asking) -> None:
     """In plain text, to anybody."""
     answer = http.get("/", key=None)
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
-    assert answer.text == "QuartzDB 0.1.0\n"
+    assert answer.text == "QuartzDB 0.2.0\n"
 
 
 @pytest.mark.parametrize(

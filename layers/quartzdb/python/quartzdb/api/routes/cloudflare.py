@@ -27,7 +27,7 @@ TEXT = "text/plain; charset=utf-8"
     "/",
     summary="Name and version",
     scope=None,
-    answers=(Success("The service and its version.", None, "QuartzDB 0.1.0", content_type=TEXT),),
+    answers=(Success("The service and its version.", None, "QuartzDB 0.2.0", content_type=TEXT),),
 )
 def cf_root(call: Call) -> Answer:
     """Plain text."""

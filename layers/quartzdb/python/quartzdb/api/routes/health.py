@@ -12,7 +12,7 @@ FAMILY = Family("health", "Whether this deployment can serve.")
 HEALTHY = {
     "status": "healthy",
     "service": "QuartzDB",
-    "version": "0.1.0",
+    "version": "0.2.0",
     "uptime_seconds": 3600.5,
     "checks": {"storage": "ok", "vector_index": "ok"},
 }
