@@ -1,4 +1,4 @@
-"""Who imports whom: the package's folders, and how many import statements lead from one to another.
+"""Who imports whom: the package's folders, and how many pairs of modules lead from one to another.
 
 Reads source only, so it works on any tree of any commit. `--depth 1` looks at the folders of the package alone, 2 (the
 default) at theirs as well. `python -m benchmarks.import_graph [--depth N] [PACKAGE_FOLDER]`.
