@@ -47,7 +47,8 @@ class TableStream:
             StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
         )
         self._arn = emulator.dynamodb.describe_table(TableName=table)["Table"]["LatestStreamArn"]
-        self._client = Session().create_client(
+        # botocore's stubs know no clients of streams.
+        self._client: Any = Session().create_client(
             "dynamodbstreams", region_name=REGION, endpoint_url=emulator.endpoint_url
         )
         self._read: dict[str, None] = {}

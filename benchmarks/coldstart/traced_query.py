@@ -9,12 +9,15 @@ import json
 import re
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from quartzdb.services.search import QueryRequest
+from quartzdb.domain.namespace import Namespace
+from quartzdb.services.search import QueryAnswer, QueryRequest
 from quartzdb.wiring.aws import AwsSettings, open_aws
+from quartzdb.wiring.embedded import Database
 
 
 def main() -> None:
@@ -26,12 +29,9 @@ def main() -> None:
     took = []
     for vector in vectors:
         cpu, begun = time.process_time(), time.monotonic()
+        request = QueryRequest(vector=vector, top_k=10)
         answer = database.namespaces.search(
-            given["tenant"],
-            lambda namespace, asked=vector: database.search.query(
-                namespace, QueryRequest(vector=asked, top_k=10)
-            ),
-            given["namespace"],
+            given["tenant"], partial(_query, database, request), given["namespace"]
         )
         took.append(
             {
@@ -43,6 +43,10 @@ def main() -> None:
         )
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     print(json.dumps({"took": took, "peak_mb": int(peak[1]) / 1024 if peak else 0}))
+
+
+def _query(database: Database, request: QueryRequest, namespace: Namespace) -> QueryAnswer:
+    return database.search.query(namespace, request)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from benchmarks.graphs.port import SEED, Floats, Rows, Setting
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import norms_of
 from quartzdb.storage.index.engines.ivf import IvfEngine
+from quartzdb.storage.index.engines.port import Index
 from quartzdb.storage.index.segments.stored_vectors import MappedVectors
 
 _PARAMETERS = "parameters.json"
@@ -37,14 +38,18 @@ class Ivf:
         # What is rescored is the worker's; the engine looks at the vectors only where it scans.
         empty = np.broadcast_to(np.float32(0), shape)
         vectors = MappedVectors(empty, norms_of(empty[:1]))
-        self._open = lambda setting: IvfEngine().open(
-            files, {**parameters, "plain": [[10, setting.effort, setting.depth]]}, vectors, Metric.COSINE
-        )
-        self._indexes = {}
-        self._order = np.load(path / _ORDER)
+
+        def opened(setting: Setting) -> Index:
+            plain = {"plain": [[10, setting.effort, setting.depth]]}
+            return IvfEngine().open(files, {**parameters, **plain}, vectors, Metric.COSINE)
+
+        self._open = opened
+        self._indexes: dict[Setting, Index] = {}
+        self._order: Rows = np.load(path / _ORDER)
 
     def search(self, query: Floats, setting: Setting) -> Rows:
         if setting not in self._indexes:
             self._indexes[setting] = self._open(setting)
         # The worker rescores rows as it has them.
-        return self._order[self._indexes[setting].candidates(query, 10)]
+        proposed: Rows = self._order[self._indexes[setting].candidates(query, 10)]
+        return proposed

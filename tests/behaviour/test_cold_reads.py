@@ -54,7 +54,7 @@ def overwrite(
     assert pointer is not None
     key = "blobs/" + database.store.manifest(pointer.current).segments[-1].files[name].key
     s3 = bucket_of(deployment)
-    before = s3.get_object(Bucket=deployment.place.bucket, Key=key)["Body"].read()
+    before: bytes = s3.get_object(Bucket=deployment.place.bucket, Key=key)["Body"].read()
     if gone:
         s3.delete_object(Bucket=deployment.place.bucket, Key=key)
     else:

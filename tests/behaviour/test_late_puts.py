@@ -26,7 +26,7 @@ class SlowTable(MemoryKeyValue):
         super().__init__()
         self._clock = clock
         self.seconds: list[float] = []
-        self.meanwhile: Callable[[], None] = lambda: None
+        self.meanwhile: Callable[[], object] = lambda: None
         self.puts = 0
 
     def put(self, partition: Partition, item: Item, expect: Expect | None = None) -> PutOutcome:
@@ -100,7 +100,7 @@ def test_what_another_has_put_since_stays(
     """It may have been decided from the late put, so that must not come again on top."""
     other = KeyValues(table, HybridClock(clock.unix_ms, "here.2", ahead_ms_max=500), clock)
     table.seconds = [1.5]
-    table.meanwhile = lambda: other.put(NAMESPACE, NewItem("k", b"other")) and None
+    table.meanwhile = lambda: other.put(NAMESPACE, NewItem("k", b"other"))
     if deleting:
         values.delete(NAMESPACE, "k")
     else:
@@ -112,7 +112,7 @@ def test_a_late_batch_takes_a_new_place(table: SlowTable, values: KeyValues, clo
     """All of it but what another has put since."""
     other = KeyValues(table, HybridClock(clock.unix_ms, "here.2", ahead_ms_max=500), clock)
     table.seconds = [1.5]
-    table.meanwhile = lambda: other.put(NAMESPACE, NewItem("b", b"other")) and None
+    table.meanwhile = lambda: other.put(NAMESPACE, NewItem("b", b"other"))
     version = values.put_many(NAMESPACE, [NewItem(key, b"v") for key in "abc"])
     assert [place(table, key).value for key in "abc"] == [b"v", b"other", b"v"]
     assert {place(table, key).version for key in "ac"} == {version}

@@ -260,7 +260,8 @@ def test_tombstones_survive_merges_for_7_days(keeping: LocalSite, clock: ManualC
     """By the version that they were born with: a page that is repeated must not bring back what they delete."""
     site = keeping
     old = version_at(clock, "there", back_ms=3 * DAY_S * 1000)
-    site.replica.apply(NAMESPACE, RECORDS, [Delete("a", old), Upsert("b", old, VECTOR, {})])
+    changes: list[Change] = [Delete("a", old), Upsert("b", old, VECTOR, {})]
+    site.replica.apply(NAMESPACE, RECORDS, changes)
     namespace = site.adapters.catalog.get(NAMESPACE.tenant, NAMESPACE.namespace)
     assert namespace is not None
 
@@ -402,10 +403,9 @@ def test_folding_and_merging_change_no_digest(
     site.fold()
     site.database.indexer.compact(namespace, all_segments)
     site.database.readers.of(namespace).reload()
-    assert (
-        len(site.database.store.manifest(site.database.store.pointer(namespace.partition).current).segments)
-        == 1
-    )  # type: ignore[union-attr]
+    pointer = site.database.store.pointer(namespace.partition)
+    assert pointer is not None
+    assert len(site.database.store.manifest(pointer.current).segments) == 1
     assert states(site) == states(plain)
 
 

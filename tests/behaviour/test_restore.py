@@ -53,7 +53,7 @@ class Site:
 
     def moment(self) -> str:
         """A moment by S3's clock after everything so far and before everything to come."""
-        stamps = []
+        stamps: list[datetime] = []
         while len(set(stamps)) < 2:  # S3's clock may tick by the second
             self.emulator.s3.put_object(Bucket=self.place.bucket, Key="clock", Body=b"")
             seen = self.emulator.s3.head_object(Bucket=self.place.bucket, Key="clock")["LastModified"]

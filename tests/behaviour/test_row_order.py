@@ -5,6 +5,7 @@ near each other lie together.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +19,7 @@ from quartzdb.domain.hlc import Version
 from quartzdb.domain.merge import Patched, RecordState
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Precision
+from quartzdb.domain.record import Record
 from quartzdb.domain.vector import Matrix, norms_of
 from quartzdb.maintenance.built_shard import load_built, store_built
 from quartzdb.maintenance.merge_plan import MergePlan
@@ -104,13 +106,13 @@ def test_everything_of_a_record_comes_with_its_row(
         assert row is None if wanted.vector is None else numbers[row] == number
         assert (state.base, state.patches) == (wanted.base, wanted.patches)
         assert state.visible_metadata() == wanted.visible_metadata()
-    for condition in ({"n": {"$lt": 500}}, {"third": 1}, {"p": {"$exists": True}}):
+    conditions: list[tuple[dict[str, Any], Callable[[int], bool]]] = [
+        ({"n": {"$lt": 500}}, lambda number: number < 500),
+        ({"third": 1}, lambda number: number % 3 == 1),
+        ({"p": {"$exists": True}}, lambda number: number % 5 == 0),
+    ]
+    for condition, accepted in conditions:
         mask = evaluate(parse(condition), segment.records.fields)
-        accepted = {
-            "n": lambda number: number < 500,
-            "third": lambda number: number % 3 == 1,
-            "p": lambda number: number % 5 == 0,
-        }[next(iter(condition))]
         assert mask.tolist() == [accepted(number) for number in numbers.tolist()]
     assert {stone.id for stone in segment.records.all_tombstones()} == {
         f"r{number}" for number in range(7, ROWS, 50)
@@ -217,7 +219,7 @@ def publish(database: Database, plan: MergePlan, documents: list[dict[str, Any]]
 def check(database: Database, namespace: Namespace, gone: set[int]) -> None:
     """Every other record is there, and is what it was."""
     database.readers.of(namespace).reload()
-    found = {}
+    found: dict[str, Record] = {}
     for start in range(0, ROWS, 1_000):
         ids = [f"r{number}" for number in range(start, min(start + 1_000, ROWS))]
         found.update(database.records.fetch(namespace, ids))

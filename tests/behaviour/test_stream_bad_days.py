@@ -108,16 +108,16 @@ def test_a_poisoned_record_ends_in_the_queue(site: MaintenanceDeployment, halvin
     database = site.database()
     good, bad, later = (create(database, name) for name in ("good", "bad", "later"))
     write(database, good, range(10))
-    place = {"TableName": site.place.table}
+    table = site.place.table
     site.emulator.dynamodb.put_item(
-        **place, Item={"pk": {"S": "LOG#t#nonsense"}, "sk": {"S": "0"}, "body": {"B": b""}}
+        TableName=table, Item={"pk": {"S": "LOG#t#nonsense"}, "sk": {"S": "0"}, "body": {"B": b""}}
     )
     partition = bad.partition
     junk = {
         "pk": {"S": f"LOG#t#bad#{partition.generation}#0"},
         "sk": {"S": str(Version(stamp_at(site.clock.unix_ms()), "aws.other"))},
     }
-    site.emulator.dynamodb.put_item(**place, Item={**junk, "body": {"B": b"junk"}})
+    site.emulator.dynamodb.put_item(TableName=table, Item={**junk, "body": {"B": b"junk"}})
     write(database, bad, range(10))
     write(database, later, range(10))
     site.clock.seconds += WINDOW_S
@@ -134,7 +134,7 @@ def test_a_poisoned_record_ends_in_the_queue(site: MaintenanceDeployment, halvin
     assert poisoned <= lost
     assert (site.rows(good), site.rows(bad), site.rows(later)) == (10, 0, 10)
 
-    site.emulator.dynamodb.delete_item(**place, Key=junk)
+    site.emulator.dynamodb.delete_item(TableName=table, Key=junk)
     assert site.compactor()(SCHEDULED, LambdaContext())["failed"] == []
     assert site.rows(bad) == 10
 

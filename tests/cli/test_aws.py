@@ -67,7 +67,7 @@ def test_everything_but_serving_works_on_aws(location: Place, tmp_path: Path) ->
     (folded,) = answer("compact")["namespaces"]
     assert (folded["folded_records"], folded["segments"], folded["tail_rows"]) == (60, 1, 0)
 
-    def found(matches: list[dict[str, Any]]) -> list[tuple[str, float]]:
+    def found(matches: list[dict[str, Any]]) -> list[tuple[str, Any]]:
         return [(match["id"], pytest.approx(match["score"])) for match in matches]
 
     assert found(answer(*asked)["matches"]) == found(embedded_answer(tmp_path / "d", *asked)["matches"])

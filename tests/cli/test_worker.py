@@ -15,8 +15,8 @@ def test_background_work_stops_before_the_application_says_that_it_did() -> None
     told: list[str] = []
     background = Background(lambda: False, idle_seconds=3_600)
 
-    async def application(_: Scope, receive: Receive, send: Send) -> None:
-        for _ in range(2):
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        for _phase in range(2):
             message = await receive()
             await send({"type": f"{message['type']}.complete"})
 

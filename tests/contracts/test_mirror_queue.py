@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,8 +13,10 @@ import pytest
 
 from quartzdb.adapters.aws.clients import sqs_client
 from quartzdb.adapters.aws.sqs_mirror_queue import SqsMirrorQueue
+from quartzdb.net.hard_deadline import Deadline
 from quartzdb.replication.ports import MirroredWrite, MirrorQueue
 from quartzdb.routing.edge.mirrored_writes import MirroredWrites, Write
+from quartzdb.routing.edge.queue_client import EdgeQueueClient
 from tests.aws_emulators import NAMES, PATIENCE, REGION, Emulators
 from tests.doubles.memory_mirror_queue import HIDDEN_SECONDS, MemoryMirrorQueue
 from tests.manual_clock import ManualClock
@@ -77,32 +79,27 @@ def queue(request: pytest.FixtureRequest, aws: Emulators) -> Iterator[Queue]:
                 _Sends(raw),
                 created,
                 delay_seconds=0,
-                now_ms=lambda: write.at_ms,  # type: ignore[arg-type]
+                now_ms=lambda: write.at_ms,
             )
             edge.accepted(
                 Write(write.request_id, write.method, write.path, write.body),
-                _NoDeadline(),  # type: ignore[arg-type]
+                Deadline(10),
             )
 
         yield Queue(send, Listening(client, created), reappear, raw)
 
 
-class _Sends:
+class _Sends(EdgeQueueClient):
     """The edge's way to a queue, in short: its messages are the edge's own, the sending is the SDK's."""
 
     def __init__(self, raw: Callable[[str], object]) -> None:
         self._raw = raw
 
-    def send(self, _url: str, messages: list[str], *_: object, **__: object) -> None:
+    def send(
+        self, queue_url: str, messages: Sequence[str], deadline: Deadline, *, delay_seconds: int = 0
+    ) -> None:
         for message in messages:
             self._raw(message)
-
-
-class _NoDeadline:
-    passed = False
-
-    def remaining(self) -> float:
-        return 10.0
 
 
 def test_there_are_none_at_first(queue: Queue) -> None:

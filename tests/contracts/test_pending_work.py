@@ -35,5 +35,10 @@ def test_what_was_noted_again_is_not_settled(pending_work: PendingWorkList) -> N
 def test_many_are_noted_at_once(pending_work: PendingWorkList) -> None:
     """By as many as there are shards of the stream."""
     places = [Partition("t", f"n{number}", "g") for number in range(40)]
-    in_threads(4, lambda number: [pending_work.note(place, number) for place in places[number::4]])
+
+    def note(number: int) -> None:
+        for place in places[number::4]:
+            pending_work.note(place, number)
+
+    in_threads(4, note)
     assert sorted(note.partition for note in pending_work.all_pending()) == sorted(places)

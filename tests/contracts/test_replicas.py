@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import secrets
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -521,8 +521,10 @@ def test_any_order_and_any_repetition_give_one_state(tested: Running) -> None:
                 )
             )
         latest = {item.key: item for item in items}
-        keys = {key: (item.version, {}) for key, item in latest.items() if item.value is not None}
-        assert ends[0] == ends[1] == (digests_of_records(records), expected_digests(keys))  # type: ignore[arg-type]
+        keys: dict[str, tuple[Version, dict[str, Version]]] = {
+            key: (item.version, {}) for key, item in latest.items() if item.value is not None
+        }
+        assert ends[0] == ends[1] == (digests_of_records(records), expected_digests(keys))
 
     converge()
 
@@ -555,13 +557,13 @@ def test_a_namespace_of_other_settings_is_refused(tested: Running, namespace: Sh
             tested.replica.apply(other, feed, [])
 
 
-BAD_CHANGES = {
+BAD_CHANGES: dict[str, Callable[[Running], Change]] = {
     "id": lambda tested: Delete("no id!", version(tested)),
     "dimension": lambda tested: Upsert("a", version(tested), np.ones(3, np.float32), {}),
     "no direction": lambda tested: Upsert("a", version(tested), np.zeros(DIMENSION, np.float32), {}),
     "metadata too large": lambda tested: upsert(tested, "a", x="x" * 1_100_000),
 }
-BAD_ITEMS = {
+BAD_ITEMS: dict[str, Callable[[Running], Item]] = {
     "empty key": lambda tested: put(tested, ""),
     "long key": lambda tested: put(tested, "k" * 513),
     "content type": lambda tested: replace(put(tested, "a"), content_type="é"),
@@ -573,8 +575,9 @@ def test_records_that_no_client_could_write_are_refused(
     tested: Running, namespace: SharedNamespace, kind: str
 ) -> None:
     """With all that came with them."""
+    changes: list[Change] = [upsert(tested, "good"), BAD_CHANGES[kind](tested)]
     with pytest.raises(InvalidArgument) as refused:
-        tested.replica.apply(namespace, RECORDS, [upsert(tested, "good"), BAD_CHANGES[kind](tested)])
+        tested.replica.apply(namespace, RECORDS, changes)
     assert (refused.value.field or "").startswith("changes[1]")
     assert list(tested.replica.fetch(namespace, RECORDS, ["good"])) == []
 

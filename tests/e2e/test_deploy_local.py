@@ -264,7 +264,7 @@ def _change(layer: Path) -> None:
         archive.writestr("python/quartzdb_release.txt", "another one")
 
 
-def _session(deployed: Deployed) -> dict[str, str]:
+def _session(deployed: Deployed) -> dict[str, Any]:
     environment = deployed.place.environment()
     return {
         "region_name": REGION,

@@ -70,7 +70,9 @@ def observed(log: io.StringIO) -> Iterator[Telemetry]:
     before = (list(package.handlers), package.propagate, package.level)
     # A logger remembers by its name what it was made with.
     made = telemetry(FunctionSettings("table", "bucket", service=f"quartzdb-{secrets.token_hex(4)}"))
-    made.logger.logger_handler.setStream(log)
+    handler = made.logger.logger_handler
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(log)
     yield made
     package.handlers, package.propagate = before[:2]
     package.setLevel(before[2])

@@ -122,7 +122,8 @@ def deployed(aws: Emulators, capsys: pytest.CaptureFixture[str]) -> Iterator[Dep
             "QUARTZDB_PASSIVE_QUEUE_URL": sqs.create_queue(QueueName=place.table)["QueueUrl"],
         }
         states = DynamoOriginStates(table)
-        yield Deployed(environment, place, states, table, *origins, emulator.s3, sqs, capsys)
+        api, search, cloudflare = origins
+        yield Deployed(environment, place, states, table, api, search, cloudflare, emulator.s3, sqs, capsys)
 
 
 def test_both_origins_are_looked_into_and_the_first_state_is_published(deployed: Deployed) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -54,7 +55,7 @@ class Decisions(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.rules = DEFAULT_RULES
+        self.failover_rules = DEFAULT_RULES  # the machine's own `rules` are Hypothesis's
         self.now_ms = START_MS
         self.memory = no_memory()
         self.state = first_state(Origin.CLOUDFLARE, self.now_ms)
@@ -90,8 +91,8 @@ class Decisions(RuleBasedStateMachine):
         percent=st.integers(0, 99),
     )
     def operated(self, what: str, origin: Origin, percent: int) -> None:
-        """Each wish gives a state that follows, or none."""
-        commanded = {
+        """Each command gives a state that follows, or none."""
+        commands: dict[str, Callable[[], RoutingState | None]] = {
             "fail over": lambda: fail_over(self.state, origin, self.now_ms, "op"),
             "fail back": lambda: fail_back(self.state, self.now_ms, "op", force=False),
             "force": lambda: fail_back(self.state, self.now_ms, "op", force=True),
@@ -99,9 +100,9 @@ class Decisions(RuleBasedStateMachine):
             "drain": lambda: drain(self.state, origin, self.now_ms, "op"),
             "undrain": lambda: undrain(self.state, origin, self.now_ms, "op"),
             "canary": lambda: canary(self.state, percent, self.now_ms, "op"),
-        }[what]
+        }
         try:
-            following = commanded()
+            following = commands[what]()
         except Drained:
             targets = {"fail over": origin, "force": self.state.primary, "canary": self.state.other}
             assert targets[what] in self.state.drained
@@ -115,15 +116,18 @@ class Decisions(RuleBasedStateMachine):
     @rule()
     def restarted(self) -> None:
         """Another run goes on from what was remembered."""
-        self.memory = decode_memory(encode_memory(self.memory, self.rules))
+        self.memory = decode_memory(encode_memory(self.memory, self.failover_rules))
 
-    @precondition(lambda self: any(len(record.window.probes) for record in self.memory.values()))
+    @precondition(lambda self: self._remembers())
     @rule()
     def forgotten(self) -> None:
         """The memory was lost."""
         self.memory = no_memory()
         self.in_a_row = dict.fromkeys(Origin, 0)
         self.history = {origin: [] for origin in Origin}
+
+    def _remembers(self) -> bool:
+        return any(len(record.window.probes) for record in self.memory.values())
 
     @invariant()
     def a_state_survives_the_way_to_the_edge(self) -> None:
@@ -134,9 +138,10 @@ class Decisions(RuleBasedStateMachine):
     def memory_is_bounded(self) -> None:
         """However long it runs."""
         assert all(
-            len(record.window.probes) <= self.rules.window_probes_max for record in self.memory.values()
+            len(record.window.probes) <= self.failover_rules.window_probes_max
+            for record in self.memory.values()
         )
-        assert len(encode_memory(self.memory, self.rules)) < MEMORY_BYTES_MAX
+        assert len(encode_memory(self.memory, self.failover_rules)) < MEMORY_BYTES_MAX
 
     def _round(self, outcomes: dict[Origin, Reason | None], wait_ms: int, passive: Origin | None) -> None:
         self.now_ms += wait_ms
@@ -146,13 +151,15 @@ class Decisions(RuleBasedStateMachine):
             if origin is passive:
                 seen = Probe(False, self.now_ms, 0, Reason.PASSIVE, passive=True)
             memory[origin] = self.memory[origin].after(
-                origin, Probe(reason is None, self.now_ms, 10, reason), seen, self.rules
+                origin, Probe(reason is None, self.now_ms, 10, reason), seen, self.failover_rules
             )
             self.in_a_row[origin] = 0 if reason is None else self.in_a_row[origin] + 1
             self.history[origin] = [*self.history[origin], reason is None, *([False] if seen else [])][-20:]
         self.memory = memory
-        healths = {origin: health_of(record, self.now_ms, self.rules) for origin, record in memory.items()}
-        following = decide(self.state, healths, self.lag_ms, self.now_ms, self.rules)
+        healths = {
+            origin: health_of(record, self.now_ms, self.failover_rules) for origin, record in memory.items()
+        }
+        following = decide(self.state, healths, self.lag_ms, self.now_ms, self.failover_rules)
         if following is None:
             return
         before = self.state
@@ -181,8 +188,8 @@ class Decisions(RuleBasedStateMachine):
         else:
             assert taken is before.primary
             assert self.lag_ms == 0
-            assert before.ramp_percent == self.rules.ramp_percents[-1]
-            assert self.now_ms - before.since_ms >= self.rules.ramp_step_ms
+            assert before.ramp_percent == self.failover_rules.ramp_percents[-1]
+            assert self.now_ms - before.since_ms >= self.failover_rules.ramp_step_ms
 
     def _follow(self, state: RoutingState) -> None:
         assert state.follows(self.state)

@@ -38,6 +38,12 @@ class Line:
     delivered: int = 0
     returned: list[str] = field(default_factory=list)
 
+    def loses(self, by_chance: bool) -> bool:
+        """Whether a message is lost now, which is counted."""
+        lost = self.cut or by_chance
+        self.lost += lost
+        return lost
+
     def feeds_to(self, reader: str, page: FeedPage) -> None:
         """A feed gave this page to a site, which must have been born elsewhere. A repair may bring what is known."""
         self.delivered += len(page.changes)
@@ -117,14 +123,12 @@ class Link:
         chance = self._world.random
         self._world.step(chance.expovariate(1 / 0.03))
         fate = 1.0 if self._line.mended else chance.random()
-        if self._line.cut or fate < 0.03:
-            self._line.lost += 1
+        if self._line.loses(fate < 0.03):
             retry_after = 3.0 if chance.random() < 0.1 else None
             raise Unavailable("the peer cannot be reached", retry_after_s=retry_after)
         answer = request()
         self._world.step(chance.expovariate(1 / 0.03))
-        if self._line.cut or fate < 0.06:
-            self._line.lost += 1
+        if self._line.loses(fate < 0.06):
             raise Unavailable("the peer's answer was lost")
         return answer
 

@@ -103,7 +103,7 @@ def checkpoint_first(monkeypatch: pytest.MonkeyPatch) -> None:
             pump._checkpoints.write(pump.direction, pump._after(before, page, Applied(0, 0)))
             return page
 
-        source, pump._source = pump._source, SimpleNamespace(changes=changes)  # type: ignore[assignment]
+        source, pump._source = pump._source, SimpleNamespace(changes=changes)
         try:
             return honest(pump)
         finally:

@@ -173,7 +173,7 @@ class TwoSites:
         server = there.process()
         bare = there.process(reliable=True)
         peer = Link(world, self.line, server.replica, bare.replica, here.name)
-        local: Replica = Watched(process.replica, self.line, there.name)  # type: ignore[assignment]
+        local: Replica = Watched(process.replica, self.line, there.name)
         checkpoints = UnreliableCheckpoints(world, self.checkpoints[here.name], self.line)
         lines = FullPeerStreams(
             local,

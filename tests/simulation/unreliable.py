@@ -176,7 +176,8 @@ class UnreliableBlobs:
     def recent_pointer(self, key: str) -> bytes | None:
         """Whatever it was at any time, as the port allows."""
         self._step()
-        return self._world.random.choice([*self._seen.get(key, ()), self._shared.recent_pointer(key)])
+        ever: list[bytes | None] = [*self._seen.get(key, ()), self._shared.recent_pointer(key)]
+        return self._world.random.choice(ever)
 
     def swap_pointer(self, key: str, content: bytes, tag: str | None) -> bool:
         """As the port says."""

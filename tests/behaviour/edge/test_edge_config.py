@@ -54,6 +54,25 @@ def test_the_least_that_can_be_said() -> None:
 
 
 ORIGIN: dict[str, Any] = {"domain": "db.example.workers.dev"}
+WRONG_ORIGINS: list[dict[str, Any]] = [
+    {"domain": "203.0.113.9"},
+    {"domain": "db.example.org:8080"},
+    {"domain": "db.example.org/x"},
+    {"domain": ""},
+    {"port": 81},
+    {"port": 1023},
+    {"port": 65536},
+    {"protocol": "ftp"},
+    {"path": "x"},
+    {"path": "/x/"},
+    {"path": "/" + "x" * 255},
+    {"surface": []},
+    {"surface": ["api"]},
+    {"read_timeout_seconds": 0},
+    {"read_timeout_seconds": 61},
+    {"keepalive_timeout_seconds": 0},
+    {"colour": "red"},
+]
 
 
 @pytest.mark.parametrize(
@@ -64,25 +83,7 @@ ORIGIN: dict[str, Any] = {"domain": "db.example.workers.dev"}
         {"origins": {"aws": {"domain": None}, "moon": ORIGIN}},
         *(
             {"origins": {"aws": {"domain": None}, "cloudflare": {**ORIGIN, **change}}}
-            for change in (
-                {"domain": "203.0.113.9"},
-                {"domain": "db.example.org:8080"},
-                {"domain": "db.example.org/x"},
-                {"domain": ""},
-                {"port": 81},
-                {"port": 1023},
-                {"port": 65536},
-                {"protocol": "ftp"},
-                {"path": "x"},
-                {"path": "/x/"},
-                {"path": "/" + "x" * 255},
-                {"surface": []},
-                {"surface": ["api"]},
-                {"read_timeout_seconds": 0},
-                {"read_timeout_seconds": 61},
-                {"keepalive_timeout_seconds": 0},
-                {"colour": "red"},
-            )
+            for change in WRONG_ORIGINS
         ),
         {"state": {"url": "routing.json"}},
         {"state": {"url": "https://example.org/", "colour": "red"}},

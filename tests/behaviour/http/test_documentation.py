@@ -33,7 +33,7 @@ OPERATION_IDS = [
 
 
 _KEY: list[dict[str, list[str]]] = [{"bearer": []}, {"header": []}]
-SECURITY = {
+SECURITY: dict[str | None, list[dict[str, list[str]]]] = {
     None: [],
     **dict.fromkeys(("read", "write", "admin"), _KEY),
     "peer": [{"peer": []}],

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quartzdb.domain.change import Delete, Patch, Upsert
+from quartzdb.domain.change import Change, Delete, Patch, Upsert
 from quartzdb.domain.errors import Unavailable
 from quartzdb.replication.ports import Direction, EntryPage, Feed, RepairState, Replica
 from quartzdb.replication.repair.anti_entropy import ROUNDS_MAX, AntiEntropy
@@ -61,25 +61,19 @@ def test_each_side_gets_what_it_lacks(pair: Pair) -> None:
     clock = pair.clock
     version = [version_at(clock, "here", counter=n) for n in range(10)]
     theirs = [version_at(clock, "there", counter=n) for n in range(10)]
-    pair.here.replica.apply(
-        NAMESPACE,
-        Feed.RECORDS,
-        [
-            *(Upsert(f"a{n}", version[n], VECTOR, {"n": n}) for n in range(5)),
-            Upsert("both", version[0], VECTOR, {"x": 1}),
-            Delete("gone", version[9]),
-        ],
-    )
-    pair.there.replica.apply(
-        NAMESPACE,
-        Feed.RECORDS,
-        [
-            *(Upsert(f"b{n}", theirs[n], VECTOR, {"n": n}) for n in range(5)),
-            Upsert("both", version[0], VECTOR, {"x": 1}),
-            Patch("both", theirs[5], {"x": 2}, ("y",)),
-            Upsert("gone", theirs[1], VECTOR, {}),
-        ],
-    )
+    made_here: list[Change] = [
+        *(Upsert(f"a{n}", version[n], VECTOR, {"n": n}) for n in range(5)),
+        Upsert("both", version[0], VECTOR, {"x": 1}),
+        Delete("gone", version[9]),
+    ]
+    pair.here.replica.apply(NAMESPACE, Feed.RECORDS, made_here)
+    made_there: list[Change] = [
+        *(Upsert(f"b{n}", theirs[n], VECTOR, {"n": n}) for n in range(5)),
+        Upsert("both", version[0], VECTOR, {"x": 1}),
+        Patch("both", theirs[5], {"x": 2}, ("y",)),
+        Upsert("gone", theirs[1], VECTOR, {}),
+    ]
+    pair.there.replica.apply(NAMESPACE, Feed.RECORDS, made_there)
     done = pair.run(Feed.RECORDS)
     assert (done.repaired, done.different, done.error) == (12, 0, None)
     one, other = pair.digests(Feed.RECORDS)
@@ -167,7 +161,7 @@ def test_what_cannot_be_levelled_is_told(pair: Pair) -> None:
 
         def digests(self, namespace: Any, feed: Feed) -> Any:
             found = pair.there.replica.digests(namespace, feed)
-            buckets = [tuple(one) for one in found.buckets]
+            buckets = list(found.buckets)
             for bucket in (3, 200):
                 buckets[bucket] = (buckets[bucket][0] + 1, buckets[bucket][1])
             return found._replace(buckets=buckets)

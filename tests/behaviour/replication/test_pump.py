@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from quartzdb.domain.errors import ClockSkew, Conflict, InvalidArgument, NotFound, QuartzError, Unavailable
-from quartzdb.replication.ports import Applied, Changes, Checkpoint, Direction, Feed, FeedGap, FeedPage
+from quartzdb.replication.ports import (
+    Applied,
+    Changes,
+    Checkpoint,
+    Direction,
+    Feed,
+    FeedGap,
+    FeedPage,
+    SharedNamespace,
+)
 from quartzdb.replication.streams.pump import RETRY_STOPPED_MS, PassOutcome, Pump, resumed
 from quartzdb.services.keyvalue import NewItem
 from quartzdb.storage.ports import Item
@@ -30,7 +39,15 @@ class Scripted:
         self.applied: list[int] = []
         self.pages = 3
 
-    def changes(self, _namespace: object, _feed: Feed, cursor: str | None, **_: Any) -> FeedPage:
+    def changes(
+        self,
+        namespace: SharedNamespace,
+        feed: Feed,
+        cursor: str | None,
+        *,
+        limit: int,
+        exclude_site: str | None,
+    ) -> FeedPage:
         self.cursors.append(cursor)
         if self.read_error is not None:
             raise self.read_error
@@ -38,7 +55,7 @@ class Scripted:
         item = Item(f"k{number}", version_at(ManualClock(), "here"), 0, b"v")
         return FeedPage([item], str(number), number < self.pages, 1_000 * number)
 
-    def apply(self, _namespace: object, _feed: Feed, changes: Changes) -> Applied:
+    def apply(self, namespace: SharedNamespace, feed: Feed, changes: Changes) -> Applied:
         if self.error is not None:
             raise self.error
         self.applied.append(len(changes))

@@ -42,7 +42,7 @@ def upsert(record_id: str, at: str, *first: float, **metadata: Any) -> Document:
     }
 
 
-def patch(record_id: str, at: str, unset: tuple[str, ...] = (), **fields: Any) -> Document:
+def patch(record_id: str, at: str, unset: tuple[str, ...] = (), /, **fields: Any) -> Document:
     return {"op": "patch", "id": record_id, "version": at, "set": fields, "unset": list(unset)}
 
 

@@ -199,12 +199,12 @@ def test_either_secret_is_good_and_no_other(tmp_path: Any) -> None:
     with worker_site(tmp_path / "two", **bindings) as site:
         for secret in SECRETS:
             assert Peer(site.url, "t", secret=secret).ask("GET", "namespaces").status_code == 200
-        for secret in (None, SECRETS[0][:-1], SECRETS[0] + "x", new_key("t")[1]):
-            Peer(site.url, "t", secret=secret).refused(401, "unauthenticated", "GET", "namespaces")
+        for wrong in (None, SECRETS[0][:-1], SECRETS[0] + "x", new_key("t")[1]):
+            Peer(site.url, "t", secret=wrong).refused(401, "unauthenticated", "GET", "namespaces")
     for weak in ("", "short"):
         with worker_site(tmp_path / f"weak{len(weak)}", REPLICATION_SECRET=weak) as site:
-            for secret in (weak or None, "another"):
-                Peer(site.url, "t", secret=secret).refused(401, "unauthenticated", "GET", "namespaces")
+            for given in (weak or None, "another"):
+                Peer(site.url, "t", secret=given).refused(401, "unauthenticated", "GET", "namespaces")
 
 
 def test_the_status_is_told_to_the_peer_and_to_admins(site: Workerd, records: Peer) -> None:

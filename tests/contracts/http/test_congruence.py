@@ -129,22 +129,21 @@ class Operations:
         return "POST", "/api/vector/search", {"json": body}
 
     def _nonsense(self) -> Operation:
-        return self._chance.choice(
-            [
-                ("POST", "/api/put", {"content": b"{"}),
-                ("POST", "/api/put", {"content": b'{"key":"k","value":1e999}'}),
-                ("POST", "/api/put", {"content": b'{"key":"k","value":"\\udc00"}'}),
-                ("POST", "/api/put", {"content": b'\xef\xbb\xbf{"key":"k","value":"v"}'}),
-                ("POST", "/api/put", {"content": b'{"key":"k","key":"a/b","value":"v"}'}),
-                ("POST", "/api/vector/insert", {"content": b"[" * 2_000 + b"]" * 2_000}),
-                ("POST", "/api/vector/search", {"json": {"k": 3}}),
-                ("GET", "/api/get/%FF", {}),
-                ("GET", "/api/get/%zz", {}),
-                ("GET", "/api/nothing", {}),
-                ("PUT", "/api/put", {"json": {}}),
-                ("POST", "/api/put", {"json": {"key": "k"}, "headers": {"Content-Encoding": "br"}}),
-            ]
-        )
+        nonsense: list[Operation] = [
+            ("POST", "/api/put", {"content": b"{"}),
+            ("POST", "/api/put", {"content": b'{"key":"k","value":1e999}'}),
+            ("POST", "/api/put", {"content": b'{"key":"k","value":"\\udc00"}'}),
+            ("POST", "/api/put", {"content": b'\xef\xbb\xbf{"key":"k","value":"v"}'}),
+            ("POST", "/api/put", {"content": b'{"key":"k","key":"a/b","value":"v"}'}),
+            ("POST", "/api/vector/insert", {"content": b"[" * 2_000 + b"]" * 2_000}),
+            ("POST", "/api/vector/search", {"json": {"k": 3}}),
+            ("GET", "/api/get/%FF", {}),
+            ("GET", "/api/get/%zz", {}),
+            ("GET", "/api/nothing", {}),
+            ("PUT", "/api/put", {"json": {}}),
+            ("POST", "/api/put", {"json": {"key": "k"}, "headers": {"Content-Encoding": "br"}}),
+        ]
+        return self._chance.choice(nonsense)
 
     def _key(self) -> str:
         return self._chance.choice(BAD_KEYS if self._chance.random() < 0.05 else KEYS)
