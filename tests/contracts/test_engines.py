@@ -1,4 +1,4 @@
-"""One suite for every engine: what any index must do, on every metric and precision, and where it may not give way."""
+"""The contract of Engine and Index: what any must do, on every metric and precision, and where it may not give way."""
 
 from __future__ import annotations
 

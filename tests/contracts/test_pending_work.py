@@ -1,4 +1,4 @@
-"""The contract of UnsettledList."""
+"""The contract of PendingWorkList."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The machine's own time. The only place that asks the operating system what time it is."""
+"""The machine's own time: the real Clock. Whatever decides by the time is given one; only the edge, which has no
+adapters, and X-Ray's segments take the time themselves.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""The application: families of operations behind the middleware of the edge. The only module that knows a framework.
+"""The application: families of operations behind the middleware of the edge. Its framework stays in this folder.
 
-Of it only the application, its router and its error hooks are used. Parameters, bodies and OpenAPI are this package's
-own, because bodies must be bounded while they stream in, parsed off the event loop, and described as they are. So it is
-Starlette, and not FastAPI on top of it, whose import alone takes a third of the time that a cold start may.
+Of that only the application, its router, its requests and its error hooks are used. Parameters, bodies and OpenAPI
+are this package's own, because bodies must be bounded while they stream in, parsed off the event loop, and described
+as they are. So it is Starlette, and not FastAPI on top of it, whose import alone takes a third of the time that a
+cold start may.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ from quartzdb.cli.database_location import DatabaseLocation, location_options
 from quartzdb.cli.duration import Duration
 from quartzdb.cli.failure import Failure
 from quartzdb.cli.output import json_option, notice, print_facts, print_json, print_table
-from quartzdb.cli.routing_location import SECRET_VARIABLE, open_routing, origin_secret
+from quartzdb.cli.routing_location import open_routing, origin_secret
+from quartzdb.cli.settings import SECRET_VARIABLE
 from quartzdb.domain.errors import Unavailable
 from quartzdb.routing.decision import operator_commands
 from quartzdb.routing.decision.origin_health import OriginHistory, health_of

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from quartzdb.cli.data_dir import require_database
 from quartzdb.cli.database_location import DatabaseLocation, DataDirectory, Deployment
 from quartzdb.cli.failure import Failure
+from quartzdb.cli.settings import SECRET_VARIABLE, given_origin_secret
 
 if TYPE_CHECKING:
     from quartzdb.wiring.routing import RoutingAdapters
-
-SECRET_VARIABLE = "QUARTZDB_ORIGIN_SECRET"  # noqa: S105 - the name of a variable
 
 
 def open_routing(location: DatabaseLocation) -> RoutingAdapters:
@@ -36,7 +34,7 @@ def origin_secret(location: DatabaseLocation, arn: str | None) -> str:
 
         read = secret_reader(arn, region=location.region, endpoint_url=None, session=open_session())
         return read()[0]
-    given = os.environ.get(SECRET_VARIABLE, "")
+    given = given_origin_secret()
     if not given:
         raise Failure(
             "There is no origin secret to sign with.",

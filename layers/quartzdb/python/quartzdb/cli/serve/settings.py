@@ -1,6 +1,6 @@
 """What a serving process is set to: its threads, its log, and what workers are told through their environment.
 
-The only module of the command that reads or writes environment variables.
+No other module of `serve` reads or writes environment variables.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Codes: rows in inverted lists, a few bits per coordinate (RaBitQ). The only module that touches faiss.
+"""Codes: rows in inverted lists, a few bits per coordinate, by faiss.
+
+RaBitQ: Gao and Long, SIGMOD 2024, arXiv:2405.12497. Visiting some of the lists (IVF): Jégou et al., PAMI 2011.
 
 faiss is imported on the first call and never before: it costs a cold start 80 ms. Its objects are untyped here, since
 the types that it ships do not match its own wrappers.

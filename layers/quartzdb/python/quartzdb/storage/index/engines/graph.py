@@ -1,5 +1,5 @@
-"""A graph over rows of a byte per coordinate (faiss HNSW). Only here and in `codes` is faiss
-touched, imported on the first call: it costs a cold start 80 ms. Its objects are untyped, as in `codes`.
+"""A graph over rows of a byte per coordinate (HNSW: Malkov and Yashunin, arXiv:1603.09320), by faiss, which is
+imported on the first call and untyped, as in `codes`.
 """
 
 from __future__ import annotations

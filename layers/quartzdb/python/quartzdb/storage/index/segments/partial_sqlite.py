@@ -1,6 +1,6 @@
 """SQLite over a partial file: what SQLite reads is fetched first. Read-only and without locks: the file never changes.
 
-Python's own sqlite3 module cannot be given another file layer; apsw can. It is imported only here, when it is needed.
+Python's own sqlite3 module cannot be given another file layer; apsw can. This module is imported when one is needed.
 """
 
 from __future__ import annotations
