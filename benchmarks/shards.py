@@ -168,7 +168,7 @@ def race(
                 answer = ask(query)
                 waits.append(time.perf_counter() - begun)
                 hits += len({int(match.id) for match in answer.matches} & set(true.tolist()))
-                exact = exact and answer.effort.exact
+                exact = exact and answer.work.exact
             times[one].append((time.process_time() - cpu, waits))
             answers[one] = hits / (len(queries) * TOP_K), exact
     return [

@@ -57,7 +57,7 @@ class Deployment:
             workspace=settings.work_dir / "building",
             fetched_bytes_max=settings.fetched_bytes_max,
             searches=settings.searches,
-            begin=Immediate,
+            execute=Immediate,
             remembered_seconds=NAMESPACE_REMEMBERED_SECONDS,
         )
 

@@ -1,4 +1,4 @@
-"""A table with its stream and a bucket, writers on them, and the functions that care for them, each with a disk."""
+"""A table with its stream and a bucket, writers on them, and the functions that maintain them, each with a disk."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class MaintenanceDeployment:
     def __post_init__(self) -> None:
         # Blobs are dated by the emulator.
         self.clock.seconds = time.time()
-        self.observed = telemetry(FunctionSettings(table="", bucket="", service="care"))
+        self.observed = telemetry(FunctionSettings(table="", bucket="", service="maintenance"))
 
     def adapters(self, *, endpoint_url: str | None = None) -> AwsAdapters:
         """Of a new instance of a function."""
@@ -95,7 +95,7 @@ class MaintenanceDeployment:
         return assemble(adapters, writer=f"aws.{self.opened}", workspace=self.work_dir / "building")
 
     def maintenance(self, *, endpoint_url: str | None = None) -> MaintenanceServices:
-        """What a function that cares is made of."""
+        """What a function that maintains is made of."""
         adapters = self.adapters(endpoint_url=endpoint_url)
         return assemble_maintenance(
             adapters,

@@ -32,7 +32,7 @@ class Workload:
 
 def at_rest() -> Mapping[str, float]:
     """What remains when nobody sends a request, by item."""
-    tending = deployed.MAINTENANCE_RUNS_A_MONTH * (
+    maintaining = deployed.MAINTENANCE_RUNS_A_MONTH * (
         prices.LAMBDA_REQUEST
         + deployed.COMPACTOR_GB * deployed.MAINTENANCE_MS / 1_000 * prices.LAMBDA_GB_SECOND
         + prices.SCHEDULER_RUN
@@ -49,7 +49,7 @@ def at_rest() -> Mapping[str, float]:
         "dashboard": prices.DASHBOARD_MONTH,
         f"metrics written while nothing happens ({deployed.METRICS_AT_REST})": deployed.METRICS_AT_REST
         * prices.METRIC_MONTH,
-        "maintenance, once a minute": tending,
+        "maintenance, once a minute": maintaining,
         "origin secret": prices.SECRET_MONTH,
     }
 

@@ -61,8 +61,10 @@ class Process:
                 round(1 / statistics.median(t["wall"] for t in times)) if times else None
             )
             row[f"cpu {target}"] = round(1 / statistics.median(t["cpu"] for t in times)) if times else None
-            effort, depth = self.chosen.get(target, (None, None))
-            row[f"effort/depth {target}"] = None if effort is None else f"{effort:g}/{depth}"
+            search_parameter, depth = self.chosen.get(target, (None, None))
+            row[f"parameter/depth {target}"] = (
+                None if search_parameter is None else f"{search_parameter:g}/{depth}"
+            )
         return {
             **row,
             "bytes/vector": round(self.known["file_bytes"] / rows),

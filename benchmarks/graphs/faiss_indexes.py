@@ -9,7 +9,7 @@ from typing import Any
 import faiss
 import numpy as np
 
-from benchmarks.graphs.port import BUILD_EFFORT, DEGREE, SEED, Floats, Rows, Setting, settings
+from benchmarks.graphs.port import DEGREE, EF_CONSTRUCTION, SEED, Floats, Rows, Setting, settings
 
 
 class Hnsw:
@@ -35,7 +35,7 @@ class Hnsw:
         self._index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
 
     def search(self, query: Floats, setting: Setting) -> Rows:
-        asked = faiss.SearchParametersHNSW(efSearch=int(setting.effort))
+        asked = faiss.SearchParametersHNSW(efSearch=int(setting.search_parameter))
         return np.asarray(self._index.search(query[None, :], setting.depth, params=asked)[1][0])
 
 
@@ -81,7 +81,7 @@ class IvfPqFastScan:
         self._rows = shape[0]
 
     def search(self, query: Floats, setting: Setting) -> Rows:
-        lists = max(1, round(setting.effort * self._index.nlist / self._rows))
+        lists = max(1, round(setting.search_parameter * self._index.nlist / self._rows))
         asked = faiss.IVFSearchParameters(nprobe=lists)
         return np.asarray(self._index.search(query[None, :], setting.depth, params=asked)[1][0])
 
@@ -108,14 +108,14 @@ class IvfRabitqFastScan:
         self._rotation = _rotation(shape[1])
 
     def search(self, query: Floats, setting: Setting) -> Rows:
-        lists = max(1, round(setting.effort * self._index.nlist / self._rows))
+        lists = max(1, round(setting.search_parameter * self._index.nlist / self._rows))
         asked = faiss.IVFRaBitQSearchParameters(nprobe=lists, qb=4)
         turned = (query @ self._rotation)[None, :]
         return np.asarray(self._index.search(turned, setting.depth, params=asked)[1][0])
 
 
 def _grow(index: Any, rows: Floats, path: Path) -> None:
-    index.hnsw.efConstruction = BUILD_EFFORT
+    index.hnsw.efConstruction = EF_CONSTRUCTION
     index.train(rows)
     index.add(rows)
     faiss.write_index(index, str(path))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.graphs.port import BUILD_EFFORT, DEGREE, SEED, Floats, Rows, Setting, settings
+from benchmarks.graphs.port import DEGREE, EF_CONSTRUCTION, SEED, Floats, Rows, Setting, settings
 
 
 class Hnswlib:
@@ -24,7 +24,7 @@ class Hnswlib:
 
     def build(self, rows: Floats, path: Path) -> None:
         index = self._library.Index(space="cosine", dim=rows.shape[1])
-        index.init_index(max_elements=len(rows), M=DEGREE, ef_construction=BUILD_EFFORT, random_seed=SEED)
+        index.init_index(max_elements=len(rows), M=DEGREE, ef_construction=EF_CONSTRUCTION, random_seed=SEED)
         index.set_num_threads(1)
         index.add_items(rows)
         index.save_index(str(path))
@@ -35,7 +35,7 @@ class Hnswlib:
         self._index.set_num_threads(1)
 
     def search(self, query: Floats, setting: Setting) -> Rows:
-        self._index.set_ef(int(setting.effort))
+        self._index.set_ef(int(setting.search_parameter))
         return np.asarray(self._index.knn_query(query, k=setting.depth)[0][0], dtype=np.int64)
 
 
@@ -50,7 +50,7 @@ class Usearch:
 
     def build(self, rows: Floats, path: Path) -> None:
         index = self._library.Index(
-            ndim=rows.shape[1], metric="cos", dtype="i8", connectivity=DEGREE, expansion_add=BUILD_EFFORT
+            ndim=rows.shape[1], metric="cos", dtype="i8", connectivity=DEGREE, expansion_add=EF_CONSTRUCTION
         )
         index.add(np.arange(len(rows)), rows, threads=1)
         index.save(str(path))
@@ -60,7 +60,7 @@ class Usearch:
         self._index.view(str(path))
 
     def search(self, query: Floats, setting: Setting) -> Rows:
-        self._index.expansion_search = int(setting.effort)
+        self._index.expansion_search = int(setting.search_parameter)
         return np.asarray(self._index.search(query, setting.depth, threads=1).keys, dtype=np.int64)
 
 
@@ -90,7 +90,7 @@ class Scann:
         self._rows_per_list = math.sqrt(shape[0]) / 1.6
 
     def search(self, query: Floats, setting: Setting) -> Rows:
-        lists = max(1, round(setting.effort / self._rows_per_list))
+        lists = max(1, round(setting.search_parameter / self._rows_per_list))
         found = self._index.search(query, final_num_neighbors=setting.depth, leaves_to_search=lists)[0]
         return np.asarray(found, dtype=np.int64)
 
@@ -116,7 +116,7 @@ class Ngt:
         self._index = self._library.Index(str(path), read_only=True, log_disabled=True)
 
     def search(self, query: Floats, setting: Setting) -> Rows:
-        found = self._index.search(query, setting.depth, setting.effort, with_distance=False)
+        found = self._index.search(query, setting.depth, setting.search_parameter, with_distance=False)
         return np.asarray(found, dtype=np.int64)
 
 
@@ -131,7 +131,7 @@ class Svs:
 
     def build(self, rows: Floats, path: Path) -> None:
         asked = self._library.VamanaBuildParameters(
-            graph_max_degree=2 * DEGREE, window_size=BUILD_EFFORT, alpha=0.95
+            graph_max_degree=2 * DEGREE, window_size=EF_CONSTRUCTION, alpha=0.95
         )
         kind = self._library.DistanceType.MIP
         index = self._library.Vamana.build(asked, rows.astype(np.float16), kind, num_threads=1)
@@ -148,8 +148,8 @@ class Svs:
         )
 
     def search(self, query: Floats, setting: Setting) -> Rows:
-        if self._index.search_window_size != int(setting.effort):
-            self._index.search_window_size = int(setting.effort)
+        if self._index.search_window_size != int(setting.search_parameter):
+            self._index.search_window_size = int(setting.search_parameter)
         return np.asarray(self._index.search(query, setting.depth)[0][0], dtype=np.int64)
 
 
@@ -168,7 +168,7 @@ class RabitqHnsw:
         chosen = np.random.default_rng(SEED).choice(len(rows), self._centroids, replace=False)
         nearest = np.argmax(rows @ rows[chosen].T, axis=1).astype(np.uint32)
         index = self._library.HnswIndex(
-            rows.shape[1], len(rows), DEGREE, BUILD_EFFORT, self._bits, "ip", random_seed=SEED
+            rows.shape[1], len(rows), DEGREE, EF_CONSTRUCTION, self._bits, "ip", random_seed=SEED
         )
         index.build(rows, rows[chosen], nearest, num_threads=1)
         index.save(str(path))
@@ -178,7 +178,7 @@ class RabitqHnsw:
         self._index = self._library.HnswIndex.load(str(path))
 
     def search(self, query: Floats, setting: Setting) -> Rows:
-        found = self._index.search(query[None, :], setting.depth, int(setting.effort))
+        found = self._index.search(query[None, :], setting.depth, int(setting.search_parameter))
         return np.asarray(found[0][0], dtype=np.int64)
 
 
@@ -193,7 +193,7 @@ class SymphonyQg:
 
     def build(self, rows: Floats, path: Path) -> None:
         index = self._library.SymqgIndex(rows.shape[1], 2 * DEGREE, metric="ip")
-        index.build(rows, BUILD_EFFORT, num_threads=1)
+        index.build(rows, EF_CONSTRUCTION, num_threads=1)
         index.save(str(path))
 
     def open(self, path: Path, shape: tuple[int, int]) -> None:
@@ -201,7 +201,7 @@ class SymphonyQg:
         self._index = self._library.SymqgIndex.load(str(path))
 
     def search(self, query: Floats, setting: Setting) -> Rows:
-        found = self._index.search(query[None, :], setting.depth, int(setting.effort))
+        found = self._index.search(query[None, :], setting.depth, int(setting.search_parameter))
         return np.asarray(found[0][0], dtype=np.int64)
 
 
@@ -227,7 +227,7 @@ class Vsag:
 
     def search(self, query: Floats, setting: Setting) -> Rows:
         asked = self._asked.setdefault(
-            setting.effort, json.dumps({"hgraph": {"ef_search": int(setting.effort)}})
+            setting.search_parameter, json.dumps({"hgraph": {"ef_search": int(setting.search_parameter)}})
         )
         return np.asarray(self._index.knn_search(query, setting.depth, asked)[0], dtype=np.int64)
 
@@ -235,7 +235,7 @@ class Vsag:
         asked = {
             "base_quantization_type": self._kind,
             "max_degree": 2 * DEGREE,
-            "ef_construction": BUILD_EFFORT,
+            "ef_construction": EF_CONSTRUCTION,
             "build_thread_count": 1,
         }
         document = {"dtype": "float32", "metric_type": "ip", "dim": width, "index_param": asked}

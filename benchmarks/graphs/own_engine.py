@@ -19,7 +19,7 @@ _ORDER = "order.npy"
 
 
 class Ivf:
-    """Its effort is how near a list must be; see docs/benchmarks-engines.md."""
+    """Its search parameter is how near a list must be; see docs/benchmarks-engines.md."""
 
     rescored = True
     settings = tuple(
@@ -40,7 +40,7 @@ class Ivf:
         vectors = MappedVectors(empty, norms_of(empty[:1]))
 
         def opened(setting: Setting) -> Index:
-            plain = {"plain": [[10, setting.effort, setting.depth]]}
+            plain = {"plain": [[10, setting.search_parameter, setting.depth]]}
             return IvfEngine().open(files, {**parameters, **plain}, vectors, Metric.COSINE)
 
         self._open = opened

@@ -17,14 +17,14 @@ Rows = npt.NDArray[np.int64]
 SEED = 1
 DEGREE = 16
 """Links per row and upper level of a graph; the lowest level has twice as many."""
-BUILD_EFFORT = 200
+EF_CONSTRUCTION = 200
 
 
 @dataclass(frozen=True)
 class Setting:
     """How hard to search, and how many candidates come back to be rescored (10: the library's own order counts)."""
 
-    effort: float
+    search_parameter: float
     depth: int
 
 
@@ -48,13 +48,18 @@ class Library(Protocol):
         ...
 
 
-EFFORTS = (10, 13, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200, 256, 320)
+SEARCH_PARAMETERS = (10, 13, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200, 256, 320)
 
 
-def settings(depths: Sequence[int], efforts: Sequence[float] = EFFORTS) -> tuple[Setting, ...]:
-    """Every effort with every depth that it can fill."""
+def settings(
+    depths: Sequence[int], search_parameters: Sequence[float] = SEARCH_PARAMETERS
+) -> tuple[Setting, ...]:
+    """Every search parameter with every depth that it can fill."""
     return tuple(
-        Setting(effort, depth) for effort in efforts for depth in depths if depth <= effort or effort < 1
+        Setting(search_parameter, depth)
+        for search_parameter in search_parameters
+        for depth in depths
+        if depth <= search_parameter or search_parameter < 1
     )
 
 

@@ -67,12 +67,14 @@ class Worker:
             answers += [self._answer(query, setting) for query in self._queries[SWEEP_QUERIES:]]
             hits = sum(np.intersect1d(a, t).size for a, t in zip(answers, self._truth, strict=True))
             recall = hits / self._truth.size
-            found.append({"setting": [setting.effort, setting.depth], "recall": recall, "seconds": took})
+            found.append(
+                {"setting": [setting.search_parameter, setting.depth], "recall": recall, "seconds": took}
+            )
         return {"sweep": found}
 
-    def race(self, effort: float, depth: int) -> dict[str, Any]:
+    def race(self, search_parameter: float, depth: int) -> dict[str, Any]:
         """Seconds per query of one setting, by the clock and on the core."""
-        setting = Setting(effort, depth)
+        setting = Setting(search_parameter, depth)
         wall, cpu = time.perf_counter(), time.thread_time()
         for query in self._queries:
             self._answer(query, setting)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.port import (
-    BUILD_EFFORT,
     DEGREE,
+    EF_CONSTRUCTION,
     TOP_K,
     Ask,
     Condition,
@@ -18,11 +18,11 @@ from benchmarks.peers.port import (
     Setting,
     Written,
     batches,
-    efforts,
+    settings_of,
 )
 
-SETTINGS = efforts("ef_search", (10, 14, 20, 28, 40, 56, 80, 112, 160, 320))
-FILTERED = efforts("ef_search", (20, 40, 112, 320))
+SETTINGS = settings_of("ef_search", (10, 14, 20, 28, 40, 56, 80, 112, 160, 320))
+FILTERED = settings_of("ef_search", (20, 40, 112, 320))
 
 
 class Chroma(InProcess):
@@ -72,7 +72,7 @@ def where(condition: Condition) -> dict[str, Any]:
 def fill(client: Any, rows: Floats, fields: Fields) -> Written:
     """Create the collection and write all rows. Chroma adds to its graph as it goes."""
     started = time.perf_counter()
-    graph = {"space": "cosine", "ef_construction": BUILD_EFFORT, "max_neighbors": DEGREE, "ef_search": 100}
+    graph = {"space": "cosine", "ef_construction": EF_CONSTRUCTION, "max_neighbors": DEGREE, "ef_search": 100}
     collection = client.create_collection("bench", embedding_function=None, configuration={"hnsw": graph})
     for batch in batches(rows, fields):
         collection.add(

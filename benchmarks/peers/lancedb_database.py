@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.port import (
-    BUILD_EFFORT,
     DEGREE,
+    EF_CONSTRUCTION,
     FIELDS,
-    FILTERED_EFFORTS,
+    FILTERED_PARAMETERS,
     TOP_K,
     Ask,
     Batch,
@@ -23,7 +23,7 @@ from benchmarks.peers.port import (
     Setting,
     Written,
     batches,
-    efforts,
+    settings_of,
 )
 
 
@@ -34,12 +34,12 @@ class LanceDb(InProcess):
         self._kind = kind
         if kind == "hnsw_sq":
             self.settings: list[Setting] = [
-                *efforts("ef", (10, 20, 40, 80, 160, 320)),
-                *efforts("ef", (20, 40, 80, 160, 320), refine_factor=2),
+                *settings_of("ef", (10, 20, 40, 80, 160, 320)),
+                *settings_of("ef", (20, 40, 80, 160, 320), refine_factor=2),
             ]
             self.filtered: list[Setting] = [
-                *efforts("ef", FILTERED_EFFORTS, refine_factor=2),
-                *efforts("ef", FILTERED_EFFORTS[-2:], refine_factor=10),
+                *settings_of("ef", FILTERED_PARAMETERS, refine_factor=2),
+                *settings_of("ef", FILTERED_PARAMETERS[-2:], refine_factor=10),
                 {"flat": True},
             ]
         else:
@@ -49,7 +49,7 @@ class LanceDb(InProcess):
                 for probes in (5, 10, 20, 40, 80)
             ]
             self.filtered = [
-                *efforts("nprobes", (10, 20, 40, 80, 256), refine_factor=10),
+                *settings_of("nprobes", (10, 20, 40, 80, 256), refine_factor=10),
                 {"nprobes": 256, "refine_factor": 40},
                 {"flat": True},
             ]
@@ -71,7 +71,7 @@ class LanceDb(InProcess):
         # Its default would be a list for each million rows of a graph, and a list for each 4,096 of codes.
         table.create_index(
             "vector",
-            config=HnswSq(distance_type="cosine", m=DEGREE, ef_construction=BUILD_EFFORT, num_partitions=1)
+            config=HnswSq(distance_type="cosine", m=DEGREE, ef_construction=EF_CONSTRUCTION, num_partitions=1)
             if self._kind == "hnsw_sq"
             else IvfPq(distance_type="cosine", num_partitions=256, num_sub_vectors=width // 8),
         )

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.peers.port import (
-    BUILD_EFFORT,
     DEGREE,
+    EF_CONSTRUCTION,
     FIELDS,
-    FILTERED_EFFORTS,
+    FILTERED_PARAMETERS,
     TOP_K,
     Ask,
     Condition,
@@ -24,15 +24,15 @@ from benchmarks.peers.port import (
     Setting,
     Written,
     batches,
-    efforts,
+    settings_of,
 )
 
 
 class Hnswlib(InProcess):
     """A graph over the rows. A filter is a function that it calls for each row that it meets."""
 
-    settings = efforts("ef")
-    filtered = efforts("ef", (*FILTERED_EFFORTS, 1000))
+    settings = settings_of("ef")
+    filtered = settings_of("ef", (*FILTERED_PARAMETERS, 1000))
 
     def ingest(self, rows: Floats, fields: Fields, place: Path) -> Written:
         import hnswlib
@@ -40,7 +40,7 @@ class Hnswlib(InProcess):
         place.mkdir()
         started = time.perf_counter()
         index = hnswlib.Index(space="cosine", dim=rows.shape[1])
-        index.init_index(max_elements=len(rows), M=DEGREE, ef_construction=BUILD_EFFORT, random_seed=1)
+        index.init_index(max_elements=len(rows), M=DEGREE, ef_construction=EF_CONSTRUCTION, random_seed=1)
         for batch in batches(rows, fields):
             index.add_items(batch.vectors, np.arange(batch.ids.start, batch.ids.stop))
         acknowledged = time.perf_counter() - started

@@ -9,8 +9,8 @@ from typing import Any
 
 from benchmarks.memory import descendants
 from benchmarks.peers.port import (
-    BUILD_EFFORT,
     DEGREE,
+    EF_CONSTRUCTION,
     FIELDS,
     TOP_K,
     Ask,
@@ -21,7 +21,7 @@ from benchmarks.peers.port import (
     Setting,
     Written,
     batches,
-    efforts,
+    settings_of,
 )
 
 FILE = "milvus.db"
@@ -30,8 +30,8 @@ FILE = "milvus.db"
 class MilvusLite(InProcess):
     """One collection with a graph over the rows."""
 
-    settings = efforts("ef", (10, 20, 40, 80, 160, 320))
-    filtered = efforts("ef", (20, 40, 112, 320))
+    settings = settings_of("ef", (10, 20, 40, 80, 160, 320))
+    filtered = settings_of("ef", (20, 40, 112, 320))
     _client: Any = None
 
     def ingest(self, rows: Floats, fields: Fields, place: Path) -> Written:
@@ -50,7 +50,7 @@ class MilvusLite(InProcess):
             "vector",
             index_type="HNSW",
             metric_type="COSINE",
-            params={"M": DEGREE, "efConstruction": BUILD_EFFORT},
+            params={"M": DEGREE, "efConstruction": EF_CONSTRUCTION},
         )
         client.create_collection("bench", schema=schema, index_params=indexes)
         for batch in batches(rows, fields):

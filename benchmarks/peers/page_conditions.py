@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.peers.cells import FEW_QUERIES
-from benchmarks.peers.port import BUILD_EFFORT, DEGREE
+from benchmarks.peers.port import DEGREE, EF_CONSTRUCTION
 
 
 def section(about: Mapping[str, Any]) -> str:
@@ -26,8 +26,8 @@ def section(about: Mapping[str, Any]) -> str:
 
         {versions}.
 
-        Graphs have {DEGREE} links and a build effort of {BUILD_EFFORT} where their maker leaves that open. Fields that
-        filters name are indexed. Every database is at rest: merged or optimised, with all rows in one index.
+        Graphs have {DEGREE} links and an efConstruction of {EF_CONSTRUCTION} where their maker leaves that open. Fields
+        that filters name are indexed. Every database is at rest: merged or optimised, with all rows in one index.
 
         One client: one pinned core, one thread, for a server also the client's. Of each database the fastest setting
         that reaches a recall is raced, {about["race_seconds"]:g} s at a time, all in turn, {rounds}; the median round

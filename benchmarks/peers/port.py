@@ -22,12 +22,12 @@ TOP_K = 10
 BATCH = 100
 DEGREE = 16
 """Links per row of every graph whose maker leaves that open; the lowest level has twice as many."""
-BUILD_EFFORT = 200
+EF_CONSTRUCTION = 200
 FIELDS = ("number", "place")
 """Every record has both: an integer drawn by chance, and one that says how near the record is to a certain one."""
-FILTERED_EFFORTS = (20, 28, 40, 56, 112, 320)
+FILTERED_PARAMETERS = (20, 28, 40, 56, 112, 320)
 """For searches under a filter, of which there are many kinds."""
-EFFORTS = (10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320, 450)
+SEARCH_PARAMETERS = (10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320, 450)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,6 @@ class InProcess:
         """Nothing was started."""
 
 
-def efforts(name: str, values: Sequence[int] = EFFORTS, **others: Any) -> list[Setting]:
-    """A setting for each effort."""
+def settings_of(name: str, values: Sequence[int] = SEARCH_PARAMETERS, **others: Any) -> list[Setting]:
+    """A setting for each value of that search parameter."""
     return [{name: value, **others} for value in values]

@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 
 from benchmarks.peers.port import (
-    BUILD_EFFORT,
     DEGREE,
-    EFFORTS,
+    EF_CONSTRUCTION,
     FIELDS,
-    FILTERED_EFFORTS,
+    FILTERED_PARAMETERS,
+    SEARCH_PARAMETERS,
     TOP_K,
     Ask,
     Condition,
@@ -20,7 +20,7 @@ from benchmarks.peers.port import (
     Setting,
     Written,
     batches,
-    efforts,
+    settings_of,
 )
 
 FULL_SCAN_KB = 10_000
@@ -32,23 +32,21 @@ class QdrantEdge(InProcess):
 
     def __init__(self, int8: bool) -> None:
         self._int8 = int8
-        self.settings = efforts("hnsw_ef")
+        self.settings = settings_of("hnsw_ef")
         self.filtered = [
-            *efforts("hnsw_ef", FILTERED_EFFORTS),
-            *efforts("hnsw_ef", FILTERED_EFFORTS[1::2], acorn=True),
+            *settings_of("hnsw_ef", FILTERED_PARAMETERS),
+            *settings_of("hnsw_ef", FILTERED_PARAMETERS[1::2], acorn=True),
             {"exact": True},
         ]
         if int8:
             more = {"oversampling": 2.0}
             self.settings = [
-                setting
-                for effort in EFFORTS
-                for setting in ({"hnsw_ef": effort}, {"hnsw_ef": effort, **more})
+                setting for ef in SEARCH_PARAMETERS for setting in ({"hnsw_ef": ef}, {"hnsw_ef": ef, **more})
             ]
             self.filtered = [
-                *efforts("hnsw_ef", FILTERED_EFFORTS),
-                *efforts("hnsw_ef", FILTERED_EFFORTS, **more),
-                *efforts("hnsw_ef", FILTERED_EFFORTS[1::2], **more, acorn=True),
+                *settings_of("hnsw_ef", FILTERED_PARAMETERS),
+                *settings_of("hnsw_ef", FILTERED_PARAMETERS, **more),
+                *settings_of("hnsw_ef", FILTERED_PARAMETERS[1::2], **more, acorn=True),
                 {"exact": True},
             ]
 
@@ -60,7 +58,7 @@ class QdrantEdge(InProcess):
         config = q.EdgeConfig(
             vectors=q.EdgeVectorParams(size=rows.shape[1], distance=q.Distance.Cosine),
             hnsw_config=q.HnswIndexConfig(
-                m=DEGREE, ef_construct=BUILD_EFFORT, full_scan_threshold=FULL_SCAN_KB
+                m=DEGREE, ef_construct=EF_CONSTRUCTION, full_scan_threshold=FULL_SCAN_KB
             ),
             quantization_config=q.ScalarQuantizationConfig(
                 type=q.ScalarType.Int8, quantile=0.99, always_ram=True

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.port import (
-    BUILD_EFFORT,
     DEGREE,
-    EFFORTS,
+    EF_CONSTRUCTION,
     FIELDS,
-    FILTERED_EFFORTS,
+    FILTERED_PARAMETERS,
+    SEARCH_PARAMETERS,
     TOP_K,
     Ask,
     Condition,
@@ -21,7 +21,7 @@ from benchmarks.peers.port import (
     Setting,
     Written,
     batches,
-    efforts,
+    settings_of,
 )
 
 LINEAR = {"is_linear": True}
@@ -33,17 +33,17 @@ class Zvec(InProcess):
     def __init__(self, kind: str) -> None:
         self._kind = kind
         refined = {"is_using_refiner": True}
-        self.settings = efforts("ef")
-        self.filtered = [*efforts("ef", FILTERED_EFFORTS), {"ef": 300, **LINEAR}]
+        self.settings = settings_of("ef")
+        self.filtered = [*settings_of("ef", FILTERED_PARAMETERS), {"ef": 300, **LINEAR}]
         if kind == "int8":
             self.settings = [
                 setting
-                for effort in EFFORTS
-                for setting in ({"ef": effort}, {"ef": effort, **refined, "scale_factor": 2.0})
-            ] + efforts("ef", EFFORTS[2:], **refined)
+                for ef in SEARCH_PARAMETERS
+                for setting in ({"ef": ef}, {"ef": ef, **refined, "scale_factor": 2.0})
+            ] + settings_of("ef", SEARCH_PARAMETERS[2:], **refined)
             self.filtered = [
-                *efforts("ef", FILTERED_EFFORTS, **refined, scale_factor=2.0),
-                *efforts("ef", FILTERED_EFFORTS[1::2], **refined),
+                *settings_of("ef", FILTERED_PARAMETERS, **refined, scale_factor=2.0),
+                *settings_of("ef", FILTERED_PARAMETERS[1::2], **refined),
                 {"ef": 300, **refined, **LINEAR},
             ]
 
@@ -115,7 +115,7 @@ class Zvec(InProcess):
     def _index(self) -> Any:
         import zvec
 
-        common = {"metric_type": zvec.MetricType.COSINE, "m": DEGREE, "ef_construction": BUILD_EFFORT}
+        common = {"metric_type": zvec.MetricType.COSINE, "m": DEGREE, "ef_construction": EF_CONSTRUCTION}
         if self._kind == "rabitq":
             return zvec.HnswRabitqIndexParam(**common)
         if self._kind == "int8":

@@ -143,7 +143,7 @@ class ServiceStack(Stack):
         disk_mb = self._settings.compactor_disk_mb
         return self._function(
             "compactor",
-            "Tends all namespaces, and builds parts of large merges",
+            "Maintains all namespaces, and builds parts of large merges",
             self._settings.compactor_memory_mb,
             COMPACTOR,
             timeout=_MAINTAINS_WITHIN,

@@ -1,4 +1,4 @@
-"""The compactor function: scheduled care of every namespace, and the steps of large merges."""
+"""The compactor function: scheduled maintenance of every namespace, and the steps of large merges."""
 
 from __future__ import annotations
 

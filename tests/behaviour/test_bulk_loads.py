@@ -50,7 +50,7 @@ def test_what_nobody_reads_is_folded_without_being_held(database: Database, load
     assert count_in_segments(database, loaded) == ROWS
     answer = database.search.query(loaded, QueryRequest(vector_of(7, DIMENSION), top_k=1))
     assert answer.matches[0].id == "r7"
-    assert answer.effort.tail_rows == 0
+    assert answer.work.tail_rows == 0
 
 
 def test_what_is_being_read_stays_at_hand(database: Database, loaded: Namespace) -> None:

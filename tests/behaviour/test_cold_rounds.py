@@ -159,7 +159,7 @@ def held_back(filled: tuple[Deployment, Namespace]) -> Iterator[tuple[Database, 
         writer="aws.held-back",
         workspace=settings.work_dir / "building",
         searches=True,
-        begin=Immediate,
+        execute=Immediate,
     )
     yield database, blobs
     blobs.end()

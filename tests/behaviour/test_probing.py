@@ -427,7 +427,7 @@ def test_a_database_that_is_down_stops_nothing(world: World) -> None:
 
 
 def test_a_drained_origin_is_left_by_the_next_round(world: World) -> None:
-    """The operator's wish is in the state."""
+    """The operator's command is in the state."""
     world.run(60)
     commanded = world.changes("operator").make(
         lambda state: drain(state, CLOUDFLARE, world.clock.unix_ms(), "operator")

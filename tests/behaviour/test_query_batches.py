@@ -107,7 +107,7 @@ def test_each_is_answered_as_it_would_be_alone(database: Database, metric: Metri
     answers = database.search.query_batch(namespace, asked)
     alone = [database.search.query(namespace, request) for request in asked]
     assert [shown(answer) for answer in answers] == [shown(answer) for answer in alone]
-    assert [answer.effort for answer in answers] == [answer.effort for answer in alone]
+    assert [answer.work for answer in answers] == [answer.work for answer in alone]
 
 
 def test_the_log_is_read_once(database: Database, log: CountedLog) -> None:

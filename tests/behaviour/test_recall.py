@@ -81,7 +81,7 @@ class Filled:
                 scores[found].tolist(), abs=1e-3
             )
             hits += len(set(found) & set(best.tolist()))
-            exact = exact and answer.effort.exact
+            exact = exact and answer.work.exact
         return hits / (QUERIES * min(TOP_K, len(eligible))), exact
 
     def _record(self, row: int) -> NewRecord:

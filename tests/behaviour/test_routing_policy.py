@@ -116,7 +116,7 @@ def test_nothing_is_sent_to_a_drained_origin(name: str) -> None:
 
 @pytest.mark.parametrize("name", list(STATES))
 def test_every_decision_follows_and_then_rests(name: str) -> None:
-    """Deciding again from the same knowledge ends after a few steps: no two states send each other back and forth."""
+    """Deciding again from the same state ends after a few steps: no two states send each other back and forth."""
     for active, other in product(_healths(), _healths()):
         state, steps = STATES[name], 0
         seen = {state.active: active, state.other: other}

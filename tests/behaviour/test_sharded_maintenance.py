@@ -1,5 +1,5 @@
-"""Shards on AWS: the stream names each by itself, care finds all of them, a large merge stays in its own, and so on to
-the garbage collection of every one.
+"""Shards on AWS: the stream names each by itself, the schedule finds all of them, a large merge stays in its own, and
+so on to the garbage collection of every one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A namespace in shards: a write is whole in all of them, each has care of its own, and deletion reaches every one."""
+"""A namespace in shards: a write is whole in all of them, each is maintained alone, and deletion reaches every one."""
 
 from __future__ import annotations
 
@@ -101,8 +101,8 @@ def test_each_shard_is_folded_by_itself(site: Embedded) -> None:
     assert sum(rows) == rows[1]
     answer = database.search.query(namespace, QueryRequest(vector=vector_of(7, DIMENSION), top_k=80))
     assert len(answer.matches) == 80
-    assert (answer.effort.exact, answer.effort.segments) == (True, 1)
-    assert answer.effort.tail_rows == 80 - rows[1]
+    assert (answer.work.exact, answer.work.segments) == (True, 1)
+    assert answer.work.tail_rows == 80 - rows[1]
 
 
 def test_maintenance_brings_every_shard_to_rest(site: Embedded) -> None:

@@ -279,7 +279,7 @@ def test_a_full_disk(site: MaintenanceDeployment) -> None:
 
 
 def test_the_end_of_a_run_is_near(site: MaintenanceDeployment) -> None:
-    """No fold is begun that might not end. What was not begun is no failure: it is noted, and tended."""
+    """No fold is begun that might not end. What was not begun is no failure: it is noted, and maintained."""
     namespaces = [written(site, f"n{number}") for number in range(3)]
     left_ms = iter([60_000, 60_000, *[12_000] * 1_000])
     driver = StreamDriver(site.indexer(), LambdaContext(remaining_ms=lambda: next(left_ms)))

@@ -207,7 +207,7 @@ def test_a_deployment_is_commanded_alike(
 
 
 def test_a_drained_origin_is_not_made_active(location: Path) -> None:
-    """The two wishes contradict each other, and the probe would undo the second at once."""
+    """The two commands contradict each other, and the probe would undo the second at once."""
     answer(location, "origin", "drain", "aws")
     assert "undrain" in refusal(location, "origin", "failover", "--to", "aws")
     answer(location, "origin", "undrain", "aws")

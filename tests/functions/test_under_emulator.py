@@ -128,7 +128,7 @@ def test_the_schedule_tends_every_namespace(
     layers: Path, deployment: dict[str, str], api: Instance, key: str
 ) -> None:
     """The compactor, woken by its schedule."""
-    assert send(api, key, "POST", "/v1/namespaces", {"name": "tended", "dimension": 3}).status == 201
+    assert send(api, key, "POST", "/v1/namespaces", {"name": "maintained", "dimension": 3}).status == 201
     with running("compactor", layers, deployment) as compactor:
         answer = compactor.invoke(event("schedule"))
         metrics = compactor.metrics()

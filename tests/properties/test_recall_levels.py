@@ -43,8 +43,8 @@ def chosen(trial: Trial) -> tuple[SearchParameterTable, Sequence[Level]]:
 
 
 @given(trials())
-def test_the_cheapest_effort_that_reaches_a_level_is_taken_and_none_that_does_not(trial: Trial) -> None:
-    """Every level's effort found its share of what was wanted."""
+def test_the_cheapest_parameters_that_reach_a_level_are_taken_and_none_that_do_not(trial: Trial) -> None:
+    """Every level's parameters found its share of what was wanted."""
     table, levels = chosen(trial)
     assert {level.recall for level in levels} <= {*LEVELS, *RECALL_TARGETS.values()}
     for level in levels:
@@ -52,7 +52,7 @@ def test_the_cheapest_effort_that_reaches_a_level_is_taken_and_none_that_does_no
         assert trial.found[number, int(level.second)] >= level.recall * trial.wanted - 1e-6
         assert level.second >= trial.count
     usual = next(level for level in levels if level.recall == RECALL_TARGETS[10])
-    assert (usual.first, usual.second) == (table.efforts[0].visit, table.efforts[0].depth)
+    assert (usual.first, usual.second) == (table.by_count[0].visit, table.by_count[0].depth)
 
 
 @given(trials(), RECALLS, RECALLS)
@@ -60,8 +60,8 @@ def test_more_recall_never_takes_less(trial: Trial, one: float, other: float) ->
     """Neither in what is looked at nor in what is rescored; and what a lower recall cannot reach, no higher one can."""
     table, levels = chosen(trial)
     parameters = json.loads(json.dumps({"plain": table.document(), PLAIN_LEVELS: document(levels)}))
-    efforts = parameters_by_recall(parameters)
-    low, high = (efforts.at(10, recall) for recall in sorted((one, other)))
+    search_parameters = parameters_by_recall(parameters)
+    low, high = (search_parameters.at(10, recall) for recall in sorted((one, other)))
     if low is None:
         assert high is None
     elif high is not None:
@@ -73,11 +73,11 @@ def test_more_recall_never_takes_less(trial: Trial, one: float, other: float) ->
 def test_what_was_not_reached_is_not_promised(trial: Trial, recall: float) -> None:
     """A recall up to the highest level has a table; one beyond it has none, nor has perfection."""
     table, levels = chosen(trial)
-    efforts = parameters_by_recall({"plain": table.document(), PLAIN_LEVELS: document(levels)})
+    search_parameters = parameters_by_recall({"plain": table.document(), PLAIN_LEVELS: document(levels)})
     reached = max(level.recall for level in levels)
-    assert (efforts.at(10, recall) is not None) == (recall <= reached)
-    assert efforts.at(10, 1.0) is None
-    assert efforts.at(10, None) == table
+    assert (search_parameters.at(10, recall) is not None) == (recall <= reached)
+    assert search_parameters.at(10, 1.0) is None
+    assert search_parameters.at(10, None) == table
 
 
 @given(trials(), RECALLS)
@@ -86,8 +86,8 @@ def test_a_table_from_before_there_were_levels_promises_what_it_was_made_for(
 ) -> None:
     """The usual target, and everything below it."""
     table, _ = chosen(trial)
-    efforts = parameters_by_recall({"plain": table.document()})
-    assert efforts.at(10, recall) == (table if recall <= RECALL_TARGETS[10] else None)
+    search_parameters = parameters_by_recall({"plain": table.document()})
+    assert search_parameters.at(10, recall) == (table if recall <= RECALL_TARGETS[10] else None)
 
 
 def test_counts_of_which_one_is_out_of_reach() -> None:
@@ -100,10 +100,10 @@ def test_counts_of_which_one_is_out_of_reach() -> None:
         [100, 0.9, 1.0, 110],
         [100, 0.97, 2, 200],
     ]
-    efforts = parameters_by_recall({**table, PLAIN_LEVELS: levels})
-    assert efforts.at(10, 0.99) is not None
-    assert efforts.at(11, 0.99) is None
-    assert efforts.at(5000, 0.99) is None
+    search_parameters = parameters_by_recall({**table, PLAIN_LEVELS: levels})
+    assert search_parameters.at(10, 0.99) is not None
+    assert search_parameters.at(11, 0.99) is None
+    assert search_parameters.at(5000, 0.99) is None
     for count in (10, 50, 100, 5000):
-        assert efforts.at(count, 0.97) is not None
-        assert efforts.at(count, None) == SearchParameterTable.parse(table, "plain")
+        assert search_parameters.at(count, 0.97) is not None
+        assert search_parameters.at(count, None) == SearchParameterTable.parse(table, "plain")

@@ -212,7 +212,7 @@ class TwinNamespaces(RuleBasedStateMachine):
             except QuartzError as error:
                 outcomes.append(f"{error.code}: {error.message}")
             else:
-                outcomes.append((answer.matches, answer.effort.exact, answer.effort.matches))
+                outcomes.append((answer.matches, answer.work.exact, answer.work.matches))
         one, many = outcomes
         if isinstance(one, str) or isinstance(many, str):
             assert one == many

@@ -142,7 +142,7 @@ class ReplicatedSite:
             else:
                 self._write_key(process, namespace)
 
-    def care(self, process: Process) -> None:
+    def maintain(self, process: Process) -> None:
         """Folding, merging, trimming and forgetting."""
         chance = self.world.random
         while True:

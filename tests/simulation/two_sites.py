@@ -124,7 +124,7 @@ class TwoSites:
         for site, writers in ((self.a, 2), (self.b, 1)):
             for _ in range(writers):
                 world.spawn(lambda site=site: site.live(site.write))  # type: ignore[misc]
-            world.spawn(lambda site=site: site.live(site.care, stalls=True))  # type: ignore[misc]
+            world.spawn(lambda site=site: site.live(site.maintain, stalls=True))  # type: ignore[misc]
         world.spawn(lambda: self.a.live(self._drive_from_a))
         if self.conditions.both_drive:
             world.spawn(lambda: self.b.live(self._drive_from_b))
@@ -175,7 +175,7 @@ class TwoSites:
         peer = Link(world, self.line, server.replica, bare.replica, here.name)
         local: Replica = Watched(process.replica, self.line, there.name)
         checkpoints = UnreliableCheckpoints(world, self.checkpoints[here.name], self.line)
-        lines = FullPeerStreams(
+        streams = FullPeerStreams(
             local,
             peer,
             checkpoints,
@@ -186,7 +186,7 @@ class TwoSites:
             repair_every_ms=self.conditions.repair_every_ms,
         )
         push = ApiKeyPush(here.api_keys, peer, process.clock, chance.random) if here is self.a else None
-        replicator = Replicator(lines, process.clock, chance.random, api_keys=push)
+        replicator = Replicator(streams, process.clock, chance.random, api_keys=push)
         while True:
             world.pause(chance.uniform(0.5, 2.5))
             try:

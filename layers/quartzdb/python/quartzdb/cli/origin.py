@@ -137,8 +137,8 @@ def failover(location: DatabaseLocation, to: str | None, as_json: bool) -> None:
 def failback(location: DatabaseLocation, force: bool, as_json: bool) -> None:
     """Return to the primary: when the rules allow it, or with --force now.
 
-    Without --force this takes a failover back as a wish; the probe returns once the primary is healthy and replication
-    is level, by way of 10 % and 50 % of the requests.
+    Without --force this takes a failover back as a command; the probe returns once the primary is healthy and
+    replication is level, by way of 10 % and 50 % of the requests.
     """
     _command(
         location,

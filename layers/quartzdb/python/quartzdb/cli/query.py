@@ -95,11 +95,11 @@ def query(
         return
     rows = [[match.id, f"{match.score:.4f}", _shortened(match)] for match in answer.matches]
     print_table(["id", "score", "metadata"], rows)
-    effort = answer.effort
-    segments = "1 segment" if effort.segments == 1 else f"{effort.segments} segments"
+    work = answer.work
+    segments = "1 segment" if work.segments == 1 else f"{work.segments} segments"
     click.echo(
-        f"{len(rows)} matches in {answer.milliseconds:.1f} ms, {'exact' if effort.exact else 'approximate'}: "
-        f"{effort.rows_scored:,} rows scored in {segments} and among {effort.tail_rows:,} recent writes."
+        f"{len(rows)} matches in {answer.milliseconds:.1f} ms, {'exact' if work.exact else 'approximate'}: "
+        f"{work.rows_scored:,} rows scored in {segments} and among {work.tail_rows:,} recent writes."
     )
 
 
@@ -107,10 +107,10 @@ def answer_document(answer: QueryAnswer) -> dict[str, object]:
     """An answer as JSON."""
     return {
         "matches": [_match_document(match) for match in answer.matches],
-        "exact": answer.effort.exact,
-        "rows_scored": answer.effort.rows_scored,
-        "segments": answer.effort.segments,
-        "tail_rows": answer.effort.tail_rows,
+        "exact": answer.work.exact,
+        "rows_scored": answer.work.rows_scored,
+        "segments": answer.work.segments,
+        "tail_rows": answer.work.tail_rows,
         "milliseconds": round(answer.milliseconds, 3),
     }
 

@@ -13,7 +13,7 @@ from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Conflict, InvalidArgument, TooLarge
 from quartzdb.domain.hlc import HybridClock, stamp_at
 from quartzdb.domain.namespace import Namespace
-from quartzdb.replication.api_key_intake import take_api_keys
+from quartzdb.replication.api_key_applier import take_api_keys
 from quartzdb.replication.change_applier import ChangeApplier
 from quartzdb.replication.feeds.feed_batch import BelowFloor, FeedBatch
 from quartzdb.replication.feeds.feed_position import (
@@ -167,7 +167,7 @@ class LocalReplica:
     def apply(self, namespace: SharedNamespace, feed: Feed, changes: Changes) -> Applied:
         """Take changes over. Raises InvalidArgument, ClockSkew, NamespaceDiffers; nothing is applied then.
 
-        After Unavailable changes of keys may be applied in part (intake.py): send them again.
+        After Unavailable changes of keys may be applied in part (change_applier.py): send them again.
         """
         if feed is Feed.RECORDS:
             records = as_records(changes)

@@ -41,7 +41,7 @@ Changes = Sequence[Change] | Sequence[Item]
 
 
 class FeedPage(NamedTuple):
-    """Changes in feed order, and the place after them. Once not `more`, everything up to `through_ms` was given."""
+    """Changes in feed order, and the position after them. Once not `more`, everything up to `through_ms` was given."""
 
     changes: Changes
     cursor: str
@@ -53,7 +53,7 @@ class FeedGap(Exception):
     """The feed is no longer kept from that cursor on. Repair first, then go on from `cursor`."""
 
     def __init__(self, cursor: str) -> None:
-        super().__init__("the feed is not kept from that place on")
+        super().__init__("the feed is not kept from that position on")
         self.cursor = cursor
 
 

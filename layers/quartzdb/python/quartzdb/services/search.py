@@ -42,7 +42,7 @@ class QueryAnswer:
     """Matches, best first, what it took, and how long in milliseconds."""
 
     matches: Sequence[Match]
-    effort: SearchWork
+    work: SearchWork
     milliseconds: float
 
 
@@ -58,7 +58,7 @@ class Search:
         begun = self._timer()
         check_query(namespace, request)
         found = self._found(namespace, request)
-        return QueryAnswer(found.matches, found.effort, (self._timer() - begun) * 1000)
+        return QueryAnswer(found.matches, found.work, (self._timer() - begun) * 1000)
 
     def query_batch(
         self, namespace: Namespace, requests: Sequence[QueryRequest], consistency: Consistency = STRONG
@@ -97,7 +97,7 @@ class Search:
         answers = []
         for position, request in enumerate(requests):
             found = found_in_all([of_shard[position] for of_shard in of_shards], request.top_k)
-            answers.append(QueryAnswer(found.matches, found.effort, milliseconds))
+            answers.append(QueryAnswer(found.matches, found.work, milliseconds))
         return answers
 
     def _vectors_from_any_shard(

@@ -15,7 +15,7 @@ def found_in_all(found: Sequence[Found], top_k: int) -> Found:
     if len(found) == 1:
         return found[0]
     best = heapq.merge(*(one.matches for one in found), key=_rank)
-    return Found(list(islice(best, top_k)), _together([one.effort for one in found]))
+    return Found(list(islice(best, top_k)), _together([one.work for one in found]))
 
 
 def ids_in_order(pages: Sequence[Sequence[str]], limit: int) -> list[str]:
@@ -27,11 +27,11 @@ def _rank(match: Match) -> tuple[float, str]:
     return (-match.score, match.id)
 
 
-def _together(efforts: Sequence[SearchWork]) -> SearchWork:
+def _together(searches: Sequence[SearchWork]) -> SearchWork:
     return SearchWork(
-        exact=all(one.exact for one in efforts),
-        segments=sum(one.segments for one in efforts),
-        rows_scored=sum(one.rows_scored for one in efforts),
-        tail_rows=sum(one.tail_rows for one in efforts),
-        matches=sum(one.matches for one in efforts),
+        exact=all(one.exact for one in searches),
+        segments=sum(one.segments for one in searches),
+        rows_scored=sum(one.rows_scored for one in searches),
+        tail_rows=sum(one.tail_rows for one in searches),
+        matches=sum(one.matches for one in searches),
     )

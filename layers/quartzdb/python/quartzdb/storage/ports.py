@@ -25,7 +25,7 @@ class LogPage(NamedTuple):
     """What one consistent read of a log tail found.
 
     `entries` are in key order. `floor` is the stamp up to which the log was trimmed when they were read: a reader whose
-    own place is below it has a gap and must start again from the manifest. SEALED: the generation is gone.
+    own position is below it has a gap and must start again from the manifest. SEALED: the generation is gone.
     `more`: the read stopped at its byte limit, and at least one further entry follows.
     """
 
@@ -380,7 +380,7 @@ class Leases(Protocol):
         ...
 
 
-# --- care of a deployment --------------------------------------------------------------------------------------------
+# --- maintenance of a deployment --------------------------------------------------------------------------------------
 
 
 class Retention(Protocol):

@@ -162,7 +162,7 @@ def open_aws(
         index_threads=settings.index_threads,
         fetched_bytes_max=settings.fetched_bytes_max,
         searches=settings.searches,
-        begin=Immediate,
+        execute=Immediate,
         remembered_seconds=NAMESPACE_REMEMBERED_SECONDS,
         peering=peering,
     )

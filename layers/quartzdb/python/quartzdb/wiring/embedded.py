@@ -134,13 +134,13 @@ def assemble(
     index_threads: int = 1,
     fetched_bytes_max: int = FETCHED_BYTES_MAX,
     searches: bool = False,
-    begin: Executor = Lazy,
+    execute: Executor = Lazy,
     remembered_seconds: float = 0.0,
     peering: Peering | None = None,
 ) -> Database:
     """Services over any adapters. `writer` names this process in versions and must be its alone.
 
-    Segments in remote storage take at most `fetched_bytes_max` of memory; `searches` and `begin` are SegmentCache's.
+    Segments in remote storage take at most `fetched_bytes_max` of memory; `searches` and `execute` are SegmentCache's.
     Searches take a namespace that was found to exist to be there for `remembered_seconds`. With `peering` this site is
     one of two.
     """
@@ -151,7 +151,7 @@ def assemble(
         store,
         fetched_bytes_max=fetched_bytes_max,
         searches=searches,
-        begin=begin,
+        execute=execute,
         monotonic=clock.monotonic,
     )
     readers = Readers(adapters.log, store, cache, clock)

@@ -100,7 +100,7 @@ def assemble_maintenance(
     indexer = Indexer(
         adapters.log,
         store,
-        SegmentCache(store, begin=Immediate),
+        SegmentCache(store, execute=Immediate),
         clock,
         workspace,
         threads=index_threads,

@@ -151,7 +151,7 @@ def cf_search_vectors(call: Call) -> Answer:
         }
         for match in answer.matches
     ]
-    algorithm = "exact" if answer.effort.exact else "approximate"
+    algorithm = "exact" if answer.work.exact else "approximate"
     return json_answer({"success": True, "results": results, "count": len(results), "algorithm": algorithm})
 
 

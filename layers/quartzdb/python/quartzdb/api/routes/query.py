@@ -122,20 +122,20 @@ def _request(body: schemas.QueryInBatch, consistency: Consistency) -> QueryReque
 
 
 def _document(answer: QueryAnswer, body: schemas.QueryInBatch) -> dict[str, object]:
-    effort = answer.effort
+    work = answer.work
     return {
         "matches": [match_document(match, body) for match in answer.matches],
         "usage": {
-            "records_matched": effort.matches,
-            "records_scored": effort.rows_scored,
+            "records_matched": work.matches,
+            "records_scored": work.rows_scored,
             "records_returned": len(answer.matches),
         },
         "performance": {
             "milliseconds": round(answer.milliseconds, 3),
-            "mode": "exact" if effort.exact else "approximate",
-            "segments": effort.segments,
-            "rows_scored": effort.rows_scored,
-            "tail_rows": effort.tail_rows,
+            "mode": "exact" if work.exact else "approximate",
+            "segments": work.segments,
+            "rows_scored": work.rows_scored,
+            "tail_rows": work.tail_rows,
         },
     }
 

@@ -140,7 +140,7 @@ def _answer(
         "milliseconds": round(found.milliseconds, 3),
         "first_query_milliseconds": round(first_ms, 3),
         "embed_milliseconds": round(embed_ms, 3),
-        "exact": found.effort.exact,
+        "exact": found.work.exact,
         "recall_at_10": recall([match.id for match in for_recall.matches], exact_ids),
         "exact_search_milliseconds": round(exact_ms, 3),
         "vectors_compared": compared,

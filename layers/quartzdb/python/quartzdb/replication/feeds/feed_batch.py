@@ -1,4 +1,4 @@
-"""What a feed gives out: changes and the place after them."""
+"""What a feed gives out: changes and the position after them."""
 
 from __future__ import annotations
 
@@ -20,4 +20,4 @@ class FeedBatch(NamedTuple, Generic[C]):
 
 
 class BelowFloor(Exception):
-    """The feed is not kept from that place on."""
+    """The feed is not kept from that position on."""

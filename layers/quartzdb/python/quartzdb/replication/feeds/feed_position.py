@@ -34,9 +34,13 @@ def after_stamp(stamp: int) -> FeedPosition:
     return FeedPosition(stamp + 1)
 
 
-def encode_feed_position(namespace: SharedNamespace, feed: Feed, generation: str, place: FeedPosition) -> str:
-    """The cursor of a place."""
-    return encode_position(namespace, feed, generation, f"{place.stamp:016x}/{place.given}/{place.within}")
+def encode_feed_position(
+    namespace: SharedNamespace, feed: Feed, generation: str, position: FeedPosition
+) -> str:
+    """The cursor of a position."""
+    return encode_position(
+        namespace, feed, generation, f"{position.stamp:016x}/{position.given}/{position.within}"
+    )
 
 
 def encode_position(namespace: SharedNamespace, feed: Feed, generation: str, position: str) -> str:
@@ -54,7 +58,7 @@ def decode_position(namespace: SharedNamespace, feed: Feed, cursor: str) -> tupl
 
 
 def parse_position(position: str) -> FeedPosition:
-    """The place of a position. Raises InvalidCursor."""
+    """Read what `encode_feed_position` wrote. Raises InvalidCursor."""
     try:
         stamp, given, within = position.split("/", 2)
         return FeedPosition(int(stamp, 16), within, int(given))

@@ -1,8 +1,8 @@
 """The feed `keys`: key-value items in the order in which they took their present state at this site.
 
-HAZARD: the place moves only past what is older than `behind_ms`. That covers the overlap, in which an acknowledged put
-may still land, and how far the table's index may lag. What is younger is given out as well, and once more later: a key
-that is put again and again moves on each time, and would otherwise never be given out, nor what it replaced.
+HAZARD: the position moves only past what is older than `behind_ms`. That covers the overlap, in which an acknowledged
+put may still land, and how far the table's index may lag. What is younger is given out as well, and once more later: a
+key that is put again and again moves on each time, and would otherwise never be given out, nor what it replaced.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class KeyFeed:
     def after(
         self, partition: Partition, position: FeedPosition, limit: int, exclude_site: str | None
     ) -> FeedBatch[Item]:
-        """What comes after a place. Raises BelowFloor."""
+        """What comes after a position. Raises BelowFloor."""
         now_ms = self._clock.unix_ms()
         # Deleted and expired items are forgotten after that long. From the very beginning nobody misses them.
         if position != START and position.stamp < stamp_at(now_ms - FEED_KEPT_MS):
@@ -87,14 +87,14 @@ class KeyFeed:
         return None
 
     def present(self) -> FeedPosition:
-        """The place after everything that can be given out now."""
+        """The position after everything that can be given out now."""
         return after_stamp(stamp_at(self._clock.unix_ms() - self._behind_ms))
 
 
 def _divided(position: FeedPosition, upto: int) -> tuple[FeedPosition, int]:
     """Where what is old enough goes on, and the stamp after which what is young does.
 
-    A place that is in the midst of what is young has that stamp as `given`, where others count a few changes.
+    A position that is in the midst of what is young has that stamp as `given`, where others count a few changes.
     """
     if position.given > 1:
         return position._replace(given=0), max(upto, position.given)

@@ -35,45 +35,47 @@ class RecordFeed:
         self._clock = clock
 
     def after(
-        self, partition: Partition, place: FeedPosition, limit: int, exclude_site: str | None
+        self, partition: Partition, position: FeedPosition, limit: int, exclude_site: str | None
     ) -> FeedBatch[Change]:
-        """What comes after a place. Raises BelowFloor."""
-        return self.fill(PageOf(limit), partition, place, exclude_site)
+        """What comes after a position. Raises BelowFloor."""
+        return self.fill(PageOf(limit), partition, position, exclude_site)
 
     def fill(
-        self, page: PageOf[Change], partition: Partition, place: FeedPosition, exclude_site: str | None
+        self, page: PageOf[Change], partition: Partition, position: FeedPosition, exclude_site: str | None
     ) -> FeedBatch[Change]:
         """The same on a page that may have changes of other logs on it already."""
         scanned = 0
-        done = {Version(place.stamp, place.within)} if place.given == _ALL else set()
+        done = {Version(position.stamp, position.within)} if position.given == _ALL else set()
         while True:
             # Before the read: what is older than the overlap by this clock has landed by then.
             now_ms = self._clock.unix_ms()
-            read = self._log.read(partition, place.stamp - 1, done, bytes_max=_READ_BYTES)
+            read = self._log.read(partition, position.stamp - 1, done, bytes_max=_READ_BYTES)
             if read.floor == SEALED:
-                return FeedBatch(page.changes, place, False, now_ms)
-            if read.floor >= max(place.stamp, 1):
+                return FeedBatch(page.changes, position, False, now_ms)
+            if read.floor >= max(position.stamp, 1):
                 raise BelowFloor
             upto = self._safe(now_ms, read.entries[-1][0].stamp if read.entries else 0)
             for key, body in read.entries:
                 if key.stamp > upto:
-                    return FeedBatch(page.changes, max(place, after_stamp(upto)), False, upto >> COUNTER_BITS)
-                for position, change in _rest(key, body, place):
+                    return FeedBatch(
+                        page.changes, max(position, after_stamp(upto)), False, upto >> COUNTER_BITS
+                    )
+                for number, change in _rest(key, body, position):
                     if change.version.site != exclude_site and not page.take(change):
-                        return FeedBatch(page.changes, FeedPosition(*key, position), True, key.milliseconds)
-                if key.stamp > place.stamp:
+                        return FeedBatch(page.changes, FeedPosition(*key, number), True, key.milliseconds)
+                if key.stamp > position.stamp:
                     done.clear()
                 done.add(key)
-                place = max(place, FeedPosition(*key, _ALL))
+                position = max(position, FeedPosition(*key, _ALL))
                 scanned += len(body)
             if not read.more:
                 through_ms = now_ms if self._log.ordered else upto >> COUNTER_BITS
-                return FeedBatch(page.changes, max(place, after_stamp(upto)), False, through_ms)
+                return FeedBatch(page.changes, max(position, after_stamp(upto)), False, through_ms)
             if page.changes or scanned >= SCANNED_BYTES_MAX:
-                return FeedBatch(page.changes, place, True, place.stamp >> COUNTER_BITS)
+                return FeedBatch(page.changes, position, True, position.stamp >> COUNTER_BITS)
 
     def present(self, partition: Partition) -> FeedPosition:
-        """The place after everything that can be given out now."""
+        """The position after everything that can be given out now."""
         now_ms = self._clock.unix_ms()
         return after_stamp(self._safe(now_ms, self._log.head(partition)))
 
@@ -82,13 +84,13 @@ class RecordFeed:
         return head if self._log.ordered else max(stamp_at(now_ms), head) - overlap_of(self._log)
 
 
-def _rest(key: Version, body: bytes, place: FeedPosition) -> Iterator[tuple[int, Change]]:
-    """The changes of an entry that lie after a place, each with its position."""
-    if key < (place.stamp, place.within):
+def _rest(key: Version, body: bytes, position: FeedPosition) -> Iterator[tuple[int, Change]]:
+    """The changes of an entry that lie after a position, each with its position."""
+    if key < (position.stamp, position.within):
         return
-    given = place.given if key == (place.stamp, place.within) else 0
+    given = position.given if key == (position.stamp, position.within) else 0
     if given == _ALL:
         return
-    for position, change in enumerate(decode_entry(body, key)):
-        if position >= given:
-            yield position, change
+    for number, change in enumerate(decode_entry(body, key)):
+        if number >= given:
+            yield number, change

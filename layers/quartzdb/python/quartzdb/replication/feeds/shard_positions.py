@@ -1,6 +1,6 @@
 """Places in the feed of a namespace in shards: one in each shard's log, and whose turn it is. Owns their cursors.
 
-A cursor has as many places as the namespace has shards, so it belongs to that number; it is at most some 4 KB.
+A cursor has as many positions as the namespace has shards, so it belongs to that number; it is at most some 4 KB.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class ShardPositions:
     positions: tuple[FeedPosition, ...]
     turn: int = 0
 
-    def moved(self, shard: int, place: FeedPosition) -> ShardPositions:
-        """With another place in one shard."""
-        return ShardPositions((*self.positions[:shard], place, *self.positions[shard + 1 :]), self.turn)
+    def moved(self, shard: int, position: FeedPosition) -> ShardPositions:
+        """With another position in one shard."""
+        return ShardPositions((*self.positions[:shard], position, *self.positions[shard + 1 :]), self.turn)
 
     def going_on(self, shard: int) -> ShardPositions:
         """The next page begins in this shard."""
@@ -31,7 +31,7 @@ class ShardPositions:
 
     def __str__(self) -> str:
         return f"{_MARK}{self.turn}/" + "/".join(
-            f"{place.stamp:x},{place.given},{place.within}" for place in self.positions
+            f"{one.stamp:x},{one.given},{one.within}" for one in self.positions
         )
 
 
@@ -49,7 +49,7 @@ def parse_shard_positions(position: str, shards: int | None = None) -> ShardPosi
     """What `str` of it was. Raises InvalidCursor, also for another number of shards, where that is given."""
     turn, *positions = position.removeprefix(_MARK).split("/")
     try:
-        found = ShardPositions(tuple(_place(one) for one in positions), int(turn))
+        found = ShardPositions(tuple(_position(one) for one in positions), int(turn))
     except ValueError as error:
         raise InvalidCursor("The cursor has another form than this site's.", field="cursor") from error
     if (
@@ -61,7 +61,7 @@ def parse_shard_positions(position: str, shards: int | None = None) -> ShardPosi
     return found
 
 
-def _place(text: str) -> FeedPosition:
+def _position(text: str) -> FeedPosition:
     stamp, given, within = text.split(",")
     return FeedPosition(int(stamp, 16), within, int(given))
 
@@ -69,5 +69,5 @@ def _place(text: str) -> FeedPosition:
 def each_position(
     positions: ShardPositions, change: Callable[[FeedPosition], FeedPosition]
 ) -> ShardPositions:
-    """With every place changed."""
-    return ShardPositions(tuple(change(place) for place in positions.positions), positions.turn)
+    """With every position changed."""
+    return ShardPositions(tuple(change(position) for position in positions.positions), positions.turn)

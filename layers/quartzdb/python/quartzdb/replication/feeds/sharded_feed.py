@@ -33,7 +33,7 @@ class ShardedFeed:
     def after(
         self, namespace: Namespace, positions: ShardPositions, limit: int, exclude_site: str | None
     ) -> ShardedFeedBatch:
-        """A page of what comes after those places, from one shard after the other. Raises BelowFloor."""
+        """A page of what comes after those positions, from one shard after the other. Raises BelowFloor."""
         shards = namespace.partitions
         order = [(positions.turn + step) % len(shards) for step in range(len(shards))]
         page: PageOf[Change] = PageOf(limit)
@@ -48,5 +48,5 @@ class ShardedFeed:
         return ShardedFeedBatch(page.changes, positions, False, min(through_ms))
 
     def present(self, namespace: Namespace) -> ShardPositions:
-        """The places after everything that can be given out now."""
+        """The positions after everything that can be given out now."""
         return ShardPositions(tuple(self._feed.present(partition) for partition in namespace.partitions))

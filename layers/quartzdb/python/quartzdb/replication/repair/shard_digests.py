@@ -60,7 +60,7 @@ class ShardDigests:
 
     def _digests(self, shard: Namespace) -> Sequence[tuple[int, int]]:
         reader = self._readers.of(shard)
-        # A put that landed after its writer had given up is behind a warm reader's place: a fold brings it to light.
+        # A put that landed after its writer had given up is behind a warm reader's position: a fold brings it to light.
         with suppress(BlobMissing):
             reader.reload()
         return reader.study(self._record_states.digests)

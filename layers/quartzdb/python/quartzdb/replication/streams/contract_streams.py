@@ -1,4 +1,4 @@
-"""The lines between this site and a peer that knows only `/api/*`: two feeds to it, and what is mirrored from it.
+"""The streams between this site and a peer that knows only `/api/*`: two feeds to it, and what is mirrored from it.
 
 Such a peer has one namespace of one tenant: the one behind its API key.
 """
@@ -57,13 +57,13 @@ class ContractStreams:
         self._streams: list[Runs] = []
 
     def refresh(self) -> list[Runs]:
-        """The same lines each time."""
+        """The same streams each time."""
         at_ms = self._clock.unix_ms()
         if not self._streams:
             namespace = self._namespace()
-            lines = [self._stream(namespace, feed) for feed in Feed]
-            directions = [pump.direction for line in lines for pump in line.pumps]
-            self._streams = list(lines)
+            streams = [self._stream(namespace, feed) for feed in Feed]
+            directions = [pump.direction for stream in streams for pump in stream.pumps]
+            self._streams = list(streams)
             if self._queue is not None:
                 mirrored = MirroredWriteApplier(
                     self._queue,
@@ -89,7 +89,7 @@ class ContractStreams:
         return (self._tenant,)
 
     def unreachable(self, error: QuartzError) -> None:
-        """Nothing: the peer is never asked what it shares, so each line finds out for itself."""
+        """Nothing: the peer is never asked what it shares, so each stream finds out for itself."""
 
     def _namespace(self) -> SharedNamespace:
         for one in self._local.namespaces():

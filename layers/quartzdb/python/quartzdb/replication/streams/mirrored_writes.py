@@ -42,7 +42,7 @@ Understood = tuple[MirroredWrite, Feed, Changes]
 
 
 class MirroredWriteApplier:
-    """A line of a replicator. Not thread-safe."""
+    """A stream of a replicator. Not thread-safe."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Which lines there are between this site and its peer: one for each feed of each shared namespace.
+"""Which streams there are between this site and its peer: one for each feed of each shared namespace.
 
 Keeps the checkpoints' directions complete, so that a lag can be told from them alone.
 """
@@ -69,8 +69,8 @@ class FullPeerStreams:
             for feed in Feed:
                 if feed is Feed.RECORDS and mine.dimension is None and theirs.dimension is None:
                     continue  # a namespace of keys only
-                line = self._streams.get((mine, theirs, feed)) or self._stream(mine, theirs, feed)
-                wanted[mine, theirs, feed] = line
+                stream = self._streams.get((mine, theirs, feed)) or self._stream(mine, theirs, feed)
+                wanted[mine, theirs, feed] = stream
         self._streams = wanted
         self._note_directions(known)
         self._checkpoints.mark_listed(self._peer.site, at_ms)
@@ -82,13 +82,13 @@ class FullPeerStreams:
 
     def unreachable(self, error: QuartzError) -> None:
         """Take note, in one direction, that the peer cannot be asked at all."""
-        for line in self._streams.values():
-            line.pumps[0].failed(error)
+        for stream in self._streams.values():
+            stream.pumps[0].failed(error)
             return
 
     def _note_directions(self, known: Collection[Direction]) -> None:
         sites = {self._local.site, self._peer.site}
-        present = {pump.direction for line in self._streams.values() for pump in line.pumps}
+        present = {pump.direction for stream in self._streams.values() for pump in stream.pumps}
         for direction in sorted(present - set(known)):
             # Before the list is said to be complete: a direction that never ran makes the lag unknown.
             self._checkpoints.write(direction, Checkpoint())

@@ -1,4 +1,4 @@
-"""Drives replication with one peer: every line in turn, a page at a time, so that none waits for another's backlog.
+"""Drives replication with one peer: every stream in turn, a page at a time, so that none waits for another's backlog.
 
 Owns whose turn it is. Keeps nothing that must last: a process that takes over goes on from the checkpoints.
 """
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class Streams(Protocol):
-    """Where the lines come from."""
+    """Where the streams come from."""
 
     def refresh(self) -> Sequence[Runs]:
         """Those that there are now. Raises QuartzError."""
@@ -43,14 +43,14 @@ class Replicator:
 
     def __init__(
         self,
-        lines: Streams,
+        streams: Streams,
         clock: Clock,
         jitter: Callable[[], float],
         *,
         api_keys: ApiKeyPush | None = None,
         close: Callable[[], None] = lambda: None,
     ) -> None:
-        self._streams = lines
+        self._streams = streams
         self._clock = clock
         self._api_keys = api_keys
         self._close = close
@@ -63,7 +63,7 @@ class Replicator:
         if self._backoff.waiting:
             return statistics
         try:
-            lines = self._streams.refresh()
+            streams = self._streams.refresh()
         except QuartzError as error:
             logger.warning("replication cannot begin: %s", error.message)
             statistics.failed += 1
@@ -76,12 +76,12 @@ class Replicator:
         busy = True
         while busy:
             busy = False
-            for _ in lines:
+            for _ in streams:
                 if self._clock.monotonic() >= until:
                     return statistics
-                # Not from the first line each time: where time is short, the last ones would never have a turn.
-                self._turn = (self._turn + 1) % len(lines)
-                busy = self._run(lines[self._turn], statistics) or busy
+                # Not from the first stream each time: where time is short, the last ones would never have a turn.
+                self._turn = (self._turn + 1) % len(streams)
+                busy = self._run(streams[self._turn], statistics) or busy
         return statistics
 
     def rest(self) -> None:
@@ -93,10 +93,10 @@ class Replicator:
         try:
             return stream.run(statistics)
         except QuartzError as error:
-            logger.warning("a line of replication has to wait: %s", error.message)
+            logger.warning("a stream of replication has to wait: %s", error.message)
             statistics.failed += 1
         except Exception:
-            # One line's trouble, whatever it is, must not stop the others.
-            logger.exception("a line of replication failed; the others go on")
+            # One stream's trouble, whatever it is, must not stop the others.
+            logger.exception("a stream of replication failed; the others go on")
             statistics.broken += 1
         return False

@@ -9,7 +9,7 @@ from quartzdb.replication.streams.pump import Pass, PassOutcome
 
 @dataclass(slots=True)
 class RoundStatistics:
-    """Counts. `failed` and `stopped` count directions and repairs, once for each attempt; `broken`, lines in which
+    """Counts. `failed` and `stopped` count directions and repairs, once for each attempt; `broken`, streams in which
     something failed that should not be able to.
     """
 

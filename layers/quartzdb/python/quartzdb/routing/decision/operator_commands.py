@@ -9,7 +9,7 @@ from quartzdb.routing.decision.state import Origin, RoutingState
 
 
 class Drained(ValueError):
-    """An origin that was taken out is to be active: one of the two wishes has to be taken back first."""
+    """An origin that was taken out is to be active: one of the two commands has to be taken back first."""
 
 
 class RampIsTheProbes(ValueError):
@@ -40,7 +40,7 @@ def fail_back(state: RoutingState, now_ms: int, by: str, *, force: bool) -> Rout
 
 
 def release(state: RoutingState, now_ms: int, by: str) -> RoutingState | None:
-    """Take a failover back as a wish: the probe decides again. None where it does already."""
+    """Take a failover back as a command: the probe decides again. None where it does already."""
     if not state.pinned:
         return None
     # An operator's share must not be taken for a step of the way back.

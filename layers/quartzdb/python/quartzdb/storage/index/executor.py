@@ -22,18 +22,18 @@ class Future(Protocol[T_co]):
 
 
 class Executor(Protocol):
-    """How calls begin."""
+    """How calls are made: at once and side by side, or when they are needed."""
 
     def __call__(self, call: Callable[[], T]) -> Future[T]:
-        """Begin the call."""
+        """Have the call made."""
         ...
 
 
 class Immediate(Generic[T]):
-    """Begins now, in a thread of its own."""
+    """Makes the call now, in a thread of its own."""
 
     def __init__(self, call: Callable[[], T]) -> None:
-        self._outcome: T
+        self._value: T
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, args=(call,), name="side-by-side", daemon=True)
         self._thread.start()
@@ -43,34 +43,34 @@ class Immediate(Generic[T]):
         self._thread.join()
         if self._error is not None:
             raise self._error
-        return self._outcome
+        return self._value
 
     def _run(self, call: Callable[[], T]) -> None:
         try:
-            self._outcome = call()
-        except BaseException as error:  # noqa: BLE001 - whoever asks for the outcome gets it
+            self._value = call()
+        except BaseException as error:  # noqa: BLE001 - whoever asks for the result gets it
             self._error = error
 
 
 class Lazy(Generic[T]):
-    """Begins when its outcome is first asked for, in the thread that asks."""
+    """Makes the call when its result is first asked for, in the thread that asks."""
 
     def __init__(self, call: Callable[[], T]) -> None:
         self._call = call
         self._lock = threading.RLock()
-        self._outcome: list[T] = []
+        self._value: list[T] = []
 
     def result(self) -> T:
         """What the call returned, or raises what it raised; waits for it. A call that failed is made again."""
         with self._lock:
-            if not self._outcome:
-                self._outcome.append(self._call())
-            return self._outcome[0]
+            if not self._value:
+                self._value.append(self._call())
+            return self._value[0]
 
 
-def all_of(begin: Executor, *calls: Callable[[], T]) -> list[T]:
-    """Their outcomes; raises the first error of those that failed. The first call is made in this thread."""
+def all_of(execute: Executor, *calls: Callable[[], T]) -> list[T]:
+    """Their results; raises the first error of those that failed. The first call is made in this thread."""
     if not calls:
         return []
-    others = [begin(call) for call in calls[1:]]
+    others = [execute(call) for call in calls[1:]]
     return [calls[0](), *(one.result() for one in others)]

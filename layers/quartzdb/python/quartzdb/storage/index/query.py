@@ -32,7 +32,7 @@ class Found:
     """A query's answer, best first, and what it took."""
 
     matches: Sequence[Match]
-    effort: SearchWork
+    work: SearchWork
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,5 +98,5 @@ def search(
                 view.tail.scores_at(view.metric, query, rows) if tail_scores is None else tail_scores[rows]
             )
             hits.append(best_hits(len(view.parts), rows, scores, top_k))
-    effort = SearchWork(exact, len(view.parts), rows_scored + tail_rows, tail_rows, matched + tail_rows)
-    return Found(matches_of(view, hits, top_k, with_vectors=with_vectors), effort)
+    work = SearchWork(exact, len(view.parts), rows_scored + tail_rows, tail_rows, matched + tail_rows)
+    return Found(matches_of(view, hits, top_k, with_vectors=with_vectors), work)

@@ -15,7 +15,7 @@ POLL_BYTES_MAX = 32 * 1024 * 1024
 
 
 class GapInLog(Exception):
-    """The log was trimmed past the place of this reader: it must begin again from the manifest."""
+    """The log was trimmed past the position of this reader: it must begin again from the manifest."""
 
 
 class LogSealed(Exception):
@@ -23,7 +23,7 @@ class LogSealed(Exception):
 
 
 class LogTail:
-    """One reader's place in one partition's log. Not thread-safe: its owner serialises calls.
+    """One reader's position in one partition's log. Not thread-safe: its owner serialises calls.
 
     `watermark` is the manifest's: everything up to it is in the segments. `folded` are entries near it that are known
     to be in the segments, so that they are not read again; leaving some out only costs time.

@@ -43,13 +43,13 @@ class SegmentCache:
         *,
         fetched_bytes_max: int = FETCHED_BYTES_MAX,
         searches: bool = False,
-        begin: Executor = Lazy,
+        execute: Executor = Lazy,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._memory = FetchedMemory(fetched_bytes_max)
         self._searches = searches
-        self.begin = begin
+        self.execute = execute
         self._opened: weakref.WeakValueDictionary[str, Segment] = weakref.WeakValueDictionary()
         self._lock = threading.Lock()
         self._opening: dict[str, threading.Lock] = {}
@@ -96,7 +96,7 @@ class SegmentCache:
             ref.files,
             self._memory,
             read_in_parts(ref.shape.engine, ref.shape.parameters),
-            self.begin,
+            self.execute,
         )
         if self._searches and (ref.shape.rows <= LISTED_MAX or ref.shape.engine == "exact"):
             files.bring_vectors()  # so few are all scored, whatever index there is

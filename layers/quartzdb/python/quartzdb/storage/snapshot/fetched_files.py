@@ -57,7 +57,7 @@ class FetchedFiles:
         files: Mapping[str, FileRef],
         memory: FetchedMemory,
         in_parts: Mapping[str, int],
-        begin: Executor,
+        execute: Executor,
     ) -> None:
         self._store = store
         self._refs = files
@@ -68,8 +68,8 @@ class FetchedFiles:
         self._damage: Exception | None = None
         self._lock = threading.RLock()
         self._coming: dict[str, Future[Path]] = {}
-        self.begin = begin
-        self._header = begin(self._fetched_header)
+        self.execute = execute
+        self._header = execute(self._fetched_header)
 
     @property
     def names(self) -> AbstractSet[str]:
@@ -81,13 +81,13 @@ class FetchedFiles:
         with self._lock:
             for name in names:
                 if name not in self._coming:
-                    self._coming[name] = self.begin(partial(self._engine_file, name))
+                    self._coming[name] = self.execute(partial(self._engine_file, name))
 
     def bring_vectors(self) -> None:
         """Start to bring all vectors: somebody is going to read every one of them."""
         for file in (self.partial(VECTORS_FILE), self.partial(NORMS_FILE)):
             if file is not None:
-                self.begin(file.expect_all)
+                self.execute(file.expect_all)
 
     @property
     def header(self) -> SegmentHeader:
@@ -165,7 +165,7 @@ class FetchedFiles:
                 return SegmentHeader.decode(self._store.verified_bytes(self._refs[HEADER_FILE]))
             # Written before there was one.
             places, sums = all_of(
-                self.begin,
+                self.execute,
                 *(
                     partial(self._store.verified_bytes, self._refs[name])
                     for name in (RECORDS_MAP_FILE, SUMS_FILE)

@@ -44,7 +44,7 @@ _LOAD_ATTEMPTS = 4
 
 
 class _State:
-    """A snapshot with its tail and the reader's place in the log. Changed only under the reader's lock."""
+    """A snapshot with its tail and the reader's position in the log. Changed only under the reader's lock."""
 
     def __init__(self, snapshot: Snapshot, tail: Tail, position: LogTail) -> None:
         self.snapshot = snapshot
@@ -245,7 +245,7 @@ class NamespaceReader:
             self._state = self._load()
             return True
         except Exception:
-            # The place in the log moved on but its entries were not all applied: begin again next time.
+            # The position in the log moved on but its entries were not all applied: begin again next time.
             self._state = None
             raise
         if self._should_look_for_newer(state):

@@ -91,7 +91,7 @@ def _open(
     damage: Corrupted | BlobMissing | None,
 ) -> Snapshot:
     refs = published.manifest.segments
-    opened = all_of(cache.begin, *(partial(_open_segment, store, cache, ref) for ref in refs))
+    opened = all_of(cache.execute, *(partial(_open_segment, store, cache, ref) for ref in refs))
     return Snapshot(
         manifest=published.manifest,
         tag=published.tag,
@@ -103,7 +103,7 @@ def _open(
 
 
 def _open_segment(store: SnapshotStore, cache: SegmentCache, ref: SegmentRef) -> tuple[Segment, Mask]:
-    alive = cache.begin(lambda: store.alive(ref.shape.rows, ref.dead))
+    alive = cache.execute(lambda: store.alive(ref.shape.rows, ref.dead))
     segment = cache.open(ref)
     return segment, alive.result()
 

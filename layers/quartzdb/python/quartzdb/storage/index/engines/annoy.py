@@ -72,13 +72,13 @@ class AnnoyEngine:
         calibrated = calibrate(trees, space, vectors, long, generator)
         if calibrated is None:
             return BuiltIndex(files=(), parameters={"trees": 0})
-        efforts, levels = calibrated
+        search_parameters, levels = calibrated
         trees.save(str(directory / TREES_FILE))
         document = {
             "trees": TREES,
             "longest": longest,
             "long": long.tolist(),
-            "plain": efforts.document(),
+            "plain": search_parameters.document(),
             PLAIN_LEVELS: levels_document(levels),
         }
         if space.projection is None:
@@ -119,7 +119,7 @@ class AnnoyEngine:
         return AnnoyTrees(
             trees,
             space,
-            efforts=parameters_by_recall(parameters),
+            search_parameters=parameters_by_recall(parameters),
             long=parse(parameters.get("long", []), vectors.shape[0]),
             scan=scan,
             rows=vectors.shape[0],
@@ -135,7 +135,7 @@ class AnnoyTrees:
         trees: AnnoyIndex,
         space: AnnoySpace,
         *,
-        efforts: ByRecall[SearchParameterTable],
+        search_parameters: ByRecall[SearchParameterTable],
         long: Rows,
         scan: ExactIndex,
         rows: int,
@@ -143,7 +143,7 @@ class AnnoyTrees:
     ) -> None:
         self._trees = trees
         self._space = space
-        self._parameters = efforts
+        self._parameters = search_parameters
         self._long = long
         self._scan = scan
         self._rows = rows
@@ -153,9 +153,9 @@ class AnnoyTrees:
         self, query: Vector, count: int, allowed: Mask | None = None, recall: float | None = None
     ) -> Rows:
         """Rows to rescore, ascending; with a filter, exactly the best of the allowed ones."""
-        efforts = self._parameters.at(count, recall) if allowed is None else None
-        if efforts is not None and count <= efforts.count_max:
-            visit, depth = efforts.at(count)
+        search_parameters = self._parameters.at(count, recall) if allowed is None else None
+        if search_parameters is not None and count <= search_parameters.count_max:
+            visit, depth = search_parameters.at(count)
             found = self._trees.get_nns_by_vector(self._space.query(query), depth, int(visit))
             if len(found) >= min(count, self._rows):
                 rows = np.array(found, dtype=np.int64)

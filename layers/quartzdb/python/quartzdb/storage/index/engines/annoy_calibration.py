@@ -39,9 +39,10 @@ SCAN_COST, SCAN_COST_PER_FLOAT = 5.0, 0.2
 def calibrate(
     trees: AnnoyIndex, space: AnnoySpace, vectors: Matrix, long: Rows, generator: np.random.Generator
 ) -> tuple[SearchParameterTable, Sequence[Level]] | None:
-    """The cheapest efforts that reach the usual target on sample queries, and each level; None where a scan is cheaper.
+    """The cheapest search parameters that reach the usual target on sample queries, and each level.
 
-    A larger count that is not served ends the table; so does the first, and with it the index.
+    None where a scan is cheaper. A larger count that is not served ends the table; so does the first, and with it
+    the index.
     """
     rows, dimension = vectors.shape
     counts = counts_for(rows)

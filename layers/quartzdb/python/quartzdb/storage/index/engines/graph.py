@@ -17,7 +17,7 @@ Float32Matrix = npt.NDArray[np.float32]
 
 LINKS = 16
 """Links per row on the upper levels; on the lowest, which has all rows, twice as many: 128 bytes a row."""
-BUILD_EFFORT = 128
+EF_CONSTRUCTION = 128
 """How many rows a build looks at to link one."""
 
 
@@ -27,7 +27,7 @@ class Graph:
     def __init__(self, index: Any) -> None:
         self._index = index
         self._faiss = faiss_module()
-        # One for each effort there is, at most some thousands; making one takes as long as visiting ten rows.
+        # One for each ef there is, at most some thousands; making one takes as long as visiting ten rows.
         self._asked: dict[int, Any] = {}
 
     @classmethod
@@ -36,7 +36,7 @@ class Graph:
         faiss = faiss_module()
         metric = faiss.METRIC_INNER_PRODUCT if inner else faiss.METRIC_L2
         index = faiss.IndexHNSWSQ(sample.shape[1], faiss.ScalarQuantizer.QT_8bit, LINKS, metric)
-        index.hnsw.efConstruction = BUILD_EFFORT
+        index.hnsw.efConstruction = EF_CONSTRUCTION
         index.train(sample)
         return cls(index)
 
@@ -70,8 +70,8 @@ class Graph:
     def search(self, query: Floats, depth: int, parameter: int) -> Rows:
         """The `depth` rows that by their bytes are the best for a query (width,), best first.
 
-        `effort` is how many of the best rows seen so far are kept to go on from. Fewer rows come back where the
-        graph has parts that no link leads to.
+        `parameter` (efSearch) is how many of the best rows seen so far are kept to go on from. Fewer come back where
+        the graph has parts that no link leads to.
         """
         distances = np.empty(depth, dtype=np.float32)
         found = np.empty(depth, dtype=np.int64)

@@ -65,30 +65,30 @@ class HnswEngine:
         generator = np.random.default_rng(seed)
         chosen = generator.choice(len(vectors), size=min(SAMPLE_ROWS, len(vectors)), replace=False)
         sample = vectors[np.sort(chosen)]
-        frame = Rotation.fit(sample, metric, generator)
-        space, long = _fitted(frame, vectors)
+        rotation = Rotation.fit(sample, metric, generator)
+        space, long = _fitted(rotation, vectors)
         own = held_out(len(vectors), generator, SAMPLE_QUERIES)
         others = np.delete(np.arange(len(vectors)), own)
         with openmp_threads(threads):
-            graph = Graph.empty(space.rows(sample), inner=frame.inner)
+            graph = Graph.empty(space.rows(sample), inner=rotation.inner)
             for rows in _blocks(others, vectors.shape[1]):
                 graph.add(space.rows(vectors[rows]))
-            calibrated = calibrate(graph, frame, vectors, others, own, long, generator)
+            calibrated = calibrate(graph, rotation, vectors, others, own, long, generator)
             if calibrated is None:
                 return BuiltIndex(files=(), parameters={"linked": False})
-            efforts, levels = calibrated
+            search_parameters, levels = calibrated
             graph.add(space.rows(vectors[own]))
         codes = IvfEngine().build(vectors, metric, directory, seed=seed, threads=threads)
         # The graph takes over the order of the codes, which is as good for it: links mostly lead to near rows.
         places = np.argsort(np.concatenate([others, own]))
         graph.reorder(places if codes.order is None else places[codes.order])
         graph.write(directory / GRAPH_FILE)
-        frame.save(directory / SPACE_FILE)
+        rotation.save(directory / SPACE_FILE)
         document = {
             "linked": True,
-            **frame.parameters,
+            **rotation.parameters,
             "long": (long if codes.order is None else renumbered(long, codes.order)).tolist(),
-            "plain": efforts.document(),
+            "plain": search_parameters.document(),
             PLAIN_LEVELS: levels_document(levels),
             "codes": codes.parameters,
         }
@@ -107,7 +107,7 @@ class HnswEngine:
         if not {GRAPH_FILE, SPACE_FILE} <= files.keys():
             raise Corrupted(f"A graph is {GRAPH_FILE} and {SPACE_FILE}; this segment has {sorted(files)}.")
         rows, dimension = vectors.shape
-        frame = Rotation.load(files[SPACE_FILE], parameters, dimension, metric)
+        rotation = Rotation.load(files[SPACE_FILE], parameters, dimension, metric)
         graph = Graph.read(files[GRAPH_FILE])
         if graph.rows != rows or graph.width != dimension:
             raise Corrupted(
@@ -118,7 +118,7 @@ class HnswEngine:
             raise Corrupted("The parameters of a graph have none for the codes beside it.")
         return HnswIndex(
             graph,
-            frame,
+            rotation,
             plain=parameters_by_recall(parameters),
             long=parse(parameters.get("long", []), rows),
             codes=IvfEngine().open(
@@ -137,7 +137,7 @@ class HnswIndex:
     def __init__(
         self,
         graph: Graph,
-        frame: Rotation,
+        rotation: Rotation,
         *,
         plain: ByRecall[SearchParameterTable],
         long: Rows,
@@ -145,7 +145,7 @@ class HnswIndex:
         file_bytes: int,
     ) -> None:
         self._graph = graph
-        self._rotation = frame
+        self._rotation = rotation
         self._plain = plain
         self._long = long
         self._codes = codes
@@ -170,13 +170,13 @@ class HnswIndex:
 
     def _nearest(self, query: Vector, count: int, recall: float | None) -> Rows | None:
         """Rows by their bytes, nearest first, as many as rescoring needs for `count`; None beyond calibration."""
-        efforts = self._plain.at(count, recall)
-        if efforts is None or count > efforts.count_max:
+        search_parameters = self._plain.at(count, recall)
+        if search_parameters is None or count > search_parameters.count_max:
             return None
         placed = self._rotation.query(query)
         if placed is None:
             return None
-        parameter, depth = efforts.at(count)
+        parameter, depth = search_parameters.at(count)
         return self._graph.search(placed, min(depth, self._graph.rows), math.ceil(parameter))
 
     def _loosely(self, query: Vector, count: int, recall: float | None, allowed: Mask) -> Rows | None:
@@ -201,14 +201,14 @@ class HnswIndex:
         return found
 
 
-def _fitted(frame: Rotation, vectors: Matrix) -> tuple[GraphSpace, Rows]:
+def _fitted(rotation: Rotation, vectors: Matrix) -> tuple[GraphSpace, Rows]:
     """The space that all rows but the long ones fit into, and the long ones. Directions have no length."""
-    if frame.unit:
-        return GraphSpace(frame, 1.0), np.empty(0, dtype=np.int64)
+    if rotation.unit:
+        return GraphSpace(rotation, 1.0), np.empty(0, dtype=np.int64)
     every = _blocks(np.arange(len(vectors)), vectors.shape[1])
-    lengths = np.concatenate([norms_of(frame.rows(vectors[rows])) for rows in every])
+    lengths = np.concatenate([norms_of(rotation.rows(vectors[rows])) for rows in every])
     long = long_rows(lengths)
-    return GraphSpace(frame, float(np.delete(lengths, long).max())), long
+    return GraphSpace(rotation, float(np.delete(lengths, long).max())), long
 
 
 def _blocks(rows: Rows, dimension: int) -> Iterator[Rows]:

@@ -1,4 +1,4 @@
-"""How hard a graph must be searched and how many rows rescored, from searches of every effort for sample queries.
+"""How hard a graph must be searched and how many rows rescored, from searches with every ef for sample queries.
 
 The rows that sample queries are made of are not in the graph yet, since a row's own links lead straight to its
 neighbours. Their nearest rows are, though they do not count: what a search spends on those, a real query has for
@@ -31,33 +31,33 @@ from quartzdb.storage.index.engines.trial import Trial
 
 SAMPLE_QUERIES = 208
 """As many as the highest level takes to be told from perfection."""
-EFFORT_STEP = 1.25
-"""Ratio of one considered effort to the next."""
-EFFORT_MAX = 3000
+EF_STEP = 1.25
+"""Ratio of one considered ef (how many of the best rows seen a search goes on from) to the next."""
+EF_MAX = 3000
 
-# Nanoseconds, as measured for docs/benchmarks-engines.md; only ratios matter. One unit of effort visits a row and looks
+# Nanoseconds, as measured for docs/benchmarks-engines.md; only ratios matter. One more of ef visits a row and looks
 # at those of its neighbours that are new.
-EFFORT_COST, EFFORT_COST_PER_FLOAT = 500.0, 3.0
+EF_COST, EF_COST_PER_FLOAT = 500.0, 3.0
 RESCORED_FLOAT_COST = 2.0
 
 
 def calibrate(
     graph: Graph,
-    frame: Rotation,
+    rotation: Rotation,
     vectors: Matrix,
     linked: Rows,
     own: Rows,
     long: Rows,
     generator: np.random.Generator,
 ) -> tuple[SearchParameterTable, Sequence[Level]] | None:
-    """The cheapest efforts that reach the usual target on sample queries, and each level, as far as a graph goes.
+    """The cheapest search parameters that reach the usual target on sample queries, and each level reached.
 
     Of the rows, `linked` are in the graph in that order, and queries are made of the others, `own`. None where ten
-    results are found as cheaply by a scan, or not well enough at any effort.
+    results are found as cheaply by a scan, or not well enough with any.
     """
     rows = len(vectors)
     trials = _Trials(parameters_for(rows), counts_for(rows))
-    for asked in sample_queries(vectors, frame, own, generator):
+    for asked in sample_queries(vectors, rotation, own, generator):
         asked.scores[long] = -np.inf
         trials.record(graph, asked.query, asked.scores[linked])
     dimension = vectors.shape[1]
@@ -71,20 +71,20 @@ def calibrate(
 
 
 def parameters_for(rows: int) -> tuple[int, ...]:
-    """The efforts that are tried."""
+    """The ef that are tried."""
     parameters = [min(RECALL_TARGETS)]
-    while parameters[-1] < min(EFFORT_MAX, rows // 2):
-        parameters.append(math.ceil(parameters[-1] * EFFORT_STEP))
+    while parameters[-1] < min(EF_MAX, rows // 2):
+        parameters.append(math.ceil(parameters[-1] * EF_STEP))
     return tuple(parameters)
 
 
 class _Trials:
-    """Every effort tried on every sample query."""
+    """Every ef tried on every sample query."""
 
     def __init__(self, parameters: Sequence[int], counts: Sequence[int]) -> None:
         self._parameters = parameters
         self._counts = counts
-        # For each effort and count, how many good rows came at which place of the ranking (1 is first).
+        # For each ef and count, how many good rows came at which place of the ranking (1 is first).
         self._good_at = np.zeros((len(parameters), len(counts), parameters[-1] + 1), dtype=np.int32)
         self._wanted = np.zeros(len(counts), dtype=np.int64)
 
@@ -102,7 +102,7 @@ class _Trials:
                 for count, enough in zip(self._counts, wanted, strict=True)
             ]
             full = all(at.size == enough for at, enough in zip(places, wanted, strict=True))
-            # What finds everything finds it at any higher effort, in the same places.
+            # What finds everything finds it with any higher ef, in the same places.
             reached = slice(number, None if full else number + 1)
             for count, at in enumerate(places):
                 self._good_at[reached, count, at] += 1
@@ -110,7 +110,7 @@ class _Trials:
                 return
 
     def cheapest(self, dimension: int, scan: float) -> tuple[tuple[SearchParameters, ...], list[Level]]:
-        """The cheapest effort for each count, up to the first that none serves, and those of the levels."""
+        """The cheapest search parameters for each count, up to the first that none serves, and those of the levels."""
         parameters: list[SearchParameters] = []
         levels: list[Level] = []
         for at, count in enumerate(self._counts):
@@ -130,5 +130,5 @@ class _Trials:
 
 
 def _cost(parameters: Sequence[float], dimension: int, number: int, depth: int) -> float:
-    visiting = parameters[number] * (EFFORT_COST + EFFORT_COST_PER_FLOAT * dimension)
+    visiting = parameters[number] * (EF_COST + EF_COST_PER_FLOAT * dimension)
     return visiting + depth * dimension * RESCORED_FLOAT_COST

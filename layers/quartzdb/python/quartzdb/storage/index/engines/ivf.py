@@ -62,34 +62,34 @@ class IvfEngine:
     def build(
         self, vectors: Matrix, metric: Metric, directory: Path, *, seed: int, threads: int
     ) -> BuiltIndex:
-        """Write codes and frame, unless the rows are few or beyond coding: then neither, and a search is a scan."""
+        """Write codes and rotation, unless the rows are few or beyond coding: then neither, and a search is a scan."""
         if len(vectors) < ROWS_MIN:
             return BuiltIndex(files=(), parameters={"coded": False})
         generator = np.random.default_rng(seed)
         own = held_out(len(vectors), generator)
         others = np.delete(np.arange(len(vectors)), own)
-        frame = Rotation.fit(_sample(vectors, others, ROTATION_SAMPLE_ROWS, generator), metric, generator)
+        rotation = Rotation.fit(_sample(vectors, others, ROTATION_SAMPLE_ROWS, generator), metric, generator)
         lists = math.ceil(LISTS_PER_ROOT * math.sqrt(len(vectors)))
-        training = frame.turned(
-            frame.rows(_sample(vectors, others, TRAINING_ROWS_PER_LIST * lists, generator))
+        training = rotation.turned(
+            rotation.rows(_sample(vectors, others, TRAINING_ROWS_PER_LIST * lists, generator))
         )
         asked_seed = int(generator.integers(1 << 31))
         with openmp_threads(threads):
-            empty = Codes.train(training, lists, CODE_BITS[0], inner=frame.inner, seed=asked_seed)
+            empty = Codes.train(training, lists, CODE_BITS[0], inner=rotation.inner, seed=asked_seed)
             del training
             for bits in CODE_BITS:
                 codes = empty.with_bits(bits)
-                for block in _turned_blocks(vectors, frame):
+                for block in _turned_blocks(vectors, rotation):
                     codes.add(block)
-                efforts = calibrate(codes, frame, vectors, own, seed=asked_seed)
-                if efforts is not None:
-                    order = _order(codes, frame, vectors)
+                search_parameters = calibrate(codes, rotation, vectors, own, seed=asked_seed)
+                if search_parameters is not None:
+                    order = _order(codes, rotation, vectors)
                     codes.arrange(order)
                     codes.write(directory / CODES_FILE)
-                    frame.save(directory / ROTATION_FILE)
+                    rotation.save(directory / ROTATION_FILE)
                     document = {"coded": True, "arranged": True, "bits": bits}
                     document["head_bytes"] = codes.head_bytes(directory / CODES_FILE)
-                    document |= {**frame.parameters, **efforts.document()}
+                    document |= {**rotation.parameters, **search_parameters.document()}
                     if metric is Metric.DOT:
                         document["long"] = renumbered(long_rows(lengths_of(vectors)), order).tolist()
                     return BuiltIndex(files=(CODES_FILE, ROTATION_FILE), parameters=document, order=order)
@@ -115,15 +115,15 @@ class IvfEngine:
             arranged=parameters.get("arranged") is True,
             part=files.part(CODES_FILE) if isinstance(files, EngineFiles) else None,
         )
-        frame = Rotation.load(files[ROTATION_FILE], parameters, vectors.shape[1], metric)
-        if codes.rows != vectors.shape[0] or codes.width != frame.padded:
+        rotation = Rotation.load(files[ROTATION_FILE], parameters, vectors.shape[1], metric)
+        if codes.rows != vectors.shape[0] or codes.width != rotation.padded:
             raise Corrupted(
                 f"The index codes are {codes.rows} × {codes.width}; "
-                f"the segment needs {vectors.shape[0]} × {frame.padded}."
+                f"the segment needs {vectors.shape[0]} × {rotation.padded}."
             )
         return IvfIndex(
             codes,
-            frame,
+            rotation,
             plain=parameters_by_recall(parameters),
             filtered=margins_by_recall(parameters),
             long=parse(parameters.get("long", []), vectors.shape[0]),
@@ -138,7 +138,7 @@ class IvfIndex:
     def __init__(
         self,
         codes: Codes,
-        frame: Rotation,
+        rotation: Rotation,
         *,
         plain: ByRecall[SearchParameterTable],
         filtered: ByRecall[ProbeMarginTable],
@@ -147,7 +147,7 @@ class IvfIndex:
         file_bytes: int,
     ) -> None:
         self._codes = codes
-        self._rotation = frame
+        self._rotation = rotation
         self._plain = plain
         self._filtered = filtered
         self._long = long
@@ -180,18 +180,18 @@ class IvfIndex:
 
     @property
     def resident_bytes(self) -> int:
-        """Codes and frame, which a busy index has in memory though they are mapped, and what is gathered of them."""
+        """Codes and rotation, which a busy index has in memory though they are mapped, and what is gathered of them."""
         return self._file_bytes + self._codes.gathered_bytes + self._allowed.resident_bytes
 
     def _plainly(self, turned: Floats, count: int, recall: float | None) -> Rows | None:
         """Visit the lists that are near compared with the nearest one: few for a clear query, more for a vague one."""
-        efforts = self._plain.at(count, recall)
-        if efforts is None:
+        search_parameters = self._plain.at(count, recall)
+        if search_parameters is None:
             return None
-        cut, depth = efforts.at(count)
+        cut, depth = search_parameters.at(count)
         depth = min(depth, self._codes.rows)
         nearness = self._codes.nearness(turned)
-        if count <= efforts.count_max:
+        if count <= search_parameters.count_max:
             lists = near_lists(nearness, cut)
             found, _ = self._codes.search(turned, depth, lists, nearness[lists])
             if found.size >= min(count, self._codes.rows):
@@ -204,12 +204,12 @@ class IvfIndex:
 
         What a filter allows may lie around the query or far away; how soon this ends depends on where it does lie.
         """
-        efforts, probe_margins = self._plain.at(count, recall), self._filtered.at(count, recall)
-        if efforts is None or probe_margins is None:
+        search_parameters, probe_margins = self._plain.at(count, recall), self._filtered.at(count, recall)
+        if search_parameters is None or probe_margins is None:
             return None
         gap, margin = probe_margins.at(count)
         matches, wanted = allowed.matches, min(count, allowed.matches)
-        depth = min(matches, efforts.at(count)[1])
+        depth = min(matches, search_parameters.at(count)[1])
         nearness = self._codes.nearness(turned)
         lists = np.argsort(-nearness)
         by_list = allowed.by_list[lists]
@@ -248,14 +248,14 @@ def _sample(vectors: Matrix, among: Rows, size: int, generator: np.random.Genera
     return sample
 
 
-def _order(codes: Codes, frame: Rotation, vectors: Matrix) -> Rows:
+def _order(codes: Codes, rotation: Rotation, vectors: Matrix) -> Rows:
     """List after list, and near rows beside each other in each."""
     rows, starts = codes.grouped
     lists = [rows[start:end].astype(np.int64) for start, end in pairwise(starts.tolist())]
-    return arranged(lists, lambda some: frame.rows(vectors[some]))
+    return arranged(lists, lambda some: rotation.rows(vectors[some]))
 
 
-def _turned_blocks(vectors: Matrix, frame: Rotation) -> Iterator[npt.NDArray[np.float32]]:
-    step = max(1, _BLOCK_FLOATS // frame.padded)
+def _turned_blocks(vectors: Matrix, rotation: Rotation) -> Iterator[npt.NDArray[np.float32]]:
+    step = max(1, _BLOCK_FLOATS // rotation.padded)
     for start in range(0, len(vectors), step):
-        yield frame.turned(frame.rows(vectors[start : start + step]))
+        yield rotation.turned(rotation.rows(vectors[start : start + step]))

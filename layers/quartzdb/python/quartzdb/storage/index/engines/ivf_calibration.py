@@ -105,9 +105,9 @@ def relative(nearness: Floats) -> Floats:
 
 
 def calibrate(
-    codes: Codes, frame: Rotation, vectors: Matrix, own: Rows, *, seed: int
+    codes: Codes, rotation: Rotation, vectors: Matrix, own: Rows, *, seed: int
 ) -> ParametersFound | None:
-    """The cheapest efforts that reach the target recall on held-out rows; None where these codes cannot reach it."""
+    """The cheapest search parameters that reach the target recall on held-out rows; None where these codes cannot."""
     counts = counts_for(len(vectors))
     trials = _Trials(codes, counts)
     near, far = _Margins(counts), _Margins(counts)
@@ -115,8 +115,8 @@ def calibrate(
     sizes = np.diff(starts)
     list_of_row = np.empty(codes.rows, dtype=np.int32)
     list_of_row[grouped] = np.repeat(np.arange(codes.lists, dtype=np.int32), sizes)
-    for number, asked in enumerate(sample_queries(vectors, frame, own, np.random.default_rng(seed))):
-        turned = frame.turned(asked.query[None, :])[0]
+    for number, asked in enumerate(sample_queries(vectors, rotation, own, np.random.default_rng(seed))):
+        turned = rotation.turned(asked.query[None, :])[0]
         nearness = codes.nearness(turned)
         lists = np.argsort(-nearness)
         ranking = _ranked(codes, turned, lists, nearness, asked.scores, list_of_row)
@@ -281,7 +281,7 @@ class _Trials:
             self._good_at[at].reshape(-1)[(numbers + reached)[hits]] += 1
 
     def cheapest(self) -> tuple[tuple[SearchParameters, ...], list[Level]] | None:
-        """The cheapest effort for each count, and those of the levels; None where a binding count has none."""
+        """The cheapest search parameters for each count and level; None where a binding count has none."""
         parameters: list[SearchParameters] = []
         levels: list[Level] = []
         scan = self._codes.rows * (SCAN_COST + SCAN_COST_PER_FLOAT * self._codes.width)

@@ -44,7 +44,7 @@ class Index(Protocol):
         filtering afterwards). `query` (d,) is float32; it need not be normalised.
 
         `recall` is what share of the `count` best shall be among them, as calibration measures it: less is found
-        sooner. None: the engine's usual one. What no effort is known to reach is scanned for, and 1.0 always.
+        sooner. None: the engine's usual one. What no search parameter is known to reach is scanned for, and 1.0 always.
         """
         ...
 

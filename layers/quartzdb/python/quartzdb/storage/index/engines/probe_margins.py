@@ -1,4 +1,4 @@
-"""Slacks: how far a filtered search of inverted lists goes on, by results asked for and share of the nearest wanted."""
+"""Probe margins: how far a filtered search of inverted lists goes on, by results asked for and share of the nearest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ProbeMargin:
 
 @dataclass(frozen=True, slots=True)
 class ProbeMarginTable:
-    """Slacks by ascending count."""
+    """Probe margins by ascending count."""
 
     probe_margins: tuple[ProbeMargin, ...]
 
@@ -61,7 +61,7 @@ class ProbeMarginTable:
 
 
 def margins_by_recall(parameters: Mapping[str, Any]) -> ByRecall[ProbeMarginTable]:
-    """The usual slacks (`filtered`), and those of any recall (`filtered_levels`). Raises Corrupted."""
+    """The usual margins (`filtered`), and those of any recall (`filtered_levels`). Raises Corrupted."""
     table = ProbeMarginTable.parse(parameters, "filtered")
     rows = [
         (probe_margin.count, probe_margin.gap, probe_margin.margin) for probe_margin in table.probe_margins

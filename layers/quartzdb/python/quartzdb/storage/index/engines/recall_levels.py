@@ -1,6 +1,6 @@
 """Recall levels: what an index must spend for each share of the true nearest, and for any share between them.
 
-Levels are measured at build time, on the sample that the usual effort is measured on. What no level reaches is not
+Levels are measured at build time, on the sample that the usual parameters is measured on. What no level reaches is not
 promised: whoever asks for it is answered by a scan. A recall is what the sample reached, and real queries are easier.
 """
 
@@ -23,7 +23,7 @@ outcome is interpolated.
 Since the sample is the harder one, real texts that were not in the data find .975 to .985 of ten at 100k × 384.
 """
 LEVELS = (0.8, 0.9, 0.95, 0.97, 0.99, 0.995, 0.999)
-"""What else is measured, as far as the sample goes and efforts reach."""
+"""What else is measured, as far as the sample goes and search parameters reach."""
 MISSES_MIN = 2.0
 """A level counts only where it would let this many results of the sample be missed; a smaller sample cannot tell."""
 _REMEMBERED = 64

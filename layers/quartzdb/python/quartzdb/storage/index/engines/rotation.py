@@ -1,4 +1,4 @@
-"""The frame: the coordinates that an index is built and searched in, so that one-bit codes see well-spread numbers.
+"""The rotation: the coordinates that an index is built and searched in, so that one-bit codes see well-spread numbers.
 
 Rows are made unit-length (cosine), or centred (euclidean) and scaled to a typical length near 1 (dot, euclidean), which
 changes no ranking; then padded and turned by a random rotation, so that no coordinate carries more than its share.
@@ -44,7 +44,7 @@ class Rotation:
 
     @classmethod
     def fit(cls, sample: Matrix, metric: Metric, generator: np.random.Generator) -> Self:
-        """A frame for data like `sample` (m, d)."""
+        """A rotation for data like `sample` (m, d)."""
         dimension = sample.shape[1]
         wide = widened(sample)
         euclidean = metric is Metric.EUCLIDEAN
@@ -63,7 +63,7 @@ class Rotation:
         )
 
     def rows(self, rows: Matrix) -> Float32Matrix:
-        """Rows (m, d) placed in the frame but not yet turned: what exact comparisons use, float32 (m, d)."""
+        """Rows (m, d) placed for it but not yet turned: what exact comparisons use, float32 (m, d)."""
         # A copy in any case, since it is changed in place.
         placed = rows.astype(np.float32) if rows.dtype == np.float32 else widened(rows)
         if self.unit:
@@ -119,7 +119,7 @@ class Rotation:
 
     @classmethod
     def load(cls, path: Path, parameters: Mapping[str, Any], dimension: int, metric: Metric) -> Self:
-        """Read a frame back. Raises Corrupted where file and parameters do not fit each other."""
+        """Read a rotation back. Raises Corrupted where file and parameters do not fit each other."""
         try:
             a, b = (int(side) for side in parameters["rotation"])
             scale = float(parameters["scale"])
@@ -127,9 +127,9 @@ class Rotation:
             center, signs, left, right = np.split(flat, np.cumsum([dimension, a * b, a * a]))
             left, right = left.reshape(a, a), right.reshape(b, b)
         except (KeyError, TypeError, ValueError, EOFError, OSError) as error:
-            raise Corrupted(f"The index frame {path.name} cannot be read: {error}.") from error
+            raise Corrupted(f"The index rotation {path.name} cannot be read: {error}.") from error
         if flat.dtype != np.float32 or not scale > 0:
-            raise Corrupted(f"The index frame {path.name} holds {flat.dtype} at scale {scale}.")
+            raise Corrupted(f"The index rotation {path.name} holds {flat.dtype} at scale {scale}.")
         return cls(
             inner=metric is not Metric.EUCLIDEAN,
             unit=metric is Metric.COSINE,

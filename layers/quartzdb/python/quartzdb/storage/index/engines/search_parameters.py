@@ -1,4 +1,4 @@
-"""Efforts: what to spend on a search, by how many results are asked for, and by what share of the nearest is wanted."""
+"""Search parameters: what to spend on a search, by results asked for and share of the nearest wanted."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ class SearchParameters:
 
 @dataclass(frozen=True, slots=True)
 class SearchParameterTable:
-    """Efforts by ascending count."""
+    """Search parameters by ascending count."""
 
-    efforts: tuple[SearchParameters, ...]
+    by_count: tuple[SearchParameters, ...]
 
     def at(self, count: int) -> tuple[float, int]:
         """(visit, depth) for a count up to the last: between entries, linear in the count's logarithm.
 
         Beyond the last entry the depth grows in proportion and `visit` stays: the caller looks further.
         """
-        first, last = self.efforts[0], self.efforts[-1]
+        first, last = self.by_count[0], self.by_count[-1]
         if count <= first.count:
             return first.visit, first.depth
         if count >= last.count:
             return last.visit, math.ceil(last.depth * count / last.count)
-        upper = next(place for place, parameter in enumerate(self.efforts) if parameter.count >= count)
-        low, high = self.efforts[upper - 1], self.efforts[upper]
+        upper = next(place for place, parameter in enumerate(self.by_count) if parameter.count >= count)
+        low, high = self.by_count[upper - 1], self.by_count[upper]
         share = math.log(count / low.count) / math.log(high.count / low.count)
         depth = low.depth * (high.depth / low.depth) ** share
         return low.visit + share * (high.visit - low.visit), math.ceil(max(depth, count))
@@ -49,11 +49,11 @@ class SearchParameterTable:
     @property
     def count_max(self) -> int:
         """The largest count that was calibrated."""
-        return self.efforts[-1].count
+        return self.by_count[-1].count
 
     def document(self) -> Sequence[Sequence[float]]:
         """JSON for a segment's parameters."""
-        return [[parameter.count, parameter.visit, parameter.depth] for parameter in self.efforts]
+        return [[parameter.count, parameter.visit, parameter.depth] for parameter in self.by_count]
 
     @staticmethod
     def parse(parameters: Mapping[str, Any], name: str) -> SearchParameterTable:
@@ -69,9 +69,9 @@ class SearchParameterTable:
 
 
 def parameters_by_recall(parameters: Mapping[str, Any]) -> ByRecall[SearchParameterTable]:
-    """The usual efforts (`plain`), and those of any recall (`plain_levels`). Raises Corrupted."""
+    """The usual ones (`plain`), and those of any recall (`plain_levels`). Raises Corrupted."""
     table = SearchParameterTable.parse(parameters, "plain")
-    rows = [(parameter.count, parameter.visit, parameter.depth) for parameter in table.efforts]
+    rows = [(parameter.count, parameter.visit, parameter.depth) for parameter in table.by_count]
     return by_recall(parameters, PLAIN_LEVELS, table, rows, _table_of)
 
 

@@ -1,4 +1,4 @@
-"""What came of searching for all sample queries with every effort, and which efforts follow: the cheapest that do.
+"""What came of searching for all sample queries with every search parameter, and which follow: the cheapest that do.
 
 Costs are computed and not timed, so that builds repeat.
 """
@@ -32,7 +32,7 @@ class Trial:
     def choose(
         self, cost: Callable[[int, int], float], cost_max: float
     ) -> tuple[SearchParameters | None, Sequence[Level]]:
-        """The cheapest effort that reaches the usual target, if any does, and those of the levels that are reached.
+        """The cheapest search parameters that reach the usual target, if any do, and those of levels reached.
 
         `cost` is that of a spend's number and a depth. From level to level neither falls, so that a higher recall
         never looks at less; and above the usual one, whatever costs as much as `cost_max`, a scan, is left to that.

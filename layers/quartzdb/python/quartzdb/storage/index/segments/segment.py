@@ -115,7 +115,7 @@ def _opened(shape: SegmentShape, files: SegmentFiles) -> tuple[SegmentRecords, S
             _mapped(files.whole(NORMS_FILE), "<f4", (shape.rows,)),
         )
     pages = RecordPages(stored, files.header)
-    fetched = FetchedVectors(vectors, norms, shape.dimension, dtype, pages.rows, files.begin)
+    fetched = FetchedVectors(vectors, norms, shape.dimension, dtype, pages.rows, files.execute)
     return fetched_records(pages, shape.rows, fetched), fetched
 
 

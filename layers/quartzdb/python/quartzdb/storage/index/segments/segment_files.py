@@ -46,7 +46,7 @@ class SegmentFiles(Protocol):
         ...
 
     @property
-    def begin(self) -> Executor:
+    def execute(self) -> Executor:
         """How several fetches are waited for at once."""
         ...
 
@@ -66,7 +66,7 @@ class LocalFiles:
 
     damage = None
     header = None
-    begin = Lazy
+    execute = Lazy
 
     def __init__(self, paths: Mapping[str, Path]) -> None:
         self._paths = paths

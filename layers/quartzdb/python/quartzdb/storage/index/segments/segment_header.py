@@ -24,7 +24,7 @@ from quartzdb.storage.index.segments.partial_file import BLOCK_BYTES, PartialFil
 from quartzdb.storage.index.segments.records_map import RecordsMap
 
 PACKED_BYTES_MAX = 64 * 1024
-"""Files of an engine up to this size are in the opening, too."""
+"""Files of an engine up to this size are in the header, too."""
 _FORMAT = 1
 
 
@@ -94,7 +94,7 @@ class SegmentHeader:
             head = orjson.loads(line)
             if head["format"] != _FORMAT:
                 raise Corrupted(
-                    f"A segment's opening has format {head['format']}; this version reads {_FORMAT}.",
+                    f"A segment's header has format {head['format']}; this version reads {_FORMAT}.",
                     hint="Use the version of QuartzDB that wrote the data, or a newer one.",
                 )
             parts: dict[str, bytes] = {}
@@ -121,7 +121,7 @@ class SegmentHeader:
                 },
             )
         except (ValueError, KeyError, TypeError) as error:
-            raise Corrupted("A segment's opening cannot be read.", hint="Run `quartzdb verify`.") from error
+            raise Corrupted("A segment's header cannot be read.", hint="Run `quartzdb verify`.") from error
 
 
 def _first_blocks(places: RecordsMap) -> Rows:

@@ -86,12 +86,12 @@ class FetchedVectors:
         dimension: int,
         dtype: str,
         records_too: Callable[[Rows], None],
-        begin: Executor,
+        execute: Executor,
     ) -> None:
         self._vectors = vectors
         self._norms = norms
         self._records_too = records_too
-        self._begin = begin
+        self._execute = execute
         self._dtype = np.dtype(dtype)
         self._row_bytes = dimension * self._dtype.itemsize
         self._shape = vectors.size // self._row_bytes, dimension
@@ -104,14 +104,14 @@ class FetchedVectors:
     def expect(self, rows: Rows | None) -> None:
         """Fetch them side by side."""
         if rows is None:
-            all_of(self._begin, self._norms.expect_all, self._vectors.expect_all)
+            all_of(self._execute, self._norms.expect_all, self._vectors.expect_all)
         elif 0 < rows.size <= RECORDS_TOO_ROWS_MAX:
             starts = rows * self._row_bytes
             if self._vectors.has(starts, self._row_bytes):
                 self._records_too(rows)
             else:
                 all_of(
-                    self._begin,
+                    self._execute,
                     lambda: self._vectors.expect(starts, self._row_bytes),
                     lambda: self._records_too(rows),
                 )
