@@ -260,7 +260,7 @@ def _probing(
             for origin in proxies
         ],
         primary=Origin.CLOUDFLARE,
-        holder=f"local.{os.getpid()}",
+        owner=f"local.{os.getpid()}",
         lag_ms=lambda: embedded_lag_ms(data_dir),
         rules=rules,
     )

@@ -16,14 +16,14 @@ class Observed(MemoryLeases):
         super().__init__()
         self.renewed = threading.Semaphore(0)
 
-    def acquire(self, name: str, holder: str, now_ms: int, ttl_ms: int) -> bool:
+    def acquire(self, name: str, owner: str, now_ms: int, ttl_ms: int) -> bool:
         """As ever."""
-        taken = super().acquire(name, holder, now_ms, ttl_ms)
+        taken = super().acquire(name, owner, now_ms, ttl_ms)
         self.renewed.release()
         return taken
 
 
-def test_only_one_holder_works_at_a_time() -> None:
+def test_only_one_owner_works_at_a_time() -> None:
     """A second one sees that it is taken; afterwards it is free at once."""
     leases, clock = MemoryLeases(), ManualClock()
     with (

@@ -99,7 +99,7 @@ class World:
     def changes(self, by: str = "health-probe") -> RoutingChanges:
         return RoutingChanges(self.states, self.published, self.events, self.clock, primary=CLOUDFLARE, by=by)
 
-    def probing(self, holder: str = "one", changes: RoutingChanges | None = None) -> Probing:
+    def probing(self, owner: str = "one", changes: RoutingChanges | None = None) -> Probing:
         return Probing(
             self.states,
             changes or self.changes(),
@@ -108,14 +108,14 @@ class World:
             self.lag_ms,
             self.leases,
             self.clock,
-            holder=holder,
+            owner=owner,
             rules=DEFAULT_RULES,
             jitter=lambda: NO_JITTER,
             observe=self.rounds.append,
         )
 
-    def run(self, seconds: float, holder: str = "one") -> int:
-        return self.probing(holder).run(self.clock.monotonic() + seconds)
+    def run(self, seconds: float, owner: str = "one") -> int:
+        return self.probing(owner).run(self.clock.monotonic() + seconds)
 
     @property
     def state(self) -> RoutingState:

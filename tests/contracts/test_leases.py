@@ -14,7 +14,7 @@ def test_a_lease_keeps_others_out_until_it_ends(leases: Leases) -> None:
     assert not leases.acquire("index", "a", now_ms=150, ttl_ms=50)
 
 
-def test_the_holder_renews_it(leases: Leases) -> None:
+def test_the_owner_renews_it(leases: Leases) -> None:
     """From the time of asking."""
     assert leases.acquire("index", "a", now_ms=100, ttl_ms=50)
     assert leases.acquire("index", "a", now_ms=140, ttl_ms=50)
@@ -23,7 +23,7 @@ def test_the_holder_renews_it(leases: Leases) -> None:
 
 
 def test_a_released_lease_is_free(leases: Leases) -> None:
-    """Only its holder can release it."""
+    """Only its owner can release it."""
     leases.acquire("index", "a", now_ms=100, ttl_ms=50)
     leases.release("index", "b")
     leases.release("other", "a")

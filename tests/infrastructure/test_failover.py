@@ -130,7 +130,7 @@ def test_functions_know_that_their_site_is_one_of_two(failover: Deployment, name
 
 @pytest.mark.parametrize("name", ["health_probe", "replicator"])
 def test_both_are_woken_each_minute_and_run_from_no_snapshot(failover: Deployment, name: str) -> None:
-    """Copies of one memory would be one holder of a lease."""
+    """Copies of one memory would be one owner of a lease."""
     function = failover.function(name).properties
     assert "SnapStart" not in function
     assert 60 < function["Timeout"] <= 120

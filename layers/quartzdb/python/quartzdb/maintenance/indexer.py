@@ -140,7 +140,7 @@ class Indexer:
         return IndexingResult(published, records=rows, merged_segments=len(plan.segments))
 
     def confirm(self, partition: Partition) -> bool:
-        """Let go of what is kept for the manifest before the current one. See `snapshot.confirmation`."""
+        """Let go of what is kept for the manifest before the current one. See `previous_manifest`."""
         return confirmation.confirm(self._store, self._publisher, partition)
 
     def _unfolded(self, snapshot: Snapshot) -> tuple[Entries, int]:

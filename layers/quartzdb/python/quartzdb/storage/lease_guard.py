@@ -14,22 +14,22 @@ from quartzdb.storage.ports import Leases
 logger = logging.getLogger(__name__)
 
 LEASE_MS = 15_000
-"""How long the work stays claimed when its process is killed: nobody else takes it up before."""
+"""How long the lease runs on when its process is killed: nobody else takes it up before."""
 RENEW_SECONDS = 3.0
 
 
 class LeaseGuard:
-    """A context manager. `held` is whether this holder has the work; else another one is at it.
+    """A context manager. `held` is whether this owner has the work; else another one is at it.
 
     A lease is an optimisation, so one that could not be renewed is no reason to stop the work.
     """
 
     def __init__(
-        self, leases: Leases, name: str, holder: str, clock: Clock, *, renew_seconds: float = RENEW_SECONDS
+        self, leases: Leases, name: str, owner: str, clock: Clock, *, renew_seconds: float = RENEW_SECONDS
     ) -> None:
         self._leases = leases
         self._name = name
-        self._holder = holder
+        self._owner = owner
         self._clock = clock
         self._renew_seconds = renew_seconds
         self._done = threading.Event()
@@ -39,7 +39,7 @@ class LeaseGuard:
     def __enter__(self) -> Self:
         self.held = self._acquire()
         if self.held:
-            self._renewal = threading.Thread(target=self._renew, name="quartzdb-claim", daemon=True)
+            self._renewal = threading.Thread(target=self._renew, name="quartzdb-lease", daemon=True)
             self._renewal.start()
         return self
 
@@ -50,10 +50,10 @@ class LeaseGuard:
             self._done.set()
             # First, or a renewal under way would take back what is given up here.
             self._renewal.join()
-            self._leases.release(self._name, self._holder)
+            self._leases.release(self._name, self._owner)
 
     def _acquire(self) -> bool:
-        return self._leases.acquire(self._name, self._holder, self._clock.unix_ms(), LEASE_MS)
+        return self._leases.acquire(self._name, self._owner, self._clock.unix_ms(), LEASE_MS)
 
     def _renew(self) -> None:
         while not self._done.wait(self._renew_seconds):

@@ -369,13 +369,13 @@ class NamespaceCatalog(Protocol):
 
 
 class Leases(Protocol):
-    """Short exclusive claims, so that one process does a piece of background work. Only ever an optimisation."""
+    """Short exclusive leases, so that one process does a piece of background work. Only ever an optimisation."""
 
-    def acquire(self, name: str, holder: str, now_ms: int, ttl_ms: int) -> bool:
-        """Take or renew the lease unless another holder's is still running."""
+    def acquire(self, name: str, owner: str, now_ms: int, ttl_ms: int) -> bool:
+        """Take or renew the lease unless another owner's is still running."""
         ...
 
-    def release(self, name: str, holder: str) -> None:
+    def release(self, name: str, owner: str) -> None:
         """Give it back."""
         ...
 

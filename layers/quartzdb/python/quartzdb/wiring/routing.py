@@ -66,13 +66,13 @@ def assemble_probing(
     origins: Sequence[ProbedOrigin],
     *,
     primary: Origin,
-    holder: str,
+    owner: str,
     lag_ms: Callable[[], int | None],
     reports: PassiveReports | None = None,
     rules: Rules = DEFAULT_RULES,
     observe: Callable[[Round], None] = lambda _found: None,
 ) -> Probing:
-    """The health probe of both origins. `holder` names this process, and must be its alone."""
+    """The health probe of both origins. `owner` names this process in leases, and must be its alone."""
     return Probing(
         adapters.states,
         routing_changes(adapters, primary=primary, by="health-probe"),
@@ -84,7 +84,7 @@ def assemble_probing(
         lag_ms,
         adapters.leases,
         adapters.clock,
-        holder=holder,
+        owner=owner,
         rules=rules,
         jitter=random.random,
         observe=observe,

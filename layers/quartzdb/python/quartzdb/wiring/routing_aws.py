@@ -106,7 +106,7 @@ def open_probing(
             ),
         ],
         primary=probe.primary,
-        holder=f"{settings.site}.{secrets.token_hex(4)}",
+        owner=f"{settings.site}.{secrets.token_hex(4)}",
         lag_ms=ReplicationStatus(settings.site, peers, DynamoCheckpoints(table), clock).lag_ms,
         reports=reports,
         rules=rules,

@@ -19,14 +19,14 @@ class SqliteLeases:
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
 
-    def acquire(self, name: str, holder: str, now_ms: int, ttl_ms: int) -> bool:
-        """Take or renew the lease unless another holder's is still running."""
+    def acquire(self, name: str, owner: str, now_ms: int, ttl_ms: int) -> bool:
+        """Take or renew the lease unless another owner's is still running."""
         # Asked first without writing: processes that wait for a lease ask often and should cost no commit.
-        if self._database.rows(_OTHERS, (name, holder, now_ms)):
+        if self._database.rows(_OTHERS, (name, owner, now_ms)):
             return False
-        lease = (name, holder, now_ms + ttl_ms, now_ms)
+        lease = (name, owner, now_ms + ttl_ms, now_ms)
         return self._database.write(lambda connection: connection.execute(_ACQUIRE, lease).rowcount > 0)
 
-    def release(self, name: str, holder: str) -> None:
+    def release(self, name: str, owner: str) -> None:
         """Give it back; nothing happens where another has it."""
-        self._database.write(lambda connection: connection.execute(_RELEASE, (name, holder)).rowcount)
+        self._database.write(lambda connection: connection.execute(_RELEASE, (name, owner)).rowcount)

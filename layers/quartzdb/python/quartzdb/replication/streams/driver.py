@@ -1,4 +1,4 @@
-"""Runs a replicator again and again, in one process at a time. Owns the lease and the pace, and nothing of the work.
+"""Runs a replicator again and again, in one process at a time. Owns the lease and the pauses, and nothing of the work.
 
 The lease is kept between rounds: what a replicator has in memory, above all a repair under way, would be lost by taking
 turns. A process that dies lets it lapse.
@@ -27,7 +27,7 @@ class Driver:
         self,
         replicator: Replicator,
         leases: Leases,
-        holder: Callable[[], str],
+        owner: Callable[[], str],
         clock: Clock,
         *,
         interval_seconds: float,
@@ -35,11 +35,11 @@ class Driver:
     ) -> None:
         self._replicator = replicator
         self._leases = leases
-        self._holder = holder
+        self._owner = owner
         self._clock = clock
         self._interval_seconds = interval_seconds
         self._observe = observe
-        self._claim: LeaseGuard | None = None
+        self._guard: LeaseGuard | None = None
 
     def work(self) -> bool:
         """One round, if this process has the lease or gets it. False: there is nothing more to do at once."""
@@ -66,17 +66,17 @@ class Driver:
     def release(self) -> None:
         """Let another process drive."""
         self._replicator.rest()
-        claim, self._claim = self._claim, None
-        if claim is not None:
-            claim.__exit__(None, None, None)
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            guard.__exit__(None, None, None)
 
     def _claimed(self) -> bool:
-        if self._claim is None:
-            claim = LeaseGuard(self._leases, LEASE, self._holder(), self._clock)
-            claim.__enter__()
-            if not claim.held:
+        if self._guard is None:
+            guard = LeaseGuard(self._leases, LEASE, self._owner(), self._clock)
+            guard.__enter__()
+            if not guard.held:
                 return False
-            self._claim = claim
+            self._guard = guard
         return True
 
     def _round(self, until: float) -> None:

@@ -63,7 +63,7 @@ class Probing:
         leases: Leases,
         clock: Clock,
         *,
-        holder: str,
+        owner: str,
         rules: Rules,
         jitter: Callable[[], float],
         observe: Callable[[Round], None],
@@ -75,7 +75,7 @@ class Probing:
         self._lag_ms = lag_ms
         self._leases = leases
         self._clock = clock
-        self._holder = holder
+        self._owner = owner
         self._rules = rules
         self._jitter = jitter
         self._observe = observe
@@ -168,7 +168,7 @@ class Probing:
 
     def _is_mine(self) -> bool:
         try:
-            return self._leases.acquire(LEASE, self._holder, self._clock.unix_ms(), LEASE_MS)
+            return self._leases.acquire(LEASE, self._owner, self._clock.unix_ms(), LEASE_MS)
         except Unavailable as error:
             # Two probes at once do no harm, and none at all would.
             logger.warning("the lease of the health probe is not known: %s", error.message)
@@ -176,7 +176,7 @@ class Probing:
 
     def _hand_over(self) -> None:
         try:
-            self._leases.release(LEASE, self._holder)
+            self._leases.release(LEASE, self._owner)
         except Unavailable as error:
             logger.warning("the lease of the health probe ends by itself: %s", error.message)
 

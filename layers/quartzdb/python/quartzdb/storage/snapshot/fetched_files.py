@@ -73,7 +73,6 @@ class FetchedFiles:
 
     @property
     def names(self) -> AbstractSet[str]:
-        """See SegmentFiles."""
         return self._refs.keys()
 
     def bring(self, names: Collection[str]) -> None:
@@ -91,17 +90,14 @@ class FetchedFiles:
 
     @property
     def header(self) -> SegmentHeader:
-        """See SegmentFiles."""
         return self._header.result()
 
     def engine_file(self, name: str) -> Path:
-        """See SegmentFiles."""
         with self._lock:
             coming = self._coming.get(name)
         return self._engine_file(name) if coming is None else coming.result()
 
     def whole(self, name: str) -> Path:
-        """See SegmentFiles."""
         try:
             with self._lock:
                 if name not in self._in_memory:
@@ -116,11 +112,9 @@ class FetchedFiles:
 
     @property
     def damage(self) -> Exception | None:
-        """See SegmentFiles."""
         return next((file.damage for file in self._partial.values() if file.damage), self._damage)
 
     def partial(self, name: str) -> PartialFile | None:
-        """See SegmentFiles."""
         with self._lock:
             if name not in self._partial:
                 if name not in PARTLY_READ and name not in self._in_parts:

@@ -128,7 +128,10 @@ class SnapshotStore:
             )
 
     def alive(self, rows: int, dead: FileRef | None) -> Mask:
-        """Flags of a segment's rows that hold a present record."""
+        """Flags of a segment's rows that hold a present record. Dead ones are kept as a Roaring bitmap.
+
+        Lemire et al., "Roaring Bitmaps: Implementation of an Optimized Software Library", 2018.
+        """
         alive = np.ones(rows, dtype=np.bool_)
         if dead is not None:
             stored = self.verified_bytes(dead) if self.blobs.remote else self.verified_file(dead).read_bytes()

@@ -1,8 +1,8 @@
-"""The Annoy engine: random-projection trees in one mapped file. It imports in a millisecond and needs no training.
+"""The Annoy engine: random-projection trees in one mapped file, by Spotify's library (github.com/spotify/annoy).
 
-Trees hold rows in few coordinates, and what they find is rescored. How many nodes are visited and how many rows are
-rescored is calibrated. It cannot filter: with a filter, the allowed rows are scanned. Where visiting would cost as much
-as a scan, no trees are written.
+It imports in a millisecond and needs no training. Trees hold rows in few coordinates, and what they find is rescored.
+How many nodes are visited and how many rows are rescored is calibrated. It cannot filter: with a filter, the allowed
+rows are scanned. Where visiting would cost as much as a scan, no trees are written.
 """
 
 from __future__ import annotations

@@ -45,7 +45,6 @@ class MemoryFields:
         return row
 
     def existing(self, path: str) -> Mask:
-        """See FieldIndex."""
         self._catch_up()
         mask = np.zeros(self._row_count, dtype=np.bool_)
         rows = self._existing.get(path)
@@ -54,19 +53,15 @@ class MemoryFields:
         return mask
 
     def equal(self, path: str, key: bytes) -> Mask:
-        """See FieldIndex."""
         return self._any_of(path, Kind.VALUE, (key,))
 
     def any_of(self, path: str, keys: Sequence[bytes]) -> Mask:
-        """See FieldIndex."""
         return self._any_of(path, Kind.VALUE, keys)
 
     def containing(self, path: str, key: bytes) -> Mask:
-        """See FieldIndex."""
         return self._any_of(path, Kind.ELEMENT, (key,))
 
     def within(self, path: str, low: bytes, high: bytes) -> Mask:
-        """See FieldIndex."""
         self._catch_up()
         field = self._fields.get((path, Kind.VALUE))
         if field is None:

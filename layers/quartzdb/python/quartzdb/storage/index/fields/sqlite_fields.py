@@ -76,7 +76,6 @@ class SqliteFields:
         return self._cache.size_bytes
 
     def existing(self, path: str) -> Mask:
-        """See FieldIndex."""
         field = self._field(path, Kind.CONTAINER)
         if field is None or field.rows is None:
             return self._nothing()
@@ -86,19 +85,15 @@ class SqliteFields:
         )
 
     def equal(self, path: str, key: bytes) -> Mask:
-        """See FieldIndex."""
         return self._with_keys(path, Kind.VALUE, (key,))
 
     def any_of(self, path: str, keys: Sequence[bytes]) -> Mask:
-        """See FieldIndex."""
         return self._with_keys(path, Kind.VALUE, keys)
 
     def containing(self, path: str, key: bytes) -> Mask:
-        """See FieldIndex."""
         return self._with_keys(path, Kind.ELEMENT, (key,))
 
     def within(self, path: str, low: bytes, high: bytes) -> Mask:
-        """See FieldIndex."""
         field = self._field(path, Kind.VALUE)
         if field is None:
             return self._nothing()

@@ -51,11 +51,9 @@ class RecordsAhead:
         self._vectors = vectors
 
     def rows(self, rows: Sequence[int]) -> None:
-        """See ReadAhead."""
         self._pages.rows(rows)
 
     def ids(self, ids: Sequence[str]) -> Sequence[str]:
-        """See ReadAhead."""
         known = self._pages.header.ids
         wanted = list(ids) if known is None else known.may_have(ids)
         if wanted:
@@ -63,7 +61,6 @@ class RecordsAhead:
         return wanted
 
     def found(self, rows: Sequence[int]) -> None:
-        """See ReadAhead."""
         if rows:
             self._vectors.expect(np.array(rows, dtype=np.int64))
             self._pages.rows(rows)

@@ -73,22 +73,18 @@ class LocalFiles:
 
     @property
     def names(self) -> AbstractSet[str]:
-        """See SegmentFiles."""
         return self._paths.keys()
 
     def whole(self, name: str) -> Path:
-        """See SegmentFiles."""
         path = self._paths[name]
         if not path.exists():
             raise BlobMissing(str(path))
         return path
 
     def engine_file(self, name: str) -> Path:
-        """See SegmentFiles."""
         return self.whole(name)
 
     def partial(self, name: str) -> None:
-        """See SegmentFiles."""
         del name
 
 

@@ -60,7 +60,6 @@ class MappedVectors:
         """Everything is here already."""
 
     def gather(self, rows: Rows) -> tuple[Matrix, Floats]:
-        """See StoredVectors."""
         return self.matrix.take(rows, axis=0), self.norms.take(rows)
 
     def lengths(self, rows: Rows) -> Floats:
@@ -68,7 +67,6 @@ class MappedVectors:
         return self.norms.take(rows)
 
     def span(self, start: int, stop: int) -> tuple[Matrix, Floats]:
-        """See StoredVectors."""
         return self.matrix[start:stop], self.norms[start:stop]
 
 
@@ -119,14 +117,12 @@ class FetchedVectors:
             self._vectors.expect(rows * self._row_bytes, self._row_bytes)
 
     def gather(self, rows: Rows) -> tuple[Matrix, Floats]:
-        """See StoredVectors."""
         if not rows.size:
             return np.empty((0, self._shape[1]), self._dtype), np.empty(0, np.float32)
         vectors: Matrix = self._vectors.take(rows, self._row_bytes).view(self._dtype)
         return vectors, norms_of(vectors)
 
     def span(self, start: int, stop: int) -> tuple[Matrix, Floats]:
-        """See StoredVectors."""
         stop = min(stop, self._shape[0])
         vectors = np.frombuffer(
             self._vectors.read(start * self._row_bytes, (stop - start) * self._row_bytes), self._dtype
