@@ -9,6 +9,7 @@ import pytest
 
 from quartzdb.domain.change import OWN, Upsert
 from quartzdb.domain.errors import Corrupted, NamespaceNotFound, RecordNotFound, Unavailable
+from quartzdb.domain.hlc import HybridClock
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
 from quartzdb.maintenance.maintenance import DROP_AFTER_MS, FOLD_AFTER_MS
 from quartzdb.maintenance.verification import Verification
@@ -210,7 +211,8 @@ def test_shards_are_read_by_as_many_threads_as_there_are(site: Embedded, threads
     database = site.open()
     namespace = sharded(database)
     write(database, namespace, range(80))
-    reads = ShardReads(database.readers, threads)
+    versions = HybridClock(site.clock.unix_ms, "here.1", ahead_ms_max=500)
+    reads = ShardReads(database.readers, versions, threads)
     for _ in range(20):
         counts = reads.each(namespace.each_shard, lambda shard, view: (shard.shard, view.count), STRONG)
         assert [shard for shard, _ in counts] == list(range(SHARDS))

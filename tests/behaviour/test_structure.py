@@ -131,17 +131,11 @@ def module_table() -> Mapping[str, list[str]]:
 
 
 def permitted(folder: str) -> set[str]:
-    """With what the named folders may import themselves. `ports` stands for every module of ports."""
-    seen: set[str] = set()
-    waiting = [folder]
-    while waiting:
-        one = waiting.pop()
-        if one not in seen:
-            seen.add(one)
-            waiting += module_table().get(one, ())
-    if "ports" in seen:
-        seen |= {name for name, _ in modules() if name.split(".")[-1] == "ports"}
-    return seen
+    """What the table names, and the folder itself. `ports` stands for every module of ports."""
+    allowed = {folder, *module_table()[folder]}
+    if "ports" in allowed:
+        allowed |= {name for name, _ in modules() if name.split(".")[-1] == "ports"}
+    return allowed
 
 
 def layers_of(container: str) -> list[set[str]]:
