@@ -138,6 +138,18 @@ def test_a_secret_that_is_not_to_be_had_is_nobodys_failure(origin: ContractOrigi
     assert origin.requests == []
 
 
+@pytest.mark.parametrize("wrong", ["hush\n", "hush\u20ac"])
+@pytest.mark.parametrize("which", ["key", "secret"])
+def test_a_secret_that_cannot_be_sent_is_nobodys_failure_either(
+    origin: ContractOrigin, which: str, wrong: str
+) -> None:
+    """An origin must not be left because a file of ours ends with a line break; and the error does not tell it."""
+    with pytest.raises(Unavailable) as raised:
+        _probe(_at(origin.url, **{which: lambda: wrong})).probe()
+    assert "hush" not in f"{raised.value} {raised.value.__cause__} {raised.value.__context__}"
+    assert origin.requests == []
+
+
 def test_the_canarys_key_follows_from_its_secret() -> None:
     """It is made once, and is good for the canary's tenant and nothing else."""
     table, clock, secret = MemoryApiKeys(), SystemClock(), "s" * 32

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from quartzdb.net.hard_deadline import Deadline
-from quartzdb.net.http_exchange import HttpExchange
+from quartzdb.net.http_client import HttpClient
 from quartzdb.routing.decision.signing import Credentials
 from quartzdb.routing.decision.state import Origin
 from quartzdb.routing.edge.mirrored_writes import MirroredWrites, Unnamed, Write
@@ -37,11 +37,11 @@ def endpoint() -> Iterator[RecordingOrigin]:
 
 @pytest.fixture
 def queue(endpoint: RecordingOrigin, clock: ManualClock) -> Iterator[EdgeQueueClient]:
-    exchange = HttpExchange({"sqs.us-east-1.amazonaws.com": endpoint.address})
+    client = HttpClient({"sqs.us-east-1.amazonaws.com": endpoint.address})
     yield EdgeQueueClient(
-        exchange, "us-east-1", credentials=lambda: Credentials("id", "secret"), now=clock.monotonic
+        client, "us-east-1", credentials=lambda: Credentials("id", "secret"), now=clock.monotonic
     )
-    exchange.close()
+    client.close()
 
 
 def told(endpoint: RecordingOrigin) -> list[dict[str, Any]]:

@@ -1,1 +1,1 @@
-"""One way to speak HTTP with hard deadlines. Standard library only: the edge carries it."""
+"""The HTTP client, with hard deadlines. Standard library only: the edge carries it."""

@@ -36,7 +36,10 @@ class OriginProbe(Protocol):
     """Looks at one origin, deep enough to know that it serves."""
 
     def probe(self) -> Probe:
-        """What came of it, within the deadline in any case. Raises nothing: not knowing is a probe that failed."""
+        """What came of it, within the deadline in any case: whatever the origin does is a probe that failed.
+
+        Raises Unavailable, and nothing else, where it could not ask: then nothing is known of the origin.
+        """
         ...
 
 

@@ -15,7 +15,7 @@ from quartzdb.domain.change import Metadata
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Conflict, InvalidArgument, NotFound, Unavailable
 from quartzdb.domain.vector import Vector, parse_vector
-from quartzdb.replication.ports import PeerRefused
+from quartzdb.replication.ports import FeedGap, PeerRefused
 
 
 class CloudflarePeer:
@@ -122,6 +122,8 @@ class CloudflarePeer:
             error = refusal(answer, self._site, self._clock.unix_ms())
             if isinstance(error, InvalidArgument | Conflict):
                 raise PeerRefused(error.message) from error
+            if isinstance(error, FeedGap):
+                raise self._odd() from error  # it has no feed
             raise error
         try:
             document = orjson.loads(answer.body)

@@ -14,10 +14,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from quartzdb.adapters.http.sendable_headers import sendable
 from quartzdb.domain.clock import Clock
 from quartzdb.net.address import Address
+from quartzdb.net.endpoint import authority_of, endpoint_of
 from quartzdb.net.hard_deadline import Deadline
-from quartzdb.net.http_exchange import Endpoint, HttpExchange, Unanswered, endpoint_of
+from quartzdb.net.http_client import HttpClient, Unanswered
 from quartzdb.net.resolver import NameNotFound
 from quartzdb.routing.decision.state import Origin
 from quartzdb.routing.decision.window import Probe, Reason
@@ -64,23 +66,21 @@ class HttpProbe:
         self._count = 0
 
     def probe(self) -> Probe:
-        """What came of it. Raises Unavailable where its own key or secret is not to be had."""
-        key, secret = self._probed.key(), self._probed.secret()
+        """What came of it. Raises Unavailable where its own key or secret is not to be had, or cannot be sent."""
+        headers = sendable(_headers(self._probed.key(), self._probed.secret()))
         # Names and connections are not kept: a user who comes now has to find and reach it, too.
-        exchange = HttpExchange(self._probed.resolve, tls=self._tls)
+        client = HttpClient(self._probed.resolve, tls=self._tls)
         begun = self._clock.monotonic()
-        look = _Look(
-            exchange, Deadline(self._deadline_ms / 1000, self._clock.monotonic), self._probed, key, secret
-        )
+        deadline = Deadline(self._deadline_ms / 1000, self._clock.monotonic)
+        look = _Look(client, deadline, self._probed, headers)
         self._count += 1
         try:
             reason = look.deep(self._clock.unix_ms(), self._count)
         except Unanswered as error:
-            reason = _reason_of(error.__cause__ or error)
-        except TimeoutError:
-            reason = Reason.TIMEOUT
+            # Without a cause there was no time left to begin.
+            reason = Reason.TIMEOUT if error.__cause__ is None else _reason_of(error.__cause__)
         finally:
-            exchange.close()
+            client.close()
         latency_ms = int(1000 * (self._clock.monotonic() - begun))
         return Probe(reason is None, self._clock.unix_ms(), latency_ms, reason)
 
@@ -89,14 +89,13 @@ class HttpProbe:
 class _Look:
     """The requests of one probe."""
 
-    exchange: HttpExchange
+    client: HttpClient
     deadline: Deadline
     probed: ProbedOrigin
-    key: str = field(repr=False)
-    secret: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
 
     def deep(self, at_ms: int, count: int) -> Reason | None:
-        """What is wrong; None where all is well. Raises Unanswered and TimeoutError."""
+        """What is wrong; None where all is well. Raises Unanswered."""
         nonce = f"{at_ms}-{count}"
         # Two ids in turn, and those of each origin apart, because what one site takes comes to the other.
         record_id = f"quartzdb-canary-{self.probed.origin}-{count % 2}"
@@ -127,20 +126,14 @@ class _Look:
     ) -> dict[str, Any]:
         url = (self.probed.search_url if search else None) or self.probed.url
         endpoint = endpoint_of(url)
-        headers = [
-            ("Host", _host(endpoint)),
-            ("Authorization", f"Bearer {self.key}"),
-            ("User-Agent", "quartzdb-health-probe"),
-        ]
-        if self.secret:
-            headers.append(("x-quartzdb-origin-secret", self.secret))
+        headers = {"Host": authority_of(endpoint), **self.headers}
         if document is not None:
-            headers.append(("Content-Type", "application/json"))
-        answer = self.exchange.send(
+            headers["Content-Type"] = "application/json"
+        answer = self.client.send(
             endpoint,
             method,
             path,
-            headers,
+            headers.items(),
             b"" if document is None else json.dumps(document).encode(),
             deadline=self.deadline,
             answer_bytes_max=_ANSWER_BYTES_MAX,
@@ -183,9 +176,10 @@ def _reason_of(error: BaseException) -> Reason:
     return Reason.REFUSED
 
 
-def _host(endpoint: Endpoint) -> str:
-    usual = {"http": 80, "https": 443}[endpoint.protocol]
-    return endpoint.host if endpoint.port == usual else f"{endpoint.host}:{endpoint.port}"
+def _headers(key: str, secret: str) -> dict[str, str]:
+    """Of every request of a probe."""
+    admitted = {"x-quartzdb-origin-secret": secret} if secret else {}
+    return {"Authorization": f"Bearer {key}", "User-Agent": "quartzdb-health-probe", **admitted}
 
 
 def _unit_vector(nonce: str) -> list[float]:

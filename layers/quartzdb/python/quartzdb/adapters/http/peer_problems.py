@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 
-from quartzdb.adapters.http.peer_connection import PeerAnswer
 from quartzdb.domain.errors import (
     ClockSkew,
     Conflict,
@@ -21,6 +20,7 @@ from quartzdb.domain.errors import (
     TooLarge,
     Unavailable,
 )
+from quartzdb.net.http_client import HttpAnswer
 from quartzdb.replication.ports import FeedGap
 from quartzdb.replication.wire.page_document import parse_cursor
 
@@ -51,7 +51,7 @@ _BY_STATUS: dict[int, type[QuartzError]] = {
 """What will not pass. Everything else may: also a secret that is not taken, because it may be about to be rotated."""
 
 
-def refusal(answer: PeerAnswer, site: str, now_ms: int) -> QuartzError | FeedGap:
+def refusal(answer: HttpAnswer, site: str, now_ms: int) -> QuartzError | FeedGap:
     """The error that an answer of no success stands for."""
     problem = _problem(answer.body)
     code = _text(problem, "code") or f"status_{answer.status}"
@@ -91,9 +91,9 @@ def _text(problem: dict[str, Any], name: str) -> str:
     return value[:_TEXT_MAX] if isinstance(value, str) else ""
 
 
-def _retry_after(answer: PeerAnswer, now_ms: int) -> float | None:
+def _retry_after(answer: HttpAnswer, now_ms: int) -> float | None:
     """Seconds to wait at least: a number of them, or a date (RFC 9110, 10.2.3)."""
-    text = answer.headers.get("retry-after", "").strip()
+    text = answer.header("Retry-After").strip()
     if text.isascii() and text.isdecimal() and len(text) <= 9:
         return min(float(text), RETRY_AFTER_SECONDS_MAX)
     try:

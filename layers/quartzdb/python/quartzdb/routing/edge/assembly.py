@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 
-from quartzdb.net.http_exchange import HttpExchange
+from quartzdb.net.http_client import HttpClient
 from quartzdb.routing.decision.edge_config import EdgeConfig
 from quartzdb.routing.decision.signing import Credentials
 from quartzdb.routing.decision.state import RoutingState
@@ -41,47 +41,49 @@ def make_router(
     def credentials() -> Credentials:
         return credentials_of(environment)
 
-    exchange = HttpExchange(config.resolve)
-    # A connection of its own for what goes to the queues: a slow one must not stand in a request's way.
-    queue = EdgeQueueClient(HttpExchange(config.resolve), config.region, credentials=credentials, now=now)
+    client = HttpClient(config.resolve)
+    queue = EdgeQueueClient(client, config.region, credentials=credentials, now=now)
     return Router(
         config=config,
         states=StateCache(
-            _reading(config, now, credentials),
+            _reading(config, client, now, credentials),
             config.initial,
             now=now,
             cache_seconds=config.cache_seconds,
             stale_seconds_max=config.stale_seconds_max,
             wait_seconds=config.deadlines.state,
         ),
-        exchange=exchange,
+        client=client,
         suspicion=Suspicion(),
         reports=PassiveReportSender(
             queue, config.passive_queue_url, now=now, seconds=config.deadlines.report
         ),
-        mirroring=_mirroring(config, exchange, queue, now),
+        mirroring=_mirroring(config, client, queue, now),
         now=now,
         new_id=lambda: secrets.token_hex(16),
     )
 
 
 def _reading(
-    config: EdgeConfig, now: Callable[[], float], credentials: Callable[[], Credentials]
+    config: EdgeConfig,
+    client: HttpClient,
+    now: Callable[[], float],
+    credentials: Callable[[], Credentials],
 ) -> Callable[[], RoutingState]:
     if config.state_url is None:
         return lambda: config.initial
     return StateReader(
+        client,
         config.state_url,
         config.region,
         credentials=credentials if config.state_signed else None,
         now=now,
         seconds=config.deadlines.state,
-        resolve=config.resolve,
     ).read
 
 
 def _mirroring(
-    config: EdgeConfig, exchange: HttpExchange, queue: EdgeQueueClient, now: Callable[[], float]
+    config: EdgeConfig, client: HttpClient, queue: EdgeQueueClient, now: Callable[[], float]
 ) -> Mirroring | None:
     if config.mirror_queue_url is None:
         return None
@@ -91,4 +93,4 @@ def _mirroring(
         delay_seconds=config.mirror_delay_seconds,
         now_ms=lambda: int(now() * 1000),
     )
-    return Mirroring(config, exchange, writes)
+    return Mirroring(config, client, writes)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from quartzdb.net.http_exchange import Endpoint
+from quartzdb.net.endpoint import Endpoint
 from quartzdb.routing.decision.edge_config import EdgeConfig, EdgeOrigin
 from quartzdb.routing.decision.override import HEADER as OVERRIDE
 from quartzdb.routing.decision.state import Origin

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from quartzdb.net.hard_deadline import Deadline
-from quartzdb.net.http_exchange import HttpExchange, Unanswered
+from quartzdb.net.http_client import HttpClient, Unanswered
 from quartzdb.routing.decision.edge_config import EdgeConfig
 from quartzdb.routing.decision.state import Origin
 from quartzdb.routing.edge.cloudfront_event import CfRequest, beginning_of_body, body_of
@@ -35,9 +35,9 @@ _PEER = Origin.CLOUDFLARE
 class Mirroring:
     """Writes to the peer."""
 
-    def __init__(self, config: EdgeConfig, exchange: HttpExchange, writes: MirroredWrites) -> None:
+    def __init__(self, config: EdgeConfig, client: HttpClient, writes: MirroredWrites) -> None:
         self._config = config
-        self._exchange = exchange
+        self._client = client
         self._writes = writes
 
     def write(self, request: CfRequest, request_id: str, observe: Observe) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class Mirroring:
             return self._sent_by_cloudfront(write, sent, about)
         endpoint, target, headers = proxied(sent)
         try:
-            answer = self._exchange.send(
+            answer = self._client.send(
                 endpoint,
                 request["method"],
                 target,

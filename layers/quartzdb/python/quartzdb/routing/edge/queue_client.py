@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
+from quartzdb.net.endpoint import endpoint_of, root_of
 from quartzdb.net.hard_deadline import Deadline
-from quartzdb.net.http_exchange import HttpExchange, Unanswered, endpoint_of, root_of
+from quartzdb.net.http_client import HttpClient, Unanswered
 from quartzdb.routing.decision.signing import Credentials, signed_headers
 
 _ANSWER_BYTES_MAX = 64 * 1024
@@ -23,13 +24,13 @@ class EdgeQueueClient:
 
     def __init__(
         self,
-        exchange: HttpExchange,
+        client: HttpClient,
         region: str,
         *,
         credentials: Callable[[], Credentials],
         now: Callable[[], float],
     ) -> None:
-        self._exchange = exchange
+        self._client = client
         self._region = region
         self._credentials = credentials
         self._now = now
@@ -67,7 +68,7 @@ class EdgeQueueClient:
             at=self._now(),
         )
         try:
-            answer = self._exchange.send(
+            answer = self._client.send(
                 endpoint,
                 "POST",
                 "/",

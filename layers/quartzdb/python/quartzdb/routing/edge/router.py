@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quartzdb.net.hard_deadline import Deadline
-from quartzdb.net.http_exchange import HttpAnswer, HttpExchange, Unanswered
+from quartzdb.net.http_client import HttpAnswer, HttpClient, Unanswered
 from quartzdb.routing.decision.edge_config import EdgeConfig
 from quartzdb.routing.decision.override import HEADER as OVERRIDE
 from quartzdb.routing.decision.override import verify_override
@@ -45,7 +45,7 @@ class Router:
 
     config: EdgeConfig
     states: StateCache
-    exchange: HttpExchange
+    client: HttpClient
     suspicion: Suspicion
     reports: PassiveReportSender
     mirroring: Mirroring | None
@@ -92,7 +92,7 @@ class Router:
             return sent  # only CloudFront has all of it
         endpoint, target, headers = proxied(sent)
         try:
-            answer = self.exchange.send(
+            answer = self.client.send(
                 endpoint,
                 request["method"],
                 target,

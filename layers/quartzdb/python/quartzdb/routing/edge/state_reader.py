@@ -1,13 +1,13 @@
-"""Reads the routing state from where it is published, an object in S3. Shares nothing with requests."""
+"""Reads the routing state from where it is published, an object in S3. Shares no connection with requests."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from quartzdb.net.address import Address
+from quartzdb.net.endpoint import endpoint_of
 from quartzdb.net.hard_deadline import Deadline
-from quartzdb.net.http_exchange import HttpExchange, Unanswered, endpoint_of
+from quartzdb.net.http_client import HttpClient, Unanswered
 from quartzdb.routing.decision.signing import Credentials, signed_headers
 from quartzdb.routing.decision.state import InvalidState, RoutingState, decode_state
 
@@ -19,20 +19,20 @@ class StateReader:
 
     def __init__(
         self,
+        client: HttpClient,
         url: str,
         region: str,
         *,
         credentials: Callable[[], Credentials] | None,
         now: Callable[[], float],
         seconds: float,
-        resolve: Mapping[str, Address],
     ) -> None:
+        self._client = client
         self._url = url
         self._region = region
         self._credentials = credentials
         self._now = now
         self._seconds = seconds
-        self._resolve = resolve
 
     def read(self) -> RoutingState:
         """The state. Raises OSError or InvalidState."""
@@ -50,7 +50,7 @@ class StateReader:
             )
         parts = urlsplit(self._url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        answer = HttpExchange(self._resolve).send(
+        answer = self._client.send(
             endpoint_of(self._url),
             "GET",
             target,
@@ -58,7 +58,7 @@ class StateReader:
             b"",
             deadline=Deadline(self._seconds),
             answer_bytes_max=_STATE_BYTES_MAX,
-            again=False,
+            again=False,  # so that it has a connection of its own
         )
         if answer.status != 200:
             raise Unanswered(f"the routing state's place answered {answer.status}", sent=True)
