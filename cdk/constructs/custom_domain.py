@@ -10,7 +10,7 @@ from constructs import Construct
 
 
 class CustomDomain(Construct):
-    """`certificate` is the given one, or a new one that the zone proves. Raises nothing: Settings has checked them."""
+    """`certificate` is the given one, or a new one that the zone proves. Checks nothing: Settings has."""
 
     def __init__(
         self,

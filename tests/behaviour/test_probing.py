@@ -26,6 +26,7 @@ from quartzdb.routing.state_changes import RoutingChanges
 from tests.doubles.memory_leases import MemoryLeases
 from tests.doubles.memory_origin_states import MemoryOriginStates
 from tests.doubles.memory_passive_reports import MemoryPassiveReports
+from tests.doubles.scripted_probe import ScriptedProbe
 from tests.manual_clock import ManualClock
 
 AWS, CLOUDFLARE = Origin.AWS, Origin.CLOUDFLARE
@@ -65,22 +66,6 @@ class Events:
 
 
 @dataclass
-class Scripted:
-    """An origin's probe. `reason` None: it is well; `unknown`: it could not be asked."""
-
-    clock: ManualClock
-    reason: Reason | None = None
-    unknown: bool = False
-    probes: int = 0
-
-    def probe(self) -> Probe:
-        self.probes += 1
-        if self.unknown:
-            raise Unavailable("The canary's key could not be read.")
-        return Probe(self.reason is None, self.clock.unix_ms(), 25, self.reason)
-
-
-@dataclass
 class World:
     """Everything around one probe. `probing` is another process each time."""
 
@@ -94,7 +79,7 @@ class World:
     rounds: list[Round] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.origins = {origin: Scripted(self.clock) for origin in Origin}
+        self.origins = {origin: ScriptedProbe(self.clock) for origin in Origin}
 
     def changes(self, by: str = "health-probe") -> RoutingChanges:
         return RoutingChanges(self.states, self.published, self.events, self.clock, primary=CLOUDFLARE, by=by)
@@ -175,7 +160,7 @@ def test_both_origins_are_probed_at_once(world: World) -> None:
     both = threading.Barrier(2, timeout=10)
 
     @dataclass
-    class Meeting(Scripted):
+    class Meeting(ScriptedProbe):
         def probe(self) -> Probe:
             both.wait()
             return super().probe()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from quartzdb.domain.clock import Clock
-from quartzdb.domain.errors import Conflict
+from quartzdb.domain.errors import Conflict, Unavailable
 from quartzdb.services.keys import Scope, key_text
 from quartzdb.services.ports import ApiKey, ApiKeyTable
 
@@ -22,9 +22,12 @@ SECRET_CHARACTERS_MIN = 32
 
 
 def canary_key(table: ApiKeyTable, clock: Clock, secret: str) -> str:
-    """The text of the key, which is there afterwards. Raises Unavailable, and ValueError for a secret that is short."""
+    """The text of the key, which is there afterwards. Raises Unavailable, also for a secret that is short."""
     if len(secret) < SECRET_CHARACTERS_MIN:
-        raise ValueError(f"the canary's secret has fewer than {SECRET_CHARACTERS_MIN} characters")
+        raise Unavailable(
+            f"The canary's secret has fewer than {SECRET_CHARACTERS_MIN} characters.",
+            hint="Set one that is random and as long.",
+        )
     id_bytes = bytes.fromhex(ID_PREFIX) + _derived(secret, "id")[:3]
     made = key_text(id_bytes, _derived(secret, "secret"))
     if table.get(made.id) is None:
