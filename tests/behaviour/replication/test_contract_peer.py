@@ -19,9 +19,8 @@ import pytest
 from quartzdb.adapters.http.cloudflare_peer import CloudflarePeer
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.api.app import create_app
-from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.namespace import Namespace
-from quartzdb.replication.ports import Direction, Feed, MirroredWrite, PeerRefused
+from quartzdb.replication.ports import Direction, Feed, MirroredWrite
 from quartzdb.replication.shared_namespaces import default_namespaces
 from quartzdb.replication.streams.contract_streams import ContractStreams
 from quartzdb.replication.streams.replicator import Replicator
@@ -294,21 +293,3 @@ def test_a_gap_is_made_good_by_writing_everything_once_more(pair: Pair) -> None:
     assert state is not None
     assert state.error is None
     assert state.through_ms > 0
-
-
-def test_the_adapter_says_what_the_peer_refuses(pair: Pair) -> None:
-    """For good, or for now."""
-    with pytest.raises(PeerRefused):
-        pair.api.insert_vector("x", np.ones(3, np.float32), {})
-    good, bad = np.array(vector(1), np.float32), np.ones(3, np.float32)
-    assert list(pair.api.insert_vectors([("good", good, {}), ("bad", bad, {})])) == ["bad"]
-    assert pair.api.get_vector("bad") is None
-    found = pair.api.get_vector("good")
-    assert found is not None
-    assert found[0].tolist() == pytest.approx(vector(1))
-    pair.api.delete_vector("never-seen")
-    pair.api.delete("never-seen")
-    assert pair.api.get("never-seen") is None
-    pair.key = "wrong"
-    with pytest.raises(Unavailable):
-        pair.api.get("k")

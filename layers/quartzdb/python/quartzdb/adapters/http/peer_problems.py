@@ -61,7 +61,8 @@ def refusal(answer: HttpAnswer, site: str, now_ms: int) -> QuartzError | FeedGap
         except InvalidArgument as error:
             return unreadable(site, error)
     kind = _BY_STATUS.get(answer.status)
-    message = f"{site} answers {answer.status} {code}: {_text(problem, 'detail') or 'no more is said'}"
+    said = _text(problem, "detail") or _text(problem, "error")  # `/api/*` calls it `error`
+    message = f"{site} answers {answer.status} {code}: {said or 'no more is said'}"
     hint = _text(problem, "hint") or None
     if kind is None:
         return Unavailable(message, hint=hint, retry_after_s=_retry_after(answer, now_ms))
