@@ -10,6 +10,7 @@ from quartzdb.domain.change import Metadata
 from quartzdb.domain.errors import InvalidId
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.limits import ID_CHARACTERS_MAX, ID_PATTERN
+from quartzdb.domain.metadata import json_type
 from quartzdb.domain.vector import Vector
 
 _ID = re.compile(ID_PATTERN)
@@ -39,7 +40,7 @@ class Match(NamedTuple):
 def check_id(record_id: object, field: str = "id") -> str:
     """The id, if it may be one. Raises InvalidId."""
     if not isinstance(record_id, str):
-        raise InvalidId(f"An id is a string, not {type(record_id).__name__}.", field=field)
+        raise InvalidId(f"An id is a string, not {json_type(record_id)}.", field=field)
     if not _ID.fullmatch(record_id):
         raise InvalidId(
             f"{record_id[:80]!r} is no record id.",

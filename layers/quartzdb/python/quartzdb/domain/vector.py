@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from quartzdb.domain.errors import DimensionMismatch, InvalidVector
 from quartzdb.domain.limits import DIMENSION_MAX
+from quartzdb.domain.metadata import json_type
 
 Vector = npt.NDArray[np.float32]
 """One vector, shape (d,)."""
@@ -35,7 +36,7 @@ def parse_vector(document: object, *, field: str = "vector") -> Vector:
         return check_finite(_from_base64(document, field), field)
     if not isinstance(document, Sequence):
         raise InvalidVector(
-            f"A vector is a list of numbers or a base64 string, not {type(document).__name__}.",
+            f"A vector is a list of numbers or a base64 string, not {json_type(document)}.",
             field=field,
             hint="Send [0.1, 0.2, …] or base64 of little-endian float32 bytes.",
         )

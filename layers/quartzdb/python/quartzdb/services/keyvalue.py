@@ -27,6 +27,7 @@ from quartzdb.domain.limits import (
     TTL_SECONDS_MAX,
     VALUE_BYTES_MAX,
 )
+from quartzdb.domain.metadata import json_type
 from quartzdb.domain.namespace import Namespace
 from quartzdb.services.consistency import honour
 from quartzdb.services.page import Page, check_limit
@@ -276,7 +277,7 @@ class KeyValues:
 def check_key(key: object, field: str = "key") -> str:
     """The key, if it may be one. Raises InvalidKey."""
     if not isinstance(key, str):
-        raise InvalidKey(f"A key is a string, not {type(key).__name__}.", field=field)
+        raise InvalidKey(f"A key is a string, not {json_type(key)}.", field=field)
     if not 1 <= len(key) <= KEY_CHARACTERS_MAX:
         raise InvalidKey(f"A key has 1 to {KEY_CHARACTERS_MAX} characters, not {len(key)}.", field=field)
     try:
