@@ -31,15 +31,16 @@ def compact_fully(
 ) -> FullCompaction:
     """Fold all that is written when this begins, then merge all segments of each shard.
 
-    Safe beside a server and its writes. Raises Failure where other processes' publications always come first. `say` is
-    told of a wait.
+    What is written meanwhile is left to the background, so this ends however many writes come in. Safe beside a server
+    and its writes. Raises Failure where other processes' publications always come first. `say` is told of a wait.
     """
     from quartzdb.maintenance.sweep import sweep
 
-    _wait_out_overlap(database, namespace, say)
+    heads = {shard: database.log.head(shard.partition) for shard in namespace.each_shard}
+    _wait_out_overlap(database, namespace, max(heads.values()), say)
     entries = records = merged = 0
-    for shard in namespace.each_shard:
-        folded = _fold_all(database, shard)
+    for shard, head in heads.items():
+        folded = _fold_up_to(database, shard, head)
         entries, records = entries + folded[0], records + folded[1]
         merged += _merge_all(database, shard)
         sweep(database.store, database.clock, shard.partition)
@@ -61,15 +62,16 @@ def give_back(database: Database, namespace: Namespace) -> None:
         database.readers.of(shard).reload()
 
 
-def _wait_out_overlap(database: Database, namespace: Namespace, say: Callable[[str], None]) -> None:
+def _wait_out_overlap(
+    database: Database, namespace: Namespace, head: int, say: Callable[[str], None]
+) -> None:
     from quartzdb.domain.hlc import COUNTER_BITS
     from quartzdb.storage.log.protocol import OVERLAP_MS
 
     if database.log.ordered:
         return
     # A younger entry could still be joined by one with an earlier stamp, so folding leaves it in the log.
-    head_ms = max(database.log.head(partition) for partition in namespace.partitions) >> COUNTER_BITS
-    wait_ms = head_ms + OVERLAP_MS + _SPARE_MS - database.clock.unix_ms()
+    wait_ms = (head >> COUNTER_BITS) + OVERLAP_MS + _SPARE_MS - database.clock.unix_ms()
     if wait_ms > 0:
         say(
             f"{namespace.name}: waiting {wait_ms / 1000:.1f} s until the last writes are old enough to be folded"
@@ -77,7 +79,8 @@ def _wait_out_overlap(database: Database, namespace: Namespace, say: Callable[[s
         database.clock.sleep(wait_ms / 1000)
 
 
-def _fold_all(database: Database, namespace: Namespace) -> tuple[int, int]:
+def _fold_up_to(database: Database, namespace: Namespace, head: int) -> tuple[int, int]:
+    """Fold until everything up to `head` is in segments. Returns the entries and records that were folded here."""
     entries = records = 0
     lost = 0
     while lost < _RACES_MAX:
@@ -89,7 +92,15 @@ def _fold_all(database: Database, namespace: Namespace) -> tuple[int, int]:
             lost += 1
         else:
             return entries, records
+        # Whoever published it: a server that folds beside this one does this one's work.
+        if _watermark(database, namespace) >= head:
+            return entries, records
     raise _outrun(namespace)
+
+
+def _watermark(database: Database, namespace: Namespace) -> int:
+    pointer = database.store.pointer(namespace.partition)
+    return database.store.current(pointer).watermark if pointer else 0
 
 
 def _merge_all(database: Database, namespace: Namespace) -> int:
