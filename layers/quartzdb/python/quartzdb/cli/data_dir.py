@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from quartzdb.cli.failure import Failure
+from quartzdb.cli.failure import NOT_FOUND, Failure
 
 if TYPE_CHECKING:
     from quartzdb.domain.namespace import Namespace
@@ -27,19 +28,28 @@ data_dir_option = click.option(
 
 
 def open_database(data_dir: Path, *, create: bool = False) -> Database:
-    """The database in a directory; with `create`, a new one where there is none. Raises Failure."""
+    """The database in a directory; with `create`, a new one where there is none. Raises Failure.
+
+    Where the directory cannot be written to, it is opened to be read.
+    """
     if not create:
         require_database(data_dir)
     # Imported only now: numpy and the rest would cost every --help a quarter of a second.
     from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
 
+    read_only = not create and not may_write(data_dir)
     try:
-        return open_embedded(EmbeddedSettings(data_dir))
+        return open_embedded(EmbeddedSettings(data_dir, read_only=read_only))
     except OSError as error:
         raise Failure(
             f"The data directory {data_dir} cannot be used: {error.strerror or error}.",
             hint="Check that it may be written to, or name another one with --data-dir.",
         ) from error
+
+
+def may_write(data_dir: Path) -> bool:
+    """Whether its files can be written by this process. On a read-only mount nobody can, root included."""
+    return os.access(data_dir, os.W_OK) and all(os.access(file, os.W_OK) for file in data_dir.glob("*.db"))
 
 
 def require_database(data_dir: Path) -> None:
@@ -61,4 +71,4 @@ def find_namespace(database: Database, name: str, *, hint: str | None = None) ->
     except NamespaceNotFound as error:
         present = [namespace.name for namespace in database.namespaces.list(DEFAULT_TENANT, limit=10).items]
         known = f"There are: {', '.join(present)}." if present else "There are none yet."
-        raise Failure(error.message, hint=hint or known) from error
+        raise Failure(error.message, hint=hint or known, exit_code=NOT_FOUND) from error

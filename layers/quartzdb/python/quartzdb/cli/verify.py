@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from quartzdb.cli.data_dir import may_write, require_database
 from quartzdb.cli.database_location import DatabaseLocation, DataDirectory, location_options
-from quartzdb.cli.failure import Failure
 from quartzdb.cli.output import json_option, print_facts, print_json, size_text
 
 if TYPE_CHECKING:
     from quartzdb.wiring.embedded import Database
-
-DATABASE_FILES = ("catalog.db", "keyvalue.db", "log.db")
-_PROBLEMS_MAX = 10
 
 
 @click.command(
@@ -37,11 +32,7 @@ def verify(location: DatabaseLocation, as_json: bool) -> None:
     nothing, and may run beside a server or deployment. Exits with status 1 and lists what is damaged, if anything is.
     Reads every byte, so it takes as long as the disk does, or as the download.
     """
-    damages: list[dict[str, str | None]] = [
-        {"namespace": None, "where": str(path), "problem": problem}
-        for path in _database_files(location)
-        for problem in database_file_problems(path)
-    ]
+    damages = _damaged_files(location)
     seen = {"namespaces": 0, "segments": 0, "files": 0, "bytes": 0, "rows": 0, "log_entries": 0}
     # With a damaged SQLite file nothing further can be trusted, or even opened.
     if not damages:
@@ -54,27 +45,18 @@ def verify(location: DatabaseLocation, as_json: bool) -> None:
         sys.exit(1)
 
 
-def database_file_problems(path: Path) -> list[str]:
-    """What SQLite's own integrity check finds wrong with a file; empty when all is well."""
-    if not path.is_file():
-        return ["the file is missing"]
-    try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=30)
-        try:
-            found = connection.execute(f"PRAGMA integrity_check({_PROBLEMS_MAX})").fetchall()
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        return [str(error)]
-    return [str(row[0]) for row in found if row[0] != "ok"]
-
-
-def _database_files(location: DatabaseLocation) -> list[Path]:
+def _damaged_files(location: DatabaseLocation) -> list[dict[str, str | None]]:
     if not isinstance(location, DataDirectory):
         return []
-    if not (location.path / "catalog.db").is_file():
-        raise Failure(f"There is no database in {location.path}.", hint="Name its directory with --data-dir.")
-    return [location.path / name for name in DATABASE_FILES]
+    require_database(location.path)
+    from quartzdb.wiring.embedded import database_file_problems
+
+    found = database_file_problems(location.path, read_only=not may_write(location.path))
+    return [
+        {"namespace": None, "where": str(path), "problem": problem}
+        for path, problems in found.items()
+        for problem in problems
+    ]
 
 
 def _verify_namespaces(database: Database, seen: dict[str, int]) -> list[dict[str, str | None]]:

@@ -14,6 +14,7 @@ from quartzdb.adapters.embedded.sqlite_api_keys import SqliteApiKeys
 from quartzdb.adapters.embedded.sqlite_catalog import SqliteCatalog
 from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
 from quartzdb.adapters.embedded.sqlite_idempotency import SqliteIdempotency
+from quartzdb.adapters.embedded.sqlite_integrity import integrity_problems
 from quartzdb.adapters.embedded.sqlite_keyvalue import SqliteKeyValue
 from quartzdb.adapters.embedded.sqlite_leases import SqliteLeases
 from quartzdb.adapters.embedded.sqlite_log import SqliteChangeLog
@@ -42,15 +43,20 @@ if TYPE_CHECKING:
     from quartzdb.replication.site_endpoint import Peering, SiteEndpoint
 
 DEFAULT_TENANT = "default"
+DATABASE_FILES = ("catalog.db", "keyvalue.db", "log.db")
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedSettings:
-    """A database in a directory of this machine. Several processes may open the same one."""
+    """A database in a directory of this machine. Several processes may open the same one.
+
+    `read_only`: it is there, nothing in it can be written, and whatever would write is refused.
+    """
 
     data_dir: Path
     site: str = "local"
     index_threads: int = 1
+    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +96,19 @@ class Database:
 
 def embedded_adapters(settings: EmbeddedSettings, clock: Clock | None = None) -> Adapters:
     """SQLite for the log, key-values and catalog; a directory for segments. Raises Unavailable, Corrupted."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    read_only = settings.read_only
+    if not read_only:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
     clock = clock or SystemClock()
     # Apart, because SQLite has one writer per file and the log is the busiest.
-    log_file = SqliteDatabase(settings.data_dir / "log.db")
-    keyvalue_file = SqliteDatabase(settings.data_dir / "keyvalue.db")
-    catalog_file = SqliteDatabase(settings.data_dir / "catalog.db")
+    log_file = SqliteDatabase(settings.data_dir / "log.db", read_only=read_only)
+    keyvalue_file = SqliteDatabase(settings.data_dir / "keyvalue.db", read_only=read_only)
+    catalog_file = SqliteDatabase(settings.data_dir / "catalog.db", read_only=read_only)
     return Adapters(
         # -1: nothing behind the head, so that versions follow real time across processes.
         log=SqliteChangeLog(log_file, behind_max=-1),
         table=SqliteKeyValue(keyvalue_file),
-        blobs=FilesystemBlobs(settings.data_dir / "segments", clock),
+        blobs=FilesystemBlobs(settings.data_dir / "segments", clock, read_only=read_only),
         catalog=SqliteCatalog(catalog_file),
         api_keys=SqliteApiKeys(catalog_file),
         leases=SqliteLeases(catalog_file),
@@ -113,17 +121,25 @@ def open_embedded(settings: EmbeddedSettings, *, peering: Peering | None = None)
     """The database of a directory, created if it is not there; with `peering`, as one of two sites."""
     adapters = embedded_adapters(settings)
     process = secrets.token_hex(4)
-    workspace = BuildWorkspace(settings.data_dir / "building", process)
+    building = settings.data_dir / "building"
+    workspace = None if settings.read_only else BuildWorkspace(building, process)
     writer = f"{settings.site}.{process}"
     database = assemble(
         adapters,
         writer=writer,
-        workspace=workspace.directory,
+        workspace=workspace.directory if workspace else building / process,
         index_threads=settings.index_threads,
         peering=peering,
     )
-    weakref.finalize(database.indexer, workspace.release)
+    if workspace:
+        weakref.finalize(database.indexer, workspace.release)
     return database
+
+
+def database_file_problems(data_dir: Path, *, read_only: bool) -> dict[Path, list[str]]:
+    """What SQLite's own check finds wrong with each of a directory's files."""
+    paths = [data_dir / name for name in DATABASE_FILES]
+    return {path: integrity_problems(path, read_only=read_only) for path in paths}
 
 
 def assemble(

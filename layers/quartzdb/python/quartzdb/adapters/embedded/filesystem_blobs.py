@@ -28,19 +28,24 @@ class FilesystemBlobs:
 
     remote = False
 
-    def __init__(self, root: Path, clock: Clock) -> None:
-        """Open the directory, creating it, and clear what crashed writers left. Raises Unavailable."""
+    def __init__(self, root: Path, clock: Clock, *, read_only: bool = False) -> None:
+        """Open the directory, creating it, and clear what crashed writers left; with `read_only`, leave it as it is.
+
+        Raises Unavailable.
+        """
         self._clock = clock
         self._blobs = root / "blobs"
         self._temporary = root / "temporary"
         pointers = root / "pointers"
+        self._pointers = FilesystemPointers(pointers, lock=root / "pointers.lock", temporary=self._temporary)
+        if read_only:
+            return
         with _told_as_unavailable(root):
             for directory in (self._blobs, self._temporary, pointers):
                 directory.mkdir(parents=True, exist_ok=True)
             sync_directory(root)
             sync_directory(root.parent)
             self._clear_temporary()
-        self._pointers = FilesystemPointers(pointers, lock=root / "pointers.lock", temporary=self._temporary)
 
     def put(self, key: str, data: bytes | Path) -> None:
         """Store a blob durably; a Path is copied. Putting the same content again only renews its time."""

@@ -19,7 +19,8 @@ from quartzdb.adapters.embedded.durable_file import sync_directory
 from quartzdb.adapters.embedded.file_lock import exclusive_lock
 from quartzdb.adapters.embedded.sqlite_commit_group import CommitGroup, Operation, T
 from quartzdb.adapters.embedded.sqlite_failure import failure
-from quartzdb.adapters.embedded.sqlite_schema import prepare_schema
+from quartzdb.adapters.embedded.sqlite_read_only import read_only_uri
+from quartzdb.adapters.embedded.sqlite_schema import prepare_schema, require_schema
 from quartzdb.domain.errors import Unavailable
 
 Row = tuple[Any, ...]
@@ -71,9 +72,10 @@ class _Session:
 class SqliteDatabase:
     """A database file, its schema and this process's way to it. Open it after a fork, never before one."""
 
-    def __init__(self, path: Path, *, busy_timeout_ms: int = 30_000) -> None:
-        """Open the file, creating it and its tables. Raises Unavailable or Corrupted."""
+    def __init__(self, path: Path, *, busy_timeout_ms: int = 30_000, read_only: bool = False) -> None:
+        """Open the file, creating it and its tables; with `read_only`, as it is. Raises Unavailable or Corrupted."""
         self.path = path
+        self._read_only = read_only
         self._busy_timeout_ms = busy_timeout_ms
         self._local = threading.local()
         self._sessions: weakref.WeakSet[_Session] = weakref.WeakSet()
@@ -102,8 +104,13 @@ class SqliteDatabase:
         """Run the operation in a write transaction and return once it is durable.
 
         It may run on another thread, beside the operations of others; what it raises undoes it and is raised here.
-        It must not call `rows` or `write`.
+        It must not call `rows` or `write`. Raises Unavailable where the file was opened read-only.
         """
+        if self._read_only:
+            raise Unavailable(
+                f"The database {self.path} cannot be written to.",
+                hint="Check the permissions of the data directory, and whether it is mounted read-only.",
+            )
         return self._group.commit(operation)
 
     def give_back(self) -> None:
@@ -131,6 +138,10 @@ class SqliteDatabase:
 
     def _prepare(self) -> None:
         try:
+            if self._read_only:
+                with self._session() as connection:
+                    require_schema(connection, self.path)
+                return
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Only one process at a time: the change to write-ahead mode does not wait for a lock, it fails.
             starting = self.path.with_name(self.path.name + ".lock")
@@ -167,7 +178,8 @@ class SqliteDatabase:
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self.path,
+            read_only_uri(self.path) if self._read_only else self.path,
+            uri=self._read_only,
             timeout=self._busy_timeout_ms / 1_000,
             isolation_level=None,  # autocommit: transactions are begun and ended in so many words
             check_same_thread=False,  # used by its own thread only, but closed by whoever calls close()

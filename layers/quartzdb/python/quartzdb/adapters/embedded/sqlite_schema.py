@@ -156,6 +156,16 @@ def prepare_schema(connection: sqlite3.Connection, path: Path) -> None:
         raise
 
 
+def require_schema(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises Unavailable for a file that would first have to be brought up to date, else as `prepare_schema`."""
+    version = _version(connection, path)
+    if version != SCHEMA_VERSION:
+        raise Unavailable(
+            f"{path} has schema version {version}; to be read it has to be brought up to {SCHEMA_VERSION}.",
+            hint="Open it once where it may be written to: any command does it.",
+        )
+
+
 def _version(connection: sqlite3.Connection, path: Path) -> int:
     application = _number(connection, "PRAGMA application_id")
     version = _number(connection, "PRAGMA user_version")
