@@ -53,12 +53,12 @@ class SnapshotStore:
     def pointer(self, partition: Partition) -> Pointer | None:
         """What is published; None before the first publication. Raises Corrupted."""
         read = self.blobs.read_pointer(_pointer_key(partition))
-        return None if read is None else _decoded(partition, *read)
+        return None if read is None else decode_pointer(partition, *read)
 
     def recent_pointer(self, partition: Partition) -> Pointer | None:
         """What is published or was, known sooner: what it names may be gone, and the log since. Raises Corrupted."""
         content = self.blobs.recent_pointer(_pointer_key(partition))
-        return None if content is None else _decoded(partition, content, None)
+        return None if content is None else decode_pointer(partition, content, None)
 
     def current(self, pointer: Pointer) -> Manifest:
         """The manifest that the pointer names. Raises Corrupted, BlobMissing.
@@ -147,7 +147,8 @@ def dead_bitmap(alive: Mask) -> bytes:
     return bitmap.serialize()
 
 
-def _decoded(partition: Partition, content: bytes, tag: str | None) -> Pointer:
+def decode_pointer(partition: Partition, content: bytes, tag: str | None = None) -> Pointer:
+    """What the content of a pointer names. Raises Corrupted."""
     try:
         named = orjson.loads(content)
         inline = named.get("inline")
