@@ -19,7 +19,7 @@ from quartzdb.maintenance.backup.taking import TakeBackup
 from quartzdb.maintenance.sweep import sweep
 from quartzdb.maintenance.verification import Verification
 from quartzdb.services.keyvalue import NewItem
-from quartzdb.services.vectors import NewRecord
+from quartzdb.services.records import NewRecord
 from quartzdb.wiring.backup import backups_in, restore_backup, take_backup
 from quartzdb.wiring.embedded import DEFAULT_TENANT, Database, EmbeddedSettings, open_embedded
 
@@ -75,7 +75,7 @@ class _Directory:
         self.written += 1
         vector = np.array([1, self.written], np.float32)
         batch = [NewRecord(f"r{at}", vector, {"n": self.written}) for at in range(count)]
-        self.database.vectors.upsert(self.namespace, batch)
+        self.database.records.upsert(self.namespace, batch)
 
     def fold(self) -> None:
         for shard in self.namespace.each_shard:
@@ -99,7 +99,7 @@ class _Directory:
 
 def _numbers(database: Database, name: str = "n", count: int = 4) -> list[int]:
     namespace = database.namespaces.get(DEFAULT_TENANT, name)
-    found = database.vectors.fetch(namespace, [f"r{at}" for at in range(count)])
+    found = database.records.fetch(namespace, [f"r{at}" for at in range(count)])
     return [int(str(record.metadata["n"])) for record in found.values()]
 
 
@@ -127,7 +127,7 @@ def test_it_is_the_moment_of_the_log(tmp_path: Path, shards: int) -> None:
     assert acknowledged <= numbers[0] <= place.written
     namespace = restored.namespaces.get(DEFAULT_TENANT, "n")
     vector = np.array([9, 9], np.float32)
-    restored.vectors.upsert(namespace, [NewRecord("r0", vector, {"n": 999})])
+    restored.records.upsert(namespace, [NewRecord("r0", vector, {"n": 999})])
     assert 999 in _numbers(restored)
 
 
@@ -142,7 +142,7 @@ def test_a_log_that_is_trimmed_meanwhile(tmp_path: Path) -> None:
     def trim() -> None:
         if next(times) < 2:
             for at in range(3):
-                place.database.vectors.upsert(
+                place.database.records.upsert(
                     place.namespace, [NewRecord(f"late{at}", np.ones(2, np.float32), {"n": at})]
                 )
                 place.fold()
@@ -150,7 +150,7 @@ def test_a_log_that_is_trimmed_meanwhile(tmp_path: Path) -> None:
     source = place.back_up(log=trim)
     assert source.copies.count("log") == 3
     restored = place.restore()
-    assert restored.vectors.count(restored.namespaces.get(DEFAULT_TENANT, "n")) == 7
+    assert restored.records.count(restored.namespaces.get(DEFAULT_TENANT, "n")) == 7
 
 
 def test_a_log_that_is_always_trimmed(tmp_path: Path) -> None:
@@ -196,12 +196,12 @@ def test_namespaces_that_come_and_go(tmp_path: Path) -> None:
     place.write()
     place.fold()
     gone = place.create("gone")
-    place.database.vectors.upsert(gone, [NewRecord("x", np.ones(2, np.float32))])
+    place.database.records.upsert(gone, [NewRecord("x", np.ones(2, np.float32))])
     place.database.indexer.fold(gone)
     for part in ("log", "keyvalues", "catalog"):
         name = f"late-{part}"
         made = place.create(f"going-{part}")
-        place.database.vectors.upsert(made, [NewRecord("x", np.ones(2, np.float32))])
+        place.database.records.upsert(made, [NewRecord("x", np.ones(2, np.float32))])
         place.database.key_values.put(made, NewItem("k", b"v"))
         happened: list[str] = []
 
@@ -218,7 +218,7 @@ def test_namespaces_that_come_and_go(tmp_path: Path) -> None:
         assert "n" in names
         assert made.name not in names
         for one in restored.catalog.all_namespaces():
-            restored.vectors.count(one)
+            restored.records.count(one)
             restored.namespaces.stats(one)
         place.restored = place.restored.with_name(f"restored-{part}")
 

@@ -12,27 +12,27 @@ from click.testing import CliRunner, Result
 from quartzdb.cli.main import cli
 
 
-def run(data_dir: Path, *arguments: str | Path) -> Result:
+def run(data_dir: Path, *arguments: str | Path, stdin: bytes | None = None) -> Result:
     """The command on a data directory; what it raised besides its own exit is raised here."""
     result = CliRunner().invoke(
-        cli, [*map(str, arguments), "--data-dir", str(data_dir)], prog_name="quartzdb"
+        cli, [*map(str, arguments), "--data-dir", str(data_dir)], prog_name="quartzdb", input=stdin
     )
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
 
 
-def answer(data_dir: Path, *arguments: str | Path) -> Any:
+def answer(data_dir: Path, *arguments: str | Path, stdin: bytes | None = None) -> Any:
     """The JSON that a command that succeeds answers with: one line, and nothing else."""
-    result = run(data_dir, *arguments, "--json")
+    result = run(data_dir, *arguments, "--json", stdin=stdin)
     assert result.exit_code == 0, result.stderr
     assert result.stdout.count("\n") == 1
     return json.loads(result.stdout)
 
 
-def refusal(data_dir: Path, *arguments: str | Path, exit_code: int = 1) -> str:
+def refusal(data_dir: Path, *arguments: str | Path, exit_code: int = 1, stdin: bytes | None = None) -> str:
     """What a command that fails says on stderr; it says nothing on stdout."""
-    result = run(data_dir, *arguments)
+    result = run(data_dir, *arguments, stdin=stdin)
     assert result.exit_code == exit_code, result.stdout
     assert result.stdout == ""
     assert "Traceback" not in result.stderr

@@ -76,7 +76,7 @@ def test_everything_but_serving_works_on_aws(location: Place, tmp_path: Path) ->
     assert [(one["name"], one["records"]) for one in held["namespaces"]] == [("n", 60)]
     verified = answer("verify")
     assert (verified["ok"], verified["segments"], verified["rows"]) == (True, 1, 60)
-    assert run("export", "--namespace", "n", "--output", "out.jsonl").exit_code == 0
+    assert run("export", "--namespace", "n", "--no-header", "--output", "out.jsonl").exit_code == 0
     exported = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
     assert {record["id"] for record in exported} == {record["id"] for record in books(60)}
     assert not Path("data").exists(), "a command on AWS leaves nothing in the current directory"

@@ -12,7 +12,7 @@ import pytest
 
 from quartzdb.cli.full_compaction import compact_fully
 from quartzdb.domain.namespace import NamespaceSettings
-from quartzdb.services.vectors import NewRecord
+from quartzdb.services.records import NewRecord
 from quartzdb.wiring.embedded import DEFAULT_TENANT, EmbeddedSettings, open_embedded
 
 FOLDS_MAX = 10
@@ -45,7 +45,7 @@ def test_it_ends_at_what_was_written_when_it_began(tmp_path: Path, shards: int, 
 
     def write(name: str, count: int) -> None:
         vector = np.ones(2, np.float32)
-        database.vectors.upsert(namespace, [NewRecord(f"{name}{at}", vector) for at in range(count)])
+        database.records.upsert(namespace, [NewRecord(f"{name}{at}", vector) for at in range(count)])
 
     def meanwhile() -> None:
         write(f"late{indexer.folds}x", 10)

@@ -4,23 +4,47 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from quartzdb.cli.main import cli
 from tests.cli.invoke import refusal, run
 
-COMMANDS = ["serve", "demo", "keys", "import", "export", "query", "stats", "compact", "verify", "restore"]
+COMMANDS = [
+    "serve",
+    "demo",
+    "keys",
+    "namespaces",
+    "records",
+    "kv",
+    "query",
+    "import",
+    "export",
+    "stats",
+    "compact",
+    "verify",
+    "restore",
+]
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "keys create", "keys list", "keys revoke"])
+def _commands(group: click.Group, name: str = "") -> Iterator[str]:
+    """Every command, and every one of a group."""
+    for part, command in group.commands.items():
+        yield f"{name}{part}"
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{name}{part} ")
+
+
+@pytest.mark.parametrize("command", list(_commands(cli)))
 def test_help_of_each_command_has_an_example(command: str) -> None:
     """Every --help shows a command line that one may copy."""
     result = CliRunner().invoke(cli, [*command.split(), "--help"], prog_name="quartzdb")
     assert result.exit_code == 0
-    if command != "keys":
+    if "Commands:" not in result.stdout:
         assert f"quartzdb {command}" in result.stdout.partition("Example")[2]
 
 
@@ -74,4 +98,4 @@ def test_wrong_usage_exits_with_2(tmp_path: Path) -> None:
 def test_an_unknown_namespace_names_those_that_there_are(tmp_path: Path) -> None:
     """The hint has the names."""
     run(tmp_path, "keys", "create", "--name", "x")
-    assert "There are none yet." in refusal(tmp_path, "stats", "--namespace", "docs")
+    assert "There are none yet." in refusal(tmp_path, "stats", "--namespace", "docs", exit_code=3)

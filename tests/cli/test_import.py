@@ -35,7 +35,7 @@ def test_without_create_a_missing_namespace_is_an_error(tmp_path: Path) -> None:
     """A typo in the name must not make a namespace."""
     source = write_jsonl(tmp_path / "books.jsonl", books(1))
     run(tmp_path, "keys", "create", "--name", "x")
-    assert "--create" in refusal(tmp_path, "import", source, "--namespace", "boks")
+    assert "--create" in refusal(tmp_path, "import", source, "--namespace", "boks", exit_code=3)
     assert answer(tmp_path, "stats")["namespaces"] == []
 
 
@@ -96,7 +96,7 @@ def test_npy_rows_take_ids_from_a_file_or_from_their_numbers(tmp_path: Path) -> 
         tmp_path, "import", tmp_path / "m.npy", "--namespace", "numbered", "--create", "--id-prefix", "row-"
     )
     for name, ids in (("named", ["x", "y", "z"]), ("numbered", ["row-0", "row-1", "row-2"])):
-        exported = run(tmp_path, "export", "--namespace", name).stdout.splitlines()
+        exported = run(tmp_path, "export", "--namespace", name, "--no-header").stdout.splitlines()
         assert [json.loads(line)["id"] for line in exported] == ids
     (tmp_path / "ids.txt").write_text("x\ny\n")
     said = refusal(
@@ -109,7 +109,7 @@ def test_npy_rows_take_ids_from_a_file_or_from_their_numbers(tmp_path: Path) -> 
     ("line", "problem"),
     [
         ("{", "not JSON"),
-        ("[1, 2]", "not an object"),
+        ("[1, 2]", "not a JSON object"),
         ('{"id": "x"}', "there is no 'vector'"),
         ('{"id": "x", "vector": [1,2,3,4], "metdata": {}}', "'metdata' is no field of a record"),
         ('{"id": "x", "vector": [1, 2]}', "has 2 numbers but the namespace has dimension 4"),

@@ -33,7 +33,7 @@ def test_a_revoked_key_stays_listed(tmp_path: Path) -> None:
     created = answer(tmp_path, "keys", "create", "--name", "ci")
     answer(tmp_path, "keys", "revoke", created["id"])
     assert [key["status"] for key in answer(tmp_path, "keys", "list")["keys"]] == ["revoked"]
-    assert "There is no API key" in refusal(tmp_path, "keys", "revoke", "000000000000")
+    assert "There is no API key" in refusal(tmp_path, "keys", "revoke", "000000000000", exit_code=3)
 
 
 def test_a_person_reads_the_key_once(tmp_path: Path) -> None:

@@ -136,8 +136,8 @@ def test_status_says_what_the_probe_knows(location: Path) -> None:
 def test_without_a_state_nothing_can_be_asked_for(empty: Path) -> None:
     """The probe begins it, and says which origin is the primary."""
     assert answer(empty, "origin", "status")["active"] is None
-    for command in (["failover"], ["drain", "aws"], ["failback", "--force"]):
-        assert "no routing state yet" in refusal(empty, "origin", *command)
+    for command, status in ((["failover"], 1), (["drain", "aws"], 3), (["failback", "--force"], 3)):
+        assert "no routing state yet" in refusal(empty, "origin", *command, exit_code=status)
     assert not (empty / PUBLISHED_KEY).exists()
 
 

@@ -29,8 +29,9 @@ def test_a_file_is_imported_into_shards_and_into_another_number_of_them(tmp_path
     assert (verified["ok"], verified["segments"], verified["rows"]) == (True, 3, 60)
     exported = tmp_path / "n.jsonl"
     run(tmp_path, "export", "--namespace", "n", "--output", str(exported))
-    answer(tmp_path, "import", str(exported), "--namespace", "five", "--create", "--shards", "5")
-    answer(tmp_path, "import", str(exported), "--namespace", "one", "--create")
+    for name, shards in (("five", "5"), ("one", "1")):
+        options = ("--create", "--shards", shards, "--override-header")
+        answer(tmp_path, "import", str(exported), "--namespace", name, *options)
     asked = ["query", "--vector", "[1,2,3,4]", "--top-k", "20"]
     found = {
         name: [
@@ -43,7 +44,7 @@ def test_a_file_is_imported_into_shards_and_into_another_number_of_them(tmp_path
     assert found["n"] == found["five"] == found["one"]
     again = tmp_path / "again.jsonl"
     run(tmp_path, "export", "--namespace", "five", "--output", str(again))
-    assert again.read_text() == exported.read_text()
+    assert again.read_text().splitlines()[1:] == exported.read_text().splitlines()[1:]
 
 
 def test_another_number_than_there_is_is_refused(tmp_path: Path) -> None:

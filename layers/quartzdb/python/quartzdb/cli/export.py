@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import base64
-import gzip
-import os
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
 
 from quartzdb.cli.data_dir import find_namespace
 from quartzdb.cli.database_location import DatabaseLocation, location_options
-from quartzdb.cli.failure import Failure
+from quartzdb.cli.export_header import encode_header
 from quartzdb.cli.output import notice
+from quartzdb.cli.output_file import output_file
 from quartzdb.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -59,13 +56,28 @@ Examples:
     show_default=True,
     help="Vectors as numbers, or as base64 of little-endian f32: half the size, read back faster.",
 )
+@click.option(
+    "--header/--no-header",
+    default=True,
+    show_default=True,
+    help="Begin with a line that has the namespace's settings, for `quartzdb import --create`.",
+)
 def export(
-    location: DatabaseLocation, name: str, output: Path | None, kind: str, format_: str, vectors: str
+    location: DatabaseLocation,
+    name: str,
+    output: Path | None,
+    kind: str,
+    format_: str,
+    vectors: str,
+    header: bool,
 ) -> None:
     """Write all records of a namespace, one JSON object a line: {"id", "vector", "metadata"}.
 
     With --kind kv: {"key", "value", "content_type", "expires_at_ms"}, the value in base64. Either way the numbers come
-    back bit for bit. What is written during an export may or may not be in it; everything from before it is.
+    back bit for bit. A first line has the settings: dimension, metric, engine, precision and shards. Versions are not
+    in an export: what is imported is a new write.
+
+    What is written during an export may or may not be in it; everything from before it is.
     """
     del format_  # one so far; named so that scripts stay right when there are more
     database = location.open()
@@ -80,7 +92,9 @@ def export(
         total, unit = database.records.count(namespace), "records"
         lines = _records(database, namespace, base64_vectors=vectors == "base64")
     done = 0
-    with _writer(output) as file, progress(f"exporting {name}", total=total, unit=unit) as report:
+    with output_file(output) as file, progress(f"exporting {name}", total=total, unit=unit) as report:
+        if header:
+            file.write(encode_header(kind, namespace))
         for line in lines:
             file.write(line)
             done += 1
@@ -128,30 +142,3 @@ def _key_values(database: Database, namespace: Namespace) -> Iterator[bytes]:
         cursor = page.cursor
         if cursor is None:
             return
-
-
-@contextmanager
-def _writer(output: Path | None) -> Iterator[IO[bytes]]:
-    if output is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    # Under another name until it is whole: a broken-off export must not look like a finished one.
-    unfinished = output.with_name(f".{output.name}.unfinished")
-    try:
-        with unfinished.open("wb") as file:
-            if output.suffix == ".gz":
-                # Fast, so that the export does not wait for it; without a time, so that equal data are equal files.
-                with gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=3, mtime=0) as packed:
-                    yield packed  # type: ignore[misc]  # GzipFile is an IO[bytes] in all but its type stub
-            else:
-                yield file
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(output)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise Failure(f"{output} cannot be written: {error.strerror or error}.") from error
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise

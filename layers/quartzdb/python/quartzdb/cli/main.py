@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from contextlib import suppress
 from typing import Any
 
 import click
 
 from quartzdb import __version__
+from quartzdb.cli.backup import backup
 from quartzdb.cli.compact import compact
 from quartzdb.cli.demo.command import demo
 from quartzdb.cli.export import export
-from quartzdb.cli.failure import Failure
+from quartzdb.cli.failure import CLOSED_PIPE, INTERRUPTED, Failure
 from quartzdb.cli.importing.command import import_
 from quartzdb.cli.keys import keys
+from quartzdb.cli.kv import kv
+from quartzdb.cli.namespaces import namespaces
 from quartzdb.cli.origin import origin
 from quartzdb.cli.query import query
+from quartzdb.cli.records import records
 from quartzdb.cli.replication import replication
 from quartzdb.cli.restore import restore
 from quartzdb.cli.serve.command import serve
@@ -27,11 +34,24 @@ class _Group(click.Group):
     """A group that tells what the database refused as it tells its own failures, and lists commands as given."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the subcommand. Raises Failure instead of QuartzError."""
+        """Run the subcommand. Raises Failure instead of QuartzError, OSError and KeyboardInterrupt."""
         try:
-            return super().invoke(ctx)
+            answer = super().invoke(ctx)
+            sys.stdout.flush()  # what cannot be written should be said here, not by the interpreter as it ends
         except QuartzError as error:
             raise Failure.of(error) from error
+        except BrokenPipeError:
+            # Whoever read has what they wanted: no error to speak of.
+            _leave_stdout()
+            ctx.exit(CLOSED_PIPE)
+        except OSError as error:
+            _leave_stdout()
+            raise Failure.of_system(error) from error
+        except MemoryError as error:
+            raise Failure("There is not enough memory for this.") from error
+        except KeyboardInterrupt:
+            raise Failure("Interrupted.", exit_code=INTERRUPTED) from None
+        return answer
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """In the order of a first acquaintance."""
@@ -60,17 +80,30 @@ for command in (
     serve,
     demo,
     keys,
+    namespaces,
+    records,
+    kv,
+    query,
     import_,
     export,
-    query,
     stats,
     compact,
     verify,
+    backup,
     restore,
     origin,
     replication,
 ):
     cli.add_command(command)
+
+
+def _leave_stdout() -> None:
+    """Let what is still buffered go nowhere: the interpreter flushes it as it ends, and would print what that meets."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main() -> None:

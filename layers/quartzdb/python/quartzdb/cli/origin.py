@@ -79,7 +79,7 @@ def status(location: DatabaseLocation, as_json: bool) -> None:
     )
 
 
-@origin.command()
+@origin.command(epilog="\b\nExample:\n  quartzdb origin drain cloudflare --table NAME --bucket NAME")
 @click.argument("name", type=_ORIGIN)
 @location_options
 @json_option
@@ -94,7 +94,7 @@ def drain(location: DatabaseLocation, name: str, as_json: bool) -> None:
     )
 
 
-@origin.command()
+@origin.command(epilog="\b\nExample:\n  quartzdb origin undrain cloudflare --table NAME --bucket NAME")
 @click.argument("name", type=_ORIGIN)
 @location_options
 @json_option
@@ -130,7 +130,7 @@ def failover(location: DatabaseLocation, to: str | None, as_json: bool) -> None:
     )
 
 
-@origin.command()
+@origin.command(epilog="\b\nExample:\n  quartzdb origin failback --table NAME --bucket NAME")
 @click.option("--force", is_flag=True, help="Now, whatever the lag of replication and the primary's health.")
 @location_options
 @json_option
@@ -147,7 +147,7 @@ def failback(location: DatabaseLocation, force: bool, as_json: bool) -> None:
     )
 
 
-@origin.command()
+@origin.command(epilog="\b\nExample:\n  quartzdb origin auto --table NAME --bucket NAME")
 @location_options
 @json_option
 def auto(location: DatabaseLocation, as_json: bool) -> None:
@@ -155,7 +155,7 @@ def auto(location: DatabaseLocation, as_json: bool) -> None:
     _command(location, as_json, operator_commands.release)
 
 
-@origin.command()
+@origin.command(epilog="\b\nExample:\n  quartzdb origin canary 5 --table NAME --bucket NAME")
 @click.argument("percent", type=click.IntRange(0, 99))
 @location_options
 @json_option

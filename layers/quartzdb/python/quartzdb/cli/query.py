@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import orjson
 
 from quartzdb.cli.data_dir import find_namespace
 from quartzdb.cli.database_location import DatabaseLocation, location_options
+from quartzdb.cli.json_text import given_vector, parsed
 from quartzdb.cli.output import json_option, print_json, print_table
 
 if TYPE_CHECKING:
     from quartzdb.domain.record import Match
-    from quartzdb.domain.vector import Vector
     from quartzdb.services.search import QueryAnswer
 
 _METADATA_CHARACTERS = 100
@@ -74,7 +74,7 @@ def query(
     """
     if sum(given is not None for given in (vector_text, vector_file, record_id)) != 1:
         raise click.UsageError("Give exactly one of --vector, --vector-file and --id.")
-    condition = None if filter_text is None else _json(filter_text, "--filter")
+    condition = None if filter_text is None else parsed(filter_text, "--filter")
     database = location.open()
     from quartzdb.domain.filter import parse
     from quartzdb.services.search import QueryRequest
@@ -82,7 +82,7 @@ def query(
     answer = database.search.query(
         find_namespace(database, name),
         QueryRequest(
-            vector=_vector(vector_text, vector_file),
+            vector=given_vector(vector_text, vector_file),
             id=record_id,
             top_k=top_k,
             condition=None if condition is None else parse(condition),
@@ -126,40 +126,6 @@ def _match_document(match: Match) -> dict[str, object]:
     if match.vector is not None:
         document["vector"] = match.vector
     return document
-
-
-def _vector(text: str | None, file: Path | None) -> Vector | None:
-    from quartzdb.domain.vector import parse_vector
-
-    if file is not None and file.suffix == ".npy":
-        return _npy_vector(file)
-    if file is not None:
-        text = file.read_text()
-    if text is None:
-        return None
-    text = text.strip()
-    return parse_vector(_json(text, "--vector") if text[:1] in {"[", '"', "{"} else text)
-
-
-def _npy_vector(file: Path) -> Vector:
-    import numpy as np
-
-    from quartzdb.domain.vector import check_finite
-
-    try:
-        matrix = np.load(file, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise click.UsageError(f"{file} is no .npy file of numbers: {error}") from error
-    return check_finite(np.asarray(matrix, dtype=np.float32).reshape(-1))
-
-
-def _json(text: str, option: str) -> Any:
-    try:
-        return orjson.loads(text)
-    except ValueError as error:
-        raise click.UsageError(
-            f"{option} is not JSON: {error}. Put it in single quotes for the shell."
-        ) from error
 
 
 def _shortened(match: Match) -> str:

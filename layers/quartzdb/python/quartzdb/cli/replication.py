@@ -37,7 +37,7 @@ def status(location: DatabaseLocation, as_json: bool) -> None:
     `through` is the time up to which the destination has everything; `pending` are changes that were read and could not
     be applied; `unreplayable` those that a peer of the kind contract cannot be told of.
     """
-    adapters = _open(location)
+    adapters = open_replication(location)
     now_ms = adapters.clock.unix_ms()
     everything = sorted(adapters.checkpoints.all_checkpoints().items())
     repairs = adapters.checkpoints.repairs()
@@ -90,7 +90,7 @@ def resume(location: DatabaseLocation, name: str | None, as_json: bool) -> None:
     """
     from quartzdb.replication.streams.pump import resumed
 
-    adapters = _open(location)
+    adapters = open_replication(location)
     stopped = [
         (direction, state)
         for direction, state in sorted(adapters.checkpoints.all_checkpoints().items())
@@ -128,7 +128,7 @@ def repair(location: DatabaseLocation, peer: PeerOptions, as_json: bool) -> None
         raise Failure("There is no site to compare with.", hint="Give --peer-site and --peer-url.")
     from quartzdb.wiring.replication import open_repairs, peering_of
 
-    adapters = _open(location)
+    adapters = open_replication(location)
     secrets = peer.secrets()
     peering = peering_of(settings, secrets, adapters.checkpoints, adapters.clock)
     if isinstance(location, Deployment):
@@ -163,7 +163,7 @@ def repair(location: DatabaseLocation, peer: PeerOptions, as_json: bool) -> None
     print_facts({"peer": settings.peer_site, "repaired": str(sum(one["repaired"] for one in found))})
 
 
-def _open(location: DatabaseLocation) -> ReplicationAdapters:
+def open_replication(location: DatabaseLocation) -> ReplicationAdapters:
     if isinstance(location, Deployment):
         from quartzdb.wiring.replication_aws import aws_replication
 

@@ -8,20 +8,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
-from quartzdb.cli.data_dir import find_namespace
 from quartzdb.cli.database_location import DatabaseLocation, location_options
-from quartzdb.cli.failure import Failure
+from quartzdb.cli.failure import INTERRUPTED, Failure
+from quartzdb.cli.importing.source_file import FORMATS, SourceFile
+from quartzdb.cli.namespace_settings import settings_options
 from quartzdb.cli.output import json_option, notice, print_json
 from quartzdb.cli.progress import progress
-from quartzdb.domain.limits import SHARDS_MAX
 
 if TYPE_CHECKING:
+    from quartzdb.cli.export_header import ExportHeader
+    from quartzdb.cli.importing.checkpoint import ImportCheckpoint
+    from quartzdb.cli.importing.line_file import LineFile
     from quartzdb.cli.importing.source import ImportSource
     from quartzdb.domain.namespace import Namespace
-    from quartzdb.wiring.embedded import Database
 
-_FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".npy": "npy"}
+_NAMED = {"records": "records", "kv": "key-values"}
+_SETTINGS = ("metric", "precision", "engine", "shards")
 
 
 @click.command(
@@ -32,24 +36,27 @@ Examples:
   quartzdb import books.csv.gz --namespace books --id-column isbn --text-column isbn --skip-bad
   quartzdb import base.npy --namespace bench --create --metric dot --id-prefix row-
   quartzdb import docs-kv.jsonl --namespace docs --kind kv
+  quartzdb import docs.jsonl.gz --namespace docs8 --create --shards 8 --override-header
+  zcat base.jsonl.gz | jq -c 'select(.metadata.year > 1960)' | quartzdb import - --namespace docs
 
 \b
 A line of JSONL:  {"id": "dune", "vector": [0.9, 0.1, 0.0], "metadata": {"year": 1965}}
 A header of CSV:  id,vector,year            with the vector as "[0.9, 0.1, 0.0]" or base64 of little-endian f32
               or  id,v0,v1,v2,year""",
 )
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
 @location_options
 @click.option("--namespace", "name", required=True, help="Where to write.")
 @click.option(
     "--kind",
     type=click.Choice(["records", "kv"]),
-    default="records",
-    show_default=True,
-    help="Records or key-values.",
+    help="Records or key-values. Default: what the header of an export says, else records.",
 )
 @click.option(
-    "--format", "format_", type=click.Choice(["jsonl", "csv", "npy"]), help="Default: by the file's name."
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS),
+    help="Default: by the file's name; jsonl for standard input.",
 )
 @click.option("--id-column", default="id", show_default=True, help="The column or field with the id.")
 @click.option(
@@ -73,15 +80,11 @@ A header of CSV:  id,vector,year            with the vector as "[0.9, 0.1, 0.0]"
     is_flag=True,
     help="Create the namespace if it is not there; its dimension is that of the first vector.",
 )
+@settings_options("Of a namespace that is created. Default: what the header of an export says, else")
 @click.option(
-    "--metric",
-    type=click.Choice(["cosine", "dot", "euclidean"]),
-    help="Of a namespace that is created. Default: cosine.",
-)
-@click.option(
-    "--shards",
-    type=click.IntRange(1, SHARDS_MAX),
-    help="Of a namespace that is created: partitions to spread the records over. Default: 1.",
+    "--override-header",
+    is_flag=True,
+    help="Where the header of an export says otherwise than the options or the namespace that is there, they win.",
 )
 @click.option(
     "--batch", type=click.IntRange(1, 1_000), default=500, show_default=True, help="Records per write."
@@ -100,7 +103,7 @@ def import_(
     file: Path,
     location: DatabaseLocation,
     name: str,
-    kind: str,
+    kind: str | None,
     format_: str | None,
     id_column: str,
     vector_column: str,
@@ -108,35 +111,56 @@ def import_(
     ids: Path | None,
     id_prefix: str,
     create: bool,
-    metric: str | None,
-    shards: int | None,
+    override_header: bool,
     batch: int,
     resume: bool,
     skip_bad: bool,
     as_json: bool,
+    **settings: str | int | None,
 ) -> None:
-    """Write the records in FILE to a namespace.
+    """Write the records in FILE to a namespace; `-` is standard input.
 
     A record replaces what its id had before, so importing a file twice changes nothing. An import that was interrupted
     goes on where it stopped when the same command is given again; how far it got is kept in the data directory, or
-    for a database on AWS in this user's cache. FILE may be compressed (.gz), except for .npy.
-    """
-    format_ = format_ or _format_of(file)
-    if kind == "kv" and format_ != "jsonl":
-        raise click.UsageError("Key-values are imported from JSON lines only.")
-    if format_ == "npy" and file.suffix == ".gz":
-        raise click.UsageError("A .npy file cannot be read compressed: unpack it first.")
-    database = location.open(create=create)
-    from quartzdb.cli.importing.checkpoint import ImportCheckpoint, identity
-    from quartzdb.cli.importing.run import ImportRun, KeyValueTarget, RecordTarget, Target
+    for a database on AWS in this user's cache. A pipe cannot be gone on with: importing it again begins with its first
+    line. FILE may be compressed with gzip, except for .npy.
 
-    source = _source(file, kind, format_, id_column, vector_column, text_columns, ids, id_prefix)
-    namespace = _namespace(
-        database, name, source if kind == "records" else None, metric, shards, create=create
+    An export begins with a line that has the settings of its namespace. With --create they become those of the new
+    one; where they contradict the options or a namespace that is there, nothing is written but with --override-header.
+    """
+    source_file = SourceFile(file)
+    format_ = _checked_format(source_file, kind, format_)
+    typed = click.get_current_context().get_parameter_source("resume") is ParameterSource.COMMANDLINE
+    if source_file.is_stream and resume and typed:
+        raise click.UsageError(
+            f"{source_file.name} is a stream, which cannot be gone on with in the middle: leave --resume out."
+        )
+    from quartzdb.cli.importing.begun_source import BegunSource
+    from quartzdb.cli.importing.line_file import LineFile
+    from quartzdb.cli.importing.run import ImportRun, KeyValueTarget, RecordTarget, Target
+    from quartzdb.cli.importing.target_namespace import target_namespace
+
+    lines = LineFile(source_file) if format_ == "jsonl" else None
+    header = lines.header if lines else None
+    kind = _checked_kind(source_file, kind, header)
+    if header is not None and header.unknown:
+        lost = ", ".join(f"{setting} {value}" for setting, value in header.unknown.items())
+        notice(f"{source_file.name} has settings that this release does not know, and that are lost: {lost}")
+    reading = (kind, format_, id_column, vector_column, text_columns, ids, id_prefix)
+    database = location.open(create=create)
+    source = BegunSource(_source(source_file, lines, *reading))
+    namespace = target_namespace(
+        database,
+        name,
+        records=source if kind == "records" else None,
+        header=header,
+        options={setting: settings[setting] for setting in _SETTINGS if settings[setting] is not None},
+        override=override_header,
+        create=create,
+        skip_bad=skip_bad,
     )
-    reading = repr([kind, format_, id_column, vector_column, text_columns, str(ids), id_prefix])
-    checkpoint = ImportCheckpoint(location.imports, identity(file, namespace.generation, reading))
-    if not resume:
+    checkpoint = None if source_file.is_stream else _checkpoint(location, file, namespace, reading)
+    if checkpoint is not None and not resume:
         checkpoint.clear()
     target: Target = (KeyValueTarget if kind == "kv" else RecordTarget)(database, namespace)
     run = ImportRun(source, target, checkpoint, batch=batch, skip_bad=skip_bad)
@@ -147,18 +171,24 @@ def import_(
         )
     begun = time.monotonic()
     unit = "keys" if kind == "kv" else "records"
+    again = (
+        "A stream begins anew when it is imported again; what was written is then written once more."
+        if source_file.is_stream
+        else "Give the same command again to go on."
+    )
     try:
-        with progress(f"importing {file.name}", total=source.total, unit=unit, quiet=as_json) as report:
+        with progress(
+            f"importing {source_file.name}", total=source.total, unit=unit, quiet=as_json
+        ) as report:
             done = run.run(report)
     except KeyboardInterrupt:
         raise Failure(
-            f"Interrupted after {run.done.written:,} {unit}, which stay.",
-            hint="Give the same command again to go on.",
+            f"Interrupted after {run.done.written:,} {unit}, which stay.", hint=again, exit_code=INTERRUPTED
         ) from None
     except (OSError, EOFError, zlib.error) as error:
         raise Failure(
-            f"{file} cannot be read further: {error}. {run.done.written:,} {unit} were written.",
-            hint="Give the same command again to go on.",
+            f"{source_file.name} cannot be read further: {error}. {run.done.written:,} {unit} were written.",
+            hint=again,
         ) from error
     seconds = time.monotonic() - begun
     if as_json:
@@ -184,17 +214,44 @@ def import_(
             click.echo(f"  {line}")
 
 
-def _format_of(file: Path) -> str:
-    name = file.with_suffix("") if file.suffix == ".gz" else file
-    if name.suffix not in _FORMATS:
+def _checked_format(file: SourceFile, kind: str | None, given: str | None) -> str:
+    format_ = given or file.format
+    if format_ is None:
+        known = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
         raise click.UsageError(
-            f"The name {file.name!r} does not say what is in it: give --format jsonl, csv or npy."
+            f"The name {file.path.name!r} does not say what is in it: give --format {known}."
         )
-    return _FORMATS[name.suffix]
+    if kind == "kv" and format_ != "jsonl":
+        raise click.UsageError("Key-values are imported from JSON lines only.")
+    if format_ == "npy" and (file.is_stream or file.path.suffix.lower() == ".gz"):
+        raise click.UsageError(
+            "A .npy file is mapped: it cannot be compressed, nor a pipe. Make a file of it first."
+        )
+    return format_
+
+
+def _checked_kind(file: SourceFile, given: str | None, header: ExportHeader | None) -> str:
+    if header is None:
+        return given or "records"
+    if given is not None and given != header.kind:
+        raise Failure(
+            f"{file.name} is an export of {_NAMED[header.kind]}, not of {_NAMED[given]}.",
+            hint="Leave --kind out.",
+        )
+    return header.kind
+
+
+def _checkpoint(
+    location: DatabaseLocation, file: Path, namespace: Namespace, reading: tuple[object, ...]
+) -> ImportCheckpoint:
+    from quartzdb.cli.importing.checkpoint import ImportCheckpoint, identity
+
+    return ImportCheckpoint(location.imports, identity(file, namespace.generation, repr(reading)))
 
 
 def _source(
-    file: Path,
+    file: SourceFile,
+    lines: LineFile | None,
     kind: str,
     format_: str,
     id_column: str,
@@ -208,58 +265,16 @@ def _source(
     from quartzdb.cli.importing.kv_lines import KeyValueLines
     from quartzdb.cli.importing.npy_matrix import NpyMatrix
 
-    if kind == "kv":
-        return KeyValueLines(file)
-    if format_ == "csv":
-        return CsvTable(file, id_column=id_column, vector_column=vector_column, text_columns=text_columns)
+    if lines is not None and kind == "kv":
+        return KeyValueLines(lines)
+    if lines is not None:
+        return JsonLines(lines, id_field=id_column, vector_field=vector_column)
     if format_ == "npy":
-        return NpyMatrix(file, ids=ids, id_prefix=id_prefix)
-    return JsonLines(file, id_field=id_column, vector_field=vector_column)
-
-
-def _namespace(
-    database: Database,
-    name: str,
-    records: ImportSource | None,
-    metric: str | None,
-    shards: int | None,
-    *,
-    create: bool,
-) -> Namespace:
-    """The namespace to write to; `records` tells the dimension of one that has to be created."""
-    from quartzdb.domain.metric import Metric
-    from quartzdb.domain.namespace import NamespaceSettings, check_namespace_name
-    from quartzdb.wiring.embedded import DEFAULT_TENANT
-
-    check_namespace_name(name)
-    if database.catalog.get(DEFAULT_TENANT, name) is not None:
-        namespace = find_namespace(database, name)
-    elif not create:
-        namespace = find_namespace(database, name, hint="Have it created: --create")
-    else:
-        settings = NamespaceSettings()
-        if records is not None:
-            settings = NamespaceSettings(_dimension(records), Metric(metric or "cosine"), shards=shards or 1)
-        namespace, _ = database.namespaces.create(DEFAULT_TENANT, name, settings)
-    if records is not None and metric is not None and namespace.settings.metric != metric:
-        raise Failure(
-            f"The namespace {name!r} has the metric {namespace.settings.metric}, not {metric}.",
-            hint="A metric is fixed at creation. Leave --metric out, or use another namespace.",
-        )
-    if records is not None and shards is not None and namespace.settings.shards != shards:
-        raise Failure(
-            f"The namespace {name!r} has {namespace.settings.shards} shards, not {shards}.",
-            hint="Their number is fixed at creation. Leave --shards out, or use another namespace.",
-        )
-    return namespace
-
-
-def _dimension(source: ImportSource) -> int:
-    from quartzdb.cli.importing.source import SourceRecord
-
-    for line in source.lines(0):
-        if isinstance(line.content, SourceRecord):
-            return int(line.content.vector.size)
-    raise Failure(
-        "There is no readable record in the file, so there is no dimension to create the namespace with."
+        return NpyMatrix(file.path, ids=ids, id_prefix=id_prefix)
+    return CsvTable(
+        file,
+        delimiter="\t" if format_ == "tsv" else ",",
+        id_column=id_column,
+        vector_column=vector_column,
+        text_columns=text_columns,
     )

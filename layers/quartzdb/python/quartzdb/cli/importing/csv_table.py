@@ -1,4 +1,4 @@
-"""Records from CSV with a header: an id column, a vector (one column, or v0, v1, …), and metadata in the others."""
+"""Records from CSV or TSV with a header: an id column, a vector (one column, or v0, v1, …), metadata in the others."""
 
 from __future__ import annotations
 
@@ -6,41 +6,46 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from math import isfinite
 from typing import Any
 
 import orjson
 
 from quartzdb.cli.failure import Failure
-from quartzdb.cli.importing.source import BadLine, ImportLine, SourceRecord, open_source
+from quartzdb.cli.importing.jsonl import json_problem
+from quartzdb.cli.importing.source import BadLine, ImportLine, SourceRecord
+from quartzdb.cli.importing.source_file import SourceFile
 from quartzdb.domain.errors import QuartzError
+from quartzdb.domain.metadata import INTEGER_MAX, INTEGER_MIN
 from quartzdb.domain.vector import Vector, parse_vector
 
 _FIELD_CHARACTERS_MAX = 1 << 24
 _NUMBERED = re.compile(r"v(0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_INTEGER_DIGITS_MAX = 15
-"""Longer whole numbers stay text: a JSON number would lose digits in many readers."""
+_INTEGER_CHARACTERS_MAX = len(str(INTEGER_MIN))
 
 
 class CsvTable:
     """Positions are rows after the header, from 1.
 
     A cell of metadata is a number, true or false where it is written like one, text otherwise; an empty cell is no
-    field. `text_columns` always stay text: for what only looks like a number, such as a zip code.
+    field. Whole numbers are kept to the last digit as far as metadata can hold them (64 bits), and are text beyond.
+    `text_columns` always stay text: for what only looks like a number, such as a zip code.
     """
 
     total: int | None = None
 
     def __init__(
         self,
-        path: Path,
+        file: SourceFile,
         *,
+        delimiter: str = ",",
         id_column: str = "id",
         vector_column: str = "vector",
         text_columns: Sequence[str] = (),
     ) -> None:
-        self._path = path
+        self._file = file
+        self._delimiter = delimiter
         self._id_column = id_column
         self._vector_column = vector_column
         self._text_columns = frozenset(text_columns)
@@ -48,14 +53,20 @@ class CsvTable:
     def lines(self, after: int) -> Iterator[ImportLine]:
         """What follows row `after`."""
         csv.field_size_limit(_FIELD_CHARACTERS_MAX)
-        with open_source(self._path) as file:
+        with self._file.open() as file:
             # utf-8-sig, because spreadsheets begin a file with a byte order mark.
-            reader = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""), strict=True)
+            text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+            reader = csv.reader(text, delimiter=self._delimiter, strict=True)
             try:
                 header = next(reader, None)
             except (csv.Error, UnicodeDecodeError) as error:
-                raise Failure(f"{self._path} is no CSV file: {error}.") from error
-            layout = _Layout.of(header or [], self._id_column, self._vector_column, self._path)
+                raise Failure(f"{self._file.name} is no CSV file: {_csv_problem(error)}.") from error
+            if header is None and self._file.is_stream:
+                raise Failure(
+                    f"Nothing came from {self._file.name}.",
+                    hint="See whether the command that writes to it failed. Nothing was written.",
+                )
+            layout = _Layout.of(header or [], self._id_column, self._vector_column, self._file.name)
             position = 0
             while True:
                 number = reader.line_num + 1
@@ -64,7 +75,8 @@ class CsvTable:
                 except (csv.Error, UnicodeDecodeError) as error:
                     # Where the next row begins is anybody's guess from here on.
                     raise Failure(
-                        f"Line {number} of {self._path} is no CSV: {error}. Everything before it was written."
+                        f"Line {number} of {self._file.name} is no CSV: {_csv_problem(error)}."
+                        " Everything before it was written."
                     ) from error
                 if row is None:
                     return
@@ -105,24 +117,26 @@ class _Layout:
         self.metadata = [place for place in range(len(header)) if place not in taken]
 
     @staticmethod
-    def of(header: Sequence[str], id_column: str, vector_column: str, path: Path) -> _Layout:
+    def of(header: Sequence[str], id_column: str, vector_column: str, name: str) -> _Layout:
         """Raises Failure where the header has no id or no vector."""
         columns = ", ".join(map(repr, header[:8])) or "nothing"
         if len(set(header)) != len(header):
-            raise Failure(f"The header of {path} names a column twice.")
+            raise Failure(f"The header of {name} names a column twice.")
         if id_column not in header:
             raise Failure(
-                f"The header of {path} has no column {id_column!r}, but {columns}.",
+                f"The header of {name} has no column {id_column!r}, but {columns}.",
                 hint="Name it with --id-column.",
             )
         if vector_column in header:
             return _Layout(header, header.index(id_column), [header.index(vector_column)], one_cell=True)
         numbered = {
-            int(match[1]): place for place, name in enumerate(header) if (match := _NUMBERED.fullmatch(name))
+            int(match[1]): place
+            for place, column in enumerate(header)
+            if (match := _NUMBERED.fullmatch(column))
         }
         if not numbered or sorted(numbered) != list(range(len(numbered))):
             raise Failure(
-                f"The header of {path} has neither a column {vector_column!r} nor columns v0, v1, …, but {columns}.",
+                f"The header of {name} has neither a column {vector_column!r} nor columns v0, v1, …, but {columns}.",
                 hint="Name the vector's column with --vector-column.",
             )
         return _Layout(
@@ -138,7 +152,7 @@ def _vector(layout: _Layout, row: Sequence[str]) -> Vector:
         try:
             return parse_vector(orjson.loads(cell))
         except orjson.JSONDecodeError as error:
-            raise BadLine(f"vector: not a JSON list: {error}") from error
+            raise BadLine(f"vector: not a JSON list: {json_problem(cell, error)}") from error
     numbers = []
     for place in layout.vector:
         try:
@@ -154,5 +168,16 @@ def _typed(cell: str) -> Any:
     if not _NUMBER.fullmatch(cell):
         return cell
     if cell.lstrip("-").isdigit():
-        return int(cell) if len(cell.lstrip("-")) <= _INTEGER_DIGITS_MAX else cell
-    return float(cell)
+        if len(cell) > _INTEGER_CHARACTERS_MAX or not INTEGER_MIN <= int(cell) <= INTEGER_MAX:
+            return cell
+        return int(cell)
+    number = float(cell)
+    # Past the largest double there is no number to keep: what is written 1e400 is a code, or as good as one.
+    return number if isfinite(number) else cell
+
+
+def _csv_problem(error: csv.Error | UnicodeDecodeError) -> str:
+    """In words about the file, not about Python."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is not UTF-8 (a byte {error.object[error.start]:#04x})"
+    return str(error)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import orjson
 
-from quartzdb.cli.importing.source import BadLine, ImportLine, SourceRecord, open_source
+from quartzdb.cli.importing.line_file import LineFile
+from quartzdb.cli.importing.source import BadLine, ImportLine, SourceRecord
 from quartzdb.domain.errors import QuartzError
+from quartzdb.domain.metadata import json_type
 from quartzdb.domain.vector import parse_vector
+
+_NAMES_SHOWN = 6
 
 
 class JsonLines:
@@ -18,14 +21,14 @@ class JsonLines:
 
     total: int | None = None
 
-    def __init__(self, path: Path, *, id_field: str = "id", vector_field: str = "vector") -> None:
-        self._path = path
+    def __init__(self, file: LineFile, *, id_field: str = "id", vector_field: str = "vector") -> None:
+        self._file = file
         self._id_field = id_field
         self._vector_field = vector_field
 
     def lines(self, after: int) -> Iterator[ImportLine]:
         """What follows line number `after`."""
-        for number, text in numbered_lines(self._path, after):
+        for number, text in self._file.lines(after):
             try:
                 content: SourceRecord | BadLine = self._record(text)
             except BadLine as bad:
@@ -34,6 +37,7 @@ class JsonLines:
 
     def _record(self, text: bytes) -> SourceRecord:
         document = json_object(text)
+        names = ", ".join(map(repr, list(document)[:_NAMES_SHOWN])) or "nothing"
         record_id = document.pop(self._id_field, None)
         vector = document.pop(self._vector_field, None)
         metadata = document.pop("metadata", None)
@@ -41,7 +45,8 @@ class JsonLines:
         if record_id is None or vector is None:
             missing = self._id_field if record_id is None else self._vector_field
             raise BadLine(
-                f"there is no {missing!r}", hint="Name the fields with --id-column and --vector-column."
+                f"there is no {missing!r}, but {names}",
+                hint="Name the fields with --id-column and --vector-column.",
             )
         if document:
             raise BadLine(
@@ -56,20 +61,29 @@ class JsonLines:
             raise BadLine.of(error) from error
 
 
-def numbered_lines(path: Path, after: int) -> Iterator[tuple[int, bytes]]:
-    """Lines that are not empty, by number from 1, after a number."""
-    with open_source(path) as file:
-        for number, text in enumerate(file, start=1):
-            if number > after and text.strip():
-                yield number, text
-
-
 def json_object(text: bytes) -> dict[str, Any]:
     """A line's JSON object. Raises BadLine."""
     try:
         document = orjson.loads(text)
-    except ValueError as error:
-        raise BadLine(f"not JSON: {error}") from error
+    except orjson.JSONDecodeError as error:
+        raise BadLine(f"not JSON: {json_problem(text, error)}", hint=_hint(text)) from error
     if not isinstance(document, dict):
-        raise BadLine(f"a JSON {type(document).__name__}, not an object")
+        raise BadLine(f"{json_type(document)}, not a JSON object", hint=_hint(text))
     return document
+
+
+def json_problem(text: bytes | str, error: orjson.JSONDecodeError) -> str:
+    """What is wrong in a text of one line, and where. The parser's own words count lines, of which there is one."""
+    if isinstance(text, bytes):
+        try:
+            text.decode()
+        except UnicodeDecodeError as wrong:
+            return f"byte {wrong.start + 1} is not UTF-8"
+    return f"{error.msg}, at column {error.colno}"
+
+
+def _hint(text: bytes) -> str | None:
+    """For what is often taken for JSON lines: one array, or one object over many lines."""
+    if text.lstrip()[:1] != b"[" and text.strip() != b"{":
+        return None
+    return "Each line is a JSON object of its own; jq -c '.[]' FILE makes lines of an array."

@@ -6,12 +6,13 @@ import base64
 import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from quartzdb.cli.importing.jsonl import json_object, numbered_lines
+from quartzdb.cli.importing.jsonl import json_object
+from quartzdb.cli.importing.line_file import LineFile
 from quartzdb.cli.importing.source import BadLine, ImportLine
+from quartzdb.domain.metadata import json_type
 
-_FIELDS = {"key", "value", "content_type", "expires_at_ms"}
+_FIELDS = ("key", "value", "content_type", "expires_at_ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,12 @@ class KeyValueLines:
 
     total: int | None = None
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, file: LineFile) -> None:
+        self._file = file
 
     def lines(self, after: int) -> Iterator[ImportLine]:
         """What follows line number `after`."""
-        for number, text in numbered_lines(self._path, after):
+        for number, text in self._file.lines(after):
             try:
                 content: SourceItem | BadLine = _item(text)
             except BadLine as bad:
@@ -44,20 +45,21 @@ class KeyValueLines:
 
 def _item(text: bytes) -> SourceItem:
     document = json_object(text)
-    unknown = sorted(document.keys() - _FIELDS)
+    unknown = sorted(document.keys() - set(_FIELDS))
     if unknown:
-        raise BadLine(
-            f"{unknown[0]!r} is no field of a key-value", hint=f"A line has {', '.join(sorted(_FIELDS))}."
-        )
+        raise BadLine(f"{unknown[0]!r} is no field of a key-value", hint=f"A line has {', '.join(_FIELDS)}.")
     key, value = document.get("key"), document.get("value")
     content_type, expires_at_ms = document.get("content_type"), document.get("expires_at_ms")
-    if not isinstance(key, str) or not isinstance(value, str):
-        raise BadLine("`key` and `value` must both be there, as strings; the value in base64")
+    for name, given in (("key", key), ("value", value)):
+        if name not in document:
+            raise BadLine(f"there is no {name!r}")
+        if not isinstance(given, str):
+            raise BadLine(f"{name}: must be a string, not {json_type(given)}")
     if content_type is not None and not isinstance(content_type, str):
-        raise BadLine("`content_type` must be a string")
+        raise BadLine(f"content_type: must be a string, not {json_type(content_type)}")
     if expires_at_ms is not None and type(expires_at_ms) is not int:
-        raise BadLine("`expires_at_ms` must be a whole number")
+        raise BadLine(f"expires_at_ms: must be a whole number, not {json_type(expires_at_ms)}")
     try:
-        return SourceItem(key, base64.b64decode(value, validate=True), content_type, expires_at_ms)
+        return SourceItem(str(key), base64.b64decode(str(value), validate=True), content_type, expires_at_ms)
     except (binascii.Error, ValueError) as error:
         raise BadLine(f"value: not base64: {error}") from error

@@ -28,9 +28,7 @@ class NpyMatrix:
                 hint="Save one vector a row, as float32.",
             )
         self._id_prefix = id_prefix
-        self._ids = None if ids is None else ids.read_text().split("\n")
-        if self._ids is not None and self._ids[-1] == "":
-            self._ids.pop()
+        self._ids = None if ids is None else _lines_of(ids)
         if self._ids is not None and len(self._ids) != len(self._matrix):
             raise Failure(f"{ids} has {len(self._ids):,} ids for the {len(self._matrix):,} rows of {path}.")
 
@@ -51,3 +49,17 @@ class NpyMatrix:
             except QuartzError as error:
                 content = BadLine.of(error)
             yield ImportLine(row + 1, row + 1, content)
+
+
+def _lines_of(ids: Path) -> list[str]:
+    found = []
+    lines = ids.read_bytes().removesuffix(b"\n").split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        try:
+            found.append(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+        except UnicodeDecodeError as error:
+            raise Failure(
+                f"Line {number} of {ids} is not UTF-8 (byte {error.start + 1} of it).",
+                hint="Save the ids as UTF-8 text, one a line.",
+            ) from error
+    return found if found != [""] else []

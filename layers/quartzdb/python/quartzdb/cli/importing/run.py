@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from quartzdb.cli.failure import Failure
+from quartzdb.cli.importing.begun_source import refused
 from quartzdb.cli.importing.checkpoint import ImportCheckpoint
 from quartzdb.cli.importing.source import BadLine, ImportLine, ImportSource, SourceRecord
 from quartzdb.domain.errors import QuartzError
@@ -94,7 +95,10 @@ class Imported:
 
 
 class ImportRun:
-    """One import. Stops at the first bad line unless `skip_bad`; everything before it is written then."""
+    """One import. Stops at the first bad line unless `skip_bad`; everything before it is written then.
+
+    `checkpoint` is None for a stream, which nothing can go on in the middle of.
+    """
 
     def __init__(
         self,
@@ -156,21 +160,13 @@ class ImportRun:
         self._pending_bytes += size
 
     def _refuse(self, line: ImportLine, bad: BadLine) -> None:
-        said = f"Line {line.number}: {bad.problem}"
         if not self._skip_bad:
             self._flush()
-            raise Failure(
-                f"{said.rstrip('.')}. Everything before it was written ({self.done.written:,} in this run).",
-                hint=" ".join(
-                    filter(
-                        None,
-                        [bad.hint, "Mend the line and import again, or pass over such lines: --skip-bad"],
-                    )
-                ),
-            ) from bad
+            written = f"Everything before it was written ({self.done.written:,} in this run)."
+            raise refused(line, bad, written) from bad
         self.done.skipped += 1
         if len(self.done.bad_lines) < _BAD_LINES_SHOWN:
-            self.done.bad_lines.append(said)
+            self.done.bad_lines.append(f"Line {line.number}: {bad.problem}")
 
     def _flush(self) -> None:
         if self._pending:

@@ -1,12 +1,10 @@
-"""What every kind of source file gives: its lines or rows in order, each one read or said to be bad."""
+"""What every kind of source gives: its lines or rows in order, each one read or said to be bad."""
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from quartzdb.domain.errors import QuartzError
 
@@ -51,7 +49,7 @@ class ImportLine:
 
 
 class ImportSource(Protocol):
-    """A file of records or of key-values."""
+    """Records or key-values, of a file or of a stream. Of a stream they can be asked for once."""
 
     @property
     def total(self) -> int | None:
@@ -61,10 +59,3 @@ class ImportSource(Protocol):
     def lines(self, after: int) -> Iterator[ImportLine]:
         """What follows the position, in order; a bad line is a Line whose content is a BadLine."""
         ...
-
-
-def open_source(path: Path) -> IO[bytes]:
-    """The file's bytes, decompressed where its name ends in .gz."""
-    if path.suffix == ".gz":
-        return gzip.open(path, "rb")  # type: ignore[return-value]  # GzipFile is an IO[bytes] in all but its type stub
-    return path.open("rb")

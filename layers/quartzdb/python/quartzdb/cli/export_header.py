@@ -1,0 +1,93 @@
+"""The first line of an export: what was exported, and the settings of its namespace, so that an import can have them.
+
+Settings are written as they are named in NamespaceSettings. One that this release does not know is kept apart, so that
+an import can say that it is lost. The line is told from a record by its one field, which no record may have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from quartzdb.cli.failure import Failure
+
+if TYPE_CHECKING:
+    from quartzdb.domain.namespace import Namespace, NamespaceSettings
+
+FORMAT = 1
+KINDS = ("records", "kv")
+_FIELD = "quartzdb_export"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportHeader:
+    """`kind` is records or kv; `settings` by name; `unknown` those that a later release may know."""
+
+    kind: str
+    namespace: str
+    settings: Mapping[str, Any]
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+
+
+def encode_header(kind: str, namespace: Namespace) -> bytes:
+    """The line."""
+    document = {
+        "format": FORMAT,
+        "kind": kind,
+        "namespace": namespace.name,
+        "settings": asdict(namespace.settings),
+    }
+    return orjson.dumps({_FIELD: document}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def parse_header(line: bytes, number: int) -> ExportHeader | None:
+    """The header, or None for a line that is none. Raises Failure for one that cannot be read."""
+    from quartzdb.domain.namespace import NamespaceSettings
+
+    if _FIELD.encode() not in line:
+        return None
+    try:
+        whole = orjson.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(whole, dict) or set(whole) != {_FIELD}:
+        return None
+    document = whole[_FIELD]
+    try:
+        if document["format"] != FORMAT:
+            raise Failure(
+                f"The export has format {document['format']}; this release reads format {FORMAT}.",
+                hint="Import it with the release that wrote it, or a newer one.",
+            )
+        known = {one.name for one in fields(NamespaceSettings)}
+        if document["kind"] not in KINDS:
+            raise ValueError(f"there is no kind {document['kind']!r}")
+        settings = dict(document["settings"])
+        header = ExportHeader(
+            str(document["kind"]),
+            str(document["namespace"]),
+            {name: value for name, value in settings.items() if name in known},
+            {name: value for name, value in settings.items() if name not in known},
+        )
+        settings_of(header.settings)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Failure(
+            f"Line {number}, the header of an export, cannot be read: {error}.",
+            hint="Import the lines without it, with settings by options: tail -n +2 FILE | quartzdb import - …",
+        ) from error
+    return header
+
+
+def settings_of(named: Mapping[str, Any]) -> NamespaceSettings:
+    """Settings by name; those not named are as ever. Raises ValueError, TypeError, InvalidArgument."""
+    from quartzdb.domain.metric import Metric
+    from quartzdb.domain.namespace import EngineChoice, NamespaceSettings, Precision
+
+    kinds = {"metric": Metric, "engine": EngineChoice, "precision": Precision}
+    typed: dict[str, Any] = {
+        name: kinds[name](value) if name in kinds else value for name, value in named.items()
+    }
+    return NamespaceSettings(**typed)

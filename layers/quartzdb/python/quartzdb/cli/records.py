@@ -1,0 +1,275 @@
+"""`quartzdb records`: single records by id. Many at once are what `quartzdb import` and `quartzdb export` are for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+from quartzdb.cli.data_dir import find_namespace
+from quartzdb.cli.database_location import DatabaseLocation, location_options
+from quartzdb.cli.failure import NOT_FOUND, Failure
+from quartzdb.cli.json_text import given_vector, parsed, parsed_object
+from quartzdb.cli.output import json_option, notice, print_json
+from quartzdb.domain.limits import LIST_LIMIT_MAX
+
+if TYPE_CHECKING:
+    from quartzdb.domain.filter import Filter
+    from quartzdb.domain.record import Record
+
+_FETCHED_AT_ONCE = 1_000
+namespace_option = click.option("--namespace", "name", required=True, help="Where they are.")
+
+
+@click.group()
+def records() -> None:
+    """Get, put, patch, delete, list and count records."""
+
+
+@records.command(
+    epilog="""\b
+Examples:
+  quartzdb records get dune emma --namespace books
+  quartzdb records get dune --namespace books --vectors --json | jq '.records[0].vector'"""
+)
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@location_options
+@namespace_option
+@click.option("--vectors", "with_vectors", is_flag=True, help="With their vectors.")
+@json_option
+def get(location: DatabaseLocation, ids: Sequence[str], name: str, with_vectors: bool, as_json: bool) -> None:
+    """Print the records with these IDs, one JSON object a line. Exits with status 3 where one is not there."""
+    database = location.open()
+    namespace = find_namespace(database, name)
+    wanted = list(dict.fromkeys(ids))
+    found: dict[str, Record] = {}
+    for start in range(0, len(wanted), _FETCHED_AT_ONCE):
+        found |= database.records.fetch(namespace, wanted[start : start + _FETCHED_AT_ONCE])
+    present = [_document(found[one], with_vectors) for one in wanted if one in found]
+    missing = [one for one in wanted if one not in found]
+    if as_json:
+        print_json({"records": present, "missing": missing})
+    else:
+        for document in present:
+            click.echo(orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY).decode())
+        for one in missing:
+            notice(f"There is no record {one!r}.")
+    if missing:
+        sys.exit(NOT_FOUND)
+
+
+@records.command(
+    epilog="""\b
+Examples:
+  quartzdb records put dune --namespace books --vector '[0.9, 0.1, 0.0]' --metadata '{"year": 1965}'
+  quartzdb records put logo --namespace images --vector-file logo.npy"""
+)
+@click.argument("record_id", metavar="ID")
+@location_options
+@namespace_option
+@click.option("--vector", metavar="JSON", help="A JSON list of numbers, or base64 of little-endian f32.")
+@click.option(
+    "--vector-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The same in a file: JSON, base64, or .npy.",
+)
+@click.option("--metadata", metavar="JSON", help="A JSON object. Default: none.")
+@json_option
+def put(
+    location: DatabaseLocation,
+    record_id: str,
+    name: str,
+    vector: str | None,
+    vector_file: Path | None,
+    metadata: str | None,
+    as_json: bool,
+) -> None:
+    """Write the record ID; it replaces what the id had."""
+    if (vector is None) == (vector_file is None):
+        raise click.UsageError("Give exactly one of --vector and --vector-file.")
+    fields = {} if metadata is None else parsed_object(metadata, "--metadata")
+    numbers = given_vector(vector, vector_file)
+    assert numbers is not None  # one of them was given
+    database = location.open()
+    from quartzdb.services.records import NewRecord
+
+    version = database.records.upsert(find_namespace(database, name), [NewRecord(record_id, numbers, fields)])
+    if as_json:
+        print_json({"id": record_id, "version": str(version)})
+    else:
+        click.echo(f"{record_id} is written.")
+
+
+@records.command(
+    epilog="""\b
+Example:
+  quartzdb records patch dune --namespace books --set '{"year": 1966}' --unset draft"""
+)
+@click.argument("record_id", metavar="ID")
+@location_options
+@namespace_option
+@click.option("--set", "set_", metavar="JSON", help="A JSON object: metadata fields and their new values.")
+@click.option("--unset", multiple=True, metavar="FIELD", help="A metadata field to remove. May be repeated.")
+@json_option
+def patch(
+    location: DatabaseLocation,
+    record_id: str,
+    name: str,
+    set_: str | None,
+    unset: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Change metadata fields of the record ID; its vector and its other fields stay."""
+    if set_ is None and not unset:
+        raise click.UsageError("Give --set or --unset.")
+    fields = {} if set_ is None else parsed_object(set_, "--set")
+    database = location.open()
+    from quartzdb.services.records import MetadataPatch
+
+    version = database.records.patch(
+        find_namespace(database, name), [MetadataPatch(record_id, fields, unset)]
+    )
+    if as_json:
+        print_json({"id": record_id, "version": str(version)})
+    else:
+        click.echo(f"{record_id} is changed.")
+
+
+@records.command(
+    epilog="""\b
+Examples:
+  quartzdb records delete dune emma --namespace books
+  quartzdb records delete --namespace books --filter '{"year": {"$lt": 1900}}'"""
+)
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@location_options
+@namespace_option
+@click.option("--filter", "filter_text", metavar="JSON", help="Instead of ids: all whose metadata match.")
+@click.option("--yes", is_flag=True, help="With --filter: do not ask.")
+@json_option
+def delete(
+    location: DatabaseLocation,
+    ids: Sequence[str],
+    name: str,
+    filter_text: str | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Delete the records with these IDs, or all that match a filter. One that is not there is no error."""
+    if bool(ids) == (filter_text is not None):
+        raise click.UsageError("Give either ids or --filter.")
+    condition = _filter(filter_text)
+    database = location.open()
+    namespace = find_namespace(database, name)
+    deleted = 0
+    if condition is not None:
+        matching = database.records.count(namespace, condition)
+        if matching and not yes:
+            asked = f"Delete {matching:,} of the {database.records.count(namespace):,} records of {name}?"
+            if not click.confirm(asked, err=True):
+                raise Failure("Nothing was deleted.")
+        more = matching > 0
+        while more:
+            done = database.records.delete_matching(namespace, condition)
+            deleted, more = deleted + done.deleted, done.more
+    wanted = list(dict.fromkeys(ids))
+    for start in range(0, len(wanted), _FETCHED_AT_ONCE):
+        deleted += database.records.delete(namespace, wanted[start : start + _FETCHED_AT_ONCE]).deleted
+    if as_json:
+        print_json({"deleted": deleted})
+    else:
+        click.echo(f"{deleted:,} records are deleted.")
+
+
+@records.command(
+    name="list",
+    epilog="""\b
+Examples:
+  quartzdb records list --namespace books --prefix d --limit 10
+  quartzdb records list --namespace books --all | wc -l""",
+)
+@location_options
+@namespace_option
+@click.option("--prefix", default="", help="Only ids that begin with this.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, LIST_LIMIT_MAX),
+    default=100,
+    show_default=True,
+    help="The most to list.",
+)
+@click.option("--all", "everything", is_flag=True, help="All of them, whatever --limit says.")
+@click.option("--cursor", help="Go on after an earlier list: its `cursor` with --json.")
+@json_option
+def list_records(
+    location: DatabaseLocation,
+    name: str,
+    prefix: str,
+    limit: int,
+    everything: bool,
+    cursor: str | None,
+    as_json: bool,
+) -> None:
+    """List ids in order, one a line."""
+    database = location.open()
+    namespace = find_namespace(database, name)
+    ids: list[str] = []
+    while True:
+        page = database.records.list(
+            namespace, prefix=prefix, cursor=cursor, limit=LIST_LIMIT_MAX if everything else limit
+        )
+        cursor = page.cursor
+        if as_json:
+            ids += page.items
+        else:
+            for one in page.items:
+                click.echo(one)
+        if cursor is None or not everything:
+            break
+    if as_json:
+        print_json({"ids": ids, "cursor": cursor})
+    elif cursor is not None:
+        notice("There are more: --all lists them.")
+
+
+@records.command(
+    epilog="""\b
+Example:
+  quartzdb records count --namespace books --filter '{"year": {"$gte": 1960}}'"""
+)
+@location_options
+@namespace_option
+@click.option("--filter", "filter_text", metavar="JSON", help="Only those whose metadata match.")
+@json_option
+def count(location: DatabaseLocation, name: str, filter_text: str | None, as_json: bool) -> None:
+    """Count records."""
+    condition = _filter(filter_text)
+    database = location.open()
+    found = database.records.count(find_namespace(database, name), condition)
+    if as_json:
+        print_json({"count": found})
+    else:
+        click.echo(str(found))
+
+
+def _filter(text: str | None) -> Filter | None:
+    if text is None:
+        return None
+    from quartzdb.domain.filter import parse
+
+    return parse(parsed(text, "--filter"))
+
+
+def _document(record: Record, with_vectors: bool) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "id": record.id,
+        "version": str(record.version),
+        "metadata": dict(record.metadata),
+    }
+    if with_vectors:
+        document["vector"] = record.vector
+    return document

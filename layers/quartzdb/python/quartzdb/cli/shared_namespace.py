@@ -1,0 +1,18 @@
+"""Whether a namespace is shared with another site: what only a site that knows its peer may do is refused here."""
+
+from __future__ import annotations
+
+from quartzdb.cli.database_location import DatabaseLocation
+from quartzdb.cli.failure import CONFLICT, Failure
+from quartzdb.cli.replication import open_replication
+
+
+def refuse_where_shared(location: DatabaseLocation, name: str, *, why: str, hint: str) -> None:
+    """Raises Failure where replication has run for the namespace. `why` goes on the sentence."""
+    from quartzdb.wiring.embedded import DEFAULT_TENANT
+
+    directions = open_replication(location).checkpoints.all_checkpoints()
+    if any((one.tenant, one.namespace) == (DEFAULT_TENANT, name) for one in directions):
+        raise Failure(
+            f"The namespace {name!r} is shared with another site, {why}.", hint=hint, exit_code=CONFLICT
+        )
