@@ -19,7 +19,7 @@ from quartzdb.maintenance.backup.taking import TakeBackup
 from quartzdb.maintenance.sweep import sweep
 from quartzdb.maintenance.verification import Verification
 from quartzdb.services.keyvalue import NewItem
-from quartzdb.services.records import NewRecord
+from quartzdb.services.record_rules import NewRecord
 from quartzdb.wiring.backup import backups_in, restore_backup, take_backup
 from quartzdb.wiring.embedded import DEFAULT_TENANT, Database, EmbeddedSettings, open_embedded
 

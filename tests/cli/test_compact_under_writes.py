@@ -12,7 +12,7 @@ import pytest
 
 from quartzdb.cli.full_compaction import compact_fully
 from quartzdb.domain.namespace import NamespaceSettings
-from quartzdb.services.records import NewRecord
+from quartzdb.services.record_rules import NewRecord
 from quartzdb.wiring.embedded import DEFAULT_TENANT, EmbeddedSettings, open_embedded
 
 FOLDS_MAX = 10

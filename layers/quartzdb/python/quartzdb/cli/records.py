@@ -95,7 +95,7 @@ def put(
     numbers = given_vector(vector, vector_file)
     assert numbers is not None  # one of them was given
     database = location.open()
-    from quartzdb.services.records import NewRecord
+    from quartzdb.services.record_rules import NewRecord
 
     version = database.records.upsert(find_namespace(database, name), [NewRecord(record_id, numbers, fields)])
     if as_json:
@@ -128,7 +128,7 @@ def patch(
         raise click.UsageError("Give --set or --unset.")
     fields = {} if set_ is None else parsed_object(set_, "--set")
     database = location.open()
-    from quartzdb.services.records import MetadataPatch
+    from quartzdb.services.record_rules import MetadataPatch
 
     version = database.records.patch(
         find_namespace(database, name), [MetadataPatch(record_id, fields, unset)]
