@@ -18,8 +18,8 @@ from tests.raw_server import raw_server
 Call = Callable[[CloudflarePeer], object]
 
 
-def put(api: CloudflarePeer) -> object:
-    return api.put("k", "v")
+def put(api: CloudflarePeer) -> None:
+    api.put("k", "v")
 
 
 def get(api: CloudflarePeer) -> object:

@@ -227,7 +227,7 @@ def fresh_partition(shard: int = 0) -> Partition:
     return Partition("tenant", "namespace", uuid4().hex, shard)
 
 
-def in_threads(count: int, work: Callable[[int], None]) -> None:
+def in_threads(count: int, work: Callable[[int], object]) -> None:
     """Run work(0) … work(count - 1) side by side; raises what one of them raised."""
     errors: list[BaseException] = []
     start = threading.Barrier(count)

@@ -102,7 +102,8 @@ def test_a_record_is_what_was_inserted_last(api: ContractApi) -> None:
 def test_a_hundred_records_at_once(api: ContractApi) -> None:
     """Those that are not taken are told by their ids, and the others are there."""
     records = [(f"many-{number}", vector(number), {"n": number}) for number in range(98)]
-    bad = [("many-short", np.ones(3, np.float32), {}), ("many-odd", np.ones(5, np.float32), {})]
+    nothing: dict[str, int] = {}
+    bad = [("many-short", np.ones(3, np.float32), nothing), ("many-odd", np.ones(5, np.float32), nothing)]
     assert set(api.insert_vectors([*records[:50], *bad, *records[50:]])) == {"many-short", "many-odd"}
     for record_id, given, metadata in (records[0], records[97]):
         found = api.get_vector(record_id)
