@@ -72,7 +72,7 @@ def test_a_deleted_namespace_leaves_nothing_behind(deployment: Deployment) -> No
         write(other, namespace, range(1))
     for _ in range(2):
         writer.maintenance.run_once()
-        deployment.clock.seconds += 20
+        deployment.clock.seconds += 61
     assert [key for key, _, _ in writer.store.blobs.list("")] == []
     assert writer.catalog.pending_deletion() == []
 

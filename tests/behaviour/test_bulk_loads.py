@@ -8,7 +8,7 @@ import pytest
 
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
 from quartzdb.maintenance.backlog import LOOKED_AT_BYTES
-from quartzdb.maintenance.maintenance import UNUSED_SECONDS
+from quartzdb.maintenance.embedded_maintenance import UNUSED_SECONDS
 from quartzdb.services.search import QueryRequest
 from quartzdb.wiring.embedded import Database
 from tests.embedded import Embedded, embedded, vector_of, write

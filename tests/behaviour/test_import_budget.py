@@ -47,7 +47,7 @@ def test_serving_imports_no_engine_sdk_or_command_line(module: str) -> None:
         "quartzdb.services.keyvalue",
         "quartzdb.services.namespaces",
         "quartzdb.services.keys",
-        "quartzdb.maintenance.maintenance",
+        "quartzdb.maintenance.embedded_maintenance",
         "quartzdb.maintenance.indexer",
         "quartzdb.storage.snapshot.readers",
         "quartzdb.storage.index.query",

@@ -9,7 +9,7 @@ import pytest
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.namespace import Namespace
 from quartzdb.maintenance.merge_policy import all_segments
-from quartzdb.maintenance.previous_manifest import RELEASE_PREVIOUS_AFTER_MS
+from quartzdb.maintenance.policy import EMBEDDED_THRESHOLDS
 from quartzdb.maintenance.sweep import sweep
 from quartzdb.storage.snapshot.manifest import Manifest
 from quartzdb.wiring.embedded import Database
@@ -52,7 +52,7 @@ def test_what_was_merged_goes_once_the_result_has_stood_for_a_while(site: Embedd
     assert copies(site) == 3
     for _ in range(3):
         database.maintenance.run_once()
-        site.clock.seconds += RELEASE_PREVIOUS_AFTER_MS / 3_000
+        site.clock.seconds += EMBEDDED_THRESHOLDS.release_previous_after_ms / 3_000
     assert copies(site) == 3, "the hour has only just passed"
     for _ in range(4):
         database.maintenance.run_once()
@@ -63,16 +63,16 @@ def test_what_was_merged_goes_once_the_result_has_stood_for_a_while(site: Embedd
     assert previous_released.previous_released
     for _ in range(3):
         database.maintenance.run_once()
-        site.clock.seconds += RELEASE_PREVIOUS_AFTER_MS / 1_000
+        site.clock.seconds += EMBEDDED_THRESHOLDS.release_previous_after_ms / 1_000
     assert current(database, namespace) == previous_released, "once is enough"
     assert site.open().records.count(namespace) == 2 * ROWS
 
 
 def test_a_later_write_is_kept_as_before(site: Embedded) -> None:
-    """The next manifest is not confirmed because the one before it was."""
+    """The next manifest keeps what was before it, although that one did not."""
     database, namespace = merged(site)
-    assert database.indexer.confirm(namespace.partition)
-    assert not database.indexer.confirm(namespace.partition)
+    assert database.indexer.release_previous(namespace.partition)
+    assert not database.indexer.release_previous(namespace.partition)
     write(database, namespace, range(10))
     fold(database, site.clock, namespace)
     assert not current(database, namespace).previous_released
@@ -89,6 +89,6 @@ def test_nothing_is_let_go_while_the_new_files_are_damaged(site: Embedded) -> No
     damaged.chmod(0o644)
     damaged.write_bytes(content)
     with pytest.raises(Corrupted):
-        site.open().indexer.confirm(namespace.partition)
+        site.open().indexer.release_previous(namespace.partition)
     sweep(database.store, site.clock, namespace.partition, superseded_ms=0)
     assert site.open().records.count(namespace) == 2 * ROWS

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
-from quartzdb.maintenance.garbage_collection import DROP_AFTER_MS
 from quartzdb.maintenance.merge_policy import MergeLimits
+from quartzdb.maintenance.policy import SCHEDULED_THRESHOLDS
 from quartzdb.maintenance.restoration import Restoration
 from tests.aws_emulators import NAMES, Emulators
 from tests.maintenance_deployment import DIMENSION, MaintenanceDeployment, create, deployed, nearest, write
@@ -92,7 +92,7 @@ def test_what_is_deleted_is_collected_in_every_shard(site: MaintenanceDeployment
     StreamDriver(site.indexer()).deliver(news)
     for _ in range(3):
         assert site.compactor()(SCHEDULED, LambdaContext())["failed"] == []
-        site.clock.seconds += DROP_AFTER_MS / 1000 + 1
+        site.clock.seconds += SCHEDULED_THRESHOLDS.drop_after_ms / 1000 + 1
     store = site.database().store
     assert [key for key, _, _ in store.blobs.list("t/")] == []
     assert not set(namespace.partitions) & set(site.adapters().log.partitions())

@@ -21,7 +21,7 @@ from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Precision
 from quartzdb.domain.vector import Vector, norms_of
-from quartzdb.maintenance.merge_policy import Policy, all_segments, full_tier, idle
+from quartzdb.maintenance.merge_policy import MergePolicy, all_segments, full_tier, idle
 from quartzdb.maintenance.sweep import sweep
 from quartzdb.services.consistency import Consistency
 from quartzdb.services.record_rules import MetadataPatch, NewRecord
@@ -138,7 +138,7 @@ class DatabaseMachine(RuleBasedStateMachine):
     @rule(
         process=processes, policy=st.sampled_from([full_tier, idle, all_segments]), number=st.integers(0, 3)
     )
-    def compact(self, process: int, policy: Policy, number: int) -> None:
+    def compact(self, process: int, policy: MergePolicy, number: int) -> None:
         """Segments of a shard are merged."""
         self.databases[process].indexer.compact(self._shard(number), policy)
 

@@ -12,7 +12,7 @@ from quartzdb.api.app import create_app
 from quartzdb.api.settings import ApiSettings
 from quartzdb.domain.errors import Corrupted, Unavailable
 from quartzdb.domain.namespace import NamespaceSettings
-from quartzdb.maintenance.maintenance import Maintenance
+from quartzdb.maintenance.embedded_maintenance import EmbeddedMaintenance
 from quartzdb.wiring.embedded import Database
 from tests.behaviour.http.client import Client
 
@@ -68,9 +68,9 @@ def test_a_damaged_default_namespace_is_503(
     probe: Client, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     """Other namespaces' damage is not everybody's."""
-    monkeypatch.setattr(Maintenance, "damaged", {"default/books": "a", "other/default": "b"})
+    monkeypatch.setattr(EmbeddedMaintenance, "damaged", {"default/books": "a", "other/default": "b"})
     assert probe.get(path).status_code == 200
-    monkeypatch.setattr(Maintenance, "damaged", {"default/default": "checksum"})
+    monkeypatch.setattr(EmbeddedMaintenance, "damaged", {"default/default": "checksum"})
     answer = probe.get(path)
     assert answer.status_code == 503
     assert answer.json()["checks"] == {"storage": "ok", "vector_index": "fail"}

@@ -14,7 +14,7 @@ from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry, telemetry
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.maintenance.budget import Budget
 from quartzdb.maintenance.merging import Merged
-from quartzdb.maintenance.schedule import MaintenanceReport
+from quartzdb.maintenance.scheduled_maintenance import MaintenanceReport
 from quartzdb.wiring.maintenance import MaintenanceServices, open_maintenance
 
 

@@ -57,7 +57,7 @@ def give_back(database: Database, namespace: Namespace) -> None:
 
     kept_ms = SUPERSEDED_MS if database.store.blobs.remote else 0
     for shard in namespace.each_shard:
-        database.indexer.confirm(shard.partition)
+        database.indexer.release_previous(shard.partition)
         sweep(database.store, database.clock, shard.partition, superseded_ms=kept_ms)
         database.readers.of(shard).reload()
 

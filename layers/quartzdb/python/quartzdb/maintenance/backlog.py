@@ -1,4 +1,4 @@
-"""What of one generation's log is not in segments yet, from one manifest and one read of the log; opens no segment."""
+"""What of one shard's log is not in segments yet, from one manifest and one read of the log; opens no segment."""
 
 from __future__ import annotations
 
@@ -17,11 +17,6 @@ from quartzdb.storage.snapshot.store import SnapshotStore
 
 LOOKED_AT_BYTES = 8 * 1024 * 1024
 """More than this is worth folding whatever it is, so no more is read in order to find out."""
-FOLD_ROWS = 4_096
-"""Changes waiting that make a fold worth its while at once: every search looks through them."""
-FOLD_BYTES = 4 * 1024 * 1024
-FOLD_AFTER_MS = 20_000
-"""The longest that an entry should wait when few come: larger folds make fewer segments to be merged later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +24,7 @@ class Backlog:
     """`oldest_ms` is the unix time of the oldest waiting entry, None for none. `manifest` None: nothing was published.
 
     Rows and bytes are those of entries old enough to be folded, and may end before all are counted. `damaged`: the
-    current manifest cannot be read, and what is said here goes by the one before it.
+    current manifest or its segments cannot be read, and what is said here goes by the one before it.
     """
 
     manifest: Manifest | None
@@ -43,14 +38,6 @@ class Backlog:
     def lag_ms(self) -> int:
         """How long the oldest entry has waited."""
         return 0 if self.oldest_ms is None else max(0, self.now_ms - self.oldest_ms)
-
-    @property
-    def worth_folding(self) -> bool:
-        """Whether to fold now rather than wait for more."""
-        if self.damaged:
-            return True  # it is replaced by what the one before it says, and the log
-        enough = self.rows >= FOLD_ROWS or self.bytes >= FOLD_BYTES
-        return self.bytes > 0 and (enough or self.lag_ms >= FOLD_AFTER_MS)
 
 
 def read_backlog(log: ChangeLog, store: SnapshotStore, clock: Clock, partition: Partition) -> Backlog:

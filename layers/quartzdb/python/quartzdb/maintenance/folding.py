@@ -1,11 +1,12 @@
-"""Care of one shard's log by runs that remember nothing: is folding worth it, who does it, and what is left.
+"""Folding one shard's log in runs that remember nothing: who does it, for how long, and what is left.
 
 Before it does anything it notes the shard as pending work, so that whatever happens to this run, and whatever is too
-young to be folded yet, the scheduled care finds it.
+young to be folded yet, a scheduled run finds it.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from quartzdb.domain.clock import Clock
@@ -14,10 +15,13 @@ from quartzdb.maintenance.backlog import Backlog, read_backlog
 from quartzdb.maintenance.budget import Budget
 from quartzdb.maintenance.indexer import Indexer
 from quartzdb.maintenance.lease_owner import LeaseOwner
+from quartzdb.maintenance.policy import MaintenancePolicy
 from quartzdb.maintenance.ports import PendingWorkList
 from quartzdb.storage.lease_guard import LeaseGuard
 from quartzdb.storage.ports import ChangeLog, Leases, NamespaceCatalog
 from quartzdb.storage.snapshot.store import SnapshotStore
+
+logger = logging.getLogger(__name__)
 
 FIRST_FOLD_MS = 30_000
 """What a fold is taken to need before this process has done one."""
@@ -50,6 +54,7 @@ class Folding:
         pending_work: PendingWorkList,
         clock: Clock,
         owner: LeaseOwner,
+        policy: MaintenancePolicy,
     ) -> None:
         self._catalog = catalog
         self._log = log
@@ -59,29 +64,32 @@ class Folding:
         self._pending_work = pending_work
         self._clock = clock
         self._owner = owner
+        self._policy = policy
         self._fold_ms = FIRST_FOLD_MS
 
     def woken(self, partition: Partition, since_ms: int, budget: Budget) -> Folded:
-        """Care for a log that an entry of `since_ms` (unix) was written to."""
+        """Fold a log that an entry of `since_ms` (unix) was written to, if that is due."""
         namespace = self._catalog.get(partition.tenant, partition.namespace)
         shard = namespace.shard_at(partition) if namespace else None
         if shard is None:
             return Folded()  # deleted since, or deleted and created again
         self._pending_work.note(partition, since_ms)
-        return self.fold_if_worth(shard, budget)
+        return self.fold_if_due(shard, budget)
 
-    def fold_if_worth(self, namespace: Namespace, budget: Budget) -> Folded:
-        """In one shard, fold what is worth it, until nothing is left that can be folded, or no time."""
+    def fold_if_due(self, namespace: Namespace, budget: Budget) -> Folded:
+        """In one shard, fold what is due, until nothing is left that can be folded, or no time."""
         if namespace.settings.dimension is None:
             return Folded()
         backlog = self._backlog(namespace.partition)
-        if not backlog.worth_folding or not budget.allows(self._fold_ms):
+        reason = self._policy.due(backlog).fold
+        if reason is None or not budget.allows(self._fold_ms):
             return Folded(backlog)
         with LeaseGuard(
             self._leases, f"index/{namespace.shard_name}", self._owner.name, self._clock
-        ) as claim:
-            if not claim.held:
+        ) as lease:
+            if not lease.held:
                 return Folded(backlog)  # another run is at it
+            logger.debug("%s is folded: %s", namespace.partition, reason.value)
             published, degraded = self._fold_all(namespace, budget)
         return Folded(self._backlog(namespace.partition), published, degraded)
 

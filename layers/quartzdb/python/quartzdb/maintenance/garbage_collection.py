@@ -1,4 +1,4 @@
-"""Dropping what deleted generations had, by runs that remember nothing.
+"""Dropping what deleted generations had; `GarbageCollection` does it in runs that remember nothing.
 
 When a generation was first seen deleted is noted in the list of pending work. Its data goes soon after, and once
 more when whatever was at work on it at that time must have ended.
@@ -10,16 +10,9 @@ from collections.abc import Mapping
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.namespace import Namespace, Partition
+from quartzdb.maintenance.policy import DeletionStep, MaintenancePolicy
 from quartzdb.maintenance.ports import PendingWork, PendingWorkList
-from quartzdb.maintenance.sweep import ORPHANED_MS
 from quartzdb.storage.ports import BlobStore, ChangeLog, KeyValueTable, NamespaceCatalog
-
-DROP_AFTER_MS = 60_000
-"""Requests that were under way have ended by then."""
-_DROPPED_BY_MS = DROP_AFTER_MS + 180_000
-"""Some runs of a schedule of one minute fall into this time, so that one that failed is made good."""
-FORGET_AFTER_MS = ORPHANED_MS
-"""Nothing that was begun before, not even a large merge, writes anything any more."""
 
 
 def drop(namespace: Namespace, log: ChangeLog, table: KeyValueTable, blobs: BlobStore) -> None:
@@ -41,6 +34,7 @@ class GarbageCollection:
         blobs: BlobStore,
         pending_work: PendingWorkList,
         clock: Clock,
+        policy: MaintenancePolicy,
     ) -> None:
         self._catalog = catalog
         self._log = log
@@ -48,6 +42,7 @@ class GarbageCollection:
         self._blobs = blobs
         self._pending_work = pending_work
         self._clock = clock
+        self._policy = policy
 
     def collect(self, namespace: Namespace, noted: Mapping[Partition, PendingWork]) -> None:
         """Do for one deleted generation what is due now."""
@@ -56,10 +51,10 @@ class GarbageCollection:
         if note is None:
             self._pending_work.note(namespace.partition, now_ms)
             return
-        age_ms = now_ms - note.since_ms
-        if DROP_AFTER_MS <= age_ms < _DROPPED_BY_MS:
-            drop(namespace, self._log, self._table, self._blobs)
-        elif age_ms >= FORGET_AFTER_MS:
-            drop(namespace, self._log, self._table, self._blobs)
+        step = self._policy.deletion(now_ms - note.since_ms)
+        if step is DeletionStep.WAIT:
+            return
+        drop(namespace, self._log, self._table, self._blobs)
+        if step is DeletionStep.DROP_AND_FORGET:
             self._catalog.forget_deleted(namespace)
             self._pending_work.settle(note)

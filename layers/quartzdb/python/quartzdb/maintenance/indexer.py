@@ -1,4 +1,4 @@
-"""The indexer: folds the log into segments, merges segments (merge.py), and publishes each step as a new manifest.
+"""The indexer: folds the log into segments, merges segments (merger.py), and publishes each step as a new manifest.
 
 Safe to run twice at once and to be killed at any point: what it builds is invisible until the manifest pointer is
 swapped, and only one swap can win. It never touches the log before its result is published.
@@ -15,11 +15,11 @@ from quartzdb.domain.clock import Clock
 from quartzdb.domain.hlc import Version, stamp_at
 from quartzdb.domain.merge import UNKNOWN, RecordState, apply
 from quartzdb.domain.namespace import Namespace, Partition
-from quartzdb.maintenance import previous_manifest as confirmation
 from quartzdb.maintenance.dead_rows import with_dead
 from quartzdb.maintenance.merge_plan import BuiltShard, MergePlan
-from quartzdb.maintenance.merge_policy import Policy, full_tier
+from quartzdb.maintenance.merge_policy import MergePolicy, full_tier
 from quartzdb.maintenance.merger import Merger
+from quartzdb.maintenance.previous_manifest import release_previous
 from quartzdb.storage.index.segments.located import Located
 from quartzdb.storage.log.codec import decode_entry
 from quartzdb.storage.log.protocol import OVERLAP, margin_of
@@ -122,7 +122,7 @@ class Indexer:
         )
         return IndexingResult(published, entries=len(keys), records=records, degraded=snapshot.degraded)
 
-    def compact(self, namespace: Namespace, policy: Policy = full_tier) -> IndexingResult:
+    def compact(self, namespace: Namespace, policy: MergePolicy = full_tier) -> IndexingResult:
         """Merge the segments that the policy names into one, dropping dead rows and old tombstones."""
         plan = self.merger.plan(namespace.partition, policy)
         return self.merge(namespace, plan) if plan else NOTHING_TO_DO
@@ -139,9 +139,9 @@ class Indexer:
         rows = sum(one.segment.shape.rows for one in built)
         return IndexingResult(published, records=rows, merged_segments=len(plan.segments))
 
-    def confirm(self, partition: Partition) -> bool:
-        """Let go of what is kept for the manifest before the current one. See `previous_manifest`."""
-        return confirmation.confirm(self._store, self._publisher, partition)
+    def release_previous(self, partition: Partition) -> bool:
+        """Let go of what is kept for the manifest before the current one. See previous_manifest.py."""
+        return release_previous(self._store, self._publisher, partition)
 
     def _unfolded(self, snapshot: Snapshot) -> tuple[Entries, int]:
         """Entries to fold now, and the watermark once they are folded."""

@@ -27,7 +27,7 @@ def tier(rows: int) -> int:
 IDLE_SHARE = 8
 """When nothing is written, everything is merged into one once the smaller segments are this part of the largest."""
 
-Policy = Callable[[Sequence[SegmentRef]], tuple[SegmentRef, ...]]
+MergePolicy = Callable[[Sequence[SegmentRef]], tuple[SegmentRef, ...]]
 """Which of the live segments to merge into one now; empty when all is well."""
 
 
@@ -91,7 +91,7 @@ class MergeLimits:
         return 2 * segment.live_rows > self.shard_rows or 2 * _live_bytes(segment) > self.shard_bytes
 
 
-def within(limits: MergeLimits, policy: Policy) -> Policy:
+def within(limits: MergeLimits, policy: MergePolicy) -> MergePolicy:
     """The policy, for as much as one merge within the limits can do: smallest first, and never one for nothing."""
 
     def limited(segments: Sequence[SegmentRef]) -> tuple[SegmentRef, ...]:
@@ -107,7 +107,7 @@ def within(limits: MergeLimits, policy: Policy) -> Policy:
     return limited
 
 
-def except_for(names: Collection[str], policy: Policy) -> Policy:
+def except_for(names: Collection[str], policy: MergePolicy) -> MergePolicy:
     """The policy, leaving alone the segments of a merge that is under way."""
     return lambda segments: policy([segment for segment in segments if segment.name not in names])
 

@@ -18,7 +18,7 @@ from quartzdb.domain.merge import RecordState
 from quartzdb.domain.namespace import Namespace, Partition
 from quartzdb.maintenance.dead_rows import with_dead
 from quartzdb.maintenance.merge_plan import BuiltShard, MergePlan, rows_of_shard, share
-from quartzdb.maintenance.merge_policy import Policy
+from quartzdb.maintenance.merge_policy import MergePolicy
 from quartzdb.storage.log.protocol import MARGIN
 from quartzdb.storage.snapshot.build import SegmentBuild
 from quartzdb.storage.snapshot.cache import SegmentCache
@@ -58,7 +58,7 @@ class Merger:
         self._new_name = new_name
         self._tombstones_needed_from = tombstones_needed_from
 
-    def plan(self, partition: Partition, policy: Policy) -> MergePlan | None:
+    def plan(self, partition: Partition, policy: MergePolicy) -> MergePlan | None:
         """Merge into one what the policy names now; None where all is well. Reads the manifest only."""
         pointer = self._store.pointer(partition)
         if pointer is None:

@@ -18,10 +18,10 @@ from quartzdb.maintenance.built_shard import load_built, segment_name, store_bui
 from quartzdb.maintenance.indexer import Indexer
 from quartzdb.maintenance.merge_notice import MergeNotices, this_round
 from quartzdb.maintenance.merge_plan import MergePlan
-from quartzdb.maintenance.merge_policy import MergeLimits, Policy, except_for, within
+from quartzdb.maintenance.merge_policy import MergeLimits
+from quartzdb.maintenance.policy import DueMerge
 from quartzdb.maintenance.ports import MergeRuns
 from quartzdb.storage.ports import NamespaceCatalog
-from quartzdb.storage.snapshot.manifest import Manifest
 from quartzdb.storage.snapshot.store import SnapshotStore
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ SHARD_ROWS = 1_048_576
 SHARD_BYTES = 2_048 * _MB
 """What one builder finishes in a run of 15 minutes with a wide margin."""
 RUN_LIMITS = MergeLimits(shard_rows=131_072, shard_bytes=384 * _MB, sources_bytes=512 * _MB)
-"""A merge done at once, in a run that has others to care for, too; one of more is a workflow."""
+"""A merge done at once, in a run that has other shards to maintain, too; one of more is a workflow."""
 RUN_MERGE_MS = 240_000
 """What such a merge may take."""
 
@@ -46,7 +46,7 @@ def shard_limits(disk_bytes: int, rows: int = SHARD_ROWS) -> MergeLimits:
 
 
 class Merged(Enum):
-    """What became of a namespace's wish to be merged."""
+    """What became of a merge that was due, or not."""
 
     NOT_NEEDED = "not needed"
     PUBLISHED = "published"
@@ -87,25 +87,23 @@ class Merging:
         self._run_limits = run_limits
         self._shard_limits = shard_limits
 
-    def compact(self, namespace: Namespace, manifest: Manifest, policy: Policy, budget: Budget) -> Merged:
-        """Merge what the policy names of this manifest, or have it merged."""
-        wanted = within(self._shard_limits, policy)
-        if not wanted(manifest.segments):
-            return Merged.NOT_NEEDED
-        running = self._notices.under_way(namespace.partition)
-        group = except_for(running.segments if running else (), wanted)(manifest.segments)
-        if not group:
-            return Merged.UNDER_WAY
+    def under_way(self, partition: Partition) -> MergePlan | None:
+        """The large merge that may be running."""
+        return self._notices.under_way(partition)
+
+    def merge(self, namespace: Namespace, due: DueMerge, budget: Budget, running: MergePlan | None) -> Merged:
+        """Merge what is due, or have it merged, which one workflow of a partition does at a time."""
         plan = MergePlan(
             namespace.partition,
-            tuple(ref.name for ref in group),
-            self._shard_limits.shards(group),
+            tuple(ref.name for ref in due.segments),
+            self._shard_limits.shards(due.segments),
             this_round(self._clock),
         )
-        size = sum(ref.bytes for ref in group)
-        if self._run_limits.shards(group) == 1 and size <= self._run_limits.sources_bytes:
+        size = sum(ref.bytes for ref in due.segments)
+        if self._run_limits.shards(due.segments) == 1 and size <= self._run_limits.sources_bytes:
             if not budget.allows(RUN_MERGE_MS):
                 return Merged.POSTPONED
+            logger.debug("%s is merged: %s", namespace.partition, due.reason.value)
             return Merged.PUBLISHED if self._indexer.merge(namespace, plan).published else Merged.ABANDONED
         return Merged.UNDER_WAY if running else self._start(plan)
 
@@ -136,13 +134,9 @@ class Merging:
         self._notices.remove(plan)
         return MergePublication(published, len(built) if published else 0)
 
-    def confirm(self, partition: Partition) -> bool:
-        """Let go of what is kept for the manifest before the current one: `snapshot.confirmation`."""
-        return self._indexer.confirm(partition)
-
-    def under_way(self, namespace: Namespace) -> bool:
-        """Whether a large merge may be running."""
-        return self._notices.under_way(namespace.partition) is not None
+    def release_previous(self, partition: Partition) -> bool:
+        """Let go of what is kept for the manifest before the current one: previous_manifest.py."""
+        return self._indexer.release_previous(partition)
 
     def _start(self, plan: MergePlan) -> Merged:
         # The notice first: a workflow without one would not be published.

@@ -1,26 +1,18 @@
-"""Confirming: the segments of a manifest that has stood for a while are published once more, by one that follows it.
+"""Releasing what is kept for the manifest before the current one: the current segments are published once more.
 
 A manifest's predecessor and the log since then are kept in case its own files prove damaged: twice the bytes of a
-namespace at rest. After confirmation the predecessor names the same segments, so that sweeping and trimming, which go
-on as ever, give back what only the older one needed. Where files are on this machine, every byte is checked before.
+namespace at rest. Published twice, the predecessor names the same segments, so that sweeping and trimming, which go on
+as ever, give back what only the older one needed. Where files are on this machine, every byte is checked before.
 """
 
 from __future__ import annotations
 
 from quartzdb.domain.namespace import Partition
-from quartzdb.storage.snapshot.manifest import Manifest
 from quartzdb.storage.snapshot.publication import Publisher
 from quartzdb.storage.snapshot.store import SnapshotStore
 
-RELEASE_PREVIOUS_AFTER_MS = 3_600_000
 
-
-def due(manifest: Manifest, now_ms: int) -> bool:
-    """Whether it has stood long enough to be confirmed, and is not yet."""
-    return not manifest.previous_released and now_ms - manifest.created_at_ms >= RELEASE_PREVIOUS_AFTER_MS
-
-
-def confirm(store: SnapshotStore, publisher: Publisher, partition: Partition) -> bool:
+def release_previous(store: SnapshotStore, publisher: Publisher, partition: Partition) -> bool:
     """Whether it was published: not without a manifest, nor twice, nor where another publication came first.
 
     Raises Corrupted or BlobMissing where the segments are not what they must be: then everything is kept.

@@ -21,8 +21,9 @@ from quartzdb.adapters.embedded.sqlite_log import SqliteChangeLog
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.hlc import HybridClock
+from quartzdb.maintenance.embedded_maintenance import EmbeddedMaintenance
 from quartzdb.maintenance.indexer import Indexer
-from quartzdb.maintenance.maintenance import Maintenance
+from quartzdb.maintenance.policy import EMBEDDED_THRESHOLDS, MaintenancePolicy
 from quartzdb.services.keys import ApiKeys
 from quartzdb.services.keyvalue import ActiveSite, KeyValues
 from quartzdb.services.namespaces import Namespaces
@@ -83,7 +84,7 @@ class Database:
     namespaces: Namespaces
     api_keys: ApiKeys
     idempotency: IdempotencyTable
-    maintenance: Maintenance
+    maintenance: EmbeddedMaintenance
     indexer: Indexer
     readers: Readers
     store: SnapshotStore
@@ -181,7 +182,7 @@ def assemble(
         threads=index_threads,
         retention=retention,
     )
-    maintenance = Maintenance(
+    maintenance = EmbeddedMaintenance(
         catalog=adapters.catalog,
         log=adapters.log,
         table=adapters.table,
@@ -192,7 +193,8 @@ def assemble(
         readers=readers,
         indexer=indexer,
         clock=clock,
-        holder=writer,
+        owner=writer,
+        policy=MaintenancePolicy(EMBEDDED_THRESHOLDS),
         retention=retention,
     )
     log_writer = LogWriter(adapters.log, versions, clock)

@@ -21,8 +21,9 @@ from quartzdb.maintenance.indexer import Indexer
 from quartzdb.maintenance.lease_owner import LeaseOwner
 from quartzdb.maintenance.merge_policy import MergeLimits
 from quartzdb.maintenance.merging import RUN_LIMITS, SHARD_ROWS, Merging, shard_limits
+from quartzdb.maintenance.policy import SCHEDULED_THRESHOLDS, MaintenancePolicy
 from quartzdb.maintenance.ports import MergeRuns
-from quartzdb.maintenance.schedule import ScheduledMaintenance
+from quartzdb.maintenance.scheduled_maintenance import ScheduledMaintenance
 from quartzdb.storage.index.executor import Immediate
 from quartzdb.storage.ports import Retention
 from quartzdb.storage.snapshot.cache import SegmentCache
@@ -53,7 +54,7 @@ def open_maintenance(
     session: Session | None = None,
     retention: Callable[[AwsAdapters], Retention] | None = None,
 ) -> MaintenanceServices:
-    """Care for the database of a table and a bucket. Asks AWS nothing yet.
+    """What maintains the database of a table and a bucket. Asks AWS nothing yet.
 
     A merge of at most `merge_run_rows` is done by the run that finds it due; a larger one is started on the machine, in
     shards of at most `merge_shard_rows`.
@@ -95,6 +96,7 @@ def assemble_maintenance(
 ) -> MaintenanceServices:
     """The services over any adapters. `retention` says what must be kept for peers; None: nothing."""
     owner = LeaseOwner(site)
+    policy = MaintenancePolicy(SCHEDULED_THRESHOLDS, limits)
     clock = adapters.clock
     store = SnapshotStore(adapters.blobs)
     indexer = Indexer(
@@ -108,13 +110,21 @@ def assemble_maintenance(
         retention=retention,
     )
     folding = Folding(
-        adapters.catalog, adapters.log, store, indexer, adapters.leases, adapters.pending_work, clock, owner
+        adapters.catalog,
+        adapters.log,
+        store,
+        indexer,
+        adapters.leases,
+        adapters.pending_work,
+        clock,
+        owner,
+        policy,
     )
     merging = Merging(
         adapters.catalog, store, indexer, runs, clock, shard_limits=limits, run_limits=run_limits
     )
     garbage_collection = GarbageCollection(
-        adapters.catalog, adapters.log, adapters.table, adapters.blobs, adapters.pending_work, clock
+        adapters.catalog, adapters.log, adapters.table, adapters.blobs, adapters.pending_work, clock, policy
     )
     schedule = ScheduledMaintenance(
         adapters.catalog,
@@ -127,6 +137,7 @@ def assemble_maintenance(
         garbage_collection,
         clock,
         owner,
+        policy,
         retention,
     )
     return MaintenanceServices(folding, merging, schedule, owner)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from quartzdb.domain.namespace import Namespace
-from quartzdb.maintenance.garbage_collection import FORGET_AFTER_MS
+from quartzdb.maintenance.policy import SCHEDULED_THRESHOLDS
 from quartzdb.maintenance.ports import PendingWork
 from tests.aws_emulators import NAMES, Emulators
 from tests.aws_fault_proxy import FaultProxy, fault_proxy
@@ -158,7 +158,7 @@ def test_a_deleted_namespace_is_collected(aws: Emulators, tmp_path: Path, emulat
         assert list(database.store.blobs.list(prefix)) == []
         assert database.catalog.pending_deletion() == [namespace]
         database.store.blobs.put(f"{prefix}segments/late/vectors", b"from a merge that was under way")
-        site.clock.seconds += FORGET_AFTER_MS / 1000
+        site.clock.seconds += SCHEDULED_THRESHOLDS.forget_after_ms / 1000
         run_schedule(SCHEDULED, LambdaContext())
         assert list(database.store.blobs.list(prefix)) == []
         assert (database.catalog.pending_deletion(), noted(site)) == ([], [])

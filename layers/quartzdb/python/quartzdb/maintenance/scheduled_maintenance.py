@@ -1,4 +1,4 @@
-"""Scheduled care of every namespace by runs that remember nothing: what no event will ever wake anybody for.
+"""Maintenance of every namespace by scheduled runs that remember nothing: what no event will ever wake anybody for.
 
 Each run looks at what is noted as pending, and at its turn of all the others, so that one in which nothing happens
 costs next to nothing. The order differs from run to run: where there is more to do than time, everyone has their turn.
@@ -14,29 +14,21 @@ import xxhash
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.namespace import Namespace, Partition
-from quartzdb.maintenance import previous_manifest as confirmation
 from quartzdb.maintenance.budget import Budget
 from quartzdb.maintenance.folding import Folding
 from quartzdb.maintenance.garbage_collection import GarbageCollection
 from quartzdb.maintenance.lease_owner import LeaseOwner
-from quartzdb.maintenance.maintenance import IDLE_AFTER_MS
-from quartzdb.maintenance.merge_policy import full_tier, idle
 from quartzdb.maintenance.merging import Merged, Merging
+from quartzdb.maintenance.policy import MINUTE_MS, MaintenancePolicy
 from quartzdb.maintenance.ports import PendingWork, PendingWorkList
 from quartzdb.maintenance.purging import PURGE_AT_ONCE, purge_some
-from quartzdb.maintenance.sweep import SUPERSEDED_MS, sweep
+from quartzdb.maintenance.sweep import sweep
 from quartzdb.storage.lease_guard import LeaseGuard
 from quartzdb.storage.ports import KeyValueTable, Leases, NamespaceCatalog, Retention
 from quartzdb.storage.snapshot.store import SnapshotStore
 
 logger = logging.getLogger(__name__)
 
-MINUTE_MS = 60_000
-LOOK_EVERY_MINUTES = 60
-"""Also what is not noted is looked at this often: in case a note was lost, and to sweep what builds left that died."""
-PURGE_EVERY_MINUTES = 24 * 60
-NOTHING_PENDING_AFTER_MS = SUPERSEDED_MS + 30_000
-"""A manifest so old has nothing before it that still has to be kept for a reader."""
 LOOK_MS = 5_000
 """Looking at one namespace and sweeping it."""
 
@@ -68,6 +60,7 @@ class ScheduledMaintenance:
         garbage_collection: GarbageCollection,
         clock: Clock,
         owner: LeaseOwner,
+        policy: MaintenancePolicy,
         retention: Retention | None = None,
     ) -> None:
         self._catalog = catalog
@@ -80,10 +73,11 @@ class ScheduledMaintenance:
         self._garbage_collection = garbage_collection
         self._clock = clock
         self._owner = owner
+        self._policy = policy
         self._retention = retention
 
     def run(self, budget: Budget) -> MaintenanceReport:
-        """One run. A namespace's trouble is reported and does not stop the care of the others."""
+        """One run. A namespace's trouble is reported and does not stop the maintenance of the others."""
         report = MaintenanceReport()
         minute = self._clock.unix_ms() // MINUTE_MS
         noted = {one.partition: one for one in self._pending_work.all_pending()}
@@ -96,7 +90,7 @@ class ScheduledMaintenance:
             if (
                 note is None
                 and partition not in pending_deletion
-                and not _turn(partition, minute, LOOK_EVERY_MINUTES)
+                and not _turn(partition, minute, self._policy.thresholds.look_every_ms)
             ):
                 continue
             if not budget.allows(LOOK_MS):
@@ -113,7 +107,7 @@ class ScheduledMaintenance:
                     self._pending_work.settle(note)
             except Exception:
                 # Whatever it was, the others must not wait for it; it is counted, alarmed on and tried again.
-                logger.exception("the care of %s failed", partition)
+                logger.exception("maintenance of %s failed", partition)
                 report.failed.append(str(partition))
                 if note is not None and partition in namespaces:
                     report.lag_ms = max(report.lag_ms, self._clock.unix_ms() - note.since_ms)
@@ -130,11 +124,11 @@ class ScheduledMaintenance:
         partition = namespace.partition
         with LeaseGuard(
             self._leases, f"maintenance/{namespace.shard_name}", self._owner.name, self._clock
-        ) as claim:
-            if not claim.held:
+        ) as lease:
+            if not lease.held:
                 return  # an earlier run is still at it
             # Key-values are in the first shard's partition.
-            if namespace.shard == 0 and _turn(partition, minute, PURGE_EVERY_MINUTES):
+            if namespace.shard == 0 and _turn(partition, minute, self._policy.thresholds.purge_every_ms):
                 self._purge(partition)
             settled = True
             if namespace.settings.dimension is not None:
@@ -147,30 +141,25 @@ class ScheduledMaintenance:
     def _maintain_segments(self, namespace: Namespace, budget: Budget, report: MaintenanceReport) -> bool:
         """Fold, merge and sweep one shard; whether nothing is left to do until something is written."""
         partition = namespace.partition
-        folded = self._folding.fold_if_worth(namespace, budget)
+        folded = self._folding.fold_if_due(namespace, budget)
         report.published += folded.published
         report.lag_ms = max(report.lag_ms, folded.lag_ms)
         if folded.degraded is not None:
             report.degraded.append(str(partition))
         backlog = folded.backlog
         assert backlog is not None, "a namespace with a dimension has a log"
-        manifest = backlog.manifest
-        if manifest is None:
-            return backlog.oldest_ms is None
-        age_ms = self._clock.unix_ms() - manifest.created_at_ms
-        quiet = backlog.oldest_ms is None and age_ms >= IDLE_AFTER_MS
-        merged = self._merging.compact(namespace, manifest, idle if quiet else full_tier, budget)
+        if backlog.manifest is None:
+            return self._policy.due(backlog).settled
+        running = self._merging.under_way(partition)
+        due = self._policy.due(backlog, running.segments if running else ())
+        merged = Merged.UNDER_WAY if due.merging_elsewhere else Merged.NOT_NEEDED
+        if due.merge is not None:
+            merged = self._merging.merge(namespace, due.merge, budget, running)
         report.merges[merged] = report.merges.get(merged, 0) + 1
-        at_rest = quiet and merged is Merged.NOT_NEEDED and not self._merging.under_way(namespace)
-        if at_rest and confirmation.due(manifest, self._clock.unix_ms()):
-            self._merging.confirm(partition)
+        if due.release_previous:
+            self._merging.release_previous(partition)
         sweep(self._store, self._clock, partition)
-        return (
-            backlog.oldest_ms is None
-            and merged is Merged.NOT_NEEDED
-            and age_ms >= NOTHING_PENDING_AFTER_MS
-            and not self._merging.under_way(namespace)
-        )
+        return due.settled
 
     def _is_gone(self, partition: Partition) -> bool:
         """It was not there a moment ago; has it been created since?"""
@@ -186,5 +175,5 @@ def _shuffled(partitions: Iterable[Partition], minute: int) -> list[Partition]:
     return sorted(partitions, key=lambda one: xxhash.xxh3_64_intdigest(f"{minute}/{one}".encode()))
 
 
-def _turn(partition: Partition, minute: int, every: int) -> bool:
-    return (xxhash.xxh3_64_intdigest(str(partition).encode()) - minute) % every == 0
+def _turn(partition: Partition, minute: int, every_ms: int) -> bool:
+    return (xxhash.xxh3_64_intdigest(str(partition).encode()) - minute) % (every_ms // MINUTE_MS) == 0

@@ -1,0 +1,252 @@
+"""Maintenance beside a database in a directory: one thread of each process calls `run_once`, over and over.
+
+Decides nothing (policy.py): it sees through the readers that are open anyway, and remembers when it first saw what.
+Leases keep processes from doing the same work twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from quartzdb.domain.clock import Clock
+from quartzdb.domain.namespace import Namespace, Partition
+from quartzdb.maintenance.backlog import LOOKED_AT_BYTES, Backlog, read_backlog
+from quartzdb.maintenance.garbage_collection import drop
+from quartzdb.maintenance.indexer import Indexer
+from quartzdb.maintenance.merge_plan import MergePlan
+from quartzdb.maintenance.policy import DeletionStep, MaintenancePolicy
+from quartzdb.maintenance.purging import PURGE_AT_ONCE, purge_some
+from quartzdb.maintenance.sweep import sweep
+from quartzdb.services.ports import IdempotencyTable
+from quartzdb.storage.lease_guard import LeaseGuard
+from quartzdb.storage.ports import BlobStore, ChangeLog, KeyValueTable, Leases, NamespaceCatalog, Retention
+from quartzdb.storage.snapshot.manifest import Manifest
+from quartzdb.storage.snapshot.readers import Readers
+from quartzdb.storage.snapshot.store import SnapshotStore
+
+logger = logging.getLogger(__name__)
+
+UNUSED_SECONDS = 60.0
+"""A reader that nobody used for so long is not kept up with a log that grows faster than it is folded."""
+
+
+@dataclass(slots=True)
+class _ShardMemory:
+    """What this process remembers of one shard, or of a deleted generation by its first one. Times are unix ms.
+
+    `settled`: the head of the log and the manifest with which nothing was due.
+    """
+
+    first_waiting_ms: int | None = None
+    swept_ms: int = 0
+    purged_ms: int = 0
+    seen_deleted_ms: int | None = None
+    settled: tuple[int, str | None] | None = None
+    previous_released: tuple[int, str | None] | None = None
+    failures: int = 0
+    retry_ms: int = 0
+    trouble: str | None = None
+
+
+class EmbeddedMaintenance:
+    """Not thread-safe: one thread per process calls it. `owner` names this process in leases."""
+
+    def __init__(
+        self,
+        *,
+        catalog: NamespaceCatalog,
+        log: ChangeLog,
+        table: KeyValueTable,
+        blobs: BlobStore,
+        leases: Leases,
+        idempotency: IdempotencyTable,
+        store: SnapshotStore,
+        readers: Readers,
+        indexer: Indexer,
+        clock: Clock,
+        owner: str,
+        policy: MaintenancePolicy,
+        retention: Retention | None = None,
+    ) -> None:
+        self._catalog = catalog
+        self._log = log
+        self._table = table
+        self._blobs = blobs
+        self._leases = leases
+        self._idempotency = idempotency
+        self._store = store
+        self._readers = readers
+        self._indexer = indexer
+        self._clock = clock
+        self._owner = owner
+        self._policy = policy
+        self._retention = retention
+        self._memory: dict[Partition, _ShardMemory] = {}
+        self._damaged: dict[str, str] = {}
+        self._failed: dict[Partition, str] = {}
+
+    @property
+    def damaged(self) -> Mapping[str, str]:
+        """Namespaces (tenant/name) whose segments cannot be served as they should, and why."""
+        return self._damaged
+
+    @property
+    def failed(self) -> Mapping[Partition, str]:
+        """Shards, and deleted generations by their first one, whose maintenance failed when it was last tried."""
+        return self._failed
+
+    def run_once(self) -> bool:
+        """One pass over everything. Whether there was work, so that more may follow at once.
+
+        What fails is left alone for a while, ever longer, and delays nobody else.
+        """
+        busy = False
+        namespaces = self._catalog.all_namespaces()
+        pending_deletion = self._catalog.pending_deletion()
+        present = {shard.partition for one in [*namespaces, *pending_deletion] for shard in one.each_shard}
+        self._memory = {partition: self._memory.get(partition) or _ShardMemory() for partition in present}
+        for namespace in namespaces:
+            for shard in namespace.each_shard:
+                busy = self._attempt(self._maintain, shard) or busy
+        for namespace in pending_deletion:
+            busy = self._attempt(self._collect, namespace) or busy
+        self._failed = {one: kept.trouble for one, kept in self._memory.items() if kept.trouble is not None}
+        self._damaged = {
+            f"{namespace.tenant}/{namespace.name}": self._failed[shard.partition]
+            for namespace in namespaces
+            for shard in reversed(namespace.each_shard)
+            if shard.partition in self._failed
+        }
+        self._idempotency.purge(self._clock.unix_ms())
+        return busy
+
+    def _attempt(self, work: Callable[[Namespace, _ShardMemory], bool], shard: Namespace) -> bool:
+        memory = self._memory[shard.partition]
+        if self._clock.unix_ms() < memory.retry_ms:
+            return False
+        try:
+            busy = work(shard, memory)
+        except Exception as error:
+            # Whatever it was, nobody else must wait for it; it is told (`failed`) and tried again.
+            logger.exception("maintenance of %s failed", shard.partition)
+            memory.trouble = str(error) or type(error).__name__
+            memory.failures += 1
+            memory.retry_ms = self._clock.unix_ms() + self._policy.retry_after_ms(memory.failures)
+            return False
+        memory.trouble, memory.failures = None, 0
+        return busy
+
+    def _maintain(self, shard: Namespace, memory: _ShardMemory) -> bool:
+        """All that is due for one shard. Whether there may be more at once."""
+        now_ms = self._clock.unix_ms()
+        thresholds = self._policy.thresholds
+        sweeping = now_ms - memory.swept_ms >= thresholds.sweep_every_ms
+        busy = False
+        if shard.settings.dimension is not None:
+            busy = self._maintain_segments(shard, memory, sweeping)
+        if sweeping:
+            memory.swept_ms = now_ms
+            sweep(self._store, self._clock, shard.partition)
+        # Key-values are in the first shard's partition.
+        if shard.shard == 0 and now_ms - memory.purged_ms >= thresholds.purge_every_ms:
+            # Some in each pass, so that many do not keep others waiting.
+            if purge_some(self._table, self._clock, shard.partition, self._retention) == PURGE_AT_ONCE:
+                return True
+            memory.purged_ms = now_ms
+        return busy
+
+    def _maintain_segments(self, shard: Namespace, memory: _ShardMemory, sweeping: bool) -> bool:
+        pointer = self._store.pointer(shard.partition)
+        present = (self._log.head(shard.partition), pointer.current if pointer else None)
+        if memory.settled == present:
+            return sweeping and self._release_previous(shard, memory, present)
+        reader = self._readers.of(shard)
+        seen = None
+        if reader.unused_seconds >= UNUSED_SECONDS:
+            seen = read_backlog(self._log, self._store, self._clock, shard.partition)
+        if seen is not None and seen.bytes >= LOOKED_AT_BYTES:
+            # A bulk load: all that waits would be held in memory, decoded, to find that it is worth folding.
+            reader.let_go()
+        else:
+            seen = self._seen_by_reader(shard, memory)
+        due = self._policy.due(seen)
+        memory.settled = present if due.settled else None
+        if due.fold is None and due.merge is None:
+            return False
+        with self._lease(shard) as lease:
+            if not lease.held:
+                return False
+            folded = 0
+            if due.fold is not None:
+                logger.debug("%s is folded: %s", shard.partition, due.fold.value)
+                folded = self._indexer.fold(shard).entries
+                memory.first_waiting_ms = None
+            merged = self._merge(shard, seen)
+        reader.reload()
+        return folded > 0 or merged
+
+    def _seen_by_reader(self, shard: Namespace, memory: _ShardMemory) -> Backlog:
+        """What its reader sees, brought up to date; what waits has waited since this process first saw it."""
+        now_ms = self._clock.unix_ms()
+        reader = self._readers.of(shard)
+        reader.view()
+        reader.reload()
+        rows, snapshot = reader.tail_rows, reader.snapshot
+        if not rows:
+            memory.first_waiting_ms = None
+        elif memory.first_waiting_ms is None:
+            memory.first_waiting_ms = now_ms
+        return Backlog(
+            snapshot.manifest if snapshot is not None and snapshot.key is not None else None,
+            memory.first_waiting_ms,
+            rows,
+            bytes=0,  # their entries' bytes are gone; rows tell enough where nobody pays for reading them
+            now_ms=now_ms,
+            damaged=snapshot is not None and snapshot.degraded is not None,
+        )
+
+    def _merge(self, shard: Namespace, seen: Backlog) -> bool:
+        """Merge what is due in the manifest that is current by now. Whether something was."""
+        manifest = self._manifest(shard.partition)
+        now_ms = self._clock.unix_ms()
+        due = self._policy.due(replace(seen, manifest=manifest, now_ms=now_ms, damaged=False)).merge
+        if due is None:
+            return False
+        logger.debug("%s is merged: %s", shard.partition, due.reason.value)
+        plan = MergePlan(shard.partition, tuple(segment.name for segment in due.segments))
+        return self._indexer.merge(shard, plan).merged_segments > 0
+
+    def _release_previous(
+        self, shard: Namespace, memory: _ShardMemory, settled: tuple[int, str | None]
+    ) -> bool:
+        """Let go of what is kept beside a manifest at rest, once that has stood for a while. Never more to do."""
+        manifest = None if memory.previous_released == settled else self._manifest(shard.partition)
+        if manifest is not None and manifest.previous_released:
+            memory.previous_released = settled
+        elif self._policy.due(Backlog(manifest, None, 0, 0, self._clock.unix_ms())).release_previous:
+            with self._lease(shard) as lease:
+                if lease.held:
+                    self._indexer.release_previous(shard.partition)
+        return False
+
+    def _collect(self, namespace: Namespace, memory: _ShardMemory) -> bool:
+        """Drop a deleted generation's data, some time after this process first saw that it was deleted."""
+        now_ms = self._clock.unix_ms()
+        if memory.seen_deleted_ms is None:
+            memory.seen_deleted_ms = now_ms
+        step = self._policy.deletion(now_ms - memory.seen_deleted_ms)
+        if step is DeletionStep.WAIT:
+            return False
+        drop(namespace, self._log, self._table, self._blobs)
+        if step is DeletionStep.DROP_AND_FORGET:
+            self._catalog.forget_deleted(namespace)
+        return False
+
+    def _manifest(self, partition: Partition) -> Manifest | None:
+        pointer = self._store.pointer(partition)
+        return self._store.manifest(pointer.current) if pointer else None
+
+    def _lease(self, shard: Namespace) -> LeaseGuard:
+        return LeaseGuard(self._leases, f"index/{shard.shard_name}", self._owner, self._clock)
