@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from quartzdb.storage.index.engines.registry import read_in_parts
 from quartzdb.storage.index.executor import Executor, Lazy
@@ -26,6 +28,14 @@ from quartzdb.storage.snapshot.store import SnapshotStore
 FETCHED_BYTES_MAX = 512 * 1024 * 1024
 DAMAGED_SECONDS = 30.0
 """After that a damaged segment is tried again, in case somebody restored it."""
+
+
+@dataclass(slots=True, eq=False)
+class _Opening:
+    """A segment that is being opened, and how many threads do that or wait for it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    threads: int = 0
 
 
 class SegmentCache:
@@ -52,7 +62,7 @@ class SegmentCache:
         self.execute = execute
         self._opened: weakref.WeakValueDictionary[str, Segment] = weakref.WeakValueDictionary()
         self._lock = threading.Lock()
-        self._opening: dict[str, threading.Lock] = {}
+        self._opening: dict[str, _Opening] = {}
         self._damaged: dict[str, tuple[Exception, float]] = {}
         self._monotonic = monotonic
 
@@ -63,15 +73,13 @@ class SegmentCache:
             opened = self._opened.get(ref.name)
             if opened is not None:
                 return opened
-            opening = self._opening.setdefault(ref.name, threading.Lock())
-        with opening:
+        with self._one_at_a_time(ref.name):
             with self._lock:
                 opened = self._opened.get(ref.name)
             if opened is None:
                 opened = Segment(ref.name, ref.shape, self._files(ref))
                 with self._lock:
                     self._opened[ref.name] = opened
-                    self._opening.pop(ref.name, None)
             return opened
 
     def mark_damaged(self, segment: Segment) -> None:
@@ -81,12 +89,35 @@ class SegmentCache:
                 self._opened.pop(segment.name, None)
                 self._damaged[segment.name] = (segment.damage, self._monotonic() + DAMAGED_SECONDS)
 
+    @property
+    def held(self) -> Set[str]:
+        """Names of the segments of which something is held: opened, being opened, or refused as damaged."""
+        with self._lock:
+            return {*self._opened, *self._opening, *self._damaged}
+
     def _refuse_damaged(self, name: str) -> None:
-        damage, until = self._damaged.get(name, (None, 0.0))
-        if damage is not None:
-            if self._monotonic() < until:
-                raise damage
-            del self._damaged[name]
+        now = self._monotonic()
+        # Whatever its time is over, not only the one asked for: a superseded one is never opened again.
+        for over in [one for one, (_, until) in self._damaged.items() if until <= now]:
+            del self._damaged[over]
+        if name in self._damaged:
+            # Without what it was raised through before: raised again and again it would keep all of that.
+            raise self._damaged[name][0].with_traceback(None)
+
+    @contextmanager
+    def _one_at_a_time(self, name: str) -> Iterator[None]:
+        """Who opens a segment has others wait for it; the last of them removes the lock, also where opening failed."""
+        with self._lock:
+            opening = self._opening.setdefault(name, _Opening())
+            opening.threads += 1
+        try:
+            with opening.lock:
+                yield
+        finally:
+            with self._lock:
+                opening.threads -= 1
+                if not opening.threads:
+                    del self._opening[name]
 
     def _files(self, ref: SegmentRef) -> SegmentFiles:
         if not self._store.blobs.remote or not ref.files.keys() & {HEADER_FILE, SUMS_FILE}:

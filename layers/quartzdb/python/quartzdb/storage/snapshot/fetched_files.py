@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -95,7 +96,16 @@ class FetchedFiles:
     def engine_file(self, name: str) -> Path:
         with self._lock:
             coming = self._coming.get(name)
-        return self._engine_file(name) if coming is None else coming.result()
+        if coming is None:
+            return self._engine_file(name)
+        try:
+            return coming.result()
+        except Exception:
+            # What failed once is not failed for good: whoever asks next has it brought again.
+            with self._lock:
+                if self._coming.get(name) is coming:
+                    del self._coming[name]
+            raise
 
     def whole(self, name: str) -> Path:
         try:
@@ -148,8 +158,8 @@ class FetchedFiles:
             return self.whole(name)
         with self._lock:
             if name not in self._in_memory:
-                descriptor, path = self._new_memory_file(name)
-                os.write(descriptor, content)
+                with self._new_memory_file(name) as (descriptor, path):
+                    os.write(descriptor, content)
                 self._in_memory[name] = path
             return self._in_memory[name]
 
@@ -185,18 +195,24 @@ class FetchedFiles:
             raise Corrupted(f"There are no checksums of {self._refs[name].key}.") from None
 
     def _memory_file(self, file: FileRef) -> Path:
-        descriptor, path = self._new_memory_file(file.key)
         parts = [
             (start, min(REQUEST_BYTES_MAX, file.size - start))
             for start in range(0, file.size, REQUEST_BYTES_MAX)
         ]
-        for first in range(0, len(parts), _TOGETHER):
-            for piece in self._store.blobs.read_ranges(file.key, parts[first : first + _TOGETHER]):
-                os.write(descriptor, piece)
-        self._store.verify(path, file)
+        with self._new_memory_file(file.key) as (descriptor, path):
+            for first in range(0, len(parts), _TOGETHER):
+                for piece in self._store.blobs.read_ranges(file.key, parts[first : first + _TOGETHER]):
+                    os.write(descriptor, piece)
+            self._store.verify(path, file)
         return path
 
-    def _new_memory_file(self, name: str) -> tuple[int, Path]:
+    @contextmanager
+    def _new_memory_file(self, name: str) -> Iterator[tuple[int, Path]]:
+        """To be filled. It is there for as long as this object, but not where filling it failed."""
         descriptor = os.memfd_create(name)
-        weakref.finalize(self, os.close, descriptor)
-        return descriptor, Path(f"/proc/self/fd/{descriptor}")
+        closing = weakref.finalize(self, os.close, descriptor)
+        try:
+            yield descriptor, Path(f"/proc/self/fd/{descriptor}")
+        except BaseException:
+            closing()
+            raise

@@ -245,8 +245,9 @@ class NamespaceReader:
             self._state = self._load()
             return True
         except Exception:
-            # The position in the log moved on but its entries were not all applied: begin again next time.
-            self._state = None
+            # The position in the log moved on but its entries were not all applied: begin again next time. Until then,
+            # which for a deleted generation never comes, nothing is held.
+            self._state, self._view = None, None
             raise
         if self._should_look_for_newer(state):
             self._looked_at = self._clock.monotonic()

@@ -55,7 +55,7 @@ class Segment:
         self._files = files
         self.records, self.vectors = _opened(shape, files)
         self._index: Index | None = None
-        self._header = threading.Lock()
+        self._opening = threading.Lock()
 
     @property
     def index(self) -> Index:
@@ -64,7 +64,7 @@ class Segment:
         Raises Corrupted, and BlobMissing where the segment was superseded and swept before that.
         """
         if self._index is None:
-            with self._header:
+            with self._opening:
                 if self._index is None:
                     files = EngineFiles(self._files)
                     self._index = engine_named(self.shape.engine).open(
