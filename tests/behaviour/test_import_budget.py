@@ -72,6 +72,21 @@ def test_the_domain_needs_nothing_to_be_installed(module: str) -> None:
     assert _imported_by(module) & (_NEVER | _HTTP | {"orjson", "pyroaring", "xxhash", "sqlite3"}) == set()
 
 
+def test_a_function_that_answers_requests_imports_nothing_that_maintains() -> None:
+    """Its database, application and health included: other functions maintain that database."""
+    opening = "; ".join(
+        [
+            "quartzdb.aws_lambda.http_function",
+            "from quartzdb.wiring.aws import AwsSettings, open_aws",
+            "database = open_aws(AwsSettings('t', 'b', region='us-east-1', searches=True))",
+            "quartzdb.aws_lambda.http_function.create_app(database)",
+            "assert database.damaged == {}",
+        ]
+    )
+    maintaining = {module for module in _imported_by(opening) if module.startswith("quartzdb.maintenance.")}
+    assert maintaining == {"quartzdb.maintenance.ports"}
+
+
 @pytest.mark.parametrize(
     ("module", "never"),
     [

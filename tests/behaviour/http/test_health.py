@@ -65,9 +65,10 @@ def test_storage_that_does_not_answer_is_503(
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_damaged_default_namespace_is_503(
-    probe: Client, monkeypatch: pytest.MonkeyPatch, path: str
+    probe: Client, database: Database, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     """Other namespaces' damage is not everybody's."""
+    database.maintenance.run_once()
     monkeypatch.setattr(EmbeddedMaintenance, "damaged", {"default/books": "a", "other/default": "b"})
     assert probe.get(path).status_code == 200
     monkeypatch.setattr(EmbeddedMaintenance, "damaged", {"default/default": "checksum"})

@@ -72,7 +72,7 @@ class Health:
 
     def _vector_index(self) -> None:
         tenant = self._settings.tenant
-        damage = self._services.maintenance.damaged.get(f"{tenant}/{DEFAULT_NAMESPACE}")
+        damage = self._services.damaged.get(f"{tenant}/{DEFAULT_NAMESPACE}")
         if damage is not None:
             raise RuntimeError(damage)
         namespace = self._services.catalog.get(tenant, DEFAULT_NAMESPACE)

@@ -16,15 +16,6 @@ from quartzdb.services.search import Search
 from quartzdb.storage.ports import NamespaceCatalog
 
 
-class DamageReport(Protocol):
-    """Who knows what cannot be served."""
-
-    @property
-    def damaged(self) -> Mapping[str, str]:
-        """Namespaces (tenant/name) whose segments cannot be served as they should, and why."""
-        ...
-
-
 class ServedReplica(Replica, Protocol):
     """This site, as it is served to the other one."""
 
@@ -76,7 +67,9 @@ class Services(Protocol):
     def idempotency(self) -> IdempotencyTable: ...
 
     @property
-    def maintenance(self) -> DamageReport: ...
+    def damaged(self) -> Mapping[str, str]:
+        """Namespaces (tenant/name) whose segments cannot be served as they should, as far as is known, and why."""
+        ...
 
     @property
     def catalog(self) -> NamespaceCatalog: ...

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 import weakref
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,9 +23,6 @@ from quartzdb.adapters.embedded.sqlite_log import SqliteChangeLog
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.hlc import HybridClock
-from quartzdb.maintenance.embedded_maintenance import EmbeddedMaintenance
-from quartzdb.maintenance.indexer import Indexer
-from quartzdb.maintenance.policy import EMBEDDED_THRESHOLDS, MaintenancePolicy
 from quartzdb.services.keys import ApiKeys
 from quartzdb.services.keyvalue import ActiveSite, KeyValues
 from quartzdb.services.namespaces import Namespaces
@@ -35,12 +34,14 @@ from quartzdb.services.shard_reads import ShardReads
 from quartzdb.storage.index.executor import Executor, Lazy
 from quartzdb.storage.log.append import LogWriter
 from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS
-from quartzdb.storage.ports import BlobStore, ChangeLog, KeyValueTable, Leases, NamespaceCatalog
+from quartzdb.storage.ports import BlobStore, ChangeLog, KeyValueTable, Leases, NamespaceCatalog, Retention
 from quartzdb.storage.snapshot.cache import FETCHED_BYTES_MAX, SegmentCache
 from quartzdb.storage.snapshot.readers import Readers
 from quartzdb.storage.snapshot.store import SnapshotStore
 
 if TYPE_CHECKING:
+    from quartzdb.maintenance.embedded_maintenance import EmbeddedMaintenance
+    from quartzdb.maintenance.indexer import Indexer
     from quartzdb.replication.site_endpoint import Peering, SiteEndpoint
 
 DEFAULT_TENANT = "default"
@@ -74,9 +75,12 @@ class Adapters:
     clock: Clock
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for what is made on first use
 class Database:
-    """The services of one process, wired."""
+    """The services of one process, wired. What maintains it is imported and made when somebody first asks for it.
+
+    Functions that answer requests on AWS never do: others maintain their database.
+    """
 
     records: Records
     search: Search
@@ -84,15 +88,33 @@ class Database:
     namespaces: Namespaces
     api_keys: ApiKeys
     idempotency: IdempotencyTable
-    maintenance: EmbeddedMaintenance
-    indexer: Indexer
     readers: Readers
     store: SnapshotStore
     log: ChangeLog
     catalog: NamespaceCatalog
     versions: HybridClock
     clock: Clock
+    make_maintenance: Callable[[], tuple[Indexer, EmbeddedMaintenance]] = field(repr=False)
     replication: SiteEndpoint | None = None
+
+    @cached_property
+    def indexer(self) -> Indexer:
+        """Folds and merges, when it is told to."""
+        return self._made[0]
+
+    @cached_property
+    def maintenance(self) -> EmbeddedMaintenance:
+        """What a background thread of this process runs."""
+        return self._made[1]
+
+    @property
+    def damaged(self) -> Mapping[str, str]:
+        """Namespaces (tenant/name) of which maintenance in this process found that they cannot be served, and why."""
+        return self.maintenance.damaged if "maintenance" in vars(self) else {}
+
+    @cached_property
+    def _made(self) -> tuple[Indexer, EmbeddedMaintenance]:
+        return self.make_maintenance()
 
 
 def embedded_adapters(settings: EmbeddedSettings, clock: Clock | None = None) -> Adapters:
@@ -172,31 +194,6 @@ def assemble(
         monotonic=clock.monotonic,
     )
     readers = Readers(adapters.log, store, cache, clock)
-    retention = peering.retention if peering else None
-    indexer = Indexer(
-        adapters.log,
-        store,
-        cache,
-        clock,
-        workspace,
-        threads=index_threads,
-        retention=retention,
-    )
-    maintenance = EmbeddedMaintenance(
-        catalog=adapters.catalog,
-        log=adapters.log,
-        table=adapters.table,
-        blobs=adapters.blobs,
-        leases=adapters.leases,
-        idempotency=adapters.idempotency,
-        store=store,
-        readers=readers,
-        indexer=indexer,
-        clock=clock,
-        owner=writer,
-        policy=MaintenancePolicy(EMBEDDED_THRESHOLDS),
-        retention=retention,
-    )
     log_writer = LogWriter(adapters.log, versions, clock)
     shards = ShardReads(readers, versions)
     return Database(
@@ -214,16 +211,67 @@ def assemble(
         ),
         api_keys=ApiKeys(adapters.api_keys, clock),
         idempotency=adapters.idempotency,
-        maintenance=maintenance,
-        indexer=indexer,
         readers=readers,
         store=store,
         log=adapters.log,
         catalog=adapters.catalog,
         versions=versions,
         clock=clock,
+        make_maintenance=partial(
+            _maintenance,
+            adapters,
+            store,
+            cache,
+            readers,
+            writer,
+            workspace,
+            index_threads,
+            peering.retention if peering else None,
+        ),
         replication=_served(peering, adapters, readers, log_writer, versions) if peering else None,
     )
+
+
+def _maintenance(
+    adapters: Adapters,
+    store: SnapshotStore,
+    cache: SegmentCache,
+    readers: Readers,
+    owner: str,
+    workspace: Path,
+    index_threads: int,
+    retention: Retention | None,
+) -> tuple[Indexer, EmbeddedMaintenance]:
+    # Imported by a process that maintains its database, and by no other.
+    from quartzdb.maintenance.embedded_maintenance import EmbeddedMaintenance
+    from quartzdb.maintenance.indexer import Indexer
+    from quartzdb.maintenance.policy import EMBEDDED_THRESHOLDS, MaintenancePolicy
+
+    indexer = Indexer(
+        adapters.log,
+        store,
+        cache,
+        adapters.clock,
+        workspace,
+        threads=index_threads,
+        retention=retention,
+    )
+    maintenance = EmbeddedMaintenance(
+        catalog=adapters.catalog,
+        log=adapters.log,
+        table=adapters.table,
+        blobs=adapters.blobs,
+        leases=adapters.leases,
+        idempotency=adapters.idempotency,
+        store=store,
+        readers=readers,
+        indexer=indexer,
+        clock=adapters.clock,
+        owner=owner,
+        policy=MaintenancePolicy(EMBEDDED_THRESHOLDS),
+        retention=retention,
+    )
+    return indexer, maintenance
 
 
 def _served(
