@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from botocore.session import Session
 
@@ -27,22 +26,12 @@ from quartzdb.wiring.aws import AwsAdapters, AwsSettings, aws_adapters
 from quartzdb.wiring.embedded import Database, assemble
 from quartzdb.wiring.maintenance import MaintenanceServices, assemble_maintenance
 from tests.aws_emulators import PATIENCE, REGION, Emulator, Place
+from tests.doubles.memory_merge_runs import MemoryMergeRuns
 from tests.embedded import vector_of
 from tests.manual_clock import ManualClock
 from tests.stream_driver import Handler, TableStream
 
 DIMENSION = 8
-
-
-@dataclass
-class StartedMerges:
-    """MergeRuns that remember what was started; a name is started once."""
-
-    documents: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-
-    def start(self, name: str, document: Mapping[str, Any]) -> None:
-        """As the port says."""
-        self.documents.setdefault(name, document)
 
 
 @dataclass
@@ -57,7 +46,7 @@ class MaintenanceDeployment:
     patience: Patience = PATIENCE
     clock: ManualClock = field(default_factory=ManualClock)
     meter: CountedCapacity = field(default_factory=CountedCapacity)
-    merges: StartedMerges = field(default_factory=StartedMerges)
+    merges: MemoryMergeRuns = field(default_factory=MemoryMergeRuns)
     run_limits: MergeLimits = RUN_LIMITS
     shard_limits: MergeLimits = field(default_factory=lambda: shard_limits(1024**3))
     session: Session = field(default_factory=aws_session)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
+from quartzdb.adapters.aws.clients import step_functions_client
 from quartzdb.adapters.aws.dynamodb_api_keys import DynamoApiKeys
 from quartzdb.adapters.aws.dynamodb_catalog import DynamoCatalog
 from quartzdb.adapters.aws.dynamodb_checkpoints import DynamoCheckpoints
@@ -24,6 +26,8 @@ from quartzdb.adapters.aws.dynamodb_table import DynamoTable
 from quartzdb.adapters.aws.s3_blobs import S3Blobs
 from quartzdb.adapters.aws.s3_bucket import S3Bucket
 from quartzdb.adapters.aws.s3_local_files import S3LocalFiles
+from quartzdb.adapters.aws.s3_versions import S3Versions
+from quartzdb.adapters.aws.step_functions_merges import StepFunctionsMerges
 from quartzdb.adapters.embedded.filesystem_blobs import FilesystemBlobs
 from quartzdb.adapters.embedded.sqlite_api_keys import SqliteApiKeys
 from quartzdb.adapters.embedded.sqlite_catalog import SqliteCatalog
@@ -36,12 +40,12 @@ from quartzdb.adapters.embedded.sqlite_log import SqliteChangeLog
 from quartzdb.adapters.embedded.sqlite_origin_states import SqliteOriginStates
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.namespace import Partition
-from quartzdb.maintenance.ports import PendingWorkList
+from quartzdb.maintenance.ports import MergeRuns, PendingWorkList
 from quartzdb.replication.ports import Checkpoints
 from quartzdb.routing.ports import OriginStates
 from quartzdb.services.ports import ApiKeyTable, IdempotencyTable
-from quartzdb.storage.ports import BlobStore, ChangeLog, KeyValueTable, Leases, NamespaceCatalog
-from tests.aws_emulators import NAMES, Emulators, Place
+from quartzdb.storage.ports import BlobHistory, BlobStore, ChangeLog, KeyValueTable, Leases, NamespaceCatalog
+from tests.aws_emulators import NAMES, REGION, Emulators, Place
 from tests.doubles.memory_api_keys import MemoryApiKeys
 from tests.doubles.memory_blobs import MemoryBlobs
 from tests.doubles.memory_catalog import MemoryCatalog
@@ -50,8 +54,10 @@ from tests.doubles.memory_idempotency import MemoryIdempotency
 from tests.doubles.memory_keyvalue import MemoryKeyValue
 from tests.doubles.memory_leases import MemoryLeases
 from tests.doubles.memory_log import MemoryChangeLog
+from tests.doubles.memory_merge_runs import MemoryMergeRuns
 from tests.doubles.memory_origin_states import MemoryOriginStates
 from tests.doubles.memory_pending_work import MemoryPendingWork
+from tests.doubles.memory_versioned_blobs import MemoryVersionedBlobs
 from tests.manual_clock import ManualClock
 
 T = TypeVar("T")
@@ -95,6 +101,59 @@ class Storage:
         client, place = self.aws.get(emulator).s3, self.place(emulator)
         files = S3LocalFiles(self.directory / "copies", 100_000_000, self.clock)
         return S3Blobs(S3Bucket(client, place.bucket, SystemClock()), files)
+
+    def state_machine(self, emulator: str) -> StartedRuns:
+        """A state machine of this test that ends whatever is started."""
+        url = self.aws.get(emulator).endpoint_url
+        client: Any = step_functions_client(region=REGION, endpoint_url=url)
+        self.closing.callback(client.close)
+        machine = client.create_state_machine(
+            name=f"merge-{uuid4().hex}",
+            definition='{"StartAt": "Done", "States": {"Done": {"Type": "Pass", "End": true}}}',
+            roleArn="arn:aws:iam::123456789012:role/merge",
+        )["stateMachineArn"]
+
+        def started() -> dict[str, Any]:
+            executions = client.list_executions(stateMachineArn=machine)["executions"]
+            told = {
+                one["name"]: client.describe_execution(executionArn=one["executionArn"]) for one in executions
+            }
+            return {name: json.loads(one["input"]) for name, one in told.items()}
+
+        return StartedRuns(StepFunctionsMerges(client, machine), started)
+
+
+@dataclass(frozen=True)
+class StartedRuns:
+    """MergeRuns, and what was started: inputs by name."""
+
+    runs: MergeRuns
+    started: Callable[[], Mapping[str, Any]]
+
+    @staticmethod
+    def in_memory() -> StartedRuns:
+        runs = MemoryMergeRuns()
+        return StartedRuns(runs, lambda: runs.documents)
+
+
+@dataclass(frozen=True)
+class VersionedBlobs:
+    """A BlobStore and its history."""
+
+    blobs: BlobStore
+    history: BlobHistory
+
+    @staticmethod
+    def in_memory(storage: Storage, versioned: bool) -> VersionedBlobs:
+        both = MemoryVersionedBlobs(storage.clock, versioned=versioned)
+        return VersionedBlobs(both, both)
+
+    @staticmethod
+    def in_s3(storage: Storage, versioned: bool, *, emulator: str) -> VersionedBlobs:
+        client, bucket = storage.aws.get(emulator).s3, storage.place(emulator).bucket
+        if versioned:
+            client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        return VersionedBlobs(storage.s3_blobs(emulator), S3Versions(client, bucket, SystemClock()))
 
 
 def on_aws(kind: str, make: Callable[[Storage, str], T]) -> dict[str, Callable[[Storage], T]]:
@@ -161,6 +220,17 @@ PENDING_WORK: dict[str, Callable[[Storage], PendingWorkList]] = {
         "dynamodb",
         lambda storage, emulator: DynamoPendingWork(storage.dynamo_table(emulator)),
     ),
+}
+MERGE_RUNS: dict[str, Callable[[Storage], StartedRuns]] = {
+    "memory": lambda _: StartedRuns.in_memory(),
+    **on_aws("step-functions", lambda storage, emulator: storage.state_machine(emulator)),
+}
+VERSIONED_BLOBS: dict[str, Callable[[Storage, bool], VersionedBlobs]] = {
+    "memory": VersionedBlobs.in_memory,
+    **{
+        f"s3-{name}": partial(VersionedBlobs.in_s3, emulator=name)  # type: ignore[dict-item]  # `versioned` by position
+        for name in NAMES
+    },
 }
 ORIGIN_STATES: dict[str, Callable[[Storage], OriginStates]] = {
     "memory": lambda storage: storage.shared(MemoryOriginStates, MemoryOriginStates),

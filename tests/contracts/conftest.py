@@ -13,10 +13,10 @@ from quartzdb.maintenance.ports import PendingWorkList
 from quartzdb.replication.ports import Checkpoints
 from quartzdb.routing.ports import OriginStates
 from quartzdb.services.ports import ApiKeyTable, IdempotencyTable
-from quartzdb.storage.ports import BlobStore, ChangeLog, KeyValueTable, Leases, NamespaceCatalog
+from quartzdb.storage.ports import BlobHistory, BlobStore, ChangeLog, KeyValueTable, Leases, NamespaceCatalog
 from tests.aws_emulators import Emulators
 from tests.contracts import adapters
-from tests.contracts.adapters import Storage
+from tests.contracts.adapters import StartedRuns, Storage, VersionedBlobs
 
 
 @pytest.fixture
@@ -105,6 +105,21 @@ def leases(request: pytest.FixtureRequest, storage: Storage) -> Leases:
 @pytest.fixture(params=adapters.PENDING_WORK)
 def pending_work(request: pytest.FixtureRequest, storage: Storage) -> PendingWorkList:
     return adapters.PENDING_WORK[request.param](storage)
+
+
+@pytest.fixture(params=adapters.MERGE_RUNS)
+def merge_runs(request: pytest.FixtureRequest, storage: Storage) -> StartedRuns:
+    return adapters.MERGE_RUNS[request.param](storage)
+
+
+@pytest.fixture(params=adapters.VERSIONED_BLOBS)
+def versioned_blobs(request: pytest.FixtureRequest, storage: Storage) -> VersionedBlobs:
+    return adapters.VERSIONED_BLOBS[request.param](storage, True)
+
+
+@pytest.fixture(params=adapters.VERSIONED_BLOBS)
+def unversioned_history(request: pytest.FixtureRequest, storage: Storage) -> BlobHistory:
+    return adapters.VERSIONED_BLOBS[request.param](storage, False).history
 
 
 @pytest.fixture(params=adapters.ORIGIN_STATES)

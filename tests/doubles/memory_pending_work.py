@@ -10,7 +10,7 @@ from quartzdb.maintenance.ports import PendingWork
 
 
 class MemoryPendingWork:
-    """UnsettledList in memory."""
+    """PendingWorkList in memory."""
 
     def __init__(self) -> None:
         self._noted: dict[Partition, PendingWork] = {}
