@@ -36,7 +36,7 @@ class QuartzDb(InProcess):
         self._precision = precision
 
     def ingest(self, rows: Floats, fields: Fields, place: Path) -> Written:
-        from quartzdb.cli.full_compaction import compact_fully, give_back
+        from quartzdb.cli.full_compaction import fold_and_merge_all, release_previous_manifests
         from quartzdb.domain.namespace import EngineChoice, NamespaceSettings, Precision
         from quartzdb.services.record_rules import NewRecord
         from quartzdb.wiring.embedded import DEFAULT_TENANT, EmbeddedSettings, open_embedded
@@ -56,10 +56,10 @@ class QuartzDb(InProcess):
             ]
             database.records.upsert(namespace, records)
         acknowledged = time.perf_counter() - started
-        compact_fully(database, namespace)
+        fold_and_merge_all(database, namespace)
         took = time.perf_counter() - started
         # What maintenance does an hour later, and `quartzdb compact --reclaim` at once.
-        give_back(database, namespace)
+        release_previous_manifests(database, namespace)
         return Written(len(rows), acknowledged, took)
 
     def open(self, place: Path) -> None:

@@ -1,4 +1,4 @@
-"""A claim on background work lasts as long as the work does, and ends soon after its process was killed."""
+"""A lease of background work lasts as long as the work does, and ends soon after its process was killed."""
 
 from __future__ import annotations
 
@@ -54,5 +54,5 @@ def test_the_work_of_a_killed_process_is_free_soon() -> None:
     leases, clock = MemoryLeases(), ManualClock()
     leases.acquire("index/g", "killed", clock.unix_ms(), LEASE_MS)
     clock.seconds += LEASE_MS / 1000 + 1
-    with LeaseGuard(leases, "index/g", "next", clock) as claim:
-        assert claim.held
+    with LeaseGuard(leases, "index/g", "next", clock) as lease:
+        assert lease.held

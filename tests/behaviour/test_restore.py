@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from quartzdb.cli.full_compaction import compact_fully
+from quartzdb.cli.full_compaction import fold_and_merge_all
 from quartzdb.cli.main import cli
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
 from quartzdb.maintenance.restoration import plan_of
@@ -119,8 +119,8 @@ def test_everything_is_as_it_was_at_the_moment(site: Site) -> None:
     books, gone = _namespace(database, "books"), _namespace(database, "gone")
     _write(database, books, range(20), 1)
     _write(database, gone, range(5), 1)
-    compact_fully(database, books)
-    compact_fully(database, gone)
+    fold_and_merge_all(database, books)
+    fold_and_merge_all(database, gone)
     _write(database, books, range(10), 2)  # in the log when the moment comes
     key, _ = database.api_keys.create(DEFAULT_TENANT, "k", ["read"])
     large = bytes(range(256)) * 1_000  # its value is a blob
@@ -128,16 +128,16 @@ def test_everything_is_as_it_was_at_the_moment(site: Site) -> None:
     then, table = site.moment(), site.restored_table()
 
     _write(database, books, range(5, 25), 3)
-    compact_fully(database, books)
+    fold_and_merge_all(database, books)
     later = _namespace(database, "later")
     _write(database, later, range(3), 3)
     _write(database, books, range(25, 30), 3)
-    compact_fully(database, books)
+    fold_and_merge_all(database, books)
     database.key_values.put_many(books, [NewItem("k", b"small")])
     database.namespaces.delete(DEFAULT_TENANT, "gone")
     _collect(database, gone)
     database.api_keys.revoke(DEFAULT_TENANT, key.id)
-    compact_fully(database, later)
+    fold_and_merge_all(database, later)
     _delete_what_is_superseded(site, database, books)
 
     code, said = site.restore(then, table)
@@ -167,7 +167,7 @@ def test_everything_is_as_it_was_at_the_moment(site: Site) -> None:
 
     books = restored.namespaces.get(DEFAULT_TENANT, "books")
     _write(restored, books, range(30, 33), 4)
-    compact_fully(restored, books)
+    fold_and_merge_all(restored, books)
     assert _years(site.open(), "books") == expected | {f"r{number}": 4 for number in range(30, 33)}
 
 
@@ -176,10 +176,10 @@ def test_a_restoration_can_be_undone(site: Site) -> None:
     database = site.open()
     books = _namespace(database, "books")
     _write(database, books, range(5), 1)
-    compact_fully(database, books)
+    fold_and_merge_all(database, books)
     then, table = site.moment(), site.restored_table()
     _write(database, books, range(3, 8), 2)
-    compact_fully(database, books)
+    fold_and_merge_all(database, books)
     before = _years(site.open(), "books")
     now, table_now = site.moment(), site.restored_table()
     assert site.restore(then, table, "--apply")[0] == 0
@@ -228,7 +228,7 @@ def test_what_cannot_be_restored_is_said(site: Site) -> None:
     database = site.open()
     books = _namespace(database, "books")
     _write(database, books, range(5), 1)
-    compact_fully(database, books)
+    fold_and_merge_all(database, books)
     then, table = site.moment(), site.restored_table()
     s3 = site.emulator.s3
     versions = s3.list_object_versions(Bucket=site.place.bucket, Prefix="blobs/")["Versions"]

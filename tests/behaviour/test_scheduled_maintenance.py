@@ -1,4 +1,4 @@
-"""Scheduled care on AWS: what it costs when nothing happens, who has their turn, and what it removes."""
+"""Scheduled maintenance on AWS: what it costs when nothing happens, who has their turn, and what it removes."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_one_namespace_in_trouble_does_not_stop_the_others(site: MaintenanceDepl
 
 
 def test_a_damaged_manifest_harms_nothing(site: MaintenanceDeployment) -> None:
-    """The pointer has a copy: what it names is kept and cared for, and nothing is lost."""
+    """The pointer has a copy: what it names is kept and maintained, and nothing is lost."""
     database = site.database()
     namespace = create(database)
     for start in (0, 10):
@@ -118,7 +118,7 @@ def test_a_damaged_manifest_harms_nothing(site: MaintenanceDeployment) -> None:
 
 
 def test_everyone_has_their_turn(site: MaintenanceDeployment) -> None:
-    """Where each run has time for one namespace only, all are cared for in the end, and until then lag is reported."""
+    """Where each run has time for one namespace only, all are maintained in the end, and until then lag is reported."""
     database = site.database()
     namespaces = [create(database, f"n{number}") for number in range(3)]
     for namespace in namespaces:

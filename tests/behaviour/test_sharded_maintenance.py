@@ -65,7 +65,7 @@ def test_the_stream_wakes_each_shard_that_was_written_to(either_site: Maintenanc
     assert all(cold.readers.of(shard).tail_rows == 0 for shard in namespace.each_shard)
 
 
-def test_the_schedule_tends_every_shard(site: MaintenanceDeployment) -> None:
+def test_the_schedule_maintains_every_shard(site: MaintenanceDeployment) -> None:
     """Each is noted by itself while it is too young, settled when it is done, and forgotten by no run."""
     database, namespace = site.database(), sharded(site)
     write(database, namespace, range(30))

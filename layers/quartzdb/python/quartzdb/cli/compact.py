@@ -6,7 +6,7 @@ import click
 
 from quartzdb.cli.data_dir import find_namespace
 from quartzdb.cli.database_location import DatabaseLocation, location_options
-from quartzdb.cli.full_compaction import compact_fully, give_back
+from quartzdb.cli.full_compaction import fold_and_merge_all, release_previous_manifests
 from quartzdb.cli.output import json_option, notice, print_json, print_table
 from quartzdb.cli.stats import every_namespace
 
@@ -41,9 +41,9 @@ def compact(location: DatabaseLocation, name: str | None, reclaim: bool, as_json
     for namespace in wanted:
         if namespace.settings.dimension is None:
             continue  # key-values only: nothing to fold
-        done = compact_fully(database, namespace, say=lambda text: notice(text, quiet=as_json))
+        done = fold_and_merge_all(database, namespace, say=lambda text: notice(text, quiet=as_json))
         if reclaim:
-            give_back(database, namespace)
+            release_previous_manifests(database, namespace)
         held = database.namespaces.stats(namespace)
         results.append(
             {

@@ -1,4 +1,4 @@
-"""Bringing a namespace to rest: everything written so far folded into segments, and those merged into one."""
+"""Compacting a namespace fully: everything written so far folded into segments, and those merged into one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class FullCompaction:
     merged_segments: int
 
 
-def compact_fully(
+def fold_and_merge_all(
     database: Database, namespace: Namespace, *, say: Callable[[str], None] = lambda _: None
 ) -> FullCompaction:
     """Fold all that is written when this begins, then merge all segments of each shard.
@@ -48,7 +48,7 @@ def compact_fully(
     return FullCompaction(entries, records, merged)
 
 
-def give_back(database: Database, namespace: Namespace) -> None:
+def release_previous_manifests(database: Database, namespace: Namespace) -> None:
     """Let go of what is kept beside the current segments of each shard, once those are checked.
 
     In a directory at once: a reader that is just opening what goes begins again. On AWS the next sweeps do it.

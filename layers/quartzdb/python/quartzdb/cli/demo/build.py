@@ -15,7 +15,7 @@ import orjson
 from quartzdb.cli.demo.compiled import compiled_docstrings
 from quartzdb.cli.demo.docstrings import Docstring, read_docstrings, source_files, standard_library
 from quartzdb.cli.demo.embedding import DIMENSION, Embedder
-from quartzdb.cli.full_compaction import compact_fully
+from quartzdb.cli.full_compaction import fold_and_merge_all
 from quartzdb.cli.output import notice
 from quartzdb.cli.progress import progress
 from quartzdb.domain.errors import KeyNotFound, NamespaceNotFound
@@ -88,7 +88,7 @@ def build_demo(
             report(min(start + _BATCH, len(records)))
     written = time.monotonic()
     # The demo is searchable already, from the tail. Folding it now shows how a database at rest is searched.
-    compact_fully(database, namespace, say=lambda text: notice(text, quiet=quiet))
+    fold_and_merge_all(database, namespace, say=lambda text: notice(text, quiet=quiet))
     settled = time.monotonic()
     built = BuiltDemo(
         records=len(records),

@@ -57,7 +57,8 @@ class Manifest:
     """One snapshot of a partition. `watermark`: every log entry up to this append stamp is in the segments.
 
     `folded` are the entries near the watermark that are in; `previous` is the manifest that this one followed, kept
-    until the next publication so that a reader can fall back to it. `confirmed`: that one names the same segments.
+    until the next publication so that a reader can fall back to it. `previous_released`: that one names the same
+    segments.
     """
 
     partition: Partition
