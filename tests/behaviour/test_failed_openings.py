@@ -113,13 +113,13 @@ def test_a_deleted_generation_is_let_go_at_its_next_request(site: Embedded) -> N
     """By a process that did not delete it itself: its segments are closed, not kept with the reader."""
     database, other = site.open(), site.open()
     namespace = fill(database, site.clock, 50)
-    assert other.vectors.count(namespace) == 50
+    assert other.records.count(namespace) == 50
     reader = other.readers.of(namespace)
     assert reader.snapshot is not None
     segment = weakref.ref(reader.snapshot.segments[0])
     database.namespaces.delete("t", "n")
     with pytest.raises(NamespaceNotFound):
-        other.vectors.count(namespace)
+        other.records.count(namespace)
     gc.collect()
     assert segment() is None
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quartzdb.cli.full_compaction import compact_fully
+from quartzdb.cli.full_compaction import fold_and_merge_all
 from quartzdb.domain.namespace import NamespaceSettings
 from quartzdb.services.record_rules import NewRecord
 from quartzdb.wiring.embedded import DEFAULT_TENANT, EmbeddedSettings, open_embedded
@@ -55,7 +55,8 @@ def test_it_ends_at_what_was_written_when_it_began(tmp_path: Path, shards: int, 
 
     write("early", 50)
     indexer = _BesideWriters(database.indexer, meanwhile)
-    compact_fully(replace(database, indexer=indexer), namespace)  # type: ignore[arg-type]  # the same but for its folds
+    beside: Any = (indexer, None)
+    fold_and_merge_all(replace(database, make_maintenance=lambda: beside), namespace)
     held = database.namespaces.stats(namespace)
     assert held.records == 50 + 10 * indexer.folds
     # One segment of all that was there, and those that the others published since.

@@ -227,10 +227,7 @@ MERGE_RUNS: dict[str, Callable[[Storage], StartedRuns]] = {
 }
 VERSIONED_BLOBS: dict[str, Callable[[Storage, bool], VersionedBlobs]] = {
     "memory": VersionedBlobs.in_memory,
-    **{
-        f"s3-{name}": partial(VersionedBlobs.in_s3, emulator=name)  # type: ignore[dict-item]  # `versioned` by position
-        for name in NAMES
-    },
+    **{f"s3-{name}": partial(VersionedBlobs.in_s3, emulator=name) for name in NAMES},
 }
 ORIGIN_STATES: dict[str, Callable[[Storage], OriginStates]] = {
     "memory": lambda storage: storage.shared(MemoryOriginStates, MemoryOriginStates),
