@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from quartzdb.adapters.aws.clients import Patience
-from quartzdb.domain.errors import Corrupted, Unavailable
+from quartzdb.domain.errors import Corrupted, OutcomeUnknown, Unavailable
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Namespace, NamespaceSettings, Partition
 from quartzdb.storage.ports import Expect, Item
@@ -141,6 +141,30 @@ def test_a_write_whose_answer_was_lost_counts_once(site: Adapters, proxy: FaultP
     assert site.idempotency.begin("t", "key", b"print", 1_000, 100, 1_000) is None
     proxy.fail("PutItem", LOST, times=1)
     assert site.leases.acquire("lease", "a", 1_000, 100)
+
+
+@pytest.mark.parametrize("fault", ["lost", "reset", "failing"])
+def test_a_write_that_is_never_answered_may_have_been_made(
+    site: Adapters, proxy: FaultProxy, fault: str
+) -> None:
+    """The error says so, and never that nothing was changed; a read that is not answered is no such thing."""
+    proxy.plan = lambda _: {**DYNAMODB_FAULTS, "lost": LOST}[fault]
+    with pytest.raises(OutcomeUnknown) as told:
+        site.table.put(AT, item("k", 1))
+    assert "may have been made" in told.value.message
+    with pytest.raises(Unavailable) as read:
+        site.table.get(AT, ["k"])
+    assert not isinstance(read.value, OutcomeUnknown)
+
+
+def test_a_throttled_write_was_not_made(site: Adapters, proxy: FaultProxy) -> None:
+    """AWS refused it before it did anything."""
+    proxy.plan = lambda _: DYNAMODB_FAULTS["throttled"]
+    with pytest.raises(Unavailable) as told:
+        site.table.put(AT, item("k", 1))
+    assert not isinstance(told.value, OutcomeUnknown)
+    proxy.heal()
+    assert site.table.get(AT, ["k"]) == {}
 
 
 def test_a_pointer_whose_swap_was_not_answered_is_looked_at(site: Adapters, proxy: FaultProxy) -> None:

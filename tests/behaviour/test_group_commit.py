@@ -7,11 +7,45 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from quartzdb.adapters.embedded.sqlite_commit_group import OPERATIONS_MAX, CommitGroup, Operation
-from quartzdb.domain.errors import Conflict, Unavailable
+from quartzdb.domain.errors import Conflict, OutcomeUnknown, Unavailable
+
+
+class _BrokenDisk(sqlite3.Connection):
+    """Fails beneath the commit, as SQLite says it of a disk that could not be synced."""
+
+    code = sqlite3.SQLITE_IOERR_FSYNC
+
+    def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
+        if sql == "COMMIT":
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = self.code
+            raise error
+        return super().execute(sql, parameters)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (sqlite3.SQLITE_IOERR_FSYNC, OutcomeUnknown),
+        (sqlite3.SQLITE_IOERR, OutcomeUnknown),
+        (sqlite3.SQLITE_FULL, Unavailable),
+    ],
+)
+def test_a_commit_that_broke_off_may_have_been_made(code: int, kind: type[Unavailable]) -> None:
+    """Nobody is told that nothing was changed, unless SQLite has taken it back."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, factory=_BrokenDisk)
+    connection.code = code
+    connection.execute("CREATE TABLE facts (number INTEGER PRIMARY KEY)")
+    group = CommitGroup(lambda: nullcontext(connection), Path("quartz.db"))
+    with pytest.raises(Unavailable) as told:
+        group.commit(lambda it: it.execute("INSERT INTO facts VALUES (1)").rowcount)
+    assert type(told.value) is kind
+    assert told.value.hint
 
 
 class Bench:
@@ -131,9 +165,9 @@ def test_a_group_that_cannot_be_committed_fails_as_a_whole(bench: Bench) -> None
 def test_an_interrupted_leader_leaves_nobody_waiting(bench: Bench) -> None:
     """Its group is told that the outcome is unknown; the next write goes through."""
     bench.together({"stopped": raising(KeyboardInterrupt(), bench, 1), "other": bench.insert(2)})
-    # Whichever of the two led, the interrupt surfaces in one thread and as Unavailable in the other.
+    # Whichever of the two led, the interrupt surfaces in one thread and as OutcomeUnknown in the other.
     kinds = sorted(type(bench.told[name]).__name__ for name in ("stopped", "other"))
-    assert kinds == ["KeyboardInterrupt", "Unavailable"]
+    assert kinds == ["KeyboardInterrupt", "OutcomeUnknown"]
     assert bench.facts == []
     assert bench.group.commit(bench.insert(3)) == 3
 

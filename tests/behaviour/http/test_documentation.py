@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema_rs
 import pytest
 
+from quartzdb.api.errors import status_of
 from quartzdb.api.problems_page import problem_types
 from quartzdb.api.routes import FAMILIES
+from quartzdb.domain.errors import QuartzError
 from tests.behaviour.http.client import Client
 from tests.behaviour.http.test_scopes import EXPECTED
 
@@ -63,6 +66,24 @@ def resolved(spec: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
 def check(spec: dict[str, Any], schema: dict[str, Any], value: object) -> None:
     whole = {**schema, "components": spec["components"]}
     jsonschema_rs.Draft202012Validator(whole).validate(value)
+
+
+def test_a_code_has_one_status() -> None:
+    """Programs go by the code, and the page of problems names one status for each."""
+    kinds: list[type[QuartzError]] = [QuartzError, *subclasses(QuartzError)]
+    statuses: dict[str, set[int]] = {}
+    for kind in kinds:
+        statuses.setdefault(kind.code, set()).add(status_of(kind))
+    assert {code: found for code, found in statuses.items() if len(found) > 1} == {}
+    assert {kind.code for kind in problem_types()} >= {
+        kind.code for kind in kinds if kind.__module__.startswith("quartzdb.")
+    }
+
+
+def subclasses(kind: type[QuartzError]) -> Iterator[type[QuartzError]]:
+    for one in kind.__subclasses__():
+        yield one
+        yield from subclasses(one)
 
 
 def test_every_route_is_described(spec: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from quartzdb.api import idempotency
 from quartzdb.api.app import create_app
-from quartzdb.domain.errors import Unavailable
+from quartzdb.domain.errors import OutcomeUnknown, Unavailable
 from quartzdb.services.records import Records
 from quartzdb.wiring.embedded import Database
 from tests.behaviour.http.client import Client, refused
@@ -135,6 +135,22 @@ def test_a_failure_frees_the_key(
     answer = http.post(f"{books}/vectors", RECORD, **once())
     assert answer.status_code == 200
     assert "idempotency-replayed" not in answer.headers
+
+
+def test_a_write_that_may_have_been_made_keeps_its_key(
+    http: Client, books: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repetition is not done beside it: it waits until the first can no longer land."""
+
+    def lost(*_: object, **__: object) -> None:
+        raise OutcomeUnknown("The answer was lost.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Records, "upsert", lost)
+        refused(http.post(f"{books}/vectors", RECORD, **once()), 503, "outcome_unknown")
+    again = http.post(f"{books}/vectors", RECORD, **once())
+    refused(again, 409, "idempotency_conflict", "Idempotency-Key")
+    assert again.headers["retry-after"]
 
 
 def test_a_request_under_way_holds_its_key(

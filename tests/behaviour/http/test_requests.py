@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from quartzdb.domain.errors import ClockSkew, Corrupted, InvalidArgument, QuartzError, Unavailable
+from quartzdb.domain.errors import Corrupted, InvalidArgument, OutcomeUnknown, QuartzError, Unavailable
 from quartzdb.services.records import Records
 from tests.behaviour.http.client import Client, refused, refused_as_cloudflare
 
@@ -162,7 +162,7 @@ def test_an_unforeseen_error_is_hidden_and_logged(
     ("error", "code", "again"),
     [
         (Unavailable("Not now."), "unavailable", True),
-        (ClockSkew("Early."), "clock_skew", True),
+        (OutcomeUnknown("Lost."), "outcome_unknown", True),
         (Corrupted("Broken."), "corrupted", False),
     ],
 )

@@ -23,6 +23,7 @@ from quartzdb.api.refusals import (
 )
 from quartzdb.api.surface import is_cloudflare
 from quartzdb.domain.errors import (
+    ClockSkew,
     Conflict,
     Corrupted,
     Forbidden,
@@ -48,6 +49,7 @@ STATUSES: dict[type[QuartzError], int] = {
     MethodNotAllowed: 405,
     BodyTimeout: 408,
     Conflict: 409,
+    ClockSkew: 409,
     FeedGone: 410,
     PreconditionFailed: 412,
     BodyTooLarge: 413,
@@ -55,6 +57,7 @@ STATUSES: dict[type[QuartzError], int] = {
     IdempotencyMismatch: 422,
     RateLimited: 429,
     QuartzError: 500,
+    Corrupted: 503,
     Unavailable: 503,
 }
 """By class; a class that is not listed has its parent's status."""
@@ -124,7 +127,7 @@ def _headers(error: QuartzError) -> Headers:
             return (("Allow", error.allowed),)
         case UnsupportedMediaType():
             return (("Accept-Encoding", "gzip"),)
-        case Corrupted() | IdempotencyMismatch():
+        case ClockSkew() | IdempotencyMismatch():
             return ()  # trying again does not mend it
         case Unavailable(retry_after_s=seconds) if seconds is not None:
             return (("Retry-After", str(max(1, math.ceil(seconds)))),)

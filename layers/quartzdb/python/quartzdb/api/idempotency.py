@@ -14,7 +14,7 @@ from quartzdb.api.call import Call
 from quartzdb.api.errors import error_answer
 from quartzdb.api.operation import IdempotentReplay, Operation
 from quartzdb.api.refusals import IdempotencyMismatch
-from quartzdb.domain.errors import IdempotencyConflict, InvalidArgument, QuartzError
+from quartzdb.domain.errors import IdempotencyConflict, InvalidArgument, OutcomeUnknown, QuartzError
 from quartzdb.domain.limits import IDEMPOTENCY_KEY_CHARACTERS_MAX, IDEMPOTENCY_TTL_SECONDS
 from quartzdb.services.ports import StoredAnswer
 
@@ -58,7 +58,9 @@ def _once(operation: Operation, call: Call, key: str) -> Answer:
     except QuartzError as error:
         answer = error_answer(error, call.path, call.request_id)
         if answer.status >= 500:
-            table.abandon(tenant, key)
+            # What may have been done must not be done once more beside it: the key stays claimed until that is settled.
+            if not isinstance(error, OutcomeUnknown):
+                table.abandon(tenant, key)
             raise
     except BaseException:
         table.abandon(tenant, key)

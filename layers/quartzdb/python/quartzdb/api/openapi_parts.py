@@ -178,7 +178,8 @@ _ERRORS: dict[int, tuple[str, str, str, str | None, str | None]] = {
         "If it happens again, report the request id.",
     ),
     503: (
-        "The request is good and nothing was changed; it may succeed when it is sent again.",
+        "The request is good and may succeed when it is sent again. Nothing was changed, unless `code` is "
+        "`outcome_unknown`: then a write may have been made, and sending it again is safe.",
         "overloaded",
         "512 requests are under way already.",
         None,

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from quartzdb.domain.errors import (
-    Conflict,
     Forbidden,
     IdempotencyConflict,
     InvalidArgument,
@@ -70,12 +69,6 @@ class FeedGone(QuartzError):
             hint="Compare digests and repair what differs, then go on from `cursor`.",
         )
         self.cursor = cursor
-
-
-class PeerClockSkew(Conflict):
-    """A change of the other site is further ahead of this site's clock than the documented bound."""
-
-    code = "clock_skew"
 
 
 class RouteNotFound(NotFound):

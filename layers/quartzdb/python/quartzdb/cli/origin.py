@@ -15,7 +15,7 @@ from quartzdb.cli.failure import Failure
 from quartzdb.cli.output import json_option, notice, print_facts, print_json, print_table
 from quartzdb.cli.routing_location import open_routing, origin_secret
 from quartzdb.cli.settings import SECRET_VARIABLE
-from quartzdb.domain.errors import Unavailable
+from quartzdb.domain.errors import Corrupted, Unavailable
 from quartzdb.routing.decision import operator_commands
 from quartzdb.routing.decision.origin_health import OriginHistory, health_of
 from quartzdb.routing.decision.override import HEADER, TTL_SECONDS_MAX, sign_override
@@ -218,7 +218,7 @@ def _command(location: DatabaseLocation, as_json: bool, command: OperatorCommand
     try:
         # In any case: an earlier change may not have been published.
         changes.publish(change.after)
-    except Unavailable as error:
+    except (Unavailable, Corrupted) as error:
         raise Failure(
             f"The state is stored, and could not be published: {error.message}",
             hint="The health probe publishes it within a minute; giving the command again does so, too.",

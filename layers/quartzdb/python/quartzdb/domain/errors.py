@@ -181,7 +181,8 @@ class Forbidden(QuartzError):
 
 
 class Unavailable(QuartzError):
-    """The request is good and nothing was changed; it may succeed when it is sent again.
+    """The request is good and could not be done now; it may succeed when it is sent again. Nothing was changed, unless
+    it is an OutcomeUnknown.
 
     `retry_after_s`: how long to wait at least, where whoever refused has said so.
     """
@@ -200,13 +201,21 @@ class Unavailable(QuartzError):
         self.retry_after_s = retry_after_s
 
 
+class OutcomeUnknown(Unavailable):
+    """The answer of the storage was lost, so nobody can say whether the write was made. Sending it again is safe: an
+    upsert, a put or a delete ends in the same state, and what is conditional fails where it was made before.
+    """
+
+    code = "outcome_unknown"
+
+
 class ClockSkew(Unavailable):
-    """This machine's clock and the stamps it meets differ by more than the documented bound."""
+    """What was sent is further ahead of this machine's clock than the documented bound: one of the clocks is wrong."""
 
     code = "clock_skew"
 
 
-class Corrupted(Unavailable):
+class Corrupted(QuartzError):
     """Stored bytes do not match their recorded size or checksum, so they are not served."""
 
     code = "corrupted"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from quartzdb.domain.clock import Clock
-from quartzdb.domain.errors import Conflict, NotFound, Unavailable
+from quartzdb.domain.errors import Conflict, Corrupted, NotFound, Unavailable
 from quartzdb.routing.decision.policy import first_state
 from quartzdb.routing.decision.state import Origin, RoutingState, encode_state
 from quartzdb.routing.ports import OriginStates, RoutingEvents, RoutingPublisher
@@ -125,7 +125,7 @@ class RoutingChanges:
         while self._untold:
             try:
                 self._events.emit(self._untold[0])
-            except Unavailable as error:
+            except (Unavailable, Corrupted) as error:
                 logger.warning("a change of the routing could not be told: %s", error.message)
                 return
             self._untold.popleft()

@@ -1,7 +1,8 @@
 """What the database needs from the outside world, as Protocols. Adapters implement them; nothing here does I/O.
 
 Every method is safe to call from several threads. Every adapter passes the suites in tests/contracts.
-Errors: an adapter raises `Unavailable` when it could not find out or could not do it, and nothing was half-applied.
+Errors: an adapter raises `Unavailable` when it could not find out or could not do it, and nothing was half-applied;
+`OutcomeUnknown`, which is one, when a write may have been made.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class ChangeLog(Protocol):
 
         Raises StampBehind where this adapter can see that readers may already be past the key; the writer then takes a
         later stamp. Raises NamespaceNotFound where the log is sealed, Conflict for a key that has another body, and
-        Unavailable when the outcome is unknown.
+        OutcomeUnknown where the answer was lost.
         """
         ...
 

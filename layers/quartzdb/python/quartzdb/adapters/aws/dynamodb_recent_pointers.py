@@ -10,7 +10,7 @@ import logging
 
 from quartzdb.adapters.aws.dynamodb_table import DynamoTable
 from quartzdb.adapters.aws.dynamodb_values import bytes_of
-from quartzdb.domain.errors import Unavailable
+from quartzdb.domain.errors import Corrupted, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class DynamoRecentPointers:
                 self._table.put({"pk": _pk(key), "sk": _SK, "content": content})
             else:
                 self.forget(key)
-        except Unavailable as error:
+        except (Unavailable, Corrupted) as error:
             logger.warning("the pointer %s was set, but not noted: %s", key, error)
 
     def forget(self, key: str) -> None:

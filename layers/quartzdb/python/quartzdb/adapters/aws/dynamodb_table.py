@@ -29,6 +29,7 @@ TRANSACTION_ITEMS_MAX = 100
 FEED_INDEX = "by_appended"
 """The sparse index: `feed` (text) and `appended` (number). Only items that have both are in it."""
 
+_WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"})
 _ATTEMPTS_MAX = 8
 _WAIT_SECONDS = 0.025
 _NAMES = re.compile(r"#(\w+)")
@@ -248,7 +249,7 @@ class DynamoTable:
         if operation not in {"BatchGetItem", "BatchWriteItem", "TransactWriteItems"}:
             arguments["TableName"] = self._name
         for attempt in range(1, _ATTEMPTS_MAX + 1):
-            with told_as_unavailable(f"The DynamoDB table {self._name}"):
+            with told_as_unavailable(f"The DynamoDB table {self._name}", writes=operation in _WRITES):
                 try:
                     answer: Mapping[str, Any] = call(**arguments, ReturnConsumedCapacity="TOTAL")
                 except ClientError as error:

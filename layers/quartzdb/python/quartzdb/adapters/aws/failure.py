@@ -23,9 +23,10 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 
-from quartzdb.domain.errors import Corrupted, Unavailable
+from quartzdb.domain.errors import Corrupted, OutcomeUnknown, Unavailable
 
 _LATER = "Try again in a moment; writes may be sent again safely."
+_AGAIN = "Send it again: it will not be applied twice."
 _DEPLOYED = "Deploy the data stack, or correct the name or the region in the settings."
 _GRANTED = "Check the credentials, and what the role of this process may do."
 _SIGNED_IN = (
@@ -78,12 +79,18 @@ INTERRUPTED = (HTTPClientError, IncompleteReadError, ResponseStreamingError)
 
 
 @contextmanager
-def told_as_unavailable(what: str) -> Iterator[None]:
-    """Raise Unavailable or Corrupted, naming `what`, instead of AWS's errors; our own mistakes pass through."""
+def told_as_unavailable(what: str, *, writes: bool = False) -> Iterator[None]:
+    """Raise Unavailable or Corrupted, naming `what`, instead of AWS's errors; our own mistakes pass through.
+
+    `writes`: the request changes something that a client will be told of. Where its answer was lost, or AWS failed
+    over it, that is an OutcomeUnknown.
+    """
     try:
         yield
     except (BotoCoreError, ClientError) as error:
         told = failure(error, what)
+        if writes and isinstance(told, Unavailable) and _may_have_happened(error):
+            told = OutcomeUnknown(f"{told.message} The write may have been made.", hint=_AGAIN)
         if told is error:
             raise
         raise told from error
@@ -114,6 +121,18 @@ def error_code(error: ClientError) -> str:
 def was_retried(response: Mapping[str, Any]) -> bool:
     """Whether the client sent the request more than once, so that an earlier one may have taken effect."""
     return bool(response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
+
+
+def _may_have_happened(error: Exception) -> bool:
+    """Whether a write may have been made although this came of it.
+
+    HAZARD: a connection that could not even be made counts, too: the client sends a request several times, and tells
+    of the last time only.
+    """
+    if isinstance(error, ClientError):
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        return (status >= 500 and status != 503) or error_code(error) == "TransactionInProgressException"
+    return isinstance(error, INTERRUPTED)
 
 
 def _answered(error: ClientError, what: str) -> Exception:

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from quartzdb.adapters.embedded.sqlite_failure import failure
-from quartzdb.domain.errors import Unavailable
+from quartzdb.domain.errors import OutcomeUnknown
 
 T = TypeVar("T")
 Operation = Callable[[sqlite3.Connection], T]
 """Reads and writes through the connection that it is given and no other, inside a transaction it must not end."""
 
+_AGAIN = "Send it again: it will not be applied twice."
 OPERATIONS_MAX = 256
 """Operations in one transaction, so that one commit cannot grow without bound."""
 
@@ -105,7 +106,7 @@ class CommitGroup:
                 else:
                     for ticket in tickets:
                         self._run_apart(connection, ticket)
-                connection.execute("COMMIT")
+                _commit(connection)
             except BaseException:
                 # SQLite has already rolled back after some errors (a full disk, a failed write).
                 if connection.in_transaction:
@@ -126,6 +127,13 @@ class CommitGroup:
 
     def _reported(self, error: BaseException) -> Exception:
         """What a waiting thread raises. Never the same object twice for a failure that several of them share."""
+        if isinstance(error, _CommitFailed):
+            told: Exception = OutcomeUnknown(
+                f"The database {self._path} failed while it was committing, so the write may have been made: {error}.",
+                hint=_AGAIN,
+            )
+            told.__cause__ = error
+            return told
         if isinstance(error, sqlite3.Error):
             translation = failure(error, self._path)
             if translation is not error:
@@ -133,6 +141,17 @@ class CommitGroup:
             return translation
         if isinstance(error, Exception):
             return error
-        return Unavailable(
-            "The write was interrupted.", hint="Send it again; it may or may not have been made."
-        )
+        return OutcomeUnknown("The write was interrupted; it may or may not have been made.", hint=_AGAIN)
+
+
+class _CommitFailed(Exception):
+    """A disk failed beneath a COMMIT: the transaction may be in the journal or not."""
+
+
+def _commit(connection: sqlite3.Connection) -> None:
+    try:
+        connection.execute("COMMIT")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR:
+            raise _CommitFailed(str(error)) from error
+        raise

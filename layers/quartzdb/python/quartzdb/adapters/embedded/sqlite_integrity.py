@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from quartzdb.adapters.embedded.sqlite_read_only import read_only_uri
-from quartzdb.domain.errors import Unavailable
+from quartzdb.domain.errors import Corrupted, Unavailable
 
 _PROBLEMS_MAX = 10
 _BUSY_SECONDS = 30
@@ -23,7 +23,7 @@ def integrity_problems(path: Path, *, read_only: bool = False) -> list[str]:
             found = connection.execute(f"PRAGMA integrity_check({_PROBLEMS_MAX})").fetchall()
         finally:
             connection.close()
-    except Unavailable as error:
+    except (Unavailable, Corrupted) as error:
         return [error.message]
     except sqlite3.Error as error:
         return [str(error)]

@@ -6,11 +6,11 @@ from quartzdb.api.answer import Answer, json_answer
 from quartzdb.api.call import Call
 from quartzdb.api.operation import Access, Family, JsonBody, Success
 from quartzdb.api.peer import PEER
-from quartzdb.api.refusals import BodyTooLarge, FeedGone, PeerClockSkew
+from quartzdb.api.refusals import BodyTooLarge, FeedGone
 from quartzdb.api.routes.vectors import VERSION
 from quartzdb.api.schemas import replication as schemas
 from quartzdb.api.services import Replication
-from quartzdb.domain.errors import ClockSkew, InvalidArgument, NotFound
+from quartzdb.domain.errors import InvalidArgument, NotFound
 from quartzdb.domain.limits import DIMENSION_MAX
 from quartzdb.domain.metric import Metric
 from quartzdb.replication.ports import Feed, FeedGap, SharedNamespace
@@ -143,11 +143,7 @@ def apply_changes(call: Call) -> Answer:
         body.tenant, body.namespace, _dimension(body.settings), Metric(body.settings.metric)
     )
     changes = parse_changes(body.changes, feed, most=CHANGES_MAX)
-    try:
-        applied = _served(call).replica.apply(namespace, feed, changes)
-    except ClockSkew as skew:
-        # Elsewhere it is this site's own trouble, and 503. Here it is what was sent that contradicts the time.
-        raise PeerClockSkew(skew.message, field=skew.field, hint=skew.hint) from skew
+    applied = _served(call).replica.apply(namespace, feed, changes)
     return json_answer(applied_document(applied))
 
 

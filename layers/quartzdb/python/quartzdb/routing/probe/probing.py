@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from quartzdb.domain.clock import Clock
-from quartzdb.domain.errors import QuartzError, Unavailable
+from quartzdb.domain.errors import Corrupted, QuartzError, Unavailable
 from quartzdb.routing.decision.origin_health import health_of
 from quartzdb.routing.decision.passive import PassiveReport, counted
 from quartzdb.routing.decision.policy import OriginHealths, decide
@@ -133,7 +133,7 @@ class Probing:
         for origin, future in running.items():
             try:
                 found[origin] = future.result()
-            except Unavailable as error:
+            except (Unavailable, Corrupted) as error:
                 # Not the origin's doing: nothing is known of it.
                 logger.error("%s could not be probed: %s", origin, error.message)
         return found
@@ -141,7 +141,7 @@ class Probing:
     def _reported(self) -> list[PassiveReport]:
         try:
             return list(self._reports.receive())
-        except Unavailable as error:
+        except (Unavailable, Corrupted) as error:
             logger.warning("reports of the edge could not be received: %s", error.message)
             return []
 
@@ -169,7 +169,7 @@ class Probing:
     def _is_mine(self) -> bool:
         try:
             return self._leases.acquire(LEASE, self._owner, self._clock.unix_ms(), LEASE_MS)
-        except Unavailable as error:
+        except (Unavailable, Corrupted) as error:
             # Two probes at once do no harm, and none at all would.
             logger.warning("the lease of the health probe is not known: %s", error.message)
             return True
@@ -177,7 +177,7 @@ class Probing:
     def _hand_over(self) -> None:
         try:
             self._leases.release(LEASE, self._owner)
-        except Unavailable as error:
+        except (Unavailable, Corrupted) as error:
             logger.warning("the lease of the health probe ends by itself: %s", error.message)
 
     def _remembered(self) -> Memory:
@@ -186,7 +186,7 @@ class Probing:
             return no_memory() if data is None else decode_memory(data)
         except InvalidMemory as error:
             logger.error("what the probe remembered is no use, it begins anew: %s", error)
-        except Unavailable as error:
+        except (Unavailable, Corrupted) as error:
             logger.warning("what the probe remembered cannot be read, it begins anew: %s", error.message)
         return no_memory()
 
@@ -194,5 +194,5 @@ class Probing:
         self._remembered_at = self._clock.monotonic()
         try:
             self._states.write_memory(encode_memory(self._memory, self._rules))
-        except Unavailable as error:
+        except (Unavailable, Corrupted) as error:
             logger.warning("what the probe knows could not be stored: %s", error.message)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from quartzdb.domain.change import Change
 from quartzdb.domain.clock import Clock
-from quartzdb.domain.errors import Unavailable
+from quartzdb.domain.errors import OutcomeUnknown
 from quartzdb.domain.hlc import HybridClock, Version
 from quartzdb.domain.namespace import Namespace, Partition
 from quartzdb.storage.log.codec import encode_entry
@@ -32,7 +32,7 @@ class LogWriter:
         """Commit the changes as one entry; returns the version that those of version OWN have got.
 
         `after` is a version token that the write must be ordered after. Raises ClockSkew for a token from too far
-        ahead, Unavailable when the outcome is not known; sending the same changes again is then safe.
+        ahead, OutcomeUnknown where nobody can say whether it was committed; sending it again is then safe.
         """
         return self._commit({partition: encode_entry(changes)}, after)
 
@@ -62,9 +62,9 @@ class LogWriter:
                 continue
             if answered_in_time(self._clock, version, begun):
                 return version
-        raise Unavailable(
+        raise OutcomeUnknown(
             f"The log did not acknowledge a write within {ACKNOWLEDGE_WITHIN_MS} ms, {ATTEMPTS_MAX} times over.",
-            hint="The write may or may not have happened. Send it again: it will not be applied twice.",
+            hint="Send it again: it will not be applied twice.",
         )
 
     def _append(self, bodies: Mapping[Partition, bytes], version: Version) -> None:
