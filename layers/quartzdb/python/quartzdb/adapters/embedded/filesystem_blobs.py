@@ -40,7 +40,7 @@ class FilesystemBlobs:
         self._pointers = FilesystemPointers(pointers, lock=root / "pointers.lock", temporary=self._temporary)
         if read_only:
             return
-        with _told_as_unavailable(root):
+        with _told_as_unavailable(root, opening=True):
             for directory in (self._blobs, self._temporary, pointers):
                 directory.mkdir(parents=True, exist_ok=True)
             sync_directory(root)
@@ -146,11 +146,12 @@ def _told_as_missing(key: str, path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _told_as_unavailable(path: Path) -> Iterator[None]:
+def _told_as_unavailable(path: Path, *, opening: bool = False) -> Iterator[None]:
+    """Names the file, and only while the directory is opened its path: a sender need not know this machine."""
     try:
         yield
     except OSError as error:
         raise Unavailable(
-            f"{path} could not be read or written: {error}.",
+            f"{path if opening else path.name} could not be read or written: {error.strerror or error}.",
             hint="Check the data directory: free space, permissions, the state of its disk.",
         ) from error

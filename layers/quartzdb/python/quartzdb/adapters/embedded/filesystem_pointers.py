@@ -35,7 +35,7 @@ class FilesystemPointers:
         text = tag.decode("ascii", "replace")
         if text.partition("-")[2] != _digest(content):
             raise Corrupted(
-                f"The pointer {path} does not match its checksum.", hint="Restore it from a backup."
+                f"The pointer {key} does not match its checksum.", hint="Restore it from a backup."
             )
         return content, text
 

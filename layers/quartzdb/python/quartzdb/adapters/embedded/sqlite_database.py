@@ -108,7 +108,7 @@ class SqliteDatabase:
         """
         if self._read_only:
             raise Unavailable(
-                f"The database {self.path} cannot be written to.",
+                f"The database {self.path.name} cannot be written to.",
                 hint="Check the permissions of the data directory, and whether it is mounted read-only.",
             )
         return self._group.commit(operation)
@@ -151,7 +151,7 @@ class SqliteDatabase:
             sync_directory(self.path.parent)  # SQLite does so for its journals only
         except sqlite3.Error as error:
             self.close()
-            raise failure(error, self.path) from error
+            raise failure(error, self.path, opening=True) from error
         except OSError as error:
             self.close()
             raise Unavailable(
@@ -170,7 +170,8 @@ class SqliteDatabase:
             with self._lock:
                 if self._closed:
                     raise Unavailable(
-                        f"The database {self.path} is closed.", hint="Send the request to a running server."
+                        f"The database {self.path.name} is closed.",
+                        hint="Send the request to a running server.",
                     )
                 self._sessions.add(session)
             self._local.session = session

@@ -1,4 +1,8 @@
-"""What SQLite's errors mean to a caller. Owns that one translation and changes nothing else."""
+"""What SQLite's errors mean to a caller. Owns that one translation and changes nothing else.
+
+A message names the file and not its directory: it goes to whoever sent the request, who need not know this machine.
+Only while the database is opened it has all of the path, for the operator, who has yet to find out which one it is.
+"""
 
 from __future__ import annotations
 
@@ -34,20 +38,21 @@ _UNAVAILABLE = {
 }
 
 
-def failure(error: sqlite3.Error, path: Path) -> Exception:
+def failure(error: sqlite3.Error, path: Path, *, opening: bool = False) -> Exception:
     """The error to raise instead of `error`; `error` itself where it is a mistake in our own SQL."""
+    shown = str(path) if opening else path.name
     # An extended code (SQLITE_IOERR_FSYNC) carries its primary one in the low byte. Errors that the module raises
     # itself, such as the use of a closed connection, have no code.
     extended: int | None = getattr(error, "sqlite_errorcode", None)
     primary = None if extended is None else extended & 0xFF
     if primary in _CORRUPTED:
         return Corrupted(
-            f"The database {path} {_CORRUPTED[primary]}: {error}.",
+            f"The database {shown} {_CORRUPTED[primary]}: {error}.",
             hint="Keep a copy of the file and restore it from a backup.",
         )
     if primary in _UNAVAILABLE:
         what, hint = _UNAVAILABLE[primary]
-        return Unavailable(f"The database {path} {what}: {error}.", hint=hint)
+        return Unavailable(f"The database {shown} {what}: {error}.", hint=hint)
     if isinstance(error, sqlite3.ProgrammingError) and "closed" in str(error):
-        return Unavailable(f"The database {path} is closed.", hint="Send the request to a running server.")
+        return Unavailable(f"The database {shown} is closed.", hint="Send the request to a running server.")
     return error

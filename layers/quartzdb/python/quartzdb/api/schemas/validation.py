@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, TypeVar, get_args
 
@@ -51,7 +52,7 @@ def _explained(model: type[BaseModel], problem: ErrorDetails) -> InvalidArgument
         return InvalidArgument(
             f"There is no {what} {str(place[-1])[:80]!r} here.", field=field, hint=_allowed(model, place)
         )
-    given = json_type(problem["input"]) if not query else repr(str(problem["input"])[:80])
+    given = _given(problem["input"]) if not query else repr(str(problem["input"])[:80])
     if kind in {"literal_error", "enum"}:
         expected = problem.get("ctx", {}).get("expected", "")
         shown = repr(problem["input"][:80]) if isinstance(problem["input"], str) else given
@@ -64,6 +65,11 @@ def _explained(model: type[BaseModel], problem: ErrorDetails) -> InvalidArgument
     if not place:
         return InvalidArgument(f"The body must be {wanted}, not {given}.")
     return InvalidArgument(f"This must be {wanted}, not {given}.", field=field)
+
+
+def _given(value: object) -> str:
+    """What was sent, as a sender can find it: a number or boolean itself, of anything else its JSON type."""
+    return json.dumps(value)[:80] if isinstance(value, bool | int | float) else json_type(value)
 
 
 def _path(place: Sequence[str | int]) -> str:
