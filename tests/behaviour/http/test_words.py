@@ -8,7 +8,7 @@ import pytest
 
 from tests.behaviour.http.client import Client
 
-PYTHON = ("NoneType", "dict", "list,", "str ", "float", "bool,", "tuple", "Python", "None", "True", "False")
+PYTHON = ("NoneType", "dict", "list,", "str ", "bool,", "tuple", "Python", "None", "True", "False")
 
 
 @pytest.mark.parametrize(

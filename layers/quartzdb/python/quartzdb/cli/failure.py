@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from pathlib import Path
 from typing import IO, Any
 
 import click
@@ -58,6 +59,11 @@ class Failure(click.ClickException):
         what = error.strerror or str(error)
         where = f"{error.filename}: " if error.filename is not None else ""
         return cls(f"{where}{what}.", hint=_HINTS.get(error.errno or 0))
+
+    @classmethod
+    def of_writing(cls, path: Path, error: OSError) -> Failure:
+        """A file that could not be written."""
+        return cls(f"{path} cannot be written: {error.strerror or error}.", hint=_HINTS.get(error.errno or 0))
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print it."""

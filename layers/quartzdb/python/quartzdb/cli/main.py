@@ -108,4 +108,13 @@ def _leave_stdout() -> None:
 
 def main() -> None:
     """The console script."""
-    cli(prog_name="quartzdb")
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started this: nobody wants to know
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for as long as the process lives
+    try:
+        cli(prog_name="quartzdb")
+    except OSError as error:  # in what click itself prints, as for --help
+        _leave_stdout()
+        failure = Failure.of_system(error)
+        failure.show()
+        sys.exit(failure.exit_code)

@@ -6,7 +6,7 @@ import gzip
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +20,23 @@ def output_file(output: Path | None) -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
+    try:
+        if output.exists() and not output.is_file():
+            # A pipe or a device: written to, never replaced by a file.
+            with output.open("wb") as there:
+                yield there
+            return
+        # Through a link to what it names: a file is replaced, not the way to it.
+        with _whole(output.resolve()) as file:
+            yield file
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Failure.of_writing(output, error) from error
+
+
+@contextmanager
+def _whole(output: Path) -> Iterator[IO[bytes]]:
     # Under another name until it is whole: a broken-off export must not look like a finished one.
     unfinished = output.with_name(f".{output.name}.unfinished")
     try:
@@ -33,9 +50,7 @@ def output_file(output: Path | None) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(output)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise Failure(f"{output} cannot be written: {error.strerror or error}.") from error
     except BaseException:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
         raise
