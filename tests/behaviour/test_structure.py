@@ -50,6 +50,8 @@ SUITES = {
 """Of each port: the suite that every implementation of it passes."""
 
 WITHOUT_SUITE = {
+    "BackupDestination": "one adapter: tests/behaviour/test_backup.py runs it with what happens between its calls",
+    "BackupSource": "likewise",
     "Retention": "no adapter: its two answers are tested with replication, in test_local_replica.py",
 }
 

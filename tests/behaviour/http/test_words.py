@@ -31,7 +31,7 @@ def test_what_was_sent_is_named(http: Client, document: Any, said: str) -> None:
     assert (answer.status_code, answer.json()["detail"]) == (400, said)
 
 
-WRONG = [None, True, 2.5, 7, "x", [], {}, [None], [[]], [{}], {"a": 1}]
+WRONG: list[Any] = [None, True, 2.5, 7, "x", [], {}, [None], [[]], [{}], {"a": 1}]
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=map(repr, WRONG))
