@@ -58,6 +58,33 @@ def location(aws: Emulators, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return made
 
 
+def test_namespaces_records_and_keys_on_aws(location: Place, tmp_path: Path) -> None:
+    """The same commands, answers and statuses as on a directory."""
+    del location
+    made = answer("namespaces", "create", "n", "--dimension", "2", "--metric", "dot", "--shards", "2")
+    assert (made["created"], made["metric"], made["shards"]) == (True, "dot", 2)
+    assert [one["name"] for one in answer("namespaces", "list")["namespaces"]] == ["n"]
+    answer("records", "put", "a", "--namespace", "n", "--vector", "[1, 2]", "--metadata", '{"n": 1}')
+    answer("records", "patch", "a", "--namespace", "n", "--set", '{"n": 2}')
+    (record,) = answer("records", "get", "a", "--namespace", "n", "--vectors")["records"]
+    assert (record["metadata"], record["vector"]) == ({"n": 2}, [1.0, 2.0])
+    assert answer("records", "list", "--namespace", "n")["ids"] == ["a"]
+    version = answer("kv", "put", "k", "--namespace", "n", "--value", "v", "--if-absent")["version"]
+    assert "must not exist" in refusal(
+        "kv", "put", "k", "--namespace", "n", "--value", "w", "--if-absent", exit_code=4
+    )
+    assert run("kv", "get", "k", "--namespace", "n").stdout_bytes == b"v"
+    assert answer("kv", "delete", "k", "--namespace", "n", "--if-match", version)["deleted"] is True
+    assert "There is no key" in refusal("kv", "get", "k", "--namespace", "n", exit_code=3)
+    out = tmp_path / "n.jsonl"
+    assert run("export", "--namespace", "n", "--output", out).exit_code == 0
+    answer("import", out, "--namespace", "copy", "--create")
+    assert answer("namespaces", "describe", "copy")["metric"] == "dot"
+    assert answer("records", "delete", "a", "--namespace", "n") == {"deleted": 1}
+    assert answer("namespaces", "delete", "n", "--yes")["deleted"] is True
+    refusal("namespaces", "describe", "n", exit_code=3)
+
+
 def test_everything_but_serving_works_on_aws(location: Place, tmp_path: Path) -> None:
     """Import, query, compact, stats, verify and export of a deployment answer as those of a directory do."""
     source = write_jsonl(tmp_path / "books.jsonl", books(60))
