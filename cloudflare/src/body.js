@@ -1,14 +1,13 @@
 // Request bodies: read within a limit while they stream in, and decompressed within the same limit.
 
 import { bodyTooLarge, invalid, Refusal } from "./errors.js";
-import { BODY_BYTES_MAX } from "./limits.js";
 import { parseBody } from "./json.js";
 
-export async function readJson(request) {
-  return parseBody(await readBody(request));
+export async function readJson(request, limit) {
+  return parseBody(await readBody(request, limit.bytesMax), limit);
 }
 
-export async function readBody(request, bytesMax = BODY_BYTES_MAX) {
+export async function readBody(request, bytesMax) {
   const encoding = (request.headers.get("content-encoding") ?? "").trim().toLowerCase();
   const compressed = encoding === "gzip" || encoding === "x-gzip";
   if (encoding && encoding !== "identity" && !compressed) {

@@ -3,31 +3,42 @@
 
 import { badArgument, invalid, Refusal, routeNotFound } from "./errors.js";
 import { isObject, parseOwn } from "./json.js";
-import { BATCH_MAX, K_DEFAULT, K_MAX, RESULTS_MAX, VALUE_BYTES_MAX } from "./limits.js";
+import {
+  BATCH_MAX,
+  K_DEFAULT,
+  K_MAX,
+  QUERY_JSON,
+  RECORD_JSON,
+  RECORDS_JSON,
+  RESULTS_MAX,
+  SMALL_JSON,
+  VALUE_BYTES_MAX,
+  VALUE_JSON,
+} from "./limits.js";
 import { checkComparable, checkId, checkKey, checkMetadata, jsonType, parseVector } from "./values.js";
 
 const WORTH_COMPACTING_PERCENT = 25;
 
-// [method, segments of the path, scope, handler]. A segment `*` is one parameter; `**` is all the rest.
+// [method, segments of the path, scope, handler, limit of the body]. A segment `*` is one parameter; `**` is all the rest.
 const ROUTES = [
-  ["POST", ["put"], "write", put],
+  ["POST", ["put"], "write", put, VALUE_JSON],
   ["GET", ["get", "**"], "read", get],
   ["DELETE", ["delete", "**"], "write", remove],
-  ["POST", ["vector", "insert"], "write", insert],
-  ["POST", ["vector", "batch-insert"], "write", batchInsert],
+  ["POST", ["vector", "insert"], "write", insert, RECORD_JSON],
+  ["POST", ["vector", "batch-insert"], "write", batchInsert, RECORDS_JSON],
   ["GET", ["vector", "get", "*"], "read", getVector],
-  ["POST", ["vector", "search"], "read", search],
+  ["POST", ["vector", "search"], "read", search, QUERY_JSON],
   ["DELETE", ["vector", "delete"], "write", deleteVectorInBody],
   ["DELETE", ["vector", "delete", "*"], "write", deleteVector],
   ["GET", ["vector", "stats"], "read", stats],
 ];
 
-// The route of a request: { scope, handler, parameter }. HEAD goes with GET.
+// The route of a request: { scope, handler, parameter, limit }. HEAD goes with GET.
 export function routeOf(method, segments) {
   const wanted = method === "HEAD" ? "GET" : method;
-  for (const [on, pattern, scope, handler] of ROUTES) {
+  for (const [on, pattern, scope, handler, limit = SMALL_JSON] of ROUTES) {
     const parameter = on === wanted ? match(pattern, segments) : null;
-    if (parameter !== null) return { scope, handler, parameter };
+    if (parameter !== null) return { scope, handler, parameter, limit };
   }
   throw routeNotFound();
 }

@@ -3,8 +3,8 @@
 // A whole number beyond 2^53 that fits 64 bits is kept as it was written (JSON.rawJSON), because the other deployment
 // keeps it and both have to give back the same. Further out it becomes a floating-point number, there as here.
 
-import { JSON_DEPTH_MAX } from "./limits.js";
 import { invalid } from "./errors.js";
+import { checkStructure } from "./structure.js";
 
 const INTEGER = /^-?\d+$/;
 // Of all that is written, only this can be such an integer. What it finds elsewhere costs time and nothing else.
@@ -25,7 +25,8 @@ export const stringify = (value) => JSON.stringify(value);
 export const parseOwn = (text) => (LONG_INTEGER.test(text) ? JSON.parse(text, exact) : JSON.parse(text));
 
 // The document in the body of a request.
-export function parseBody(bytes) {
+export function parseBody(bytes, limit) {
+  checkStructure(bytes, limit);
   let document;
   try {
     document = parseOwn(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
@@ -44,28 +45,26 @@ function exact(name, value, { source }) {
   return integer >= INTEGER_MIN && integer <= INTEGER_MAX ? JSON.rawJSON(source) : value;
 }
 
-// What JSON.parse lets through and other parsers do not: numbers that overflow, halves of surrogate pairs, and nesting
-// without end.
+// What JSON.parse lets through and other parsers do not: numbers that overflow, and halves of surrogate pairs.
 function checkStrict(document) {
-  const pending = [[document, 1]];
+  const pending = [document];
   while (pending.length) {
-    const [value, depth] = pending.pop();
+    const value = pending.pop();
     if (typeof value === "number") {
       if (!Number.isFinite(value))
         throw invalid("invalid_json", "The body is not valid JSON: a number is out of range.");
     } else if (typeof value === "string") {
       checkText(value);
     } else if (typeof value === "object" && value !== null && !JSON.isRawJSON(value)) {
-      if (depth > JSON_DEPTH_MAX) throw invalid("invalid_json", "The body is nested too deeply.");
       if (Array.isArray(value)) {
         for (const inner of value) {
           // Most of what comes is long arrays of numbers.
-          if (typeof inner !== "number" || !Number.isFinite(inner)) pending.push([inner, depth + 1]);
+          if (typeof inner !== "number" || !Number.isFinite(inner)) pending.push(inner);
         }
       } else {
         for (const [name, inner] of Object.entries(value)) {
           checkText(name);
-          pending.push([inner, depth + 1]);
+          pending.push(inner);
         }
       }
     }

@@ -19,8 +19,18 @@ export const RESULTS_MAX = 100;
 export const KEY_CHARACTERS_MAX = 512;
 export const VALUE_BYTES_MAX = 10 * 1024 * 1024;
 export const CONTENT_TYPE_CHARACTERS_MAX = 256;
+
+// What a JSON body may be, by what it is for: its bytes as sent and decompressed, and what is counted in them before they
+// are parsed. Those of the other deployment, but for what would not fit beside its objects in an isolate's 128 MB.
+const json = (bytesMax, valuesMax, containersMax) => ({ bytesMax, valuesMax, containersMax, depthMax: 64 });
 export const BODY_BYTES_MAX = 64 * 1024 * 1024;
-export const JSON_DEPTH_MAX = 1024;
+const LARGE_BYTES_MAX = 24 * 1024 * 1024;
+export const SMALL_JSON = json(64 * 1024, 2_048, 256);
+export const QUERY_JSON = json(2 * 1024 * 1024, 30_000, 2_048);
+export const RECORD_JSON = json(512 * 1024, 30_000, 16_384);
+export const RECORDS_JSON = json(LARGE_BYTES_MAX, 2_000_000, 250_000);
+export const VALUE_JSON = json(BODY_BYTES_MAX, 2_048, 256);
+export const IDS_JSON = json(4 * 1024 * 1024, 40_000, 2_048);
 
 // Lengths between which products of two vectors keep their digits in 32-bit floats.
 export const LENGTH_MAX = 1e15;

@@ -11,9 +11,11 @@ import {
   ENTRIES_MAX,
   ENVELOPE_BYTES_MAX,
   FETCH_MAX,
+  IDS_JSON,
   METRIC,
   NAMESPACE,
   PAGE_BYTES_MAX,
+  RECORDS_JSON,
 } from "./limits.js";
 import { requirePeer, speaksForPeer } from "./secrets.js";
 import { requireScope } from "./auth.js";
@@ -73,7 +75,7 @@ async function changes({ query, site }) {
 }
 
 async function apply({ body, site }) {
-  const { document, bytes } = await objectOf(body);
+  const { document, bytes } = await objectOf(body, RECORDS_JSON);
   const { feed, tenant } = named(document);
   requireNamespace(document.namespace);
   requireSettings(document.settings);
@@ -105,7 +107,7 @@ async function entries({ query, site }, bucket) {
 }
 
 async function fetchStates({ body, site }) {
-  const { document } = await objectOf(body);
+  const { document } = await objectOf(body, IDS_JSON);
   const { feed, tenant } = named(document);
   requireNamespace(document.namespace);
   const { ids } = document;
@@ -118,7 +120,7 @@ async function fetchStates({ body, site }) {
 }
 
 async function applyKeys({ body, site }) {
-  const { document } = await objectOf(body);
+  const { document } = await objectOf(body, IDS_JSON);
   const { keys } = document;
   if (!Array.isArray(keys) || keys.length > API_KEYS_MAX) {
     throw badArgument(`A request has an array of at most ${API_KEYS_MAX} keys.`, { field: "keys" });
@@ -184,8 +186,8 @@ function requireNamespace(namespace) {
   }
 }
 
-async function objectOf(body) {
-  const { document, bytes } = await body();
+async function objectOf(body, limit) {
+  const { document, bytes } = await body(limit);
   if (!isObject(document)) throw badArgument("The body must be an object.");
   return { document, bytes };
 }

@@ -55,9 +55,9 @@ async function answer(request, site, { path, segments, query }) {
       site,
       segments: segments.slice(2),
       query: new URLSearchParams(query),
-      body: async () => {
-        const bytes = await readBody(request);
-        return { document: parseBody(bytes), bytes: bytes.length };
+      body: async (limit) => {
+        const bytes = await readBody(request, limit.bytesMax);
+        return { document: parseBody(bytes, limit), bytes: bytes.length };
       },
     });
   }
@@ -73,9 +73,9 @@ async function answer(request, site, { path, segments, query }) {
 // Who has no key learns nothing of what exists.
 async function contract(request, site, segments) {
   const principal = await site.principal(request.headers);
-  const { scope, handler, parameter } = routeOf(request.method, segments);
+  const { scope, handler, parameter, limit } = routeOf(request.method, segments);
   requireScope(principal, scope);
   const headers = site.admit(principal);
-  const call = { parameter, tenant: site.tenant(principal.tenant), body: () => readJson(request) };
+  const call = { parameter, tenant: site.tenant(principal.tenant), body: () => readJson(request, limit) };
   return json(await handler(call), 200, headers);
 }
