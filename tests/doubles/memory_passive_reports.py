@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Sequence
 
-from quartzdb.routing.decision.passive import InvalidReport, PassiveReport, decode_report
-
-logger = logging.getLogger(__name__)
+from quartzdb.routing.decision.passive import PassiveReport, read_reports
 
 
 class MemoryPassiveReports:
@@ -28,17 +25,3 @@ class MemoryPassiveReports:
         with self._lock:
             waiting, self._waiting = self._waiting, []
         return read_reports(waiting)
-
-
-def read_reports(messages: Sequence[str]) -> list[PassiveReport]:
-    """The reports among the messages; what is none is dropped, and said so."""
-    reports = []
-    for message in messages:
-        try:
-            reports.append(decode_report(message))
-        except InvalidReport as error:
-            # Not what it says: whoever can write to the queue could write into our logs.
-            logger.warning(
-                "a message of %d characters is no report of the edge: %s", len(message), type(error).__name__
-            )
-    return reports

@@ -23,7 +23,6 @@ from quartzdb.routing.probe.probing import Probing, Round
 from quartzdb.routing.state_changes import RoutingChanges
 from quartzdb.services.ports import ApiKeyTable
 from quartzdb.storage.ports import Leases
-from tests.doubles.memory_passive_reports import MemoryPassiveReports
 
 __all__ = ["ProbedOrigin"]
 
@@ -80,7 +79,7 @@ def assemble_probing(
             probed.origin: HttpProbe(probed, adapters.clock, deadline_ms=rules.probe_deadline_ms)
             for probed in origins
         },
-        reports or MemoryPassiveReports(),
+        reports,
         lag_ms,
         adapters.leases,
         adapters.clock,

@@ -8,8 +8,7 @@ import logging
 from collections.abc import Sequence
 
 from quartzdb.adapters.aws.sqs_queue import SqsClient, SqsQueue
-from quartzdb.routing.decision.passive import PassiveReport
-from tests.doubles.memory_passive_reports import read_reports
+from quartzdb.routing.decision.passive import PassiveReport, read_reports
 
 logger = logging.getLogger(__name__)
 

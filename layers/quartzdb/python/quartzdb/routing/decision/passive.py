@@ -6,12 +6,15 @@ It comes from many edge locations through a queue, so it is late, comes twice, a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from quartzdb.routing.decision.rules import Rules
 from quartzdb.routing.decision.state import Origin
 from quartzdb.routing.decision.window import Probe, Reason
+
+logger = logging.getLogger(__name__)
 
 REPORT_BYTES_MAX = 4_096
 REASON_LENGTH_MAX = 200
@@ -71,6 +74,20 @@ def decode_report(text: str) -> PassiveReport:
         raise
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidReport(f"not a report: {error}") from error
+
+
+def read_reports(messages: Sequence[str]) -> list[PassiveReport]:
+    """The reports among the messages; what is none is dropped, and said so."""
+    reports = []
+    for message in messages:
+        try:
+            reports.append(decode_report(message))
+        except InvalidReport as error:
+            # Not what it says: whoever can write to the queue could write into our logs.
+            logger.warning(
+                "a message of %d characters is no report of the edge: %s", len(message), type(error).__name__
+            )
+    return reports
 
 
 def counted(reports: Iterable[PassiveReport], origin: Origin, now_ms: int, rules: Rules) -> Probe | None:

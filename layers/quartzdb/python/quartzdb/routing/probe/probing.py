@@ -51,14 +51,17 @@ class Round:
 
 
 class Probing:
-    """Not thread-safe. `lag_ms` None: it is not known. `jitter` gives fractions; `observe` is told of each round."""
+    """Not thread-safe. `reports` None: the edge sends none. `lag_ms` None: it is not known.
+
+    `jitter` gives fractions; `observe` is told of each round.
+    """
 
     def __init__(
         self,
         states: OriginStates,
         changes: RoutingChanges,
         probes: Mapping[Origin, OriginProbe],
-        reports: PassiveReports,
+        reports: PassiveReports | None,
         lag_ms: Callable[[], int | None],
         leases: Leases,
         clock: Clock,
@@ -139,6 +142,8 @@ class Probing:
         return found
 
     def _reported(self) -> list[PassiveReport]:
+        if self._reports is None:
+            return []
         try:
             return list(self._reports.receive())
         except (Unavailable, Corrupted) as error:
