@@ -12,6 +12,7 @@ from quartzdb.services.record_rules import NewRecord
 from quartzdb.services.search import QueryRequest
 from quartzdb.storage.index.executor import Immediate
 from quartzdb.wiring.aws import NAMESPACE_REMEMBERED_SECONDS, AwsSettings, aws_adapters
+from quartzdb.wiring.aws_clients import AwsEndpoints
 from quartzdb.wiring.embedded import Database, assemble
 from tests.aws_emulators import PATIENCE, REGION, Place
 from tests.embedded import vector_of
@@ -40,10 +41,8 @@ class Deployment:
             bucket=self.place.bucket,
             region=REGION,
             work_dir=self.directory / str(self.opened),
-            dynamodb_endpoint_url=self.endpoint_url,
-            s3_endpoint_url=self.endpoint_url,
-            dynamodb_patience=PATIENCE,
-            s3_patience=PATIENCE,
+            endpoints=AwsEndpoints.at(self.endpoint_url),
+            patience=PATIENCE,
             **changed,
         )
 

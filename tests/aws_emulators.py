@@ -23,9 +23,10 @@ from unittest import mock
 
 import pytest
 
-from quartzdb.adapters.aws.clients import Patience, dynamodb_client, s3_client
 from quartzdb.adapters.aws.dynamodb_feed import INDEXED
 from quartzdb.adapters.aws.dynamodb_table import FEED_INDEX
+from quartzdb.adapters.aws.patience import Patience
+from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -112,11 +113,8 @@ class Emulators:
         """The emulator, running. Skips the test where it is not installed."""
         if name not in self._running:
             url = self._closing.enter_context(_moto() if name == "moto" else _ministack())
-            self._running[name] = Emulator(
-                url,
-                dynamodb_client(region=REGION, endpoint_url=url, patience=PATIENCE),
-                s3_client(region=REGION, endpoint_url=url, patience=PATIENCE, path_style=True),
-            )
+            clients = AwsClients(REGION, AwsEndpoints.at(url), PATIENCE)
+            self._running[name] = Emulator(url, clients.dynamodb, clients.s3)
             self._closing.callback(self._running[name].dynamodb.close)
             self._closing.callback(self._running[name].s3.close)
         return self._running[name]

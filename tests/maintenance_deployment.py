@@ -10,8 +10,8 @@ from pathlib import Path
 
 from botocore.session import Session
 
-from quartzdb.adapters.aws.clients import Patience, aws_session
 from quartzdb.adapters.aws.dynamodb_capacity import CountedCapacity
+from quartzdb.adapters.aws.patience import Patience
 from quartzdb.aws_lambda.compactor_function import compacting_handler
 from quartzdb.aws_lambda.indexer_function import indexing_handler
 from quartzdb.aws_lambda.settings import FunctionSettings
@@ -23,6 +23,7 @@ from quartzdb.services.record_rules import NewRecord
 from quartzdb.services.search import QueryRequest
 from quartzdb.storage.snapshot.manifest import Manifest
 from quartzdb.wiring.aws import AwsAdapters, AwsSettings, aws_adapters
+from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
 from quartzdb.wiring.embedded import Database, assemble
 from quartzdb.wiring.maintenance import MaintenanceServices, assemble_maintenance
 from tests.aws_emulators import PATIENCE, REGION, Emulator, Place
@@ -49,7 +50,7 @@ class MaintenanceDeployment:
     merges: MemoryMergeRuns = field(default_factory=MemoryMergeRuns)
     run_limits: MergeLimits = RUN_LIMITS
     shard_limits: MergeLimits = field(default_factory=lambda: shard_limits(1024**3))
-    session: Session = field(default_factory=aws_session)
+    session: Session = field(default_factory=Session)
     observer: Database | None = None
     opened: int = 0
 
@@ -66,12 +67,11 @@ class MaintenanceDeployment:
             bucket=self.place.bucket,
             region=REGION,
             work_dir=self.work_dir,
-            dynamodb_endpoint_url=endpoint_url or self.endpoint_url,
-            s3_endpoint_url=endpoint_url or self.endpoint_url,
-            dynamodb_patience=self.patience,
-            s3_patience=self.patience,
+            endpoints=AwsEndpoints.at(endpoint_url or self.endpoint_url),
+            patience=self.patience,
         )
-        return replace(aws_adapters(settings, meter=self.meter, session=self.session), clock=self.clock)
+        clients = AwsClients(REGION, settings.endpoints, self.patience, session=self.session)
+        return replace(aws_adapters(settings, clients=clients, meter=self.meter), clock=self.clock)
 
     @property
     def work_dir(self) -> Path:

@@ -17,6 +17,7 @@ from quartzdb.replication.site_endpoint import Peering
 from quartzdb.storage.log.protocol import OVERLAP
 from quartzdb.storage.ports import NamespaceCatalog, Retention
 from quartzdb.wiring.aws import AwsSettings, aws_adapters
+from quartzdb.wiring.aws_clients import AwsEndpoints
 from quartzdb.wiring.embedded import Adapters, Database, EmbeddedSettings, assemble, embedded_adapters
 from tests.aws_emulators import REGION, Emulator, Place
 from tests.doubles.memory_api_keys import MemoryApiKeys
@@ -121,8 +122,7 @@ def aws_site(name: str, directory: Path, clock: ManualClock, emulator: Emulator,
         place.bucket,
         region=REGION,
         work_dir=directory / name,
-        dynamodb_endpoint_url=emulator.endpoint_url,
-        s3_endpoint_url=emulator.endpoint_url,
+        endpoints=AwsEndpoints.at(emulator.endpoint_url),
     )
     adapters = replace(aws_adapters(settings), clock=clock)
     return LocalSite(name, adapters, directory / f"building-{name}")

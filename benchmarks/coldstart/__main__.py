@@ -28,6 +28,7 @@ from benchmarks.coldstart.relay import Relay
 from benchmarks.mixtures import rows_of
 from quartzdb.domain.namespace import EngineChoice
 from quartzdb.wiring.aws import AwsSettings, open_aws
+from quartzdb.wiring.aws_clients import AwsEndpoints
 from quartzdb.wiring.embedded import Database
 from tests.aws_emulators import PATIENCE, REGION, emulators
 
@@ -96,10 +97,8 @@ def main() -> None:
                 region=REGION,
                 work_dir=work / "building",
                 cache_bytes_max=0,
-                dynamodb_endpoint_url=emulator.endpoint_url,
-                s3_endpoint_url=emulator.endpoint_url,
-                dynamodb_patience=PATIENCE,
-                s3_patience=PATIENCE,
+                endpoints=AwsEndpoints.at(emulator.endpoint_url),
+                patience=PATIENCE,
             )
         )
         _, key = database.api_keys.create(TENANT, "benchmark", ["read", "write", "admin"])

@@ -24,6 +24,7 @@ from benchmarks.coldstart.relay import Counted, Relay
 from benchmarks.mixtures import rows_of
 from quartzdb.domain.namespace import EngineChoice
 from quartzdb.wiring.aws import AwsSettings, open_aws
+from quartzdb.wiring.aws_clients import AwsEndpoints
 from tests.aws_emulators import PATIENCE, REGION, emulators
 
 MB = 1_000_000
@@ -59,14 +60,12 @@ def main() -> None:
             "bucket": place.bucket,
             "region": REGION,
             "work_dir": str(work / "building"),
-            "dynamodb_endpoint_url": emulator.endpoint_url,
-            "s3_endpoint_url": emulator.endpoint_url,
         }
         database = open_aws(
             AwsSettings(
                 **{**settings, "work_dir": work / "building"},
-                dynamodb_patience=PATIENCE,
-                s3_patience=PATIENCE,
+                endpoints=AwsEndpoints.at(emulator.endpoint_url),
+                patience=PATIENCE,
             )
         )
         filled = fill(database, vectors, EngineChoice(options.engine), work / "segment", 2)
@@ -88,9 +87,9 @@ def main() -> None:
                     "settings": {
                         **settings,
                         "work_dir": str(work / f"cold-{number}"),
-                        "s3_endpoint_url": relay.url,
                         "fetched_bytes_max": options.memory_mb * MB,
                     },
+                    "endpoints": {"dynamodb": emulator.endpoint_url, "s3": relay.url},
                     "tenant": TENANT,
                     "namespace": filled.name,
                     "vectors": queries[[number, number]].tolist(),

@@ -17,6 +17,7 @@ import numpy as np
 from quartzdb.domain.namespace import Namespace
 from quartzdb.services.search import QueryAnswer, QueryRequest
 from quartzdb.wiring.aws import AwsSettings, open_aws
+from quartzdb.wiring.aws_clients import AwsEndpoints
 from quartzdb.wiring.embedded import Database
 
 
@@ -24,7 +25,12 @@ def main() -> None:
     """Open, search twice, print."""
     given = json.load(sys.stdin)
     settings = given["settings"]
-    database = open_aws(AwsSettings(**{**settings, "searches": True, "work_dir": Path(settings["work_dir"])}))
+    database = open_aws(
+        AwsSettings(
+            **{**settings, "searches": True, "work_dir": Path(settings["work_dir"])},
+            endpoints=AwsEndpoints(**given["endpoints"]),
+        )
+    )
     vectors = np.array(given["vectors"], dtype=np.float32)
     took = []
     for vector in vectors:

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from quartzdb.adapters.aws.clients import Patience
+from quartzdb.adapters.aws.patience import Patience
 from quartzdb.domain.errors import Corrupted, OutcomeUnknown, Unavailable
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Namespace, NamespaceSettings, Partition
 from quartzdb.storage.ports import Expect, Item
 from quartzdb.wiring.aws import AwsSettings, aws_adapters
+from quartzdb.wiring.aws_clients import AwsEndpoints
 from quartzdb.wiring.embedded import Adapters
 from tests.aws_emulators import NAMES, REGION, Emulators
 from tests.aws_fault_proxy import Fault, FaultProxy, Request, dynamodb_error, fault_proxy, s3_error
@@ -51,10 +52,8 @@ def opened(emulator: str, aws: Emulators, proxy: FaultProxy, directory: Path) ->
             bucket=place.bucket,
             region=REGION,
             work_dir=directory,
-            dynamodb_endpoint_url=proxy.url,
-            s3_endpoint_url=proxy.url,
-            dynamodb_patience=PATIENCE,
-            s3_patience=PATIENCE,
+            endpoints=AwsEndpoints.at(proxy.url),
+            patience=PATIENCE,
         )
     )
 

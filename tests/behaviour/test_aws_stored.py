@@ -22,6 +22,7 @@ from quartzdb.domain.namespace import Partition
 from quartzdb.services.ports import StoredAnswer
 from quartzdb.storage.ports import Item
 from quartzdb.wiring.aws import AwsSettings, aws_adapters
+from quartzdb.wiring.aws_clients import AwsEndpoints
 from quartzdb.wiring.embedded import Adapters
 from tests.aws_emulators import PATIENCE, REGION, Emulator, Emulators, Place
 from tests.aws_fault_proxy import Fault, FaultProxy, Request, fault_proxy
@@ -74,10 +75,8 @@ def site(aws: Emulators, tmp_path: Path) -> Iterator[Site]:
                     bucket=place.bucket,
                     region=REGION,
                     work_dir=tmp_path,
-                    dynamodb_endpoint_url=url,
-                    s3_endpoint_url=url,
-                    dynamodb_patience=PATIENCE,
-                    s3_patience=PATIENCE,
+                    endpoints=AwsEndpoints.at(url),
+                    patience=PATIENCE,
                 )
             )
             for url in (proxy.url, emulator.endpoint_url)

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from quartzdb.adapters.aws.clients import step_functions_client
 from quartzdb.adapters.aws.step_functions_merges import StepFunctionsMerges
 from quartzdb.domain.errors import InvalidArgument, Unavailable
 from quartzdb.domain.namespace import EngineChoice, Namespace
@@ -17,6 +16,7 @@ from quartzdb.maintenance.merge_notice import MERGE_MS_MAX
 from quartzdb.maintenance.merge_policy import MergeLimits, all_segments
 from quartzdb.maintenance.sweep import ORPHANED_MS
 from quartzdb.services.record_rules import MetadataPatch
+from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
 from tests.aws_emulators import NAMES, REGION, Emulators
 from tests.maintenance_deployment import MaintenanceDeployment, create, deployed, nearest, write
 from tests.stream_driver import LambdaContext
@@ -210,7 +210,7 @@ def test_an_incomplete_result_is_refused(site: MaintenanceDeployment) -> None:
 def test_a_machine_that_is_not_there_is_told(aws: Emulators, name: str) -> None:
     """The merge is planned again: tests/contracts/test_merge_runs.py has what a machine must do."""
     url = aws.get(name).endpoint_url
-    client: Any = step_functions_client(region=REGION, endpoint_url=url)
+    client: Any = AwsClients(REGION, AwsEndpoints.at(url)).step_functions
     definition = {"StartAt": "Done", "States": {"Done": {"Type": "Pass", "End": True}}}
     machine = client.create_state_machine(
         name=f"merge-{name}",

@@ -24,6 +24,7 @@ from quartzdb.services.keyvalue import NewItem
 from quartzdb.services.record_rules import NewRecord
 from quartzdb.storage.ports import BlobVersion
 from quartzdb.wiring.aws import AwsSettings, open_aws
+from quartzdb.wiring.aws_clients import AwsEndpoints
 from quartzdb.wiring.embedded import DEFAULT_TENANT, Database
 from tests.aws_emulators import PATIENCE, REGION, Emulator, Emulators, Place, create_table
 
@@ -44,10 +45,8 @@ class Site:
                 self.place.bucket,
                 region=REGION,
                 work_dir=self.directory,
-                dynamodb_endpoint_url=self.emulator.endpoint_url,
-                s3_endpoint_url=self.emulator.endpoint_url,
-                dynamodb_patience=PATIENCE,
-                s3_patience=PATIENCE,
+                endpoints=AwsEndpoints.at(self.emulator.endpoint_url),
+                patience=PATIENCE,
             )
         )
 

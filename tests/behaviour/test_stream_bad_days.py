@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from quartzdb.adapters.aws.clients import Patience
+from quartzdb.adapters.aws.patience import Patience
 from quartzdb.domain.hlc import Version, stamp_at
 from quartzdb.domain.namespace import Namespace
 from quartzdb.maintenance.sweep import ORPHANED_MS

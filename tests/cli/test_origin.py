@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from quartzdb.adapters.aws.clients import secrets_client
 from quartzdb.adapters.aws.dynamodb_origin_states import DynamoOriginStates
 from quartzdb.adapters.aws.dynamodb_table import DynamoTable
 from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
@@ -24,6 +23,7 @@ from quartzdb.routing.decision.rules import DEFAULT_RULES
 from quartzdb.routing.decision.state import Origin, RoutingState, decode_state
 from quartzdb.routing.decision.window import Probe, Reason
 from quartzdb.routing.ports import PUBLISHED_KEY
+from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
 from tests.aws_emulators import REGION, Emulators
 from tests.cli.invoke import answer, refusal, run
 
@@ -199,7 +199,7 @@ def test_a_deployment_is_commanded_alike(
     assert _on_aws("status")["pinned"] is True
     body = emulator.s3.get_object(Bucket=made.bucket, Key=PUBLISHED_KEY)["Body"].read()
     assert decode_state(body) == states.read()
-    secrets: Any = secrets_client(region=REGION, endpoint_url=emulator.endpoint_url)
+    secrets: Any = AwsClients(REGION, AwsEndpoints.at(emulator.endpoint_url)).secrets
     arn = secrets.create_secret(Name=made.table, SecretString=SECRET)["ARN"]
     secrets.close()
     value = _on_aws("override", "--origin", "cloudflare", "--secret-arn", arn)["value"]

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from quartzdb.adapters.aws.clients import sqs_client
 from quartzdb.adapters.aws.sqs_mirror_queue import SqsMirrorQueue
 from quartzdb.net.hard_deadline import Deadline
 from quartzdb.replication.ports import MirroredWrite, MirrorQueue
 from quartzdb.routing.edge.mirrored_writes import MirroredWrites, Write
 from quartzdb.routing.edge.queue_client import EdgeQueueClient
+from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
 from tests.aws_emulators import NAMES, PATIENCE, REGION, Emulators
 from tests.doubles.memory_mirror_queue import HIDDEN_SECONDS, MemoryMirrorQueue
 from tests.manual_clock import ManualClock
@@ -50,7 +50,7 @@ def queue(request: pytest.FixtureRequest, aws: Emulators) -> Iterator[Queue]:
         yield Queue(memory.send, memory, lambda: clock.sleep(HIDDEN_SECONDS))
         return
     url = aws.get(request.param.removeprefix("sqs-")).endpoint_url
-    client: Any = sqs_client(region=REGION, endpoint_url=url, patience=PATIENCE)
+    client: Any = AwsClients(REGION, AwsEndpoints.at(url), PATIENCE).sqs
     with closing(client):
         name = f"mirror-{secrets.token_hex(4)}"
         created = client.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "30"})["QueueUrl"]

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from quartzdb.adapters.aws.clients import sqs_client
 from quartzdb.adapters.aws.sqs_passive_reports import SqsPassiveReports
 from quartzdb.domain.errors import Unavailable
 from quartzdb.routing.decision.passive import PassiveReport, encode_report
 from quartzdb.routing.decision.state import Origin
 from quartzdb.routing.ports import PassiveReports
+from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
 from tests.aws_emulators import NAMES, PATIENCE, REGION, Emulators
 from tests.doubles.memory_passive_reports import MemoryPassiveReports
 
@@ -37,7 +37,7 @@ def queue(request: pytest.FixtureRequest, aws: Emulators) -> Iterator[Queue]:
         yield Queue(reports.send, reports)
         return
     url = aws.get(request.param.removeprefix("sqs-")).endpoint_url
-    client: Any = sqs_client(region=REGION, endpoint_url=url, patience=PATIENCE)
+    client: Any = AwsClients(REGION, AwsEndpoints.at(url), PATIENCE).sqs
     with closing(client):
         created = client.create_queue(QueueName=f"passive-{secrets.token_hex(4)}")["QueueUrl"]
         yield Queue(
@@ -80,7 +80,7 @@ def test_what_is_no_report_is_dropped(queue: Queue, text: str) -> None:
 def test_a_queue_that_is_not_there_is_unavailable(aws: Emulators) -> None:
     """The probe then goes on without."""
     url = aws.get("ministack").endpoint_url
-    client: Any = sqs_client(region=REGION, endpoint_url=url, patience=PATIENCE)
+    client: Any = AwsClients(REGION, AwsEndpoints.at(url), PATIENCE).sqs
     with closing(client):
         reports = SqsPassiveReports(client, f"{url}/000000000000/is-not-there")
         with pytest.raises(Unavailable):

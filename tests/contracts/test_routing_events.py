@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from quartzdb.adapters.aws.clients import events_client, sqs_client
 from quartzdb.adapters.aws.eventbridge_routing_events import DETAIL_TYPE, SOURCE, EventBridgeRoutingEvents
 from quartzdb.domain.errors import Unavailable
+from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
 from tests.aws_emulators import PATIENCE, REGION, Emulators
 
 
 def test_an_event_reaches_who_listens(aws: Emulators) -> None:
     """With what changed, under names that a rule can be written for."""
     url = aws.get("ministack").endpoint_url
-    events: Any = events_client(region=REGION, endpoint_url=url)
-    queues: Any = sqs_client(region=REGION, endpoint_url=url, patience=PATIENCE)
+    events: Any = AwsClients(REGION, AwsEndpoints.at(url)).events
+    queues: Any = AwsClients(REGION, AwsEndpoints.at(url), PATIENCE).sqs
     name = f"routing-{secrets.token_hex(4)}"
     queue = queues.create_queue(QueueName=name)["QueueUrl"]
     arn = queues.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -40,7 +40,7 @@ def test_an_event_reaches_who_listens(aws: Emulators) -> None:
 
 def test_an_event_that_cannot_be_told_is_unavailable(aws: Emulators) -> None:
     """Nobody answers at that address."""
-    events: Any = events_client(region=REGION, endpoint_url="http://127.0.0.1:9")
+    events: Any = AwsClients(REGION, AwsEndpoints.at("http://127.0.0.1:9")).events
     try:
         with pytest.raises(Unavailable, match="event bus"):
             EventBridgeRoutingEvents(events).emit({})

@@ -29,6 +29,7 @@ from quartzdb.maintenance.indexer import Indexer
 from quartzdb.storage.log.protocol import OVERLAP_MS
 from quartzdb.storage.snapshot.cache import SegmentCache
 from quartzdb.wiring.aws import AwsSettings, open_aws
+from quartzdb.wiring.aws_clients import AwsEndpoints
 from quartzdb.wiring.embedded import DEFAULT_TENANT
 
 # Deploying twice and starting four functions takes a minute on an idle machine.
@@ -208,8 +209,7 @@ def _publish_segments(
             deployed.outputs["BucketName"],
             region=REGION,
             work_dir=directory,
-            dynamodb_endpoint_url=deployed.place.endpoint,
-            s3_endpoint_url=deployed.place.endpoint,
+            endpoints=AwsEndpoints.at(deployed.place.endpoint),
         )
     )
     indexer = Indexer(

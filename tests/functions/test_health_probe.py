@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from quartzdb.adapters.aws.clients import secrets_client, sqs_client
 from quartzdb.adapters.aws.dynamodb_api_keys import DynamoApiKeys
 from quartzdb.adapters.aws.dynamodb_leases import DynamoLeases
 from quartzdb.adapters.aws.dynamodb_origin_states import DynamoOriginStates
@@ -25,6 +24,7 @@ from quartzdb.routing.decision.state import Mode, Origin, RoutingState, decode_s
 from quartzdb.routing.ports import PUBLISHED_KEY
 from quartzdb.routing.probe.canary import CANARY_TENANT, canary_key
 from quartzdb.routing.probe.probing import LEASE
+from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
 from tests.aws_emulators import PATIENCE, REGION, Emulators
 from tests.aws_emulators import Place as AwsPlace
 from tests.contract_origin import SECRET, ContractOrigin, contract_origin
@@ -92,8 +92,8 @@ def deployed(aws: Emulators, capsys: pytest.CaptureFixture[str]) -> Iterator[Dep
     table = DynamoTable(emulator.dynamodb, place.table, SystemClock())
     with ExitStack() as closing:
         origins = [closing.enter_context(contract_origin()) for _ in range(3)]
-        secrets: Any = secrets_client(region=REGION, endpoint_url=url)
-        sqs: Any = sqs_client(region=REGION, endpoint_url=url, patience=PATIENCE)
+        secrets: Any = AwsClients(REGION, AwsEndpoints.at(url)).secrets
+        sqs: Any = AwsClients(REGION, AwsEndpoints.at(url), PATIENCE).sqs
         closing.callback(secrets.close)
         closing.callback(sqs.close)
 

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quartzdb.adapters.aws.clients import secrets_client, sqs_client
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.api.app import create_app
 from quartzdb.aws_lambda.database import database_settings
@@ -25,6 +24,7 @@ from quartzdb.replication.streams.driver import LEASE
 from quartzdb.services.keyvalue import NewItem
 from quartzdb.services.record_rules import NewRecord
 from quartzdb.wiring.aws import open_aws
+from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
 from quartzdb.wiring.replication_aws import aws_replication
 from tests.aws_emulators import PATIENCE, REGION, Emulators
 from tests.functions.events import function_url
@@ -88,7 +88,7 @@ def deployed(aws: Emulators, capsys: pytest.CaptureFixture[str], tmp_path: Path)
     )
     with ExitStack() as closing:
         peer_url = closing.enter_context(serving(create_app(other.database)))
-        secrets: Any = secrets_client(region=REGION, endpoint_url=url)
+        secrets: Any = AwsClients(REGION, AwsEndpoints.at(url)).secrets
         closing.callback(secrets.close)
         arn = secrets.create_secret(Name=f"{place.table}-peer", SecretString=SECRET)["ARN"]
         yield Deployed(
@@ -160,9 +160,9 @@ def test_a_peer_that_refuses_is_seen_in_the_metrics(deployed: Deployed) -> None:
 def test_mirrored_writes_of_a_lesser_peer_are_applied(deployed: Deployed, aws: Emulators) -> None:
     """From the queue, by the settings of a peer that knows only `/api/*`; what is written here goes there."""
     url = aws.get("ministack").endpoint_url
-    sqs: Any = sqs_client(region=REGION, endpoint_url=url, patience=PATIENCE)
+    sqs: Any = AwsClients(REGION, AwsEndpoints.at(url), PATIENCE).sqs
     queue_url = sqs.create_queue(QueueName=deployed.environment["QUARTZDB_TABLE"])["QueueUrl"]
-    secrets: Any = secrets_client(region=REGION, endpoint_url=url)
+    secrets: Any = AwsClients(REGION, AwsEndpoints.at(url)).secrets
     _, key = deployed.other.database.api_keys.create(TENANT, "replicator", ("read", "write"))
     name = f"{deployed.environment['QUARTZDB_TABLE']}-key"
     arn = secrets.create_secret(Name=name, SecretString=key)["ARN"]
@@ -201,7 +201,7 @@ def test_mirrored_writes_of_a_lesser_peer_are_applied(deployed: Deployed, aws: E
 def test_a_function_that_answers_is_a_site(deployed: Deployed, aws: Emulators) -> None:
     """The API function serves the protocol to whoever has the secret."""
     url = aws.get("ministack").endpoint_url
-    secrets: Any = secrets_client(region=REGION, endpoint_url=url)
+    secrets: Any = AwsClients(REGION, AwsEndpoints.at(url)).secrets
     name = f"{deployed.environment['QUARTZDB_TABLE']}-origin"
     arn = secrets.create_secret(Name=name, SecretString="origin")["ARN"]
     secrets.close()

@@ -19,6 +19,7 @@ from quartzdb.routing.decision.state import decode_state
 from quartzdb.routing.ports import PUBLISHED_KEY
 from quartzdb.routing.probe.canary import CANARY_TENANT, canary_key
 from quartzdb.wiring.aws import AwsSettings, open_aws
+from quartzdb.wiring.aws_clients import AwsEndpoints
 from tests.aws_emulators import REGION, Emulators
 from tests.contract_origin import contract_origin
 from tests.doubles.memory_api_keys import MemoryApiKeys
@@ -64,8 +65,7 @@ def key(deployment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
             deployment["QUARTZDB_BUCKET"],
             region=REGION,
             work_dir=tmp_path_factory.mktemp("work"),
-            dynamodb_endpoint_url=deployment["AWS_ENDPOINT_URL"],
-            s3_endpoint_url=deployment["AWS_ENDPOINT_URL"],
+            endpoints=AwsEndpoints.at(deployment["AWS_ENDPOINT_URL"]),
         )
     )
     return database.api_keys.create("t", "test", ("read", "write", "admin"))[1]

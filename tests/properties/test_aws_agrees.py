@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from quartzdb.domain.namespace import Partition
 from quartzdb.storage.ports import ChangeLog, KeyValueTable, StampBehind
 from quartzdb.wiring.aws import AwsSettings, aws_adapters
+from quartzdb.wiring.aws_clients import AwsEndpoints
 from quartzdb.wiring.embedded import Adapters
 from tests.aws_emulators import PATIENCE, REGION, Emulators
 from tests.doubles.memory_keyvalue import MemoryKeyValue
@@ -35,10 +36,8 @@ def site(aws: Emulators, tmp_path_factory: pytest.TempPathFactory) -> Adapters:
             bucket=place.bucket,
             region=REGION,
             work_dir=directory,
-            dynamodb_endpoint_url=emulator.endpoint_url,
-            s3_endpoint_url=emulator.endpoint_url,
-            dynamodb_patience=PATIENCE,
-            s3_patience=PATIENCE,
+            endpoints=AwsEndpoints.at(emulator.endpoint_url),
+            patience=PATIENCE,
         )
     )
 

@@ -26,7 +26,6 @@ def compactor_function(settings: FunctionSettings) -> LambdaHandler:
         needed(settings.merge_machine_arn, "QUARTZDB_MERGE_MACHINE_ARN"),
         merge_run_rows=settings.merge_run_rows,
         merge_shard_rows=settings.merge_shard_rows,
-        step_functions_endpoint_url=settings.step_functions_endpoint_url,
         retention=retention_for_peer(settings),
     )
 

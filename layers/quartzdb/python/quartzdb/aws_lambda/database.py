@@ -17,6 +17,5 @@ def database_settings(settings: FunctionSettings) -> AwsSettings:
         cache_bytes_max=settings.disk_cache_bytes_max,
         fetched_bytes_max=settings.fetched_bytes_max,
         index_threads=settings.index_threads,
-        dynamodb_endpoint_url=settings.dynamodb_endpoint_url,
-        s3_endpoint_url=settings.s3_endpoint_url,
+        endpoints=settings.endpoints,
     )

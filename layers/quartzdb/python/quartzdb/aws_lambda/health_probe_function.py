@@ -38,7 +38,6 @@ def health_probe_function(settings: FunctionSettings) -> LambdaHandler:
     probing = open_probing(
         database_settings(settings),
         settings.probe,
-        events_endpoint_url=settings.events_endpoint_url,
         observe=lambda found: count_round(found, observed),
     )
     return observed.handler(probing_handler(probing))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from quartzdb.api.app import create_app
 from quartzdb.api.settings import ApiSettings
@@ -14,11 +14,9 @@ from quartzdb.aws_lambda.origin_secret import OriginSecret
 from quartzdb.aws_lambda.settings import FunctionSettings, needed
 from quartzdb.aws_lambda.snapstart import after_restore, reseed
 from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry, telemetry
-from quartzdb.wiring.aws import AwsSettings, open_aws, open_session, rename_writer, secret_reader
+from quartzdb.wiring.aws import AwsSettings, open_aws, rename_writer
+from quartzdb.wiring.aws_clients import AwsClients
 from quartzdb.wiring.embedded import Database
-
-if TYPE_CHECKING:
-    from botocore.session import Session
 
 _MB = 1024 * 1024
 
@@ -37,15 +35,10 @@ def http_function(settings: FunctionSettings, *, searches: bool = False) -> Lamb
     """The handler; `searches`: of a function that is sent searches. Asks AWS nothing yet. Raises InvalidSettings."""
     secret_arn = needed(settings.origin_secret_arn, "QUARTZDB_ORIGIN_SECRET_ARN")
     observed = telemetry(settings)
-    session = open_session()
     aws = replace(database_settings(settings), searches=searches)
-    database = _open(aws, settings, session)
-    secret = OriginSecret(
-        secret_reader(
-            secret_arn, region=settings.region, endpoint_url=settings.secrets_endpoint_url, session=session
-        ),
-        database.clock,
-    )
+    clients = aws.clients()
+    database = _open(aws, settings, clients)
+    secret = OriginSecret(clients.secret_reader(secret_arn), database.clock)
 
     def renew() -> None:
         rename_writer(database, aws)
@@ -58,14 +51,14 @@ def http_function(settings: FunctionSettings, *, searches: bool = False) -> Lamb
     )
 
 
-def _open(aws: AwsSettings, settings: FunctionSettings, session: Session) -> Database:
+def _open(aws: AwsSettings, settings: FunctionSettings, clients: AwsClients) -> Database:
     if settings.peer is None:
-        return open_aws(aws, session=session)
+        return open_aws(aws, clients=clients)
     # Imported by a site that is one of two, and by no other.
     from quartzdb.wiring.replication_aws import aws_replication, open_aws_site
 
-    adapters = aws_replication(aws, settings.peer, session=session)
-    return open_aws_site(aws, settings.peer, adapters, session=session)[0]
+    adapters = aws_replication(aws, settings.peer, clients=clients)
+    return open_aws_site(aws, settings.peer, adapters, clients=clients)[0]
 
 
 def _watched(handle: LambdaHandler, database: Database, observed: Telemetry) -> LambdaHandler:

@@ -16,7 +16,7 @@ from quartzdb.replication.ports import Checkpoints
 from quartzdb.replication.status import ReplicationStatus
 from quartzdb.replication.streams.driver import Driver
 from quartzdb.replication.streams.round_statistics import RoundStatistics
-from quartzdb.wiring.aws import open_session, rename_writer
+from quartzdb.wiring.aws import rename_writer
 from quartzdb.wiring.replication import open_driver
 from quartzdb.wiring.replication_aws import aws_replication, open_aws_site
 
@@ -36,9 +36,9 @@ def replicator_function(settings: FunctionSettings) -> LambdaHandler:
         needed(None, "QUARTZDB_PEER_URL" if peer else "QUARTZDB_REPLICATION_SECRET_ARN")
         raise AssertionError  # `needed` raises
     aws = database_settings(settings)
-    session = open_session()
-    adapters = aws_replication(aws, peer, session=session)
-    database, secrets = open_aws_site(aws, peer, adapters, session=session)
+    clients = aws.clients()
+    adapters = aws_replication(aws, peer, clients=clients)
+    database, secrets = open_aws_site(aws, peer, adapters, clients=clients)
     status = ReplicationStatus(peer.settings.site, [peer.settings.peer], adapters.checkpoints, adapters.clock)
 
     def observe(statistics: RoundStatistics) -> None:

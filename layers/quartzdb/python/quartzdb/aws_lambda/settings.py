@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 from quartzdb.domain.errors import QuartzError
 from quartzdb.routing.decision.state import Origin
+from quartzdb.wiring.aws_clients import AwsEndpoints
 
 if TYPE_CHECKING:
     from quartzdb.wiring.replication_aws import PeerOnAws
@@ -49,7 +50,7 @@ class FunctionSettings:
 
     The two ARNs, `probe` and `peer` are None for functions that have no use for them; `needed` turns an absence into an
     error.
-    Endpoints are for emulators; None is AWS itself. `xray_daemon` None: nothing is traced. `service` names the function
+    `xray_daemon` None: nothing is traced. `service` names the function
     in logs and is the dimension of its metrics.
     """
 
@@ -65,12 +66,8 @@ class FunctionSettings:
     origin_secret_arn: str | None = None
     merge_machine_arn: str | None = None
     region: str | None = None
-    dynamodb_endpoint_url: str | None = None
-    s3_endpoint_url: str | None = None
-    secrets_endpoint_url: str | None = None
-    step_functions_endpoint_url: str | None = None
+    endpoints: AwsEndpoints = field(default_factory=AwsEndpoints)
     probe: ProbeSettings | None = None
-    events_endpoint_url: str | None = None
     peer: PeerOnAws | None = None
     xray_daemon: tuple[str, int] | None = None
     work_dir: Path = WORK_DIR
@@ -96,12 +93,15 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> FunctionSettin
         origin_secret_arn=environment.get("QUARTZDB_ORIGIN_SECRET_ARN") or None,
         merge_machine_arn=environment.get("QUARTZDB_MERGE_MACHINE_ARN") or None,
         region=environment.get("AWS_REGION") or None,
-        dynamodb_endpoint_url=_endpoint(environment, "DYNAMODB"),
-        s3_endpoint_url=_endpoint(environment, "S3"),
-        secrets_endpoint_url=_endpoint(environment, "SECRETS_MANAGER"),
-        step_functions_endpoint_url=_endpoint(environment, "SFN"),
+        endpoints=AwsEndpoints(
+            dynamodb=_endpoint(environment, "DYNAMODB"),
+            s3=_endpoint(environment, "S3"),
+            secrets=_endpoint(environment, "SECRETS_MANAGER"),
+            sqs=_endpoint(environment, "SQS"),
+            step_functions=_endpoint(environment, "SFN"),
+            events=_endpoint(environment, "EVENTS"),
+        ),
         probe=_probe(environment),
-        events_endpoint_url=_endpoint(environment, "EVENTS"),
         peer=_peer(environment, site),
         xray_daemon=_xray_daemon(environment),
     )
@@ -159,8 +159,6 @@ def _probe(environment: Mapping[str, str]) -> ProbeSettings | None:
         passive_queue_url=environment.get("QUARTZDB_PASSIVE_QUEUE_URL") or None,
         primary=Origin(primary),
         peer_site=environment.get("QUARTZDB_PEER_SITE") or "cloudflare",
-        secrets_endpoint_url=_endpoint(environment, "SECRETS_MANAGER"),
-        sqs_endpoint_url=_endpoint(environment, "SQS"),
     )
 
 
@@ -199,8 +197,6 @@ def _peer(environment: Mapping[str, str], site: str) -> PeerOnAws | None:
         origin_secret=environment.get("QUARTZDB_CLOUDFLARE_SECRET_ARN") or None,
         api_key=api_key,
         mirror_queue_url=environment.get("QUARTZDB_MIRROR_QUEUE_URL") or None,
-        secrets_endpoint_url=_endpoint(environment, "SECRETS_MANAGER"),
-        sqs_endpoint_url=_endpoint(environment, "SQS"),
     )
 
 

@@ -30,10 +30,7 @@ def open_routing(location: DatabaseLocation) -> RoutingAdapters:
 def origin_secret(location: DatabaseLocation, arn: str | None) -> str:
     """The secret that overrides are signed with. Never an argument: those are everybody's to see. Raises Failure."""
     if arn is not None and isinstance(location, Deployment):
-        from quartzdb.wiring.aws import open_session, secret_reader
-
-        read = secret_reader(arn, region=location.region, endpoint_url=None, session=open_session())
-        return read()[0]
+        return location.settings().clients().secret_reader(arn)()[0]
     given = given_origin_secret()
     if not given:
         raise Failure(

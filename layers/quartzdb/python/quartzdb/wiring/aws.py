@@ -6,26 +6,13 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
-from botocore.session import Session
-
-from quartzdb.adapters.aws.clients import (
-    DYNAMODB_PATIENCE,
-    S3_PATIENCE,
-    Patience,
-    aws_session,
-    dynamodb_client,
-    s3_client,
-    secrets_client,
-)
 from quartzdb.adapters.aws.dynamodb_api_keys import DynamoApiKeys
 from quartzdb.adapters.aws.dynamodb_capacity import CapacityMeter
 from quartzdb.adapters.aws.dynamodb_catalog import DynamoCatalog
@@ -35,18 +22,18 @@ from quartzdb.adapters.aws.dynamodb_leases import DynamoLeases
 from quartzdb.adapters.aws.dynamodb_log import DynamoChangeLog
 from quartzdb.adapters.aws.dynamodb_pending_work import DynamoPendingWork
 from quartzdb.adapters.aws.dynamodb_recent_pointers import DynamoRecentPointers
-from quartzdb.adapters.aws.dynamodb_table import DynamoTable
+from quartzdb.adapters.aws.patience import Patience
 from quartzdb.adapters.aws.s3_blobs import S3Blobs
 from quartzdb.adapters.aws.s3_bucket import S3Bucket
 from quartzdb.adapters.aws.s3_local_files import S3LocalFiles
 from quartzdb.adapters.aws.s3_reads import S3Reads
-from quartzdb.adapters.aws.secret_values import SecretValues
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.maintenance.ports import PendingWorkList
 from quartzdb.replication.wire.limits import FEED_KEPT_MS
 from quartzdb.storage.index.engines.faiss_library import faiss_module
 from quartzdb.storage.index.executor import Immediate
 from quartzdb.storage.snapshot.cache import FETCHED_BYTES_MAX
+from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
 from quartzdb.wiring.embedded import Adapters, Database, assemble
 
 if TYPE_CHECKING:
@@ -61,9 +48,9 @@ class AwsSettings:
     """A database in one DynamoDB table and one S3 bucket. Any number of processes may open the same one.
 
     `work_dir` is a directory of this machine for copies of segments (at most `cache_bytes_max`) and for building new
-    ones; nothing in it has to last. Segments read in parts take at most `fetched_bytes_max` of memory. Endpoints are
-    for emulators; None is AWS itself. `searches`: this process is there to search, so what that takes is imported
-    before the first one, and indexes are fetched along with what else a segment is opened with.
+    ones; nothing in it has to last. Segments read in parts take at most `fetched_bytes_max` of memory. `searches`: this
+    process is there to search, so what that takes is imported before the first one, and indexes are fetched along with
+    what else a segment is opened with. `patience` None: each service's own.
     """
 
     table: str
@@ -75,10 +62,12 @@ class AwsSettings:
     index_threads: int = 1
     fetched_bytes_max: int = FETCHED_BYTES_MAX
     searches: bool = False
-    dynamodb_endpoint_url: str | None = None
-    s3_endpoint_url: str | None = None
-    dynamodb_patience: Patience = DYNAMODB_PATIENCE
-    s3_patience: Patience = S3_PATIENCE
+    endpoints: AwsEndpoints = field(default_factory=AwsEndpoints)
+    patience: Patience | None = None
+
+    def clients(self) -> AwsClients:
+        """For a database and whatever else one process asks of AWS."""
+        return AwsClients(self.region, self.endpoints, self.patience)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +77,11 @@ class AwsAdapters(Adapters):
     pending_work: PendingWorkList
 
 
-def open_session() -> Session:
-    """Credentials and descriptions, for a database and whatever else one process asks of AWS."""
-    return aws_session()
-
-
 def aws_adapters(
     settings: AwsSettings,
     *,
+    clients: AwsClients | None = None,
     meter: CapacityMeter | None = None,
-    session: Session | None = None,
     expired_kept_ms: int = 0,
 ) -> AwsAdapters:
     """DynamoDB for the log, key-values and catalog; S3 for segments and large bodies. Asks AWS nothing yet.
@@ -105,25 +89,12 @@ def aws_adapters(
     `expired_kept_ms`: how long after its end a key-value item is there still, for a peer that has yet to read it.
     """
     clock = SystemClock()
-    session = session or aws_session()
-    dynamodb = dynamodb_client(
-        region=settings.region,
-        endpoint_url=settings.dynamodb_endpoint_url,
-        patience=settings.dynamodb_patience,
-        session=session,
-    )
-    s3 = s3_client(
-        region=settings.region,
-        endpoint_url=settings.s3_endpoint_url,
-        patience=settings.s3_patience,
-        path_style=settings.s3_endpoint_url is not None,
-        session=session,
-    )
-    table = DynamoTable(dynamodb, settings.table, clock, meter)
-    credentials = session.get_credentials()
-    reads = S3Reads(s3, settings.bucket, credentials, settings.s3_patience) if credentials else None
+    clients = clients or settings.clients()
+    table = clients.table(settings.table, clock, meter)
+    credentials = clients.session.get_credentials()
+    reads = S3Reads(clients.s3, settings.bucket, credentials, clients.s3_patience) if credentials else None
     blobs = S3Blobs(
-        S3Bucket(s3, settings.bucket, clock, reads=reads),
+        S3Bucket(clients.s3, settings.bucket, clock, reads=reads),
         S3LocalFiles(settings.work_dir / "segments", settings.cache_bytes_max, clock),
         DynamoRecentPointers(table),
     )
@@ -145,8 +116,8 @@ def aws_adapters(
 def open_aws(
     settings: AwsSettings,
     *,
+    clients: AwsClients | None = None,
     meter: CapacityMeter | None = None,
-    session: Session | None = None,
     peering: Peering | None = None,
 ) -> Database:
     """The database of a table and a bucket, which must exist; with `peering`, as one of two sites."""
@@ -156,7 +127,7 @@ def open_aws(
     workspace = settings.work_dir / "building" / process
     shutil.rmtree(workspace, ignore_errors=True)
     return assemble(
-        aws_adapters(settings, meter=meter, session=session, expired_kept_ms=FEED_KEPT_MS if peering else 0),
+        aws_adapters(settings, clients=clients, meter=meter, expired_kept_ms=FEED_KEPT_MS if peering else 0),
         writer=f"{settings.site}.{process}",
         workspace=workspace,
         index_threads=settings.index_threads,
@@ -179,16 +150,3 @@ def _import_for_searches() -> None:
 def rename_writer(database: Database, settings: AwsSettings) -> None:
     """Give a database that was opened in another process, of which this one is a copy, a name of its own."""
     database.versions.rename(f"{settings.site}.{secrets.token_hex(4)}")
-
-
-def secret_reader(
-    arn: str, *, region: str | None, endpoint_url: str | None, session: Session
-) -> Callable[[], Sequence[str]]:
-    """Reads a secret's present and previous values; raises Unavailable. What it needs is made at the first call."""
-
-    @cache
-    def values() -> SecretValues:
-        client = secrets_client(region=region, endpoint_url=endpoint_url, session=session)
-        return SecretValues(client, arn)
-
-    return lambda: values().read()

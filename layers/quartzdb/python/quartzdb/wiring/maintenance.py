@@ -11,9 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from botocore.session import Session
-
-from quartzdb.adapters.aws.clients import aws_session, step_functions_client
 from quartzdb.adapters.aws.step_functions_merges import StepFunctionsMerges
 from quartzdb.maintenance.folding import Folding
 from quartzdb.maintenance.garbage_collection import GarbageCollection
@@ -50,8 +47,6 @@ def open_maintenance(
     *,
     merge_run_rows: int = RUN_LIMITS.shard_rows,
     merge_shard_rows: int = SHARD_ROWS,
-    step_functions_endpoint_url: str | None = None,
-    session: Session | None = None,
     retention: Callable[[AwsAdapters], Retention] | None = None,
 ) -> MaintenanceServices:
     """What maintains the database of a table and a bucket. Asks AWS nothing yet.
@@ -61,16 +56,13 @@ def open_maintenance(
 
     HAZARD: a function has its machine to itself, so what an earlier run left under construction there is removed.
     """
-    session = session or aws_session()
+    clients = settings.clients()
     runs: MergeRuns = NoMergeRuns()
     if merge_machine_arn is not None:
-        client = step_functions_client(
-            region=settings.region, endpoint_url=step_functions_endpoint_url, session=session
-        )
-        runs = StepFunctionsMerges(client, merge_machine_arn)
+        runs = StepFunctionsMerges(clients.step_functions, merge_machine_arn)
     workspace = settings.work_dir / "building"
     shutil.rmtree(workspace, ignore_errors=True)
-    adapters = aws_adapters(settings, session=session)
+    adapters = aws_adapters(settings, clients=clients)
     return assemble_maintenance(
         adapters,
         runs,

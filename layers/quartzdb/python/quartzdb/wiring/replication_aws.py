@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from botocore.session import Session
-
-from quartzdb.adapters.aws.clients import aws_session, dynamodb_client, sqs_client
 from quartzdb.adapters.aws.dynamodb_api_keys import DynamoApiKeys
 from quartzdb.adapters.aws.dynamodb_checkpoints import DynamoCheckpoints
 from quartzdb.adapters.aws.dynamodb_leases import DynamoLeases
-from quartzdb.adapters.aws.dynamodb_table import DynamoTable
 from quartzdb.adapters.aws.remembered_secret import RememberedSecret
 from quartzdb.adapters.aws.sqs_mirror_queue import SqsMirrorQueue
 from quartzdb.adapters.system_clock import SystemClock
@@ -19,7 +15,8 @@ from quartzdb.domain.clock import Clock
 from quartzdb.replication.peer_settings import PeerSettings
 from quartzdb.replication.retention import PeerRetention
 from quartzdb.storage.ports import Retention
-from quartzdb.wiring.aws import AwsSettings, open_aws, secret_reader
+from quartzdb.wiring.aws import AwsSettings, open_aws
+from quartzdb.wiring.aws_clients import AwsClients
 from quartzdb.wiring.embedded import Database
 from quartzdb.wiring.replication import PeerSecrets, ReplicationAdapters, peering_of
 
@@ -41,50 +38,35 @@ class PeerOnAws:
     origin_secret: str | None = None
     api_key: str | None = None
     mirror_queue_url: str | None = None
-    secrets_endpoint_url: str | None = None
-    sqs_endpoint_url: str | None = None
 
 
 def aws_replication(
-    settings: AwsSettings, peer: PeerOnAws | None = None, *, session: Session | None = None
+    settings: AwsSettings, peer: PeerOnAws | None = None, *, clients: AwsClients | None = None
 ) -> ReplicationAdapters:
     """In the table of a deployment. Asks AWS nothing yet."""
-    session = session or aws_session()
+    clients = clients or settings.clients()
     clock = SystemClock()
-    dynamodb = dynamodb_client(
-        region=settings.region,
-        endpoint_url=settings.dynamodb_endpoint_url,
-        patience=settings.dynamodb_patience,
-        session=session,
-    )
-    table = DynamoTable(dynamodb, settings.table, clock)
+    table = clients.table(settings.table, clock)
     queue = None
     if peer is not None and peer.mirror_queue_url is not None:
-        client = sqs_client(region=settings.region, endpoint_url=peer.sqs_endpoint_url, session=session)
-        queue = SqsMirrorQueue(client, peer.mirror_queue_url)
+        queue = SqsMirrorQueue(clients.sqs, peer.mirror_queue_url)
     return ReplicationAdapters(
         DynamoCheckpoints(table), DynamoApiKeys(table), DynamoLeases(table), clock, queue
     )
 
 
-def peer_secrets(settings: AwsSettings, peer: PeerOnAws, clock: Clock, session: Session) -> PeerSecrets:
+def peer_secrets(peer: PeerOnAws, clock: Clock, clients: AwsClients) -> PeerSecrets:
     """Read when they are needed, and again once in a while."""
-
-    def reader(arn: str) -> Callable[[], Sequence[str]]:
-        return secret_reader(
-            arn, region=settings.region, endpoint_url=peer.secrets_endpoint_url, session=session
-        )
 
     def no_secret() -> Sequence[str]:
         return ()
 
-    replication = (
-        _Remembered(reader(peer.replication_secret), clock) if peer.replication_secret else no_secret
-    )
-    api_key = RememberedSecret(reader(peer.api_key), clock).value if peer.api_key else None
+    read = clients.secret_reader
+    replication = _Remembered(read(peer.replication_secret), clock) if peer.replication_secret else no_secret
+    api_key = RememberedSecret(read(peer.api_key), clock).value if peer.api_key else None
     if peer.origin_secret is None:
         return PeerSecrets(replication, api_key)
-    origin = RememberedSecret(reader(peer.origin_secret), clock)
+    origin = RememberedSecret(read(peer.origin_secret), clock)
 
     def headers() -> Mapping[str, str]:
         return {ORIGIN_SECRET_HEADER: origin.value()}
@@ -93,14 +75,14 @@ def peer_secrets(settings: AwsSettings, peer: PeerOnAws, clock: Clock, session: 
 
 
 def open_aws_site(
-    settings: AwsSettings, peer: PeerOnAws, adapters: ReplicationAdapters, *, session: Session
+    settings: AwsSettings, peer: PeerOnAws, adapters: ReplicationAdapters, *, clients: AwsClients
 ) -> tuple[Database, PeerSecrets]:
     """The database of a table and a bucket, as one of two sites."""
-    secrets = peer_secrets(settings, peer, adapters.clock, session)
+    secrets = peer_secrets(peer, adapters.clock, clients)
     peering = peering_of(
         peer.settings, secrets, adapters.checkpoints, adapters.clock, keys_behind_ms=KEYS_BEHIND_MS
     )
-    return open_aws(settings, session=session, peering=peering), secrets
+    return open_aws(settings, clients=clients, peering=peering), secrets
 
 
 def aws_retention(settings: AwsSettings, peer: PeerOnAws) -> Retention:

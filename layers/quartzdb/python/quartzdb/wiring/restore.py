@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from quartzdb.adapters.aws.clients import dynamodb_client, s3_client
 from quartzdb.adapters.aws.dynamodb_copy import DynamoTableCopy
 from quartzdb.adapters.aws.s3_versions import S3Versions
 from quartzdb.maintenance.restoration import Restoration
@@ -17,26 +16,16 @@ def open_restoration(settings: AwsSettings, *, restored_table: str | None = None
 
     Raises InvalidArgument where both are one.
     """
-    adapters = aws_adapters(replace(settings, table=restored_table or settings.table))
-    dynamodb = dynamodb_client(
-        region=settings.region,
-        endpoint_url=settings.dynamodb_endpoint_url,
-        patience=settings.dynamodb_patience,
-    )
-    s3 = s3_client(
-        region=settings.region,
-        endpoint_url=settings.s3_endpoint_url,
-        patience=settings.s3_patience,
-        path_style=settings.s3_endpoint_url is not None,
-    )
+    clients = settings.clients()
+    adapters = aws_adapters(replace(settings, table=restored_table or settings.table), clients=clients)
     return Restoration(
-        S3Versions(s3, settings.bucket, adapters.clock),
+        S3Versions(clients.s3, settings.bucket, adapters.clock),
         catalog=adapters.catalog,
         log=adapters.log,
         store=SnapshotStore(adapters.blobs),
         clock=adapters.clock,
         copy=(
-            DynamoTableCopy(dynamodb, restored_table, settings.table, adapters.clock)
+            DynamoTableCopy(clients.dynamodb, restored_table, settings.table, adapters.clock)
             if restored_table is not None
             else None
         ),

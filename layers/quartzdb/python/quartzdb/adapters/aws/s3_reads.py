@@ -14,8 +14,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
 
-from quartzdb.adapters.aws.clients import Patience
 from quartzdb.adapters.aws.failure import INTERRUPTED
+from quartzdb.adapters.aws.patience import Patience
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
