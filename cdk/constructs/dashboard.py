@@ -96,7 +96,7 @@ class DatabaseDashboard(Construct):
                 ("SegmentsPublished", compactor),
                 ("MergeStarted", compactor),
                 ("MergePublished", compactor),
-                ("TendFailures", compactor),
+                ("MaintenanceFailures", compactor),
             )
         ]
         left = [

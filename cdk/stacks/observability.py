@@ -163,7 +163,7 @@ class ObservabilityStack(Stack):
         )
         self._alarms.add(
             "maintenance-failures",
-            written("TendFailures", service.compactor),
+            written("MaintenanceFailures", service.compactor),
             above=0,
             minutes=10,
             of_minutes=30,

@@ -134,7 +134,7 @@ def test_the_schedule_tends_every_namespace(
         metrics = compactor.metrics()
     assert answer["failed"] == []
     assert "IndexerLagSeconds" in metrics
-    assert "TendFailures" not in metrics
+    assert "MaintenanceFailures" not in metrics
 
 
 def test_the_stream_wakes_the_indexer(

@@ -25,7 +25,7 @@ class CloudWatchMetric(Enum):
     """Merges of the state machine that were published."""
     MERGE_ABANDONED = ("MergeAbandoned", "Count")
     """Merges whose work was thrown away, because what they were to replace had been replaced meanwhile."""
-    MAINTENANCE_FAILURES = ("TendFailures", "Count")
+    MAINTENANCE_FAILURES = ("MaintenanceFailures", "Count")
     """Namespaces that one run of the compactor could not maintain. It goes on with the others and tries again later."""
     SNAPSHOT_DEGRADED = ("SnapshotDegraded", "Count")
     """Namespaces served from an older manifest because the newest is damaged, or not at all. Alarm: restore a blob."""
