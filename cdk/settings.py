@@ -19,6 +19,7 @@ Architecture = Literal["x86_64", "arm64"]
 PriceClass = Literal["100", "200", "all"]
 PrimaryOrigin = Literal["aws", "cloudflare"]
 CloudflarePeer = Literal["full", "contract"]
+Engine = Literal["auto", "annoy", "ivf", "hnsw", "exact"]
 
 CONTEXT_PREFIX = "quartzdb:"
 CONTEXT_ENVIRONMENT = "environment"
@@ -98,6 +99,8 @@ class Settings:
     """A merge of more rows goes through the state machine."""
     merge_shard_rows: int = 1_048_576
     """Rows of each segment that the state machine builds. Those of more than half of it are merged no further."""
+    default_engine: Engine = "auto"
+    """What new segments are searched with in namespaces that name no engine. `auto`: by their size."""
     log_retention_days: int = 30
     alarm_arithmetic: bool = True
     """Alarms may compute. The emulator's CloudFormation cannot make such alarms."""
@@ -109,6 +112,7 @@ class Settings:
         _one_of("environment", self.environment, ENVIRONMENTS)
         _one_of("architecture", self.architecture, get_args(Architecture))
         _one_of("price_class", self.price_class, get_args(PriceClass))
+        _one_of("default_engine", self.default_engine, get_args(Engine))
         _one_of("log_retention_days", self.log_retention_days, RETENTION_DAYS)
         for name in ("api_memory_mb", "search_memory_mb", "indexer_memory_mb", "compactor_memory_mb"):
             # Below 512 MB the processor's share is so small that imports alone take seconds.

@@ -136,7 +136,7 @@ class ServiceStack(Stack):
             self._settings.indexer_memory_mb,
             INDEXER,
             timeout=_FOLDS_WITHIN,
-            environment={},
+            environment={"QUARTZDB_DEFAULT_ENGINE": self._settings.default_engine},
         )
 
     def _compactor(self) -> DatabaseFunction:
@@ -152,6 +152,7 @@ class ServiceStack(Stack):
                 "QUARTZDB_DISK_CACHE_MB": str(disk_mb // _COMPACTOR_CACHE_SHARE),
                 "QUARTZDB_MERGE_RUN_ROWS": str(self._settings.merge_run_rows),
                 "QUARTZDB_MERGE_SHARD_ROWS": str(self._settings.merge_shard_rows),
+                "QUARTZDB_DEFAULT_ENGINE": self._settings.default_engine,
                 "QUARTZDB_INDEX_THREADS": "2",  # from 1,770 MB a function has a second core
             },
             disk_mb=disk_mb,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 from pathlib import Path
 
+from quartzdb.domain.namespace import EngineChoice, NamespaceSettings
+from quartzdb.wiring.embedded import DEFAULT_TENANT, EmbeddedSettings, open_embedded
 from tests.cli.invoke import answer, books, run, write_jsonl
 
 
@@ -36,6 +38,21 @@ def test_compacting_a_database_at_rest_changes_nothing(tmp_path: Path) -> None:
     (again,) = answer(tmp_path, "compact")["namespaces"]
     assert (first["folded_records"], first["segments"]) == (4, 1)
     assert (again["folded_records"], again["merged_segments"], again["segments"]) == (0, 0, 1)
+
+
+def test_the_default_engine_is_for_namespaces_that_name_none(tmp_path: Path) -> None:
+    """A segment built for one has it; a namespace with an engine of its own keeps that."""
+    data = write_jsonl(tmp_path / "a.jsonl", books(4))
+    answer(tmp_path, "import", data, "--namespace", "any", "--create")
+    database = open_embedded(EmbeddedSettings(tmp_path))
+    database.namespaces.create(DEFAULT_TENANT, "own", NamespaceSettings(4, engine=EngineChoice.EXACT))
+    answer(tmp_path, "import", data, "--namespace", "own")
+    answer(tmp_path, "compact", "--default-engine", "annoy")
+    held = answer(tmp_path, "stats")["namespaces"]
+    assert {one["name"]: [s["engine"] for s in one["segments"]] for one in held} == {
+        "any": ["annoy"],
+        "own": ["exact"],
+    }
 
 
 def test_tables_are_plain_text_where_nobody_watches(tmp_path: Path) -> None:

@@ -223,6 +223,7 @@ def test_a_function_that_answers_is_a_site(deployed: Deployed, aws: Emulators) -
         ("QUARTZDB_SHARED_NAMESPACES", "some"),
         ("QUARTZDB_PEER_API_KEY_ARN", "arn:of:a:key"),
         ("QUARTZDB_REPLICATION_INTERVAL_SECONDS", "0"),
+        ("QUARTZDB_DEFAULT_ENGINE", "scann"),
         ("QUARTZDB_PEER_URL", ""),
         ("QUARTZDB_REPLICATION_SECRET_ARN", ""),
     ],

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
+import numpy as np
 import pytest
 
 from quartzdb.adapters.aws.dynamodb_api_keys import DynamoApiKeys
 from quartzdb.adapters.aws.dynamodb_origin_states import DynamoOriginStates
 from quartzdb.adapters.aws.dynamodb_table import DynamoTable
 from quartzdb.adapters.system_clock import SystemClock
+from quartzdb.domain.namespace import NamespaceSettings
+from quartzdb.domain.vector import Matrix
 from quartzdb.routing.decision.state import decode_state
 from quartzdb.routing.ports import PUBLISHED_KEY
 from quartzdb.routing.probe.canary import CANARY_TENANT, canary_key
+from quartzdb.services.vectors import NewRecord
+from quartzdb.storage.index.engines.annoy import TREES_FILE
 from quartzdb.wiring.aws import AwsSettings, open_aws
 from quartzdb.wiring.aws_clients import AwsEndpoints
-from tests.aws_emulators import REGION, Emulators
+from tests.aws_deployment import Deployment
+from tests.aws_emulators import REGION, Emulators, Place
 from tests.contract_origin import contract_origin
 from tests.doubles.memory_api_keys import MemoryApiKeys
 from tests.functions.conftest import SECRET, Reply, edge_reply, url_reply
@@ -137,6 +144,21 @@ def test_the_schedule_tends_every_namespace(
     assert "MaintenanceFailures" not in metrics
 
 
+def stream_record(aws: Emulators, deployment: dict[str, str], namespace: str) -> Any:
+    """What the stream tells of one entry of a namespace's log."""
+    dynamodb = aws.get("ministack").dynamodb
+    pages = dynamodb.get_paginator("scan").paginate(TableName=deployment["QUARTZDB_TABLE"])
+    entry = next(
+        item
+        for page in pages
+        for item in page["Items"]
+        if str(item["pk"]["S"]).startswith(f"LOG#t#{namespace}#")
+    )
+    (written,) = event("dynamodb_stream")["Records"]
+    written["dynamodb"] |= {"Keys": {name: entry[name] for name in ("pk", "sk")}, "SequenceNumber": "2"}
+    return written
+
+
 def test_the_stream_wakes_the_indexer(
     layers: Path, deployment: dict[str, str], aws: Emulators, api: Instance, key: str
 ) -> None:
@@ -144,17 +166,53 @@ def test_the_stream_wakes_the_indexer(
     assert send(api, key, "POST", "/v1/namespaces", {"name": "fed", "dimension": 3}).status == 201
     records = [{"id": "dune", "vector": [1, 0, 0]}]
     assert send(api, key, "POST", "/v1/namespaces/fed/vectors", {"vectors": records}).status == 200
-    items = aws.get("ministack").dynamodb.scan(TableName=deployment["QUARTZDB_TABLE"])["Items"]
-    entry = next(item for item in items if str(item["pk"]["S"]).startswith("LOG#t#fed#"))
     (poisoned,) = event("dynamodb_stream")["Records"]
-    (written,) = event("dynamodb_stream")["Records"]
-    written["dynamodb"] |= {"Keys": {name: entry[name] for name in ("pk", "sk")}, "SequenceNumber": "2"}
+    written = stream_record(aws, deployment, "fed")
     with running("indexer", layers, deployment) as indexer:
         answer = indexer.invoke({"Records": [poisoned, written]})
         metrics, log = indexer.metrics(), indexer.log
     number = poisoned["dynamodb"]["SequenceNumber"]
     assert answer == {"batchItemFailures": [{"itemIdentifier": number}]}, log
     assert metrics["StreamRecordsFailed"] == 1
+
+
+def test_a_deployment_may_have_annoy_as_its_default_engine(
+    layers: Path, deployment: dict[str, str], aws: Emulators, key: str, tmp_path: Path
+) -> None:
+    """A namespace that names no engine is folded into trees, and the first search of a fresh process uses them."""
+    place = Place(deployment["QUARTZDB_TABLE"], deployment["QUARTZDB_BUCKET"])
+    writing = Deployment("ministack", deployment["AWS_ENDPOINT_URL"], place, tmp_path)
+    writing.clock.seconds = time.time() - 120  # old enough to be folded
+    database = writing.open()
+    namespace, _ = database.namespaces.create("t", "default-engine", NamespaceSettings(32))
+    vectors = _clustered(6_000, 32)  # `auto` would write no index for as few
+    for start in range(0, len(vectors), 500):
+        database.vectors.upsert(
+            namespace, [NewRecord(f"r{n}", vectors[n]) for n in range(start, start + 500)]
+        )
+    woken = {"Records": [stream_record(aws, deployment, "default-engine")]}
+    with running("indexer", layers, {**deployment, "QUARTZDB_DEFAULT_ENGINE": "annoy"}) as indexer:
+        assert indexer.invoke(woken) == {"batchItemFailures": []}, indexer.log
+    pointer = database.store.pointer(namespace.partition)
+    assert pointer is not None
+    (segment,) = database.store.manifest(pointer.current).segments
+    assert segment.shape.engine == "annoy"
+    assert TREES_FILE in segment.files
+    asked = {"vector": vectors[1234].tolist(), "top_k": 3}
+    with running("search", layers, deployment) as search:
+        found = send(search, key, "POST", "/v1/namespaces/default-engine/query", asked)
+        assert found.status == 200, search.log
+    answer = found.json()
+    assert answer["matches"][0]["id"] == "r1234"
+    assert answer["performance"]["mode"] == "approximate"
+    assert answer["performance"]["rows_scored"] < len(vectors)
+
+
+def _clustered(rows: int, dimension: int) -> Matrix:
+    generator = np.random.default_rng(1)
+    centres = generator.standard_normal((50, dimension))
+    noise = generator.standard_normal((rows, dimension))
+    return (centres[generator.integers(50, size=rows)] + 0.3 * noise).astype(np.float32)
 
 
 _RESTORED = """

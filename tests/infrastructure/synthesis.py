@@ -27,6 +27,7 @@ CONTEXTS: Mapping[str, Mapping[str, str]] = {
         "quartzdb:hosted_zone": "Z0123456789ABC/example.com",
         "quartzdb:waf_requests_per_5_minutes": "",
         "quartzdb:search_concurrency": "50",
+        "quartzdb:default_engine": "annoy",
     },
     # Two origins, and the other one speaks the protocol of replication.
     "two_origins": {"quartzdb:cloudflare_domain": "db.example.workers.dev"},

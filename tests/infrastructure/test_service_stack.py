@@ -92,6 +92,19 @@ def test_merges_are_as_large_as_the_package_says(dev: Deployment) -> None:
         assert settings.merge_shard_rows == SHARD_ROWS
 
 
+@pytest.mark.parametrize("name", ["indexer", "compactor"])
+def test_functions_that_build_segments_know_the_default_engine(
+    dev: Deployment, abroad: Deployment, name: str
+) -> None:
+    """What the setting says is what the program reads."""
+    for deployment, engine in ((dev, "auto"), (abroad, "annoy")):
+        variables = deployment.function(name).properties["Environment"]["Variables"]
+        settings = read_settings(
+            {key: value if isinstance(value, str) else key for key, value in variables.items()}
+        )
+        assert settings.default_engine == engine
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions_are_traced_and_write_their_logs_as_json(deployment: Deployment, name: str) -> None:
     """Into a group of their own, which forgets."""

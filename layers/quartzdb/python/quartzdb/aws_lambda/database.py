@@ -17,5 +17,6 @@ def database_settings(settings: FunctionSettings) -> AwsSettings:
         cache_bytes_max=settings.disk_cache_bytes_max,
         fetched_bytes_max=settings.fetched_bytes_max,
         index_threads=settings.index_threads,
+        default_engine=settings.default_engine,
         endpoints=settings.endpoints,
     )

@@ -14,6 +14,7 @@ from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 from quartzdb.domain.errors import QuartzError
+from quartzdb.domain.namespace import EngineChoice
 from quartzdb.routing.decision.state import Origin
 from quartzdb.wiring.aws_clients import AwsEndpoints
 
@@ -61,6 +62,7 @@ class FunctionSettings:
     disk_cache_bytes_max: int = DISK_CACHE_MB * _MB
     fetched_bytes_max: int = MEMORY_MB // 3 * _MB
     index_threads: int = 1
+    default_engine: EngineChoice = EngineChoice.AUTO
     merge_run_rows: int = MERGE_RUN_ROWS
     merge_shard_rows: int = MERGE_SHARD_ROWS
     origin_secret_arn: str | None = None
@@ -88,6 +90,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> FunctionSettin
         // 3
         * _MB,
         index_threads=_whole(environment, "QUARTZDB_INDEX_THREADS", 1, 1, 16),
+        default_engine=_default_engine(environment),
         merge_run_rows=_whole(environment, "QUARTZDB_MERGE_RUN_ROWS", MERGE_RUN_ROWS, 100, 2**24),
         merge_shard_rows=_whole(environment, "QUARTZDB_MERGE_SHARD_ROWS", MERGE_SHARD_ROWS, 100, 2**24),
         origin_secret_arn=environment.get("QUARTZDB_ORIGIN_SECRET_ARN") or None,
@@ -133,6 +136,13 @@ def _whole(environment: Mapping[str, str], variable: str, default: int, low: int
     if not (text.isascii() and text.isdecimal()) or not low <= int(text) <= high:
         raise _ill_formed(variable, text, f"a whole number from {low} to {high}")
     return int(text)
+
+
+def _default_engine(environment: Mapping[str, str]) -> EngineChoice:
+    text = environment.get("QUARTZDB_DEFAULT_ENGINE") or EngineChoice.AUTO.value
+    if text not in set(EngineChoice):
+        raise _ill_formed("QUARTZDB_DEFAULT_ENGINE", text, f"one of {', '.join(EngineChoice)}")
+    return EngineChoice(text)
 
 
 def _endpoint(environment: Mapping[str, str], service: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from quartzdb.cli.data_dir import find_namespace
+from quartzdb.cli.data_dir import default_engine_option, find_namespace
 from quartzdb.cli.database_location import DatabaseLocation, location_options
 from quartzdb.cli.full_compaction import fold_and_merge_all, release_previous_manifests
 from quartzdb.cli.output import json_option, notice, print_json, print_table
@@ -27,15 +27,18 @@ Examples:
     help="Also give back at once what is kept for an hour in case the new segments prove damaged: the ones before, and"
     " the log. Checks every byte first.",
 )
+@default_engine_option
 @json_option
-def compact(location: DatabaseLocation, name: str | None, reclaim: bool, as_json: bool) -> None:
+def compact(
+    location: DatabaseLocation, name: str | None, reclaim: bool, default_engine: str, as_json: bool
+) -> None:
     """Fold recent writes into segments and merge all segments of a namespace into one.
 
     Never needed for correctness: a server, or a deployment's functions, do this bit by bit in the background. It pays
     after a large import. They go on meanwhile; files that they may still read are removed later. On AWS the segments
     that are merged come to this machine and what they are merged into goes back.
     """
-    database = location.open()
+    database = location.open(default_engine=default_engine)
     wanted = every_namespace(database) if name is None else [find_namespace(database, name)]
     results = []
     for namespace in wanted:

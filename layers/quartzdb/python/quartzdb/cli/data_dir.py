@@ -1,4 +1,4 @@
-"""The option that names the data directory, and opening the database in it."""
+"""The options that say where the data are and how they are indexed here, and opening the database of a directory."""
 
 from __future__ import annotations
 
@@ -26,8 +26,18 @@ data_dir_option = click.option(
     help="Where the database lives. Several processes may use the same one.",
 )
 
+default_engine_option = click.option(
+    "--default-engine",
+    type=click.Choice(["auto", "annoy", "ivf", "hnsw", "exact"]),
+    default="auto",
+    envvar="QUARTZDB_DEFAULT_ENGINE",
+    show_default=True,
+    show_envvar=True,
+    help="What new segments are searched with in namespaces that name no engine. auto: by their size.",
+)
 
-def open_database(data_dir: Path, *, create: bool = False) -> Database:
+
+def open_database(data_dir: Path, *, create: bool = False, default_engine: str = "auto") -> Database:
     """The database in a directory; with `create`, a new one where there is none. Raises Failure.
 
     Where the directory cannot be written to, it is opened to be read.
@@ -35,11 +45,14 @@ def open_database(data_dir: Path, *, create: bool = False) -> Database:
     if not create:
         require_database(data_dir)
     # Imported only now: numpy and the rest would cost every --help a quarter of a second.
+    from quartzdb.domain.namespace import EngineChoice
     from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
 
     read_only = not create and not may_write(data_dir)
     try:
-        return open_embedded(EmbeddedSettings(data_dir, read_only=read_only))
+        return open_embedded(
+            EmbeddedSettings(data_dir, read_only=read_only, default_engine=EngineChoice(default_engine))
+        )
     except OSError as error:
         raise Failure(
             f"The data directory {data_dir} cannot be used: {error.strerror or error}.",

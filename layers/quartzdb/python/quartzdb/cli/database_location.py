@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 class DatabaseLocation(Protocol):
     """One database, opened when it is needed."""
 
-    def open(self, *, create: bool = False) -> Database:
-        """The database; with `create`, a new one where a new one can be made. Raises Failure, QuartzError."""
+    def open(self, *, create: bool = False, default_engine: str = "auto") -> Database:
+        """The database; with `create`, a new one where a new one can be made. Raises Failure, QuartzError.
+
+        `default_engine` is for commands that build segments.
+        """
         ...
 
     @property
@@ -45,9 +48,9 @@ class DataDirectory:
 
     path: Path
 
-    def open(self, *, create: bool = False) -> Database:
+    def open(self, *, create: bool = False, default_engine: str = "auto") -> Database:
         """Raises Failure where there is none, unless `create`."""
-        return open_database(self.path, create=create)
+        return open_database(self.path, create=create, default_engine=default_engine)
 
     @property
     def imports(self) -> Path:
@@ -67,14 +70,14 @@ class Deployment:
     bucket: str
     region: str | None
 
-    def open(self, *, create: bool = False) -> Database:
+    def open(self, *, create: bool = False, default_engine: str = "auto") -> Database:
         """Raises Unavailable where the table cannot be read, is none of ours, or nobody is signed in."""
         del create  # a mistyped name must not become a new table
-        from quartzdb.domain.namespace import DEFAULT_NAMESPACE
+        from quartzdb.domain.namespace import DEFAULT_NAMESPACE, EngineChoice
         from quartzdb.wiring.aws import open_aws
         from quartzdb.wiring.embedded import DEFAULT_TENANT
 
-        database = open_aws(self.settings())
+        database = open_aws(replace(self.settings(), default_engine=EngineChoice(default_engine)))
         # One read before anything is written: what is wrong with the place should be said at once.
         database.catalog.get(DEFAULT_TENANT, DEFAULT_NAMESPACE)
         return database

@@ -14,7 +14,7 @@ from pathlib import Path
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.hlc import Version, stamp_at
 from quartzdb.domain.merge import UNKNOWN, RecordState, apply
-from quartzdb.domain.namespace import Namespace, Partition
+from quartzdb.domain.namespace import EngineChoice, Namespace, Partition
 from quartzdb.maintenance.dead_rows import with_dead
 from quartzdb.maintenance.merge_plan import BuiltShard, MergePlan
 from quartzdb.maintenance.merge_policy import MergePolicy, full_tier
@@ -57,7 +57,7 @@ NOTHING_TO_DO = IndexingResult(published=False)
 class Indexer:
     """Builds segments for any namespace. `workspace` is a local directory for builds in progress.
 
-    `retention` says what must be kept for peers; None: nothing.
+    `default_engine` is for namespaces that say `auto`. `retention` says what must be kept for peers; None: nothing.
     `new_name` makes a name that no segment had before.
     """
 
@@ -70,6 +70,7 @@ class Indexer:
         workspace: Path,
         *,
         threads: int = 1,
+        default_engine: EngineChoice = EngineChoice.AUTO,
         fold_bytes_max: int = FOLD_BYTES_MAX,
         retention: Retention | None = None,
         new_name: Callable[[], str] = lambda: secrets.token_hex(12),
@@ -80,6 +81,7 @@ class Indexer:
         self._clock = clock
         self._workspace = workspace
         self._threads = threads
+        self._default_engine = default_engine
         self._new_name = new_name
         self._fold_bytes_max = fold_bytes_max
         self._publisher = Publisher(log, store, clock, retention.log_needed_from if retention else None)
@@ -179,7 +181,9 @@ class Indexer:
         return segments
 
     def _build(self, namespace: Namespace) -> SegmentBuild:
-        return SegmentBuild(self._store, namespace, self._new_name(), self._workspace, self._threads)
+        return SegmentBuild(
+            self._store, namespace, self._new_name(), self._workspace, self._threads, self._default_engine
+        )
 
 
 def _changed_states(

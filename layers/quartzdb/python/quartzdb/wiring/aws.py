@@ -28,6 +28,7 @@ from quartzdb.adapters.aws.s3_bucket import S3Bucket
 from quartzdb.adapters.aws.s3_local_files import S3LocalFiles
 from quartzdb.adapters.aws.s3_reads import S3Reads
 from quartzdb.adapters.system_clock import SystemClock
+from quartzdb.domain.namespace import EngineChoice
 from quartzdb.maintenance.ports import PendingWorkList
 from quartzdb.replication.wire.limits import FEED_KEPT_MS
 from quartzdb.storage.index.engines.faiss_library import faiss_module
@@ -50,7 +51,8 @@ class AwsSettings:
     `work_dir` is a directory of this machine for copies of segments (at most `cache_bytes_max`) and for building new
     ones; nothing in it has to last. Segments read in parts take at most `fetched_bytes_max` of memory. `searches`: this
     process is there to search, so what that takes is imported before the first one, and indexes are fetched along with
-    what else a segment is opened with. `patience` None: each service's own.
+    what else a segment is opened with. `default_engine` is what segments are built with that this process builds for
+    namespaces which say `auto`. `patience` None: each service's own.
     """
 
     table: str
@@ -60,6 +62,7 @@ class AwsSettings:
     work_dir: Path = field(default_factory=lambda: Path(gettempdir()) / "quartzdb")
     cache_bytes_max: int = 4 * 1024**3
     index_threads: int = 1
+    default_engine: EngineChoice = EngineChoice.AUTO
     fetched_bytes_max: int = FETCHED_BYTES_MAX
     searches: bool = False
     endpoints: AwsEndpoints = field(default_factory=AwsEndpoints)
@@ -131,6 +134,7 @@ def open_aws(
         writer=f"{settings.site}.{process}",
         workspace=workspace,
         index_threads=settings.index_threads,
+        default_engine=settings.default_engine,
         fetched_bytes_max=settings.fetched_bytes_max,
         searches=settings.searches,
         execute=Immediate,

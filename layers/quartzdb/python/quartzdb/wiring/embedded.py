@@ -23,6 +23,7 @@ from quartzdb.adapters.embedded.sqlite_log import SqliteChangeLog
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.hlc import HybridClock
+from quartzdb.domain.namespace import EngineChoice
 from quartzdb.services.keys import ApiKeys
 from quartzdb.services.keyvalue import ActiveSite, KeyValues
 from quartzdb.services.namespaces import Namespaces
@@ -52,13 +53,15 @@ DATABASE_FILES = ("catalog.db", "keyvalue.db", "log.db")
 class EmbeddedSettings:
     """A database in a directory of this machine. Several processes may open the same one.
 
-    `read_only`: it is there, nothing in it can be written, and whatever would write is refused.
+    `read_only`: it is there, nothing in it can be written, and whatever would write is refused. `default_engine` is what
+    segments are built with that this process builds for namespaces which say `auto`.
     """
 
     data_dir: Path
     site: str = "local"
     index_threads: int = 1
     read_only: bool = False
+    default_engine: EngineChoice = EngineChoice.AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,7 @@ def open_embedded(settings: EmbeddedSettings, *, peering: Peering | None = None)
         writer=writer,
         workspace=workspace.directory if workspace else building / process,
         index_threads=settings.index_threads,
+        default_engine=settings.default_engine,
         peering=peering,
     )
     if workspace:
@@ -171,6 +175,7 @@ def assemble(
     writer: str,
     workspace: Path,
     index_threads: int = 1,
+    default_engine: EngineChoice = EngineChoice.AUTO,
     fetched_bytes_max: int = FETCHED_BYTES_MAX,
     searches: bool = False,
     execute: Executor = Lazy,
@@ -226,6 +231,7 @@ def assemble(
             writer,
             workspace,
             index_threads,
+            default_engine,
             peering.retention if peering else None,
         ),
         replication=_served(peering, adapters, readers, log_writer, versions) if peering else None,
@@ -240,6 +246,7 @@ def _maintenance(
     owner: str,
     workspace: Path,
     index_threads: int,
+    default_engine: EngineChoice,
     retention: Retention | None,
 ) -> tuple[Indexer, EmbeddedMaintenance]:
     # Imported by a process that maintains its database, and by no other.
@@ -254,6 +261,7 @@ def _maintenance(
         adapters.clock,
         workspace,
         threads=index_threads,
+        default_engine=default_engine,
         retention=retention,
     )
     maintenance = EmbeddedMaintenance(

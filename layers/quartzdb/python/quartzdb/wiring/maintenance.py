@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from quartzdb.adapters.aws.step_functions_merges import StepFunctionsMerges
+from quartzdb.domain.namespace import EngineChoice
 from quartzdb.maintenance.folding import Folding
 from quartzdb.maintenance.garbage_collection import GarbageCollection
 from quartzdb.maintenance.indexer import Indexer
@@ -69,6 +70,7 @@ def open_maintenance(
         site=settings.site,
         workspace=workspace,
         index_threads=settings.index_threads,
+        default_engine=settings.default_engine,
         limits=shard_limits(settings.cache_bytes_max, merge_shard_rows),
         run_limits=replace(RUN_LIMITS, shard_rows=merge_run_rows),
         retention=retention(adapters) if retention else None,
@@ -83,6 +85,7 @@ def assemble_maintenance(
     workspace: Path,
     limits: MergeLimits,
     index_threads: int = 1,
+    default_engine: EngineChoice = EngineChoice.AUTO,
     run_limits: MergeLimits = RUN_LIMITS,
     retention: Retention | None = None,
 ) -> MaintenanceServices:
@@ -98,6 +101,7 @@ def assemble_maintenance(
         clock,
         workspace,
         threads=index_threads,
+        default_engine=default_engine,
         fold_bytes_max=FOLD_BYTES_MAX,
         retention=retention,
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from quartzdb.cli.data_dir import data_dir_option, open_database
+from quartzdb.cli.data_dir import data_dir_option, default_engine_option, open_database
 from quartzdb.cli.failure import Failure
 from quartzdb.cli.output import json_option
 from quartzdb.cli.serve.greeting import greet
@@ -56,10 +56,18 @@ Examples:
     show_default=True,
     help="What is logged to stderr.",
 )
+@default_engine_option
 @peer_options
 @json_option
 def serve(
-    data_dir: Path, host: str, port: int, workers: int, log_level: str, peer: PeerOptions, as_json: bool
+    data_dir: Path,
+    host: str,
+    port: int,
+    workers: int,
+    log_level: str,
+    default_engine: str,
+    peer: PeerOptions,
+    as_json: bool,
 ) -> None:
     """Start the database on this machine.
 
@@ -84,15 +92,16 @@ def serve(
         greet(url, data_dir, key, keys=keys, as_json=as_json)
 
     if workers == 1:
-        _serve_one(data_dir, peer, listener, log_level, ready)
+        _serve_one(data_dir, default_engine, peer, listener, log_level, ready)
     else:
-        settings = WorkerSettings(data_dir, os.getpid(), log_level, peer)
+        settings = WorkerSettings(data_dir, os.getpid(), log_level, default_engine, peer)
         database = open_database(data_dir, create=True)
         _serve_several(settings, workers, listener, lambda: ready(database))
 
 
 def _serve_one(
     data_dir: Path,
+    default_engine: str,
     peer: PeerOptions,
     listener: socket.socket,
     log_level: str,
@@ -101,7 +110,7 @@ def _serve_one(
     from quartzdb.cli.serve.server import serve_here
     from quartzdb.cli.serve.worker import application
 
-    served, database = application(data_dir, peer)
+    served, database = application(data_dir, peer, default_engine)
     serve_here(served, listener, log_level=log_level, on_ready=lambda: ready(database))
     if served.background_runs:
         # A long pass loses nothing by being cut short, and the interpreter must not tear down what it still uses.

@@ -17,6 +17,7 @@ from quartzdb.cli.serve.peer import PeerOptions
 _DATA_DIR = "QUARTZDB_SERVE_DATA_DIR"
 _LOG_LEVEL = "QUARTZDB_SERVE_LOG_LEVEL"
 _PARENT = "QUARTZDB_SERVE_PARENT"
+_DEFAULT_ENGINE = "QUARTZDB_SERVE_DEFAULT_ENGINE"
 _PEER = "QUARTZDB_SERVE_PEER"
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -28,6 +29,7 @@ class WorkerSettings:
     data_dir: Path
     parent: int
     log_level: str
+    default_engine: str = "auto"
     peer: PeerOptions = PeerOptions()  # noqa: RUF009 - immutable
 
     def to_environment(self, environment: MutableMapping[str, str] = os.environ) -> None:
@@ -35,6 +37,7 @@ class WorkerSettings:
         environment[_DATA_DIR] = str(self.data_dir.resolve())
         environment[_PARENT] = str(self.parent)
         environment[_LOG_LEVEL] = self.log_level
+        environment[_DEFAULT_ENGINE] = self.default_engine
         environment[_PEER] = json.dumps(self.peer.document())
 
     @staticmethod
@@ -44,6 +47,7 @@ class WorkerSettings:
             Path(environment[_DATA_DIR]),
             int(environment[_PARENT]),
             environment[_LOG_LEVEL],
+            environment[_DEFAULT_ENGINE],
             PeerOptions(**json.loads(environment[_PEER])),
         )
 

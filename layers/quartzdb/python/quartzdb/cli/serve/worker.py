@@ -57,12 +57,15 @@ class WithBackground:
         await self._application(scope, receive, tell)
 
 
-def application(data_dir: Path, peer: PeerOptions) -> tuple[WithBackground, Database]:
+def application(
+    data_dir: Path, peer: PeerOptions, default_engine: str = "auto"
+) -> tuple[WithBackground, Database]:
     """The application of this process, and its database. Raises Failure, QuartzError."""
     from quartzdb.api.app import create_app
+    from quartzdb.domain.namespace import EngineChoice
     from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
 
-    settings = EmbeddedSettings(data_dir, site=peer.site)
+    settings = EmbeddedSettings(data_dir, site=peer.site, default_engine=EngineChoice(default_engine))
     two = peer.settings()
     if two is None:
         database = open_embedded(settings)
@@ -85,7 +88,7 @@ def worker_application() -> WithBackground:
     settings = WorkerSettings.from_environment()
     log_to_stderr(settings.log_level)
     threading.Thread(target=_end_with, args=(settings.parent,), name="quartzdb-parent", daemon=True).start()
-    return application(settings.data_dir, settings.peer)[0]
+    return application(settings.data_dir, settings.peer, settings.default_engine)[0]
 
 
 def _end_with(parent: int) -> None:

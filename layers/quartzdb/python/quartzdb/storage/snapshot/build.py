@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.namespace import EngineChoice, Namespace
 from quartzdb.domain.vector import Rows
 from quartzdb.storage.index.segments.segment_writer import SegmentWriter
 from quartzdb.storage.snapshot.manifest import SegmentRef
@@ -15,16 +15,26 @@ from quartzdb.storage.snapshot.store import SnapshotStore
 
 
 class SegmentBuild:
-    """A context manager: the local directory goes away whatever happens."""
+    """A context manager: the local directory goes away whatever happens.
+
+    `default_engine` is that of a namespace which leaves the choice to the deployment (`auto`).
+    """
 
     def __init__(
-        self, store: SnapshotStore, namespace: Namespace, name: str, workspace: Path, threads: int
+        self,
+        store: SnapshotStore,
+        namespace: Namespace,
+        name: str,
+        workspace: Path,
+        threads: int,
+        default_engine: EngineChoice = EngineChoice.AUTO,
     ) -> None:
         settings = namespace.settings
         if settings.dimension is None:
             raise ValueError(f"namespace {namespace.name!r} holds no vectors")
         self._store = store
         self._namespace = namespace
+        self._engine = settings.engine if settings.engine is not EngineChoice.AUTO else default_engine
         self._name = name
         self._directory = workspace / name
         self._threads = threads
@@ -43,7 +53,7 @@ class SegmentBuild:
 
     def finish(self, *, seed: int) -> SegmentRef:
         """Build the index, upload every file, and say what readers must find."""
-        written = self.writer.finish(self._namespace.settings.engine, seed=seed, threads=self._threads)
+        written = self.writer.finish(self._engine, seed=seed, threads=self._threads)
         self.order = written.order
         prefix = f"{self._namespace.partition}/segments/{self._name}"
         files = {
