@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from quartzdb.adapters.aws.clients import step_functions_client
 from quartzdb.adapters.aws.dynamodb_api_keys import DynamoApiKeys
 from quartzdb.adapters.aws.dynamodb_catalog import DynamoCatalog
 from quartzdb.adapters.aws.dynamodb_checkpoints import DynamoCheckpoints
@@ -45,6 +44,7 @@ from quartzdb.replication.ports import Checkpoints
 from quartzdb.routing.ports import OriginStates
 from quartzdb.services.ports import ApiKeyTable, IdempotencyTable
 from quartzdb.storage.ports import BlobHistory, BlobStore, ChangeLog, KeyValueTable, Leases, NamespaceCatalog
+from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
 from tests.aws_emulators import NAMES, REGION, Emulators, Place
 from tests.doubles.memory_api_keys import MemoryApiKeys
 from tests.doubles.memory_blobs import MemoryBlobs
@@ -105,7 +105,7 @@ class Storage:
     def state_machine(self, emulator: str) -> StartedRuns:
         """A state machine of this test that ends whatever is started."""
         url = self.aws.get(emulator).endpoint_url
-        client: Any = step_functions_client(region=REGION, endpoint_url=url)
+        client: Any = AwsClients(REGION, AwsEndpoints.at(url)).step_functions
         self.closing.callback(client.close)
         machine = client.create_state_machine(
             name=f"merge-{uuid4().hex}",

@@ -68,10 +68,10 @@ class Health:
         return _works("storage", self._storage), _works("vector_index", self._vector_index)
 
     def _storage(self) -> None:
-        self._services.catalog.get(self._settings.tenant, DEFAULT_NAMESPACE)
+        self._services.catalog.get(self._services.tenant, DEFAULT_NAMESPACE)
 
     def _vector_index(self) -> None:
-        tenant = self._settings.tenant
+        tenant = self._services.tenant
         damage = self._services.damaged.get(f"{tenant}/{DEFAULT_NAMESPACE}")
         if damage is not None:
             raise RuntimeError(damage)

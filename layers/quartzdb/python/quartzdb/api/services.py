@@ -49,6 +49,11 @@ class Services(Protocol):
     """The use cases of one process, and what the edge itself keeps state in."""
 
     @property
+    def tenant(self) -> str:
+        """Whose default namespace `/health` looks at: an open endpoint can name nobody else's."""
+        ...
+
+    @property
     def records(self) -> Records: ...
 
     @property

@@ -14,8 +14,6 @@ class ApiSettings:
 
     service: str = "QuartzDB"
     version: str = quartzdb.__version__
-    tenant: str = "default"
-    """The tenant whose default namespace `/health` looks at: an open endpoint can name nobody else's."""
     body_bytes_max: int = BODY_BYTES_MAX
     bodies_bytes_max: int = 8 * BODY_BYTES_MAX
     """All request bodies held in memory at one time."""

@@ -77,11 +77,10 @@ def require_database(data_dir: Path) -> None:
 def find_namespace(database: Database, name: str, *, hint: str | None = None) -> Namespace:
     """A namespace by name. Raises Failure, naming those that there are."""
     from quartzdb.domain.errors import NamespaceNotFound
-    from quartzdb.wiring.embedded import DEFAULT_TENANT
 
     try:
-        return database.namespaces.get(DEFAULT_TENANT, name)
+        return database.namespaces.get(database.tenant, name)
     except NamespaceNotFound as error:
-        present = [namespace.name for namespace in database.namespaces.list(DEFAULT_TENANT, limit=10).items]
+        present = [namespace.name for namespace in database.namespaces.list(database.tenant, limit=10).items]
         known = f"There are: {', '.join(present)}." if present else "There are none yet."
         raise Failure(error.message, hint=hint or known, exit_code=NOT_FOUND) from error

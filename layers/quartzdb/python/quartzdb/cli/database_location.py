@@ -75,11 +75,10 @@ class Deployment:
         del create  # a mistyped name must not become a new table
         from quartzdb.domain.namespace import DEFAULT_NAMESPACE, EngineChoice
         from quartzdb.wiring.aws import open_aws
-        from quartzdb.wiring.embedded import DEFAULT_TENANT
 
         database = open_aws(replace(self.settings(), default_engine=EngineChoice(default_engine)))
         # One read before anything is written: what is wrong with the place should be said at once.
-        database.catalog.get(DEFAULT_TENANT, DEFAULT_NAMESPACE)
+        database.catalog.get(database.tenant, DEFAULT_NAMESPACE)
         return database
 
     def settings(self) -> AwsSettings:

@@ -50,11 +50,10 @@ def create(location: DatabaseLocation, name: str, scopes: str, expires_in: int |
     Each stands for itself: a key that should do everything needs all three.
     """
     database = location.open(create=True)
-    from quartzdb.wiring.embedded import DEFAULT_TENANT
 
     wanted = list(dict.fromkeys(scope.strip() for scope in scopes.split(",") if scope.strip()))
     expires_at_ms = None if expires_in is None else database.clock.unix_ms() + expires_in * 1000
-    key, text = database.api_keys.create(DEFAULT_TENANT, name, wanted, expires_at_ms=expires_at_ms)
+    key, text = database.api_keys.create(database.tenant, name, wanted, expires_at_ms=expires_at_ms)
     if as_json:
         print_json({"key": text, "id": key.id, "name": key.name, "scopes": wanted})
         return
@@ -79,9 +78,8 @@ def create(location: DatabaseLocation, name: str, scopes: str, expires_in: int |
 def list_keys(location: DatabaseLocation, as_json: bool) -> None:
     """List API keys, revoked and expired ones included. Never shows a key itself."""
     database = location.open()
-    from quartzdb.wiring.embedded import DEFAULT_TENANT
 
-    found = database.api_keys.list(DEFAULT_TENANT)
+    found = database.api_keys.list(database.tenant)
     now_ms = database.clock.unix_ms()
     if as_json:
         print_json({"keys": [_document(key, now_ms) for key in found]})
@@ -107,9 +105,8 @@ def list_keys(location: DatabaseLocation, as_json: bool) -> None:
 def revoke(key_id: str, location: DatabaseLocation, as_json: bool) -> None:
     """End the API key ID now. `quartzdb keys list` shows the ids."""
     database = location.open()
-    from quartzdb.wiring.embedded import DEFAULT_TENANT
 
-    database.api_keys.revoke(DEFAULT_TENANT, key_id)
+    database.api_keys.revoke(database.tenant, key_id)
     if as_json:
         print_json({"id": key_id, "status": "revoked"})
     else:

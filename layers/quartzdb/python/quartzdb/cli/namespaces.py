@@ -47,14 +47,13 @@ Examples:
 def create(location: DatabaseLocation, name: str, as_json: bool, **settings: str | int | None) -> None:
     """Create the namespace NAME. One that is there with the same settings stays as it is."""
     from quartzdb.cli.export_header import settings_of
-    from quartzdb.wiring.embedded import DEFAULT_TENANT
 
     given = {setting: value for setting, value in settings.items() if value is not None}
     if "dimension" not in given and given:
         raise click.UsageError(f"--{next(iter(given))} is of records: give --dimension, too.")
     wanted = settings_of(given)
     database = location.open(create=True)
-    namespace, is_new = database.namespaces.create(DEFAULT_TENANT, name, wanted)
+    namespace, is_new = database.namespaces.create(database.tenant, name, wanted)
     if as_json:
         print_json({**_document(namespace), "created": is_new})
     else:

@@ -81,11 +81,10 @@ def stats(location: DatabaseLocation, name: str | None, as_json: bool) -> None:
 
 def every_namespace(database: Database) -> Iterator[Namespace]:
     """All namespaces, in name order."""
-    from quartzdb.wiring.embedded import DEFAULT_TENANT
 
     cursor: str | None = None
     while True:
-        page = database.namespaces.list(DEFAULT_TENANT, cursor=cursor, limit=1_000)
+        page = database.namespaces.list(database.tenant, cursor=cursor, limit=1_000)
         yield from page.items
         cursor = page.cursor
         if cursor is None:

@@ -35,7 +35,7 @@ from quartzdb.storage.index.engines.faiss_library import faiss_module
 from quartzdb.storage.index.executor import Immediate
 from quartzdb.storage.snapshot.cache import FETCHED_BYTES_MAX
 from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
-from quartzdb.wiring.embedded import Adapters, Database, assemble
+from quartzdb.wiring.embedded import DEFAULT_TENANT, Adapters, Database, assemble
 
 if TYPE_CHECKING:
     from quartzdb.replication.site_endpoint import Peering
@@ -65,6 +65,7 @@ class AwsSettings:
     default_engine: EngineChoice = EngineChoice.AUTO
     fetched_bytes_max: int = FETCHED_BYTES_MAX
     searches: bool = False
+    tenant: str = DEFAULT_TENANT
     endpoints: AwsEndpoints = field(default_factory=AwsEndpoints)
     patience: Patience | None = None
 
@@ -135,6 +136,7 @@ def open_aws(
         workspace=workspace,
         index_threads=settings.index_threads,
         default_engine=settings.default_engine,
+        tenant=settings.tenant,
         fetched_bytes_max=settings.fetched_bytes_max,
         searches=settings.searches,
         execute=Immediate,

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from quartzdb.replication.site_endpoint import Peering, SiteEndpoint
 
 DEFAULT_TENANT = "default"
+"""Whose the keys and namespaces are that a command makes, where settings name nobody else."""
 DATABASE_FILES = ("catalog.db", "keyvalue.db", "log.db")
 
 
@@ -53,8 +54,8 @@ DATABASE_FILES = ("catalog.db", "keyvalue.db", "log.db")
 class EmbeddedSettings:
     """A database in a directory of this machine. Several processes may open the same one.
 
-    `read_only`: it is there, nothing in it can be written, and whatever would write is refused. `default_engine` is what
-    segments are built with that this process builds for namespaces which say `auto`.
+    `read_only`: it is there, nothing in it can be written, and whatever would write is refused. `default_engine`
+    is for segments that this process builds of namespaces which say `auto`.
     """
 
     data_dir: Path
@@ -62,6 +63,7 @@ class EmbeddedSettings:
     index_threads: int = 1
     read_only: bool = False
     default_engine: EngineChoice = EngineChoice.AUTO
+    tenant: str = DEFAULT_TENANT
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,11 @@ class Adapters:
 class Database:
     """The services of one process, wired. What maintains it is imported and made when somebody first asks for it.
 
-    Functions that answer requests on AWS never do: others maintain their database.
+    `tenant` is the one that commands, `/health` and a contract peer mean. Functions that answer requests on
+    AWS never ask for maintenance: others maintain their database.
     """
 
+    tenant: str
     records: Records
     search: Search
     key_values: KeyValues
@@ -156,6 +160,7 @@ def open_embedded(settings: EmbeddedSettings, *, peering: Peering | None = None)
         workspace=workspace.directory if workspace else building / process,
         index_threads=settings.index_threads,
         default_engine=settings.default_engine,
+        tenant=settings.tenant,
         peering=peering,
     )
     if workspace:
@@ -176,6 +181,7 @@ def assemble(
     workspace: Path,
     index_threads: int = 1,
     default_engine: EngineChoice = EngineChoice.AUTO,
+    tenant: str = DEFAULT_TENANT,
     fetched_bytes_max: int = FETCHED_BYTES_MAX,
     searches: bool = False,
     execute: Executor = Lazy,
@@ -202,6 +208,7 @@ def assemble(
     log_writer = LogWriter(adapters.log, versions, clock)
     shards = ShardReads(readers, versions)
     return Database(
+        tenant=tenant,
         records=Records(log_writer, readers, shards, versions),
         search=Search(shards),
         key_values=KeyValues(adapters.table, versions, clock, active=_decides(peering)),

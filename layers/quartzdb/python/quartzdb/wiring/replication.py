@@ -32,7 +32,7 @@ from quartzdb.replication.streams.round_statistics import RoundStatistics
 from quartzdb.services.ports import ApiKeyTable
 from quartzdb.storage.log.protocol import OVERLAP_MS
 from quartzdb.storage.ports import Leases
-from quartzdb.wiring.embedded import DEFAULT_TENANT, Database
+from quartzdb.wiring.embedded import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +117,14 @@ def open_replicator(
             clock,
             jitter,
             position_of,
-            tenant=DEFAULT_TENANT,
+            tenant=database.tenant,
         )
         return Replicator(contract, clock, jitter, close=api.close)
     peer = full_peer(settings, secrets, clock)
     lines = FullPeerStreams(
         local, peer, adapters.checkpoints, clock, jitter, position_of, shared=settings.shared
     )
-    push = ApiKeyPush(adapters.api_keys, peer, clock, jitter, always=[DEFAULT_TENANT])
+    push = ApiKeyPush(adapters.api_keys, peer, clock, jitter, always=[database.tenant])
     pushes = settings.api_keys is ApiKeysGo.THERE
     return Replicator(lines, clock, jitter, api_keys=push if pushes else None, close=peer.close)
 

@@ -51,15 +51,14 @@ def demo(
     database = open_database(data_dir, create=True)
     from quartzdb.cli.demo.build import build_demo, find_demo
     from quartzdb.cli.demo.embedding import Embedder
-    from quartzdb.wiring.embedded import DEFAULT_TENANT
 
-    present = None if rebuild else find_demo(database, DEFAULT_TENANT)
+    present = None if rebuild else find_demo(database, database.tenant)
     embedder = Embedder() if present is None or question is not None else None
     built_now = present is None
     if present is None:
         assert embedder is not None
         notice("building the demo; this is needed once", quiet=as_json)
-        present = build_demo(database, DEFAULT_TENANT, embedder, quiet=as_json)
+        present = build_demo(database, database.tenant, embedder, quiet=as_json)
     namespace, built = present
     if question is None:
         _tell_of_demo(database, namespace, built, built_now=built_now, as_json=as_json)

@@ -38,7 +38,6 @@ def target_namespace(
     the header. Raises Failure.
     """
     from quartzdb.domain.namespace import NamespaceSettings, check_namespace_name
-    from quartzdb.wiring.embedded import DEFAULT_TENANT
 
     check_namespace_name(name)
     exported = header.settings if header else {}
@@ -49,7 +48,7 @@ def target_namespace(
                 f"but --{setting} says {value}.",
                 hint=f"Leave --{setting} out. {_OVERRIDE}",
             )
-    if database.catalog.get(DEFAULT_TENANT, name) is None:
+    if database.catalog.get(database.tenant, name) is None:
         if not create:
             return find_namespace(database, name, hint="Have it created: --create")
         settings = NamespaceSettings()
@@ -57,7 +56,7 @@ def target_namespace(
             settings = settings_of({**exported, **options})
         elif records is not None:
             settings = settings_of({"dimension": records.dimension(skip_bad=skip_bad), **options})
-        return database.namespaces.create(DEFAULT_TENANT, name, settings)[0]
+        return database.namespaces.create(database.tenant, name, settings)[0]
     namespace = find_namespace(database, name)
     if records is None:
         return namespace  # key-values are the same under any settings

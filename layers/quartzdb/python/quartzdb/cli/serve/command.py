@@ -130,13 +130,12 @@ def _serve_several(
 
 def _first_key(database: Database) -> tuple[str | None, int]:
     """A key where there is none yet, and how many there were."""
-    from quartzdb.wiring.embedded import DEFAULT_TENANT
 
-    present = len(database.api_keys.list(DEFAULT_TENANT))
+    present = len(database.api_keys.list(database.tenant))
     if present:
         return None, present
     # Made only now that connections are served: a start that failed must not have used up the only showing.
-    _, text = database.api_keys.create(DEFAULT_TENANT, FIRST_KEY_NAME, FIRST_KEY_SCOPES)
+    _, text = database.api_keys.create(database.tenant, FIRST_KEY_NAME, FIRST_KEY_SCOPES)
     return text, 0
 
 
