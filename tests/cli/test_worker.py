@@ -14,7 +14,7 @@ from quartzdb.cli.serve.settings import WorkerSettings
 from quartzdb.cli.serve.worker import Receive, Scope, Send, WithBackground, application
 from quartzdb.domain.namespace import NamespaceSettings
 from quartzdb.maintenance.background import Background
-from quartzdb.services.vectors import NewRecord
+from quartzdb.services.record_rules import NewRecord
 
 
 def test_background_work_stops_before_the_application_says_that_it_did() -> None:
@@ -53,7 +53,7 @@ def test_every_worker_builds_with_the_default_engine_of_its_server(tmp_path: Pat
     told = WorkerSettings.from_environment(environment)
     _, database = application(told.data_dir, told.peer, told.default_engine)
     namespace, _ = database.namespaces.create("t", "n", NamespaceSettings(3))
-    database.vectors.upsert(namespace, [NewRecord("a", np.ones(3, np.float32))])
+    database.records.upsert(namespace, [NewRecord("a", np.ones(3, np.float32))])
     assert database.indexer.fold(namespace).published
     (segment,) = database.namespaces.stats(namespace).segments
     assert segment.engine == {"auto": "exact", "annoy": "annoy"}[engine]

@@ -22,7 +22,7 @@ from quartzdb.domain.vector import Matrix
 from quartzdb.routing.decision.state import decode_state
 from quartzdb.routing.ports import PUBLISHED_KEY
 from quartzdb.routing.probe.canary import CANARY_TENANT, canary_key
-from quartzdb.services.vectors import NewRecord
+from quartzdb.services.record_rules import NewRecord
 from quartzdb.storage.index.engines.annoy import TREES_FILE
 from quartzdb.wiring.aws import AwsSettings, open_aws
 from quartzdb.wiring.aws_clients import AwsEndpoints
@@ -187,7 +187,7 @@ def test_a_deployment_may_have_annoy_as_its_default_engine(
     namespace, _ = database.namespaces.create("t", "default-engine", NamespaceSettings(32))
     vectors = _clustered(6_000, 32)  # `auto` would write no index for as few
     for start in range(0, len(vectors), 500):
-        database.vectors.upsert(
+        database.records.upsert(
             namespace, [NewRecord(f"r{n}", vectors[n]) for n in range(start, start + 500)]
         )
     woken = {"Records": [stream_record(aws, deployment, "default-engine")]}
