@@ -21,7 +21,7 @@ from quartzdb.aws_lambda.settings import FunctionSettings
 from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry, telemetry
 from quartzdb.domain.namespace import NamespaceSettings
 from quartzdb.wiring.embedded import Database, EmbeddedSettings, open_embedded
-from tests.functions.events import function_url, origin_request
+from tests.functions.events import function_url
 from tests.functions.lambda_context import FakeContext
 from tests.manual_clock import ManualClock
 
@@ -30,7 +30,7 @@ SECRET = "correct-horse-battery-staple"
 
 @dataclass
 class Reply:
-    """An answer, whichever way it came."""
+    """What a client gets."""
 
     status: int
     headers: dict[str, list[str]]
@@ -98,9 +98,9 @@ def handler(handler_of: Callable[[ASGIApp], LambdaHandler], database: Database) 
     return handler_of(create_app(database))
 
 
-@pytest.fixture(params=["function_url", "origin_request"])
-def call(request: pytest.FixtureRequest, handler: LambdaHandler, key: str) -> Call:
-    """Calls the application through one kind of event. Headers are pairs."""
+@pytest.fixture
+def call(handler: LambdaHandler, key: str) -> Call:
+    """Calls the application. Headers are pairs."""
 
     def through_url(
         method: str, target: str, *, headers: tuple[tuple[str, str], ...] = (), body: bytes | None = None
@@ -112,15 +112,7 @@ def call(request: pytest.FixtureRequest, handler: LambdaHandler, key: str) -> Ca
             handler(function_url(method, target, headers=joined, body=body, secret=SECRET), FakeContext())
         )
 
-    def through_edge(
-        method: str, target: str, *, headers: tuple[tuple[str, str], ...] = (), body: bytes | None = None
-    ) -> Reply:
-        pairs = [("x-api-key", key), *headers]
-        return edge_reply(
-            handler(origin_request(method, target, headers=pairs, body=body, secret=SECRET), FakeContext())
-        )
-
-    return through_url if request.param == "function_url" else through_edge
+    return through_url
 
 
 def url_reply(answer: dict[str, Any]) -> Reply:
@@ -130,13 +122,3 @@ def url_reply(answer: dict[str, Any]) -> Reply:
     if "cookies" in answer:
         headers["set-cookie"] = answer["cookies"]
     return Reply(answer["statusCode"], headers, body, answer)
-
-
-def edge_reply(answer: dict[str, Any]) -> Reply:
-    """What a client of CloudFront gets, if CloudFront takes the answer."""
-    assert isinstance(answer["status"], str)
-    assert "isBase64Encoded" not in answer
-    text = answer.get("body", "")
-    body = base64.b64decode(text) if answer.get("bodyEncoding") == "base64" else text.encode()
-    headers = {name: [each["value"] for each in values] for name, values in answer["headers"].items()}
-    return Reply(int(answer["status"]), headers, body, answer)

@@ -1,4 +1,4 @@
-"""The application behind a Function URL and behind a Lambda@Edge origin request."""
+"""The application behind a Function URL."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quartzdb.aws_lambda.telemetry import LambdaHandler
-from tests.functions.conftest import SECRET, Call, edge_reply, url_reply
-from tests.functions.events import function_url, origin_request
+from tests.functions.conftest import SECRET, Call, url_reply
+from tests.functions.events import function_url
 from tests.functions.lambda_context import FakeContext
 
 HandlerOf = Callable[[ASGIApp], LambdaHandler]
@@ -112,31 +112,14 @@ def test_repeated_query_parameters_reach_the_application_as_sent(handler_of: Han
     """The query string is not taken apart on the way."""
     mirror = handler_of(_mirror)
     target = "/x%2Fy?tag=1&tag=2&empty=&plus=a+b%26"
-    for answer in (
-        url_reply(mirror(function_url("GET", target, secret=SECRET), FakeContext())),
-        edge_reply(mirror(origin_request("GET", target, secret=SECRET), FakeContext())),
-    ):
-        seen = answer.json()
-        assert seen["query"] == "tag=1&tag=2&empty=&plus=a+b%26"
-        assert (seen["path"], seen["raw_path"]) == ("/x/y", "/x%2Fy")
+    seen = url_reply(mirror(function_url("GET", target, secret=SECRET), FakeContext())).json()
+    assert seen["query"] == "tag=1&tag=2&empty=&plus=a+b%26"
+    assert (seen["path"], seen["raw_path"]) == ("/x/y", "/x%2Fy")
 
 
 def test_repeated_and_empty_headers_reach_the_application(handler_of: HandlerOf) -> None:
-    """At the edge each on its own; from a Function URL, which joins them, joined. An empty one is there."""
+    """A Function URL joins those that repeat. An empty one is there."""
     mirror = handler_of(_mirror)
-    edge = edge_reply(
-        mirror(
-            origin_request(
-                "GET", "/", headers=[("X-Tag", "1"), ("X-Tag", "2"), ("X-Empty", "")], secret=SECRET
-            ),
-            FakeContext(),
-        )
-    ).json()["headers"]
-    assert [pair for pair in edge if pair[0] in {"x-tag", "x-empty"}] == [
-        ["x-tag", "1"],
-        ["x-tag", "2"],
-        ["x-empty", ""],
-    ]
     url = url_reply(
         mirror(
             function_url("GET", "/", headers={"X-Tag": "1,2", "X-Empty": ""}, secret=SECRET), FakeContext()
@@ -152,8 +135,6 @@ def test_cookies_go_both_ways(handler_of: HandlerOf) -> None:
     answer = url_reply(mirror(function_url("GET", "/", cookies=["x=1", "y=2"], secret=SECRET), FakeContext()))
     assert ["cookie", "x=1; y=2"] in answer.json()["headers"]
     assert [cookie.partition(";")[0] for cookie in answer.headers["set-cookie"]] == ["a=1", "b=2"]
-    edge = edge_reply(mirror(origin_request("GET", "/", secret=SECRET), FakeContext()))
-    assert [cookie.partition(";")[0] for cookie in edge.headers["set-cookie"]] == ["a=1", "b=2"]
 
 
 def test_the_client_is_the_viewer(handler_of: HandlerOf) -> None:
@@ -161,34 +142,6 @@ def test_the_client_is_the_viewer(handler_of: HandlerOf) -> None:
     mirror = handler_of(_mirror)
     url = url_reply(mirror(function_url("GET", "/", secret=SECRET), FakeContext())).json()
     assert url["client"] == ["198.51.100.7", 40234]
-    edge = edge_reply(mirror(origin_request("GET", "/", secret=SECRET), FakeContext())).json()
-    assert edge["client"] == ["203.0.113.178", 0]
-
-
-def test_the_edge_gets_no_header_that_it_refuses(handler_of: HandlerOf) -> None:
-    """One disallowed header makes CloudFront answer 502 instead."""
-    answer = handler_of(_mirror)(origin_request("GET", "/", secret=SECRET), FakeContext())
-    assert {"connection", "x-cache", "content-length"}.isdisjoint(answer["headers"])
-    assert answer["bodyEncoding"] == "text"
-
-
-def test_a_body_that_the_edge_cut_is_refused(handler: LambdaHandler, key: str) -> None:
-    """Half a write must not be done; the answer says why."""
-    answer = edge_reply(
-        handler(
-            origin_request(
-                "PUT",
-                "/v1/namespaces/files/kv/cut",
-                headers=[("x-api-key", key)],
-                body=b"x" * 1000,
-                truncated=True,
-                secret=SECRET,
-            ),
-            FakeContext(),
-        )
-    )
-    assert answer.status == 413
-    assert answer.json()["code"] == "body_too_large"
 
 
 def _answering(content: bytes, content_type: str) -> ASGIApp:
@@ -211,12 +164,6 @@ def test_an_answer_that_lambda_cannot_carry_is_an_error_that_says_so(
     assert answer.status == 400
     assert answer.json()["code"] == "answer_too_large"
     assert answer.headers["x-request-id"] == [FakeContext.aws_request_id]
-    edge = edge_reply(
-        handler_of(_answering(b'"' * 1_100_000, content_type))(
-            origin_request("GET", "/big", secret=SECRET), FakeContext()
-        )
-    )
-    assert edge.json()["code"] == "answer_too_large"
 
 
 def test_text_that_grows_when_quoted_is_sent_in_base64_where_it_then_fits(handler_of: HandlerOf) -> None:

@@ -19,7 +19,7 @@ from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry
 from quartzdb.domain.errors import Unavailable
 from quartzdb.wiring.embedded import Database
 from tests.functions.conftest import SECRET, url_reply
-from tests.functions.events import function_url, origin_request
+from tests.functions.events import function_url
 from tests.functions.lambda_context import FakeContext
 from tests.manual_clock import ManualClock
 
@@ -58,12 +58,6 @@ def test_without_the_secret_nothing_is_reached(handler_of: HandlerOf, path: str,
     answer = url_reply(handle(function_url("GET", path, secret=secret), FakeContext()))
     assert answer.status in {401, 403}  # 401 is the nearest that the Cloudflare contract knows
     assert answer.json()["code"] == "origin_refused"
-
-
-def test_an_edge_event_needs_it_too(handler_of: HandlerOf) -> None:
-    """It is among the headers that CloudFront adds for the origin."""
-    answer = handler_of(_unreachable)(origin_request("GET", "/v1/health"), FakeContext())
-    assert answer["status"] == "403"
 
 
 def test_the_application_never_sees_the_secret(handler_of: HandlerOf) -> None:

@@ -30,9 +30,9 @@ from tests.aws_deployment import Deployment
 from tests.aws_emulators import REGION, Emulators, Place
 from tests.contract_origin import contract_origin
 from tests.doubles.memory_api_keys import MemoryApiKeys
-from tests.functions.conftest import SECRET, Reply, edge_reply, url_reply
+from tests.functions.conftest import SECRET, Reply, url_reply
 from tests.functions.emulator import REPOSITORY, Instance, running, unpacked_layers
-from tests.functions.events import event, function_url, origin_request
+from tests.functions.events import event, function_url
 
 MACHINE = f"arn:aws:states:{REGION}:000000000000:stateMachine:merge"
 
@@ -123,12 +123,6 @@ def test_what_did_not_come_through_cloudfront_is_refused(api: Instance) -> None:
         assert url_reply(api.invoke(function_url("GET", "/v1/health", secret=secret))).status == 403
     assert api.metrics()["OriginRefused"] == 2
     assert SECRET not in api.log
-
-
-def test_an_edge_event_is_answered_as_cloudfront_wants_it(api: Instance) -> None:
-    """The same application, from a Lambda@Edge origin request."""
-    answer = edge_reply(api.invoke(origin_request("GET", "/v1/health", secret=SECRET)))
-    assert answer.status == 200, answer.body
 
 
 def test_the_schedule_tends_every_namespace(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from quartzdb.aws_lambda.database import database_settings
+from quartzdb.aws_lambda.database import database_settings, retention_for_peer
 from quartzdb.aws_lambda.metrics import CloudWatchMetric
-from quartzdb.aws_lambda.retention import retention_for_peer
 from quartzdb.aws_lambda.settings import FunctionSettings, needed
 from quartzdb.aws_lambda.snapstart import after_restore, reseed
 from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry, telemetry

@@ -1,9 +1,13 @@
-"""The database that a function was deployed with, as the composition roots want it described."""
+"""The database that a function was deployed with, as the composition roots want it described, and what it must keep."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from quartzdb.aws_lambda.settings import FunctionSettings
+from quartzdb.storage.ports import Retention
 from quartzdb.wiring.aws import AwsSettings
+from quartzdb.wiring.aws_clients import AwsClients
 
 
 def database_settings(settings: FunctionSettings) -> AwsSettings:
@@ -20,3 +24,18 @@ def database_settings(settings: FunctionSettings) -> AwsSettings:
         default_engine=settings.default_engine,
         endpoints=settings.endpoints,
     )
+
+
+def retention_for_peer(settings: FunctionSettings) -> Callable[[AwsClients], Retention] | None:
+    """None where this site is alone."""
+    peer = settings.peer
+    if peer is None:
+        return None
+
+    def retention(clients: AwsClients) -> Retention:
+        # Imported by a site that is one of two, and by no other.
+        from quartzdb.wiring.replication_aws import aws_retention
+
+        return aws_retention(database_settings(settings), peer, clients)
+
+    return retention

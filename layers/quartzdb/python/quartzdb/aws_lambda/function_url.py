@@ -7,6 +7,8 @@ labels every answer without a type as JSON. Format: https://docs.aws.amazon.com/
 from __future__ import annotations
 
 import base64
+import json
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -14,12 +16,16 @@ from quartzdb.api.errors import PROBLEM
 from quartzdb.api.refusals import AnswerTooLarge
 from quartzdb.aws_lambda.early_answer import early_answer
 from quartzdb.aws_lambda.invocation import Invocation, RawHeaders, attach, identified
-from quartzdb.aws_lambda.response_body import response_body
 
 RESPONSE_BYTES_MAX = 6_291_556
 """Lambda's limit for an answer, all of its JSON."""
 _HEADERS_BYTES_MAX = 64 * 1024
 _BODY_BYTES_MAX = RESPONSE_BYTES_MAX - _HEADERS_BYTES_MAX
+_TEXT = frozenset(
+    {"application/json", "application/problem+json", "application/javascript", "application/xml"}
+)
+_ESCAPED_TIMES_MAX = 6
+"""A control character becomes six in JSON: what no text can exceed when it is quoted."""
 
 
 class FunctionUrl:
@@ -75,7 +81,7 @@ class FunctionUrl:
                 cookies.append(value)
             else:
                 headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        body = response_body(
+        body = _body_of(
             response["body"],
             headers.get("content-type", ""),
             is_coded="content-encoding" in headers,
@@ -112,3 +118,41 @@ def _client(headers: RawHeaders, source_ip: str) -> tuple[str, int]:
             if address and port.isdecimal():
                 return address, int(port)
     return source_ip, 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """`text` is what stands in the document; `encoded`: in base64."""
+
+    text: str
+    encoded: bool
+
+
+def _body_of(content: bytes, content_type: str, *, is_coded: bool, bytes_max: int) -> _Body | None:
+    """The body as a string of at most `bytes_max` bytes in JSON; None where it takes more than that.
+
+    `is_coded`: the content has a Content-Encoding, so that it is no text whatever its type says.
+    """
+    if not is_coded and _is_text(content_type):
+        try:
+            text = content.decode()
+        except UnicodeDecodeError:
+            pass  # called text by who stored it, and in another encoding than UTF-8
+        else:
+            if _quoted_bytes(text, content, bytes_max) <= bytes_max:
+                return _Body(text, False)
+    if 4 * ((len(content) + 2) // 3) > bytes_max:
+        return None
+    return _Body(base64.b64encode(content).decode("ascii"), True)
+
+
+def _is_text(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind.startswith("text/") or kind in _TEXT or kind.endswith("+json")
+
+
+def _quoted_bytes(text: str, content: bytes, bytes_max: int) -> int:
+    if len(content) * _ESCAPED_TIMES_MAX <= bytes_max:
+        return len(content)  # it fits, however much of it has to be escaped
+    # As the runtime writes it: not ASCII only.
+    return len(json.dumps(text, ensure_ascii=False).encode())

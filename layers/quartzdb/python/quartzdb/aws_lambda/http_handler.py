@@ -1,4 +1,4 @@
-"""From Lambda's events to the application and back: Mangum with event adapters of our own, and what stands in front.
+"""From Lambda's events to the application and back: Mangum with an event adapter of our own, and what stands in front.
 
 guard (origin secret) → deadline → application. Nothing behind the guard runs for a request that did not come through
 CloudFront.
@@ -16,7 +16,6 @@ from quartzdb.aws_lambda.deadline import InvocationDeadline
 from quartzdb.aws_lambda.function_url import FunctionUrl
 from quartzdb.aws_lambda.invocation import invocation_of
 from quartzdb.aws_lambda.metrics import CloudWatchMetric
-from quartzdb.aws_lambda.origin_request import OriginRequest
 from quartzdb.aws_lambda.origin_secret import OriginGuard, OriginSecret
 from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry
 from quartzdb.domain.errors import Corrupted
@@ -35,7 +34,7 @@ class Observed:
         async def watched(message: Message) -> None:
             if message["type"] == "http.response.start":
                 status = message["status"]
-                self._telemetry.tracer.put_annotation("status", status)
+                self._telemetry.tracer.annotate("status", status)
                 if status >= 500:
                     self._telemetry.count(CloudWatchMetric.SERVER_ERRORS)
             await send(message)
@@ -44,13 +43,13 @@ class Observed:
         trace = find_trace(scope)
         if trace is None:
             return  # refused before it reached the application
-        self._telemetry.tracer.put_annotation("operation", trace.operation or "none")
+        self._telemetry.tracer.annotate("operation", trace.operation or "none")
         if trace.code == Corrupted.code:
             self._telemetry.count(CloudWatchMetric.SNAPSHOT_DEGRADED)
 
 
 def http_handler(app: ASGIApp, secret: OriginSecret, telemetry: Telemetry) -> LambdaHandler:
-    """The function that Lambda calls with an event of a Function URL or a Lambda@Edge origin request."""
+    """The function that Lambda calls with an event of a Function URL."""
 
     def refused() -> None:
         telemetry.count(CloudWatchMetric.ORIGIN_REFUSED)
@@ -59,11 +58,7 @@ def http_handler(app: ASGIApp, secret: OriginSecret, telemetry: Telemetry) -> La
         telemetry.count(CloudWatchMetric.DEADLINE_EXCEEDED)
 
     guarded = OriginGuard(InvocationDeadline(app, exceeded=ran_out), secret, refused=refused)
-    adapter = Mangum(
-        Observed(guarded, telemetry),
-        lifespan="off",
-        custom_handlers=[FunctionUrl, OriginRequest],
-    )
+    adapter = Mangum(Observed(guarded, telemetry), lifespan="off", custom_handlers=[FunctionUrl])
 
     def handle(event: Any, context: Any) -> Any:
         return adapter(event, context)

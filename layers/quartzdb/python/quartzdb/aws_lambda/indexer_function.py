@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from quartzdb.aws_lambda.database import database_settings
+from quartzdb.aws_lambda.database import database_settings, retention_for_peer
 from quartzdb.aws_lambda.metrics import CloudWatchMetric
-from quartzdb.aws_lambda.retention import retention_for_peer
 from quartzdb.aws_lambda.settings import FunctionSettings
 from quartzdb.aws_lambda.snapstart import after_restore, reseed
 from quartzdb.aws_lambda.stream_records import read_batch

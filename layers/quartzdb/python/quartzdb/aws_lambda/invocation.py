@@ -1,4 +1,4 @@
-"""What is known of the invocation that carries a request: attached to the ASGI scope by the event adapters."""
+"""What is known of the invocation that carries a request: attached to the ASGI scope by the event adapter."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Protocol
 from starlette.types import Scope
 
 from quartzdb.api.request_id import HEADER, is_sane
-from quartzdb.domain.errors import QuartzError
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -27,11 +26,10 @@ class LambdaContext(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One request's. `defect`: what is wrong with the event itself, to be told once the caller may know it."""
+    """One request's."""
 
     request_id: str
     remaining_ms: Callable[[], int]
-    defect: QuartzError | None = None
 
 
 def identified(headers: RawHeaders, context: LambdaContext) -> str:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quartzdb.api.refusals import OriginRefused
 from quartzdb.aws_lambda.early_answer import refuse
-from quartzdb.aws_lambda.invocation import RawHeaders, invocation_of
+from quartzdb.aws_lambda.invocation import RawHeaders
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import QuartzError, Unavailable
 
@@ -105,8 +105,4 @@ class OriginGuard:
             return
         # No further than here: the application has no use for it, and must not be able to repeat it.
         scope["headers"] = [pair for pair in scope["headers"] if pair[0] != HEADER]
-        defect = invocation_of(scope).defect
-        if defect is not None:
-            await refuse(defect, scope, receive, send)
-            return
         await self._app(scope, receive, send)

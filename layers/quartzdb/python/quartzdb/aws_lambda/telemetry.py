@@ -1,4 +1,4 @@
-"""Telemetry of a function: Powertools' logger, metrics and tracer, set up once in one way.
+"""Telemetry of a function: Powertools' logger and metrics, and a tracer, set up once in one way.
 
 Logs are JSON lines with the invocation's ids and a correlation id. Events, bodies, keys and secrets are never logged.
 """
@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 
 from quartzdb.aws_lambda.metrics import NAMESPACE, CloudWatchMetric
 from quartzdb.aws_lambda.settings import FunctionSettings, trace_header
-from quartzdb.aws_lambda.xray import XRayProvider
+from quartzdb.aws_lambda.xray import Tracer
 
 LambdaHandler = Callable[[Any, Any], Any]
 
@@ -37,7 +37,16 @@ class Telemetry:
 
     def handler(self, handle: LambdaHandler) -> LambdaHandler:
         """The handler with everything around it: ids in each log line, metrics written at its end, a subsegment."""
-        traced = self.tracer.capture_lambda_handler(handle, capture_response=False, capture_error=False)
+        cold = True
+
+        def traced(event: Any, context: Any) -> Any:
+            nonlocal cold
+            with self.tracer.subsegment("handler"):
+                self.tracer.annotate("ColdStart", cold)
+                self.tracer.annotate("Service", self.logger.service)
+                cold = False
+                return handle(event, context)
+
         counted = self.metrics.log_metrics(traced, capture_cold_start_metric=True)
         logged: LambdaHandler = self.logger.inject_lambda_context(counted, log_event=False, clear_state=True)
         return logged
@@ -53,13 +62,7 @@ def telemetry(settings: FunctionSettings) -> Telemetry:
     return Telemetry(
         logger,
         Metrics(service=service, namespace=NAMESPACE),
-        # `disabled` would import the X-Ray SDK in order to switch it off; without a daemon the provider does nothing.
-        Tracer(
-            service=service,
-            provider=XRayProvider(settings.xray_daemon, trace_header),
-            auto_patch=False,
-            disabled=False,
-        ),
+        Tracer(settings.xray_daemon, trace_header),
     )
 
 

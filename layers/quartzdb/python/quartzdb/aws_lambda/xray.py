@@ -1,4 +1,4 @@
-"""Sends subsegments to X-Ray's daemon: what Powertools' Tracer writes to, in place of the X-Ray SDK.
+"""Sends subsegments to X-Ray's daemon, in place of the X-Ray SDK and of what Powertools builds on it.
 
 The SDK makes a client of its own on import, which needs another service model and costs a third of a function's start;
 a subsegment is one JSON document in one UDP packet. Owns that format and never fails a request: what cannot be sent is
@@ -10,14 +10,14 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+import weakref
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from aws_lambda_powertools.tracing.base import BaseProvider, BaseSegment
 
 _PREAMBLE = b'{"format":"json","version":1}\n'
 _PACKET_BYTES_MAX = 60_000
@@ -41,44 +41,23 @@ class TraceContext:
 
 
 @dataclass(slots=True)
-class Subsegment(BaseSegment):
-    """One stretch of work. Annotations are indexed by X-Ray, metadata is not."""
+class Subsegment:
+    """One stretch of work. X-Ray indexes annotations: their keys are letters, digits and underscores.
+
+    Of what it failed with only the kind is kept: a message may quote what a user sent.
+    """
 
     name: str
-    context: TraceContext | None
+    context: TraceContext
     started_at: float
-    id: str = field(default_factory=lambda: os.urandom(8).hex())
     annotations: dict[str, Any] = field(default_factory=dict)
-    metadata: dict[str, dict[str, Any]] = field(default_factory=dict)
     failed_with: str | None = None
 
-    def put_annotation(self, key: str, value: Any) -> None:
-        """Annotate, under a key of letters, digits and underscores."""
-        self.annotations[key] = value
-
-    def put_metadata(self, key: str, value: Any, namespace: str = "default") -> None:
-        """Add what is shown, but not indexed."""
-        self.metadata.setdefault(namespace, {})[key] = value
-
-    def add_exception(self, exception: BaseException, stack: Any = (), remote: bool = False) -> None:  # noqa: ARG002 - the port's signature
-        """Mark the work as failed. Only the kind is kept: a message may quote what a user sent."""
-        self.failed_with = type(exception).__name__
-
-    def close(self, end_time: float | None = None) -> None:
-        """Nothing to do: the provider sends it."""
-
-    def add_subsegment(self, subsegment: Any) -> None:
-        """Nothing to do: each is sent on its own."""
-
-    def remove_subsegment(self, subsegment: Any) -> None:
-        """Nothing to do: each is sent on its own."""
-
     def document(self, ended_at: float) -> dict[str, Any]:
-        """As X-Ray takes it. Only for a sampled one."""
-        assert self.context is not None
+        """As X-Ray takes it."""
         document: dict[str, Any] = {
             "type": "subsegment",
-            "id": self.id,
+            "id": os.urandom(8).hex(),
             "trace_id": self.context.trace_id,
             "parent_id": self.context.parent_id,
             "name": self.name,
@@ -87,17 +66,13 @@ class Subsegment(BaseSegment):
         }
         if self.annotations:
             document["annotations"] = self.annotations
-        if self.metadata:
-            document["metadata"] = self.metadata
         if self.failed_with is not None:
             document["fault"] = True
-            document["cause"] = {
-                "exceptions": [{"id": os.urandom(8).hex(), "type": self.failed_with}],
-            }
+            document["cause"] = {"exceptions": [{"id": os.urandom(8).hex(), "type": self.failed_with}]}
         return document
 
 
-class XRayProvider(BaseProvider):
+class Tracer:
     """`header` gives X-Ray's header of the invocation under way; `daemon` None: nothing is sent."""
 
     def __init__(
@@ -114,51 +89,31 @@ class XRayProvider(BaseProvider):
         self._socket: socket.socket | None = None
 
     @contextmanager
-    def in_subsegment(self, name: str = "", **_: Any) -> Generator[Subsegment, None, None]:
-        """A subsegment of the present one, sent when the block ends."""
-        outer = self._current.get()
-        if outer is None or outer.context is None:
-            context = TraceContext.parse(self._header()) if outer is None and self._daemon else None
-        else:
-            context = TraceContext(outer.context.trace_id, outer.id)
+    def subsegment(self, name: str) -> Generator[None, None, None]:
+        """Around the work of one invocation: sent when the block ends, if the invocation is sampled."""
+        context = TraceContext.parse(self._header()) if self._daemon else None
+        if context is None:
+            yield
+            return
         subsegment = Subsegment(name[:200], context, self._unix_seconds())
         token = self._current.set(subsegment)
         try:
-            yield subsegment
+            yield
         except BaseException as error:
-            subsegment.add_exception(error)
+            subsegment.failed_with = type(error).__name__
             raise
         finally:
             self._current.reset(token)
             self._send(subsegment)
 
-    @asynccontextmanager
-    async def in_subsegment_async(self, name: str = "", **options: Any) -> AsyncGenerator[Subsegment, None]:
-        """The same in a coroutine: sending does not block."""
-        with self.in_subsegment(name, **options) as subsegment:
-            yield subsegment
-
-    def put_annotation(self, key: str, value: Any) -> None:
+    def annotate(self, key: str, value: Any) -> None:
         """Annotate the present subsegment, if there is one."""
         current = self._current.get()
         if current is not None:
-            current.put_annotation(key, value)
-
-    def put_metadata(self, key: str, value: Any, namespace: str = "default") -> None:
-        """Add to the present subsegment, if there is one."""
-        current = self._current.get()
-        if current is not None:
-            current.put_metadata(key, value, namespace)
-
-    def patch(self, modules: Sequence[str]) -> None:
-        """Nothing is patched: the functions say themselves what is worth a subsegment."""
-
-    def patch_all(self) -> None:
-        """Likewise."""
+            current.annotations[key] = value
 
     def _send(self, subsegment: Subsegment) -> None:
-        if subsegment.context is None or self._daemon is None:
-            return
+        assert self._daemon is not None, "only what is sampled is sent"
         packet = _PREAMBLE + orjson.dumps(subsegment.document(self._unix_seconds()), default=str)
         if len(packet) > _PACKET_BYTES_MAX:
             return
@@ -166,6 +121,7 @@ class XRayProvider(BaseProvider):
             if self._socket is None:
                 self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
                 self._socket.setblocking(False)
+                weakref.finalize(self, self._socket.close)
             self._socket.sendto(packet, self._daemon)
         except OSError:
             # The daemon takes no more at present. A trace is not worth a failed request, nor a wait.

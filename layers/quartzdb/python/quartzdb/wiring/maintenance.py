@@ -27,6 +27,7 @@ from quartzdb.storage.ports import Retention
 from quartzdb.storage.snapshot.cache import SegmentCache
 from quartzdb.storage.snapshot.store import SnapshotStore
 from quartzdb.wiring.aws import AwsAdapters, AwsSettings, aws_adapters
+from quartzdb.wiring.aws_clients import AwsClients
 
 FOLD_BYTES_MAX = 32 * 1024 * 1024
 """Log bytes of one fold: some 20,000 records of 384 dimensions, which one processor folds in 10 to 20 seconds."""
@@ -48,7 +49,7 @@ def open_maintenance(
     *,
     merge_run_rows: int = RUN_LIMITS.shard_rows,
     merge_shard_rows: int = SHARD_ROWS,
-    retention: Callable[[AwsAdapters], Retention] | None = None,
+    retention: Callable[[AwsClients], Retention] | None = None,
 ) -> MaintenanceServices:
     """What maintains the database of a table and a bucket. Asks AWS nothing yet.
 
@@ -73,7 +74,7 @@ def open_maintenance(
         default_engine=settings.default_engine,
         limits=shard_limits(settings.cache_bytes_max, merge_shard_rows),
         run_limits=replace(RUN_LIMITS, shard_rows=merge_run_rows),
-        retention=retention(adapters) if retention else None,
+        retention=retention(clients) if retention else None,
     )
 
 

@@ -85,9 +85,9 @@ def open_aws_site(
     return open_aws(settings, clients=clients, peering=peering), secrets
 
 
-def aws_retention(settings: AwsSettings, peer: PeerOnAws) -> Retention:
+def aws_retention(settings: AwsSettings, peer: PeerOnAws, clients: AwsClients) -> Retention:
     """What functions that trim, merge and purge must keep. Asks AWS nothing yet."""
-    adapters = aws_replication(settings)
+    adapters = aws_replication(settings, clients=clients)
     one = peer.settings
     return PeerRetention(one.site, [one.peer_site], adapters.checkpoints, adapters.clock, one.shared)
 
