@@ -17,17 +17,8 @@ from quartzdb.domain.vector import Vector
 from quartzdb.services.record_rules import NewRecord
 from quartzdb.services.search import QueryRequest
 from quartzdb.storage.index.executor import Immediate
-from quartzdb.storage.index.segments.partial_file import BLOCK_BYTES, sums_of_file
-from quartzdb.storage.index.segments.records_map import RecordsMap
-from quartzdb.storage.index.segments.segment_files import (
-    HEADER_FILE,
-    PARTLY_READ,
-    RECORDS_FILE,
-    RECORDS_MAP_FILE,
-    SUMS_FILE,
-)
+from quartzdb.storage.index.segments.partial_file import BLOCK_BYTES
 from quartzdb.storage.ports import BlobStore
-from quartzdb.storage.snapshot.manifest import Manifest, SegmentRef
 from quartzdb.wiring.aws import aws_adapters
 from quartzdb.wiring.embedded import Database, assemble
 from tests.aws_deployment import DIMENSION, Deployment
@@ -239,46 +230,3 @@ def test_a_late_note_of_the_pointer_costs_a_look_at_it(filled: tuple[Deployment,
     table.forget(key)
     assert nearest(deployment.open(), namespace, 8) == "r8"
     table.note(key, there[0])
-
-
-def test_segments_without_an_opening_are_read_in_parts_too(filled: tuple[Deployment, Namespace]) -> None:
-    """Those written before there was one have checksums and map in files of their own."""
-    deployment, namespace = filled
-    database = deployment.open()
-    pointer = database.store.pointer(namespace.partition)
-    assert pointer is not None
-    manifest = database.store.manifest(pointer.current)
-    (segment,) = manifest.segments
-    assert database.store.publish(
-        replace(manifest, sequence=manifest.sequence + 1, segments=(as_before(database, segment),)),
-        pointer.tag,
-    )
-    try:
-        old = deployment.open(searches=True)
-        assert answers(old, namespace) == answers(database, namespace)
-        assert old.records.fetch_one(namespace, "r77").metadata["n"] == 77
-        (part,) = old.readers.of(namespace).view().parts
-        vectors = part.segment._files.partial("vectors")
-        assert vectors is not None
-        assert HEADER_FILE not in part.segment._files.names
-    finally:
-        newest = database.store.pointer(namespace.partition)
-        assert newest is not None
-        database.store.publish(as_newest(manifest, newest.current), newest.tag)
-
-
-def as_newest(manifest: Manifest, previous: str) -> Manifest:
-    """The same once more."""
-    return replace(manifest, sequence=manifest.sequence + 2, previous=previous)
-
-
-def as_before(database: Database, segment: SegmentRef) -> SegmentRef:
-    """The segment as earlier versions wrote it."""
-    files = dict(segment.files)
-    prefix = files.pop(HEADER_FILE).key.rpartition("/")[0]
-    paths = {name: database.store.verified_file(files[name]) for name in PARTLY_READ}
-    places = RecordsMap.of(paths[RECORDS_FILE]).encode()
-    sums = np.concatenate([sums_of_file(paths[name]) for name in PARTLY_READ]).tobytes()
-    for name, content in ((RECORDS_MAP_FILE, places), (SUMS_FILE, sums)):
-        files[name] = database.store.store_file(f"{prefix}/{name}", content)
-    return replace(segment, name=f"{segment.name}-before", files=files)

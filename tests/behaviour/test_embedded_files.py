@@ -59,14 +59,15 @@ def test_an_acknowledged_write_is_on_the_disk(database: SqliteDatabase) -> None:
     assert database.rows("PRAGMA user_version") == [(SCHEMA_VERSION,)]
 
 
-def test_a_newer_schema_is_refused(path: Path) -> None:
+@pytest.mark.parametrize("version", [SCHEMA_VERSION - 1, SCHEMA_VERSION + 1])
+def test_another_schema_is_refused(path: Path, version: int) -> None:
     """And the file is not touched."""
     SqliteDatabase(path).close()
-    by_hand(path, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    by_hand(path, f"PRAGMA user_version = {version}")
     for _ in range(2):
         with pytest.raises(Unavailable, match="schema version") as refused:
             SqliteDatabase(path)
-        assert "newer" in (refused.value.hint or "")
+        assert "that wrote it" in (refused.value.hint or "")
 
 
 @pytest.mark.parametrize(

@@ -234,18 +234,18 @@ def check(database: Database, namespace: Namespace, gone: set[int]) -> None:
 
 @pytest.mark.parametrize("inner", [True, False])
 def test_codes_of_rows_in_any_order(inner: bool, tmp_path: Path) -> None:
-    """Segments of earlier versions have rows in the order of their writing: the same are found, and counted."""
+    """Before they are arranged they have rows in the order of their adding: the same are found, and counted."""
     rows = clumped(1_500, 3)
     codes = Codes.train(rows[:1_000], 30, 1, inner=inner, seed=1)
     codes.add(rows)
-    codes.write(tmp_path / "old")
+    old = Codes.train(rows[:1_000], 30, 1, inner=inner, seed=1)
+    old.add(rows)
     grouped, starts = codes.grouped
     chance = np.random.default_rng(5)
     order = np.concatenate([chance.permutation(grouped[a:b]) for a, b in pairwise(starts.tolist())])
     codes.arrange(order.astype(np.int64))
     codes.write(tmp_path / "new")
-    old = Codes.read(tmp_path / "old", arranged=False)
-    new = Codes.read(tmp_path / "new", arranged=True)
+    new = Codes.read(tmp_path / "new")
     assert np.array_equal(
         old.grouped[0][old.grouped[1][4] : old.grouped[1][5]], np.sort(order[starts[4] : starts[5]])
     )

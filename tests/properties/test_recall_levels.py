@@ -80,16 +80,6 @@ def test_what_was_not_reached_is_not_promised(trial: Trial, recall: float) -> No
     assert search_parameters.at(10, None) == table
 
 
-@given(trials(), RECALLS)
-def test_a_table_from_before_there_were_levels_promises_what_it_was_made_for(
-    trial: Trial, recall: float
-) -> None:
-    """The usual target, and everything below it."""
-    table, _ = chosen(trial)
-    search_parameters = parameters_by_recall({"plain": table.document()})
-    assert search_parameters.at(10, recall) == (table if recall <= RECALL_TARGETS[10] else None)
-
-
 def test_counts_of_which_one_is_out_of_reach() -> None:
     """Up to the last count that reaches a recall it is promised, and beyond that it is not."""
     table = {"plain": [[10, 1.0, 20], [100, 2.0, 200]]}

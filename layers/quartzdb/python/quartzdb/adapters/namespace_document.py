@@ -1,4 +1,4 @@
-"""A namespace as a stored JSON document, for every catalog. Never changes what an older release wrote: it only adds."""
+"""A namespace as a stored JSON document, for every catalog."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def encode_namespace(namespace: Namespace) -> bytes:
             "metric": settings.metric,
             "engine": settings.engine,
             "precision": settings.precision,
-            # Left out of an unsharded one, whose document stays what it was before there were shards.
+            # Left out where there is one: what most namespaces have.
             **({"shards": settings.shards} if settings.shards > 1 else {}),
         },
         separators=(",", ":"),

@@ -1,4 +1,4 @@
-"""The tables of an embedded server and how an older file is brought up to them. Owns every CREATE statement."""
+"""The tables of an embedded server. Owns every CREATE statement."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from quartzdb.domain.errors import Corrupted, Unavailable
 APPLICATION_ID = 0x515A4442
 """'QZDB' in the file's header, so that another program's database is never written to."""
 
-_VERSION_1 = (
+SCHEMA_VERSION = 3
+_SCHEMA = (
     # One short row for each generation that was ever written to. Rows stay: a sealed log has to remember that it is
     # sealed, and a process may cache an id for as long as it runs only because no id is ever given out twice.
     """
@@ -107,9 +108,6 @@ _VERSION_1 = (
     )
     """,
     "CREATE INDEX answers_by_lapse ON answers (lapses_at_ms)",
-)
-
-_VERSION_2 = (
     """
     CREATE TABLE replication (
         kind TEXT NOT NULL,
@@ -118,9 +116,6 @@ _VERSION_2 = (
         PRIMARY KEY (kind, name)
     ) WITHOUT ROWID
     """,
-)
-
-_VERSION_3 = (
     """
     CREATE TABLE routing (
         name TEXT NOT NULL PRIMARY KEY,
@@ -129,25 +124,19 @@ _VERSION_3 = (
     """,
 )
 
-_MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
-"""What takes a file from version n to n + 1. A released step is never edited; a change is a further step."""
-
-SCHEMA_VERSION = len(_MIGRATIONS)
-
 
 def prepare_schema(connection: sqlite3.Connection, path: Path) -> None:
-    """Create the tables, or bring them up to date. Safe when several processes start at once.
+    """Create the tables in a new file. Safe when several processes start at once.
 
-    Raises Unavailable for a file of a newer version and Corrupted for a file that is not ours.
+    Raises Unavailable for a file of another version and Corrupted for a file that is not ours.
     """
-    if _version(connection, path) == SCHEMA_VERSION:
+    if _is_prepared(connection, path):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
         # Asked again under the write lock: another process may have done the work in between.
-        for step in _MIGRATIONS[_version(connection, path) :]:
-            for statement in step:
-                connection.execute(statement)
+        for statement in () if _is_prepared(connection, path) else _SCHEMA:
+            connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
@@ -157,16 +146,15 @@ def prepare_schema(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def require_schema(connection: sqlite3.Connection, path: Path) -> None:
-    """Raises Unavailable for a file that would first have to be brought up to date, else as `prepare_schema`."""
-    version = _version(connection, path)
-    if version != SCHEMA_VERSION:
+    """Raises Unavailable for a file that has no tables yet, else as `prepare_schema`."""
+    if not _is_prepared(connection, path):
         raise Unavailable(
-            f"{path} has schema version {version}; to be read it has to be brought up to {SCHEMA_VERSION}.",
+            f"{path} has no tables yet, and cannot be written to.",
             hint="Open it once where it may be written to: any command does it.",
         )
 
 
-def _version(connection: sqlite3.Connection, path: Path) -> int:
+def _is_prepared(connection: sqlite3.Connection, path: Path) -> bool:
     application = _number(connection, "PRAGMA application_id")
     version = _number(connection, "PRAGMA user_version")
     tables = _number(connection, "SELECT count(*) FROM sqlite_master")
@@ -175,12 +163,12 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
             f"{path} is the database of another program.",
             hint="Give QuartzDB a data directory of its own.",
         )
-    if version > SCHEMA_VERSION:
+    if version not in {0, SCHEMA_VERSION}:
         raise Unavailable(
-            f"{path} has schema version {version}; this QuartzDB knows versions up to {SCHEMA_VERSION}.",
-            hint="Run the QuartzDB release that wrote it, or a newer one.",
+            f"{path} has schema version {version}; this QuartzDB knows version {SCHEMA_VERSION}.",
+            hint="Run the QuartzDB release that wrote it.",
         )
-    return version
+    return version == SCHEMA_VERSION
 
 
 def _number(connection: sqlite3.Connection, sql: str) -> int:

@@ -16,8 +16,6 @@ from quartzdb.storage.index.segments.partial_file import FetchedMemory
 from quartzdb.storage.index.segments.segment import Segment
 from quartzdb.storage.index.segments.segment_files import (
     DATA_FILES,
-    HEADER_FILE,
-    SUMS_FILE,
     LocalFiles,
     SegmentFiles,
 )
@@ -120,7 +118,7 @@ class SegmentCache:
                     del self._opening[name]
 
     def _files(self, ref: SegmentRef) -> SegmentFiles:
-        if not self._store.blobs.remote or not ref.files.keys() & {HEADER_FILE, SUMS_FILE}:
+        if not self._store.blobs.remote:
             return LocalFiles({name: self._store.verified_file(file) for name, file in ref.files.items()})
         files = FetchedFiles(
             self._store,

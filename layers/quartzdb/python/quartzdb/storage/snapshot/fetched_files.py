@@ -15,24 +15,18 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from quartzdb.domain.errors import Corrupted
-from quartzdb.storage.index.executor import Executor, Future, all_of
+from quartzdb.storage.index.executor import Executor, Future
 from quartzdb.storage.index.segments.partial_file import (
-    BLOCK_BYTES,
     REQUEST_BYTES_MAX,
     FetchedMemory,
     PartialFile,
     Sums,
 )
-from quartzdb.storage.index.segments.records_map import RecordsMap
 from quartzdb.storage.index.segments.segment_files import (
     HEADER_FILE,
     NORMS_FILE,
     PARTLY_READ,
-    RECORDS_MAP_FILE,
-    SUMS_FILE,
     VECTORS_FILE,
 )
 from quartzdb.storage.index.segments.segment_header import PACKED_BYTES_MAX, SegmentHeader
@@ -63,7 +57,7 @@ class FetchedFiles:
         self._store = store
         self._refs = files
         self._memory = memory
-        self._in_parts = in_parts if HEADER_FILE in files else {}
+        self._in_parts = in_parts
         self._in_memory: dict[str, Path] = {}
         self._partial: dict[str, PartialFile] = {}
         self._damage: Exception | None = None
@@ -142,7 +136,7 @@ class FetchedFiles:
 
     def _engine_file(self, name: str) -> Path:
         size = self._refs[name].size
-        if HEADER_FILE in self._refs and size <= PACKED_BYTES_MAX:
+        if size <= PACKED_BYTES_MAX:
             return self._packed_file(name)
         file = self.partial(name)
         if file is None or file.path is None:
@@ -165,28 +159,10 @@ class FetchedFiles:
 
     def _fetched_header(self) -> SegmentHeader:
         try:
-            if HEADER_FILE in self._refs:
-                return SegmentHeader.decode(self._store.verified_bytes(self._refs[HEADER_FILE]))
-            # Written before there was one.
-            places, sums = all_of(
-                self.execute,
-                *(
-                    partial(self._store.verified_bytes, self._refs[name])
-                    for name in (RECORDS_MAP_FILE, SUMS_FILE)
-                ),
-            )
-            return SegmentHeader(
-                RecordsMap.decode(places), self._split_sums(np.frombuffer(sums, dtype="<u4"))
-            )
+            return SegmentHeader.decode(self._store.verified_bytes(self._refs[HEADER_FILE]))
         except (Corrupted, BlobMissing) as error:
             self._damage = error
             raise
-
-    def _split_sums(self, sums: Sums) -> dict[str, Sums]:
-        sizes = [-(-self._refs[name].size // BLOCK_BYTES) for name in PARTLY_READ]
-        if sums.size != sum(sizes):
-            raise Corrupted(f"{self._refs[SUMS_FILE].key} has {sums.size} checksums, not {sum(sizes)}.")
-        return dict(zip(PARTLY_READ, np.split(sums, np.cumsum(sizes)[:-1]), strict=True))
 
     def _sums(self, name: str) -> Sums:
         try:

@@ -121,7 +121,7 @@ def decode_manifest(data: bytes) -> Manifest:
             folded=tuple(Version.parse(text) for text in document["folded"]),
             previous=document["previous"],
             created_at_ms=document["created_at_ms"],
-            previous_released=document.get("confirmed", False),
+            previous_released=document["confirmed"],
         )
     except (ValueError, KeyError, TypeError) as error:
         raise Corrupted("A manifest cannot be decoded.", hint="Run `quartzdb verify`.") from error

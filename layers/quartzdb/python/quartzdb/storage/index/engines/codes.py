@@ -128,9 +128,9 @@ class Codes:
         self._faiss.write_index(self._index, str(path))
 
     @classmethod
-    def read(cls, path: Path, *, arranged: bool, part: PartialFile | None = None) -> Codes:
+    def read(cls, path: Path, *, part: PartialFile | None = None) -> Codes:
         """Map a file into memory; only pages that searches touch are read. Raises Corrupted."""
-        return cls(mapped_index(path, "IndexIVFRaBitQ", "RaBitQ lists"), arranged=arranged, part=part)
+        return cls(mapped_index(path, "IndexIVFRaBitQ", "RaBitQ lists"), arranged=True, part=part)
 
     def head_bytes(self, path: Path) -> int:
         """How much of the file that was written comes before the lists: centroids, and the lengths of lists."""
@@ -258,11 +258,6 @@ class Codes:
     def listed_bytes(self) -> int:
         """What a row takes in its list: its code and its number."""
         return self.row_bytes + _NUMBER_BYTES
-
-    @property
-    def gathered_bytes(self) -> int:
-        """What searches with a filter keep in memory beside the file: 4 bytes a row where rows are not arranged."""
-        return 0 if self._arranged else 4 * self.rows
 
     @property
     def grouped(self) -> tuple[npt.NDArray[np.int32], Rows]:

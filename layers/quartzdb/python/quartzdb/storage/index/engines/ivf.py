@@ -87,7 +87,7 @@ class IvfEngine:
                     codes.arrange(order)
                     codes.write(directory / CODES_FILE)
                     rotation.save(directory / ROTATION_FILE)
-                    document = {"coded": True, "arranged": True, "bits": bits}
+                    document = {"coded": True, "bits": bits}
                     document["head_bytes"] = codes.head_bytes(directory / CODES_FILE)
                     document |= {**rotation.parameters, **search_parameters.document()}
                     if metric is Metric.DOT:
@@ -112,7 +112,6 @@ class IvfEngine:
             )
         codes = Codes.read(
             files[CODES_FILE],
-            arranged=parameters.get("arranged") is True,
             part=files.part(CODES_FILE) if isinstance(files, EngineFiles) else None,
         )
         rotation = Rotation.load(files[ROTATION_FILE], parameters, vectors.shape[1], metric)
@@ -181,7 +180,7 @@ class IvfIndex:
     @property
     def resident_bytes(self) -> int:
         """Codes and rotation, which a busy index has in memory though they are mapped, and what is gathered of them."""
-        return self._file_bytes + self._codes.gathered_bytes + self._allowed.resident_bytes
+        return self._file_bytes + self._allowed.resident_bytes
 
     def _plainly(self, turned: Floats, count: int, recall: float | None) -> Rows | None:
         """Visit the lists that are near compared with the nearest one: few for a clear query, more for a vague one."""

@@ -63,10 +63,8 @@ class ProbeMarginTable:
 def margins_by_recall(parameters: Mapping[str, Any]) -> ByRecall[ProbeMarginTable]:
     """The usual margins (`filtered`), and those of any recall (`filtered_levels`). Raises Corrupted."""
     table = ProbeMarginTable.parse(parameters, "filtered")
-    rows = [
-        (probe_margin.count, probe_margin.gap, probe_margin.margin) for probe_margin in table.probe_margins
-    ]
-    return by_recall(parameters, FILTERED_LEVELS, table, rows, _table_of)
+    counts = [probe_margin.count for probe_margin in table.probe_margins]
+    return by_recall(parameters, FILTERED_LEVELS, table, counts, _table_of)
 
 
 def _table_of(rows: Sequence[Row]) -> ProbeMarginTable:

@@ -127,16 +127,11 @@ def by_recall(
     parameters: Mapping[str, Any],
     name: str,
     table: Table,
-    rows: Sequence[Row],
+    counts: Sequence[int],
     make: Callable[[Sequence[Row]], Table],
 ) -> ByRecall[Table]:
-    """The usual table, whose rows these are, with the levels of parameters[name]. Raises Corrupted."""
-    usual = [
-        Level(count, RECALL_TARGETS[count], first, second)
-        for count, first, second in rows
-        if count in RECALL_TARGETS
-    ]
-    return ByRecall(table, [count for count, _, _ in rows], parse(parameters, name, usual), make)
+    """The usual table, for these counts, with the levels of parameters[name]. Raises Corrupted."""
+    return ByRecall(table, counts, parse(parameters, name), make)
 
 
 def document(levels: Sequence[Level]) -> Sequence[Sequence[float]]:
@@ -144,19 +139,14 @@ def document(levels: Sequence[Level]) -> Sequence[Sequence[float]]:
     return [[level.count, level.recall, level.first, level.second] for level in levels]
 
 
-def parse(parameters: Mapping[str, Any], name: str, usual: Sequence[Level]) -> Sequence[Level]:
-    """Read `document` back from parameters[name]; `usual` where a build before there were levels wrote none.
-
-    Raises Corrupted.
-    """
-    if name not in parameters:
-        return usual
+def parse(parameters: Mapping[str, Any], name: str) -> Sequence[Level]:
+    """Read `document` back from parameters[name]. Raises Corrupted."""
     try:
         levels = [
             Level(int(count), float(recall), float(first), float(second))
             for count, recall, first, second in parameters[name]
         ]
-    except (TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise Corrupted(f"The index parameters have no readable levels {name!r}.") from error
     ordered = all((low.count, low.recall) < (high.count, high.recall) for low, high in pairwise(levels))
     if not ordered or any(level.count < 1 or not 0 < level.recall < 1 for level in levels):

@@ -71,8 +71,8 @@ class SearchParameterTable:
 def parameters_by_recall(parameters: Mapping[str, Any]) -> ByRecall[SearchParameterTable]:
     """The usual ones (`plain`), and those of any recall (`plain_levels`). Raises Corrupted."""
     table = SearchParameterTable.parse(parameters, "plain")
-    rows = [(parameter.count, parameter.visit, parameter.depth) for parameter in table.by_count]
-    return by_recall(parameters, PLAIN_LEVELS, table, rows, _table_of)
+    counts = [parameter.count for parameter in table.by_count]
+    return by_recall(parameters, PLAIN_LEVELS, table, counts, _table_of)
 
 
 def _table_of(rows: Sequence[Row]) -> SearchParameterTable:

@@ -30,12 +30,11 @@ class RecordPages:
     def ids(self, ids: Sequence[str]) -> None:
         """Those of these ids in their index."""
         leaves = self.header.leaves
-        if leaves is not None:
-            pages = leaves.pages_of(ids)
-            if pages.size > max(1, _WHOLE_SHARE * len(leaves.firsts)):
-                self.file.expect_all()
-            else:
-                self._bring(pages)
+        pages = leaves.pages_of(ids)
+        if pages.size > max(1, _WHOLE_SHARE * len(leaves.firsts)):
+            self.file.expect_all()
+        else:
+            self._bring(pages)
 
     def _bring(self, pages: Rows) -> None:
         if pages.size:
@@ -54,8 +53,7 @@ class RecordsAhead:
         self._pages.rows(rows)
 
     def ids(self, ids: Sequence[str]) -> Sequence[str]:
-        known = self._pages.header.ids
-        wanted = list(ids) if known is None else known.may_have(ids)
+        wanted = self._pages.header.ids.may_have(ids)
         if wanted:
             self._pages.ids(wanted)
         return wanted

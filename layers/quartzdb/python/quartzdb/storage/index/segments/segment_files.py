@@ -15,13 +15,10 @@ from quartzdb.storage.ports import BlobMissing
 VECTORS_FILE = "vectors"
 NORMS_FILE = "norms"
 RECORDS_FILE = "records.sqlite"
-RECORDS_MAP_FILE = "records.map"
-SUMS_FILE = "sums"
 HEADER_FILE = "opening"
-"""Instead of `records.map` and `sums`, which are of segments that were written before there was this."""
 PARTLY_READ = (VECTORS_FILE, NORMS_FILE, RECORDS_FILE)
-"""Files that can be read in parts, in the order in which `sums` has their blocks' checksums, one list after another."""
-DATA_FILES = frozenset({*PARTLY_READ, RECORDS_MAP_FILE, SUMS_FILE, HEADER_FILE})
+"""Files that can be read in parts."""
+DATA_FILES = frozenset({*PARTLY_READ, HEADER_FILE})
 """All that is not the engine's."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -36,10 +36,10 @@ class SegmentHeader:
 
     places: RecordsMap
     sums: Mapping[str, Sums]
-    leaves: IdLeaves | None = None
-    ids: IdFilter | None = None
-    first_blocks: bytes = b""
-    packed: Mapping[str, bytes] = field(default_factory=dict)
+    leaves: IdLeaves
+    ids: IdFilter
+    first_blocks: bytes
+    packed: Mapping[str, bytes]
 
     @classmethod
     def of(cls, directory: Path, records: str, in_parts: Sequence[str], packed: Sequence[str]) -> Self:
@@ -66,19 +66,15 @@ class SegmentHeader:
         )
 
     def place_first_pages(self, file: PartialFile) -> None:
-        """Put the pages that every reader of records.sqlite needs into it; fetch them where they are not in here."""
-        blocks = _first_blocks(self.places)
-        if self.first_blocks:
-            file.put(blocks, self.first_blocks)
-        else:
-            file.expect(blocks * BLOCK_BYTES, BLOCK_BYTES)
+        """Put the pages that every reader of records.sqlite needs into it."""
+        file.put(_first_blocks(self.places), self.first_blocks)
 
     def encode(self) -> bytes:
         """A line of JSON that says how long each part is, and the parts."""
         parts = {
             "places": self.places.encode(),
-            "leaves": b"" if self.leaves is None else self.leaves.encode(),
-            "ids": b"" if self.ids is None else self.ids.bits.tobytes(),
+            "leaves": self.leaves.encode(),
+            "ids": self.ids.bits.tobytes(),
             "blocks": self.first_blocks,
             **{f"sums/{name}": sums.astype("<u4").tobytes() for name, sums in self.sums.items()},
             **{f"file/{name}": content for name, content in self.packed.items()},
