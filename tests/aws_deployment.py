@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from quartzdb.adapters.aws.dynamodb_capacity import CountedCapacity
 from quartzdb.domain.namespace import Namespace
 from quartzdb.services.record_rules import NewRecord
 from quartzdb.services.search import QueryRequest
@@ -15,6 +14,7 @@ from quartzdb.wiring.aws import NAMESPACE_REMEMBERED_SECONDS, AwsSettings, aws_a
 from quartzdb.wiring.aws_clients import AwsEndpoints
 from quartzdb.wiring.embedded import Database, assemble
 from tests.aws_emulators import PATIENCE, REGION, Place
+from tests.doubles.counted_capacity import CountedCapacity
 from tests.embedded import vector_of
 from tests.manual_clock import ManualClock
 

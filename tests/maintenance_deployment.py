@@ -10,7 +10,6 @@ from pathlib import Path
 
 from botocore.session import Session
 
-from quartzdb.adapters.aws.dynamodb_capacity import CountedCapacity
 from quartzdb.adapters.aws.patience import Patience
 from quartzdb.aws_lambda.compactor_function import compacting_handler
 from quartzdb.aws_lambda.indexer_function import indexing_handler
@@ -27,6 +26,7 @@ from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
 from quartzdb.wiring.embedded import Database, assemble
 from quartzdb.wiring.maintenance import MaintenanceServices, assemble_maintenance
 from tests.aws_emulators import PATIENCE, REGION, Emulator, Place
+from tests.doubles.counted_capacity import CountedCapacity
 from tests.doubles.memory_merge_runs import MemoryMergeRuns
 from tests.embedded import vector_of
 from tests.manual_clock import ManualClock

@@ -143,20 +143,6 @@ def digests_of_records(changes: Sequence[Change]) -> list[tuple[int, int]]:
     )
 
 
-def all_entries(tested: Running, namespace: SharedNamespace, feed: Feed, limit: int = 1_000) -> list[Entry]:
-    found: list[Entry] = []
-    for bucket in range(256):
-        after: str | None = None
-        while True:
-            page = tested.replica.entries(namespace, feed, bucket, after=after, limit=limit)
-            assert len(page.entries) <= limit
-            found += page.entries
-            if not page.more:
-                break
-            after = page.entries[-1].id
-    return found
-
-
 def entries_of(tested: Running, namespace: SharedNamespace, feed: Feed, ids: Sequence[str]) -> list[Entry]:
     """Entries of the buckets that these ids are in."""
     buckets = {hashlib.sha256(one.encode()).digest()[0] for one in ids}

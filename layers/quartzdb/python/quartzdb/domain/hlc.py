@@ -102,11 +102,6 @@ class HybridClock:
             self._last = max(stamp_at(self._physical_ms()), self._last + 1)
             return Version(self._last, self.writer)
 
-    def peek(self) -> int:
-        """The present stamp without issuing one: never behind what was issued or observed."""
-        with self._lock:
-            return max(stamp_at(self._physical_ms()), self._last)
-
     def observe(self, seen: Version) -> None:
         """Order every later version after `seen`. Raises ClockSkew when it is too far ahead to be honest.
 

@@ -3,7 +3,7 @@
 A writer that is not answered within ACKNOWLEDGE_WITHIN of its stamp appends again under a fresh stamp, so an
 acknowledged entry landed at most ACKNOWLEDGE_WITHIN + clock error after its stamp. A reader that has seen a stamp
 OVERLAP later did so after that moment. So a reader that asks again for the last OVERLAP before the highest stamp it has
-seen misses nothing. HAZARD: that holds for clock errors up to CLOCK_ERROR_MAX, which NTP keeps by a wide margin.
+seen misses nothing. HAZARD: that holds for clock errors up to CLOCK_ERROR_MAX_MS, which NTP keeps by a wide margin.
 """
 
 from quartzdb.domain.clock import Clock
@@ -18,7 +18,6 @@ MARGIN_MS = 30_000
 """How far before the watermark a reader begins its tail: finds puts that landed after their writer gave up."""
 
 OVERLAP = OVERLAP_MS << COUNTER_BITS
-CLOCK_ERROR_MAX = CLOCK_ERROR_MAX_MS << COUNTER_BITS
 MARGIN = MARGIN_MS << COUNTER_BITS
 """The same in stamp units."""
 
