@@ -18,8 +18,7 @@ from quartzdb.routing.decision.policy import changed
 from quartzdb.routing.decision.probe_memory import decode_memory
 from quartzdb.routing.decision.rules import DEFAULT_RULES
 from quartzdb.routing.decision.state import Mode, Origin, RoutingState, decode_state, encode_state
-from quartzdb.routing.decision.verdict import Verdict
-from quartzdb.routing.decision.window import Probe, Reason
+from quartzdb.routing.decision.window import Probe, Reason, Verdict
 from quartzdb.routing.ports import OriginStates
 from quartzdb.routing.probe.probing import LEASE, LEASE_MS, Probing, Round
 from quartzdb.routing.state_changes import RoutingChanges

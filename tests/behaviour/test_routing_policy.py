@@ -13,7 +13,7 @@ from quartzdb.routing.decision.origin_health import OriginHealth
 from quartzdb.routing.decision.policy import decide, first_state
 from quartzdb.routing.decision.rules import DEFAULT_RULES
 from quartzdb.routing.decision.state import Mode, Origin, RoutingState
-from quartzdb.routing.decision.verdict import Verdict
+from quartzdb.routing.decision.window import Verdict
 
 AWS, CLOUDFLARE = Origin.AWS, Origin.CLOUDFLARE
 NOW_MS = 1_790_000_000_000

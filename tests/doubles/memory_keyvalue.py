@@ -6,7 +6,6 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from quartzdb.adapters.put_rule import takes_effect, without_value
 from quartzdb.domain.limits import KV_BATCH_ITEMS_MAX
 from quartzdb.domain.namespace import Partition
 from quartzdb.storage.ports import Expect, Item, KeyPage, PutOutcome
@@ -51,7 +50,7 @@ class MemoryKeyValue:
                 if key.startswith(prefix) and key > (after or "") and item.live(now_ms)
             ]
         page = found[:limit]
-        return KeyPage(page if values else [without_value(item) for item in page], len(found) > limit)
+        return KeyPage(page if values else [item.without_value() for item in page], len(found) > limit)
 
     def changes(self, partition: Partition, after: int, upto: int, limit: int) -> Sequence[Item]:
         """Items with after < `appended` <= upto, in that order; past `limit` only what shares the last one's stamp."""
@@ -64,7 +63,7 @@ class MemoryKeyValue:
         """Every item, tombstones and expired ones included, in any order, without values."""
         with self._lock:
             items = list(self._tables[partition].values())
-        return map(without_value, items)
+        return (item.without_value() for item in items)
 
     def purge(self, partition: Partition, expired_before_ms: int, deleted_before: int, limit: int) -> int:
         """Drop items that expired before a time and tombstones appended before a stamp. Returns how many."""
@@ -99,7 +98,7 @@ class MemoryKeyValue:
     def _put(self, partition: Partition, item: Item, expect: Expect | None) -> PutOutcome:
         table = self._tables[partition]
         previous = table.get(item.key)
-        stored = takes_effect(item, previous, expect)
+        stored = item.replaces(previous, expect)
         if stored:
             table[item.key] = item
-        return PutOutcome(stored, None if previous is None else without_value(previous))
+        return PutOutcome(stored, None if previous is None else previous.without_value())

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from quartzdb.routing.decision.breaker import Breaker, BreakerState
-from quartzdb.routing.decision.fraction import fraction_of
 from quartzdb.routing.decision.operator_commands import (
     Drained,
     RampIsTheProbes,
@@ -23,7 +22,7 @@ from quartzdb.routing.decision.operator_commands import (
     release,
     undrain,
 )
-from quartzdb.routing.decision.origin_health import OriginHistory, health_of
+from quartzdb.routing.decision.origin_health import OriginHistory, fraction_of, health_of
 from quartzdb.routing.decision.override import TTL_SECONDS_MAX, sign_override, verify_override
 from quartzdb.routing.decision.passive import (
     InvalidReport,
@@ -42,8 +41,7 @@ from quartzdb.routing.decision.probe_memory import (
 )
 from quartzdb.routing.decision.rules import DEFAULT_RULES, Rules
 from quartzdb.routing.decision.state import Mode, Origin, RoutingState, decode_state, encode_state
-from quartzdb.routing.decision.verdict import Verdict, verdict_of
-from quartzdb.routing.decision.window import Probe, Reason, Window
+from quartzdb.routing.decision.window import Probe, Reason, Verdict, Window, verdict_of
 
 START_MS = 1_790_000_000_000
 origins = st.sampled_from(list(Origin))

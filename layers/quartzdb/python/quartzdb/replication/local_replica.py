@@ -15,7 +15,7 @@ from quartzdb.domain.hlc import HybridClock, stamp_at
 from quartzdb.domain.namespace import Namespace
 from quartzdb.replication.api_key_applier import take_api_keys
 from quartzdb.replication.change_applier import ChangeApplier
-from quartzdb.replication.feeds.feed_batch import BelowFloor, FeedBatch
+from quartzdb.replication.feeds.feed_page import BelowFloor, FeedBatch
 from quartzdb.replication.feeds.feed_position import (
     NOWHERE,
     START,

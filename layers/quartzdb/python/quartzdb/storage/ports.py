@@ -134,6 +134,24 @@ class Item:
         """Whether a reader sees the item."""
         return self.value is not None and (self.expires_at_ms is None or self.expires_at_ms > now_ms)
 
+    def replaces(self, previous: Item | None, expect: Expect | None) -> bool:
+        """Whether a put of this takes effect: the condition holds and the stored version is earlier.
+
+        Only a live item can be named by an expected version; a tombstone or an expired item counts as no item.
+        """
+        if previous is not None and previous.version >= self.version:
+            return False
+        if expect is None:
+            return True
+        live = previous.version if previous is not None and previous.live(expect.now_ms) else None
+        return live == expect.version
+
+    def without_value(self) -> Item:
+        """As a listing or a put's outcome shows it: b"" in place of a value, None still for a tombstone."""
+        if not self.value:
+            return self
+        return Item(self.key, self.version, self.appended, b"", self.content_type, self.expires_at_ms)
+
 
 class PutOutcome(NamedTuple):
     """What a conditional put did: whether it was stored, and the item that was there before it.

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from quartzdb.adapters.embedded.file_routing_publisher import FileRoutingPublisher
-from quartzdb.adapters.embedded.silent_routing_events import SilentRoutingEvents
+from quartzdb.adapters.embedded.file_routing_publisher import FileRoutingPublisher, SilentRoutingEvents
 from quartzdb.adapters.embedded.sqlite_api_keys import SqliteApiKeys
 from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
 from quartzdb.adapters.embedded.sqlite_leases import SqliteLeases

@@ -1,4 +1,4 @@
-"""A key-value item as a DynamoDB item, and the rule of put_rule.py as a condition that DynamoDB checks itself."""
+"""A key-value item as a DynamoDB item, and the rule of `Item.replaces` as a condition that DynamoDB checks itself."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def version_of(stored: Attributes) -> Version:
 
 
 def taking_effect(item: Item, expect: Expect | None) -> tuple[str, Attributes]:
-    """`takes_effect` as a condition and its values. Versions compare as text, in the order of their stamps."""
+    """`Item.replaces` as a condition and its values. Versions compare as text, in the order of their stamps."""
     earlier: dict[str, Value] = {"version": str(item.version)}
     if expect is None:
         return "attribute_not_exists(#pk) OR #version < :version", earlier

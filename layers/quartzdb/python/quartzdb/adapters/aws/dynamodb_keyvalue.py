@@ -23,7 +23,6 @@ from quartzdb.adapters.aws.dynamodb_sort_key import range_of, shares_its_head, s
 from quartzdb.adapters.aws.dynamodb_table import TRANSACTION_ITEMS_MAX, DynamoTable
 from quartzdb.adapters.aws.dynamodb_values import text_of
 from quartzdb.adapters.aws.spilled_bodies import SpilledBodies
-from quartzdb.adapters.put_rule import without_value
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.namespace import Partition
 from quartzdb.storage.ports import BlobMissing, BlobStore, Expect, Item, KeyPage, PutOutcome
@@ -77,7 +76,7 @@ class DynamoKeyValue:
             encode_item(partition, item, spilled, expired_kept_ms=self._expired_kept_ms), condition, values
         )
         old = decode_item(put.old) if put.old else None
-        previous = without_value(old.item) if old else None
+        previous = old.item.without_value() if old else None
         if put.stored:
             self._forget(old, spilled)
             return PutOutcome(True, previous)
@@ -187,7 +186,7 @@ class DynamoKeyValue:
 
     def _shown(self, partition: Partition, found: Sequence[Stored], values: bool) -> Sequence[Item]:
         if not values:
-            return [without_value(stored.item) for stored in found]
+            return [stored.item.without_value() for stored in found]
         try:
             return list(self._filled(found))
         except BlobMissing:

@@ -22,7 +22,6 @@ from quartzdb.adapters.aws.dynamodb_sort_key import sort_key
 from quartzdb.adapters.aws.dynamodb_table import TRANSACTION_ITEMS_MAX, Committed, DynamoTable
 from quartzdb.adapters.aws.dynamodb_values import Attributes
 from quartzdb.adapters.aws.spilled_bodies import SpilledBodies
-from quartzdb.adapters.put_rule import takes_effect, without_value
 from quartzdb.domain.errors import TooLarge, Unavailable
 from quartzdb.domain.namespace import Partition
 from quartzdb.storage.ports import Item, PutOutcome
@@ -103,10 +102,10 @@ def _decide(
     outcomes: list[PutOutcome] = []
     for item in items:
         previous = after.get(item.key) or (before[item.key].item if item.key in before else None)
-        stored = takes_effect(item, previous, None)
+        stored = item.replaces(previous, None)
         if stored:
             after[item.key] = item
-        outcomes.append(PutOutcome(stored, None if previous is None else without_value(previous)))
+        outcomes.append(PutOutcome(stored, None if previous is None else previous.without_value()))
     return after, outcomes
 
 

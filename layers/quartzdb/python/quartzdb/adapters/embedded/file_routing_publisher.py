@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from quartzdb.adapters.embedded.durable_file import write_durably
 from quartzdb.domain.clock import Clock
@@ -38,3 +40,10 @@ class FileRoutingPublisher:
                 f"The routing state could not be published as {self.path}: {error}.",
                 hint="Check that the directory is writable and has room.",
             ) from error
+
+
+class SilentRoutingEvents:
+    """RoutingEvents where nobody listens: audit lines say the same."""
+
+    def emit(self, detail: Mapping[str, Any]) -> None:
+        """Nothing."""

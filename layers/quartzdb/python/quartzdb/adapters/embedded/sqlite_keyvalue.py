@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from quartzdb.adapters.embedded.sqlite_database import Row, SqliteDatabase
 from quartzdb.adapters.embedded.sqlite_partitions import PartitionIds
-from quartzdb.adapters.put_rule import takes_effect
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.limits import KV_BATCH_ITEMS_MAX
 from quartzdb.domain.namespace import Partition
@@ -167,7 +166,7 @@ def _put(connection: sqlite3.Connection, identity: int, item: Item, expect: Expe
     key = _encoded(item.key)
     row = connection.execute(_PREVIOUS, (identity, key)).fetchone()
     previous = _item(row) if row else None
-    if not takes_effect(item, previous, expect):
+    if not item.replaces(previous, expect):
         return PutOutcome(False, previous)
     size = None if item.value is None else len(key) + len(item.value)
     state = (item.appended, item.expires_at_ms, size, item.content_type, item.value)

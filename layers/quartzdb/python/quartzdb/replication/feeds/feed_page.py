@@ -1,15 +1,18 @@
-"""Filling one page of a feed up to its limits. Feeds decide what comes; this decides when a page is full."""
+"""What a feed gives out, and filling one page of it: feeds decide what comes; this decides when a page is full."""
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from collections.abc import Sequence
+from typing import Generic, NamedTuple, TypeVar
 
 from quartzdb.domain.change import Change
+from quartzdb.replication.feeds.feed_position import FeedPosition
 from quartzdb.replication.wire.change_document import encoded_change
 from quartzdb.replication.wire.limits import CHANGES_MAX, PAGE_BYTES_MAX
 from quartzdb.storage.ports import Item
 
 C = TypeVar("C", bound=Change | Item)
+T = TypeVar("T")
 
 
 class PageOf(Generic[C]):
@@ -30,3 +33,16 @@ class PageOf(Generic[C]):
         self.changes.append(change)
         self._bytes += size
         return True
+
+
+class FeedBatch(NamedTuple, Generic[T]):
+    """Changes in feed order. `through_ms` is as in FeedPage."""
+
+    changes: Sequence[T]
+    position: FeedPosition
+    more: bool
+    through_ms: int
+
+
+class BelowFloor(Exception):
+    """The feed is not kept from that place on."""

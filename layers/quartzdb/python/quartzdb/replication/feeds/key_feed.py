@@ -12,8 +12,7 @@ from itertools import groupby
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.hlc import COUNTER_BITS, stamp_at
 from quartzdb.domain.namespace import Partition
-from quartzdb.replication.feeds.feed_batch import BelowFloor, FeedBatch
-from quartzdb.replication.feeds.feed_page import PageOf
+from quartzdb.replication.feeds.feed_page import BelowFloor, FeedBatch, PageOf
 from quartzdb.replication.feeds.feed_position import START, FeedPosition, after_stamp
 from quartzdb.replication.wire.limits import FEED_KEPT_MS
 from quartzdb.storage.ports import Item, KeyValueTable

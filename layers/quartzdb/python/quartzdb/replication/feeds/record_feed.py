@@ -12,8 +12,7 @@ from quartzdb.domain.change import Change
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.hlc import COUNTER_BITS, Version, stamp_at
 from quartzdb.domain.namespace import Partition
-from quartzdb.replication.feeds.feed_batch import BelowFloor, FeedBatch
-from quartzdb.replication.feeds.feed_page import PageOf
+from quartzdb.replication.feeds.feed_page import BelowFloor, FeedBatch, PageOf
 from quartzdb.replication.feeds.feed_position import FeedPosition, after_stamp
 from quartzdb.storage.log.codec import decode_entry
 from quartzdb.storage.log.protocol import overlap_of

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from quartzdb.routing.decision.rules import Rules
-from quartzdb.routing.decision.verdict import Verdict
-from quartzdb.routing.decision.window import Probe
+from quartzdb.routing.decision.window import Probe, Verdict
 
 
 class BreakerState(StrEnum):

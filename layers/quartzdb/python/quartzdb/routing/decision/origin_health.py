@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 
 from quartzdb.routing.decision.breaker import Breaker, BreakerState
-from quartzdb.routing.decision.fraction import fraction_of
 from quartzdb.routing.decision.rules import Rules
 from quartzdb.routing.decision.state import Origin
-from quartzdb.routing.decision.verdict import Verdict, verdict_of
-from quartzdb.routing.decision.window import Probe, Reason, Window
+from quartzdb.routing.decision.window import Probe, Reason, Verdict, Window, verdict_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +59,12 @@ def health_of(record: OriginHistory, now_ms: int, rules: Rules) -> OriginHealth:
         bool(window.probes) and window.failed == 0,
         failure.reason.value if failure is not None and failure.reason is not None else "",
     )
+
+
+def fraction_of(*parts: str | int) -> float:
+    """Jitter without a source of randomness: what follows from the same parts repeats.
+
+    From 0 up to but not 1, evenly spread over different parts.
+    """
+    digest = hashlib.sha256("\n".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:6]) / (1 << 48)

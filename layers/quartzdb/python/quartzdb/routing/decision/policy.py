@@ -12,7 +12,7 @@ from quartzdb.routing.decision.breaker import BreakerState
 from quartzdb.routing.decision.origin_health import OriginHealth
 from quartzdb.routing.decision.rules import Rules
 from quartzdb.routing.decision.state import REASON_LENGTH_MAX, Mode, Origin, RoutingState
-from quartzdb.routing.decision.verdict import Verdict
+from quartzdb.routing.decision.window import Verdict
 
 OriginHealths = Mapping[Origin, OriginHealth]
 

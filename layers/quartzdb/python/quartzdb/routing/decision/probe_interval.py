@@ -6,7 +6,7 @@ from quartzdb.routing.decision.breaker import BreakerState
 from quartzdb.routing.decision.policy import OriginHealths
 from quartzdb.routing.decision.rules import Rules
 from quartzdb.routing.decision.state import RoutingState
-from quartzdb.routing.decision.verdict import Verdict
+from quartzdb.routing.decision.window import Verdict
 
 
 def at_ease(state: RoutingState, healths: OriginHealths) -> bool:

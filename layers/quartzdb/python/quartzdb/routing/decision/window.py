@@ -1,4 +1,6 @@
-"""The latest probes of one origin. Owns what is remembered of them and for how long; judges nothing."""
+"""The latest probes of one origin. Owns what is remembered of them, for how long, and what it says of the origin:
+a function of the window alone, and never of one probe.
+"""
 
 from __future__ import annotations
 
@@ -84,3 +86,27 @@ class Window:
     def latest_failure(self) -> Probe | None:
         """The latest that failed."""
         return next((probe for probe in reversed(self.probes) if not probe.ok), None)
+
+
+class Verdict(StrEnum):
+    """How an origin does."""
+
+    HEALTHY = "healthy"
+    SUSPECT = "suspect"
+    """Something is wrong, or was a moment ago: reason to be careful, none to leave."""
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """It was not looked at often enough of late."""
+
+
+def verdict_of(window: Window, rules: Rules) -> Verdict:
+    """The verdict on what counts of a window (`Window.recent`)."""
+    count = len(window.probes)
+    share = 100 * window.failed
+    if window.failed_in_a_row >= rules.failed_in_a_row:
+        return Verdict.FAILED
+    if count >= rules.failed_percent_of and share >= rules.failed_percent * count:
+        return Verdict.FAILED
+    if count and (not window.latest_ok or share >= rules.suspect_percent * count):
+        return Verdict.SUSPECT
+    return Verdict.HEALTHY if count >= rules.verdict_probes_min else Verdict.UNKNOWN
