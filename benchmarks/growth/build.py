@@ -22,8 +22,6 @@ from quartzdb.storage.index.segments.segment_files import (
     DATA_FILES,
     NORMS_FILE,
     RECORDS_FILE,
-    RECORDS_MAP_FILE,
-    SUMS_FILE,
     VECTORS_FILE,
 )
 from quartzdb.storage.snapshot.manifest import SegmentRef
@@ -117,7 +115,7 @@ def part_of(file: str) -> str:
     """Which part a segment's file is; what is not known here is the engine's."""
     if file in (VECTORS_FILE, NORMS_FILE):
         return "vectors"
-    if file in (RECORDS_FILE, RECORDS_MAP_FILE, SUMS_FILE):
+    if file == RECORDS_FILE:
         return "records"
     return "opening" if file in DATA_FILES else "index"
 

@@ -28,7 +28,7 @@ def daemon() -> Iterator[socket.socket]:
 
 def received(daemon: socket.socket) -> list[dict[str, Any]]:
     """All that has arrived: what was sent over loopback is there when `sendto` returns."""
-    documents = []
+    documents: list[dict[str, Any]] = []
     while True:
         try:
             packet = daemon.recv(65_536)

@@ -45,4 +45,4 @@ class FeedBatch(NamedTuple, Generic[T]):
 
 
 class BelowFloor(Exception):
-    """The feed is not kept from that place on."""
+    """The feed is not kept from that position on."""
