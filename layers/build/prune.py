@@ -12,11 +12,18 @@ _SUFFIXES = frozenset(
 )
 _NAMES = frozenset({"py.typed", ".lock"})
 _FOLDERS = frozenset({"tests", "__pycache__"})
-# bin: scripts with this machine's path in their first line. The others are numpy's Fortran compiler, its part for
-# packagers, and boto3's documentation.
+# bin: scripts with this machine's path in their first line. quartzdb/cli: the command, which no function imports. The
+# others are numpy's Fortran compiler, its part for packagers, and boto3's documentation.
 _TREES = tuple(
     PurePosixPath(tree)
-    for tree in ("bin", "numpy/f2py", "numpy/_pyinstaller", "numpy/_core/lib", "boto3/examples")
+    for tree in (
+        "bin",
+        "quartzdb/cli",
+        "numpy/f2py",
+        "numpy/_pyinstaller",
+        "numpy/_core/lib",
+        "boto3/examples",
+    )
 )
 _BOTOCORE_DATA = PurePosixPath("botocore/data")
 _BOTO3_DATA = PurePosixPath("boto3/data")

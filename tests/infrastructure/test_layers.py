@@ -140,6 +140,7 @@ def test_what_runs_is_kept(path: str) -> None:
     "path",
     [
         "bin/f2py",
+        "quartzdb/cli/main.py",
         "numpy/__init__.pyi",
         "numpy/_core/tests/test_api.py",
         "numpy/_core/include/numpy/arrayobject.h",
