@@ -245,7 +245,7 @@ def test_codes_of_rows_in_any_order(inner: bool, tmp_path: Path) -> None:
     order = np.concatenate([chance.permutation(grouped[a:b]) for a, b in pairwise(starts.tolist())])
     codes.arrange(order.astype(np.int64))
     codes.write(tmp_path / "new")
-    new = Codes.read(tmp_path / "new")
+    new = Codes.read(tmp_path / "new", rows=len(rows), width=rows.shape[1], inner=inner)
     assert np.array_equal(
         old.grouped[0][old.grouped[1][4] : old.grouped[1][5]], np.sort(order[starts[4] : starts[5]])
     )

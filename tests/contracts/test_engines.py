@@ -517,7 +517,7 @@ class TestGraphs:
         index = indexes["hnsw", Metric.EUCLIDEAN, "float32"]
         parameters = index.built.parameters
         graph_only = HnswIndex(
-            Graph.read(index.directory / GRAPH_FILE),
+            Graph.read(index.directory / GRAPH_FILE, rows=ROWS, width=DIMENSION, inner=False),
             Rotation.load(index.directory / SPACE_FILE, parameters, DIMENSION, index.metric),
             plain=parameters_by_recall(parameters),
             long=np.array(parameters["long"], dtype=np.int64),

@@ -108,14 +108,15 @@ class AnnoyEngine:
         )
         try:
             space = AnnoySpace(metric, dimension, float(parameters["longest"]), projection)
+            space.check(files[TREES_FILE], rows=vectors.shape[0], trees=int(parameters["trees"]))
             trees = space.new_trees()
             trees.load(str(files[TREES_FILE]))
         except (KeyError, TypeError, ValueError) as error:
-            raise Corrupted("The parameters of an annoy index have no readable length.") from error
+            raise Corrupted(
+                "The parameters of an annoy index have no readable length, or number of trees."
+            ) from error
         except OSError as error:
             raise Corrupted(f"The index file {TREES_FILE} cannot be read: {error}.") from error
-        if trees.get_n_items() != vectors.shape[0]:
-            raise Corrupted(f"The trees hold {trees.get_n_items()} rows; the segment has {vectors.shape[0]}.")
         return AnnoyTrees(
             trees,
             space,

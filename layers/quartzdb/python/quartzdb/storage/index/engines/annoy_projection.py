@@ -17,6 +17,7 @@ import numpy.typing as npt
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Floats, Matrix, Rows
+from quartzdb.storage.index.engines.array_file import stored_array
 from quartzdb.storage.index.engines.calibration import NEAREST_IGNORED, Placement, held_out, sample_queries
 from quartzdb.storage.index.engines.exact import best
 
@@ -75,14 +76,9 @@ class Projection:
     @classmethod
     def load(cls, path: Path, dimension: int, width: Any) -> Self:
         """Read it back. Raises Corrupted."""
-        try:
-            stored = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
-            raise Corrupted(f"The projection {path.name} cannot be read: {error}.") from error
-        if stored.dtype != np.float32 or stored.ndim != 2 or stored.shape != (len(stored), dimension):
-            raise Corrupted(f"The projection {path.name} is {stored.dtype} of the shape {stored.shape}.")
-        if len(stored) != 1 + (width if isinstance(width, int) else -1):
-            raise Corrupted(f"The projection {path.name} has {len(stored) - 1} directions, not {width}.")
+        if not isinstance(width, int) or width < 1:
+            raise Corrupted(f"The parameters of a projection say that it has {width!r} directions.")
+        stored = stored_array(path, (1 + width, dimension))
         return cls(np.ascontiguousarray(stored[1:].T), stored[0])
 
 

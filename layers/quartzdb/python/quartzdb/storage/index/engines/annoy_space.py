@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Matrix, Vector, norms_of
+from quartzdb.storage.index.engines.annoy_file import check_trees
 from quartzdb.storage.index.engines.annoy_projection import Projection
 from quartzdb.storage.index.engines.half import widened
 
@@ -52,9 +54,12 @@ class AnnoySpace:
         """An empty index of the right shape."""
         from annoy import AnnoyIndex
 
-        if self.metric is Metric.DOT:
-            return AnnoyIndex(self.width + 1, "euclidean")
-        return AnnoyIndex(self.width, "angular" if self.metric is Metric.COSINE else "euclidean")
+        return AnnoyIndex(self._stored_width, "angular" if self.metric is Metric.COSINE else "euclidean")
+
+    def check(self, path: Path, *, rows: int, trees: int) -> None:
+        """Whether Annoy can map a file for this. Raises Corrupted."""
+        angular = self.metric is Metric.COSINE
+        check_trees(path, rows=rows, width=self._stored_width, angular=angular, trees=trees)
 
     def rows(self, rows: Matrix) -> npt.NDArray[np.float32]:
         """Rows (m, d) with all their coordinates, as exact comparisons have them."""
@@ -87,6 +92,11 @@ class AnnoySpace:
         length = self.longest if self.metric is Metric.DOT else 1.0
         numbers = self._compared(wide * (length / max(math.sqrt(float(wide @ wide)), 1e-300)))
         return [*numbers, 0.0] if self.metric is Metric.DOT else numbers
+
+    @property
+    def _stored_width(self) -> int:
+        """Numbers of a row in Annoy: under dot one more, for its length."""
+        return self.width + (self.metric is Metric.DOT)
 
     def _compared(self, query: npt.NDArray[np.floating]) -> list[float]:
         numbers: list[float] = (query if self.projection is None else self.projection.of(query)).tolist()

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quartzdb.domain.vector import Floats, Mask, Rows
+from quartzdb.storage.index.engines.codes_file import NUMBER_BYTES, check_codes, check_numbers
 from quartzdb.storage.index.engines.faiss_library import faiss_module, mapped_index
 from quartzdb.storage.index.engines.row_order import chain
 from quartzdb.storage.index.segments.partial_file import PartialFile
@@ -29,7 +30,6 @@ Bits = npt.NDArray[np.uint8]
 
 QUERY_BITS = 4
 """Bits per coordinate of the query; eight find no more and scan 15 % slower."""
-_NUMBER_BYTES = 8
 TRAINING_ROUNDS = 10
 """Twice the rounds and four times the rows made lists 1 % better and training six times longer."""
 
@@ -54,6 +54,8 @@ class Codes:
         self._whole = whole
         self._arranged = arranged
         self._part = part
+        # Lists of a file whose row numbers nobody has looked at yet.
+        self._unread = np.zeros(index.nlist, dtype=np.bool_)
         self._faiss = faiss_module()
         # One for each number of lists that was visited without a filter. Searches only read them.
         self._asked: dict[int, Any] = {}
@@ -128,9 +130,20 @@ class Codes:
         self._faiss.write_index(self._index, str(path))
 
     @classmethod
-    def read(cls, path: Path, *, part: PartialFile | None = None) -> Codes:
-        """Map a file into memory; only pages that searches touch are read. Raises Corrupted."""
-        return cls(mapped_index(path, "IndexIVFRaBitQ", "RaBitQ lists"), arranged=True, part=part)
+    def read(
+        cls,
+        path: Path,
+        *,
+        rows: int,
+        width: int,
+        inner: bool,
+        part: PartialFile | None = None,
+    ) -> Codes:
+        """Map a file of so many codes; only pages that searches touch are read. Raises Corrupted."""
+        check_codes(path, rows=rows, width=width, inner=inner)
+        codes = cls(mapped_index(path, "IndexIVFRaBitQ", "RaBitQ lists"), arranged=True, part=part)
+        codes._unread = np.ones(codes.lists, dtype=np.bool_)
+        return codes
 
     def head_bytes(self, path: Path) -> int:
         """How much of the file that was written comes before the lists: centroids, and the lengths of lists."""
@@ -180,6 +193,7 @@ class Codes:
         found = np.empty(depth, dtype=np.int64)
         pointer = self._faiss.swig_ptr
         with self._here(lists):
+            self._check_numbers(lists)
             # The wrapper of this call takes no parameters; the function below it does.
             self._index.search_preassigned_c(
                 1,
@@ -207,6 +221,15 @@ class Codes:
         head = self._part.size - self.rows * self.listed_bytes
         starts = head + begin[filled] * self.listed_bytes
         return self._part.held(starts, (end - begin)[filled] * self.listed_bytes)
+
+    def _check_numbers(self, lists: Rows) -> None:
+        """That these lists, which are in memory, have rows that are there. Each is looked at once. Raises Corrupted."""
+        for number in lists[self._unread[lists]].tolist():
+            begin, end = self._starts[number : number + 2].tolist()
+            if begin < end:
+                ids = self._faiss.rev_swig_ptr(self._index.invlists.get_ids(number), end - begin)
+                check_numbers(ids, begin if self._arranged else None, self.rows)
+            self._unread[number] = False
 
     def _parameters(self, visit: int, allowed: Bits | None) -> Any:
         # Parameters of the shared index would be those of all threads.
@@ -244,7 +267,9 @@ class Codes:
             self._index.rabitq.nb_bits,
         )
         index.is_trained = True
-        for number in np.flatnonzero(self.matches_by_list(allowed)).tolist():
+        filled = np.flatnonzero(self.matches_by_list(allowed))
+        self._check_numbers(filled)
+        for number in filled.tolist():
             size = stored.list_size(number)
             ids = faiss.rev_swig_ptr(stored.get_ids(number), size)
             codes = faiss.rev_swig_ptr(stored.get_codes(number), size * self.row_bytes)
@@ -257,7 +282,7 @@ class Codes:
     @property
     def listed_bytes(self) -> int:
         """What a row takes in its list: its code and its number."""
-        return self.row_bytes + _NUMBER_BYTES
+        return self.row_bytes + NUMBER_BYTES
 
     @property
     def grouped(self) -> tuple[npt.NDArray[np.int32], Rows]:
@@ -279,6 +304,7 @@ class Codes:
     @cached_property
     def _grouped(self) -> npt.NDArray[np.int32]:
         stored, starts = self._index.invlists, self._starts
+        self._check_numbers(np.arange(self.lists))
         rows = np.empty(self.rows, dtype=np.int32)
         for number in range(self.lists):
             start, end = int(starts[number]), int(starts[number + 1])

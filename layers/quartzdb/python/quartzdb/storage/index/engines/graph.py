@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from quartzdb.domain.vector import Floats, Rows
 from quartzdb.storage.index.engines.faiss_library import faiss_module, mapped_index
+from quartzdb.storage.index.engines.graph_file import check_graph
 
 Float32Matrix = npt.NDArray[np.float32]
 
@@ -53,8 +54,9 @@ class Graph:
         self._faiss.write_index(self._index, str(path))
 
     @classmethod
-    def read(cls, path: Path) -> Graph:
-        """Map a file into memory: links are read at once, rows as searches touch them. Raises Corrupted."""
+    def read(cls, path: Path, *, rows: int, width: int, inner: bool) -> Graph:
+        """Map a file of so many rows: links are read at once, rows as searches touch them. Raises Corrupted."""
+        check_graph(path, rows=rows, width=width, inner=inner, links=LINKS)
         return cls(mapped_index(path, "IndexHNSWSQ", "a graph"))
 
     @property

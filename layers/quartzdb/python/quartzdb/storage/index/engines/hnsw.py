@@ -108,11 +108,7 @@ class HnswEngine:
             raise Corrupted(f"A graph is {GRAPH_FILE} and {SPACE_FILE}; this segment has {sorted(files)}.")
         rows, dimension = vectors.shape
         rotation = Rotation.load(files[SPACE_FILE], parameters, dimension, metric)
-        graph = Graph.read(files[GRAPH_FILE])
-        if graph.rows != rows or graph.width != dimension:
-            raise Corrupted(
-                f"The graph is of {graph.rows} × {graph.width}; the segment needs {rows} × {dimension}."
-            )
+        graph = Graph.read(files[GRAPH_FILE], rows=rows, width=dimension, inner=rotation.inner)
         codes = parameters.get("codes")
         if not isinstance(codes, Mapping):
             raise Corrupted("The parameters of a graph have none for the codes beside it.")

@@ -110,16 +110,14 @@ class IvfEngine:
             raise Corrupted(
                 f"An ivf index is {CODES_FILE} and {ROTATION_FILE}; this segment has {sorted(files)}."
             )
+        rotation = Rotation.load(files[ROTATION_FILE], parameters, vectors.shape[1], metric)
         codes = Codes.read(
             files[CODES_FILE],
+            rows=vectors.shape[0],
+            width=rotation.padded,
+            inner=rotation.inner,
             part=files.part(CODES_FILE) if isinstance(files, EngineFiles) else None,
         )
-        rotation = Rotation.load(files[ROTATION_FILE], parameters, vectors.shape[1], metric)
-        if codes.rows != vectors.shape[0] or codes.width != rotation.padded:
-            raise Corrupted(
-                f"The index codes are {codes.rows} × {codes.width}; "
-                f"the segment needs {vectors.shape[0]} × {rotation.padded}."
-            )
         return IvfIndex(
             codes,
             rotation,

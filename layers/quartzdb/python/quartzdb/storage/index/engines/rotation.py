@@ -19,6 +19,7 @@ import numpy.typing as npt
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Matrix, Vector, norms_of
+from quartzdb.storage.index.engines.array_file import stored_array
 from quartzdb.storage.index.engines.half import widened
 
 Float32Matrix = npt.NDArray[np.float32]
@@ -123,13 +124,17 @@ class Rotation:
         try:
             a, b = (int(side) for side in parameters["rotation"])
             scale = float(parameters["scale"])
-            flat = np.load(path, allow_pickle=False)
-            center, signs, left, right = np.split(flat, np.cumsum([dimension, a * b, a * a]))
-            left, right = left.reshape(a, a), right.reshape(b, b)
-        except (KeyError, TypeError, ValueError, EOFError, OSError) as error:
-            raise Corrupted(f"The index rotation {path.name} cannot be read: {error}.") from error
-        if flat.dtype != np.float32 or not scale > 0:
-            raise Corrupted(f"The index rotation {path.name} holds {flat.dtype} at scale {scale}.")
+        except (KeyError, TypeError, ValueError) as error:
+            raise Corrupted(
+                "The parameters of an index rotation have no readable scale, or rotation."
+            ) from error
+        if not (scale > 0 and a > 0 and b > 0 and a * b >= dimension):
+            raise Corrupted(
+                f"An index rotation of {a} × {b} at scale {scale} is none for {dimension} coordinates."
+            )
+        flat = stored_array(path, (dimension + a * b + a * a + b * b,))
+        center, signs, left, right = np.split(flat, np.cumsum([dimension, a * b, a * a]))
+        left, right = left.reshape(a, a), right.reshape(b, b)
         return cls(
             inner=metric is not Metric.EUCLIDEAN,
             unit=metric is Metric.COSINE,
