@@ -19,10 +19,15 @@ BUILT = build/layers/manifest.json
 LAYER_PYTHON =
 # Errors are printed, progress and advice are not; nothing that a package brings along is run.
 NPM_CI = npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+# Other environments have no pip of their own: this one has a version and hashes, and what it is told here can do without
+# running what a package brings along (wheels only), or has hashes for what it is built with.
+PIP_INTO = $(BIN)/python -m pip --quiet --disable-pip-version-check --python
+WHEELS = --only-binary :all: --require-hashes
+SOURCES = --no-build-isolation --require-hashes
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help run test lint format bench-engines bench-graphs bench-peers bench-server bench-writes bench-growth bench-coldstart bench-imports bench-edge simulate layers layers-verify deploy-local undeploy-local clouds drill lock clean
+.PHONY: help run test lint format bench-engines bench-graphs bench-peers bench-server bench-writes bench-growth bench-coldstart bench-imports bench-edge simulate layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +45,7 @@ lint: $(DEV) ## Check style, types and the import rules
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m supply_chain.licences --check
 
 format: $(DEV) ## Format the code and fix what can be fixed safely
 	$(BIN)/ruff check --fix-only
@@ -100,6 +106,7 @@ lock: $(DEV) ## Lock the dependencies again
 	$(LOCK) $(ARGS) --extra demo --output-file requirements.txt pyproject.toml
 	$(LOCK) $(ARGS) --extra demo --constraint requirements.txt --output-file requirements-dev.txt \
 		pyproject.toml requirements-dev.in
+	$(LOCK) $(ARGS) --constraint requirements-dev.txt --output-file requirements-build.txt requirements-build.in
 	$(LOCK) $(ARGS) --output-file requirements-ministack.txt requirements-ministack.in
 	$(LOCK) $(ARGS) --output-file requirements-infra.txt requirements-infra.in
 	$(LOCK) $(ARGS) --no-deps --output-file requirements-rie.txt requirements-rie.in
@@ -111,11 +118,26 @@ lock: $(DEV) ## Lock the dependencies again
 		--generate-hashes --custom-compile-command "make lock" --constraint requirements.txt \
 		--output-file requirements-lambda.txt requirements-lambda.in
 
+# cyclonedx-py warns that no dependencies of the project itself are named: the lock has those of all of them together.
+sbom: $(DEV) ## List all that is installed at run time, with hashes, as CycloneDX: build/sbom/
+	@mkdir -p build/sbom
+	$(BIN)/python -W ignore::UserWarning -m cyclonedx_py requirements requirements.txt --pyproject pyproject.toml \
+		--output-format JSON --output-reproducible --output-file build/sbom/server.json
+	$(BIN)/python -W ignore::UserWarning -m cyclonedx_py requirements requirements-lambda.txt --pyproject pyproject.toml \
+		--output-format JSON --output-reproducible --output-file build/sbom/functions.json
+	@if ! command -v npm >/dev/null; then echo "npm is not installed, so build/sbom/ says nothing of its packages"; else \
+	for folder in cloudflare local; do \
+		npm sbom --sbom-format cyclonedx --package-lock-only --prefix $$folder >build/sbom/$$folder.json || exit 1; \
+	done; fi
+
+licences: $(DEV) ## Write docs/licences.md: the licences of all that is installed at run time
+	$(BIN)/python -m supply_chain.licences
+
 clean: ## Remove the environment and everything generated; data/ stays
 	rm -rf .venv .venv-ministack .venv-infra .venv-rie .venv-graphs .venv-peers cloudflare/node_modules build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(RUNTIME): requirements.txt pyproject.toml .ci/install
+$(RUNTIME): requirements.txt requirements-build.txt pyproject.toml .ci/install
 	@.ci/install "$(PYTHON)" requirements.txt
 	@touch $@
 
@@ -130,31 +152,29 @@ $(LAYERS): requirements-layers.txt $(DEV)
 # The AWS emulator has an environment of its own: it pins another botocore, and runs functions on its own Python, which is
 # why that is Lambda's where one is found.
 $(MINISTACK): requirements-ministack.txt $(RUNTIME)
-	"$$($(BIN)/python -m layers.build.interpreter $(LAYER_PYTHON) 2>/dev/null || echo $(BIN)/python)" -m venv --clear .venv-ministack
-	.venv-ministack/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-		-r requirements-ministack.txt
+	"$$($(BIN)/python -m layers.build.interpreter $(LAYER_PYTHON) 2>/dev/null || echo $(BIN)/python)" -m venv --clear --without-pip .venv-ministack
+	$(PIP_INTO) .venv-ministack install $(WHEELS) -r requirements-ministack.txt
 	@touch $@
 
 # The checkers of the templates have an environment of their own: they pin other versions of what the project uses.
 $(INFRA): requirements-infra.txt $(RUNTIME)
-	$(BIN)/python -m venv .venv-infra
-	.venv-infra/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-		-r requirements-infra.txt
+	$(BIN)/python -m venv --clear --without-pip .venv-infra
+	$(PIP_INTO) .venv-infra install $(WHEELS) -r requirements-infra.txt
 	@touch $@
 
 # Libraries that only the comparison of graphs needs. hnswlib is compiled for this machine, as its setup has it.
 $(GRAPHS): requirements-graphs.txt $(RUNTIME)
-	$(BIN)/python -m venv .venv-graphs
-	.venv-graphs/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-		-r requirements-graphs.txt
+	$(BIN)/python -m venv --clear --without-pip .venv-graphs
+	$(PIP_INTO) .venv-graphs install $(WHEELS) -r requirements-build.txt
+	$(PIP_INTO) .venv-graphs install $(SOURCES) -r requirements-graphs.txt
 	@touch $@
 
 # Other databases, and this one among them. What is compiled is compiled for this machine.
 $(PEERS): requirements-peers.txt $(RUNTIME)
-	$(BIN)/python -m venv .venv-peers
-	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-		-r requirements-peers.txt
-	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/python -m venv --clear --without-pip .venv-peers
+	$(PIP_INTO) .venv-peers install $(WHEELS) -r requirements-build.txt
+	$(PIP_INTO) .venv-peers install $(SOURCES) -r requirements-peers.txt
+	$(PIP_INTO) .venv-peers install --no-build-isolation --no-deps --editable .
 	@touch $@
 
 # Lambda's runtime and its emulator, with Lambda's version of Python.

@@ -48,7 +48,8 @@ def fetch_source(locked: Locked, cache: Path, *, workspace: Path) -> Path:
         run(
             [
                 *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"),
-                *("--require-hashes", "--requirement", wanted, "--dest", cache),
+                # Asking an archive for its name runs its setup: with the setuptools that is locked.
+                *("--no-build-isolation", "--require-hashes", "--requirement", wanted, "--dest", cache),
             ]
         )
     if not _is_locked(archive, locked):
