@@ -127,7 +127,7 @@ def test_a_bad_item_is_refused_and_nothing_is_written(
 
 def test_a_json_value_that_cannot_be_written_is_refused(http: Client, cache: str) -> None:
     """Deeper than the encoder goes, which is no reason to fail."""
-    body = b'{"items":[{"key":"k","json":' + b"[" * 800 + b"]" * 800 + b"}]}"
+    body = b'{"items":[{"key":"k","json":' + b"[" * 500 + b"]" * 500 + b"}]}"
     answer = http.post(f"{cache}/kv-batch/put", content=body, headers={"Content-Type": "application/json"})
     refused(answer, 400, "invalid_argument", "items[0].json")
 

@@ -301,8 +301,7 @@ def nested(levels: int) -> object:
         (True, "vectors[1].metadata"),
         ({"a": "x" * 32_768}, "vectors[1].metadata"),
         (nested(33), None),
-        (nested(100), None),
-        (nested(900), None),
+        (nested(60), None),
     ],
 )
 def test_bad_metadata_is_refused(http: Client, books: str, metadata: object, field: str | None) -> None:
@@ -311,7 +310,7 @@ def test_bad_metadata_is_refused(http: Client, books: str, metadata: object, fie
     refused(answer, 400, "invalid_metadata", field)
 
 
-def test_nesting_beyond_the_parser_is_invalid_json(http: Client, books: str) -> None:
+def test_nesting_beyond_any_use_is_not_parsed(http: Client, books: str) -> None:
     """Not a crash."""
     body = (
         b'{"vectors":[{"id":"a","vector":[1,2,3],"metadata":'

@@ -19,7 +19,7 @@ from quartzdb.api.admission import Admission
 from quartzdb.api.auth import Authenticator
 from quartzdb.api.call import Context
 from quartzdb.api.cors import Cors
-from quartzdb.api.dispatch import Dispatcher
+from quartzdb.api.dispatch import Dispatcher, address_of
 from quartzdb.api.failures import Failures
 from quartzdb.api.health import Health
 from quartzdb.api.limits import RateLimiter, Unlimited
@@ -62,7 +62,7 @@ def create_app(
         path = request.scope["path"]
         if path.startswith("/api/"):
             # There, who has no key learns nothing of what exists.
-            await dispatcher.principal(request.headers)
+            await dispatcher.principal(request.headers, address_of(request))
         allowed = _methods_at(app, request)
         if allowed and not is_cloudflare(path):
             raise MethodNotAllowed(request.method, allowed)

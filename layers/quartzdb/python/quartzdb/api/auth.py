@@ -59,10 +59,20 @@ class Authenticator:
             found = self._good.get(_digest(key))
         return found[0] if found and self._clock.monotonic() < found[1] else None
 
+    def was_good(self, key: str | None) -> bool:
+        """Whether the key was good when it was last looked up, however long ago."""
+        with self._lock:
+            return key is not None and _digest(key) in self._good
+
     def look_up(self, key: str | None) -> Principal:
         """Who holds the key. Blocks. Raises Unauthenticated."""
         asked_at, revocations = self._clock.monotonic(), self._revocations
-        principal = self._api_keys.authenticate(key)
+        try:
+            principal = self._api_keys.authenticate(key)
+        except Unauthenticated:
+            with self._lock:
+                self._good.pop(_digest(key or ""), None)
+            raise
         assert key is not None
         with self._lock:
             # A key that was revoked while it was looked up must not be remembered after it was forgotten.

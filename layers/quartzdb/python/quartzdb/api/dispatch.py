@@ -1,7 +1,7 @@
 """Dispatch: the way of every request through the edge.
 
-authenticate → scope → rate limit → read the body → in a thread: decompress, idempotency key, handler.
-Only the handlers' thread may block; a slow one keeps no other request from being read or answered.
+authenticate → scope → rate limit → the key's share → read the body → in a thread: decompress, measure, idempotency key,
+handler. Only the handlers' thread may block; a slow one keeps no other request from being read or answered.
 """
 
 from __future__ import annotations
@@ -14,124 +14,209 @@ from dataclasses import replace
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from quartzdb.api import limits
 from quartzdb.api.answer import Answer
 from quartzdb.api.auth import ANONYMOUS, key_of
 from quartzdb.api.body import Bodies, inflate, is_compressed
 from quartzdb.api.call import Call, Context
+from quartzdb.api.failed_keys import FailedKeys
 from quartzdb.api.failures import to_response
+from quartzdb.api.fair_threads import FairThreads
 from quartzdb.api.idempotency import perform
-from quartzdb.api.operation import Access, Operation, RawBody
+from quartzdb.api.json_structure import check_structure
+from quartzdb.api.operation import Access, JsonBody, Operation, RawBody
 from quartzdb.api.peer import PEER, PeerAuthenticator, not_the_peer
 from quartzdb.api.raw_path import decoded
 from quartzdb.api.schemas.model import NoQuery
+from quartzdb.api.shares import Share, Shares
 from quartzdb.api.surface import is_cloudflare
 from quartzdb.api.trace import trace_of
+from quartzdb.domain.deadline import Deadline, within
+from quartzdb.domain.errors import Unauthenticated
 from quartzdb.services.keys import Principal, Scope
 
 _OPEN_THREADS = 2
 """Open operations have threads of their own, so that health is answered while all others are busy."""
+_KEY_THREADS = 4
+"""So have look-ups of keys: who sends a request is known before it waits among that key's others."""
 
 
 class Dispatcher:
     """One per application."""
 
     def __init__(self, context: Context) -> None:
-        settings = context.settings
+        settings, clock = context.settings, context.services.clock
         self._context = context
+        self._clock = clock
         self._peers = PeerAuthenticator(context.services)
+        self._failed = FailedKeys(clock, burst=settings.failures_burst, seconds=settings.failure_seconds)
+        self._shares = Shares(bytes_max=settings.bodies_bytes_max, requests_max=settings.requests_of_key_max)
         self._bodies = Bodies(
-            bytes_max=settings.bodies_bytes_max, idle_seconds_max=settings.body_idle_seconds_max
+            clock,
+            idle_seconds_max=settings.body_idle_seconds_max,
+            seconds_max=settings.body_seconds_max,
+            bytes_per_second_min=settings.body_bytes_per_second_min,
         )
-        self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="quartzdb-api")
-        self._computing_threads = ThreadPoolExecutor(
-            settings.computing_threads, thread_name_prefix="quartzdb-search"
+        self._threads = FairThreads(settings.threads, settings.spare_threads, "quartzdb-api")
+        self._computing_threads = FairThreads(
+            settings.computing_threads, settings.spare_threads, "quartzdb-search"
         )
         self._open_threads = ThreadPoolExecutor(_OPEN_THREADS, thread_name_prefix="quartzdb-open")
+        self._key_threads = ThreadPoolExecutor(_KEY_THREADS, thread_name_prefix="quartzdb-keys")
 
-    def endpoint(self, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
+    def endpoint(self, operation: Operation) -> Callable[[Request], Awaitable[Sent]]:
         """The endpoint of an operation. What it raises becomes an answer in Failures."""
         limit = self._context.settings.body_bytes_max
         if isinstance(operation.body, RawBody):
             limit = min(limit, operation.body.bytes_max)
+        elif operation.body is not None:
+            limit = min(limit, operation.body.limit.bytes_max)
 
-        async def endpoint(request: Request) -> Response:
+        async def endpoint(request: Request) -> Sent:
             return await self._serve(operation, request, limit)
 
         return endpoint
 
-    async def principal(self, headers: Headers) -> Principal:
-        """Who sent a request. Raises Unauthenticated."""
+    async def principal(self, headers: Headers, address: str) -> Principal:
+        """Who sent a request from there. Raises Unauthenticated, TooManyFailures."""
         key = key_of(headers)
-        known = self._context.authenticator.remembered(key)
+        authenticator = self._context.authenticator
+        known = authenticator.remembered(key)
         if known is not None:
             return known
+        if not authenticator.was_good(key):
+            self._failed.check(address, key)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._context.authenticator.look_up, key)
+        try:
+            return await loop.run_in_executor(self._key_threads, authenticator.look_up, key)
+        except Unauthenticated:
+            self._failed.count(address, key)
+            raise
 
-    async def _admitted(self, scope: Scope | Access, headers: Headers) -> Principal:
-        """Who sent a request that needs this. Raises Unauthenticated, Forbidden, Unavailable."""
+    async def _admitted(self, scope: Scope | Access, headers: Headers, address: str) -> Principal:
+        """Who sent a request that needs this. Raises Unauthenticated, Forbidden, TooManyFailures, Unavailable."""
         if isinstance(scope, Access):
+            key = key_of(headers)
             loop = asyncio.get_running_loop()
-            if await loop.run_in_executor(self._threads, self._peers.knows, key_of(headers)):
+            if await loop.run_in_executor(self._key_threads, self._peers.knows, key):
                 return PEER
             if scope is Access.PEER:
+                self._failed.check(address, key)
+                self._failed.count(address, key)
                 raise not_the_peer()
             scope = Scope.ADMIN
-        principal = await self.principal(headers)
+        principal = await self.principal(headers, address)
         principal.require(scope)
         return principal
 
-    async def _serve(self, operation: Operation, request: Request, limit: int) -> Response:
+    async def _serve(self, operation: Operation, request: Request, limit: int) -> Sent:
         trace = trace_of(request.scope)
         trace.operation = operation.name
-        principal = ANONYMOUS
-        headers: tuple[tuple[str, str], ...] = ()
-        if operation.scope is not None:
-            principal = await self._admitted(operation.scope, request.headers)
-            trace.tenant, trace.key_id = principal.tenant, principal.key_id
-            headers = limits.admit(self._context.rate_limiter, principal, operation.name)
-        body = b""
-        if operation.body is not None:
-            body = await self._bodies.read(request.receive, request.headers, limit)
-            trace.bytes_in = len(body)
+        if operation.scope is None:
+            loop = asyncio.get_running_loop()
+            call = self._call(operation, request, ANONYMOUS, b"")
+            answer = await loop.run_in_executor(self._open_threads, _work, operation, call, limit, None)
+            return _response(answer, request)
+        principal = await self._admitted(operation.scope, request.headers, address_of(request))
+        trace.tenant, trace.key_id = principal.tenant, principal.key_id
+        headers = limits.admit(self._context.rate_limiter, principal, operation.name)
+        share = self._shares.begin(principal.key_id)
         try:
-            call = Call(
-                self._context,
-                principal,
-                request.method,
-                request.scope["path"],
-                {name: decoded(value) for name, value in request.path_params.items()},
-                request.scope["query_string"],
-                request.headers,
-                body,
-                trace.request_id,
-                operation.name,
+            body = b""
+            if operation.body is not None:
+                body = await self._bodies.read(request.receive, request.headers, limit, share)
+                trace.bytes_in = len(body)
+            deadline = self._deadline(operation)
+            answer = await self._threads_for(operation).run(
+                principal.key_id,
+                deadline,
+                _work,
+                operation,
+                self._call(operation, request, principal, body),
+                limit,
+                share,
+                deadline,
             )
-            threads = self._threads_for(operation)
-            answer = await asyncio.get_running_loop().run_in_executor(threads, _work, operation, call, limit)
-        finally:
-            self._bodies.release(body)
+            share.hold(len(answer.body))
+        except BaseException:
+            share.end()
+            raise
         if headers:
             # A handler that counted further requests has told what is left after those.
             told = {name for name, _ in answer.headers}
             others = tuple(header for header in headers if header[0] not in told)
             answer = replace(answer, headers=(*answer.headers, *others))
-        response = to_response(answer)
-        if request.method == "HEAD":
-            response.body = b""  # the length in the headers stays that of the body
-        return response
+        return _response(answer, request, share)
 
-    def _threads_for(self, operation: Operation) -> ThreadPoolExecutor:
-        if operation.scope is None:
-            return self._open_threads
+    def _call(self, operation: Operation, request: Request, principal: Principal, body: bytes) -> Call:
+        return Call(
+            self._context,
+            principal,
+            request.method,
+            request.scope["path"],
+            {name: decoded(value) for name, value in request.path_params.items()},
+            request.scope["query_string"],
+            request.headers,
+            body,
+            trace_of(request.scope).request_id,
+            operation.name,
+        )
+
+    def _deadline(self, operation: Operation) -> Deadline | None:
+        """Of a read. A write that was begun is seen to its end."""
+        if operation.scope is not Scope.READ:
+            return None
+        seconds = self._context.settings.read_seconds_max
+        return Deadline(self._clock.monotonic, self._clock.monotonic() + seconds, seconds)
+
+    def _threads_for(self, operation: Operation) -> FairThreads:
         return self._computing_threads if operation.computes else self._threads
 
 
-def _work(operation: Operation, call: Call, limit: int) -> Answer:
-    if is_compressed(call.headers) and operation.body is not None:
-        call = replace(call, body=inflate(call.body, limit))
-    if operation.query is NoQuery and not is_cloudflare(call.path):
-        call.query(NoQuery)
-    return perform(operation, call)
+class Sent(Response):
+    """A response, and the share that it holds until it is sent."""
+
+    share: Share | None = None
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if self.share is not None:
+                self.share.end()
+
+
+def address_of(request: Request) -> str:
+    """Where a request came from."""
+    return request.client.host if request.client else ""
+
+
+def _response(answer: Answer, request: Request, share: Share | None = None) -> Sent:
+    response = to_response(answer, Sent)
+    response.share = share
+    if request.method == "HEAD":
+        response.body = b""  # the length in the headers stays that of the body
+    return response
+
+
+def _work(
+    operation: Operation, call: Call, limit: int, share: Share | None, deadline: Deadline | None = None
+) -> Answer:
+    with within(deadline):
+        if share is not None and operation.body is not None:
+            call = _measured(operation.body, call, limit, share)
+        if operation.query is NoQuery and not is_cloudflare(call.path):
+            call.query(NoQuery)
+        return perform(operation, call)
+
+
+def _measured(body: JsonBody | RawBody, call: Call, limit: int, share: Share) -> Call:
+    """The call with its body inflated, and held in the share as what it will be parsed to."""
+    if is_compressed(call.headers):
+        call = replace(call, body=inflate(call.body, limit, share))
+    if isinstance(body, JsonBody):
+        share.hold(check_structure(call.body, body.limit).memory_bytes)
+    return call

@@ -14,8 +14,10 @@ import orjson
 from quartzdb.api.answer import JSON, Answer, Headers
 from quartzdb.api.refusals import (
     BodyTimeout,
+    BodyTooComplex,
     BodyTooLarge,
     FeedGone,
+    HeadersTooLarge,
     IdempotencyMismatch,
     MethodNotAllowed,
     RateLimited,
@@ -32,6 +34,7 @@ from quartzdb.domain.errors import (
     NotFound,
     PreconditionFailed,
     QuartzError,
+    TooCostly,
     Unauthenticated,
     Unavailable,
 )
@@ -53,9 +56,12 @@ STATUSES: dict[type[QuartzError], int] = {
     FeedGone: 410,
     PreconditionFailed: 412,
     BodyTooLarge: 413,
+    BodyTooComplex: 413,
     UnsupportedMediaType: 415,
     IdempotencyMismatch: 422,
+    TooCostly: 422,
     RateLimited: 429,
+    HeadersTooLarge: 431,
     QuartzError: 500,
     Corrupted: 503,
     Unavailable: 503,

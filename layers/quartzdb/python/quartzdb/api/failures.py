@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import TypeVar
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,6 +15,8 @@ from quartzdb.api.trace import Trace, trace_of
 from quartzdb.domain.errors import QuartzError
 
 logger = logging.getLogger(__name__)
+
+R = TypeVar("R", bound=Response)
 
 
 class Failures:
@@ -47,13 +50,13 @@ async def respond(answer: Answer, scope: Scope, receive: Receive, send: Send) ->
     await to_response(answer)(scope, receive, send)
 
 
-def to_response(answer: Answer) -> Response:
+def to_response(answer: Answer, kind: type[R] = Response) -> R:  # type: ignore[assignment]  # mypy#3737
     """An answer as Starlette sends it."""
     headers = dict(answer.headers)
     if answer.content_type is not None:
         # As a header, because as a media type Starlette would add a charset to what a user stored.
         headers["Content-Type"] = answer.content_type
-    return Response(answer.body, answer.status, headers)
+    return kind(answer.body, answer.status, headers)
 
 
 def _answer(error: Exception, path: str, trace: Trace) -> Answer:

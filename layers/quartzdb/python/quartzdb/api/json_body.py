@@ -25,7 +25,7 @@ def parse_json(body: bytes, headers: Headers, *, optional: bool = False, any_typ
         where = f"line {error.lineno}, column {error.colno}" if body else "its very beginning: it is empty"
         raise InvalidJson(
             f"The body is not valid JSON at {where} ({reason}).",
-            hint="NaN, Infinity, comments, trailing commas and more than 1024 levels are not JSON here.",
+            hint="NaN, Infinity, comments, trailing commas and endless nesting are not JSON here.",
         ) from error
 
 

@@ -94,7 +94,10 @@ def _request_body(body: JsonBody | RawBody) -> dict[str, Any]:
             },
         }
     examples = {name: {"value": value} for name, value in body.examples.items()}
+    limit = body.limit
     return {
+        "description": f"At most {limit.bytes_max} bytes, {limit.values_max} values and {limit.containers_max} objects "
+        f"and arrays, nested up to {limit.depth_max} levels.",
         "required": not body.optional,
         "content": {"application/json": {"schema": reference(body.model), "examples": examples}},
     }

@@ -149,7 +149,7 @@ _ERRORS: dict[int, tuple[str, str, str, str | None, str | None]] = {
         "Read the key again and decide anew.",
     ),
     413: (
-        "The body is too large, as sent or decompressed.",
+        "The body is too large, as sent or decompressed, or has too many values.",
         "body_too_large",
         "The request body is larger than 67108864 bytes, as sent or decompressed.",
         None,
@@ -163,7 +163,7 @@ _ERRORS: dict[int, tuple[str, str, str, str | None, str | None]] = {
         "Send Content-Type: application/json.",
     ),
     422: (
-        "The idempotency key was used for a different request.",
+        "The request asks for more at once than one request may, or its idempotency key was used for a different one.",
         "idempotency_mismatch",
         "The idempotency key was used before for a different request.",
         "Idempotency-Key",
@@ -241,6 +241,8 @@ def error_statuses(operation: Operation) -> set[int]:
         statuses |= {400}
         if "{namespace}" in operation.path:
             statuses |= {404}
+            if operation.scope is Scope.READ:
+                statuses |= {422}
     if operation.body is not None:
         statuses |= {413} if compatible else {408, 413, 415}
     if operation.replay is IdempotentReplay.ACCEPTED:

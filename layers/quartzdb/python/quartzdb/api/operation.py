@@ -14,6 +14,7 @@ from typing import Any
 from quartzdb.api.answer import JSON, Answer
 from quartzdb.api.call import Call
 from quartzdb.api.schemas.model import Body, Document, NoQuery, QueryString
+from quartzdb.domain.limits import SMALL_JSON, JsonLimit
 from quartzdb.services.keys import Scope
 
 Handler = Callable[[Call], Answer]
@@ -41,10 +42,13 @@ class IdempotentReplay(Enum):
 
 @dataclass(frozen=True, slots=True)
 class JsonBody:
-    """A JSON document. `optional`: nothing at all stands for {}. `any_type`: the Content-Type is not looked at."""
+    """A JSON document within a limit. `optional`: nothing at all stands for {}. `any_type`: the Content-Type is not
+    looked at.
+    """
 
     model: type[Body]
     examples: Mapping[str, object]
+    limit: JsonLimit = SMALL_JSON
     optional: bool = False
     any_type: bool = False
 

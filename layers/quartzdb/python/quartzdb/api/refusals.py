@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
 
 from quartzdb.domain.errors import (
     Forbidden,
@@ -49,6 +48,18 @@ class BodyTimeout(QuartzError):
     """The sender of the request body paused for too long."""
 
     code = "body_timeout"
+
+
+class BodyTooComplex(QuartzError):
+    """The request body has more values, or more objects and arrays, than this operation has use for."""
+
+    code = "body_too_complex"
+
+
+class HeadersTooLarge(QuartzError):
+    """The request's headers, or its address, are over the limit of this server."""
+
+    code = "headers_too_large"
 
 
 class UnsupportedMediaType(QuartzError):
@@ -100,28 +111,32 @@ class RateLimited(QuartzError):
         self.headers = headers
 
 
+class TooManyUnderWay(RateLimited):
+    """This key has as many requests under way as one key may have."""
+
+    code = "too_many_under_way"
+
+    def __init__(self, requests_max: int) -> None:
+        super().__init__(1, ())
+        self.message = f"This key has {requests_max} requests under way already."
+        self.hint = "Wait for answers, and read them, before sending more."
+
+
+class TooManyFailures(RateLimited):
+    """Too many requests with a key that is not good came from this address, or with this key's id."""
+
+    code = "too_many_failures"
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(retry_after_seconds, ())
+        self.message = "Too many requests with a key that is not good came from this address."
+        self.hint = f"Check the key, and try again in {retry_after_seconds} s."
+
+
 class Overloaded(Unavailable):
     """This process has as many requests under way as it takes."""
 
-    code: ClassVar[str] = "overloaded"
-
-
-class DeadlineExceeded(Unavailable):
-    """The request was not done when this process's time for it ended. A write may have happened or not."""
-
-    code: ClassVar[str] = "deadline_exceeded"
-
-
-class AnswerTooLarge(InvalidArgument):
-    """The answer is larger than what this deployment can send at once."""
-
-    code = "answer_too_large"
-
-    def __init__(self, bytes_max: int) -> None:
-        super().__init__(
-            f"The answer is larger than the {bytes_max} bytes that can be sent at once.",
-            hint="Ask for fewer records, or leave their vectors out.",
-        )
+    code = "overloaded"
 
 
 class OriginRefused(Forbidden):

@@ -16,15 +16,29 @@ class ApiSettings:
     version: str = quartzdb.__version__
     body_bytes_max: int = BODY_BYTES_MAX
     bodies_bytes_max: int = 8 * BODY_BYTES_MAX
-    """All request bodies held in memory at one time."""
+    """What is held for all requests at one time: bodies as sent, inflated and parsed, and answers until they are read.
+    One key has at most half."""
     body_idle_seconds_max: float = 30.0
     """How long a sender may pause within a body before its place is given up."""
+    body_seconds_max: float = 60.0
+    body_bytes_per_second_min: int = 32 * 1024
+    """How long a body may take: so many seconds, and more for what has come at this rate."""
     requests_max: int = 512
     """Requests under way at one time; more are told to come back."""
+    requests_of_key_max: int = 128
+    """Of one key."""
+    read_seconds_max: float = 20.0
+    """How long a read may take, waiting for its turn included."""
+    failures_burst: int = 20
+    failure_seconds: float = 3.0
+    """Requests with a bad key that an address may send at once, and the seconds for each one more."""
     threads: int = 16
-    """Requests whose work runs side by side; the others wait."""
+    """Requests of one key whose work runs side by side; its others wait."""
     computing_threads: int = 2
-    """Searches that run side by side. They contend for the interpreter lock: 16 answered a quarter fewer than 2."""
+    """Searches of one key that run side by side. They contend for the interpreter lock: 16 answered a quarter fewer
+    than 2."""
+    spare_threads: int = 2
+    """Of either kind, for the requests of other keys."""
     key_cache_seconds: float = 5.0
     """How long a key that was good is taken to be good still: what a revocation elsewhere takes at most."""
     health_seconds_max: float = 3.0

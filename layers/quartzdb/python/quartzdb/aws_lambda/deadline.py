@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from quartzdb.api.refusals import DeadlineExceeded
 from quartzdb.aws_lambda.early_answer import refuse
 from quartzdb.aws_lambda.invocation import invocation_of
+from quartzdb.domain.errors import DeadlineExceeded
 
 MARGIN_MS = 500
 """What remains for answering, writing metrics and returning."""

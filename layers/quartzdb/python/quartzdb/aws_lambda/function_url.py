@@ -13,9 +13,9 @@ from typing import Any
 from urllib.parse import unquote
 
 from quartzdb.api.errors import PROBLEM
-from quartzdb.api.refusals import AnswerTooLarge
 from quartzdb.aws_lambda.early_answer import early_answer
 from quartzdb.aws_lambda.invocation import Invocation, RawHeaders, attach, identified
+from quartzdb.domain.errors import AnswerTooLarge
 
 RESPONSE_BYTES_MAX = 6_291_556
 """Lambda's limit for an answer, all of its JSON."""

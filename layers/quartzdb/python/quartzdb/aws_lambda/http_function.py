@@ -23,7 +23,8 @@ _MB = 1024 * 1024
 API_SETTINGS = ApiSettings(
     # What arrives is at most 6 MB; this bounds what it may inflate to.
     body_bytes_max=32 * _MB,
-    bodies_bytes_max=64 * _MB,
+    # One key has half: a body of 32 MB, and its vectors as objects.
+    bodies_bytes_max=512 * _MB,
     # An instance has one request at a time. There is room for those whose deadline passed and whose work goes on.
     requests_max=16,
     threads=4,

@@ -102,6 +102,31 @@ class TooLarge(InvalidArgument):
     code = "too_large"
 
 
+class TooCostly(QuartzError):
+    """A request that breaks no rule by itself asks for more at once than one request may. It can be split."""
+
+    code = "too_costly"
+
+
+class AnswerTooLarge(TooCostly):
+    """The answer would be larger than what can be sent at once."""
+
+    code = "answer_too_large"
+
+    def __init__(self, bytes_max: int, *, field: str | None = None) -> None:
+        super().__init__(
+            f"The answer is larger than the {bytes_max} bytes that can be sent at once.",
+            field=field,
+            hint="Ask for fewer records or queries in one request, or leave their vectors or metadata out.",
+        )
+
+
+class FilterTooCostly(TooCostly):
+    """The filters of one request have more clauses and operands together than one request may."""
+
+    code = "filter_too_costly"
+
+
 class NotFound(QuartzError):
     """What was named does not exist."""
 
@@ -207,6 +232,12 @@ class OutcomeUnknown(Unavailable):
     """
 
     code = "outcome_unknown"
+
+
+class DeadlineExceeded(Unavailable):
+    """The request was not done when the time for it ended. A write may have happened or not."""
+
+    code = "deadline_exceeded"
 
 
 class ClockSkew(Unavailable):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from quartzdb.domain.errors import InvalidFilter
+from quartzdb.domain.errors import FilterTooCostly, InvalidFilter
 from quartzdb.domain.fieldkey import ORDERED_CHARACTERS_MAX
 from quartzdb.domain.filter_terms import (
     EVERYTHING,
@@ -24,9 +24,10 @@ from quartzdb.domain.filter_terms import (
     Prefix,
     matches,
 )
+from quartzdb.domain.limits import FILTER_CLAUSE_COST, FILTER_COST_MAX
 from quartzdb.domain.metadata import PATH_CHARACTERS_MAX, Scalar, is_encodable, json_type
 
-__all__ = ["EVERYTHING", "Filter", "matches", "parse"]
+__all__ = ["EVERYTHING", "Filter", "FilterBudget", "matches", "parse"]
 
 CLAUSES_MAX = 256
 """Conditions and $and, $or, $not in one filter, each counted as one."""
@@ -42,19 +43,41 @@ FIELD_OPERATORS = (
 LOGICAL_OPERATORS = ("$and", "$or", "$not")
 
 
-def parse(document: object, *, field: str = "filter") -> Filter:
-    """The filter that a JSON document says. {} matches everything. Raises InvalidFilter.
+class FilterBudget:
+    """What the filters of one request may cost together: every clause is evaluated over every segment and the tail."""
 
-    `field` names the document in errors; what is inside is named from there, as `filter.$and[1].year.$gt`.
+    __slots__ = ("_left",)
+
+    def __init__(self, cost_max: int = FILTER_COST_MAX) -> None:
+        self._left = cost_max
+
+    def take(self, cost: int, place: str) -> None:
+        """So much more. Raises FilterTooCostly."""
+        self._left -= cost
+        if self._left < 0:
+            raise FilterTooCostly(
+                f"The filters of one request may cost {FILTER_COST_MAX} together: {FILTER_CLAUSE_COST} for each "
+                "clause, and 1 for each value in $in and $nin.",
+                field=place,
+                hint="Send fewer queries in one request, or store a field that names the group.",
+            )
+
+
+def parse(document: object, *, field: str = "filter", budget: FilterBudget | None = None) -> Filter:
+    """The filter that a JSON document says. {} matches everything. Raises InvalidFilter, FilterTooCostly.
+
+    `field` names the document in errors; what is inside is named from there, as `filter.$and[1].year.$gt`. `budget` is
+    that of all filters of the request.
     """
-    return _Parser().parse(document, field, depth=1)
+    return _Parser(budget or FilterBudget()).parse(document, field, depth=1)
 
 
 class _Parser:
     """One parse: it counts the clauses met so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: FilterBudget) -> None:
         self._clauses = 0
+        self._budget = budget
 
     def parse(self, document: object, place: str, depth: int) -> Filter:
         if not isinstance(document, Mapping):
@@ -145,9 +168,9 @@ class _Parser:
             case "$gt" | "$gte" | "$lt" | "$lte":
                 return Compare(path, name, _orderable(name, operand, place))
             case "$in":
-                return AnyOf(path, _scalars(name, operand, place))
+                return AnyOf(path, self._scalars(name, operand, place))
             case "$nin":
-                return Not(AnyOf(path, _scalars(name, operand, place)))
+                return Not(AnyOf(path, self._scalars(name, operand, place)))
             case "$exists":
                 return Exists(path) if _flag(name, operand, place) else Not(Exists(path))
             case "$prefix":
@@ -164,8 +187,14 @@ class _Parser:
                 return Not(self._field(path, operand, place, depth + 1))
         raise _misplaced(name, place)
 
+    def _scalars(self, name: str, operand: object, place: str) -> tuple[Scalar, ...]:
+        values = _scalars(name, operand, place)
+        self._budget.take(len(values), place)
+        return values
+
     def _count(self, place: str) -> None:
         self._clauses += 1
+        self._budget.take(FILTER_CLAUSE_COST, place)
         if self._clauses > CLAUSES_MAX:
             raise InvalidFilter(
                 f"The filter has more than {CLAUSES_MAX} clauses.",

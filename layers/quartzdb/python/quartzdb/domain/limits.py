@@ -1,5 +1,7 @@
 """Every limit on user input, in one place; the HTTP schema and the documentation quote these."""
 
+from typing import NamedTuple
+
 ID_CHARACTERS_MAX = 256
 ID_PATTERN = r"^[A-Za-z0-9_-]{1,256}$"
 DIMENSION_MAX = 4096
@@ -30,6 +32,52 @@ CONTENT_TYPE_CHARACTERS_MAX = 256
 
 BODY_BYTES_MAX = 64 * 1024 * 1024
 """Any request body, counted while it streams in and again after decompression."""
+
+
+class JsonLimit(NamedTuple):
+    """What a JSON document may be, counted in its bytes before it is parsed: as objects it takes far more memory.
+
+    `values_max`: commas, colons and opening brackets outside strings; `containers_max`: opening brackets alone.
+    """
+
+    bytes_max: int
+    values_max: int
+    containers_max: int
+    depth_max: int = 64
+
+
+SMALL_JSON = JsonLimit(64 * 1024, 2_048, 256)
+"""Of settings and of names: namespaces, API keys, a single id."""
+FILTER_JSON = JsonLimit(1024 * 1024, 20_000, 2_048)
+"""Of a filter alone: room for FILTER_COST_MAX."""
+IDS_JSON = JsonLimit(4 * 1024 * 1024, 40_000, 2_048)
+"""Of ids, or a filter."""
+KEYS_JSON = JsonLimit(8 * 1024 * 1024, 4_096, 64)
+"""Of keys: each has up to KEY_CHARACTERS_MAX, of up to 12 bytes when it is escaped."""
+QUERY_JSON = JsonLimit(2 * 1024 * 1024, 30_000, 2_048)
+"""Of one question: a vector as numbers and a filter."""
+QUERIES_JSON = JsonLimit(16 * 1024 * 1024, 500_000, 8_192)
+"""Of QUERIES_MAX questions."""
+RECORD_JSON = JsonLimit(512 * 1024, 30_000, 16_384)
+"""Of one record, or changes to its metadata."""
+WRITE_JSON = JsonLimit(BODY_BYTES_MAX, 5_000_000, 250_000)
+"""Of UPSERT_RECORDS_MAX records: their vectors as numbers, and a thousand metadata values each."""
+VALUES_JSON = JsonLimit(BODY_BYTES_MAX, 1_000_000, 250_000, 512)
+"""Of key-value items, whose values may be JSON themselves."""
+VALUE_MEMORY_BYTES = 32
+"""What a parsed value is taken to occupy, such as a number in an array; a container: CONTAINER_MEMORY_BYTES more."""
+CONTAINER_MEMORY_BYTES = 224
+
+FILTER_COST_MAX = 16_384
+"""What the filters of one request may cost together: FILTER_CLAUSE_COST for each clause, 1 for each operand in it."""
+FILTER_CLAUSE_COST = 16
+ANSWER_BYTES_MAX = 64 * 1024 * 1024
+"""What one answer may have: a thousand vectors of the largest dimension as numbers."""
+ANSWER_RECORD_BYTES = 512
+"""What a record is taken to have in an answer, without its vector and metadata."""
+NUMBER_BYTES_MAX = 16
+"""A 32-bit float as JSON, with its comma."""
+
 IDEMPOTENCY_KEY_CHARACTERS_MAX = 255
 IDEMPOTENCY_TTL_SECONDS = 24 * 3600
 SHARDS_MAX = 64

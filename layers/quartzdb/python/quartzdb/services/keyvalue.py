@@ -8,6 +8,7 @@ from typing import Final
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.cursor import decode_cursor, encode_cursor
+from quartzdb.domain.deadline import check_deadline
 from quartzdb.domain.errors import (
     DuplicateId,
     InvalidArgument,
@@ -94,6 +95,7 @@ class KeyValues:
         live: dict[str, Item] = {}
         size = 0
         for first in range(0, len(keys), _VALUES_AT_ONCE):
+            check_deadline()
             found = self._table.get(namespace.partition, keys[first : first + _VALUES_AT_ONCE])
             live |= {key: item for key, item in found.items() if item.live(now_ms)}
             size += sum(len(item.value or b"") for item in found.values())
@@ -172,6 +174,7 @@ class KeyValues:
         size, more = 0, True
         while more and len(items) < check_limit(limit):
             wanted = limit - len(items)
+            check_deadline()
             page = self._table.list(
                 namespace.partition,
                 prefix=prefix,

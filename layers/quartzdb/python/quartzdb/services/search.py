@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from quartzdb.domain.answer_budget import AnswerBudget
 from quartzdb.domain.errors import InvalidArgument, TooLarge, within_field
 from quartzdb.domain.filter import Filter
 from quartzdb.domain.limits import QUERIES_MAX, RECALL_MIN, TOP_K_MAX
@@ -25,7 +26,8 @@ class QueryRequest:
     """What to search for: a vector, or the id of a record whose vector is the question.
 
     `recall` is what share of the true nearest the answer shall have: 1 scores every record that matches; without it,
-    what each index was calibrated to find by default.
+    what each index was calibrated to find by default. `budget` is that of the whole answer: the metadata of matches is
+    taken from it.
     """
 
     vector: Vector | None = None
@@ -35,6 +37,8 @@ class QueryRequest:
     include_values: bool = False
     consistency: Consistency = STRONG
     recall: float | None = None
+    include_metadata: bool = True
+    budget: AnswerBudget | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,15 @@ class Search:
             return search_each(
                 view,
                 [
-                    Question(vector, one.top_k, one.condition, one.include_values, one.recall)
+                    Question(
+                        vector,
+                        one.top_k,
+                        one.condition,
+                        one.include_values,
+                        one.recall,
+                        one.include_metadata,
+                        one.budget,
+                    )
                     for vector, one in zip(vectors, requests, strict=True)
                 ],
             )
@@ -197,4 +209,6 @@ def _search(view: View, question: Vector, request: QueryRequest) -> Found:
         request.condition,
         with_vectors=request.include_values,
         recall=request.recall,
+        with_metadata=request.include_metadata,
+        budget=request.budget,
     )

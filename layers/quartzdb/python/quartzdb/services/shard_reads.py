@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 from quartzdb.domain.hlc import HybridClock
@@ -86,7 +87,8 @@ class ShardReads:
         if len(shards) == 1 or self._threads == 1:
             return [read(shard) for shard in shards]
         pool = self._threads_of_this_process()
-        others = [pool.submit(read, shard) for shard in shards[1:]]
+        # With this thread's context, which has the deadline of its work.
+        others = [pool.submit(copy_context().run, read, shard) for shard in shards[1:]]
         try:
             answers = [read(shards[0])]
             for shard, other in zip(shards[1:], others, strict=True):

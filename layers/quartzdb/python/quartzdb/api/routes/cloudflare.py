@@ -11,6 +11,7 @@ from quartzdb.api.operation import Family, JsonBody, Success
 from quartzdb.api.routes.health import ANSWERS, health_answer
 from quartzdb.api.schemas import cloudflare as schemas
 from quartzdb.domain.errors import InvalidKey, KeyNotFound
+from quartzdb.domain.limits import VALUES_JSON
 from quartzdb.domain.namespace import Namespace
 from quartzdb.services.keys import Scope
 from quartzdb.services.keyvalue import NewItem
@@ -46,7 +47,12 @@ def cf_health(call: Call) -> Answer:
     "/api/put",
     summary="Put a text",
     scope=Scope.WRITE,
-    body=JsonBody(schemas.PutValue, {"one": {"key": "greeting", "value": "good morning"}}, any_type=True),
+    body=JsonBody(
+        schemas.PutValue,
+        {"one": {"key": "greeting", "value": "good morning"}},
+        VALUES_JSON,
+        any_type=True,
+    ),
     answers=(
         Success("It is stored.", schemas.KeyDone, {"success": True, "key": "greeting", "message": "Stored"}),
     ),

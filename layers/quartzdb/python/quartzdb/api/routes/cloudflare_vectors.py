@@ -8,7 +8,9 @@ from quartzdb.api.operation import Family, JsonBody, Success
 from quartzdb.api.routes import cloudflare
 from quartzdb.api.schemas import cloudflare as schemas
 from quartzdb.api.schemas.validation import validate
+from quartzdb.domain.answer_budget import AnswerBudget
 from quartzdb.domain.errors import InvalidArgument, InvalidId, QuartzError, RecordNotFound
+from quartzdb.domain.limits import QUERY_JSON, RECORD_JSON, WRITE_JSON
 from quartzdb.domain.metadata import check_metadata
 from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.vector import parse_vector
@@ -33,7 +35,7 @@ _DELETED = {"success": True, "id": "dune", "message": "Deleted"}
     "/api/vector/insert",
     summary="Insert a record",
     scope=Scope.WRITE,
-    body=JsonBody(schemas.InsertVector, {"one": _DUNE}, any_type=True),
+    body=JsonBody(schemas.InsertVector, {"one": _DUNE}, RECORD_JSON, any_type=True),
     answers=(Success("It is stored.", schemas.IdDone, _INSERTED),),
 )
 def cf_insert_vector(call: Call) -> Answer:
@@ -48,7 +50,7 @@ def cf_insert_vector(call: Call) -> Answer:
     "/api/vector/batch-insert",
     summary="Insert records",
     scope=Scope.WRITE,
-    body=JsonBody(schemas.BatchInsert, {"one": {"vectors": [_DUNE]}}, any_type=True),
+    body=JsonBody(schemas.BatchInsert, {"one": {"vectors": [_DUNE]}}, WRITE_JSON, any_type=True),
     answers=(
         Success(
             "What became of each.",
@@ -114,6 +116,7 @@ def cf_get_vector(call: Call) -> Answer:
     body=JsonBody(
         schemas.SearchVectors,
         {"vector": {"vector": [0.1, -0.4, 0.3], "k": 5}, "query": {"query": [0.1, -0.4, 0.3]}},
+        QUERY_JSON,
         any_type=True,
     ),
     answers=(
@@ -137,7 +140,7 @@ def cf_search_vectors(call: Call) -> Answer:
     given = body.vector if body.vector is not None else body.query
     if given is None:
         raise InvalidArgument("'vector' is missing.", field="vector")
-    request = QueryRequest(vector=parse_vector(given), top_k=min(body.k, RESULTS_MAX))
+    request = QueryRequest(vector=parse_vector(given), top_k=min(body.k, RESULTS_MAX), budget=AnswerBudget())
     search = call.services.search
     answer = call.services.namespaces.search(
         call.principal.tenant, lambda namespace: search.query(namespace, request)

@@ -15,7 +15,9 @@ from quartzdb.api.routes import keyvalue
 from quartzdb.api.routes.vectors import VERSION
 from quartzdb.api.schemas import keyvalue as schemas
 from quartzdb.api.times import rfc3339_or_none
+from quartzdb.domain.answer_budget import AnswerBudget
 from quartzdb.domain.errors import InvalidArgument
+from quartzdb.domain.limits import KEYS_JSON, VALUES_JSON
 from quartzdb.services.keys import Scope
 from quartzdb.services.keyvalue import DEFAULT_CONTENT_TYPE, NewItem
 from quartzdb.storage.ports import Item
@@ -23,6 +25,7 @@ from quartzdb.storage.ports import Item
 FAMILY = Family(keyvalue.FAMILY.tag, keyvalue.FAMILY.description)
 
 _TEXT = "text/plain; charset=utf-8"
+_ESCAPED = bytes([*range(32), ord('"'), ord("\\"), 127])
 _ITEM = {
     "key": "greeting",
     "version": VERSION,
@@ -47,7 +50,8 @@ def list_values(call: Call) -> Answer:
     page = call.services.key_values.list(
         call.namespace(), prefix=query.prefix, cursor=query.cursor, limit=query.limit, values=query.values
     )
-    items = [_document(item, with_value=query.values) for item in page.items]
+    budget = AnswerBudget()
+    items = [_document(item, budget, with_value=query.values) for item in page.items]
     return json_answer({"items": items, "cursor": page.cursor})
 
 
@@ -56,7 +60,7 @@ def list_values(call: Call) -> Answer:
     "/v1/namespaces/{namespace}/kv-batch/get",
     summary="Get several values",
     scope=Scope.READ,
-    body=JsonBody(schemas.GetItems, {"two": {"keys": ["greeting", "farewell"]}}),
+    body=JsonBody(schemas.GetItems, {"two": {"keys": ["greeting", "farewell"]}}, KEYS_JSON),
     answers=(Success("Those that exist.", schemas.ItemsFound, {"items": [_ITEM], "missing": ["farewell"]}),),
 )
 def get_values(call: Call) -> Answer:
@@ -65,9 +69,10 @@ def get_values(call: Call) -> Answer:
     body = call.json(schemas.GetItems)
     consistency_of(body)
     found = call.services.key_values.get_many(namespace, body.keys)
+    budget = AnswerBudget()
     return json_answer(
         {
-            "items": [_document(found[key], with_value=True) for key in body.keys if key in found],
+            "items": [_document(found[key], budget, with_value=True) for key in body.keys if key in found],
             "missing": [key for key in body.keys if key not in found],
         }
     )
@@ -89,6 +94,7 @@ def get_values(call: Call) -> Answer:
                 ]
             }
         },
+        VALUES_JSON,
     ),
     answers=(Success("All are stored.", schemas.ItemsPut, {"put": 3, "version": VERSION}),),
     replay=IdempotentReplay.ACCEPTED,
@@ -107,7 +113,7 @@ def put_values(call: Call) -> Answer:
     "/v1/namespaces/{namespace}/kv-batch/delete",
     summary="Delete several keys",
     scope=Scope.WRITE,
-    body=JsonBody(schemas.DeleteItems, {"two": {"keys": ["greeting", "farewell"]}}),
+    body=JsonBody(schemas.DeleteItems, {"two": {"keys": ["greeting", "farewell"]}}, KEYS_JSON),
     answers=(Success("They are gone.", schemas.ItemsDeleted, {"deleted": 1, "version": VERSION}),),
     replay=IdempotentReplay.ACCEPTED,
 )
@@ -119,7 +125,7 @@ def delete_values(call: Call) -> Answer:
     return json_answer({"deleted": existed, "version": str(version)})
 
 
-def _document(item: Item, *, with_value: bool) -> dict[str, object]:
+def _document(item: Item, budget: AnswerBudget, *, with_value: bool) -> dict[str, object]:
     document: dict[str, object] = {
         "key": item.key,
         "version": str(item.version),
@@ -129,9 +135,16 @@ def _document(item: Item, *, with_value: bool) -> dict[str, object]:
     if with_value and item.value is not None:
         try:
             document["value"] = item.value.decode("utf-8")
+            budget.take(_quoted_bytes(item.value))
         except UnicodeDecodeError:
             document["value_base64"] = base64.b64encode(item.value).decode("ascii")
+            budget.take(len(item.value) * 4 // 3)
     return document
+
+
+def _quoted_bytes(text: bytes) -> int:
+    """What it has as a JSON string, or somewhat more: a control character becomes six."""
+    return 6 * len(text) - 5 * len(text.translate(None, _ESCAPED))
 
 
 def _new_item(item: schemas.ItemToPut, field: str) -> NewItem:

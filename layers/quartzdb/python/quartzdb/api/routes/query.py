@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from quartzdb.api.answer import Answer, json_answer
 from quartzdb.api.call import Call
 from quartzdb.api.freshness import consistency_of
 from quartzdb.api.operation import Family, JsonBody, Success
 from quartzdb.api.routes.vectors import VERSION, vector_document
 from quartzdb.api.schemas import vectors as schemas
+from quartzdb.domain.answer_budget import AnswerBudget, vector_bytes
 from quartzdb.domain.errors import within_field
-from quartzdb.domain.filter import parse
-from quartzdb.domain.limits import QUERIES_MAX
+from quartzdb.domain.filter import FilterBudget, parse
+from quartzdb.domain.limits import QUERIES_JSON, QUERIES_MAX, QUERY_JSON, TOP_K_MAX
+from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.record import Match
 from quartzdb.domain.vector import parse_vector
 from quartzdb.services.consistency import Consistency
@@ -52,6 +56,7 @@ _ANSWER = {
             "id": {"id": "dune", "include_vectors": "base64"},
             "recall": {"vector": [1, 0, 0], "recall": 0.9},
         },
+        QUERY_JSON,
     ),
     answers=(
         Success(
@@ -66,13 +71,16 @@ def query_vectors(call: Call) -> Answer:
     the search, so it never costs recall.
     """
     body = call.json(schemas.Query)
-    request = _request(body, consistency_of(body))
+    budget = AnswerBudget()
+    request = _request(body, consistency_of(body), FilterBudget(), budget)
     search = call.services.search
-    answer = call.services.namespaces.search(
-        call.principal.tenant,
-        lambda namespace: search.query(namespace, request),
-        call.parameters["namespace"],
-    )
+
+    def query(namespace: Namespace) -> QueryAnswer:
+        budget.begin()
+        _take(budget, namespace, body)
+        return search.query(namespace, request)
+
+    answer = call.services.namespaces.search(call.principal.tenant, query, call.parameters["namespace"])
     return json_answer(_document(answer, body))
 
 
@@ -85,39 +93,60 @@ def query_vectors(call: Call) -> Answer:
     body=JsonBody(
         schemas.QueryBatch,
         {"two": {"queries": [{"vector": [1, 0, 0], "top_k": 2}, {"id": "dune", "filter": {"year": 1969}}]}},
+        QUERIES_JSON,
     ),
     answers=(Success("The answers, in order.", schemas.QueryBatchAnswer, {"answers": [_ANSWER]}),),
 )
 def query_vectors_batch(call: Call) -> Answer:
     """Queries that are answered together, all from one moment: the namespace's log is read once for all of them.
-    What is wrong with one fails them all. A rate limit counts each.
+    What is wrong with one fails them all. A rate limit counts each. What all may ask for together is limited, too: 64
+    MiB of answers, and filters by their clauses and operands; beyond that, send them in several requests.
     """
     body = call.json(schemas.QueryBatch)
     headers = call.admit(min(len(body.queries), QUERIES_MAX) - 1)
     consistency = consistency_of(body)
     requests = []
+    budget, filters = AnswerBudget(), FilterBudget()
     for position, one in enumerate(body.queries):
         with within_field(f"queries[{position}]"):
-            requests.append(_request(one, consistency))
+            requests.append(_request(one, consistency, filters, budget))
     search = call.services.search
-    answers = call.services.namespaces.search(
-        call.principal.tenant,
-        lambda namespace: search.query_batch(namespace, requests, consistency),
-        call.parameters["namespace"],
-    )
-    documents = [_document(answer, one) for answer, one in zip(answers, body.queries, strict=True)]
-    return json_answer({"answers": documents}, headers=headers)
+
+    def query(namespace: Namespace) -> Sequence[QueryAnswer]:
+        budget.begin()
+        for position, one in enumerate(body.queries):
+            with within_field(f"queries[{position}]"):
+                _take(budget, namespace, one)
+        return search.query_batch(namespace, requests, consistency)
+
+    answers = call.services.namespaces.search(call.principal.tenant, query, call.parameters["namespace"])
+    # Each is encoded by itself, so that what they come to is known before it is held.
+    encoded, sizes = [], AnswerBudget()
+    for answer, one in zip(answers, body.queries, strict=True):
+        encoded.append(json_answer(_document(answer, one)).body)
+        sizes.take(len(encoded[-1]))
+    return Answer(200, b'{"answers":[' + b",".join(encoded) + b"]}", headers=headers)
 
 
-def _request(body: schemas.QueryInBatch, consistency: Consistency) -> QueryRequest:
+def _take(budget: AnswerBudget, namespace: Namespace, body: schemas.QueryInBatch) -> None:
+    """What the answer to a question may have, before it is searched for. Raises AnswerTooLarge."""
+    size = vector_bytes(namespace.settings.dimension or 0, body.include_vectors)
+    budget.take_records(min(max(body.top_k, 0), TOP_K_MAX), size, "top_k")
+
+
+def _request(
+    body: schemas.QueryInBatch, consistency: Consistency, filters: FilterBudget, budget: AnswerBudget
+) -> QueryRequest:
     return QueryRequest(
         vector=None if body.vector is None else parse_vector(body.vector),
         id=body.id,
         top_k=body.top_k,
-        condition=None if body.filter is None else parse(body.filter),
+        condition=None if body.filter is None else parse(body.filter, budget=filters),
         include_values=bool(body.include_vectors),
         consistency=consistency,
         recall=body.recall,
+        include_metadata=body.include_metadata,
+        budget=budget,
     )
 
 

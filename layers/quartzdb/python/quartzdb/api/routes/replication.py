@@ -11,7 +11,7 @@ from quartzdb.api.routes.vectors import VERSION
 from quartzdb.api.schemas import replication as schemas
 from quartzdb.api.services import Replication
 from quartzdb.domain.errors import InvalidArgument, NotFound
-from quartzdb.domain.limits import DIMENSION_MAX
+from quartzdb.domain.limits import DIMENSION_MAX, IDS_JSON, KEYS_JSON, WRITE_JSON
 from quartzdb.domain.metric import Metric
 from quartzdb.replication.ports import Feed, FeedGap, SharedNamespace
 from quartzdb.replication.wire.api_key_document import parse_api_keys
@@ -125,6 +125,7 @@ def read_changes(call: Call) -> Answer:
                 "changes": [_UPSERT, _DELETE],
             }
         },
+        WRITE_JSON,
     ),
     answers=(Success("All are applied, and durable.", schemas.ChangesApplied, {"applied": 1, "known": 1}),),
     errors=(404, 409),
@@ -207,7 +208,7 @@ def list_states(call: Call) -> Answer:
     "/v1/replication/fetch",
     summary="Fetch present states",
     scope=Access.PEER,
-    body=JsonBody(schemas.FetchStates, {"two": {**_OF_FEED, "ids": ["dune", "emma"]}}),
+    body=JsonBody(schemas.FetchStates, {"two": {**_OF_FEED, "ids": ["dune", "emma"]}}, KEYS_JSON),
     answers=(
         Success(
             "Those that are known.", schemas.StatesFetched, {"changes": [_UPSERT, _DELETE], "more": False}
@@ -251,6 +252,7 @@ def fetch_states(call: Call) -> Answer:
                 ]
             }
         },
+        IDS_JSON,
     ),
     answers=(Success("They are known here.", schemas.ApiKeysTaken, {"applied": 1}),),
     errors=(409,),

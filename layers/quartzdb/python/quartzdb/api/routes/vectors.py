@@ -9,9 +9,11 @@ from quartzdb.api.call import Call
 from quartzdb.api.freshness import after, consistency_of
 from quartzdb.api.operation import Family, IdempotentReplay, JsonBody, Success
 from quartzdb.api.schemas import vectors as schemas
+from quartzdb.domain.answer_budget import AnswerBudget, vector_bytes
 from quartzdb.domain.change import Metadata
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.filter import parse
+from quartzdb.domain.limits import FETCH_IDS_MAX, FILTER_JSON, IDS_JSON, RECORD_JSON, WRITE_JSON
 from quartzdb.domain.metadata import check_metadata
 from quartzdb.domain.record import Record
 from quartzdb.domain.vector import Vector, parse_vector, to_base64
@@ -34,6 +36,7 @@ _UBIK = {"id": "ubik", "vector": "zcxMP5qZmT7NzMw9", "metadata": {"year": 1969}}
     body=JsonBody(
         schemas.UpsertRequest,
         {"numbers": {"vectors": [_DUNE]}, "base64": {"vectors": [_UBIK], "version": VERSION}},
+        WRITE_JSON,
     ),
     answers=(Success("All are written.", schemas.Upserted, {"upserted": 1, "version": VERSION}),),
     replay=IdempotentReplay.ACCEPTED,
@@ -82,7 +85,7 @@ def list_vectors(call: Call) -> Answer:
     "/v1/namespaces/{namespace}/vectors/fetch",
     summary="Fetch records",
     scope=Scope.READ,
-    body=JsonBody(schemas.Fetch, {"some": {"ids": ["dune", "emma"]}}),
+    body=JsonBody(schemas.Fetch, {"some": {"ids": ["dune", "emma"]}}, IDS_JSON),
     answers=(
         Success(
             "Those that exist.",
@@ -96,6 +99,8 @@ def fetch_vectors(call: Call) -> Answer:
     namespace = call.namespace()
     body = call.json(schemas.Fetch)
     ids = list(dict.fromkeys(body.ids))
+    size = vector_bytes(namespace.settings.dimension or 0, body.encoding)
+    AnswerBudget().take_records(min(len(ids), FETCH_IDS_MAX), size, "ids")
     found = call.services.records.fetch(namespace, ids, consistency_of(body))
     return json_answer(
         {
@@ -111,7 +116,9 @@ def fetch_vectors(call: Call) -> Answer:
     summary="Patch metadata of several records",
     scope=Scope.WRITE,
     body=JsonBody(
-        schemas.PatchRequest, {"one": {"patches": [{"id": "dune", "set": {"read": True}, "unset": ["tags"]}]}}
+        schemas.PatchRequest,
+        {"one": {"patches": [{"id": "dune", "set": {"read": True}, "unset": ["tags"]}]}},
+        WRITE_JSON,
     ),
     answers=(Success("All are patched.", schemas.PatchResult, {"patched": 1, "version": VERSION}),),
     replay=IdempotentReplay.ACCEPTED,
@@ -136,6 +143,7 @@ def patch_vectors(call: Call) -> Answer:
     body=JsonBody(
         schemas.DeleteRequest,
         {"ids": {"ids": ["dune", "ubik"]}, "filter": {"filter": {"year": {"$lt": 1900}}}},
+        IDS_JSON,
     ),
     answers=(Success("They are gone.", schemas.Deleted, {"deleted": 2, "version": VERSION, "more": False}),),
     replay=IdempotentReplay.ACCEPTED,
@@ -165,7 +173,9 @@ def delete_vectors(call: Call) -> Answer:
     "/v1/namespaces/{namespace}/vectors/count",
     summary="Count records",
     scope=Scope.READ,
-    body=JsonBody(schemas.Count, {"some": {"filter": {"year": {"$gte": 1960}}}, "all": {}}, optional=True),
+    body=JsonBody(
+        schemas.Count, {"some": {"filter": {"year": {"$gte": 1960}}}, "all": {}}, FILTER_JSON, optional=True
+    ),
     answers=(Success("The number.", schemas.CountResult, {"count": 2}),),
 )
 def count_vectors(call: Call) -> Answer:
@@ -196,7 +206,7 @@ def fetch_vector(call: Call) -> Answer:
     "/v1/namespaces/{namespace}/vectors/{id}",
     summary="Patch a record's metadata",
     scope=Scope.WRITE,
-    body=JsonBody(schemas.PatchOne, {"one": {"set": {"read": True}, "unset": ["tags"]}}),
+    body=JsonBody(schemas.PatchOne, {"one": {"set": {"read": True}, "unset": ["tags"]}}, RECORD_JSON),
     answers=(Success("It is patched.", schemas.PatchResult, {"patched": 1, "version": VERSION}),),
     replay=IdempotentReplay.ACCEPTED,
 )

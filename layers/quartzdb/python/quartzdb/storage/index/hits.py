@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from quartzdb.domain.answer_budget import AnswerBudget
 from quartzdb.domain.change import Metadata
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.record import Match
@@ -30,6 +31,15 @@ class Hits:
     scores: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What of each match is read for the answer, and the budget that its metadata is taken from."""
+
+    vectors: bool
+    metadata: bool = True
+    budget: AnswerBudget | None = None
+
+
 def best_hits(source: int, rows: Rows, scores: Floats, top_k: int) -> Hits:
     """The `top_k` best of some rows, best first."""
     order = -scores
@@ -41,8 +51,8 @@ def best_hits(source: int, rows: Rows, scores: Floats, top_k: int) -> Hits:
     return Hits(source, rows[kept], scores[kept])
 
 
-def matches_of(view: View, hits: Sequence[Hits], top_k: int, *, with_vectors: bool) -> list[Match]:
-    """The `top_k` best of all hits as matches, best first."""
+def matches_of(view: View, hits: Sequence[Hits], top_k: int, shown: Shown) -> list[Match]:
+    """The `top_k` best of all hits as matches, best first. Raises AnswerTooLarge."""
     if not hits:
         return []
     sources, merged = _merged(hits, top_k)
@@ -51,15 +61,15 @@ def matches_of(view: View, hits: Sequence[Hits], top_k: int, *, with_vectors: bo
     wanted: dict[int, list[int]] = {}
     for source, row in zip(sources, rows, strict=True):
         wanted.setdefault(source, []).append(row)
-    shown = {
-        source: _of_tail(view, of_source, with_vectors)
+    records = {
+        source: _of_tail(view, of_source, shown)
         if source == len(view.parts)
-        else _of_segment(view.parts[source], of_source, with_vectors)
+        else _of_segment(view.parts[source], of_source, shown)
         for source, of_source in wanted.items()
     }
     found = []
     for source, row, score, distance in zip(sources, rows, scores, distances, strict=True):
-        record_id, version, vector, metadata = shown[source][row]
+        record_id, version, vector, metadata = records[source][row]
         found.append(Match(record_id, score, distance, version, vector, metadata))
     if len(set(scores)) < len(scores):
         # Equal scores come in id order. Which of several equals make the cut at top_k is left open.
@@ -78,21 +88,36 @@ def _merged(hits: Sequence[Hits], top_k: int) -> tuple[Sequence[int], Hits]:
     return sources.tolist(), Hits(-1, rows[order], scores[order])
 
 
-_Shown = tuple[str, Version, Vector | None, Metadata]
-"""Id, version, vector if it was asked for, and metadata."""
+_Record = tuple[str, Version, Vector | None, Metadata | None]
+"""Id, version, and vector and metadata if they are shown."""
 
 
-def _of_segment(part: Part, rows: list[int], with_vectors: bool) -> dict[int, _Shown]:
-    vectors = part.vectors_of(rows) if with_vectors else {}
+def _of_segment(part: Part, rows: list[int], shown: Shown) -> dict[int, _Record]:
+    vectors = part.vectors_of(rows) if shown.vectors else {}
+    stored = list(part.segment.records.each_at(rows))
+    if not shown.metadata:
+        return {
+            row: (record_id, latest_version(version, patches), vectors.get(row), None)
+            for row, record_id, version, _, patches in stored
+        }
+    if shown.budget is not None:
+        # Before it is decoded, and counted twice, because as objects it takes several times as much.
+        shown.budget.take(2 * sum(len(metadata or b"") for _, _, _, metadata, _ in stored))
     return {
         row: (record_id, latest_version(version, patches), vectors.get(row), decode_metadata(metadata))
-        for row, record_id, version, metadata, patches in part.segment.records.each_at(rows)
+        for row, record_id, version, metadata, patches in stored
     }
 
 
-def _of_tail(view: View, rows: list[int], with_vectors: bool) -> dict[int, _Shown]:
+def _of_tail(view: View, rows: list[int], shown: Shown) -> dict[int, _Record]:
+    # Nothing is taken from the budget: what the tail has is in memory already, and only referred to.
     records = {row: view.tail_record(row) for row in rows}
     return {
-        row: (record.id, record.version, record.vector if with_vectors else None, record.metadata)
+        row: (
+            record.id,
+            record.version,
+            record.vector if shown.vectors else None,
+            record.metadata if shown.metadata else None,
+        )
         for row, record in records.items()
     }

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from quartzdb.domain.answer_budget import AnswerBudget
+from quartzdb.domain.deadline import check_deadline
 from quartzdb.domain.filter import Filter
 from quartzdb.domain.record import Match
 from quartzdb.domain.vector import Floats, Vector
-from quartzdb.storage.index.hits import Hits, best_hits, matches_of
+from quartzdb.storage.index.hits import Hits, Shown, best_hits, matches_of
 from quartzdb.storage.index.planner import plan
 from quartzdb.storage.index.scoring import scored
 from quartzdb.storage.index.view import View
@@ -44,6 +46,8 @@ class Question:
     condition: Filter | None = None
     with_vectors: bool = False
     recall: float | None = None
+    with_metadata: bool = True
+    budget: AnswerBudget | None = None
 
 
 def search_each(view: View, questions: Sequence[Question]) -> list[Found]:
@@ -58,6 +62,8 @@ def search_each(view: View, questions: Sequence[Question]) -> list[Found]:
             one.condition,
             with_vectors=one.with_vectors,
             recall=one.recall,
+            with_metadata=one.with_metadata,
+            budget=one.budget,
             tail_scores=next(scores, None) if one.condition is None else None,
         )
         for one in questions
@@ -72,15 +78,19 @@ def search(
     *,
     with_vectors: bool,
     recall: float | None = None,
+    with_metadata: bool = True,
+    budget: AnswerBudget | None = None,
     tail_scores: Floats | None = None,
 ) -> Found:
     """The `top_k` best live records that the filter accepts; `recall` is what share of them must be found.
 
-    `tail_scores` are those of every row of the tail, where they are known already.
+    `tail_scores` are those of every row of the tail, where they are known already. The metadata that is read is taken
+    from the budget. Raises AnswerTooLarge, DeadlineExceeded.
     """
     hits: list[Hits] = []
     exact, rows_scored, matched = True, 0, 0
     for number, part in enumerate(view.parts):
+        check_deadline()
         chosen = plan(part, condition, top_k)
         matched += chosen.matches
         if not chosen.matches:
@@ -91,6 +101,7 @@ def search(
         hits.append(best_hits(number, found.rows, found.scores, top_k))
     tail_rows = 0
     if view.tail.alive_count:
+        check_deadline()
         rows = np.flatnonzero(view.tail_matching(condition))
         tail_rows = int(rows.size)
         if tail_rows:
@@ -99,4 +110,5 @@ def search(
             )
             hits.append(best_hits(len(view.parts), rows, scores, top_k))
     work = SearchWork(exact, len(view.parts), rows_scored + tail_rows, tail_rows, matched + tail_rows)
-    return Found(matches_of(view, hits, top_k, with_vectors=with_vectors), work)
+    shown = Shown(with_vectors, with_metadata, budget)
+    return Found(matches_of(view, hits, top_k, shown), work)

@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from quartzdb.domain.deadline import check_deadline
 from quartzdb.domain.filter import Filter
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
@@ -110,6 +111,7 @@ class View:
         for part in self.parts:
             if not missing:
                 break
+            check_deadline()
             found |= part.with_ids(missing)
             missing = [record_id for record_id in missing if record_id not in found]
         return found
@@ -149,6 +151,7 @@ class View:
 
 def _live_ids(part: Part, prefix: str, after: str | None) -> Iterator[str]:
     while block := part.segment.records.ids_from(prefix, after, _LIST_BLOCK):
+        check_deadline()
         yield from (record_id for record_id, row in block if part.alive[row])
         after = block[-1][0]
 

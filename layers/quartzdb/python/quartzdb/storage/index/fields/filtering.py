@@ -7,6 +7,7 @@ from typing import assert_never
 
 import numpy as np
 
+from quartzdb.domain.deadline import check_deadline
 from quartzdb.domain.fieldkey import after, encode, prefix_range, type_range
 from quartzdb.domain.filter_terms import (
     And,
@@ -25,7 +26,8 @@ from quartzdb.storage.index.fields.field_index import FieldIndex
 
 
 def evaluate(clause: Filter, fields: FieldIndex) -> Mask:
-    """Which rows satisfy the filter; the mask belongs to the caller."""
+    """Which rows satisfy the filter; the mask belongs to the caller. Raises DeadlineExceeded."""
+    check_deadline()
     match clause:
         case Equal(path, value):
             return fields.equal(path, encode(value))
