@@ -6,17 +6,18 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from quartzdb.cli.failure import Failure
+from quartzdb.cli.serve.bounded_protocol import BoundedProtocol
+from quartzdb.cli.serve.connection_limits import KEEP_ALIVE_SECONDS, ConnectionLimits, within_open_files
+from quartzdb.cli.serve.connections import Connections
 from quartzdb.cli.serve.listener import BACKLOG
 
-KEEP_ALIVE_SECONDS = 75
-"""Longer than the minute for which load balancers and clients keep an idle connection: they must be the ones to close
-it, or a request that is just being sent meets a closed one."""
 GRACE_SECONDS = 20
 """How long requests in progress may take to finish when the server stops."""
 WORKER_SILENCE_SECONDS_MAX = 60
@@ -115,12 +116,13 @@ class _Supervisor(Multiprocess):
 
 
 def _config(application: Any, log_level: str, *, factory: bool = False, workers: int = 1) -> uvicorn.Config:
+    protocol = partial(BoundedProtocol, Connections(within_open_files(ConnectionLimits())))
     return uvicorn.Config(
         application,
         factory=factory,
         workers=workers,
         loop="auto",
-        http="auto",
+        http=cast(Any, protocol),  # it is called like the class that it makes
         ws="none",
         lifespan="on",
         log_config=None,

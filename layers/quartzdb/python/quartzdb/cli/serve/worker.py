@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quartzdb.cli.serve.peer import PeerOptions
+from quartzdb.cli.serve.pieces import InPieces
 from quartzdb.cli.serve.settings import WorkerSettings, log_to_stderr
 from quartzdb.maintenance.background import Background
 
@@ -69,7 +70,9 @@ def application(
     two = peer.settings()
     if two is None:
         database = open_embedded(settings)
-        return WithBackground(create_app(database), Background(database.maintenance.run_once)), database
+        return WithBackground(
+            InPieces(create_app(database)), Background(database.maintenance.run_once)
+        ), database
     from quartzdb.wiring.replication import embedded_replication, open_driver, peering_of
 
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -80,7 +83,7 @@ def application(
     if two.url is not None:
         driver = open_driver(database, two, secrets, adapters)
         work.append(Background(driver.work, idle_seconds=two.interval_seconds))
-    return WithBackground(create_app(database), *work), database
+    return WithBackground(InPieces(create_app(database)), *work), database
 
 
 def worker_application() -> WithBackground:

@@ -1,0 +1,250 @@
+"""HTTP on one connection, as uvicorn speaks it with httptools, within limits that uvicorn has none of.
+
+Overridden are the callbacks of the transport and the parser, to know what the client is doing and since when. What the
+client sends after its answer is read and dropped, within limits: a connection that is closed with unread bytes in it is
+reset, and the answer is lost with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from enum import Enum, auto
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from quartzdb.api.errors import error_answer
+from quartzdb.api.refusals import HeadersTooLarge, Overloaded
+from quartzdb.cli.serve.connections import Connections
+from quartzdb.domain.errors import QuartzError
+
+_DRAINED_BYTES = 48 * 1024
+"""What a transport has sent at least between telling to pause writing and to go on: its two water marks."""
+
+
+class _Doing(Enum):
+    """What the client is doing, or is waited for to do."""
+
+    NOTHING = auto()
+    SENDING_HEADERS = auto()
+    SENDING_BODY = auto()
+    WAITING = auto()
+    SENDING_IN_VAIN = auto()
+    """The rest of a request that is answered already."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection among others."""
+
+    def __init__(self, connections: Connections, **given: Any) -> None:
+        super().__init__(**given)
+        self.address = ""
+        self._connections = connections
+        self._limits = connections.limits
+        self._doing = _Doing.NOTHING
+        self._since = connections.now()
+        self._new = True
+        self._refused = False
+        self._header_bytes = 0
+        self._fruitless_bytes = 0
+        """Received since the parser last made something of them."""
+        self._discarded_bytes = 0
+        self._blocked_since: float | None = None
+        self._writing_since: float | None = None
+        self._written_bytes = 0
+
+    @property
+    def idle_since(self) -> float | None:
+        """Since when nothing is sent, nor waited for."""
+        return self._since if self._doing is _Doing.NOTHING else None
+
+    def overdue(self, now: float) -> bool:
+        """Whether the client has taken too long. A request that was sent takes this server's time, not the client's."""
+        limits = self._limits
+        if self._blocked_since is not None and self._writing_since is not None:
+            writing = limits.write_seconds_max + self._written_bytes / limits.write_bytes_per_second_min
+            if now - self._blocked_since > limits.write_seconds_max or now - self._writing_since > writing:
+                return True
+        seconds = {
+            _Doing.NOTHING: limits.header_seconds_max if self._new else limits.idle_seconds_max,
+            _Doing.SENDING_HEADERS: limits.header_seconds_max,
+            _Doing.SENDING_IN_VAIN: limits.discarded_seconds_max,
+        }.get(self._doing)
+        return seconds is not None and now - self._since > seconds
+
+    def cut(self) -> None:
+        """Close the connection at once; what could not be sent is dropped."""
+        self.transport.abort()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own
+        """Take a place, or say that there is none."""
+        super().connection_made(transport)
+        self.address = self.client[0] if self.client else ""
+        if not self._connections.admit(self):
+            self._refuse(Overloaded("Too many connections are open.", hint="Use fewer, and keep them."))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Leave the place."""
+        self._connections.remove(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse it, unless nothing is expected any more."""
+        if self._refused:
+            self._discard(len(data))
+            return
+        if self._doing is _Doing.NOTHING:
+            self._now_doing(_Doing.SENDING_HEADERS)
+        self._fruitless_bytes += len(data)
+        super().data_received(data)
+        if self._fruitless_bytes > self._limits.header_bytes_max and not self._refused:
+            self._refuse_headers()
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._new = False
+        self._header_bytes = 0
+        self._now_doing(_Doing.SENDING_HEADERS)
+
+    def on_url(self, url: bytes) -> None:
+        """Some of the address."""
+        self._header_bytes += len(url)
+        if self._header_bytes <= self._limits.header_bytes_max:
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One field; also of those after a body, which count alike."""
+        self._header_bytes += len(name) + len(value) + 4
+        if self._header_bytes <= self._limits.header_bytes_max:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The request is known: have it answered."""
+        self._fruitless_bytes = 0
+        if self._refused:
+            return
+        if self._header_bytes > self._limits.header_bytes_max:
+            self._refuse_headers()
+            return
+        self._now_doing(_Doing.SENDING_BODY)
+        super().on_headers_complete()
+        self.cycle.transport = _Lingering(self)  # type: ignore[assignment]  # all of a transport that a cycle uses
+        if len(self.pipeline) > self._limits.pipelined_max:
+            self.cut()
+
+    def on_body(self, body: bytes) -> None:
+        """Some of the body."""
+        self._fruitless_bytes = 0
+        if self._refused:
+            return
+        if self.cycle.response_complete:
+            self._discard(len(body))
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is sent."""
+        self._fruitless_bytes = 0
+        if self._refused:
+            return
+        super().on_message_complete()
+        if self.cycle.response_complete:
+            self._answered()
+            if not self.cycle.keep_alive:
+                self.transport.close()
+        else:
+            self._now_doing(_Doing.WAITING)
+
+    def on_response_complete(self) -> None:
+        """The answer is with the transport."""
+        sent = self._doing is _Doing.WAITING
+        super().on_response_complete()
+        if sent:
+            self._answered()
+        else:
+            self._now_doing(_Doing.SENDING_IN_VAIN)
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than it is answered."""
+        super().pause_writing()
+        self._blocked_since = self._connections.now()
+        if self._writing_since is None:
+            self._writing_since, self._written_bytes = self._blocked_since, 0
+
+    def resume_writing(self) -> None:
+        """It has read some."""
+        super().resume_writing()
+        self._blocked_since = None
+        self._written_bytes += _DRAINED_BYTES
+
+    def finish(self) -> None:
+        """Close the connection when the client has sent its request, and thereby read the answer, or after a while."""
+        if self._doing is _Doing.WAITING:
+            self.transport.close()
+        elif not self.transport.is_closing():
+            self.transport.write_eof()
+            self._now_doing(_Doing.SENDING_IN_VAIN)
+
+    def _answered(self) -> None:
+        self._writing_since = None
+        self._now_doing(_Doing.WAITING if self.pipeline else _Doing.NOTHING)
+
+    def _now_doing(self, doing: _Doing) -> None:
+        self._doing = doing
+        self._since = self._connections.now()
+        self._discarded_bytes = 0
+
+    @property
+    def _answerable(self) -> bool:
+        cycle: RequestResponseCycle | None = (
+            self.cycle
+        )  # None before the first request, whatever it is declared to be
+        return cycle is None or cycle.response_complete
+
+    def _discard(self, size: int) -> None:
+        self._discarded_bytes += size
+        if self._discarded_bytes > self._limits.discarded_bytes_max:
+            self.cut()
+
+    def _refuse_headers(self) -> None:
+        most = self._limits.header_bytes_max
+        self._refuse(
+            HeadersTooLarge(
+                f"The headers of the request, its address included, have more than {most} bytes.",
+                hint="Send large values in the body.",
+            )
+        )
+
+    def _refuse(self, error: QuartzError) -> None:
+        """Answer without the application, and take nothing more."""
+        self._refused = True
+        self._unset_keepalive_if_required()
+        if self._answerable:
+            answer = error_answer(error, "/v1", secrets.token_hex(16))
+            headers = {
+                **dict(answer.headers),
+                "Content-Type": answer.content_type,
+                "Content-Length": len(answer.body),
+                "Connection": "close",
+            }
+            head = "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
+            self.transport.write(STATUS_LINE[answer.status] + head + b"\r\n" + answer.body)
+            self.finish()
+        else:
+            self.cut()  # within a request that is being answered
+
+
+class _Lingering:
+    """A transport whose closing waits for the client."""
+
+    __slots__ = ("_protocol", "is_closing", "write")
+
+    def __init__(self, protocol: BoundedProtocol) -> None:
+        self._protocol = protocol
+        self.write = protocol.transport.write
+        self.is_closing = protocol.transport.is_closing
+
+    def close(self) -> None:
+        self._protocol.finish()
