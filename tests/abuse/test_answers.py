@@ -11,7 +11,7 @@ import numpy as np
 from quartzdb.api.app import create_app
 from quartzdb.domain.namespace import NamespaceSettings
 from quartzdb.services.keyvalue import NewItem
-from quartzdb.services.vectors import NewRecord
+from quartzdb.services.record_rules import NewRecord
 from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
 from tests.abuse.measured import MB, measured
 from tests.behaviour.http.client import Client, refused
@@ -27,7 +27,7 @@ def wide_answers(directory: Path, bodies: dict[str, Any]) -> Callable[[], Any]:
     vectors = np.random.default_rng(7).standard_normal((1000, WIDE)).astype(np.float32)
     for first in range(0, 1000, 250):
         records = [NewRecord(f"r{first + n}", vectors[first + n]) for n in range(250)]
-        database.vectors.upsert(namespace, records)
+        database.records.upsert(namespace, records)
     client = Client(create_app(database), database.api_keys.create("t", "k", ("read",))[1])
     client.post("/v1/namespaces/wide/query", {"vector": [1] * WIDE, "top_k": 1})
 
@@ -73,7 +73,7 @@ def long_metadata(directory: Path, *, in_segment: bool) -> Callable[[], Any]:
     namespace, _ = database.namespaces.create("t", "long", NamespaceSettings(LONG))
     text = {"text": "x" * 16_000}
     vectors = np.random.default_rng(7).standard_normal((1000, LONG)).astype(np.float32)
-    database.vectors.upsert(namespace, [NewRecord(f"r{n}", vector, text) for n, vector in enumerate(vectors)])
+    database.records.upsert(namespace, [NewRecord(f"r{n}", vector, text) for n, vector in enumerate(vectors)])
     if in_segment:
         fold(database, site.clock, namespace)
     client = Client(create_app(database), database.api_keys.create("t", "k", ("read",))[1])

@@ -14,7 +14,7 @@ from quartzdb.api.app import create_app
 from quartzdb.api.failed_keys import FailedKeys
 from quartzdb.api.refusals import TooManyFailures
 from quartzdb.api.settings import ApiSettings
-from quartzdb.services.keys import key_text
+from quartzdb.services.keys import ApiKeys, Principal, key_text
 from quartzdb.wiring.embedded import Database, EmbeddedSettings, assemble, embedded_adapters
 from tests.behaviour.http.client import BASE, Client, refused, refused_as_cloudflare
 from tests.manual_clock import ManualClock
@@ -50,7 +50,7 @@ class From(Client):
 
 
 @pytest.fixture
-def attacker(app: Starlette) -> Iterator[From]:
+def attacker(app: Starlette) -> Iterator[Client]:
     with From(app, HERE) as client:
         yield client
 
@@ -60,7 +60,7 @@ def guess(number: int, key_id: bytes = b"target") -> str:
     return key_text(key_id, number.to_bytes(32)).text
 
 
-def test_an_address_that_fails_has_to_wait(attacker: From, clock: ManualClock) -> None:
+def test_an_address_that_fails_has_to_wait(attacker: Client, clock: ManualClock) -> None:
     """429 with how long; then one more for every ten seconds. On both surfaces."""
     for number in range(BURST):
         refused(attacker.get("/v1/namespaces", key=guess(number)), 401, "unauthenticated")
@@ -74,27 +74,30 @@ def test_an_address_that_fails_has_to_wait(attacker: From, clock: ManualClock) -
     refused(attacker.get("/v1/namespaces", key=guess(101)), 429, "too_many_failures")
 
 
-def test_no_key_at_all_is_no_guess(attacker: From) -> None:
+def test_no_key_at_all_is_no_guess(attacker: Client) -> None:
     """A browser or a probe that sends none learns to send one, however often."""
     for _ in range(3 * BURST):
         refused(attacker.get("/v1/namespaces"), 401, "unauthenticated")
 
 
 def test_a_refused_guess_is_not_looked_up(
-    attacker: From, database: Database, monkeypatch: pytest.MonkeyPatch
+    attacker: Client, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that guessing costs the table nothing either."""
     asked: list[str | None] = []
     authenticate = database.api_keys.authenticate
-    monkeypatch.setattr(
-        type(database.api_keys), "authenticate", lambda _, key: asked.append(key) or authenticate(key)
-    )
+
+    def counted(_: ApiKeys, key: str | None) -> Principal:
+        asked.append(key)
+        return authenticate(key)
+
+    monkeypatch.setattr(ApiKeys, "authenticate", counted)
     for number in range(10 * BURST):
         attacker.get("/v1/namespaces", key=guess(number))
     assert len(asked) == BURST
 
 
-def test_a_holder_is_heard_from_elsewhere(app: Starlette, database: Database, attacker: From) -> None:
+def test_a_holder_is_heard_from_elsewhere(app: Starlette, database: Database, attacker: Client) -> None:
     """Many addresses that guess at one key do not lock it."""
     key, text = database.api_keys.create("t", "holder", ("admin",))
     for address in range(20):
@@ -106,7 +109,7 @@ def test_a_holder_is_heard_from_elsewhere(app: Starlette, database: Database, at
 
 
 def test_a_key_that_worked_works_on_from_the_same_address(
-    app: Starlette, database: Database, attacker: From, clock: ManualClock
+    app: Starlette, database: Database, attacker: Client, clock: ManualClock
 ) -> None:
     """Behind a proxy all have one address: whoever was let in before is not shut out by who is not."""
     holder = database.api_keys.create("t", "holder", ("admin",))[1]
