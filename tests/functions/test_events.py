@@ -161,7 +161,7 @@ def test_an_answer_that_lambda_cannot_carry_is_an_error_that_says_so(
             function_url("GET", "/big", secret=SECRET), FakeContext()
         )
     )
-    assert answer.status == 400
+    assert answer.status == 422
     assert answer.json()["code"] == "answer_too_large"
     assert answer.headers["x-request-id"] == [FakeContext.aws_request_id]
 

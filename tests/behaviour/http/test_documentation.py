@@ -76,7 +76,10 @@ def test_a_code_has_one_status() -> None:
         statuses.setdefault(kind.code, set()).add(status_of(kind))
     assert {code: found for code, found in statuses.items() if len(found) > 1} == {}
     assert {kind.code for kind in problem_types()} >= {
-        kind.code for kind in kinds if kind.__module__.startswith("quartzdb.")
+        kind.code
+        for kind in kinds
+        # Functions have some of their own, known where one was imported, which are logged and never answered.
+        if kind.__module__.startswith("quartzdb.") and not kind.__module__.startswith("quartzdb.aws_lambda.")
     }
 
 
