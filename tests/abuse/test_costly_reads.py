@@ -12,7 +12,7 @@ import pytest
 from quartzdb.api.app import create_app
 from quartzdb.api.fair_threads import FairThreads
 from quartzdb.api.settings import ApiSettings
-from quartzdb.domain.deadline import Deadline, check_deadline, within
+from quartzdb.domain.deadline import ReadDeadline, check_deadline, within
 from quartzdb.domain.errors import DeadlineExceeded
 from quartzdb.domain.limits import FILTER_CLAUSE_COST, FILTER_COST_MAX
 from quartzdb.wiring.embedded import Database, EmbeddedSettings, assemble, embedded_adapters
@@ -108,7 +108,7 @@ def test_a_read_that_takes_too_long_ends(
 def test_a_deadline_is_this_works_alone(clock: HurryingClock) -> None:
     """It begins and ends with the work."""
     check_deadline()
-    with within(Deadline(clock.monotonic, clock.seconds - 1, 1)), pytest.raises(DeadlineExceeded):
+    with within(ReadDeadline(clock.monotonic, clock.seconds - 1, 1)), pytest.raises(DeadlineExceeded):
         check_deadline()
     check_deadline()
 
@@ -167,7 +167,7 @@ def test_a_turn_that_does_not_come_in_time_is_given_up(clock: HurryingClock) -> 
         busy = asyncio.create_task(threads.run("a", None, works.one, "a0"))
         await asyncio.to_thread(works.some_began.acquire)
         with pytest.raises(DeadlineExceeded):
-            await threads.run("b", Deadline(clock.monotonic, clock.seconds, 1), works.one, "late")
+            await threads.run("b", ReadDeadline(clock.monotonic, clock.seconds, 1), works.one, "late")
         gone = asyncio.create_task(threads.run("b", None, works.one, "gone"))
         await asyncio.sleep(0)
         gone.cancel()

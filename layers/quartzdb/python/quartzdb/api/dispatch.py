@@ -34,7 +34,7 @@ from quartzdb.api.schemas.model import NoQuery
 from quartzdb.api.shares import Share, Shares
 from quartzdb.api.surface import is_cloudflare
 from quartzdb.api.trace import trace_of
-from quartzdb.domain.deadline import Deadline, within
+from quartzdb.domain.deadline import ReadDeadline, within
 from quartzdb.domain.errors import Unauthenticated
 from quartzdb.services.keys import Principal, Scope
 
@@ -165,12 +165,12 @@ class Dispatcher:
             operation.name,
         )
 
-    def _deadline(self, operation: Operation) -> Deadline | None:
+    def _deadline(self, operation: Operation) -> ReadDeadline | None:
         """Of a read. A write that was begun is seen to its end."""
         if operation.scope is not Scope.READ:
             return None
         seconds = self._context.settings.read_seconds_max
-        return Deadline(self._clock.monotonic, self._clock.monotonic() + seconds, seconds)
+        return ReadDeadline(self._clock.monotonic, self._clock.monotonic() + seconds, seconds)
 
     def _threads_for(self, operation: Operation) -> FairThreads:
         return self._computing_threads if operation.computes else self._threads
@@ -203,7 +203,7 @@ def _response(answer: Answer, request: Request, share: Share | None = None) -> S
 
 
 def _work(
-    operation: Operation, call: Call, limit: int, share: Share | None, deadline: Deadline | None = None
+    operation: Operation, call: Call, limit: int, share: Share | None, deadline: ReadDeadline | None = None
 ) -> Answer:
     with within(deadline):
         if share is not None and operation.body is not None:

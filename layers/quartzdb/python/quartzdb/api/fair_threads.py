@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from quartzdb.domain.deadline import Deadline
+from quartzdb.domain.deadline import ReadDeadline
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,7 +30,7 @@ class FairThreads:
     async def run(
         self,
         key_id: str,
-        deadline: Deadline | None,
+        deadline: ReadDeadline | None,
         work: Callable[P, T],
         *arguments: P.args,
         **named: P.kwargs,
@@ -54,7 +54,7 @@ class FairThreads:
             # It has the exception, whose traceback has this frame: a ring that would keep the body for long.
             del done
 
-    async def _turn(self, key_id: str, deadline: Deadline | None) -> None:
+    async def _turn(self, key_id: str, deadline: ReadDeadline | None) -> None:
         turn = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(key_id, deque()).append(turn)
         try:

@@ -15,7 +15,7 @@ from quartzdb.domain.errors import DeadlineExceeded
 
 
 @dataclass(frozen=True, slots=True)
-class Deadline:
+class ReadDeadline:
     """A moment of a clock that only goes forward, and how long it was until then."""
 
     monotonic: Callable[[], float]
@@ -35,11 +35,11 @@ class Deadline:
         )
 
 
-_DEADLINE: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
+_DEADLINE: ContextVar[ReadDeadline | None] = ContextVar("deadline", default=None)
 
 
 @contextmanager
-def within(deadline: Deadline | None) -> Iterator[None]:
+def within(deadline: ReadDeadline | None) -> Iterator[None]:
     """Work that is done inside ends by then."""
     token = _DEADLINE.set(deadline)
     try:
