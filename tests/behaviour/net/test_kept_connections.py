@@ -46,8 +46,8 @@ def test_a_kept_connection_that_was_closed_is_replaced() -> None:
 
     def once(connection: socket.socket) -> None:
         connection.recv(65536)
-        connection.sendall(OK)
         served.append(1)
+        connection.sendall(OK)
 
     with raw_server(once) as address:
         client = at(address)
