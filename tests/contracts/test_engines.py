@@ -279,20 +279,6 @@ class TestRecall:
         sizes = [len(index.candidates(query, 10, None, recall)) for recall in (0.8, 0.95, 0.99)]
         assert sizes[0] < sizes[1] < sizes[2]
 
-    def test_an_index_from_before_there_were_levels_opens(self, index: Opened) -> None:
-        """It answers as it did, and what it was not measured for by a scan."""
-        names = ("plain_levels", "filtered_levels")
-        before = {name: value for name, value in index.built.parameters.items() if name not in names}
-        if isinstance(before.get("codes"), Mapping):
-            before["codes"] = {name: value for name, value in before["codes"].items() if name not in names}
-        files = {name: index.directory / name for name in index.built.files}
-        stored = MappedVectors(index.vectors, index.norms)
-        old = engine_named(index.engine).open(files, before, stored, index.metric)
-        for query in clumped(5, QUERY_SEED, metric=index.metric):
-            assert old.candidates(query, 10).tolist() == index.index.candidates(query, 10).tolist()
-            scanned = old.candidates(query, 10, None, 0.995)
-            assert set(scanned.tolist()) == set(index.answer(query, 10, asked=1.0).tolist())
-
 
 class TestFiles:
     def test_same_seed_same_bytes(self, engine: str, tmp_path: Path) -> None:
@@ -436,7 +422,7 @@ class TestProjectedTrees:
         with pytest.raises(Corrupted, match="projection"):
             reopen("annoy", built, vectors, Metric.COSINE, tmp_path)
 
-    def test_trees_from_before_there_were_projections_open(self, metric: Metric, tmp_path: Path) -> None:
+    def test_trees_without_a_projection_open(self, metric: Metric, tmp_path: Path) -> None:
         """They hold all coordinates, and their parameters name no directions."""
         vectors = clumped(2000, 1, metric=metric)
         longest = float(norms_of(vectors).max()) if metric is Metric.DOT else 0.0
@@ -446,7 +432,13 @@ class TestProjectedTrees:
             trees.add_item(number, row)
         trees.build(20, n_jobs=1)
         trees.save(str(tmp_path / TREES_FILE))
-        parameters = {"trees": 20, "longest": longest, "long": [], "plain": [[10, 1500.0, 21]]}
+        parameters = {
+            "trees": 20,
+            "longest": longest,
+            "long": [],
+            "plain": [[10, 1500.0, 21]],
+            "plain_levels": [],
+        }
         index = reopen("annoy", BuiltIndex((TREES_FILE,), parameters), vectors, metric, tmp_path)
         assert index.recall(clumped(20, QUERY_SEED, metric=metric), 10) >= 0.95
 

@@ -179,7 +179,7 @@ _ERRORS: dict[int, tuple[str, str, str, str | None, str | None]] = {
     ),
     503: (
         "The request is good and may succeed when it is sent again. Nothing was changed, unless `code` is "
-        "`outcome_unknown`: then a write may have been made, and sending it again is safe.",
+        "`outcome_unknown` or `deadline_exceeded`: then a write may have been made, and sending it again is safe.",
         "overloaded",
         "512 requests are under way already.",
         None,

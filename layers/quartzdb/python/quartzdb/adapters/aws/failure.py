@@ -22,6 +22,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
 )
+from botocore.exceptions import ConnectionError as ConnectionFailed
 
 from quartzdb.domain.errors import Corrupted, OutcomeUnknown, Unavailable
 
@@ -131,8 +132,9 @@ def _may_have_happened(error: Exception) -> bool:
     """
     if isinstance(error, ClientError):
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        return (status >= 500 and status != 503) or error_code(error) == "TransactionInProgressException"
-    return isinstance(error, INTERRUPTED)
+        code = error_code(error)
+        return (status >= 500 and code not in _THROTTLED) or code == "TransactionInProgressException"
+    return isinstance(error, (*INTERRUPTED, ConnectionFailed))
 
 
 def _answered(error: ClientError, what: str) -> Exception:
