@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,9 +29,14 @@ def worker_site(folder: Path, **bindings: str) -> Iterator[Workerd]:
         yield site
 
 
-def new_key(tenant: str, scopes: Sequence[str] = ("read", "write", "admin")) -> tuple[ApiKey, str]:
+def new_key(
+    tenant: str,
+    scopes: Sequence[str] = ("read", "write", "admin"),
+    *,
+    namespaces: Sequence[str] | None = None,
+) -> tuple[ApiKey, str]:
     """A key as the other site stores it, and its text."""
-    return ApiKeys(MemoryApiKeys(), SystemClock()).create(tenant, "test", scopes)
+    return ApiKeys(MemoryApiKeys(), SystemClock()).create(tenant, "test", scopes, namespaces=namespaces)
 
 
 def key_document(key: ApiKey) -> dict[str, object]:
@@ -45,14 +50,19 @@ def key_document(key: ApiKey) -> dict[str, object]:
         "created_at_ms": key.created_at_ms,
         "expires_at_ms": key.expires_at_ms,
         "revoked_at_ms": key.revoked_at_ms,
+        "namespaces": None if key.namespaces is None else sorted(key.namespaces),
+        "created_by": key.created_by,
     }
 
 
-def give_keys(url: str, keys: Sequence[ApiKey]) -> int:
-    """Have the site at an address take over keys; returns how many changed something."""
+def give_keys(url: str, keys: Sequence[ApiKey], *, headers: Mapping[str, str] | None = None) -> int:
+    """Have the site at an address take over keys; returns how many changed something.
+
+    `headers`: what its edge demands.
+    """
     answer = httpx.put(
         f"{url}/v1/replication/api-keys",
-        headers=PEER,
+        headers={**PEER, **(headers or {})},
         json={"keys": [key_document(key) for key in keys]},
         trust_env=False,
     )

@@ -1,7 +1,7 @@
 // API keys: qdb_live_<id>_<secret><checksum>. The id finds a key, the secret proves it, and the checksum tells a
 // mistyped key without a look-up. A key that was good is taken to be good for some seconds more.
 //
-// HAZARD: a key that is revoked, or expires, works here until that time is over.
+// HAZARD: a key that is revoked works here until that time is over. One that expires does not.
 
 import { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
@@ -18,7 +18,7 @@ const NO_KEY = "Send `Authorization: Bearer KEY` or `X-API-Key: KEY`.";
 export class Authenticator {
   #good = new Map(); // by the hash of the key: { principal, until }
 
-  // Who holds the key that a request carries: { tenant, keyId, scopes }. `find` looks a key up by its id.
+  // Who holds the key that a request carries: { tenant, keyId, scopes, namespaces }. `find` looks a key up by its id.
   async principal(headers, find) {
     const text = keyOf(headers);
     if (!text) throw unauthenticated("No API key was given.", NO_KEY);
@@ -28,7 +28,8 @@ export class Authenticator {
     if (known !== undefined && now < known.until) return known.principal;
     const principal = await authenticate(text, find, now);
     this.#good.delete(remembered);
-    this.#good.set(remembered, { principal, until: now + KEY_CACHE_MS });
+    const until = Math.min(now + KEY_CACHE_MS, principal.expiresAtMs ?? Infinity);
+    this.#good.set(remembered, { principal, until });
     if (this.#good.size > REMEMBERED_MAX) this.#good.delete(this.#good.keys().next().value);
     return principal;
   }
@@ -43,6 +44,23 @@ export function requireScope({ scopes }, scope) {
   if (!scopes.includes(scope)) {
     throw new Refusal(403, "forbidden", `This key does not have the scope '${scope}' (it has ${scopes.join(", ")}).`, {
       hint: "Use a key that has it, or create one.",
+    });
+  }
+}
+
+// Null: the key reaches all.
+export function requireNamespace({ namespaces }, namespace) {
+  if (namespaces !== null && !namespaces.includes(namespace)) {
+    throw new Refusal(403, "forbidden", `This key does not reach the namespace '${namespace}'.`, {
+      hint: "Use a key that reaches it.",
+    });
+  }
+}
+
+export function requireEveryNamespace({ namespaces }) {
+  if (namespaces !== null) {
+    throw new Refusal(403, "forbidden", "This is of all namespaces, and this key is restricted to some.", {
+      hint: "Use a key without `namespaces`.",
     });
   }
 }
@@ -76,7 +94,8 @@ async function authenticate(text, find, now) {
   if (key.expires_at_ms !== null && key.expires_at_ms <= now) {
     throw unauthenticated("The API key has expired.", "Create a new key.");
   }
-  return { tenant: key.tenant, keyId: key.id, scopes: key.scopes };
+  const { tenant, scopes, namespaces, expires_at_ms: expiresAtMs } = key;
+  return { tenant, keyId: key.id, scopes, namespaces, expiresAtMs };
 }
 
 const sha256 = (text) => createHash("sha256").update(text, "utf8").digest();

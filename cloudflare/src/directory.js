@@ -17,7 +17,13 @@ const TABLES = [
      revoked_at_ms INTEGER
    )`,
 ];
-const COLUMNS = ["tenant", "name", "scopes", "secret_sha256", "created_at_ms", "expires_at_ms", "revoked_at_ms"];
+// Columns that came later. Null: the key reaches every namespace, and was made by no other key.
+const LATER = ["namespaces", "created_by"];
+const FIRST = ["tenant", "name", "scopes", "secret_sha256", "created_at_ms", "expires_at_ms", "revoked_at_ms"];
+const COLUMNS = [...FIRST, ...LATER];
+
+// A set as it is stored, alike for the same set; null stays null.
+const sorted = (names) => (names === null ? null : JSON.stringify([...new Set(names)].sort()));
 
 export class Directory extends DurableObject {
   #sql;
@@ -26,38 +32,50 @@ export class Directory extends DurableObject {
     super(context, bindings);
     this.#sql = context.storage.sql;
     for (const statement of TABLES) this.#sql.exec(statement);
+    const present = new Set([...this.#sql.exec("PRAGMA table_info(api_keys)")].map(({ name }) => name));
+    for (const column of LATER) {
+      if (!present.has(column)) this.#sql.exec(`ALTER TABLE api_keys ADD COLUMN ${column} TEXT`);
+    }
   }
 
   // The key of an id, revoked and expired ones included; null where there is none.
   find(id) {
     const row = this.#row(id);
-    return row === null ? null : { ...row, scopes: JSON.parse(row.scopes) };
+    return row === null ? null : { ...row, scopes: JSON.parse(row.scopes), namespaces: JSON.parse(row.namespaces) };
   }
 
   // Take over keys, and their tenants: { applied } is how many changed something. An id that is another key here is
-  // { taken }, and nothing is changed then.
+  // { taken }, and one with other rights { changed }: nothing is changed then. What a key may do is settled by the first
+  // document of it, and a revocation is taken whatever rights come with it.
   apply(keys) {
     const taken = keys.find((key) => {
       const known = this.#row(key.id);
       return known !== null && (known.tenant !== key.tenant || known.secret_sha256 !== key.secret_sha256);
     });
-    if (taken !== undefined) return { applied: 0, taken: taken.id };
+    if (taken !== undefined) return { applied: 0, taken: taken.id, changed: null };
+    const changed = keys.find((key) => {
+      const known = this.#row(key.id);
+      const same = () => known.scopes === sorted(key.scopes) && known.namespaces === sorted(key.namespaces);
+      return known !== null && key.revoked_at_ms === null && !same();
+    });
+    if (changed !== undefined) return { applied: 0, taken: null, changed: changed.id };
     const apply = () => keys.filter((key) => this.#applyOne(key)).length;
-    return { applied: this.ctx.storage.transactionSync(apply), taken: null };
+    return { applied: this.ctx.storage.transactionSync(apply), taken: null, changed: null };
   }
 
   #applyOne(key) {
     this.register(key.tenant);
     const known = this.#row(key.id);
-    const revocations = [key.revoked_at_ms, known?.revoked_at_ms ?? null].filter((at) => at !== null);
-    const next = {
-      ...key,
-      scopes: JSON.stringify([...new Set(key.scopes)].sort()),
-      revoked_at_ms: revocations.length ? Math.min(...revocations) : null,
-    };
-    if (known !== null && COLUMNS.every((column) => known[column] === next[column])) return false;
+    if (known !== null) {
+      const revocations = [key.revoked_at_ms, known.revoked_at_ms].filter((at) => at !== null);
+      const revokedAtMs = revocations.length ? Math.min(...revocations) : null;
+      if (revokedAtMs === known.revoked_at_ms) return false;
+      this.#sql.exec("UPDATE api_keys SET revoked_at_ms = ? WHERE id = ?", revokedAtMs, key.id);
+      return true;
+    }
+    const next = { ...key, scopes: sorted(key.scopes), namespaces: sorted(key.namespaces) };
     this.#sql.exec(
-      `INSERT OR REPLACE INTO api_keys (id, ${COLUMNS.join()}) VALUES (?, ${COLUMNS.map(() => "?").join()})`,
+      `INSERT INTO api_keys (id, ${COLUMNS.join()}) VALUES (?, ${COLUMNS.map(() => "?").join()})`,
       next.id,
       ...COLUMNS.map((column) => next[column]),
     );

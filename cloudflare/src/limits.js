@@ -45,6 +45,9 @@ export const SECRET_CHARACTERS_MIN = 16;
 export const ENTRIES_MAX = 1_000;
 export const FETCH_MAX = 100;
 export const API_KEYS_MAX = 500;
+export const KEY_NAMESPACES_MAX = 100;
+// The end of the year 9999, the last that a date can say: a later time could be stored, but never be shown.
+export const TIME_MS_MAX = 253_402_300_799_999;
 // A record that many patches made large. One field is never larger than a row of the storage takes.
 export const FOREIGN_METADATA_BYTES_MAX = 1024 * 1024;
 // SQLite rows here have at most 2 MB, and a statement at most 100 parameters.

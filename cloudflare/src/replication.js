@@ -12,17 +12,21 @@ import {
   ENVELOPE_BYTES_MAX,
   FETCH_MAX,
   IDS_JSON,
+  KEY_NAMESPACES_MAX,
   METRIC,
   NAMESPACE,
   PAGE_BYTES_MAX,
   RECORDS_JSON,
+  TIME_MS_MAX,
 } from "./limits.js";
 import { requirePeer, speaksForPeer } from "./secrets.js";
-import { requireScope } from "./auth.js";
+import { requireEveryNamespace, requireScope } from "./auth.js";
 import { decodeChange } from "./wire.js";
 
 // The same as at the other site, where a tenant becomes part of keys and paths.
 const TENANT = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
+const KEY_ID = /^[0-9a-f]{12}$/;
+const NAMESPACE_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 const PRINTABLE = /^[^\p{C}\p{Zl}\p{Zp}]{1,100}$/u;
 const SITE = /^[a-z0-9-]{1,32}$/;
 const SCOPES = ["read", "write", "admin"];
@@ -33,7 +37,9 @@ export async function replicate(call) {
   const [what, parameter] = segments;
   const route = `${method === "HEAD" ? "GET" : method} ${what ?? ""}${segments.length > 1 ? "/" : ""}`;
   if (route === "GET status" && !speaksForPeer(headers, site.bindings)) {
-    requireScope(await site.principal(headers), "admin");
+    const principal = await site.principal(headers);
+    requireScope(principal, "admin");
+    requireEveryNamespace(principal);
     return json(status(site));
   }
   requirePeer(headers, site.bindings);
@@ -125,12 +131,17 @@ async function applyKeys({ body, site }) {
   if (!Array.isArray(keys) || keys.length > API_KEYS_MAX) {
     throw badArgument(`A request has an array of at most ${API_KEYS_MAX} keys.`, { field: "keys" });
   }
-  const { applied, taken } = await site.directory.apply(keys.map((key, at) => apiKey(key, `keys[${at}]`)));
+  const checked = keys.map((key, at) => apiKey(key, `keys[${at}]`));
+  const { applied, taken, changed } = await site.directory.apply(checked);
   if (taken !== null) {
     throw new Refusal(409, "conflict", `The id ${taken} is another API key here.`, {
       field: "keys",
       hint: "Create a new key.",
     });
+  }
+  if (changed !== null) {
+    const detail = `The API key ${changed} has other scopes or namespaces here, and those of a key never change.`;
+    throw new Refusal(409, "conflict", detail, { field: "keys", hint: "Revoke it and create a new key." });
   }
   if (applied) site.keysChanged();
   return { applied };
@@ -142,9 +153,14 @@ function apiKey(document, at) {
   };
   check(isObject(document), "id");
   const { id, tenant, name, scopes, secret_sha256, created_at_ms } = document;
-  const { expires_at_ms = null, revoked_at_ms = null } = document;
-  const isTime = (value) => Number.isSafeInteger(value) && value >= 0;
-  check(typeof id === "string" && /^[0-9a-f]{12}$/.test(id), "id");
+  const { expires_at_ms = null, revoked_at_ms = null, namespaces = null, created_by = null } = document;
+  const isTime = (value) => Number.isSafeInteger(value) && value >= 0 && value <= TIME_MS_MAX;
+  const isReach = (value) =>
+    Array.isArray(value) &&
+    value.length >= 1 &&
+    value.length <= KEY_NAMESPACES_MAX &&
+    value.every((one) => typeof one === "string" && NAMESPACE_NAME.test(one));
+  check(typeof id === "string" && KEY_ID.test(id), "id");
   check(typeof tenant === "string" && TENANT.test(tenant), "tenant");
   check(typeof name === "string" && PRINTABLE.test(name), "name");
   check(Array.isArray(scopes) && scopes.length > 0 && scopes.every((scope) => SCOPES.includes(scope)), "scopes");
@@ -152,7 +168,10 @@ function apiKey(document, at) {
   check(isTime(created_at_ms), "created_at_ms");
   check(expires_at_ms === null || isTime(expires_at_ms), "expires_at_ms");
   check(revoked_at_ms === null || isTime(revoked_at_ms), "revoked_at_ms");
-  return { id, tenant, name, scopes, secret_sha256, created_at_ms, expires_at_ms, revoked_at_ms };
+  check(namespaces === null || isReach(namespaces), "namespaces");
+  check(created_by === null || (typeof created_by === "string" && KEY_ID.test(created_by)), "created_by");
+  const times = { created_at_ms, expires_at_ms, revoked_at_ms };
+  return { id, tenant, name, scopes, secret_sha256, ...times, namespaces, created_by };
 }
 
 // The other side drives, and knows the lag of each direction: this one answers.

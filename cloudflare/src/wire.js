@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import { badArgument, invalid } from "./errors.js";
 import { isObject, stringify } from "./json.js";
-import { CONTENT_TYPE_CHARACTERS_MAX, FOREIGN_METADATA_BYTES_MAX, VALUE_BYTES_MAX } from "./limits.js";
+import { CONTENT_TYPE_CHARACTERS_MAX, FOREIGN_METADATA_BYTES_MAX, TIME_MS_MAX, VALUE_BYTES_MAX } from "./limits.js";
 import { checkId, checkKey, checkMetadata, checkStoredVector, fromBase64 } from "./values.js";
 import { parseVersion } from "./version.js";
 
@@ -97,7 +97,8 @@ function decodeKeyChange(document, place) {
   if (typeof content_type !== "string" || !PRINTABLE.test(content_type)) {
     throw badArgument("A content type is printable ASCII.", { field: `${place}.content_type` });
   }
-  if (expires_at_ms !== null && !(Number.isSafeInteger(expires_at_ms) && expires_at_ms >= 0)) {
+  const isTime = Number.isSafeInteger(expires_at_ms) && expires_at_ms >= 0 && expires_at_ms <= TIME_MS_MAX;
+  if (expires_at_ms !== null && !isTime) {
     throw badArgument("The time of expiry is unix milliseconds, or null.", { field: `${place}.expires_at_ms` });
   }
   return { op: "put", key, version, value, content_type, expires_at_ms };

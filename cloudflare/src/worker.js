@@ -3,12 +3,12 @@
 import { randomBytes } from "node:crypto";
 import { contractError, finish, isContract, json, preflight, problem } from "./answers.js";
 import { readBody, readJson } from "./body.js";
-import { requireScope } from "./auth.js";
+import { requireNamespace, requireScope } from "./auth.js";
 import { routeOf } from "./contract.js";
 import { foreseen, routeNotFound } from "./errors.js";
 import { health } from "./health.js";
 import { parseBody } from "./json.js";
-import { SERVICE, VERSION } from "./limits.js";
+import { NAMESPACE, SERVICE, VERSION } from "./limits.js";
 import { segmentsOf, targetOf } from "./path.js";
 import { replicate } from "./replication.js";
 import { requireEdge } from "./secrets.js";
@@ -49,6 +49,7 @@ async function answer(request, site, { path, segments, query }) {
   }
   if (segments[0] === "api" && segments.length > 1) return contract(request, site, segments.slice(1));
   if (segments[0] === "v1" && segments[1] === "replication") {
+    requireEdge(headers, site.bindings);
     return replicate({
       method,
       headers,
@@ -75,6 +76,7 @@ async function contract(request, site, segments) {
   const principal = await site.principal(request.headers);
   const { scope, handler, parameter, limit } = routeOf(request.method, segments);
   requireScope(principal, scope);
+  requireNamespace(principal, NAMESPACE);
   const headers = site.admit(principal);
   const call = { parameter, tenant: site.tenant(principal.tenant), body: () => readJson(request, limit) };
   return json(await handler(call), 200, headers);

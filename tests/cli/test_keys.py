@@ -11,7 +11,7 @@ from tests.cli.invoke import answer, refusal, run
 def test_a_created_key_authenticates(tmp_path: Path) -> None:
     """`keys create --json` prints exactly the key and what it is, and the database accepts it."""
     created = answer(tmp_path, "keys", "create", "--name", "ci", "--scopes", "write, read")
-    assert set(created) == {"key", "id", "name", "scopes"}
+    assert set(created) == {"key", "id", "name", "scopes", "namespaces"}
     assert created["scopes"] == ["write", "read"]
     principal = open_embedded(EmbeddedSettings(tmp_path)).api_keys.authenticate(created["key"])
     assert principal.key_id == created["id"]

@@ -19,6 +19,7 @@ def test_a_key_comes_back_as_it_was_added(open_api_keys: Callable[[], ApiKeyTabl
         KEY,
         replace(KEY, id="k2", scopes=frozenset(), expires_at_ms=5, created_at_ms=1_001),
         replace(KEY, id="k3", revoked_at_ms=6, created_at_ms=1_002),
+        replace(KEY, id="k4", namespaces=frozenset({"a", "b"}), created_by="k1", created_at_ms=1_003),
     ]
     for key in keys:
         open_api_keys().add(key)

@@ -153,6 +153,7 @@ def test_the_rest_is_read_back() -> None:
     keys = [
         ApiKey("a", "t", "n", frozenset({"read"}), bytes(range(32)), 1),
         ApiKey("b", "t", "n", frozenset({"read", "admin"}), bytes(32), 1, 2, 3),
+        ApiKey("c", "t", "n", frozenset({"read"}), bytes(32), 1, None, None, frozenset({"x", "y"}), "a"),
     ]
     assert parse_api_keys(sent([api_key_document(key) for key in keys])) == keys
     assert parse_applied(sent(applied_document(Applied(1, 2)))) == Applied(1, 2)

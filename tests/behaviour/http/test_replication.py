@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,12 @@ from quartzdb.domain.vector import to_base64
 from quartzdb.replication.ports import Checkpoint, Direction, Feed
 from quartzdb.replication.site_endpoint import Peering
 from quartzdb.replication.status import PeerKind, PeerName, ReplicationStatus
+from quartzdb.replication.wire.api_key_document import api_key_document
+from quartzdb.services.keys import ApiKeys
 from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
 from tests.behaviour.http.client import Client, refused
 from tests.behaviour.http.conftest import SECRETS, SHARED_TENANT
+from tests.doubles.memory_api_keys import MemoryApiKeys
 from tests.doubles.memory_checkpoints import MemoryCheckpoints
 from tests.manual_clock import ManualClock
 from tests.replica_sites import NAMESPACE, SECRET, sqlite_site
@@ -27,6 +31,8 @@ PATH = "/v1/replication"
 CHANGES = f"{PATH}/changes"
 VERSION = "018bcfe568000000.there.x"
 VECTOR = to_base64(np.array([1, 2, 3], np.float32))
+BEYOND = [(name, 2**53 - 1) for name in ("created_at_ms", "expires_at_ms", "revoked_at_ms")]
+"""Times that no date can say."""
 
 
 @pytest.fixture
@@ -40,6 +46,16 @@ def peer(http: Client) -> Client:
 def shared() -> dict[str, str]:
     """A shared namespace that nothing was written to yet."""
     return {"tenant": SHARED_TENANT, "namespace": f"n{secrets.token_hex(6)}"}
+
+
+def test_an_item_expires_at_a_time_that_a_date_can_say(peer: Client, shared: dict[str, str]) -> None:
+    """A later one could be stored, and every read of it would fail for good."""
+    item = {"op": "put", "key": "k", "version": VERSION, "value": "AA==", "content_type": "text/plain"}
+    at = "changes[0].expires_at_ms"
+    body = apply(peer, shared, {**item, "expires_at_ms": 2**53 - 1}, feed="keys")
+    refused(body, 400, "invalid_argument", at)
+    latest = apply(peer, shared, {**item, "expires_at_ms": 253_402_300_799_999}, feed="keys")
+    assert latest.json() == {"applied": 1, "known": 0}
 
 
 def upsert(record_id: str = "a", **changed: Any) -> dict[str, Any]:
@@ -281,7 +297,13 @@ def test_api_keys_are_taken_only_where_the_other_site_manages_them(tmp_path: Pat
     site = sqlite_site("here", tmp_path, ManualClock())
     with Client(create_app(site.database), SECRET) as managed:
         assert managed.put(f"{PATH}/api-keys", json={"keys": [document]}).json() == {"applied": 1}
-        for name, value in (("secret_sha256", "zz"), ("scopes", "read"), ("created_at_ms", True), ("x", 1)):
+        for name, value in (
+            ("secret_sha256", "zz"),
+            ("scopes", "read"),
+            ("created_at_ms", True),
+            ("x", 1),
+            *BEYOND,
+        ):
             problem = managed.put(f"{PATH}/api-keys", json={"keys": [{**document, name: value}]})
             assert (problem.status_code, problem.json()["field"]) == (400, f"keys[0].{name}")
         other, text = site.database.api_keys.create("t", "elsewhere", ["read"])
@@ -295,6 +317,27 @@ def test_api_keys_are_taken_only_where_the_other_site_manages_them(tmp_path: Pat
         assert managed.put(f"{PATH}/api-keys", json={"keys": [revoked]}).json() == {"applied": 1}
         site.adapters.clock.sleep(10)
         refused(managed.get("/v1/namespaces", key=text), 401, "unauthenticated")
+
+
+@pytest.mark.parametrize(
+    "wider", [{"scopes": ["read", "admin"]}, {"namespaces": None}, {"namespaces": ["a", "b"]}]
+)
+def test_the_secret_cannot_widen_a_key(tmp_path: Path, wider: dict[str, object]) -> None:
+    """What a key may do is settled when it comes; nothing else of the request is taken. A revocation always is."""
+    site = sqlite_site("here", tmp_path, ManualClock())
+    made, _ = ApiKeys(MemoryApiKeys(), ManualClock()).create("t", "n", ["read"], namespaces=["a"])
+    new, _ = ApiKeys(MemoryApiKeys(), ManualClock()).create("t", "n", ["read"])
+    with Client(create_app(site.database), SECRET) as managed:
+        assert managed.put(f"{PATH}/api-keys", json={"keys": [api_key_document(made)]}).json() == {
+            "applied": 1
+        }
+        document = {**api_key_document(made), **wider}
+        body = {"keys": [api_key_document(new), document]}
+        refused(managed.put(f"{PATH}/api-keys", json=body), 409, "conflict", "keys[1].id")
+        assert site.database.api_keys.list("t") == [made]
+        body = {"keys": [{**document, "revoked_at_ms": 5}]}
+        assert managed.put(f"{PATH}/api-keys", json=body).json() == {"applied": 1}
+    assert site.database.api_keys.list("t") == [replace(made, revoked_at_ms=5)]
 
 
 @pytest.fixture

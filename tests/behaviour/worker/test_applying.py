@@ -89,6 +89,7 @@ PUT = peer.put("k", peer.version(1_700_000_000_000), b"v")
         ("keys", {**PUT, "content_type": "a\nb"}),
         ("keys", {**PUT, "expires_at_ms": 1.5}),
         ("keys", {**PUT, "expires_at_ms": -1}),
+        ("keys", {**PUT, "expires_at_ms": 2**53 - 1}),
     ],
 )
 def test_a_bad_change_is_400_with_all_of_its_request(

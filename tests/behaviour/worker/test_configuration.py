@@ -12,6 +12,7 @@ from local import workerd
 from quartzdb.api.routes import cloudflare_vectors
 from quartzdb.domain import limits, namespace, vector
 from quartzdb.replication.wire import limits as protocol
+from quartzdb.services import keys
 
 WORKER = Path(workerd.WORKER)
 
@@ -57,6 +58,8 @@ def test_limits_are_those_of_the_other_deployment() -> None:
         "ENTRIES_MAX": protocol.ENTRIES_MAX,
         "FETCH_MAX": protocol.FETCH_IDS_MAX,
         "API_KEYS_MAX": protocol.API_KEYS_MAX,
+        "KEY_NAMESPACES_MAX": keys.KEY_NAMESPACES_MAX,
+        "TIME_MS_MAX": limits.TIME_MS_MAX,
     }
     assert {name: said(name) for name in same} == same
     assert 1_000 * int(str(said("TOMBSTONE_SECONDS"))) == protocol.FEED_KEPT_MS

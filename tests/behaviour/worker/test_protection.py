@@ -58,6 +58,33 @@ def test_an_expired_key_does_not_work(site: Workerd, tenant: str) -> None:
     assert works(site, later_text)
 
 
+def test_the_secret_cannot_widen_a_key(records: Peer, site: Workerd, tenant: str) -> None:
+    """What a key may do is settled when it comes. A revocation is taken, whatever comes with it."""
+    key, text = new_key(tenant, ["read"], namespaces=["default"])
+    give_keys(site.url, [key])
+    for wider in (
+        replace(key, scopes=frozenset({"read", "write"})),
+        replace(key, namespaces=None),
+        replace(key, namespaces=frozenset({"default", "other"})),
+    ):
+        records.refused(409, "conflict", "PUT", "api-keys", json={"keys": [key_document(wider)]})
+    assert give_keys(site.url, [replace(key, name="another", expires_at_ms=1)]) == 0
+    assert works(site, text)
+    assert give_keys(site.url, [replace(key, namespaces=None, revoked_at_ms=9)]) == 1
+    assert not works(site, text)
+
+
+def test_a_key_of_other_namespaces_does_not_reach_this_one(site: Workerd, tenant: str) -> None:
+    """This site has the default one alone; a key of it may read, and neither sees how replication stands."""
+    for namespaces, status in ((["other"], 401), (["default", "other"], 200)):
+        key, text = new_key(tenant, ["read", "admin"], namespaces=namespaces)
+        give_keys(site.url, [key])
+        client = SyncClient(site.url, text)
+        assert client.get("/api/vector/stats").status_code == status
+        assert client.get("/v1/replication/status").status_code == 403
+        client.close()
+
+
 def test_an_id_that_is_another_key_is_refused(records: Peer, site: Workerd) -> None:
     """With all of its request: whoever made it up must not get another tenant's data."""
     key, text = new_key("victim")
@@ -90,6 +117,12 @@ KEY = key_document(new_key("t")[0])
         {**KEY, "created_at_ms": None},
         {**KEY, "expires_at_ms": "never"},
         {**KEY, "revoked_at_ms": -1},
+        {**KEY, "created_at_ms": 2**53 - 1},
+        {**KEY, "expires_at_ms": 253_402_300_800_000},
+        {**KEY, "revoked_at_ms": 2**53 - 1},
+        {**KEY, "namespaces": []},
+        {**KEY, "namespaces": ["A/b"]},
+        {**KEY, "created_by": "x"},
     ],
 )
 def test_a_bad_key_is_400(records: Peer, document: Document) -> None:
@@ -99,23 +132,28 @@ def test_a_bad_key_is_400(records: Peer, document: Document) -> None:
 
 
 def test_nothing_is_served_past_the_edge(tmp_path: Path) -> None:
-    """Where there is one: 403 on the API and health without its secret. The other site has a secret of its own."""
+    """Where there is one: 403 on the API, health and replication without its secret. The other site sends it."""
     with worker_site(
         tmp_path / "site", ORIGIN_SECRET=EDGE, ORIGIN_SECRET_PREVIOUS="the-one-before-it"
     ) as site:
-        client = SyncClient(site.url, make_key(site, "t"))
+        key, text = new_key("t")
+        give_keys(site.url, [key], headers={"x-quartzdb-origin-secret": EDGE})
+        client, other_site = SyncClient(site.url, text), Peer(site.url, "t")
         for path in ("/api/vector/stats", "/api/nothing", "/%61pi/vector/stats", "/health"):
             for given in ({}, {"x-quartzdb-origin-secret": "wrong"}, {"x-quartzdb-origin-secret": EDGE[:-1]}):
                 answer = client.get(path, headers=given)
                 assert (answer.status_code, answer.json()["code"]) == (403, "origin_refused")
                 assert answer.headers["content-type"] == "application/problem+json"
                 assert answer.headers["access-control-allow-origin"] == "*"
+        for given in ({}, {"x-quartzdb-origin-secret": "wrong"}):
+            answer = other_site.ask("GET", "namespaces", headers=given)
+            assert (answer.status_code, answer.json()["code"]) == (403, "origin_refused")
         for secret in (EDGE, "the-one-before-it"):
             through = {"x-quartzdb-origin-secret": secret}
             assert client.get("/api/vector/stats", headers=through).status_code == 200
             assert client.get("/health", headers=through).status_code == 200
         assert client.get("/").status_code == 200
-        assert Peer(site.url, "t").everything() == []
+        assert other_site.ask("GET", "namespaces", headers=through).status_code == 200
         client.close()
 
 

@@ -1,7 +1,7 @@
 """Authentication: whose key a request carries. A key that was good is taken to be good for some seconds.
 
 Otherwise every request would cost a look-up, which on AWS is a paid round trip longer than the query itself.
-HAZARD: a key that is revoked by another process, or expires, works here for `key_cache_seconds` more.
+HAZARD: a key that is revoked by another process works here for `key_cache_seconds` more. One that expires does not.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from starlette.datastructures import Headers
 
@@ -57,7 +58,10 @@ class Authenticator:
             return None
         with self._lock:
             found = self._good.get(_digest(key))
-        return found[0] if found and self._clock.monotonic() < found[1] else None
+        if found is None or self._clock.monotonic() >= found[1]:
+            return None
+        ends_at_ms = found[0].expires_at_ms
+        return found[0] if ends_at_ms is None or self._clock.unix_ms() < ends_at_ms else None
 
     def was_good(self, key: str | None) -> bool:
         """Whether the key was good when it was last looked up, however long ago."""
@@ -83,13 +87,14 @@ class Authenticator:
                 self._good.popitem(last=False)
         return principal
 
-    def revoke(self, tenant: str, key_id: str) -> None:
-        """Revoke a key and forget it: within this process it ends at once. Raises NotFound."""
-        self._api_keys.revoke(tenant, key_id)
+    def revoke(self, by: Principal, key_id: str, *, cascade: bool = False) -> Sequence[str]:
+        """Revoke keys and forget them: within this process they end at once. Raises NotFound."""
+        ended = self._api_keys.revoke(by.tenant, key_id, cascade=cascade, by=by)
         with self._lock:
             self._revocations += 1
-            for digest in [d for d, (principal, _) in self._good.items() if principal.key_id == key_id]:
+            for digest in [d for d, (principal, _) in self._good.items() if principal.key_id in ended]:
                 del self._good[digest]
+        return ended
 
 
 def _digest(key: str) -> bytes:

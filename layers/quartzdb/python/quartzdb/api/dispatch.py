@@ -36,6 +36,7 @@ from quartzdb.api.surface import is_cloudflare
 from quartzdb.api.trace import trace_of
 from quartzdb.domain.deadline import ReadDeadline, within
 from quartzdb.domain.errors import Unauthenticated
+from quartzdb.domain.namespace import DEFAULT_NAMESPACE
 from quartzdb.services.keys import Principal, Scope
 
 _OPEN_THREADS = 2
@@ -122,6 +123,7 @@ class Dispatcher:
             return _response(answer, request)
         principal = await self._admitted(operation.scope, request.headers, address_of(request))
         trace.tenant, trace.key_id = principal.tenant, principal.key_id
+        _require_reach(principal, operation, request)
         headers = limits.admit(self._context.rate_limiter, principal, operation.name)
         share = self._shares.begin(principal.key_id)
         try:
@@ -174,6 +176,19 @@ class Dispatcher:
 
     def _threads_for(self, operation: Operation) -> FairThreads:
         return self._computing_threads if operation.computes else self._threads
+
+
+def _require_reach(principal: Principal, operation: Operation, request: Request) -> None:
+    """Raises Forbidden where the key does not reach the namespace that the request is about.
+
+    Operations whose path names none are about all, or see to it themselves.
+    """
+    if is_cloudflare(operation.path):
+        principal.require_namespace(DEFAULT_NAMESPACE)
+    elif "namespace" in request.path_params:
+        principal.require_namespace(decoded(request.path_params["namespace"]))
+    elif isinstance(operation.scope, Access):
+        principal.require_every_namespace()
 
 
 class Sent(Response):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from quartzdb.domain.limits import TIME_MS_MAX
+
 
 def rfc3339(unix_ms: int) -> str:
-    """1700000000000 → 2023-11-14T22:13:20.000Z."""
-    return (
-        datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    )
+    """1700000000000 → 2023-11-14T22:13:20.000Z. A time that no date can say is the last one that some date can."""
+    seconds, milliseconds = divmod(min(unix_ms, TIME_MS_MAX), 1000)
+    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=milliseconds * 1000)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def rfc3339_or_none(unix_ms: int | None) -> str | None:

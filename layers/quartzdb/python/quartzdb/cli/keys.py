@@ -12,6 +12,7 @@ import click
 from quartzdb.cli.database_location import DatabaseLocation, location_options
 from quartzdb.cli.duration import Duration
 from quartzdb.cli.output import json_option, print_facts, print_json, print_table
+from quartzdb.domain.limits import TIME_MS_MAX
 
 if TYPE_CHECKING:
     from quartzdb.services.ports import ApiKey
@@ -42,20 +43,34 @@ Examples:
 @click.option(
     "--expires-in", type=Duration(), help="How long it works, as in 12h or 30d. Default: until revoked."
 )
+@click.option(
+    "--namespaces", help="The only namespaces that it reaches, with commas. Default: all, also those to come."
+)
 @json_option
-def create(location: DatabaseLocation, name: str, scopes: str, expires_in: int | None, as_json: bool) -> None:
+def create(
+    location: DatabaseLocation,
+    name: str,
+    scopes: str,
+    expires_in: int | None,
+    namespaces: str | None,
+    as_json: bool,
+) -> None:
     """Create an API key.
 
     The scope `read` searches and reads, `write` changes records and key-values, `admin` manages namespaces and keys.
-    Each stands for itself: a key that should do everything needs all three.
+    Each stands for itself: a key that should do everything needs all three. A key that makes others over HTTP can
+    grant only what it has itself: scopes, namespaces and its own time.
     """
     database = location.open(create=True)
 
-    wanted = list(dict.fromkeys(scope.strip() for scope in scopes.split(",") if scope.strip()))
+    wanted = _listed(scopes)
+    reach = None if namespaces is None else _listed(namespaces)
     expires_at_ms = None if expires_in is None else database.clock.unix_ms() + expires_in * 1000
-    key, text = database.api_keys.create(database.tenant, name, wanted, expires_at_ms=expires_at_ms)
+    key, text = database.api_keys.create(
+        database.tenant, name, wanted, expires_at_ms=expires_at_ms, namespaces=reach
+    )
     if as_json:
-        print_json({"key": text, "id": key.id, "name": key.name, "scopes": wanted})
+        print_json({"key": text, "id": key.id, "name": key.name, "scopes": wanted, "namespaces": reach})
         return
     print_facts(
         {
@@ -63,6 +78,7 @@ def create(location: DatabaseLocation, name: str, scopes: str, expires_in: int |
             "id": key.id,
             "name": key.name,
             "scopes": ", ".join(wanted),
+            "namespaces": _reach(key),
             "expires": _day(expires_at_ms),
         }
     )
@@ -89,28 +105,40 @@ def list_keys(location: DatabaseLocation, as_json: bool) -> None:
             key.id,
             key.name,
             ", ".join(sorted(key.scopes)),
+            _reach(key),
+            key.created_by or "-",
             _status(key, now_ms),
             _day(key.created_at_ms),
             _day(key.expires_at_ms),
         ]
         for key in found
     ]
-    print_table(["id", "name", "scopes", "status", "created", "expires"], rows)
+    print_table(["id", "name", "scopes", "namespaces", "made with", "status", "created", "expires"], rows)
 
 
 @keys.command(epilog="\b\nExample:\n  quartzdb keys revoke 3f9c2a1b04de")
 @click.argument("key_id", metavar="ID")
+@click.option("--cascade", is_flag=True, help="End every key, too, that was made with it, directly or not.")
 @location_options
 @json_option
-def revoke(key_id: str, location: DatabaseLocation, as_json: bool) -> None:
-    """End the API key ID now. `quartzdb keys list` shows the ids."""
+def revoke(key_id: str, cascade: bool, location: DatabaseLocation, as_json: bool) -> None:
+    """End the API key ID now. `quartzdb keys list` shows the ids, and with which key each was made."""
     database = location.open()
 
-    database.api_keys.revoke(database.tenant, key_id)
+    ended = database.api_keys.revoke(database.tenant, key_id, cascade=cascade)
     if as_json:
-        print_json({"id": key_id, "status": "revoked"})
-    else:
-        click.echo(f"The key {key_id} is revoked. A running server may accept it for a few seconds more.")
+        print_json({"id": key_id, "status": "revoked", "ids": list(ended)})
+        return
+    for one in ended:
+        click.echo(f"The key {one} is revoked. A running server may accept it for a few seconds more.")
+
+
+def _listed(text: str) -> list[str]:
+    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def _reach(key: ApiKey) -> str:
+    return "all" if key.namespaces is None else ", ".join(sorted(key.namespaces))
 
 
 def _document(key: ApiKey, now_ms: int) -> dict[str, object]:
@@ -118,6 +146,8 @@ def _document(key: ApiKey, now_ms: int) -> dict[str, object]:
         "id": key.id,
         "name": key.name,
         "scopes": sorted(key.scopes),
+        "namespaces": None if key.namespaces is None else sorted(key.namespaces),
+        "created_by": key.created_by,
         "status": _status(key, now_ms),
         "created_at_ms": key.created_at_ms,
         "expires_at_ms": key.expires_at_ms,
@@ -132,4 +162,6 @@ def _status(key: ApiKey, now_ms: int) -> str:
 
 
 def _day(at_ms: int | None) -> str:
-    return "never" if at_ms is None else f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+    if at_ms is None:
+        return "never"
+    return f"{datetime.fromtimestamp(min(at_ms, TIME_MS_MAX) / 1000, UTC):%Y-%m-%d %H:%M} UTC"

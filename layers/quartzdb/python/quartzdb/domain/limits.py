@@ -82,3 +82,5 @@ IDEMPOTENCY_KEY_CHARACTERS_MAX = 255
 IDEMPOTENCY_TTL_SECONDS = 24 * 3600
 SHARDS_MAX = 64
 """Of a namespace: a write that touches every shard is still one transaction of DynamoDB, which takes 100 items."""
+TIME_MS_MAX = 253_402_300_799_999
+"""The end of the year 9999, the last that dates of RFC 3339 have: a later time could be stored, but never be shown."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from quartzdb.domain.errors import Conflict, InvalidArgument, TooLarge
+from quartzdb.domain.namespace import check_namespace_name
 from quartzdb.replication.shared_namespaces import check_tenant
 from quartzdb.replication.wire.limits import API_KEYS_MAX
 from quartzdb.services.keys import NAME_CHARACTERS_MAX, Scope
@@ -18,7 +19,9 @@ _DIGEST_BYTES = 32
 def take_api_keys(table: ApiKeyTable, keys: Sequence[ApiKey]) -> int:
     """Add keys that are new and revoke those that were revoked. How many changed something.
 
-    Raises InvalidArgument before anything is taken over, and Conflict for an id that is another key here.
+    What a key may do is settled by the first document of it: whoever has the secret of the two sites cannot widen a key
+    that is known. Raises InvalidArgument before anything is taken over, and Conflict for an id that is another key
+    here, or one with other rights. A revocation is taken whatever rights come with it.
     """
     if len(keys) > API_KEYS_MAX:
         raise TooLarge(f"There are {len(keys)} keys; at most {API_KEYS_MAX} are taken.", field="keys")
@@ -32,6 +35,13 @@ def take_api_keys(table: ApiKeyTable, keys: Sequence[ApiKey]) -> int:
                 f"The id {key.id} is another API key here.",
                 field=f"keys[{position}].id",
                 hint="Create a new key.",
+            )
+        rights = (key.scopes, key.namespaces)
+        if known is not None and key.revoked_at_ms is None and (known.scopes, known.namespaces) != rights:
+            raise Conflict(
+                f"The API key {key.id} has other scopes or namespaces here, and those of a key never change.",
+                field=f"keys[{position}].id",
+                hint="Revoke it and create a new key.",
             )
     return sum(_take(table, key, present[key.id]) for key in keys)
 
@@ -55,5 +65,9 @@ def _check(key: ApiKey, place: str) -> None:
         )
     if not key.scopes or not key.scopes <= set(Scope):
         raise InvalidArgument("A key's scopes are read, write and admin.", field=f"{place}.scopes")
+    for name in key.namespaces or ():
+        check_namespace_name(name, f"{place}.namespaces")
+    if key.created_by is not None and not _ID.fullmatch(key.created_by):
+        raise InvalidArgument("An API key's id is 12 hexadecimal digits.", field=f"{place}.created_by")
     if len(key.secret_sha256) != _DIGEST_BYTES:
         raise InvalidArgument("A SHA-256 has 32 bytes.", field=f"{place}.secret_sha256")

@@ -19,10 +19,12 @@ from typing import NamedTuple
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Forbidden, InvalidArgument, NotFound, Unauthenticated
+from quartzdb.domain.namespace import check_namespace_name
 from quartzdb.services.ports import ApiKey, ApiKeyTable
 
 PREFIX = "qdb_live_"
 NAME_CHARACTERS_MAX = 100
+KEY_NAMESPACES_MAX = 100
 _ID_CHARACTERS = 12
 _SECRET_BYTES = 32
 _CHECKSUM_CHARACTERS = 6
@@ -47,6 +49,30 @@ class Principal:
     tenant: str
     key_id: str
     scopes: frozenset[str]
+    namespaces: frozenset[str] | None = None
+    """Those that the key reaches; None: all."""
+    expires_at_ms: int | None = None
+
+    def reaches(self, namespace: str) -> bool:
+        """Whether the key may touch the namespace, or know of it."""
+        return self.namespaces is None or namespace in self.namespaces
+
+    def require_namespace(self, namespace: str) -> None:
+        """Raises Forbidden unless the key reaches the namespace, whether or not that exists."""
+        if not self.reaches(namespace):
+            raise Forbidden(
+                f"This key does not reach the namespace {namespace[:80]!r}: it is restricted to others.",
+                field="namespace",
+                hint="Use a key that reaches it.",
+            )
+
+    def require_every_namespace(self) -> None:
+        """Raises Forbidden for a key that is restricted to some namespaces."""
+        if self.namespaces is not None:
+            raise Forbidden(
+                "This is of all namespaces, and this key is restricted to some.",
+                hint="Use a key without `namespaces`.",
+            )
 
     def require(self, scope: Scope) -> None:
         """Raises Forbidden unless the key has the scope."""
@@ -86,9 +112,20 @@ class ApiKeys:
         self._random_bytes = random_bytes
 
     def create(
-        self, tenant: str, name: str, scopes: Iterable[str], *, expires_at_ms: int | None = None
+        self,
+        tenant: str,
+        name: str,
+        scopes: Iterable[str],
+        *,
+        expires_at_ms: int | None = None,
+        namespaces: Iterable[str] | None = None,
+        by: Principal | None = None,
     ) -> tuple[ApiKey, str]:
-        """A new key, and its text: the only time that it can be seen."""
+        """A new key, and its text: the only time that it can be seen.
+
+        `by` is the key that makes it, and can grant only what it has: scopes, namespaces, and its own time.
+        None: whoever has the database itself. Raises InvalidArgument, Forbidden, Unauthenticated.
+        """
         if not 1 <= len(name) <= NAME_CHARACTERS_MAX or not name.isprintable():
             raise InvalidArgument(
                 f"A key's name has 1 to {NAME_CHARACTERS_MAX} printable characters.", field="name"
@@ -103,13 +140,35 @@ class ApiKeys:
             raise InvalidArgument(
                 "A key needs at least one scope.", field="scopes", hint="read, write, admin"
             )
+        reach = None if namespaces is None else _checked_namespaces(list(namespaces))
         now_ms = self._clock.unix_ms()
         if expires_at_ms is not None and expires_at_ms <= now_ms:
             raise InvalidArgument("The key would have expired already.", field="expires_at")
+        if by is not None:
+            _require_grantable(by, frozenset(given), reach, expires_at_ms)
         made = key_text(self._random_bytes(_ID_CHARACTERS // 2), self._random_bytes(_SECRET_BYTES))
-        key = ApiKey(made.id, tenant, name, frozenset(given), made.secret_sha256, now_ms, expires_at_ms)
+        key = ApiKey(
+            made.id,
+            tenant,
+            name,
+            frozenset(given),
+            made.secret_sha256,
+            now_ms,
+            expires_at_ms,
+            namespaces=reach,
+            created_by=None if by is None else by.key_id,
+        )
         self._table.add(key)
+        # Asked after the new key is stored: either whoever revokes the maker with all its keys sees this one, or this
+        # sees that the maker was revoked. A remembered principal alone would outlive the revocation.
+        if by is not None and self._has_ended(by.key_id):
+            self._table.revoke(tenant, key.id, now_ms)
+            raise Unauthenticated("The API key is unknown or was revoked.", hint="Create a new key.")
         return key, made.text
+
+    def _has_ended(self, key_id: str) -> bool:
+        key = self._table.get(key_id)
+        return key is None or key.revoked_at_ms is not None
 
     def authenticate(self, text: str | None) -> Principal:
         """Who holds this key. Raises Unauthenticated, without saying more than a holder may know."""
@@ -130,16 +189,70 @@ class ApiKeys:
             raise Unauthenticated("The API key is unknown or was revoked.", hint="Create a new key.")
         if key.expires_at_ms is not None and key.expires_at_ms <= self._clock.unix_ms():
             raise Unauthenticated("The API key has expired.", hint="Create a new key.")
-        return Principal(key.tenant, key.id, key.scopes)
+        return Principal(key.tenant, key.id, key.scopes, key.namespaces, key.expires_at_ms)
 
-    def list(self, tenant: str) -> Sequence[ApiKey]:
-        """A tenant's keys by creation time, revoked ones included."""
-        return self._table.list(tenant)
+    def list(self, tenant: str, *, by: Principal | None = None) -> Sequence[ApiKey]:
+        """A tenant's keys by creation time, revoked ones included. `by` sees those that reach no more than it does."""
+        return [key for key in self._table.list(tenant) if by is None or _manages(by, key)]
 
-    def revoke(self, tenant: str, key_id: str) -> None:
-        """End a key now. Raises NotFound."""
-        if not self._table.revoke(tenant, key_id, self._clock.unix_ms()):
+    def revoke(
+        self, tenant: str, key_id: str, *, cascade: bool = False, by: Principal | None = None
+    ) -> Sequence[str]:
+        """End a key now, with `cascade` also all that were made with it, directly or not: the ids of all of them.
+
+        Raises NotFound, also for a key that `by` does not see.
+        """
+        known = self._table.get(key_id) if by is not None and by.namespaces is not None else None
+        hidden = known is not None and by is not None and not _manages(by, known)
+        if hidden or not self._table.revoke(tenant, key_id, self._clock.unix_ms()):
             raise NotFound(f"There is no API key {key_id[:80]!r}.", field="id")
+        ended = [key_id]
+        # Listed anew for each level: one of these may have made a further one until it was revoked itself.
+        makers = {key_id} if cascade else set()
+        while makers:
+            makers = {key.id for key in self._table.list(tenant) if key.created_by in makers} - set(ended)
+            for made in sorted(makers):
+                self._table.revoke(tenant, made, self._clock.unix_ms())
+                ended.append(made)
+        return ended
+
+
+def _manages(by: Principal, key: ApiKey) -> bool:
+    return by.namespaces is None or (key.namespaces is not None and key.namespaces <= by.namespaces)
+
+
+def _checked_namespaces(names: list[str]) -> frozenset[str]:
+    if not 1 <= len(names) <= KEY_NAMESPACES_MAX:
+        raise InvalidArgument(
+            f"A key is restricted to 1 to {KEY_NAMESPACES_MAX} namespaces, not {len(names)}.",
+            field="namespaces",
+            hint="Leave it out for a key that reaches all.",
+        )
+    return frozenset(check_namespace_name(name, "namespaces") for name in names)
+
+
+def _require_grantable(
+    by: Principal, scopes: frozenset[str], namespaces: frozenset[str] | None, expires_at_ms: int | None
+) -> None:
+    beyond = sorted(scopes - by.scopes)
+    if beyond:
+        raise Forbidden(
+            f"A key can grant only what it has, and this one does not have {', '.join(beyond)}.",
+            field="scopes",
+            hint="Use a key that has these scopes, or `quartzdb keys create` where the database is.",
+        )
+    if by.namespaces is not None and (namespaces is None or not namespaces <= by.namespaces):
+        raise Forbidden(
+            "A key can grant only what it has, and this one is restricted to some namespaces.",
+            field="namespaces",
+            hint="Name `namespaces` that this key reaches.",
+        )
+    if by.expires_at_ms is not None and (expires_at_ms is None or expires_at_ms > by.expires_at_ms):
+        raise Forbidden(
+            "A key can grant only what it has, and this one ends before the new one would.",
+            field="expires_in_seconds",
+            hint="Have the new key expire no later.",
+        )
 
 
 def _hash(secret: str) -> bytes:

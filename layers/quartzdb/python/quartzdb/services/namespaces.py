@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, TypeVar
 
 from quartzdb.domain.clock import Clock
@@ -145,12 +146,24 @@ class Namespaces:
         return namespace
 
     def list(
-        self, tenant: str, *, prefix: str = "", cursor: str | None = None, limit: int = 100
+        self,
+        tenant: str,
+        *,
+        prefix: str = "",
+        cursor: str | None = None,
+        limit: int = 100,
+        among: Set[str] | None = None,
     ) -> Page[Namespace]:
-        """A page of namespaces in name order."""
+        """A page of namespaces in name order, of all or of some. `among` has few names: each is looked up."""
         listing = f"namespaces/{tenant}/{prefix}"
         after = decode_cursor(listing, cursor) if cursor else None
-        found = self._catalog.list(tenant, prefix=prefix, after=after, limit=check_limit(limit) + 1)
+        check_limit(limit)
+        if among is None:
+            found = self._catalog.list(tenant, prefix=prefix, after=after, limit=limit + 1)
+        else:
+            names = [name for name in sorted(among) if name.startswith(prefix) and name > (after or "")]
+            known = (self._catalog.get(tenant, name) for name in names)
+            found = list(islice((one for one in known if one is not None), limit + 1))
         more = len(found) > limit
         return Page(found[:limit], encode_cursor(listing, found[limit - 1].name) if more else None)
 

@@ -12,7 +12,11 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A stored API key: never the secret, only its SHA-256."""
+    """A stored API key: never the secret, only its SHA-256.
+
+    `namespaces`: those that it reaches, None for all. `created_by`: the id of the key that made it, None for one that
+    was made where the database is (`quartzdb keys create`).
+    """
 
     id: str
     tenant: str
@@ -22,6 +26,8 @@ class ApiKey:
     created_at_ms: int
     expires_at_ms: int | None = None
     revoked_at_ms: int | None = None
+    namespaces: frozenset[str] | None = None
+    created_by: str | None = None
 
 
 class ApiKeyTable(Protocol):

@@ -92,6 +92,10 @@ def _item(key: ApiKey) -> Attributes:
         item["expires_at_ms"] = key.expires_at_ms
     if key.revoked_at_ms is not None:
         item["revoked_at_ms"] = key.revoked_at_ms
+    if key.namespaces is not None:
+        item["namespaces"] = json.dumps(sorted(key.namespaces))
+    if key.created_by is not None:
+        item["created_by"] = key.created_by
     return item
 
 
@@ -105,4 +109,6 @@ def _api_key(item: Attributes) -> ApiKey:
         created_at_ms=number_of(item, "created_at_ms"),
         expires_at_ms=number_of(item, "expires_at_ms") if "expires_at_ms" in item else None,
         revoked_at_ms=number_of(item, "revoked_at_ms") if "revoked_at_ms" in item else None,
+        namespaces=frozenset(json.loads(text_of(item, "namespaces"))) if "namespaces" in item else None,
+        created_by=text_of(item, "created_by") if "created_by" in item else None,
     )

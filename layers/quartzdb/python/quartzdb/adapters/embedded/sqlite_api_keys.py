@@ -10,10 +10,13 @@ from quartzdb.adapters.embedded.sqlite_database import Row, SqliteDatabase
 from quartzdb.domain.errors import Conflict
 from quartzdb.services.ports import ApiKey
 
-_COLUMNS = "id, tenant, name, scopes, secret_sha256, created_at_ms, expires_at_ms, revoked_at_ms"
+_COLUMNS = (
+    "id, tenant, name, scopes, secret_sha256, created_at_ms, expires_at_ms, revoked_at_ms, "
+    "namespaces, created_by"
+)
 _GET = f"SELECT {_COLUMNS} FROM api_keys WHERE id = ?"
 _LIST = f"SELECT {_COLUMNS} FROM api_keys WHERE tenant = ? ORDER BY created_at_ms, id"
-_ADD = f"INSERT INTO api_keys ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_ADD = f"INSERT INTO api_keys ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _REVOKE = "UPDATE api_keys SET revoked_at_ms = coalesce(revoked_at_ms, ?) WHERE id = ? AND tenant = ?"
 
 
@@ -32,7 +35,17 @@ class SqliteApiKeys:
         """Store a new key. Raises Conflict where its id is taken."""
         scopes = json.dumps(sorted(key.scopes))
         times = (key.created_at_ms, key.expires_at_ms, key.revoked_at_ms)
-        row = (key.id, key.tenant, key.name, scopes, key.secret_sha256, *times)
+        namespaces = None if key.namespaces is None else json.dumps(sorted(key.namespaces))
+        row = (
+            key.id,
+            key.tenant,
+            key.name,
+            scopes,
+            key.secret_sha256,
+            *times,
+            namespaces,
+            key.created_by,
+        )
 
         def insert(connection: sqlite3.Connection) -> None:
             if not connection.execute(_ADD, row).rowcount:
@@ -50,7 +63,18 @@ class SqliteApiKeys:
 
 
 def _api_key(row: Row) -> ApiKey:
-    key_id, tenant, name, scopes, secret_sha256, created_at_ms, expires_at_ms, revoked_at_ms = row
+    (
+        key_id,
+        tenant,
+        name,
+        scopes,
+        secret_sha256,
+        created_at_ms,
+        expires_at_ms,
+        revoked_at_ms,
+        namespaces,
+        created_by,
+    ) = row
     return ApiKey(
         id=key_id,
         tenant=tenant,
@@ -60,4 +84,6 @@ def _api_key(row: Row) -> ApiKey:
         created_at_ms=created_at_ms,
         expires_at_ms=expires_at_ms,
         revoked_at_ms=revoked_at_ms,
+        namespaces=None if namespaces is None else frozenset(json.loads(namespaces)),
+        created_by=created_by,
     )

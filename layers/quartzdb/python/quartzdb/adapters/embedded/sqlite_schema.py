@@ -10,7 +10,7 @@ from quartzdb.domain.errors import Corrupted, Unavailable
 APPLICATION_ID = 0x515A4442
 """'QZDB' in the file's header, so that another program's database is never written to."""
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _SCHEMA = (
     # One short row for each generation that was ever written to. Rows stay: a sealed log has to remember that it is
     # sealed, and a process may cache an id for as long as it runs only because no id is ever given out twice.
@@ -81,7 +81,9 @@ _SCHEMA = (
         secret_sha256 BLOB NOT NULL,
         created_at_ms INTEGER NOT NULL,
         expires_at_ms INTEGER,
-        revoked_at_ms INTEGER
+        revoked_at_ms INTEGER,
+        namespaces TEXT,
+        created_by TEXT
     ) WITHOUT ROWID
     """,
     "CREATE INDEX api_keys_by_tenant ON api_keys (tenant, created_at_ms)",

@@ -21,6 +21,8 @@ _KEY = {
     "created_at": "2025-01-01T12:00:00.000Z",
     "expires_at": None,
     "revoked_at": None,
+    "namespaces": None,
+    "created_by": "0c41d7a9be52",
 }
 
 
@@ -38,7 +40,9 @@ _KEY = {
     replay=IdempotentReplay.REFUSED,
 )
 def create_key(call: Call) -> Answer:
-    """The answer has the key's text, which is not stored and cannot be seen again. So no Idempotency-Key is taken."""
+    """A key can grant only what it has: scopes, namespaces, and its own time; anything else is 403 `forbidden`.
+
+    The answer has the key's text, which is not stored and cannot be seen again. So no Idempotency-Key is taken."""
     body = call.json(schemas.NewKey)
     expires_at_ms = None
     if body.expires_in_seconds is not None:
@@ -50,7 +54,12 @@ def create_key(call: Call) -> Answer:
             )
         expires_at_ms = call.services.clock.unix_ms() + body.expires_in_seconds * 1000
     key, text = call.services.api_keys.create(
-        call.principal.tenant, body.name, body.scopes, expires_at_ms=expires_at_ms
+        call.principal.tenant,
+        body.name,
+        body.scopes,
+        expires_at_ms=expires_at_ms,
+        namespaces=body.namespaces,
+        by=call.principal,
     )
     return json_answer({**_summary(key), "key": text}, 201)
 
@@ -63,10 +72,11 @@ def create_key(call: Call) -> Answer:
     answers=(Success("All keys.", schemas.KeyList, {"keys": [_KEY]}),),
 )
 def list_keys(call: Call) -> Answer:
-    """By creation time, revoked ones included. Never with their text."""
-    return json_answer(
-        {"keys": [_summary(key) for key in call.services.api_keys.list(call.principal.tenant)]}
-    )
+    """By creation time, revoked ones included. Never with their text. A key that is restricted to namespaces sees those
+    keys that are restricted to the same or fewer.
+    """
+    found = call.services.api_keys.list(call.principal.tenant, by=call.principal)
+    return json_answer({"keys": [_summary(key) for key in found]})
 
 
 @FAMILY.operation(
@@ -74,14 +84,18 @@ def list_keys(call: Call) -> Answer:
     "/v1/keys/{id}",
     summary="Revoke an API key",
     scope=Scope.ADMIN,
-    answers=(Success("It has ended.", schemas.KeyRevoked, {"revoked": True}),),
+    query=schemas.RevokeKey,
+    answers=(Success("It has ended.", schemas.KeyRevoked, {"revoked": True, "ids": ["5f2b8c0d91ae"]}),),
     errors=(404,),
     replay=IdempotentReplay.ACCEPTED,
 )
 def revoke_key(call: Call) -> Answer:
-    """Other processes may take the key for good for some seconds more."""
-    call.context.authenticator.revoke(call.principal.tenant, call.parameters["id"])
-    return json_answer({"revoked": True})
+    """With `cascade=true` also every key that was made with it, directly or not. Other processes may take a key for
+    good for some seconds more.
+    """
+    cascade = call.query(schemas.RevokeKey).cascade
+    ended = call.context.authenticator.revoke(call.principal, call.parameters["id"], cascade=cascade)
+    return json_answer({"revoked": True, "ids": list(ended)})
 
 
 def _summary(key: ApiKey) -> dict[str, object]:
@@ -92,4 +106,6 @@ def _summary(key: ApiKey) -> dict[str, object]:
         "created_at": rfc3339(key.created_at_ms),
         "expires_at": rfc3339_or_none(key.expires_at_ms),
         "revoked_at": rfc3339_or_none(key.revoked_at_ms),
+        "namespaces": None if key.namespaces is None else sorted(key.namespaces),
+        "created_by": key.created_by,
     }

@@ -57,6 +57,7 @@ def create_namespace(call: Call) -> Answer:
     is a conflict.
     """
     body = call.json(schemas.NewNamespace)
+    call.principal.require_namespace(body.name)
     settings = NamespaceSettings(
         body.dimension,
         Metric(body.metric),
@@ -78,10 +79,14 @@ def create_namespace(call: Call) -> Answer:
     answers=(Success("A page.", schemas.NamespacePage, {"namespaces": [_BOOKS], "cursor": None}),),
 )
 def list_namespaces(call: Call) -> Answer:
-    """In name order."""
+    """In name order; those that the key reaches."""
     query = call.query(schemas.ListNamespaces)
     page = call.services.namespaces.list(
-        call.principal.tenant, prefix=query.prefix, cursor=query.cursor, limit=query.limit
+        call.principal.tenant,
+        prefix=query.prefix,
+        cursor=query.cursor,
+        limit=query.limit,
+        among=call.principal.namespaces,
     )
     return json_answer(
         {"namespaces": [summary(namespace) for namespace in page.items], "cursor": page.cursor}

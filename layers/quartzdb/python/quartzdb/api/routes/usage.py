@@ -39,7 +39,13 @@ def get_usage(call: Call) -> Answer:
     """Records, keys and bytes by namespace, and the sums over the namespaces of this page. May be some seconds old."""
     query = call.query(schemas.ListNamespaces)
     namespaces = call.services.namespaces
-    page = namespaces.list(call.principal.tenant, prefix=query.prefix, cursor=query.cursor, limit=query.limit)
+    page = namespaces.list(
+        call.principal.tenant,
+        prefix=query.prefix,
+        cursor=query.cursor,
+        limit=query.limit,
+        among=call.principal.namespaces,
+    )
     used: list[dict[str, int]] = []
     names: list[str] = []
     for namespace in page.items:

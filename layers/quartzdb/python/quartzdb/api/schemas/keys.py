@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from quartzdb.api.schemas.fields import Time
-from quartzdb.api.schemas.model import Array, Body, Document
-from quartzdb.services.keys import NAME_CHARACTERS_MAX
+from quartzdb.api.schemas.model import Array, Body, Document, QueryString
+from quartzdb.services.keys import KEY_NAMESPACES_MAX, NAME_CHARACTERS_MAX
 
 ScopeName = Literal["read", "write", "admin"]
 KeyName = Annotated[
@@ -34,6 +34,30 @@ class NewKey(Body):
         json_schema_extra={"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]},
     )
 
+    namespaces: Array[str] | None = Field(
+        None,
+        description="The namespaces that the key reaches; all without it. It can neither see nor create another.",
+        json_schema_extra={
+            "anyOf": [
+                {
+                    "type": "array",
+                    "items": {"type": "string"},
+                    "minItems": 1,
+                    "maxItems": KEY_NAMESPACES_MAX,
+                },
+                {"type": "null"},
+            ]
+        },
+    )
+
+
+class RevokeKey(QueryString):
+    """What else is to end."""
+
+    cascade: bool = Field(
+        False, description="End every key, too, that was made with this one, directly or not."
+    )
+
 
 class KeySummary(Document):
     """A key without its secret."""
@@ -44,6 +68,10 @@ class KeySummary(Document):
     created_at: Time
     expires_at: Time | None
     revoked_at: Time | None
+    namespaces: list[str] | None = Field(description="The only ones that it reaches; null: all.")
+    created_by: str | None = Field(
+        description="The id of the key that it was made with; null: made where the database is."
+    )
 
 
 class KeyCreated(KeySummary):
@@ -62,3 +90,4 @@ class KeyRevoked(Document):
     """The key has ended."""
 
     revoked: bool
+    ids: list[str] = Field(description="The keys that have ended: this one first.")

@@ -104,7 +104,7 @@ def parse_item(document: object, position: str) -> Item:
         0,
         fields.bytes_in(change, "value", position),
         fields.text_in(change, "content_type", position),
-        fields.integer_or_none_in(change, "expires_at_ms", position),
+        fields.time_or_none_in(change, "expires_at_ms", position),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from quartzdb.domain.errors import InvalidArgument, InvalidVersion, TooLarge
 from quartzdb.domain.hlc import Version
+from quartzdb.domain.limits import TIME_MS_MAX
 from quartzdb.domain.metadata import json_type
 
 INTEGER_MAX = (1 << 53) - 1
@@ -72,6 +73,17 @@ def integer_or_none_in(document: Mapping[str, Any], name: str, place: str) -> in
     """A whole number from 0, or null, which is also what a missing field is. Raises InvalidArgument."""
     value = document.get(name)
     return None if value is None else integer(value, within(place, name))
+
+
+def time_in(document: Mapping[str, Any], name: str, place: str) -> int:
+    """A moment in Unix milliseconds that a date can say. Raises InvalidArgument."""
+    return integer_in(document, name, place, most=TIME_MS_MAX)
+
+
+def time_or_none_in(document: Mapping[str, Any], name: str, place: str) -> int | None:
+    """The same, or null, which is also what a missing field is. Raises InvalidArgument."""
+    value = document.get(name)
+    return None if value is None else integer(value, within(place, name), most=TIME_MS_MAX)
 
 
 def integer(value: object, place: str, *, most: int = INTEGER_MAX) -> int:
