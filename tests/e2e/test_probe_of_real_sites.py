@@ -47,7 +47,11 @@ def test_the_worker_is_well_once_it_knows_the_canary(tmp_path: Path) -> None:
     with worker_site(tmp_path, ORIGIN_SECRET=ORIGIN_SECRET) as site:
         probe = _probe(Origin.CLOUDFLARE, site.url, key, ORIGIN_SECRET)
         assert probe.probe().reason is Reason.NOT_ADMITTED
-        give_keys(site.url, keys.list(CANARY_TENANT))
+        give_keys(
+            site.url,
+            keys.list(CANARY_TENANT),
+            headers={"X-QuartzDB-Origin-Secret": ORIGIN_SECRET},
+        )
         assert [probe.probe().reason for _ in range(3)] == [None] * 3
         assert _probe(Origin.CLOUDFLARE, site.url, key).probe().reason is Reason.NOT_ADMITTED
     assert probe.probe().reason is Reason.REFUSED

@@ -109,6 +109,19 @@ def test_keys_are_the_tenants_own(http: Client, books: str, make_key: Callable[.
     http.delete("/v1/namespaces/n", key=make_key(of="somebody"))
 
 
+def test_keys_are_the_api_keys_own(http: Client, books: str, make_key: Callable[..., str]) -> None:
+    """Another holder of the same tenant gets neither an answer that is not theirs nor a conflict, and keeps their own."""
+    other = make_key("write")
+    first = http.post(f"{books}/vectors", RECORD, **once())
+    theirs = http.post(f"{books}/vectors", RECORD, key=other, **once())
+    assert "idempotency-replayed" not in theirs.headers
+    assert theirs.json() != first.json()
+    different = {"vectors": [{"id": "z", "vector": [1, 2, 3]}]}
+    third = make_key("write")
+    assert http.post(f"{books}/vectors", different, key=third, **once()).status_code == 200
+    assert http.post(f"{books}/vectors", RECORD, key=other, **once()).json() == theirs.json()
+
+
 def test_a_refusal_is_repeated_as_well(http: Client, books: str) -> None:
     """It was the outcome."""
     bad = {"vectors": [{"id": "a", "vector": [1]}]}

@@ -1,5 +1,8 @@
 """Idempotency keys: a write that is sent again under the same key is answered again, not done again.
 
+They belong to the API key that sent them: two holders of one tenant who choose the same text neither see each other's
+answers nor stand in each other's way.
+
 HAZARD: a claim lapses after CLAIM_MS, so that a crash does not hold a key for a day. A request that runs for longer
 could then run twice; that is harmless for upserts and deletes, and CLAIM_MS is far above what any request takes.
 """
@@ -47,6 +50,8 @@ def perform(operation: Operation, call: Call) -> Answer:
 
 def _once(operation: Operation, call: Call, key: str) -> Answer:
     tenant, table = call.principal.tenant, call.services.idempotency
+    # An API key's id is hexadecimal, so the first slash is where it ends.
+    key = f"{call.principal.key_id}/{key}"
     fingerprint = _fingerprint(call)
     found = table.begin(
         tenant, key, fingerprint, call.services.clock.unix_ms(), CLAIM_MS, IDEMPOTENCY_TTL_SECONDS * 1000

@@ -62,7 +62,7 @@ class StoredAnswer:
 
 
 class IdempotencyTable(Protocol):
-    """Answers by (tenant, idempotency key), until they expire."""
+    """Answers by (tenant, key), until they expire. A key names the API key and the idempotency key of a request."""
 
     def begin(
         self, tenant: str, key: str, fingerprint: bytes, now_ms: int, claim_ms: int, ttl_ms: int
