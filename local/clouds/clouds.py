@@ -215,6 +215,9 @@ def _aws_site(folder: Path, data_dir: Path, said: Secrets, peer: FaultProxy) -> 
     secret_file = folder / "replication-secret"
     secret_file.touch(mode=0o600)
     secret_file.write_text(said.replication)
+    origin_file = folder / "cloudflare-origin-secret"
+    origin_file.touch(mode=0o600)
+    origin_file.write_text(said.cloudflare_origin)
     server = ServerProcess(
         data_dir,
         "--site",
@@ -225,6 +228,8 @@ def _aws_site(folder: Path, data_dir: Path, said: Secrets, peer: FaultProxy) -> 
         f"http://127.0.0.1:{peer.port}",
         "--replication-secret-file",
         str(secret_file),
+        "--peer-origin-secret-file",
+        str(origin_file),
         "--port",
         str(free_port()),
     )

@@ -32,3 +32,19 @@ def test_a_server_does_not_start_without_the_secret(tmp_path: Path) -> None:
     """Then somebody is there to read why."""
     with pytest.raises(Failure):
         PeerOptions("here", "there", replication_secret_file=str(tmp_path / "none")).secrets()
+
+
+def test_what_the_peers_edge_demands_is_sent_along(tmp_path: Path) -> None:
+    """As a header of every request, read anew; without the file there is none."""
+    secret, origin = tmp_path / "secret", tmp_path / "origin"
+    secret.write_text("the secret of both sites\n")
+    origin.write_text("the first of the edge\n")
+    headers = (
+        PeerOptions("here", "there", replication_secret_file=str(secret), peer_origin_secret_file=str(origin))
+        .secrets()
+        .headers
+    )
+    assert headers() == {"x-quartzdb-origin-secret": "the first of the edge"}
+    origin.write_text("the second\n")
+    assert headers() == {"x-quartzdb-origin-secret": "the second"}
+    assert PeerOptions("here", "there", replication_secret_file=str(secret)).secrets().headers() == {}

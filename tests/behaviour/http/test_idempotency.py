@@ -110,7 +110,7 @@ def test_keys_are_the_tenants_own(http: Client, books: str, make_key: Callable[.
 
 
 def test_keys_are_the_api_keys_own(http: Client, books: str, make_key: Callable[..., str]) -> None:
-    """Another holder of the same tenant gets neither an answer that is not theirs nor a conflict, and keeps their own."""
+    """Another holder of the same tenant gets neither an answer that is not theirs nor a conflict."""
     other = make_key("write")
     first = http.post(f"{books}/vectors", RECORD, **once())
     theirs = http.post(f"{books}/vectors", RECORD, key=other, **once())

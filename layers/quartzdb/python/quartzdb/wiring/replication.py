@@ -34,6 +34,8 @@ from quartzdb.storage.log.protocol import OVERLAP_MS
 from quartzdb.storage.ports import Leases
 from quartzdb.wiring.embedded import Database
 
+ORIGIN_SECRET_HEADER = "x-quartzdb-origin-secret"  # noqa: S105 - the name of a header
+
 
 @dataclass(frozen=True, slots=True)
 class PeerSecrets:

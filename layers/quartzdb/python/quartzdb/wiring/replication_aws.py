@@ -18,11 +18,15 @@ from quartzdb.storage.ports import Retention
 from quartzdb.wiring.aws import AwsSettings, open_aws
 from quartzdb.wiring.aws_clients import AwsClients
 from quartzdb.wiring.embedded import Database
-from quartzdb.wiring.replication import PeerSecrets, ReplicationAdapters, peering_of
+from quartzdb.wiring.replication import (
+    ORIGIN_SECRET_HEADER,
+    PeerSecrets,
+    ReplicationAdapters,
+    peering_of,
+)
 
 KEYS_BEHIND_MS = 5_000
 """The overlap, and how far the index of the feed lags behind the table: usually some milliseconds."""
-ORIGIN_SECRET_HEADER = "x-quartzdb-origin-secret"  # noqa: S105 - the name of a header
 
 
 @dataclass(frozen=True, slots=True)

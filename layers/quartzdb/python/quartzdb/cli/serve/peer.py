@@ -5,7 +5,7 @@ Secrets are read from files, never taken from the command line: arguments are ev
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import wraps
 from pathlib import Path
@@ -33,6 +33,7 @@ class PeerOptions:
     interval_seconds: float = 1.0
     replication_secret_file: str | None = None
     peer_api_key_file: str | None = None
+    peer_origin_secret_file: str | None = None
 
     def settings(self) -> PeerSettings | None:
         """Checked; None where this site is alone. Raises Failure, InvalidArgument."""
@@ -64,6 +65,7 @@ class PeerOptions:
         """Read anew whenever they are needed, so that they can be rotated. Raises Failure where there are none."""
         from quartzdb.wiring.replication import PeerSecrets
 
+        headers = self._headers()
         api_key = None
         if self.peer_kind == "contract":
             key_file = self.peer_api_key_file
@@ -77,14 +79,23 @@ class PeerOptions:
         secret_file = self.replication_secret_file
         if secret_file is None:
             if self.peer_kind == "contract":
-                return PeerSecrets(tuple, api_key)
+                return PeerSecrets(tuple, api_key, headers)
             raise Failure(
                 "The two sites have no secret.",
                 hint="Put the same one into a file at each, and name it: --replication-secret-file FILE. "
                 "Further lines are older secrets that are still good.",
             )
         _streams(Path(secret_file))
-        return PeerSecrets(lambda: _lines_again(Path(secret_file)), api_key)
+        return PeerSecrets(lambda: _lines_again(Path(secret_file)), api_key, headers)
+
+    def _headers(self) -> Callable[[], Mapping[str, str]]:
+        from quartzdb.wiring.replication import ORIGIN_SECRET_HEADER
+
+        origin_file = self.peer_origin_secret_file
+        if origin_file is None:
+            return dict
+        _streams(Path(origin_file))
+        return lambda: {ORIGIN_SECRET_HEADER: _lines_again(Path(origin_file))[0]}
 
     def document(self) -> dict[str, Any]:
         """For the environment of a worker; there are no secrets in it."""
@@ -148,6 +159,12 @@ _OPTIONS = [
         type=click.Path(dir_okay=False),
         help="An API key of a peer of the kind contract.",
     ),
+    click.option(
+        "--peer-origin-secret-file",
+        envvar="QUARTZDB_PEER_ORIGIN_SECRET_FILE",
+        type=click.Path(dir_okay=False),
+        help="What the peer demands of whoever comes around its edge, where it has one.",
+    ),
 ]
 _NAMES = (
     "site",
@@ -159,6 +176,7 @@ _NAMES = (
     "interval_seconds",
     "replication_secret_file",
     "peer_api_key_file",
+    "peer_origin_secret_file",
 )
 
 
