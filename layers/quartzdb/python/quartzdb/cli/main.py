@@ -74,6 +74,8 @@ def cli() -> None:
     Every command works on a data directory, ./data unless told otherwise, whether or not a server is running on it.
     With --table and --bucket all but serve and demo work on a database on AWS.
     """
+    # Data, exports, backups and keys are for the account that runs this, whatever its shell gives new files.
+    os.umask(0o077)
 
 
 for command in (

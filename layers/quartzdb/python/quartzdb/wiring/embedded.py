@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from quartzdb.adapters.embedded.build_workspace import BuildWorkspace
 from quartzdb.adapters.embedded.filesystem_blobs import FilesystemBlobs
+from quartzdb.adapters.embedded.private_directory import make_private
 from quartzdb.adapters.embedded.sqlite_api_keys import SqliteApiKeys
 from quartzdb.adapters.embedded.sqlite_catalog import SqliteCatalog
 from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
@@ -128,7 +129,7 @@ def embedded_adapters(settings: EmbeddedSettings, clock: Clock | None = None) ->
     """SQLite for the log, key-values and catalog; a directory for segments. Raises Unavailable, Corrupted."""
     read_only = settings.read_only
     if not read_only:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        make_private(settings.data_dir)
     clock = clock or SystemClock()
     # Apart, because SQLite has one writer per file and the log is the busiest.
     log_file = SqliteDatabase(settings.data_dir / "log.db", read_only=read_only)

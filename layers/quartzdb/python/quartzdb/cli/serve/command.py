@@ -71,7 +71,8 @@ def serve(
 ) -> None:
     """Start the database on this machine.
 
-    Prints its URL, and the first time an API key with requests to try. With --json it prints one line,
+    Prints its URL, and the first time an API key with requests to try. Where stdout is no terminal, the key is written
+    to the file first-api-key in the data directory instead, for this account alone. With --json it prints one line,
     {"url", "key", "data_dir"}, as soon as it serves connections; `key` is null where keys exist already.
 
     Everything is kept in the data directory: an acknowledged write survives a crash of the process or the machine.
@@ -141,7 +142,7 @@ def _first_key(database: Database) -> tuple[str | None, int]:
 
 def _check_writable(data_dir: Path) -> None:
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=data_dir):
             pass
     except OSError as error:

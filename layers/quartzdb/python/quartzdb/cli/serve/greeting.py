@@ -1,7 +1,12 @@
-"""What a starting server says on stdout: where it is, the first API key, and requests that work as they stand."""
+"""What a starting server says on stdout: where it is, the first API key, and requests that work as they stand.
+
+Where stdout is no terminal it becomes a log or a journal, which others read and keep: then the key goes to a file of
+its own. With --json whoever started the server reads its one line, and asked for the key in it.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +14,7 @@ import click
 
 from quartzdb.cli.output import print_json
 
+FIRST_KEY_FILE = "first-api-key"
 _TRY_IT = """\
 Try it:
 
@@ -33,7 +39,17 @@ def greet(url: str, data_dir: Path, key: str | None, *, keys: int, as_json: bool
         return
     click.echo(f"QuartzDB serves {data_dir} at {url}")
     click.echo(f"Documentation: {url}/docs\n")
-    if key is not None:
+    if key is not None and not sys.stdout.isatty():
+        file = data_dir / FIRST_KEY_FILE
+        descriptor = os.open(
+            file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+        )
+        with os.fdopen(descriptor, "w") as written:
+            os.fchmod(descriptor, 0o600)
+            written.write(f"{key}\n")
+        click.echo(f"API key: in the file {file}, which only this account may read.")
+        click.echo("It may read, write and administrate. Take it from there, and remove the file.\n")
+    elif key is not None:
         click.echo(f"API key: {key}")
         click.echo("It may read, write and administrate. Keep it now: it is shown this once.\n")
         click.echo(_TRY_IT.format(url=url, key=key))

@@ -75,7 +75,7 @@ def application(
         ), database
     from quartzdb.wiring.replication import embedded_replication, open_driver, peering_of
 
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     secrets = peer.secrets()
     adapters = embedded_replication(data_dir)
     database = open_embedded(settings, peering=peering_of(two, secrets, adapters.checkpoints, adapters.clock))
