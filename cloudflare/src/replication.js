@@ -125,7 +125,7 @@ async function fetchStates({ body, site }) {
   return texts(found, { more });
 }
 
-async function applyKeys({ body, site }) {
+async function applyKeys({ body, site, requestId }) {
   const { document } = await objectOf(body, IDS_JSON);
   const { keys } = document;
   if (!Array.isArray(keys) || keys.length > API_KEYS_MAX) {
@@ -133,6 +133,7 @@ async function applyKeys({ body, site }) {
   }
   const checked = keys.map((key, at) => apiKey(key, `keys[${at}]`));
   const { applied, taken, changed } = await site.directory.apply(checked);
+  if (taken !== null || changed !== null) audit(checked, requestId, "conflict");
   if (taken !== null) {
     throw new Refusal(409, "conflict", `The id ${taken} is another API key here.`, {
       field: "keys",
@@ -144,7 +145,15 @@ async function applyKeys({ body, site }) {
     throw new Refusal(409, "conflict", detail, { field: "keys", hint: "Revoke it and create a new key." });
   }
   if (applied) site.keysChanged();
+  audit(checked, requestId, "done");
   return { applied };
+}
+
+// Ids alone: neither names nor hashes.
+function audit(keys, requestId, outcome) {
+  const target = keys.map(({ id }) => id).join();
+  const who = { at: new Date().toISOString(), key_id: "peer", request_id: requestId };
+  console.log(JSON.stringify({ event: "audit", ...who, action: "key.replicate", target, outcome }));
 }
 
 function apiKey(document, at) {

@@ -30,7 +30,7 @@ export default {
     try {
       const segments = segmentsOf(target.path);
       path = `/${segments.join("/")}`;
-      response = await answer(request, new Site(bindings), { path, segments, query: target.query });
+      response = await answer(request, new Site(bindings), { path, segments, query: target.query, requestId });
     } catch (error) {
       const refusal = foreseen(error, requestId);
       if (refusal.status >= 500) console.error(`request ${requestId} failed`, error);
@@ -41,7 +41,7 @@ export default {
   },
 };
 
-async function answer(request, site, { path, segments, query }) {
+async function answer(request, site, { path, segments, query, requestId }) {
   const { method, headers } = request;
   if (isContract(path)) {
     if (path !== "/") requireEdge(headers, site.bindings);
@@ -54,6 +54,7 @@ async function answer(request, site, { path, segments, query }) {
       method,
       headers,
       site,
+      requestId,
       segments: segments.slice(2),
       query: new URLSearchParams(query),
       body: async (limit) => {

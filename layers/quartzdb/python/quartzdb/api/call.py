@@ -18,6 +18,7 @@ from quartzdb.api.schemas.model import Body, QueryString
 from quartzdb.api.schemas.validation import validate
 from quartzdb.api.services import Services
 from quartzdb.api.settings import ApiSettings
+from quartzdb.api.trace import Trace
 from quartzdb.domain.namespace import Namespace
 from quartzdb.services.keys import Principal
 
@@ -50,6 +51,7 @@ class Call:
     body: bytes
     request_id: str
     operation: str
+    trace: Trace
 
     @property
     def services(self) -> Services:

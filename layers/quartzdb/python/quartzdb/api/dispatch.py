@@ -19,6 +19,7 @@ from starlette.types import Scope as AsgiScope
 
 from quartzdb.api import limits
 from quartzdb.api.answer import Answer
+from quartzdb.api.audit import DONE, write_audit_line
 from quartzdb.api.auth import ANONYMOUS, key_of
 from quartzdb.api.body import Bodies, inflate, is_compressed
 from quartzdb.api.call import Call, Context
@@ -33,9 +34,9 @@ from quartzdb.api.raw_path import decoded
 from quartzdb.api.schemas.model import NoQuery
 from quartzdb.api.shares import Share, Shares
 from quartzdb.api.surface import is_cloudflare
-from quartzdb.api.trace import trace_of
+from quartzdb.api.trace import Trace, trace_of
 from quartzdb.domain.deadline import ReadDeadline, within
-from quartzdb.domain.errors import Unauthenticated
+from quartzdb.domain.errors import QuartzError, Unauthenticated
 from quartzdb.domain.namespace import DEFAULT_NAMESPACE
 from quartzdb.services.keys import Principal, Scope
 
@@ -77,9 +78,26 @@ class Dispatcher:
             limit = min(limit, operation.body.limit.bytes_max)
 
         async def endpoint(request: Request) -> Sent:
-            return await self._serve(operation, request, limit)
+            if operation.audit is None:
+                return await self._serve(operation, request, limit)
+            outcome = "internal"
+            try:
+                response = await self._serve(operation, request, limit)
+                outcome = DONE if response.status_code < 400 else f"status {response.status_code}"
+            except QuartzError as error:
+                outcome = error.code
+                raise
+            finally:
+                self._audit(operation.audit, request, outcome)
+            return response
 
         return endpoint
+
+    def _audit(self, action: str, request: Request, outcome: str) -> None:
+        trace = trace_of(request.scope)
+        named = request.path_params.get("id") or request.path_params.get("namespace")
+        target = trace.target or (decoded(named) if named else None)
+        write_audit_line(action, trace, target, outcome, self._context.services.clock.unix_ms())
 
     async def principal(self, headers: Headers, address: str) -> Principal:
         """Who sent a request from there. Raises Unauthenticated, TooManyFailures."""
@@ -97,7 +115,9 @@ class Dispatcher:
             self._failed.count(address, key)
             raise
 
-    async def _admitted(self, scope: Scope | Access, headers: Headers, address: str) -> Principal:
+    async def _admitted(
+        self, scope: Scope | Access, headers: Headers, address: str, trace: Trace
+    ) -> Principal:
         """Who sent a request that needs this. Raises Unauthenticated, Forbidden, TooManyFailures, Unavailable."""
         if isinstance(scope, Access):
             key = key_of(headers)
@@ -110,6 +130,7 @@ class Dispatcher:
                 raise not_the_peer()
             scope = Scope.ADMIN
         principal = await self.principal(headers, address)
+        trace.tenant, trace.key_id = principal.tenant, principal.key_id
         principal.require(scope)
         return principal
 
@@ -121,7 +142,7 @@ class Dispatcher:
             call = self._call(operation, request, ANONYMOUS, b"")
             answer = await loop.run_in_executor(self._open_threads, _work, operation, call, limit, None)
             return _response(answer, request)
-        principal = await self._admitted(operation.scope, request.headers, address_of(request))
+        principal = await self._admitted(operation.scope, request.headers, address_of(request), trace)
         trace.tenant, trace.key_id = principal.tenant, principal.key_id
         _require_reach(principal, operation, request)
         headers = limits.admit(self._context.rate_limiter, principal, operation.name)
@@ -165,6 +186,7 @@ class Dispatcher:
             body,
             trace_of(request.scope).request_id,
             operation.name,
+            trace_of(request.scope),
         )
 
     def _deadline(self, operation: Operation) -> ReadDeadline | None:

@@ -79,6 +79,7 @@ class Operation:
     """One method at one path. `scope`: of the API key that it needs, or who else may use it; None: open to anybody.
     `errors`: statuses besides those that follow from it.
 
+    `audit`: what an attempt at it is called in the audit log; None: it is not in there.
     `hidden`: part of the server, but no part of the API. `computes`: bound by the processor, not by waiting.
     """
 
@@ -96,6 +97,7 @@ class Operation:
     body: JsonBody | RawBody | None = None
     errors: tuple[int, ...] = ()
     replay: IdempotentReplay = IdempotentReplay.IGNORED
+    audit: str | None = None
     hidden: bool = False
     computes: bool = False
 

@@ -19,6 +19,8 @@ class Trace:
     key_id: str | None = None
     bytes_in: int = 0
     code: str | None = None
+    target: str | None = None
+    """What an audited operation is done to, where its path does not say."""
 
 
 def begin_trace(scope: Scope, request_id: str) -> Trace:

@@ -30,6 +30,7 @@ _KEY = {
     "POST",
     "/v1/keys",
     summary="Create an API key",
+    audit="key.create",
     scope=Scope.ADMIN,
     body=JsonBody(schemas.NewKey, {"reader": {"name": "the website", "scopes": ["read"]}}),
     answers=(
@@ -61,6 +62,7 @@ def create_key(call: Call) -> Answer:
         namespaces=body.namespaces,
         by=call.principal,
     )
+    call.trace.target = key.id
     return json_answer({**_summary(key), "key": text}, 201)
 
 
@@ -83,6 +85,7 @@ def list_keys(call: Call) -> Answer:
     "DELETE",
     "/v1/keys/{id}",
     summary="Revoke an API key",
+    audit="key.revoke",
     scope=Scope.ADMIN,
     query=schemas.RevokeKey,
     answers=(Success("It has ended.", schemas.KeyRevoked, {"revoked": True, "ids": ["5f2b8c0d91ae"]}),),
@@ -95,6 +98,7 @@ def revoke_key(call: Call) -> Answer:
     """
     cascade = call.query(schemas.RevokeKey).cascade
     ended = call.context.authenticator.revoke(call.principal, call.parameters["id"], cascade=cascade)
+    call.trace.target = ",".join(ended)
     return json_answer({"revoked": True, "ids": list(ended)})
 
 

@@ -111,6 +111,7 @@ def put_values(call: Call) -> Answer:
 @FAMILY.operation(
     "POST",
     "/v1/namespaces/{namespace}/kv-batch/delete",
+    audit="items.delete",
     summary="Delete several keys",
     scope=Scope.WRITE,
     body=JsonBody(schemas.DeleteItems, {"two": {"keys": ["greeting", "farewell"]}}, KEYS_JSON),

@@ -16,6 +16,7 @@ FAMILY = Family(
     "namespaces", "Isolated sets of records with one dimension and metric, and of key-value items."
 )
 
+NAMESPACE_CHARACTERS_SHOWN = 80
 _BOOKS = {
     "name": "books",
     "dimension": 3,
@@ -43,6 +44,7 @@ _STATS = {
     "POST",
     "/v1/namespaces",
     summary="Create a namespace",
+    audit="namespace.create",
     scope=Scope.ADMIN,
     body=JsonBody(schemas.NewNamespace, {"vectors": {"name": "books", "dimension": 3, "metric": "cosine"}}),
     answers=(
@@ -57,6 +59,7 @@ def create_namespace(call: Call) -> Answer:
     is a conflict.
     """
     body = call.json(schemas.NewNamespace)
+    call.trace.target = body.name[:NAMESPACE_CHARACTERS_SHOWN]
     call.principal.require_namespace(body.name)
     settings = NamespaceSettings(
         body.dimension,
@@ -136,6 +139,7 @@ def describe_namespace(call: Call) -> Answer:
     "DELETE",
     "/v1/namespaces/{namespace}",
     summary="Delete a namespace",
+    audit="namespace.delete",
     scope=Scope.ADMIN,
     answers=(Success("It is gone.", schemas.NamespaceDeleted, {"deleted": True}),),
     replay=IdempotentReplay.ACCEPTED,

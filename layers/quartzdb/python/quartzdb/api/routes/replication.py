@@ -232,6 +232,7 @@ def fetch_states(call: Call) -> Answer:
 @FAMILY.operation(
     "PUT",
     "/v1/replication/api-keys",
+    audit="key.replicate",
     summary="Take over API keys",
     scope=Access.PEER,
     body=JsonBody(
@@ -260,7 +261,9 @@ def fetch_states(call: Call) -> Answer:
 def take_api_keys(call: Call) -> Answer:
     """Hashes only. A key that is there keeps its revocation. Refused by the site that manages the keys."""
     body = call.json(schemas.TakeApiKeys)
-    return json_answer({"applied": _served(call).replica.apply_api_keys(parse_api_keys(body.keys))})
+    keys = parse_api_keys(body.keys)
+    call.trace.target = ",".join(key.id[:12] for key in keys)
+    return json_answer({"applied": _served(call).replica.apply_api_keys(keys)})
 
 
 @FAMILY.operation(

@@ -138,6 +138,7 @@ def patch_vectors(call: Call) -> Answer:
 @FAMILY.operation(
     "POST",
     "/v1/namespaces/{namespace}/vectors/delete",
+    audit="records.delete",
     summary="Delete records by ids or filter",
     scope=Scope.WRITE,
     body=JsonBody(
