@@ -79,7 +79,8 @@ def test_a_code_has_one_status() -> None:
         kind.code
         for kind in kinds
         # Functions have some of their own, known where one was imported, which are logged and never answered.
-        if kind.__module__.startswith("quartzdb.") and not kind.__module__.startswith("quartzdb.aws_lambda.")
+        if kind.__module__.startswith(("quartzdb.domain.", "quartzdb.api."))
+        and not kind.__module__.startswith("quartzdb.aws_lambda.")
     }
 
 
