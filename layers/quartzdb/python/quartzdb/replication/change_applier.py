@@ -19,7 +19,7 @@ from quartzdb.domain.namespace import Namespace, Precision
 from quartzdb.replication.change_validation import check_changes, check_count, check_items, check_versions
 from quartzdb.replication.ports import Applied
 from quartzdb.replication.repair.shard_digests import ShardDigests
-from quartzdb.services.record_rules import F16_MAX
+from quartzdb.services.record_rules import F16_MAX, as_stored
 from quartzdb.storage.index.segments.outline import UNHEARD_OF, Outline
 from quartzdb.storage.log.append import LogWriter
 from quartzdb.storage.ports import Item, KeyValueTable
@@ -98,4 +98,4 @@ def _rounded(namespace: Namespace, change: Change) -> Change:
     if largest > F16_MAX:
         # A client would be refused. Here that would stop the feed for ever, so it is scaled down: its direction stays.
         vector = (vector * (F16_MAX / largest)).astype(np.float32)
-    return replace(change, vector=vector.astype(np.float16).astype(np.float32))
+    return replace(change, vector=as_stored(namespace, vector))

@@ -9,13 +9,12 @@ from collections.abc import Iterable, Sequence
 from quartzdb.domain.change import Change, Patch, Upsert
 from quartzdb.domain.errors import ClockSkew, InvalidArgument, InvalidVersion, TooLarge
 from quartzdb.domain.hlc import Version
-from quartzdb.domain.limits import CONTENT_TYPE_CHARACTERS_MAX, VALUE_BYTES_MAX
 from quartzdb.domain.metadata import check_metadata
 from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.record import check_id
 from quartzdb.domain.vector import check_finite
 from quartzdb.replication.wire.limits import CHANGES_MAX, CLOCK_SKEW_MS_MAX, FOREIGN_METADATA_BYTES_MAX
-from quartzdb.services.keyvalue import check_key
+from quartzdb.services.keyvalue import check_content, check_key
 from quartzdb.services.record_rules import MetadataPatch, check_comparable, check_fields
 from quartzdb.storage.ports import Item
 
@@ -33,7 +32,9 @@ def check_changes(namespace: Namespace, changes: Sequence[Change]) -> None:
         check_id(change.id, f"{place}.id")
         if isinstance(change, Upsert):
             check_finite(change.vector, f"{place}.vector")
-            check_comparable(namespace, change.vector, f"{place}.vector")
+            check_comparable(
+                change.vector, namespace.settings.dimension, namespace.settings.metric, f"{place}.vector"
+            )
             check_metadata(change.metadata, field=f"{place}.metadata", bytes_max=FOREIGN_METADATA_BYTES_MAX)
         elif isinstance(change, Patch):
             patch = MetadataPatch(change.id, change.set, tuple(change.unset))
@@ -44,22 +45,10 @@ def check_items(items: Sequence[Item]) -> None:
     """Raises InvalidArgument, which names the place, for what no key-value table takes."""
     for position, item in enumerate(items):
         place = f"changes[{position}]"
-        check_key(item.key, f"{place}.key")
         if item.value is None:
-            continue
-        if len(item.value) > VALUE_BYTES_MAX:
-            raise TooLarge(
-                f"The value has {len(item.value)} bytes; at most {VALUE_BYTES_MAX} are accepted.",
-                field=f"{place}.value",
-            )
-        content_type = item.content_type
-        if not 0 < len(content_type) <= CONTENT_TYPE_CHARACTERS_MAX or not all(
-            " " <= character <= "~" for character in content_type
-        ):
-            raise InvalidArgument(
-                f"A content type has 1 to {CONTENT_TYPE_CHARACTERS_MAX} printable ASCII characters.",
-                field=f"{place}.content_type",
-            )
+            check_key(item.key, f"{place}.key")
+        else:
+            check_content(item.key, item.value, item.content_type, f"{place}.")
 
 
 def check_count(count: int) -> None:

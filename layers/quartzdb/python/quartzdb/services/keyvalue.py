@@ -294,19 +294,23 @@ def check_key(key: object, field: str = "key") -> str:
 
 def check_item(item: NewItem, prefix: str = "") -> None:
     """Raises what is wrong with a value to be stored."""
-    check_key(item.key, f"{prefix}key")
-    if len(item.value) > VALUE_BYTES_MAX:
-        raise TooLarge(
-            f"The value has {len(item.value)} bytes; at most {VALUE_BYTES_MAX} are accepted.",
-            field=f"{prefix}value",
-        )
+    check_content(item.key, item.value, item.content_type, prefix)
     if item.ttl_seconds is not None and not 0.001 <= item.ttl_seconds <= TTL_SECONDS_MAX:
         raise InvalidArgument(
             f"A time to live is 0.001 to {TTL_SECONDS_MAX} seconds, not {item.ttl_seconds}.",
             field=f"{prefix}ttl_seconds",
             hint="Leave it out to keep the value for ever; delete the key to end it now.",
         )
-    content_type = item.content_type
+
+
+def check_content(key: str, value: bytes, content_type: str, prefix: str = "") -> None:
+    """Raises what is wrong with a key and what is stored under it, whoever stores it."""
+    check_key(key, f"{prefix}key")
+    if len(value) > VALUE_BYTES_MAX:
+        raise TooLarge(
+            f"The value has {len(value)} bytes; at most {VALUE_BYTES_MAX} are accepted.",
+            field=f"{prefix}value",
+        )
     if not 0 < len(content_type) <= CONTENT_TYPE_CHARACTERS_MAX or not all(
         " " <= c <= "~" for c in content_type
     ):

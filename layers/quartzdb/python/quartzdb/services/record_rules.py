@@ -51,7 +51,7 @@ def check_record(namespace: Namespace, record: NewRecord, field: str) -> None:
 
 def check_vector(namespace: Namespace, vector: Vector, field: str) -> None:
     """Raises DimensionMismatch or InvalidVector for what the namespace cannot compare or hold."""
-    check_comparable(namespace, vector, field)
+    check_comparable(vector, dimension_of(namespace), namespace.settings.metric, field)
     if namespace.settings.precision is Precision.F16 and np.max(np.abs(vector)) > F16_MAX:
         raise InvalidVector(
             f"An entry is larger than {F16_MAX:g}, the largest number of this namespace's f16 precision.",
@@ -60,10 +60,10 @@ def check_vector(namespace: Namespace, vector: Vector, field: str) -> None:
         )
 
 
-def check_comparable(namespace: Namespace, vector: Vector, field: str) -> None:
-    """Raises DimensionMismatch or InvalidVector for what the namespace's metric is not defined for."""
-    check_dimension(vector, dimension_of(namespace), field)
-    if namespace.settings.metric is Metric.COSINE:
+def check_comparable(vector: Vector, dimension: int, metric: Metric, field: str = "vector") -> None:
+    """Raises DimensionMismatch or InvalidVector for what the metric is not defined for."""
+    check_dimension(vector, dimension, field)
+    if metric is Metric.COSINE:
         check_direction(vector, field)
 
 

@@ -18,11 +18,11 @@ from quartzdb.domain.change import Change, Delete, Upsert
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.hlc import Version, stamp_at
 from quartzdb.domain.metadata import check_metadata
-from quartzdb.domain.metric import Metric
 from quartzdb.domain.record import check_id
-from quartzdb.domain.vector import check_dimension, check_direction, parse_vector
+from quartzdb.domain.vector import parse_vector
 from quartzdb.replication.ports import MirroredWrite, SharedNamespace
 from quartzdb.services.keyvalue import check_key
+from quartzdb.services.record_rules import check_comparable
 from quartzdb.storage.ports import Item
 
 TEXT = "text/plain; charset=utf-8"
@@ -115,9 +115,7 @@ def upsert_of(document: Any, version: Version, namespace: SharedNamespace) -> Up
         raise InvalidArgument("A record is a JSON object.", field="vectors")
     record_id = check_id(document.get("id"))
     vector = parse_vector(document.get("vector"))
-    check_dimension(vector, namespace.dimension)
-    if namespace.metric is Metric.COSINE:
-        check_direction(vector)
+    check_comparable(vector, namespace.dimension, namespace.metric)
     metadata = document.get("metadata")
     return Upsert(record_id, version, vector, check_metadata({} if metadata is None else metadata))
 
