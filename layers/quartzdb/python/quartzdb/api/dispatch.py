@@ -164,15 +164,15 @@ class Dispatcher:
                 deadline,
             )
             share.hold(len(answer.body))
+            if headers:
+                # A handler that counted further requests has told what is left after those.
+                told = {name for name, _ in answer.headers}
+                others = tuple(header for header in headers if header[0] not in told)
+                answer = replace(answer, headers=(*answer.headers, *others))
+            return _response(answer, request, share)
         except BaseException:
             share.end()
             raise
-        if headers:
-            # A handler that counted further requests has told what is left after those.
-            told = {name for name, _ in answer.headers}
-            others = tuple(header for header in headers if header[0] not in told)
-            answer = replace(answer, headers=(*answer.headers, *others))
-        return _response(answer, request, share)
 
     def _call(self, operation: Operation, request: Request, principal: Principal, body: bytes) -> Call:
         return Call(

@@ -17,13 +17,17 @@ from quartzdb.storage.index.segments.stored_vectors import MappedVectors, Stored
 def products_in_place(vectors: StoredVectors, query: Vector, rows: Rows) -> Floats | None:
     """rows @ query, float32 (m,); None where the rows have to be gathered. HAZARD: the rows must exist."""
     faiss = sys.modules.get("faiss")
-    if faiss is None or not (isinstance(vectors, MappedVectors) and vectors.plain and rows.size):
+    # Another thread may be in the middle of importing it: then it is there, and has nothing in it yet.
+    multiply = getattr(faiss, "fvec_inner_products_by_idx", None)
+    pointer = getattr(faiss, "swig_ptr", None)
+    if multiply is None or pointer is None:
+        return None
+    if not (isinstance(vectors, MappedVectors) and vectors.plain and rows.size):
         return None
     rows = np.ascontiguousarray(rows, dtype=np.int64)
     query = np.ascontiguousarray(query, dtype=np.float32)
     products = np.empty(rows.size, dtype=np.float32)
-    pointer = faiss.swig_ptr
-    faiss.fvec_inner_products_by_idx(
+    multiply(
         pointer(products), pointer(query), pointer(vectors.matrix), pointer(rows), query.size, 1, rows.size
     )
     return products
