@@ -36,7 +36,7 @@ _DYNAMODB_PATIENCE = Patience(connect_seconds=1, read_seconds=2, attempts_max=4)
 _S3_PATIENCE = Patience(connect_seconds=2, read_seconds=10, attempts_max=5)
 # A request waits for it.
 _SECRETS_PATIENCE = Patience(connect_seconds=1, read_seconds=2, attempts_max=3)
-# Asked once for a merge, by a run that has others to care for.
+# Asked once for a merge, by a run that has other shards to maintain.
 _STEP_FUNCTIONS_PATIENCE = Patience(connect_seconds=2, read_seconds=5, attempts_max=3)
 # The probe comes by every second or ten, and must not wait for a queue while it should look at an origin.
 _SQS_PATIENCE = Patience(connect_seconds=1, read_seconds=2, attempts_max=2)
