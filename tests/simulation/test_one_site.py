@@ -122,7 +122,7 @@ def hasty_trim(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def forgetful_fold(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows of replaced records stay alive in older segments."""
-    monkeypatch.setattr(Indexer, "_collect", lambda _, snapshot, *__: list(snapshot.manifest.segments))
+    monkeypatch.setattr(Indexer, "_with_dead_rows", lambda _, snapshot, *__: list(snapshot.manifest.segments))
 
 
 def careless_publication(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,7 +104,7 @@ class Indexer:
         keys, records = [key for key, _ in entries], len(changed)
         segments: list[SegmentRef] = list(snapshot.manifest.segments)
         if changed:
-            segments = self._collect(snapshot, before, changed)
+            segments = self._with_dead_rows(snapshot, before, changed)
             with self._build(namespace) as build:
                 for record_id, state in changed.items():
                     build.writer.add(record_id, state)
@@ -162,7 +162,7 @@ class Indexer:
             upto = min(upto, page.entries[-1][0].stamp)
         return [(key, body) for key, body in page.entries if key.stamp <= upto], upto
 
-    def _collect(
+    def _with_dead_rows(
         self, snapshot: Snapshot, before: Mapping[str, Located], changed: Iterable[str]
     ) -> list[SegmentRef]:
         """The present segments with the rows of changed records marked dead."""
