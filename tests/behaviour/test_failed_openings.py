@@ -24,7 +24,7 @@ from tests.doubles.memory_blobs import MemoryBlobs
 from tests.embedded import Embedded, embedded, fill
 from tests.manual_clock import ManualClock
 
-CONTENT = b"an engine's file " * 1_000
+CONTENT = b"an engine's file, too large for the header " * 20_000
 
 
 @pytest.fixture
