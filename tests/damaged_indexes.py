@@ -82,6 +82,7 @@ class Sound:
             "directions": DIRECTIONS,
             "longest": longest,
             "plain": [[1, 200, 20], [100, 4_000, 200]],
+            "plain_levels": [],
         }
         self._note({"files": [TREES_FILE, PROJECTION_FILE], "parameters": parameters})
 
