@@ -5,7 +5,6 @@ How hard Hypothesis tries: HYPOTHESIS_PROFILE=nightly searches further and at ra
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -56,13 +55,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(
         key=lambda item: next((n for n, long in enumerate(_LONG) if item.nodeid.startswith(long)), len(_LONG))
     )
-
-
-@pytest.fixture(autouse=True)
-def _loggers_as_at_the_start() -> None:
-    """A test that serves in this process configures logging; the next one must hear its own lines all the same."""
-    logging.disable(logging.NOTSET)
-    for name, logger in list(logging.root.manager.loggerDict.items()):
-        if name.startswith("quartzdb") and isinstance(logger, logging.Logger):
-            logger.disabled, logger.propagate = False, True
-            logger.setLevel(logging.NOTSET)

@@ -24,6 +24,7 @@ from quartzdb.wiring.embedded import Database, EmbeddedSettings, open_embedded
 from tests.functions.events import function_url
 from tests.functions.lambda_context import FakeContext
 from tests.manual_clock import ManualClock
+from tests.package_loggers import loggers_given_back
 
 SECRET = "correct-horse-battery-staple"
 
@@ -66,16 +67,13 @@ def log() -> io.StringIO:
 @pytest.fixture
 def observed(log: io.StringIO) -> Iterator[Telemetry]:
     """Telemetry that writes where this test reads. It takes the package's loggers over; they are given back."""
-    package = logging.getLogger("quartzdb")
-    before = (list(package.handlers), package.propagate, package.level)
-    # A logger remembers by its name what it was made with.
-    made = telemetry(FunctionSettings("table", "bucket", service=f"quartzdb-{secrets.token_hex(4)}"))
-    handler = made.logger.logger_handler
-    assert isinstance(handler, logging.StreamHandler)
-    handler.setStream(log)
-    yield made
-    package.handlers, package.propagate = before[:2]
-    package.setLevel(before[2])
+    with loggers_given_back():
+        # A logger remembers by its name what it was made with.
+        made = telemetry(FunctionSettings("table", "bucket", service=f"quartzdb-{secrets.token_hex(4)}"))
+        handler = made.logger.logger_handler
+        assert isinstance(handler, logging.StreamHandler)
+        handler.setStream(log)
+        yield made
 
 
 @pytest.fixture

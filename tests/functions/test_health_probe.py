@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from tests.aws_emulators import PATIENCE, REGION, Emulators
 from tests.aws_emulators import Place as AwsPlace
 from tests.contract_origin import SECRET, ContractOrigin, contract_origin
 from tests.functions.lambda_context import FakeContext
+from tests.package_loggers import loggers_given_back
 
 CANARY_SECRET = "c" * 48
 CLOUDFLARE_SECRET = "the secret of the other origin"
@@ -78,11 +78,8 @@ class Deployed:
 @pytest.fixture(autouse=True)
 def _loggers() -> Iterator[None]:
     """A function takes the package's loggers over; they are given back."""
-    package = logging.getLogger("quartzdb")
-    before = (list(package.handlers), package.propagate, package.level)
-    yield
-    package.handlers, package.propagate = before[:2]
-    package.setLevel(before[2])
+    with loggers_given_back():
+        yield
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from tests.aws_emulators import PATIENCE, REGION, Emulators
 from tests.functions.events import function_url
 from tests.functions.lambda_context import FakeContext
 from tests.http_server import serving
+from tests.package_loggers import loggers_given_back
 from tests.replica_sites import SECRET, LocalSite, memory_adapters
 
 TENANT = "default"
@@ -69,11 +69,8 @@ class Deployed:
 @pytest.fixture(autouse=True)
 def _loggers() -> Iterator[None]:
     """A function takes the package's loggers over; they are given back."""
-    package = logging.getLogger("quartzdb")
-    before = (list(package.handlers), package.propagate, package.level)
-    yield
-    package.handlers, package.propagate = before[:2]
-    package.setLevel(before[2])
+    with loggers_given_back():
+        yield
 
 
 @pytest.fixture

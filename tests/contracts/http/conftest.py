@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.contracts.http.deployments import DEPLOYMENTS, Asking, Deployment
+from tests.package_loggers import loggers_given_back
 
 
 @pytest.fixture(scope="module")
 def _loggers() -> Iterator[None]:
     """The function takes the package's loggers over; they are given back."""
-    package = logging.getLogger("quartzdb")
-    before = (list(package.handlers), package.propagate, package.level)
-    yield
-    package.handlers, package.propagate = before[:2]
-    package.setLevel(before[2])
+    with loggers_given_back():
+        yield
 
 
 @pytest.fixture(scope="module", params=DEPLOYMENTS)
