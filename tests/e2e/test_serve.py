@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import pty
+import re
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -73,6 +77,47 @@ def test_an_import_beside_the_server_is_seen_in_its_next_request(
         assert nearest(client, "beside", [0, 0, 1]) is None
         answer(Path(server.ready["data_dir"]), "import", tmp_path / "x.jsonl", "--namespace", "beside")
         assert nearest(client, "beside", [0, 0, 1]) == "imported"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed, and the requests are for it")
+def test_the_printed_requests_work_as_they_stand(tmp_path: Path) -> None:
+    """What a person is told to paste is pasted here, and again after a restart, which shows no key any more."""
+    command = [
+        sys.executable,
+        "-m",
+        "quartzdb.cli",
+        "serve",
+        "--data-dir",
+        str(tmp_path / "data"),
+        "--port",
+        "0",
+    ]
+    for start in ("first", "second"):
+        # A terminal, because the key is shown to nobody else: what is no terminal is a log, which others read.
+        controller, terminal = pty.openpty()
+        with subprocess.Popen(command, stdout=terminal) as process, os.fdopen(controller) as screen:
+            os.close(terminal)
+            said = ""
+            while "Stop with" not in said:
+                line = screen.readline()
+                assert line, said
+                said += line
+            if start == "first":
+                pasted = re.findall(r"^  (curl .*?)\n\n", said, re.MULTILINE | re.DOTALL)
+                assert len(pasted) == 3
+                for request in pasted:
+                    arguments = shlex.split(request.replace("\\\n", " "))
+                    ran = subprocess.run(
+                        [*arguments, "--fail-with-body"], check=False, capture_output=True, text=True
+                    )
+                    assert ran.returncode == 0, ran.stdout
+                assert '"id":"dune"' in ran.stdout.replace(" ", "")
+            else:
+                assert "qdb_live_" not in said
+                assert "quartzdb keys create" in said
+                assert "There is 1 API key already" in said
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
 
 
 @pytest.mark.parametrize("workers", [1, 2])
