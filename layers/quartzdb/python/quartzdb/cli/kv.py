@@ -13,13 +13,15 @@ import click
 from quartzdb.cli.data_dir import find_namespace
 from quartzdb.cli.database_location import DatabaseLocation, location_options
 from quartzdb.cli.duration import Duration
-from quartzdb.cli.output import json_option, notice, print_json, print_table
+from quartzdb.cli.listing import listing_options, pages, tell_of_more
+from quartzdb.cli.output import json_option, print_json, print_table
 from quartzdb.cli.output_file import output_file
 from quartzdb.cli.shared_namespace import refuse_where_shared
-from quartzdb.domain.limits import LIST_LIMIT_MAX, VALUE_BYTES_MAX
+from quartzdb.domain.limits import VALUE_BYTES_MAX
 
 if TYPE_CHECKING:
     from quartzdb.services.keyvalue import IfMatch
+    from quartzdb.services.page import Page
     from quartzdb.storage.ports import Item
 
 _namespace_option = click.option("--namespace", "name", required=True, help="Where the keys are.")
@@ -148,16 +150,7 @@ Examples:
 )
 @location_options
 @_namespace_option
-@click.option("--prefix", default="", help="Only keys that begin with this.")
-@click.option(
-    "--limit",
-    type=click.IntRange(1, LIST_LIMIT_MAX),
-    default=100,
-    show_default=True,
-    help="The most to list.",
-)
-@click.option("--all", "everything", is_flag=True, help="All of them, whatever --limit says.")
-@click.option("--cursor", help="Go on after an earlier list: its `cursor` with --json.")
+@listing_options("keys")
 @json_option
 def list_keys(
     location: DatabaseLocation,
@@ -172,14 +165,13 @@ def list_keys(
     database = location.open()
     namespace = find_namespace(database, name)
     items: list[Item] = []
-    while True:
-        page = database.key_values.list(
-            namespace, prefix=prefix, cursor=cursor, limit=LIST_LIMIT_MAX if everything else limit
-        )
+
+    def read(after: str | None, most: int) -> Page[Item]:
+        return database.key_values.list(namespace, prefix=prefix, cursor=after, limit=most)
+
+    for page in pages(read, limit=limit, everything=everything, cursor=cursor):
         items += page.items
         cursor = page.cursor
-        if cursor is None or not everything:
-            break
     if as_json:
         print_json({"items": [_document(item) for item in items], "cursor": cursor})
         return
@@ -187,8 +179,7 @@ def list_keys(
         ["key", "content type", "expires", "version"],
         [[item.key, item.content_type, _moment(item.expires_at_ms), str(item.version)] for item in items],
     )
-    if cursor is not None:
-        notice("There are more: --all lists them.")
+    tell_of_more(cursor)
 
 
 def _match(location: DatabaseLocation, name: str, if_match: str | None, if_absent: bool) -> IfMatch | None:

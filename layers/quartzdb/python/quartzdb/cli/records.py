@@ -14,12 +14,13 @@ from quartzdb.cli.data_dir import find_namespace
 from quartzdb.cli.database_location import DatabaseLocation, location_options
 from quartzdb.cli.failure import NOT_FOUND, Failure
 from quartzdb.cli.json_text import given_vector, parsed, parsed_object
+from quartzdb.cli.listing import listing_options, pages, tell_of_more
 from quartzdb.cli.output import json_option, notice, print_json
-from quartzdb.domain.limits import LIST_LIMIT_MAX
 
 if TYPE_CHECKING:
     from quartzdb.domain.filter import Filter
     from quartzdb.domain.record import Record
+    from quartzdb.services.page import Page
 
 _FETCHED_AT_ONCE = 1_000
 namespace_option = click.option("--namespace", "name", required=True, help="Where they are.")
@@ -194,16 +195,7 @@ Examples:
 )
 @location_options
 @namespace_option
-@click.option("--prefix", default="", help="Only ids that begin with this.")
-@click.option(
-    "--limit",
-    type=click.IntRange(1, LIST_LIMIT_MAX),
-    default=100,
-    show_default=True,
-    help="The most to list.",
-)
-@click.option("--all", "everything", is_flag=True, help="All of them, whatever --limit says.")
-@click.option("--cursor", help="Go on after an earlier list: its `cursor` with --json.")
+@listing_options("ids")
 @json_option
 def list_records(
     location: DatabaseLocation,
@@ -218,22 +210,21 @@ def list_records(
     database = location.open()
     namespace = find_namespace(database, name)
     ids: list[str] = []
-    while True:
-        page = database.records.list(
-            namespace, prefix=prefix, cursor=cursor, limit=LIST_LIMIT_MAX if everything else limit
-        )
+
+    def read(after: str | None, most: int) -> Page[str]:
+        return database.records.list(namespace, prefix=prefix, cursor=after, limit=most)
+
+    for page in pages(read, limit=limit, everything=everything, cursor=cursor):
         cursor = page.cursor
         if as_json:
             ids += page.items
         else:
             for one in page.items:
                 click.echo(one)
-        if cursor is None or not everything:
-            break
     if as_json:
         print_json({"ids": ids, "cursor": cursor})
-    elif cursor is not None:
-        notice("There are more: --all lists them.")
+    else:
+        tell_of_more(cursor)
 
 
 @records.command(
