@@ -41,7 +41,7 @@ _LONG = (
     "tests/e2e/",
     "tests/behaviour/test_restore",
     "tests/behaviour/test_stream_",
-    "tests/behaviour/test_schedule",
+    "tests/behaviour/test_scheduled_maintenance",
     "tests/behaviour/test_large_merges",
     "tests/behaviour/test_cold_reads",
     "tests/infrastructure/",
