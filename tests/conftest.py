@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.package_loggers import loggers_given_back
+
 if TYPE_CHECKING:
     from tests.aws_emulators import Emulators
 
@@ -25,6 +27,13 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(autouse=True)
+def _loggers() -> Iterator[None]:
+    """A function takes the package's loggers over when a test makes one; the next test hears its own lines."""
+    with loggers_given_back():
+        yield
 
 
 @pytest.fixture(scope="session")

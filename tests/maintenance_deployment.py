@@ -30,7 +30,6 @@ from tests.doubles.counted_capacity import CountedCapacity
 from tests.doubles.memory_merge_runs import MemoryMergeRuns
 from tests.embedded import vector_of
 from tests.manual_clock import ManualClock
-from tests.package_loggers import loggers_given_back
 from tests.stream_driver import Handler, TableStream
 
 DIMENSION = 8
@@ -127,10 +126,7 @@ def deployed(
     place = emulator.new_place()
     stream = TableStream(emulator, place.table)
     try:
-        with loggers_given_back():
-            yield MaintenanceDeployment(
-                emulator, place, directory, stream, endpoint_url or emulator.endpoint_url
-            )
+        yield MaintenanceDeployment(emulator, place, directory, stream, endpoint_url or emulator.endpoint_url)
     finally:
         stream.close()
 

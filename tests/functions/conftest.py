@@ -7,7 +7,7 @@ import io
 import json
 import logging
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,6 @@ from quartzdb.wiring.embedded import Database, EmbeddedSettings, open_embedded
 from tests.functions.events import function_url
 from tests.functions.lambda_context import FakeContext
 from tests.manual_clock import ManualClock
-from tests.package_loggers import loggers_given_back
 
 SECRET = "correct-horse-battery-staple"
 
@@ -65,15 +64,14 @@ def log() -> io.StringIO:
 
 
 @pytest.fixture
-def observed(log: io.StringIO) -> Iterator[Telemetry]:
-    """Telemetry that writes where this test reads. It takes the package's loggers over; they are given back."""
-    with loggers_given_back():
-        # A logger remembers by its name what it was made with.
-        made = telemetry(FunctionSettings("table", "bucket", service=f"quartzdb-{secrets.token_hex(4)}"))
-        handler = made.logger.logger_handler
-        assert isinstance(handler, logging.StreamHandler)
-        handler.setStream(log)
-        yield made
+def observed(log: io.StringIO) -> Telemetry:
+    """Telemetry that writes where this test reads."""
+    # A logger remembers by its name what it was made with.
+    made = telemetry(FunctionSettings("table", "bucket", service=f"quartzdb-{secrets.token_hex(4)}"))
+    handler = made.logger.logger_handler
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(log)
+    return made
 
 
 @pytest.fixture

@@ -28,7 +28,6 @@ from tests.aws_emulators import PATIENCE, REGION, Emulators
 from tests.aws_emulators import Place as AwsPlace
 from tests.contract_origin import SECRET, ContractOrigin, contract_origin
 from tests.functions.lambda_context import FakeContext
-from tests.package_loggers import loggers_given_back
 
 CANARY_SECRET = "c" * 48
 CLOUDFLARE_SECRET = "the secret of the other origin"
@@ -73,13 +72,6 @@ class Deployed:
     def published(self) -> RoutingState:
         body = self.s3.get_object(Bucket=self.place.bucket, Key=PUBLISHED_KEY)["Body"].read()
         return decode_state(body)
-
-
-@pytest.fixture(autouse=True)
-def _loggers() -> Iterator[None]:
-    """A function takes the package's loggers over; they are given back."""
-    with loggers_given_back():
-        yield
 
 
 @pytest.fixture

@@ -29,7 +29,6 @@ from tests.aws_emulators import PATIENCE, REGION, Emulators
 from tests.functions.events import function_url
 from tests.functions.lambda_context import FakeContext
 from tests.http_server import serving
-from tests.package_loggers import loggers_given_back
 from tests.replica_sites import SECRET, LocalSite, memory_adapters
 
 TENANT = "default"
@@ -64,13 +63,6 @@ class Deployed:
             document = json.loads(line)
             if "_aws" in document:
                 self.metrics.append(document)
-
-
-@pytest.fixture(autouse=True)
-def _loggers() -> Iterator[None]:
-    """A function takes the package's loggers over; they are given back."""
-    with loggers_given_back():
-        yield
 
 
 @pytest.fixture

@@ -13,16 +13,8 @@ import pytest
 from quartzdb.aws_lambda.settings import FunctionSettings
 from quartzdb.aws_lambda.telemetry import telemetry
 from tests.functions.lambda_context import FakeContext
-from tests.package_loggers import loggers_given_back
 
 SAMPLED = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
-
-
-@pytest.fixture(autouse=True)
-def _loggers() -> Iterator[None]:
-    """A function takes the package's loggers over; they are given back."""
-    with loggers_given_back():
-        yield
 
 
 @pytest.fixture
