@@ -127,36 +127,45 @@ class Works:
         assert self.go_on.wait(20)
 
 
-def test_another_key_begins_at_once() -> None:
-    """However much one key has sent: it has all threads but those that are spared."""
+def test_another_key_and_another_tenant_begin_at_once() -> None:
+    """However much one has sent: it has all threads but those that are spared."""
 
     async def run() -> list[str]:
-        threads, works = FairThreads(2, 1, "test"), Works()
-        tasks = [asyncio.create_task(threads.run("a", None, works.one, f"a{n}")) for n in range(50)]
+        threads, works = FairThreads(2, 2, "test"), Works()
+        tasks = [asyncio.create_task(threads.run("t", "a", None, works.one, f"a{n}")) for n in range(50)]
         for _ in range(2):
             await asyncio.to_thread(works.some_began.acquire)
-        tasks.append(asyncio.create_task(threads.run("b", None, works.one, "b0")))
+        tasks += [asyncio.create_task(threads.run("t", "b", None, works.one, f"b{n}")) for n in range(50)]
+        await asyncio.to_thread(works.some_began.acquire)
+        tasks.append(asyncio.create_task(threads.run("u", "a", None, works.one, "another tenant's")))
         await asyncio.to_thread(works.some_began.acquire)
         begun = list(works.begun)
         works.go_on.set()
         await asyncio.gather(*tasks)
-        assert len(works.begun) == 51
+        assert len(works.begun) == 101
         return begun
 
-    assert asyncio.run(run()) == ["a0", "a1", "b0"]
+    assert asyncio.run(run()) == ["a0", "a1", "b0", "another tenant's"]
 
 
-def test_those_who_wait_take_turns_by_key() -> None:
-    """Not in the order in which they came."""
+def test_those_who_wait_take_turns_by_tenant_and_key() -> None:
+    """Not in the order in which they came, and not oftener for having more keys."""
 
     async def run() -> list[str]:
         threads, works = FairThreads(1, 0, "test"), Works()
         works.go_on.set()
-        names = [("a", f"a{n}") for n in range(5)] + [("b", "b0"), ("b", "b1"), ("c", "c0")]
-        await asyncio.gather(*(threads.run(key, None, works.one, name) for key, name in names))
+        names = [("t", "a", f"a{n}") for n in range(4)] + [
+            ("t", "b", "b0"),
+            ("t", "c", "c0"),
+            ("u", "a", "u0"),
+            ("u", "a", "u1"),
+        ]
+        await asyncio.gather(
+            *(threads.run(tenant, key, None, works.one, name) for tenant, key, name in names)
+        )
         return works.begun
 
-    assert asyncio.run(run()) == ["a0", "a1", "b0", "c0", "a2", "b1", "a3", "a4"]
+    assert asyncio.run(run()) == ["a0", "a1", "u0", "b0", "u1", "c0", "a2", "a3"]
 
 
 def test_a_turn_that_does_not_come_in_time_is_given_up(clock: HurryingClock) -> None:
@@ -164,18 +173,18 @@ def test_a_turn_that_does_not_come_in_time_is_given_up(clock: HurryingClock) -> 
 
     async def run() -> None:
         threads, works = FairThreads(1, 0, "test"), Works()
-        busy = asyncio.create_task(threads.run("a", None, works.one, "a0"))
+        busy = asyncio.create_task(threads.run("t", "a", None, works.one, "a0"))
         await asyncio.to_thread(works.some_began.acquire)
         with pytest.raises(DeadlineExceeded):
-            await threads.run("b", ReadDeadline(clock.monotonic, clock.seconds, 1), works.one, "late")
-        gone = asyncio.create_task(threads.run("b", None, works.one, "gone"))
+            await threads.run("t", "b", ReadDeadline(clock.monotonic, clock.seconds, 1), works.one, "late")
+        gone = asyncio.create_task(threads.run("t", "b", None, works.one, "gone"))
         await asyncio.sleep(0)
         gone.cancel()
         busy.cancel()
         for task in (gone, busy):
             with pytest.raises(asyncio.CancelledError):
                 await task
-        after = asyncio.create_task(threads.run("c", None, works.one, "c0"))
+        after = asyncio.create_task(threads.run("t", "c", None, works.one, "c0"))
         works.go_on.set()
         await after
         assert works.begun == ["a0", "c0"]
@@ -190,6 +199,6 @@ def test_what_fails_leaves_its_place() -> None:
         threads = FairThreads(1, 0, "test")
         for _ in range(3):
             with pytest.raises(ZeroDivisionError):
-                await threads.run("a", None, lambda: 1 // 0)
+                await threads.run("t", "a", None, lambda: 1 // 0)
 
     asyncio.run(run())

@@ -114,16 +114,35 @@ def test_an_answer_is_held_until_it_is_sent(app: Starlette, http: Client) -> Non
 
 
 def test_a_share_is_given_back_whole() -> None:
-    """Whatever was held, refused holds included; and of a key without requests nothing is remembered."""
-    shares = Shares(bytes_max=100, requests_max=2)
-    one, two = shares.begin("a"), shares.begin("a")
-    with pytest.raises(TooManyUnderWay):
-        shares.begin("a")
+    """Whatever was held, refused holds included; and of who has no requests nothing is remembered."""
+    shares = Shares(bytes_max=100, requests_of_key_max=2, requests_of_tenant_max=3)
+    one, two = shares.begin("t", "a"), shares.begin("t", "a")
+    with pytest.raises(TooManyUnderWay) as refused_key:
+        shares.begin("t", "a")
+    assert "This key has 2 " in refused_key.value.message
     one.hold(50)
     with pytest.raises(Overloaded):
         two.hold(1)
-    other = shares.begin("b")
-    other.hold(50)
+    other = shares.begin("t", "b")
+    other.hold(25)
     for share in (one, two, other):
         share.end()
-    assert (shares.held, shares.of_key) == (0, {})
+    assert (shares.held, shares.of_key, shares.of_tenant) == (0, {}, {})
+
+
+def test_a_tenant_with_many_keys_leaves_room_for_another() -> None:
+    """In requests and in bytes; a key's name in one tenant says nothing of the same name in another."""
+    shares = Shares(bytes_max=100, requests_of_key_max=2, requests_of_tenant_max=3)
+    begun = [shares.begin("t", key) for key in ("a", "b", "c")]
+    with pytest.raises(TooManyUnderWay) as refused_tenant:
+        shares.begin("t", "d")
+    assert "This tenant has 3 " in refused_tenant.value.message
+    for share in begun:
+        share.hold(25)
+    with pytest.raises(Overloaded):
+        begun[0].hold(1)
+    other = shares.begin("u", "a")
+    other.hold(25)
+    for share in (*begun, other):
+        share.end()
+    assert (shares.held, shares.of_key, shares.of_tenant) == (0, {}, {})

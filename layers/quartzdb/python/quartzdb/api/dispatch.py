@@ -1,7 +1,9 @@
 """Dispatch: the way of every request through the edge.
 
-authenticate → scope → rate limit → the key's share → read the body → in a thread: decompress, measure, idempotency key,
-handler. Only the handlers' thread may block; a slow one keeps no other request from being read or answered.
+authenticate → scope → rate limit → the key's and the tenant's share → read the body → in a thread: decompress, measure,
+idempotency key, handler.
+
+Only the handlers' thread may block; a slow one keeps no other request from being read or answered.
 """
 
 from __future__ import annotations
@@ -55,7 +57,11 @@ class Dispatcher:
         self._clock = clock
         self._peers = PeerAuthenticator(context.services)
         self._failed = FailedKeys(clock, burst=settings.failures_burst, seconds=settings.failure_seconds)
-        self._shares = Shares(bytes_max=settings.bodies_bytes_max, requests_max=settings.requests_of_key_max)
+        self._shares = Shares(
+            bytes_max=settings.bodies_bytes_max,
+            requests_of_key_max=settings.requests_of_key_max,
+            requests_of_tenant_max=settings.requests_of_tenant_max,
+        )
         self._bodies = Bodies(
             clock,
             idle_seconds_max=settings.body_idle_seconds_max,
@@ -146,7 +152,7 @@ class Dispatcher:
         trace.tenant, trace.key_id = principal.tenant, principal.key_id
         _require_reach(principal, operation, request)
         headers = limits.admit(self._context.rate_limiter, principal, operation.name)
-        share = self._shares.begin(principal.key_id)
+        share = self._shares.begin(principal.tenant, principal.key_id)
         try:
             body = b""
             if operation.body is not None:
@@ -154,6 +160,7 @@ class Dispatcher:
                 trace.bytes_in = len(body)
             deadline = self._deadline(operation)
             answer = await self._threads_for(operation).run(
+                principal.tenant,
                 principal.key_id,
                 deadline,
                 _work,

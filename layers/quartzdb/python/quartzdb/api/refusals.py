@@ -112,13 +112,13 @@ class RateLimited(QuartzError):
 
 
 class TooManyUnderWay(RateLimited):
-    """This key has as many requests under way as one key may have."""
+    """This key, or this tenant, has as many requests under way as one may have."""
 
     code = "too_many_under_way"
 
-    def __init__(self, requests_max: int) -> None:
+    def __init__(self, whose: str, requests_max: int) -> None:
         super().__init__(1, ())
-        self.message = f"This key has {requests_max} requests under way already."
+        self.message = f"This {whose} has {requests_max} requests under way already."
         self.hint = "Wait for answers, and read them, before sending more."
 
 

@@ -17,7 +17,7 @@ class ApiSettings:
     body_bytes_max: int = BODY_BYTES_MAX
     bodies_bytes_max: int = 8 * BODY_BYTES_MAX
     """What is held for all requests at one time: bodies as sent, inflated and parsed, and answers until they are read.
-    One key has at most half."""
+    One key has at most half, and one tenant three quarters."""
     body_idle_seconds_max: float = 30.0
     """How long a sender may pause within a body before its place is given up."""
     body_seconds_max: float = 60.0
@@ -26,7 +26,8 @@ class ApiSettings:
     requests_max: int = 512
     """Requests under way at one time; more are told to come back."""
     requests_of_key_max: int = 128
-    """Of one key."""
+    requests_of_tenant_max: int = 384
+    """Of one key, and of all keys of one tenant."""
     read_seconds_max: float = 20.0
     """How long a read may take, waiting for its turn included."""
     failures_burst: int = 20
@@ -38,7 +39,7 @@ class ApiSettings:
     """Searches of one key that run side by side. They contend for the interpreter lock: 16 answered a quarter fewer
     than 2."""
     spare_threads: int = 2
-    """Of either kind, for the requests of other keys."""
+    """Of either kind, for the requests of other keys; the last one for those of another tenant."""
     key_cache_seconds: float = 5.0
     """How long a key that was good is taken to be good still: what a revocation elsewhere takes at most."""
     health_seconds_max: float = 3.0

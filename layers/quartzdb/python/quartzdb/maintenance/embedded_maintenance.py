@@ -7,8 +7,10 @@ Leases keep processes from doing the same work twice.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.namespace import Namespace, Partition
@@ -30,13 +32,16 @@ logger = logging.getLogger(__name__)
 
 UNUSED_SECONDS = 60.0
 """A reader that nobody used for so long is not kept up with a log that grows faster than it is folded."""
+AT_ONCE = 8
+"""Shards of one tenant that are worked on in one pass, where there are other tenants."""
 
 
 @dataclass(slots=True)
 class _ShardMemory:
     """What this process remembers of one shard, or of a deleted generation by its first one. Times are unix ms.
 
-    `settled`: the head of the log and the manifest with which nothing was due.
+    `settled`: the head of the log and the manifest with which nothing was due. `worked_on`: the pass in which something
+    was.
     """
 
     first_waiting_ms: int | None = None
@@ -45,6 +50,7 @@ class _ShardMemory:
     seen_deleted_ms: int | None = None
     settled: tuple[int, str | None] | None = None
     previous_released: tuple[int, str | None] | None = None
+    worked_on: int = 0
     failures: int = 0
     retry_ms: int = 0
     trouble: str | None = None
@@ -86,6 +92,7 @@ class EmbeddedMaintenance:
         self._memory: dict[Partition, _ShardMemory] = {}
         self._damaged: dict[str, str] = {}
         self._failed: dict[Partition, str] = {}
+        self._pass = 0
 
     @property
     def damaged(self) -> Mapping[str, str]:
@@ -107,9 +114,16 @@ class EmbeddedMaintenance:
         pending_deletion = self._catalog.pending_deletion()
         present = {shard.partition for one in [*namespaces, *pending_deletion] for shard in one.each_shard}
         self._memory = {partition: self._memory.get(partition) or _ShardMemory() for partition in present}
-        for namespace in namespaces:
-            for shard in namespace.each_shard:
-                busy = self._attempt(self._maintain, shard) or busy
+        others_wait = len({namespace.tenant for namespace in namespaces}) > 1
+        worked_on = Counter[str]()
+        self._pass += 1
+        for shard in self._in_turn(namespaces):
+            if others_wait and worked_on[shard.tenant] == AT_ONCE:
+                continue
+            if self._attempt(self._maintain, shard):
+                self._memory[shard.partition].worked_on = self._pass
+                worked_on[shard.tenant] += 1
+                busy = True
         for namespace in pending_deletion:
             busy = self._attempt(self._collect, namespace) or busy
         self._failed = {one: kept.trouble for one, kept in self._memory.items() if kept.trouble is not None}
@@ -121,6 +135,16 @@ class EmbeddedMaintenance:
         }
         self._idempotency.purge(self._clock.unix_ms())
         return busy
+
+    def _in_turn(self, namespaces: Sequence[Namespace]) -> Iterator[Namespace]:
+        """Their shards: one of each tenant, then a second of each; of one tenant's, first those that waited longest."""
+        of_tenant: dict[str, list[Namespace]] = {}
+        for namespace in namespaces:
+            of_tenant.setdefault(namespace.tenant, []).extend(namespace.each_shard)
+        for shards in of_tenant.values():
+            shards.sort(key=lambda shard: self._memory[shard.partition].worked_on)
+        for turn in zip_longest(*of_tenant.values()):
+            yield from (shard for shard in turn if shard is not None)
 
     def _attempt(self, work: Callable[[Namespace, _ShardMemory], bool], shard: Namespace) -> bool:
         memory = self._memory[shard.partition]
