@@ -84,9 +84,9 @@ class Failover(Construct):
         self.canary_secret = OriginSecret(
             self, "CanarySecret", what="what the health probe's API key follows from", at_edge=False
         )
-        # A report is of no use once it is older than the probe's window.
+        # A report is of no use once it is older than the probe's window; of more than are read, a sample will do.
         self.reports = EdgeQueue(
-            self, "Reports", kept=Duration.minutes(5), visible_again=Duration.seconds(30), attempts=5
+            self, "Reports", kept=Duration.minutes(1), visible_again=Duration.seconds(30), attempts=5
         )
         # What is not applied within days is made up for by comparing: no write is lost by its being late.
         self.mirror = (

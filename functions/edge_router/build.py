@@ -21,16 +21,16 @@ _OF_THE_PACKAGE = (
     "routing/__init__.py",
     "routing/edge/*.py",
     "routing/decision/__init__.py",
+    "routing/decision/client_counts.py",
+    "routing/decision/client_marks.py",
     "routing/decision/edge_config.py",
     "routing/decision/override.py",
     "routing/decision/passive.py",
     "routing/decision/route.py",
-    "routing/decision/rules.py",
     "routing/decision/signing.py",
     "routing/decision/state.py",
     "routing/decision/state_cache.py",
     "routing/decision/suspicion.py",
-    "routing/decision/window.py",
 )
 
 

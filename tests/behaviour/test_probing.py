@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from quartzdb.domain.errors import Conflict, Unavailable
+from quartzdb.routing.decision.breaker import BreakerState
 from quartzdb.routing.decision.operator_commands import drain, fail_over
 from quartzdb.routing.decision.origin_health import health_of
 from quartzdb.routing.decision.passive import PassiveReport, encode_report
@@ -26,6 +27,7 @@ from tests.doubles.memory_leases import MemoryLeases
 from tests.doubles.memory_origin_states import MemoryOriginStates
 from tests.doubles.memory_passive_reports import MemoryPassiveReports
 from tests.doubles.scripted_probe import ScriptedProbe
+from tests.edge_reports import report
 from tests.manual_clock import ManualClock
 
 AWS, CLOUDFLARE = Origin.AWS, Origin.CLOUDFLARE
@@ -320,19 +322,38 @@ def test_a_process_that_slept_past_its_lease_stops(world: World) -> None:
     assert world.states.read_memory() == b"the other's"
 
 
-def test_reports_of_the_edge_count(world: World) -> None:
-    """Users fail where the probe does not: first it is suspected, then left."""
-    world.run(60)
+def test_reports_of_the_edge_guard_and_no_more(world: World) -> None:
+    """Clients fail where the probe does not: the origin is guarded for as long, and neither left nor held down."""
     probing = world.probing()
-    seen: list[Verdict] = []
-    while world.state.active is CLOUDFLARE and len(seen) < 30:
-        report = PassiveReport(CLOUDFLARE, world.clock.unix_ms(), 8, 10, "timeout")
-        world.reports.send(encode_report(report))
-        seen.append(probing.round().healths[CLOUDFLARE].verdict)
+    probing.run(world.clock.monotonic() + 60)
+    for _ in range(120):
+        world.reports.send(encode_report(report(CLOUDFLARE, world.clock.unix_ms(), failing=9, well=1)))
+        found = probing.round().healths[CLOUDFLARE]
+        assert (found.verdict, found.breaker) == (Verdict.SUSPECT, BreakerState.CLOSED)
+        assert found.latest_ok
         world.clock.sleep(1)
-    assert world.state.active is AWS
-    assert seen[0] is Verdict.SUSPECT
-    assert len(seen) >= 5
+    assert (world.state.active, world.state.mode, world.state.revision) == (CLOUDFLARE, Mode.GUARDED, 2)
+    world.clock.sleep(11)
+    probing.round()
+    assert world.state.mode is Mode.DIRECT
+
+
+def test_reports_of_one_round_are_known_in_the_next(world: World) -> None:
+    """Clients of many edge locations are told of at many moments; and no more are kept than the rules say."""
+    probing = world.probing()
+    probing.run(world.clock.monotonic() + 60)
+    for sender in range(3):
+        now_ms = world.clock.unix_ms()
+        one = replace(report(CLOUDFLARE, now_ms, failing=3, sender=sender), rows=())
+        rows = (report(CLOUDFLARE, now_ms, failing=3).rows[sender],)
+        world.reports.send(encode_report(replace(one, rows=rows)))
+        verdict = probing.round().healths[CLOUDFLARE].verdict
+        assert verdict is (Verdict.SUSPECT if sender == 2 else Verdict.HEALTHY)
+        world.clock.sleep(1)
+    for sender in range(DEFAULT_RULES.reports_max):
+        told = report(CLOUDFLARE, world.clock.unix_ms(), failing=0, well=1, sender=100 + sender)
+        world.reports.send(encode_report(told))
+    assert probing.round().healths[CLOUDFLARE].verdict is Verdict.HEALTHY
 
 
 def test_a_queue_that_is_down_is_done_without(world: World) -> None:

@@ -114,9 +114,7 @@ def test_status_says_what_the_probe_knows(location: Path) -> None:
     memory = dict(no_memory())
     for age in (3, 2, 1):
         probe = Probe(False, now_ms - age * 1_000, 12, Reason.DNS)
-        memory[Origin.CLOUDFLARE] = memory[Origin.CLOUDFLARE].after(
-            Origin.CLOUDFLARE, probe, None, DEFAULT_RULES
-        )
+        memory[Origin.CLOUDFLARE] = memory[Origin.CLOUDFLARE].after(Origin.CLOUDFLARE, probe, DEFAULT_RULES)
     with SqliteDatabase(location / "catalog.db") as database:
         SqliteOriginStates(database).write_memory(encode_memory(memory, DEFAULT_RULES))
     origins = answer(location, "origin", "status")["origins"]

@@ -18,8 +18,9 @@ from quartzdb.routing.ports import PassiveReports
 from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
 from tests.aws_emulators import NAMES, PATIENCE, REGION, Emulators
 from tests.doubles.memory_passive_reports import MemoryPassiveReports
+from tests.edge_reports import report
 
-REPORT = PassiveReport(Origin.AWS, 1_790_000_000_000, 7, 9, "timeout")
+REPORT = report(Origin.AWS, 1_790_000_000_000, failing=3, well=2)
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,13 @@ def test_there_are_none_at_first(queue: Queue) -> None:
 
 def test_what_was_sent_is_received_once(queue: Queue) -> None:
     """More than one batch of it, in any order."""
-    sent = [
-        PassiveReport(Origin.CLOUDFLARE, 1_790_000_000_000 + n, n, 2 * n, f"reset {n}") for n in range(23)
-    ]
-    for report in sent:
-        queue.send(encode_report(report))
+    sent = [report(Origin.CLOUDFLARE, 1_790_000_000_000 + n, failing=n, well=3) for n in range(23)]
+    for each in sent:
+        queue.send(encode_report(each))
     received: list[PassiveReport] = []
     while some := queue.reports.receive():
         received += some
-    assert sorted(received, key=lambda report: report.at_ms) == sent
+    assert sorted(received, key=lambda each: each.at_ms) == sent
     assert list(queue.reports.receive()) == []
 
 

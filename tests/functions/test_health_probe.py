@@ -18,7 +18,7 @@ from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.aws_lambda.health_probe_function import health_probe_function
 from quartzdb.aws_lambda.settings import InvalidSettings, read_settings
 from quartzdb.aws_lambda.telemetry import LambdaHandler
-from quartzdb.routing.decision.passive import PassiveReport, encode_report
+from quartzdb.routing.decision.passive import encode_report
 from quartzdb.routing.decision.state import Mode, Origin, RoutingState, decode_state
 from quartzdb.routing.ports import PUBLISHED_KEY
 from quartzdb.routing.probe.canary import CANARY_TENANT, canary_key
@@ -27,6 +27,7 @@ from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
 from tests.aws_emulators import PATIENCE, REGION, Emulators
 from tests.aws_emulators import Place as AwsPlace
 from tests.contract_origin import SECRET, ContractOrigin, contract_origin
+from tests.edge_reports import report
 from tests.functions.lambda_context import FakeContext
 
 CANARY_SECRET = "c" * 48
@@ -152,12 +153,12 @@ def test_reports_of_the_edge_are_taken_in(deployed: Deployed) -> None:
     for _ in range(3):
         deployed.minute()
     now_ms = SystemClock().unix_ms()
-    report = PassiveReport(Origin.CLOUDFLARE, now_ms, 9, 10, "timeout")
+    reported = report(Origin.CLOUDFLARE, now_ms, failing=3, well=1)
     queue = deployed.environment["QUARTZDB_PASSIVE_QUEUE_URL"]
-    deployed.sqs.send_message(QueueUrl=queue, MessageBody=encode_report(report))
+    deployed.sqs.send_message(QueueUrl=queue, MessageBody=encode_report(reported))
     deployed.minute()
     assert deployed.state.mode is Mode.GUARDED
-    assert "passive" in deployed.state.reason
+    assert "clients fail at 3 of 4 addresses: status 500" in deployed.state.reason
 
 
 def test_another_function_at_work_is_left_alone(deployed: Deployed) -> None:

@@ -24,13 +24,6 @@ from quartzdb.routing.decision.operator_commands import (
 )
 from quartzdb.routing.decision.origin_health import OriginHistory, fraction_of, health_of
 from quartzdb.routing.decision.override import TTL_SECONDS_MAX, sign_override, verify_override
-from quartzdb.routing.decision.passive import (
-    InvalidReport,
-    PassiveReport,
-    counted,
-    decode_report,
-    encode_report,
-)
 from quartzdb.routing.decision.policy import decide, first_state
 from quartzdb.routing.decision.probe_memory import (
     MEMORY_BYTES_MAX,
@@ -45,7 +38,7 @@ from quartzdb.routing.decision.window import Probe, Reason, Verdict, Window, ver
 
 START_MS = 1_790_000_000_000
 origins = st.sampled_from(list(Origin))
-reasons = st.none() | st.sampled_from([reason for reason in Reason if reason is not Reason.PASSIVE])
+reasons = st.none() | st.sampled_from(list(Reason))
 
 
 class Decisions(RuleBasedStateMachine):
@@ -61,12 +54,12 @@ class Decisions(RuleBasedStateMachine):
         self.in_a_row = dict.fromkeys(Origin, 0)
         self.history: dict[Origin, list[bool]] = {origin: [] for origin in Origin}
 
-    @rule(aws=reasons, cloudflare=reasons, wait_ms=st.integers(100, 70_000), passive=st.none() | origins)
+    @rule(aws=reasons, cloudflare=reasons, wait_ms=st.integers(100, 70_000), hostile=st.none() | origins)
     def probed(
-        self, aws: Reason | None, cloudflare: Reason | None, wait_ms: int, passive: Origin | None
+        self, aws: Reason | None, cloudflare: Reason | None, wait_ms: int, hostile: Origin | None
     ) -> None:
         """One round, with what may follow from it."""
-        self._round({Origin.AWS: aws, Origin.CLOUDFLARE: cloudflare}, wait_ms, passive)
+        self._round({Origin.AWS: aws, Origin.CLOUDFLARE: cloudflare}, wait_ms, hostile)
 
     @rule(reason=reasons, origin=origins, times=st.integers(2, 12))
     def probed_often(self, reason: Reason | None, origin: Origin, times: int) -> None:
@@ -141,21 +134,23 @@ class Decisions(RuleBasedStateMachine):
         )
         assert len(encode_memory(self.memory, self.failover_rules)) < MEMORY_BYTES_MAX
 
-    def _round(self, outcomes: dict[Origin, Reason | None], wait_ms: int, passive: Origin | None) -> None:
+    def _round(self, outcomes: dict[Origin, Reason | None], wait_ms: int, hostile: Origin | None) -> None:
         self.now_ms += wait_ms
         memory = {}
         for origin, reason in outcomes.items():
-            seen = None
-            if origin is passive:
-                seen = Probe(False, self.now_ms, 0, Reason.PASSIVE, passive=True)
-            memory[origin] = self.memory[origin].after(
-                origin, Probe(reason is None, self.now_ms, 10, reason), seen, self.failover_rules
-            )
+            probe = Probe(reason is None, self.now_ms, 10, reason)
+            memory[origin] = self.memory[origin].after(origin, probe, self.failover_rules)
             self.in_a_row[origin] = 0 if reason is None else self.in_a_row[origin] + 1
-            self.history[origin] = [*self.history[origin], reason is None, *([False] if seen else [])][-20:]
+            self.history[origin] = [*self.history[origin], reason is None][-20:]
         self.memory = memory
         healths = {
-            origin: health_of(record, self.now_ms, self.failover_rules) for origin, record in memory.items()
+            origin: health_of(
+                record,
+                self.now_ms,
+                self.failover_rules,
+                clients="clients fail" if origin is hostile else None,
+            )
+            for origin, record in memory.items()
         }
         following = decide(self.state, healths, self.lag_ms, self.now_ms, self.failover_rules)
         if following is None:
@@ -299,7 +294,7 @@ def test_what_is_remembered_is_read_back(courses: dict[Origin, list[tuple[Reason
     for origin, course in courses.items():
         for index, (reason, latency_ms) in enumerate(course):
             probe = Probe(reason is None, START_MS + index * 900, latency_ms, reason)
-            memory[origin] = memory[origin].after(origin, probe, None, DEFAULT_RULES)
+            memory[origin] = memory[origin].after(origin, probe, DEFAULT_RULES)
     assert decode_memory(encode_memory(memory, DEFAULT_RULES)) == memory
 
 
@@ -311,7 +306,7 @@ def test_what_is_no_memory_is_refused(data: bytes) -> None:
 
 
 def _remembered() -> dict[str, object]:
-    record = OriginHistory().after(Origin.AWS, Probe(True, START_MS, 1), None, DEFAULT_RULES)
+    record = OriginHistory().after(Origin.AWS, Probe(True, START_MS, 1), DEFAULT_RULES)
     document: dict[str, object] = json.loads(
         encode_memory({Origin.AWS: record, Origin.CLOUDFLARE: OriginHistory()}, DEFAULT_RULES)
     )
@@ -321,7 +316,7 @@ def _remembered() -> dict[str, object]:
 @pytest.mark.parametrize(
     "damage",
     [
-        {"format": 2},
+        {"format": 1},
         {"origins": {}},
         {"origins": []},
         {"origins": {"aws": {}, "cloudflare": {}}},
@@ -336,12 +331,11 @@ def test_a_damaged_memory_is_refused(damage: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("part", "value"),
     [
-        ("probes", [[START_MS, 1, None, 0]]),
-        ("probes", [[-1, 1, None, False]]),
-        ("probes", [[START_MS, 1.5, None, False]]),
-        ("probes", [[START_MS, 1, "gone", False]]),
-        ("probes", [[START_MS, 1, None]]),
-        ("probes", [[START_MS, 1, None, False]] * 201),
+        ("probes", [[-1, 1, None]]),
+        ("probes", [[START_MS, 1.5, None]]),
+        ("probes", [[START_MS, 1, "gone"]]),
+        ("probes", [[START_MS, 1]]),
+        ("probes", [[START_MS, 1, None]] * 201),
         ("probes", {}),
         ("breaker", {"opened_at_ms": None, "hold_until_ms": 0, "level": 65, "successes": 0}),
         ("breaker", {"opened_at_ms": True, "hold_until_ms": 0, "level": 0, "successes": 0}),
@@ -393,53 +387,6 @@ def test_an_override_for_longer_than_a_day_is_refused() -> None:
         sign_override(Origin.AWS, 1, "")
 
 
-reports = st.builds(
-    lambda origin, at_ms, failures, more, reason: PassiveReport(
-        origin, at_ms, failures, failures + more, reason
-    ),
-    origins,
-    st.integers(START_MS - 120_000, START_MS + 120_000),
-    st.integers(0, 1_000),
-    st.integers(0, 1_000),
-    st.text(max_size=50),
-)
-
-
-@given(reports)
-def test_a_report_survives_the_queue(report: PassiveReport) -> None:
-    """Every field."""
-    assert decode_report(encode_report(report)) == report
-
-
-@given(st.text(max_size=100) | st.sampled_from(["[" * 4_000, "{}", "[]", '{"origin":"aws"}', "x" * 5_000]))
-def test_what_is_no_report_is_refused(text: str) -> None:
-    """Never another error."""
-    with pytest.raises(InvalidReport):
-        decode_report(text)
-
-
-@given(st.lists(reports, max_size=20), origins)
-def test_reports_count_as_one_probe_at_most(some: list[PassiveReport], origin: Origin) -> None:
-    """And only recent ones of that origin, of enough failures, that are enough of its requests."""
-    probe = counted(some, origin, START_MS, DEFAULT_RULES)
-    recent = [one for one in some if one.origin is origin and abs(one.at_ms - START_MS) <= 60_000]
-    failures, requests = sum(one.failures for one in recent), sum(one.requests for one in recent)
-    assert (probe is not None) == (failures >= 5 and failures * 2 >= requests)
-    assert probe is None or (probe.passive and not probe.ok and probe.at_ms == START_MS)
-
-
-def test_reports_alone_never_make_three_in_a_row() -> None:
-    """While the probe's own requests succeed, users' failures count by their share only."""
-    record = OriginHistory()
-    opened = []
-    for second in range(10):
-        now_ms = START_MS + second * 1_000
-        passive = Probe(False, now_ms, 0, Reason.PASSIVE, passive=True)
-        record = record.after(Origin.AWS, Probe(True, now_ms, 1), passive, DEFAULT_RULES)
-        opened.append(record.breaker.state(now_ms) is BreakerState.OPEN)
-    assert opened.index(True) == 4  # ten observations, half of them bad
-
-
 @given(st.text(max_size=20), st.integers())
 def test_a_fraction_follows_from_what_it_is_for(name: str, number: int) -> None:
     """And is a fraction."""
@@ -451,6 +398,7 @@ def test_a_fraction_follows_from_what_it_is_for(name: str, number: int) -> None:
     "wrong",
     [
         {"failed_in_a_row": 1},
+        {"passive_clients_min": 1},
         {"window_probes_max": 5},
         {"hold_down_ms": 0},
         {"hold_down_ms_max": 1},
@@ -461,7 +409,7 @@ def test_a_fraction_follows_from_what_it_is_for(name: str, number: int) -> None:
 )
 def test_rules_under_which_nothing_can_be_decided_are_refused(wrong: dict[str, object]) -> None:
     """A verdict of one probe among them."""
-    with pytest.raises(ValueError, match=r"rules|probe|window|ramp"):
+    with pytest.raises(ValueError, match=r"rules|probe|window|ramp|client"):
         replace(Rules(), **wrong)  # type: ignore[arg-type]
 
 
@@ -470,9 +418,9 @@ def test_an_origin_that_never_admitted_the_canary_is_not_judged() -> None:
     record = OriginHistory()
     refused = Probe(False, START_MS, 1, Reason.NOT_ADMITTED)
     for second in range(30):
-        record = record.after(Origin.AWS, replace(refused, at_ms=START_MS + second), None, DEFAULT_RULES)
+        record = record.after(Origin.AWS, replace(refused, at_ms=START_MS + second), DEFAULT_RULES)
     assert health_of(record, START_MS + 30, DEFAULT_RULES).verdict is Verdict.UNKNOWN
-    record = record.after(Origin.AWS, Probe(True, START_MS + 40, 1), None, DEFAULT_RULES)
+    record = record.after(Origin.AWS, Probe(True, START_MS + 40, 1), DEFAULT_RULES)
     for second in range(3):
-        record = record.after(Origin.AWS, replace(refused, at_ms=START_MS + 50 + second), None, DEFAULT_RULES)
+        record = record.after(Origin.AWS, replace(refused, at_ms=START_MS + 50 + second), DEFAULT_RULES)
     assert health_of(record, START_MS + 60, DEFAULT_RULES).verdict is Verdict.FAILED

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from quartzdb.routing.decision.failing_clients import trouble_of_clients
 from quartzdb.routing.decision.origin_health import OriginHealth, health_of
+from quartzdb.routing.decision.passive import PassiveReport
 from quartzdb.routing.decision.policy import decide, first_state
 from quartzdb.routing.decision.probe_interval import at_ease, interval_ms
 from quartzdb.routing.decision.probe_memory import Memory, no_memory
 from quartzdb.routing.decision.rules import DEFAULT_RULES, Rules
 from quartzdb.routing.decision.state import Origin, RoutingState
 from quartzdb.routing.decision.window import Probe, Reason
+from tests.simulation.edge_clients import SimulatedEdge
 
 EPOCH_MS = 1_790_000_000_000
 WELL_MS = 40
@@ -42,6 +46,7 @@ class Routing:
     rules: Rules = DEFAULT_RULES
     seed: int = 0
     lag_ms: Callable[[int], int | None] = lambda _now_ms: 0
+    edges: Sequence[SimulatedEdge] = ()
     now_ms: int = EPOCH_MS
     memory: Memory = field(default_factory=no_memory)
     states: list[RoutingState] = field(default_factory=list)
@@ -51,6 +56,7 @@ class Routing:
 
     def __post_init__(self) -> None:
         self._jitter = random.Random(self.seed)
+        self._reported: deque[PassiveReport] = deque(maxlen=self.rules.reports_max)
         if not self.states:
             self.states.append(first_state(Origin.CLOUDFLARE, self.now_ms))
 
@@ -86,11 +92,19 @@ class Routing:
         memory = {}
         for origin, reason in reasons.items():
             probe = Probe(reason is None, self.now_ms, took[origin], reason)
-            memory[origin] = self.memory[origin].after(origin, probe, None, self.rules)
+            memory[origin] = self.memory[origin].after(origin, probe, self.rules)
             self.failed_probes[origin] = 0 if probe.ok else self.failed_probes[origin] + 1
         self.memory = memory
+        for edge in self.edges:
+            self._reported.extend(edge.received(self.now_ms))
         self.healths = {
-            origin: health_of(record, self.now_ms, self.rules) for origin, record in memory.items()
+            origin: health_of(
+                record,
+                self.now_ms,
+                self.rules,
+                clients=trouble_of_clients(self._reported, origin, self.now_ms, self.rules),
+            )
+            for origin, record in memory.items()
         }
         following = decide(self.state, self.healths, self.lag_ms(self.now_ms), self.now_ms, self.rules)
         if following is not None:

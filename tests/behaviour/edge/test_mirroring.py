@@ -260,7 +260,9 @@ def test_failures_are_reported(edge: MakeEdge, queue: Queue) -> None:
     (message,) = queue.messages()
     report = decode_report(json.dumps(message))
     assert (report.origin, report.failures, report.requests) == (Origin.CLOUDFLARE, 1, 2)
+    assert len(report.rows) == 1
     assert report.reason == "status 502"
+    assert "203.0.113.178" not in json.dumps(message)
 
 
 def test_what_the_router_saw_itself_is_reported(edge: MakeEdge, queue: Queue) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from quartzdb.net.hard_deadline import Deadline
 from quartzdb.net.http_client import HttpClient
+from quartzdb.routing.decision.passive import decode_report
 from quartzdb.routing.decision.signing import Credentials
 from quartzdb.routing.decision.state import Origin
 from quartzdb.routing.edge.mirrored_writes import MirroredWrites, Unnamed, Write
@@ -132,51 +134,124 @@ def test_a_write_that_cannot_be_named_is_known_before_it_is_sent(
     assert endpoint.asked == []  # nothing is named, and no peer accepts it
 
 
-def test_reports_are_sent_every_five_seconds_and_add_up(
-    queue: EdgeQueueClient, clock: ManualClock, endpoint: RecordingOrigin
-) -> None:
-    """The first failure at once; what comes within five seconds waits; a failed report is in the next."""
-    reports = PassiveReportSender(queue, URL, now=clock.monotonic, seconds=10)
+@dataclass
+class Reporting:
+    """A sender, and what is done beside requests, held back until `later` is run."""
 
-    def see(origin: Origin, *failures: str | None) -> None:
+    sender: PassiveReportSender
+    later: list[Callable[[], None]] = field(default_factory=list)
+
+    def see(self, origin: Origin, *failures: str | None, address: str = "203.0.113.9") -> None:
+        """Answers to a client, one after another."""
         for failure in failures:
-            reports.note(origin, failure)
-            reports.send_if_due()
+            self.sender.note(origin, address, "key", failure)
+            self.sender.send_if_due()
 
-    see(CLOUDFLARE, None, None)
+    def run_later(self) -> None:
+        for work in self.later:
+            work()
+        self.later.clear()
+
+
+@pytest.fixture
+def reporting(queue: EdgeQueueClient, clock: ManualClock, endpoint: RecordingOrigin) -> Reporting:
+    endpoint.body = b'{"Successful": [{"Id": "0"}]}'
+    later: list[Callable[[], None]] = []
+    sender = PassiveReportSender(
+        queue, URL, now=clock.monotonic, seconds=10, sender="0" * 16, start=later.append
+    )
+    sender.marks.learn("secret")
+    return Reporting(sender, later)
+
+
+def counts(endpoint: RecordingOrigin) -> list[tuple[int, int]]:
+    reports = [decode_report(json.dumps(each)) for each in told(endpoint)]
+    return [(each.failures, each.requests) for each in reports]
+
+
+def test_failures_are_reported_at_once_and_then_every_five_seconds(
+    reporting: Reporting, clock: ManualClock, endpoint: RecordingOrigin
+) -> None:
+    """With all requests of the latest seconds; what failed to be sent is told anew by the next."""
+    reporting.see(CLOUDFLARE, None, None)
     assert endpoint.asked == []
-    see(CLOUDFLARE, "status 500", "status 502", None)
-    see(AWS, None)
-    clock.sleep(4.9)
-    see(CLOUDFLARE, "status 503")
-    assert [(each["failures"], each["requests"]) for each in told(endpoint)] == [(1, 3)]
-    clock.sleep(0.2)
+    reporting.see(CLOUDFLARE, "status 500", "status 502", None)
+    assert counts(endpoint) == [(1, 3)]
+    clock.sleep(5.1)
     endpoint.status = 500
-    see(AWS, "x" * 500)
+    reporting.see(CLOUDFLARE, "reset")
     endpoint.status = 200
-    see(AWS, "reset")
-    assert len(endpoint.asked) == 2
-    clock.sleep(5)
     endpoint.asked.clear()
-    see(AWS, None)
-    report = {each["origin"]: each for each in told(endpoint)}
-    assert report.keys() == {"aws", "cloudflare"}
-    assert (report["cloudflare"]["failures"], report["cloudflare"]["requests"]) == (2, 3)
-    assert (report["aws"]["failures"], report["aws"]["requests"], report["aws"]["reason"]) == (2, 4, "reset")
-    assert report["aws"]["at_ms"] == clock.unix_ms()
+    reporting.see(CLOUDFLARE, None)
+    assert endpoint.asked == []
+    clock.sleep(1)
+    reporting.see(CLOUDFLARE, None)
+    assert endpoint.asked == []
+    clock.sleep(4)
+    reporting.see(CLOUDFLARE, None)
+    assert counts(endpoint) == [(1, 4)]
+    assert told(endpoint)[0]["reason"] == "reset"
+    assert told(endpoint)[0]["at_ms"] == clock.unix_ms()
+    assert reporting.later == []
+
+
+def test_a_report_tells_clients_apart_and_names_none(reporting: Reporting, endpoint: RecordingOrigin) -> None:
+    """A row for each."""
+    for address in ("203.0.113.9", "203.0.113.10"):
+        reporting.see(CLOUDFLARE, None, address=address)
+    reporting.see(CLOUDFLARE, "status 500")
+    (message,) = told(endpoint)
+    assert [row[2:] for row in message["clients"]] == [[2, 1], [1, 0]]
+    assert "203.0.113" not in json.dumps(message)
+
+
+def test_both_origins_are_reported_in_one_message_each(
+    reporting: Reporting, endpoint: RecordingOrigin
+) -> None:
+    """And in one request."""
+    endpoint.body = b'{"Successful": [{}, {}]}'
+    reporting.see(AWS, None)
+    reporting.see(CLOUDFLARE, "status 500")
+    assert len(endpoint.asked) == 1
+    assert {each["origin"]: each["reason"] for each in told(endpoint)} == {
+        "aws": "",
+        "cloudflare": "status 500",
+    }
+
+
+def test_that_all_is_well_is_told_every_half_minute_beside_a_request(
+    reporting: Reporting, clock: ManualClock, endpoint: RecordingOrigin
+) -> None:
+    """No answer waits for it; the first of an instance that has just started does not even begin it."""
+    reporting.see(CLOUDFLARE, None)
+    for _ in range(60):
+        clock.sleep(1)
+        reporting.see(CLOUDFLARE, None)
+    assert len(reporting.later) == 2
+    assert endpoint.asked == []
+    endpoint.body = b'{"Successful": [{}]}'
+    reporting.run_later()
+    assert [failures for failures, _ in counts(endpoint)] == [0, 0]
+    assert all(5 <= requests <= 10 for _, requests in counts(endpoint))
 
 
 def test_a_good_hour_does_not_hide_a_bad_second(
-    queue: EdgeQueueClient, clock: ManualClock, endpoint: RecordingOrigin
+    reporting: Reporting, clock: ManualClock, endpoint: RecordingOrigin
 ) -> None:
-    """Requests count from the last five seconds only."""
-    reports = PassiveReportSender(queue, URL, now=clock.monotonic, seconds=10)
+    """Requests count for ten seconds at most."""
     for _ in range(1000):
         clock.sleep(3.6)
-        reports.note(CLOUDFLARE, None)
-        reports.send_if_due()
-    reports.note(CLOUDFLARE, "status 500")
-    reports.send_if_due()
-    (report,) = told(endpoint)
-    assert report["failures"] == 1
-    assert report["requests"] <= 3
+        reporting.see(CLOUDFLARE, None)
+    reporting.see(CLOUDFLARE, "status 500")
+    ((failures, requests),) = counts(endpoint)
+    assert failures == 1
+    assert requests <= 4
+
+
+def test_before_the_secret_is_known_nothing_is_counted(
+    queue: EdgeQueueClient, clock: ManualClock, endpoint: RecordingOrigin
+) -> None:
+    """A mark without it would give an address away."""
+    sender = PassiveReportSender(queue, URL, now=clock.monotonic, seconds=10, sender="0" * 16)
+    Reporting(sender).see(CLOUDFLARE, "status 500")
+    assert endpoint.asked == []

@@ -20,16 +20,14 @@ class OriginHistory:
     admitted: bool = False
     """A probe has succeeded, ever: the origin knows the canary's key."""
 
-    def after(self, origin: Origin, probe: Probe, passive: Probe | None, rules: Rules) -> OriginHistory:
-        """One round later: a probe, and what the edge reported meanwhile.
+    def after(self, origin: Origin, probe: Probe, rules: Rules) -> OriginHistory:
+        """One probe later.
 
         Until an origin has admitted the canary once, that it does not says nothing: the key may still be on its way.
         """
         if probe.reason is Reason.NOT_ADMITTED and not self.admitted:
             return self
         window = self.window.with_probe(probe, rules)
-        if passive is not None:
-            window = window.with_probe(passive, rules)
         jitter = fraction_of(origin.value, probe.at_ms)
         breaker = self.breaker.observed(verdict_of(window, rules), probe, rules, jitter)
         return OriginHistory(window, breaker, self.admitted or probe.ok)
@@ -45,19 +43,29 @@ class OriginHealth:
     spotless: bool
     """No probe that still counts has failed."""
     trouble: str
-    """In a few words, the latest failure; empty where there is none."""
+    """In a few words, what is wrong; empty where nothing is."""
 
 
-def health_of(record: OriginHistory, now_ms: int, rules: Rules) -> OriginHealth:
-    """What a record says at a moment."""
+def health_of(
+    record: OriginHistory, now_ms: int, rules: Rules, *, clients: str | None = None
+) -> OriginHealth:
+    """What a record says at a moment. `clients`: the edge reports that several fail (`trouble_of_clients`).
+
+    That makes a healthy origin suspect and changes nothing else: what clients send may be why they fail, so no number
+    of them opens a breaker, has an origin left, or keeps one from being taken.
+    """
     window = record.window.recent(now_ms, rules)
     failure = window.latest_failure
+    verdict = verdict_of(window, rules)
+    trouble = failure.reason.value if failure is not None and failure.reason is not None else ""
+    if verdict is Verdict.HEALTHY and clients is not None:
+        verdict, trouble = Verdict.SUSPECT, clients
     return OriginHealth(
-        verdict_of(window, rules),
+        verdict,
         record.breaker.state(now_ms),
         window.latest_ok,
         bool(window.probes) and window.failed == 0,
-        failure.reason.value if failure is not None and failure.reason is not None else "",
+        trouble,
     )
 
 

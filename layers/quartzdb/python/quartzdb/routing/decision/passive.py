@@ -1,4 +1,4 @@
-"""What the edge reports of the requests that it sent: how many an origin failed. Owns the form of a report.
+"""What the edge reports of the requests that it sent: of each client, how many an origin failed. Owns a report's form.
 
 It comes from many edge locations through a queue, so it is late, comes twice, and is believed within bounds only.
 """
@@ -7,53 +7,95 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from quartzdb.routing.decision.rules import Rules
+from quartzdb.routing.decision.client_marks import Client
 from quartzdb.routing.decision.state import Origin
-from quartzdb.routing.decision.window import Probe, Reason
 
 logger = logging.getLogger(__name__)
 
+_FORMAT = 2
 REPORT_BYTES_MAX = 4_096
-REASON_LENGTH_MAX = 200
+REASON_LENGTH_MAX = 100
+ROWS_MAX = 32
 _COUNT_MAX = 1_000_000_000
 _TIME_MAX = 1 << 53
+_MARK = re.compile(r"[0-9a-f]{16}", re.ASCII)
 
 
 class InvalidReport(ValueError):
     """A message is no report. It is dropped."""
 
 
+class ClientRow(NamedTuple):
+    """Of how many requests of one client how many failed."""
+
+    client: Client
+    requests: int
+    failures: int
+
+
+class Others(NamedTuple):
+    """Clients for which there is no room: addresses and keys that are in no row, and the requests of all of them."""
+
+    addresses: int = 0
+    keys: int = 0
+    requests: int = 0
+    failures: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class PassiveReport:
-    """Of `requests` that one edge location sent to an origin until `at_ms` (unix), how many failed, and why the latest.
+    """What one instance at the edge (`sender`, a mark of its own) saw of an origin in the seconds until `at_ms` (unix).
 
-    Raises InvalidReport for what cannot be.
+    `reason` says why the latest failed. Raises InvalidReport for what cannot be.
     """
 
     origin: Origin
+    sender: str
     at_ms: int
-    failures: int
-    requests: int
+    rows: tuple[ClientRow, ...]
+    others: Others
     reason: str
 
     def __post_init__(self) -> None:
-        if not 0 <= self.failures <= self.requests <= _COUNT_MAX or not 0 <= self.at_ms <= _TIME_MAX:
-            raise InvalidReport("a report of more failures than requests, or of no possible time")
+        counts = (*((row.requests, row.failures) for row in self.rows), self.others[2:])
+        if any(not 0 <= failures <= requests <= _COUNT_MAX for requests, failures in counts):
+            raise InvalidReport("a report of more failures than requests")
+        if not all(0 <= count <= _COUNT_MAX for count in self.others) or not 0 <= self.at_ms <= _TIME_MAX:
+            raise InvalidReport("a report of less than nobody, or of no possible time")
         if len(self.reason) > REASON_LENGTH_MAX:
             raise InvalidReport(f"a reason beyond {REASON_LENGTH_MAX} characters")
+        if len(self.rows) > ROWS_MAX or len({row.client for row in self.rows}) < len(self.rows):
+            raise InvalidReport(f"more than {ROWS_MAX} clients, or one of them twice")
+        marks = [self.sender, *(mark for row in self.rows for mark in row.client)]
+        if not all(_MARK.fullmatch(mark) for mark in marks):
+            raise InvalidReport("a mark that is none")
+
+    @property
+    def requests(self) -> int:
+        """Of all clients together."""
+        return self.others.requests + sum(row.requests for row in self.rows)
+
+    @property
+    def failures(self) -> int:
+        """Likewise."""
+        return self.others.failures + sum(row.failures for row in self.rows)
 
 
 def encode_report(report: PassiveReport) -> str:
-    """As the JSON that is the message."""
+    """As the JSON that is the message, `REPORT_BYTES_MAX` at most."""
     return json.dumps(
         {
+            "format": _FORMAT,
             "origin": report.origin.value,
+            "sender": report.sender,
             "at_ms": report.at_ms,
-            "failures": report.failures,
-            "requests": report.requests,
+            "clients": [[*row.client, row.requests, row.failures] for row in report.rows],
+            "others": report.others,
             "reason": report.reason,
         },
         separators=(",", ":"),
@@ -66,10 +108,16 @@ def decode_report(text: str) -> PassiveReport:
         raise InvalidReport(f"a report beyond {REPORT_BYTES_MAX} bytes")
     try:
         document = json.loads(text)
-        at_ms, failures, requests = (document[name] for name in ("at_ms", "failures", "requests"))
-        if {type(at_ms), type(failures), type(requests)} != {int} or not isinstance(document["reason"], str):
-            raise InvalidReport("a report with fields of other types")
-        return PassiveReport(Origin(document["origin"]), at_ms, failures, requests, document["reason"])
+        if document["format"] != _FORMAT:
+            raise InvalidReport("a report of another format")
+        return PassiveReport(
+            Origin(document["origin"]),
+            _text(document["sender"]),
+            _whole(document["at_ms"]),
+            tuple(_row(row) for row in document["clients"]),
+            _others(document["others"]),
+            _text(document["reason"]),
+        )
     except InvalidReport:
         raise
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -90,19 +138,23 @@ def read_reports(messages: Sequence[str]) -> list[PassiveReport]:
     return reports
 
 
-def counted(reports: Iterable[PassiveReport], origin: Origin, now_ms: int, rules: Rules) -> Probe | None:
-    """What all reports since the last look say against an origin, as one probe; None where that is not enough.
+def _row(document: Any) -> ClientRow:
+    address, key, requests, failures = document
+    return ClientRow(Client(_text(address), _text(key)), _whole(requests), _whole(failures))
 
-    One and no more, however many locations report: users' failures alone open a breaker by their share over a while,
-    never by their number at a moment.
-    """
-    recent = [
-        report
-        for report in reports
-        if report.origin is origin and abs(now_ms - report.at_ms) <= rules.window_age_ms_max
-    ]
-    failures = sum(report.failures for report in recent)
-    requests = sum(report.requests for report in recent)
-    if failures < rules.passive_failures_min or 100 * failures < rules.passive_percent * requests:
-        return None
-    return Probe(ok=False, at_ms=now_ms, latency_ms=0, reason=Reason.PASSIVE, passive=True)
+
+def _others(document: Any) -> Others:
+    addresses, keys, requests, failures = document
+    return Others(_whole(addresses), _whole(keys), _whole(requests), _whole(failures))
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise InvalidReport("text was expected")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int:
+        raise InvalidReport("a whole number was expected")
+    return value

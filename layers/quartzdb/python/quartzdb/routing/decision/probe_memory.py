@@ -17,7 +17,7 @@ from quartzdb.routing.decision.state import Origin
 from quartzdb.routing.decision.window import Probe, Reason, Window
 
 MEMORY_BYTES_MAX = 64 * 1024
-_FORMAT = 1
+_FORMAT = 2
 _TIME_MAX = 1 << 53
 _LEVEL_MAX = 64
 _PROBES_MAX = 200
@@ -73,7 +73,7 @@ def decode_memory(data: bytes) -> Memory:
 
 def _row(probe: Probe) -> list[Any]:
     reason = probe.reason.value if probe.reason is not None else None
-    return [probe.at_ms, probe.latency_ms, reason, probe.passive]
+    return [probe.at_ms, probe.latency_ms, reason]
 
 
 def _window(rows: Any) -> Window:
@@ -83,13 +83,12 @@ def _window(rows: Any) -> Window:
 
 
 def _probe(row: Any) -> Probe:
-    at_ms, latency_ms, reason, passive = row
+    at_ms, latency_ms, reason = row
     return Probe(
         ok=reason is None,
         at_ms=_whole(at_ms, _TIME_MAX),
         latency_ms=_whole(latency_ms, _TIME_MAX),
         reason=None if reason is None else Reason(reason),
-        passive=_flag(passive),
     )
 
 

@@ -22,13 +22,16 @@ class Rules:
     """Fewer are no reason to call an origin healthy or failed."""
     suspect_percent: int = 10
     failed_in_a_row: int = 3
-    """Probes of the probe's own: what the edge reports counts for the share only."""
     failed_percent: int = 30
     failed_percent_of: int = 10
     """The share says something only of at least this many."""
-    passive_failures_min: int = 5
+    passive_clients_min: int = 3
     passive_percent: int = 50
-    """An edge report counts against an origin when this many requests failed, and this share of all it was sent."""
+    """What the edge reports makes an origin suspect, and no worse: as many clients fail, and this share of all."""
+    passive_failure_ms: int = 10_000
+    """For as long a client's failure counts, unless it is seen to do well before."""
+    reports_max: int = 2_000
+    """As many of the edge's reports are kept."""
 
     hold_down_ms: int = 30_000
     hold_down_ms_max: int = 30 * 60_000
@@ -52,6 +55,8 @@ class Rules:
             self.failed_percent_of,
             self.hold_down_ms,
             self.close_after,
+            self.passive_failure_ms,
+            self.reports_max,
         )
         if min(positive) <= 0 or self.hold_down_ms_max < self.hold_down_ms:
             raise ValueError(
@@ -59,6 +64,8 @@ class Rules:
             )
         if self.failed_in_a_row < 2:
             raise ValueError("one probe is no verdict: failed_in_a_row is at least 2")
+        if self.passive_clients_min < 2:
+            raise ValueError("one client is no verdict on an origin: passive_clients_min is at least 2")
         if self.window_probes_max < max(self.failed_percent_of, self.failed_in_a_row, self.close_after):
             raise ValueError("the window is too short for what is decided from it")
         steps = self.ramp_percents

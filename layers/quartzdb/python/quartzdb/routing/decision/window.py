@@ -23,22 +23,16 @@ class Reason(StrEnum):
     WRONG_ANSWER = "wrong_answer"
     NOT_ADMITTED = "not_admitted"
     """It answers, and takes the canary's key for a wrong one."""
-    PASSIVE = "passive"
-    """The probe's requests succeed; the edge reports that users' do not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One look at an origin. `at_ms` (unix) is when its outcome was known; `reason` is None where it is well.
-
-    `passive`: not the probe's own, but what the edge reported since the one before.
-    """
+    """One look at an origin. `at_ms` (unix) is when its outcome was known; `reason` is None where it is well."""
 
     ok: bool
     at_ms: int
     latency_ms: int
     reason: Reason | None = None
-    passive: bool = False
 
     def __post_init__(self) -> None:
         if self.at_ms < 0 or self.latency_ms < 0:
@@ -74,12 +68,12 @@ class Window:
 
     @property
     def failed_in_a_row(self) -> int:
-        """How many of the probe's own failed since one of them succeeded."""
+        """How many failed since one succeeded."""
         count = 0
         for probe in reversed(self.probes):
             if probe.ok:
                 break
-            count += not probe.passive
+            count += 1
         return count
 
     @property

@@ -56,7 +56,11 @@ def make_router(
         client=client,
         suspicion=Suspicion(),
         reports=PassiveReportSender(
-            queue, config.passive_queue_url, now=now, seconds=config.deadlines.report
+            queue,
+            config.passive_queue_url,
+            now=now,
+            seconds=config.deadlines.report,
+            sender=secrets.token_hex(8),
         ),
         mirroring=_mirroring(config, client, queue, now),
         now=now,

@@ -28,6 +28,7 @@ from quartzdb.routing.edge.queue_client import NotQueued
 logger = logging.getLogger(__name__)
 
 Observe = Callable[[Origin, str | None], None]
+"""What became of the request at an origin: None, or what was wrong."""
 _AGAIN = "It may have happened; send it again, which is harmless."
 _PEER = Origin.CLOUDFLARE
 

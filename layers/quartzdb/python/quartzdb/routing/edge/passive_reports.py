@@ -1,4 +1,8 @@
-"""What this instance saw of the origins, told to the probe every few seconds and only where something failed."""
+"""What this instance saw of the origins, told to the probe: soon where something fails, and else now and then.
+
+That all is well is told too, or a few clients that fail would look like everybody. It is told beside a request, by a
+thread, and may get lost; that something fails is told before an answer, since the instance may be frozen after it.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,24 @@ import logging
 from collections.abc import Callable
 
 from quartzdb.net.hard_deadline import Deadline
-from quartzdb.routing.decision.passive import REASON_LENGTH_MAX, PassiveReport, encode_report
+from quartzdb.routing.decision.client_counts import ClientCounts
+from quartzdb.routing.decision.client_marks import ClientMarks
+from quartzdb.routing.decision.passive import PassiveReport, encode_report
 from quartzdb.routing.decision.state import Origin
+from quartzdb.routing.decision.state_cache import in_thread
 from quartzdb.routing.edge.queue_client import EdgeQueueClient, NotQueued
 
 logger = logging.getLogger(__name__)
 
-EVERY_SECONDS = 5.0
+FAILING_EVERY_SECONDS = 5.0
+WELL_EVERY_SECONDS = 30.0
 
 
 class PassiveReportSender:
-    """Counts, and sends. A report that cannot be sent is counted into the next. `now` is unix seconds."""
+    """Counts, and sends. Not thread-safe. `now` is unix seconds; `seconds` is how long sending may take.
+
+    `marks` has to learn the secret before anything is counted. `start` does something beside the request.
+    """
 
     def __init__(
         self,
@@ -25,49 +36,55 @@ class PassiveReportSender:
         *,
         now: Callable[[], float],
         seconds: float,
+        sender: str,
+        start: Callable[[Callable[[], None]], None] = in_thread,
     ) -> None:
+        self.marks = ClientMarks()
         self._queue = queue
         self._queue_url = queue_url
         self._now = now
         self._seconds = seconds
-        self._sent_at = float("-inf")
-        self._since = float("-inf")
-        self._requests = dict.fromkeys(Origin, 0)
-        self._failures = dict.fromkeys(Origin, 0)
-        self._reasons = dict.fromkeys(Origin, "")
+        self._sender = sender
+        self._start = start
+        self._counts = {origin: ClientCounts() for origin in Origin}
+        self._failing_sent_at = float("-inf")
+        self._sent_at = now()
 
-    def note(self, origin: Origin, failure: str | None) -> None:
-        """One answer; `failure` says what was wrong with it."""
+    def note(self, origin: Origin, address: str, key: str, failure: str | None) -> None:
+        """One answer to a client; `failure` says what was wrong with it."""
+        if self._queue is None or self._queue_url is None:
+            return
         now = self._now()
-        if not any(self._failures.values()) and not 0 <= now - self._since < EVERY_SECONDS:
-            # A failure is reported with the requests around it, not with those of a good hour before.
-            self._since = now
-            self._requests = dict.fromkeys(Origin, 0)
-        self._requests[origin] += 1
-        if failure is not None:
-            self._failures[origin] += 1
-            self._reasons[origin] = failure[:REASON_LENGTH_MAX]
+        client = self.marks.mark(address, key, now)
+        if client is not None:
+            self._counts[origin].note(client, failure, now)
 
     def send_if_due(self) -> None:
         """Send what there is to tell, if the last time is long enough ago."""
         now = self._now()
-        if self._queue is None or self._queue_url is None or not any(self._failures.values()):
-            return
-        if 0 <= now - self._sent_at < EVERY_SECONDS:
+        failing = any(counts.failing(now) for counts in self._counts.values())
+        if failing:
+            if 0 <= now - self._failing_sent_at < FAILING_EVERY_SECONDS:
+                return
+            self._failing_sent_at = now
+        elif 0 <= now - self._sent_at < WELL_EVERY_SECONDS:
             return
         self._sent_at = now
-        deadline = Deadline(self._seconds)
-        for origin in [each for each in Origin if self._failures[each]]:
-            report = PassiveReport(
-                origin,
-                int(now * 1000),
-                self._failures[origin],
-                self._requests[origin],
-                self._reasons[origin],
-            )
-            try:
-                self._queue.send(self._queue_url, [encode_report(report)], deadline)
-            except (NotQueued, TimeoutError) as error:
-                logger.warning("what was seen of %s could not be reported: %s", origin.value, error)
-                return
-            self._requests[origin] = self._failures[origin] = 0
+        seen = (counts.report(origin, self._sender, now) for origin, counts in self._counts.items())
+        reports = [report for report in seen if report is not None]
+        if not reports:
+            return
+        if failing:
+            self._send(reports)
+        else:
+            self._start(lambda: self._send(reports))
+
+    def _send(self, reports: list[PassiveReport]) -> None:
+        if self._queue is None or self._queue_url is None:
+            return
+        try:
+            messages = [encode_report(report) for report in reports]
+            self._queue.send(self._queue_url, messages, Deadline(self._seconds))
+        except (NotQueued, TimeoutError) as error:
+            # Not made up for: what was seen is told anew in a few seconds, or is over.
+            logger.warning("what was seen of the origins could not be reported: %s", error)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from quartzdb.net.hard_deadline import Deadline
@@ -62,6 +63,7 @@ class Router:
     def _on_request(self, request: CfRequest) -> dict[str, Any]:
         known = self.states.current()
         secrets = secrets_of(request)
+        self.reports.marks.learn(secrets.aws)
         override = self._override(request, secrets)
         request_id = identify(request, known.state.epoch, self.new_id)
         traits = RequestTraits(request["method"], request["uri"], _client(request), override)
@@ -71,14 +73,14 @@ class Router:
             self.reports.send_if_due()
             return answer
         if chosen.mirror and self.mirroring is not None:
-            answered = self.mirroring.write(request, request_id, self._observe)
+            answered = self.mirroring.write(request, request_id, partial(self._observe, request))
             self.reports.send_if_due()
             return answered
         return forwarded(request, chosen.origin, self.config)
 
     def _on_response(self, request: CfRequest, response: CfResponse) -> CfResponse:
         origin = origin_behind(request, self.config)
-        self._observe(origin, _failure(int(response["status"])))
+        self._observe(request, origin, _failure(int(response["status"])))
         self.reports.send_if_due()
         set_header(response["headers"], SERVED_BY, origin.value)
         return response
@@ -107,9 +109,9 @@ class Router:
         else:
             failure = _failure(answer.status)
             if failure is None:
-                self._observe(chosen.origin, None)
+                self._observe(request, chosen.origin, None)
                 return _given(answer, chosen.origin, request["method"]) or sent
-        self._observe(chosen.origin, failure)
+        self._observe(request, chosen.origin, failure)
         logger.warning(
             "request %s: %s failed (%s), %s answers",
             request_id,
@@ -119,9 +121,9 @@ class Router:
         )
         return forwarded(request, chosen.fallback, self.config)
 
-    def _observe(self, origin: Origin, failure: str | None) -> None:
+    def _observe(self, request: CfRequest, origin: Origin, failure: str | None) -> None:
         self.suspicion.note(origin, failed=failure is not None, at=self.now())
-        self.reports.note(origin, failure)
+        self.reports.note(origin, request.get("clientIp") or "", _key(request), failure)
 
     def _override(self, request: CfRequest, secrets: Secrets) -> Origin | None:
         value = only_value(request["headers"], OVERRIDE)
@@ -144,6 +146,9 @@ def _failure(status: int) -> str | None:
 
 
 def _client(request: CfRequest) -> str:
+    return _key(request) or request.get("clientIp") or ""
+
+
+def _key(request: CfRequest) -> str:
     headers = request["headers"]
-    key = only_value(headers, "authorization") or only_value(headers, "x-api-key")
-    return key or request.get("clientIp") or ""
+    return only_value(headers, "authorization") or only_value(headers, "x-api-key") or ""

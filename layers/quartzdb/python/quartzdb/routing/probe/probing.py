@@ -6,14 +6,16 @@ Owns the loop and what it remembers. It never stops for what it cannot store or 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Corrupted, QuartzError, Unavailable
+from quartzdb.routing.decision.failing_clients import trouble_of_clients
 from quartzdb.routing.decision.origin_health import health_of
-from quartzdb.routing.decision.passive import PassiveReport, counted
+from quartzdb.routing.decision.passive import PassiveReport
 from quartzdb.routing.decision.policy import OriginHealths, decide
 from quartzdb.routing.decision.probe_interval import at_ease, interval_ms
 from quartzdb.routing.decision.probe_memory import (
@@ -83,6 +85,7 @@ class Probing:
         self._jitter = jitter
         self._observe = observe
         self._memory: Memory = no_memory()
+        self._reported: deque[PassiveReport] = deque(maxlen=rules.reports_max)
         self._remembered_at = float("-inf")
 
     def run(self, until: float, *, wait_until: float | None = None) -> int:
@@ -112,15 +115,21 @@ class Probing:
     def round(self) -> Round:
         """One look at both, and what follows from it."""
         probes = self._look()
-        reports = self._reported()
+        self._receive()
         now_ms = self._clock.unix_ms()
         memory = dict(self._memory)
         for origin, probe in probes.items():
-            memory[origin] = memory[origin].after(
-                origin, probe, counted(reports, origin, now_ms, self._rules), self._rules
-            )
+            memory[origin] = memory[origin].after(origin, probe, self._rules)
         self._memory = memory
-        healths = {origin: health_of(record, now_ms, self._rules) for origin, record in memory.items()}
+        healths = {
+            origin: health_of(
+                record,
+                now_ms,
+                self._rules,
+                clients=trouble_of_clients(self._reported, origin, now_ms, self._rules),
+            )
+            for origin, record in memory.items()
+        }
         change = self._follow(healths, now_ms)
         ease = change is not None and change.after == change.before and at_ease(change.after, healths)
         if not ease or self._clock.monotonic() - self._remembered_at >= _SEEN_EVERY_SECONDS:
@@ -141,14 +150,13 @@ class Probing:
                 logger.error("%s could not be probed: %s", origin, error.message)
         return found
 
-    def _reported(self) -> list[PassiveReport]:
+    def _receive(self) -> None:
         if self._reports is None:
-            return []
+            return
         try:
-            return list(self._reports.receive())
+            self._reported.extend(self._reports.receive())
         except (Unavailable, Corrupted) as error:
             logger.warning("reports of the edge could not be received: %s", error.message)
-            return []
 
     def _follow(self, healths: OriginHealths, now_ms: int) -> Change | None:
         def decision(state: RoutingState) -> RoutingState | None:
