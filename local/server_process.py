@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,15 +25,25 @@ class ServerProcess:
     """`quartzdb serve --json` on a free port. `key` is the first API key, or the one given."""
 
     def __init__(
-        self, data_dir: Path, *options: str, key: str | None = None, log: Path | None = None
+        self,
+        data_dir: Path,
+        *options: str,
+        key: str | None = None,
+        log: Path | None = None,
+        before: Sequence[str] = (),
     ) -> None:
+        """`before` is put before the command, as `nice` is."""
         command = [sys.executable, "-m", "quartzdb.cli", "serve", "--json", "--data-dir", str(data_dir)]
         if "--port" not in options:
             command += ["--port", "0"]
         self._log = (log or data_dir.with_name(f"{data_dir.name}.log")).open("ab")
         # A session of its own, so that all its processes can be killed at once.
         self.process = subprocess.Popen(
-            [*command, *options], stdout=subprocess.PIPE, stderr=self._log, text=True, start_new_session=True
+            [*before, *command, *options],
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            start_new_session=True,
         )
         try:
             self.ready: dict[str, Any] = json.loads(self._line())

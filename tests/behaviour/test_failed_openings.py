@@ -103,7 +103,7 @@ def test_damage_is_remembered_for_a_while_and_then_forgotten(site: Embedded) -> 
         depths.add(len(traceback.extract_tb(caught.value.__traceback__)))
     assert len(depths) == 1
     site.clock.seconds += DAMAGED_SECONDS
-    gone = SegmentRef("superseded", ref.shape, 0, {"vectors": FileRef("t/n/g/0/none", 1, "0")})
+    gone = SegmentRef("superseded", ref.shape, 0, {"records.sqlite": FileRef("t/n/g/0/none", 1, "0")})
     with pytest.raises(BlobMissing):
         cache.open(gone)
     assert cache.held == set()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -61,6 +63,22 @@ def test_storage_that_does_not_answer_is_503(
     assert answer.json()["status"] == "degraded"
     assert answer.json()["checks"]["storage"] == "fail"
     assert "secret" not in answer.text
+
+
+def test_a_process_that_can_open_no_more_files_is_503(probe: Client) -> None:
+    """Though what it has open goes on working: soon nothing would."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert probe.get("/health").status_code == 200
+    next_one = os.dup(0)
+    os.close(next_one)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (next_one, hard))
+    try:
+        answer = probe.get("/health")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["storage"] == "fail"
+    assert probe.get("/health").status_code == 200
 
 
 @pytest.mark.parametrize("path", PATHS)

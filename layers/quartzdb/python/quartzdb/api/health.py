@@ -1,4 +1,4 @@
-"""Health: whether storage answers and the index can be searched, found out for real but at most once a second.
+"""Health: whether storage answers and takes writes and the index can be searched, found out at most once a second.
 
 It says which part fails and nothing about why, since anybody may ask.
 """
@@ -69,6 +69,7 @@ class Health:
 
     def _storage(self) -> None:
         self._services.catalog.get(self._services.tenant, DEFAULT_NAMESPACE)
+        self._services.probe_storage()
 
     def _vector_index(self) -> None:
         tenant = self._services.tenant

@@ -83,6 +83,11 @@ class Services(Protocol):
     def clock(self) -> Clock: ...
 
     @property
+    def probe_storage(self) -> Callable[[], None]:
+        """Finds out whether storage takes a write, without making one that anybody sees. Raises where it does not."""
+        ...
+
+    @property
     def replication(self) -> Replication | None:
         """None: this site is alone."""
         ...

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from quartzdb.cli.failure import NOT_FOUND, Failure
+from quartzdb.cli.open_files import divide_open_files
 
 if TYPE_CHECKING:
     from quartzdb.domain.namespace import Namespace
@@ -51,7 +52,12 @@ def open_database(data_dir: Path, *, create: bool = False, default_engine: str =
     read_only = not create and not may_write(data_dir)
     try:
         return open_embedded(
-            EmbeddedSettings(data_dir, read_only=read_only, default_engine=EngineChoice(default_engine))
+            EmbeddedSettings(
+                data_dir,
+                read_only=read_only,
+                default_engine=EngineChoice(default_engine),
+                segment_files_max=divide_open_files().segments,
+            )
         )
     except OSError as error:
         raise Failure(

@@ -21,6 +21,7 @@ from quartzdb.adapters.embedded.sqlite_integrity import integrity_problems
 from quartzdb.adapters.embedded.sqlite_keyvalue import SqliteKeyValue
 from quartzdb.adapters.embedded.sqlite_leases import SqliteLeases
 from quartzdb.adapters.embedded.sqlite_log import SqliteChangeLog
+from quartzdb.adapters.embedded.storage_probe import probe_directory
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.hlc import HybridClock
@@ -39,6 +40,7 @@ from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS
 from quartzdb.storage.ports import BlobStore, ChangeLog, KeyValueTable, Leases, NamespaceCatalog, Retention
 from quartzdb.storage.snapshot.cache import FETCHED_BYTES_MAX, SegmentCache
 from quartzdb.storage.snapshot.readers import Readers
+from quartzdb.storage.snapshot.segment_room import FILES_MAX
 from quartzdb.storage.snapshot.store import SnapshotStore
 
 if TYPE_CHECKING:
@@ -56,7 +58,8 @@ class EmbeddedSettings:
     """A database in a directory of this machine. Several processes may open the same one.
 
     `read_only`: it is there, nothing in it can be written, and whatever would write is refused. `default_engine`
-    is for segments that this process builds of namespaces which say `auto`.
+    is for segments that this process builds of namespaces which say `auto`. Segments have at most `segment_files_max`
+    files open.
     """
 
     data_dir: Path
@@ -65,6 +68,7 @@ class EmbeddedSettings:
     read_only: bool = False
     default_engine: EngineChoice = EngineChoice.AUTO
     tenant: str = DEFAULT_TENANT
+    segment_files_max: int = FILES_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ class Adapters:
     leases: Leases
     idempotency: IdempotencyTable
     clock: Clock
+    probe_storage: Callable[[], None] = field(default=lambda: None, kw_only=True)
 
 
 @dataclass(frozen=True)  # without slots, for what is made on first use
@@ -104,6 +109,7 @@ class Database:
     clock: Clock
     make_maintenance: Callable[[], tuple[Indexer, EmbeddedMaintenance]] = field(repr=False)
     replication: SiteEndpoint | None = None
+    probe_storage: Callable[[], None] = lambda: None
 
     @cached_property
     def indexer(self) -> Indexer:
@@ -145,6 +151,7 @@ def embedded_adapters(settings: EmbeddedSettings, clock: Clock | None = None) ->
         leases=SqliteLeases(catalog_file),
         idempotency=SqliteIdempotency(catalog_file),
         clock=clock,
+        probe_storage=(lambda: None) if read_only else partial(probe_directory, settings.data_dir),
     )
 
 
@@ -162,6 +169,7 @@ def open_embedded(settings: EmbeddedSettings, *, peering: Peering | None = None)
         index_threads=settings.index_threads,
         default_engine=settings.default_engine,
         tenant=settings.tenant,
+        segment_files_max=settings.segment_files_max,
         peering=peering,
     )
     if workspace:
@@ -184,6 +192,7 @@ def assemble(
     default_engine: EngineChoice = EngineChoice.AUTO,
     tenant: str = DEFAULT_TENANT,
     fetched_bytes_max: int = FETCHED_BYTES_MAX,
+    segment_files_max: int = FILES_MAX,
     searches: bool = False,
     execute: Executor = Lazy,
     remembered_seconds: float = 0.0,
@@ -201,6 +210,7 @@ def assemble(
     cache = SegmentCache(
         store,
         fetched_bytes_max=fetched_bytes_max,
+        files_max=segment_files_max,
         searches=searches,
         execute=execute,
         monotonic=clock.monotonic,
@@ -243,6 +253,7 @@ def assemble(
             peering.retention if peering else None,
         ),
         replication=_served(peering, adapters, readers, log_writer, versions) if peering else None,
+        probe_storage=adapters.probe_storage,
     )
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import resource
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from quartzdb.cli.open_files import divide_open_files
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than the minute for which load balancers and clients keep an idle connection: they must be the ones to close
 it, or a request that is just being sent meets a closed one."""
-_OTHER_FILES = 512
-"""Files that the database itself may have open, beside its connections."""
-_CONNECTIONS_MIN = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +35,8 @@ class ConnectionLimits:
 
 
 def within_open_files(limits: ConnectionLimits) -> ConnectionLimits:
-    """The limits that this process can keep. It gets the open files for them, as far as it may have so many."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = limits.connections_max + _OTHER_FILES
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
+    """The limits that this process can keep."""
+    most = divide_open_files(connections_max=limits.connections_max).connections
+    if most >= limits.connections_max:
         return limits
-    most = max(_CONNECTIONS_MIN, soft - min(_OTHER_FILES, soft // 2))
-    return ConnectionLimits(connections_max=most, of_address_max=max(1, most // 2))
+    return replace(limits, connections_max=most, of_address_max=max(1, most // 2))

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from quartzdb.cli.open_files import divide_open_files
+from quartzdb.cli.serve.connection_limits import ConnectionLimits
 from quartzdb.cli.serve.peer import PeerOptions
 from quartzdb.cli.serve.pieces import InPieces
 from quartzdb.cli.serve.settings import WorkerSettings, log_to_stderr
@@ -66,7 +68,12 @@ def application(
     from quartzdb.domain.namespace import EngineChoice
     from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
 
-    settings = EmbeddedSettings(data_dir, site=peer.site, default_engine=EngineChoice(default_engine))
+    settings = EmbeddedSettings(
+        data_dir,
+        site=peer.site,
+        default_engine=EngineChoice(default_engine),
+        segment_files_max=divide_open_files(connections_max=ConnectionLimits().connections_max).segments,
+    )
     two = peer.settings()
     if two is None:
         database = open_embedded(settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 import weakref
@@ -9,18 +10,22 @@ from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from quartzdb.storage.index.engines.registry import read_in_parts
+from quartzdb.domain.errors import Unavailable
+from quartzdb.storage.index.engines.registry import open_files, read_in_parts
 from quartzdb.storage.index.executor import Executor, Lazy
 from quartzdb.storage.index.fields.selections import LISTED_MAX
 from quartzdb.storage.index.segments.partial_file import FetchedMemory
 from quartzdb.storage.index.segments.segment import Segment
 from quartzdb.storage.index.segments.segment_files import (
     DATA_FILES,
+    RECORDS_FILE,
     LocalFiles,
     SegmentFiles,
 )
+from quartzdb.storage.ports import BlobMissing
 from quartzdb.storage.snapshot.fetched_files import FetchedFiles
 from quartzdb.storage.snapshot.manifest import SegmentRef
+from quartzdb.storage.snapshot.segment_room import FILES_MAX, MORE_FILES, SegmentRoom
 from quartzdb.storage.snapshot.store import SnapshotStore
 
 FETCHED_BYTES_MAX = 512 * 1024 * 1024
@@ -39,6 +44,8 @@ class _Opening:
 class SegmentCache:
     """Opens each segment once. A segment is closed when no snapshot uses it any more.
 
+    Files of this machine that segments keep open are at most `files_max`: when one more would be, `give_way`, if
+    somebody set it, lets go of what is used least and says whether there was anything left to let go of.
     Where blobs are files of this machine, every byte is verified at once. Where they are not, only what is needed is
     fetched, when it is needed, and verified then; what is held of that in memory stays below `fetched_bytes_max`.
     `searches`: whoever opens a segment is going to search it, so the index comes along with the rest. `begin`
@@ -53,6 +60,7 @@ class SegmentCache:
         searches: bool = False,
         execute: Executor = Lazy,
         monotonic: Callable[[], float] = time.monotonic,
+        files_max: int = FILES_MAX,
     ) -> None:
         self._store = store
         self._memory = FetchedMemory(fetched_bytes_max)
@@ -63,6 +71,8 @@ class SegmentCache:
         self._opening: dict[str, _Opening] = {}
         self._damaged: dict[str, tuple[Exception, float]] = {}
         self._monotonic = monotonic
+        self._room = SegmentRoom(files_max)
+        self.give_way: Callable[[], bool] = lambda: False
 
     def open(self, ref: SegmentRef) -> Segment:
         """The segment. Raises Corrupted, BlobMissing."""
@@ -75,10 +85,15 @@ class SegmentCache:
             with self._lock:
                 opened = self._opened.get(ref.name)
             if opened is None:
-                opened = Segment(ref.name, ref.shape, self._files(ref))
+                opened = self._newly_opened(ref)
                 with self._lock:
                     self._opened[ref.name] = opened
             return opened
+
+    @property
+    def files_open(self) -> int:
+        """Files of this machine that opened segments keep open, and those that are being opened will."""
+        return self._room.files
 
     def mark_damaged(self, segment: Segment) -> None:
         """Reading it found damage: refuse to open it for a while, so that readers fall back to what was before it."""
@@ -117,9 +132,21 @@ class SegmentCache:
                 if not opening.threads:
                     del self._opening[name]
 
-    def _files(self, ref: SegmentRef) -> SegmentFiles:
-        if not self._store.blobs.remote:
-            return LocalFiles({name: self._store.verified_file(file) for name, file in ref.files.items()})
+    def _newly_opened(self, ref: SegmentRef) -> Segment:
+        if self._store.blobs.remote:
+            return Segment(ref.name, ref.shape, self._fetched_files(ref))
+        place = self._room.take(ref.files[RECORDS_FILE].size, open_files(ref.shape.engine), self.give_way)
+        try:
+            with _told_as_unavailable(ref.name):
+                paths = {name: self._store.verified_file(file) for name, file in ref.files.items()}
+                segment = Segment(ref.name, ref.shape, LocalFiles(paths, held=place.held))
+        except BaseException:
+            self._room.leave(place)
+            raise
+        self._room.leave_with(segment, place)
+        return segment
+
+    def _fetched_files(self, ref: SegmentRef) -> SegmentFiles:
         files = FetchedFiles(
             self._store,
             ref.files,
@@ -132,3 +159,20 @@ class SegmentCache:
         elif self._searches:
             files.bring(ref.files.keys() - DATA_FILES)
         return files
+
+
+@contextmanager
+def _told_as_unavailable(name: str) -> Iterator[None]:
+    """What a process cannot open because it has too much open already is no damage."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise BlobMissing(name) from error  # swept between two looks
+    except OSError as error:
+        raise Unavailable(
+            f"The segment {name} could not be opened: {error.strerror or error}.", hint=MORE_FILES
+        ) from error
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN:
+            raise
+        raise Unavailable(f"The segment {name} could not be opened: {error}.", hint=MORE_FILES) from error

@@ -61,6 +61,7 @@ class FetchedFiles:
         self._in_memory: dict[str, Path] = {}
         self._partial: dict[str, PartialFile] = {}
         self._damage: Exception | None = None
+        self.held = False
         self._lock = threading.RLock()
         self._coming: dict[str, Future[Path]] = {}
         self.execute = execute

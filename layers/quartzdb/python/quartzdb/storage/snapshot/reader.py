@@ -287,10 +287,11 @@ class NamespaceReader:
             Part(segment, alive, count)
             for segment, alive, count in zip(state.snapshot.segments, state.alive, state.counts, strict=True)
         ]
-        tail = state.tail
+        tail, lock = state.tail, self._lock
 
+        # Not of `self`, which has the view: in a ring, files would stay open until the garbage collector comes.
         def tail_mask(condition: Filter, rows: int) -> Mask:
-            with self._lock:
+            with lock:
                 return evaluate(condition, tail.fields())[:rows]
 
         return View(self.namespace.settings.metric, parts, tail.view(), tail_mask, state.position.highest)

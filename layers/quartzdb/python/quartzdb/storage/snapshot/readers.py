@@ -30,6 +30,7 @@ class Readers:
         self._open_max = open_max
         self._open: OrderedDict[str, dict[int, NamespaceReader]] = OrderedDict()
         self._lock = threading.Lock()
+        cache.give_way = self.give_way
 
     def of(self, namespace: Namespace) -> NamespaceReader:
         """The reader of one shard of a namespace that holds vectors."""
@@ -43,6 +44,17 @@ class Readers:
             while len(self._open) > self._open_max:
                 self._open.popitem(last=False)
             return reader
+
+    def give_way(self) -> bool:
+        """Let go of the namespace that was used least recently; False where there is none.
+
+        What a request is reading goes when it is done.
+        """
+        with self._lock:
+            if not self._open:
+                return False
+            self._open.popitem(last=False)
+            return True
 
     def opened(self) -> Sequence[NamespaceReader]:
         """Those open now."""

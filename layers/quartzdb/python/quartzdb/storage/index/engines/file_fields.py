@@ -6,6 +6,7 @@ Native readers trust what they map: one wrong number in it and a search reads be
 
 from __future__ import annotations
 
+import errno
 import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from quartzdb.domain.errors import Corrupted
+from quartzdb.domain.errors import Corrupted, Unavailable
 
 
 class FileFields:
@@ -86,6 +87,8 @@ def fields_of(path: Path) -> Iterator[FileFields]:
         with path.open("rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
+            raise Unavailable(f"The index file {path.name} could not be opened: {error.strerror}.") from error
         raise Corrupted(f"The index file {path.name} cannot be read: {error}.") from error
     # Closed when the last array over it is gone.
     yield FileFields(path.name, np.frombuffer(mapped, dtype=np.uint8))

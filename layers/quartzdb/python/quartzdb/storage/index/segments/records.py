@@ -178,11 +178,15 @@ class SegmentRecords:
         self.selections = Selections(self.fields)
 
     @classmethod
-    def mapped(cls, path: Path, rows: int) -> Self:
-        """Over a file of this machine."""
-        connection = sqlite3.connect(
-            f"{path.resolve().as_uri()}?immutable=1&mode=ro", uri=True, check_same_thread=False
-        )
+    def of_file(cls, path: Path, rows: int, *, held: bool) -> Self:
+        """Over a file of this machine, which stays open; `held`: over a copy of it in memory, and it does not."""
+        if held:
+            connection = sqlite3.connect(":memory:", check_same_thread=False)
+            connection.deserialize(path.read_bytes())
+        else:
+            connection = sqlite3.connect(
+                f"{path.resolve().as_uri()}?immutable=1&mode=ro", uri=True, check_same_thread=False
+            )
         connection.execute("PRAGMA mmap_size=1073741824")
         return cls(connection, rows)
 

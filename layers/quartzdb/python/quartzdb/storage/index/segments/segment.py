@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from quartzdb.domain.namespace import Precision
 from quartzdb.storage.index.engines.port import Index
 from quartzdb.storage.index.engines.registry import engine_named
 from quartzdb.storage.index.segments.fetched_records import RecordPages, fetched_records
+from quartzdb.storage.index.segments.mapped_file import array_of
 from quartzdb.storage.index.segments.records import (
     SegmentRecords,
     StoredRecord,
@@ -110,15 +110,11 @@ def _opened(shape: SegmentShape, files: SegmentFiles) -> tuple[SegmentRecords, S
     dtype = "<f4" if shape.precision is Precision.F32 else "<f2"
     vectors, norms, stored = (files.partial(name) for name in (VECTORS_FILE, NORMS_FILE, RECORDS_FILE))
     if vectors is None or norms is None or stored is None or files.header is None:
-        return SegmentRecords.mapped(files.whole(RECORDS_FILE), shape.rows), MappedVectors(
-            _mapped(files.whole(VECTORS_FILE), dtype, (shape.rows, shape.dimension)),
-            _mapped(files.whole(NORMS_FILE), "<f4", (shape.rows,)),
+        mapped = MappedVectors(
+            array_of(files.whole(VECTORS_FILE), dtype, (shape.rows, shape.dimension)),
+            array_of(files.whole(NORMS_FILE), "<f4", (shape.rows,)),
         )
+        return SegmentRecords.of_file(files.whole(RECORDS_FILE), shape.rows, held=files.held), mapped
     pages = RecordPages(stored, files.header)
     fetched = FetchedVectors(vectors, norms, shape.dimension, dtype, pages.rows, files.execute)
     return fetched_records(pages, shape.rows, fetched), fetched
-
-
-def _mapped(path: Path, dtype: str, shape: tuple[int, ...]) -> Any:
-    # An empty file cannot be mapped: a segment of tombstones only has no vectors.
-    return np.memmap(path, dtype=dtype, mode="r", shape=shape) if shape[0] else np.empty(shape, dtype)

@@ -53,6 +53,11 @@ class SegmentFiles(Protocol):
         ...
 
     @property
+    def held(self) -> bool:
+        """Whether records of this machine are copied into memory, rather than keep their file open."""
+        ...
+
+    @property
     def damage(self) -> Exception | None:
         """The Corrupted or BlobMissing that one of these methods, or a partial file, raised."""
         ...
@@ -65,8 +70,9 @@ class LocalFiles:
     header = None
     execute = Lazy
 
-    def __init__(self, paths: Mapping[str, Path]) -> None:
+    def __init__(self, paths: Mapping[str, Path], *, held: bool = False) -> None:
         self._paths = paths
+        self.held = held
 
     @property
     def names(self) -> AbstractSet[str]:
