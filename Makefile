@@ -27,13 +27,16 @@ SOURCES = --no-build-isolation --require-hashes
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help run test lint format bench-engines bench-graphs bench-peers bench-server bench-writes bench-growth bench-coldstart bench-imports bench-edge simulate layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean
+.PHONY: help run platform test lint format bench-engines bench-graphs bench-peers bench-server bench-writes bench-growth bench-coldstart bench-imports bench-edge simulate layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 run: $(RUNTIME) ## Start the database on this machine
 	$(BIN)/quartzdb serve $(ARGS)
+
+platform: $(RUNTIME) ## Start the database with accounts, projects and keys on this machine
+	$(BIN)/quartzdb platform serve $(ARGS)
 
 # loadfile keeps a file on one worker, so that what a module's tests share (a server, a synthesised stack) is made once.
 # Files go out in the order of tests/conftest.py, not by their number of tests.
@@ -103,9 +106,9 @@ drill: $(DEV) $(WORKERD) ## Break the Cloudflare origin in every way while clien
 
 # Existing pins are kept unless asked otherwise: make lock ARGS=--upgrade
 lock: $(DEV) ## Lock the dependencies again
-	$(LOCK) $(ARGS) --extra demo --output-file requirements.txt pyproject.toml
+	$(LOCK) $(ARGS) --extra demo --output-file requirements.txt pyproject.toml requirements-platform.in
 	$(LOCK) $(ARGS) --extra demo --constraint requirements.txt --output-file requirements-dev.txt \
-		pyproject.toml requirements-dev.in
+		pyproject.toml requirements-platform.in requirements-dev.in
 	$(LOCK) $(ARGS) --constraint requirements-dev.txt --output-file requirements-build.txt requirements-build.in
 	$(LOCK) $(ARGS) --output-file requirements-ministack.txt requirements-ministack.in
 	$(LOCK) $(ARGS) --output-file requirements-infra.txt requirements-infra.in

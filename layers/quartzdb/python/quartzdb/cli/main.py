@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from importlib.metadata import entry_points
 from typing import Any
 
 import click
@@ -28,6 +29,9 @@ from quartzdb.cli.serve.command import serve
 from quartzdb.cli.stats import stats
 from quartzdb.cli.verify import verify
 from quartzdb.domain.errors import QuartzError
+
+COMMANDS = "quartzdb.commands"
+"""The entry points by which other packages add commands; nothing of them is imported before it is asked for."""
 
 
 class _Group(click.Group):
@@ -54,8 +58,20 @@ class _Group(click.Group):
         return answer
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """In the order of a first acquaintance."""
-        return list(self.commands)
+        """In the order of a first acquaintance, and then those of other packages."""
+        return [*self.commands, *sorted(entry_points(group=COMMANDS).names)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, of this package or of another one that is installed."""
+        own = super().get_command(ctx, cmd_name)
+        if own is not None:
+            return own
+        found = tuple(entry_points(group=COMMANDS, name=cmd_name))
+        if not found:
+            return None
+        loaded = found[0].load()
+        assert isinstance(loaded, click.Command)
+        return loaded
 
 
 @click.group(

@@ -192,6 +192,14 @@ class DynamoTable:
         key = encode_attributes({"pk": pk, "sk": sk})
         return {"Delete": {"TableName": self._name, "Key": key, **expression}}
 
+    def check_action(
+        self, pk: str, sk: str, condition: str, values: Attributes = _NO_VALUES
+    ) -> dict[str, Any]:
+        """A condition as part of a transaction, which changes nothing itself."""
+        expression = {"ConditionExpression": condition, **_expressions([condition], values)}
+        key = encode_attributes({"pk": pk, "sk": sk})
+        return {"ConditionCheck": {"TableName": self._name, "Key": key, **expression}}
+
     def transact(self, actions: Sequence[dict[str, Any]]) -> Committed:
         """All of at most TRANSACTION_ITEMS_MAX actions, or none. Each names another item."""
         try:

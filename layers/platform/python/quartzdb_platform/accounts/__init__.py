@@ -1,0 +1,1 @@
+"""Use cases of organizations, their members, projects and API keys."""

@@ -1,0 +1,96 @@
+"""Use cases of projects, and of the API keys by which the database is used: a project is one of its tenants."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+
+from quartzdb.domain.clock import Clock
+from quartzdb.services.ports import ApiKey
+from quartzdb_platform.accounts import store
+from quartzdb_platform.accounts.organizations import Access
+from quartzdb_platform.audit.log import AuditLog
+from quartzdb_platform.domain.ids import new_id
+from quartzdb_platform.domain.names import checked_name
+from quartzdb_platform.domain.records import Project
+from quartzdb_platform.ports import Change, DataPlaneKeys, DocumentTable, Put
+from quartzdb_platform.transaction import change
+
+
+class Projects:
+    """One instance serves everybody."""
+
+    def __init__(
+        self,
+        table: DocumentTable,
+        audit: AuditLog,
+        keys: DataPlaneKeys,
+        clock: Clock,
+        *,
+        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self._table = table
+        self._audit = audit
+        self._keys = keys
+        self._clock = clock
+        self._random_bytes = random_bytes
+
+    def create(self, access: Access, name: str) -> Project:
+        """Raises InvalidArgument."""
+        name = checked_name(name)
+        now_ms = self._clock.unix_ms()
+        project = Project(new_id("prj", now_ms, self._random_bytes), access.organization_id, name, now_ms)
+
+        def decide() -> tuple[Project, Sequence[Change]]:
+            pk = store.organization_pk(access.organization_id)
+            event = self._audit.entry(access.organization_id, access.actor, "project.create", project.id)
+            body = asdict(project)
+            puts = [Put(f"PROJECT#{project.id}", "project", body), Put(pk, f"project#{project.id}", body)]
+            return project, [*puts, *event]
+
+        return change(self._table, decide)
+
+    def list(self, access: Access) -> Sequence[Project]:
+        """The oldest first."""
+        pk = store.organization_pk(access.organization_id)
+        return [
+            store.project_of(document)
+            for document in self._table.query(pk, "project#", limit=store.LISTED_MAX)
+        ]
+
+    def create_key(
+        self,
+        access: Access,
+        project: Project,
+        name: str,
+        scopes: Sequence[str],
+        *,
+        namespaces: Sequence[str] | None = None,
+        expires_in_seconds: int | None = None,
+    ) -> tuple[ApiKey, str]:
+        """A key of the database, and its text: the only time that it can be seen. Raises InvalidArgument."""
+        ends_ms = None if expires_in_seconds is None else self._clock.unix_ms() + expires_in_seconds * 1_000
+        key, text = self._keys.create(project.id, name, scopes, expires_at_ms=ends_ms, namespaces=namespaces)
+        try:
+            self._tell(access, "key.create", f"{project.id}/{key.id}")
+        except BaseException:
+            # A key of which nobody has been told must not be good.
+            self._keys.revoke(project.id, key.id)
+            raise
+        return key, text
+
+    def keys(self, project: Project) -> Sequence[ApiKey]:
+        """By creation time, revoked ones included."""
+        return self._keys.list(project.id)
+
+    def revoke_key(self, access: Access, project: Project, key_id: str) -> None:
+        """Raises NotFound. Told before it is done, so that no key ends without a word."""
+        if all(key.id != key_id for key in self._keys.list(project.id)):
+            self._keys.revoke(project.id, key_id)  # raises NotFound
+        self._tell(access, "key.revoke", f"{project.id}/{key_id}")
+        self._keys.revoke(project.id, key_id)
+
+    def _tell(self, access: Access, action: str, target: str) -> None:
+        entry = self._audit.entry
+        change(self._table, lambda: (None, entry(access.organization_id, access.actor, action, target)))

@@ -1,0 +1,69 @@
+"""Where the documents of accounts lie, and how they become values. Nothing is decided here."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from quartzdb.domain.errors import NotFound
+from quartzdb_platform.domain.permissions import Role
+from quartzdb_platform.domain.records import Invitation, Member, Organization, Project
+from quartzdb_platform.ports import Document, DocumentTable, Put
+
+LISTED_MAX = 1_000
+
+
+def organization_pk(organization_id: str) -> str:
+    """The partition of everything that is an organization's."""
+    return f"ORG#{organization_id}"
+
+
+def organization_of(table: DocumentTable, organization_id: str) -> tuple[Organization, Document]:
+    """Raises NotFound."""
+    found = table.get(organization_pk(organization_id), "organization")
+    if found is None:
+        raise organization_not_found(organization_id)
+    return Organization(**found.body), found
+
+
+def organization_not_found(organization_id: str) -> NotFound:
+    """Said also to who is no member: what exists is nobody else's business."""
+    return NotFound(f"There is no organization {organization_id[:80]!r}.", field="organization")
+
+
+def put_organization(organization: Organization, revision: int | None) -> Put:
+    """The document of an organization."""
+    return Put(organization_pk(organization.id), "organization", asdict(organization), revision)
+
+
+def member_document(table: DocumentTable, organization_id: str, user_id: str) -> Document | None:
+    """The seat of a user."""
+    return table.get(organization_pk(organization_id), f"member#{user_id}")
+
+
+def member_of(document: Document) -> Member:
+    """The value of a seat."""
+    body: dict[str, Any] = {**document.body, "role": Role(document.body["role"])}
+    return Member(**body)
+
+
+def put_member(member: Member, revision: int | None) -> Put:
+    """The document of a seat."""
+    return Put(organization_pk(member.organization_id), f"member#{member.user_id}", asdict(member), revision)
+
+
+def put_membership(member: Member) -> Put:
+    """That a user has a seat, by the user."""
+    body = {"organization_id": member.organization_id}
+    return Put(f"USER#{member.user_id}", f"organization#{member.organization_id}", body)
+
+
+def project_of(document: Document) -> Project:
+    """The value of a project."""
+    return Project(**document.body)
+
+
+def invitation_of(document: Document) -> Invitation:
+    """The value of an invitation."""
+    body: dict[str, Any] = {key: value for key, value in document.body.items() if key != "secret"}
+    return Invitation(**{**body, "role": Role(body["role"])})

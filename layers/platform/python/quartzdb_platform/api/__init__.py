@@ -1,0 +1,1 @@
+"""The HTTP surface, in FastAPI: /platform/v1."""

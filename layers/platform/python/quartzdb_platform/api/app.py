@@ -1,0 +1,35 @@
+"""The application of /platform/v1."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+import quartzdb
+from quartzdb_platform.api import problems
+from quartzdb_platform.api.bounds import Bounds
+from quartzdb_platform.api.pages import links
+from quartzdb_platform.api.routes import control, organizations, projects, sign_in
+from quartzdb_platform.wiring import Platform
+
+PREFIX = "/platform/v1"
+
+
+def create_app(platform: Platform) -> FastAPI:
+    """The ASGI application over the platform's use cases."""
+    app = FastAPI(
+        title="QuartzDB platform",
+        version=quartzdb.__version__,
+        summary="Accounts, projects and keys of QuartzDB.",
+        openapi_url="/platform/openapi.json",
+        # FastAPI's own pages load scripts from other hosts.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.platform = platform
+    problems.install(app)
+    for module in (sign_in, organizations, projects, control):
+        app.include_router(module.router, prefix=PREFIX)
+    app.include_router(links.router)
+    app.add_middleware(Bounds)
+    return app

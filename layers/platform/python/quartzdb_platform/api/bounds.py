@@ -1,0 +1,65 @@
+"""What a request may be and an answer must say, before and after everything else."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from quartzdb_platform.api.problems import problem
+
+BODY_BYTES_MAX = 64 * 1024
+_HEADERS = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+
+
+class Bounds:
+    """Middleware: bodies have a limit, and no answer is stored, framed or guessed at."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Read the body within its limit, and pass both on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                present = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    *(one for one in _HEADERS if one[0] not in present),
+                ]
+            await send(message)
+
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                return  # nobody waits for an answer
+            body += message.get("body", b"")
+            if len(body) > BODY_BYTES_MAX:
+                refusal = problem(
+                    413,
+                    "body_too_large",
+                    f"A body has at most {BODY_BYTES_MAX} bytes.",
+                    headers={"Connection": "close"},
+                )
+                await refusal(scope, receive, with_headers)
+                return
+            if not message.get("more_body", False):
+                break
+        given = False
+
+        async def whole() -> Message:
+            nonlocal given
+            if given:
+                return await receive()
+            given = True
+            return {"type": "http.request", "body": bytes(body), "more_body": False}
+
+        await self._app(scope, whole, with_headers)

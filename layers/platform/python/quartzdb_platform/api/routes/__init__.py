@@ -1,0 +1,1 @@
+"""The routes of /platform/v1, one module a kind of thing."""

@@ -1,0 +1,1 @@
+"""Who did what to which thing: a chain of events per organization."""

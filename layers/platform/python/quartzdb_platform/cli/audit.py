@@ -1,0 +1,46 @@
+"""The command `quartzdb platform audit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from quartzdb.cli.data_dir import data_dir_option
+from quartzdb.cli.failure import Failure
+from quartzdb.cli.output import json_option, print_json
+
+
+@click.group()
+def audit() -> None:
+    """The audit log of an organization."""
+
+
+@audit.command()
+@click.argument("organization")
+@data_dir_option
+@json_option
+def verify(organization: str, data_dir: Path, as_json: bool) -> None:
+    """Walk the chain of an ORGANIZATION's audit log and find any event that was edited, taken out or moved.
+
+    Exits 1 where it is broken.
+    """
+    from quartzdb.adapters.system_clock import SystemClock
+    from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
+    from quartzdb_platform.audit.log import AuditLog
+    from quartzdb_platform.local_platform import PLATFORM_FILE
+
+    file = data_dir / PLATFORM_FILE
+    if not file.exists():
+        raise Failure(f"There is no platform in {data_dir}.", hint="Name its directory: --data-dir DIR")
+    with SqliteDocuments(file) as table:
+        log = AuditLog(table, SystemClock())
+        events, broken_at = log.count(organization), log.broken_at(organization)
+    if not events:
+        raise Failure(f"There are no events of an organization {organization!r}.")
+    if broken_at is not None:
+        raise Failure(f"The audit log of {organization} is broken. {broken_at}")
+    if as_json:
+        print_json({"organization": organization, "events": events, "whole": True})
+    else:
+        click.echo(f"{organization}: {events} events, whole")

@@ -1,0 +1,17 @@
+"""The command `quartzdb platform`: found by the `quartzdb` command through an entry point."""
+
+from __future__ import annotations
+
+import click
+
+from quartzdb_platform.cli.audit import audit
+from quartzdb_platform.cli.serve import serve
+
+
+@click.group()
+def platform() -> None:
+    """Accounts, projects and keys beside the database."""
+
+
+platform.add_command(serve)
+platform.add_command(audit)

@@ -1,0 +1,76 @@
+"""The command `quartzdb platform serve`: database and platform in one process, and mail in a folder."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from quartzdb.cli.data_dir import data_dir_option
+from quartzdb.cli.output import json_option, print_json
+from quartzdb.cli.serve.listener import listen, url_of
+from quartzdb.cli.serve.peer import PeerOptions
+from quartzdb.cli.serve.settings import limit_threads, log_to_stderr
+
+_TRY_IT = """\
+Sign up, with any address: the mail goes to the outbox.
+
+  curl -s {url}/platform/v1/sign-in -H 'Content-Type: application/json' -d '{{"email": "you@example.com"}}'
+  cat {outbox}/*.eml
+  curl -s {url}/platform/v1/sign-in/verify -H 'Content-Type: application/json' \\
+    -d '{{"email": "you@example.com", "code": "THE CODE"}}'
+"""
+
+
+@click.command()
+@data_dir_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=8787, show_default=True, help="0 takes any free one."
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="warning",
+    show_default=True,
+    help="What is logged to stderr.",
+)
+@json_option
+def serve(data_dir: Path, host: str, port: int, log_level: str, as_json: bool) -> None:
+    """Start database and platform on this machine, in one process.
+
+    People sign in by mail, which is not sent: each is a file in the folder `outbox` of the data directory. With --json
+    it prints one line, {"url", "console_url", "outbox"}, as soon as it serves.
+    """
+    limit_threads()
+    log_to_stderr(log_level)
+    from quartzdb.cli.serve.server import serve_here
+    from quartzdb.cli.serve.worker import application
+    from quartzdb_platform.local_platform import OUTBOX, with_platform
+
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    listener = listen(host, port)
+    url = url_of(listener)
+    background, database = application(data_dir, PeerOptions())
+    outbox = (data_dir / OUTBOX).resolve()
+
+    def ready() -> None:
+        if as_json:
+            print_json({"url": url, "console_url": f"{url}/platform", "outbox": str(outbox)})
+            return
+        click.echo(f"QuartzDB serves {data_dir} at {url}, with accounts at {url}/platform/v1")
+        click.echo(f"Mail is in {outbox}\n")
+        click.echo(_TRY_IT.format(url=url, outbox=outbox))
+        click.echo("Stop with Ctrl+C.")
+        sys.stdout.flush()
+
+    serve_here(
+        with_platform(background, database, data_dir, url), listener, log_level=log_level, on_ready=ready
+    )
+    if background.background_runs:
+        # A long pass loses nothing by being cut short, and the interpreter must not tear down what it still uses.
+        logging.shutdown()
+        os._exit(0)

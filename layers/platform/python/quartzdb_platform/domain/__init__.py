@@ -1,0 +1,1 @@
+"""Values and rules of the platform, pure: nothing here asks the time or stores anything."""

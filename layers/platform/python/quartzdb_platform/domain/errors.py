@@ -1,0 +1,21 @@
+"""What the platform refuses, beside what the database's error tree has."""
+
+from __future__ import annotations
+
+from quartzdb.domain.errors import Forbidden, QuartzError
+
+
+class TooManyAttempts(QuartzError):
+    """Something was tried oftener than one may. `retry_after_seconds`: when it may be tried again."""
+
+    code = "too_many_attempts"
+
+    def __init__(self, message: str, retry_after_seconds: int) -> None:
+        super().__init__(message, hint=f"Try again in {retry_after_seconds} s.")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class StepUpRequired(Forbidden):
+    """The sign-in is too long ago for something this dangerous."""
+
+    code = "step_up_required"

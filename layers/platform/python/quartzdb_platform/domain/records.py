@@ -1,0 +1,86 @@
+"""What the platform keeps, as values. Times are unix milliseconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from quartzdb_platform.domain.permissions import Role
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person, by one e-mail address."""
+
+    id: str
+    email: str
+    created_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """Whom a plan, members and projects belong to."""
+
+    id: str
+    name: str
+    created_at_ms: int
+    owners: int
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A person in an organization."""
+
+    organization_id: str
+    user_id: str
+    email: str
+    role: Role
+    joined_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A tenant of the database."""
+
+    id: str
+    organization_id: str
+    name: str
+    created_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A seat that waits for whoever holds the address."""
+
+    id: str
+    organization_id: str
+    email: str
+    role: Role
+    invited_by: str
+    created_at_ms: int
+    expires_at_ms: int
+
+
+class CredentialKind(StrEnum):
+    """How somebody proves who they are."""
+
+    SESSION = "session"
+    TOKEN = "token"  # noqa: S105 - the word
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A session of a person, or a management token of an organization. Only its hash is stored.
+
+    `signed_in_at_ms`: when its holder last proved who they are. A token has an organization and a role there.
+    """
+
+    id: str
+    kind: CredentialKind
+    user_id: str
+    created_at_ms: int
+    expires_at_ms: int
+    signed_in_at_ms: int
+    name: str = ""
+    organization_id: str | None = None
+    role: Role | None = None

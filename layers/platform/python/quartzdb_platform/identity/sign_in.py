@@ -1,0 +1,173 @@
+"""Signing in without a password: a code and a link by mail. Who has the mailbox is the account.
+
+A code has eight digits, works once, for ten minutes, and after five wrong ones no more. A link works only in the
+browser that asked for it. The first time makes the account, and nothing here tells whether there is one.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import NamedTuple
+
+from quartzdb.domain.clock import Clock
+from quartzdb.domain.errors import Unauthenticated
+from quartzdb_platform.domain.ids import new_id
+from quartzdb_platform.domain.names import checked_email
+from quartzdb_platform.domain.records import Credential, User
+from quartzdb_platform.identity.attempts import Attempts, Rate
+from quartzdb_platform.identity.credentials import Credentials
+from quartzdb_platform.mail import messages
+from quartzdb_platform.ports import Change, Delete, Document, DocumentTable, Json, Mailer, Put
+from quartzdb_platform.transaction import change
+
+CODE_MS = 10 * 60_000
+CODE_DIGITS = 8
+TRIES_MAX = 5
+OF_ADDRESS = Rate(burst=20, seconds=30)
+OF_EMAIL = Rate(burst=5, seconds=180)
+VERIFY_OF_ADDRESS = Rate(burst=30, seconds=10)
+_SECRET_BYTES = 32
+
+
+class SignedIn(NamedTuple):
+    """A session that has begun, and its secret."""
+
+    user: User
+    session: Credential
+    text: str
+
+
+class SignIn:
+    """Use cases of codes and links. `link_url` is a page's address; the link has the rest as its fragment."""
+
+    def __init__(
+        self,
+        table: DocumentTable,
+        credentials: Credentials,
+        mailer: Mailer,
+        clock: Clock,
+        link_url: str,
+        *,
+        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self._table = table
+        self._credentials = credentials
+        self._mailer = mailer
+        self._clock = clock
+        self._link_url = link_url
+        self._random_bytes = random_bytes
+        self._attempts = Attempts(table, clock)
+
+    def begin(self, email: str, address: str) -> str:
+        """Send a code. Returns what the browser that asked keeps. Raises InvalidArgument, TooManyAttempts."""
+        email = checked_email(email)
+        self._attempts.count("signing in from one address", address, OF_ADDRESS)
+        self._attempts.count("codes for one e-mail address", email, OF_EMAIL)
+        code = f"{int.from_bytes(self._random_bytes(16)) % 10**CODE_DIGITS:0{CODE_DIGITS}d}"
+        link, browser = self._random_bytes(_SECRET_BYTES).hex(), self._random_bytes(_SECRET_BYTES).hex()
+        salt = self._random_bytes(16)
+        expires_at_ms = self._clock.unix_ms() + CODE_MS
+        body = {
+            "salt": salt.hex(),
+            "code": _slow_hash(code, salt),
+            "link": _hash(link),
+            "browser": _hash(browser),
+            "tries": 0,
+            "expires_at_ms": expires_at_ms,
+        }
+        pk = _pk(email)
+
+        def decide() -> tuple[None, Sequence[Change]]:
+            before = self._table.get(pk, "code")
+            return None, [Put(pk, "code", body, before.revision if before else None, expires_at_ms)]
+
+        change(self._table, decide)
+        # Encoded, so that the code is the only number in the mail.
+        named = base64.urlsafe_b64encode(email.encode()).decode().rstrip("=")
+        url = f"{self._link_url}#sign-in={named}.{link}"
+        self._mailer.send(messages.sign_in(email, code, url, CODE_MS // 60_000))
+        return browser
+
+    def by_code(self, email: str, code: str, address: str) -> SignedIn:
+        """Raises InvalidArgument, Unauthenticated, TooManyAttempts."""
+        digits = "".join(code.split())
+        return self._finish(
+            email, address, lambda body: _slow_hash(digits, bytes.fromhex(body["salt"])), "code"
+        )
+
+    def by_link(self, email: str, link: str, browser: str, address: str) -> SignedIn:
+        """Raises InvalidArgument, Unauthenticated, TooManyAttempts."""
+        given = _hash(link) + _hash(browser)
+        return self._finish(email, address, lambda _: given, "link", "browser")
+
+    def _finish(self, email: str, address: str, prove: Callable[[Json], str], *expected: str) -> SignedIn:
+        email = checked_email(email)
+        self._attempts.count("codes from one address", address, VERIFY_OF_ADDRESS)
+        found = self._try(email)
+        proof = prove(found.body)
+        if not hmac.compare_digest(proof, "".join(found.body[name] for name in expected)):
+            raise _refused()
+
+        def decide() -> tuple[SignedIn, Sequence[Change]]:
+            present = self._table.get(found.pk, found.sk)
+            if present is None or present.body["salt"] != found.body["salt"]:
+                raise _refused()  # it was used, or a newer one took its place
+            user, made = self._account(email)
+            session, text, begun = self._credentials.new_session(user.id)
+            used = Delete(present.pk, present.sk, present.revision)
+            return SignedIn(user, session, text), [used, *made, *begun]
+
+        return change(self._table, decide)
+
+    def _try(self, email: str) -> Document:
+        """The code that was sent, with this try counted before it is looked at. Raises Unauthenticated."""
+
+        def decide() -> tuple[Document, Sequence[Change]]:
+            found = self._table.get(_pk(email), "code")
+            if found is None or found.body["expires_at_ms"] <= self._clock.unix_ms():
+                raise _refused()
+            tries = found.body["tries"] + 1
+            if tries > TRIES_MAX:
+                raise _refused()
+            body = {**found.body, "tries": tries}
+            return found, [Put(found.pk, found.sk, body, found.revision, found.expires_at_ms)]
+
+        return change(self._table, decide)
+
+    def _account(self, email: str) -> tuple[User, Sequence[Change]]:
+        known = self._table.get(f"EMAIL#{email}", "user")
+        if known is not None:
+            found = self._table.get(f"USER#{known.body['user_id']}", "user")
+            assert found is not None, "an address and its account are stored together"
+            return User(**found.body), ()
+        now_ms = self._clock.unix_ms()
+        user = User(new_id("usr", now_ms, self._random_bytes), email, now_ms)
+        return user, [
+            Put(f"EMAIL#{email}", "user", {"user_id": user.id}),
+            Put(f"USER#{user.id}", "user", asdict(user)),
+        ]
+
+
+def _refused() -> Unauthenticated:
+    return Unauthenticated(
+        "This code or link is wrong, was used, or has ended.",
+        hint="Ask for a new one: POST /platform/v1/sign-in.",
+    )
+
+
+def _pk(email: str) -> str:
+    return f"SIGN_IN#{email}"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _slow_hash(code: str, salt: bytes) -> str:
+    """A code is short, so that its hash has to cost something: 16 MiB and some 40 ms."""
+    return hashlib.scrypt(code.encode(), salt=salt, n=2**14, r=8, p=1).hex()

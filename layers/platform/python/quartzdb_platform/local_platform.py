@@ -1,0 +1,38 @@
+"""The platform of one machine: SQLite beside the database's files, mail in a folder, one application for both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from quartzdb_platform.adapters.outbox import Outbox
+from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
+from quartzdb_platform.api.app import create_app
+from quartzdb_platform.wiring import assemble
+
+if TYPE_CHECKING:
+    from quartzdb.wiring.embedded import Database
+
+PLATFORM_FILE = "platform.db"
+OUTBOX = "outbox"
+SENDER = "QuartzDB <no-reply@localhost>"
+
+
+def with_platform(application: ASGIApp, database: Database, data_dir: Path, url: str) -> ASGIApp:
+    """The database's application, and the platform under /platform. Raises Unavailable."""
+    table = SqliteDocuments(data_dir / PLATFORM_FILE)
+    outbox = Outbox(data_dir / OUTBOX, SENDER, database.clock)
+    platform = create_app(assemble(table, outbox, database.api_keys, database.clock, f"{url}/platform"))
+    return _Both(application, platform)
+
+
+class _Both:
+    def __init__(self, database: ASGIApp, platform: ASGIApp) -> None:
+        self._database = database
+        self._platform = platform
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        mine = scope["type"] == "http" and scope["path"].startswith("/platform/")
+        await (self._platform if mine else self._database)(scope, receive, send)

@@ -1,0 +1,117 @@
+"""What the platform needs of the world, as Protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from quartzdb.services.ports import ApiKey
+
+Json: TypeAlias = Mapping[str, Any]
+"""A JSON object whose numbers are whole."""
+CHANGES_MAX = 25
+"""Documents that one transaction touches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Something stored. `revision` grows by one with each change of it; `expires_at_ms`: when it may be dropped."""
+
+    pk: str
+    sk: str
+    body: Json
+    revision: int
+    expires_at_ms: int | None = None
+
+
+class Put(NamedTuple):
+    """Store a document. `expected`: the revision that is there, None for none at all."""
+
+    pk: str
+    sk: str
+    body: Json
+    expected: int | None = None
+    expires_at_ms: int | None = None
+
+
+class Delete(NamedTuple):
+    """Remove the document of that revision."""
+
+    pk: str
+    sk: str
+    expected: int
+
+
+class Check(NamedTuple):
+    """Change nothing, and hold where a document has that revision; None: where there is none."""
+
+    pk: str
+    sk: str
+    expected: int | None
+
+
+Change: TypeAlias = Put | Delete | Check
+
+
+class DocumentTable(Protocol):
+    """Documents by partition and sort key. Every read sees every transaction that was acknowledged before it.
+
+    A document that has expired may still be there: whoever reads it looks at its time.
+    """
+
+    def get(self, pk: str, sk: str) -> Document | None:
+        """The document. Raises Unavailable."""
+        ...
+
+    def query(
+        self, pk: str, prefix: str, *, limit: int, after: str | None = None, reverse: bool = False
+    ) -> Sequence[Document]:
+        """At most `limit` documents whose sort key begins so, in its order, beyond `after`. Raises Unavailable."""
+        ...
+
+    def transact(self, changes: Sequence[Change]) -> bool:
+        """All of at most CHANGES_MAX changes of different documents, or none: then False. Raises Unavailable,
+        OutcomeUnknown.
+        """
+        ...
+
+
+class Mail(NamedTuple):
+    """A message to one person, as text."""
+
+    to: str
+    subject: str
+    text: str
+
+
+class Mailer(Protocol):
+    """Sends mail."""
+
+    def send(self, mail: Mail) -> None:
+        """Hand it over for delivery. Raises Unavailable."""
+        ...
+
+
+class DataPlaneKeys(Protocol):
+    """API keys of the database, whose tenants are projects."""
+
+    def create(
+        self,
+        tenant: str,
+        name: str,
+        scopes: Sequence[str],
+        *,
+        expires_at_ms: int | None = None,
+        namespaces: Sequence[str] | None = None,
+    ) -> tuple[ApiKey, str]:
+        """A new key and its text. Raises InvalidArgument."""
+        ...
+
+    def list(self, tenant: str) -> Sequence[ApiKey]:
+        """A project's keys by creation time, revoked ones included."""
+        ...
+
+    def revoke(self, tenant: str, key_id: str) -> Sequence[str]:
+        """End a key. Raises NotFound."""
+        ...

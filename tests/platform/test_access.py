@@ -1,0 +1,163 @@
+"""Every route, asked by everybody: who may do what is one table, and a route that is not in here fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from quartzdb_platform.api.app import PREFIX
+from quartzdb_platform.domain.permissions import PERMISSIONS, Permission, Role
+from tests.platform.conftest import Person, Site
+
+OPEN = {"POST /sign-in", "POST /sign-in/verify", "POST /sign-in/link"}
+"""Anybody's: what one does before one is somebody."""
+OWN = {
+    "GET /session",
+    "DELETE /session",
+    "GET /sessions",
+    "DELETE /sessions/{session_id}",
+    "POST /organizations",
+    "GET /organizations",
+    "POST /invitations/accept",
+}
+"""Any person's, about themselves."""
+_O, _P = "/organizations/{organization_id}", "/projects/{project_id}"
+NEEDS = {
+    f"GET {_O}": Permission.ORGANIZATION_READ,
+    f"PATCH {_O}": Permission.ORGANIZATION_UPDATE,
+    f"GET {_O}/members": Permission.MEMBERS_READ,
+    f"PATCH {_O}/members/{{user_id}}": Permission.MEMBERS_MANAGE,
+    f"DELETE {_O}/members/{{user_id}}": Permission.MEMBERS_MANAGE,
+    f"GET {_O}/invitations": Permission.MEMBERS_MANAGE,
+    f"POST {_O}/invitations": Permission.MEMBERS_MANAGE,
+    f"DELETE {_O}/invitations/{{invitation_id}}": Permission.MEMBERS_MANAGE,
+    f"POST {_O}/projects": Permission.PROJECTS_CREATE,
+    f"GET {_O}/projects": Permission.PROJECTS_READ,
+    f"GET {_P}": Permission.PROJECTS_READ,
+    f"GET {_P}/keys": Permission.KEYS_READ,
+    f"POST {_P}/keys": Permission.KEYS_CREATE,
+    f"DELETE {_P}/keys/{{key_id}}": Permission.KEYS_REVOKE,
+    f"GET {_O}/tokens": Permission.TOKENS_READ,
+    f"POST {_O}/tokens": Permission.TOKENS_MANAGE,
+    f"DELETE {_O}/tokens/{{token_id}}": Permission.TOKENS_MANAGE,
+    f"GET {_O}/audit": Permission.AUDIT_READ,
+    f"GET {_O}/audit/verify": Permission.AUDIT_READ,
+}
+BODIES = {
+    f"PATCH {_O}": {"name": "Renamed"},
+    f"PATCH {_O}/members/{{user_id}}": {"role": "viewer"},
+    f"POST {_O}/invitations": {"email": "new@example.com", "role": "viewer"},
+    f"POST {_O}/projects": {"name": "another"},
+    f"POST {_P}/keys": {"name": "key", "scopes": ["read"]},
+    f"POST {_O}/tokens": {"name": "token", "role": "viewer"},
+}
+
+
+def routes(site: Site) -> Iterator[str]:
+    paths = site.http.app.openapi()["paths"]  # type: ignore[attr-defined]
+    for path, methods in paths.items():
+        yield from (f"{method.upper()} {path.removeprefix(PREFIX)}" for method in methods)
+
+
+def test_every_route_is_in_here(site: Site) -> None:
+    """Whoever adds one says who may use it."""
+    assert set(routes(site)) == OPEN | OWN | set(NEEDS)
+
+
+@pytest.fixture
+def asked(site: Site) -> tuple[Site, Person, dict[str, str]]:
+    """An owner, and something of each kind to ask about."""
+    owner = site.person("owner@example.com")
+    organization = site.organization(owner)
+    project = owner.must("POST", f"/organizations/{organization}/projects", {"name": "engine"})["id"]
+    key = owner.must("POST", f"/projects/{project}/keys", {"name": "k", "scopes": ["read"]})["id"]
+    token = owner.must("POST", f"/organizations/{organization}/tokens", {"name": "t", "role": "viewer"})["id"]
+    invitation = owner.must(
+        "POST", f"/organizations/{organization}/invitations", {"email": "i@example.com", "role": "viewer"}
+    )["id"]
+    victim = site.join(owner, organization, "victim@example.com", Role.VIEWER)
+    names = {
+        "organization_id": organization,
+        "project_id": project,
+        "key_id": key,
+        "token_id": token,
+        "invitation_id": invitation,
+        "user_id": victim.user_id,
+    }
+    return site, owner, names
+
+
+def ask(person: Person, route: str, names: dict[str, str]) -> int:
+    method, _, path = route.partition(" ")
+    status: int = person.ask(method, path.format(**names), BODIES.get(route)).status_code
+    return status
+
+
+@pytest.mark.parametrize("role", Role)
+def test_each_role_does_what_the_table_says(asked: tuple[Site, Person, dict[str, str]], role: Role) -> None:
+    """And nothing else. What is taken away is asked for last."""
+    site, owner, names = asked
+    member = site.join(owner, names["organization_id"], f"{role.value}@other.example.com", role)
+    for route in sorted(NEEDS, key=lambda route: route.startswith("DELETE")):
+        allowed = NEEDS[route] in PERMISSIONS[role]
+        status = ask(member, route, names)
+        assert (status < 300) == allowed, f"{role} {route}: {status}"
+        assert allowed or status == 403, f"{role} {route}: {status}"
+
+
+def test_a_stranger_learns_nothing(asked: tuple[Site, Person, dict[str, str]]) -> None:
+    """Nor does an owner of another organization: what they may not see is not there. Nobody is told to sign in."""
+    site, _, names = asked
+    stranger = site.person("stranger@example.com")
+    other = site.person("other@example.com")
+    theirs = site.organization(other, "Other")
+    nobody = Person(site.http, "", "qdb_sess_" + "0" * 64)
+    other.must("POST", f"/organizations/{theirs}/projects", {"name": "theirs"})
+    for route in NEEDS:
+        assert ask(stranger, route, names) == 404, route
+        assert ask(other, route, names) == 404, route
+        assert ask(nobody, route, names) == 401, route
+    for route in OWN:
+        assert ask(nobody, route, {"session_id": "ses_x"}) in {400, 401}, route
+
+
+def test_parts_of_others_are_not_reached_through_ones_own(asked: tuple[Site, Person, dict[str, str]]) -> None:
+    """The organization in the path does not open what is another's."""
+    site, owner, names = asked
+    other = site.person("other@example.com")
+    theirs = site.organization(other, "Other")
+    own_project = other.must("POST", f"/organizations/{theirs}/projects", {"name": "theirs"})["id"]
+    swapped = {**names, "organization_id": theirs, "project_id": own_project}
+    for route in (route for route in NEEDS if route.startswith(("DELETE", f"PATCH {_O}/members"))):
+        assert ask(other, route, swapped) == 404, route
+    assert owner.ask("GET", f"/projects/{names['project_id']}/keys").json()[0]["revoked_at"] is None
+
+
+def test_a_token_does_what_its_role_may_in_its_organization(
+    asked: tuple[Site, Person, dict[str, str]],
+) -> None:
+    """And nothing that is a person's: it makes no tokens, accepts no invitations and has no sessions."""
+    site, owner, names = asked
+    organization = names["organization_id"]
+    made = owner.must("POST", f"/organizations/{organization}/tokens", {"name": "ci", "role": "developer"})
+    token = Person(site.http, "", made["token"])
+    assert made["token"].startswith("qdb_mgmt_")
+    for route in sorted(NEEDS, key=lambda route: route.startswith("DELETE")):
+        assert (ask(token, route, names) < 300) == (NEEDS[route] in PERMISSIONS[Role.DEVELOPER]), route
+    assert token.ask("GET", "/sessions").status_code == 403
+    assert token.ask("POST", "/organizations", {"name": "mine"}).status_code == 403
+    other = site.organization(owner, "Second")
+    assert token.ask("GET", f"/organizations/{other}").status_code == 404
+    owner.must("DELETE", f"/organizations/{organization}/tokens/{made['id']}")
+    assert token.ask("GET", f"/organizations/{organization}").status_code == 401
+
+
+def test_a_token_needs_a_fresh_sign_in_and_is_no_owner(asked: tuple[Site, Person, dict[str, str]]) -> None:
+    """Dangerous things are done by who has just shown who they are."""
+    site, owner, names = asked
+    path = f"/organizations/{names['organization_id']}/tokens"
+    assert owner.ask("POST", path, {"name": "t", "role": "owner"}).status_code == 403
+    site.clock.seconds += 16 * 60
+    refused = owner.ask("POST", path, {"name": "t", "role": "viewer"})
+    assert (refused.status_code, refused.json()["code"]) == (403, "step_up_required")
