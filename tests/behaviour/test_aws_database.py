@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from quartzdb.domain.condition import ABSENT, Condition
 from quartzdb.domain.errors import KeyNotFound, NamespaceNotFound, PreconditionFailed, TooLarge
 from quartzdb.domain.namespace import NamespaceSettings
-from quartzdb.services.keyvalue import IfMatch, NewItem
+from quartzdb.services.keyvalue import NewItem
 from quartzdb.wiring.aws import open_aws
 from tests.aws_deployment import DIMENSION, Deployment, nearest, write
 from tests.aws_emulators import NAMES, Emulators
@@ -86,8 +87,8 @@ def test_key_values(deployment: Deployment) -> None:
     assert two.key_values.get(namespace, "a/1").value == b"small"
     assert two.key_values.get(namespace, "a/2").value == b"x" * 300_000
     with pytest.raises(PreconditionFailed):
-        two.key_values.put(namespace, NewItem("a/1", b"late"), match=IfMatch(None))
-    two.key_values.put(namespace, NewItem("a/1", b"now large " * 20_000), match=IfMatch(version))
+        two.key_values.put(namespace, NewItem("a/1", b"late"), match=ABSENT)
+    two.key_values.put(namespace, NewItem("a/1", b"now large " * 20_000), match=Condition.at(version))
     assert one.key_values.get(namespace, "a/1").value == b"now large " * 20_000
     assert [item.key for item in one.key_values.list(namespace, prefix="a/").items] == ["a/1", "a/2"]
     deployment.clock.seconds += 15
@@ -150,7 +151,7 @@ def test_what_each_operation_costs(deployment: Deployment) -> None:
     values = database.key_values
     version = values.put(namespace, NewItem("k", b"v"))
     cost("key-value put, new key")
-    values.put(namespace, NewItem("k", b"v2"), match=IfMatch(version))
+    values.put(namespace, NewItem("k", b"v2"), match=Condition.at(version))
     cost("key-value put, compare-and-set")
     values.get(namespace, "k")
     cost("key-value get")

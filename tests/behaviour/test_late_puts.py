@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from quartzdb.domain.condition import ABSENT
 from quartzdb.domain.errors import KeyNotFound
 from quartzdb.domain.hlc import HybridClock
 from quartzdb.domain.namespace import Namespace, NamespaceSettings, Partition
-from quartzdb.services.keyvalue import IfMatch, KeyValues, NewItem
+from quartzdb.services.keyvalue import KeyValues, NewItem
 from quartzdb.storage.log.protocol import ACKNOWLEDGE_WITHIN_MS
 from quartzdb.storage.ports import Expect, Item, PutOutcome
 from tests.doubles.memory_keyvalue import MemoryKeyValue
@@ -77,7 +78,7 @@ def test_a_put_in_time_is_one_put(table: SlowTable, values: KeyValues) -> None:
 def test_a_late_put_takes_a_new_place(table: SlowTable, values: KeyValues, clock: ManualClock) -> None:
     """Close to the time of its answer, by which a client may hold it to be there."""
     table.seconds = [1.5]
-    version = values.put(NAMESPACE, NewItem("k", b"v"), match=IfMatch(None))
+    version = values.put(NAMESPACE, NewItem("k", b"v"), match=ABSENT)
     assert (table.puts, version.milliseconds) == (2, clock.unix_ms())
     assert (place(table).version, place(table).appended, place(table).value) == (version, version.stamp, b"v")
 

@@ -171,6 +171,8 @@ CHANGE_LOGS: dict[str, Callable[[Storage], ChangeLog]] = {
 }
 LOGS_THAT_SEE_THEIR_HEAD = ("memory", "sqlite")
 """Those that raise StampBehind; the others rely on the bounds of the clocks."""
+FENCED_LOGS = ("memory", *on_aws("dynamodb", lambda storage, emulator: storage))
+"""Those that are not ordered, where decisions are written behind a fence."""
 ORDERED_LOGS: dict[str, Callable[[Storage], ChangeLog]] = {
     "memory": lambda storage: MemoryChangeLog(behind_max=-1),
     "sqlite": lambda storage: SqliteChangeLog(storage.database(), behind_max=-1),

@@ -52,6 +52,11 @@ def strict_log(request: pytest.FixtureRequest, storage: Storage) -> ChangeLog:
     return adapters.CHANGE_LOGS[request.param](storage)
 
 
+@pytest.fixture(params=adapters.FENCED_LOGS)
+def fenced_log(request: pytest.FixtureRequest, storage: Storage) -> ChangeLog:
+    return adapters.CHANGE_LOGS[request.param](storage)
+
+
 @pytest.fixture(params=adapters.ORDERED_LOGS)
 def ordered_log(request: pytest.FixtureRequest, storage: Storage) -> ChangeLog:
     return adapters.ORDERED_LOGS[request.param](storage)

@@ -11,7 +11,7 @@ from quartzdb.domain.errors import Conflict, NamespaceNotFound
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.limits import SHARDS_MAX
 from quartzdb.domain.namespace import Partition
-from quartzdb.storage.ports import SEALED, ChangeLog, StampBehind
+from quartzdb.storage.ports import SEALED, ChangeLog, LogPage, StampBehind
 from tests.contracts.adapters import BEHIND_MAX, fresh_partition, in_threads, rounds
 
 
@@ -484,3 +484,76 @@ def test_batches_of_many_writers_are_whole(log: ChangeLog) -> None:
     found = [log.read(one, 0).entries for one in partitions]
     assert len(found[0]) == 4 * count
     assert all(one == found[0] for one in found)
+
+
+def test_an_ordered_log_commits_if_what_came_between_allows_it(ordered_log: ChangeLog) -> None:
+    """The writer is shown all that came after what it knows, of each partition, when nobody else can come between."""
+    first, second = shards(2)
+    append(ordered_log, first, 10, 20, 30)
+    shown: list[list[int]] = []
+
+    def holds(pages: Sequence[LogPage]) -> bool:
+        shown.append([len(shown), *(stamp for page in pages for stamp in stamps(page.entries))])
+        return len(shown) > 1
+
+    def commit() -> Version | None:
+        bodies, since = {first: b"a", second: b"b"}, {first: 10, second: 0}
+        return ordered_log.append_next_if(bodies, lambda head: key(head + 5), since, holds)
+
+    assert commit() is None
+    assert not ordered_log.read(second, 0).entries
+    assert commit() == key(35)
+    assert shown == [[0, 20, 30], [1, 20, 30]]
+    assert stamps(ordered_log.read(first, 30).entries) == stamps(ordered_log.read(second, 0).entries) == [35]
+
+
+def test_a_fence_sends_those_back_that_come_late(fenced_log: ChangeLog, partition: Partition) -> None:
+    """An entry at or below it is not acknowledged any more; its own entry is, and later ones are."""
+    append(fenced_log, partition, 5)
+    fenced_log.fence(partition, key(20))
+    for late in (19, 20):
+        with pytest.raises(StampBehind) as behind:
+            fenced_log.append(partition, key(late, "late.1"), b"late")
+        assert behind.value.head >= 20
+    append(fenced_log, partition, 21)
+    assert fenced_log.append_fenced({partition: b"mine"}, key(20))
+    entries = dict(fenced_log.read(partition, 0).entries)
+    assert (entries[key(20)], entries[key(21)]) == (b"mine", b"body 21")
+
+
+def test_a_later_fence_takes_the_place_of_an_earlier_one(fenced_log: ChangeLog) -> None:
+    """Of several shards it is enough that one has it; then nothing is stored."""
+    first, second = shards(2)
+    for partition in (first, second):
+        fenced_log.fence(partition, key(20))
+    fenced_log.fence(second, key(30, "other.1"))
+    assert not fenced_log.append_fenced({first: b"a", second: b"b"}, key(20))
+    assert not fenced_log.read(first, 0).entries
+    for again in (29, 30):
+        with pytest.raises(StampBehind):
+            fenced_log.fence(second, key(again))
+    assert fenced_log.append_fenced({second: b"c"}, key(30, "other.1"))
+
+
+def test_a_batch_of_shards_minds_the_fence_of_each(fenced_log: ChangeLog) -> None:
+    """As an entry of one partition does."""
+    partitions = shards(3)
+    fenced_log.fence(partitions[1], key(50))
+    with pytest.raises(StampBehind):
+        fenced_log.append_together(bodies_of(partitions), key(40))
+    fenced_log.append_together(bodies_of(partitions), key(51))
+
+
+def test_floors_and_fences_do_not_stand_in_each_others_way(
+    fenced_log: ChangeLog, partition: Partition
+) -> None:
+    """What is trimmed stays so, and a sealed log takes no fence."""
+    fenced_log.fence(partition, key(20))
+    assert fenced_log.read(partition, 0).floor == fenced_log.head(partition) == 0
+    fenced_log.trim(partition, 40)
+    assert not fenced_log.append_fenced({partition: b"x"}, key(20))
+    with pytest.raises(StampBehind):
+        fenced_log.fence(partition, key(35))
+    fenced_log.seal(partition)
+    with pytest.raises(NamespaceNotFound):
+        fenced_log.fence(partition, key(60))

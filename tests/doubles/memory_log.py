@@ -15,6 +15,7 @@ from quartzdb.storage.ports import SEALED, LogPage, StampBehind
 class _Partition:
     def __init__(self) -> None:
         self.floor = 0
+        self.fence = 0
         self.keys: list[Version] = []
         self.bodies: dict[Version, bytes] = {}
 
@@ -76,6 +77,53 @@ class MemoryChangeLog:
             for partition, body in bodies.items():
                 self._append(partition, key, body)
             return key
+
+    def append_next_if(
+        self,
+        bodies: Mapping[Partition, bytes],
+        key_after: Callable[[int], Version],
+        since: Mapping[Partition, int],
+        holds: Callable[[Sequence[LogPage]], bool],
+    ) -> Version | None:
+        """Commit one entry in each partition behind all their heads, if `holds` accepts what came in between."""
+        with self._lock:
+            logs = {partition: self._partitions.get(partition, _NEVER_WRITTEN) for partition in bodies}
+            pages = [
+                LogPage(
+                    [(key, log.bodies[key]) for key in log.keys[log.place_after(since[partition]) :]],
+                    log.floor,
+                )
+                for partition, log in logs.items()
+            ]
+            key = key_after(max(0 if log.floor == SEALED else log.head for log in logs.values()))
+            for partition in bodies:
+                self._check(partition, key)
+            if not holds(pages):
+                return None
+            for partition, body in bodies.items():
+                self._append(partition, key, body)
+            return key
+
+    def fence(self, partition: Partition, key: Version) -> None:
+        """Raise the fence to the key. Raises StampBehind where another is as late."""
+        with self._lock:
+            log = self._partitions.setdefault(partition, _Partition())
+            if log.floor == SEALED:
+                self._check(partition, key)
+            if key.stamp <= max(log.floor, log.fence):
+                raise StampBehind(max(log.floor, log.fence))
+            log.fence = key.stamp
+
+    def append_fenced(self, bodies: Mapping[Partition, bytes], key: Version) -> bool:
+        """Commit one entry in each partition if the key's own fence is still the latest."""
+        with self._lock:
+            logs = [self._partitions.setdefault(partition, _Partition()) for partition in bodies]
+            if any(log.fence != key.stamp or log.floor >= key.stamp for log in logs):
+                return False
+            for log, body in zip(logs, bodies.values(), strict=True):
+                insort(log.keys, key)
+                log.bodies[key] = body
+            return True
 
     def read(
         self,
@@ -153,5 +201,5 @@ class MemoryChangeLog:
                 field="namespace",
                 hint="Create it again, then repeat the write.",
             )
-        if key.stamp <= log.floor or key.stamp < log.head - self._behind_max:
-            raise StampBehind(log.head)
+        if key.stamp <= max(log.floor, log.fence) or key.stamp < log.head - self._behind_max:
+            raise StampBehind(max(log.head, log.fence))

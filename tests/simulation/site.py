@@ -18,7 +18,7 @@ from quartzdb.maintenance.sweep import sweep
 from quartzdb.storage.log.append import LogWriter
 from quartzdb.storage.log.codec import decode_entry
 from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS
-from quartzdb.storage.ports import BlobMissing, ChangeLog
+from quartzdb.storage.ports import BlobMissing, ChangeLog, LogPage
 from quartzdb.storage.snapshot.cache import SegmentCache
 from quartzdb.storage.snapshot.reader import NamespaceReader
 from quartzdb.storage.snapshot.store import SnapshotStore
@@ -70,6 +70,28 @@ class RecordingLog(MemoryChangeLog):
         self._landed.add(key)
         self._land_all(bodies, key)
         return key
+
+    def append_next_if(
+        self,
+        bodies: Mapping[Partition, bytes],
+        key_after: Callable[[int], Version],
+        since: Mapping[Partition, int],
+        holds: Callable[[Sequence[LogPage]], bool],
+    ) -> Version | None:
+        """As the port says."""
+        key = super().append_next_if(bodies, key_after, since, holds)
+        if key is not None:
+            self._landed.add(key)
+            self._land_all(bodies, key)
+        return key
+
+    def append_fenced(self, bodies: Mapping[Partition, bytes], key: Version) -> bool:
+        """As the port says."""
+        landed = super().append_fenced(bodies, key)
+        if landed:
+            self._landed.add(key)
+            self._land_all(bodies, key)
+        return landed
 
     def _land_all(self, bodies: Mapping[Partition, bytes], key: Version) -> None:
         for body in bodies.values():

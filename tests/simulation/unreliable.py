@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Partition
 from quartzdb.storage.ports import BlobStore, ChangeLog, LogPage, StampBehind
 from tests.simulation.world import World
+
+Landed = TypeVar("Landed")
 
 GIVES_UP_AFTER_S = 25.0
 """The longest that a put which its writer gave up on may still take to land; less than the margin."""
@@ -50,6 +53,26 @@ class UnreliableLog:
     ) -> Version:
         """As the port says. What fails may have been committed all the same."""
         return self._put_next(lambda: self._shared.append_next_together(bodies, key_after))
+
+    def append_next_if(
+        self,
+        bodies: Mapping[Partition, bytes],
+        key_after: Callable[[int], Version],
+        since: Mapping[Partition, int],
+        holds: Callable[[Sequence[LogPage]], bool],
+    ) -> Version | None:
+        """As the port says. What fails may have been committed all the same."""
+        return self._put_next(lambda: self._shared.append_next_if(bodies, key_after, since, holds))
+
+    def fence(self, partition: Partition, key: Version) -> None:
+        """As the port says."""
+        self._world.step(self._latency())
+        self._shared.fence(partition, key)
+        self._world.step(self._latency())
+
+    def append_fenced(self, bodies: Mapping[Partition, bytes], key: Version) -> bool:
+        """As the port says. What fails may have been committed all the same."""
+        return self._put_next(lambda: self._shared.append_fenced(bodies, key))
 
     def read(
         self,
@@ -97,7 +120,7 @@ class UnreliableLog:
             world.later(chance.uniform(0, GIVES_UP_AFTER_S), lambda: self._land(land))
         self._world.step(self._latency())
 
-    def _put_next(self, land: Callable[[], Version]) -> Version:
+    def _put_next(self, land: Callable[[], Landed]) -> Landed:
         self._world.step(self._latency())
         fate = self._world.random.random()
         if fate < 0.02:

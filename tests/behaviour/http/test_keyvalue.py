@@ -204,11 +204,14 @@ def test_a_delete_can_ask_for_a_version(http: Client, kv: str) -> None:
     ("headers", "status", "field"),
     [
         ({"If-Match": "abc"}, 400, "If-Match"),
-        ({"If-Match": "*"}, 400, "If-Match"),
-        ({"If-Match": '"a", "b"'}, 400, "If-Match"),
-        ({"If-Match": '"nobody"'}, 412, "If-Match"),
-        ({"If-Match": 'W/"0197f3c2ab4d0000.local.3f9c2a1b"'}, 412, "If-Match"),
-        ({"If-None-Match": '"a"'}, 400, "If-None-Match"),
+        ({"If-Match": "*, *"}, 400, "If-Match"),
+        ({"If-Match": ""}, 400, "If-Match"),
+        ({"If-Match": '"a" "b"'}, 400, "If-Match"),
+        ({"If-None-Match": "a"}, 400, "If-None-Match"),
+        ({"If-Match": "*"}, 412, "key"),
+        ({"If-Match": '"a", "b"'}, 412, "key"),
+        ({"If-Match": '"nobody"'}, 412, "key"),
+        ({"If-Match": 'W/"0197f3c2ab4d0000.local.3f9c2a1b"'}, 412, "key"),
         ({"If-Match": '"a"', "If-None-Match": "*"}, 400, "If-Match"),
         ({"X-QuartzDB-Version": "yesterday"}, 400, "version"),
     ],
@@ -221,6 +224,26 @@ def test_conditions_that_cannot_hold_are_refused(
         answer = http.request(method, f"{kv}/k", headers=headers)
         assert (answer.status_code, answer.json()["field"]) == (status, field)
     refused(http.get(f"{kv}/k"), 404, "key_not_found")
+
+
+def test_conditions_take_lists_and_stars(http: Client, kv: str) -> None:
+    """Any of several versions, any version at all, and none of several."""
+    old = http.put(f"{kv}/k", content=b"1").headers["etag"]
+    now = http.put(f"{kv}/k", content=b"2", headers={"If-Match": "*"}).headers["etag"]
+    refused(
+        http.put(f"{kv}/k", content=b"3", headers={"If-Match": f'{old}, "x"'}), 412, "precondition_failed"
+    )
+    refused(
+        http.put(f"{kv}/k", content=b"3", headers={"If-None-Match": f"{old}, {now}"}),
+        412,
+        "precondition_failed",
+    )
+    assert http.put(f"{kv}/k", content=b"3", headers={"If-None-Match": old}).status_code == 200
+    last = http.put(f"{kv}/k", content=b"4", headers={"If-None-Match": f"{old},{now}"}).headers["etag"]
+    assert http.get(f"{kv}/k", headers={"If-None-Match": f'"x", W/{last}'}).status_code == 304
+    refused(http.get(f"{kv}/k", headers={"If-Match": now}), 412, "precondition_failed", "If-Match")
+    assert http.get(f"{kv}/k", headers={"If-Match": f"{now}, {last}"}).content == b"4"
+    assert http.delete(f"{kv}/k", headers={"If-Match": f"{now}, {last}"}).json()["deleted"] is True
 
 
 def test_a_read_can_skip_what_it_has(http: Client, kv: str) -> None:

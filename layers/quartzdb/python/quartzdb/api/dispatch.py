@@ -32,6 +32,7 @@ from quartzdb.api.idempotency import perform
 from quartzdb.api.json_structure import check_structure
 from quartzdb.api.operation import Access, JsonBody, Operation, RawBody
 from quartzdb.api.peer import PEER, PeerAuthenticator, not_the_peer
+from quartzdb.api.preconditions import CONDITIONS, no_condition
 from quartzdb.api.raw_path import decoded
 from quartzdb.api.schemas.model import NoQuery
 from quartzdb.api.shares import Share, Shares
@@ -254,6 +255,9 @@ def _work(
             call = _measured(operation.body, call, limit, share)
         if operation.query is NoQuery and not is_cloudflare(call.path):
             call.query(NoQuery)
+        looked_at = call.method in {"GET", "HEAD"} or CONDITIONS[0] in operation.headers
+        if not looked_at and not is_cloudflare(call.path):
+            no_condition(call.headers, "this operation looks at no single record or key.")
         return perform(operation, call)
 
 

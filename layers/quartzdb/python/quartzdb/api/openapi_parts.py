@@ -50,12 +50,12 @@ _HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
         {"type": "string", "maxLength": CONTENT_TYPE_CHARACTERS_MAX},
     ),
     "If-Match": (
-        "An ETag: only if the key is still at this version.",
-        {"type": "string", "pattern": '^"[!#-~]*"$'},
+        "ETags, or `*`: only if the record or key is at one of these versions now, or exists.",
+        {"type": "string", "pattern": '^([*]|"[!#-~]*"(, ?"[!#-~]*")*)$'},
     ),
     "If-None-Match": (
-        "`*` for a write: only if the key does not exist. An ETag for a read: only if the value is another by now.",
-        {"type": "string"},
+        "ETags, or `*`: only if the record or key is at none of these versions now, or does not exist.",
+        {"type": "string", "pattern": '^([*]|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$'},
     ),
     VERSION_HEADER: (
         "The version of an earlier answer: this write is ordered after it.",

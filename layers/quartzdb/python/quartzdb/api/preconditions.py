@@ -1,18 +1,21 @@
-"""Compare-and-set by HTTP's own headers: an item's ETag is its version in quotes."""
+"""Compare-and-set by HTTP's own headers: the ETag of a record or an item is its version in quotes."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from starlette.datastructures import Headers
 
+from quartzdb.domain.condition import Condition
 from quartzdb.domain.errors import InvalidArgument, InvalidVersion, PreconditionFailed
 from quartzdb.domain.hlc import Version
-from quartzdb.services.keyvalue import IfMatch
 
 VERSION_HEADER = "X-QuartzDB-Version"
 _TAG = re.compile(r'(W/)?"([!#-~]*)"')
-_HINT = 'Send If-Match: "VERSION" with the ETag of an earlier answer, or If-None-Match: * for a new key.'
+_LIST = re.compile(r'\s*(?:(?:W/)?"[!#-~]*"\s*)?(?:,\s*(?:(?:W/)?"[!#-~]*"\s*)?)*')
+CONDITIONS = ("If-Match", "If-None-Match")
+_HINT = 'Send If-Match: "VERSION" with the ETag of an earlier answer, or If-None-Match: * for what must not exist yet.'
 
 
 def etag_of(version: Version) -> str:
@@ -26,42 +29,65 @@ def after_of(headers: Headers) -> Version | None:
     return None if token is None else Version.parse(token)
 
 
-def match_of(headers: Headers) -> IfMatch | None:
-    """The condition of a write. Raises InvalidArgument for one that cannot be checked, PreconditionFailed for one that
-    cannot hold.
+def condition_of(headers: Headers) -> Condition | None:
+    """The condition of a request on one record or key. Raises InvalidArgument for what is none.
+
+    `*`, and lists of ETags, also over several lines of a header. If-Match compares strongly (RFC 9110, 13.1.1): a tag
+    that is marked as weak names no version, and neither does one that no answer ever had.
     """
-    if_match, if_none_match = headers.get("if-match"), headers.get("if-none-match")
-    if if_match is not None and if_none_match is not None:
+    given = [name for name in CONDITIONS if name in headers]
+    if len(given) > 1:
         raise InvalidArgument("Both If-Match and If-None-Match are given.", field="If-Match", hint=_HINT)
-    if if_none_match is not None:
-        if if_none_match.strip() != "*":
+    return _condition(given[0], headers) if given else None
+
+
+def no_condition(headers: Headers, why: str) -> None:
+    """Raises InvalidArgument where a request has a condition that nothing would look at."""
+    for name in CONDITIONS:
+        if name in headers:
             raise InvalidArgument(
-                "A write takes no If-None-Match but *: the key must not exist.",
-                field="If-None-Match",
-                hint=_HINT,
+                f"{name} is not taken here: {why}", field=name, hint="Leave the header out."
             )
-        return IfMatch(None)
-    return None if if_match is None else IfMatch(_expected(if_match.strip()))
+
+
+def condition_of_one(headers: Headers, ids: Sequence[str]) -> dict[str, Condition]:
+    """The condition of the one record of a batch. Raises InvalidArgument where there are others."""
+    condition = condition_of(headers)
+    if condition is None:
+        return {}
+    if len(ids) != 1:
+        no_condition(headers, f"it is about one record, and this request names {len(ids)}.")
+    return {ids[0]: condition}
 
 
 def unchanged(headers: Headers, version: Version) -> bool:
-    """Whether a read's If-None-Match names the present version, so that its value need not be sent again."""
-    given = headers.get("if-none-match")
-    if given is None:
+    """Whether what is read need not be sent, since If-None-Match names its version. Raises PreconditionFailed where
+    If-Match names others.
+    """
+    condition = condition_of(headers)
+    if condition is None or condition.holds(version):
         return False
-    # Weak comparison (RFC 9110, 13.1.2): a cache on the way may have marked the tag as weak.
-    return given.strip() == "*" or str(version) in {tag[2] for tag in _TAG.finditer(given)}
-
-
-def _expected(if_match: str) -> Version:
-    tag = _TAG.fullmatch(if_match)
-    if tag is None:
-        raise InvalidArgument("If-Match does not have the form of one ETag.", field="If-Match", hint=_HINT)
-    try:
-        if tag[1] is None:
-            return Version.parse(tag[2])
-    except InvalidVersion:
-        pass  # a tag that no item ever had
+    if condition.negated:
+        return True
     raise PreconditionFailed(
-        "If-Match names no version that an item could have.", field="If-Match", hint="Read the key again."
+        condition.failure("What is read", version), field="If-Match", hint="Read it without."
     )
+
+
+def _condition(name: str, headers: Headers) -> Condition:
+    text = ",".join(headers.getlist(name))
+    weak = name == "If-None-Match"
+    if text.strip() == "*":
+        return Condition(None, negated=weak)
+    tags = list(_TAG.finditer(text))
+    if not tags or not _LIST.fullmatch(text):
+        raise InvalidArgument(f"{name} is neither * nor a list of ETags.", field=name, hint=_HINT)
+    versions: set[Version] = set()
+    for tag in tags:
+        # A cache on the way may have marked a tag as weak, which matters to If-Match alone.
+        if weak or tag[1] is None:
+            try:
+                versions.add(Version.parse(tag[2]))
+            except InvalidVersion:
+                continue  # one that nothing ever had
+    return Condition(frozenset(versions), negated=weak)

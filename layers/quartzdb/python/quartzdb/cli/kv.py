@@ -20,7 +20,7 @@ from quartzdb.cli.shared_namespace import refuse_where_shared
 from quartzdb.domain.limits import VALUE_BYTES_MAX
 
 if TYPE_CHECKING:
-    from quartzdb.services.keyvalue import IfMatch
+    from quartzdb.domain.condition import Condition
     from quartzdb.services.page import Page
     from quartzdb.storage.ports import Item
 
@@ -182,11 +182,11 @@ def list_keys(
     tell_of_more(cursor)
 
 
-def _match(location: DatabaseLocation, name: str, if_match: str | None, if_absent: bool) -> IfMatch | None:
+def _match(location: DatabaseLocation, name: str, if_match: str | None, if_absent: bool) -> Condition | None:
     if if_match is None and not if_absent:
         return None
+    from quartzdb.domain.condition import ABSENT, Condition
     from quartzdb.domain.hlc import Version
-    from quartzdb.services.keyvalue import IfMatch
 
     refuse_where_shared(
         location,
@@ -194,7 +194,7 @@ def _match(location: DatabaseLocation, name: str, if_match: str | None, if_absen
         why="and only the active one knows what a key is now",
         hint="Send the condition to that site over HTTP, or write without one: then the later write wins.",
     )
-    return IfMatch(None if if_match is None else Version.parse(if_match.strip('"')))
+    return ABSENT if if_match is None else Condition.at(Version.parse(if_match.strip('"')))
 
 
 def _read(file: Path | None) -> bytes:

@@ -6,6 +6,8 @@ ID_CHARACTERS_MAX = 256
 ID_PATTERN = r"^[A-Za-z0-9_-]{1,256}$"
 DIMENSION_MAX = 4096
 METADATA_BYTES_MAX = 32 * 1024
+METADATA_MERGED_BYTES_MAX = 1024 * 1024
+"""What merged patches of several writers may make of metadata: taken from exports and peers, from nobody else."""
 METADATA_DEPTH_MAX = 32
 NAMESPACE_NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 

@@ -95,12 +95,13 @@ def check_metadata(
     _check_values(document, field)
     if encoded_bytes is None:
         # Only now: json.dumps recurses, so it must not meet a document deeper than the limit.
-        _check_size(
-            len(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")),
-            field,
-            bytes_max,
-        )
+        _check_size(encoded_bytes_of(document), field, bytes_max)
     return document
+
+
+def encoded_bytes_of(document: Mapping[str, object]) -> int:
+    """The size of metadata that was checked before, as compact UTF-8 JSON."""
+    return len(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8"))
 
 
 def json_type(value: object) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from quartzdb.domain.errors import ClockSkew, InvalidVersion
 from quartzdb.domain.hlc import HybridClock, Version
+from quartzdb.domain.namespace import Namespace
+
+ActiveSite = Callable[[Namespace], bool]
+"""Whether this site decides compare-and-sets in a namespace: of two that share one, only the active site does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from quartzdb.domain.clock import Clock
+from quartzdb.domain.condition import ABSENT, Condition
 from quartzdb.domain.cursor import decode_cursor, encode_cursor
 from quartzdb.domain.deadline import check_deadline
 from quartzdb.domain.errors import (
@@ -30,7 +31,7 @@ from quartzdb.domain.limits import (
 )
 from quartzdb.domain.metadata import json_type
 from quartzdb.domain.namespace import Namespace
-from quartzdb.services.consistency import honour
+from quartzdb.services.consistency import ActiveSite, honour
 from quartzdb.services.page import Page, check_limit
 from quartzdb.storage.log.protocol import answered_in_time
 from quartzdb.storage.ports import Expect, Item, KeyValueTable
@@ -43,10 +44,6 @@ _VALUES_AT_ONCE = 32
 """Values read by one look-up, so that what is held beyond a limit on bytes stays bounded."""
 
 
-ActiveSite = Callable[[Namespace], bool]
-"""Whether this site decides compare-and-sets in a namespace: of two that share one, only the active site does."""
-
-
 @dataclass(frozen=True, slots=True)
 class NewItem:
     """A value to be stored; `ttl_seconds` None keeps it for ever."""
@@ -55,13 +52,6 @@ class NewItem:
     value: bytes
     content_type: str = DEFAULT_CONTENT_TYPE
     ttl_seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class IfMatch:
-    """Compare-and-set: the key must now be at `version`; None: it must not exist."""
-
-    version: Version | None
 
 
 class KeyValues:
@@ -112,7 +102,7 @@ class KeyValues:
         namespace: Namespace,
         item: NewItem,
         *,
-        match: IfMatch | None = None,
+        match: Condition | None = None,
         after: Version | None = None,
     ) -> Version:
         """Store a value. Raises PreconditionFailed where `match` does not hold; nothing is changed then."""
@@ -120,7 +110,7 @@ class KeyValues:
         return self._write(namespace, lambda version: self._stored(item, version), match, after)[0]
 
     def delete(
-        self, namespace: Namespace, key: str, *, match: IfMatch | None = None, after: Version | None = None
+        self, namespace: Namespace, key: str, *, match: Condition | None = None, after: Version | None = None
     ) -> tuple[Version, bool]:
         """Delete a key; one that does not exist is no error. Returns the version, and whether it existed."""
         check_key(key)
@@ -196,7 +186,7 @@ class KeyValues:
         self,
         namespace: Namespace,
         item_at: Callable[[Version], Item],
-        match: IfMatch | None,
+        match: Condition | None,
         after: Version | None,
     ) -> tuple[Version, bool]:
         honour(self._versions, after)
@@ -209,17 +199,29 @@ class KeyValues:
         for _ in range(_PUT_ATTEMPTS_MAX):
             begun, version = self._clock.monotonic(), self._versions.now()
             now_ms = self._clock.unix_ms()
-            expect = None if match is None else Expect(match.version, now_ms)
-            stored, previous = self._table.put(namespace.partition, item_at(version), expect)
+            item = item_at(version)
+            expect = None if match is None else self._expected(namespace, item.key, match, now_ms)
+            stored, previous = self._table.put(namespace.partition, item, expect)
             live = previous if previous is not None and previous.live(now_ms) else None
             if stored:
                 return self._in_time(namespace, lambda at: [item_at(at)], version, begun), live is not None
-            if match is not None and match.version != (live.version if live else None):
-                raise _precondition_failed(match, live)
-            if previous is not None:
+            if match is not None:
+                _check_condition(item.key, match, live)
+            if previous is not None and previous.version >= version:
                 # A stored version is later than this clock: follow it, so that the last write is the one that stays.
                 self._versions.resume_after(previous.version.stamp)
         raise Unavailable("Other writers of this key were always faster.", field="key", hint="Try again.")
+
+    def _expected(self, namespace: Namespace, key: str, match: Condition, now_ms: int) -> Expect:
+        """The version at which the key must be when it is put; where several would do, the one that it is at now."""
+        if match == ABSENT:
+            return Expect(None, now_ms)
+        if match.versions is not None and len(match.versions) == 1 and not match.negated:
+            return Expect(next(iter(match.versions)), now_ms)
+        item = self._table.get(namespace.partition, [key]).get(key)
+        live = item if item is not None and item.live(now_ms) else None
+        _check_condition(key, match, live)
+        return Expect(live.version if live else None, now_ms)
 
     def _in_time(
         self,
@@ -340,12 +342,14 @@ def _tombstone(key: str, version: Version) -> Item:
     return Item(key, version, version.stamp, None)
 
 
-def _precondition_failed(match: IfMatch, live: Item | None) -> PreconditionFailed:
-    there = f"is at version {live.version}" if live else "does not exist"
-    wanted = "must not exist" if match.version is None else f"must be at version {match.version}"
-    return PreconditionFailed(
-        f"The key {wanted}, but it {there}.", field="key", hint="Read the key again and decide anew."
-    )
+def _check_condition(key: str, match: Condition, live: Item | None) -> None:
+    version = live.version if live else None
+    if not match.holds(version):
+        raise PreconditionFailed(
+            match.failure(f"The key {_shown(key)}", version),
+            field="key",
+            hint="Read the key again and decide anew.",
+        )
 
 
 def _shown(key: str) -> str:

@@ -6,18 +6,27 @@ have written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
 from quartzdb.domain.change import Metadata
-from quartzdb.domain.errors import DuplicateId, InvalidArgument, InvalidVector, RecordNotFound, TooLarge
+from quartzdb.domain.condition import Condition
+from quartzdb.domain.errors import (
+    DuplicateId,
+    InvalidArgument,
+    InvalidVector,
+    PreconditionFailed,
+    RecordNotFound,
+    TooLarge,
+)
 from quartzdb.domain.limits import METADATA_BYTES_MAX
 from quartzdb.domain.metadata import check_metadata
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Namespace, Precision
-from quartzdb.domain.record import check_id
+from quartzdb.domain.record import Record, check_id
 from quartzdb.domain.vector import Vector, check_dimension, check_direction
 
 F16_MAX = 65_504.0
@@ -41,12 +50,31 @@ class MetadataPatch:
     unset: tuple[str, ...] = ()
 
 
-def check_record(namespace: Namespace, record: NewRecord, field: str) -> None:
+Conditions = Mapping[str, Condition]
+"""The condition of each id that has one."""
+UNCONDITIONAL: Conditions = MappingProxyType({})
+
+
+def check_conditions(conditions: Conditions, present: Mapping[str, Record]) -> None:
+    """Raises PreconditionFailed for the first id, of those that were named, that is not as its condition says."""
+    for record_id, condition in conditions.items():
+        version = present[record_id].version if record_id in present else None
+        if not condition.holds(version):
+            raise PreconditionFailed(
+                condition.failure(f"The record {record_id!r}", version),
+                field="id",
+                hint="Fetch the record again and decide anew.",
+            )
+
+
+def check_record(
+    namespace: Namespace, record: NewRecord, field: str, *, metadata_bytes_max: int = METADATA_BYTES_MAX
+) -> None:
     """Raises what is wrong with one record; `field` is where it stands in the request."""
     prefix = f"{field}." if field else ""
     check_id(record.id, f"{prefix}id")
     check_vector(namespace, record.vector, f"{prefix}vector")
-    check_metadata(record.metadata, field=f"{prefix}metadata")
+    check_metadata(record.metadata, field=f"{prefix}metadata", bytes_max=metadata_bytes_max)
 
 
 def check_vector(namespace: Namespace, vector: Vector, field: str) -> None:

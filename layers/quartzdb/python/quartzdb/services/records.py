@@ -7,25 +7,30 @@ from dataclasses import dataclass
 
 from quartzdb.domain.change import OWN, Change, Delete, Patch, Upsert
 from quartzdb.domain.cursor import decode_cursor, encode_cursor
-from quartzdb.domain.errors import TooLarge
+from quartzdb.domain.errors import NotActiveSite, TooLarge
 from quartzdb.domain.filter import Filter
 from quartzdb.domain.hlc import HybridClock, Version
 from quartzdb.domain.limits import (
     DELETE_BY_FILTER_MAX,
     DELETE_IDS_MAX,
     FETCH_IDS_MAX,
+    METADATA_BYTES_MAX,
     UPSERT_RECORDS_MAX,
 )
-from quartzdb.domain.metadata import check_metadata
 from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.record import Record, check_id
-from quartzdb.services.consistency import STRONG, Consistency, honour
+from quartzdb.services.consistency import STRONG, ActiveSite, Consistency, honour
 from quartzdb.services.page import Page, check_limit
+from quartzdb.services.patch_growth import PatchGrowth
+from quartzdb.services.record_decisions import Present, RecordDecisions
 from quartzdb.services.record_rules import (
+    UNCONDITIONAL,
+    Conditions,
     MetadataPatch,
     NewRecord,
     as_stored,
     check_batch,
+    check_conditions,
     check_patch,
     check_record,
     dimension_of,
@@ -50,61 +55,107 @@ class Records:
     """One instance serves every namespace."""
 
     def __init__(
-        self, writer: LogWriter, readers: Readers, shards: ShardReads, versions: HybridClock
+        self,
+        writer: LogWriter,
+        readers: Readers,
+        shards: ShardReads,
+        versions: HybridClock,
+        *,
+        active: ActiveSite = lambda _: True,
     ) -> None:
         self._writer = writer
+        self._decisions = RecordDecisions(writer, shards)
+        self._active = active
         self._readers = readers
         self._shards = shards
         self._versions = versions
 
     def upsert(
-        self, namespace: Namespace, records: Sequence[NewRecord], *, after: Version | None = None
+        self,
+        namespace: Namespace,
+        records: Sequence[NewRecord],
+        *,
+        conditions: Conditions = UNCONDITIONAL,
+        after: Version | None = None,
+        metadata_bytes_max: int = METADATA_BYTES_MAX,
     ) -> Version:
-        """Write all records or none; each replaces what its id had. Returns the version of the write."""
+        """Write all records or none; each replaces what its id had. Returns the version of the write.
+
+        Raises PreconditionFailed, and writes nothing, where the condition of an id does not hold at that moment.
+        """
         check_batch([record.id for record in records], UPSERT_RECORDS_MAX, "vectors")
         for position, record in enumerate(records):
-            check_record(namespace, record, f"vectors[{position}]")
+            check_record(namespace, record, f"vectors[{position}]", metadata_bytes_max=metadata_bytes_max)
         vectors = [as_stored(namespace, record.vector) for record in records]
-        return self._append(
-            namespace,
-            [
-                Upsert(record.id, OWN, vector, record.metadata)
-                for record, vector in zip(records, vectors, strict=True)
-            ],
-            after,
-        )
+        changes = [
+            Upsert(record.id, OWN, vector, record.metadata)
+            for record, vector in zip(records, vectors, strict=True)
+        ]
+        if not conditions:
+            return self._append(namespace, changes, after)
+        self._check_decides(namespace)
+        honour(self._versions, after)
+
+        def decide(present: Present) -> Sequence[Change]:
+            check_conditions(conditions, present)
+            return changes
+
+        return self._decisions.write(namespace, list(conditions), decide, unmoved=_never, alone=_always)
 
     def patch(
-        self, namespace: Namespace, patches: Sequence[MetadataPatch], *, after: Version | None = None
+        self,
+        namespace: Namespace,
+        patches: Sequence[MetadataPatch],
+        *,
+        conditions: Conditions = UNCONDITIONAL,
+        after: Version | None = None,
     ) -> Version:
-        """Patch the metadata of all records or of none. Raises RecordNotFound where one does not exist."""
+        """Patch the metadata of all records or of none. Raises RecordNotFound where one does not exist.
+
+        Raises PreconditionFailed where the condition of an id does not hold, and InvalidMetadata where a patch would
+        take metadata over its limit: both of the moment at which it would be done.
+        """
         check_batch([patch.id for patch in patches], UPSERT_RECORDS_MAX, "patches")
         for position, patch in enumerate(patches):
             check_patch(patch, f"patches[{position}]")
+        if conditions:
+            self._check_decides(namespace)
         honour(self._versions, after)
-        ids = [patch.id for patch in patches]
-        present = self._shards.records(namespace, ids, STRONG, to_change=True)
-        for position, patch in enumerate(patches):
-            record = present.get(patch.id)
-            if record is None:
-                raise record_not_found(patch.id, f"patches[{position}].id")
-            result = {**record.metadata, **patch.set}
-            check_metadata(
-                {name: value for name, value in result.items() if name not in patch.unset},
-                field=f"patches[{position}].set",
-            )
-        return self._append(
+        dimension_of(namespace)
+        growth = PatchGrowth(patches)
+        changes = [Patch(patch.id, OWN, patch.set, patch.unset) for patch in patches]
+
+        def decide(present: Present) -> Sequence[Change]:
+            check_conditions(conditions, present)
+            growth.measure(present)
+            return changes
+
+        return self._decisions.write(
             namespace,
-            [Patch(patch.id, OWN, patch.set, patch.unset) for patch in patches],
-            after,
+            [patch.id for patch in patches],
+            decide,
+            unmoved=_never if conditions else lambda _, since: growth.fits_after(since),
+            alone=_always if conditions else lambda _: growth.crowded,
         )
 
-    def delete(self, namespace: Namespace, ids: Sequence[str], *, after: Version | None = None) -> Deletion:
-        """Delete all those ids; one that does not exist is no error. `deleted` counts those that did exist."""
+    def delete(
+        self,
+        namespace: Namespace,
+        ids: Sequence[str],
+        *,
+        conditions: Conditions = UNCONDITIONAL,
+        after: Version | None = None,
+    ) -> Deletion:
+        """Delete all those ids; one that does not exist is no error. `deleted` counts those that did exist.
+
+        Raises PreconditionFailed, and deletes nothing, where the condition of an id does not hold at that moment.
+        """
         check_batch(ids, DELETE_IDS_MAX, "ids")
         for position, record_id in enumerate(ids):
             check_id(record_id, f"ids[{position}]")
         honour(self._versions, after)
+        if conditions:
+            return self._delete_if(namespace, ids, conditions)
         of_shard = namespace.by_shard(ids)
         present = self._shards.each(
             list(of_shard), lambda shard, view: view.existing(of_shard[shard]), STRONG, to_change=True
@@ -188,7 +239,37 @@ class Records:
             )
         )
 
+    def _delete_if(self, namespace: Namespace, ids: Sequence[str], conditions: Conditions) -> Deletion:
+        self._check_decides(namespace)
+        existed = 0
+
+        def decide(present: Present) -> Sequence[Change]:
+            nonlocal existed
+            check_conditions(conditions, present)
+            existed = len(present)
+            return [Delete(record_id, OWN) for record_id in ids]
+
+        version = self._decisions.write(namespace, ids, decide, unmoved=_never, alone=_always)
+        return Deletion(version, existed)
+
+    def _check_decides(self, namespace: Namespace) -> None:
+        dimension_of(namespace)
+        if not self._active(namespace):
+            raise NotActiveSite(
+                "This site is not the active one, so it cannot know what the record is now.",
+                field="id",
+                hint="Send it to the active site, or without its condition: then the later write wins.",
+            )
+
     def _append(self, namespace: Namespace, changes: Sequence[Change], after: Version | None) -> Version:
         dimension_of(namespace)
         honour(self._versions, after)
         return self._writer.write(namespace, changes)
+
+
+def _always(_: Present) -> bool:
+    return True
+
+
+def _never(_: Present, __: Sequence[Change]) -> bool:
+    return False

@@ -74,6 +74,31 @@ class ChangeLog(Protocol):
         """As `append_next`, one entry in each of several partitions under one key later than all their heads."""
         ...
 
+    def append_next_if(
+        self,
+        bodies: Mapping[Partition, bytes],
+        key_after: Callable[[int], Version],
+        since: Mapping[Partition, int],
+        holds: Callable[[Sequence[LogPage]], bool],
+    ) -> Version | None:
+        """As `append_next_together`, if `holds` accepts what each partition has beyond its stamp in `since`.
+
+        `holds` is asked when no other entry can come between; where it says no, nothing is committed: None.
+        """
+        ...
+
+    def fence(self, partition: Partition, key: Version) -> None:
+        """From now on nobody else's entry with a stamp up to the key's is acknowledged; only for an unordered log.
+
+        Whoever appends such an entry later is told StampBehind, and appends again. Raises StampBehind where another
+        fence is as late, NamespaceNotFound where the log is sealed.
+        """
+        ...
+
+    def append_fenced(self, bodies: Mapping[Partition, bytes], key: Version) -> bool:
+        """As `append_together`, if the key's own fence is still the latest in each partition; else False."""
+        ...
+
     def read(
         self,
         partition: Partition,

@@ -26,8 +26,9 @@ from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.hlc import HybridClock
 from quartzdb.domain.namespace import EngineChoice
+from quartzdb.services.consistency import ActiveSite
 from quartzdb.services.keys import ApiKeys
-from quartzdb.services.keyvalue import ActiveSite, KeyValues
+from quartzdb.services.keyvalue import KeyValues
 from quartzdb.services.namespaces import Namespaces
 from quartzdb.services.ports import ApiKeyTable, IdempotencyTable
 from quartzdb.services.records import Records
@@ -220,7 +221,7 @@ def assemble(
     shards = ShardReads(readers, versions)
     return Database(
         tenant=tenant,
-        records=Records(log_writer, readers, shards, versions),
+        records=Records(log_writer, readers, shards, versions, active=_decides(peering)),
         search=Search(shards),
         key_values=KeyValues(adapters.table, versions, clock, active=_decides(peering)),
         namespaces=Namespaces(

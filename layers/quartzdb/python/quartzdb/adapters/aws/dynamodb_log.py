@@ -17,7 +17,7 @@ from quartzdb.adapters.aws.dynamodb_table import Committed, DynamoTable
 from quartzdb.adapters.aws.dynamodb_values import Attributes, bytes_of, number_of, text_of
 from quartzdb.adapters.aws.recent_uploads import REUSED_WITHIN, RecentUploads
 from quartzdb.adapters.aws.spilled_bodies import SpilledBodies
-from quartzdb.domain.errors import Conflict, Corrupted, NamespaceNotFound, Unavailable
+from quartzdb.domain.errors import Conflict, Corrupted, NamespaceNotFound, TooLarge, Unavailable
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Partition
 from quartzdb.storage.ports import SEALED, BlobMissing, BlobStore, LogPage, StampBehind
@@ -32,6 +32,8 @@ _MARKED_MAX = 10_000
 _READS_MAX = 4
 _UPLOADS_MAX = 16
 _ATTEMPTS_MAX = 8
+_FENCED_MAX = 50
+"""Of 100 items in a transaction, two for each partition."""
 _FIRST = "0"
 
 
@@ -40,6 +42,11 @@ class _Found(NamedTuple):
     body: bytes | None
     reference: str | None
     size: int
+
+
+class _Marks(NamedTuple):
+    floor: int
+    fence: int
 
 
 class DynamoChangeLog:
@@ -64,10 +71,13 @@ class DynamoChangeLog:
         if not put.stored:
             raise Conflict(f"The log entry {key} of {partition} exists with another body.")
         # After the put, not before: a seal or trim that this misses will find the entry and delete it.
-        floor = self._floor(partition)
-        if floor >= key.stamp:
-            self._take_back(partition, key, stored, floor)
-            raise _refused(partition, floor)
+        marks = self._marks(partition)
+        if marks.floor >= key.stamp:
+            self._take_back(partition, key, stored, marks.floor)
+            raise _refused(partition, marks.floor)
+        if marks.fence >= key.stamp:
+            # It stays: its changes are appended again, and merging them twice changes nothing.
+            raise StampBehind(marks.fence)
 
     def append_next(self, partition: Partition, body: bytes, key_after: Callable[[int], Version]) -> Version:
         """Never: raises NotImplementedError. Ask `ordered` first."""
@@ -111,6 +121,70 @@ class DynamoChangeLog:
     ) -> Version:
         """Never: raises NotImplementedError, as `append_next` does."""
         raise NotImplementedError("A DynamoDB log is not ordered: append under a key of your own.")
+
+    def append_next_if(
+        self,
+        bodies: Mapping[Partition, bytes],
+        key_after: Callable[[int], Version],
+        since: Mapping[Partition, int],
+        holds: Callable[[Sequence[LogPage]], bool],
+    ) -> Version | None:
+        """Never: raises NotImplementedError, as `append_next` does."""
+        raise NotImplementedError("A DynamoDB log is not ordered: use fence and append_fenced.")
+
+    def fence(self, partition: Partition, key: Version) -> None:
+        """Raise the fence to the key: an update of the item that has the floor, which every append reads after its put.
+
+        So an entry at or below the fence either landed before it, and a read from now on finds it, or its writer finds
+        the fence and appends again beyond it.
+        """
+        self._mark(partition)
+        raised = self._table.update(
+            _pk(partition),
+            _FLOOR,
+            "SET #fence = :fence, #floor = if_not_exists(#floor, :none)",
+            "(attribute_not_exists(#fence) OR #fence < :fence) AND (attribute_not_exists(#floor) OR #floor < :fence)",
+            {"fence": key.stamp, "none": 0},
+        )
+        if not raised:
+            marks = self._marks(partition)
+            raise _refused(partition, max(marks))
+
+    def append_fenced(self, bodies: Mapping[Partition, bytes], key: Version) -> bool:
+        """One transaction that also holds the fences: with a later one nothing is stored."""
+        if len(bodies) > _FENCED_MAX:
+            raise TooLarge(
+                f"A write that depends on what its records are reaches {len(bodies)} shards; at most {_FENCED_MAX} "
+                "fit into one transaction.",
+                hint="Split the batch.",
+            )
+        stored = self._stored_together(bodies, key)
+        puts = [
+            self._table.put_action(
+                {"pk": _pk(partition), "sk": str(key), **attributes}, *_new_or_same(attributes, same)
+            )
+            for partition, (attributes, same) in stored.items()
+        ]
+        fences = [
+            self._table.update_action(
+                _pk(partition),
+                _FLOOR,
+                "SET #fence = :fence",
+                "#fence = :fence AND #floor < :fence",
+                {"fence": key.stamp},
+            )
+            for partition in bodies
+        ]
+        for attempt in range(1, _ATTEMPTS_MAX + 1):
+            committed = self._table.transact([*puts, *fences])
+            if committed is Committed.YES:
+                return True
+            if committed is Committed.CONDITION_FAILED:
+                return False
+            self._table.wait(attempt)
+        raise Unavailable(
+            f"A log entry was contended {_ATTEMPTS_MAX} times over.", hint="Try again in a moment."
+        )
 
     def read(
         self,
@@ -238,17 +312,20 @@ class DynamoChangeLog:
     def _check_floors(self, stored: Mapping[Partition, Attributes], key: Version) -> None:
         """Takes back what a floor hides, and raises NamespaceNotFound or StampBehind where one does."""
         of_pk = {_pk(partition): partition for partition in stored}
-        floors = {
-            of_pk[text_of(item, "pk")]: number_of(item, "floor")
+        marks = {
+            of_pk[text_of(item, "pk")]: _marks(item)
             for item in self._table.batch_get([(pk, _FLOOR) for pk in of_pk])
         }
-        hidden = {partition: floor for partition, floor in floors.items() if floor >= key.stamp}
+        hidden = {partition: found.floor for partition, found in marks.items() if found.floor >= key.stamp}
         for partition, floor in hidden.items():
             self._take_back(partition, key, stored[partition], floor)
         if hidden:
             # One that is sealed decides: then the whole generation is gone, or will be in a moment.
             partition, floor = max(hidden.items(), key=lambda one: one[1])
             raise _refused(partition, floor)
+        fence = max((found.fence for found in marks.values()), default=0)
+        if fence >= key.stamp:
+            raise StampBehind(fence)  # as in `append`, the entries stay
 
     def _take_back(self, partition: Partition, key: Version, stored: Attributes, floor: int) -> None:
         self._table.delete(_pk(partition), str(key))
@@ -260,8 +337,10 @@ class DynamoChangeLog:
             self._table.delete(_MARKERS, str(partition))
 
     def _floor(self, partition: Partition) -> int:
-        item = self._table.get(_pk(partition), _FLOOR)
-        return number_of(item, "floor") if item else 0
+        return self._marks(partition).floor
+
+    def _marks(self, partition: Partition) -> _Marks:
+        return _marks(self._table.get(_pk(partition), _FLOOR))
 
     def _mark(self, partition: Partition) -> None:
         if partition in self._marked:
@@ -304,6 +383,12 @@ def _refused(partition: Partition, floor: int) -> Exception:
         field="namespace",
         hint="Create it again, then repeat the write.",
     )
+
+
+def _marks(item: Attributes | None) -> _Marks:
+    if item is None:
+        return _Marks(0, 0)
+    return _Marks(number_of(item, "floor"), number_of(item, "fence") if "fence" in item else 0)
 
 
 def _new_or_same(stored: Attributes, same: str) -> tuple[str, Attributes]:

@@ -200,6 +200,18 @@ class DynamoTable:
         key = encode_attributes({"pk": pk, "sk": sk})
         return {"ConditionCheck": {"TableName": self._name, "Key": key, **expression}}
 
+    def update_action(
+        self, pk: str, sk: str, change: str, condition: str, values: Attributes
+    ) -> dict[str, Any]:
+        """An update as part of a transaction."""
+        expressions = {
+            "UpdateExpression": change,
+            "ConditionExpression": condition,
+            **_expressions([change, condition], values),
+        }
+        key = encode_attributes({"pk": pk, "sk": sk})
+        return {"Update": {"TableName": self._name, "Key": key, **expressions}}
+
     def transact(self, actions: Sequence[dict[str, Any]]) -> Committed:
         """All of at most TRANSACTION_ITEMS_MAX actions, or none. Each names another item."""
         try:

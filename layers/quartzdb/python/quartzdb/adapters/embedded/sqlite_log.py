@@ -29,6 +29,7 @@ _BODIES = """
     SELECT stamp, writer, body FROM log WHERE partition = ? AND (stamp, writer) >= (?, ?) AND (stamp, writer) <= (?, ?)
     ORDER BY stamp, writer
 """
+_SINCE = "SELECT stamp, writer, body FROM log WHERE partition = ? AND stamp > ? ORDER BY stamp, writer"
 _FLOOR = "SELECT floor FROM partitions WHERE id = ?"
 _HEAD = "SELECT floor, (SELECT max(stamp) FROM log WHERE partition = p.id) FROM partitions p WHERE id = ?"
 _BODY = "SELECT body FROM log WHERE partition = ? AND stamp = ? AND writer = ?"
@@ -103,6 +104,47 @@ class SqliteChangeLog:
             return key
 
         return self._database.write(insert)
+
+    def append_next_if(
+        self,
+        bodies: Mapping[Partition, bytes],
+        key_after: Callable[[int], Version],
+        since: Mapping[Partition, int],
+        holds: Callable[[Sequence[LogPage]], bool],
+    ) -> Version | None:
+        """Commit one entry in each partition behind all their heads, if `holds` accepts what came in between."""
+        identities = {partition: self._ids.ensure(partition) for partition in bodies}
+
+        def insert(connection: sqlite3.Connection) -> Version | None:
+            pages: list[LogPage] = []
+            highest = 0
+            for partition, identity in identities.items():
+                floor, head = _open_head(connection, identity, partition)
+                rows = (
+                    connection.execute(_SINCE, (identity, since[partition]))
+                    if head > since[partition]
+                    else ()
+                )
+                pages.append(LogPage([(Version(stamp, writer), body) for stamp, writer, body in rows], floor))
+                highest = max(highest, head)
+            if not holds(pages):
+                return None
+            key = key_after(highest)
+            connection.executemany(
+                _APPEND,
+                [(identities[partition], key.stamp, key.writer, body) for partition, body in bodies.items()],
+            )
+            return key
+
+        return self._database.write(insert)
+
+    def fence(self, partition: Partition, key: Version) -> None:
+        """Never: raises NotImplementedError. Ask `ordered` first."""
+        raise NotImplementedError("Writers are serialised here: use append_next_if.")
+
+    def append_fenced(self, bodies: Mapping[Partition, bytes], key: Version) -> bool:
+        """Never: raises NotImplementedError, as `fence` does."""
+        raise NotImplementedError("Writers are serialised here: use append_next_if.")
 
     def read(
         self,

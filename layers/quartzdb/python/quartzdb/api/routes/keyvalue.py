@@ -6,7 +6,7 @@ from quartzdb.api.answer import Answer, Headers, json_answer
 from quartzdb.api.call import Call
 from quartzdb.api.freshness import consistency_of
 from quartzdb.api.operation import Family, IdempotentReplay, RawBody, Success
-from quartzdb.api.preconditions import VERSION_HEADER, after_of, etag_of, match_of, unchanged
+from quartzdb.api.preconditions import VERSION_HEADER, after_of, condition_of, etag_of, unchanged
 from quartzdb.api.routes.vectors import VERSION
 from quartzdb.api.schemas import keyvalue as schemas
 from quartzdb.api.times import rfc3339
@@ -66,7 +66,7 @@ def put_value(call: Call) -> Answer:
         query.ttl_seconds,
     )
     version = call.services.key_values.put(
-        call.namespace(), item, match=match_of(call.headers), after=after_of(call.headers)
+        call.namespace(), item, match=condition_of(call.headers), after=after_of(call.headers)
     )
     return json_answer({"key": item.key, "version": str(version)}, headers=_version_headers(version))
 
@@ -78,7 +78,8 @@ def put_value(call: Call) -> Answer:
     summary="Look at a value's headers",
     scope=Scope.READ,
     query=schemas.GetQuery,
-    headers=("If-None-Match",),
+    headers=("If-Match", "If-None-Match"),
+    errors=(412,),
     answers=(_ITEM, _UNCHANGED),
 )
 @FAMILY.operation(
@@ -87,7 +88,8 @@ def put_value(call: Call) -> Answer:
     summary="Get a value",
     scope=Scope.READ,
     query=schemas.GetQuery,
-    headers=("If-None-Match",),
+    headers=("If-Match", "If-None-Match"),
+    errors=(412,),
     answers=(_ITEM, _UNCHANGED),
 )
 def get_value(call: Call) -> Answer:
@@ -129,7 +131,7 @@ def delete_value(call: Call) -> Answer:
     version, existed = call.services.key_values.delete(
         call.namespace(),
         call.parameters["key"],
-        match=match_of(call.headers),
+        match=condition_of(call.headers),
         after=after_of(call.headers),
     )
     return json_answer(

@@ -8,6 +8,13 @@ from quartzdb.api.answer import Answer, json_answer
 from quartzdb.api.call import Call
 from quartzdb.api.freshness import after, consistency_of
 from quartzdb.api.operation import Family, IdempotentReplay, JsonBody, Success
+from quartzdb.api.preconditions import (
+    CONDITIONS,
+    condition_of_one,
+    etag_of,
+    no_condition,
+    unchanged,
+)
 from quartzdb.api.schemas import vectors as schemas
 from quartzdb.domain.answer_budget import AnswerBudget, vector_bytes
 from quartzdb.domain.change import Metadata
@@ -38,12 +45,16 @@ _UBIK = {"id": "ubik", "vector": "zcxMP5qZmT7NzMw9", "metadata": {"year": 1969}}
         {"numbers": {"vectors": [_DUNE]}, "base64": {"vectors": [_UBIK], "version": VERSION}},
         WRITE_JSON,
     ),
-    answers=(Success("All are written.", schemas.Upserted, {"upserted": 1, "version": VERSION}),),
+    headers=CONDITIONS,
+    answers=(
+        Success("All are written.", schemas.Upserted, {"upserted": 1, "version": VERSION}, headers=("ETag",)),
+    ),
+    errors=(412,),
     replay=IdempotentReplay.ACCEPTED,
 )
 def upsert_vectors(call: Call) -> Answer:
     """Write records whole, new or in place of those with the same id: all of them or none. They can be searched as soon
-    as this is answered.
+    as this is answered. `If-Match` and `If-None-Match` are for a batch of one record; with more it is refused.
     """
     namespace = call.namespace()
     body = call.json(schemas.UpsertRequest)
@@ -55,8 +66,14 @@ def upsert_vectors(call: Call) -> Answer:
         )
         for position, record in enumerate(body.vectors)
     ]
-    version = call.services.records.upsert(namespace, records, after=after(body.version))
-    return json_answer({"upserted": len(records), "version": str(version)})
+    version = call.services.records.upsert(
+        namespace,
+        records,
+        conditions=condition_of_one(call.headers, [record.id for record in records]),
+        after=after(body.version),
+    )
+    etag = (("ETag", etag_of(version)),) if len(records) == 1 else ()
+    return json_answer({"upserted": len(records), "version": str(version)}, headers=etag)
 
 
 @FAMILY.operation(
@@ -120,18 +137,25 @@ def fetch_vectors(call: Call) -> Answer:
         {"one": {"patches": [{"id": "dune", "set": {"read": True}, "unset": ["tags"]}]}},
         WRITE_JSON,
     ),
+    headers=CONDITIONS,
     answers=(Success("All are patched.", schemas.PatchResult, {"patched": 1, "version": VERSION}),),
+    errors=(412,),
     replay=IdempotentReplay.ACCEPTED,
 )
 def patch_vectors(call: Call) -> Answer:
-    """Set and remove top-level metadata fields: of all these records or of none. Vectors stay as they are."""
+    """Set and remove top-level metadata fields: of all these records or of none. Vectors stay as they are. `If-Match`
+    and `If-None-Match` are for a batch of one record; with more it is refused.
+    """
     namespace = call.namespace()
     body = call.json(schemas.PatchRequest)
     patches = [
         _patch(patch.id, patch.set, patch.unset, f"patches[{position}].")
         for position, patch in enumerate(body.patches)
     ]
-    version = call.services.records.patch(namespace, patches, after=after(body.version))
+    conditions = condition_of_one(call.headers, [patch.id for patch in patches])
+    version = call.services.records.patch(
+        namespace, patches, conditions=conditions, after=after(body.version)
+    )
     return json_answer({"patched": len(patches), "version": str(version)})
 
 
@@ -146,12 +170,15 @@ def patch_vectors(call: Call) -> Answer:
         {"ids": {"ids": ["dune", "ubik"]}, "filter": {"filter": {"year": {"$lt": 1900}}}},
         IDS_JSON,
     ),
+    headers=CONDITIONS,
+    errors=(412,),
     answers=(Success("They are gone.", schemas.Deleted, {"deleted": 2, "version": VERSION, "more": False}),),
     replay=IdempotentReplay.ACCEPTED,
 )
 def delete_vectors(call: Call) -> Answer:
     """By ids, of which some may not exist, or by a filter. One request deletes at most 100,000 records that match a
-    filter; `more` says whether there are others.
+    filter; `more` says whether there are others. `If-Match` and `If-None-Match` are for one id; with more, or with a
+    filter, it is refused.
     """
     namespace = call.namespace()
     body = call.json(schemas.DeleteRequest)
@@ -163,8 +190,10 @@ def delete_vectors(call: Call) -> Answer:
             hint='Delete everything with {"filter": {}}.',
         )
     if body.ids is not None:
-        deletion = call.services.records.delete(namespace, body.ids, after=token)
+        conditions = condition_of_one(call.headers, body.ids)
+        deletion = call.services.records.delete(namespace, body.ids, conditions=conditions, after=token)
     else:
+        no_condition(call.headers, "a filter names records, not one record.")
         deletion = call.services.records.delete_matching(namespace, parse(body.filter), after=token)
     return _deleted(deletion)
 
@@ -193,13 +222,27 @@ def count_vectors(call: Call) -> Answer:
     summary="Fetch a record",
     scope=Scope.READ,
     query=schemas.FetchOne,
-    answers=(Success("The record.", schemas.RecordDocument, {**_DUNE, "version": VERSION}),),
+    headers=CONDITIONS,
+    answers=(
+        Success("The record.", schemas.RecordDocument, {**_DUNE, "version": VERSION}, headers=("ETag",)),
+        Success(
+            "The record is still at a version that If-None-Match names.",
+            None,
+            status=304,
+            content_type=None,
+            headers=("ETag",),
+        ),
+    ),
+    errors=(412,),
 )
 def fetch_vector(call: Call) -> Answer:
-    """One record with its vector and metadata."""
+    """One record with its vector and metadata, and its version as ETag."""
     query = call.query(schemas.FetchOne)
     record = call.services.records.fetch_one(call.namespace(), call.parameters["id"], consistency_of(query))
-    return json_answer(record_document(record, query.encoding))
+    headers = (("ETag", etag_of(record.version)), ("Cache-Control", "private, no-cache"))
+    if unchanged(call.headers, record.version):
+        return Answer(304, content_type=None, headers=headers)
+    return json_answer(record_document(record, query.encoding), headers=headers)
 
 
 @FAMILY.operation(
@@ -208,7 +251,11 @@ def fetch_vector(call: Call) -> Answer:
     summary="Patch a record's metadata",
     scope=Scope.WRITE,
     body=JsonBody(schemas.PatchOne, {"one": {"set": {"read": True}, "unset": ["tags"]}}, RECORD_JSON),
-    answers=(Success("It is patched.", schemas.PatchResult, {"patched": 1, "version": VERSION}),),
+    headers=CONDITIONS,
+    answers=(
+        Success("It is patched.", schemas.PatchResult, {"patched": 1, "version": VERSION}, headers=("ETag",)),
+    ),
+    errors=(412,),
     replay=IdempotentReplay.ACCEPTED,
 )
 def patch_vector(call: Call) -> Answer:
@@ -216,8 +263,13 @@ def patch_vector(call: Call) -> Answer:
     namespace = call.namespace()
     body = call.json(schemas.PatchOne)
     patch = _patch(call.parameters["id"], body.set, body.unset, "")
-    version = call.services.records.patch(namespace, [patch], after=after(body.version))
-    return json_answer({"patched": 1, "version": str(version)})
+    version = call.services.records.patch(
+        namespace,
+        [patch],
+        conditions=condition_of_one(call.headers, [patch.id]),
+        after=after(body.version),
+    )
+    return json_answer({"patched": 1, "version": str(version)}, headers=(("ETag", etag_of(version)),))
 
 
 @FAMILY.operation(
@@ -226,6 +278,8 @@ def patch_vector(call: Call) -> Answer:
     summary="Delete a record",
     scope=Scope.WRITE,
     query=schemas.DeleteOne,
+    headers=CONDITIONS,
+    errors=(412,),
     answers=(Success("It is gone.", schemas.Deleted, {"deleted": 1, "version": VERSION, "more": False}),),
     replay=IdempotentReplay.ACCEPTED,
 )
@@ -233,7 +287,13 @@ def delete_vector(call: Call) -> Answer:
     """One record. Deleting one that does not exist is no error: `deleted` is 0 then."""
     query = call.query(schemas.DeleteOne)
     record_id = call.parameters["id"]
-    return _deleted(call.services.records.delete(call.namespace(), [record_id], after=after(query.version)))
+    deletion = call.services.records.delete(
+        call.namespace(),
+        [record_id],
+        conditions=condition_of_one(call.headers, [record_id]),
+        after=after(query.version),
+    )
+    return _deleted(deletion)
 
 
 def vector_document(vector: Vector, encoding: str) -> object:

@@ -162,7 +162,11 @@ def import_(
     checkpoint = None if source_file.is_stream else _checkpoint(location, file, namespace, reading)
     if checkpoint is not None and not resume:
         checkpoint.clear()
-    target: Target = (KeyValueTarget if kind == "kv" else RecordTarget)(database, namespace)
+    target: Target = (
+        KeyValueTarget(database, namespace)
+        if kind == "kv"
+        else RecordTarget(database, namespace, exported=header is not None)
+    )
     run = ImportRun(source, target, checkpoint, batch=batch, skip_bad=skip_bad)
     if run.done.resumed_at:
         notice(

@@ -12,7 +12,7 @@ from quartzdb.cli.importing.begun_source import refused
 from quartzdb.cli.importing.checkpoint import ImportCheckpoint
 from quartzdb.cli.importing.source import BadLine, ImportLine, ImportSource, SourceRecord
 from quartzdb.domain.errors import QuartzError
-from quartzdb.domain.limits import KV_BATCH_BYTES_MAX
+from quartzdb.domain.limits import KV_BATCH_BYTES_MAX, METADATA_BYTES_MAX, METADATA_MERGED_BYTES_MAX
 from quartzdb.services.keyvalue import DEFAULT_CONTENT_TYPE, NewItem, check_item
 from quartzdb.services.record_rules import NewRecord, check_record
 
@@ -43,19 +43,21 @@ class RecordTarget:
 
     bytes_max = 32 * 1024 * 1024
 
-    def __init__(self, database: Database, namespace: Namespace) -> None:
+    def __init__(self, database: Database, namespace: Namespace, *, exported: bool = False) -> None:
+        """`exported`: they were a database's, where metadata may be larger than a client may write it."""
         self._records = database.records
         self._namespace = namespace
+        self._metadata_bytes_max = METADATA_MERGED_BYTES_MAX if exported else METADATA_BYTES_MAX
 
     def accept(self, content: SourceRecord) -> tuple[str, NewRecord, int] | None:
         """The record, if the namespace may have it."""
         record = NewRecord(content.id, content.vector, content.metadata)
-        check_record(self._namespace, record, "")
+        check_record(self._namespace, record, "", metadata_bytes_max=self._metadata_bytes_max)
         return record.id, record, record.vector.nbytes
 
     def write(self, batch: Sequence[NewRecord]) -> None:
         """One log entry."""
-        self._records.upsert(self._namespace, batch)
+        self._records.upsert(self._namespace, batch, metadata_bytes_max=self._metadata_bytes_max)
 
 
 class KeyValueTarget:

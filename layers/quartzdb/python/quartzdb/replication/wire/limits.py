@@ -1,11 +1,13 @@
 """The limits of the protocol between two sites; docs/replication.md quotes these."""
 
+from quartzdb.domain.limits import METADATA_MERGED_BYTES_MAX
+
 CHANGES_MAX = 500
 PAGE_BYTES_MAX = 4 * 1024 * 1024
 """Of all changes of one page as JSON. A single change may be larger."""
 ENVELOPE_BYTES_MAX = 64 * 1024
 """What a request may have beside its changes."""
-FOREIGN_METADATA_BYTES_MAX = 1024 * 1024
+FOREIGN_METADATA_BYTES_MAX = METADATA_MERGED_BYTES_MAX
 """More than a client may write: two sites write numbers differently, and a feed must not stop at a byte too many."""
 ENTRIES_MAX = 1_000
 FETCH_IDS_MAX = 100

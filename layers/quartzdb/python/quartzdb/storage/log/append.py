@@ -4,18 +4,27 @@ later strong read must see it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from quartzdb.domain.change import Change
 from quartzdb.domain.clock import Clock
-from quartzdb.domain.errors import OutcomeUnknown
+from quartzdb.domain.errors import OutcomeUnknown, Unavailable
 from quartzdb.domain.hlc import HybridClock, Version
 from quartzdb.domain.namespace import Namespace, Partition
-from quartzdb.storage.log.codec import encode_entry
+from quartzdb.storage.log.codec import decode_entry, encode_entry
 from quartzdb.storage.log.protocol import ACKNOWLEDGE_WITHIN_MS, answered_in_time
-from quartzdb.storage.ports import ChangeLog, StampBehind
+from quartzdb.storage.ports import ChangeLog, LogPage, StampBehind
 
 ATTEMPTS_MAX = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A place in an unordered log that is kept for one write; `begun` is when, on the monotonic clock."""
+
+    key: Version
+    begun: float
 
 
 class LogWriter:
@@ -40,12 +49,63 @@ class LogWriter:
         self, namespace: Namespace, changes: Sequence[Change], *, after: Version | None = None
     ) -> Version:
         """Commit the changes in the shards that their ids belong to, all or none; else as `append`."""
-        if namespace.settings.shards == 1:
-            return self.append(namespace.partition, changes, after=after)
-        spread: dict[Partition, list[Change]] = {}
-        for change in changes:
-            spread.setdefault(namespace.partition_of(change.id), []).append(change)
-        return self._commit({partition: encode_entry(some) for partition, some in spread.items()}, after)
+        return self._commit(_by_partition(namespace, changes), after)
+
+    @property
+    def ordered(self) -> bool:
+        """Whether what was decided from a read is written with `write_next_if`, or else behind a fence."""
+        return self._log.ordered
+
+    def write_next_if(
+        self,
+        namespace: Namespace,
+        changes: Sequence[Change],
+        since: Mapping[Partition, int],
+        holds: Callable[[Sequence[Change]], bool],
+    ) -> Version | None:
+        """As `write` to an ordered log, if `holds` accepts the changes that came after the stamps in `since`.
+
+        It is asked when no other change can come between. None: nothing is written; read again.
+        """
+
+        def check(pages: Sequence[LogPage]) -> bool:
+            if any(
+                page.floor > seen for page, seen in zip(pages, (since[one] for one in bodies), strict=True)
+            ):
+                return False  # some of them were trimmed by now
+            return holds([c for page in pages for key, body in page.entries for c in decode_entry(body, key)])
+
+        bodies = _by_partition(namespace, changes)
+        return self._log.append_next_if(bodies, self._later_than, since, check)
+
+    def fence(self, namespace: Namespace, ids: Iterable[str]) -> Fence:
+        """Begin a decision in an unordered log: what a read from now on finds in those shards up to the fence is all
+        that is ever acknowledged there.
+        """
+        shards = namespace.by_shard(ids)
+        for _ in range(ATTEMPTS_MAX):
+            begun = self._clock.monotonic()
+            key = self._versions.now()
+            try:
+                for shard in shards:
+                    self._log.fence(shard.partition, key)
+                return Fence(key, begun)
+            except StampBehind as behind:
+                self._versions.resume_after(behind.head)
+        raise Unavailable("Other writers of these records were always faster.", hint="Try again in a moment.")
+
+    def write_fenced(self, namespace: Namespace, changes: Sequence[Change], fence: Fence) -> Version | None:
+        """As `write` to an unordered log, if no later fence was set since. None: nothing is written; begin again."""
+        if not answered_in_time(self._clock, fence.key, fence.begun):
+            return None
+        if not self._log.append_fenced(_by_partition(namespace, changes), fence.key):
+            return None
+        if answered_in_time(self._clock, fence.key, fence.begun):
+            return fence.key
+        raise OutcomeUnknown(
+            f"The log did not acknowledge a write within {ACKNOWLEDGE_WITHIN_MS} ms.",
+            hint="Read the records and decide anew.",
+        )
 
     def _commit(self, bodies: Mapping[Partition, bytes], after: Version | None) -> Version:
         if after is not None:
@@ -84,3 +144,12 @@ class LogWriter:
     def _later_than(self, head: int) -> Version:
         self._versions.resume_after(head)
         return self._versions.now()
+
+
+def _by_partition(namespace: Namespace, changes: Sequence[Change]) -> dict[Partition, bytes]:
+    if namespace.settings.shards == 1:
+        return {namespace.partition: encode_entry(changes)}
+    spread: dict[Partition, list[Change]] = {}
+    for change in changes:
+        spread.setdefault(namespace.partition_of(change.id), []).append(change)
+    return {partition: encode_entry(some) for partition, some in spread.items()}
