@@ -344,7 +344,7 @@ def test_half_precision_is_rounded_as_for_a_client(site: LocalSite, clock: Manua
     assert read.tolist() == vector.astype(np.float16).astype(np.float32).tolist()
 
 
-def test_what_half_precision_does_not_have_is_scaled_down(site: LocalSite, clock: ManualClock) -> None:
+def test_what_half_precision_does_not_have_is_scaled(site: LocalSite, clock: ManualClock) -> None:
     """The other site took it, with a precision of its own: refusing it would stop the feed for ever."""
     settings = NamespaceSettings(3, precision=Precision.F16)
     namespace = site.database.namespaces.create(NAMESPACE.tenant, NAMESPACE.namespace, settings)[0]
@@ -352,6 +352,9 @@ def test_what_half_precision_does_not_have_is_scaled_down(site: LocalSite, clock
     site.replica.apply(NAMESPACE, RECORDS, [Upsert("b", version_at(clock, "there"), huge, {})])
     read = site.database.records.fetch_one(namespace, "b").vector
     assert read.tolist() == [65_504, -32_752, 0]
+    tiny = np.array([2e-8, 0, 1e-8], np.float32)
+    site.replica.apply(NAMESPACE, RECORDS, [Upsert("c", version_at(clock, "there"), tiny, {})])
+    assert site.database.records.fetch_one(namespace, "c").vector.tolist() == [65_504, 0, 32_752]
 
 
 def test_a_feed_is_not_taken_for_the_other(site: LocalSite, clock: ManualClock) -> None:

@@ -410,6 +410,22 @@ def test_half_precision_rounds_when_it_is_written(http: Client) -> None:
     )
 
 
+def test_what_half_precision_rounds_to_nothing_is_refused_where_direction_matters(http: Client) -> None:
+    """A record that was let in would score 0 against itself, and could not be queried by its id."""
+    for metric in ("cosine", "dot"):
+        http.post("/v1/namespaces", {"name": metric, "dimension": 2, "metric": metric, "precision": "f16"})
+    body = {"vectors": [{"id": "a", "vector": [1e-8, 2e-8]}]}
+    problem = refused(
+        http.post("/v1/namespaces/cosine/vectors", body), 400, "invalid_vector", "vectors[0].vector"
+    )
+    assert "Scale the vectors up" in problem["hint"]
+    assert http.post("/v1/namespaces/dot/vectors", body).status_code == 200
+    body = {"vectors": [{"id": "a", "vector": [1e-8, 4e-8]}]}
+    assert http.post("/v1/namespaces/cosine/vectors", body).status_code == 200
+    found = http.post("/v1/namespaces/cosine/query", {"id": "a"}).json()["matches"]
+    assert found[0]["score"] == pytest.approx(1)
+
+
 def test_a_zero_vector_is_fine_where_direction_does_not_matter(http: Client) -> None:
     """Under dot and euclidean."""
     http.post("/v1/namespaces", {"name": "plain", "dimension": 2, "metric": "euclidean"})

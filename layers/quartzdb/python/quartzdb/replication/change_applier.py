@@ -15,11 +15,12 @@ import numpy as np
 from quartzdb.domain.change import Change, Upsert
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.hlc import HybridClock
+from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Namespace, Precision
 from quartzdb.replication.change_validation import check_changes, check_count, check_items, check_versions
 from quartzdb.replication.ports import Applied
 from quartzdb.replication.repair.shard_digests import ShardDigests
-from quartzdb.services.record_rules import F16_MAX, as_stored
+from quartzdb.services.record_rules import F16_MAX, F16_MIN, as_stored
 from quartzdb.storage.index.segments.outline import UNHEARD_OF, Outline
 from quartzdb.storage.log.append import LogWriter
 from quartzdb.storage.ports import Item, KeyValueTable
@@ -95,7 +96,8 @@ def _rounded(namespace: Namespace, change: Change) -> Change:
         return change
     vector = change.vector
     largest = float(np.max(np.abs(vector)))
-    if largest > F16_MAX:
-        # A client would be refused. Here that would stop the feed for ever, so it is scaled down: its direction stays.
-        vector = (vector * (F16_MAX / largest)).astype(np.float32)
+    vanishes = 0 < largest <= F16_MIN / 2 and namespace.settings.metric is Metric.COSINE
+    if largest > F16_MAX or vanishes:
+        # A client would be refused. Here that would stop the feed for ever, so it is scaled: its direction stays.
+        vector = (vector.astype(np.float64) * (F16_MAX / largest)).astype(np.float32)
     return replace(change, vector=as_stored(namespace, vector))

@@ -30,6 +30,8 @@ from quartzdb.domain.record import Record, check_id
 from quartzdb.domain.vector import Vector, check_dimension, check_direction
 
 F16_MAX = 65_504.0
+F16_MIN = 2.0**-24
+"""Half of it and less is rounded to 0."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,11 +82,20 @@ def check_record(
 def check_vector(namespace: Namespace, vector: Vector, field: str) -> None:
     """Raises DimensionMismatch or InvalidVector for what the namespace cannot compare or hold."""
     check_comparable(vector, dimension_of(namespace), namespace.settings.metric, field)
-    if namespace.settings.precision is Precision.F16 and np.max(np.abs(vector)) > F16_MAX:
+    if namespace.settings.precision is not Precision.F16:
+        return
+    if np.max(np.abs(vector)) > F16_MAX:
         raise InvalidVector(
             f"An entry is larger than {F16_MAX:g}, the largest number of this namespace's f16 precision.",
             field=field,
             hint="Scale the vectors down, or use a namespace with precision f32.",
+        )
+    if namespace.settings.metric is Metric.COSINE and not as_stored(namespace, vector).any():
+        raise InvalidVector(
+            f"All entries are so small that they are 0 in this namespace's f16 precision ({F16_MIN:g} is its smallest "
+            "number): the record would have no direction to compare under the cosine metric.",
+            field=field,
+            hint="Scale the vectors up, which changes no cosine, or use a namespace with precision f32.",
         )
 
 
