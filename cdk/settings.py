@@ -102,6 +102,8 @@ class Settings:
     default_engine: Engine = "auto"
     """What new segments are searched with in namespaces that name no engine. `auto`: by their size."""
     log_retention_days: int = 30
+    edge_logs: bool = True
+    """CloudFront logs each request, without its path. The emulator's CloudFormation knows no such logs."""
     alarm_arithmetic: bool = True
     """Alarms may compute. The emulator's CloudFormation cannot make such alarms."""
     alarm_email: str | None = None
@@ -198,10 +200,19 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "waf_requests_per_5_minutes": 2_000,
     },
     # 3,008 MB is the most that a new account may have.
-    "prod": {"search_memory_mb": 3_008, "log_retention_days": 90},
+    "prod": {
+        "search_memory_mb": 3_008,
+        "log_retention_days": 90,
+        # What a flood can cost is bounded, and none of them can starve another. An account has 1,000 executions unless
+        # it is new, of which 100 cannot be set aside.
+        "api_concurrency": 200,
+        "search_concurrency": 200,
+        "indexer_concurrency": 50,
+        "compactor_concurrency": 20,
+    },
     # On an emulator, by local/: dev without what the emulator cannot do. The function that empties buckets needs
     # the SDK for JavaScript, which is not there.
-    "local": {"keep_data": False, "alarm_arithmetic": False, "log_retention_days": 1},
+    "local": {"keep_data": False, "alarm_arithmetic": False, "edge_logs": False, "log_retention_days": 1},
 }
 
 

@@ -44,7 +44,7 @@ class TableStream:
     def __init__(self, emulator: Emulator, table: str) -> None:
         emulator.dynamodb.update_table(
             TableName=table,
-            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
         )
         self._arn = emulator.dynamodb.describe_table(TableName=table)["Table"]["LatestStreamArn"]
         # botocore's stubs know no clients of streams.

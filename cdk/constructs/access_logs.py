@@ -12,11 +12,9 @@ _KEPT_DAYS = 90
 
 
 class AccessLogs(Construct):
-    """`bucket` takes the logs of S3, or, with `by_acl`, those of CloudFront, which still writes with an ACL."""
+    """`bucket` takes the logs of S3 or of CloudFront."""
 
-    def __init__(
-        self, scope: Construct, construct_id: str, *, keep: bool, empty: bool, by_acl: bool = False
-    ) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, keep: bool, empty: bool) -> None:
         super().__init__(scope, construct_id)
         self.bucket = s3.Bucket(
             self,
@@ -24,7 +22,6 @@ class AccessLogs(Construct):
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_PREFERRED if by_acl else None,
             lifecycle_rules=[
                 s3.LifecycleRule(
                     expiration=Duration.days(_KEPT_DAYS),

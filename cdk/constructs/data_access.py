@@ -1,7 +1,8 @@
 """What a function may do with the table and the bucket, and nothing more.
 
 A partition key begins with the family of its items (docs/adr/0006-one-dynamodb-table.md). Rights are given by family,
-so that what reads searches cannot write, and what builds segments sees no key-value and no API key.
+so that what reads searches cannot write, and what builds segments sees no key-value and no API key. Objects are told
+apart in the same way by their prefix (quartzdb.adapters.aws.s3_places).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from aws_cdk import aws_iam as iam
 
 from cdk.acknowledged import acknowledge_nag
 from cdk.constructs.data_table import FEED_INDEX
+from quartzdb.adapters.aws import s3_places
 
 LOG = ("LOG#*", "LOGS", "CURRENT#*")
 """Entries, and what pointers were not long ago."""
@@ -35,8 +37,10 @@ CANARY_KEYS = ("KEY#ca0a27*", "KEYS#canary")
 PROBE_LEASE = ("LEASE#health-probe",)
 REPLICATION_LEASE = ("LEASE#replicator",)
 
-BLOBS = "blobs/*"
-POINTERS = "pointers/*"
+SEGMENTS = f"{s3_places.SEGMENTS}*"
+LOG_BODIES = f"{s3_places.LOG_BODIES}*"
+VALUES = f"{s3_places.VALUES}*"
+POINTERS = f"{s3_places.POINTERS}*"
 ROUTING_STATE = "routing/state.json"
 """What the edge reads."""
 
@@ -59,7 +63,7 @@ class DataAccess:
     reads: Sequence[str]
     writes: Sequence[str] = ()
     walks_feed: bool = False
-    gets: Sequence[str] = (BLOBS, POINTERS)
+    gets: Sequence[str] = (SEGMENTS, LOG_BODIES, POINTERS)
     puts: Sequence[str] = ()
     deletes: Sequence[str] = ()
 

@@ -17,7 +17,7 @@ FEED_INDEX = "by_appended"
 
 
 class DataTable(Construct):
-    """`table`, on demand, with a stream of new images."""
+    """`table`, on demand, with a stream of keys."""
 
     def __init__(self, scope: Construct, construct_id: str, *, keep: bool) -> None:
         super().__init__(scope, construct_id)
@@ -28,8 +28,9 @@ class DataTable(Construct):
             sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             time_to_live_attribute="expires_at",
-            # A committed entry is all that the indexer and replication need; what it replaced they never look at.
-            stream=dynamodb.StreamViewType.NEW_IMAGE,
+            # A key says which log was written to, and its reader takes the entries from there. Images would put every
+            # value and every hash of an API key into the hands of whoever may read the stream.
+            stream=dynamodb.StreamViewType.KEYS_ONLY,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True, recovery_period_in_days=RECOVERY_DAYS
             ),

@@ -10,7 +10,9 @@ from cdk.acknowledged import acknowledge_checkov, acknowledge_nag
 
 
 class DeadLetters(Construct):
-    """`queue`: encrypted, TLS only. Holds where a record is (shard, position), never a user's data."""
+    """`queue`: encrypted, TLS only, for the account alone. Where a record is (shard, position), not what is in it;
+    but what an EdgeQueue of mirrored writes gave up has their bodies: docs/runbook.md.
+    """
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
         super().__init__(scope, construct_id)

@@ -15,7 +15,6 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from cdk.acknowledged import acknowledge_checkov, acknowledge_nag
-from cdk.constructs.access_logs import AccessLogs
 from cdk.constructs.custom_domain import CustomDomain
 from cdk.constructs.origin_secret import HEADER
 from cdk.constructs.rate_limit import RateLimit
@@ -50,8 +49,6 @@ class ApiDistribution(Construct):
         search_url: lambda_.IFunctionUrl,
         secret_header: str,
         price_class: PriceClass,
-        keep_logs: bool,
-        empty_logs: bool,
         domain: CustomDomain | None = None,
         rate_limit: RateLimit | None = None,
         routers: Sequence[cloudfront.EdgeLambda] = (),
@@ -76,9 +73,6 @@ class ApiDistribution(Construct):
             http_version=cloudfront.HttpVersion.HTTP2_AND_3,
             price_class=_PRICE_CLASSES[price_class],
             web_acl_id=rate_limit.arn if rate_limit else None,
-            enable_logging=True,
-            log_bucket=AccessLogs(self, "AccessLogs", keep=keep_logs, empty=empty_logs, by_acl=True).bucket,
-            log_file_prefix="edge/",
         )
         if domain is not None:
             domain.point_to(self.distribution)
@@ -131,8 +125,13 @@ class ApiDistribution(Construct):
         )
 
     def _acknowledge(self, *, own_certificate: bool, limited: bool) -> None:
-        nag = {"AwsSolutions-CFR1": "A database is called from wherever its users' programs run."}
+        logged = "Logged by EdgeLogs, which chooses the fields; the older kind that this looks for has paths."
+        nag = {
+            "AwsSolutions-CFR1": "A database is called from wherever its users' programs run.",
+            "AwsSolutions-CFR3": logged,
+        }
         checkov = {
+            "CKV_AWS_86": logged,
             "CKV_AWS_305": "An API has no page at its root but the one that the application answers.",
             "CKV_AWS_310": "Both origins run the same application on the same data; failing over is the router's part.",
             "CKV_AWS_374": "A database is called from wherever its users' programs run.",

@@ -53,8 +53,9 @@ REPLICATOR = DataAccess(
         *data.REPLICATION_LEASE,
     ),
     walks_feed=True,
-    puts=(data.BLOBS,),
-    deletes=(data.BLOBS,),
+    gets=(data.SEGMENTS, data.LOG_BODIES, data.VALUES, data.POINTERS),
+    puts=(data.LOG_BODIES, data.VALUES),
+    deletes=(data.LOG_BODIES, data.VALUES),
 )
 BESIDE_A_PEER = DataAccess(reads=data.CHECKPOINTS, gets=())
 """What is kept for the other site is known from how far it has come."""

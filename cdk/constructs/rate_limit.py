@@ -71,12 +71,15 @@ class RateLimit(Construct):
             acl,
             {
                 "CKV_AWS_192": "There is no Java here. Rules that read bodies would refuse users' own bytes.",
-                "CKV2_AWS_31": "Sampled requests and metrics are kept; a full log would hold every client's address.",
+                "CKV2_AWS_31": "Metrics are kept; a log, like samples, would hold the API keys of clients.",
             },
         )
 
 
 def _seen_as(name: str) -> waf.CfnWebACL.VisibilityConfigProperty:
     return waf.CfnWebACL.VisibilityConfigProperty(
-        cloud_watch_metrics_enabled=True, metric_name=name, sampled_requests_enabled=True
+        cloud_watch_metrics_enabled=True,
+        metric_name=name,
+        # A sample has all headers of a request, the API key in Authorization too, for everyone who may look at the ACL.
+        sampled_requests_enabled=False,
     )

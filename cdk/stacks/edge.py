@@ -13,6 +13,7 @@ from cdk.constructs.alarms import Alarms
 from cdk.constructs.custom_domain import CustomDomain
 from cdk.constructs.data_access import ROUTING_STATE
 from cdk.constructs.distribution import ApiDistribution
+from cdk.constructs.edge_logs import EdgeLogs
 from cdk.constructs.edge_router import ADDRESSES_HEADER, EdgeRouter, addresses
 from cdk.constructs.failover import Failover
 from cdk.constructs.origin_secret import CLOUDFLARE_HEADER, header_value
@@ -58,8 +59,6 @@ class EdgeStack(Stack):
             search_url=service.search_url,
             secret_header=header_value(service.secret.arn, settings.origin_secret_version),
             price_class=settings.price_class,
-            keep_logs=settings.keep_data,
-            empty_logs=settings.empties_buckets,
             domain=self._domain(settings),
             rate_limit=(
                 RateLimit(self, "RateLimit", name=settings.prefix, requests_per_5_minutes=limit)
@@ -72,6 +71,15 @@ class EdgeStack(Stack):
             ),
         )
         self.distribution_id = edge.distribution.distribution_id
+        if settings.edge_logs:
+            EdgeLogs(
+                self,
+                "Logs",
+                name=settings.prefix,
+                distribution=edge.distribution,
+                keep=settings.keep_data,
+                empty=settings.empties_buckets,
+            )
         alarms = Alarms(
             self,
             "Alarms",

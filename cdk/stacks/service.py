@@ -32,9 +32,10 @@ API = DataAccess(
     reads=(*data.LOG, *data.KEY_VALUES, *data.NAMESPACES, *data.API_KEYS, *data.IDEMPOTENCY),
     writes=(*data.LOG, *data.KEY_VALUES, *data.NAMESPACES, *data.API_KEYS, *data.IDEMPOTENCY),
     walks_feed=True,
+    gets=(data.SEGMENTS, data.LOG_BODIES, data.VALUES, data.POINTERS),
     # Bodies too large for the table. Segments are not its business.
-    puts=(data.BLOBS,),
-    deletes=(data.BLOBS,),
+    puts=(data.LOG_BODIES, data.VALUES),
+    deletes=(data.LOG_BODIES, data.VALUES),
 )
 # It runs the same application, and answers searches only: whatever else would reach it fails here.
 SEARCH = DataAccess(reads=(*data.LOG, *data.NAMESPACES, *data.API_KEYS))
@@ -42,8 +43,8 @@ INDEXER = DataAccess(
     reads=(*data.LOG, *data.NAMESPACES, *data.LEASES),
     # Trimming raises a log's floor and deletes what is behind it.
     writes=(*data.LOG, *data.LEASES, *data.PENDING_WORK),
-    puts=(data.BLOBS, data.POINTERS),
-    deletes=(data.BLOBS,),
+    puts=(data.SEGMENTS, data.POINTERS),
+    deletes=(data.SEGMENTS, data.LOG_BODIES),
 )
 COMPACTOR = DataAccess(
     reads=(
@@ -64,8 +65,9 @@ COMPACTOR = DataAccess(
         *data.IDEMPOTENCY,
     ),
     walks_feed=True,
-    puts=(data.BLOBS, data.POINTERS),
-    deletes=(data.BLOBS, data.POINTERS),
+    puts=(data.SEGMENTS, data.POINTERS),
+    # Of values it only ever removes, and reads none.
+    deletes=(data.SEGMENTS, data.LOG_BODIES, data.VALUES, data.POINTERS),
 )
 
 

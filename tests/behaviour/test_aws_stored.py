@@ -222,3 +222,25 @@ def test_a_large_file_is_sent_in_parts(site: Site, tmp_path: Path) -> None:
     assert blobs.get("t/large") == content
     assert blobs.read_ranges("t/large", [(10_000_000, 5)]) == [content[10_000_000:10_000_005]]
     assert blobs.local_file("t/large").read_bytes() == content
+
+
+def test_bodies_lie_apart_from_segments(site: Site) -> None:
+    """Each family has a prefix of its own, which rights are given by, and is listed and removed like the rest."""
+    placed = {
+        "t/n/g/0/segments/s/vectors": "blobs/",
+        "t/n/g/0/manifests/m.json": "blobs/",
+        "t/_log/n/g/0/entry": "log/",
+        "t/_kv/_kv/g/0/value": "values/",
+    }
+    for key in placed:
+        site.straight.blobs.put(key, key.encode())
+    listed = site.emulator.s3.list_objects_v2(Bucket=site.place.bucket)
+    assert {one["Key"] for one in listed["Contents"]} == {root + key for key, root in placed.items()}
+    for key in placed:
+        assert site.straight.blobs.get(key) == key.encode()
+    assert site.blobs() == sorted(placed)
+    for prefix in ("t", "t/", "t/_", "t/_log", "t/_kv/", "t/n/g", "other/"):
+        found = [key for key, _, _ in site.straight.blobs.list(prefix)]
+        assert sorted(found) == sorted(key for key in placed if key.startswith(prefix))
+    site.straight.blobs.delete(list(placed))
+    assert site.blobs() == []

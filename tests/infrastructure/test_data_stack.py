@@ -68,7 +68,7 @@ def test_table_recovers_expires_and_streams(deployment: Deployment) -> None:
         "RecoveryPeriodInDays": 35,
     }
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
-    assert table["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
+    assert table["StreamSpecification"] == {"StreamViewType": "KEYS_ONLY"}
 
 
 def test_every_bucket_is_private_and_encrypted(deployment: Deployment) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.infrastructure.synthesis import Deployment
+from tests.infrastructure.synthesis import Deployment, statements
 
 # AWS's own policies, by the ids that its documentation lists.
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
@@ -121,6 +121,10 @@ def test_addresses_that_send_too_much_are_told_so(dev: Deployment) -> None:
         "EvaluationWindowSec": 300,
         "Limit": 2_000,
     }
+    for seen in (acl, rule):
+        assert seen["VisibilityConfig"]["SampledRequestsEnabled"] is False, (
+            "samples have the API keys of clients"
+        )
     response = rule["Action"]["Block"]["CustomResponse"]
     assert response["ResponseCode"] == 429
     assert response["ResponseHeaders"] == [{"Name": "Retry-After", "Value": "60"}]
@@ -147,10 +151,33 @@ def test_browsers_are_told_to_be_careful_and_the_application_has_the_last_word(d
         assert "ResponseHeadersPolicyId" in behavior
 
 
-def test_requests_are_logged(deployment: Deployment) -> None:
-    """Into a bucket of their own, over HTTP/2 and 3."""
+def test_requests_are_logged_without_what_they_were_for(deployment: Deployment) -> None:
+    """Neither path nor query nor a header that could hold a key: names of keys are users' data."""
+    assert "Logging" not in _config(deployment), "the older kind of log has no choice of fields"
+    source = deployment.one("AWS::Logs::DeliverySource")
+    assert source.properties["LogType"] == "ACCESS_LOGS"
+    assert deployment.one("AWS::CloudFront::Distribution").id in json.dumps(source.properties["ResourceArn"])
+    fields = deployment.one("AWS::Logs::Delivery").properties["RecordFields"]
+    assert {"date", "time", "c-ip", "cs-method", "sc-status", "x-edge-request-id"} <= set(fields)
+    telling = ("uri", "query", "cookie", "referer", "authorization", "cs-headers", "range")
+    assert not [field for field in fields if any(word in field.lower() for word in telling)]
+
+
+def test_only_this_distributions_log_is_taken(dev: Deployment) -> None:
+    """The log's service may put files of this account's source into their bucket, and nothing else."""
+    source = dev.one("AWS::Logs::DeliverySource")
+    (allowed,) = [
+        statement
+        for owner, statement in statements(dev)
+        if statement.get("Principal") == {"Service": "delivery.logs.amazonaws.com"}
+    ]
+    assert allowed["Action"] == "s3:PutObject"
+    assert allowed["Condition"]["ArnEquals"] == {"aws:SourceArn": {"Fn::GetAtt": [source.id, "Arn"]}}
+
+
+def test_the_edge_speaks_the_newest_http(deployment: Deployment) -> None:
+    """HTTP/2 and 3, from the cheapest locations."""
     config = _config(deployment)
-    assert config["Logging"]["Prefix"] == "edge/"
     assert config["HttpVersion"] == "http2and3"
     assert config["PriceClass"] == "PriceClass_100"
 

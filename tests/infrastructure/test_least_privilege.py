@@ -30,15 +30,17 @@ WILDCARDS: Mapping[str, str] = {
             "DescribeLogGroups",
         )
     },
-    "s3:GetObject on blobs/*": "Keys of blobs are made at run time.",
-    "s3:PutObject on blobs/*": "Keys of blobs are made at run time.",
-    "s3:AbortMultipartUpload on blobs/*": "Keys of blobs are made at run time.",
-    "s3:DeleteObject on blobs/*": "Keys of blobs are made at run time.",
+    **{
+        f"s3:{action} on {family}/*": "Keys of blobs are made at run time."
+        for action in ("GetObject", "PutObject", "AbortMultipartUpload", "DeleteObject")
+        for family in ("blobs", "log", "values")
+    },
     "s3:GetObject on pointers/*": "One pointer for each namespace, made at run time.",
     "s3:PutObject on pointers/*": "One pointer for each namespace, made at run time.",
     "s3:AbortMultipartUpload on pointers/*": "One pointer for each namespace, made at run time.",
     "s3:DeleteObject on pointers/*": "One pointer for each namespace, made at run time.",
     "s3:PutObject on data/*": "S3 writes the bucket's access log.",
+    "s3:PutObject on AWSLogs/*": "CloudFront's log has a file for each hour.",
     **{
         f"logs:{action} on :log-group:/aws/lambda/us-east-1.PREFIX-edge-*": "CloudFront runs the router in many "
         "regions, and Lambda names its log group after the function."
@@ -68,6 +70,8 @@ def _tail(resource: Any) -> str:
     text = resource if isinstance(resource, str) else ""
     if isinstance(resource, dict) and "Fn::Join" in resource:
         text = str(resource["Fn::Join"][1][-1])
+        if "/AWSLogs/" in resource["Fn::Join"][1]:
+            return "AWSLogs/*"
     if "/cdk/exports/" in text:
         return "parameter/cdk/exports/*"
     return text.removeprefix("/") or "*"
@@ -172,6 +176,41 @@ def test_background_work_sees_no_api_key(dev: Deployment, function: str) -> None
         families = _families(dev, function, action)
         assert families
         assert not {family for family in families if family.startswith("KEY")}
+
+
+def _prefixes(deployment: Deployment, function: str, action: str) -> set[str]:
+    """Of the objects that a function may do something with."""
+    return {
+        _tail(resource).removesuffix("/*")
+        for statement in _allowed(deployment, function)
+        if action in _list(statement["Action"])
+        for resource in _list(statement["Resource"])
+    }
+
+
+@pytest.mark.parametrize(
+    ("function", "read", "written", "deleted"),
+    [
+        ("api", {"blobs", "log", "values", "pointers"}, {"log", "values"}, {"log", "values"}),
+        ("search", {"blobs", "log", "pointers"}, set(), set()),
+        ("indexer", {"blobs", "log", "pointers"}, {"blobs", "pointers"}, {"blobs", "log"}),
+        (
+            "compactor",
+            {"blobs", "log", "pointers"},
+            {"blobs", "pointers"},
+            {"blobs", "log", "values", "pointers"},
+        ),
+        ("replicator", {"blobs", "log", "values", "pointers"}, {"log", "values"}, {"log", "values"}),
+        ("health_probe", set(), {"routing/state.json"}, set()),
+    ],
+)
+def test_objects_are_reached_by_family_only(
+    two_origins: Deployment, function: str, read: set[str], written: set[str], deleted: set[str]
+) -> None:
+    """Who searches and builds segments reads no key-value; who takes writes changes no segment."""
+    assert _prefixes(two_origins, function, "s3:GetObject") == read
+    assert _prefixes(two_origins, function, "s3:PutObject") == written
+    assert _prefixes(two_origins, function, "s3:DeleteObject") == deleted
 
 
 def test_indexing_sees_no_key_values(dev: Deployment) -> None:

@@ -231,7 +231,14 @@ def test_secret_is_long_and_read_where_the_edge_is_deployed(dev: Deployment, abr
     assert abroad.one("AWS::SecretsManager::Secret").properties["ReplicaRegions"] == [{"Region": "us-east-1"}]
 
 
-def test_concurrency_is_set_aside_where_asked_for(dev: Deployment, abroad: Deployment) -> None:
-    """Otherwise none is, because an account may have none to spare."""
+def test_concurrency_is_set_aside_where_asked_for(
+    dev: Deployment, prod: Deployment, abroad: Deployment
+) -> None:
+    """Always in production, which bounds what a flood costs; elsewhere not: an account may have none to spare."""
+    reserved = {
+        name: prod.function(name).properties["ReservedConcurrentExecutions"]
+        for name in ("api", "search", "indexer", "compactor")
+    }
+    assert reserved == {"api": 200, "search": 200, "indexer": 50, "compactor": 20}
     assert abroad.function("search").properties["ReservedConcurrentExecutions"] == 50
     assert "ReservedConcurrentExecutions" not in dev.function("search").properties

@@ -1,6 +1,6 @@
-"""Blobs and pointers in S3. Owns `blobs/` (an object per key) and `pointers/` of one bucket.
+"""Blobs and pointers in S3: an object per key, under the prefixes of s3_places.py.
 
-An object under `blobs/` is written once. S3 verifies what it gets by SHA-256, and what `get` reads is verified again;
+A blob's object is written once. S3 verifies what it gets by SHA-256, and what `get` reads is verified again;
 copies and ranges are verified by whoever knows what they must be.
 """
 
@@ -15,14 +15,13 @@ from threading import Barrier
 
 from quartzdb.adapters.aws.s3_bucket import S3Bucket
 from quartzdb.adapters.aws.s3_local_files import S3LocalFiles
+from quartzdb.adapters.aws.s3_places import POINTERS, root_of, roots_of
 from quartzdb.adapters.aws.s3_pointers import RecentPointers, S3Pointers
 from quartzdb.adapters.aws.s3_ranges import coalesce
 from quartzdb.adapters.blob_key import check_blob_key, check_blob_prefix
 from quartzdb.domain.errors import Corrupted, Unavailable
 from quartzdb.storage.ports import BlobMissing
 
-_BLOBS = "blobs/"
-_POINTERS = "pointers/"
 _THREADS_MAX = 48
 """All requests of one round go out at once: most of what threads do is wait."""
 _PUT_ATTEMPTS_MAX = 3
@@ -38,7 +37,7 @@ class S3Blobs:
     def __init__(self, bucket: S3Bucket, files: S3LocalFiles, recent: RecentPointers | None = None) -> None:
         self._bucket = bucket
         self._files = files
-        self._pointers = S3Pointers(bucket, _POINTERS, recent)
+        self._pointers = S3Pointers(bucket, POINTERS, recent)
         self._threads = ThreadPoolExecutor(_THREADS_MAX, thread_name_prefix="s3-ranges")
 
     def be_ready(self) -> None:
@@ -49,7 +48,7 @@ class S3Blobs:
 
     def put(self, key: str, data: bytes | Path) -> None:
         """Store a blob durably. Putting the same content again changes nothing; raises Corrupted for another size."""
-        place = _BLOBS + check_blob_key(key)
+        place = _place(key)
         size = len(data) if isinstance(data, bytes) else data.stat().st_size
         for _ in range(_PUT_ATTEMPTS_MAX):
             put = (
@@ -71,7 +70,7 @@ class S3Blobs:
 
     def get(self, key: str) -> bytes:
         """All bytes. Raises BlobMissing."""
-        found = self._bucket.get(_BLOBS + check_blob_key(key))
+        found = self._bucket.get(_place(key))
         if found is None:
             raise BlobMissing(key)
         return found[0]
@@ -81,7 +80,7 @@ class S3Blobs:
 
         Raises BlobMissing, and Corrupted where the blob ends before a range.
         """
-        place = _BLOBS + check_blob_key(key)
+        place = _place(key)
         requests = coalesce(ranges)
         if len(requests) == 1:
             pieces: Sequence[bytes | None] = [self._bucket.get_range(place, *requests[0])]
@@ -98,7 +97,7 @@ class S3Blobs:
 
     def local_file(self, key: str) -> Path:
         """The copy on this machine: it must not be written to. Raises BlobMissing, NoRoomForCopy."""
-        place = _BLOBS + check_blob_key(key)
+        place = _place(key)
         path = self._files.file(key, lambda part: self._download(place, part))
         if path is None:
             raise BlobMissing(key)
@@ -121,7 +120,7 @@ class S3Blobs:
         # Deleting what is not there would leave a marker in a versioned bucket, so pointers are told from blobs first.
         shared = commonprefix([min(wanted), max(wanted)])  # noqa: RUF071 - keys are compared by character here
         pointers = [key for key, _, _ in self._pointers.list(shared) if key in wanted]
-        self._bucket.delete([_BLOBS + key for key in sorted(wanted.difference(pointers))])
+        self._bucket.delete([_place(key) for key in sorted(wanted.difference(pointers))])
         self._pointers.delete(pointers)
         for key in wanted:
             self._files.forget(key)
@@ -160,9 +159,14 @@ class S3Blobs:
         return True
 
     def _list(self, prefix: str) -> Iterator[tuple[str, int, int]]:
-        for key, size, at_ms in self._bucket.list(_BLOBS + prefix):
-            yield key.removeprefix(_BLOBS), size, at_ms
+        for root in roots_of(prefix):
+            for key, size, at_ms in self._bucket.list(root + prefix):
+                yield key.removeprefix(root), size, at_ms
         yield from self._pointers.list(prefix)
+
+
+def _place(key: str) -> str:
+    return root_of(key) + check_blob_key(key)
 
 
 def _cut(key: str, fetched: Sequence[tuple[int, bytes]], start: int, length: int) -> bytes:

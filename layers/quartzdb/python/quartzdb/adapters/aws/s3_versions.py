@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from quartzdb.adapters.aws.failure import told_as_unavailable
 from quartzdb.adapters.aws.s3_bucket import DELETED_AT_ONCE_MAX, S3Bucket
+from quartzdb.adapters.aws.s3_places import BLOB_ROOTS, POINTERS, root_of
 from quartzdb.adapters.aws.s3_pointers import S3Pointers
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Conflict, Unavailable
@@ -18,8 +19,6 @@ from quartzdb.storage.ports import BlobVersion
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-_BLOBS = "blobs/"
-_POINTERS = "pointers/"
 _NONCE_BYTES = 16
 """What S3Pointers puts before a pointer's content."""
 
@@ -30,7 +29,7 @@ class S3Versions:
     def __init__(self, client: S3Client, name: str, clock: Clock) -> None:
         self._client = client
         self._name = name
-        self._pointers = S3Pointers(S3Bucket(client, name, clock), _POINTERS)
+        self._pointers = S3Pointers(S3Bucket(client, name, clock), POINTERS)
 
     def versions(self) -> Iterator[BlobVersion]:
         """All versions and deletions, key after key. Raises Conflict where the bucket keeps none."""
@@ -78,7 +77,7 @@ class S3Versions:
         self._pointers.delete([one.key for one in pointers])
 
     def _versions(self) -> Iterator[BlobVersion]:
-        for root in (_BLOBS, _POINTERS):
+        for root in (*BLOB_ROOTS, POINTERS):
             place: dict[str, Any] = {}
             while True:
                 with self._told():
@@ -100,7 +99,7 @@ class S3Versions:
 def _version(root: str, found: Any, *, deletion: bool) -> BlobVersion:
     return BlobVersion(
         key=found["Key"].removeprefix(root),
-        pointer=root == _POINTERS,
+        pointer=root == POINTERS,
         id=found["VersionId"],
         at_ms=int(found["LastModified"].timestamp() * 1000),
         deletion=deletion,
@@ -109,4 +108,4 @@ def _version(root: str, found: Any, *, deletion: bool) -> BlobVersion:
 
 
 def _place(version: BlobVersion) -> str:
-    return (_POINTERS if version.pointer else _BLOBS) + version.key
+    return (POINTERS if version.pointer else root_of(version.key)) + version.key
