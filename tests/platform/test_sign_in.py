@@ -48,11 +48,13 @@ def test_a_code_ends(site: Site) -> None:
 
 
 def test_a_code_cannot_be_guessed(site: Site) -> None:
-    """After some wrong ones the right one is not taken either."""
+    """After some wrong ones the right one is not taken either; the link is, so nobody can keep another one out."""
     code = begin(site)
     for _ in range(TRIES_MAX):
         assert verify(site, wrong(code)) == 401
     assert verify(site, code) == 401
+    _, link = site.mailbox.secret(ADA, "sign-in").split(".")
+    assert site.http.post(f"{PREFIX}/sign-in/link", json={"email": ADA, "link": link}).status_code == 200
 
 
 def test_codes_are_asked_for_no_oftener_than_people_do(site: Site) -> None:

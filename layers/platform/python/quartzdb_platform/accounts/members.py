@@ -12,14 +12,18 @@ from quartzdb.domain.errors import Conflict, Forbidden, NotFound
 from quartzdb_platform.accounts import store
 from quartzdb_platform.accounts.organizations import Access
 from quartzdb_platform.audit.log import Actor, AuditLog
+from quartzdb_platform.domain.errors import LimitReached
 from quartzdb_platform.domain.ids import new_id
 from quartzdb_platform.domain.names import checked_email
 from quartzdb_platform.domain.permissions import Permission, Role, checked_role, grants_at_most, require
 from quartzdb_platform.domain.records import Invitation, Member, User
+from quartzdb_platform.identity.attempts import Attempts, Rate
 from quartzdb_platform.mail import messages
 from quartzdb_platform.ports import Change, Delete, Document, DocumentTable, Mailer, Put
 from quartzdb_platform.transaction import change
 
+SEATS_MAX = 500
+OF_ORGANIZATION = Rate(burst=20, seconds=60)
 INVITATION_MS = 7 * 24 * 3_600_000
 _SECRET_BYTES = 32
 
@@ -43,6 +47,7 @@ class Members:
         self._clock = clock
         self._accept_url = accept_url
         self._random_bytes = random_bytes
+        self._attempts = Attempts(table, clock)
 
     def list(self, access: Access) -> Sequence[Member]:
         """By user id."""
@@ -59,12 +64,16 @@ class Members:
         return [store.invitation_of(one) for one in found if one.body["expires_at_ms"] > now_ms]
 
     def invite(self, access: Access, inviter: User, email: str, role_name: str) -> Invitation:
-        """Mail somebody a seat. Raises InvalidArgument, Forbidden, Conflict."""
+        """Mail somebody a seat. Raises InvalidArgument, Forbidden, Conflict, TooManyAttempts."""
         email, role = checked_email(email), checked_role(role_name)
         self._require_grantable(access, role)
         organization = store.organization_of(self._table, access.organization_id)[0]
-        if any(member.email == email for member in self.list(access)):
+        members = self.list(access)
+        if any(member.email == email for member in members):
             raise Conflict(f"{email} is a member already.", field="email")
+        if len(members) + len(self.invitations(access)) >= SEATS_MAX:
+            raise LimitReached("members and invitations", SEATS_MAX)
+        self._attempts.count("invitations of one organization", organization.id, OF_ORGANIZATION)
         now_ms = self._clock.unix_ms()
         secret = self._random_bytes(_SECRET_BYTES).hex()
         invitation = Invitation(

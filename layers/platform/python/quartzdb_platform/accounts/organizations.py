@@ -14,8 +14,11 @@ from quartzdb_platform.domain.ids import is_id, new_id
 from quartzdb_platform.domain.names import checked_name
 from quartzdb_platform.domain.permissions import Permission, Role, require
 from quartzdb_platform.domain.records import Credential, CredentialKind, Member, Organization, Project, User
+from quartzdb_platform.identity.attempts import Attempts, Rate
 from quartzdb_platform.ports import Change, DocumentTable
 from quartzdb_platform.transaction import change
+
+OF_PERSON = Rate(burst=10, seconds=3_600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Organizations:
         self._audit = audit
         self._clock = clock
         self._random_bytes = random_bytes
+        self._attempts = Attempts(table, clock)
 
     def access(
         self, credential: Credential, organization_id: str, permission: Permission, address: str
@@ -71,8 +75,9 @@ class Organizations:
             raise missing from error
 
     def create(self, user: User, name: str, address: str) -> Organization:
-        """Its first owner is who creates it. Raises InvalidArgument."""
+        """Its first owner is who creates it. Raises InvalidArgument, TooManyAttempts."""
         name = checked_name(name)
+        self._attempts.count("organizations of one person", user.id, OF_PERSON)
         now_ms = self._clock.unix_ms()
         organization = Organization(new_id("org", now_ms, self._random_bytes), name, now_ms, owners=1)
         member = Member(organization.id, user.id, user.email, Role.OWNER, now_ms)

@@ -11,11 +11,15 @@ from quartzdb.services.ports import ApiKey
 from quartzdb_platform.accounts import store
 from quartzdb_platform.accounts.organizations import Access
 from quartzdb_platform.audit.log import AuditLog
+from quartzdb_platform.domain.errors import LimitReached
 from quartzdb_platform.domain.ids import new_id
 from quartzdb_platform.domain.names import checked_name
 from quartzdb_platform.domain.records import Project
 from quartzdb_platform.ports import Change, DataPlaneKeys, DocumentTable, Put
 from quartzdb_platform.transaction import change
+
+PROJECTS_MAX = 100
+KEYS_MAX = 100
 
 
 class Projects:
@@ -37,8 +41,10 @@ class Projects:
         self._random_bytes = random_bytes
 
     def create(self, access: Access, name: str) -> Project:
-        """Raises InvalidArgument."""
+        """Raises InvalidArgument, LimitReached."""
         name = checked_name(name)
+        if len(self.list(access)) >= PROJECTS_MAX:
+            raise LimitReached("projects in this organization", PROJECTS_MAX)
         now_ms = self._clock.unix_ms()
         project = Project(new_id("prj", now_ms, self._random_bytes), access.organization_id, name, now_ms)
 
@@ -69,7 +75,13 @@ class Projects:
         namespaces: Sequence[str] | None = None,
         expires_in_seconds: int | None = None,
     ) -> tuple[ApiKey, str]:
-        """A key of the database, and its text: the only time that it can be seen. Raises InvalidArgument."""
+        """A key of the database, and its text: the only time that it can be seen.
+
+        Raises InvalidArgument, LimitReached.
+        """
+        good = [key for key in self._keys.list(project.id) if key.revoked_at_ms is None]
+        if len(good) >= KEYS_MAX:
+            raise LimitReached("API keys in this project that are not revoked", KEYS_MAX)
         ends_ms = None if expires_in_seconds is None else self._clock.unix_ms() + expires_in_seconds * 1_000
         key, text = self._keys.create(project.id, name, scopes, expires_at_ms=ends_ms, namespaces=namespaces)
         try:

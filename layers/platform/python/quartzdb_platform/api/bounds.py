@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Callable
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quartzdb_platform.api.problems import problem
 
 BODY_BYTES_MAX = 64 * 1024
+BODY_SECONDS_MAX = 30.0
 _HEADERS = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
@@ -18,8 +23,9 @@ _HEADERS = (
 class Bounds:
     """Middleware: bodies have a limit, and no answer is stored, framed or guessed at."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._app = app
+        self._monotonic = monotonic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the body within its limit, and pass both on."""
@@ -37,8 +43,20 @@ class Bounds:
             await send(message)
 
         body = bytearray()
+        begun = self._monotonic()
         while True:
-            message = await receive()
+            try:
+                async with asyncio.timeout(BODY_SECONDS_MAX - (self._monotonic() - begun)):
+                    message = await receive()
+            except TimeoutError:
+                refusal = problem(
+                    408,
+                    "body_timeout",
+                    f"A body has to come within {BODY_SECONDS_MAX:g} s.",
+                    headers={"Connection": "close"},
+                )
+                await refusal(scope, receive, with_headers)
+                return
             if message["type"] != "http.request":
                 return  # nobody waits for an answer
             body += message.get("body", b"")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quartzdb.domain.errors import Forbidden, QuartzError
+from quartzdb.domain.errors import Conflict, Forbidden, QuartzError
 
 
 class TooManyAttempts(QuartzError):
@@ -13,6 +13,15 @@ class TooManyAttempts(QuartzError):
     def __init__(self, message: str, retry_after_seconds: int) -> None:
         super().__init__(message, hint=f"Try again in {retry_after_seconds} s.")
         self.retry_after_seconds = retry_after_seconds
+
+
+class LimitReached(Conflict):
+    """There are as many of something as there may be."""
+
+    code = "limit_reached"
+
+    def __init__(self, what: str, most: int) -> None:
+        super().__init__(f"There are {most} {what}, the most that there may be.", hint="Remove one first.")
 
 
 class StepUpRequired(Forbidden):

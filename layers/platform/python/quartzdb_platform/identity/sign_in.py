@@ -22,7 +22,7 @@ from quartzdb_platform.domain.records import Credential, User
 from quartzdb_platform.identity.attempts import Attempts, Rate
 from quartzdb_platform.identity.credentials import Credentials
 from quartzdb_platform.mail import messages
-from quartzdb_platform.ports import Change, Delete, Document, DocumentTable, Json, Mailer, Put
+from quartzdb_platform.ports import Change, Delete, Document, DocumentTable, Mailer, Put
 from quartzdb_platform.transaction import change
 
 CODE_MS = 10 * 60_000
@@ -95,27 +95,27 @@ class SignIn:
 
     def by_code(self, email: str, code: str, address: str) -> SignedIn:
         """Raises InvalidArgument, Unauthenticated, TooManyAttempts."""
-        digits = "".join(code.split())
-        return self._finish(
-            email, address, lambda body: _slow_hash(digits, bytes.fromhex(body["salt"])), "code"
-        )
-
-    def by_link(self, email: str, link: str, browser: str, address: str) -> SignedIn:
-        """Raises InvalidArgument, Unauthenticated, TooManyAttempts."""
-        given = _hash(link) + _hash(browser)
-        return self._finish(email, address, lambda _: given, "link", "browser")
-
-    def _finish(self, email: str, address: str, prove: Callable[[Json], str], *expected: str) -> SignedIn:
         email = checked_email(email)
         self._attempts.count("codes from one address", address, VERIFY_OF_ADDRESS)
-        found = self._try(email)
-        proof = prove(found.body)
-        if not hmac.compare_digest(proof, "".join(found.body[name] for name in expected)):
+        sent = self._counted(email)
+        given = _slow_hash("".join(code.split()), bytes.fromhex(sent.body["salt"]))
+        return self._begin_session(email, sent, given, sent.body["code"])
+
+    def by_link(self, email: str, link: str, browser: str, address: str) -> SignedIn:
+        """Wrong codes do not use a link up: nobody guesses it. Raises as `by_code`."""
+        email = checked_email(email)
+        self._attempts.count("codes from one address", address, VERIFY_OF_ADDRESS)
+        sent = self._sent(email)
+        expected = sent.body["link"] + sent.body["browser"]
+        return self._begin_session(email, sent, _hash(link) + _hash(browser), expected)
+
+    def _begin_session(self, email: str, sent: Document, given: str, expected: str) -> SignedIn:
+        if not hmac.compare_digest(given, expected):
             raise _refused()
 
         def decide() -> tuple[SignedIn, Sequence[Change]]:
-            present = self._table.get(found.pk, found.sk)
-            if present is None or present.body["salt"] != found.body["salt"]:
+            present = self._table.get(sent.pk, sent.sk)
+            if present is None or present.body["salt"] != sent.body["salt"]:
                 raise _refused()  # it was used, or a newer one took its place
             user, made = self._account(email)
             session, text, begun = self._credentials.new_session(user.id)
@@ -124,13 +124,18 @@ class SignIn:
 
         return change(self._table, decide)
 
-    def _try(self, email: str) -> Document:
-        """The code that was sent, with this try counted before it is looked at. Raises Unauthenticated."""
+    def _sent(self, email: str) -> Document:
+        """What was mailed there last. Raises Unauthenticated."""
+        found = self._table.get(_pk(email), "code")
+        if found is None or found.body["expires_at_ms"] <= self._clock.unix_ms():
+            raise _refused()
+        return found
+
+    def _counted(self, email: str) -> Document:
+        """The same, with this try counted before it is looked at."""
 
         def decide() -> tuple[Document, Sequence[Change]]:
-            found = self._table.get(_pk(email), "code")
-            if found is None or found.body["expires_at_ms"] <= self._clock.unix_ms():
-                raise _refused()
+            found = self._sent(email)
             tries = found.body["tries"] + 1
             if tries > TRIES_MAX:
                 raise _refused()
