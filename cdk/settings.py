@@ -33,6 +33,7 @@ RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731,
 
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
+_TENANTS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}(,[A-Za-z0-9][A-Za-z0-9_.-]{0,62})*")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _SECRET = re.compile(r"arn:aws:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+")
 _CERTIFICATE = re.compile(r"arn:aws:acm:us-east-1:\d{12}:certificate/[0-9a-f-]+")
@@ -77,6 +78,8 @@ class Settings:
     """The origin that serves while both are well."""
     cloudflare_peer: CloudflarePeer = "full"
     """`full`: it speaks the protocol of docs/replication.md. `contract`: it has only `/api/*`, and the edge mirrors."""
+    shared_tenants: str | None = None
+    """Tenants, with commas between, that replicate; the secret of the two sites gives nothing of others. None: all."""
     cloudflare_api_key_arn: str | None = None
     """A secret that is an API key of the Cloudflare deployment: a `contract` peer takes none from here."""
     cloudflare_secret_version: str | None = None
@@ -162,11 +165,12 @@ class Settings:
         _one_of("primary_origin", self.primary_origin, get_args(PrimaryOrigin))
         _one_of("cloudflare_peer", self.cloudflare_peer, get_args(CloudflarePeer))
         _matches("cloudflare_api_key_arn", self.cloudflare_api_key_arn, _SECRET, "the ARN of a secret")
+        _matches("shared_tenants", self.shared_tenants, _TENANTS, "names of tenants with commas between")
         if self.cloudflare_domain is None:
-            if self.cloudflare_api_key_arn or self.cloudflare_secret_version:
+            if self.cloudflare_api_key_arn or self.cloudflare_secret_version or self.shared_tenants:
                 raise InvalidSetting(
-                    "cloudflare_api_key_arn and cloudflare_secret_version belong to a cloudflare_domain, "
-                    "which is not set."
+                    "cloudflare_api_key_arn, cloudflare_secret_version and shared_tenants belong to a "
+                    "cloudflare_domain, which is not set."
                 )
             return
         if (self.cloudflare_peer == "contract") is not (self.cloudflare_api_key_arn is not None):

@@ -162,6 +162,8 @@ class Failover(Construct):
         }
         if self.replication_secret is not None:
             peer["QUARTZDB_REPLICATION_SECRET_ARN"] = self.replication_secret.arn
+        if self._settings.shared_tenants is not None:
+            peer["QUARTZDB_SHARED_TENANTS"] = self._settings.shared_tenants
         if self._settings.cloudflare_api_key_arn is not None:
             peer["QUARTZDB_PEER_API_KEY_ARN"] = self._settings.cloudflare_api_key_arn
         return peer

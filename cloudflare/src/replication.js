@@ -1,7 +1,7 @@
 // The replication protocol, for the other site. docs/replication.md is normative; here requests are checked and answers
 // written, and what they mean is the tenant's to know.
 
-import { badArgument, bodyTooLarge, Refusal, routeNotFound } from "./errors.js";
+import { badArgument, bodyTooLarge, foreseen, Refusal, routeNotFound } from "./errors.js";
 import { isObject } from "./json.js";
 import { json } from "./answers.js";
 import {
@@ -42,6 +42,7 @@ export async function replicate(call) {
     requireEveryNamespace(principal);
     return json(status(site));
   }
+  if (route === "PUT api-keys") return changeKeys(call);
   requirePeer(headers, site.bindings);
   switch (segments.length > 2 ? "" : route) {
     case "GET namespaces":
@@ -56,8 +57,6 @@ export async function replicate(call) {
       return json(await entries(call, parameter));
     case "POST fetch":
       return fetchStates(call);
-    case "PUT api-keys":
-      return json(await applyKeys(call));
     case "GET status":
       return json(status(site));
     default:
@@ -66,7 +65,7 @@ export async function replicate(call) {
 }
 
 async function namespaces(site) {
-  const tenants = await site.directory.tenants();
+  const tenants = (await site.directory.tenants()).filter((tenant) => site.shares(tenant));
   const settings = { namespace: NAMESPACE, dimension: DIMENSION, metric: METRIC };
   return { site: site.name, namespaces: tenants.map((tenant) => ({ tenant, ...settings })) };
 }
@@ -82,7 +81,7 @@ async function changes({ query, site }) {
 
 async function apply({ body, site }) {
   const { document, bytes } = await objectOf(body, RECORDS_JSON);
-  const { feed, tenant } = named(document);
+  const { feed, tenant } = named(document, site);
   requireNamespace(document.namespace);
   requireSettings(document.settings);
   const { changes: documents } = document;
@@ -114,7 +113,7 @@ async function entries({ query, site }, bucket) {
 
 async function fetchStates({ body, site }) {
   const { document } = await objectOf(body, IDS_JSON);
-  const { feed, tenant } = named(document);
+  const { feed, tenant } = named(document, site);
   requireNamespace(document.namespace);
   const { ids } = document;
   const wellFormed = Array.isArray(ids) && ids.every((id) => typeof id === "string");
@@ -125,15 +124,30 @@ async function fetchStates({ body, site }) {
   return texts(found, { more });
 }
 
-async function applyKeys({ body, site, requestId }) {
+// Every attempt is in the audit log, refused ones too: those without the secret, or with what is no key.
+async function changeKeys(call) {
+  const attempt = { ids: [] };
+  try {
+    requirePeer(call.headers, call.site.bindings);
+    const answer = json(await applyKeys(call, attempt));
+    audit(attempt, call.requestId, "done");
+    return answer;
+  } catch (error) {
+    audit(attempt, call.requestId, foreseen(error, call.requestId).code);
+    throw error;
+  }
+}
+
+async function applyKeys({ body, site }, attempt) {
   const { document } = await objectOf(body, IDS_JSON);
   const { keys } = document;
   if (!Array.isArray(keys) || keys.length > API_KEYS_MAX) {
     throw badArgument(`A request has an array of at most ${API_KEYS_MAX} keys.`, { field: "keys" });
   }
   const checked = keys.map((key, at) => apiKey(key, `keys[${at}]`));
+  attempt.ids = checked.map(({ id }) => id);
+  checked.forEach(({ tenant }, at) => requireShared(tenant, site, `keys[${at}].tenant`));
   const { applied, taken, changed } = await site.directory.apply(checked);
-  if (taken !== null || changed !== null) audit(checked, requestId, "conflict");
   if (taken !== null) {
     throw new Refusal(409, "conflict", `The id ${taken} is another API key here.`, {
       field: "keys",
@@ -145,14 +159,14 @@ async function applyKeys({ body, site, requestId }) {
     throw new Refusal(409, "conflict", detail, { field: "keys", hint: "Revoke it and create a new key." });
   }
   if (applied) site.keysChanged();
-  audit(checked, requestId, "done");
   return { applied };
 }
 
 // Ids alone: neither names nor hashes.
-function audit(keys, requestId, outcome) {
-  const target = keys.map(({ id }) => id).join();
-  const who = { at: new Date().toISOString(), key_id: "peer", request_id: requestId };
+function audit({ ids }, requestId, outcome) {
+  const target = ids.length ? ids.join() : null;
+  const key_id = outcome === "unauthenticated" ? null : "peer";
+  const who = { at: new Date().toISOString(), key_id, request_id: requestId };
   console.log(JSON.stringify({ event: "audit", ...who, action: "key.replicate", target, outcome }));
 }
 
@@ -190,7 +204,7 @@ const status = (site) => ({ site: site.name, now_ms: Date.now(), peers: [] });
 
 // The tenant and feed that a query names, with the methods of that feed.
 function place(query, site) {
-  const { feed, tenant } = named({ feed: query.get("feed"), tenant: query.get("tenant") });
+  const { feed, tenant } = named({ feed: query.get("feed"), tenant: query.get("tenant") }, site);
   requireNamespace(query.get("namespace"));
   const stub = site.tenant(tenant);
   return {
@@ -200,10 +214,21 @@ function place(query, site) {
   };
 }
 
-function named({ feed, tenant }) {
+function named({ feed, tenant }, site) {
   if (feed !== "records" && feed !== "keys") throw badArgument("A feed is records or keys.", { field: "feed" });
   if (typeof tenant !== "string" || !TENANT.test(tenant)) throw badArgument("That is no tenant.", { field: "tenant" });
+  requireShared(tenant, site, "tenant");
   return { feed, tenant };
+}
+
+// Whoever has the secret of the two sites gets at no other tenant, and makes no key of one.
+function requireShared(tenant, site, field) {
+  if (!site.shares(tenant)) {
+    throw new Refusal(404, "namespace_not_found", `The tenant ${tenant} is not shared.`, {
+      field,
+      hint: "Which tenants are, is a setting of both sites: SHARED_TENANTS.",
+    });
+  }
 }
 
 function requireNamespace(namespace) {

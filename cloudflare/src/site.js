@@ -22,6 +22,13 @@ export class Site {
     return this.bindings.TENANT.get(this.bindings.TENANT.idFromName(name));
   }
 
+  // Whether anything of a tenant goes between the two sites, its API keys included. Unset: of every tenant.
+  shares(tenant) {
+    const { SHARED_TENANTS } = this.bindings;
+    if (!SHARED_TENANTS?.trim()) return true;
+    return SHARED_TENANTS.split(",").some((one) => one.trim() === tenant);
+  }
+
   // Who sent a request.
   principal(headers) {
     return authenticator.principal(headers, (id) => this.directory.find(id));

@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 
 from quartzdb.domain.change import Change, Delete, Patch, Upsert
-from quartzdb.domain.errors import Conflict
+from quartzdb.domain.errors import Conflict, InvalidArgument, NamespaceNotFound
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Namespace, NamespaceSettings, Precision
 from quartzdb.maintenance.merge_policy import all_segments
+from quartzdb.replication.peer_settings import PeerSettings, SharedData, tenants_of
 from quartzdb.replication.ports import Applied, Checkpoint, Direction, Feed, FeedGap, FeedPage
 from quartzdb.replication.retention import PeerRetention
 from quartzdb.replication.shared_namespaces import all_namespaces
 from quartzdb.replication.wire.limits import FEED_KEPT_MS
 from quartzdb.services.keyvalue import NewItem
+from quartzdb.services.ports import ApiKey
 from quartzdb.services.record_rules import NewRecord
 from quartzdb.storage.index.segments.outline import UNHEARD_OF
 from quartzdb.storage.log.codec import encode_entry
@@ -449,3 +451,45 @@ def test_young_keys_fill_a_page_and_no_more(
     assert ids(page(site, KEYS, exclude_site="here")) == []
     clock.seconds += 10
     assert ids(page(site, KEYS, first.cursor)) == names
+
+
+# --- tenants that are not shared --------------------------------------------------------------------------------------
+
+
+def test_the_secret_gives_nothing_of_a_tenant_that_is_not_shared(site: LocalSite, clock: ManualClock) -> None:
+    """Neither its data nor a key of it, whatever comes with it; both of one that is."""
+    settings = PeerSettings("here", "there", shares=SharedData.ALL, tenants=frozenset({"t"}))
+    site.shared = settings.shared
+    site.__post_init__()
+    theirs = replace(NAMESPACE, tenant="victim")
+    site.database.namespaces.create("victim", theirs.namespace, NamespaceSettings(3))
+    change = Upsert("a", version_at(clock, "there"), VECTOR, {})
+    for attempt in (
+        lambda: site.replica.apply(theirs, RECORDS, [change]),
+        lambda: site.replica.changes(theirs, RECORDS, None, limit=1, exclude_site=None),
+        lambda: site.replica.fetch(theirs, RECORDS, ["a"]),
+        lambda: site.replica.entries(theirs, RECORDS, 0, after=None, limit=1),
+        lambda: site.replica.digests(theirs, RECORDS),
+    ):
+        with pytest.raises(NamespaceNotFound):
+            attempt()
+    mine, stolen = (
+        ApiKey(f"{number:012x}", tenant, "key", frozenset({"read"}), bytes([number]) * 32, 1)
+        for number, tenant in enumerate(("t", "victim"))
+    )
+    with pytest.raises(NamespaceNotFound) as refused:
+        site.replica.apply_api_keys([mine, stolen])
+    assert refused.value.field == "keys[1].tenant"
+    assert site.adapters.api_keys.list("t") == []
+    assert site.replica.apply(NAMESPACE, RECORDS, [change]).applied == 1
+    assert site.replica.apply_api_keys([mine]) == 1
+    assert [one.tenant for one in site.replica.namespaces()] == ["t"]
+
+
+def test_shared_tenants_are_names() -> None:
+    """Checked when they are said; none said shares all."""
+    assert tenants_of(" a, b ") == frozenset({"a", "b"})
+    assert tenants_of("") is None
+    assert tenants_of(None) is None
+    with pytest.raises(InvalidArgument):
+        PeerSettings("here", "there", tenants=tenants_of("a,,b"))

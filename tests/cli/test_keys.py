@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
@@ -41,3 +42,29 @@ def test_a_person_reads_the_key_once(tmp_path: Path) -> None:
     said = run(tmp_path, "keys", "create", "--name", "me").stdout
     assert "qdb_live_" in said
     assert "cannot be shown again" in said
+
+
+def test_every_attempt_to_change_keys_is_an_audit_line(tmp_path: Path) -> None:
+    """On stderr, with who did what to which key and what came of it, and never with a key in it."""
+
+    def line(stderr: str) -> dict[str, object]:
+        (found,) = [text for text in stderr.splitlines() if text.startswith('{"event": "audit"')]
+        document: dict[str, object] = json.loads(found)
+        assert set(document) == {
+            "event", "at", "tenant", "key_id", "operator", "action", "target", "outcome"
+        }  # fmt: skip
+        assert document["operator"]
+        return document
+
+    made = run(tmp_path, "keys", "create", "--name", "ci", "--json")
+    key = json.loads(made.stdout)
+    created = line(made.stderr)
+    assert (created["action"], created["target"], created["outcome"]) == ("key.create", key["id"], "done")
+    assert key["key"].rsplit("_", 1)[1] not in made.stderr
+    refused = line(refusal(tmp_path, "keys", "create", "--name", "ci", "--scopes", "root"))
+    assert (refused["target"], refused["outcome"]) == (None, "invalid_argument")
+    ended = line(run(tmp_path, "keys", "revoke", key["id"]).stderr)
+    assert (ended["action"], ended["target"], ended["outcome"]) == ("key.revoke", key["id"], "done")
+    missing = line(refusal(tmp_path, "keys", "revoke", "000000000000", exit_code=3))
+    assert (missing["target"], missing["outcome"]) == ("000000000000", "not_found")
+    assert "audit" not in run(tmp_path, "keys", "list").stderr

@@ -210,6 +210,7 @@ def test_a_function_that_answers_is_a_site(deployed: Deployed, aws: Emulators) -
         ("QUARTZDB_PEER_KIND", "half"),
         ("QUARTZDB_PEER_URL", "ftp://x"),
         ("QUARTZDB_SHARED_NAMESPACES", "some"),
+        ("QUARTZDB_SHARED_TENANTS", "a/b"),
         ("QUARTZDB_PEER_API_KEY_ARN", "arn:of:a:key"),
         ("QUARTZDB_REPLICATION_INTERVAL_SECONDS", "0"),
         ("QUARTZDB_DEFAULT_ENGINE", "scann"),

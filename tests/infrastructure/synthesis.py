@@ -30,7 +30,10 @@ CONTEXTS: Mapping[str, Mapping[str, str]] = {
         "quartzdb:default_engine": "annoy",
     },
     # Two origins, and the other one speaks the protocol of replication.
-    "two_origins": {"quartzdb:cloudflare_domain": "db.example.workers.dev"},
+    "two_origins": {
+        "quartzdb:cloudflare_domain": "db.example.workers.dev",
+        "quartzdb:shared_tenants": "one,two",
+    },
     # The other one has only the contract, and all of it is away from CloudFront's region.
     "mirrored": {
         "environment": "prod",

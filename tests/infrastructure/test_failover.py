@@ -280,6 +280,16 @@ def test_the_bundle_has_the_configuration_of_this_deployment(
     assert config.initial.primary is (Origin.AWS if failover is mirrored else Origin.CLOUDFLARE)
 
 
+def test_tenants_that_do_not_replicate_are_known_where_it_matters(
+    two_origins: Deployment, mirrored: Deployment
+) -> None:
+    """By what answers the other site and by what drives replication; unset, all tenants do."""
+    for function in ("api", "indexer", "compactor", "replicator"):
+        variables = two_origins.function(function).properties["Environment"]["Variables"]
+        assert variables["QUARTZDB_SHARED_TENANTS"] == "one,two"
+        assert "QUARTZDB_SHARED_TENANTS" not in str(mirrored.function(function).properties["Environment"])
+
+
 def test_queues_of_the_edge_are_encrypted_and_have_dead_letters(
     failover: Deployment, mirrored: Deployment
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -196,3 +197,57 @@ def test_no_secret_is_written_to_the_log(site: Workerd, tenant: str) -> None:
     client.close()
     log = site.log.read_text()
     assert not any(secret in log for secret in (key, key[22:], "a-wrong-secret", "the-secret-of-both"))
+
+
+def test_the_secret_gives_nothing_of_a_tenant_that_is_not_shared(tmp_path: Path) -> None:
+    """Neither its data nor a key of it; both of those that SHARED_TENANTS names."""
+    with worker_site(tmp_path / "site", SHARED_TENANTS="mine, ours") as site:
+        theirs = Peer(site.url, "victim", "records")
+        at = peer.version(peer.now_ms())
+        place = {"tenant": "victim", "namespace": "default", "feed": "records"}
+        changes = {**place, "settings": peer.SETTINGS, "changes": [peer.upsert("a", at)]}
+        mine, _ = new_key("mine")
+        stolen, stolen_text = new_key("victim")
+        for method, path, sent in (
+            ("POST", "changes", {"json": changes}),
+            ("GET", "changes", {"params": place}),
+            ("GET", "digests", {"params": place}),
+            ("GET", "digests/0", {"params": place}),
+            ("POST", "fetch", {"json": {**place, "ids": ["a"]}}),
+            ("PUT", "api-keys", {"json": {"keys": [key_document(mine), key_document(stolen)]}}),
+        ):
+            theirs.refused(404, "namespace_not_found", method, path, **sent)
+        assert not works(site, stolen_text)
+        ours, ours_text = new_key("ours")
+        assert give_keys(site.url, [mine, ours]) == 2
+        assert works(site, ours_text)
+        assert {one["tenant"] for one in theirs.ask("GET", "namespaces").json()["namespaces"]} == {
+            "mine",
+            "ours",
+        }
+
+
+def test_every_attempt_to_bring_keys_is_in_the_log(records: Peer, site: Workerd, tenant: str) -> None:
+    """What was refused as well, with the ids alone: neither hashes nor names."""
+    key, _ = new_key(tenant)
+    document = {"keys": [{**key_document(key), "name": "a name of somebody"}]}
+    give_keys(site.url, [key])
+    conflict = {"keys": [key_document(replace(key, secret_sha256=bytes(32)))]}
+    expected: list[tuple[str, str | None, str | None, str]] = []
+    for status, code, target, sent in (
+        (400, "invalid_argument", None, {"json": {"keys": [{**key_document(key), "scopes": ["root"]}]}}),
+        (400, "invalid_json", None, {"content": b"{"}),
+        (409, "conflict", key.id, {"json": conflict}),
+    ):
+        problem = records.refused(status, code, "PUT", "api-keys", **sent)
+        expected.append((problem["request_id"], "peer", target, code))
+    stranger = replace(records, secret="x" * 32)
+    problem = stranger.refused(401, "unauthenticated", "PUT", "api-keys", json=document)
+    expected.append((problem["request_id"], None, None, "unauthenticated"))
+    said = site.log.read_text()
+    lines = [json.loads(line) for line in said.splitlines() if line.startswith('{"event":"audit"')]
+    found = {(one["request_id"], one["key_id"], one["target"], one["outcome"]) for one in lines}
+    assert set(expected) <= found
+    assert (key.id, "done") in {(one["target"], one["outcome"]) for one in lines}
+    assert "a name of somebody" not in said
+    assert key.secret_sha256.hex() not in said

@@ -179,7 +179,7 @@ def _peer(environment: Mapping[str, str], site: str) -> PeerOnAws | None:
     if secret is None and api_key is None:
         return None
     from quartzdb.domain.errors import InvalidArgument
-    from quartzdb.replication.peer_settings import ApiKeysGo, PeerSettings, SharedData
+    from quartzdb.replication.peer_settings import ApiKeysGo, PeerSettings, SharedData, tenants_of
     from quartzdb.replication.status import PeerKind
     from quartzdb.wiring.replication_aws import PeerOnAws
 
@@ -192,6 +192,7 @@ def _peer(environment: Mapping[str, str], site: str) -> PeerOnAws | None:
             SharedData(environment.get("QUARTZDB_SHARED_NAMESPACES") or "default"),
             ApiKeysGo(environment.get("QUARTZDB_API_KEYS_GO") or "there"),
             _whole(environment, "QUARTZDB_REPLICATION_INTERVAL_SECONDS", 5, 1, 10),
+            tenants_of(environment.get("QUARTZDB_SHARED_TENANTS")),
         )
     except (ValueError, InvalidArgument) as error:
         raise InvalidSettings(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from quartzdb.cli.audit import audited
 from quartzdb.cli.database_location import DatabaseLocation, location_options
 from quartzdb.cli.duration import Duration
 from quartzdb.cli.output import json_option, print_facts, print_json, print_table
@@ -66,9 +67,11 @@ def create(
     wanted = _listed(scopes)
     reach = None if namespaces is None else _listed(namespaces)
     expires_at_ms = None if expires_in is None else database.clock.unix_ms() + expires_in * 1000
-    key, text = database.api_keys.create(
-        database.tenant, name, wanted, expires_at_ms=expires_at_ms, namespaces=reach
-    )
+    with audited("key.create", database.tenant, database.clock) as attempt:
+        key, text = database.api_keys.create(
+            database.tenant, name, wanted, expires_at_ms=expires_at_ms, namespaces=reach
+        )
+        attempt.target = key.id
     if as_json:
         print_json({"key": text, "id": key.id, "name": key.name, "scopes": wanted, "namespaces": reach})
         return
@@ -125,7 +128,9 @@ def revoke(key_id: str, cascade: bool, location: DatabaseLocation, as_json: bool
     """End the API key ID now. `quartzdb keys list` shows the ids, and with which key each was made."""
     database = location.open()
 
-    ended = database.api_keys.revoke(database.tenant, key_id, cascade=cascade)
+    with audited("key.revoke", database.tenant, database.clock, target=key_id) as attempt:
+        ended = database.api_keys.revoke(database.tenant, key_id, cascade=cascade)
+        attempt.target = ",".join(ended) or key_id
     if as_json:
         print_json({"id": key_id, "status": "revoked", "ids": list(ended)})
         return

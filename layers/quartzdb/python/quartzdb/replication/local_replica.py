@@ -216,11 +216,16 @@ class LocalReplica:
         return page, False  # type: ignore[return-value]
 
     def apply_api_keys(self, keys: Sequence[ApiKey]) -> int:
-        """Take over API keys. Raises Conflict where this site manages them itself, InvalidArgument."""
+        """Take over API keys, of shared tenants alone.
+
+        Raises Conflict where this site manages them itself, NamespaceNotFound for other tenants, InvalidArgument.
+        """
         if not self._takes_api_keys:
             raise Conflict(
                 "This site manages its API keys itself.", field="keys", hint="Create and revoke them here."
             )
+        for position, key in enumerate(keys):
+            self._shared.require_keys(key.tenant, f"keys[{position}].tenant")
         return take_api_keys(self._api_keys, keys)
 
     def _page_of_shards(

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from quartzdb.domain.errors import InvalidArgument
-from quartzdb.replication.shared_namespaces import Shared, all_namespaces, default_namespaces
+from quartzdb.replication.shared_namespaces import (
+    Shared,
+    all_namespaces,
+    check_tenant,
+    default_namespaces,
+    of_tenants,
+)
 from quartzdb.replication.status import PeerKind, PeerName
 from quartzdb.replication.wire.limits import SITE_PATTERN
 
@@ -36,6 +42,11 @@ class ApiKeysGo(StrEnum):
     NOWHERE = "nowhere"
 
 
+def tenants_of(text: str | None) -> frozenset[str] | None:
+    """Tenants as settings name them, with commas between. None where there is no text: all."""
+    return frozenset(name.strip() for name in text.split(",")) if text and text.strip() else None
+
+
 @dataclass(frozen=True, slots=True)
 class PeerSettings:
     """Raises InvalidArgument for what cannot be. `url` None: the peer drives, and this site only answers."""
@@ -47,6 +58,8 @@ class PeerSettings:
     shares: SharedData = SharedData.DEFAULT
     api_keys: ApiKeysGo = ApiKeysGo.THERE
     interval_seconds: float = INTERVAL_SECONDS
+    tenants: frozenset[str] | None = None
+    """Of which anything is shared: beyond them the secret of the two sites gives nothing. None: of all."""
 
     def __post_init__(self) -> None:
         for name in (self.site, self.peer_site):
@@ -65,6 +78,8 @@ class PeerSettings:
                 "A peer that knows only /api/* never drives, and shares the namespace `default` alone.",
                 field="peer_kind",
             )
+        for tenant in self.tenants or ():
+            check_tenant(tenant, "shared_tenants")
         if not 0.1 <= self.interval_seconds <= INTERVAL_SECONDS_MAX:
             raise InvalidArgument(
                 f"The interval is 0.1 to {INTERVAL_SECONDS_MAX:g} seconds.", field="interval_seconds"
@@ -73,7 +88,8 @@ class PeerSettings:
     @property
     def shared(self) -> Shared:
         """Whether a namespace is shared."""
-        return all_namespaces if self.shares is SharedData.ALL else default_namespaces
+        shared = all_namespaces if self.shares is SharedData.ALL else default_namespaces
+        return shared if self.tenants is None else of_tenants(shared, self.tenants)
 
     @property
     def peer(self) -> PeerName:

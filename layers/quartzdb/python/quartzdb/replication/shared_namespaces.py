@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import InvalidArgument, NamespaceDiffers, NamespaceNotFound
@@ -34,6 +34,16 @@ def all_namespaces(tenant: str, name: str) -> bool:
     """Every namespace: what two AWS sites share."""
     del tenant, name
     return True
+
+
+def of_tenants(shared: Shared, tenants: Collection[str]) -> Shared:
+    """As `shared`, but of these tenants alone."""
+    return lambda tenant, name: tenant in tenants and shared(tenant, name)
+
+
+def has_shared_keys(shared: Shared, tenant: str) -> bool:
+    """Whether API keys of the tenant go between the sites: where its default namespace is shared, as always is one."""
+    return shared(tenant, DEFAULT_NAMESPACE)
 
 
 def check_tenant(tenant: str, field: str = "tenant") -> str:
@@ -70,6 +80,15 @@ class SharedNamespaceLookup:
             for one in self._catalog.all_namespaces()
             if self._shared(one.tenant, one.name)
         )
+
+    def require_keys(self, tenant: str, field: str) -> None:
+        """Raises NamespaceNotFound for a tenant whose API keys are not shared: nobody at the peer may make one."""
+        if not has_shared_keys(self._shared, tenant):
+            raise NamespaceNotFound(
+                f"The tenant {tenant[:80]!r} is not shared.",
+                field=field,
+                hint="Which tenants are, is a setting of both sites: QUARTZDB_SHARED_TENANTS, --shared-tenants.",
+            )
 
     def find(self, wanted: SharedNamespace) -> Namespace | None:
         """The namespace of that name; None where this site does not have it yet.

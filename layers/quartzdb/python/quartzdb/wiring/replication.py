@@ -22,6 +22,7 @@ from quartzdb.replication.peer_settings import ApiKeysGo, PeerSettings
 from quartzdb.replication.ports import Checkpoints, Direction, Feed, MirrorQueue, Replica
 from quartzdb.replication.repair.anti_entropy import AntiEntropy
 from quartzdb.replication.retention import PeerRetention
+from quartzdb.replication.shared_namespaces import has_shared_keys
 from quartzdb.replication.site_endpoint import Peering
 from quartzdb.replication.status import PeerKind, ReplicationStatus
 from quartzdb.replication.streams.contract_streams import ContractStreams
@@ -126,7 +127,8 @@ def open_replicator(
     lines = FullPeerStreams(
         local, peer, adapters.checkpoints, clock, jitter, position_of, shared=settings.shared
     )
-    push = ApiKeyPush(adapters.api_keys, peer, clock, jitter, always=[database.tenant])
+    always = [database.tenant] if has_shared_keys(settings.shared, database.tenant) else []
+    push = ApiKeyPush(adapters.api_keys, peer, clock, jitter, always=always)
     pushes = settings.api_keys is ApiKeysGo.THERE
     return Replicator(lines, clock, jitter, api_keys=push if pushes else None, close=peer.close)
 

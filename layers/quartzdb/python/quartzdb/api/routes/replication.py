@@ -256,7 +256,7 @@ def fetch_states(call: Call) -> Answer:
         IDS_JSON,
     ),
     answers=(Success("They are known here.", schemas.ApiKeysTaken, {"applied": 1}),),
-    errors=(409,),
+    errors=(404, 409),
 )
 def take_api_keys(call: Call) -> Answer:
     """Hashes only. A key that is there keeps its revocation. Refused by the site that manages the keys."""

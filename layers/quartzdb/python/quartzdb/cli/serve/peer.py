@@ -29,6 +29,7 @@ class PeerOptions:
     peer_url: str | None = None
     peer_kind: str = "full"
     shared_namespaces: str = "default"
+    shared_tenants: str | None = None
     api_keys: str | None = None
     interval_seconds: float = 1.0
     replication_secret_file: str | None = None
@@ -41,7 +42,7 @@ class PeerOptions:
             if self.peer_url or self.replication_secret_file:
                 raise Failure("The other site has no name.", hint="Give it with --peer-site.")
             return None
-        from quartzdb.replication.peer_settings import ApiKeysGo, PeerSettings, SharedData
+        from quartzdb.replication.peer_settings import ApiKeysGo, PeerSettings, SharedData, tenants_of
         from quartzdb.replication.status import PeerKind
 
         # Who drives manages the keys, unless it is said otherwise.
@@ -54,6 +55,7 @@ class PeerOptions:
             SharedData(self.shared_namespaces),
             ApiKeysGo(go),
             self.interval_seconds,
+            tenants_of(self.shared_tenants),
         )
 
     def check(self) -> None:
@@ -133,6 +135,12 @@ _OPTIONS = [
         help="default: the namespace behind /api/*, all that a Cloudflare site has.",
     ),
     click.option(
+        "--shared-tenants",
+        envvar="QUARTZDB_SHARED_TENANTS",
+        help="Tenants with commas between, of which anything is shared: data, and the API keys that a peer may make. "
+        "Default: all.",
+    ),
+    click.option(
         "--api-keys",
         envvar="QUARTZDB_API_KEYS_GO",
         type=click.Choice(["there", "here", "nowhere"]),
@@ -172,6 +180,7 @@ _NAMES = (
     "peer_url",
     "peer_kind",
     "shared_namespaces",
+    "shared_tenants",
     "api_keys",
     "interval_seconds",
     "replication_secret_file",
