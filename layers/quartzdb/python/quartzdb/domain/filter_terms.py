@@ -17,7 +17,7 @@ Ordering = Literal["$gt", "$gte", "$lt", "$lte"]
 
 @dataclass(frozen=True, slots=True)
 class Equal:
-    """A value at the path equals this one. A missing field does not equal null."""
+    """A value at the path, or an element of an array there, equals this one. A missing field does not equal null."""
 
     path: str
     value: Scalar
@@ -25,7 +25,7 @@ class Equal:
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """A value at the path equals one of these."""
+    """A value at the path, or an element of an array there, equals one of these."""
 
     path: str
     values: tuple[Scalar, ...]
@@ -111,9 +111,9 @@ class _Fields:
     def satisfy(self, clause: Filter) -> bool:
         match clause:
             case Equal(path, operand):
-                return any(_same(value, operand) for value in self._values.get(path, ()))
+                return any(_same(value, operand) for value in self._equated(path))
             case AnyOf(path, operands):
-                values = self._values.get(path, ())
+                values = self._equated(path)
                 return any(_same(value, operand) for value in values for operand in operands)
             case Compare(path, operator, operand):
                 return any(_ordered(value, operator, operand) for value in self._values.get(path, ()))
@@ -131,6 +131,9 @@ class _Fields:
             case Not(inner):
                 return not self.satisfy(inner)
         assert_never(clause)
+
+    def _equated(self, path: str) -> list[Scalar]:
+        return [*self._values.get(path, ()), *self._elements.get(path, ())]
 
 
 def _same(left: Scalar, right: Scalar) -> bool:

@@ -25,7 +25,9 @@ INTEGER_MAX = (1 << 64) - 1
 
 
 class Kind(IntEnum):
-    """What is found at a path. Values and elements of one path are separate: only `$contains` sees elements."""
+    """What is found at a path. Values and elements of one path are separate: `$contains` sees elements, order and
+    prefix values, equality both.
+    """
 
     CONTAINER = 0
     VALUE = 1

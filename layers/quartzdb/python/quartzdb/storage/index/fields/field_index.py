@@ -25,11 +25,11 @@ class FieldIndex(Protocol):
         ...
 
     def equal(self, path: str, key: bytes) -> Mask:
-        """Rows with a value at the path whose key is this one."""
+        """Rows with a value at the path, or an element of an array there, whose key is this one."""
         ...
 
     def any_of(self, path: str, keys: Sequence[bytes]) -> Mask:
-        """Rows with a value at the path whose key is one of these; repeats are harmless."""
+        """Rows with a value at the path, or an element there, whose key is one of these; repeats are harmless."""
         ...
 
     def within(self, path: str, low: bytes, high: bytes) -> Mask:

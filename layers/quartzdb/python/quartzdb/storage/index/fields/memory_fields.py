@@ -53,10 +53,13 @@ class MemoryFields:
         return mask
 
     def equal(self, path: str, key: bytes) -> Mask:
-        return self._any_of(path, Kind.VALUE, (key,))
+        return self.any_of(path, (key,))
 
     def any_of(self, path: str, keys: Sequence[bytes]) -> Mask:
-        return self._any_of(path, Kind.VALUE, keys)
+        mask = self._any_of(path, Kind.VALUE, keys)
+        if (path, Kind.ELEMENT) in self._fields:
+            mask |= self._any_of(path, Kind.ELEMENT, keys)
+        return mask
 
     def containing(self, path: str, key: bytes) -> Mask:
         return self._any_of(path, Kind.ELEMENT, (key,))

@@ -85,10 +85,13 @@ class SqliteFields:
         )
 
     def equal(self, path: str, key: bytes) -> Mask:
-        return self._with_keys(path, Kind.VALUE, (key,))
+        return self.any_of(path, (key,))
 
     def any_of(self, path: str, keys: Sequence[bytes]) -> Mask:
-        return self._with_keys(path, Kind.VALUE, keys)
+        mask = self._with_keys(path, Kind.VALUE, keys)
+        if self._field(path, Kind.ELEMENT) is not None:
+            mask |= self._with_keys(path, Kind.ELEMENT, keys)
+        return mask
 
     def containing(self, path: str, key: bytes) -> Mask:
         return self._with_keys(path, Kind.ELEMENT, (key,))
