@@ -1,5 +1,7 @@
 """Idempotency keys: a write that is sent again under the same key is answered again, not done again.
 
+A request that was refused has changed nothing, so it leaves its key free: the client mends the request and sends it again.
+
 They belong to the API key that sent them: two holders of one tenant who choose the same text neither see each other's
 answers nor stand in each other's way.
 
@@ -14,7 +16,6 @@ import logging
 
 from quartzdb.api.answer import Answer
 from quartzdb.api.call import Call
-from quartzdb.api.errors import error_answer
 from quartzdb.api.operation import IdempotentReplay, Operation
 from quartzdb.api.refusals import IdempotencyMismatch
 from quartzdb.domain.errors import IdempotencyConflict, InvalidArgument, OutcomeUnknown, QuartzError
@@ -61,12 +62,10 @@ def _once(operation: Operation, call: Call, key: str) -> Answer:
     try:
         answer = operation.handler(call)
     except QuartzError as error:
-        answer = error_answer(error, call.path, call.request_id)
-        if answer.status >= 500:
-            # What may have been done must not be done once more beside it: the key stays claimed until that is settled.
-            if not isinstance(error, OutcomeUnknown):
-                table.abandon(tenant, key)
-            raise
+        # What may have been done must not be done once more beside it: the key stays claimed until that is settled.
+        if not isinstance(error, OutcomeUnknown):
+            table.abandon(tenant, key)
+        raise
     except BaseException:
         table.abandon(tenant, key)
         raise

@@ -62,7 +62,8 @@ _HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
         {"type": "string", "pattern": r"^[0-7][0-9a-f]{15}\.[A-Za-z0-9._-]{1,64}$"},
     ),
     "Idempotency-Key": (
-        "The same request under the same key is done once, and answered the same again for a day.",
+        "The same request under the same key is done once, and answered the same again for a day. A request that was "
+        "refused leaves the key free.",
         {
             "type": "string",
             "minLength": 1,
