@@ -9,6 +9,9 @@ export const DIMENSION = 384;
 export const METRIC = "cosine";
 
 export const ID_PATTERN = /^[A-Za-z0-9_-]{1,256}$/;
+// What the other site's own API takes: printable text. /api has none of it but what ID_PATTERN has.
+export const FOREIGN_ID_PATTERN = /^(?!\.{1,2}$)[^\u0000-\u001f\u007f-\u009f\u2028\u2029\u{10ffff}]+$/u;
+export const FOREIGN_ID_BYTES_MAX = 512;
 export const DIMENSION_MAX = 4096;
 export const METADATA_BYTES_MAX = 32 * 1024;
 export const METADATA_DEPTH_MAX = 32;

@@ -6,6 +6,8 @@ import { isNumber, isObject, stringify, toNumber } from "./json.js";
 import {
   DIMENSION,
   DIMENSION_MAX,
+  FOREIGN_ID_BYTES_MAX,
+  FOREIGN_ID_PATTERN,
   ID_PATTERN,
   KEY_CHARACTERS_MAX,
   LENGTH_MAX,
@@ -26,6 +28,17 @@ export function checkId(id, field = "id") {
     throw invalid("invalid_id", `${stringify(String(id).slice(0, 80))} is no record id.`, {
       field,
       hint: "Use 1 to 256 characters of A-Z, a-z, 0-9, '_' and '-'.",
+    });
+  }
+  return id;
+}
+
+// An id that came from the other site.
+export function checkForeignId(id, field) {
+  if (typeof id !== "string" || !FOREIGN_ID_PATTERN.test(id) || Buffer.byteLength(id) > FOREIGN_ID_BYTES_MAX) {
+    throw invalid("invalid_id", `${stringify(String(id).slice(0, 80))} is no record id.`, {
+      field,
+      hint: `Use 1 to ${FOREIGN_ID_BYTES_MAX} bytes of printable text in UTF-8, other than '.' and '..'.`,
     });
   }
   return id;

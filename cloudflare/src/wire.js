@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { badArgument, invalid } from "./errors.js";
 import { isObject, stringify } from "./json.js";
 import { CONTENT_TYPE_CHARACTERS_MAX, FOREIGN_METADATA_BYTES_MAX, TIME_MS_MAX, VALUE_BYTES_MAX } from "./limits.js";
-import { checkId, checkKey, checkMetadata, checkStoredVector, fromBase64 } from "./values.js";
+import { checkForeignId, checkKey, checkMetadata, checkStoredVector, fromBase64 } from "./values.js";
 import { parseVersion } from "./version.js";
 
 const PRINTABLE = new RegExp(`^[ -~]{1,${CONTENT_TYPE_CHARACTERS_MAX}}$`);
@@ -48,7 +48,7 @@ export function decodeChange(feed, document, place) {
 }
 
 function decodeRecordChange(document, place) {
-  const id = checkId(document.id, `${place}.id`);
+  const id = checkForeignId(document.id, `${place}.id`);
   const version = parseVersion(document.version, `${place}.version`);
   switch (document.op) {
     case "upsert":

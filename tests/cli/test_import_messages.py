@@ -25,7 +25,7 @@ MISTAKES = [
     (b'{"id": "x", "vector": true}', "not a boolean"),
     (b'{"id": null, "vector": [1, 0]}', "there is no 'id'"),
     (b'{"id": ["x"], "vector": [1, 0]}', "An id is a string, not an array"),
-    (b'{"id": "not an id", "vector": [1, 0]}', "'not an id' is no record id"),
+    (b'{"id": "not an\\u0000id", "vector": [1, 0]}', "'not an\\x00id' is no record id"),
     (b'{"id": "x", "vector": [1, 0], "metadata": [1]}', "Metadata is a JSON object, not an array"),
     (b'[{"id": "x", "vector": [1, 0]}]', "an array, not a JSON object"),
     (b"7", "a number, not a JSON object"),

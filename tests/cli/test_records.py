@@ -81,7 +81,7 @@ def test_deleting_by_filter_asks(data: Path) -> None:
         (["put", "x", "--vector", "[1"], 2, "--vector is not JSON: "),
         (["put", "x", "--vector", "{}"], 1, "not an object"),
         (["put", "x", "--vector", "[1, 2]"], 1, "The vector has 2 numbers but the namespace has dimension 4"),
-        (["put", "x y", "--vector", "[1, 2, 3, 4]"], 1, "is no record id"),
+        (["put", "x\ny", "--vector", "[1, 2, 3, 4]"], 1, "is no record id"),
         (["put", "x"], 2, "exactly one of --vector and --vector-file"),
         (["put", "x", "--vector", "[1, 2, 3, 4]", "--metadata", "[]"], 2, "must be a JSON object, not an array"),
         (["put", "x", "--vector-file", "none.json"], 2, "does not exist"),

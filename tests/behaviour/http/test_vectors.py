@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import struct
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -72,7 +73,7 @@ def test_ids_are_listed_in_pages(http: Client, shelf: str) -> None:
     second = http.get(f"{shelf}/vectors?limit=2&cursor={first['cursor']}").json()
     assert second == {"ids": ["ubik"], "cursor": None}
     assert http.get(f"{shelf}/vectors?prefix=em").json()["ids"] == ["emma"]
-    refused(http.get(f"{shelf}/vectors?prefix=a.b"), 400, "invalid_id", "prefix")
+    refused(http.get(f"{shelf}/vectors?prefix=a%0Ab"), 400, "invalid_id", "prefix")
 
 
 def test_a_patch_changes_named_fields_only(http: Client, shelf: str) -> None:
@@ -253,7 +254,9 @@ def test_numbers_that_json_does_not_have_are_refused(http: Client, books: str, n
     assert "line 1, column 3" in problem["detail"]
 
 
-@pytest.mark.parametrize("bad", ["", "a b", "a/b", "ü", "a" * 257, "a.b", "a\n", 7, None, ["a"]])
+@pytest.mark.parametrize(
+    "bad", ["", ".", "..", "a\n", "a\u2028b", "\x7f", "\U0010ffff", "a" * 513, "ü" * 257, 7, None, ["a"]]
+)
 def test_a_bad_id_is_refused(http: Client, books: str, bad: object) -> None:
     """On every route that takes one."""
     code = "invalid_id" if isinstance(bad, str) else "invalid_argument"
@@ -270,9 +273,43 @@ def test_a_bad_id_is_refused(http: Client, books: str, bad: object) -> None:
         refused(http.post(f"{books}/query", {"id": bad}), 400, code, "id")
 
 
-@pytest.mark.parametrize("bad", ["a%20b", "a%2Fb", "%C3%BC", "a" * 257, "a.b", "%2e%2e", "a%00"])
+WIDE = (
+    "https://example.org/a/b?c=d#e", "src/main.py", "a b", "naïve", "日本語", "\U0001f469\u200d\U0001f467",
+    "e\u0301", "%2F", "+", "...", "x" * 512,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("record_id", WIDE)
+def test_an_id_may_be_any_printable_text(http: Client, books: str, record_id: str) -> None:
+    """Such as a URL or a path: percent-encoded where it is part of one, and as it is everywhere else."""
+    path = f"{books}/vectors/{quote(record_id, safe='')}"
+    assert upsert_one(http, books, {"id": record_id, "vector": [1, 2, 3]}).status_code == 200
+    assert http.get(path).json()["id"] == record_id
+    assert http.patch(path, {"set": {"n": 1}}).status_code == 200
+    assert http.post(f"{books}/vectors/fetch", {"ids": [record_id]}).json()["records"][0]["metadata"] == {
+        "n": 1
+    }
+    assert http.post(f"{books}/query", {"id": record_id, "top_k": 1}).status_code == 200
+    listed = http.get(f"{books}/vectors", params={"prefix": record_id}).json()["ids"]
+    assert listed == [record_id]
+    assert http.delete(path).json()["deleted"] == 1
+
+
+def test_the_contract_keeps_to_its_own_ids(http: Client, books: str) -> None:
+    """It cannot name others, which are not there for it."""
+    vector = [1.0] * 384
+    refused_ids = [http.post("/api/vector/insert", {"id": one, "vector": vector}).status_code for one in WIDE]
+    assert refused_ids == [400] * len(WIDE)
+    assert http.post("/api/vector/insert", {"id": "a_b", "vector": vector}).status_code == 200
+    http.post("/v1/namespaces/default/vectors", {"vectors": [{"id": "a b", "vector": vector}]})
+    assert http.get("/api/vector/get/a%20b").status_code == 404
+    assert http.delete("/api/vector/delete/a%20b").status_code == 404
+    assert http.get("/v1/namespaces/default/vectors/a%20b").status_code == 200
+
+
+@pytest.mark.parametrize("bad", ["%2e", "%2e%2e", "a%00", "a%0A", "a" * 513, "%F4%8F%BF%BF"])
 def test_a_bad_id_in_a_path_is_refused(http: Client, books: str, bad: str) -> None:
-    """An encoded slash stays part of the id, and ids have none."""
+    """On every route that takes one."""
     refused(http.get(f"{books}/vectors/{bad}"), 400, "invalid_id", "id")
     refused(http.delete(f"{books}/vectors/{bad}"), 400, "invalid_id")
     refused(http.patch(f"{books}/vectors/{bad}", {"set": {"a": 1}}), 400, "invalid_id")

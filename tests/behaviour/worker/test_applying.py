@@ -34,6 +34,15 @@ def test_applied_and_known_are_counted(records: Peer, keys: Peer) -> None:
     )
 
 
+def test_ids_that_only_the_other_site_can_write_are_taken(records: Peer, http: SyncClient) -> None:
+    """Its own API takes any printable text. Here /api cannot name them, and they are handed on like all others."""
+    now = peer.now_ms()
+    ids = ["https://example.org/a?b#c", "a b", "日本語", "\U0001f469\u200d\U0001f467", "é" * 256]
+    assert records.apply(*(peer.upsert(one, peer.version(now)) for one in ids)) == (5, 0)
+    assert sorted(change["id"] for change in records.everything()) == sorted(ids)
+    assert http.get("/api/vector/get/a%20b").status_code == 404
+
+
 @pytest.mark.parametrize("ahead_ms", [60_000, 10_000_000])
 def test_a_version_from_the_future_is_refused_with_its_request(records: Peer, ahead_ms: int) -> None:
     """409, and nothing of the request is applied."""
@@ -67,7 +76,9 @@ PUT = peer.put("k", peer.version(1_700_000_000_000), b"v")
         ("records", {}),
         ("records", {**GOOD, "op": "put"}),
         ("records", {**GOOD, "op": None}),
-        ("records", {**GOOD, "id": "a b"}),
+        ("records", {**GOOD, "id": "a\nb"}),
+        ("records", {**GOOD, "id": ".."}),
+        ("records", {**GOOD, "id": "é" * 257}),
         ("records", {**GOOD, "id": 3}),
         ("records", {**GOOD, "version": "x"}),
         ("records", {**GOOD, "version": GOOD["version"].upper()}),

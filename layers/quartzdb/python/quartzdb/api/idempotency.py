@@ -1,6 +1,6 @@
 """Idempotency keys: a write that is sent again under the same key is answered again, not done again.
 
-A request that was refused has changed nothing, so it leaves its key free: the client mends the request and sends it again.
+A request that was refused has changed nothing, so it leaves its key free: the client mends it and sends it again.
 
 They belong to the API key that sent them: two holders of one tenant who choose the same text neither see each other's
 answers nor stand in each other's way.

@@ -13,6 +13,7 @@ from quartzdb.api.preconditions import VERSION_HEADER
 from quartzdb.api.surface import is_cloudflare
 from quartzdb.domain.limits import (
     CONTENT_TYPE_CHARACTERS_MAX,
+    ID_BYTES_MAX,
     ID_PATTERN,
     IDEMPOTENCY_KEY_CHARACTERS_MAX,
     KEY_CHARACTERS_MAX,
@@ -38,7 +39,10 @@ _PATH: dict[str, tuple[str, dict[str, Any]]] = {
         "The key, percent-encoded. It may have slashes.",
         {"type": "string", "minLength": 1, "maxLength": KEY_CHARACTERS_MAX},
     ),
-    "id": ("The id.", {"type": "string", "pattern": ID_PATTERN}),
+    "id": (
+        "The id, percent-encoded.",
+        {"type": "string", "pattern": ID_PATTERN, "minLength": 1, "maxLength": ID_BYTES_MAX},
+    ),
     "bucket": (
         "The first byte of the SHA-256 of an id.",
         {"type": "integer", "minimum": 0, "maximum": BUCKETS - 1},

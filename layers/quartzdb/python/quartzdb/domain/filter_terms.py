@@ -6,7 +6,7 @@ different types are never equal nor ordered; booleans are not numbers; integers 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeGuard, assert_never
 
@@ -132,8 +132,8 @@ class _Fields:
                 return not self.satisfy(inner)
         assert_never(clause)
 
-    def _equated(self, path: str) -> list[Scalar]:
-        return [*self._values.get(path, ()), *self._elements.get(path, ())]
+    def _equated(self, path: str) -> Sequence[Scalar]:
+        return self._values.get(path, []) + self._elements.get(path, [])
 
 
 def _same(left: Scalar, right: Scalar) -> bool:

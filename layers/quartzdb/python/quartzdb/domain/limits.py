@@ -2,8 +2,15 @@
 
 from typing import NamedTuple
 
-ID_CHARACTERS_MAX = 256
-ID_PATTERN = r"^[A-Za-z0-9_-]{1,256}$"
+ID_BYTES_MAX = 512
+"""Of a record's id in UTF-8."""
+ID_PATTERN = r"^(?!\.{1,2}$)[^\u0000-\u001f\u007f-\u009f\u2028\u2029]+$"
+"""Printable text: no control characters, nor what breaks lines. "." and ".." mean another place in a URL's path."""
+ID_END = "\U0010ffff"
+"""The last code point, which no id has: it ends ranges of ids."""
+CONTRACT_ID_CHARACTERS_MAX = 256
+CONTRACT_ID_PATTERN = r"^[A-Za-z0-9_-]{1,256}$"
+"""What the Cloudflare contract takes."""
 DIMENSION_MAX = 4096
 METADATA_BYTES_MAX = 32 * 1024
 METADATA_MERGED_BYTES_MAX = 1024 * 1024

@@ -9,11 +9,18 @@ from typing import NamedTuple
 from quartzdb.domain.change import Metadata
 from quartzdb.domain.errors import InvalidId
 from quartzdb.domain.hlc import Version
-from quartzdb.domain.limits import ID_CHARACTERS_MAX, ID_PATTERN
-from quartzdb.domain.metadata import json_type
+from quartzdb.domain.limits import (
+    CONTRACT_ID_CHARACTERS_MAX,
+    CONTRACT_ID_PATTERN,
+    ID_BYTES_MAX,
+    ID_END,
+    ID_PATTERN,
+)
+from quartzdb.domain.metadata import is_encodable, json_type
 from quartzdb.domain.vector import Vector
 
 _ID = re.compile(ID_PATTERN)
+_CONTRACT_ID = re.compile(CONTRACT_ID_PATTERN)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,10 +48,39 @@ def check_id(record_id: object, field: str = "id") -> str:
     """The id, if it may be one. Raises InvalidId."""
     if not isinstance(record_id, str):
         raise InvalidId(f"An id is a string, not {json_type(record_id)}.", field=field)
-    if not _ID.fullmatch(record_id):
+    if not _ID.fullmatch(record_id) or not is_encodable(record_id) or ID_END in record_id:
         raise InvalidId(
-            f"{record_id[:80]!r} is no record id.",
+            f"{_shown(record_id)} is no record id.",
             field=field,
-            hint=f"Use 1 to {ID_CHARACTERS_MAX} characters of A-Z, a-z, 0-9, '_' and '-'.",
+            hint=f"Use 1 to {ID_BYTES_MAX} bytes of printable text in UTF-8, other than '.' and '..'.",
+        )
+    size = len(record_id.encode())
+    if size > ID_BYTES_MAX:
+        raise InvalidId(
+            f"{_shown(record_id)} has {size} bytes in UTF-8; an id has at most {ID_BYTES_MAX}.",
+            field=field,
+            hint="Shorten it, or use its hash and keep the whole in the metadata.",
         )
     return record_id
+
+
+def is_contract_id(record_id: str) -> bool:
+    """Whether the Cloudflare contract takes the id."""
+    return _CONTRACT_ID.fullmatch(record_id) is not None
+
+
+def check_contract_id(record_id: object, field: str = "id") -> str:
+    """The id, if the Cloudflare contract takes it. Raises InvalidId."""
+    if not isinstance(record_id, str):
+        raise InvalidId(f"An id is a string, not {json_type(record_id)}.", field=field)
+    if not is_contract_id(record_id):
+        raise InvalidId(
+            f"{_shown(record_id)} is no record id.",
+            field=field,
+            hint=f"Use 1 to {CONTRACT_ID_CHARACTERS_MAX} characters of A-Z, a-z, 0-9, '_' and '-'.",
+        )
+    return record_id
+
+
+def _shown(record_id: str) -> str:
+    return repr(record_id[:80].encode("utf-8", "replace").decode())

@@ -13,6 +13,7 @@ from quartzdb.domain.errors import InvalidArgument, InvalidId, QuartzError, Reco
 from quartzdb.domain.limits import QUERY_JSON, RECORD_JSON, WRITE_JSON
 from quartzdb.domain.metadata import check_metadata
 from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.record import check_contract_id
 from quartzdb.domain.vector import parse_vector
 from quartzdb.services.keys import Scope
 from quartzdb.services.record_rules import NewRecord, check_record
@@ -101,7 +102,8 @@ def cf_batch_insert_vectors(call: Call) -> Answer:
 def cf_get_vector(call: Call) -> Answer:
     """Its vector and metadata."""
     try:
-        record = call.services.records.fetch_one(_namespace(call), call.parameters["id"])
+        record_id = check_contract_id(call.parameters["id"])
+        record = call.services.records.fetch_one(_namespace(call), record_id)
     except InvalidId as error:
         raise _never_seen() from error
     return json_answer({"id": record.id, "vector": record.vector, "metadata": record.metadata})
@@ -234,7 +236,7 @@ def cf_vector_stats(call: Call) -> Answer:
 def _delete(call: Call, record_id: str) -> Answer:
     namespace = _namespace(call)
     try:
-        known = call.services.records.known(namespace, record_id)
+        known = call.services.records.known(namespace, check_contract_id(record_id))
     except InvalidId as error:
         raise _never_seen() from error
     if not known:
@@ -249,7 +251,7 @@ def _namespace(call: Call) -> Namespace:
 
 def _record(body: schemas.InsertVector) -> NewRecord:
     metadata = {} if body.metadata is None else check_metadata(body.metadata)
-    return NewRecord(body.id, parse_vector(body.vector), metadata)
+    return NewRecord(check_contract_id(body.id), parse_vector(body.vector), metadata)
 
 
 def _never_seen() -> RecordNotFound:

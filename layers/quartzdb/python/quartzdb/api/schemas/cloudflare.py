@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from quartzdb.api.schemas.fields import Key, Metadata, RecordId, Vector
+from quartzdb.api.schemas.fields import ContractId, Key, Metadata, Vector
 from quartzdb.api.schemas.model import Array, Document, LenientBody
 
 Done = Annotated[bool, Field(json_schema_extra={"const": True})]
@@ -39,7 +39,7 @@ class ValueFound(Document):
 class InsertVector(LenientBody):
     """A record to be stored; one with the same id is replaced."""
 
-    id: RecordId
+    id: ContractId
     vector: Vector
     metadata: Metadata = None
 
@@ -121,7 +121,7 @@ class SearchAnswer(Document):
 class DeleteVector(LenientBody):
     """The record to delete."""
 
-    id: RecordId
+    id: ContractId
 
 
 class VectorStats(Document):

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, WithJsonSchema
 
 from quartzdb.domain.limits import (
+    CONTRACT_ID_PATTERN,
     DIMENSION_MAX,
+    ID_BYTES_MAX,
     ID_PATTERN,
     KEY_CHARACTERS_MAX,
     LIST_LIMIT_MAX,
@@ -28,8 +30,16 @@ NamespaceName = Annotated[
 RecordId = Annotated[
     str,
     Field(
+        description="1 to 512 bytes of printable text in UTF-8, compared code point by code point and never "
+        "normalised; '.' and '..' are none.",
+        json_schema_extra={"pattern": ID_PATTERN, "minLength": 1, "maxLength": ID_BYTES_MAX},
+    ),
+]
+ContractId = Annotated[
+    str,
+    Field(
         description="1 to 256 characters of A-Z, a-z, 0-9, '_' and '-'.",
-        json_schema_extra={"pattern": ID_PATTERN},
+        json_schema_extra={"pattern": CONTRACT_ID_PATTERN},
     ),
 ]
 Key = Annotated[

@@ -19,7 +19,7 @@ from quartzdb.cli.full_compaction import fold_and_merge_all
 from quartzdb.cli.output import notice
 from quartzdb.cli.progress import progress
 from quartzdb.domain.errors import KeyNotFound, NamespaceNotFound
-from quartzdb.domain.limits import ID_CHARACTERS_MAX
+from quartzdb.domain.limits import ID_BYTES_MAX
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
 from quartzdb.services.keyvalue import NewItem
@@ -117,7 +117,7 @@ def _read(root: Path | None, *, quiet: bool) -> list[Docstring]:
     if root is None:
         for docstring in compiled_docstrings():
             found.setdefault(docstring.name, docstring)
-    return [docstring for docstring in found.values() if len(docstring.name) <= ID_CHARACTERS_MAX]
+    return [docstring for docstring in found.values() if len(docstring.name.encode()) <= ID_BYTES_MAX]
 
 
 def _fresh_namespace(database: Database, tenant: str) -> Namespace:

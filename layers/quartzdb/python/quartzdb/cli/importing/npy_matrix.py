@@ -44,7 +44,9 @@ class NpyMatrix:
             try:
                 with np.errstate(over="ignore"):
                     vector = check_finite(np.array(self._matrix[row], dtype=np.float32))
-                record_id = self._ids[row].strip() if self._ids is not None else f"{self._id_prefix}{row}"
+                record_id = (
+                    self._ids[row].removesuffix("\r") if self._ids is not None else f"{self._id_prefix}{row}"
+                )
                 content = SourceRecord(record_id, vector)
             except QuartzError as error:
                 content = BadLine.of(error)

@@ -13,6 +13,7 @@ from functools import reduce
 from quartzdb.domain.change import Change, Metadata
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.merge import UNKNOWN, RecordState, apply
+from quartzdb.domain.record import is_contract_id
 from quartzdb.domain.vector import Vector
 from quartzdb.replication.ports import (
     Applied,
@@ -59,21 +60,24 @@ class ContractPeer:
         for change in changes:
             states.setdefault(change.id, []).append(change)
         inserts: list[tuple[str, Vector, Metadata]] = []
-        applied = known = 0
+        applied = known = unreplayable = 0
         for record_id, parts in states.items():
             state: RecordState = reduce(apply, parts, UNKNOWN)
             if state.version.site == self.site:
                 known += 1  # it has that, or something newer that is still on its way here
+            elif not is_contract_id(record_id):
+                # The peer has no record of that name, and takes none.
+                logger.warning("the peer does not take the record %r: its contract has no such id", record_id)
+                unreplayable += 1
             elif state.vector is not None:
                 inserts.append((record_id, state.vector, state.visible_metadata()))
             else:
                 self._api.delete_vector(record_id)
                 applied += 1
-        unreplayable = 0
+        refused_in_all = 0
         for first in range(0, len(inserts), INSERTED_AT_ONCE):
-            refused = self._insert(inserts[first : first + INSERTED_AT_ONCE])
-            unreplayable += refused
-        return Applied(applied + len(inserts) - unreplayable, known, unreplayable)
+            refused_in_all += self._insert(inserts[first : first + INSERTED_AT_ONCE])
+        return Applied(applied + len(inserts) - refused_in_all, known, unreplayable + refused_in_all)
 
     def _insert(self, records: Sequence[tuple[str, Vector, Metadata]]) -> int:
         """How many the peer does not take."""

@@ -18,7 +18,7 @@ from quartzdb.domain.change import Change, Delete, Upsert
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.hlc import Version, stamp_at
 from quartzdb.domain.metadata import check_metadata
-from quartzdb.domain.record import check_id
+from quartzdb.domain.record import check_contract_id
 from quartzdb.domain.vector import parse_vector
 from quartzdb.replication.ports import MirroredWrite, SharedNamespace
 from quartzdb.services.keyvalue import check_key
@@ -82,7 +82,7 @@ def _delete_key(write: MirroredWrite, name: str, version: Version, _: SharedName
 
 def _insert(write: MirroredWrite, name: str, version: Version, namespace: SharedNamespace) -> Mirrored:
     if write.body is None:
-        return Named(check_id(name), key=False, version=version)
+        return Named(check_contract_id(name), key=False, version=version)
     return [upsert_of(_document(write.body), version, namespace)]
 
 
@@ -105,15 +105,15 @@ def _batch_insert(write: MirroredWrite, name: str, version: Version, namespace: 
 
 def _delete_record(write: MirroredWrite, name: str, version: Version, _: SharedNamespace) -> Mirrored:
     if write.body is None:
-        return Named(check_id(name), key=False, version=version, deleted=True)
-    return [Delete(check_id(name or _document(write.body).get("id")), version)]
+        return Named(check_contract_id(name), key=False, version=version, deleted=True)
+    return [Delete(check_contract_id(name or _document(write.body).get("id")), version)]
 
 
 def upsert_of(document: Any, version: Version, namespace: SharedNamespace) -> Upsert:
     """A record as the contract has it. Raises InvalidArgument."""
     if not isinstance(document, dict) or namespace.dimension is None:
         raise InvalidArgument("A record is a JSON object.", field="vectors")
-    record_id = check_id(document.get("id"))
+    record_id = check_contract_id(document.get("id"))
     vector = parse_vector(document.get("vector"))
     check_comparable(vector, namespace.dimension, namespace.metric)
     metadata = document.get("metadata")

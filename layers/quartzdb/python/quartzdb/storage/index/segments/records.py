@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol, Self
 import orjson
 
 from quartzdb.domain.hlc import Version
+from quartzdb.domain.limits import ID_END
 from quartzdb.domain.merge import Patched, RecordState
 from quartzdb.storage.index.fields.selections import Selections
 from quartzdb.storage.index.fields.sqlite_fields import SqliteFields, write_fields
@@ -237,10 +238,10 @@ class SegmentRecords:
         """(id, row) in id order: with the prefix, after an id, at most `limit`."""
         low = prefix if after is None or after < prefix else after
         operator = ">=" if low is prefix and after != prefix else ">"
-        # Ids are ASCII, so U+007F ends every run of a prefix.
+        # SQLite orders UTF-8 as Python orders code points.
         return self._all(
             f"SELECT id, row FROM records WHERE id {operator} ? AND id < ? ORDER BY id LIMIT ?",
-            (low, prefix + "\x7f", limit),
+            (low, prefix + ID_END, limit),
         )
 
     def all_rows(self) -> Iterator[StoredRecord]:
