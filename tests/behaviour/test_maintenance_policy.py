@@ -9,6 +9,7 @@ from quartzdb.domain.namespace import Partition, Precision
 from quartzdb.maintenance.backlog import Backlog
 from quartzdb.maintenance.merge_policy import FANOUT, MergeLimits
 from quartzdb.maintenance.policy import (
+    DAY_MS,
     EMBEDDED_THRESHOLDS,
     SCHEDULED_THRESHOLDS,
     DeletionStep,
@@ -26,9 +27,12 @@ BOTH = pytest.mark.parametrize("thresholds", [EMBEDDED_THRESHOLDS, SCHEDULED_THR
 T = MaintenanceThresholds()
 
 
-def segment(name: str, rows: int, dead: int = 0) -> SegmentRef:
+def segment(name: str, rows: int, dead: int = 0, dead_ms: int | None = None) -> SegmentRef:
+    """`dead_ms`: for how long it has had dead rows."""
     shape = SegmentShape(rows, 8, Precision.F32, Metric.COSINE, "exact", {})
-    return SegmentRef(name, shape, 0, {"vectors": FileRef(f"k/{name}", rows * 32, "0")}, dead_rows=dead)
+    files = {"vectors": FileRef(f"k/{name}", rows * 32, "0")}
+    since_ms = None if dead_ms is None else NOW_MS - dead_ms
+    return SegmentRef(name, shape, 0, files, dead_rows=dead, dead_since_ms=since_ms)
 
 
 def manifest(age_ms: int, *segments: SegmentRef, released: bool = False) -> Manifest:
@@ -149,3 +153,20 @@ def test_failures_are_retried_ever_more_rarely() -> None:
     """Doubling, up to a limit."""
     waits = [MaintenancePolicy(T).retry_after_ms(failures) for failures in (1, 2, 3, 100)]
     assert waits == [T.retry_first_ms, 2 * T.retry_first_ms, 4 * T.retry_first_ms, T.retry_ms_max]
+
+
+@BOTH
+@pytest.mark.parametrize("days", [30, 3])
+def test_no_row_stays_dead_for_longer_than_its_namespace_allows(
+    thresholds: MaintenanceThresholds, days: int
+) -> None:
+    """One dead row in a thousand, at rest or not: its segment is rewritten alone at that age, and not before."""
+    policy = MaintenancePolicy(thresholds, MergeLimits(500, 10**9, 10**9))
+    young = segment("a", 1_000, dead=1, dead_ms=days * DAY_MS - 1)
+    old = segment("b", 1_000, dead=1, dead_ms=days * DAY_MS)
+    for age_ms in (0, T.settled_after_ms):
+        waiting = policy.due(seen(manifest(age_ms, young)), purge_after_days=days)
+        assert (waiting.merge, waiting.purge_ms) == (None, NOW_MS + 1)
+        merge = policy.due(seen(manifest(age_ms, young, old)), purge_after_days=days).merge
+        assert merge is not None
+        assert (merge.segments, merge.reason) == ((old,), MergeReason.AGE)

@@ -14,7 +14,15 @@ from quartzdb.domain.namespace import EngineChoice, Precision
 from tests.cli.invoke import answer, books, refusal, run, write_jsonl
 
 SETTINGS = ["--metric", "euclidean", "--precision", "f16", "--engine", "ivf", "--shards", "3"]
-NAMED = {"metric": "euclidean", "precision": "f16", "engine": "ivf", "shards": 3, "dimension": 4}
+SETTINGS += ["--purge-after-days", "7"]
+NAMED = {
+    "metric": "euclidean",
+    "precision": "f16",
+    "engine": "ivf",
+    "shards": 3,
+    "purge_after_days": 7,
+    "dimension": 4,
+}
 
 
 def _exported(tmp_path: Path, *options: str, name: str = "docs.jsonl.gz") -> Path:

@@ -18,6 +18,7 @@ def test_a_namespace_is_created_with_its_settings(http: Client) -> None:
         "engine": "exact",
         "precision": "f16",
         "shards": 4,
+        "purge_after_days": 7,
     }
     created = http.post("/v1/namespaces", wanted)
     assert created.status_code == 201
@@ -93,6 +94,8 @@ def test_a_namespace_in_shards_answers_as_any_other(http: Client) -> None:
         ({"name": "n", "dimension": 3, "precision": "f64"}, "precision"),
         ({"name": "n", "dimensions": 3}, "dimensions"),
         ({"name": "n", "dimension": 3, "shards": 0}, "shards"),
+        ({"name": "n", "dimension": 3, "purge_after_days": 0}, "purge_after_days"),
+        ({"name": "n", "dimension": 3, "purge_after_days": 3651}, "purge_after_days"),
         ({"name": "n", "dimension": 3, "shards": 65}, "shards"),
         ({"name": "n", "dimension": 3, "shards": "4"}, "shards"),
         ({"name": "n", "dimension": 3, "shards": None}, "shards"),
@@ -113,7 +116,7 @@ def test_an_unknown_field_is_answered_with_the_known_ones(http: Client) -> None:
     assert (
         problem["hint"]
         == "The fields here are name, dimension (optional), metric (optional), engine (optional), "
-        "precision (optional), shards (optional)."
+        "precision (optional), shards (optional), purge_after_days (optional)."
     )
 
 

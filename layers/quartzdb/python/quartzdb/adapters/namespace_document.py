@@ -6,7 +6,13 @@ import json
 from functools import lru_cache
 
 from quartzdb.domain.metric import Metric
-from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Precision
+from quartzdb.domain.namespace import (
+    DEFAULT_PURGE_AFTER_DAYS,
+    EngineChoice,
+    Namespace,
+    NamespaceSettings,
+    Precision,
+)
 
 
 def encode_namespace(namespace: Namespace) -> bytes:
@@ -24,6 +30,11 @@ def encode_namespace(namespace: Namespace) -> bytes:
             "precision": settings.precision,
             # Left out where there is one: what most namespaces have.
             **({"shards": settings.shards} if settings.shards > 1 else {}),
+            **(
+                {"purge_after_days": settings.purge_after_days}
+                if settings.purge_after_days != DEFAULT_PURGE_AFTER_DAYS
+                else {}
+            ),
         },
         separators=(",", ":"),
     ).encode()
@@ -43,6 +54,7 @@ def decode_namespace(document: bytes) -> Namespace:
             engine=EngineChoice(stored["engine"]),
             precision=Precision(stored["precision"]),
             shards=stored.get("shards", 1),
+            purge_after_days=stored.get("purge_after_days", DEFAULT_PURGE_AFTER_DAYS),
         ),
         created_at_ms=stored["created_at_ms"],
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from quartzdb.domain.limits import SHARDS_MAX
+from quartzdb.domain.limits import PURGE_AFTER_DAYS_MAX, SHARDS_MAX
 
 METRICS = ("cosine", "dot", "euclidean")
 PRECISIONS = ("f32", "f16")
@@ -16,7 +16,7 @@ ENGINES = ("auto", "exact", "annoy", "ivf", "hnsw")
 
 
 def settings_options(intro: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Gives a command the options `metric`, `precision`, `engine` and `shards`, each None where it is not given.
+    """Gives a command the options of NamespaceSettings but the dimension, each None where it is not given.
 
     `intro` begins what their help says of the default.
     """
@@ -34,6 +34,11 @@ def settings_options(intro: str) -> Callable[[Callable[..., Any]], Callable[...,
             "--shards",
             type=click.IntRange(1, SHARDS_MAX),
             help=f"Partitions to spread the records over. {intro} 1.",
+        ),
+        click.option(
+            "--purge-after-days",
+            type=click.IntRange(1, PURGE_AFTER_DAYS_MAX),
+            help=f"Days until rows that were deleted or replaced leave segments at the latest. {intro} 30.",
         ),
     ]
 

@@ -50,7 +50,9 @@ def create(location: DatabaseLocation, name: str, as_json: bool, **settings: str
 
     given = {setting: value for setting, value in settings.items() if value is not None}
     if "dimension" not in given and given:
-        raise click.UsageError(f"--{next(iter(given))} is of records: give --dimension, too.")
+        raise click.UsageError(
+            f"--{next(iter(given)).replace('_', '-')} is of records: give --dimension, too."
+        )
     wanted = settings_of(given)
     database = location.open(create=True)
     namespace, is_new = database.namespaces.create(database.tenant, name, wanted)
@@ -98,6 +100,7 @@ def describe(location: DatabaseLocation, name: str, as_json: bool) -> None:
             "precision": str(settings.precision),
             "engine": str(settings.engine),
             "shards": str(settings.shards),
+            "purged after": f"{settings.purge_after_days} days",
             "created": _moment(namespace),
             "records": f"{held.records:,}",
             "keys": f"{held.keys:,} ({size_text(held.key_value_bytes)})",
@@ -159,6 +162,7 @@ def _document(namespace: Namespace) -> dict[str, object]:
         "engine": settings.engine,
         "precision": settings.precision,
         "shards": settings.shards,
+        "purge_after_days": settings.purge_after_days,
         "created_at_ms": namespace.created_at_ms,
     }
 

@@ -100,6 +100,7 @@ def stats_document(namespace: Namespace, held: NamespaceStats) -> dict[str, obje
         "engine": namespace.settings.engine,
         "precision": namespace.settings.precision,
         "shards": namespace.settings.shards,
+        "purge_after_days": namespace.settings.purge_after_days,
         "created_at_ms": namespace.created_at_ms,
         "records": held.records,
         "tail_rows": held.tail_rows,

@@ -31,6 +31,7 @@ RECALL_MIN = 0.5
 """The lowest recall that a query may ask for; the highest is 1, which scores every matching record."""
 LIST_LIMIT_MAX = 1_000
 NAMESPACES_PER_TENANT_MAX = 10_000
+PURGE_AFTER_DAYS_MAX = 3_650
 
 KEY_CHARACTERS_MAX = 512
 VALUE_BYTES_MAX = 10 * 1024 * 1024

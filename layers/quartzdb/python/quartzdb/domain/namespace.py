@@ -9,12 +9,18 @@ from enum import StrEnum
 from hashlib import blake2b
 
 from quartzdb.domain.errors import InvalidArgument
-from quartzdb.domain.limits import DIMENSION_MAX, NAMESPACE_NAME_PATTERN, SHARDS_MAX
+from quartzdb.domain.limits import (
+    DIMENSION_MAX,
+    NAMESPACE_NAME_PATTERN,
+    PURGE_AFTER_DAYS_MAX,
+    SHARDS_MAX,
+)
 from quartzdb.domain.metric import Metric
 
 DEFAULT_NAMESPACE = "default"
 """Where the Cloudflare-compatible surface keeps its data."""
 DEFAULT_DIMENSION = 384
+DEFAULT_PURGE_AFTER_DAYS = 30
 
 _NAME = re.compile(NAMESPACE_NAME_PATTERN)
 
@@ -41,6 +47,8 @@ class NamespaceSettings:
     """What is fixed at creation. `dimension` None is a namespace for key-values only.
 
     `shards`: over how many partitions the records are spread. Key-values are not: each is an item of its own.
+    `purge_after_days`: after how long a row that was deleted or replaced makes its segment due to be rewritten without
+    it, however few they are.
     """
 
     dimension: int | None = None
@@ -48,6 +56,7 @@ class NamespaceSettings:
     engine: EngineChoice = EngineChoice.AUTO
     precision: Precision = Precision.F32
     shards: int = 1
+    purge_after_days: int = DEFAULT_PURGE_AFTER_DAYS
 
     def __post_init__(self) -> None:
         if self.dimension is not None and not 1 <= self.dimension <= DIMENSION_MAX:
@@ -57,6 +66,12 @@ class NamespaceSettings:
         if not 1 <= self.shards <= SHARDS_MAX:
             raise InvalidArgument(
                 f"A namespace has 1 to {SHARDS_MAX} shards, not {self.shards}.", field="shards"
+            )
+        if not 1 <= self.purge_after_days <= PURGE_AFTER_DAYS_MAX:
+            raise InvalidArgument(
+                f"Deleted rows stay in segments for 1 to {PURGE_AFTER_DAYS_MAX} days, not {self.purge_after_days}.",
+                field="purge_after_days",
+                hint="For single records sooner, erase them.",
             )
         if self.shards > 1 and self.dimension is None:
             raise InvalidArgument(

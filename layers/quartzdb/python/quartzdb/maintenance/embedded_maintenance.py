@@ -40,8 +40,8 @@ AT_ONCE = 8
 class _ShardMemory:
     """What this process remembers of one shard, or of a deleted generation by its first one. Times are unix ms.
 
-    `settled`: the head of the log and the manifest with which nothing was due. `worked_on`: the pass in which something
-    was.
+    `settled`: the head of the log and the manifest with which nothing was due before `purge_ms`. `worked_on`: the pass
+    in which something was.
     """
 
     first_waiting_ms: int | None = None
@@ -49,6 +49,7 @@ class _ShardMemory:
     purged_ms: int = 0
     seen_deleted_ms: int | None = None
     settled: tuple[int, str | None] | None = None
+    purge_ms: int | None = None
     previous_released: tuple[int, str | None] | None = None
     worked_on: int = 0
     failures: int = 0
@@ -184,7 +185,8 @@ class EmbeddedMaintenance:
     def _maintain_segments(self, shard: Namespace, memory: _ShardMemory, sweeping: bool) -> bool:
         pointer = self._store.pointer(shard.partition)
         present = (self._log.head(shard.partition), pointer.current if pointer else None)
-        if memory.settled == present:
+        purging = memory.purge_ms is not None and self._clock.unix_ms() >= memory.purge_ms
+        if memory.settled == present and not purging:
             return sweeping and self._release_previous(shard, memory, present)
         reader = self._readers.of(shard)
         seen = None
@@ -195,8 +197,8 @@ class EmbeddedMaintenance:
             reader.let_go()
         else:
             seen = self._seen_by_reader(shard, memory)
-        due = self._policy.due(seen)
-        memory.settled = present if due.settled else None
+        due = self._policy.due(seen, purge_after_days=shard.settings.purge_after_days)
+        memory.settled, memory.purge_ms = present if due.settled else None, due.purge_ms
         if due.fold is None and due.merge is None:
             return False
         with self._lease(shard) as lease:
@@ -235,7 +237,10 @@ class EmbeddedMaintenance:
         """Merge what is due in the manifest that is current by now. Whether something was."""
         manifest = self._manifest(shard.partition)
         now_ms = self._clock.unix_ms()
-        due = self._policy.due(replace(seen, manifest=manifest, now_ms=now_ms, damaged=False)).merge
+        due = self._policy.due(
+            replace(seen, manifest=manifest, now_ms=now_ms, damaged=False),
+            purge_after_days=shard.settings.purge_after_days,
+        ).merge
         if due is None:
             return False
         logger.debug("%s is merged: %s", shard.partition, due.reason.value)

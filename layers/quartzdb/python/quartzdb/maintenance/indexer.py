@@ -91,14 +91,19 @@ class Indexer:
             self._publisher,
             self._build,
             new_name,
+            margin=margin_of(log),
             tombstones_needed_from=retention.tombstones_needed_from if retention else None,
         )
 
-    def fold(self, namespace: Namespace) -> IndexingResult:
-        """Fold the entries that no earlier one can still join into one new segment."""
+    def fold(self, namespace: Namespace, *, advance: bool = False) -> IndexingResult:
+        """Fold the entries that no earlier one can still join into one new segment.
+
+        With `advance` a manifest is published where there are none, too: its watermark says that there were none. What
+        is kept because of how close it is to the watermark can go then.
+        """
         snapshot = open_snapshot(self._store, self._cache, namespace.partition)
         entries, upto = self._unfolded(snapshot)
-        if not entries and snapshot.degraded is None:
+        if not entries and snapshot.degraded is None and not (advance and snapshot.key is not None):
             return NOTHING_TO_DO
         before, changed = _changed_states(snapshot, entries)
         keys, records = [key for key, _ in entries], len(changed)

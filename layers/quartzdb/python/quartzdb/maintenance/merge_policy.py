@@ -30,6 +30,9 @@ IDLE_SHARE = 8
 MergePolicy = Callable[[Sequence[SegmentRef]], tuple[SegmentRef, ...]]
 """Which of the live segments to merge into one now; empty when all is well."""
 
+Worn = Callable[[SegmentRef], bool]
+"""Whether a segment is to be rewritten whether or not that makes fewer of them."""
+
 
 def full_tier(segments: Sequence[SegmentRef]) -> tuple[SegmentRef, ...]:
     """While writes go on: a tier that is full, smallest first, or a segment of which too much is dead."""
@@ -44,6 +47,21 @@ def full_tier(segments: Sequence[SegmentRef]) -> tuple[SegmentRef, ...]:
         if too_dead(segment):
             return (segment,)
     return ()
+
+
+def dead_for(age_ms: int, now_ms: int) -> Worn:
+    """Whether a segment has had something to drop for so long."""
+    return lambda segment: segment.dead_since_ms is not None and now_ms - segment.dead_since_ms >= age_ms
+
+
+def alone(worn: Worn) -> MergePolicy:
+    """The first segment that is worn, to be rewritten by itself."""
+    return lambda segments: next(((one,) for one in segments if worn(one)), ())
+
+
+def either(first: MergePolicy, second: MergePolicy) -> MergePolicy:
+    """The first policy or, where all is well by it, the second."""
+    return lambda segments: first(segments) or second(segments)
 
 
 def too_dead(segment: SegmentRef) -> bool:
@@ -91,18 +109,18 @@ class MergeLimits:
         return 2 * segment.live_rows > self.shard_rows or 2 * _live_bytes(segment) > self.shard_bytes
 
 
-def within(limits: MergeLimits, policy: MergePolicy) -> MergePolicy:
+def within(limits: MergeLimits, policy: MergePolicy, worn: Worn = too_dead) -> MergePolicy:
     """The policy, for as much as one merge within the limits can do: smallest first, and never one for nothing."""
 
     def limited(segments: Sequence[SegmentRef]) -> tuple[SegmentRef, ...]:
-        group = policy([one for one in segments if not limits.full_grown(one) or too_dead(one)])
+        group = policy([one for one in segments if not limits.full_grown(one) or worn(one)])
         chosen: list[SegmentRef] = []
         for segment in sorted(group, key=lambda one: one.bytes):
             if sum(one.bytes for one in chosen) + segment.bytes > limits.sources_bytes:
                 break
             chosen.append(segment)
         fewer = limits.shards(chosen) < len(chosen)
-        return tuple(chosen) if chosen and (fewer or any(map(too_dead, chosen))) else ()
+        return tuple(chosen) if chosen and (fewer or any(map(worn, chosen))) else ()
 
     return limited
 

@@ -19,7 +19,6 @@ from quartzdb.domain.namespace import Namespace, Partition
 from quartzdb.maintenance.dead_rows import with_dead
 from quartzdb.maintenance.merge_plan import BuiltShard, MergePlan, rows_of_shard, share
 from quartzdb.maintenance.merge_policy import MergePolicy
-from quartzdb.storage.log.protocol import MARGIN
 from quartzdb.storage.snapshot.build import SegmentBuild
 from quartzdb.storage.snapshot.cache import SegmentCache
 from quartzdb.storage.snapshot.manifest import SegmentRef
@@ -38,6 +37,7 @@ NewBuild = Callable[[Namespace], SegmentBuild]
 class Merger:
     """Plans, builds and publishes merges of any namespace. `new_build` starts a segment under a name never used.
 
+    `margin` is that of the log, in stamp units: what is so close to a watermark may be read once more.
     `tombstones_needed_from` gives, for a partition, the oldest stamp from which tombstones must be kept for a peer.
     """
 
@@ -49,6 +49,7 @@ class Merger:
         new_build: NewBuild,
         new_name: Callable[[], str],
         *,
+        margin: int,
         tombstones_needed_from: Callable[[Partition], int] | None = None,
     ) -> None:
         self._store = store
@@ -56,6 +57,7 @@ class Merger:
         self._publisher = publisher
         self._new_build = new_build
         self._new_name = new_name
+        self._margin = margin
         self._tombstones_needed_from = tombstones_needed_from
 
     def plan(self, partition: Partition, policy: MergePolicy) -> MergePlan | None:
@@ -164,7 +166,7 @@ class Merger:
         self, snapshot: Snapshot, plan: MergePlan, shard: int
     ) -> Iterable[tuple[str, RecordState]]:
         """Tombstones of the planned segments that something late could still need, each id once."""
-        keep_from = snapshot.manifest.watermark - MARGIN
+        keep_from = snapshot.manifest.watermark - self._margin
         if self._tombstones_needed_from is not None:
             keep_from = min(keep_from, self._tombstones_needed_from(snapshot.manifest.partition))
         members = [segment for segment in snapshot.segments if segment.name in plan.segments]

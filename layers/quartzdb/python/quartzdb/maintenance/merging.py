@@ -19,7 +19,7 @@ from quartzdb.maintenance.indexer import Indexer
 from quartzdb.maintenance.merge_notice import MergeNotices, this_round
 from quartzdb.maintenance.merge_plan import MergePlan
 from quartzdb.maintenance.merge_policy import MergeLimits
-from quartzdb.maintenance.policy import DueMerge
+from quartzdb.maintenance.policy import DueMerge, MergeReason
 from quartzdb.maintenance.ports import MergeRuns
 from quartzdb.storage.ports import NamespaceCatalog
 from quartzdb.storage.snapshot.store import SnapshotStore
@@ -100,6 +100,8 @@ class Merging:
             this_round(self._clock),
         )
         size = sum(ref.bytes for ref in due.segments)
+        if due.reason is MergeReason.AGE and not running:
+            self._indexer.fold(namespace, advance=True)  # else the last tombstones would stay for good
         if self._run_limits.shards(due.segments) == 1 and size <= self._run_limits.sources_bytes:
             if not budget.allows(RUN_MERGE_MS):
                 return Merged.POSTPONED

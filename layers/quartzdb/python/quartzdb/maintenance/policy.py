@@ -11,8 +11,19 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 
+from quartzdb.domain.namespace import DEFAULT_PURGE_AFTER_DAYS
 from quartzdb.maintenance.backlog import Backlog
-from quartzdb.maintenance.merge_policy import MergeLimits, MergePolicy, except_for, full_tier, idle, within
+from quartzdb.maintenance.merge_policy import (
+    MergeLimits,
+    MergePolicy,
+    alone,
+    dead_for,
+    either,
+    except_for,
+    full_tier,
+    idle,
+    within,
+)
 from quartzdb.maintenance.sweep import ORPHANED_MS, SUPERSEDED_MS
 from quartzdb.storage.snapshot.manifest import SegmentRef
 
@@ -79,6 +90,7 @@ class MergeReason(Enum):
 
     TIER = "a tier of segments is full, or one has many dead rows"
     IDLE = "nothing is written, and queries pay for each segment"
+    AGE = "a segment has had dead rows for as long as its namespace allows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +106,8 @@ class ShardDue:
     """What to do for one shard, a fold first: after it the rest is decided anew.
 
     `merging_elsewhere`: a merge is due but for one that is under way. `settled`: nothing will be due until something is
-    written, but for the release of the previous manifest.
+    written, but for the release of the previous manifest and, from `purge_ms` (unix) on, for rows that are dead too
+    long.
     """
 
     fold: FoldReason | None = None
@@ -102,6 +115,7 @@ class ShardDue:
     merging_elsewhere: bool = False
     release_previous: bool = False
     settled: bool = False
+    purge_ms: int | None = None
 
 
 class DeletionStep(Enum):
@@ -119,27 +133,46 @@ class MaintenancePolicy:
         self.thresholds = thresholds
         self._merge_limits = merge_limits
 
-    def due(self, seen: Backlog, merging: Collection[str] = ()) -> ShardDue:
-        """What is due for a shard. `merging` names segments of a merge that may be under way elsewhere."""
+    def due(
+        self,
+        seen: Backlog,
+        merging: Collection[str] = (),
+        *,
+        purge_after_days: int = DEFAULT_PURGE_AFTER_DAYS,
+    ) -> ShardDue:
+        """What is due for a shard. `merging` names segments of a merge that may be under way elsewhere.
+
+        `purge_after_days` is the namespace's.
+        """
         fold = self._fold(seen)
         if seen.manifest is None:
             return ShardDue(fold, settled=seen.oldest_ms is None and fold is None)
         age_ms = seen.now_ms - seen.manifest.created_at_ms
         is_idle = seen.oldest_ms is None and age_ms >= self.thresholds.idle_after_ms
-        choose: MergePolicy = idle if is_idle else full_tier
+        purge_after_ms = purge_after_days * DAY_MS
+        expired = dead_for(purge_after_ms, seen.now_ms)
+        for_speed: MergePolicy = idle if is_idle else full_tier
+        for_age = alone(expired)
         if self._merge_limits is not None:
-            choose = within(self._merge_limits, choose)
+            for_speed = within(self._merge_limits, for_speed)
+            for_age = within(self._merge_limits, for_age, expired)
+        choose = either(for_speed, for_age)
         wanted = choose(seen.manifest.segments)
         segments = except_for(merging, choose)(seen.manifest.segments) if wanted else ()
+        reason = MergeReason.IDLE if is_idle else MergeReason.TIER
+        if segments and any(map(expired, segments)):
+            reason = MergeReason.AGE
+        dead_since = [one.dead_since_ms for one in seen.manifest.segments if one.dead_since_ms is not None]
         at_rest = is_idle and not wanted and not merging and not seen.damaged
         return ShardDue(
             fold,
-            DueMerge(segments, MergeReason.IDLE if is_idle else MergeReason.TIER) if segments else None,
+            DueMerge(segments, reason) if segments else None,
             merging_elsewhere=bool(wanted) and not segments,
             release_previous=at_rest
             and not seen.manifest.previous_released
             and age_ms >= self.thresholds.release_previous_after_ms,
             settled=at_rest and age_ms >= self.thresholds.settled_after_ms,
+            purge_ms=min(dead_since) + purge_after_ms if dead_since else None,
         )
 
     def deletion(self, age_ms: int) -> DeletionStep:

@@ -151,7 +151,11 @@ class ScheduledMaintenance:
         if backlog.manifest is None:
             return self._policy.due(backlog).settled
         running = self._merging.under_way(partition)
-        due = self._policy.due(backlog, running.segments if running else ())
+        due = self._policy.due(
+            backlog,
+            running.segments if running else (),
+            purge_after_days=namespace.settings.purge_after_days,
+        )
         merged = Merged.UNDER_WAY if due.merging_elsewhere else Merged.NOT_NEEDED
         if due.merge is not None:
             merged = self._merging.merge(namespace, due.merge, budget, running)

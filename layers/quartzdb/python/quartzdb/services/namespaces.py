@@ -234,5 +234,6 @@ class Namespaces:
 def _shown(settings: NamespaceSettings) -> str:
     return (
         f"dimension {settings.dimension}, metric {settings.metric}, engine {settings.engine}, "
-        f"precision {settings.precision}, shards {settings.shards}"
+        f"precision {settings.precision}, shards {settings.shards}, "
+        f"purge_after_days {settings.purge_after_days}"
     )

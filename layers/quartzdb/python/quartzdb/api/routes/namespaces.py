@@ -24,6 +24,7 @@ _BOOKS = {
     "engine": "auto",
     "precision": "f32",
     "shards": 1,
+    "purge_after_days": 30,
     "created_at": "2025-01-01T12:00:00.000Z",
 }
 _STATS = {
@@ -67,6 +68,7 @@ def create_namespace(call: Call) -> Answer:
         EngineChoice(body.engine),
         Precision(body.precision),
         body.shards,
+        body.purge_after_days,
     )
     namespace, new = call.services.namespaces.create(call.principal.tenant, body.name, settings)
     headers = (("Location", f"/v1/namespaces/{namespace.name}"),) if new else ()
@@ -160,5 +162,6 @@ def summary(namespace: Namespace) -> dict[str, object]:
         "engine": settings.engine.value,
         "precision": settings.precision.value,
         "shards": settings.shards,
+        "purge_after_days": settings.purge_after_days,
         "created_at": rfc3339(namespace.created_at_ms),
     }

@@ -17,7 +17,7 @@ from quartzdb.api.schemas.fields import (
     Time,
 )
 from quartzdb.api.schemas.model import Body, Document, QueryString
-from quartzdb.domain.limits import DIMENSION_MAX, SHARDS_MAX
+from quartzdb.domain.limits import DIMENSION_MAX, PURGE_AFTER_DAYS_MAX, SHARDS_MAX
 
 MetricChoice = Literal["cosine", "dot", "euclidean"]
 Engine = Literal["auto", "exact", "annoy", "ivf", "hnsw"]
@@ -27,6 +27,13 @@ Shards = Annotated[
     Field(
         description="Over how many partitions the records are spread, by a hash of the id.",
         json_schema_extra={"minimum": 1, "maximum": SHARDS_MAX},
+    ),
+]
+PurgeAfterDays = Annotated[
+    int,
+    Field(
+        description="After so many days at most, rows that were deleted or replaced are dropped from segments.",
+        json_schema_extra={"minimum": 1, "maximum": PURGE_AFTER_DAYS_MAX},
     ),
 ]
 Dimension = Annotated[
@@ -49,6 +56,7 @@ class NewNamespace(Body):
     engine: Engine = Field("auto", description="How segments are searched; `auto` chooses by their size.")
     precision: PrecisionChoice = Field("f32", description="f16 halves the bytes that vectors take.")
     shards: Shards = 1
+    purge_after_days: PurgeAfterDays = 30
 
 
 class NamespaceSummary(Document):
@@ -60,6 +68,7 @@ class NamespaceSummary(Document):
     engine: Engine
     precision: PrecisionChoice
     shards: Shards
+    purge_after_days: PurgeAfterDays
     created_at: Time
 
 

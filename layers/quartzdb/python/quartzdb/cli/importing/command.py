@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from quartzdb.domain.namespace import Namespace
 
 _NAMED = {"records": "records", "kv": "key-values"}
-_SETTINGS = ("metric", "precision", "engine", "shards")
+_SETTINGS = ("metric", "precision", "engine", "shards", "purge_after_days")
 
 
 @click.command(

@@ -6,7 +6,7 @@ Immutable once written. A pointer names the current one; swapping the pointer is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -32,7 +32,10 @@ class FileRef:
 
 @dataclass(frozen=True, slots=True)
 class SegmentRef:
-    """One live segment. `dead` names the rows (a roaring bitmap) that newer segments replaced."""
+    """One live segment. `dead` names the rows (a roaring bitmap) that newer segments replaced.
+
+    `dead_since_ms` (unix) is since when it has dead rows or tombstones, from its publication on; None: it has none.
+    """
 
     name: str
     shape: SegmentShape
@@ -40,6 +43,7 @@ class SegmentRef:
     files: Mapping[str, FileRef]
     dead: FileRef | None = None
     dead_rows: int = 0
+    dead_since_ms: int | None = None
 
     @property
     def live_rows(self) -> int:
@@ -117,7 +121,9 @@ def decode_manifest(data: bytes) -> Manifest:
             partition=Partition.parse(document["partition"]),
             sequence=document["sequence"],
             watermark=document["watermark"],
-            segments=tuple(parse_segment(segment) for segment in document["segments"]),
+            segments=tuple(
+                _dated(parse_segment(segment), document["created_at_ms"]) for segment in document["segments"]
+            ),
             folded=tuple(Version.parse(text) for text in document["folded"]),
             previous=document["previous"],
             created_at_ms=document["created_at_ms"],
@@ -142,6 +148,7 @@ def segment_document(segment: SegmentRef) -> dict[str, Any]:
         "files": {name: _file_document(file) for name, file in segment.files.items()},
         "dead": _file_document(segment.dead) if segment.dead else None,
         "dead_rows": segment.dead_rows,
+        "dead_since_ms": segment.dead_since_ms,
     }
 
 
@@ -162,8 +169,15 @@ def parse_segment(document: Mapping[str, Any]) -> SegmentRef:
         files={name: FileRef(**file) for name, file in document["files"].items()},
         dead=FileRef(**document["dead"]) if document["dead"] else None,
         dead_rows=document["dead_rows"],
+        dead_since_ms=document.get("dead_since_ms"),
     )
 
 
 def _file_document(file: FileRef) -> dict[str, Any]:
     return {"key": file.key, "size": file.size, "checksum": file.checksum}
+
+
+def _dated(segment: SegmentRef, manifest_ms: int) -> SegmentRef:
+    """A manifest of an earlier release does not say since when rows are dead: at the latest since its own time."""
+    undated = segment.dead_since_ms is None and (segment.dead_rows or segment.tombstones)
+    return replace(segment, dead_since_ms=manifest_ms) if undated else segment

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.hlc import Version
@@ -51,14 +52,15 @@ class Publisher:
         """Publish what follows `base`, which has this blob key and pointer's tag. False: another was faster."""
         margin = margin_of(self._log)
         recent = sorted({one for one in folded if one.stamp > watermark - margin})[-FOLDED_MAX:]
+        now_ms = self._clock.unix_ms()
         manifest = Manifest(
             partition=base.partition,
             sequence=base.sequence + 1,
             watermark=watermark,
-            segments=tuple(ref for ref in segments if ref.live_rows or ref.tombstones),
+            segments=tuple(_dated(ref, now_ms) for ref in segments if ref.live_rows or ref.tombstones),
             folded=tuple(recent),
             previous=key,
-            created_at_ms=self._clock.unix_ms(),
+            created_at_ms=now_ms,
             previous_released=previous_released,
         )
         if self._store.publish(manifest, tag) is None:
@@ -71,3 +73,9 @@ class Publisher:
         if floor > 0:
             self._log.trim(manifest.partition, floor)
         return True
+
+
+def _dated(ref: SegmentRef, now_ms: int) -> SegmentRef:
+    """The segment, with when it first had something that a rewrite would drop."""
+    undated = ref.dead_since_ms is None and (ref.dead_rows or ref.tombstones)
+    return replace(ref, dead_since_ms=now_ms) if undated else ref
