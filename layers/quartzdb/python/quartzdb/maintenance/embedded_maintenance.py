@@ -58,7 +58,10 @@ class _ShardMemory:
 
 
 class EmbeddedMaintenance:
-    """Not thread-safe: one thread per process calls it. `owner` names this process in leases."""
+    """Not thread-safe: one thread per process calls it. `owner` names this process in leases.
+
+    `scrub` leaves nothing of deleted rows in files; False where it has to be done again.
+    """
 
     def __init__(
         self,
@@ -75,6 +78,7 @@ class EmbeddedMaintenance:
         clock: Clock,
         owner: str,
         policy: MaintenancePolicy,
+        scrub: Callable[[], bool],
         retention: Retention | None = None,
     ) -> None:
         self._catalog = catalog
@@ -89,6 +93,8 @@ class EmbeddedMaintenance:
         self._clock = clock
         self._owner = owner
         self._policy = policy
+        self._scrub = scrub
+        self._dropped: list[Namespace] = []
         self._retention = retention
         self._memory: dict[Partition, _ShardMemory] = {}
         self._damaged: dict[str, str] = {}
@@ -127,6 +133,10 @@ class EmbeddedMaintenance:
                 busy = True
         for namespace in pending_deletion:
             busy = self._attempt(self._collect, namespace) or busy
+        # One scrub for all that was dropped: it costs by what is free in the files.
+        dropped, self._dropped = self._dropped, []
+        for namespace in dropped[:1]:
+            busy = self._attempt(lambda _, __: self._forget(dropped), namespace) or busy
         self._failed = {one: kept.trouble for one, kept in self._memory.items() if kept.trouble is not None}
         self._damaged = {
             f"{namespace.tenant}/{namespace.name}": self._failed[shard.partition]
@@ -270,7 +280,15 @@ class EmbeddedMaintenance:
             return False
         drop(namespace, self._log, self._table, self._blobs)
         if step is DeletionStep.DROP_AND_FORGET:
-            self._catalog.forget_deleted(namespace)
+            self._dropped.append(namespace)
+        return False
+
+    def _forget(self, dropped: Sequence[Namespace]) -> bool:
+        """Forget deleted generations once nothing of them is left in files. Never more to do at once."""
+        with LeaseGuard(self._leases, "scrub", self._owner, self._clock) as lease:
+            if lease.held and self._scrub():
+                for namespace in dropped:
+                    self._catalog.forget_deleted(namespace)
         return False
 
     def _manifest(self, partition: Partition) -> Manifest | None:

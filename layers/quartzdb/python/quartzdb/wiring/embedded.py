@@ -85,6 +85,8 @@ class Adapters:
     idempotency: IdempotencyTable
     clock: Clock
     probe_storage: Callable[[], None] = field(default=lambda: None, kw_only=True)
+    scrub: Callable[[], bool] = field(default=lambda: True, kw_only=True)
+    """Leaves nothing of deleted rows in files of this machine; False where it has to be done again."""
 
 
 @dataclass(frozen=True)  # without slots, for what is made on first use
@@ -153,6 +155,7 @@ def embedded_adapters(settings: EmbeddedSettings, clock: Clock | None = None) ->
         idempotency=SqliteIdempotency(catalog_file),
         clock=clock,
         probe_storage=(lambda: None) if read_only else partial(probe_directory, settings.data_dir),
+        scrub=lambda: all(file.scrub() for file in (log_file, keyvalue_file, catalog_file)),
     )
 
 
@@ -297,6 +300,7 @@ def _maintenance(
         clock=adapters.clock,
         owner=owner,
         policy=MaintenancePolicy(EMBEDDED_THRESHOLDS),
+        scrub=adapters.scrub,
         retention=retention,
     )
     return indexer, maintenance

@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -37,6 +38,14 @@ _FREE_PAGES_KEPT = 250
 _REWRITTEN_PAGES_MAX = 16_000
 """To shrink a file, what is in use is written anew: 64 MB of it at most, since writers wait meanwhile. Cutting free
 pages off instead costs 0.1 ms for each, and moves live data that a log's next trim deletes."""
+_SCRUBBED_PAGES = 2_000
+"""Free pages that are overwritten in one transaction (8 MB)."""
+_LINK_BYTES = 4
+_IN_ROW_BYTES = 600
+"""Of a blob, an overflow page has all but the link to the next one. What is over then lies with the row, if it is at
+least 489 bytes: so no page is filled in part, which would keep the rest of what it had."""
+_SCRUB_WAIT_MS = 200
+"""How long writers wait for readers, at most, so that the write-ahead log can be emptied."""
 _CACHE_KIB = 4 * 1024
 """Page cache of each thread's connection; behind it is the operating system's, which they share."""
 
@@ -120,6 +129,38 @@ class SqliteDatabase:
             self.rows("VACUUM")  # a transaction of its own; writers wait for it as for each other
             self.rows("PRAGMA wal_checkpoint(PASSIVE)")  # only now does the file itself shrink
 
+    def scrub(self) -> bool:
+        """Leave nothing of deleted rows in the file or its write-ahead log. False: a reader is in the way; do it again.
+
+        Rows are overwritten as they are deleted, but pages that are freed whole keep their content: here they are used
+        once for zeros, some at a time because writers wait meanwhile.
+        """
+        if not self._scrubbed_pages():
+            return False
+        with self._session() as connection:
+            connection.execute(f"PRAGMA busy_timeout = {_SCRUB_WAIT_MS}")  # writers wait for as long
+            try:
+                ((busy, _, _),) = self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                connection.execute(f"PRAGMA busy_timeout = {self._busy_timeout_ms}")
+        return not busy
+
+    def _scrubbed_pages(self) -> bool:
+        """Fill free pages until there are none, then free them again; False where others free pages as fast."""
+        page_bytes = self.rows("PRAGMA page_size")[0][0]
+        self.write(
+            lambda connection: connection.execute("CREATE TABLE IF NOT EXISTS zeros (pages BLOB)").rowcount
+        )
+        free_at_first = free = self.rows("PRAGMA freelist_count")[0][0]
+        rounds = 0
+        while free and rounds <= free_at_first // _SCRUBBED_PAGES + 1:
+            size = min(free, _SCRUBBED_PAGES) * (page_bytes - _LINK_BYTES) + _IN_ROW_BYTES
+            self.write(partial(_insert_zeros, size))
+            free = self.rows("PRAGMA freelist_count")[0][0]
+            rounds += 1
+        self.write(lambda connection: connection.execute("DROP TABLE zeros").rowcount)
+        return not free
+
     def close(self) -> None:
         """Close every thread's connection, as soon as it is idle. Later calls raise Unavailable."""
         with self._lock:
@@ -198,3 +239,7 @@ class SqliteDatabase:
             connection.close()
             raise
         return connection
+
+
+def _insert_zeros(size: int, connection: sqlite3.Connection) -> None:
+    connection.execute("INSERT INTO zeros VALUES (zeroblob(?))", (size,))
