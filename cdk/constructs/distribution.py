@@ -18,10 +18,8 @@ from cdk.acknowledged import acknowledge_checkov, acknowledge_nag
 from cdk.constructs.custom_domain import CustomDomain
 from cdk.constructs.origin_secret import HEADER
 from cdk.constructs.rate_limit import RateLimit
+from cdk.function_paths import NAMED_PATHS, SEARCH_PATHS
 from cdk.settings import PriceClass
-
-SEARCH_PATHS = ("/v1/namespaces/*/query", "/v1/namespaces/*/query/batch", "/api/vector/search")
-"""What the search function answers. All methods go there; the application refuses those that there are not."""
 
 _READ_TIMEOUT = Duration.seconds(35)
 """A little more than the functions' own, so that it is they who say what went wrong."""
@@ -59,13 +57,17 @@ class ApiDistribution(Construct):
         self._routers = list(routers)
         self._router_headers = dict(router_headers or {})
         self._headers = self._response_headers()
-        searches = self._behavior(search_url)
+        general, searches = self._behavior(api_url), self._behavior(search_url)
         self.distribution = cloudfront.Distribution(
             self,
             "Distribution",
             comment="QuartzDB",
-            default_behavior=self._behavior(api_url),
-            additional_behaviors=dict.fromkeys(SEARCH_PATHS, searches),
+            default_behavior=general,
+            # The first that matches decides.
+            additional_behaviors={
+                **dict.fromkeys(NAMED_PATHS, general),
+                **dict.fromkeys(SEARCH_PATHS, searches),
+            },
             domain_names=[domain.name] if domain else None,
             certificate=domain.certificate if domain else None,
             # With CloudFront's own certificate this is ignored, and CloudFront decides.

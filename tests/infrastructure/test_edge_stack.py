@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import fnmatch
+import itertools
 import json
+from functools import cache
 from typing import Any
 
 import pytest
 
+from quartzdb.api.openapi import describe
+from quartzdb.api.routes import FAMILIES
 from tests.infrastructure.synthesis import Deployment, statements
 
 # AWS's own policies, by the ids that its documentation lists.
@@ -25,9 +29,8 @@ def _behaviors(deployment: Deployment) -> list[dict[str, Any]]:
     return [config["DefaultCacheBehavior"], *config["CacheBehaviors"]]
 
 
-def _origin_of(deployment: Deployment, path: str) -> str:
+def _origin_of(config: dict[str, Any], path: str) -> str:
     """Where a request goes, as CloudFront decides: the first pattern that matches."""
-    config = _config(deployment)
     matching = [
         one["TargetOriginId"]
         for one in config["CacheBehaviors"]
@@ -43,7 +46,7 @@ def _origin_of(deployment: Deployment, path: str) -> str:
 )
 def test_searches_go_to_the_search_function(dev: Deployment, path: str) -> None:
     """On both surfaces."""
-    assert "SearchLiveFunctionUrl" in _origin_of(dev, path)
+    assert "SearchLiveFunctionUrl" in _origin_of(_config(dev), path)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +63,56 @@ def test_searches_go_to_the_search_function(dev: Deployment, path: str) -> None:
 )
 def test_all_else_goes_to_the_api_function(dev: Deployment, path: str) -> None:
     """The search function could not write."""
-    assert "ApiLiveFunctionUrl" in _origin_of(dev, path)
+    assert "ApiLiveFunctionUrl" in _origin_of(_config(dev), path)
+
+
+SEARCHES = {"query_vectors", "query_vectors_batch", "cf_search_vectors"}
+"""By the ids of the OpenAPI document: what the search function has the rights and the memory for."""
+ODD_NAMES = {
+    "{namespace}": ["books", "query", "kv", "vectors", "batch"],
+    "{key}": [
+        "a",
+        "query",
+        "query/batch",
+        "a/query",
+        "a/query/batch",
+        "kv/query",
+        "/query",
+        "a%2Fquery",
+        "vector/search",
+    ],
+    "{id}": ["a", "query", "batch", "a%2Fquery", "query%2Fbatch"],
+    "{bucket}": ["0"],
+}
+
+
+@cache
+def _documented() -> list[tuple[str, str]]:
+    """Every path of the API with every combination of odd names in it, and its operation's id."""
+    found = []
+    for path, methods in describe(FAMILIES, title="", version="")["paths"].items():
+        for operation in methods.values():
+            names = [part for part in ODD_NAMES if part in path]
+            for values in itertools.product(*(ODD_NAMES[name] for name in names)):
+                filled = path
+                for name, value in zip(names, values, strict=True):
+                    filled = filled.replace(name, value)
+                assert "{" not in filled, f"a parameter without names to try in {path}"
+                found.append((operation["operationId"], filled))
+    return found
+
+
+def test_every_route_goes_to_the_function_that_serves_it(deployment: Deployment) -> None:
+    """Each of the OpenAPI document, whatever the names in it: a key may be called `a/query`."""
+    routes = _documented()
+    assert {name for name, _ in routes} >= SEARCHES
+    config = _config(deployment)
+    wrong = {
+        (name, path)
+        for name, path in routes
+        if ("SearchLiveFunctionUrl" in _origin_of(config, path)) is not (name in SEARCHES)
+    }
+    assert not wrong
 
 
 def test_nothing_is_cached_and_everything_is_passed_on(deployment: Deployment) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from cdk.function_paths import NAMED_PATHS, SEARCH_PATHS
 from local.cloudfront.distribution import Behavior, ConfiguredOrigin, Distribution, OriginGroup
 from local.cloudfront.names import Names
 from local.cloudfront.simulator import Simulator, simulator
@@ -262,6 +263,16 @@ def test_paths_go_where_the_distribution_says(front: MakeFront) -> None:
     assert running.send("POST", "/v1/namespaces/a/query", b"")[2] == b"second"
     assert running.origins[1].asked[0].target == "/below/v1/namespaces/a/query"
     assert running.send("POST", "/v1/namespaces/a/queries", b"")[2] == b"first"
+
+
+def test_a_key_that_ends_like_a_search_is_a_key(front: MakeFront) -> None:
+    """Through the patterns of the deployment: it goes to the function that may read it, and a search to the other."""
+    named = [Behavior(pattern, FIRST) for pattern in NAMED_PATHS]
+    running = front(None, Distribution(FIRST, [*named, *(Behavior(each, SECOND) for each in SEARCH_PATHS)]))
+    for key in ("query", "a/query", "a/query/batch", "a%2Fquery"):
+        assert running.send("PUT", f"/v1/namespaces/n/kv/{key}", b"x")[2] == b"first"
+    for search in ("query", "query/batch"):
+        assert running.send("POST", f"/v1/namespaces/kv/{search}", b"{}")[2] == b"second"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,11 @@
+"""Which function answers which paths, in CloudFront's patterns: the first that matches decides. Imports nothing."""
+
+from __future__ import annotations
+
+NAMED_PATHS = ("/v1/namespaces/*/kv/*", "/v1/namespaces/*/vectors/*")
+"""What ends in a key or an id, which may look like any path: `kv/a/query`, `vectors/query`. CloudFront's `*` spans
+slashes, so these come before the searches, and never go to a function that may not read what they name. No search
+matches them, because a namespace's name has no slash.
+"""
+SEARCH_PATHS = ("/v1/namespaces/*/query", "/v1/namespaces/*/query/batch", "/api/vector/search")
+"""What the search function answers. All methods go there; the application refuses those that there are not."""
