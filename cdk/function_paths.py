@@ -9,3 +9,7 @@ matches them, because a namespace's name has no slash.
 """
 SEARCH_PATHS = ("/v1/namespaces/*/query", "/v1/namespaces/*/query/batch", "/api/vector/search")
 """What the search function answers. All methods go there; the application refuses those that there are not."""
+READ_PATHS = ("/", "/health", "/api/get/*", "/api/vector/get/*", "/api/vector/stats")
+"""What both clouds answer, and only to GET, HEAD and OPTIONS: where there are two, a group of origins asks the other
+where the first fails. CloudFront takes no other method on a path of a group.
+"""

@@ -16,13 +16,16 @@ from constructs import Construct
 
 from cdk.acknowledged import acknowledge_checkov, acknowledge_nag
 from cdk.constructs.custom_domain import CustomDomain
+from cdk.constructs.edge_router import SECOND_ATTEMPT_HEADER
 from cdk.constructs.origin_secret import HEADER
 from cdk.constructs.rate_limit import RateLimit
-from cdk.function_paths import NAMED_PATHS, SEARCH_PATHS
+from cdk.function_paths import NAMED_PATHS, READ_PATHS, SEARCH_PATHS
 from cdk.settings import PriceClass
 
 _READ_TIMEOUT = Duration.seconds(35)
 """A little more than the functions' own, so that it is they who say what went wrong."""
+_CONNECTS_WITHIN = Duration.seconds(3)
+"""Each attempt. Whoever has not connected by then does not; and a read has another origin to go to."""
 _KEEPALIVE = Duration.seconds(60)
 _PRICE_CLASSES = {
     "100": cloudfront.PriceClass.PRICE_CLASS_100,
@@ -57,7 +60,8 @@ class ApiDistribution(Construct):
         self._routers = list(routers)
         self._router_headers = dict(router_headers or {})
         self._headers = self._response_headers()
-        general, searches = self._behavior(api_url), self._behavior(search_url)
+        general, searches = (self._behavior(self._origin(url)) for url in (api_url, search_url))
+        reads = self._behavior_of_reads(api_url) if self._routers else None
         self.distribution = cloudfront.Distribution(
             self,
             "Distribution",
@@ -67,6 +71,7 @@ class ApiDistribution(Construct):
             additional_behaviors={
                 **dict.fromkeys(NAMED_PATHS, general),
                 **dict.fromkeys(SEARCH_PATHS, searches),
+                **(dict.fromkeys(READ_PATHS, reads) if reads is not None else {}),
             },
             domain_names=[domain.name] if domain else None,
             certificate=domain.certificate if domain else None,
@@ -81,17 +86,34 @@ class ApiDistribution(Construct):
         self.url = f"https://{domain.name if domain else self.distribution.distribution_domain_name}"
         self._acknowledge(own_certificate=domain is not None, limited=rate_limit is not None)
 
-    def _behavior(self, url: lambda_.IFunctionUrl) -> cloudfront.BehaviorOptions:
+    def _origin(self, url: lambda_.IFunctionUrl, **more: str) -> cloudfront.IOrigin:
+        return origins.FunctionUrlOrigin(
+            url,
+            read_timeout=_READ_TIMEOUT,
+            keepalive_timeout=_KEEPALIVE,
+            connection_timeout=_CONNECTS_WITHIN,
+            # Attempts to connect: what was sent once is never sent again, unless it is a GET or HEAD.
+            connection_attempts=2,
+            custom_headers={HEADER: self._secret_header, **self._router_headers, **more},
+        )
+
+    def _behavior_of_reads(self, url: lambda_.IFunctionUrl) -> cloudfront.BehaviorOptions:
+        # Both are the same origin to CloudFront: it is the router that sends a second attempt elsewhere.
+        group = origins.OriginGroup(
+            primary_origin=self._origin(url),
+            fallback_origin=self._origin(url, **{SECOND_ATTEMPT_HEADER: "1"}),
+            fallback_status_codes=[500, 502, 503, 504],
+        )
+        return self._behavior(group, cloudfront.AllowedMethods.ALLOW_GET_HEAD_OPTIONS)
+
+    def _behavior(
+        self,
+        origin: cloudfront.IOrigin,
+        methods: cloudfront.AllowedMethods = cloudfront.AllowedMethods.ALLOW_ALL,
+    ) -> cloudfront.BehaviorOptions:
         return cloudfront.BehaviorOptions(
-            origin=origins.FunctionUrlOrigin(
-                url,
-                read_timeout=_READ_TIMEOUT,
-                keepalive_timeout=_KEEPALIVE,
-                # Attempts to connect: what was sent once is never sent again, unless it is a GET or HEAD.
-                connection_attempts=2,
-                custom_headers={HEADER: self._secret_header, **self._router_headers},
-            ),
-            allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
+            origin=origin,
+            allowed_methods=methods,
             cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
             # Everything but Host, by which a Function URL knows itself.
             origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,

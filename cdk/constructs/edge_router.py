@@ -19,6 +19,7 @@ from cdk.acknowledged import acknowledge_checkov, acknowledge_nag
 from cdk.constructs.dependency_layers import RUNTIME
 
 ADDRESSES_HEADER = "x-quartzdb-edge-addresses"
+SECOND_ATTEMPT_HEADER = "x-quartzdb-second-attempt"
 _MEMORY_MB = 512
 _ENDS_AFTER = Duration.seconds(30)
 """The most that CloudFront gives a function of an origin event."""

@@ -42,7 +42,7 @@ class ConfiguredOrigin:
 
 @dataclass(frozen=True, slots=True)
 class OriginGroup:
-    """Two origins: the second is asked where the first fails a GET, HEAD or OPTIONS."""
+    """Two origins: the second is asked where the first fails. A path of a group takes GET, HEAD and OPTIONS only."""
 
     primary: ConfiguredOrigin
     secondary: ConfiguredOrigin
@@ -70,7 +70,7 @@ class Distribution:
     """A cap on what a function asks for: it can say whole seconds only, and a test has less time."""
 
     def targets(self, path: str, method: str) -> tuple[list[ConfiguredOrigin], frozenset[int]]:
-        """Origins in the order in which they are asked, and the statuses at which the next one is."""
+        """Origins in the order in which they are asked, and the statuses at which the next is; none: not allowed."""
         found = next(
             (each.target for each in self.behaviors if fnmatchcase(path, each.pattern)), self.default
         )
@@ -78,4 +78,4 @@ class Distribution:
             return [found], frozenset()
         if method in SAFE_METHODS:
             return [found.primary, found.secondary], found.statuses
-        return [found.primary], frozenset()
+        return [], frozenset()

@@ -87,6 +87,8 @@ class Handling:
         if len(viewer.target) > TARGET_BYTES_MAX:
             raise _Failed(414, f"the target passes {TARGET_BYTES_MAX} bytes")
         targets, failing = self.distribution.targets(viewer.uri, viewer.method)
+        if not targets:
+            raise _Failed(403, f"the method {viewer.method} is not allowed on a path of an origin group")
         for origin in targets[:-1]:
             try:
                 answered, domain = self._ask(viewer, origin, request_id)

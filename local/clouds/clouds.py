@@ -12,12 +12,13 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cdk.function_paths import READ_PATHS
 from functions.edge_router.build import build_bundle
-from local.cloudfront.distribution import ConfiguredOrigin, Distribution
+from local.cloudfront.distribution import Behavior, ConfiguredOrigin, Distribution, OriginGroup
 from local.cloudfront.names import Fixed, Names
 from local.cloudfront.simulator import simulator
 from local.clouds.client import Client
@@ -37,6 +38,7 @@ from quartzdb.routing.decision.policy import first_state
 from quartzdb.routing.decision.probe_interval import interval_ms
 from quartzdb.routing.decision.rules import DEFAULT_RULES, Rules
 from quartzdb.routing.decision.state import Origin, RoutingState
+from quartzdb.routing.edge.forwarding import CLOUDFLARE_SECRET, ORIGIN_SECRET, SECOND_ATTEMPT
 from quartzdb.routing.probe.canary import canary_key
 from quartzdb.wiring.replication import embedded_lag_ms
 from quartzdb.wiring.routing import (
@@ -301,16 +303,11 @@ def _edge_config(names: Names) -> EdgeConfig:
 
 
 def _distribution(said: Secrets) -> Distribution:
-    return Distribution(
-        ConfiguredOrigin(
-            AWS_DOMAIN,
-            read_timeout_seconds=READ_TIMEOUT_SECONDS,
-            custom_headers={
-                "x-quartzdb-origin-secret": said.aws_origin,
-                "x-quartzdb-cloudflare-secret": said.cloudflare_origin,
-            },
-        )
-    )
+    secrets_ = {ORIGIN_SECRET: said.aws_origin, CLOUDFLARE_SECRET: said.cloudflare_origin}
+    first = ConfiguredOrigin(AWS_DOMAIN, read_timeout_seconds=READ_TIMEOUT_SECONDS, custom_headers=secrets_)
+    second = replace(first, custom_headers={**secrets_, SECOND_ATTEMPT: "1"})
+    group = OriginGroup(first, second)
+    return Distribution(first, [Behavior(pattern, group) for pattern in READ_PATHS])
 
 
 def _address(url: str) -> Address:

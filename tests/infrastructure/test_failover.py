@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 
 from cdk.constructs import data_access, edge_router, origin_secret
 from cdk.settings import InvalidSetting, read_settings
+from quartzdb.api.openapi import describe
+from quartzdb.api.routes import FAMILIES
 from quartzdb.aws_lambda.metrics import CloudWatchMetric
 from quartzdb.aws_lambda.settings import read_settings as read_function_settings
 from quartzdb.replication.status import PeerKind
 from quartzdb.replication.streams.driver import LEASE as REPLICATOR_LEASE
-from quartzdb.routing.decision.edge_config import decode_config
+from quartzdb.routing.decision.edge_config import CLOUDFLARE_SURFACE, EdgeOrigin, decode_config
 from quartzdb.routing.decision.state import Origin
 from quartzdb.routing.edge.deployed_router import with_addresses
-from quartzdb.routing.edge.forwarding import ADDRESSES, CLOUDFLARE_SECRET
+from quartzdb.routing.edge.forwarding import ADDRESSES, CLOUDFLARE_SECRET, SECOND_ATTEMPT
 from quartzdb.routing.ports import PUBLISHED_KEY
 from quartzdb.routing.probe.canary import CANARY_TENANT, ID_PREFIX
 from quartzdb.routing.probe.probing import LEASE as PROBE_LEASE
@@ -207,6 +210,33 @@ def test_the_router_is_at_both_events_of_every_path(failover: Deployment) -> Non
             assert one["LambdaFunctionARN"] == {"Ref": version.id}
 
 
+def test_reads_that_both_clouds_answer_are_attempted_twice(failover: Deployment) -> None:
+    """By a group of origins, whose second is marked; those are all paths of the shared surface that only read."""
+    config = failover.one("AWS::CloudFront::Distribution").properties["DistributionConfig"]
+    origins = {one["Id"]: one for one in config["Origins"]}
+    groups = {one["Id"]: one for one in config["OriginGroups"]["Items"]}
+    patterns = set()
+    for behavior in (config["DefaultCacheBehavior"], *config["CacheBehaviors"]):
+        if behavior["TargetOriginId"] not in groups:
+            assert behavior["AllowedMethods"] != ["GET", "HEAD", "OPTIONS"]
+            continue
+        patterns.add(behavior["PathPattern"])
+        assert behavior["AllowedMethods"] == ["GET", "HEAD", "OPTIONS"]
+        group = groups[behavior["TargetOriginId"]]
+        assert group["FailoverCriteria"]["StatusCodes"]["Items"] == [500, 502, 503, 504]
+        marked = []
+        for member in group["Members"]["Items"]:
+            headers = origins[member["OriginId"]]["OriginCustomHeaders"]
+            marked.append(SECOND_ATTEMPT in {one["HeaderName"] for one in headers})
+        assert marked == [False, True]
+    shared = EdgeOrigin("db.example", surface=CLOUDFLARE_SURFACE).serves
+    for path, methods in describe(FAMILIES, title="", version="")["paths"].items():
+        if not shared(path):
+            continue
+        grouped = any(fnmatchcase(path, pattern) for pattern in patterns)
+        assert grouped is (set(methods) <= {"get", "head"}), path
+
+
 def test_the_router_may_read_one_object_and_write_to_the_queues(
     failover: Deployment, mirrored: Deployment
 ) -> None:
@@ -242,7 +272,7 @@ def test_cloudfront_tells_the_router_what_it_cannot_know(failover: Deployment, m
     """The secret of the other origin, and addresses that the router understands; no client is told either."""
     for origin in failover.one("AWS::CloudFront::Distribution").properties["DistributionConfig"]["Origins"]:
         headers = {one["HeaderName"]: one["HeaderValue"] for one in origin["OriginCustomHeaders"]}
-        assert set(headers) == {"x-quartzdb-origin-secret", CLOUDFLARE_SECRET, ADDRESSES}
+        assert set(headers) - {SECOND_ATTEMPT} == {"x-quartzdb-origin-secret", CLOUDFLARE_SECRET, ADDRESSES}
         assert "{{resolve:secretsmanager:" in json.dumps(headers[CLOUDFLARE_SECRET])
         parts = headers[ADDRESSES]["Fn::Join"][1]
         said = "".join(part if isinstance(part, str) else "" for part in parts)

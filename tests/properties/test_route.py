@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quartzdb.routing.decision.edge_config import CLOUDFLARE_SURFACE, EdgeConfig, EdgeOrigin
-from quartzdb.routing.decision.route import RequestTraits, is_safe, percentile, route
+from quartzdb.routing.decision.route import RequestTraits, is_safe, percentile, route, second_attempt
 from quartzdb.routing.decision.state import Mode, Origin, RoutingState
 
 CONFIG = EdgeConfig(
@@ -173,3 +173,20 @@ def test_reads_and_searches_are_safe_and_nothing_else() -> None:
         "/v1/x/query",
     ):
         assert not is_safe("POST", path)
+
+
+@given(states(), configs, requests(), suspicions)
+def test_a_second_attempt_goes_elsewhere_where_it_may(
+    state: RoutingState, config: EdgeConfig, request: RequestTraits, suspects: frozenset[Origin]
+) -> None:
+    """Never to whom does not serve the path or is drained, unless the first was; nor against an operator's word."""
+    first = route(state, config, request, suspects=suspects)
+    second = second_attempt(first, state, config, request)
+    assert not second.guarded
+    assert not second.mirror
+    assert config.origins[second.origin].serves(request.path)
+    other = Origin.AWS if first.origin is Origin.CLOUDFLARE else Origin.CLOUDFLARE
+    may = (
+        request.override is None and other not in state.drained and config.origins[other].serves(request.path)
+    )
+    assert second.origin is (other if may else first.origin)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from cdk.function_paths import READ_PATHS
 from functions.edge_router.build import build_bundle
-from local.cloudfront.distribution import ConfiguredOrigin, Distribution
+from local.cloudfront.distribution import Behavior, ConfiguredOrigin, Distribution, OriginGroup
 from local.cloudfront.names import Names
 from local.cloudfront.simulator import Simulator, simulator
 from local.faults import FaultProxy, fault_proxy
@@ -39,6 +40,10 @@ CONFIGURED = ConfiguredOrigin(
     },
     connection_attempts=1,
 )
+
+SECOND = replace(CONFIGURED, custom_headers={**CONFIGURED.custom_headers, "x-quartzdb-second-attempt": "1"})
+READS_BY_GROUP = [Behavior(pattern, OriginGroup(CONFIGURED, SECOND)) for pattern in READ_PATHS]
+"""As it is deployed."""
 
 
 @dataclass
@@ -94,7 +99,13 @@ def edge(origins: dict[Origin, RecordingOrigin], tmp_path: Path) -> Iterator[Mak
     """Makes an edge from a configuration."""
     with ExitStack() as stack:
 
-        def make(config: EdgeConfig = CONFIG, *, read_timeout_seconds_max: float = 5, **options: Any) -> Edge:
+        def make(
+            config: EdgeConfig = CONFIG,
+            *,
+            read_timeout_seconds_max: float = 5,
+            behaviors: Sequence[Behavior] = (),
+            **options: Any,
+        ) -> Edge:
             for origin in origins.values():
                 origin.asked.clear()
                 origin.status, origin.body = 200, None
@@ -105,7 +116,9 @@ def edge(origins: dict[Origin, RecordingOrigin], tmp_path: Path) -> Iterator[Mak
             built = build_bundle(
                 replace(config, resolve={**names.as_resolve(), **config.resolve}), tmp_path / "bundle"
             )
-            distribution = Distribution(CONFIGURED, read_timeout_seconds_max=read_timeout_seconds_max)
+            distribution = Distribution(
+                CONFIGURED, behaviors, read_timeout_seconds_max=read_timeout_seconds_max
+            )
             front = stack.enter_context(
                 simulator(
                     distribution,

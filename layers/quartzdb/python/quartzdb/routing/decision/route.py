@@ -69,11 +69,19 @@ def route(
     """The route. `suspects`: origins that this instance has seen fail, and the state does not know of yet."""
     choice = _choose(state, config, request, suspects)
     safe = is_safe(request.method, request.path)
-    other = Origin.AWS if choice.origin is Origin.CLOUDFLARE else Origin.CLOUDFLARE
+    other = _other(choice.origin)
     if choice.suspect and safe and _may_serve(other, state, config, request.path):
         return Route(choice.origin, choice.why, fallback=other)
     mirrored = choice.origin is Origin.CLOUDFLARE and config.mirror_queue_url is not None and not safe
     return Route(choice.origin, choice.why, mirror=mirrored)
+
+
+def second_attempt(first: Route, state: RoutingState, config: EdgeConfig, request: RequestTraits) -> Route:
+    """Where a read goes that failed on its first route: to the other origin, or again where no other may serve it."""
+    other = _other(first.origin)
+    if request.override is None and _may_serve(other, state, config, request.path):
+        return Route(other, f"{first.origin} failed it")
+    return Route(first.origin, "nobody else may serve it")
 
 
 def is_safe(method: str, path: str) -> bool:
@@ -110,6 +118,10 @@ def _choose(
     if state.mode is Mode.DIRECT and state.active in suspects:
         return _Choice(state.active, "guarded by this instance", suspect=True)
     return _Choice(state.active, state.mode.value)
+
+
+def _other(origin: Origin) -> Origin:
+    return Origin.AWS if origin is Origin.CLOUDFLARE else Origin.CLOUDFLARE
 
 
 def _may_serve(origin: Origin, state: RoutingState, config: EdgeConfig, path: str) -> bool:

@@ -28,12 +28,14 @@ ORIGIN_SECRET = "x-quartzdb-origin-secret"  # noqa: S105 - a header's name
 CLOUDFLARE_SECRET = "x-quartzdb-cloudflare-secret"  # noqa: S105 - likewise
 ADDRESSES = "x-quartzdb-edge-addresses"
 """What CloudFront says to the router alone: routing/edge/deployed_router.py."""
+SECOND_ATTEMPT = "x-quartzdb-second-attempt"
+"""What CloudFront says to the router where the first origin of a group failed a read."""
 EPOCH = "x-quartzdb-epoch"
 REQUEST_ID = "x-request-id"
 SERVED_BY = "x-quartzdb-served-by"
-INTERNAL = (ORIGIN_SECRET, CLOUDFLARE_SECRET, ADDRESSES, EPOCH, OVERRIDE)
+INTERNAL = (ORIGIN_SECRET, CLOUDFLARE_SECRET, ADDRESSES, SECOND_ATTEMPT, EPOCH, OVERRIDE)
 """Never taken from a client; the override was looked at before."""
-_FOR_THE_ROUTER = frozenset({CLOUDFLARE_SECRET, ADDRESSES})
+_FOR_THE_ROUTER = frozenset({CLOUDFLARE_SECRET, ADDRESSES, SECOND_ATTEMPT})
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 """A request id that the application takes over, too."""
 _NOT_PROXIED = frozenset({"host", "content-length", "transfer-encoding"})
@@ -52,6 +54,11 @@ def secrets_of(request: CfRequest) -> Secrets:
     """From the configured origin."""
     custom: CfHeaders = _configured(request).get("customHeaders") or {}
     return Secrets(only_value(custom, ORIGIN_SECRET) or "", only_value(custom, CLOUDFLARE_SECRET) or "")
+
+
+def is_second_attempt(request: CfRequest) -> bool:
+    """Whether CloudFront sends it to the second origin of a group, the first having failed."""
+    return SECOND_ATTEMPT in (_configured(request).get("customHeaders") or {})
 
 
 def identify(request: CfRequest, epoch: int, new_id: Callable[[], str]) -> str:

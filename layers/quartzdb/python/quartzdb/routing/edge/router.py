@@ -16,7 +16,7 @@ from quartzdb.net.http_client import HttpAnswer, HttpClient, Unanswered
 from quartzdb.routing.decision.edge_config import EdgeConfig
 from quartzdb.routing.decision.override import HEADER as OVERRIDE
 from quartzdb.routing.decision.override import verify_override
-from quartzdb.routing.decision.route import RequestTraits, Route, route
+from quartzdb.routing.decision.route import RequestTraits, Route, route, second_attempt
 from quartzdb.routing.decision.state import Origin
 from quartzdb.routing.decision.state_cache import StateCache
 from quartzdb.routing.decision.suspicion import Suspicion
@@ -26,6 +26,7 @@ from quartzdb.routing.edge.forwarding import (
     Secrets,
     forwarded,
     identify,
+    is_second_attempt,
     origin_behind,
     proxied,
     secrets_of,
@@ -68,6 +69,14 @@ class Router:
         request_id = identify(request, known.state.epoch, self.new_id)
         traits = RequestTraits(request["method"], request["uri"], _client(request), override)
         chosen = route(known.state, self.config, traits, suspects=self.suspicion.suspects(known.read_at))
+        if is_second_attempt(request):
+            if not chosen.guarded:  # or the router has seen for itself
+                # There is no origin-response event where an origin did not answer: this is how the edge hears of it.
+                self._observe(request, chosen.origin, "no good answer to CloudFront")
+                self.reports.send_if_due()
+            return forwarded(
+                request, second_attempt(chosen, known.state, self.config, traits).origin, self.config
+            )
         if chosen.guarded:
             answer = self._guarded(request, chosen, request_id)
             self.reports.send_if_due()
