@@ -30,6 +30,8 @@ FAST_RULES = Rules(
 )
 """To try a drill: the same rules, ten times as hasty."""
 _POLL_SECONDS = 0.05
+AT_ONCE = frozenset({"refuse", "reset", "dns"})
+"""Faults that show before anybody could wait: CloudFront sends a GET to the other cloud."""
 
 
 class Clouds(Protocol):
@@ -90,6 +92,8 @@ class Outcome:
     fault: str
     switch_seconds: float | None = None
     reads_failed: int = 0
+    gets_failed: int = 0
+    """Of those; the others are searches by POST."""
     reads_failed_span_seconds: float = 0.0
     reads_failed_guarded: int = 0
     writes_failed: int = 0
@@ -217,6 +221,7 @@ def _summarise(
     failed = [one for one in traffic.observed(broken) if one.failed]
     reads = [one for one in failed if one.safe]
     outcome.reads_failed = len(reads)
+    outcome.gets_failed = sum(one.what.startswith("GET ") for one in reads)
     outcome.reads_failed_span_seconds = max((one.at - one.seconds - broken for one in reads), default=0.0)
     outcome.writes_failed = len(failed) - len(reads)
     follows = watch.clouds.edge_follows_seconds
@@ -268,6 +273,10 @@ def _judge(outcome: Outcome, bars: Bars) -> None:
         )
     if outcome.reads_failed_guarded:
         raise Missed(f"{outcome.fault}: {outcome.reads_failed_guarded} safe requests failed in guarded mode")
+    if outcome.fault in AT_ONCE and outcome.gets_failed:
+        raise Missed(
+            f"{outcome.fault}: {outcome.gets_failed} GETs failed, where the other cloud could answer"
+        )
     if outcome.lag_at_failback_ms != 0:
         raise Missed(f"{outcome.fault}: failback with a lag of {outcome.lag_at_failback_ms} ms")
 
