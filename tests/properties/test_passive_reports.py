@@ -37,9 +37,9 @@ counts = st.tuples(st.integers(0, 1_000), st.integers(0, 1_000)).map(lambda two:
 rows = st.builds(lambda client, count: ClientRow(client, *count), st.builds(Client, marks, marks), counts)
 listed = st.lists(rows, max_size=ROWS_MAX, unique_by=lambda row: row.client).map(tuple)
 others = st.builds(
-    lambda addresses, keys, count: Others(addresses, keys, *count),
-    st.integers(0, 50),
-    st.integers(0, 50),
+    lambda addresses, keys, count: Others(*addresses, *keys, *count),
+    counts,
+    counts,
     counts,
 )
 times = st.integers(NOW_MS - 120_000, NOW_MS + 120_000)
@@ -60,7 +60,7 @@ def test_the_longest_report_is_within_its_bound() -> None:
         "f" * 16,
         1 << 53,
         tuple(ClientRow(Client(mark(n), "f" * 16), most, most) for n in range(ROWS_MAX)),
-        Others(most, most, most, most),
+        Others(most, most, most, most, most, most),
         "\U0001f600" * REASON_LENGTH_MAX,
     )
     assert len(encode_report(longest)) <= REPORT_BYTES_MAX
@@ -88,9 +88,11 @@ def test_what_is_no_report_is_refused(text: str) -> None:
         {"clients": [[mark(1), mark(2), 2, True]]},
         {"clients": [[mark(1), mark(2), 2, 1]] * 2},
         {"clients": [[mark(n), mark(2), 2, 1] for n in range(ROWS_MAX + 1)]},
-        {"others": [0, 0, 1, 2]},
-        {"others": [-1, 0, 1, 1]},
-        {"others": [0, 0, 1]},
+        {"others": [0, 0, 0, 0, 1, 2]},
+        {"others": [1, 2, 0, 0, 1, 1]},
+        {"others": [0, 0, 0, -1, 1, 1]},
+        {"others": [0, 0, 0, 0, 1]},
+        {"others": [0, 0, 0, 0, 1, 0, 0]},
         {"reason": 5},
         {"reason": "x" * (REASON_LENGTH_MAX + 1)},
     ],
@@ -182,10 +184,16 @@ def test_the_latest_report_of_a_client_decides() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rest", "suspect"), [(Others(40, 40, 400, 0), False), (Others(40, 40, 400, 400), True)]
+    ("rest", "suspect"),
+    [
+        (Others(40, 0, 40, 0, 400, 0), False),
+        (Others(40, 4, 40, 4, 400, 40), True),
+        (Others(40, 3, 40, 40, 400, 300), False),
+        (Others(0, 0, 40, 3, 400, 300), False),
+    ],
 )
-def test_clients_without_a_row_count_by_their_requests(rest: Others, suspect: bool) -> None:
-    """They fail, or they do not."""
+def test_clients_without_a_row_count_too(rest: Others, suspect: bool) -> None:
+    """By address and by key: half of either do not fail here, however many requests somebody sends."""
     told = report(Origin.AWS, NOW_MS, failing=32, others=rest)
     assert (trouble_of_clients([told], Origin.AWS, NOW_MS, DEFAULT_RULES) is not None) is suspect
 
@@ -209,6 +217,8 @@ def test_counts_report_every_request_once(seen: list[tuple[Client, bool, int]]) 
     keys = {client.key for client, _, _ in recent}
     assert len({row.client.address for row in told.rows}) + told.others.addresses == len(addresses)
     assert len({row.client.key for row in told.rows}) + told.others.keys == len(keys)
+    assert told.others.failing_addresses <= told.others.addresses
+    assert told.others.failing_keys <= told.others.keys
     unlisted = {client for client, _, _ in recent} - {row.client for row in told.rows}
     failures = {each: sum(failed for client, failed, _ in recent if client == each) for each in unlisted}
     assert max(failures.values(), default=0) <= min(row.failures for row in told.rows)

@@ -68,9 +68,13 @@ class ClientCounts:
             key=lambda row: (-row.failures, -row.requests, row.client),
         )
         listed, rest = rows[:ROWS_MAX], rows[ROWS_MAX:]
+        addresses = {row.client.address for row in listed}
+        keys = {row.client.key for row in listed}
         others = Others(
-            len({row.client.address for row in rest} - {row.client.address for row in listed}),
-            len({row.client.key for row in rest} - {row.client.key for row in listed}),
+            len({row.client.address for row in rest} - addresses),
+            len({row.client.address for row in rest if row.fails} - addresses),
+            len({row.client.key for row in rest} - keys),
+            len({row.client.key for row in rest if row.fails} - keys),
             requests + sum(row.requests for row in rest),
             failures + sum(row.failures for row in rest),
         )

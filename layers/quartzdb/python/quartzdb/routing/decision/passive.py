@@ -21,6 +21,8 @@ _FORMAT = 2
 REPORT_BYTES_MAX = 4_096
 REASON_LENGTH_MAX = 100
 ROWS_MAX = 32
+FAILING_PERCENT = 10
+"""A client fails if as much of its requests does. Less is an accident, or an odd request among many good ones."""
 _COUNT_MAX = 1_000_000_000
 _TIME_MAX = 1 << 53
 _MARK = re.compile(r"[0-9a-f]{16}", re.ASCII)
@@ -37,12 +39,21 @@ class ClientRow(NamedTuple):
     requests: int
     failures: int
 
+    @property
+    def fails(self) -> bool:
+        """Whether it is a client that fails."""
+        return self.failures > 0 and 100 * self.failures >= FAILING_PERCENT * self.requests
+
 
 class Others(NamedTuple):
-    """Clients for which there is no room: addresses and keys that are in no row, and the requests of all of them."""
+    """Clients for which there is no room: addresses and keys that are in no row, how many of those belong to clients
+    that fail, and the requests of all of them.
+    """
 
     addresses: int = 0
+    failing_addresses: int = 0
     keys: int = 0
+    failing_keys: int = 0
     requests: int = 0
     failures: int = 0
 
@@ -62,11 +73,14 @@ class PassiveReport:
     reason: str
 
     def __post_init__(self) -> None:
-        counts = (*((row.requests, row.failures) for row in self.rows), self.others[2:])
+        rest = (self.others[:2], self.others[2:4], self.others[4:])
+        counts = (*((row.requests, row.failures) for row in self.rows), *rest)
         if any(not 0 <= failures <= requests <= _COUNT_MAX for requests, failures in counts):
-            raise InvalidReport("a report of more failures than requests")
-        if not all(0 <= count <= _COUNT_MAX for count in self.others) or not 0 <= self.at_ms <= _TIME_MAX:
-            raise InvalidReport("a report of less than nobody, or of no possible time")
+            raise InvalidReport(
+                "a report of more failures than requests, or of more that fail than there are"
+            )
+        if not 0 <= self.at_ms <= _TIME_MAX:
+            raise InvalidReport("a report of no possible time")
         if len(self.reason) > REASON_LENGTH_MAX:
             raise InvalidReport(f"a reason beyond {REASON_LENGTH_MAX} characters")
         if len(self.rows) > ROWS_MAX or len({row.client for row in self.rows}) < len(self.rows):
@@ -144,8 +158,9 @@ def _row(document: Any) -> ClientRow:
 
 
 def _others(document: Any) -> Others:
-    addresses, keys, requests, failures = document
-    return Others(_whole(addresses), _whole(keys), _whole(requests), _whole(failures))
+    if len(document) != len(Others._fields):
+        raise InvalidReport("counts are missing, or too many")
+    return Others(*map(_whole, document))
 
 
 def _text(value: Any) -> str:
