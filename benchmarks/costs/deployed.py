@@ -48,8 +48,9 @@ EVERY_MINUTE_S = 55
 """Of each minute in which the probe and the replicator run: they look again and again, and wait in between."""
 EDGE_MS = 1
 """Of the router in direct mode, which CloudFront charges for twice: for the request and for the answer."""
-ROUNDS_A_MONTH = 730 * 3_600 / 10
+ROUNDS_A_MONTH = 730 * 3_600 / 1.5
 """Of the probe while all is well."""
+REQUESTS_A_PROBE = 4
 PASSES_A_MONTH = 730 * 3_600 / 5
 """Of the replicator."""
 DIRECTIONS = 8

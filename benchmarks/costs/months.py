@@ -65,8 +65,11 @@ def second_site() -> Mapping[str, float]:
     return {
         "health probe, 55 s of each minute": woken(deployed.PROBE_GB),
         "replicator, 55 s of each minute": woken(deployed.REPLICATOR_GB),
-        # A lease and a look at the state each round; what is remembered at every other.
-        "the probe's items": deployed.ROUNDS_A_MONTH * (1.5 * prices.WRITE_UNIT + prices.READ_UNIT),
+        # A lease and a look at the state each round; what is remembered at every tenth.
+        "the probe's items": deployed.ROUNDS_A_MONTH * (1.1 * prices.WRITE_UNIT + prices.READ_UNIT),
+        "probes of this site": deployed.ROUNDS_A_MONTH
+        * deployed.REQUESTS_A_PROBE
+        * (prices.LAMBDA_REQUEST + deployed.API_GB * deployed.API_MS / 1_000 * prices.LAMBDA_GB_SECOND),
         # A canary record each round at this site, which is one log entry of 2 KB, and the other's that arrives.
         "canary records": deployed.ROUNDS_A_MONTH * 2 * 2 * prices.WRITE_UNIT,
         "checkpoints": deployed.PASSES_A_MONTH

@@ -1,4 +1,4 @@
-"""The health probe function: looks at both origins each second or ten, and has the routing follow."""
+"""The health probe function: looks at both origins every second or so, and has the routing follow."""
 
 from __future__ import annotations
 

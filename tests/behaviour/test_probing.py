@@ -145,15 +145,15 @@ def test_a_failure_is_followed_stored_published_and_told(
 
 
 def test_rounds_come_seldom_while_all_is_well_and_often_while_it_is_not(world: World) -> None:
-    """Ten seconds, and one."""
+    """A second and a half, and one."""
     world.run(60)  # until both are known to be well it looks often
     before = len(world.rounds)
     world.run(60)
-    assert len(world.rounds) - before == 6
+    assert 38 <= len(world.rounds) - before <= 40
     world.origins[AWS].reason = Reason.DNS
     before = len(world.rounds)
     world.run(60)
-    assert 45 <= len(world.rounds) - before <= 60
+    assert 58 <= len(world.rounds) - before <= 60
 
 
 def test_both_origins_are_probed_at_once(world: World) -> None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Rules:
     """Times are in ms, shares in percent. Raises ValueError for rules under which nothing could be decided."""
 
-    interval_healthy_ms: int = 10_000
+    interval_healthy_ms: int = 1_500
+    """With three probes that wait for their deadline, a switch comes within ten seconds of any failure."""
     interval_uneasy_ms: int = 1_000
     """While anything is not healthy."""
     interval_jitter: float = 0.1
