@@ -5,8 +5,10 @@ How hard Hypothesis tries: HYPOTHESIS_PROFILE=nightly searches further and at ra
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,6 +36,18 @@ def _loggers() -> Iterator[None]:
     """A function takes the package's loggers over when a test makes one; the next test hears its own lines."""
     with loggers_given_back():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _event_loop() -> Iterator[None]:
+    """Mangum takes the thread's event loop, or makes one, and closes none: what is left open fails some later test."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    with suppress(RuntimeError):  # there is none after asyncio.run
+        asyncio.get_event_loop_policy().get_event_loop().close()
+    loop.close()
+    asyncio.set_event_loop(None)
 
 
 @pytest.fixture(scope="session")
