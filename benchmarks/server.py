@@ -1,7 +1,7 @@
 """Measures a running server over HTTP: `python -m benchmarks.server [--data DIR] [--workers N] [--duration S]`.
 
 Starts `quartzdb serve` on a temporary directory that holds the set's vectors, folded and compacted. Measures recall@10
-against the set's exact answers, then lets k6 search, upsert, and do both with a check that each client finds its own
+against the set's exact answers, then lets clients search, upsert, and do both with a check that each finds its own
 write in its very next request. Client and server share this machine's cores, so the figures are a lower bound.
 """
 
@@ -11,12 +11,11 @@ import argparse
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +25,8 @@ import httpx
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.load import Load, Scenario, run
+from benchmarks.scenarios import SEARCH, UPSERT, Mixed, Searches, Upserts
 from quartzdb.domain.vector import to_base64
 
 HERE = Path(__file__).resolve().parent
@@ -85,8 +86,8 @@ def main() -> None:
     )
     arguments.add_argument("--rows", type=int, help="only the first so many vectors")
     arguments.add_argument("--workers", type=int, default=1, help="server processes")
-    arguments.add_argument("--clients", type=int, default=8, help="k6 clients that search")
-    arguments.add_argument("--writers", type=int, default=4, help="k6 clients that upsert")
+    arguments.add_argument("--clients", type=int, default=8, help="clients that search")
+    arguments.add_argument("--writers", type=int, default=4, help="clients that upsert")
     arguments.add_argument("--duration", type=int, default=10, help="seconds per scenario")
     arguments.add_argument("--recall-queries", type=int, default=500)
     arguments.add_argument(
@@ -120,7 +121,7 @@ def measure(dataset: Dataset, folder: Path, given: argparse.Namespace) -> dict[s
     say(f"starting a server with {given.workers} worker(s)")
     with server(data_dir, given.workers) as (url, key):
         recall, p50_ms = measured_recall(url, key, dataset, given.recall_queries)
-        rows = scenarios(url, key, dataset, folder, given)
+        rows = scenarios(url, key, dataset, given)
     return {
         "machine": {
             "cpus": os.cpu_count(),
@@ -220,33 +221,41 @@ def measured_recall(url: str, key: str, dataset: Dataset, count: int) -> tuple[f
     return hits / (10 * asked), round(float(np.median(milliseconds)), 3)
 
 
-def scenarios(url: str, key: str, dataset: Dataset, folder: Path, given: argparse.Namespace) -> list[Row]:
+def scenarios(url: str, key: str, dataset: Dataset, given: argparse.Namespace) -> list[Row]:
     """Search, upsert and mixed load."""
     dimension = dataset.base.shape[1]
-    queries, batches = folder / "queries.json", folder / "batches.json"
     form = to_base64 if given.vectors == "base64" else shortest
-    queries.write_text(json.dumps([json.dumps({"vector": form(q), "top_k": 10}) for q in dataset.queries]))
-    batches.write_text(json.dumps([batch_body(dataset.base, number, form) for number in range(BATCH_BODIES)]))
+    queries = [json.dumps({"vector": form(query), "top_k": 10}).encode() for query in dataset.queries]
+    batches = [batch_body(dataset.base, number, form) for number in range(BATCH_BODIES)]
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     # Upserts go to a namespace of their own, so that searches always meet the set and nothing else.
-    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
+    with httpx.Client(base_url=url, headers=headers, timeout=60) as client:
         new = {"name": "upserts", "dimension": dimension, "metric": "cosine"}
         client.post("/v1/namespaces", json=new).raise_for_status()
-    environment = {
-        "URL": url,
-        "KEY": key,
-        "QUERIES": str(queries),
-        "BATCHES": str(batches),
-        "BATCH": str(BATCH),
-        "DIMENSION": str(dimension),
-        "DURATION": f"{given.duration}s",
-        "RUN": str(time.time_ns()),
-    }
-    searching = {**environment, "NAMESPACE": NAMESPACE}
-    found = k6("search", given.clients, searching, folder)
-    mixed = k6("mixed", given.clients, {**searching, "READ_BODIES": "1"}, folder)
+
+    def load(name: str, scenario: Scenario, clients: int) -> Load:
+        say(f"{name}, {clients} clients")
+        return run(scenario, url, headers, clients, given.duration)
+
+    searches = Searches(f"/v1/namespaces/{NAMESPACE}/query", queries)
+    found = load("search", searches, given.clients)
+    mixing = Mixed(searches, f"/v1/namespaces/{NAMESPACE}/vectors", dimension, str(time.time_ns()))
+    mixed = load("mixed", mixing, given.clients)
     # Last, because what it writes is still being indexed for a while when it is over.
-    written = k6("upsert", given.writers, {**environment, "NAMESPACE": "upserts"}, folder)
-    return [search_row(found, given.clients), upsert_row(written, given), *mixed_rows(mixed, given.clients)]
+    written = load("upsert", Upserts("/v1/namespaces/upserts/vectors", batches, BATCH), given.writers)
+    missed = f"{mixed.counts.get('own_writes_missed', 0):,} of {mixed.counts.get('own_writes_checked', 0):,}"
+    return [
+        row("search", given.clients, found, SEARCH),
+        row(
+            f"upsert {BATCH}",
+            given.writers,
+            written,
+            UPSERT,
+            f"{written.counts.get('written', 0) / written.seconds:,.0f} vectors/s",
+        ),
+        row("mixed: search", given.clients, mixed, SEARCH, f"own write missed in the next request: {missed}"),
+        row("mixed: upsert 1", given.clients, mixed, UPSERT),
+    ]
 
 
 def shortest(vector: Vectors) -> list[float]:
@@ -262,71 +271,10 @@ def batch_body(base: Vectors, number: int, form: Any) -> str:
     )
 
 
-def k6(name: str, clients: int, environment: dict[str, str], folder: Path) -> dict[str, Any]:
-    """Run one scenario; its metrics by name."""
-    binary = shutil.which("k6", path=str(Path(sys.executable).parent)) or shutil.which("k6")
-    if binary is None:
-        sys.exit("k6 is not installed. It is among the development requirements: make lint installs them.")
-    say(f"k6: {name}, {clients} clients")
-    summary = folder / f"{name}.summary.json"
-    ran = subprocess.run(
-        [
-            binary,
-            "run",
-            "--quiet",
-            "--no-usage-report",
-            "--log-output=stderr",
-            str(HERE / "k6" / f"{name}.js"),
-        ],
-        env={**os.environ, **environment, "VUS": str(clients), "SUMMARY": str(summary)},
-        capture_output=True,
-        text=True,
-        timeout=STEP_SECONDS_MAX,
-        check=False,
-    )
-    if ran.returncode or not summary.is_file():
-        sys.exit(f"k6 failed ({ran.returncode}): {ran.stderr}")
-    metrics: dict[str, Any] = {k: v["values"] for k, v in json.loads(summary.read_text())["metrics"].items()}
-    return metrics
-
-
-def search_row(metrics: dict[str, Any], clients: int) -> Row:
-    """Searches per second."""
-    return row("search", clients, metrics["http_reqs"]["rate"], metrics["http_req_duration"], metrics)
-
-
-def upsert_row(metrics: dict[str, Any], given: argparse.Namespace) -> Row:
-    """Vectors per second."""
-    rate = metrics["http_reqs"]["rate"]
-    note = f"{metrics['vectors_written']['rate']:,.0f} vectors/s"
-    return row(f"upsert {BATCH}", given.writers, rate, metrics["http_req_duration"], metrics, note)
-
-
-def mixed_rows(metrics: dict[str, Any], clients: int) -> Sequence[Row]:
-    """Both kinds of request apart, and how often a client missed its own write."""
-    seconds = metrics["http_reqs"]["count"] / metrics["http_reqs"]["rate"]
-    checked = metrics.get("own_writes_checked", {"count": 0})["count"]
-    missed = metrics.get("own_writes_missed", {"count": 0})["count"]
-    upserts = metrics["iterations"]["count"] - (metrics["http_reqs"]["count"] - 2 * checked)
-    searches = (metrics["http_reqs"]["count"] - checked - upserts) / seconds
-    note = f"own write missed in the next request: {missed:,.0f} of {checked:,.0f}"
-    return [
-        row("mixed: search", clients, searches, metrics["search_duration"], metrics, note),
-        row("mixed: upsert 1", clients, checked / seconds, metrics["upsert_duration"], metrics),
-    ]
-
-
-def row(
-    scenario: str,
-    clients: int,
-    rate: float,
-    duration: dict[str, float],
-    metrics: dict[str, Any],
-    note: str = "",
-) -> Row:
+def row(scenario: str, clients: int, load: Load, kind: str, note: str = "") -> Row:
     """One line of the report."""
-    p50, p95, p99 = (round(duration[name], 2) for name in ("med", "p(95)", "p(99)"))
-    return Row(scenario, clients, round(rate, 1), p50, p95, p99, round(metrics["errors"]["rate"], 6), note)
+    p50, p95, p99 = (round(value, 2) for value in load.percentiles(kind))
+    return Row(scenario, clients, round(load.rate(kind), 1), p50, p95, p99, round(load.error_rate, 6), note)
 
 
 def markdown(report: dict[str, Any]) -> str:

@@ -27,7 +27,6 @@ class ChromaServer(Server):
 
     settings = chroma_database.SETTINGS
     filtered = chroma_database.FILTERED
-    script = "chroma_search.js"
 
     def open(self, place: Path) -> None:
         # A copy: two processes that write to one of Chroma's directories do not agree.
@@ -59,9 +58,6 @@ class ChromaServer(Server):
     def ids(answer: Any) -> Sequence[str]:
         found: Sequence[str] = answer["ids"][0]
         return found
-
-    def variables(self) -> dict[str, str]:
-        return {"URL": f"http://127.0.0.1:{self._port}{self.path()}"}
 
     def tune(self, setting: Setting) -> None:
         if setting == self._setting:

@@ -34,7 +34,7 @@ def section(about: Mapping[str, Any]) -> str:
         counts.
 
         8 clients: all cores. Threads of one process, which Python lets run one at a time where a library does not let
-        go of its lock; for servers, connections of k6 on the same cores.
+        go of its lock; for servers, a process for each, on the same cores.
 
         In process, QuartzDB is asked through the service that its HTTP surface calls: log, planner, rescoring, records.
         Reads are strongly consistent, its default. `ivf` and `hnsw` are its engines; f16 is its smaller precision, and

@@ -27,7 +27,6 @@ class QuartzDbServer(Server):
 
     settings = SETTINGS
     filtered = FILTERED
-    script = "search.js"
 
     def __init__(self, engine: str) -> None:
         super().__init__()
@@ -61,9 +60,6 @@ class QuartzDbServer(Server):
     @staticmethod
     def ids(answer: Any) -> Sequence[str]:
         return [match["id"] for match in answer["matches"]]
-
-    def variables(self) -> dict[str, str]:
-        return {"URL": self._url, "KEY": self._key, "NAMESPACE": NAMESPACE}
 
     def ingest(self, rows: Floats, fields: Fields, place: Path) -> Written:
         rows = rows[:INGESTED_ROWS_MAX]

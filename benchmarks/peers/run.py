@@ -13,7 +13,7 @@ from benchmarks.peers.results import Results
 
 CLIENTS = 8
 SERVER_CROWD_SECONDS = 2.0
-"""More than in process, because k6 counts its start as well."""
+"""More than in process, because connections are made at the start."""
 
 
 def run(plan: Plan, results: Results) -> None:

@@ -1,4 +1,4 @@
-"""A database as a server that is started here. One connection asks from this process; k6 asks with more.
+"""A database as a server that is started here. One connection asks from this process; others ask with more.
 
 Its index is one that an in-process peer built. Bodies hold vectors as JSON numbers, as ordinary clients send them.
 """
@@ -6,11 +6,8 @@ Its index is one that an in-process peer built. Bodies hold vectors as JSON numb
 from __future__ import annotations
 
 import http.client
-import json
-import os
 import subprocess
 import sys
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,9 +15,11 @@ from typing import Any
 
 import orjson
 
-from benchmarks.children import ROOT, environment
+from benchmarks.children import environment
+from benchmarks.load import run
 from benchmarks.memory import descendants
 from benchmarks.peers.port import Ask, Condition, Fields, Floats, Setting, Written
+from benchmarks.scenarios import SEARCH, Searches
 
 STOP_SECONDS_MAX = 20.0
 INGESTED_ROWS_MAX = 20_000
@@ -33,8 +32,6 @@ class Server(ABC):
     refuses_threads = ""
     settings: Sequence[Setting]
     filtered: Sequence[Setting]
-    script: str
-    """What k6 runs."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
@@ -52,10 +49,6 @@ class Server(ABC):
     @abstractmethod
     def body(self, setting: Setting, condition: Condition | None, query: Floats) -> bytes:
         """A query."""
-
-    @abstractmethod
-    def variables(self) -> dict[str, str]:
-        """What k6's script is told of the server."""
 
     @abstractmethod
     def ingest(self, rows: Floats, fields: Fields, place: Path) -> Written:
@@ -113,37 +106,15 @@ class Server(ABC):
         clients: int,
         seconds: float,
     ) -> dict[str, float]:
-        """Requests of several connections at once, by k6."""
+        """Requests of several connections at once."""
         self.tune(setting)
-        with tempfile.TemporaryDirectory() as folder:
-            bodies, summary = Path(folder) / "queries.json", Path(folder) / "summary.json"
-            bodies.write_text(
-                json.dumps([self.body(setting, condition, query).decode() for query in queries])
-            )
-            told = {
-                "QUERIES": str(bodies),
-                "SUMMARY": str(summary),
-                "VUS": str(clients),
-                "DURATION": f"{max(1, round(seconds))}s",
-            }
-            # Without an address, which is k6's own interface and has one port for all runs on this machine.
-            command = [beside("k6"), "run", "--quiet", "--no-usage-report", "--address", ""]
-            subprocess.run(
-                [*command, str(ROOT / "benchmarks" / "k6" / self.script)],
-                env={**os.environ, **told, **self.variables()},
-                check=True,
-                stdout=subprocess.DEVNULL,
-            )
-            metrics = json.loads(summary.read_text())["metrics"]
-        if metrics["errors"]["values"]["rate"]:
-            raise RuntimeError(f"{metrics['errors']['values']['rate']:.2%} of k6's requests failed.")
-        times = metrics["http_req_duration"]["values"]
-        requests = metrics["http_reqs"]["values"]
-        return {
-            "qps": requests["rate"],
-            "count": requests["count"],
-            **{name: times[kept] for name, kept in (("p50", "med"), ("p95", "p(95)"), ("p99", "p(99)"))},
-        }
+        bodies = [self.body(setting, condition, query) for query in queries]
+        address = f"http://{self._connection.host}:{self._connection.port}"
+        load = run(Searches(self.path(), bodies), address, self._headers, clients, max(1.0, seconds))
+        if load.error_rate:
+            raise RuntimeError(f"{load.error_rate:.2%} of the requests failed.")
+        p50, p95, p99 = load.percentiles(SEARCH)
+        return {"qps": load.rate(SEARCH), "count": load.requests, "p50": p50, "p95": p95, "p99": p99}
 
     def start(
         self, command: Sequence[str], ready: Callable[[subprocess.Popen[str]], None], *, greets: bool
