@@ -89,3 +89,11 @@ def test_a_shared_namespace_is_not_deleted(tmp_path: Path) -> None:
     )
     assert "only the active one knows" in said
     assert run(tmp_path, "kv", "put", "k", "--value", "v", "--namespace", "docs").exit_code == 0
+
+
+def test_what_another_tenant_shares_is_no_obstacle(tmp_path: Path) -> None:
+    """A namespace is told from one of the same name by its tenant."""
+    answer(tmp_path, "namespaces", "create", "docs", "--dimension", "2")
+    direction = Direction("east", "west", "somebody-else", "docs", Feed.RECORDS)
+    embedded_replication(tmp_path).checkpoints.write(direction, Checkpoint())
+    assert answer(tmp_path, "namespaces", "delete", "docs", "--yes")["deleted"] is True

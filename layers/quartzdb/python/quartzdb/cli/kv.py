@@ -21,6 +21,7 @@ from quartzdb.domain.limits import VALUE_BYTES_MAX
 
 if TYPE_CHECKING:
     from quartzdb.domain.condition import Condition
+    from quartzdb.domain.namespace import Namespace
     from quartzdb.services.page import Page
     from quartzdb.storage.ports import Item
 
@@ -112,7 +113,7 @@ def put(
     namespace = find_namespace(database, name)
     from quartzdb.services.keyvalue import DEFAULT_CONTENT_TYPE, NewItem
 
-    match = _match(location, name, if_match, if_absent)
+    match = _match(location, namespace, if_match, if_absent)
     default_type = DEFAULT_CONTENT_TYPE if value is None else "text/plain; charset=utf-8"
     content = value.encode("utf-8", "surrogateescape") if value is not None else _read(value_file)
     item = NewItem(key, content, content_type or default_type, ttl)
@@ -133,7 +134,7 @@ def delete(location: DatabaseLocation, key: str, name: str, if_match: str | None
     """Delete KEY. One that is not there is no error."""
     database = location.open()
     namespace = find_namespace(database, name)
-    match = _match(location, name, if_match, if_absent=False)
+    match = _match(location, namespace, if_match, if_absent=False)
     version, existed = database.key_values.delete(namespace, key, match=match)
     if as_json:
         print_json({"key": key, "deleted": existed, "version": str(version)})
@@ -182,7 +183,9 @@ def list_keys(
     tell_of_more(cursor)
 
 
-def _match(location: DatabaseLocation, name: str, if_match: str | None, if_absent: bool) -> Condition | None:
+def _match(
+    location: DatabaseLocation, namespace: Namespace, if_match: str | None, if_absent: bool
+) -> Condition | None:
     if if_match is None and not if_absent:
         return None
     from quartzdb.domain.condition import ABSENT, Condition
@@ -190,7 +193,8 @@ def _match(location: DatabaseLocation, name: str, if_match: str | None, if_absen
 
     refuse_where_shared(
         location,
-        name,
+        namespace.tenant,
+        namespace.name,
         why="and only the active one knows what a key is now",
         hint="Send the condition to that site over HTTP, or write without one: then the later write wins.",
     )

@@ -132,6 +132,7 @@ def delete(location: DatabaseLocation, name: str, yes: bool, as_json: bool) -> N
     namespace = find_namespace(database, name)
     refuse_where_shared(
         location,
+        namespace.tenant,
         name,
         why="which would bring it back",
         hint="Delete its records and keys: that reaches the other site, too.",

@@ -7,12 +7,10 @@ from quartzdb.cli.failure import CONFLICT, Failure
 from quartzdb.cli.replication import open_replication
 
 
-def refuse_where_shared(location: DatabaseLocation, name: str, *, why: str, hint: str) -> None:
+def refuse_where_shared(location: DatabaseLocation, tenant: str, name: str, *, why: str, hint: str) -> None:
     """Raises Failure where replication has run for the namespace. `why` goes on the sentence."""
-    from quartzdb.wiring.embedded import DEFAULT_TENANT
-
     directions = open_replication(location).checkpoints.all_checkpoints()
-    if any((one.tenant, one.namespace) == (DEFAULT_TENANT, name) for one in directions):
+    if any((one.tenant, one.namespace) == (tenant, name) for one in directions):
         raise Failure(
             f"The namespace {name!r} is shared with another site, {why}.", hint=hint, exit_code=CONFLICT
         )

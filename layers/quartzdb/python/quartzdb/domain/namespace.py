@@ -23,6 +23,8 @@ DEFAULT_DIMENSION = 384
 DEFAULT_PURGE_AFTER_DAYS = 30
 
 _NAME = re.compile(NAMESPACE_NAME_PATTERN)
+# What a tenant is called becomes part of keys and paths, so it may have no separator, nor climb.
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
 
 class EngineChoice(StrEnum):
@@ -186,3 +188,14 @@ def check_namespace_name(name: str, field: str = "namespace") -> str:
             hint="Use 1 to 63 characters: lower-case letters, digits, '-' and '_', beginning with a letter or digit.",
         )
     return name
+
+
+def check_tenant(tenant: str, field: str = "tenant") -> str:
+    """The tenant, if it may be one. Raises InvalidArgument."""
+    if not _TENANT.fullmatch(tenant):
+        raise InvalidArgument(
+            f"{tenant[:80]!r} is no tenant.",
+            field=field,
+            hint="1 to 63 characters of A-Z, a-z, 0-9, '_', '.' and '-', beginning with a letter or digit.",
+        )
+    return tenant

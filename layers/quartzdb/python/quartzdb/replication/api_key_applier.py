@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 
 from quartzdb.domain.errors import Conflict, InvalidArgument, TooLarge
-from quartzdb.domain.namespace import check_namespace_name
-from quartzdb.replication.shared_namespaces import check_tenant
+from quartzdb.domain.namespace import check_namespace_name, check_tenant
 from quartzdb.replication.wire.limits import API_KEYS_MAX
 from quartzdb.services.keys import NAME_CHARACTERS_MAX, Scope
 from quartzdb.services.ports import ApiKey, ApiKeyTable

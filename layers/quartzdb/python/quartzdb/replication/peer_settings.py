@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from quartzdb.domain.errors import InvalidArgument
+from quartzdb.domain.namespace import check_tenant
 from quartzdb.replication.shared_namespaces import (
     Shared,
     all_namespaces,
-    check_tenant,
     default_namespaces,
     of_tenants,
 )

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Callable, Collection, Sequence
 
 from quartzdb.domain.clock import Clock
-from quartzdb.domain.errors import InvalidArgument, NamespaceDiffers, NamespaceNotFound
+from quartzdb.domain.errors import NamespaceDiffers, NamespaceNotFound
 from quartzdb.domain.namespace import (
     DEFAULT_NAMESPACE,
     Namespace,
     NamespaceSettings,
     check_namespace_name,
+    check_tenant,
 )
 from quartzdb.replication.ports import SharedNamespace
 from quartzdb.storage.ports import NamespaceCatalog
-
-# What a tenant is called becomes part of keys and paths, so nothing from outside may have a separator or climb.
-_TENANT = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")
 
 Shared = Callable[[str, str], bool]
 """Whether the namespace (tenant, name) is shared."""
@@ -44,17 +41,6 @@ def of_tenants(shared: Shared, tenants: Collection[str]) -> Shared:
 def has_shared_keys(shared: Shared, tenant: str) -> bool:
     """Whether API keys of the tenant go between the sites: where its default namespace is shared, as always is one."""
     return shared(tenant, DEFAULT_NAMESPACE)
-
-
-def check_tenant(tenant: str, field: str = "tenant") -> str:
-    """The tenant, if it may be one. Raises InvalidArgument."""
-    if not _TENANT.fullmatch(tenant):
-        raise InvalidArgument(
-            f"{tenant[:80]!r} is no tenant.",
-            field=field,
-            hint="1 to 63 characters of A-Z, a-z, 0-9, '_', '.' and '-', beginning with a letter or digit.",
-        )
-    return tenant
 
 
 class SharedNamespaceLookup:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Forbidden, InvalidArgument, NotFound, Unauthenticated
-from quartzdb.domain.namespace import check_namespace_name
+from quartzdb.domain.namespace import check_namespace_name, check_tenant
 from quartzdb.services.ports import ApiKey, ApiKeyTable
 
 PREFIX = "qdb_live_"
@@ -126,6 +126,7 @@ class ApiKeys:
         `by` is the key that makes it, and can grant only what it has: scopes, namespaces, and its own time.
         None: whoever has the database itself. Raises InvalidArgument, Forbidden, Unauthenticated.
         """
+        check_tenant(tenant)
         if not 1 <= len(name) <= NAME_CHARACTERS_MAX or not name.isprintable():
             raise InvalidArgument(
                 f"A key's name has 1 to {NAME_CHARACTERS_MAX} printable characters.", field="name"

@@ -18,6 +18,7 @@ from quartzdb.domain.namespace import (
     Namespace,
     NamespaceSettings,
     check_namespace_name,
+    check_tenant,
 )
 from quartzdb.services.consistency import STRONG, Consistency
 from quartzdb.services.page import Page, check_limit
@@ -85,8 +86,9 @@ class Namespaces:
     def create(self, tenant: str, name: str, settings: NamespaceSettings) -> tuple[Namespace, bool]:
         """Create it; creating it again with the same settings changes nothing. Returns whether it is new.
 
-        Raises NamespaceExists where it exists with other settings.
+        Raises NamespaceExists where it exists with other settings, InvalidArgument for what can be no name or tenant.
         """
+        check_tenant(tenant)
         check_namespace_name(name, "name")
         if (
             len(self._catalog.list(tenant, prefix="", after=None, limit=NAMESPACES_PER_TENANT_MAX))
