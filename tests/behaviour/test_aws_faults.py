@@ -5,21 +5,26 @@ A bounded wait, a clear error, and nothing half applied.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from quartzdb.adapters.aws.patience import Patience
+from quartzdb.domain.change import OWN, Delete
 from quartzdb.domain.errors import Corrupted, OutcomeUnknown, Unavailable
-from quartzdb.domain.hlc import Version
+from quartzdb.domain.hlc import HybridClock, Version
 from quartzdb.domain.namespace import Namespace, NamespaceSettings, Partition
+from quartzdb.services.keyvalue import KeyValues, NewItem
+from quartzdb.storage.log.append import LogWriter
 from quartzdb.storage.ports import Expect, Item
 from quartzdb.wiring.aws import AwsSettings, aws_adapters
 from quartzdb.wiring.aws_clients import AwsEndpoints
 from quartzdb.wiring.embedded import Adapters
 from tests.aws_emulators import NAMES, REGION, Emulators
 from tests.aws_fault_proxy import Fault, FaultProxy, Request, dynamodb_error, fault_proxy, s3_error
+from tests.manual_clock import ManualClock
 
 AT = Partition("t", "n", "g")
 ATTEMPTS = 2
@@ -164,6 +169,120 @@ def test_a_throttled_write_was_not_made(site: Adapters, proxy: FaultProxy) -> No
     assert not isinstance(told.value, OutcomeUnknown)
     proxy.heal()
     assert site.table.get(AT, ["k"]) == {}
+
+
+def one_by_one(name: str, *faults: Fault | None, key: str = "") -> Callable[[Request], Fault | None]:
+    """Those faults for requests of that name that hold `key`, in order; the last one for the rest."""
+    left = list(faults)
+
+    def plan(request: Request) -> Fault | None:
+        if request.name != name or not (key in request.path or key.encode() in request.body):
+            return None
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    return plan
+
+
+@pytest.mark.parametrize("first", ["lost", "failing"])
+def test_a_throttled_repetition_tells_nothing_of_the_attempt_before_it(
+    site: Adapters, proxy: FaultProxy, first: str
+) -> None:
+    """The client repeats what was lost by itself; that its last attempt was refused does not undo the first."""
+    throttled = DYNAMODB_FAULTS["throttled"]
+    proxy.plan = one_by_one("PutItem", {**DYNAMODB_FAULTS, "lost": LOST}[first], throttled)
+    with pytest.raises(OutcomeUnknown):
+        site.table.put(AT, item("k", 1))
+    proxy.heal()
+    assert (site.table.get(AT, ["k"]) != {}) == (first == "lost")
+    proxy.plan = one_by_one("PutItem", throttled)
+    with pytest.raises(Unavailable) as told:
+        site.table.put(AT, item("k", 2))
+    assert not isinstance(told.value, OutcomeUnknown)
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_an_append_that_cannot_be_looked_at_may_be_committed(
+    site: Adapters, proxy: FaultProxy, shards: int
+) -> None:
+    """The floor is read after the entry was put: what fails then does not say that nothing was changed."""
+    places = [replace(AT, shard=shard) for shard in range(shards)]
+    key = Version(1, "a.1")
+    read = "GetItem" if shards == 1 else "BatchGetItem"
+    proxy.plan = one_by_one(read, DYNAMODB_FAULTS["throttled"], key="~floor")
+    append = (
+        site.log.append_together if shards > 1 else lambda bodies, at: site.log.append(AT, at, bodies[AT])
+    )
+    with pytest.raises(OutcomeUnknown):
+        append(dict.fromkeys(places, b"body"), key)
+    proxy.heal()
+    assert [site.log.read(place, 0).entries for place in places] == [[(key, b"body")]] * shards
+
+
+def test_a_put_that_cannot_tidy_up_is_made(site: Adapters, proxy: FaultProxy) -> None:
+    """The value that it replaced could not be removed: the new one is there, and nobody is told that it is not."""
+    large = b"x" * 200_000
+    site.table.put(AT, item("one", 1, large))
+    site.table.put(AT, item("two", 1, large))
+    proxy.plan = one_by_one("POST", s3_error("SlowDown", 503))
+    with pytest.raises(OutcomeUnknown):
+        site.table.put(AT, item("one", 2))
+    with pytest.raises(OutcomeUnknown):
+        site.table.put_many(AT, [item("two", 2)])
+    proxy.heal()
+    assert {key: found.value for key, found in site.table.get(AT, ["one", "two"]).items()} == {
+        "one": b"value",
+        "two": b"value",
+    }
+
+
+def test_a_second_append_that_fails_does_not_undo_the_first(site: Adapters, proxy: FaultProxy) -> None:
+    """An entry that landed too late to be acknowledged stays in the log while it is appended anew."""
+    clock = ManualClock()
+    writer = LogWriter(site.log, HybridClock(clock.unix_ms, "a.1", ahead_ms_max=500), clock)
+    throttled = one_by_one("PutItem", None, DYNAMODB_FAULTS["throttled"], key="LOG#")
+
+    def slow(request: Request) -> Fault | None:
+        fault = throttled(request)
+        if request.name == "PutItem" and b"LOG#" in request.body and fault is None:
+            clock.seconds += 5
+        return fault
+
+    proxy.plan = slow
+    with pytest.raises(OutcomeUnknown):
+        writer.append(AT, [Delete("r", OWN)])
+    proxy.heal()
+    assert len(site.log.read(AT, 0).entries) == 1
+
+
+def test_a_second_put_that_fails_does_not_undo_the_first(site: Adapters, proxy: FaultProxy) -> None:
+    """Nor a value that was put too late for the feed and is put once more."""
+    clock = ManualClock()
+    namespace = Namespace("t", "n", "g", NamespaceSettings(), 1)
+    key_values = KeyValues(site.table, HybridClock(clock.unix_ms, "a.1", ahead_ms_max=500), clock)
+    throttled = one_by_one("PutItem", None, DYNAMODB_FAULTS["throttled"])
+
+    def slow(request: Request) -> Fault | None:
+        fault = throttled(request)
+        if request.name == "PutItem" and fault is None:
+            clock.seconds += 5
+        return fault
+
+    proxy.plan = slow
+    with pytest.raises(OutcomeUnknown):
+        key_values.put(namespace, NewItem("k", b"value"))
+    proxy.heal()
+    assert key_values.get(namespace, "k").value == b"value"
+
+
+def test_a_pointer_that_cannot_be_looked_at_may_have_moved(site: Adapters, proxy: FaultProxy) -> None:
+    """Whether its put was never answered, or was repeated and cannot be told from another's."""
+    proxy.plan = one_by_one("PUT", LOST, key="pointers/")
+    with pytest.raises(OutcomeUnknown):
+        site.blobs.swap_pointer("p/CURRENT", b"one", None)
+    proxy.fail("PUT", s3_error("SlowDown", 503), path="pointers/")
+    with pytest.raises(Unavailable) as told:
+        site.blobs.swap_pointer("q/CURRENT", b"one", None)
+    assert not isinstance(told.value, OutcomeUnknown)
 
 
 def test_a_pointer_whose_swap_was_not_answered_is_looked_at(site: Adapters, proxy: FaultProxy) -> None:

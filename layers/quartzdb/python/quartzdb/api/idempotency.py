@@ -18,7 +18,13 @@ from quartzdb.api.answer import Answer
 from quartzdb.api.call import Call
 from quartzdb.api.operation import IdempotentReplay, Operation
 from quartzdb.api.refusals import IdempotencyMismatch
-from quartzdb.domain.errors import IdempotencyConflict, InvalidArgument, OutcomeUnknown, QuartzError
+from quartzdb.domain.errors import (
+    DeadlineExceeded,
+    IdempotencyConflict,
+    InvalidArgument,
+    OutcomeUnknown,
+    QuartzError,
+)
 from quartzdb.domain.limits import IDEMPOTENCY_KEY_CHARACTERS_MAX, IDEMPOTENCY_TTL_SECONDS
 from quartzdb.services.ports import StoredAnswer
 
@@ -63,11 +69,9 @@ def _once(operation: Operation, call: Call, key: str) -> Answer:
         answer = operation.handler(call)
     except QuartzError as error:
         # What may have been done must not be done once more beside it: the key stays claimed until that is settled.
-        if not isinstance(error, OutcomeUnknown):
+        # So it does, too, where something went wrong that nobody foresaw, which may be after the write.
+        if not isinstance(error, (OutcomeUnknown, DeadlineExceeded)):
             table.abandon(tenant, key)
-        raise
-    except BaseException:
-        table.abandon(tenant, key)
         raise
     try:
         table.finish(

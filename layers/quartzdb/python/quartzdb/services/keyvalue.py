@@ -16,6 +16,7 @@ from quartzdb.domain.errors import (
     InvalidKey,
     KeyNotFound,
     NotActiveSite,
+    OutcomeUnknown,
     PreconditionFailed,
     TooLarge,
     Unavailable,
@@ -31,6 +32,7 @@ from quartzdb.domain.limits import (
 )
 from quartzdb.domain.metadata import json_type
 from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.outcomes import once_written
 from quartzdb.services.consistency import ActiveSite, honour
 from quartzdb.services.page import Page, check_limit
 from quartzdb.storage.log.protocol import answered_in_time
@@ -240,12 +242,13 @@ class KeyValues:
                 return version
             begun, again = self._clock.monotonic(), self._versions.now()
             now_ms = self._clock.unix_ms()
-            stored = [
-                self._table.put(
-                    namespace.partition, item, Expect(None if item.value is None else version, now_ms)
-                ).stored
-                for item in items_at(again)
-            ]
+            with once_written():
+                stored = [
+                    self._table.put(
+                        namespace.partition, item, Expect(None if item.value is None else version, now_ms)
+                    ).stored
+                    for item in items_at(again)
+                ]
             if not any(stored):
                 return version
             version = again
@@ -260,9 +263,10 @@ class KeyValues:
         honour(self._versions, after)
         now_ms = self._clock.unix_ms()
         existed: int | None = None
-        for _ in range(_PUT_ATTEMPTS_MAX):
+        for attempt in range(_PUT_ATTEMPTS_MAX):
             begun, version = self._clock.monotonic(), self._versions.now()
-            outcomes = self._table.put_many(namespace.partition, items_at(version))
+            with once_written(attempt > 0):
+                outcomes = self._table.put_many(namespace.partition, items_at(version))
             if existed is None:  # a second attempt would find the items of the first
                 existed = sum(1 for o in outcomes if o.previous is not None and o.previous.live(now_ms))
             lost = [o.previous.version.stamp for o in outcomes if not o.stored and o.previous is not None]
@@ -270,7 +274,11 @@ class KeyValues:
                 return self._in_time(namespace, items_at, version, begun), existed
             # Written whole again under a later version: putting an item twice changes nothing.
             self._versions.resume_after(max(lost))
-        raise Unavailable("Other writers of these keys were always faster.", field="keys", hint="Try again.")
+        raise OutcomeUnknown(
+            "Other writers of these keys were always faster. A part of the write may have been made.",
+            field="keys",
+            hint="Send it again: it will not be applied twice.",
+        )
 
     def _stored(self, item: NewItem, version: Version) -> Item:
         expires_at_ms = (

@@ -16,7 +16,7 @@ from botocore.session import Session
 
 from quartzdb.adapters.aws.dynamodb_capacity import CapacityMeter
 from quartzdb.adapters.aws.dynamodb_table import DynamoTable
-from quartzdb.adapters.aws.failure import told_as_unavailable
+from quartzdb.adapters.aws.failure import note_lost_attempts, told_as_unavailable
 from quartzdb.adapters.aws.patience import Patience
 from quartzdb.adapters.aws.secret_values import SecretValues
 from quartzdb.domain.clock import Clock
@@ -151,9 +151,11 @@ class AwsClients:
             user_agent_extra="quartzdb",
         )
         with told_as_unavailable(name):
-            return self.session.create_client(
+            client = self.session.create_client(
                 service,
                 region_name=self._region,
                 endpoint_url=endpoint_url,
                 config=config.merge(more) if more else config,
             )
+        client.meta.events.register("needs-retry", note_lost_attempts)
+        return client

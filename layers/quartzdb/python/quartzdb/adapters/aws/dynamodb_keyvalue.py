@@ -25,6 +25,7 @@ from quartzdb.adapters.aws.dynamodb_values import text_of
 from quartzdb.adapters.aws.spilled_bodies import SpilledBodies
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.namespace import Partition
+from quartzdb.domain.outcomes import once_written
 from quartzdb.storage.ports import BlobMissing, BlobStore, Expect, Item, KeyPage, PutOutcome
 
 INLINE_BYTES_MAX = 100 * 1024
@@ -78,7 +79,8 @@ class DynamoKeyValue:
         old = decode_item(put.old) if put.old else None
         previous = old.item.without_value() if old else None
         if put.stored:
-            self._forget(old, spilled)
+            with once_written():
+                self._forget(old, spilled)
             return PutOutcome(True, previous)
         if put.retried and old is not None and old.item.version == item.version:
             return PutOutcome(True, None)

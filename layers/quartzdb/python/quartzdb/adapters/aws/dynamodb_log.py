@@ -20,6 +20,7 @@ from quartzdb.adapters.aws.spilled_bodies import SpilledBodies
 from quartzdb.domain.errors import Conflict, Corrupted, NamespaceNotFound, TooLarge, Unavailable
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Partition
+from quartzdb.domain.outcomes import once_written
 from quartzdb.storage.ports import SEALED, BlobMissing, BlobStore, LogPage, StampBehind
 
 INLINE_BYTES_MAX = 32 * 1024
@@ -71,10 +72,11 @@ class DynamoChangeLog:
         if not put.stored:
             raise Conflict(f"The log entry {key} of {partition} exists with another body.")
         # After the put, not before: a seal or trim that this misses will find the entry and delete it.
-        marks = self._marks(partition)
-        if marks.floor >= key.stamp:
-            self._take_back(partition, key, stored, marks.floor)
-            raise _refused(partition, marks.floor)
+        with once_written():
+            marks = self._marks(partition)
+            if marks.floor >= key.stamp:
+                self._take_back(partition, key, stored, marks.floor)
+                raise _refused(partition, marks.floor)
         if marks.fence >= key.stamp:
             # It stays: its changes are appended again, and merging them twice changes nothing.
             raise StampBehind(marks.fence)
@@ -114,7 +116,8 @@ class DynamoChangeLog:
             raise Unavailable(
                 f"A log entry was contended {_ATTEMPTS_MAX} times over.", hint="Try again in a moment."
             )
-        self._check_floors({partition: attributes for partition, (attributes, _) in stored.items()}, key)
+        with once_written():
+            self._check_floors({partition: attributes for partition, (attributes, _) in stored.items()}, key)
 
     def append_next_together(
         self, bodies: Mapping[Partition, bytes], key_after: Callable[[int], Version]

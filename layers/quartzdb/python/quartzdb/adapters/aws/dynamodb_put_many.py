@@ -24,6 +24,7 @@ from quartzdb.adapters.aws.dynamodb_values import Attributes
 from quartzdb.adapters.aws.spilled_bodies import SpilledBodies
 from quartzdb.domain.errors import TooLarge, Unavailable
 from quartzdb.domain.namespace import Partition
+from quartzdb.domain.outcomes import once_written
 from quartzdb.storage.ports import Item, PutOutcome
 
 TRANSACTION_BYTES_MAX = 3_500_000
@@ -76,7 +77,8 @@ def put_together(
         ]
         committed = table.transact(actions) if actions else Committed.YES
         if committed is Committed.YES:
-            _tidy(spilled, references, before, after)
+            with once_written():
+                _tidy(spilled, references, before, after)
             return outcomes
         # Another writer was faster with one of the keys, or is at it just now.
         table.wait(attempt)

@@ -77,6 +77,9 @@ _NOT_SIGNED_IN = (
 )
 INTERRUPTED = (HTTPClientError, IncompleteReadError, ResponseStreamingError)
 """The connection broke, perhaps in the middle of an answer."""
+_LOST = (*INTERRUPTED, ConnectionFailed)
+_LOST_BEFORE = "QuartzDBLostBefore"
+"""In the metadata of an answer: whether an attempt before it may have been carried out."""
 
 
 @contextmanager
@@ -124,6 +127,28 @@ def was_retried(response: Mapping[str, Any]) -> bool:
     return bool(response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
 
 
+def note_lost_attempts(
+    response: tuple[Any, dict[str, Any]] | None,
+    caught_exception: Exception | None,
+    request_dict: Mapping[str, Any],
+    **_: object,
+) -> None:
+    """Have an error know that an earlier attempt of the client may have taken effect, although the last one did not.
+
+    For botocore's event `needs-retry`, which comes after each attempt with what became of it.
+    """
+    context = request_dict["context"]
+    if response is None:
+        if isinstance(caught_exception, _LOST):
+            context[_LOST_BEFORE] = True
+        return
+    answer, parsed = response
+    metadata = parsed.setdefault("ResponseMetadata", {})
+    metadata[_LOST_BEFORE] = context.get(_LOST_BEFORE, False)
+    if answer.status_code >= 500 and parsed.get("Error", {}).get("Code") not in _THROTTLED:
+        context[_LOST_BEFORE] = True
+
+
 def _may_have_happened(error: Exception) -> bool:
     """Whether a write may have been made although this came of it.
 
@@ -133,8 +158,10 @@ def _may_have_happened(error: Exception) -> bool:
     if isinstance(error, ClientError):
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         code = error_code(error)
+        if error.response.get("ResponseMetadata", {}).get(_LOST_BEFORE):
+            return True
         return (status >= 500 and code not in _THROTTLED) or code == "TransactionInProgressException"
-    return isinstance(error, (*INTERRUPTED, ConnectionFailed))
+    return isinstance(error, _LOST)
 
 
 def _answered(error: ClientError, what: str) -> Exception:

@@ -58,8 +58,14 @@ class S3Bucket:
         self._clock = clock
         self._multipart_from_bytes = multipart_from_bytes
 
-    def put(self, key: str, body: bytes | BinaryIO, *, if_match: str | None = None) -> Condition:
-        """Write an object if it has this ETag, or (None) if there is none. S3 checks its SHA-256 on arrival."""
+    def put(
+        self, key: str, body: bytes | BinaryIO, *, if_match: str | None = None, changes: bool = False
+    ) -> Condition:
+        """Write an object if it has this ETag, or (None) if there is none. S3 checks its SHA-256 on arrival.
+
+        `changes`: readers see it at once, so a lost answer is an OutcomeUnknown. Nobody sees an object before something
+        names it.
+        """
         condition: dict[str, Any] = {"IfNoneMatch": "*"} if if_match is None else {"IfMatch": if_match}
 
         def put() -> Condition:
@@ -74,7 +80,7 @@ class S3Bucket:
                 raise
             return Condition(True, was_retried(answer))
 
-        return self._repeated(put)
+        return self._repeated(put, writes=changes)
 
     def put_file(self, key: str, path: Path) -> Condition:
         """Write an object from a file: as `put`, but a large one in parts, whatever is there."""
@@ -171,11 +177,11 @@ class S3Bucket:
 
         return self._repeated(asked)
 
-    def _repeated(self, call: Callable[[], T]) -> T:
+    def _repeated(self, call: Callable[[], T], *, writes: bool = False) -> T:
         attempt = 0
         while True:
             attempt += 1
-            with told_as_unavailable(f"The S3 bucket {self._name}"):
+            with told_as_unavailable(f"The S3 bucket {self._name}", writes=writes):
                 try:
                     return call()
                 except _BrokenOff as broken:

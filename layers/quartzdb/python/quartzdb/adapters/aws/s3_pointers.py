@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from quartzdb.adapters.aws.s3_bucket import S3Bucket
-from quartzdb.domain.errors import Unavailable
+from quartzdb.domain.errors import OutcomeUnknown
+from quartzdb.domain.outcomes import once_written
 
 _NONCE_BYTES = 16
 
@@ -57,21 +58,23 @@ class S3Pointers:
         """Set the pointer if its tag is still `tag` (None: if there is none). Returns whether it was set."""
         swapped = self._swap(key, content, tag)
         if swapped and self._recent is not None:
-            self._recent.note(key, content)
+            with once_written():
+                self._recent.note(key, content)
         return swapped
 
     def _swap(self, key: str, content: bytes, tag: str | None) -> bool:
         body = secrets.token_bytes(_NONCE_BYTES) + content
-        written, retried = self._bucket.put(self._root + key, body, if_match=tag)
+        written, retried = self._bucket.put(self._root + key, body, if_match=tag, changes=True)
         if written or not retried:
             return written
         # The answer to an earlier attempt was lost. Was it that attempt which moved the tag?
-        there = self._bucket.get(self._root + key)
+        with once_written():
+            there = self._bucket.get(self._root + key)
         if there is not None and there[0] == body:
             return True
         if tag is not None and there is not None and there[1] == tag:
             return False
-        raise Unavailable(
+        raise OutcomeUnknown(
             f"The pointer {key} has changed, and it cannot be told whether by this writer.",
             hint="Read it again and decide anew.",
         )

@@ -12,6 +12,7 @@ from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import OutcomeUnknown, Unavailable
 from quartzdb.domain.hlc import HybridClock, Version
 from quartzdb.domain.namespace import Namespace, Partition
+from quartzdb.domain.outcomes import once_written
 from quartzdb.storage.log.codec import decode_entry, encode_entry
 from quartzdb.storage.log.protocol import ACKNOWLEDGE_WITHIN_MS, answered_in_time
 from quartzdb.storage.ports import ChangeLog, LogPage, StampBehind
@@ -112,11 +113,13 @@ class LogWriter:
             self._versions.observe(after)
         if self._log.ordered:
             return self._append_next(bodies)
-        for _ in range(ATTEMPTS_MAX):
+        for attempt in range(ATTEMPTS_MAX):
             begun = self._clock.monotonic()
             version = self._versions.now()
             try:
-                self._append(bodies, version)
+                # What an earlier attempt appended, too late or behind a fence, stays.
+                with once_written(attempt > 0):
+                    self._append(bodies, version)
             except StampBehind as behind:
                 self._versions.resume_after(behind.head)
                 continue
