@@ -82,6 +82,28 @@ def test_reclaiming_leaves_one_copy_of_everything(tmp_path: Path) -> None:
     assert answer(tmp_path, "query", "--namespace", "n", "--id", "r7")["matches"][0]["id"] == "r7"
 
 
+def test_reclaiming_leaves_nothing_of_deleted_records(tmp_path: Path) -> None:
+    """Neither ids nor metadata, in no file: segments, the log, free pages and write-ahead logs of SQLite."""
+    marker = "m4rk3r-0f-s0mebody"
+    text = f"{marker} " * 1_000
+    rows = [{"id": f"{marker}-{n}", "vector": [n + 1.0, 0.0], "metadata": {"text": text}} for n in range(3)]
+    rows += [{"id": f"kept{n}", "vector": [1.0, n + 1.0]} for n in range(50)]
+
+    def with_marker() -> set[str]:
+        gc.collect()
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        return {path.name for path in files if marker.encode() in path.read_bytes()}
+
+    answer(tmp_path, "import", write_jsonl(tmp_path / "a.jsonl", rows), "--namespace", "n", "--create")
+    (tmp_path / "a.jsonl").unlink()
+    answer(tmp_path, "compact")
+    assert with_marker() >= {"records.sqlite", "log.db"}
+    answer(tmp_path, "records", "delete", *(f"{marker}-{n}" for n in range(3)), "--namespace", "n")
+    answer(tmp_path, "compact", "--reclaim")
+    assert with_marker() == set()
+    assert answer(tmp_path, "records", "count", "--namespace", "n")["count"] == 50
+
+
 def test_reclaiming_goes_through_every_shard(tmp_path: Path) -> None:
     """None keeps what was merged, nor its log."""
     first, second = (write_jsonl(tmp_path / f"{part}.jsonl", books(40)) for part in "ab")

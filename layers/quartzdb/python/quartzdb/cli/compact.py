@@ -6,7 +6,7 @@ import click
 
 from quartzdb.cli.data_dir import default_engine_option, find_namespace
 from quartzdb.cli.database_location import DatabaseLocation, location_options
-from quartzdb.cli.full_compaction import fold_and_merge_all, release_previous_manifests
+from quartzdb.cli.full_compaction import fold_and_merge_all, release_previous_manifests, scrub_files
 from quartzdb.cli.output import json_option, notice, print_json, print_table
 from quartzdb.cli.stats import every_namespace
 
@@ -25,7 +25,7 @@ Examples:
     "--reclaim",
     is_flag=True,
     help="Also give back at once what is kept for an hour in case the new segments prove damaged: the ones before, and"
-    " the log. Checks every byte first.",
+    " the log. Checks every byte first. In a directory, nothing of deleted records is left in its files then.",
 )
 @default_engine_option
 @json_option
@@ -59,6 +59,8 @@ def compact(
                 "segments": len(held.segments),
             }
         )
+    if reclaim:
+        scrub_files(database)
     if as_json:
         print_json({"namespaces": results})
         return

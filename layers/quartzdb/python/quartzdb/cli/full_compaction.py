@@ -62,6 +62,17 @@ def release_previous_manifests(database: Database, namespace: Namespace) -> None
         database.readers.of(shard).reload()
 
 
+def scrub_files(database: Database) -> None:
+    """Leave nothing of deleted rows in SQLite's files, where the database is a directory. Raises Failure."""
+    for _ in range(_RACES_MAX):
+        if database.scrub():
+            return
+    raise Failure(
+        "The segments are compacted, but files still have some of what was deleted: somebody kept reading from them.",
+        hint="Try again when no backup and no export is running.",
+    )
+
+
 def _wait_out_overlap(
     database: Database, namespace: Namespace, head: int, say: Callable[[str], None]
 ) -> None:

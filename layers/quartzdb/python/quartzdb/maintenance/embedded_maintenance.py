@@ -285,10 +285,9 @@ class EmbeddedMaintenance:
 
     def _forget(self, dropped: Sequence[Namespace]) -> bool:
         """Forget deleted generations once nothing of them is left in files. Never more to do at once."""
-        with LeaseGuard(self._leases, "scrub", self._owner, self._clock) as lease:
-            if lease.held and self._scrub():
-                for namespace in dropped:
-                    self._catalog.forget_deleted(namespace)
+        if self._scrub():
+            for namespace in dropped:
+                self._catalog.forget_deleted(namespace)
         return False
 
     def _manifest(self, partition: Partition) -> Manifest | None:

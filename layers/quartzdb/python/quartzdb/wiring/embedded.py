@@ -113,6 +113,8 @@ class Database:
     make_maintenance: Callable[[], tuple[Indexer, EmbeddedMaintenance]] = field(repr=False)
     replication: SiteEndpoint | None = None
     probe_storage: Callable[[], None] = lambda: None
+    scrub: Callable[[], bool] = lambda: True
+    """Leaves nothing of deleted rows in files of this machine; False where it has to be done again."""
 
     @cached_property
     def indexer(self) -> Indexer:
@@ -256,6 +258,7 @@ def assemble(
             default_engine,
             peering.retention if peering else None,
         ),
+        scrub=adapters.scrub,
         replication=_served(peering, adapters, readers, log_writer, versions) if peering else None,
         probe_storage=adapters.probe_storage,
     )

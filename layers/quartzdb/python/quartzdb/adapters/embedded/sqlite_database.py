@@ -84,6 +84,7 @@ class SqliteDatabase:
     def __init__(self, path: Path, *, busy_timeout_ms: int = 30_000, read_only: bool = False) -> None:
         """Open the file, creating it and its tables; with `read_only`, as it is. Raises Unavailable or Corrupted."""
         self.path = path
+        self._lock_file = path.with_name(path.name + ".lock")
         self._read_only = read_only
         self._busy_timeout_ms = busy_timeout_ms
         self._local = threading.local()
@@ -133,10 +134,11 @@ class SqliteDatabase:
         """Leave nothing of deleted rows in the file or its write-ahead log. False: a reader is in the way; do it again.
 
         Rows are overwritten as they are deleted, but pages that are freed whole keep their content: here they are used
-        once for zeros, some at a time because writers wait meanwhile.
+        once for zeros, some at a time because writers wait meanwhile. One process does it at a time.
         """
-        if not self._scrubbed_pages():
-            return False
+        with exclusive_lock(self._lock_file):
+            if not self._scrubbed_pages():
+                return False
         with self._session() as connection:
             connection.execute(f"PRAGMA busy_timeout = {_SCRUB_WAIT_MS}")  # writers wait for as long
             try:
@@ -185,8 +187,7 @@ class SqliteDatabase:
                 return
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Only one process at a time: the change to write-ahead mode does not wait for a lock, it fails.
-            starting = self.path.with_name(self.path.name + ".lock")
-            with exclusive_lock(starting), self._session() as connection:
+            with exclusive_lock(self._lock_file), self._session() as connection:
                 connection.execute("PRAGMA journal_mode = WAL")
                 prepare_schema(connection, self.path)
             sync_directory(self.path.parent)  # SQLite does so for its journals only
