@@ -89,7 +89,7 @@ def test_wrong_usage_exits_with_2(tmp_path: Path) -> None:
     assert "No such option" in refusal(tmp_path, "stats", "--nope", exit_code=2)
     assert "exactly one of" in refusal(tmp_path, "query", "--namespace", "n", exit_code=2)
     asked = ("query", "--namespace", "n", "--id", "a", "--recall", "0.4")
-    assert "is not in the range" in refusal(tmp_path, *asked, exit_code=2)
+    assert "must be 0.5 to 1, not " in refusal(tmp_path, *asked, exit_code=2)
     assert "is no duration" in refusal(
         tmp_path, "keys", "create", "--name", "x", "--expires-in", "soon", exit_code=2
     )

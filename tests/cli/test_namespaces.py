@@ -41,8 +41,8 @@ def test_creating_it_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["x", "--dimension", "0"], "is not in the range"),
-        (["x", "--dimension", "2.5"], "not a valid integer"),
+        (["x", "--dimension", "0"], "must be 1 to 4096, not 0."),
+        (["x", "--dimension", "2.5"], "must be a whole number, not 2.5."),
         (["x", "--metric", "l2", "--dimension", "2"], "is not one of"),
         (["x", "--metric", "dot"], "--metric is of records"),
     ],

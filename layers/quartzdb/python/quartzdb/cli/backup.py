@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from quartzdb.cli.data_dir import data_dir_option, may_write, require_database
+from quartzdb.cli.numbers import WholeNumber
 from quartzdb.cli.output import json_option, notice, print_facts, print_json, print_table, size_text
 from quartzdb.cli.progress import progress
 
@@ -163,7 +164,7 @@ def restore(destination: Path, name: str | None, data_dir: Path, as_json: bool) 
 
 @backup.command(epilog="\b\nExample:\n  quartzdb backup prune /mnt/backups/quartzdb --keep 14")
 @_destination
-@click.option("--keep", type=click.IntRange(1), required=True, help="How many to keep: the latest.")
+@click.option("--keep", type=WholeNumber(1), required=True, help="How many to keep: the latest.")
 @json_option
 def prune(destination: Path, keep: int, as_json: bool) -> None:
     """Remove old backups from DIRECTORY, and the files that only they had."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from quartzdb.cli.numbers import WholeNumber
 from quartzdb.cli.output import notice
 from quartzdb.domain.limits import LIST_LIMIT_MAX
 
@@ -22,7 +23,7 @@ def listing_options(what: str) -> Callable[[Callable[..., None]], Callable[..., 
         click.option("--prefix", default="", help=f"Only {what} that begin with this."),
         click.option(
             "--limit",
-            type=click.IntRange(1, LIST_LIMIT_MAX),
+            type=WholeNumber(1, LIST_LIMIT_MAX),
             default=100,
             show_default=True,
             help="The most to list.",

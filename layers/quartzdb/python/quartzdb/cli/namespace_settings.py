@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from quartzdb.cli.numbers import WholeNumber
 from quartzdb.domain.limits import PURGE_AFTER_DAYS_MAX, SHARDS_MAX
 
 METRICS = ("cosine", "dot", "euclidean")
@@ -32,12 +33,12 @@ def settings_options(intro: str) -> Callable[[Callable[..., Any]], Callable[...,
         ),
         click.option(
             "--shards",
-            type=click.IntRange(1, SHARDS_MAX),
+            type=WholeNumber(1, SHARDS_MAX),
             help=f"Partitions to spread the records over. {intro} 1.",
         ),
         click.option(
             "--purge-after-days",
-            type=click.IntRange(1, PURGE_AFTER_DAYS_MAX),
+            type=WholeNumber(1, PURGE_AFTER_DAYS_MAX),
             help=f"Days until rows that were deleted or replaced leave segments at the latest. {intro} 30.",
         ),
     ]

@@ -11,6 +11,7 @@ from quartzdb.cli.data_dir import find_namespace
 from quartzdb.cli.database_location import DatabaseLocation, location_options
 from quartzdb.cli.failure import Failure
 from quartzdb.cli.namespace_settings import settings_options
+from quartzdb.cli.numbers import WholeNumber
 from quartzdb.cli.output import json_option, print_facts, print_json, print_table, size_text
 from quartzdb.cli.shared_namespace import refuse_where_shared
 from quartzdb.cli.stats import every_namespace, stats_document
@@ -39,7 +40,7 @@ Examples:
 @location_options
 @click.option(
     "--dimension",
-    type=click.IntRange(1, DIMENSION_MAX),
+    type=WholeNumber(1, DIMENSION_MAX),
     help="Numbers in a vector. Default: key-values only.",
 )
 @settings_options("Default:")

@@ -12,6 +12,7 @@ import click
 from quartzdb.cli.database_location import DatabaseLocation, location_options
 from quartzdb.cli.duration import Duration
 from quartzdb.cli.failure import Failure
+from quartzdb.cli.numbers import WholeNumber
 from quartzdb.cli.output import json_option, notice, print_facts, print_json, print_table
 from quartzdb.cli.routing_location import open_routing, origin_secret
 from quartzdb.cli.settings import SECRET_VARIABLE
@@ -156,7 +157,7 @@ def auto(location: DatabaseLocation, as_json: bool) -> None:
 
 
 @origin.command(epilog="\b\nExample:\n  quartzdb origin canary 5 --table NAME --bucket NAME")
-@click.argument("percent", type=click.IntRange(0, 99))
+@click.argument("percent", type=WholeNumber(0, 99))
 @location_options
 @json_option
 def canary(location: DatabaseLocation, percent: int, as_json: bool) -> None:

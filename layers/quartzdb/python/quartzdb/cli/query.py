@@ -11,6 +11,7 @@ import orjson
 from quartzdb.cli.data_dir import find_namespace
 from quartzdb.cli.database_location import DatabaseLocation, location_options
 from quartzdb.cli.json_text import given_vector, parsed
+from quartzdb.cli.numbers import Number, WholeNumber
 from quartzdb.cli.output import json_option, print_json, print_table
 
 if TYPE_CHECKING:
@@ -42,12 +43,10 @@ Examples:
     help="The same in a file: JSON, base64, or .npy.",
 )
 @click.option("--id", "record_id", help="Ask with the vector of this record; it is then its own best match.")
-@click.option(
-    "--top-k", type=click.IntRange(1, 1_000), default=10, show_default=True, help="How many matches."
-)
+@click.option("--top-k", type=WholeNumber(1, 1_000), default=10, show_default=True, help="How many matches.")
 @click.option(
     "--recall",
-    type=click.FloatRange(0.5, 1),
+    type=Number(0.5, 1),
     help="What share of the true nearest to find, 0.5 to 1: less is faster, 1 is exact. Without it, some .98.",
 )
 @click.option("--filter", "filter_text", metavar="JSON", help="Only records whose metadata match.")

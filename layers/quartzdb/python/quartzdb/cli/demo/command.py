@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from quartzdb.cli.data_dir import data_dir_option, open_database
+from quartzdb.cli.numbers import WholeNumber
 from quartzdb.cli.output import json_option, notice, print_facts, print_json, print_table, size_text
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ Examples:
 @click.argument("question", required=False)
 @data_dir_option
 @click.option("--rebuild", is_flag=True, help="Build the demo anew, as after an upgrade of Python.")
-@click.option("--top-k", type=click.IntRange(1, 100), default=10, show_default=True, help="How many answers.")
+@click.option("--top-k", type=WholeNumber(1, 100), default=10, show_default=True, help="How many answers.")
 @click.option("--module", help="Only what this module defines: a filter on the metadata.")
 @json_option
 def demo(

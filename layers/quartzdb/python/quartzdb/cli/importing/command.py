@@ -14,6 +14,7 @@ from quartzdb.cli.database_location import DatabaseLocation, location_options
 from quartzdb.cli.failure import INTERRUPTED, Failure
 from quartzdb.cli.importing.source_file import FORMATS, SourceFile
 from quartzdb.cli.namespace_settings import settings_options
+from quartzdb.cli.numbers import WholeNumber
 from quartzdb.cli.output import json_option, notice, print_json
 from quartzdb.cli.progress import progress
 
@@ -87,7 +88,7 @@ A header of CSV:  id,vector,year            with the vector as "[0.9, 0.1, 0.0]"
     help="Where the header of an export says otherwise than the options or the namespace that is there, they win.",
 )
 @click.option(
-    "--batch", type=click.IntRange(1, 1_000), default=500, show_default=True, help="Records per write."
+    "--batch", type=WholeNumber(1, 1_000), default=500, show_default=True, help="Records per write."
 )
 @click.option(
     "--resume/--no-resume",

@@ -14,6 +14,7 @@ import click
 
 from quartzdb.cli.data_dir import data_dir_option, default_engine_option, open_database
 from quartzdb.cli.failure import Failure
+from quartzdb.cli.numbers import WholeNumber
 from quartzdb.cli.output import json_option
 from quartzdb.cli.serve.greeting import greet
 from quartzdb.cli.serve.listener import listen, url_of
@@ -40,11 +41,11 @@ Examples:
     "--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0 for all."
 )
 @click.option(
-    "--port", type=click.IntRange(0, 65_535), default=8787, show_default=True, help="0 takes any free one."
+    "--port", type=WholeNumber(0, 65_535), default=8787, show_default=True, help="0 takes any free one."
 )
 @click.option(
     "--workers",
-    type=click.IntRange(1, 64),
+    type=WholeNumber(1, 64),
     default=1,
     show_default=True,
     help="Processes; about one per core.",
