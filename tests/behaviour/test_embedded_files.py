@@ -113,7 +113,7 @@ def test_damage_is_noticed(path: Path) -> None:
         for page in range(2, size // 4096):
             file.seek(page * 4096)
             file.write(b"\xa5" * 4096)
-    with SqliteDatabase(path) as database, pytest.raises(Corrupted, match="damaged"):
+    with pytest.raises(Corrupted, match="damaged"), SqliteDatabase(path) as database:
         stamps(database)
 
 

@@ -23,7 +23,7 @@ def _damaged_database(place: Path) -> None:
             )
         database.rows("PRAGMA wal_checkpoint(TRUNCATE)")
         with (place / "log.db").open("r+b") as file:
-            file.seek(8_192)
+            file.seek(100_000)  # behind the declarations of the tables
             file.write(b"\xff" * 65_536)
     with SqliteDatabase(place / "log.db") as database:
         database.rows("SELECT * FROM log")

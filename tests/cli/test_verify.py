@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from quartzdb.adapters.embedded.sqlite_row_sums import add_sums
 from tests.cli.invoke import answer, books, run, write_jsonl
 
 
@@ -81,6 +82,7 @@ def test_a_damaged_pointer_is_found(data: Path) -> None:
 def test_a_damaged_log_entry_is_found(data: Path) -> None:
     """Every entry is decoded."""
     with sqlite3.connect(data / "log.db") as connection:
+        add_sums(connection)
         connection.execute("UPDATE log SET body = CAST(x'00' || substr(body, 2) AS BLOB)")
     connection.close()
     found = damages(data)

@@ -73,7 +73,7 @@ def may_write(data_dir: Path) -> bool:
 
 def require_database(data_dir: Path) -> None:
     """Raises Failure where there is none."""
-    if not (data_dir / "catalog.db").is_file():
+    if not any((data_dir / name).is_file() for name in ("catalog.db", "database.json")):
         raise Failure(
             f"There is no database in {data_dir}.",
             hint="Name its directory with --data-dir, or make a new one: quartzdb serve",

@@ -32,11 +32,18 @@ def verify(location: DatabaseLocation, as_json: bool) -> None:
     nothing, and may run beside a server or deployment. Exits with status 1 and lists what is damaged, if anything is.
     Reads every byte, so it takes as long as the disk does, or as the download.
     """
+    from quartzdb.domain.errors import Corrupted
+
     damages = _damaged_files(location)
     seen = {"namespaces": 0, "segments": 0, "files": 0, "bytes": 0, "rows": 0, "log_entries": 0}
     # With a damaged SQLite file nothing further can be trusted, or even opened.
     if not damages:
-        damages = _verify_namespaces(location.open(), seen)
+        try:
+            database = location.open()
+        except Corrupted as error:
+            damages = [{"namespace": None, "where": str(location), "problem": error.message}]
+        else:
+            damages = _verify_namespaces(database, seen)
     if as_json:
         print_json({"ok": not damages, **seen, "damages": damages})
     else:

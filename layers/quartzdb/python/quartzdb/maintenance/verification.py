@@ -235,6 +235,11 @@ class Verification:
                     known if after == last - 1 else frozenset()
                 )
                 after = last - 1
+        # Of an ordered log: what segments cover was in it, and its head never goes back.
+        if self._log.ordered and floor != SEALED and self._log.head(partition) < watermark:
+            verified.damaged(
+                f"{partition}/log", f"ends before what the manifest covers ({watermark:016x}): an older copy"
+            )
         if floor != SEALED and floor > max(0, watermark - margin_of(self._log)):
             verified.damaged(
                 f"{partition}/log",

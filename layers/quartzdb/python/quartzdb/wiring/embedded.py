@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quartzdb.adapters.embedded.build_workspace import BuildWorkspace
+from quartzdb.adapters.embedded.data_directory import DataDirectory
 from quartzdb.adapters.embedded.filesystem_blobs import FilesystemBlobs
 from quartzdb.adapters.embedded.private_directory import make_private
 from quartzdb.adapters.embedded.sqlite_api_keys import SqliteApiKeys
 from quartzdb.adapters.embedded.sqlite_catalog import SqliteCatalog
-from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
 from quartzdb.adapters.embedded.sqlite_idempotency import SqliteIdempotency
-from quartzdb.adapters.embedded.sqlite_integrity import integrity_problems
+from quartzdb.adapters.embedded.sqlite_integrity import integrity_problems, require_whole_log
 from quartzdb.adapters.embedded.sqlite_keyvalue import SqliteKeyValue
 from quartzdb.adapters.embedded.sqlite_leases import SqliteLeases
 from quartzdb.adapters.embedded.sqlite_log import SqliteChangeLog
@@ -51,7 +51,8 @@ if TYPE_CHECKING:
 
 DEFAULT_TENANT = "default"
 """Whose the keys and namespaces are that a command makes, where settings name nobody else."""
-DATABASE_FILES = ("catalog.db", "keyvalue.db", "log.db")
+LOG_FILE = "log.db"
+DATABASE_FILES = ("catalog.db", "keyvalue.db", LOG_FILE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +144,8 @@ def embedded_adapters(settings: EmbeddedSettings, clock: Clock | None = None) ->
         make_private(settings.data_dir)
     clock = clock or SystemClock()
     # Apart, because SQLite has one writer per file and the log is the busiest.
-    log_file = SqliteDatabase(settings.data_dir / "log.db", read_only=read_only)
-    keyvalue_file = SqliteDatabase(settings.data_dir / "keyvalue.db", read_only=read_only)
-    catalog_file = SqliteDatabase(settings.data_dir / "catalog.db", read_only=read_only)
+    directory = DataDirectory(settings.data_dir, read_only=read_only)
+    catalog_file, keyvalue_file, log_file = directory.open(*DATABASE_FILES)
     return Adapters(
         # -1: nothing behind the head, so that versions follow real time across processes.
         log=SqliteChangeLog(log_file, behind_max=-1),
@@ -181,6 +181,11 @@ def open_embedded(settings: EmbeddedSettings, *, peering: Peering | None = None)
     if workspace:
         weakref.finalize(database.indexer, workspace.release)
     return database
+
+
+def require_whole(data_dir: Path) -> None:
+    """What a server looks at before it serves: that no log entry is out of readers' sight. Raises Corrupted."""
+    require_whole_log(data_dir / LOG_FILE)
 
 
 def database_file_problems(data_dir: Path, *, read_only: bool) -> dict[Path, list[str]]:

@@ -9,9 +9,12 @@ from contextlib import closing
 from pathlib import Path
 
 from quartzdb.adapters.blob_key import check_blob_key
+from quartzdb.adapters.embedded.data_directory import NAME
 from quartzdb.adapters.embedded.files_below import files_below
 from quartzdb.adapters.embedded.sqlite_failure import failure
 from quartzdb.adapters.embedded.sqlite_read_only import read_only_uri
+from quartzdb.adapters.embedded.sqlite_row_sums import add_sums
+from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.namespace import Partition
 from quartzdb.storage.ports import SEALED
 
@@ -62,6 +65,13 @@ class EmbeddedBackupSource:
         """Copy keyvalue.db."""
         self._copy("keyvalue.db", target)
 
+    def copy_identity(self, target: Path) -> None:
+        """Copy database.json."""
+        try:
+            target.write_bytes((self._data_dir / NAME).read_bytes())
+        except FileNotFoundError as error:
+            raise Corrupted(f"{self._data_dir / NAME} is missing.", hint="Run `quartzdb verify`.") from error
+
     def answers(self) -> Sequence[tuple[str, str]]:
         """(tenant, key) of each answer that is stored."""
         path = self._data_dir / "catalog.db"
@@ -95,6 +105,7 @@ class EmbeddedBackupSource:
                 source.backup(copy)
                 # A file on its own, without -wal and -shm: what is copied on has one name.
                 copy.execute("PRAGMA journal_mode = DELETE")
+                add_sums(copy)
                 with copy:
                     then(copy)
         except sqlite3.Error as error:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 from quartzdb.adapters.embedded.sqlite_database import Row, SqliteDatabase
+from quartzdb.adapters.embedded.sqlite_row_sums import require_sound
+from quartzdb.adapters.embedded.sqlite_schema import API_KEY_COLUMNS
 from quartzdb.domain.errors import Conflict
 from quartzdb.services.ports import ApiKey
 
-_COLUMNS = (
-    "id, tenant, name, scopes, secret_sha256, created_at_ms, expires_at_ms, revoked_at_ms, "
-    "namespaces, created_by"
-)
-_GET = f"SELECT {_COLUMNS} FROM api_keys WHERE id = ?"
-_LIST = f"SELECT {_COLUMNS} FROM api_keys WHERE tenant = ? ORDER BY created_at_ms, id"
+_COLUMNS = ", ".join(API_KEY_COLUMNS)
+_GET = f"SELECT {_COLUMNS}, row_sum FROM api_keys WHERE id = ?"
+_LIST = f"SELECT {_COLUMNS}, row_sum FROM api_keys WHERE tenant = ? ORDER BY created_at_ms, id"
 _ADD = f"INSERT INTO api_keys ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _REVOKE = "UPDATE api_keys SET revoked_at_ms = coalesce(revoked_at_ms, ?) WHERE id = ? AND tenant = ?"
 
@@ -29,7 +29,7 @@ class SqliteApiKeys:
     def get(self, key_id: str) -> ApiKey | None:
         """The key, revoked and expired ones included."""
         rows = self._database.rows(_GET, (key_id,))
-        return _api_key(rows[0]) if rows else None
+        return self._api_key(rows[0]) if rows else None
 
     def add(self, key: ApiKey) -> None:
         """Store a new key. Raises Conflict where its id is taken."""
@@ -55,14 +55,19 @@ class SqliteApiKeys:
 
     def list(self, tenant: str) -> Sequence[ApiKey]:
         """A tenant's keys by creation time."""
-        return [_api_key(row) for row in self._database.rows(_LIST, (tenant,))]
+        return [self._api_key(row) for row in self._database.rows(_LIST, (tenant,))]
 
     def revoke(self, tenant: str, key_id: str, at_ms: int) -> bool:
         """Revoke it; False where the tenant has no such key."""
         return self._database.write(lambda c: c.execute(_REVOKE, (at_ms, key_id, tenant)).rowcount > 0)
 
+    def _api_key(self, row: Row) -> ApiKey:
+        *values, stored = row
+        require_sound(self._database.path, stored, *values)
+        return _api_key(values)
 
-def _api_key(row: Row) -> ApiKey:
+
+def _api_key(row: Sequence[Any]) -> ApiKey:
     (
         key_id,
         tenant,

@@ -6,15 +6,17 @@ import sqlite3
 from collections.abc import Sequence
 from itertools import takewhile
 
-from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
+from quartzdb.adapters.embedded.sqlite_database import Row, SqliteDatabase
+from quartzdb.adapters.embedded.sqlite_row_sums import require_sound
 from quartzdb.adapters.namespace_document import decode_namespace, encode_namespace
 from quartzdb.domain.namespace import Namespace
 
-_GET = "SELECT document FROM namespaces WHERE tenant = ? AND name = ?"
+_COLUMNS = "tenant, name, generation, document, row_sum"
+_GET = f"SELECT {_COLUMNS} FROM namespaces WHERE tenant = ? AND name = ?"
 _CREATE = (
     "INSERT INTO namespaces (tenant, name, generation, document) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
-_LIST = "SELECT document FROM namespaces WHERE tenant = ? AND name >= ? AND name > ? ORDER BY name LIMIT ?"
+_LIST = f"SELECT {_COLUMNS} FROM namespaces WHERE tenant = ? AND name >= ? AND name > ? ORDER BY name LIMIT ?"
 _REMOVE = "DELETE FROM namespaces WHERE tenant = ? AND name = ? AND generation = ?"
 _MARK_DELETED = (
     "INSERT INTO pending_deletions (tenant, name, generation, document) VALUES (?, ?, ?, ?) "
@@ -32,26 +34,24 @@ class SqliteCatalog:
     def get(self, tenant: str, name: str) -> Namespace | None:
         """The namespace, if there is one."""
         rows = self._database.rows(_GET, (tenant, name))
-        return decode_namespace(rows[0][0]) if rows else None
+        return self._namespace(rows[0]) if rows else None
 
     def create(self, namespace: Namespace) -> Namespace:
         """Add it if the name is free; returns what the catalog has afterwards."""
         row = (namespace.tenant, namespace.name, namespace.generation, encode_namespace(namespace))
 
-        def insert(connection: sqlite3.Connection) -> bytes:
+        def insert(connection: sqlite3.Connection) -> Row:
             connection.execute(_CREATE, row)
-            (document,) = connection.execute(_GET, row[:2]).fetchone()
-            return bytes(document)
+            found: Row = connection.execute(_GET, row[:2]).fetchone()
+            return found
 
-        return decode_namespace(self._database.write(insert))
+        return self._namespace(self._database.write(insert))
 
     def list(self, tenant: str, *, prefix: str, after: str | None, limit: int) -> Sequence[Namespace]:
         """In name order, after a name."""
         # Names with the prefix are neighbours, and nothing sorts between the prefix itself and the first of them.
         rows = self._database.rows(_LIST, (tenant, prefix, after or "", limit))
-        return list(
-            takewhile(lambda n: n.name.startswith(prefix), (decode_namespace(row[0]) for row in rows))
-        )
+        return list(takewhile(lambda n: n.name.startswith(prefix), map(self._namespace, rows)))
 
     def remove(self, namespace: Namespace) -> bool:
         """Remove exactly this generation and remember it as pending deletion. False where it is not there any more."""
@@ -68,8 +68,10 @@ class SqliteCatalog:
 
     def pending_deletion(self) -> Sequence[Namespace]:
         """Removed generations whose data may still have to be dropped."""
-        rows = self._database.rows("SELECT document FROM pending_deletions ORDER BY tenant, name, generation")
-        return [decode_namespace(row[0]) for row in rows]
+        rows = self._database.rows(
+            f"SELECT {_COLUMNS} FROM pending_deletions ORDER BY tenant, name, generation"
+        )
+        return [self._namespace(row) for row in rows]
 
     def forget_deleted(self, namespace: Namespace) -> None:
         """A deleted generation's data is gone: forget it."""
@@ -78,5 +80,10 @@ class SqliteCatalog:
 
     def all_namespaces(self) -> Sequence[Namespace]:
         """Every namespace of every tenant."""
-        rows = self._database.rows("SELECT document FROM namespaces ORDER BY tenant, name")
-        return [decode_namespace(row[0]) for row in rows]
+        rows = self._database.rows(f"SELECT {_COLUMNS} FROM namespaces ORDER BY tenant, name")
+        return [self._namespace(row) for row in rows]
+
+    def _namespace(self, row: Row) -> Namespace:
+        *values, stored = row
+        require_sound(self._database.path, stored, *values)
+        return decode_namespace(values[-1])

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from quartzdb.adapters.checkpoint_document import decode_state, direction_name, encode_state, parse_direction
-from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
+from quartzdb.adapters.embedded.sqlite_database import Row, SqliteDatabase
+from quartzdb.adapters.embedded.sqlite_row_sums import require_sound
 from quartzdb.replication.ports import Checkpoint, Direction, RepairState
 
-_GET = "SELECT document FROM replication WHERE kind = ? AND name = ?"
+_GET = "SELECT kind, name, document, row_sum FROM replication WHERE kind = ? AND name = ?"
 _PUT = "INSERT OR REPLACE INTO replication (kind, name, document) VALUES (?, ?, ?)"
-_LIST = "SELECT name, document FROM replication WHERE kind = ? ORDER BY name"
+_LIST = "SELECT kind, name, document, row_sum FROM replication WHERE kind = ? ORDER BY name"
 _FORGET = "DELETE FROM replication WHERE kind IN ('checkpoint', 'repair') AND name = ?"
 
 
@@ -37,8 +38,10 @@ class SqliteCheckpoints:
 
     def all_checkpoints(self) -> Mapping[Direction, Checkpoint]:
         """All of them."""
-        rows = self._database.rows(_LIST, ("checkpoint",))
-        return {parse_direction(name): decode_state(Checkpoint, document) for name, document in rows}
+        return {
+            parse_direction(name): decode_state(Checkpoint, document)
+            for name, document in self._listed("checkpoint")
+        }
 
     def read_repair(self, outbound: Direction) -> RepairState | None:
         """The repair of a feed."""
@@ -51,8 +54,10 @@ class SqliteCheckpoints:
 
     def repairs(self) -> Mapping[Direction, RepairState]:
         """All of them."""
-        rows = self._database.rows(_LIST, ("repair",))
-        return {parse_direction(name): decode_state(RepairState, document) for name, document in rows}
+        return {
+            parse_direction(name): decode_state(RepairState, document)
+            for name, document in self._listed("repair")
+        }
 
     def listed_ms(self, peer: str) -> int:
         """As of when the directions are complete."""
@@ -64,8 +69,15 @@ class SqliteCheckpoints:
         self._put("listed", peer, b"%d" % at_ms)
 
     def _get(self, kind: str, name: str) -> bytes | None:
-        rows = self._database.rows(_GET, (kind, name))
-        return bytes(rows[0][0]) if rows else None
+        return next((document for _, document in self._sound(self._database.rows(_GET, (kind, name)))), None)
+
+    def _listed(self, kind: str) -> Iterator[tuple[str, bytes]]:
+        return self._sound(self._database.rows(_LIST, (kind,)))
+
+    def _sound(self, rows: Sequence[Row]) -> Iterator[tuple[str, bytes]]:
+        for kind, name, document, stored in rows:
+            require_sound(self._database.path, stored, kind, name, document)
+            yield name, document
 
     def _put(self, kind: str, name: str, document: bytes) -> None:
         def put(connection: sqlite3.Connection) -> None:

@@ -21,7 +21,8 @@ from quartzdb.adapters.embedded.file_lock import exclusive_lock
 from quartzdb.adapters.embedded.sqlite_commit_group import CommitGroup, Operation, T
 from quartzdb.adapters.embedded.sqlite_failure import failure
 from quartzdb.adapters.embedded.sqlite_read_only import read_only_uri
-from quartzdb.adapters.embedded.sqlite_schema import prepare_schema, require_schema
+from quartzdb.adapters.embedded.sqlite_row_sums import add_sums
+from quartzdb.adapters.embedded.sqlite_schema import prepare_schema, require_schema, settle_identity
 from quartzdb.domain.errors import Unavailable
 
 Row = tuple[Any, ...]
@@ -81,10 +82,23 @@ class _Session:
 class SqliteDatabase:
     """A database file, its schema and this process's way to it. Open it after a fork, never before one."""
 
-    def __init__(self, path: Path, *, busy_timeout_ms: int = 30_000, read_only: bool = False) -> None:
-        """Open the file, creating it and its tables; with `read_only`, as it is. Raises Unavailable or Corrupted."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        busy_timeout_ms: int = 30_000,
+        read_only: bool = False,
+        identity: str | None = None,
+        create: bool = True,
+    ) -> None:
+        """Open the file, creating it and its tables; with `read_only` or without `create`, as it is.
+
+        With an `identity`, it has to be the file that got it when it was made. Raises Unavailable or Corrupted.
+        """
         self.path = path
         self._lock_file = path.with_name(path.name + ".lock")
+        self._identity = identity
+        self._create = create
         self._read_only = read_only
         self._busy_timeout_ms = busy_timeout_ms
         self._local = threading.local()
@@ -99,7 +113,7 @@ class SqliteDatabase:
         try:
             with self._session() as connection:
                 return connection.execute(sql, parameters).fetchall()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise failure(error, self.path) from error
 
     def each(self, sql: str, parameters: Sequence[Parameter] = ()) -> Iterator[Row]:
@@ -107,7 +121,7 @@ class SqliteDatabase:
         try:
             with self._session() as connection, closing(connection.execute(sql, parameters)) as cursor:
                 yield from cursor
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise failure(error, self.path) from error
 
     def write(self, operation: Operation[T]) -> T:
@@ -184,14 +198,16 @@ class SqliteDatabase:
             if self._read_only:
                 with self._session() as connection:
                     require_schema(connection, self.path)
+                    self._settle_identity(connection)
                 return
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Only one process at a time: the change to write-ahead mode does not wait for a lock, it fails.
             with exclusive_lock(self._lock_file), self._session() as connection:
                 connection.execute("PRAGMA journal_mode = WAL")
                 prepare_schema(connection, self.path)
+                self._settle_identity(connection)
             sync_directory(self.path.parent)  # SQLite does so for its journals only
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             self.close()
             raise failure(error, self.path, opening=True) from error
         except OSError as error:
@@ -203,6 +219,11 @@ class SqliteDatabase:
         except BaseException:
             self.close()
             raise
+
+    def _settle_identity(self, connection: sqlite3.Connection) -> None:
+        if self._identity is not None:
+            create = self._create and not self._read_only
+            settle_identity(connection, self.path, self._identity, create=create)
 
     def _session(self) -> _Session:
         """This thread's."""
@@ -229,6 +250,7 @@ class SqliteDatabase:
             cached_statements=_STATEMENTS_CACHED,
         )
         try:
+            add_sums(connection)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
             connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_BYTES_KEPT}")

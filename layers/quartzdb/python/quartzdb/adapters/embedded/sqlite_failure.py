@@ -38,9 +38,15 @@ _UNAVAILABLE = {
 }
 
 
-def failure(error: sqlite3.Error, path: Path, *, opening: bool = False) -> Exception:
+def failure(error: sqlite3.Error | UnicodeDecodeError, path: Path, *, opening: bool = False) -> Exception:
     """The error to raise instead of `error`; `error` itself where it is a mistake in our own SQL."""
     shown = str(path) if opening else path.name
+    # Text that is none: in a row, or in what SQLite says of a damaged file.
+    if isinstance(error, UnicodeDecodeError) or "decode to UTF-8" in str(error):
+        return Corrupted(
+            f"The database {shown} is damaged: it has text that cannot be decoded.",
+            hint="Keep a copy of the file and restore it from a backup.",
+        )
     # An extended code (SQLITE_IOERR_FSYNC) carries its primary one in the low byte. Errors that the module raises
     # itself, such as the use of a closed connection, have no code.
     extended: int | None = getattr(error, "sqlite_errorcode", None)

@@ -9,11 +9,12 @@ import json
 import sqlite3
 
 from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
+from quartzdb.adapters.embedded.sqlite_row_sums import require_sound
+from quartzdb.adapters.embedded.sqlite_schema import ANSWER_COLUMNS
 from quartzdb.services.ports import StoredAnswer
 
-_GET = """
-    SELECT fingerprint, status, body, content_type, headers FROM answers
-    WHERE tenant = ? AND key = ? AND lapses_at_ms > ?
+_GET = f"""
+    SELECT {", ".join(ANSWER_COLUMNS)}, row_sum FROM answers WHERE tenant = ? AND key = ? AND lapses_at_ms > ?
 """
 # REPLACE: what is there has lapsed, and nothing of it may shine through.
 _CLAIM = "INSERT OR REPLACE INTO answers (tenant, key, fingerprint, lapses_at_ms, keep_until_ms) VALUES (?, ?, ?, ?, ?)"
@@ -45,7 +46,9 @@ class SqliteIdempotency:
             if row is None:
                 connection.execute(_CLAIM, claim)
                 return None
-            found, status, body, content_type, headers = row
+            *values, stored = row
+            require_sound(self._database.path, stored, *values)
+            found, _, _, status, body, content_type, headers = values[2:]
             if status is None:
                 return StoredAnswer(found)
             pairs = tuple((name, value) for name, value in json.loads(headers))

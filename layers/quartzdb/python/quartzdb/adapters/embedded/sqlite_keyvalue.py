@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from quartzdb.adapters.embedded.sqlite_database import Row, SqliteDatabase
 from quartzdb.adapters.embedded.sqlite_partitions import PartitionIds
+from quartzdb.adapters.embedded.sqlite_row_sums import require_sound
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.limits import KV_BATCH_ITEMS_MAX
 from quartzdb.domain.namespace import Partition
@@ -24,9 +26,9 @@ _PAST_EVERY_KEY = b"\xff"
 _BATCHES = (1, 16, 256)
 """Keys per SELECT. Few sizes, so that few statements are prepared; a short batch repeats its last key."""
 
-_COLUMNS = "key, stamp, writer, appended, content_type, expires_at_ms"
-_WITH_VALUE = f"SELECT {_COLUMNS}, value FROM items"
-_WITHOUT_VALUE = f"SELECT {_COLUMNS}, CASE WHEN bytes IS NULL THEN NULL ELSE x'' END FROM items"
+_COLUMNS = "key, stamp, writer, appended, content_type, expires_at_ms, bytes, partition, row_sum"
+_WITH_VALUE = f"SELECT {_COLUMNS}, value_sum, value FROM items"
+_WITHOUT_VALUE = f"SELECT {_COLUMNS}, NULL, CASE WHEN bytes IS NULL THEN NULL ELSE x'' END FROM items"
 _GET = {n: f"{_WITH_VALUE} WHERE partition = ? AND key IN ({', '.join('?' * n)})" for n in _BATCHES}
 _PREVIOUS = f"{_WITHOUT_VALUE} WHERE partition = ? AND key = ?"
 _PUT = """
@@ -79,14 +81,14 @@ class SqliteKeyValue:
             size = next(size for size in _BATCHES if size >= len(some))
             some.extend(some[-1:] * (size - len(some)))
             for row in self._database.rows(_GET[size], (identity, *some)):
-                item = _item(row)
+                item = _item(row, self._database.path)
                 items[item.key] = item
         return items
 
     def put(self, partition: Partition, item: Item, expect: Expect | None = None) -> PutOutcome:
         """Store the item if `expect` holds and no stored version is later or equal."""
         identity = self._ids.ensure(partition)
-        return self._database.write(lambda connection: _put(connection, identity, item, expect))
+        return self._database.write(lambda connection: self._put(connection, identity, item, expect))
 
     def put_many(self, partition: Partition, items: Sequence[Item]) -> Sequence[PutOutcome]:
         """Store each as `put` would, in order: all of them or none."""
@@ -94,7 +96,7 @@ class SqliteKeyValue:
             return []
         identity = self._ids.ensure(partition)
         return self._database.write(
-            lambda connection: [_put(connection, identity, item, None) for item in items]
+            lambda connection: [self._put(connection, identity, item, None) for item in items]
         )
 
     def list(
@@ -111,7 +113,7 @@ class SqliteKeyValue:
             (_WITH_VALUE if values else _WITHOUT_VALUE) + _PAGE,
             (identity, low, low + _PAST_EVERY_KEY, place, now_ms, limit + 1),
         )
-        return KeyPage([_item(row) for row in rows[:limit]], len(rows) > limit)
+        return KeyPage([_item(row, self._database.path) for row in rows[:limit]], len(rows) > limit)
 
     def changes(self, partition: Partition, after: int, upto: int, limit: int) -> Sequence[Item]:
         """Items with after < `appended` <= upto, in that order; past `limit` only what shares the last one's stamp."""
@@ -119,7 +121,7 @@ class SqliteKeyValue:
         if identity is None:
             return []
         place = (identity, after, upto, identity, after, limit - 1, upto)
-        return [_item(row) for row in self._database.rows(_CHANGES, place)]
+        return [_item(row, self._database.path) for row in self._database.rows(_CHANGES, place)]
 
     def all_items(self, partition: Partition) -> Iterator[Item]:
         """Every item, tombstones and expired ones included, in the order of the keys, without values."""
@@ -128,7 +130,7 @@ class SqliteKeyValue:
         while identity is not None:
             # Block by block, so that a long walk holds no transaction open.
             rows = self._database.rows(_WITHOUT_VALUE + _NEXT, (identity, place, _WALKED_AT_ONCE))
-            yield from map(_item, rows)
+            yield from (_item(row, self._database.path) for row in rows)
             if len(rows) < _WALKED_AT_ONCE:
                 return
             place = rows[-1][0]
@@ -161,25 +163,30 @@ class SqliteKeyValue:
         ((items, size),) = self._database.rows(_COUNT, (identity, now_ms))
         return int(items), int(size)
 
-
-def _put(connection: sqlite3.Connection, identity: int, item: Item, expect: Expect | None) -> PutOutcome:
-    key = _encoded(item.key)
-    row = connection.execute(_PREVIOUS, (identity, key)).fetchone()
-    previous = _item(row) if row else None
-    if not item.replaces(previous, expect):
-        return PutOutcome(False, previous)
-    size = None if item.value is None else len(key) + len(item.value)
-    state = (item.appended, item.expires_at_ms, size, item.content_type, item.value)
-    connection.execute(_PUT, (identity, key, *item.version, *state))
-    return PutOutcome(True, previous)
+    def _put(
+        self, connection: sqlite3.Connection, identity: int, item: Item, expect: Expect | None
+    ) -> PutOutcome:
+        key = _encoded(item.key)
+        row = connection.execute(_PREVIOUS, (identity, key)).fetchone()
+        previous = _item(row, self._database.path) if row else None
+        if not item.replaces(previous, expect):
+            return PutOutcome(False, previous)
+        size = None if item.value is None else len(key) + len(item.value)
+        state = (item.appended, item.expires_at_ms, size, item.content_type, item.value)
+        connection.execute(_PUT, (identity, key, *item.version, *state))
+        return PutOutcome(True, previous)
 
 
 def _delete(connection: sqlite3.Connection, ids: str, parameters: tuple[int, ...]) -> int:
     return connection.execute(f"DELETE FROM items WHERE id IN ({ids})", parameters).rowcount
 
 
-def _item(row: Row) -> Item:
-    key, stamp, writer, appended, content_type, expires_at_ms, value = row
+def _item(row: Row, path: Path) -> Item:
+    """The item of a row. Raises Corrupted; of a value that is not read, nothing is known."""
+    key, stamp, writer, appended, content_type, expires_at_ms, size, partition, stored, of_value, value = row
+    require_sound(path, stored, partition, key, stamp, writer, appended, expires_at_ms, size, content_type)
+    if of_value is not None:
+        require_sound(path, of_value, key, value)
     return Item(
         key.decode("utf-8", "surrogatepass"),
         Version(stamp, writer),

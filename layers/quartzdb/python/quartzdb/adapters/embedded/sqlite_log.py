@@ -12,27 +12,32 @@ from itertools import groupby
 
 from quartzdb.adapters.embedded.sqlite_database import Row, SqliteDatabase
 from quartzdb.adapters.embedded.sqlite_partitions import PartitionIds
+from quartzdb.adapters.embedded.sqlite_row_sums import require_sound
 from quartzdb.domain.errors import Conflict, NamespaceNotFound
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Partition
 from quartzdb.storage.ports import SEALED, LogPage, StampBehind
 
+_FLOORS_MAX = 100_000
 _DELETED_AT_ONCE_MAX = 1_000
 """Entries deleted in one transaction: a long trim must not keep writers waiting."""
 
 # The floor and the keys in one statement, so that they are of one snapshot. The keys come from the unique index alone.
 _KEYS = """
-    SELECT e.stamp, e.writer, p.floor FROM partitions p
+    SELECT e.stamp, e.writer, p.floor, p.row_sum FROM partitions p
     LEFT JOIN log e ON e.partition = p.id AND e.stamp > ? WHERE p.id = ? ORDER BY e.stamp, e.writer
 """
 _BODIES = """
-    SELECT stamp, writer, body FROM log WHERE partition = ? AND (stamp, writer) >= (?, ?) AND (stamp, writer) <= (?, ?)
+    SELECT stamp, writer, body, row_sum FROM log
+    WHERE partition = ? AND (stamp, writer) >= (?, ?) AND (stamp, writer) <= (?, ?)
     ORDER BY stamp, writer
 """
-_SINCE = "SELECT stamp, writer, body FROM log WHERE partition = ? AND stamp > ? ORDER BY stamp, writer"
-_FLOOR = "SELECT floor FROM partitions WHERE id = ?"
-_HEAD = "SELECT floor, (SELECT max(stamp) FROM log WHERE partition = p.id) FROM partitions p WHERE id = ?"
-_BODY = "SELECT body FROM log WHERE partition = ? AND stamp = ? AND writer = ?"
+_SINCE = (
+    "SELECT stamp, writer, body, row_sum FROM log WHERE partition = ? AND stamp > ? ORDER BY stamp, writer"
+)
+_FLOOR = "SELECT floor, row_sum FROM partitions WHERE id = ?"
+_HEAD = "SELECT floor, row_sum, (SELECT max(stamp) FROM log WHERE partition = p.id) FROM partitions p WHERE id = ?"
+_BODY = "SELECT body, row_sum FROM log WHERE partition = ? AND stamp = ? AND writer = ?"
 _APPEND = "INSERT INTO log (partition, stamp, writer, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 # A walk from one partition to the next along the index: entries are not counted through.
 _PARTITIONS = """
@@ -40,7 +45,7 @@ _PARTITIONS = """
         SELECT min(partition) FROM log
         UNION ALL SELECT (SELECT min(partition) FROM log WHERE partition > present.id) FROM present WHERE id IS NOT NULL
     )
-    SELECT name FROM present JOIN partitions USING (id) WHERE floor < ? ORDER BY name
+    SELECT name, floor, row_sum FROM present JOIN partitions USING (id) WHERE floor < ? ORDER BY name
 """
 
 
@@ -55,6 +60,7 @@ class SqliteChangeLog:
         self._database = database
         self._behind_max = behind_max
         self._ids = PartitionIds(database)
+        self._sound_floors: dict[Partition, tuple[int, int]] = {}
 
     @property
     def ordered(self) -> bool:
@@ -71,7 +77,7 @@ class SqliteChangeLog:
         identity = self._ids.ensure(partition)
 
         def insert(connection: sqlite3.Connection) -> Version:
-            _, head = _open_head(connection, identity, partition)
+            _, head = self._open_head(connection, identity, partition)
             key = key_after(head)
             connection.execute(_APPEND, (identity, key.stamp, key.writer, body))
             return key
@@ -95,7 +101,7 @@ class SqliteChangeLog:
         identities = {partition: self._ids.ensure(partition) for partition in bodies}
 
         def insert(connection: sqlite3.Connection) -> Version:
-            heads = [_open_head(connection, identities[partition], partition)[1] for partition in bodies]
+            heads = [self._open_head(connection, identities[partition], partition)[1] for partition in bodies]
             key = key_after(max(heads))
             connection.executemany(
                 _APPEND,
@@ -119,13 +125,13 @@ class SqliteChangeLog:
             pages: list[LogPage] = []
             highest = 0
             for partition, identity in identities.items():
-                floor, head = _open_head(connection, identity, partition)
+                floor, head = self._open_head(connection, identity, partition)
                 rows = (
                     connection.execute(_SINCE, (identity, since[partition]))
                     if head > since[partition]
                     else ()
                 )
-                pages.append(LogPage([(Version(stamp, writer), body) for stamp, writer, body in rows], floor))
+                pages.append(LogPage([self._sound_entry(identity, row) for row in rows], floor))
                 highest = max(highest, head)
             if not holds(pages):
                 return None
@@ -159,7 +165,7 @@ class SqliteChangeLog:
         if identity is None:
             return LogPage((), 0)
         rows = self._database.rows(_KEYS, (after, identity))
-        floor: int = rows[0][2]
+        floor = self._sound_floor(partition, rows[0][2], rows[0][3])
         if rows[0][0] is None:
             return LogPage((), floor)
         seen = known if isinstance(known, Set) else frozenset(known)
@@ -173,12 +179,12 @@ class SqliteChangeLog:
         )
         # Entries may have been trimmed since their keys were read. The floor is raised before they go, so a floor that
         # is read after them betrays every gap.
-        return LogPage(entries, self._floor(identity), more)
+        return LogPage(entries, self._floor(identity, partition), more)
 
     def trim(self, partition: Partition, upto: int) -> int:
         """Raise the floor to `upto`, then drop entries with a stamp <= it. Returns how many were dropped."""
         identity = self._ids.ensure(partition)
-        self._raise_floor(identity, upto)
+        self._raise_floor(identity, partition, upto)
         return self._delete(identity, upto)
 
     def seal(self, partition: Partition) -> None:
@@ -190,17 +196,21 @@ class SqliteChangeLog:
         identity = self._ids.find(partition)
         if identity is None:
             return 0
-        floor, head = _head(self._database.rows(_HEAD, (identity,))[0])
+        floor, head = self._head(partition, self._database.rows(_HEAD, (identity,))[0])
         return 0 if floor == SEALED else head
 
     def partitions(self) -> Sequence[Partition]:
         """Partitions that have entries and are not sealed."""
-        return [Partition.parse(name) for (name,) in self._database.rows(_PARTITIONS, (SEALED,))]
+        found = []
+        for name, floor, stored in self._database.rows(_PARTITIONS, (SEALED,)):
+            require_sound(self._database.path, stored, name, floor)
+            found.append(Partition.parse(name))
+        return found
 
     def _insert(
         self, connection: sqlite3.Connection, identity: int, partition: Partition, key: Version, body: bytes
     ) -> None:
-        floor, head = _open_head(connection, identity, partition)
+        floor, head = self._open_head(connection, identity, partition)
         behind = key.stamp <= floor or key.stamp < head - self._behind_max
         place = (identity, key.stamp, key.writer)
         if not behind and connection.execute(_APPEND, (*place, body)).rowcount:
@@ -208,6 +218,7 @@ class SqliteChangeLog:
         there = connection.execute(_BODY, place).fetchone()
         if there is None:
             raise StampBehind(head)
+        require_sound(self._database.path, there[1], *place, there[0])
         if there[0] != body:
             raise Conflict(f"The log entry {key} of {partition} exists with another body.")
 
@@ -218,22 +229,53 @@ class SqliteChangeLog:
         entries: list[tuple[Version, bytes]] = []
         size = 0
         for first, last in runs:
-            for stamp, writer, body in self._database.each(_BODIES, (identity, *first, *last)):
+            for row in self._database.each(_BODIES, (identity, *first, *last)):
                 if bytes_max is not None and size > bytes_max:
                     return entries, True
-                entries.append((Version(stamp, writer), body))
-                size += len(body)
+                entries.append(self._sound_entry(identity, row))
+                size += len(row[2])
         return entries, False
 
-    def _raise_floor(self, identity: int, upto: int) -> None:
+    def _sound_entry(self, identity: int, row: Row) -> tuple[Version, bytes]:
+        stamp, writer, body, stored = row
+        require_sound(self._database.path, stored, identity, stamp, writer, body)
+        return Version(stamp, writer), body
+
+    def _raise_floor(self, identity: int, partition: Partition, upto: int) -> None:
         def update(connection: sqlite3.Connection) -> None:
             connection.execute("UPDATE partitions SET floor = max(floor, ?) WHERE id = ?", (upto, identity))
 
-        if self._floor(identity) < upto:
+        if self._floor(identity, partition) < upto:
             self._database.write(update)
 
-    def _floor(self, identity: int) -> int:
-        return int(self._database.rows(_FLOOR, (identity,))[0][0])
+    def _floor(self, identity: int, partition: Partition) -> int:
+        return self._sound_floor(partition, *self._database.rows(_FLOOR, (identity,))[0])
+
+    def _sound_floor(self, partition: Partition, floor: int, stored: int) -> int:
+        """The floor. Every read has it and it seldom changes, so what was compared is remembered. Raises Corrupted."""
+        if self._sound_floors.get(partition) != (floor, stored):
+            require_sound(self._database.path, stored, str(partition), floor)
+            if len(self._sound_floors) >= _FLOORS_MAX:
+                self._sound_floors = {}
+            self._sound_floors[partition] = floor, stored
+        return floor
+
+    def _open_head(
+        self, connection: sqlite3.Connection, identity: int, partition: Partition
+    ) -> tuple[int, int]:
+        floor, head = self._head(partition, connection.execute(_HEAD, (identity,)).fetchone())
+        if floor == SEALED:
+            raise NamespaceNotFound(
+                f"The namespace {partition.namespace!r} was deleted while it was written to.",
+                field="namespace",
+                hint="Create it again, then repeat the write.",
+            )
+        return floor, head
+
+    def _head(self, partition: Partition, row: Row) -> tuple[int, int]:
+        """(floor, head): what was trimmed counts, or a writer could start again below it."""
+        floor, last = self._sound_floor(partition, row[0], row[1]), row[2]
+        return floor, max(floor, last or 0)
 
     def _delete(self, identity: int, upto: int) -> int:
         def delete(connection: sqlite3.Connection) -> int:
@@ -252,20 +294,3 @@ class SqliteChangeLog:
         if total:
             self._database.give_back()
         return total
-
-
-def _open_head(connection: sqlite3.Connection, identity: int, partition: Partition) -> tuple[int, int]:
-    floor, head = _head(connection.execute(_HEAD, (identity,)).fetchone())
-    if floor == SEALED:
-        raise NamespaceNotFound(
-            f"The namespace {partition.namespace!r} was deleted while it was written to.",
-            field="namespace",
-            hint="Create it again, then repeat the write.",
-        )
-    return floor, head
-
-
-def _head(row: tuple[int, int | None]) -> tuple[int, int]:
-    """(floor, head): what was trimmed counts, or a writer could start again below it."""
-    floor, last = row
-    return floor, max(floor, last or 0)

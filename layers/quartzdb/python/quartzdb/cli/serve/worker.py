@@ -66,7 +66,7 @@ def application(
     """The application of this process, and its database. Raises Failure, QuartzError."""
     from quartzdb.api.app import create_app
     from quartzdb.domain.namespace import EngineChoice
-    from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
+    from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded, require_whole
 
     settings = EmbeddedSettings(
         data_dir,
@@ -74,6 +74,7 @@ def application(
         default_engine=EngineChoice(default_engine),
         segment_files_max=divide_open_files(connections_max=ConnectionLimits().connections_max).segments,
     )
+    require_whole(data_dir)
     two = peer.settings()
     if two is None:
         database = open_embedded(settings)

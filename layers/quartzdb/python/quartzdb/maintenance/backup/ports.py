@@ -33,6 +33,10 @@ class BackupSource(Protocol):
         """Copy the key-values as they are at one moment."""
         ...
 
+    def copy_identity(self, target: Path) -> None:
+        """Copy what says which files belong together."""
+        ...
+
     def answers(self) -> Sequence[tuple[str, str]]:
         """(tenant, key) of each answer that is remembered for an idempotency key."""
         ...

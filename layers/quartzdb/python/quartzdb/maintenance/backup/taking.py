@@ -40,7 +40,7 @@ from quartzdb.storage.snapshot.store import SnapshotStore, decode_pointer
 
 _ATTEMPTS_MAX = 20
 
-CATALOG, KEYVALUES, LOG = "catalog.db", "keyvalue.db", "log.db"
+CATALOG, KEYVALUES, LOG, IDENTITY = "catalog.db", "keyvalue.db", "log.db", "database.json"
 
 
 @dataclass(slots=True)
@@ -83,9 +83,10 @@ class TakeBackup:
             parts, answers = self._records(unfinished)
             self._source.copy_keyvalues(unfinished / KEYVALUES)
             self._source.copy_catalog(unfinished / CATALOG, answers)
+            self._source.copy_identity(unfinished / IDENTITY)
             own = [
                 self._destination.own_file(unfinished / database, name, database)
-                for database in (LOG, KEYVALUES, CATALOG)
+                for database in (IDENTITY, LOG, KEYVALUES, CATALOG)
             ]
             own += [
                 self._destination.own_file(path, name, f"segments/pointers/{partition}/CURRENT")
