@@ -61,4 +61,10 @@ def failure(error: sqlite3.Error | UnicodeDecodeError, path: Path, *, opening: b
         return Unavailable(f"The database {shown} {what}: {error}.", hint=hint)
     if isinstance(error, sqlite3.ProgrammingError) and "closed" in str(error):
         return Unavailable(f"The database {shown} is closed.", hint="Send the request to a running server.")
+    if opening and isinstance(error, sqlite3.OperationalError):
+        # Nothing but the tables is asked for then: a header that no release of SQLite wrote, a table that is none.
+        return Corrupted(
+            f"The database {shown} is damaged: {error}.",
+            hint="Keep a copy of the file and restore it from a backup.",
+        )
     return error
