@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,14 @@ def test_a_first_start_that_was_broken_off_goes_on(tmp_path: Path) -> None:
     (fresh / "log.db").rmdir()
     embedded_adapters(EmbeddedSettings(fresh))
     assert {*DATABASE_FILES, "database.json"} <= {file.name for file in fresh.iterdir()}
+
+
+def test_what_a_scrub_left_that_was_killed_is_no_damage(data: Path) -> None:
+    """Its table of zeros is not one of ours, and is dropped by the next."""
+    with closing(sqlite3.connect(data / "log.db")) as connection:
+        connection.execute("CREATE TABLE zeros (pages BLOB)")
+    assert count(data) == 1
+    assert answer(data, "verify")["ok"]
 
 
 def test_an_older_copy_of_the_log_is_found(tmp_path: Path) -> None:
