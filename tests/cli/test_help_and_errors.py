@@ -79,9 +79,11 @@ def test_a_missing_data_directory_is_not_created(tmp_path: Path) -> None:
 
 
 def test_what_the_database_refuses_is_told_without_a_traceback(tmp_path: Path) -> None:
-    """A QuartzError is one message, the field, and the hint."""
+    """A QuartzError is one message, the field, and the hint; before it, what was tried is an audit line."""
     said = refusal(tmp_path, "keys", "create", "--name", "x", "--scopes", "read,fly")
-    assert said == "error: 'fly' is no scope. (field: scopes)\nhint: Use read, write and admin.\n"
+    audited, message = said.split("\n", 1)
+    assert audited.startswith('{"event": "audit"')
+    assert message == "error: 'fly' is no scope. (field: scopes)\nhint: Use read, write and admin.\n"
 
 
 def test_wrong_usage_exits_with_2(tmp_path: Path) -> None:
