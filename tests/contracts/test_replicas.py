@@ -544,7 +544,7 @@ def test_a_namespace_of_other_settings_is_refused(tested: Running, namespace: Sh
 
 
 BAD_CHANGES: dict[str, Callable[[Running], Change]] = {
-    "id": lambda tested: Delete("no id!", version(tested)),
+    "id": lambda tested: Delete("no\nid", version(tested)),
     "dimension": lambda tested: Upsert("a", version(tested), np.ones(3, np.float32), {}),
     "no direction": lambda tested: Upsert("a", version(tested), np.zeros(DIMENSION, np.float32), {}),
     "metadata too large": lambda tested: upsert(tested, "a", x="x" * 1_100_000),

@@ -118,7 +118,7 @@ def test_only_shared_namespaces_are_seen(peer: Client, tenant: str, make_key: Ca
         (upsert(version="nonsense"), "changes[1].version"),
         (upsert(version=f"{VERSION}!"), "changes[1].version"),
         ({"op": "delete", "id": "a"}, "changes[1].version"),
-        (upsert(record_id="no id"), "changes[1].id"),
+        (upsert(record_id="no\nid"), "changes[1].id"),
         (upsert(vector=[1, 2, 3]), "changes[1].vector"),
         (upsert(vector="AAA"), "changes[1].vector"),
         (upsert(vector=to_base64(np.array([np.nan] * 3, np.float32))), "changes[1].vector[0]"),

@@ -30,7 +30,7 @@ _ATTEMPTS_MAX = 4
 _WAIT_SECONDS = 0.05
 
 
-class Condition(NamedTuple):
+class ConditionalPut(NamedTuple):
     """How a conditional put ended. `retried`: an earlier attempt of the client may have been the one that wrote."""
 
     written: bool
@@ -60,7 +60,7 @@ class S3Bucket:
 
     def put(
         self, key: str, body: bytes | BinaryIO, *, if_match: str | None = None, changes: bool = False
-    ) -> Condition:
+    ) -> ConditionalPut:
         """Write an object if it has this ETag, or (None) if there is none. S3 checks its SHA-256 on arrival.
 
         `changes`: readers see it at once, so a lost answer is an OutcomeUnknown. Nobody sees an object before something
@@ -68,7 +68,7 @@ class S3Bucket:
         """
         condition: dict[str, Any] = {"IfNoneMatch": "*"} if if_match is None else {"IfMatch": if_match}
 
-        def put() -> Condition:
+        def put() -> ConditionalPut:
             try:
                 answer = self._client.put_object(
                     Bucket=self._name, Key=key, Body=body, ChecksumAlgorithm="SHA256", **condition
@@ -76,13 +76,13 @@ class S3Bucket:
             except ClientError as error:
                 # NoSuchKey: there is nothing that could have the ETag.
                 if error_code(error) in {"PreconditionFailed", "412", "NoSuchKey", "404"}:
-                    return Condition(False, was_retried(error.response))
+                    return ConditionalPut(False, was_retried(error.response))
                 raise
-            return Condition(True, was_retried(answer))
+            return ConditionalPut(True, was_retried(answer))
 
         return self._repeated(put, writes=changes)
 
-    def put_file(self, key: str, path: Path) -> Condition:
+    def put_file(self, key: str, path: Path) -> ConditionalPut:
         """Write an object from a file: as `put`, but a large one in parts, whatever is there."""
         if path.stat().st_size < self._multipart_from_bytes:
             with path.open("rb") as file:
@@ -96,7 +96,7 @@ class S3Bucket:
         ):
             checked = {"ChecksumAlgorithm": "SHA256"}
             transfer.upload(str(path), self._name, key, extra_args=checked).result()
-        return Condition(True, False)
+        return ConditionalPut(True, False)
 
     def get(self, key: str) -> tuple[bytes, str] | None:
         """An object and its ETag, checked against its checksum; None where there is none."""
