@@ -81,6 +81,21 @@ def test_a_process_that_can_open_no_more_files_is_503(probe: Client) -> None:
     assert probe.get("/health").status_code == 200
 
 
+def test_a_disk_that_takes_no_more_is_503(probe: Client) -> None:
+    """Though what is there can still be read."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (0, hard)
+    )  # a file may have no bytes: the write fails as on a full disk
+    try:
+        answer = probe.get("/health")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert answer.status_code == 503
+    assert answer.json()["checks"] == {"storage": "fail", "vector_index": "ok"}
+    assert probe.get("/health").status_code == 200
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_a_damaged_default_namespace_is_503(
     probe: Client, database: Database, monkeypatch: pytest.MonkeyPatch, path: str

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quartzdb.adapters.embedded.build_workspace import BuildWorkspace
-from quartzdb.adapters.embedded.data_directory import DataDirectory
+from quartzdb.adapters.embedded.data_directory import DatabaseFiles
 from quartzdb.adapters.embedded.filesystem_blobs import FilesystemBlobs
 from quartzdb.adapters.embedded.private_directory import make_private
 from quartzdb.adapters.embedded.sqlite_api_keys import SqliteApiKeys
@@ -144,7 +144,7 @@ def embedded_adapters(settings: EmbeddedSettings, clock: Clock | None = None) ->
         make_private(settings.data_dir)
     clock = clock or SystemClock()
     # Apart, because SQLite has one writer per file and the log is the busiest.
-    directory = DataDirectory(settings.data_dir, read_only=read_only)
+    directory = DatabaseFiles(settings.data_dir, read_only=read_only)
     catalog_file, keyvalue_file, log_file = directory.open(*DATABASE_FILES)
     return Adapters(
         # -1: nothing behind the head, so that versions follow real time across processes.

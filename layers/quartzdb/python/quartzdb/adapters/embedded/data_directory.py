@@ -22,7 +22,7 @@ _FORMAT = 1
 _RESTORE = "Put the file back, or restore the directory from a backup: quartzdb backup restore BACKUPS --data-dir NEW"
 
 
-class DataDirectory:
+class DatabaseFiles:
     """Opens a directory's SQLite files, and makes them where the directory is new."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
