@@ -81,8 +81,8 @@ def test_a_process_that_can_open_no_more_files_is_503(probe: Client) -> None:
     assert probe.get("/health").status_code == 200
 
 
-def test_a_disk_that_takes_no_more_is_503(probe: Client) -> None:
-    """Though what is there can still be read."""
+def test_a_disk_that_takes_no_more_is_503(probe: Client, caplog: pytest.LogCaptureFixture) -> None:
+    """Though what is there can still be read; the log has a line for each look, and no traceback."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(
         resource.RLIMIT_FSIZE, (0, hard)
@@ -93,6 +93,9 @@ def test_a_disk_that_takes_no_more_is_503(probe: Client) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert answer.status_code == 503
     assert answer.json()["checks"] == {"storage": "fail", "vector_index": "ok"}
+    (line,) = [record for record in caplog.records if "health" in record.message]
+    assert "storage failed" in line.message
+    assert line.exc_info is None
     assert probe.get("/health").status_code == 200
 
 

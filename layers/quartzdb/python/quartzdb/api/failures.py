@@ -12,7 +12,7 @@ from quartzdb.api.answer import Answer
 from quartzdb.api.errors import error_answer, internal_error_answer
 from quartzdb.api.refusals import Overloaded
 from quartzdb.api.trace import Trace, trace_of
-from quartzdb.domain.errors import QuartzError
+from quartzdb.domain.errors import QuartzError, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,11 @@ def _answer(error: Exception, path: str, trace: Trace) -> Answer:
         trace.code = error.code
         answer = error_answer(error, path, trace.request_id)
         if answer.status >= 500 and not isinstance(error, Overloaded):
-            logger.warning("request %s: %s: %s", trace.request_id, error.code, error.message, exc_info=error)
+            # Storage that is away or full is no mistake in the code, and fails every request: a line for each will do.
+            away = isinstance(error, Unavailable)
+            told = f"{error.message} ({error.__cause__})" if away and error.__cause__ else error.message
+            traced = None if away else error
+            logger.warning("request %s: %s: %s", trace.request_id, error.code, told, exc_info=traced)
         return answer
     trace.code = QuartzError.code
     logger.error("request %s failed", trace.request_id, exc_info=error)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from quartzdb.api.services import Services
 from quartzdb.api.settings import ApiSettings
+from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.namespace import DEFAULT_NAMESPACE
 from quartzdb.services.consistency import Consistency
 
@@ -84,6 +85,9 @@ class Health:
 def _works(part: str, check: Callable[[], None]) -> bool:
     try:
         check()
+    except Unavailable as error:
+        logger.warning("health: %s failed: %s", part, error.message)
+        return False
     except Exception:  # whatever is wrong with it, the part does not work
         logger.exception("health: %s failed", part)
         return False
