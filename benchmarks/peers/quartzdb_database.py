@@ -39,7 +39,8 @@ class QuartzDb(InProcess):
         from quartzdb.cli.full_compaction import fold_and_merge_all, release_previous_manifests
         from quartzdb.domain.namespace import EngineChoice, NamespaceSettings, Precision
         from quartzdb.services.record_rules import NewRecord
-        from quartzdb.wiring.embedded import DEFAULT_TENANT, EmbeddedSettings, open_embedded
+        from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
+        from quartzdb.wiring.settings import DEFAULT_TENANT
 
         database = open_embedded(EmbeddedSettings(place))
         started = time.perf_counter()
@@ -63,7 +64,8 @@ class QuartzDb(InProcess):
         return Written(len(rows), acknowledged, took)
 
     def open(self, place: Path) -> None:
-        from quartzdb.wiring.embedded import DEFAULT_TENANT, EmbeddedSettings, open_embedded
+        from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
+        from quartzdb.wiring.settings import DEFAULT_TENANT
 
         self._database = open_embedded(EmbeddedSettings(place))
         self._namespace = self._database.namespaces.get(DEFAULT_TENANT, NAMESPACE)

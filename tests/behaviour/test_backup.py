@@ -21,7 +21,8 @@ from quartzdb.maintenance.verification import Verification
 from quartzdb.services.keyvalue import NewItem
 from quartzdb.services.record_rules import NewRecord
 from quartzdb.wiring.backup import backups_in, restore_backup, take_backup
-from quartzdb.wiring.embedded import DEFAULT_TENANT, Database, EmbeddedSettings, open_embedded
+from quartzdb.wiring.embedded import Database, EmbeddedSettings, open_embedded
+from quartzdb.wiring.settings import DEFAULT_TENANT
 
 
 class _Meanwhile(EmbeddedBackupSource):

@@ -25,7 +25,8 @@ from quartzdb.services.record_rules import NewRecord
 from quartzdb.storage.ports import BlobVersion
 from quartzdb.wiring.aws import AwsSettings, open_aws
 from quartzdb.wiring.aws_clients import AwsEndpoints
-from quartzdb.wiring.embedded import DEFAULT_TENANT, Database
+from quartzdb.wiring.embedded import Database
+from quartzdb.wiring.settings import DEFAULT_TENANT
 from tests.aws_emulators import PATIENCE, REGION, Emulator, Emulators, Place, create_table
 
 

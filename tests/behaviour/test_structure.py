@@ -57,6 +57,7 @@ WITHOUT_SUITE = {
 
 DONE_BY_FEW = {
     r"import_module\(\"faiss\"\)|^ *import faiss|^ *from faiss": {"storage.index.engines.faiss_library"},
+    r"(?i)tenant[^\n]{0,20}[\"']default[\"']": {"wiring.settings"},
     r"os\.environ|os\.getenv": {
         "aws_lambda.settings",
         "cli.serve.settings",
@@ -217,7 +218,7 @@ def test_no_module_is_named_after_nothing() -> None:
 
 @pytest.mark.parametrize("text", DONE_BY_FEW)
 def test_what_only_some_modules_do_no_other_does(text: str) -> None:
-    """Look at the environment, ask for the time, import faiss."""
+    """Look at the environment, ask for the time, import faiss, know the name of a tenant."""
     assert {name for name, path in modules() if re.search(text, source_of(path), re.M)} == DONE_BY_FEW[text]
 
 

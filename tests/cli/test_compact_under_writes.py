@@ -13,7 +13,8 @@ import pytest
 from quartzdb.cli.full_compaction import fold_and_merge_all
 from quartzdb.domain.namespace import NamespaceSettings
 from quartzdb.services.record_rules import NewRecord
-from quartzdb.wiring.embedded import DEFAULT_TENANT, EmbeddedSettings, open_embedded
+from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
+from quartzdb.wiring.settings import DEFAULT_TENANT
 
 FOLDS_MAX = 10
 

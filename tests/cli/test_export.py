@@ -11,7 +11,8 @@ import pytest
 from quartzdb.domain.namespace import NamespaceSettings
 from quartzdb.services.keyvalue import NewItem
 from quartzdb.services.record_rules import NewRecord
-from quartzdb.wiring.embedded import DEFAULT_TENANT, EmbeddedSettings, open_embedded
+from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
+from quartzdb.wiring.settings import DEFAULT_TENANT
 from tests.cli.invoke import answer, books, refusal, run, write_jsonl
 
 

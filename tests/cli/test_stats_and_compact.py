@@ -6,7 +6,8 @@ import gc
 from pathlib import Path
 
 from quartzdb.domain.namespace import EngineChoice, NamespaceSettings
-from quartzdb.wiring.embedded import DEFAULT_TENANT, EmbeddedSettings, open_embedded
+from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
+from quartzdb.wiring.settings import DEFAULT_TENANT
 from tests.cli.invoke import answer, books, run, write_jsonl
 
 

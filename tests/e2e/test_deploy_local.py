@@ -30,7 +30,7 @@ from quartzdb.storage.log.protocol import OVERLAP_MS
 from quartzdb.storage.snapshot.cache import SegmentCache
 from quartzdb.wiring.aws import AwsSettings, open_aws
 from quartzdb.wiring.aws_clients import AwsEndpoints
-from quartzdb.wiring.embedded import DEFAULT_TENANT
+from quartzdb.wiring.settings import DEFAULT_TENANT
 
 # Deploying twice and starting four functions takes a minute on an idle machine.
 pytestmark = pytest.mark.timeout(900)

@@ -35,7 +35,8 @@ from quartzdb.storage.index.engines.faiss_library import faiss_module
 from quartzdb.storage.index.executor import Immediate
 from quartzdb.storage.snapshot.cache import FETCHED_BYTES_MAX
 from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
-from quartzdb.wiring.embedded import DEFAULT_TENANT, Adapters, Database, assemble
+from quartzdb.wiring.embedded import Adapters, Database, assemble
+from quartzdb.wiring.settings import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from quartzdb.replication.site_endpoint import Peering

@@ -43,14 +43,13 @@ from quartzdb.storage.snapshot.cache import FETCHED_BYTES_MAX, SegmentCache
 from quartzdb.storage.snapshot.readers import Readers
 from quartzdb.storage.snapshot.segment_room import FILES_MAX
 from quartzdb.storage.snapshot.store import SnapshotStore
+from quartzdb.wiring.settings import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from quartzdb.maintenance.embedded_maintenance import EmbeddedMaintenance
     from quartzdb.maintenance.indexer import Indexer
     from quartzdb.replication.site_endpoint import Peering, SiteEndpoint
 
-DEFAULT_TENANT = "default"
-"""Whose the keys and namespaces are that a command makes, where settings name nobody else."""
 LOG_FILE = "log.db"
 DATABASE_FILES = ("catalog.db", "keyvalue.db", LOG_FILE)
 

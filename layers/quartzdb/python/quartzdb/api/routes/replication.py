@@ -33,7 +33,7 @@ _REQUEST_BYTES_MAX = PAGE_BYTES_MAX + ENVELOPE_BYTES_MAX
 _NOW_MS = 1_790_000_000_000
 _DELETE = {"op": "delete", "id": "emma", "version": VERSION}
 _UPSERT = {"op": "upsert", "id": "dune", "version": VERSION, "vector": "zczMPc3MTD6amZk+", "metadata": {}}
-_OF_FEED = {"tenant": "default", "namespace": "default", "feed": "records"}
+_OF_FEED = {"tenant": "acme", "namespace": "default", "feed": "records"}
 _DIRECTION = {
     "lag_ms": 0,
     "recovery_point_ms": _NOW_MS,
@@ -65,7 +65,7 @@ _PEER = {
             {
                 "site": "cloudflare",
                 "namespaces": [
-                    {"tenant": "default", "namespace": "default", "dimension": 384, "metric": "cosine"}
+                    {"tenant": "acme", "namespace": "default", "dimension": 384, "metric": "cosine"}
                 ],
             },
         ),
@@ -242,7 +242,7 @@ def fetch_states(call: Call) -> Answer:
                 "keys": [
                     {
                         "id": "5f2b8c0d91ae",
-                        "tenant": "default",
+                        "tenant": "acme",
                         "name": "the website",
                         "scopes": ["read"],
                         "secret_sha256": "00" * 32,
