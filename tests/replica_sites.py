@@ -27,6 +27,7 @@ from tests.doubles.memory_idempotency import MemoryIdempotency
 from tests.doubles.memory_keyvalue import MemoryKeyValue
 from tests.doubles.memory_leases import MemoryLeases
 from tests.doubles.memory_log import MemoryChangeLog
+from tests.doubles.memory_tenant_grants import MemoryTenantGrants
 from tests.manual_clock import ManualClock
 
 SECRET = "the secret of the two sites"
@@ -92,6 +93,7 @@ def memory_adapters(
         blobs=MemoryBlobs(clock),
         catalog=catalog or MemoryCatalog(),
         api_keys=MemoryApiKeys(),
+        grants=MemoryTenantGrants(),
         leases=MemoryLeases(),
         idempotency=MemoryIdempotency(),
         clock=clock,

@@ -23,6 +23,8 @@ LOG = ("LOG#*", "LOGS", "CURRENT#*")
 KEY_VALUES = ("KV#*",)
 NAMESPACES = ("NAMESPACES#*", "TENANTS", "CONDEMNED")
 API_KEYS = ("KEY#*", "KEYS#*")
+GRANTS = ("GRANTS",)
+"""What each tenant is allowed: said by operators, and read with the API key."""
 LEASES = ("LEASE#*", "PENDING_WORK")
 """Who does what, and where something is left to do."""
 PENDING_WORK = ("PENDING_WORK",)

@@ -29,7 +29,14 @@ _COMPACTOR_CACHE_SHARE = 4
 """The compactor keeps copies of segments in this part of /tmp; the rest is for what it builds."""
 
 API = DataAccess(
-    reads=(*data.LOG, *data.KEY_VALUES, *data.NAMESPACES, *data.API_KEYS, *data.IDEMPOTENCY),
+    reads=(
+        *data.LOG,
+        *data.KEY_VALUES,
+        *data.NAMESPACES,
+        *data.API_KEYS,
+        *data.GRANTS,
+        *data.IDEMPOTENCY,
+    ),
     writes=(*data.LOG, *data.KEY_VALUES, *data.NAMESPACES, *data.API_KEYS, *data.IDEMPOTENCY),
     walks_feed=True,
     gets=(data.SEGMENTS, data.LOG_BODIES, data.VALUES, data.POINTERS),
@@ -38,7 +45,7 @@ API = DataAccess(
     deletes=(data.LOG_BODIES, data.VALUES),
 )
 # It runs the same application, and answers searches only: whatever else would reach it fails here.
-SEARCH = DataAccess(reads=(*data.LOG, *data.NAMESPACES, *data.API_KEYS))
+SEARCH = DataAccess(reads=(*data.LOG, *data.NAMESPACES, *data.API_KEYS, *data.GRANTS))
 INDEXER = DataAccess(
     reads=(*data.LOG, *data.NAMESPACES, *data.LEASES),
     # Trimming raises a log's floor and deletes what is behind it.

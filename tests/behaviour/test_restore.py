@@ -21,6 +21,7 @@ from quartzdb.cli.main import cli
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
 from quartzdb.maintenance.restoration import plan_of
 from quartzdb.services.keyvalue import NewItem
+from quartzdb.services.ports import TenantStatus
 from quartzdb.services.record_rules import NewRecord
 from quartzdb.storage.ports import BlobVersion
 from quartzdb.wiring.aws import AwsSettings, open_aws
@@ -137,6 +138,7 @@ def test_everything_is_as_it_was_at_the_moment(site: Site) -> None:
     database.namespaces.delete(DEFAULT_TENANT, "gone")
     _collect(database, gone)
     database.api_keys.revoke(DEFAULT_TENANT, key.id)
+    database.tenants.set_status("bad", TenantStatus.SUSPENDED)
     fold_and_merge_all(database, later)
     _delete_what_is_superseded(site, database, books)
 
@@ -158,6 +160,7 @@ def test_everything_is_as_it_was_at_the_moment(site: Site) -> None:
     assert _years(restored, "gone") == {f"r{number}": 1 for number in range(5)}
     (kept,) = restored.api_keys.list(DEFAULT_TENANT)
     assert kept.revoked_at_ms is not None, "a key that was revoked later stays revoked"
+    assert restored.tenants.grant("bad").status is TenantStatus.SUSPENDED, "and who was suspended, suspended"
     item = restored.key_values.get(restored.namespaces.get(DEFAULT_TENANT, "books"), "k")
     assert item.value == large
     code, again = site.restore(then, table, "--apply")

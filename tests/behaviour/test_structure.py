@@ -36,7 +36,11 @@ SUITES = {
         "RoutingEvents": "test_routing_events.py",
         "RoutingPublisher": "test_routing_publishers.py",
     },
-    "services/ports.py": {"ApiKeyTable": "test_api_keys.py", "IdempotencyTable": "test_idempotency.py"},
+    "services/ports.py": {
+        "ApiKeyTable": "test_api_keys.py",
+        "IdempotencyTable": "test_idempotency.py",
+        "TenantGrants": "test_tenant_grants.py",
+    },
     "storage/index/engines/port.py": {"Engine": "test_engines.py", "Index": "test_engines.py"},
     "storage/ports.py": {
         "BlobHistory": ANY_SUITE,

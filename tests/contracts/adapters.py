@@ -22,6 +22,7 @@ from quartzdb.adapters.aws.dynamodb_log import DynamoChangeLog
 from quartzdb.adapters.aws.dynamodb_origin_states import DynamoOriginStates
 from quartzdb.adapters.aws.dynamodb_pending_work import DynamoPendingWork
 from quartzdb.adapters.aws.dynamodb_table import DynamoTable
+from quartzdb.adapters.aws.dynamodb_tenant_grants import DynamoTenantGrants
 from quartzdb.adapters.aws.s3_blobs import S3Blobs
 from quartzdb.adapters.aws.s3_bucket import S3Bucket
 from quartzdb.adapters.aws.s3_local_files import S3LocalFiles
@@ -37,12 +38,13 @@ from quartzdb.adapters.embedded.sqlite_keyvalue import SqliteKeyValue
 from quartzdb.adapters.embedded.sqlite_leases import SqliteLeases
 from quartzdb.adapters.embedded.sqlite_log import SqliteChangeLog
 from quartzdb.adapters.embedded.sqlite_origin_states import SqliteOriginStates
+from quartzdb.adapters.embedded.sqlite_tenant_grants import SqliteTenantGrants
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.namespace import Partition
 from quartzdb.maintenance.ports import MergeRuns, PendingWorkList
 from quartzdb.replication.ports import Checkpoints
 from quartzdb.routing.ports import OriginStates
-from quartzdb.services.ports import ApiKeyTable, IdempotencyTable
+from quartzdb.services.ports import ApiKeyTable, IdempotencyTable, TenantGrants
 from quartzdb.storage.ports import BlobHistory, BlobStore, ChangeLog, KeyValueTable, Leases, NamespaceCatalog
 from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
 from tests.aws_emulators import NAMES, REGION, Emulators, Place
@@ -57,6 +59,7 @@ from tests.doubles.memory_log import MemoryChangeLog
 from tests.doubles.memory_merge_runs import MemoryMergeRuns
 from tests.doubles.memory_origin_states import MemoryOriginStates
 from tests.doubles.memory_pending_work import MemoryPendingWork
+from tests.doubles.memory_tenant_grants import MemoryTenantGrants
 from tests.doubles.memory_versioned_blobs import MemoryVersionedBlobs
 from tests.manual_clock import ManualClock
 
@@ -205,6 +208,14 @@ API_KEYS: dict[str, Callable[[Storage], ApiKeyTable]] = {
     **on_aws(
         "dynamodb",
         lambda storage, emulator: DynamoApiKeys(storage.dynamo_table(emulator)),
+    ),
+}
+TENANT_GRANTS: dict[str, Callable[[Storage], TenantGrants]] = {
+    "memory": lambda storage: storage.shared(MemoryTenantGrants, MemoryTenantGrants),
+    "sqlite": lambda storage: SqliteTenantGrants(storage.database()),
+    **on_aws(
+        "dynamodb",
+        lambda storage, emulator: DynamoTenantGrants(storage.dynamo_table(emulator)),
     ),
 }
 LEASES: dict[str, Callable[[Storage], Leases]] = {

@@ -12,7 +12,7 @@ from quartzdb.domain.namespace import Partition
 from quartzdb.maintenance.ports import PendingWorkList
 from quartzdb.replication.ports import Checkpoints
 from quartzdb.routing.ports import OriginStates
-from quartzdb.services.ports import ApiKeyTable, IdempotencyTable
+from quartzdb.services.ports import ApiKeyTable, IdempotencyTable, TenantGrants
 from quartzdb.storage.ports import BlobHistory, BlobStore, ChangeLog, KeyValueTable, Leases, NamespaceCatalog
 from tests.aws_emulators import Emulators
 from tests.contracts import adapters
@@ -100,6 +100,16 @@ def open_api_keys(request: pytest.FixtureRequest, storage: Storage) -> Callable[
 @pytest.fixture
 def api_keys(open_api_keys: Callable[[], ApiKeyTable]) -> ApiKeyTable:
     return open_api_keys()
+
+
+@pytest.fixture(params=adapters.TENANT_GRANTS)
+def open_tenant_grants(request: pytest.FixtureRequest, storage: Storage) -> Callable[[], TenantGrants]:
+    return lambda: adapters.TENANT_GRANTS[request.param](storage)
+
+
+@pytest.fixture
+def tenant_grants(open_tenant_grants: Callable[[], TenantGrants]) -> TenantGrants:
+    return open_tenant_grants()
 
 
 @pytest.fixture(params=adapters.LEASES)

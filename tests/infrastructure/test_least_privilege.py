@@ -178,6 +178,18 @@ def test_background_work_sees_no_api_key(dev: Deployment, function: str) -> None
         assert not {family for family in families if family.startswith("KEY")}
 
 
+def test_only_operators_say_what_a_tenant_is_allowed(dev: Deployment) -> None:
+    """The functions that take API keys read it; none may write it, and the others see nothing of it."""
+    reading = {
+        name
+        for name in ("api", "search", "indexer", "compactor")
+        if "GRANTS" in _families(dev, name, "dynamodb:GetItem")
+    }
+    assert reading == {"api", "search"}
+    for name in reading:
+        assert "GRANTS" not in _families(dev, name, "dynamodb:PutItem")
+
+
 def _prefixes(deployment: Deployment, function: str, action: str) -> set[str]:
     """Of the objects that a function may do something with."""
     return {

@@ -43,7 +43,9 @@ def create_app(
     context = Context(
         services,
         settings,
-        Authenticator(services.api_keys, services.clock, seconds=settings.key_cache_seconds),
+        Authenticator(
+            services.api_keys, services.tenants, services.clock, seconds=settings.key_cache_seconds
+        ),
         Health(services, settings),
         rate_limiter or Unlimited(),
     )

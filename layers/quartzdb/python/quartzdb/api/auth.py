@@ -2,6 +2,7 @@
 
 Otherwise every request would cost a look-up, which on AWS is a paid round trip longer than the query itself.
 HAZARD: a key that is revoked by another process works here for `key_cache_seconds` more. One that expires does not.
+The tenant's grant is looked up and remembered with the key, so the same holds for a tenant that is suspended.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from starlette.datastructures import Headers
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Unauthenticated
 from quartzdb.services.keys import ApiKeys, Principal
+from quartzdb.services.tenants import Tenants
 
 ANONYMOUS = Principal("", "", frozenset())
 """Who a request to an open operation comes from."""
@@ -44,8 +47,9 @@ def key_of(headers: Headers) -> str | None:
 class Authenticator:
     """Thread-safe. Remembers good keys by their hash, never bad ones: a new key works at once."""
 
-    def __init__(self, api_keys: ApiKeys, clock: Clock, *, seconds: float) -> None:
+    def __init__(self, api_keys: ApiKeys, tenants: Tenants, clock: Clock, *, seconds: float) -> None:
         self._api_keys = api_keys
+        self._tenants = tenants
         self._clock = clock
         self._seconds = seconds
         self._good: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
@@ -78,6 +82,8 @@ class Authenticator:
                 self._good.pop(_digest(key or ""), None)
             raise
         assert key is not None
+        # Only for a key that is good: whoever guesses costs one look-up, and learns nothing of a tenant.
+        principal = replace(principal, status=self._tenants.grant(principal.tenant).status)
         with self._lock:
             # A key that was revoked while it was looked up must not be remembered after it was forgotten.
             if revocations == self._revocations:

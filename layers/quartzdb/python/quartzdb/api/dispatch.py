@@ -1,7 +1,7 @@
 """Dispatch: the way of every request through the edge.
 
-authenticate → scope → rate limit → the key's and the tenant's share → read the body → in a thread: decompress, measure,
-idempotency key, handler.
+authenticate → the tenant's grant → scope → rate limit → the key's and the tenant's share → read the body → in a thread:
+decompress, measure, idempotency key, handler.
 
 Only the handlers' thread may block; a slow one keeps no other request from being read or answered.
 """
@@ -123,9 +123,9 @@ class Dispatcher:
             raise
 
     async def _admitted(
-        self, scope: Scope | Access, headers: Headers, address: str, trace: Trace
+        self, operation: Operation, scope: Scope | Access, headers: Headers, address: str, trace: Trace
     ) -> Principal:
-        """Who sent a request that needs this. Raises Unauthenticated, Forbidden, TooManyFailures, Unavailable."""
+        """Who sent a request for this. Raises Unauthenticated, Forbidden, TooManyFailures, Unavailable."""
         if isinstance(scope, Access):
             key = key_of(headers)
             loop = asyncio.get_running_loop()
@@ -138,6 +138,7 @@ class Dispatcher:
             scope = Scope.ADMIN
         principal = await self.principal(headers, address)
         trace.tenant, trace.key_id = principal.tenant, principal.key_id
+        principal.require_tenant(changes=operation.changes)
         principal.require(scope)
         return principal
 
@@ -149,7 +150,9 @@ class Dispatcher:
             call = self._call(operation, request, ANONYMOUS, b"")
             answer = await loop.run_in_executor(self._open_threads, _work, operation, call, limit, None)
             return _response(answer, request)
-        principal = await self._admitted(operation.scope, request.headers, address_of(request), trace)
+        principal = await self._admitted(
+            operation, operation.scope, request.headers, address_of(request), trace
+        )
         trace.tenant, trace.key_id = principal.tenant, principal.key_id
         _require_reach(principal, operation, request)
         headers = limits.admit(self._context.rate_limiter, principal, operation.name)

@@ -80,6 +80,7 @@ class Operation:
     `errors`: statuses besides those that follow from it.
 
     `audit`: what an attempt at it is called in the audit log; None: it is not in there.
+    `while_read_only`: it changes something, and is answered also to a tenant that may only read.
     `hidden`: part of the server, but no part of the API. `computes`: bound by the processor, not by waiting.
     """
 
@@ -98,8 +99,16 @@ class Operation:
     errors: tuple[int, ...] = ()
     replay: IdempotentReplay = IdempotentReplay.IGNORED
     audit: str | None = None
+    while_read_only: bool = False
     hidden: bool = False
     computes: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """Whether a tenant that may only read is refused it."""
+        return self.scope is Scope.WRITE or (
+            self.scope is Scope.ADMIN and self.method != "GET" and not self.while_read_only
+        )
 
 
 @dataclass(frozen=True, slots=True)

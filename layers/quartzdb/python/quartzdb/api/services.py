@@ -13,6 +13,7 @@ from quartzdb.services.namespaces import Namespaces
 from quartzdb.services.ports import IdempotencyTable
 from quartzdb.services.records import Records
 from quartzdb.services.search import Search
+from quartzdb.services.tenants import Tenants
 from quartzdb.storage.ports import NamespaceCatalog
 
 
@@ -67,6 +68,9 @@ class Services(Protocol):
 
     @property
     def api_keys(self) -> ApiKeys: ...
+
+    @property
+    def tenants(self) -> Tenants: ...
 
     @property
     def idempotency(self) -> IdempotencyTable: ...

@@ -27,6 +27,7 @@ from quartzdb.cli.replication import replication
 from quartzdb.cli.restore import restore
 from quartzdb.cli.serve.command import serve
 from quartzdb.cli.stats import stats
+from quartzdb.cli.tenants import tenants
 from quartzdb.cli.verify import verify
 from quartzdb.domain.errors import QuartzError
 
@@ -98,6 +99,7 @@ for command in (
     serve,
     demo,
     keys,
+    tenants,
     namespaces,
     records,
     kv,

@@ -49,8 +49,9 @@ def restore(
 
     The second half of restoring: the first is DynamoDB's point-in-time recovery, which makes a new table; name it with
     --from. Then this takes back deletions of blobs that were there at that moment, gives the deployed table the items
-    of the restored one, and sets pointers to what they were. API keys stay as they are now. Nothing is lost by it:
-    point-in-time recovery and the bucket's versions keep what is replaced, so restoring to a later moment undoes it.
+    of the restored one, and sets pointers to what they were. API keys and grants stay as they are now. Nothing is lost
+    by it: point-in-time recovery and the bucket's versions keep what is replaced, so restoring to a later moment
+    undoes it.
 
     Stop everything that writes before --apply; docs/runbook.md has the whole procedure. Exits with status 1 where a
     namespace of the table would not be whole.

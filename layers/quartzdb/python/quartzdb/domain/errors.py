@@ -205,6 +205,18 @@ class Forbidden(QuartzError):
     code = "forbidden"
 
 
+class TenantSuspended(Forbidden):
+    """Whoever runs this database has suspended the tenant that the key belongs to."""
+
+    code = "tenant_suspended"
+
+
+class TenantReadOnly(Forbidden):
+    """Whoever runs this database lets the tenant that the key belongs to read, and change nothing."""
+
+    code = "tenant_read_only"
+
+
 class Unavailable(QuartzError):
     """The request is good and could not be done now; it may succeed when it is sent again. Nothing was changed, unless
     it is an OutcomeUnknown.

@@ -18,9 +18,16 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from quartzdb.domain.clock import Clock
-from quartzdb.domain.errors import Forbidden, InvalidArgument, NotFound, Unauthenticated
+from quartzdb.domain.errors import (
+    Forbidden,
+    InvalidArgument,
+    NotFound,
+    TenantReadOnly,
+    TenantSuspended,
+    Unauthenticated,
+)
 from quartzdb.domain.namespace import check_namespace_name, check_tenant
-from quartzdb.services.ports import ApiKey, ApiKeyTable
+from quartzdb.services.ports import ApiKey, ApiKeyTable, TenantStatus
 
 PREFIX = "qdb_live_"
 NAME_CHARACTERS_MAX = 100
@@ -52,6 +59,8 @@ class Principal:
     namespaces: frozenset[str] | None = None
     """Those that the key reaches; None: all."""
     expires_at_ms: int | None = None
+    status: TenantStatus = TenantStatus.ACTIVE
+    """The tenant's, as far as is known."""
 
     def reaches(self, namespace: str) -> bool:
         """Whether the key may touch the namespace, or know of it."""
@@ -80,6 +89,16 @@ class Principal:
             raise Forbidden(
                 f"This key does not have the scope {scope.value!r} (it has {', '.join(sorted(self.scopes))}).",
                 hint="Use a key that has it, or create one.",
+            )
+
+    def require_tenant(self, *, changes: bool) -> None:
+        """Raises TenantSuspended, or TenantReadOnly for what changes anything, where the tenant's status says so."""
+        hint = "Nothing was deleted. Ask whoever runs this database; it is lifted within seconds."
+        if self.status is TenantStatus.SUSPENDED:
+            raise TenantSuspended("The tenant that this key belongs to is suspended.", hint=hint)
+        if changes and self.status is TenantStatus.READ_ONLY:
+            raise TenantReadOnly(
+                "The tenant that this key belongs to may read, and change nothing.", hint=hint
             )
 
 

@@ -1,4 +1,5 @@
-"""What the services need beside storage, as Protocols: API keys, and answers by idempotency key.
+"""What the services need beside storage, as Protocols: API keys, grants of tenants, and answers by
+idempotency key.
 
 Errors: an adapter raises `Unavailable` when it could not find out or could not do it, and nothing was half-applied.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 
@@ -47,6 +49,39 @@ class ApiKeyTable(Protocol):
 
     def revoke(self, tenant: str, key_id: str, at_ms: int) -> bool:
         """Revoke it; False where the tenant has no such key. Revoking twice keeps the first time."""
+        ...
+
+
+class TenantStatus(StrEnum):
+    """What is answered to a tenant: everything, reads, or nothing."""
+
+    ACTIVE = "active"
+    READ_ONLY = "read_only"
+    SUSPENDED = "suspended"
+
+
+@dataclass(frozen=True, slots=True)
+class TenantGrant:
+    """What a tenant is allowed. Of two the one with the higher `revision` holds."""
+
+    tenant: str
+    revision: int
+    status: TenantStatus
+
+
+class TenantGrants(Protocol):
+    """Grants by tenant."""
+
+    def get(self, tenant: str) -> TenantGrant | None:
+        """The grant; None where nothing was said about the tenant."""
+        ...
+
+    def put(self, grant: TenantGrant) -> bool:
+        """Store it unless one with the same revision or a higher one is there; whether it was stored."""
+        ...
+
+    def list(self) -> Sequence[TenantGrant]:
+        """All of them, in the order of their tenants."""
         ...
 
 

@@ -22,6 +22,7 @@ from quartzdb.adapters.aws.dynamodb_leases import DynamoLeases
 from quartzdb.adapters.aws.dynamodb_log import DynamoChangeLog
 from quartzdb.adapters.aws.dynamodb_pending_work import DynamoPendingWork
 from quartzdb.adapters.aws.dynamodb_recent_pointers import DynamoRecentPointers
+from quartzdb.adapters.aws.dynamodb_tenant_grants import DynamoTenantGrants
 from quartzdb.adapters.aws.patience import Patience
 from quartzdb.adapters.aws.s3_blobs import S3Blobs
 from quartzdb.adapters.aws.s3_bucket import S3Bucket
@@ -111,6 +112,7 @@ def aws_adapters(
         blobs=blobs,
         catalog=DynamoCatalog(table),
         api_keys=DynamoApiKeys(table),
+        grants=DynamoTenantGrants(table),
         leases=DynamoLeases(table),
         idempotency=DynamoIdempotency(table),
         clock=clock,

@@ -21,6 +21,7 @@ from quartzdb.adapters.embedded.sqlite_integrity import integrity_problems, requ
 from quartzdb.adapters.embedded.sqlite_keyvalue import SqliteKeyValue
 from quartzdb.adapters.embedded.sqlite_leases import SqliteLeases
 from quartzdb.adapters.embedded.sqlite_log import SqliteChangeLog
+from quartzdb.adapters.embedded.sqlite_tenant_grants import SqliteTenantGrants
 from quartzdb.adapters.embedded.storage_probe import probe_directory
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.clock import Clock
@@ -30,11 +31,12 @@ from quartzdb.services.consistency import ActiveSite
 from quartzdb.services.keys import ApiKeys
 from quartzdb.services.keyvalue import KeyValues
 from quartzdb.services.namespaces import Namespaces
-from quartzdb.services.ports import ApiKeyTable, IdempotencyTable
+from quartzdb.services.ports import ApiKeyTable, IdempotencyTable, TenantGrants
 from quartzdb.services.records import Records
 from quartzdb.services.remembered_namespaces import RememberedNamespaces
 from quartzdb.services.search import Search
 from quartzdb.services.shard_reads import ShardReads
+from quartzdb.services.tenants import Tenants
 from quartzdb.storage.index.executor import Executor, Lazy
 from quartzdb.storage.log.append import LogWriter
 from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS
@@ -81,6 +83,7 @@ class Adapters:
     blobs: BlobStore
     catalog: NamespaceCatalog
     api_keys: ApiKeyTable
+    grants: TenantGrants
     leases: Leases
     idempotency: IdempotencyTable
     clock: Clock
@@ -103,6 +106,7 @@ class Database:
     key_values: KeyValues
     namespaces: Namespaces
     api_keys: ApiKeys
+    tenants: Tenants
     idempotency: IdempotencyTable
     readers: Readers
     store: SnapshotStore
@@ -152,6 +156,7 @@ def embedded_adapters(settings: EmbeddedSettings, clock: Clock | None = None) ->
         blobs=FilesystemBlobs(settings.data_dir / "segments", clock, read_only=read_only),
         catalog=SqliteCatalog(catalog_file),
         api_keys=SqliteApiKeys(catalog_file),
+        grants=SqliteTenantGrants(catalog_file),
         leases=SqliteLeases(catalog_file),
         idempotency=SqliteIdempotency(catalog_file),
         clock=clock,
@@ -243,6 +248,7 @@ def assemble(
             shared=peering.shared if peering else lambda _tenant, _name: False,
         ),
         api_keys=ApiKeys(adapters.api_keys, clock),
+        tenants=Tenants(adapters.grants),
         idempotency=adapters.idempotency,
         readers=readers,
         store=store,

@@ -1,6 +1,7 @@
 """Making one table's items those of another: how a restored table comes back under the name that is deployed.
 
-Owns every family of items but API keys, which stay as they are: what was revoked since must stay revoked. Items that
+Owns every family of items but API keys and grants, which stay as they are: what was revoked or suspended since
+must stay so. Items that
 are equal are read and not written. Only ever used while nobody else writes.
 """
 
@@ -19,7 +20,7 @@ from quartzdb.domain.errors import InvalidArgument, Unavailable
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-_KEPT = ("KEY#", "KEYS#")
+_KEPT = ("KEY#", "KEYS#", "GRANTS")
 _SEGMENTS = 8
 _ATTEMPTS_MAX = 10
 _WAIT_SECONDS = 0.05

@@ -13,7 +13,7 @@ from quartzdb.domain.errors import Corrupted, Unavailable
 APPLICATION_ID = 0x515A4442
 """'QZDB' in the file's header, so that another program's database is never written to."""
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 API_KEY_COLUMNS = (
     "id",
     "tenant",
@@ -120,6 +120,14 @@ _SCHEMA = (
     ) WITHOUT ROWID
     """,
     "CREATE INDEX api_keys_by_tenant ON api_keys (tenant, created_at_ms)",
+    f"""
+    CREATE TABLE grants (
+        tenant TEXT NOT NULL PRIMARY KEY,
+        revision INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        {sum_column("tenant", "revision", "status")}
+    ) WITHOUT ROWID
+    """,
     f"""
     CREATE TABLE leases (
         name TEXT NOT NULL PRIMARY KEY,

@@ -91,6 +91,7 @@ def list_keys(call: Call) -> Answer:
     answers=(Success("It has ended.", schemas.KeyRevoked, {"revoked": True, "ids": ["5f2b8c0d91ae"]}),),
     errors=(404,),
     replay=IdempotentReplay.ACCEPTED,
+    while_read_only=True,  # a key that got into wrong hands has to end, whatever else may be changed
 )
 def revoke_key(call: Call) -> Answer:
     """With `cascade=true` also every key that was made with it, directly or not. Other processes may take a key for

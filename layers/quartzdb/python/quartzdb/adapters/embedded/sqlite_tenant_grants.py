@@ -1,0 +1,44 @@
+"""Grants of tenants in SQLite. Owns the table `grants`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from quartzdb.adapters.embedded.sqlite_database import Row, SqliteDatabase
+from quartzdb.adapters.embedded.sqlite_row_sums import require_sound
+from quartzdb.services.ports import TenantGrant, TenantStatus
+
+_GET = "SELECT tenant, revision, status, row_sum FROM grants WHERE tenant = ?"
+_LIST = "SELECT tenant, revision, status, row_sum FROM grants ORDER BY tenant"
+_PUT = """
+INSERT INTO grants (tenant, revision, status) VALUES (?, ?, ?)
+ON CONFLICT DO UPDATE SET revision = excluded.revision, status = excluded.status
+WHERE grants.revision < excluded.revision
+"""
+
+
+class SqliteTenantGrants:
+    """TenantGrants over a SqliteDatabase."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+
+    def get(self, tenant: str) -> TenantGrant | None:
+        """The grant, if anything was said about the tenant."""
+        rows = self._database.rows(_GET, (tenant,))
+        return self._grant(rows[0]) if rows else None
+
+    def put(self, grant: TenantGrant) -> bool:
+        """Store it unless one as late is there; whether it was stored."""
+        row = (grant.tenant, grant.revision, grant.status.value)
+        return self._database.write(lambda connection: connection.execute(_PUT, row).rowcount > 0)
+
+    def list(self) -> Sequence[TenantGrant]:
+        """All of them, in the order of their tenants."""
+        return [self._grant(row) for row in self._database.rows(_LIST)]
+
+    def _grant(self, row: Row) -> TenantGrant:
+        *values, stored = row
+        require_sound(self._database.path, stored, *values)
+        tenant, revision, status = values
+        return TenantGrant(tenant, revision, TenantStatus(status))

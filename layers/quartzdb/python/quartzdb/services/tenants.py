@@ -1,0 +1,47 @@
+"""Use cases of tenants: what each is allowed, by its grant.
+
+A tenant that nothing was said about is active, so that a database without any grant works as one that has none to keep.
+HAZARD: the grant is remembered with the API key, so a process goes by an earlier one for `key_cache_seconds` more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from quartzdb.domain.errors import Unavailable
+from quartzdb.domain.namespace import check_tenant
+from quartzdb.services.ports import TenantGrant, TenantGrants, TenantStatus
+
+_ATTEMPTS_MAX = 8
+
+
+class Tenants:
+    """One instance serves every tenant."""
+
+    def __init__(self, grants: TenantGrants) -> None:
+        self._grants = grants
+
+    def grant(self, tenant: str) -> TenantGrant:
+        """What the tenant is allowed now; revision 0 where nothing was ever said."""
+        return self._grants.get(tenant) or TenantGrant(tenant, 0, TenantStatus.ACTIVE)
+
+    def list(self) -> Sequence[TenantGrant]:
+        """The grants on record, in the order of their tenants."""
+        return self._grants.list()
+
+    def set_status(self, tenant: str, status: TenantStatus) -> TenantGrant:
+        """Say what the tenant is allowed from now on. Saying it again changes nothing.
+
+        Raises InvalidArgument for what can be no tenant, Unavailable where others change the grant all the time.
+        """
+        check_tenant(tenant)
+        for _ in range(_ATTEMPTS_MAX):
+            present = self.grant(tenant)
+            if present.status is status:
+                return present
+            wanted = TenantGrant(tenant, present.revision + 1, status)
+            if self._grants.put(wanted):
+                return wanted
+        raise Unavailable(
+            f"The grant of the tenant {tenant!r} is being changed by others.", hint="Try again in a moment."
+        )

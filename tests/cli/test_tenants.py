@@ -1,0 +1,72 @@
+"""Tenants on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from quartzdb.domain.namespace import NamespaceSettings
+from quartzdb.services.ports import TenantStatus
+from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
+from tests.aws_emulators import Emulators
+from tests.cli.invoke import answer, refusal, run
+from tests.cli.test_aws import answer as command_answer
+
+
+def test_tenants_are_suspended_and_resumed(tmp_path: Path) -> None:
+    """Each change is a later revision; saying a thing again is none."""
+    database = open_embedded(EmbeddedSettings(tmp_path))
+    database.namespaces.create("acme", "n", NamespaceSettings())
+    expected = {"tenant": "acme", "status": "read_only", "revision": 1}
+    assert answer(tmp_path, "tenants", "suspend", "acme", "--read-only") == expected
+    expected = {"tenant": "acme", "status": "suspended", "revision": 2}
+    for _ in range(2):
+        assert answer(tmp_path, "tenants", "suspend", "acme") == expected
+    assert database.tenants.grant("acme").status is TenantStatus.SUSPENDED
+    other = {"tenant": "default", "status": "active", "revision": 0}
+    assert answer(tmp_path, "tenants", "list") == {"tenants": [expected, other]}
+    assert "suspended" in run(tmp_path, "tenants", "list").stdout
+    assert answer(tmp_path, "tenants", "resume", "acme")["status"] == "active"
+    assert database.tenants.grant("acme").status is TenantStatus.ACTIVE
+
+
+def test_what_can_be_no_tenant_is_refused(tmp_path: Path) -> None:
+    """Before anything is written."""
+    answer(tmp_path, "namespaces", "create", "n")
+    refusal(tmp_path, "tenants", "suspend", "no/tenant")
+    assert [one["tenant"] for one in answer(tmp_path, "tenants", "list")["tenants"]] == ["default"]
+
+
+def test_every_attempt_is_an_audit_line(tmp_path: Path) -> None:
+    """With the tenant, what was said of it, and what came of it."""
+    answer(tmp_path, "namespaces", "create", "n")
+    for arguments, action, outcome in (
+        (("suspend", "acme"), "tenant.suspended", "done"),
+        (("suspend", "acme", "--read-only"), "tenant.read_only", "done"),
+        (("resume", "acme"), "tenant.active", "done"),
+        (("resume", "no/tenant"), "tenant.active", "invalid_argument"),
+    ):
+        said = run(tmp_path, "tenants", *arguments).stderr
+        (line,) = [json.loads(text) for text in said.splitlines() if text.startswith('{"event": "audit"')]
+        assert (line["action"], line["outcome"], line["tenant"]) == (action, outcome, arguments[1])
+        assert line["operator"]
+
+
+def test_tenants_on_aws(aws: Emulators, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The same commands and answers as on a directory."""
+    emulator = aws.get("ministack")
+    made = emulator.new_place()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.endpoint_url)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    where = ("--table", made.table, "--bucket", made.bucket)
+    expected = {"tenant": "acme", "status": "suspended", "revision": 1}
+    assert command_answer("tenants", "suspend", "acme", *where) == expected
+    other = {"tenant": "default", "status": "active", "revision": 0}
+    assert command_answer("tenants", "list", *where) == {"tenants": [expected, other]}
+    assert command_answer("tenants", "resume", "acme", *where) == {
+        **expected,
+        "status": "active",
+        "revision": 2,
+    }

@@ -1,0 +1,31 @@
+"""The contract of TenantGrants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from quartzdb.services.ports import TenantGrant, TenantGrants, TenantStatus
+
+SUSPENDED = TenantGrant("t", 2, TenantStatus.SUSPENDED)
+
+
+def test_a_grant_comes_back_as_it_was_put(open_tenant_grants: Callable[[], TenantGrants]) -> None:
+    """Each status, also for the next process; in the order of their tenants."""
+    assert open_tenant_grants().get("t") is None
+    assert open_tenant_grants().list() == []
+    grants = [TenantGrant(f"t{n}", n + 1, status) for n, status in enumerate(TenantStatus)]
+    for grant in reversed(grants):
+        assert open_tenant_grants().put(grant)
+    assert [open_tenant_grants().get(grant.tenant) for grant in grants] == grants
+    assert open_tenant_grants().list() == grants
+
+
+def test_the_later_revision_wins(tenant_grants: TenantGrants) -> None:
+    """In whatever order they come; one as late as what is there changes nothing, and another tenant's neither."""
+    assert tenant_grants.put(SUSPENDED)
+    assert not tenant_grants.put(TenantGrant("t", 1, TenantStatus.ACTIVE))
+    assert not tenant_grants.put(TenantGrant("t", 2, TenantStatus.READ_ONLY))
+    assert tenant_grants.put(TenantGrant("other", 9, TenantStatus.READ_ONLY))
+    assert tenant_grants.get("t") == SUSPENDED
+    assert tenant_grants.put(TenantGrant("t", 3, TenantStatus.ACTIVE))
+    assert tenant_grants.get("t") == TenantGrant("t", 3, TenantStatus.ACTIVE)
