@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
+from quartzdb.domain.errors import NotFound, Unauthenticated
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
 from quartzdb.maintenance.policy import SCHEDULED_THRESHOLDS
 from quartzdb.services.keyvalue import NewItem
+from quartzdb.services.ports import TenantStatus
 from quartzdb.services.record_rules import MetadataPatch, NewRecord
+from quartzdb.services.tenant_deletion import TenantDeletion, TenantRemains
 from quartzdb.wiring.embedded import Database
 from tests.aws_emulators import Emulators
 from tests.embedded import embedded
@@ -86,6 +90,74 @@ def test_a_reader_in_the_way_puts_the_end_off(tmp_path: Path) -> None:
     assert with_marker(site.directory) == set()
 
 
+def deletion_of(database: Database) -> TenantDeletion:
+    """What `quartzdb tenants delete` runs."""
+    return TenantDeletion(
+        database.tenants,
+        database.api_keys,
+        database.namespaces,
+        database.catalog,
+        database.clock,
+        database.scrub,
+    )
+
+
+def write_tenant(database: Database, tenant: str) -> str:
+    """Two namespaces and two keys with the marker, of which one is revoked; the text of the other."""
+    for name in ("n", "m"):
+        namespace, _ = database.namespaces.create(tenant, name, NamespaceSettings(8))
+        write_marked(database, namespace, name)
+    revoked, _ = database.api_keys.create(tenant, f"{MARKER} 1", ["read"])
+    database.api_keys.revoke(tenant, revoked.id)
+    return database.api_keys.create(tenant, f"{MARKER} 2", ["read", "write", "admin"])[1]
+
+
+def test_of_a_tenant_nothing_is_left_in_any_file(tmp_path: Path) -> None:
+    """It is out of reach at once, says what is pending, and is forgotten last. Another tenant stays as it was."""
+    site = embedded(tmp_path / "data")
+    database = site.open()
+    other, _ = database.namespaces.create("other", "n", NamespaceSettings(8))
+    database.key_values.put(other, NewItem("kept", b"as it was"))
+    _, others_key = database.api_keys.create("other", "k", ["read"])
+    key = write_tenant(database, "t")
+    database.maintenance.run_once()
+    assert "catalog.db" in {name.partition("-")[0] for name in with_marker(site.directory)}
+    deletion = deletion_of(database)
+    assert deletion.run("t") == TenantRemains(2, 1, namespaces_pending=2, keys_pending=2)
+    with pytest.raises(Unauthenticated):
+        database.api_keys.authenticate(key)
+    assert database.tenants.grant("t").status is TenantStatus.SUSPENDED
+    for pending in (2, 2, 0):
+        left = deletion.run("t")
+        assert (left.namespaces_pending, left.namespaces_deleted, left.keys_revoked) == (pending, 0, 0)
+        database.maintenance.run_once()
+        site.clock.seconds += 61
+    assert left.gone
+    assert database.tenants.list() == []
+    assert with_marker(site.directory) == set()
+    with pytest.raises(NotFound):
+        deletion.run("t")
+    assert database.key_values.get(other, "kept").value == b"as it was"
+    assert database.api_keys.authenticate(others_key).tenant == "other"
+
+
+def test_a_tenant_is_forgotten_only_when_files_have_nothing_of_it(tmp_path: Path) -> None:
+    """A reader in the way puts it off, and the next run ends it."""
+    site = embedded(tmp_path / "data")
+    database = site.open()
+    write_marked_key = database.api_keys.create("t", MARKER, ["read"])[0]
+    database.api_keys.revoke("t", write_marked_key.id)
+    site.clock.seconds += 61
+    with closing(sqlite3.connect(site.directory / "catalog.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM api_keys").fetchone()
+        left = deletion_of(database).run("t")
+        assert (left.gone, left.files_pending) == (False, True)
+        reader.execute("ROLLBACK")
+    assert deletion_of(database).run("t").gone
+    assert with_marker(site.directory) == set()
+
+
 def stored(site: MaintenanceDeployment) -> Iterator[tuple[str, bytes]]:
     """Every item of the table and every object of the bucket, by its key, as bytes."""
     s3 = site.emulator.s3
@@ -126,3 +198,33 @@ def test_on_aws_nothing_is_left_in_any_item_or_object(aws: Emulators, tmp_path: 
         assert [key for key, data in stored(site) if MARKER.encode() in data] == []
         seal = [key for key, _ in stored(site) if namespace.generation in key]
         assert seal == [f"LOG#t#n#{namespace.generation}#0"], "it refuses whoever still writes there"
+
+
+def test_of_a_tenant_nothing_is_left_in_any_item_or_object(aws: Emulators, tmp_path: Path) -> None:
+    """Keys and grants included; only the seals of its generations stay, and its name among those of tenants."""
+    with deployed(aws.get("ministack"), tmp_path) as site:
+        database = site.database()
+        write_tenant(database, "t")
+        run = site.compactor()
+        assert {"LOG", "KV", "KEY"} <= {
+            key.partition("#")[0] for key, data in stored(site) if MARKER.encode() in data
+        }
+        deletion = deletion_of(database)
+        assert deletion.run("t") == TenantRemains(2, 1, namespaces_pending=2, keys_pending=2)
+        run({"action": "maintain"}, LambdaContext())
+        site.clock.seconds += SCHEDULED_THRESHOLDS.forget_after_ms / 1_000
+        run({"action": "maintain"}, LambdaContext())
+        assert deletion.run("t").gone
+        assert [key for key, data in stored(site) if MARKER.encode() in data] == []
+        families = {key.partition("#")[0].partition("/")[0] for key, _ in stored(site)}
+        assert not families & {
+            "KEY",
+            "KEYS",
+            "GRANTS",
+            "KV",
+            "NAMESPACES",
+            "CONDEMNED",
+            "blobs",
+            "log",
+            "values",
+        }

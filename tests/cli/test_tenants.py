@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from quartzdb.domain.namespace import NamespaceSettings
+from quartzdb.replication.ports import Checkpoint, Direction, Feed
 from quartzdb.services.ports import TenantStatus
 from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
+from quartzdb.wiring.replication import embedded_replication
 from tests.aws_emulators import Emulators
 from tests.cli.invoke import answer, refusal, run
 from tests.cli.test_aws import answer as command_answer
@@ -70,3 +72,41 @@ def test_tenants_on_aws(aws: Emulators, monkeypatch: pytest.MonkeyPatch, tmp_pat
         "status": "active",
         "revision": 2,
     }
+
+
+def test_a_tenant_is_deleted_in_runs(tmp_path: Path) -> None:
+    """The first says what is pending; one that has nothing any more is gone at once, and then not found."""
+    database = open_embedded(EmbeddedSettings(tmp_path))
+    database.namespaces.create("acme", "n", NamespaceSettings())
+    said = answer(tmp_path, "tenants", "delete", "acme", "--yes")
+    assert said == {
+        "tenant": "acme",
+        "gone": False,
+        "namespaces_deleted": 1,
+        "keys_revoked": 0,
+        "namespaces_pending": 1,
+        "keys_pending": 0,
+        "files_pending": False,
+    }
+    assert "the data of 1 namespaces" in run(tmp_path, "tenants", "delete", "acme", "--yes").stdout
+    answer(tmp_path, "tenants", "suspend", "empty")
+    assert answer(tmp_path, "tenants", "delete", "empty", "--yes")["gone"] is True
+    assert "nothing of a tenant" in refusal(tmp_path, "tenants", "delete", "empty", "--yes", exit_code=3)
+
+
+def test_a_tenant_is_deleted_only_by_its_name(tmp_path: Path) -> None:
+    """Typed once more, unless --yes."""
+    answer(tmp_path, "namespaces", "create", "n")
+    assert "Nothing was deleted" in refusal(tmp_path, "tenants", "delete", "default", stdin=b"defualt\n")
+    assert [one["name"] for one in answer(tmp_path, "namespaces", "list")["namespaces"]] == ["n"]
+
+
+def test_a_tenant_that_is_shared_is_not_deleted(tmp_path: Path) -> None:
+    """Nor suspended, nor anything else: the other site would bring it back."""
+    answer(tmp_path, "namespaces", "create", "docs")
+    embedded_replication(tmp_path).checkpoints.write(
+        Direction("east", "west", "default", "docs", Feed.RECORDS), Checkpoint()
+    )
+    said = refusal(tmp_path, "tenants", "delete", "default", "--yes", exit_code=4)
+    assert "docs" in said
+    assert answer(tmp_path, "tenants", "list")["tenants"][0]["status"] == "active"

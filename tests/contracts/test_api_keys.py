@@ -57,6 +57,21 @@ def test_revoking_keeps_the_first_time(api_keys: ApiKeyTable) -> None:
     assert api_keys.get("k1") == replace(KEY, revoked_at_ms=6)
 
 
+def test_a_revoked_key_is_forgotten(api_keys: ApiKeyTable) -> None:
+    """And no other: neither one that still works nor another tenant's. Its id is free again."""
+    api_keys.add(KEY)
+    api_keys.add(replace(KEY, id="k2", created_at_ms=1_001))
+    assert not api_keys.forget(KEY)
+    api_keys.revoke("t", "k1", 5)
+    assert not api_keys.forget(replace(KEY, tenant="other"))
+    assert api_keys.forget(KEY)
+    assert not api_keys.forget(KEY)
+    assert api_keys.get("k1") is None
+    assert [key.id for key in api_keys.list("t")] == ["k2"]
+    api_keys.add(KEY)
+    assert [key.id for key in api_keys.list("t")] == ["k1", "k2"]
+
+
 def test_a_key_does_not_show_its_secret() -> None:
     """Not even the hash, in a log line that prints the key."""
     assert "secret" not in repr(KEY)

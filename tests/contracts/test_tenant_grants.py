@@ -29,3 +29,13 @@ def test_the_later_revision_wins(tenant_grants: TenantGrants) -> None:
     assert tenant_grants.get("t") == SUSPENDED
     assert tenant_grants.put(TenantGrant("t", 3, TenantStatus.ACTIVE))
     assert tenant_grants.get("t") == TenantGrant("t", 3, TenantStatus.ACTIVE)
+
+
+def test_a_grant_is_forgotten_as_it_was_seen(tenant_grants: TenantGrants) -> None:
+    """Not one that is later by now."""
+    tenant_grants.put(SUSPENDED)
+    assert not tenant_grants.forget(TenantGrant("t", 1, TenantStatus.SUSPENDED))
+    assert tenant_grants.forget(SUSPENDED)
+    assert not tenant_grants.forget(SUSPENDED)
+    assert tenant_grants.get("t") is None
+    assert tenant_grants.list() == []

@@ -44,3 +44,12 @@ class MemoryApiKeys:
             if key.revoked_at_ms is None:
                 self._keys[key_id] = replace(key, revoked_at_ms=at_ms)
             return True
+
+    def forget(self, key: ApiKey) -> bool:
+        """Remove a revoked key; False for one that was not revoked, or is not there."""
+        with self._lock:
+            present = self._keys.get(key.id)
+            if present is None or present.tenant != key.tenant or present.revoked_at_ms is None:
+                return False
+            del self._keys[key.id]
+            return True

@@ -33,3 +33,12 @@ class MemoryTenantGrants:
         """All of them, in the order of their tenants."""
         with self._lock:
             return [self._grants[tenant] for tenant in sorted(self._grants)]
+
+    def forget(self, grant: TenantGrant) -> bool:
+        """Remove the grant, if it is still the one at this revision; whether it was."""
+        with self._lock:
+            present = self._grants.get(grant.tenant)
+            if present is None or present.revision != grant.revision:
+                return False
+            del self._grants[grant.tenant]
+            return True

@@ -14,3 +14,15 @@ def refuse_where_shared(location: DatabaseLocation, tenant: str, name: str, *, w
         raise Failure(
             f"The namespace {name!r} is shared with another site, {why}.", hint=hint, exit_code=CONFLICT
         )
+
+
+def refuse_where_tenant_is_shared(location: DatabaseLocation, tenant: str) -> None:
+    """Raises Failure where replication has run for any namespace of the tenant."""
+    directions = open_replication(location).checkpoints.all_checkpoints()
+    shared = sorted({one.namespace for one in directions if one.tenant == tenant})
+    if shared:
+        raise Failure(
+            f"The tenant {tenant!r} is shared with another site ({', '.join(shared)}), which would bring it back.",
+            hint="Suspend it at both sites, and delete its records and keys: that reaches the other site, too.",
+            exit_code=CONFLICT,
+        )

@@ -10,15 +10,18 @@ import click
 
 from quartzdb.cli.audit import audited
 from quartzdb.cli.database_location import DatabaseLocation, location_options
+from quartzdb.cli.failure import Failure
 from quartzdb.cli.output import json_option, print_json, print_table
+from quartzdb.cli.shared_namespace import refuse_where_tenant_is_shared
 
 if TYPE_CHECKING:
     from quartzdb.services.ports import TenantGrant, TenantStatus
+    from quartzdb.services.tenant_deletion import TenantRemains
 
 
 @click.group()
 def tenants() -> None:
-    """List, suspend and resume tenants.
+    """List, suspend, resume and delete tenants.
 
     A tenant is active unless its grant says otherwise. A grant is not replicated: where a second site serves the
     tenant, say it there, too.
@@ -71,6 +74,77 @@ def resume(name: str, location: DatabaseLocation, as_json: bool) -> None:
     from quartzdb.services.ports import TenantStatus
 
     _say(name, TenantStatus.ACTIVE, location, as_json)
+
+
+@tenants.command(
+    epilog="""\b
+Examples:
+  quartzdb tenants delete acme                 asks for the name once more
+  quartzdb tenants delete acme --yes           run it again until it says that nothing is left"""
+)
+@click.argument("name")
+@location_options
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def delete(name: str, location: DatabaseLocation, yes: bool, as_json: bool) -> None:
+    """Delete the tenant NAME: its namespaces with all that is in them, its API keys, its grant.
+
+    It is suspended, its keys are revoked and its namespaces deleted at once; that cannot be undone but from a backup.
+    What they had is dropped in the background, by a server or the deployment's functions. Run it again until it says
+    that nothing is left: only then keys and grant are forgotten. A tenant that another site has, too, cannot be
+    deleted.
+    """
+    from quartzdb.services.tenant_deletion import TenantDeletion
+
+    database = location.open()
+    refuse_where_tenant_is_shared(location, name)
+    if not yes:
+        click.echo(f"All namespaces and keys of {name} are deleted. This cannot be undone.", err=True)
+        typed = click.prompt(
+            "Type the name of the tenant to delete it", default="", show_default=False, err=True
+        )
+        if typed != name:
+            raise Failure("Nothing was deleted.", hint=f"The name is {name}; --yes does not ask for it.")
+    deletion = TenantDeletion(
+        database.tenants,
+        database.api_keys,
+        database.namespaces,
+        database.catalog,
+        database.clock,
+        database.scrub,
+    )
+    with audited("tenant.delete", name, database.clock, target=name):
+        left = deletion.run(name)
+    if as_json:
+        print_json(
+            {
+                "tenant": name,
+                "gone": left.gone,
+                "namespaces_deleted": left.namespaces_deleted,
+                "keys_revoked": left.keys_revoked,
+                "namespaces_pending": left.namespaces_pending,
+                "keys_pending": left.keys_pending,
+                "files_pending": left.files_pending,
+            }
+        )
+    elif left.gone:
+        click.echo(f"Nothing of the tenant {name} is left.")
+    else:
+        click.echo(
+            f"The tenant {name} is suspended, its keys are revoked and its namespaces deleted. "
+            f"Still there: {_pending(left)}. Run this again in a few minutes."
+        )
+
+
+def _pending(left: TenantRemains) -> str:
+    parts = []
+    if left.namespaces_pending:
+        parts.append(f"the data of {left.namespaces_pending} namespaces, until maintenance has dropped them")
+    if left.keys_pending:
+        parts.append(f"{left.keys_pending} keys, revoked less than a minute ago")
+    if left.files_pending:
+        parts.append("deleted rows in files, because another process reads them")
+    return "; ".join(parts)
 
 
 def _say(name: str, status: TenantStatus, location: DatabaseLocation, as_json: bool) -> None:

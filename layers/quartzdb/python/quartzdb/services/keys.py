@@ -236,6 +236,10 @@ class ApiKeys:
                 ended.append(made)
         return ended
 
+    def forget(self, key: ApiKey) -> bool:
+        """Keep no trace of a revoked key; False for one that was not revoked, or is not there."""
+        return self._table.forget(key)
+
 
 def _manages(by: Principal, key: ApiKey) -> bool:
     return by.namespaces is None or (key.namespaces is not None and key.namespaces <= by.namespaces)

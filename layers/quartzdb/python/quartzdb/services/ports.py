@@ -51,6 +51,10 @@ class ApiKeyTable(Protocol):
         """Revoke it; False where the tenant has no such key. Revoking twice keeps the first time."""
         ...
 
+    def forget(self, key: ApiKey) -> bool:
+        """Remove a revoked key with all that is stored of it; False for one that was not revoked, or is not there."""
+        ...
+
 
 class TenantStatus(StrEnum):
     """What is answered to a tenant: everything, reads, or nothing."""
@@ -82,6 +86,10 @@ class TenantGrants(Protocol):
 
     def list(self) -> Sequence[TenantGrant]:
         """All of them, in the order of their tenants."""
+        ...
+
+    def forget(self, grant: TenantGrant) -> bool:
+        """Remove the grant, if it is still the one at this revision; whether it was."""
         ...
 
 

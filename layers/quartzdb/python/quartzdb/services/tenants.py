@@ -45,3 +45,9 @@ class Tenants:
         raise Unavailable(
             f"The grant of the tenant {tenant!r} is being changed by others.", hint="Try again in a moment."
         )
+
+    def forget(self, tenant: str) -> None:
+        """Keep nothing of what was ever said, so that the tenant is one like any that nobody has heard of."""
+        present = self._grants.get(tenant)
+        if present is not None:
+            self._grants.forget(present)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from quartzdb.adapters.aws.dynamodb_table import Committed, DynamoTable
 from quartzdb.adapters.aws.dynamodb_values import Attributes, Value, bytes_of, number_of, text_of
@@ -30,23 +31,13 @@ class DynamoApiKeys:
 
     def add(self, key: ApiKey) -> None:
         """Store a new key. Raises Conflict where its id is taken."""
-        listed: Attributes = {
-            "pk": _list_pk(key.tenant),
-            "sk": f"{key.created_at_ms:016d}#{key.id}",
-            "id": key.id,
-        }
+        listed: Attributes = {"pk": _list_pk(key.tenant), "sk": _list_sk(key), "id": key.id}
         actions = [
             self._table.put_action(_item(key), "attribute_not_exists(#pk)"),
             self._table.put_action(listed, "attribute_not_exists(#pk)"),
         ]
-        for attempt in range(1, _ATTEMPTS_MAX + 1):
-            committed = self._table.transact(actions)
-            if committed is Committed.YES:
-                return
-            if committed is Committed.CONDITION_FAILED:
-                raise Conflict(f"An API key with the id {key.id!r} exists.", hint="Choose another id.")
-            self._table.wait(attempt)
-        raise Unavailable("The API keys are being changed by others.", hint="Try again in a moment.")
+        if not self._transacted(actions):
+            raise Conflict(f"An API key with the id {key.id!r} exists.", hint="Choose another id.")
 
     def list(self, tenant: str) -> Sequence[ApiKey]:
         """A tenant's keys by creation time."""
@@ -68,6 +59,29 @@ class DynamoApiKeys:
             {"at": at_ms, "tenant": tenant},
         )
 
+    def forget(self, key: ApiKey) -> bool:
+        """Remove a revoked key; False for one that was not revoked, or is not there."""
+        return self._transacted(
+            [
+                self._table.delete_action(
+                    _pk(key.id),
+                    _SK,
+                    "#tenant = :tenant AND attribute_exists(#revoked_at_ms)",
+                    {"tenant": key.tenant},
+                ),
+                self._table.delete_action(_list_pk(key.tenant), _list_sk(key), "attribute_exists(#pk)"),
+            ]
+        )
+
+    def _transacted(self, actions: Sequence[dict[str, Any]]) -> bool:
+        """Whether the conditions held, and so all of it was done."""
+        for attempt in range(1, _ATTEMPTS_MAX + 1):
+            committed = self._table.transact(actions)
+            if committed is not Committed.CONTENDED:
+                return committed is Committed.YES
+            self._table.wait(attempt)
+        raise Unavailable("The API keys are being changed by others.", hint="Try again in a moment.")
+
 
 def _pk(key_id: str) -> str:
     return f"KEY#{key_id}"
@@ -75,6 +89,10 @@ def _pk(key_id: str) -> str:
 
 def _list_pk(tenant: str) -> str:
     return f"KEYS#{tenant}"
+
+
+def _list_sk(key: ApiKey) -> str:
+    return f"{key.created_at_ms:016d}#{key.id}"
 
 
 def _item(key: ApiKey) -> Attributes:

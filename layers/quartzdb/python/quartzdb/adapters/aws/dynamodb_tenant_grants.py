@@ -40,6 +40,10 @@ class DynamoTenantGrants:
         """All of them, in the order of their tenants."""
         return [_grant(item) for page in self._table.query(_PK, "\0", "\U0010ffff") for item in page]
 
+    def forget(self, grant: TenantGrant) -> bool:
+        """Remove the grant, if it is still the one at this revision; whether it was."""
+        return self._table.delete(_PK, grant.tenant, "#revision = :revision", {"revision": grant.revision})
+
 
 def _grant(item: Attributes) -> TenantGrant:
     return TenantGrant(

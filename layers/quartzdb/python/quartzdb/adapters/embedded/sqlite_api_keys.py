@@ -19,6 +19,8 @@ _LIST = f"SELECT {_COLUMNS}, row_sum FROM api_keys WHERE tenant = ? ORDER BY cre
 _ADD = f"INSERT INTO api_keys ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _REVOKE = "UPDATE api_keys SET revoked_at_ms = coalesce(revoked_at_ms, ?) WHERE id = ? AND tenant = ?"
 
+_FORGET = "DELETE FROM api_keys WHERE id = ? AND tenant = ? AND revoked_at_ms IS NOT NULL"
+
 
 class SqliteApiKeys:
     """ApiKeyTable over a SqliteDatabase."""
@@ -60,6 +62,10 @@ class SqliteApiKeys:
     def revoke(self, tenant: str, key_id: str, at_ms: int) -> bool:
         """Revoke it; False where the tenant has no such key."""
         return self._database.write(lambda c: c.execute(_REVOKE, (at_ms, key_id, tenant)).rowcount > 0)
+
+    def forget(self, key: ApiKey) -> bool:
+        """Remove a revoked key; False for one that was not revoked, or is not there."""
+        return self._database.write(lambda c: c.execute(_FORGET, (key.id, key.tenant)).rowcount > 0)
 
     def _api_key(self, row: Row) -> ApiKey:
         *values, stored = row

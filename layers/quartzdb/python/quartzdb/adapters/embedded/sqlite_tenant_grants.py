@@ -15,6 +15,7 @@ INSERT INTO grants (tenant, revision, status) VALUES (?, ?, ?)
 ON CONFLICT DO UPDATE SET revision = excluded.revision, status = excluded.status
 WHERE grants.revision < excluded.revision
 """
+_FORGET = "DELETE FROM grants WHERE tenant = ? AND revision = ?"
 
 
 class SqliteTenantGrants:
@@ -36,6 +37,11 @@ class SqliteTenantGrants:
     def list(self) -> Sequence[TenantGrant]:
         """All of them, in the order of their tenants."""
         return [self._grant(row) for row in self._database.rows(_LIST)]
+
+    def forget(self, grant: TenantGrant) -> bool:
+        """Remove the grant, if it is still the one at this revision; whether it was."""
+        row = (grant.tenant, grant.revision)
+        return self._database.write(lambda connection: connection.execute(_FORGET, row).rowcount > 0)
 
     def _grant(self, row: Row) -> TenantGrant:
         *values, stored = row

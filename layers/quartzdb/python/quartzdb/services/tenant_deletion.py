@@ -1,0 +1,113 @@
+"""Deleting a tenant: everything that it has, in steps that can be taken again until nothing is left.
+
+The tenant is suspended first, so that nobody adds to what is being deleted; that is the last thing to be forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from quartzdb.domain.clock import Clock
+from quartzdb.domain.errors import NamespaceNotFound, NotFound
+from quartzdb.domain.namespace import check_tenant
+from quartzdb.services.keys import ApiKeys
+from quartzdb.services.namespaces import Namespaces
+from quartzdb.services.ports import TenantStatus
+from quartzdb.services.tenants import Tenants
+from quartzdb.storage.ports import NamespaceCatalog
+
+KEYS_SETTLE_MS = 60_000
+"""A revoked key is kept for so long: processes that remembered it have looked again, and their requests have ended."""
+_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class TenantRemains:
+    """What one run did, and what is still there after it: namespaces that maintenance has yet to drop, keys that were
+    revoked a moment ago, and whether deleted rows are still in files.
+    """
+
+    namespaces_deleted: int
+    keys_revoked: int
+    namespaces_pending: int
+    keys_pending: int
+    files_pending: bool = False
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing is left."""
+        return not (self.namespaces_pending or self.keys_pending or self.files_pending)
+
+
+class TenantDeletion:
+    """`scrub` leaves nothing of deleted rows in files; False where it has to be done again."""
+
+    def __init__(
+        self,
+        tenants: Tenants,
+        api_keys: ApiKeys,
+        namespaces: Namespaces,
+        catalog: NamespaceCatalog,
+        clock: Clock,
+        scrub: Callable[[], bool],
+    ) -> None:
+        self._tenants = tenants
+        self._api_keys = api_keys
+        self._namespaces = namespaces
+        self._catalog = catalog
+        self._clock = clock
+        self._scrub = scrub
+
+    def run(self, tenant: str) -> TenantRemains:
+        """Delete what can be deleted now. Safe to repeat. Raises NotFound where there is nothing of the tenant,
+        NamespaceShared for a namespace that another site has, too.
+        """
+        self._require(tenant)
+        self._tenants.set_status(tenant, TenantStatus.SUSPENDED)
+        # Before the namespaces: a key that is remembered as good somewhere may still make one.
+        active = [key for key in self._api_keys.list(tenant) if key.revoked_at_ms is None]
+        for key in active:
+            self._api_keys.revoke(tenant, key.id)
+        deleted = self._delete_namespaces(tenant)
+        pending = self._pending(tenant)
+        settled_ms = self._clock.unix_ms() - KEYS_SETTLE_MS
+        keys = self._api_keys.list(tenant)
+        recent = [key for key in keys if key.revoked_at_ms is None or key.revoked_at_ms > settled_ms]
+        if pending or recent:
+            return TenantRemains(deleted, len(active), pending, len(recent))
+        for key in keys:
+            self._api_keys.forget(key)
+        if not self._scrub():
+            return TenantRemains(deleted, len(active), 0, 0, files_pending=True)
+        self._tenants.forget(tenant)
+        return TenantRemains(deleted, len(active), 0, 0)
+
+    def _require(self, tenant: str) -> None:
+        check_tenant(tenant)
+        if (
+            self._tenants.grant(tenant).revision
+            or self._api_keys.list(tenant)
+            or self._catalog.list(tenant, prefix="", after=None, limit=1)
+            or self._pending(tenant)
+        ):
+            return
+        raise NotFound(
+            f"There is nothing of a tenant {tenant!r}.",
+            field="tenant",
+            hint="It was deleted, or never had anything. `quartzdb tenants list` lists those that have.",
+        )
+
+    def _delete_namespaces(self, tenant: str) -> int:
+        deleted = 0
+        while found := self._catalog.list(tenant, prefix="", after=None, limit=_PAGE):
+            for namespace in found:
+                try:
+                    self._namespaces.delete(tenant, namespace.name)
+                except NamespaceNotFound:  # somebody else was faster
+                    continue
+                deleted += 1
+        return deleted
+
+    def _pending(self, tenant: str) -> int:
+        return sum(namespace.tenant == tenant for namespace in self._catalog.pending_deletion())
