@@ -140,9 +140,13 @@ def fail_with(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
 
 
 def test_an_unforeseen_error_is_hidden_and_logged(
-    http: Client, books: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    http: Client,
+    books: str,
+    tenant: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The caller gets the id under which the traceback is."""
+    """The caller gets the id under which the traceback is, with the tenant."""
     fail_with(monkeypatch, ZeroDivisionError("the secret is sesame"))
     with caplog.at_level(logging.ERROR):
         answer = http.post(f"{books}/vectors/count", {})
@@ -151,6 +155,7 @@ def test_an_unforeseen_error_is_hidden_and_logged(
     assert "ZeroDivisionError" not in answer.text
     (record,) = caplog.records
     assert answer.headers["x-request-id"] in record.getMessage()
+    assert f"(tenant {tenant})" in record.getMessage()
     assert record.exc_info is not None
     compatible = http.get("/api/vector/get/a")
     refused_as_cloudflare(compatible, 500, "internal_error")

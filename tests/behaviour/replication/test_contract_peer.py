@@ -247,8 +247,8 @@ def test_a_write_without_its_value_is_looked_up(pair: Pair) -> None:
     assert pair.waiting() == 0
 
 
-def test_what_nobody_can_apply_is_put_aside(pair: Pair) -> None:
-    """It is counted and left to the queue, and the others beside it are applied."""
+def test_what_nobody_can_apply_is_put_aside(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
+    """It is counted, told with its tenant, and left to the queue; the others beside it are applied."""
     pair.mirror("POST", "/api/put", {"key": "", "value": "x"})
     pair.mirror("POST", "/api/put", body=b"{")
     pair.mirror("PATCH", "/api/put", {"key": "k", "value": "x"})
@@ -259,6 +259,9 @@ def test_what_nobody_can_apply_is_put_aside(pair: Pair) -> None:
     assert pair.run().malformed >= 6
     assert pair.local.database.key_values.get(pair.namespace, "good").value == b"x"
     assert pair.waiting() == 6
+    told = [one.getMessage() for one in caplog.records if "cannot be applied" in one.getMessage()]
+    assert len(told) >= 6
+    assert all(f"(tenant {TENANT})" in message for message in told)
 
 
 def test_a_peer_that_is_away_is_tried_again(pair: Pair) -> None:

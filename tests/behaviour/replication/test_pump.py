@@ -17,9 +17,12 @@ from quartzdb.replication.ports import (
     Feed,
     FeedGap,
     FeedPage,
+    RepairState,
     SharedNamespace,
 )
 from quartzdb.replication.streams.pump import RETRY_STOPPED_MS, PassOutcome, Pump, resumed
+from quartzdb.replication.streams.replicator import Replicator
+from quartzdb.replication.streams.stream import Stream
 from quartzdb.services.keyvalue import NewItem
 from quartzdb.storage.ports import Item
 from tests.doubles.memory_checkpoints import MemoryCheckpoints
@@ -244,3 +247,47 @@ def test_a_feed_ends_when_all_that_is_young_was_given_out(tmp_path: Path, clock:
     clock.sleep(10)
     again = here.replica.changes(NAMESPACE, Feed.KEYS, cursor, limit=500)
     assert len(again.changes) == 30, "what was young comes once more"
+
+
+class NeverDue:
+    """A repair that is never begun."""
+
+    state = RepairState()
+
+    def begin(self) -> RepairState:
+        raise AssertionError("nothing is due")
+
+    step = begin
+
+    def note(self, error: QuartzError) -> None:
+        raise AssertionError("nothing failed") from error
+
+
+class OneStream:
+    """Streams: one, of a peer that is there."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+
+    def refresh(self) -> list[Stream]:
+        return [self.stream]
+
+    def tenants(self) -> list[str]:
+        return [NAMESPACE.tenant]
+
+    def unreachable(self, error: QuartzError) -> None:
+        raise AssertionError("the peer is there") from error
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("a mistake"), KeyError("another")])
+def test_a_stream_that_breaks_is_told_with_its_tenant(
+    ends: Scripted, pump: Pump, clock: ManualClock, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    """It is counted, and the line says whose it is and of which namespace."""
+    ends.read_error = error
+    stream = Stream([pump], NeverDue(), clock, lambda: 1.0, repair_every_ms=None)
+    replicator = Replicator(OneStream(stream), clock, lambda: 1.0)
+    assert replicator.run_once(clock.monotonic() + 10).broken == 1
+    (record,) = caplog.records
+    assert f"{NAMESPACE.tenant}/{NAMESPACE.namespace} {Feed.KEYS}" in record.getMessage()
+    assert record.exc_info is not None

@@ -68,8 +68,15 @@ def _answer(error: Exception, path: str, trace: Trace) -> Answer:
             away = isinstance(error, Unavailable)
             told = f"{error.message} ({error.__cause__})" if away and error.__cause__ else error.message
             traced = None if away else error
-            logger.warning("request %s: %s: %s", trace.request_id, error.code, told, exc_info=traced)
+            logger.warning(
+                "request %s (tenant %s): %s: %s",
+                trace.request_id,
+                trace.tenant,
+                error.code,
+                told,
+                exc_info=traced,
+            )
         return answer
     trace.code = QuartzError.code
-    logger.error("request %s failed", trace.request_id, exc_info=error)
+    logger.error("request %s (tenant %s) failed", trace.request_id, trace.tenant, exc_info=error)
     return internal_error_answer(path, trace.request_id)

@@ -67,6 +67,9 @@ class MirroredWriteApplier:
             Direction(peer, local.site, namespace.tenant, namespace.namespace, feed) for feed in Feed
         ]
 
+    def __str__(self) -> str:
+        return f"{self._namespace.tenant}/{self._namespace.namespace} mirrored writes"
+
     def run(self, statistics: RoundStatistics) -> bool:
         """Apply what the queue gives now. Whether there was any."""
         if self._backoff.waiting:
@@ -162,7 +165,12 @@ class MirroredWriteApplier:
 
     def _put_aside(self, write: MirroredWrite, error: Exception, statistics: RoundStatistics) -> None:
         statistics.malformed += 1
-        logger.error("the mirrored write of request %s cannot be applied: %s", write.request_id, error)
+        logger.error(
+            "the mirrored write of request %s (tenant %s) cannot be applied: %s",
+            write.request_id,
+            self._namespace.tenant,
+            error,
+        )
 
     def _note(self, change: Callable[[Checkpoint], Checkpoint]) -> None:
         for direction in self.directions:

@@ -21,7 +21,7 @@ PositionOf = Callable[[SharedNamespace, Feed, str], int]
 
 
 class Runs(Protocol):
-    """What a replicator gives turns to."""
+    """What a replicator gives turns to. Its text, for the log, says of what tenant and namespace it is."""
 
     def run(self, statistics: RoundStatistics) -> bool:
         """A bounded part of the work. Whether there is more to do at once."""

@@ -93,10 +93,10 @@ class Replicator:
         try:
             return stream.run(statistics)
         except QuartzError as error:
-            logger.warning("a stream of replication has to wait: %s", error.message)
+            logger.warning("replication of %s has to wait: %s", stream, error.message)
             statistics.failed += 1
         except Exception:
             # One stream's trouble, whatever it is, must not stop the others.
-            logger.exception("a stream of replication failed; the others go on")
+            logger.exception("replication of %s failed; the others go on", stream)
             statistics.broken += 1
         return False

@@ -64,6 +64,10 @@ class Stream:
         self._gaps: dict[int, str] = {}
         self._must_begin = False
 
+    def __str__(self) -> str:
+        of = self.pumps[0].direction
+        return f"{of.tenant}/{of.namespace} {of.feed}"
+
     def run(self, statistics: RoundStatistics) -> bool:
         """One page of each pump and one step of a repair. Whether there is more to do at once."""
         more = False
