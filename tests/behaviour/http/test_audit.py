@@ -27,6 +27,7 @@ def test_changes_of_keys_and_namespaces_are_told(
     http.post("/v1/namespaces", {"name": "books", "dimension": 3})
     http.post("/v1/namespaces/books/vectors/delete", {"ids": ["a"]})
     http.post("/v1/namespaces/books/kv-batch/delete", {"keys": ["a"]})
+    http.post("/v1/namespaces/books/erase", {"ids": ["a"]})
     http.delete("/v1/namespaces/books")
     found = lines()
     assert [(line["action"], line["target"], line["outcome"]) for line in found] == [
@@ -35,6 +36,7 @@ def test_changes_of_keys_and_namespaces_are_told(
         ("namespace.create", "books", "done"),
         ("records.delete", "books", "done"),
         ("items.delete", "books", "done"),
+        ("records.erase", "books", "done"),
         ("namespace.delete", "books", "done"),
     ]
     assert {line["tenant"] for line in found} == {tenant}

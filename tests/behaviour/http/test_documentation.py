@@ -25,6 +25,7 @@ OPERATION_IDS = [
     "fetch_vector", "patch_vector", "delete_vector",
     "put_value", "head_value", "get_value", "delete_value",
     "list_values", "get_values", "put_values", "delete_values",
+    "erase", "describe_erasure", "list_erasures",
     "create_key", "list_keys", "revoke_key",
     "get_usage", "get_health",
     "list_shared_namespaces", "read_changes", "apply_changes", "get_digests", "list_states", "fetch_states",

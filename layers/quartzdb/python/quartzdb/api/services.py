@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from quartzdb.domain.clock import Clock
 from quartzdb.replication.ports import Changes, Feed, Replica, SharedNamespace
+from quartzdb.services.erasures import Erasures
 from quartzdb.services.keys import ApiKeys
 from quartzdb.services.keyvalue import KeyValues
 from quartzdb.services.namespaces import Namespaces
@@ -62,6 +63,9 @@ class Services(Protocol):
 
     @property
     def key_values(self) -> KeyValues: ...
+
+    @property
+    def erasures(self) -> Erasures: ...
 
     @property
     def namespaces(self) -> Namespaces: ...

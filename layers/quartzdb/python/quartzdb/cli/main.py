@@ -14,6 +14,7 @@ from quartzdb import __version__
 from quartzdb.cli.backup import backup
 from quartzdb.cli.compact import compact
 from quartzdb.cli.demo.command import demo
+from quartzdb.cli.erase import erase, erasures
 from quartzdb.cli.export import export
 from quartzdb.cli.failure import CLOSED_PIPE, INTERRUPTED, Failure
 from quartzdb.cli.importing.command import import_
@@ -103,6 +104,8 @@ for command in (
     namespaces,
     records,
     kv,
+    erase,
+    erasures,
     query,
     import_,
     export,

@@ -145,6 +145,12 @@ class RecordNotFound(NotFound):
     code = "record_not_found"
 
 
+class ErasureNotFound(NotFound):
+    """The namespace has no erasure with that id."""
+
+    code = "erasure_not_found"
+
+
 class KeyNotFound(NotFound):
     """No live key-value item has that key."""
 

@@ -90,6 +90,8 @@ NUMBER_BYTES_MAX = 16
 
 IDEMPOTENCY_KEY_CHARACTERS_MAX = 255
 IDEMPOTENCY_TTL_SECONDS = 24 * 3600
+ERASURES_OPEN_MAX = 1_000
+"""Of a namespace at a time: each look of maintenance reads all that are open."""
 SHARDS_MAX = 64
 """Of a namespace: a write that touches every shard is still one transaction of DynamoDB, which takes 100 items."""
 TIME_MS_MAX = 253_402_300_799_999

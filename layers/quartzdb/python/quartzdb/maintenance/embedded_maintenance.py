@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.namespace import Namespace, Partition
 from quartzdb.maintenance.backlog import LOOKED_AT_BYTES, Backlog, read_backlog
+from quartzdb.maintenance.erasing import Erasing, OpenErasures
 from quartzdb.maintenance.garbage_collection import drop
 from quartzdb.maintenance.indexer import Indexer
 from quartzdb.maintenance.merge_plan import MergePlan
@@ -22,6 +23,7 @@ from quartzdb.maintenance.policy import DeletionStep, MaintenancePolicy
 from quartzdb.maintenance.purging import PURGE_AT_ONCE, purge_some
 from quartzdb.maintenance.sweep import sweep
 from quartzdb.services.ports import IdempotencyTable
+from quartzdb.storage.erasure_ledger import OpenShard
 from quartzdb.storage.lease_guard import LeaseGuard
 from quartzdb.storage.ports import BlobStore, ChangeLog, KeyValueTable, Leases, NamespaceCatalog, Retention
 from quartzdb.storage.snapshot.manifest import Manifest
@@ -79,6 +81,7 @@ class EmbeddedMaintenance:
         owner: str,
         policy: MaintenancePolicy,
         scrub: Callable[[], bool],
+        erasing: Erasing,
         retention: Retention | None = None,
     ) -> None:
         self._catalog = catalog
@@ -95,6 +98,8 @@ class EmbeddedMaintenance:
         self._policy = policy
         self._scrub = scrub
         self._dropped: list[Namespace] = []
+        self._erasing = erasing
+        self._erasures = OpenErasures({}, ())
         self._retention = retention
         self._memory: dict[Partition, _ShardMemory] = {}
         self._damaged: dict[str, str] = {}
@@ -117,6 +122,7 @@ class EmbeddedMaintenance:
         What fails is left alone for a while, ever longer, and delays nobody else.
         """
         busy = False
+        self._erasures = self._erasing.opened()  # before the namespaces: see Erasing.close
         namespaces = self._catalog.all_namespaces()
         pending_deletion = self._catalog.pending_deletion()
         present = {shard.partition for one in [*namespaces, *pending_deletion] for shard in one.each_shard}
@@ -133,6 +139,8 @@ class EmbeddedMaintenance:
                 busy = True
         for namespace in pending_deletion:
             busy = self._attempt(self._collect, namespace) or busy
+        if self._erasures.files:
+            self._close_erasures(namespaces)
         # One scrub for all that was dropped: it costs by what is free in the files.
         dropped, self._dropped = self._dropped, []
         for namespace in dropped[:1]:
@@ -181,6 +189,8 @@ class EmbeddedMaintenance:
         busy = False
         if shard.settings.dimension is not None:
             busy = self._maintain_segments(shard, memory, sweeping)
+            if shard.partition in self._erasures.shards:
+                self._erase(shard)
         if sweeping:
             memory.swept_ms = now_ms
             sweep(self._store, self._clock, shard.partition)
@@ -243,13 +253,39 @@ class EmbeddedMaintenance:
             damaged=snapshot is not None and snapshot.degraded is not None,
         )
 
-    def _merge(self, shard: Namespace, seen: Backlog) -> bool:
+    def _erase(self, shard: Namespace) -> None:
+        """All that can be done now for the erasures of a shard, ahead of what would be due by itself."""
+        opened = self._erasures.shards[shard.partition]
+        with self._lease(shard) as lease:
+            if not lease.held:
+                return
+            self._erasing.fold(shard, opened)
+            seen = read_backlog(self._log, self._store, self._clock, shard.partition)
+            while names := self._erasing.to_rewrite(shard, opened):
+                if not self._merge(shard, seen, names):
+                    break
+                opened = self._opened(shard)
+            self._erasing.sweep(shard, self._opened(shard))
+        self._readers.of(shard).reload()
+
+    def _opened(self, shard: Namespace) -> Sequence[OpenShard]:
+        return self._erasing.opened().shards.get(shard.partition, ())
+
+    def _close_erasures(self, namespaces: Sequence[Namespace]) -> None:
+        try:
+            self._erasing.close(self._erasures, {namespace.partition for namespace in namespaces})
+        except Exception:
+            # They stay open, which is what is told of them, and are tried again.
+            logger.exception("erasures could not be closed")
+
+    def _merge(self, shard: Namespace, seen: Backlog, erasing: Collection[str] | None = None) -> bool:
         """Merge what is due in the manifest that is current by now. Whether something was."""
         manifest = self._manifest(shard.partition)
         now_ms = self._clock.unix_ms()
         due = self._policy.due(
             replace(seen, manifest=manifest, now_ms=now_ms, damaged=False),
             purge_after_days=shard.settings.purge_after_days,
+            erasing=erasing,
         ).merge
         if due is None:
             return False

@@ -76,12 +76,15 @@ class Folding:
         self._pending_work.note(partition, since_ms)
         return self.fold_if_due(shard, budget)
 
-    def fold_if_due(self, namespace: Namespace, budget: Budget) -> Folded:
-        """In one shard, fold what is due, until nothing is left that can be folded, or no time."""
+    def fold_if_due(self, namespace: Namespace, budget: Budget, *, erasing: bool = False) -> Folded:
+        """In one shard, fold what is due, until nothing is left that can be folded, or no time.
+
+        `erasing`: an erasure of it is open.
+        """
         if namespace.settings.dimension is None:
             return Folded()
         backlog = self._backlog(namespace.partition)
-        reason = self._policy.due(backlog).fold
+        reason = self._policy.due(backlog, erasing=() if erasing else None).fold
         if reason is None or not budget.allows(self._fold_ms):
             return Folded(backlog)
         with LeaseGuard(

@@ -12,6 +12,7 @@ from quartzdb.domain.clock import Clock
 from quartzdb.domain.namespace import Namespace, Partition
 from quartzdb.maintenance.policy import DeletionStep, MaintenancePolicy
 from quartzdb.maintenance.ports import PendingWork, PendingWorkList
+from quartzdb.storage.erasure_ledger import ErasureLedger
 from quartzdb.storage.ports import BlobStore, ChangeLog, KeyValueTable, NamespaceCatalog
 
 
@@ -21,6 +22,7 @@ def drop(namespace: Namespace, log: ChangeLog, table: KeyValueTable, blobs: Blob
         log.seal(partition)
         blobs.delete([key for key, _, _ in blobs.list(f"{partition}/")])
     table.drop(namespace.partition)
+    ErasureLedger(table).forget(namespace)
 
 
 class GarbageCollection:

@@ -54,6 +54,16 @@ def dead_for(age_ms: int, now_ms: int) -> Worn:
     return lambda segment: segment.dead_since_ms is not None and now_ms - segment.dead_since_ms >= age_ms
 
 
+def named(names: Collection[str]) -> Worn:
+    """Whether a segment is one of these."""
+    return lambda segment: segment.name in names
+
+
+def any_of(*kinds: Worn) -> Worn:
+    """Whether a segment is worn in any of these ways."""
+    return lambda segment: any(worn(segment) for worn in kinds)
+
+
 def alone(worn: Worn) -> MergePolicy:
     """The first segment that is worn, to be rewritten by itself."""
     return lambda segments: next(((one,) for one in segments if worn(one)), ())

@@ -124,6 +124,9 @@ class Merger:
                 watermark=base.watermark,
                 folded=base.folded,
             ):
+                # What had nothing to keep is in no manifest, so that sweeping would take it to be under construction.
+                empty = [ref for ref in merged if not (ref.live_rows or ref.tombstones)]
+                self._store.blobs.delete([file.key for ref in empty for file in ref.files.values()])
                 return True
         raise Unavailable(
             f"The merge {plan.name} of {plan.partition} lost {_PUBLISH_ATTEMPTS} races to publish.",

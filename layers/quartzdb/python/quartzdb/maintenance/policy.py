@@ -17,11 +17,13 @@ from quartzdb.maintenance.merge_policy import (
     MergeLimits,
     MergePolicy,
     alone,
+    any_of,
     dead_for,
     either,
     except_for,
     full_tier,
     idle,
+    named,
     within,
 )
 from quartzdb.maintenance.sweep import ORPHANED_MS, SUPERSEDED_MS
@@ -83,6 +85,7 @@ class FoldReason(Enum):
     MANY_ROWS = "many changes wait"
     MANY_BYTES = "many bytes wait"
     LONG_WAIT = "what waits has waited for long"
+    ERASURE = "what was erased waits"
 
 
 class MergeReason(Enum):
@@ -91,6 +94,7 @@ class MergeReason(Enum):
     TIER = "a tier of segments is full, or one has many dead rows"
     IDLE = "nothing is written, and queries pay for each segment"
     AGE = "a segment has had dead rows for as long as its namespace allows"
+    ERASURE = "a segment has what was erased"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,29 +143,33 @@ class MaintenancePolicy:
         merging: Collection[str] = (),
         *,
         purge_after_days: int = DEFAULT_PURGE_AFTER_DAYS,
+        erasing: Collection[str] | None = None,
     ) -> ShardDue:
         """What is due for a shard. `merging` names segments of a merge that may be under way elsewhere.
 
-        `purge_after_days` is the namespace's.
+        `purge_after_days` is the namespace's. `erasing`: an erasure is open, and these segments have what was erased.
         """
         fold = self._fold(seen)
+        if fold is None and erasing is not None and seen.rows:
+            fold = FoldReason.ERASURE
         if seen.manifest is None:
             return ShardDue(fold, settled=seen.oldest_ms is None and fold is None)
         age_ms = seen.now_ms - seen.manifest.created_at_ms
         is_idle = seen.oldest_ms is None and age_ms >= self.thresholds.idle_after_ms
         purge_after_ms = purge_after_days * DAY_MS
-        expired = dead_for(purge_after_ms, seen.now_ms)
+        erased = named(erasing or ())
+        expired = any_of(erased, dead_for(purge_after_ms, seen.now_ms))
         for_speed: MergePolicy = idle if is_idle else full_tier
         for_age = alone(expired)
         if self._merge_limits is not None:
             for_speed = within(self._merge_limits, for_speed)
             for_age = within(self._merge_limits, for_age, expired)
-        choose = either(for_speed, for_age)
+        choose = either(for_age, for_speed) if erasing else either(for_speed, for_age)
         wanted = choose(seen.manifest.segments)
         segments = except_for(merging, choose)(seen.manifest.segments) if wanted else ()
         reason = MergeReason.IDLE if is_idle else MergeReason.TIER
         if segments and any(map(expired, segments)):
-            reason = MergeReason.AGE
+            reason = MergeReason.ERASURE if any(map(erased, segments)) else MergeReason.AGE
         dead_since = [one.dead_since_ms for one in seen.manifest.segments if one.dead_since_ms is not None]
         at_rest = is_idle and not wanted and not merging and not seen.damaged
         return ShardDue(
@@ -171,7 +179,7 @@ class MaintenancePolicy:
             release_previous=at_rest
             and not seen.manifest.previous_released
             and age_ms >= self.thresholds.release_previous_after_ms,
-            settled=at_rest and age_ms >= self.thresholds.settled_after_ms,
+            settled=at_rest and erasing is None and age_ms >= self.thresholds.settled_after_ms,
             purge_ms=min(dead_since) + purge_after_ms if dead_since else None,
         )
 

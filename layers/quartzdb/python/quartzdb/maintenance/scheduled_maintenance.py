@@ -7,14 +7,15 @@ costs next to nothing. The order differs from run to run: where there is more to
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 import xxhash
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.namespace import Namespace, Partition
 from quartzdb.maintenance.budget import Budget
+from quartzdb.maintenance.erasing import Erasing, OpenErasures
 from quartzdb.maintenance.folding import Folding
 from quartzdb.maintenance.garbage_collection import GarbageCollection
 from quartzdb.maintenance.lease_owner import LeaseOwner
@@ -23,8 +24,10 @@ from quartzdb.maintenance.policy import MINUTE_MS, MaintenancePolicy
 from quartzdb.maintenance.ports import PendingWork, PendingWorkList
 from quartzdb.maintenance.purging import PURGE_AT_ONCE, purge_some
 from quartzdb.maintenance.sweep import sweep
+from quartzdb.storage.erasure_ledger import OpenShard
 from quartzdb.storage.lease_guard import LeaseGuard
 from quartzdb.storage.ports import KeyValueTable, Leases, NamespaceCatalog, Retention
+from quartzdb.storage.snapshot.manifest import Manifest
 from quartzdb.storage.snapshot.store import SnapshotStore
 
 logger = logging.getLogger(__name__)
@@ -61,6 +64,7 @@ class ScheduledMaintenance:
         clock: Clock,
         owner: LeaseOwner,
         policy: MaintenancePolicy,
+        erasing: Erasing,
         retention: Retention | None = None,
     ) -> None:
         self._catalog = catalog
@@ -74,12 +78,15 @@ class ScheduledMaintenance:
         self._clock = clock
         self._owner = owner
         self._policy = policy
+        self._erasing = erasing
+        self._erasures = OpenErasures({}, ())
         self._retention = retention
 
     def run(self, budget: Budget) -> MaintenanceReport:
         """One run. A namespace's trouble is reported and does not stop the maintenance of the others."""
         report = MaintenanceReport()
         minute = self._clock.unix_ms() // MINUTE_MS
+        self._erasures = self._erasing.opened()  # before the namespaces: see Erasing.close
         noted = {one.partition: one for one in self._pending_work.all_pending()}
         namespaces = {
             shard.partition: shard for one in self._catalog.all_namespaces() for shard in one.each_shard
@@ -89,6 +96,7 @@ class ScheduledMaintenance:
             note = noted.get(partition)
             if (
                 note is None
+                and partition not in self._erasures.shards
                 and partition not in pending_deletion
                 and not _turn(partition, minute, self._policy.thresholds.look_every_ms)
             ):
@@ -111,6 +119,15 @@ class ScheduledMaintenance:
                 report.failed.append(str(partition))
                 if note is not None and partition in namespaces:
                     report.lag_ms = max(report.lag_ms, self._clock.unix_ms() - note.since_ms)
+        if self._erasures.files and budget.allows(LOOK_MS):
+            try:
+                self._erasing.close(
+                    self._erasures, {shard.partition for shard in namespaces.values() if not shard.shard}
+                )
+            except Exception:
+                # They stay open, which is what is told of them, and are tried again.
+                logger.exception("erasures could not be closed")
+                report.failed.append("erasures")
         return report
 
     def _maintain(
@@ -141,29 +158,57 @@ class ScheduledMaintenance:
     def _maintain_segments(self, namespace: Namespace, budget: Budget, report: MaintenanceReport) -> bool:
         """Fold, merge and sweep one shard; whether nothing is left to do until something is written."""
         partition = namespace.partition
-        folded = self._folding.fold_if_due(namespace, budget)
+        opened = self._erasures.shards.get(partition, ())
+        folded = self._folding.fold_if_due(namespace, budget, erasing=bool(opened))
         report.published += folded.published
         report.lag_ms = max(report.lag_ms, folded.lag_ms)
         if folded.degraded is not None:
             report.degraded.append(str(partition))
         backlog = folded.backlog
         assert backlog is not None, "a namespace with a dimension has a log"
-        if backlog.manifest is None:
+        if backlog.manifest is None and not opened:
             return self._policy.due(backlog).settled
         running = self._merging.under_way(partition)
-        due = self._policy.due(
-            backlog,
-            running.segments if running else (),
-            purge_after_days=namespace.settings.purge_after_days,
-        )
-        merged = Merged.UNDER_WAY if due.merging_elsewhere else Merged.NOT_NEEDED
-        if due.merge is not None:
-            merged = self._merging.merge(namespace, due.merge, budget, running)
-        report.merges[merged] = report.merges.get(merged, 0) + 1
+        if opened:
+            self._fold_erased(namespace, opened)
+        merged = Merged.PUBLISHED
+        while merged is Merged.PUBLISHED:
+            erasing: Collection[str] | None = None
+            if opened:
+                erasing = self._erasing.to_rewrite(namespace, self._opened(partition))
+                backlog = replace(backlog, manifest=self._manifest(partition))
+            due = self._policy.due(
+                backlog,
+                running.segments if running else (),
+                purge_after_days=namespace.settings.purge_after_days,
+                erasing=erasing,
+            )
+            merged = Merged.UNDER_WAY if due.merging_elsewhere else Merged.NOT_NEEDED
+            if due.merge is not None:
+                merged = self._merging.merge(namespace, due.merge, budget, running)
+            report.merges[merged] = report.merges.get(merged, 0) + 1
+            if not opened:
+                break  # One is enough, but where all that was erased is to go: what is folded meanwhile adds to it.
         if due.release_previous:
             self._merging.release_previous(partition)
         sweep(self._store, self._clock, partition)
+        if opened:
+            self._erasing.sweep(namespace, self._opened(partition))
         return due.settled
+
+    def _fold_erased(self, namespace: Namespace, opened: Sequence[OpenShard]) -> None:
+        with LeaseGuard(
+            self._leases, f"index/{namespace.shard_name}", self._owner.name, self._clock
+        ) as lease:
+            if lease.held:
+                self._erasing.fold(namespace, opened)
+
+    def _opened(self, partition: Partition) -> Sequence[OpenShard]:
+        return self._erasing.opened().shards.get(partition, ())
+
+    def _manifest(self, partition: Partition) -> Manifest | None:
+        pointer = self._store.pointer(partition)
+        return self._store.manifest(pointer.current) if pointer else None
 
     def _is_gone(self, partition: Partition) -> bool:
         """It was not there a moment ago; has it been created since?"""

@@ -36,7 +36,7 @@ from quartzdb.storage.index.engines.faiss_library import faiss_module
 from quartzdb.storage.index.executor import Immediate
 from quartzdb.storage.snapshot.cache import FETCHED_BYTES_MAX
 from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
-from quartzdb.wiring.embedded import Adapters, Database, assemble
+from quartzdb.wiring.embedded import OTHERS, Adapters, Database, assemble
 from quartzdb.wiring.settings import DEFAULT_TENANT
 
 if TYPE_CHECKING:
@@ -74,6 +74,15 @@ class AwsSettings:
     def clients(self) -> AwsClients:
         """For a database and whatever else one process asks of AWS."""
         return AwsClients(self.region, self.endpoints, self.patience)
+
+
+EXPIRY_LATE_MS = 7 * 24 * 3_600_000
+"""DynamoDB removes what has expired "within a few days"."""
+COPIES = (
+    "The bucket keeps versions of what was deleted for 35 days.",
+    "Point-in-time recovery of the table goes back 35 days; restoring an earlier time brings it back.",
+    OTHERS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +126,8 @@ def aws_adapters(
         idempotency=DynamoIdempotency(table),
         clock=clock,
         pending_work=DynamoPendingWork(table),
+        expiry_late_ms=EXPIRY_LATE_MS,
+        copies=COPIES,
     )
 
 

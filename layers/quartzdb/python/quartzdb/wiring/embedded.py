@@ -28,6 +28,7 @@ from quartzdb.domain.clock import Clock
 from quartzdb.domain.hlc import HybridClock
 from quartzdb.domain.namespace import EngineChoice
 from quartzdb.services.consistency import ActiveSite
+from quartzdb.services.erasures import Erasures
 from quartzdb.services.keys import ApiKeys
 from quartzdb.services.keyvalue import KeyValues
 from quartzdb.services.namespaces import Namespaces
@@ -37,6 +38,7 @@ from quartzdb.services.remembered_namespaces import RememberedNamespaces
 from quartzdb.services.search import Search
 from quartzdb.services.shard_reads import ShardReads
 from quartzdb.services.tenants import Tenants
+from quartzdb.storage.erasure_ledger import ErasureLedger
 from quartzdb.storage.index.executor import Executor, Lazy
 from quartzdb.storage.log.append import LogWriter
 from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS
@@ -74,6 +76,10 @@ class EmbeddedSettings:
     segment_files_max: int = FILES_MAX
 
 
+BACKUPS = "Backups that were taken before have it until they are pruned; restoring one brings it back."
+OTHERS = "Exports, and what others copied, are not known to the database."
+
+
 @dataclass(frozen=True, slots=True)
 class Adapters:
     """One implementation of each port."""
@@ -90,6 +96,10 @@ class Adapters:
     probe_storage: Callable[[], None] = field(default=lambda: None, kw_only=True)
     scrub: Callable[[], bool] = field(default=lambda: True, kw_only=True)
     """Leaves nothing of deleted rows in files of this machine; False where it has to be done again."""
+    expiry_late_ms: int = field(default=0, kw_only=True)
+    """How long after its time something may stay that expires."""
+    copies: tuple[str, ...] = field(default=(BACKUPS, OTHERS), kw_only=True)
+    """Which copies no deletion reaches, for people."""
 
 
 @dataclass(frozen=True)  # without slots, for what is made on first use
@@ -104,6 +114,7 @@ class Database:
     records: Records
     search: Search
     key_values: KeyValues
+    erasures: Erasures
     namespaces: Namespaces
     api_keys: ApiKeys
     tenants: Tenants
@@ -233,11 +244,23 @@ def assemble(
     readers = Readers(adapters.log, store, cache, clock)
     log_writer = LogWriter(adapters.log, versions, clock)
     shards = ShardReads(readers, versions)
+    records = Records(log_writer, readers, shards, versions, active=_decides(peering))
+    key_values = KeyValues(adapters.table, versions, clock, active=_decides(peering))
     return Database(
         tenant=tenant,
-        records=Records(log_writer, readers, shards, versions, active=_decides(peering)),
+        records=records,
         search=Search(shards),
-        key_values=KeyValues(adapters.table, versions, clock, active=_decides(peering)),
+        key_values=key_values,
+        erasures=Erasures(
+            records,
+            key_values,
+            ErasureLedger(adapters.table),
+            adapters.log,
+            clock,
+            shared=peering.shared if peering else lambda _tenant, _name: False,
+            late_ms=adapters.expiry_late_ms,
+            copies=adapters.copies,
+        ),
         namespaces=Namespaces(
             adapters.catalog,
             adapters.log,
@@ -287,6 +310,7 @@ def _maintenance(
 ) -> tuple[Indexer, EmbeddedMaintenance]:
     # Imported by a process that maintains its database, and by no other.
     from quartzdb.maintenance.embedded_maintenance import EmbeddedMaintenance
+    from quartzdb.maintenance.erasing import Erasing
     from quartzdb.maintenance.indexer import Indexer
     from quartzdb.maintenance.policy import EMBEDDED_THRESHOLDS, MaintenancePolicy
 
@@ -314,6 +338,16 @@ def _maintenance(
         owner=owner,
         policy=MaintenancePolicy(EMBEDDED_THRESHOLDS),
         scrub=adapters.scrub,
+        erasing=Erasing(
+            adapters.table,
+            adapters.log,
+            store,
+            cache,
+            indexer,
+            adapters.clock,
+            scrub=adapters.scrub,
+            retention=retention,
+        ),
         retention=retention,
     )
     return indexer, maintenance

@@ -13,6 +13,7 @@ from typing import Any
 
 from quartzdb.adapters.aws.step_functions_merges import StepFunctionsMerges
 from quartzdb.domain.namespace import EngineChoice
+from quartzdb.maintenance.erasing import Erasing
 from quartzdb.maintenance.folding import Folding
 from quartzdb.maintenance.garbage_collection import GarbageCollection
 from quartzdb.maintenance.indexer import Indexer
@@ -95,10 +96,11 @@ def assemble_maintenance(
     policy = MaintenancePolicy(SCHEDULED_THRESHOLDS, limits)
     clock = adapters.clock
     store = SnapshotStore(adapters.blobs)
+    cache = SegmentCache(store, execute=Immediate)
     indexer = Indexer(
         adapters.log,
         store,
-        SegmentCache(store, execute=Immediate),
+        cache,
         clock,
         workspace,
         threads=index_threads,
@@ -135,6 +137,7 @@ def assemble_maintenance(
         clock,
         owner,
         policy,
+        Erasing(adapters.table, adapters.log, store, cache, indexer, clock, retention=retention),
         retention,
     )
     return MaintenanceServices(folding, merging, schedule, owner)

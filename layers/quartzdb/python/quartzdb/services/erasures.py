@@ -1,0 +1,176 @@
+"""Use cases of erasures: a deletion that also leaves files, and a report of what is gone from where.
+
+An erasure is a deletion and a note in the ledger. Everything that was dead by then is rewritten away by maintenance,
+which looks at what is open; nothing is known here of how.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from quartzdb.domain.clock import Clock
+from quartzdb.domain.cursor import decode_cursor, encode_cursor
+from quartzdb.domain.errors import Conflict, ErasureNotFound
+from quartzdb.domain.filter import Filter
+from quartzdb.domain.hlc import Version
+from quartzdb.domain.limits import ERASURES_OPEN_MAX, IDEMPOTENCY_TTL_SECONDS
+from quartzdb.domain.namespace import Namespace
+from quartzdb.services.keyvalue import KeyValues
+from quartzdb.services.page import Page, check_limit
+from quartzdb.services.records import Records
+from quartzdb.storage.erasure_ledger import Erasure, ErasureLedger
+from quartzdb.storage.ports import ChangeLog
+
+KEY_TOMBSTONES_DAYS = 8
+"""The names of deleted keys are kept for seven, and dropped within a day."""
+_DAY_MS = 24 * 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An erasure that was begun. `version` None where a filter matched nothing; `more`: it matches further records."""
+
+    erasure: Erasure
+    version: Version | None
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedPlace:
+    """Where something of it may be. `at_ms` (unix): since when it is gone; `until_ms`: when it ends at the latest,
+    where that is known.
+    """
+
+    name: str
+    gone: bool
+    at_ms: int | None = None
+    until_ms: int | None = None
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is gone from where. `copies` says what no erasure reaches, and for how long that is kept."""
+
+    erasure: Erasure
+    places: tuple[ErasedPlace, ...]
+    copies: tuple[str, ...]
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is gone from everywhere that the database looks after."""
+        return all(place.gone for place in self.places)
+
+
+class Erasures:
+    """One instance serves every namespace. `late_ms`: how long after its time something may stay that expires.
+    `copies`: see Report.
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        key_values: KeyValues,
+        ledger: ErasureLedger,
+        log: ChangeLog,
+        clock: Clock,
+        *,
+        shared: Callable[[str, str], bool] = lambda _tenant, _name: False,
+        late_ms: int = 0,
+        copies: tuple[str, ...] = (),
+    ) -> None:
+        self._records = records
+        self._key_values = key_values
+        self._ledger = ledger
+        self._log = log
+        self._clock = clock
+        self._shared = shared
+        self._answers_kept_ms = IDEMPOTENCY_TTL_SECONDS * 1000 + late_ms
+        self._copies = copies
+
+    def of_ids(self, namespace: Namespace, ids: Sequence[str], *, after: Version | None = None) -> Begun:
+        """Erase records by id, within the limits of a deletion; one that does not exist is no error.
+
+        Raises Conflict where too many of the namespace are open, and whatever a deletion raises. If the deletion was
+        made but the note was not, the same request again makes both good.
+        """
+        self._check_open(namespace)
+        deletion = self._records.delete(namespace, ids, after=after)
+        return Begun(self._note(namespace, records=deletion.deleted), deletion.version)
+
+    def of_matching(self, namespace: Namespace, condition: Filter, *, after: Version | None = None) -> Begun:
+        """Erase the records that match, up to DELETE_BY_FILTER_MAX. Raises as `of_ids`."""
+        self._check_open(namespace)
+        deletion = self._records.delete_matching(namespace, condition, after=after)
+        erasure = self._note(namespace, records=deletion.deleted)
+        return Begun(erasure, deletion.version, deletion.more)
+
+    def of_keys(self, namespace: Namespace, keys: Sequence[str], *, after: Version | None = None) -> Begun:
+        """Erase key-values. Raises as `of_ids`."""
+        self._check_open(namespace)
+        version, existed = self._key_values.delete_many(namespace, keys, after=after)
+        return Begun(self._note(namespace, keys=existed, by_keys=True), version)
+
+    def report(self, namespace: Namespace, erasure_id: str) -> Report:
+        """How far one is. Raises ErasureNotFound."""
+        erasure = self._ledger.get(namespace, erasure_id)
+        if erasure is None:
+            raise ErasureNotFound(f"There is no erasure {erasure_id[:80]!r}.", field="id")
+        return self._report(namespace, erasure)
+
+    def list(self, namespace: Namespace, *, cursor: str | None = None, limit: int = 100) -> Page[Report]:
+        """A page of a namespace's erasures, the oldest first."""
+        listing = f"erasures/{namespace.generation}"
+        after = decode_cursor(listing, cursor) if cursor else None
+        found = self._ledger.list(namespace, after, check_limit(limit) + 1, self._clock.unix_ms())
+        reports = [self._report(namespace, one) for one in found[:limit]]
+        return Page(reports, encode_cursor(listing, found[limit - 1].id) if len(found) > limit else None)
+
+    def _check_open(self, namespace: Namespace) -> None:
+        if self._ledger.count_open(namespace, ERASURES_OPEN_MAX, self._clock.unix_ms()) >= ERASURES_OPEN_MAX:
+            raise Conflict(
+                f"{ERASURES_OPEN_MAX} erasures of the namespace are open.",
+                hint="Erase more records with each request, or wait until earlier ones are done.",
+            )
+
+    def _note(
+        self, namespace: Namespace, *, records: int = 0, keys: int = 0, by_keys: bool = False
+    ) -> Erasure:
+        heads: list[int] = []
+        if namespace.settings.dimension is not None and not by_keys:
+            heads = [self._log.head(partition) for partition in namespace.partitions]
+        now_ms = self._clock.unix_ms()
+        erasure = Erasure(f"{now_ms:012x}{secrets.token_hex(6)}", now_ms, records, keys, by_keys)
+        self._ledger.add(namespace, erasure, heads)
+        return erasure
+
+    def _report(self, namespace: Namespace, erasure: Erasure) -> Report:
+        now_ms, gone_ms = self._clock.unix_ms(), erasure.gone_ms
+        shared = self._shared(namespace.tenant, namespace.name)
+        places: list[ErasedPlace] = []
+        if not erasure.by_keys:
+            places += [ErasedPlace(name, gone_ms is not None, gone_ms) for name in ("segments", "log")]
+        places.append(ErasedPlace("files", gone_ms is not None, gone_ms))
+        if erasure.by_keys:
+            places += [ErasedPlace("values", True, erasure.at_ms)]
+            why = "the names of deleted keys are kept against late writes"
+            until_ms = erasure.at_ms + KEY_TOMBSTONES_DAYS * _DAY_MS
+            # While another site has not read a deletion, its name stays: nobody knows here for how long.
+            places.append(
+                ErasedPlace("keys", False, why=why) if shared else _timed("keys", until_ms, now_ms, why)
+            )
+        until_ms = erasure.at_ms + self._answers_kept_ms
+        places.append(_timed("idempotent_answers", until_ms, now_ms, "answers to earlier requests are kept"))
+        if shared:
+            places.append(ErasedPlace("peer", False, why="not known here: erase it at the other site, too"))
+        return Report(erasure, tuple(places), self._copies)
+
+
+def _timed(name: str, until_ms: int, now_ms: int, why: str) -> ErasedPlace:
+    return (
+        ErasedPlace(name, True, until_ms)
+        if now_ms >= until_ms
+        else ErasedPlace(name, False, until_ms=until_ms, why=why)
+    )

@@ -1,0 +1,206 @@
+"""The ledger of erasures: what was asked to leave every file, and where that is not done yet. Holds no id and no key.
+
+An erasure has one entry, one open item for each shard that may still have what was erased, and one for the files as a
+whole; all of one database's are in one partition of the key-value table, so that one listing says what is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import orjson
+
+from quartzdb.domain.hlc import Version, stamp_at
+from quartzdb.domain.namespace import Namespace, Partition
+from quartzdb.storage.ports import Item, KeyValueTable
+
+LEDGER = Partition("_quartzdb", "erasures", "ledger")
+"""No tenant's: theirs begin with a letter or a digit."""
+KEPT_DAYS = 400
+"""How long an entry stays after everything is gone."""
+_DAY_MS = 24 * 3_600_000
+_WRITER = "ledger"
+_PAGE = 1_000
+_FORGOTTEN_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """One erasure. `gone_ms` (unix): when segments, log and files had nothing of it any more.
+
+    `records` and `keys` are how many existed when it was asked for.
+    """
+
+    id: str
+    at_ms: int
+    records: int
+    keys: int
+    by_keys: bool
+    gone_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenShard:
+    """A shard that may have something of an erasure. `head`: the stamp up to which its log has to be gone.
+
+    `rows_gone`: no segment has rows any more that were dead by then. `clean`: the sequence of the first manifest whose
+    segments have nothing of it; only older manifests, and files that none names, are left.
+    """
+
+    erasure: str
+    partition: Partition
+    head: int
+    stamp: int
+    rows_gone: bool = False
+    clean: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenErasure:
+    """An erasure that is open; once none of its shards is, files that all share have to be looked after."""
+
+    erasure: str
+    partition: Partition
+    stamp: int
+
+
+class ErasureLedger:
+    """Over any key-value table. Everything is safe to repeat."""
+
+    def __init__(self, table: KeyValueTable) -> None:
+        self._table = table
+
+    def add(self, namespace: Namespace, erasure: Erasure, heads: Sequence[int]) -> None:
+        """Begin one: all of it or nothing. `heads` are those of the namespace's logs, in the order of its shards."""
+        stamp = stamp_at(erasure.at_ms)
+        shards = [
+            OpenShard(erasure.id, shard.partition, head, stamp)
+            for shard, head in zip(namespace.each_shard, heads, strict=False)
+        ]
+        self._table.put_many(
+            LEDGER,
+            [
+                _item(_entry_key(namespace.partition, erasure.id), _entry(erasure), stamp),
+                _item(_open_key(namespace.partition, "files", erasure.id), b"{}", stamp),
+                *(_shard_item(one) for one in shards),
+            ],
+        )
+
+    def get(self, namespace: Namespace, erasure_id: str) -> Erasure | None:
+        """One of the namespace's."""
+        key = _entry_key(namespace.partition, erasure_id)
+        item = self._table.get(LEDGER, [key]).get(key)
+        return _erasure(item) if item is not None and item.value is not None else None
+
+    def list(self, namespace: Namespace, after: str | None, limit: int, now_ms: int) -> Sequence[Erasure]:
+        """Those of a namespace in the order of their ids, which is that of time, after an id."""
+        prefix = _entry_key(namespace.partition, "")
+        page = self._table.list(
+            LEDGER, prefix=prefix, after=prefix + (after or ""), limit=limit, now_ms=now_ms, values=True
+        )
+        return [_erasure(item) for item in page.items]
+
+    def count_open(self, namespace: Namespace, most: int, now_ms: int) -> int:
+        """How many of a namespace are open; `most` stands for that many or more."""
+        prefix = _open_key(namespace.partition, "files", "")
+        return len(
+            self._table.list(LEDGER, prefix=prefix, after=None, limit=most, now_ms=now_ms, values=False).items
+        )
+
+    def open(self, now_ms: int) -> tuple[Sequence[OpenShard], Sequence[OpenErasure]]:
+        """All that is open."""
+        shards: list[OpenShard] = []
+        files: list[OpenErasure] = []
+        for item in self._each_open(now_ms):
+            _, tenant, name, generation, place, erasure = item.key.split("/")
+            if place == "files":
+                files.append(OpenErasure(erasure, Partition(tenant, name, generation), item.version.stamp))
+                continue
+            partition = Partition(tenant, name, generation, int(place))
+            shards.append(
+                OpenShard(erasure, partition, stamp=item.version.stamp, **orjson.loads(item.value or b""))
+            )
+        return shards, files
+
+    def keep(self, shard: OpenShard) -> OpenShard:
+        """Remember how far a shard is."""
+        later = replace(shard, stamp=shard.stamp + 1)
+        self._table.put(LEDGER, _shard_item(later))
+        return later
+
+    def close_shard(self, shard: OpenShard) -> None:
+        """It has nothing of it any more."""
+        key = _open_key(shard.partition, str(shard.partition.shard), shard.erasure)
+        self._table.put(LEDGER, _item(key, None, shard.stamp + 1))
+
+    def close(self, files: OpenErasure, now_ms: int) -> None:
+        """Nothing is left of it where it is looked after."""
+        key = _entry_key(files.partition, files.erasure)
+        found = self._table.get(LEDGER, [key]).get(key)
+        items = [_item(_open_key(files.partition, "files", files.erasure), None, files.stamp + 1)]
+        if found is not None and found.value is not None:
+            entry = _entry(replace(_erasure(found), gone_ms=now_ms))
+            until_ms = now_ms + KEPT_DAYS * _DAY_MS
+            items.append(replace(_item(key, entry, found.version.stamp + 1), expires_at_ms=until_ms))
+        self._table.put_many(LEDGER, items)
+
+    def forget(self, namespace: Namespace) -> None:
+        """The generation is deleted, and everything of it with that."""
+        generation = _generation(namespace.partition)
+        for prefix in (f"entry/{generation}/", f"open/{generation}/"):
+            while items := self._table.list(
+                LEDGER, prefix=prefix, after=None, limit=_FORGOTTEN_AT_ONCE, now_ms=0, values=False
+            ).items:
+                self._table.put_many(LEDGER, [_item(one.key, None, one.version.stamp + 1) for one in items])
+                last = max(one.version.stamp for one in items)
+                self._table.purge(LEDGER, 0, last + 2, _PAGE)
+
+    def _each_open(self, now_ms: int) -> Iterator[Item]:
+        after: str | None = None
+        while True:
+            page = self._table.list(
+                LEDGER, prefix="open/", after=after, limit=_PAGE, now_ms=now_ms, values=True
+            )
+            yield from page.items
+            if not page.more:
+                return
+            after = page.items[-1].key
+
+
+def _generation(partition: Partition) -> str:
+    return f"{partition.tenant}/{partition.namespace}/{partition.generation}"
+
+
+def _entry_key(partition: Partition, erasure: str) -> str:
+    return f"entry/{_generation(partition)}/{erasure}"
+
+
+def _open_key(partition: Partition, place: str, erasure: str) -> str:
+    return f"open/{_generation(partition)}/{place}/{erasure}"
+
+
+def _item(key: str, value: bytes | None, stamp: int) -> Item:
+    return Item(key, Version(stamp, _WRITER), stamp, value, "application/json")
+
+
+def _shard_item(one: OpenShard) -> Item:
+    value = orjson.dumps({"head": one.head, "rows_gone": one.rows_gone, "clean": one.clean})
+    return _item(_open_key(one.partition, str(one.partition.shard), one.erasure), value, one.stamp)
+
+
+def _entry(erasure: Erasure) -> bytes:
+    return orjson.dumps(
+        {
+            "id": erasure.id,
+            "at_ms": erasure.at_ms,
+            "records": erasure.records,
+            "keys": erasure.keys,
+            "by_keys": erasure.by_keys,
+            "gone_ms": erasure.gone_ms,
+        }
+    )
+
+
+def _erasure(item: Item) -> Erasure:
+    return Erasure(**orjson.loads(item.value or b""))
