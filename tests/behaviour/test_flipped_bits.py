@@ -26,7 +26,7 @@ from quartzdb.domain.errors import QuartzError
 from quartzdb.domain.namespace import NamespaceSettings
 from quartzdb.maintenance.verification import Verification
 from quartzdb.services.keyvalue import NewItem
-from quartzdb.services.ports import StoredAnswer
+from quartzdb.services.ports import StoredAnswer, TenantStatus
 from quartzdb.services.record_rules import NewRecord
 from quartzdb.services.search import QueryRequest
 from quartzdb.storage.ports import BlobMissing
@@ -76,6 +76,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Directory:
     database.namespaces.create(TENANT, "gone", NamespaceSettings(2))
     database.namespaces.delete(TENANT, "gone")
     database.api_keys.create(TENANT, "ci", frozenset({"read"}))
+    database.tenants.set_status(TENANT, TenantStatus.SUSPENDED)
     now = site.clock.unix_ms()
     database.idempotency.begin(TENANT, "again", b"print", now, 1_000, 10_000_000)
     database.idempotency.finish(TENANT, "again", StoredAnswer(b"print", 200, b"{}", "application/json", ()))
@@ -113,6 +114,7 @@ def served(path: Path, clock: ManualClock) -> Served:
         facts |= {("listed", repr(item)) for item in page.items}
     facts |= {("deleting", str(one)) for one in adapters.catalog.pending_deletion()}
     facts |= {("key", repr(key)) for key in adapters.api_keys.list(TENANT)}
+    facts |= {("grant", repr(grant)) for grant in adapters.grants.list()}
     return frozenset(facts)
 
 
