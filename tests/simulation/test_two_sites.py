@@ -24,7 +24,7 @@ from tests.simulation.replicated_site import WRITING_S
 from tests.simulation.two_sites import QUIET_S, SETTLED_S_MAX, TROUBLED_S, Conditions, TwoSites
 from tests.simulation.world import World
 
-SEEDS = int(os.environ.get("QUARTZDB_SIMULATION_SEEDS", "100"))
+SEEDS = int(os.environ.get("QUARTZDB_SIMULATION_SEEDS", "60"))
 
 
 def play(seed: int, workspace: Path, conditions: Conditions | None = None) -> TwoSites:
