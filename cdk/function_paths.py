@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-NAMED_PATHS = ("/v1/namespaces/*/kv/*", "/v1/namespaces/*/vectors/*")
+NAMED_PATHS = ("/v1/namespaces/*/kv/*", "/v1/namespaces/*/vectors/*", "/v1/namespaces/*/erasures/*")
 """What ends in a key or an id, which may look like any path: `kv/a/query`, `vectors/query`. CloudFront's `*` spans
 slashes, so these come before the searches, and never go to a function that may not read what they name. No search
 matches them, because a namespace's name has no slash.
