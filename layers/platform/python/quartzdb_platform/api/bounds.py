@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quartzdb_platform.api.problems import problem
@@ -49,24 +50,14 @@ class Bounds:
                 async with asyncio.timeout(BODY_SECONDS_MAX - (self._monotonic() - begun)):
                     message = await receive()
             except TimeoutError:
-                refusal = problem(
-                    408,
-                    "body_timeout",
-                    f"A body has to come within {BODY_SECONDS_MAX:g} s.",
-                    headers={"Connection": "close"},
-                )
+                refusal = _refused(408, "body_timeout", f"A body has to come within {BODY_SECONDS_MAX:g} s.")
                 await refusal(scope, receive, with_headers)
                 return
             if message["type"] != "http.request":
                 return  # nobody waits for an answer
             body += message.get("body", b"")
             if len(body) > BODY_BYTES_MAX:
-                refusal = problem(
-                    413,
-                    "body_too_large",
-                    f"A body has at most {BODY_BYTES_MAX} bytes.",
-                    headers={"Connection": "close"},
-                )
+                refusal = _refused(413, "body_too_large", f"A body has at most {BODY_BYTES_MAX} bytes.")
                 await refusal(scope, receive, with_headers)
                 return
             if not message.get("more_body", False):
@@ -81,3 +72,8 @@ class Bounds:
             return {"type": "http.request", "body": bytes(body), "more_body": False}
 
         await self._app(scope, whole, with_headers)
+
+
+def _refused(status: int, code: str, detail: str) -> JSONResponse:
+    """What of the body is still to come is not read, so the connection is of no more use."""
+    return problem(status, code, detail, headers={"Connection": "close"})

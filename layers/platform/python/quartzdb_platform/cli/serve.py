@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import sys
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import click
 from quartzdb.cli.data_dir import data_dir_option
 from quartzdb.cli.output import json_option, print_json
 from quartzdb.cli.serve.listener import listen, url_of
+from quartzdb.cli.serve.options import host_option, log_level_option, port_option
 from quartzdb.cli.serve.peer import PeerOptions
 from quartzdb.cli.serve.settings import limit_threads, log_to_stderr
 
@@ -27,17 +26,9 @@ Sign up, with any address: the mail goes to the outbox.
 
 @click.command()
 @data_dir_option
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option(
-    "--port", type=click.IntRange(0, 65_535), default=8787, show_default=True, help="0 takes any free one."
-)
-@click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    default="warning",
-    show_default=True,
-    help="What is logged to stderr.",
-)
+@host_option
+@port_option
+@log_level_option
 @json_option
 def serve(data_dir: Path, host: str, port: int, log_level: str, as_json: bool) -> None:
     """Start database and platform on this machine, in one process.
@@ -70,7 +61,4 @@ def serve(data_dir: Path, host: str, port: int, log_level: str, as_json: bool) -
     serve_here(
         with_platform(background, database, data_dir, url), listener, log_level=log_level, on_ready=ready
     )
-    if background.background_runs:
-        # A long pass loses nothing by being cut short, and the interpreter must not tear down what it still uses.
-        logging.shutdown()
-        os._exit(0)
+    background.leave()

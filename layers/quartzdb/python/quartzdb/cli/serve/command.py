@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import tempfile
@@ -18,6 +17,7 @@ from quartzdb.cli.numbers import WholeNumber
 from quartzdb.cli.output import json_option
 from quartzdb.cli.serve.greeting import greet
 from quartzdb.cli.serve.listener import listen, url_of
+from quartzdb.cli.serve.options import host_option, log_level_option, port_option
 from quartzdb.cli.serve.peer import PeerOptions, peer_options
 from quartzdb.cli.serve.settings import WorkerSettings, limit_threads, log_to_stderr
 
@@ -37,12 +37,8 @@ Examples:
   quartzdb serve --site east --peer-site west --peer-url https://west.example.com --replication-secret-file secret"""
 )
 @data_dir_option
-@click.option(
-    "--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0 for all."
-)
-@click.option(
-    "--port", type=WholeNumber(0, 65_535), default=8787, show_default=True, help="0 takes any free one."
-)
+@host_option
+@port_option
 @click.option(
     "--workers",
     type=WholeNumber(1, 64),
@@ -50,13 +46,7 @@ Examples:
     show_default=True,
     help="Processes; about one per core.",
 )
-@click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    default="warning",
-    show_default=True,
-    help="What is logged to stderr.",
-)
+@log_level_option
 @default_engine_option
 @peer_options
 @json_option
@@ -114,10 +104,7 @@ def _serve_one(
 
     served, database = application(data_dir, peer, default_engine)
     serve_here(served, listener, log_level=log_level, on_ready=lambda: ready(database))
-    if served.background_runs:
-        # A long pass loses nothing by being cut short, and the interpreter must not tear down what it still uses.
-        logging.shutdown()
-        os._exit(0)
+    served.leave()
 
 
 def _serve_several(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import threading
@@ -58,6 +59,15 @@ class WithBackground:
             await send(message)
 
         await self._application(scope, receive, tell)
+
+    def leave(self) -> None:
+        """End this process, whose server has stopped, where a pass is still under way.
+
+        A long pass loses nothing by being cut short, and the interpreter must not tear down what it still uses.
+        """
+        if self.background_runs:
+            logging.shutdown()
+            os._exit(0)
 
 
 def application(

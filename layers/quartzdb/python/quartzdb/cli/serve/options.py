@@ -1,0 +1,23 @@
+"""The options of every command that serves: where it listens, and what it logs."""
+
+from __future__ import annotations
+
+import click
+
+from quartzdb.cli.numbers import WholeNumber
+
+host_option = click.option(
+    "--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0 for all."
+)
+
+port_option = click.option(
+    "--port", type=WholeNumber(0, 65_535), default=8787, show_default=True, help="0 takes any free one."
+)
+
+log_level_option = click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="warning",
+    show_default=True,
+    help="What is logged to stderr.",
+)
