@@ -20,6 +20,7 @@ from quartzdb_platform.domain.permissions import Role
 from quartzdb_platform.wiring import Platform, assemble
 from tests.manual_clock import ManualClock
 
+DATABASE_URL = "https://db.example.com"
 CONSOLE_URL = "https://console.example.com/platform"
 
 
@@ -110,6 +111,14 @@ def site(tmp_path: Path) -> Iterator[Site]:
     database = open_embedded(EmbeddedSettings(tmp_path / "data"))
     with SqliteDocuments(tmp_path / "platform.db") as table:
         outbox = Outbox(tmp_path / "outbox", "QuartzDB <no-reply@example.com>", clock)
-        platform = assemble(table, outbox, database.api_keys, clock, CONSOLE_URL)
+        platform = assemble(
+            table,
+            outbox,
+            database.api_keys,
+            clock,
+            CONSOLE_URL,
+            namespaces=database.namespaces,
+            database_url=DATABASE_URL,
+        )
         with TestClient(create_app(platform), base_url="https://console.example.com") as http:
             yield Site(platform, http, Mailbox(outbox.directory), clock, table, database)

@@ -17,6 +17,7 @@ OWN = {
     "DELETE /session",
     "GET /sessions",
     "DELETE /sessions/{session_id}",
+    "POST /start",
     "POST /organizations",
     "GET /organizations",
     "POST /invitations/accept",

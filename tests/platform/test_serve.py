@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,6 +40,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
         assert process.wait(30) == 0
 
 
+def require_commands(*names: str) -> None:
+    missing = [name for name in names if shutil.which(name) is None]
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+
+
 def signed_up(served: dict[str, Any], http: httpx.Client, email: str) -> None:
     assert http.post("/platform/v1/sign-in", json={"email": email}).status_code == 202
     newest = max(Path(served["outbox"]).glob("*.eml"), key=lambda file: file.name)
@@ -70,6 +78,33 @@ def test_from_an_address_to_a_search(served: dict[str, Any]) -> None:
         _, key_id, session, path = keys[1]
         http.get("/v1/namespaces", headers=bob).raise_for_status()
         assert http.delete(f"{path}/{key_id}", headers={"Authorization": session}).status_code == 204
+
+
+def test_the_quickstart_of_the_docs_is_five_requests_to_a_search(served: dict[str, Any]) -> None:
+    """As it stands on the page, but for the address and the folder; and so is the script that it answers with."""
+    require_commands("sh", "curl", "jq", "grep", "seq", "paste")
+    page = (Path(__file__).parents[2] / "docs" / "platform.md").read_text("utf-8")
+    section = page.partition("## Quickstart")[2].partition("\n## ")[0]
+    script = section.partition("```sh\n")[2].partition("```")[0]
+    assert script.count("curl ") == 5
+    settings, _, rest = script.partition("\n")
+    assert re.findall(r"(\w+)=", settings) == ["URL", "OUTBOX", "EMAIL"]
+    here = {"URL": served["url"], "OUTBOX": served["outbox"], "EMAIL": "dora@example.com"}
+    done = subprocess.run(
+        ["sh", "-eu"], input=rest, env={**os.environ, **here}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = '"matches":[{"id":"first"'
+    assert found in done.stdout
+    with httpx.Client(base_url=served["url"], timeout=30) as http:
+        signed_up(served, http, "emil@example.com")
+        body = {"namespace": {"name": "big", "dimension": 384, "metric": "dot"}}
+        started = http.post("/platform/v1/start", json=body).json()
+    pasted = subprocess.run(
+        ["sh", "-eu"], input=started["quickstart"], capture_output=True, text=True, check=False
+    )
+    assert pasted.returncode == 0, pasted.stderr
+    assert found in pasted.stdout
 
 
 def test_the_audit_log_is_verified_on_the_command_line(served: dict[str, Any]) -> None:

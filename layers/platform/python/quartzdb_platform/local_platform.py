@@ -24,8 +24,16 @@ def with_platform(application: ASGIApp, database: Database, data_dir: Path, url:
     """The database's application, and the platform under /platform. Raises Unavailable."""
     table = SqliteDocuments(data_dir / PLATFORM_FILE)
     outbox = Outbox(data_dir / OUTBOX, SENDER, database.clock)
-    platform = create_app(assemble(table, outbox, database.api_keys, database.clock, f"{url}/platform"))
-    return _Both(application, platform)
+    platform = assemble(
+        table,
+        outbox,
+        database.api_keys,
+        database.clock,
+        f"{url}/platform",
+        namespaces=database.namespaces,
+        database_url=url,
+    )
+    return _Both(application, create_app(platform))
 
 
 class _Both:

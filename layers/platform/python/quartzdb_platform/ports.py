@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+from quartzdb.domain.namespace import Namespace, NamespaceSettings
 from quartzdb.services.ports import ApiKey
 
 Json: TypeAlias = Mapping[str, Any]
@@ -90,6 +91,14 @@ class Mailer(Protocol):
 
     def send(self, mail: Mail) -> None:
         """Hand it over for delivery. Raises Unavailable."""
+        ...
+
+
+class DataPlaneNamespaces(Protocol):
+    """Namespaces of the database, whose tenants are projects."""
+
+    def create(self, tenant: str, name: str, settings: NamespaceSettings) -> tuple[Namespace, bool]:
+        """Create it, and whether it is new; again with the same settings changes nothing. Raises NamespaceExists."""
         ...
 
 

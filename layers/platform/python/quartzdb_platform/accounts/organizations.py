@@ -15,7 +15,7 @@ from quartzdb_platform.domain.names import checked_name
 from quartzdb_platform.domain.permissions import Permission, Role, require
 from quartzdb_platform.domain.records import Credential, CredentialKind, Member, Organization, Project, User
 from quartzdb_platform.identity.attempts import Attempts, Rate
-from quartzdb_platform.ports import Change, DocumentTable
+from quartzdb_platform.ports import Change, DocumentTable, Put
 from quartzdb_platform.transaction import change
 
 OF_PERSON = Rate(burst=10, seconds=3_600)
@@ -76,20 +76,24 @@ class Organizations:
 
     def create(self, user: User, name: str, address: str) -> Organization:
         """Its first owner is who creates it. Raises InvalidArgument, TooManyAttempts."""
+        organization, puts = self.founded(user, name)
+        event = self._audit.entry(
+            organization.id, Actor(user.id, address), "organization.create", organization.id
+        )
+        return change(self._table, lambda: (organization, [*puts, *event]))
+
+    def founded(self, user: User, name: str) -> tuple[Organization, Sequence[Put]]:
+        """The same as what to add to a transaction, without its event. Raises as `create`."""
         name = checked_name(name)
         self._attempts.count("organizations of one person", user.id, OF_PERSON)
         now_ms = self._clock.unix_ms()
         organization = Organization(new_id("org", now_ms, self._random_bytes), name, now_ms, owners=1)
         member = Member(organization.id, user.id, user.email, Role.OWNER, now_ms)
-        event = self._audit.entry(
-            organization.id, Actor(user.id, address), "organization.create", organization.id
-        )
-        puts = [
+        return organization, [
             store.put_organization(organization, None),
             store.put_member(member, None),
             store.put_membership(member),
         ]
-        return change(self._table, lambda: (organization, [*puts, *event]))
 
     def get(self, access: Access) -> Organization:
         """Raises NotFound."""

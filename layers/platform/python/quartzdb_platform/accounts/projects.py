@@ -42,20 +42,26 @@ class Projects:
 
     def create(self, access: Access, name: str) -> Project:
         """Raises InvalidArgument, LimitReached."""
-        name = checked_name(name)
         if len(self.list(access)) >= PROJECTS_MAX:
             raise LimitReached("projects in this organization", PROJECTS_MAX)
-        now_ms = self._clock.unix_ms()
-        project = Project(new_id("prj", now_ms, self._random_bytes), access.organization_id, name, now_ms)
+        project, puts = self.planned(access.organization_id, name)
 
         def decide() -> tuple[Project, Sequence[Change]]:
-            pk = store.organization_pk(access.organization_id)
             event = self._audit.entry(access.organization_id, access.actor, "project.create", project.id)
-            body = asdict(project)
-            puts = [Put(f"PROJECT#{project.id}", "project", body), Put(pk, f"project#{project.id}", body)]
             return project, [*puts, *event]
 
         return change(self._table, decide)
+
+    def planned(self, organization_id: str, name: str) -> tuple[Project, Sequence[Put]]:
+        """A project as what to add to a transaction, without its event. Raises InvalidArgument."""
+        name = checked_name(name)
+        now_ms = self._clock.unix_ms()
+        project = Project(new_id("prj", now_ms, self._random_bytes), organization_id, name, now_ms)
+        body, pk = asdict(project), store.organization_pk(organization_id)
+        return project, [
+            Put(f"PROJECT#{project.id}", "project", body),
+            Put(pk, f"project#{project.id}", body),
+        ]
 
     def list(self, access: Access) -> Sequence[Project]:
         """The oldest first."""

@@ -31,16 +31,23 @@ class AuditLog:
 
     def entry(self, organization_id: str, actor: Actor, action: str, target: str) -> Sequence[Change]:
         """What to add to the transaction in which the actor does it."""
+        return self.entries(organization_id, actor, [(action, target)])
+
+    def entries(
+        self, organization_id: str, actor: Actor, done: Sequence[tuple[str, str]]
+    ) -> Sequence[Change]:
+        """The same where one transaction does several things: each an action and its target, in their order."""
         pk = _pk(organization_id)
         head = self._table.get(pk, _HEAD)
         sequence, previous = (head.body["sequence"], head.body["hash"]) if head else (0, GENESIS)
-        event = AuditEvent(
-            sequence + 1, self._clock.unix_ms(), actor.id, action, target, actor.address, previous
-        ).sealed()
-        return (
-            Put(pk, f"{_EVENT}{event.sequence:012d}", asdict(event)),
-            Put(pk, _HEAD, {"sequence": event.sequence, "hash": event.hash}, head.revision if head else None),
-        )
+        now_ms, puts = self._clock.unix_ms(), []
+        for action, target in done:
+            sequence += 1
+            event = AuditEvent(sequence, now_ms, actor.id, action, target, actor.address, previous).sealed()
+            puts.append(Put(pk, f"{_EVENT}{sequence:012d}", asdict(event)))
+            previous = event.hash
+        newest = {"sequence": sequence, "hash": previous}
+        return (*puts, Put(pk, _HEAD, newest, head.revision if head else None))
 
     def newest(self, organization_id: str, *, limit: int, before: int | None = None) -> Sequence[AuditEvent]:
         """Events before that number, the newest first."""

@@ -21,6 +21,10 @@ Sign up, with any address: the mail goes to the outbox.
   cat {outbox}/*.eml
   curl -s {url}/platform/v1/sign-in/verify -H 'Content-Type: application/json' \\
     -d '{{"email": "you@example.com", "code": "THE CODE"}}'
+  curl -s {url}/platform/v1/start -H 'Content-Type: application/json' \\
+    -H 'Authorization: Bearer THE TOKEN' -d '{{"namespace": {{"name": "hello", "dimension": 3}}}}'
+
+The last answer has a key, and a quickstart to paste.
 """
 
 
