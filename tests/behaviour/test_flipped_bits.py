@@ -23,10 +23,11 @@ import pytest
 from quartzdb.adapters.embedded.sqlite_integrity import integrity_problems
 from quartzdb.adapters.embedded.sqlite_row_sums import add_sums
 from quartzdb.domain.errors import QuartzError
+from quartzdb.domain.grant import TenantStatus
 from quartzdb.domain.namespace import NamespaceSettings
 from quartzdb.maintenance.verification import Verification
 from quartzdb.services.keyvalue import NewItem
-from quartzdb.services.ports import StoredAnswer, TenantStatus
+from quartzdb.services.ports import StoredAnswer
 from quartzdb.services.record_rules import NewRecord
 from quartzdb.services.search import QueryRequest
 from quartzdb.storage.ports import BlobMissing

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from quartzdb.domain.errors import NotFound, Unauthenticated
+from quartzdb.domain.grant import TenantStatus
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
 from quartzdb.maintenance.policy import SCHEDULED_THRESHOLDS
 from quartzdb.services.keyvalue import NewItem
-from quartzdb.services.ports import TenantStatus
 from quartzdb.services.record_rules import MetadataPatch, NewRecord
 from quartzdb.services.tenant_deletion import TenantDeletion, TenantRemains
 from quartzdb.wiring.embedded import Database

@@ -18,10 +18,10 @@ from click.testing import CliRunner
 
 from quartzdb.cli.full_compaction import fold_and_merge_all
 from quartzdb.cli.main import cli
+from quartzdb.domain.grant import TenantStatus
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
 from quartzdb.maintenance.restoration import plan_of
 from quartzdb.services.keyvalue import NewItem
-from quartzdb.services.ports import TenantStatus
 from quartzdb.services.record_rules import NewRecord
 from quartzdb.storage.ports import BlobVersion
 from quartzdb.wiring.aws import AwsSettings, open_aws

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from quartzdb.domain.grant import TenantStatus
 from quartzdb.domain.namespace import NamespaceSettings
 from quartzdb.replication.ports import Checkpoint, Direction, Feed
-from quartzdb.services.ports import TenantStatus
 from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
 from quartzdb.wiring.replication import embedded_replication
 from tests.aws_emulators import Emulators

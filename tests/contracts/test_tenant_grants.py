@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from quartzdb.services.ports import TenantGrant, TenantGrants, TenantStatus
+from quartzdb.domain.grant import Block, GrantLimits, Prices, TenantGrant, TenantStatus
+from quartzdb.services.ports import TenantGrants
 
 SUSPENDED = TenantGrant("t", 2, TenantStatus.SUSPENDED)
+BLOCK = Block("monthly_reads", 12, 10, "read units", 1_700_000_000_000, "https://console.example.com/plan")
+FULL = TenantGrant(
+    "t9",
+    2**40,
+    TenantStatus.READ_ONLY,
+    plan="pro",
+    limits=GrantLimits(100, 200, 50, 80, 10, 1_536, 1_000, 10**9, 2**41),
+    reads_blocked=BLOCK,
+    writes_blocked=Block("cap", 5, 5, "micro-dollars", None, "ö – 価格"),
+    region="us-east-1",
+    prices=Prices("2026-11", 12_000_000, 8_000_000, 600_000),
+    raise_at="https://console.example.com/plan",
+)
 
 
 def test_a_grant_comes_back_as_it_was_put(open_tenant_grants: Callable[[], TenantGrants]) -> None:
-    """Each status, also for the next process; in the order of their tenants."""
+    """Whole, whatever it says, also for the next process; in the order of their tenants."""
     assert open_tenant_grants().get("t") is None
     assert open_tenant_grants().list() == []
-    grants = [TenantGrant(f"t{n}", n + 1, status) for n, status in enumerate(TenantStatus)]
+    grants = [TenantGrant(f"t{n}", n + 1, status) for n, status in enumerate(TenantStatus)] + [FULL]
     for grant in reversed(grants):
         assert open_tenant_grants().put(grant)
     assert [open_tenant_grants().get(grant.tenant) for grant in grants] == grants

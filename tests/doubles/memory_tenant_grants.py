@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from quartzdb.services.ports import TenantGrant
+from quartzdb.domain.grant import TenantGrant
 
 
 class MemoryTenantGrants:

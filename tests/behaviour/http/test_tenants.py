@@ -9,8 +9,8 @@ import pytest
 
 from quartzdb.api.app import create_app
 from quartzdb.api.routes import FAMILIES
+from quartzdb.domain.grant import TenantStatus
 from quartzdb.services.keys import Scope
-from quartzdb.services.ports import TenantStatus
 from quartzdb.wiring.aws import AwsSettings, open_aws
 from quartzdb.wiring.aws_clients import AwsEndpoints
 from quartzdb.wiring.embedded import Database

@@ -83,7 +83,7 @@ class Authenticator:
             raise
         assert key is not None
         # Only for a key that is good: whoever guesses costs one look-up, and learns nothing of a tenant.
-        principal = replace(principal, status=self._tenants.grant(principal.tenant).status)
+        principal = replace(principal, grant=self._tenants.grant(principal.tenant))
         with self._lock:
             # A key that was revoked while it was looked up must not be remembered after it was forgotten.
             if revocations == self._revocations:

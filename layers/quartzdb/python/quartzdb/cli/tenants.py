@@ -15,7 +15,7 @@ from quartzdb.cli.output import json_option, print_json, print_table
 from quartzdb.cli.shared_namespace import refuse_where_tenant_is_shared
 
 if TYPE_CHECKING:
-    from quartzdb.services.ports import TenantGrant, TenantStatus
+    from quartzdb.domain.grant import TenantGrant, TenantStatus
     from quartzdb.services.tenant_deletion import TenantRemains
 
 
@@ -60,7 +60,7 @@ Examples:
 @json_option
 def suspend(name: str, location: DatabaseLocation, read_only: bool, as_json: bool) -> None:
     """Refuse the requests of the tenant NAME, whose data and keys stay as they are."""
-    from quartzdb.services.ports import TenantStatus
+    from quartzdb.domain.grant import TenantStatus
 
     _say(name, TenantStatus.READ_ONLY if read_only else TenantStatus.SUSPENDED, location, as_json)
 
@@ -71,7 +71,7 @@ def suspend(name: str, location: DatabaseLocation, read_only: bool, as_json: boo
 @json_option
 def resume(name: str, location: DatabaseLocation, as_json: bool) -> None:
     """Answer all requests of the tenant NAME again."""
-    from quartzdb.services.ports import TenantStatus
+    from quartzdb.domain.grant import TenantStatus
 
     _say(name, TenantStatus.ACTIVE, location, as_json)
 

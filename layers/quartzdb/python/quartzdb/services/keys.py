@@ -26,8 +26,9 @@ from quartzdb.domain.errors import (
     TenantSuspended,
     Unauthenticated,
 )
+from quartzdb.domain.grant import UNGRANTED, TenantGrant, TenantStatus
 from quartzdb.domain.namespace import check_namespace_name, check_tenant
-from quartzdb.services.ports import ApiKey, ApiKeyTable, TenantStatus
+from quartzdb.services.ports import ApiKey, ApiKeyTable
 
 PREFIX = "qdb_live_"
 NAME_CHARACTERS_MAX = 100
@@ -59,7 +60,7 @@ class Principal:
     namespaces: frozenset[str] | None = None
     """Those that the key reaches; None: all."""
     expires_at_ms: int | None = None
-    status: TenantStatus = TenantStatus.ACTIVE
+    grant: TenantGrant = UNGRANTED
     """The tenant's, as far as is known."""
 
     def reaches(self, namespace: str) -> bool:
@@ -94,9 +95,9 @@ class Principal:
     def require_tenant(self, *, changes: bool) -> None:
         """Raises TenantSuspended, or TenantReadOnly for what changes anything, where the tenant's status says so."""
         hint = "Nothing was deleted. Ask whoever runs this database; it is lifted within seconds."
-        if self.status is TenantStatus.SUSPENDED:
+        if self.grant.status is TenantStatus.SUSPENDED:
             raise TenantSuspended("The tenant that this key belongs to is suspended.", hint=hint)
-        if changes and self.status is TenantStatus.READ_ONLY:
+        if changes and self.grant.status is TenantStatus.READ_ONLY:
             raise TenantReadOnly(
                 "The tenant that this key belongs to may read, and change nothing.", hint=hint
             )

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Protocol
+
+from quartzdb.domain.grant import TenantGrant
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +55,6 @@ class ApiKeyTable(Protocol):
     def forget(self, key: ApiKey) -> bool:
         """Remove a revoked key with all that is stored of it; False for one that was not revoked, or is not there."""
         ...
-
-
-class TenantStatus(StrEnum):
-    """What is answered to a tenant: everything, reads, or nothing."""
-
-    ACTIVE = "active"
-    READ_ONLY = "read_only"
-    SUSPENDED = "suspended"
-
-
-@dataclass(frozen=True, slots=True)
-class TenantGrant:
-    """What a tenant is allowed. Of two the one with the higher `revision` holds."""
-
-    tenant: str
-    revision: int
-    status: TenantStatus
 
 
 class TenantGrants(Protocol):

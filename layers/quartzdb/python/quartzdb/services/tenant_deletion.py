@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import NamespaceNotFound, NotFound
+from quartzdb.domain.grant import TenantStatus
 from quartzdb.domain.namespace import check_tenant
 from quartzdb.services.keys import ApiKeys
 from quartzdb.services.namespaces import Namespaces
-from quartzdb.services.ports import TenantStatus
 from quartzdb.services.tenants import Tenants
 from quartzdb.storage.ports import NamespaceCatalog
 

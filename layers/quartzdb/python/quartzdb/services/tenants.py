@@ -7,10 +7,12 @@ HAZARD: the grant is remembered with the API key, so a process goes by an earlie
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from quartzdb.domain.errors import Unavailable
+from quartzdb.domain.grant import TenantGrant, TenantStatus
 from quartzdb.domain.namespace import check_tenant
-from quartzdb.services.ports import TenantGrant, TenantGrants, TenantStatus
+from quartzdb.services.ports import TenantGrants
 
 _ATTEMPTS_MAX = 8
 
@@ -23,14 +25,26 @@ class Tenants:
 
     def grant(self, tenant: str) -> TenantGrant:
         """What the tenant is allowed now; revision 0 where nothing was ever said."""
-        return self._grants.get(tenant) or TenantGrant(tenant, 0, TenantStatus.ACTIVE)
+        return self._grants.get(tenant) or TenantGrant(tenant, 0)
+
+    def get(self, tenant: str) -> TenantGrant | None:
+        """The grant on record."""
+        return self._grants.get(tenant)
+
+    def put(self, grant: TenantGrant) -> bool:
+        """Have what the grant says hold, unless one with the same revision or a higher one is there; whether it does.
+
+        Raises InvalidArgument for what can be no tenant.
+        """
+        check_tenant(grant.tenant)
+        return self._grants.put(grant)
 
     def list(self) -> Sequence[TenantGrant]:
         """The grants on record, in the order of their tenants."""
         return self._grants.list()
 
     def set_status(self, tenant: str, status: TenantStatus) -> TenantGrant:
-        """Say what the tenant is allowed from now on. Saying it again changes nothing.
+        """Say what is answered to the tenant from now on; the rest of its grant stays. Saying it again changes nothing.
 
         Raises InvalidArgument for what can be no tenant, Unavailable where others change the grant all the time.
         """
@@ -39,7 +53,7 @@ class Tenants:
             present = self.grant(tenant)
             if present.status is status:
                 return present
-            wanted = TenantGrant(tenant, present.revision + 1, status)
+            wanted = replace(present, revision=present.revision + 1, status=status)
             if self._grants.put(wanted):
                 return wanted
         raise Unavailable(

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from quartzdb.adapters.aws.dynamodb_table import DynamoTable
 from quartzdb.adapters.aws.dynamodb_values import Attributes, number_of, text_of
-from quartzdb.services.ports import TenantGrant, TenantStatus
+from quartzdb.adapters.stored_grant import stored_grant
+from quartzdb.domain.grant import TenantGrant, TenantStatus, grant_text
 
 _PK = "GRANTS"
 
@@ -28,7 +29,7 @@ class DynamoTenantGrants:
             "pk": _PK,
             "sk": grant.tenant,
             "revision": grant.revision,
-            "status": grant.status.value,
+            "document": grant_text(grant),
         }
         put = self._table.put(
             item, "attribute_not_exists(#pk) OR #revision < :revision", {"revision": grant.revision}
@@ -46,6 +47,7 @@ class DynamoTenantGrants:
 
 
 def _grant(item: Attributes) -> TenantGrant:
-    return TenantGrant(
-        text_of(item, "sk"), number_of(item, "revision"), TenantStatus(text_of(item, "status"))
-    )
+    tenant, revision = text_of(item, "sk"), number_of(item, "revision")
+    if "document" not in item:  # stored before a grant had more than its status
+        return TenantGrant(tenant, revision, TenantStatus(text_of(item, "status")))
+    return stored_grant(tenant, revision, text_of(item, "document"))

@@ -13,7 +13,7 @@ from quartzdb.domain.errors import Corrupted, Unavailable
 APPLICATION_ID = 0x515A4442
 """'QZDB' in the file's header, so that another program's database is never written to."""
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 API_KEY_COLUMNS = (
     "id",
     "tenant",
@@ -124,8 +124,8 @@ _SCHEMA = (
     CREATE TABLE grants (
         tenant TEXT NOT NULL PRIMARY KEY,
         revision INTEGER NOT NULL,
-        status TEXT NOT NULL,
-        {sum_column("tenant", "revision", "status")}
+        document TEXT NOT NULL,
+        {sum_column("tenant", "revision", "document")}
     ) WITHOUT ROWID
     """,
     f"""

@@ -1,4 +1,4 @@
-"""Grants of tenants in SQLite. Owns the table `grants`."""
+"""Grants of tenants in SQLite. Owns the table `grants`: one JSON document each."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from quartzdb.adapters.embedded.sqlite_database import Row, SqliteDatabase
 from quartzdb.adapters.embedded.sqlite_row_sums import require_sound
-from quartzdb.services.ports import TenantGrant, TenantStatus
+from quartzdb.adapters.stored_grant import stored_grant
+from quartzdb.domain.grant import TenantGrant, grant_text
 
-_GET = "SELECT tenant, revision, status, row_sum FROM grants WHERE tenant = ?"
-_LIST = "SELECT tenant, revision, status, row_sum FROM grants ORDER BY tenant"
+_GET = "SELECT tenant, revision, document, row_sum FROM grants WHERE tenant = ?"
+_LIST = "SELECT tenant, revision, document, row_sum FROM grants ORDER BY tenant"
 _PUT = """
-INSERT INTO grants (tenant, revision, status) VALUES (?, ?, ?)
-ON CONFLICT DO UPDATE SET revision = excluded.revision, status = excluded.status
+INSERT INTO grants (tenant, revision, document) VALUES (?, ?, ?)
+ON CONFLICT DO UPDATE SET revision = excluded.revision, document = excluded.document
 WHERE grants.revision < excluded.revision
 """
 _FORGET = "DELETE FROM grants WHERE tenant = ? AND revision = ?"
@@ -31,7 +32,7 @@ class SqliteTenantGrants:
 
     def put(self, grant: TenantGrant) -> bool:
         """Store it unless one as late is there; whether it was stored."""
-        row = (grant.tenant, grant.revision, grant.status.value)
+        row = (grant.tenant, grant.revision, grant_text(grant))
         return self._database.write(lambda connection: connection.execute(_PUT, row).rowcount > 0)
 
     def list(self) -> Sequence[TenantGrant]:
@@ -46,5 +47,4 @@ class SqliteTenantGrants:
     def _grant(self, row: Row) -> TenantGrant:
         *values, stored = row
         require_sound(self._database.path, stored, *values)
-        tenant, revision, status = values
-        return TenantGrant(tenant, revision, TenantStatus(status))
+        return stored_grant(*values)
