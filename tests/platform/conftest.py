@@ -115,6 +115,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
             table,
             outbox,
             database.api_keys,
+            database.tenants,
             clock,
             CONSOLE_URL,
             namespaces=database.namespaces,

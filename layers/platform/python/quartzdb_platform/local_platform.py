@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from quartzdb_platform.adapters.outbox import Outbox
 from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
 from quartzdb_platform.api.app import create_app
-from quartzdb_platform.wiring import assemble
+from quartzdb_platform.wiring import Platform, assemble
 
 if TYPE_CHECKING:
     from quartzdb.wiring.embedded import Database
@@ -20,19 +20,24 @@ OUTBOX = "outbox"
 SENDER = "QuartzDB <no-reply@localhost>"
 
 
-def with_platform(application: ASGIApp, database: Database, data_dir: Path, url: str) -> ASGIApp:
-    """The database's application, and the platform under /platform. Raises Unavailable."""
+def open_platform(database: Database, data_dir: Path, url: str) -> Platform:
+    """The platform of one machine, beside its database. Raises Unavailable."""
     table = SqliteDocuments(data_dir / PLATFORM_FILE)
     outbox = Outbox(data_dir / OUTBOX, SENDER, database.clock)
-    platform = assemble(
+    return assemble(
         table,
         outbox,
         database.api_keys,
+        database.tenants,
         database.clock,
         f"{url}/platform",
         namespaces=database.namespaces,
         database_url=url,
     )
+
+
+def with_platform(application: ASGIApp, platform: Platform) -> ASGIApp:
+    """The database's application, and the platform under /platform."""
     return _Both(application, create_app(platform))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+from quartzdb.domain.grant import TenantGrant
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
 from quartzdb.services.ports import ApiKey
 
@@ -123,4 +124,16 @@ class DataPlaneKeys(Protocol):
 
     def revoke(self, tenant: str, key_id: str) -> Sequence[str]:
         """End a key. Raises NotFound."""
+        ...
+
+
+class DataPlaneGrants(Protocol):
+    """Grants of the database, whose tenants are projects."""
+
+    def get(self, tenant: str) -> TenantGrant | None:
+        """The grant; None where nothing was said. Raises Unavailable."""
+        ...
+
+    def put(self, grant: TenantGrant) -> bool:
+        """Store it unless one with the same revision or a higher one is there; whether it was. Raises Unavailable."""
         ...

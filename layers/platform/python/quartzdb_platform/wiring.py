@@ -11,9 +11,20 @@ from quartzdb_platform.accounts.organizations import Organizations
 from quartzdb_platform.accounts.projects import Projects
 from quartzdb_platform.accounts.tokens import Tokens
 from quartzdb_platform.audit.log import AuditLog
+from quartzdb_platform.domain.plan import Plans
 from quartzdb_platform.identity.credentials import Credentials
 from quartzdb_platform.identity.sign_in import SignIn
-from quartzdb_platform.ports import DataPlaneKeys, DataPlaneNamespaces, DocumentTable, Mailer
+from quartzdb_platform.plans.blocks import Blocks
+from quartzdb_platform.plans.plan_file import load_plans
+from quartzdb_platform.plans.publisher import GrantPublisher
+from quartzdb_platform.ports import (
+    DataPlaneGrants,
+    DataPlaneKeys,
+    DataPlaneNamespaces,
+    DocumentTable,
+    Mailer,
+)
+from quartzdb_platform.upkeep import Step, Upkeep
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,37 +32,58 @@ class Platform:
     """The use cases of one process."""
 
     audit: AuditLog
+    blocks: Blocks
     credentials: Credentials
+    grants: GrantPublisher
     members: Members
     onboarding: Onboarding
     organizations: Organizations
+    plans: Plans
     projects: Projects
     sign_in: SignIn
     tokens: Tokens
+    upkeep: Upkeep
 
 
 def assemble(
     table: DocumentTable,
     mailer: Mailer,
     keys: DataPlaneKeys,
+    grants: DataPlaneGrants,
     clock: Clock,
     console_url: str,
     *,
     namespaces: DataPlaneNamespaces,
     database_url: str,
+    plans: Plans | None = None,
 ) -> Platform:
-    """Use cases over any adapters. `console_url` is where the links in mails lead; `database_url` has no path."""
+    """Use cases over any adapters. `console_url` is where the links in mails lead; `database_url` has no path;
+    `plans` are those that are sold.
+    """
+    plans = plans or load_plans()
     audit = AuditLog(table, clock)
     credentials = Credentials(table, clock)
+    blocks = Blocks(table)
+    publisher = GrantPublisher(
+        table, grants, plans, blocks, f"{console_url}/organizations/{{organization}}/plan"
+    )
     organizations = Organizations(table, audit, clock)
-    projects = Projects(table, audit, keys, clock)
+    projects = Projects(table, audit, keys, publisher, clock)
+    steps = (
+        Step("grants", 60, lambda _: publisher.publish_all()),
+        Step("all-grants", 86_400, lambda _: publisher.publish_all(everything=True)),
+    )
     return Platform(
-        audit,
-        credentials,
-        Members(table, audit, mailer, clock, f"{console_url}/invitation"),
-        Onboarding(table, audit, organizations, projects, namespaces, clock, database_url),
-        organizations,
-        projects,
-        SignIn(table, credentials, mailer, clock, f"{console_url}/sign-in"),
-        Tokens(table, audit, credentials),
+        audit=audit,
+        blocks=blocks,
+        credentials=credentials,
+        grants=publisher,
+        members=Members(table, audit, mailer, clock, f"{console_url}/invitation"),
+        onboarding=Onboarding(table, audit, organizations, projects, namespaces, clock, database_url),
+        organizations=organizations,
+        plans=plans,
+        projects=projects,
+        sign_in=SignIn(table, credentials, mailer, clock, f"{console_url}/sign-in"),
+        tokens=Tokens(table, audit, credentials),
+        upkeep=Upkeep(table, clock, steps),
     )

@@ -21,6 +21,7 @@ from quartzdb_platform.audit.log import Actor, AuditLog
 from quartzdb_platform.domain.permissions import Permission, Role
 from quartzdb_platform.domain.records import Credential, Organization, Project, User
 from quartzdb_platform.identity.attempts import Attempts, Rate
+from quartzdb_platform.plans import pending
 from quartzdb_platform.ports import Change, DataPlaneNamespaces, Document, DocumentTable, Put
 from quartzdb_platform.transaction import change
 
@@ -125,9 +126,12 @@ class Onboarding:
                 [("organization.create", organization.id), ("project.create", project.id)],
             )
             begun = Put(*_key(user), body, gone.revision if gone else None)
-            return (body, True), [*founded, *planned, begun, *events]
+            noted = pending.mark(self._table, organization.id)
+            return (body, True), [*founded, *planned, begun, noted, *events]
 
-        return change(self._table, decide)
+        done = change(self._table, decide)
+        self._projects.publish_grants(done[0]["organization_id"])
+        return done
 
     def _present(self, user: User) -> Document | None:
         """What was begun, as long as the person has a seat there."""

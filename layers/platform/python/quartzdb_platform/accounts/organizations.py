@@ -91,6 +91,7 @@ class Organizations:
         member = Member(organization.id, user.id, user.email, Role.OWNER, now_ms)
         return organization, [
             store.put_organization(organization, None),
+            store.list_organization(organization.id),
             store.put_member(member, None),
             store.put_membership(member),
         ]

@@ -15,6 +15,8 @@ from quartzdb_platform.domain.errors import LimitReached
 from quartzdb_platform.domain.ids import new_id
 from quartzdb_platform.domain.names import checked_name
 from quartzdb_platform.domain.records import Project
+from quartzdb_platform.plans import pending
+from quartzdb_platform.plans.publisher import GrantPublisher
 from quartzdb_platform.ports import Change, DataPlaneKeys, DocumentTable, Put
 from quartzdb_platform.transaction import change
 
@@ -30,6 +32,7 @@ class Projects:
         table: DocumentTable,
         audit: AuditLog,
         keys: DataPlaneKeys,
+        grants: GrantPublisher,
         clock: Clock,
         *,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
@@ -37,23 +40,28 @@ class Projects:
         self._table = table
         self._audit = audit
         self._keys = keys
+        self._grants = grants
         self._clock = clock
         self._random_bytes = random_bytes
 
     def create(self, access: Access, name: str) -> Project:
-        """Raises InvalidArgument, LimitReached."""
+        """Its grant is published at once, or within minutes. Raises InvalidArgument, LimitReached."""
         if len(self.list(access)) >= PROJECTS_MAX:
             raise LimitReached("projects in this organization", PROJECTS_MAX)
-        project, puts = self.planned(access.organization_id, name)
+        planned, puts = self.planned(access.organization_id, name)
 
         def decide() -> tuple[Project, Sequence[Change]]:
-            event = self._audit.entry(access.organization_id, access.actor, "project.create", project.id)
-            return project, [*puts, *event]
+            event = self._audit.entry(access.organization_id, access.actor, "project.create", planned.id)
+            return planned, [*puts, pending.mark(self._table, access.organization_id), *event]
 
-        return change(self._table, decide)
+        project = change(self._table, decide)
+        self.publish_grants(access.organization_id)
+        return project
 
     def planned(self, organization_id: str, name: str) -> tuple[Project, Sequence[Put]]:
-        """A project as what to add to a transaction, without its event. Raises InvalidArgument."""
+        """A project as what to add to a transaction, without its event and without the note that its grant is to be
+        published. Raises InvalidArgument.
+        """
         name = checked_name(name)
         now_ms = self._clock.unix_ms()
         project = Project(new_id("prj", now_ms, self._random_bytes), organization_id, name, now_ms)
@@ -62,6 +70,10 @@ class Projects:
             Put(f"PROJECT#{project.id}", "project", body),
             Put(pk, f"project#{project.id}", body),
         ]
+
+    def publish_grants(self, organization_id: str) -> None:
+        """Tell the database what new projects are allowed."""
+        self._grants.publish_soon(organization_id)
 
     def list(self, access: Access) -> Sequence[Project]:
         """The oldest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +12,7 @@ from quartzdb_platform.domain.records import Invitation, Member, Organization, P
 from quartzdb_platform.ports import Document, DocumentTable, Put
 
 LISTED_MAX = 1_000
+_ORGANIZATIONS = "ORGANIZATIONS"
 
 
 def organization_pk(organization_id: str) -> str:
@@ -34,6 +36,16 @@ def organization_not_found(organization_id: str) -> NotFound:
 def put_organization(organization: Organization, revision: int | None) -> Put:
     """The document of an organization."""
     return Put(organization_pk(organization.id), "organization", asdict(organization), revision)
+
+
+def list_organization(organization_id: str) -> Put:
+    """That there is an organization, where all are listed."""
+    return Put(_ORGANIZATIONS, organization_id, {})
+
+
+def organization_ids(table: DocumentTable, *, limit: int, after: str | None = None) -> Sequence[str]:
+    """Organizations beyond that one, the oldest first."""
+    return [document.sk for document in table.query(_ORGANIZATIONS, "", limit=limit, after=after)]
 
 
 def member_document(table: DocumentTable, organization_id: str, user_id: str) -> Document | None:

@@ -44,7 +44,8 @@ def serve(data_dir: Path, host: str, port: int, log_level: str, as_json: bool) -
     log_to_stderr(log_level)
     from quartzdb.cli.serve.server import serve_here
     from quartzdb.cli.serve.worker import application
-    from quartzdb_platform.local_platform import OUTBOX, with_platform
+    from quartzdb_platform.local_platform import OUTBOX, open_platform, with_platform
+    from quartzdb_platform.upkeep import UpkeepThread
 
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     listener = listen(host, port)
@@ -62,7 +63,11 @@ def serve(data_dir: Path, host: str, port: int, log_level: str, as_json: bool) -
         click.echo("Stop with Ctrl+C.")
         sys.stdout.flush()
 
-    serve_here(
-        with_platform(background, database, data_dir, url), listener, log_level=log_level, on_ready=ready
-    )
+    platform = open_platform(database, data_dir, url)
+    upkeep = UpkeepThread(platform.upkeep)
+    upkeep.start()
+    try:
+        serve_here(with_platform(background, platform), listener, log_level=log_level, on_ready=ready)
+    finally:
+        upkeep.stop()
     background.leave()

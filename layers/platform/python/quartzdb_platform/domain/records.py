@@ -19,12 +19,20 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """Whom a plan, members and projects belong to."""
+    """Whom a plan, members and projects belong to.
+
+    `cap_micro_dollars`: what a month may cost beyond the plan's price, None for no cap. `status` is one of a
+    tenant of the database, and holds for all projects.
+    """
 
     id: str
     name: str
     created_at_ms: int
     owners: int
+    plan: str = "free"
+    cap_micro_dollars: int | None = None
+    region: str | None = None
+    status: str = "active"
 
 
 @dataclass(frozen=True, slots=True)
