@@ -22,6 +22,12 @@ const LATER = ["namespaces", "created_by"];
 const FIRST = ["tenant", "name", "scopes", "secret_sha256", "created_at_ms", "expires_at_ms", "revoked_at_ms"];
 const COLUMNS = [...FIRST, ...LATER];
 
+// The earlier of two times, of which either may be none.
+const earliest = (...times) => {
+  const given = times.filter((at) => at !== null);
+  return given.length ? Math.min(...given) : null;
+};
+
 // A set as it is stored, alike for the same set; null stays null.
 const sorted = (names) => (names === null ? null : JSON.stringify([...new Set(names)].sort()));
 
@@ -46,7 +52,7 @@ export class Directory extends DurableObject {
 
   // Take over keys, and their tenants: { applied } is how many changed something. An id that is another key here is
   // { taken }, and one with other rights { changed }: nothing is changed then. What a key may do is settled by the first
-  // document of it, and a revocation is taken whatever rights come with it.
+  // document of it; a revocation is taken whatever rights come with it, and an end only where it is sooner.
   apply(keys) {
     const taken = keys.find((key) => {
       const known = this.#row(key.id);
@@ -67,10 +73,11 @@ export class Directory extends DurableObject {
     this.register(key.tenant);
     const known = this.#row(key.id);
     if (known !== null) {
-      const revocations = [key.revoked_at_ms, known.revoked_at_ms].filter((at) => at !== null);
-      const revokedAtMs = revocations.length ? Math.min(...revocations) : null;
-      if (revokedAtMs === known.revoked_at_ms) return false;
-      this.#sql.exec("UPDATE api_keys SET revoked_at_ms = ? WHERE id = ?", revokedAtMs, key.id);
+      const revokedAtMs = earliest(key.revoked_at_ms, known.revoked_at_ms);
+      const expiresAtMs = earliest(key.expires_at_ms, known.expires_at_ms);
+      if (revokedAtMs === known.revoked_at_ms && expiresAtMs === known.expires_at_ms) return false;
+      const ends = "UPDATE api_keys SET revoked_at_ms = ?, expires_at_ms = ? WHERE id = ?";
+      this.#sql.exec(ends, revokedAtMs, expiresAtMs, key.id);
       return true;
     }
     const next = { ...key, scopes: sorted(key.scopes), namespaces: sorted(key.namespaces) };

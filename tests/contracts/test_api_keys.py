@@ -57,6 +57,28 @@ def test_revoking_keeps_the_first_time(api_keys: ApiKeyTable) -> None:
     assert api_keys.get("k1") == replace(KEY, revoked_at_ms=6)
 
 
+def test_an_end_moves_only_nearer(api_keys: ApiKeyTable) -> None:
+    """And only its own tenant can move it."""
+    api_keys.add(KEY)
+    assert not api_keys.expire("other", "k1", 5)
+    assert not api_keys.expire("t", "absent", 5)
+    assert api_keys.get("k1") == KEY
+    for at_ms, ends_ms in ((2_000, 2_000), (3_000, 2_000), (2_000, 2_000), (1_500, 1_500)):
+        assert api_keys.expire("t", "k1", at_ms)
+        assert api_keys.get("k1") == replace(KEY, expires_at_ms=ends_ms)
+
+
+def test_the_latest_use_is_kept(open_api_keys: Callable[[], ApiKeyTable]) -> None:
+    """Whoever wrote it. A key that is not there does not come about by it."""
+    open_api_keys().add(KEY)
+    for at_ms, latest_ms in ((7, 7), (5, 7), (9, 9)):
+        open_api_keys().note_used("k1", at_ms)
+        assert open_api_keys().get("k1") == replace(KEY, last_used_at_ms=latest_ms)
+    open_api_keys().note_used("absent", 5)
+    assert open_api_keys().get("absent") is None
+    assert [key.last_used_at_ms for key in open_api_keys().list("t")] == [9]
+
+
 def test_a_revoked_key_is_forgotten(api_keys: ApiKeyTable) -> None:
     """And no other: neither one that still works nor another tenant's. Its id is free again."""
     api_keys.add(KEY)

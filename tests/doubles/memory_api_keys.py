@@ -45,6 +45,23 @@ class MemoryApiKeys:
                 self._keys[key_id] = replace(key, revoked_at_ms=at_ms)
             return True
 
+    def expire(self, tenant: str, key_id: str, at_ms: int) -> bool:
+        """Have it end then or sooner; False where the tenant has no such key."""
+        with self._lock:
+            key = self._keys.get(key_id)
+            if key is None or key.tenant != tenant:
+                return False
+            if key.expires_at_ms is None or key.expires_at_ms > at_ms:
+                self._keys[key_id] = replace(key, expires_at_ms=at_ms)
+            return True
+
+    def note_used(self, key_id: str, at_ms: int) -> None:
+        """It was used then: the latest of several times stays."""
+        with self._lock:
+            key = self._keys.get(key_id)
+            if key is not None and (key.last_used_at_ms or 0) < at_ms:
+                self._keys[key_id] = replace(key, last_used_at_ms=at_ms)
+
     def forget(self, key: ApiKey) -> bool:
         """Remove a revoked key; False for one that was not revoked, or is not there."""
         with self._lock:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from quartzdb.wiring.embedded import Database, EmbeddedSettings, open_embedded
+from quartzdb.wiring.embedded import Database, EmbeddedSettings, embedded_adapters
+from quartzdb.wiring.embedded import assemble as assemble_database
 from quartzdb_platform.adapters.outbox import Outbox
 from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
 from quartzdb_platform.api.app import PREFIX, create_app
@@ -108,7 +109,8 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     clock = ManualClock()
-    database = open_embedded(EmbeddedSettings(tmp_path / "data"))
+    adapters = embedded_adapters(EmbeddedSettings(tmp_path / "data"), clock)
+    database = assemble_database(adapters, writer="test.1", workspace=tmp_path / "building")
     with SqliteDocuments(tmp_path / "platform.db") as table:
         outbox = Outbox(tmp_path / "outbox", "QuartzDB <no-reply@example.com>", clock)
         platform = assemble(

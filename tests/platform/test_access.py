@@ -10,7 +10,7 @@ from quartzdb_platform.api.app import PREFIX
 from quartzdb_platform.domain.permissions import PERMISSIONS, Permission, Role
 from tests.platform.conftest import Person, Site
 
-OPEN = {"POST /sign-in", "POST /sign-in/verify", "POST /sign-in/link"}
+OPEN = {"POST /sign-in", "POST /sign-in/verify", "POST /sign-in/link", "POST /secret-scanning/github"}
 """Anybody's: what one does before one is somebody."""
 OWN = {
     "GET /session",
@@ -38,6 +38,7 @@ NEEDS = {
     f"GET {_P}": Permission.PROJECTS_READ,
     f"GET {_P}/keys": Permission.KEYS_READ,
     f"POST {_P}/keys": Permission.KEYS_CREATE,
+    f"POST {_P}/keys/{{key_id}}/rotate": Permission.KEYS_CREATE,
     f"DELETE {_P}/keys/{{key_id}}": Permission.KEYS_REVOKE,
     f"GET {_O}/tokens": Permission.TOKENS_READ,
     f"POST {_O}/tokens": Permission.TOKENS_MANAGE,
@@ -51,6 +52,7 @@ BODIES = {
     f"POST {_O}/invitations": {"email": "new@example.com", "role": "viewer"},
     f"POST {_O}/projects": {"name": "another"},
     f"POST {_P}/keys": {"name": "key", "scopes": ["read"]},
+    f"POST {_P}/keys/{{key_id}}/rotate": {},
     f"POST {_O}/tokens": {"name": "token", "role": "viewer"},
 }
 

@@ -26,7 +26,7 @@ OPERATION_IDS = [
     "put_value", "head_value", "get_value", "delete_value",
     "list_values", "get_values", "put_values", "delete_values",
     "erase", "describe_erasure", "list_erasures",
-    "create_key", "list_keys", "revoke_key",
+    "create_key", "list_keys", "rotate_key", "revoke_key",
     "get_usage", "get_health",
     "list_shared_namespaces", "read_changes", "apply_changes", "get_digests", "list_states", "fetch_states",
     "take_api_keys", "get_replication_status",

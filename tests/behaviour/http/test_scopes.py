@@ -48,6 +48,7 @@ EXPECTED = {
     ("GET", "/v1/namespaces/{namespace}/erasures"): "read",
     ("POST", "/v1/keys"): "admin",
     ("GET", "/v1/keys"): "admin",
+    ("POST", "/v1/keys/{id}/rotate"): "admin",
     ("DELETE", "/v1/keys/{id}"): "admin",
     ("GET", "/v1/usage"): "read",
     ("POST", "/api/put"): "write",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,21 @@ def test_the_first_key_needs_no_namespace(sites: tuple[LocalSite, LocalSite], cl
     push = ApiKeyPush(aws.adapters.api_keys, cloudflare.replica, clock, lambda: 0.5, always=["default"])
     assert push.run([])
     assert cloudflare.adapters.api_keys.get(key.id) == key
+
+
+def test_a_rotation_travels(sites: tuple[LocalSite, LocalSite], clock: ManualClock) -> None:
+    """The new key, and the end of the old one, which the peer does not put off again."""
+    aws, cloudflare = sites
+    keys = ApiKeys(aws.adapters.api_keys, clock)
+    key, _ = keys.create("default", "old", ["read"])
+    push = ApiKeyPush(aws.adapters.api_keys, cloudflare.replica, clock, lambda: 0.5)
+    assert push.run(["default"])
+    made = keys.rotate("default", key.id, 3_600)
+    assert push.run(["default"])
+    assert list(cloudflare.adapters.api_keys.list("default")) == [made.replaced, made.key]
+    later = replace(made.replaced, expires_at_ms=None)
+    assert cloudflare.replica.apply_api_keys([later]) == 0
+    assert cloudflare.adapters.api_keys.get(key.id) == made.replaced
 
 
 def test_a_peer_that_lost_its_keys_gets_them_again(

@@ -59,6 +59,22 @@ def test_an_expired_key_does_not_work(site: Workerd, tenant: str) -> None:
     assert works(site, later_text)
 
 
+def test_an_end_moves_only_nearer(site: Workerd, tenant: str) -> None:
+    """As it does for a key that was rotated."""
+    key, text = new_key(tenant)
+    give_keys(site.url, [key])
+    assert works(site, text)
+    now = peer.now_ms()
+    assert give_keys(site.url, [replace(key, expires_at_ms=now + 3_600_000)]) == 1
+    assert give_keys(site.url, [replace(key, expires_at_ms=now + 7_200_000)]) == 0
+    assert give_keys(site.url, [key]) == 0
+    assert works(site, text)
+    assert give_keys(site.url, [replace(key, expires_at_ms=now - 1)]) == 1
+    assert not works(site, text)
+    assert give_keys(site.url, [replace(key, expires_at_ms=now + 3_600_000)]) == 0
+    assert not works(site, text)
+
+
 def test_the_secret_cannot_widen_a_key(records: Peer, site: Workerd, tenant: str) -> None:
     """What a key may do is settled when it comes. A revocation is taken, whatever comes with it."""
     key, text = new_key(tenant, ["read"], namespaces=["default"])
@@ -69,7 +85,7 @@ def test_the_secret_cannot_widen_a_key(records: Peer, site: Workerd, tenant: str
         replace(key, namespaces=frozenset({"default", "other"})),
     ):
         records.refused(409, "conflict", "PUT", "api-keys", json={"keys": [key_document(wider)]})
-    assert give_keys(site.url, [replace(key, name="another", expires_at_ms=1)]) == 0
+    assert give_keys(site.url, [replace(key, name="another")]) == 0
     assert works(site, text)
     assert give_keys(site.url, [replace(key, namespaces=None, revoked_at_ms=9)]) == 1
     assert not works(site, text)

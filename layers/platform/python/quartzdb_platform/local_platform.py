@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quartzdb_platform.adapters.outbox import Outbox
+from quartzdb_platform.adapters.published_keys import PublishedKeys
 from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
 from quartzdb_platform.api.app import create_app
 from quartzdb_platform.wiring import Platform, assemble
@@ -20,8 +21,10 @@ OUTBOX = "outbox"
 SENDER = "QuartzDB <no-reply@localhost>"
 
 
-def open_platform(database: Database, data_dir: Path, url: str) -> Platform:
-    """The platform of one machine, beside its database. Raises Unavailable."""
+def open_platform(
+    database: Database, data_dir: Path, url: str, *, secret_scanning_keys_url: str | None = None
+) -> Platform:
+    """The platform of one machine, beside its database. Raises Unavailable, InvalidArgument."""
     table = SqliteDocuments(data_dir / PLATFORM_FILE)
     outbox = Outbox(data_dir / OUTBOX, SENDER, database.clock)
     return assemble(
@@ -33,6 +36,7 @@ def open_platform(database: Database, data_dir: Path, url: str) -> Platform:
         f"{url}/platform",
         namespaces=database.namespaces,
         database_url=url,
+        provider_keys=PublishedKeys(secret_scanning_keys_url) if secret_scanning_keys_url else None,
     )
 
 

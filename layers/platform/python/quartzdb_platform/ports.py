@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from quartzdb.domain.grant import TenantGrant
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
+from quartzdb.services.keys import RotatedKey
 from quartzdb.services.ports import ApiKey
 
 Json: TypeAlias = Mapping[str, Any]
@@ -103,6 +104,14 @@ class DataPlaneNamespaces(Protocol):
         ...
 
 
+class ProviderKeys(Protocol):
+    """Public keys that a provider signs with."""
+
+    def fetch(self) -> Mapping[str, str]:
+        """PEM by identifier, as they are now. Raises Unavailable."""
+        ...
+
+
 class DataPlaneKeys(Protocol):
     """API keys of the database, whose tenants are projects."""
 
@@ -120,6 +129,24 @@ class DataPlaneKeys(Protocol):
 
     def list(self, tenant: str) -> Sequence[ApiKey]:
         """A project's keys by creation time, revoked ones included."""
+        ...
+
+    def rotate(
+        self,
+        tenant: str,
+        key_id: str,
+        overlap_seconds: int,
+        *,
+        expires_at_ms: int | None = None,
+        on_made: Callable[[ApiKey], None],
+    ) -> RotatedKey:
+        """A key that follows another; `on_made` hears of it before the other's end is settled, and may raise. Raises
+        InvalidArgument, NotFound, Conflict.
+        """
+        ...
+
+    def of_text(self, text: str) -> ApiKey | None:
+        """The key that this is the whole text of, ended ones included."""
         ...
 
     def revoke(self, tenant: str, key_id: str) -> Sequence[str]:

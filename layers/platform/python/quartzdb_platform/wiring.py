@@ -9,10 +9,12 @@ from quartzdb_platform.accounts.members import Members
 from quartzdb_platform.accounts.onboarding import Onboarding
 from quartzdb_platform.accounts.organizations import Organizations
 from quartzdb_platform.accounts.projects import Projects
+from quartzdb_platform.accounts.secret_scanning import SecretScanning
 from quartzdb_platform.accounts.tokens import Tokens
 from quartzdb_platform.audit.log import AuditLog
 from quartzdb_platform.domain.plan import Plans
 from quartzdb_platform.identity.credentials import Credentials
+from quartzdb_platform.identity.provider_signature import ProviderSignatures
 from quartzdb_platform.identity.sign_in import SignIn
 from quartzdb_platform.plans.blocks import Blocks
 from quartzdb_platform.plans.plan_file import load_plans
@@ -23,6 +25,7 @@ from quartzdb_platform.ports import (
     DataPlaneNamespaces,
     DocumentTable,
     Mailer,
+    ProviderKeys,
 )
 from quartzdb_platform.upkeep import Step, Upkeep
 
@@ -43,6 +46,7 @@ class Platform:
     sign_in: SignIn
     tokens: Tokens
     upkeep: Upkeep
+    secret_scanning: SecretScanning | None = None
 
 
 def assemble(
@@ -56,9 +60,10 @@ def assemble(
     namespaces: DataPlaneNamespaces,
     database_url: str,
     plans: Plans | None = None,
+    provider_keys: ProviderKeys | None = None,
 ) -> Platform:
     """Use cases over any adapters. `console_url` is where the links in mails lead; `database_url` has no path;
-    `plans` are those that are sold.
+    `plans` are those that are sold. `provider_keys` are of who reports leaks; None: nobody does.
     """
     plans = plans or load_plans()
     audit = AuditLog(table, clock)
@@ -73,6 +78,10 @@ def assemble(
         Step("grants", 60, lambda _: publisher.publish_all()),
         Step("all-grants", 86_400, lambda _: publisher.publish_all(everything=True)),
     )
+    scanning = None
+    if provider_keys is not None:
+        signatures = ProviderSignatures(provider_keys, clock)
+        scanning = SecretScanning(table, audit, keys, credentials, mailer, signatures, clock)
     return Platform(
         audit=audit,
         blocks=blocks,
@@ -86,4 +95,5 @@ def assemble(
         sign_in=SignIn(table, credentials, mailer, clock, f"{console_url}/sign-in"),
         tokens=Tokens(table, audit, credentials),
         upkeep=Upkeep(table, clock, steps),
+        secret_scanning=scanning,
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from quartzdb.domain.clock import Clock
+from quartzdb.services.keys import RotatedKey
 from quartzdb.services.ports import ApiKey
 from quartzdb_platform.accounts import store
 from quartzdb_platform.accounts.organizations import Access
@@ -97,9 +98,7 @@ class Projects:
 
         Raises InvalidArgument, LimitReached.
         """
-        good = [key for key in self._keys.list(project.id) if key.revoked_at_ms is None]
-        if len(good) >= KEYS_MAX:
-            raise LimitReached("API keys in this project that are not revoked", KEYS_MAX)
+        self._check_room(project)
         ends_ms = None if expires_in_seconds is None else self._clock.unix_ms() + expires_in_seconds * 1_000
         key, text = self._keys.create(project.id, name, scopes, expires_at_ms=ends_ms, namespaces=namespaces)
         try:
@@ -109,6 +108,28 @@ class Projects:
             self._keys.revoke(project.id, key.id)
             raise
         return key, text
+
+    def rotate_key(
+        self,
+        access: Access,
+        project: Project,
+        key_id: str,
+        overlap_seconds: int,
+        *,
+        expires_in_seconds: int | None = None,
+    ) -> RotatedKey:
+        """A key that follows another, which ends after the overlap. Raises InvalidArgument, NotFound, Conflict,
+        LimitReached.
+        """
+        self._check_room(project)
+        ends_ms = None if expires_in_seconds is None else self._clock.unix_ms() + expires_in_seconds * 1_000
+        return self._keys.rotate(
+            project.id,
+            key_id,
+            overlap_seconds,
+            expires_at_ms=ends_ms,
+            on_made=lambda key: self._tell(access, "key.rotate", f"{project.id}/{key_id}/{key.id}"),
+        )
 
     def keys(self, project: Project) -> Sequence[ApiKey]:
         """By creation time, revoked ones included."""
@@ -120,6 +141,16 @@ class Projects:
             self._keys.revoke(project.id, key_id)  # raises NotFound
         self._tell(access, "key.revoke", f"{project.id}/{key_id}")
         self._keys.revoke(project.id, key_id)
+
+    def _check_room(self, project: Project) -> None:
+        now_ms = self._clock.unix_ms()
+        good = [
+            key
+            for key in self._keys.list(project.id)
+            if key.revoked_at_ms is None and (key.expires_at_ms is None or key.expires_at_ms > now_ms)
+        ]
+        if len(good) >= KEYS_MAX:
+            raise LimitReached("API keys in this project that have not ended", KEYS_MAX)
 
     def _tell(self, access: Access, action: str, target: str) -> None:
         entry = self._audit.entry

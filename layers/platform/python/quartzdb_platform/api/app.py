@@ -8,7 +8,14 @@ import quartzdb
 from quartzdb_platform.api import problems
 from quartzdb_platform.api.bounds import Bounds
 from quartzdb_platform.api.pages import links
-from quartzdb_platform.api.routes import control, onboarding, organizations, projects, sign_in
+from quartzdb_platform.api.routes import (
+    control,
+    onboarding,
+    organizations,
+    projects,
+    secret_scanning,
+    sign_in,
+)
 from quartzdb_platform.wiring import Platform
 
 PREFIX = "/platform/v1"
@@ -28,7 +35,7 @@ def create_app(platform: Platform) -> FastAPI:
     )
     app.state.platform = platform
     problems.install(app)
-    for module in (sign_in, onboarding, organizations, projects, control):
+    for module in (sign_in, onboarding, organizations, projects, control, secret_scanning):
         app.include_router(module.router, prefix=PREFIX)
     app.include_router(links.router)
     app.add_middleware(Bounds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,6 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from quartzdb_platform.api.problems import problem
 
 BODY_BYTES_MAX = 64 * 1024
+LONGER_BODIES: Mapping[str, int] = {"/platform/v1/secret-scanning/github": 1024 * 1024}
+"""What has a limit of its own, by path."""
 BODY_SECONDS_MAX = 30.0
 _HEADERS = (
     (b"cache-control", b"no-store"),
@@ -43,6 +45,7 @@ class Bounds:
                 ]
             await send(message)
 
+        bytes_max = LONGER_BODIES.get(scope["path"], BODY_BYTES_MAX)
         body = bytearray()
         begun = self._monotonic()
         while True:
@@ -56,8 +59,8 @@ class Bounds:
             if message["type"] != "http.request":
                 return  # nobody waits for an answer
             body += message.get("body", b"")
-            if len(body) > BODY_BYTES_MAX:
-                refusal = _refused(413, "body_too_large", f"A body has at most {BODY_BYTES_MAX} bytes.")
+            if len(body) > bytes_max:
+                refusal = _refused(413, "body_too_large", f"A body has at most {bytes_max} bytes.")
                 await refusal(scope, receive, with_headers)
                 return
             if not message.get("more_body", False):

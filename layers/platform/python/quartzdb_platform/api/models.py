@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from quartzdb.services.keys import OVERLAP_SECONDS_DEFAULT, OVERLAP_SECONDS_MAX
 from quartzdb.services.ports import ApiKey
 from quartzdb_platform.domain.audit_event import AuditEvent
 from quartzdb_platform.domain.permissions import Role
@@ -72,6 +73,13 @@ class KeyBody(Body):
     name: Text
     scopes: Annotated[list[str], Field(min_length=1, max_length=3)]
     namespaces: Annotated[list[str], Field(min_length=1, max_length=100)] | None = None
+    expires_in_seconds: Annotated[int, Field(ge=60, le=10 * 366 * 86_400)] | None = None
+
+
+class RotateBody(Body):
+    """How a key gives way to the next. Without `expires_in_seconds` that one has as long as the other was given."""
+
+    overlap_seconds: Annotated[int, Field(ge=0, le=OVERLAP_SECONDS_MAX)] = OVERLAP_SECONDS_DEFAULT
     expires_in_seconds: Annotated[int, Field(ge=60, le=10 * 366 * 86_400)] | None = None
 
 
@@ -180,6 +188,7 @@ class KeyAnswer(BaseModel):
     created_at: str
     expires_at: str | None
     revoked_at: str | None
+    last_used_at: str | None
 
     @classmethod
     def of(cls, key: ApiKey) -> KeyAnswer:
@@ -192,6 +201,7 @@ class KeyAnswer(BaseModel):
             created_at=at(key.created_at_ms),
             expires_at=_maybe_at(key.expires_at_ms),
             revoked_at=_maybe_at(key.revoked_at_ms),
+            last_used_at=_maybe_at(key.last_used_at_ms),
         )
 
 
@@ -199,6 +209,12 @@ class NewKeyAnswer(KeyAnswer):
     """A new API key. `key` is shown this once."""
 
     key: str
+
+
+class RotatedKeyAnswer(NewKeyAnswer):
+    """The key that follows another, shown this once, and the other with the end that it has now."""
+
+    replaces: KeyAnswer
 
 
 class CredentialAnswer(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from quartzdb_platform.cli.audit import audit
+from quartzdb_platform.cli.keys import keys
 from quartzdb_platform.cli.serve import serve
 
 
@@ -15,3 +16,4 @@ def platform() -> None:
 
 platform.add_command(serve)
 platform.add_command(audit)
+platform.add_command(keys)

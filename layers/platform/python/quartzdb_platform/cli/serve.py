@@ -33,8 +33,21 @@ The last answer has a key, and a quickstart to paste.
 @host_option
 @port_option
 @log_level_option
+@click.option(
+    "--secret-scanning-keys-url",
+    envvar="QUARTZDB_SECRET_SCANNING_KEYS_URL",
+    show_envvar=True,
+    help="Where the provider that reports leaked keys publishes what it signs with. Default: nobody reports any.",
+)
 @json_option
-def serve(data_dir: Path, host: str, port: int, log_level: str, as_json: bool) -> None:
+def serve(
+    data_dir: Path,
+    host: str,
+    port: int,
+    log_level: str,
+    secret_scanning_keys_url: str | None,
+    as_json: bool,
+) -> None:
     """Start database and platform on this machine, in one process.
 
     People sign in by mail, which is not sent: each is a file in the folder `outbox` of the data directory. With --json
@@ -63,7 +76,7 @@ def serve(data_dir: Path, host: str, port: int, log_level: str, as_json: bool) -
         click.echo("Stop with Ctrl+C.")
         sys.stdout.flush()
 
-    platform = open_platform(database, data_dir, url)
+    platform = open_platform(database, data_dir, url, secret_scanning_keys_url=secret_scanning_keys_url)
     upkeep = UpkeepThread(platform.upkeep)
     upkeep.start()
     try:

@@ -39,3 +39,19 @@ Sign in with this e-mail address and accept here:
 The invitation ends in {days} days. If you do not know who this is, do nothing.
 """,
     )
+
+
+def leak(to: str, organization: str, what: str, url: str) -> Mail:
+    """A key or a token was published, and has ended."""
+    where = f"It was found here:\n\n  {url}\n" if url else "Where it was found was not said.\n"
+    return Mail(
+        to,
+        f"A secret of {organization} was published, and has been revoked",
+        f"""\
+{what} was published for anybody to read, so it was revoked.
+
+{where}
+What it was used for is in the audit log of {organization}. Look there, and at the keys that were made with it; then
+make a new one, and take the old one out of where it was found.
+""",
+    )

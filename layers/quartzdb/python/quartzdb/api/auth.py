@@ -10,14 +10,14 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from starlette.datastructures import Headers
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Unauthenticated
-from quartzdb.services.keys import ApiKeys, Principal
+from quartzdb.services.keys import ApiKeys, Principal, RotatedKey
 from quartzdb.services.tenants import Tenants
 
 ANONYMOUS = Principal("", "", frozenset())
@@ -96,11 +96,24 @@ class Authenticator:
     def revoke(self, by: Principal, key_id: str, *, cascade: bool = False) -> Sequence[str]:
         """Revoke keys and forget them: within this process they end at once. Raises NotFound."""
         ended = self._api_keys.revoke(by.tenant, key_id, cascade=cascade, by=by)
+        self._forget(ended)
+        return ended
+
+    def rotate(
+        self, by: Principal, key_id: str, overlap_seconds: int, *, expires_at_ms: int | None = None
+    ) -> RotatedKey:
+        """Rotate a key, and forget what was known of its end: within this process the new one holds at once. Raises as
+        `ApiKeys.rotate`.
+        """
+        made = self._api_keys.rotate(by.tenant, key_id, overlap_seconds, expires_at_ms=expires_at_ms, by=by)
+        self._forget([key_id])
+        return made
+
+    def _forget(self, key_ids: Collection[str]) -> None:
         with self._lock:
             self._revocations += 1
-            for digest in [d for d, (principal, _) in self._good.items() if principal.key_id in ended]:
+            for digest in [d for d, (principal, _) in self._good.items() if principal.key_id in key_ids]:
                 del self._good[digest]
-        return ended
 
 
 def _digest(key: str) -> bytes:

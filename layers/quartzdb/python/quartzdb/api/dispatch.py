@@ -138,6 +138,7 @@ class Dispatcher:
             scope = Scope.ADMIN
         principal = await self.principal(headers, address)
         trace.tenant, trace.key_id = principal.tenant, principal.key_id
+        self._context.services.key_uses.note(principal.key_id)
         principal.require_tenant(changes=operation.changes)
         principal.require(scope)
         return principal

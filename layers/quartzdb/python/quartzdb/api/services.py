@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from quartzdb.domain.clock import Clock
 from quartzdb.replication.ports import Changes, Feed, Replica, SharedNamespace
 from quartzdb.services.erasures import Erasures
+from quartzdb.services.key_uses import KeyUses
 from quartzdb.services.keys import ApiKeys
 from quartzdb.services.keyvalue import KeyValues
 from quartzdb.services.namespaces import Namespaces
@@ -72,6 +73,9 @@ class Services(Protocol):
 
     @property
     def api_keys(self) -> ApiKeys: ...
+
+    @property
+    def key_uses(self) -> KeyUses: ...
 
     @property
     def tenants(self) -> Tenants: ...

@@ -1,5 +1,5 @@
-"""`quartzdb keys`: create, list and revoke API keys. Works beside a running server or deployment, which sees the change
-at once.
+"""`quartzdb keys`: create, list, rotate and revoke API keys. Works beside a running server or deployment, which sees
+the change at once.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def keys() -> None:
-    """Create, list and revoke API keys.
+    """Create, list, rotate and revoke API keys.
 
-    A key is shown once, when it is created: only a hash of it is stored. All three work while a server runs and while
-    none does, and on the table of a deployment, where the first key can only be made this way.
+    A key is shown once, when it is created: only a hash of it is stored. All of these work while a server runs and
+    while none does, and on the table of a deployment, where the first key can only be made this way.
     """
 
 
@@ -113,10 +113,60 @@ def list_keys(location: DatabaseLocation, as_json: bool) -> None:
             _status(key, now_ms),
             _day(key.created_at_ms),
             _day(key.expires_at_ms),
+            _day(key.last_used_at_ms),
         ]
         for key in found
     ]
-    print_table(["id", "name", "scopes", "namespaces", "made with", "status", "created", "expires"], rows)
+    print_table(
+        ["id", "name", "scopes", "namespaces", "made with", "status", "created", "expires", "last used"], rows
+    )
+
+
+@keys.command(
+    epilog="""\b
+Examples:
+  quartzdb keys rotate 3f9c2a1b04de                the old key goes on for a day
+  quartzdb keys rotate 3f9c2a1b04de --overlap 0s   it ends now"""
+)
+@click.argument("key_id", metavar="ID")
+@location_options
+@click.option(
+    "--overlap",
+    type=Duration(least=0),
+    default="24h",
+    show_default=True,
+    help="How long the old key goes on.",
+)
+@click.option("--expires-in", type=Duration(), help="How long the new one works. Default: as the old one.")
+@json_option
+def rotate(
+    key_id: str, location: DatabaseLocation, overlap: int, expires_in: int | None, as_json: bool
+) -> None:
+    """Make a key with the name, scopes and namespaces of the API key ID, which ends after the overlap.
+
+    Put the new one in place meanwhile; `keys list` shows when the old one was last used.
+    """
+    database = location.open()
+
+    expires_at_ms = None if expires_in is None else database.clock.unix_ms() + expires_in * 1000
+    with audited("key.rotate", database.tenant, database.clock, target=key_id) as attempt:
+        made = database.api_keys.rotate(database.tenant, key_id, overlap, expires_at_ms=expires_at_ms)
+        attempt.target = f"{key_id},{made.key.id}"
+    replaced = {"id": made.replaced.id, "expires_at_ms": made.replaced.expires_at_ms}
+    if as_json:
+        print_json({"key": made.text, **_document(made.key, database.clock.unix_ms()), "replaces": replaced})
+        return
+    print_facts(
+        {
+            "key": made.text,
+            "id": made.key.id,
+            "name": made.key.name,
+            "expires": _day(made.key.expires_at_ms),
+            "replaces": made.replaced.id,
+            "which ends": _day(made.replaced.expires_at_ms),
+        }
+    )
+    click.echo("Keep it now: it cannot be shown again. Send it as `Authorization: Bearer KEY`.")
 
 
 @keys.command(epilog="\b\nExample:\n  quartzdb keys revoke 3f9c2a1b04de")
@@ -157,6 +207,7 @@ def _document(key: ApiKey, now_ms: int) -> dict[str, object]:
         "created_at_ms": key.created_at_ms,
         "expires_at_ms": key.expires_at_ms,
         "revoked_at_ms": key.revoked_at_ms,
+        "last_used_at_ms": key.last_used_at_ms,
     }
 
 

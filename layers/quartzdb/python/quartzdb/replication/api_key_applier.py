@@ -1,4 +1,4 @@
-"""Taking over API keys from the site that manages them: hashes only, and a revocation is never taken back."""
+"""Taking over API keys from the site that manages them: hashes only, and an end is never taken back or put off."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DIGEST_BYTES = 32
 
 
 def take_api_keys(table: ApiKeyTable, keys: Sequence[ApiKey]) -> int:
-    """Add keys that are new and revoke those that were revoked. How many changed something.
+    """Add keys that are new, and end those that were revoked or end sooner now. How many changed something.
 
     What a key may do is settled by the first document of it: whoever has the secret of the two sites cannot widen a key
     that is known. Raises InvalidArgument before anything is taken over, and Conflict for an id that is another key
@@ -49,8 +49,12 @@ def _take(table: ApiKeyTable, key: ApiKey, known: ApiKey | None) -> bool:
     if known is None:
         table.add(key)
         return True
+    ends_ms = key.expires_at_ms
+    sooner = ends_ms is not None and (known.expires_at_ms is None or ends_ms < known.expires_at_ms)
+    if sooner and ends_ms is not None:
+        table.expire(key.tenant, key.id, ends_ms)
     if key.revoked_at_ms is None or known.revoked_at_ms is not None:
-        return False
+        return sooner
     return table.revoke(key.tenant, key.id, key.revoked_at_ms)
 
 

@@ -1,4 +1,4 @@
-"""Use cases of API keys: create, authenticate, list, revoke.
+"""Use cases of API keys: create, authenticate, list, rotate, revoke.
 
 A key reads qdb_live_<id>_<secret><checksum>. The id finds it, the secret proves it, and the checksum lets a mistyped or
 truncated key be told from a wrong one without a look-up. Only the SHA-256 of the secret is stored: it has 256 random
@@ -13,12 +13,13 @@ import re
 import secrets
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import (
+    Conflict,
     Forbidden,
     InvalidArgument,
     NotFound,
@@ -33,6 +34,9 @@ from quartzdb.services.ports import ApiKey, ApiKeyTable
 PREFIX = "qdb_live_"
 NAME_CHARACTERS_MAX = 100
 KEY_NAMESPACES_MAX = 100
+OVERLAP_SECONDS_DEFAULT = 24 * 3_600
+OVERLAP_SECONDS_MAX = 30 * 24 * 3_600
+"""How long a key that was rotated may go on beside the one that follows it."""
 _ID_CHARACTERS = 12
 _SECRET_BYTES = 32
 _CHECKSUM_CHARACTERS = 6
@@ -121,6 +125,14 @@ def key_text(id_bytes: bytes, secret_bytes: bytes) -> KeyText:
     return KeyText(key_id, f"{PREFIX}{key_id}_{secret}{_checksum(key_id, secret)}", _hash(secret))
 
 
+class RotatedKey(NamedTuple):
+    """The key that follows another, its text, and the other with the end that it has now."""
+
+    key: ApiKey
+    text: str
+    replaced: ApiKey
+
+
 class ApiKeys:
     """One instance serves every tenant. `random_bytes` is injected so that tests are deterministic."""
 
@@ -187,6 +199,59 @@ class ApiKeys:
             raise Unauthenticated("The API key is unknown or was revoked.", hint="Create a new key.")
         return key, made.text
 
+    def rotate(
+        self,
+        tenant: str,
+        key_id: str,
+        overlap_seconds: int = OVERLAP_SECONDS_DEFAULT,
+        *,
+        expires_at_ms: int | None = None,
+        by: Principal | None = None,
+        on_made: Callable[[ApiKey], None] = lambda _: None,
+    ) -> RotatedKey:
+        """A new key with the name, scopes and namespaces of another, which ends after the overlap, or sooner where it
+        does anyway. Without `expires_at_ms` the new one has as long as the other was given when it was made.
+
+        `on_made` hears of the new key before the other's end is settled; where it raises, the new key is revoked.
+        Cut short, there is a key that nobody knows the text of, and the other goes on. Raises as `create`; NotFound
+        also for a key that `by` does not see, Conflict for one that has ended.
+        """
+        if not 0 <= overlap_seconds <= OVERLAP_SECONDS_MAX:
+            raise InvalidArgument(
+                f"Two keys overlap by 0 to {OVERLAP_SECONDS_MAX} seconds, not {overlap_seconds}.",
+                field="overlap_seconds",
+            )
+        old, now_ms = self._table.get(key_id), self._clock.unix_ms()
+        if old is None or old.tenant != tenant or (by is not None and not _manages(by, old)):
+            raise _no_such_key(key_id)
+        if old.revoked_at_ms is not None or (old.expires_at_ms is not None and old.expires_at_ms <= now_ms):
+            raise Conflict(f"The API key {old.id} has ended.", field="id", hint="Create a new key.")
+        if expires_at_ms is None and old.expires_at_ms is not None:
+            expires_at_ms = now_ms + old.expires_at_ms - old.created_at_ms
+        key, text = self.create(
+            tenant, old.name, old.scopes, expires_at_ms=expires_at_ms, namespaces=old.namespaces, by=by
+        )
+        try:
+            on_made(key)
+            ends_ms = now_ms + overlap_seconds * 1_000
+            self._table.expire(tenant, old.id, ends_ms)
+        except BaseException:
+            self._table.revoke(tenant, key.id, self._clock.unix_ms())
+            raise
+        ends_ms = ends_ms if old.expires_at_ms is None else min(ends_ms, old.expires_at_ms)
+        return RotatedKey(key, text, replace(old, expires_at_ms=ends_ms))
+
+    def of_text(self, text: str) -> ApiKey | None:
+        """The key that this is the whole text of, ended ones included; None for what is none. For whoever was handed a
+        key that leaked, and never for a request.
+        """
+        shape = _SHAPE.fullmatch(text)
+        if shape is None or not hmac.compare_digest(shape[3], _checksum(shape[1], shape[2])):
+            return None
+        key = self._table.get(shape[1])
+        genuine = hmac.compare_digest(key.secret_sha256 if key else bytes(32), _hash(shape[2]))
+        return key if genuine else None
+
     def _has_ended(self, key_id: str) -> bool:
         key = self._table.get(key_id)
         return key is None or key.revoked_at_ms is not None
@@ -226,7 +291,7 @@ class ApiKeys:
         known = self._table.get(key_id) if by is not None and by.namespaces is not None else None
         hidden = known is not None and by is not None and not _manages(by, known)
         if hidden or not self._table.revoke(tenant, key_id, self._clock.unix_ms()):
-            raise NotFound(f"There is no API key {key_id[:80]!r}.", field="id")
+            raise _no_such_key(key_id)
         ended = [key_id]
         # Listed anew for each level: one of these may have made a further one until it was revoked itself.
         makers = {key_id} if cascade else set()
@@ -240,6 +305,10 @@ class ApiKeys:
     def forget(self, key: ApiKey) -> bool:
         """Keep no trace of a revoked key; False for one that was not revoked, or is not there."""
         return self._table.forget(key)
+
+
+def _no_such_key(key_id: str) -> NotFound:
+    return NotFound(f"There is no API key {key_id[:80]!r}.", field="id")
 
 
 def _manages(by: Principal, key: ApiKey) -> bool:

@@ -18,7 +18,8 @@ class ApiKey:
     """A stored API key: never the secret, only its SHA-256.
 
     `namespaces`: those that it reaches, None for all. `created_by`: the id of the key that made it, None for one that
-    was made where the database is (`quartzdb keys create`).
+    was made where the database is (`quartzdb keys create`). `last_used_at_ms`: at this site, some minutes old at most;
+    None where no use was noted.
     """
 
     id: str
@@ -31,6 +32,7 @@ class ApiKey:
     revoked_at_ms: int | None = None
     namespaces: frozenset[str] | None = None
     created_by: str | None = None
+    last_used_at_ms: int | None = None
 
 
 class ApiKeyTable(Protocol):
@@ -50,6 +52,14 @@ class ApiKeyTable(Protocol):
 
     def revoke(self, tenant: str, key_id: str, at_ms: int) -> bool:
         """Revoke it; False where the tenant has no such key. Revoking twice keeps the first time."""
+        ...
+
+    def expire(self, tenant: str, key_id: str, at_ms: int) -> bool:
+        """Have it end then, or when it does already where that is sooner; False where the tenant has no such key."""
+        ...
+
+    def note_used(self, key_id: str, at_ms: int) -> None:
+        """It was used then: the latest of several times stays. A key that is not there is passed over."""
         ...
 
     def forget(self, key: ApiKey) -> bool:

@@ -29,6 +29,7 @@ from quartzdb.domain.hlc import HybridClock
 from quartzdb.domain.namespace import EngineChoice
 from quartzdb.services.consistency import ActiveSite
 from quartzdb.services.erasures import Erasures
+from quartzdb.services.key_uses import KeyUses
 from quartzdb.services.keys import ApiKeys
 from quartzdb.services.keyvalue import KeyValues
 from quartzdb.services.namespaces import Namespaces
@@ -117,6 +118,7 @@ class Database:
     erasures: Erasures
     namespaces: Namespaces
     api_keys: ApiKeys
+    key_uses: KeyUses
     tenants: Tenants
     idempotency: IdempotencyTable
     readers: Readers
@@ -271,6 +273,7 @@ def assemble(
             shared=peering.shared if peering else lambda _tenant, _name: False,
         ),
         api_keys=ApiKeys(adapters.api_keys, clock),
+        key_uses=KeyUses(adapters.api_keys, clock),
         tenants=Tenants(adapters.grants),
         idempotency=adapters.idempotency,
         readers=readers,

@@ -8,7 +8,15 @@ from fastapi import APIRouter, Depends
 
 from quartzdb_platform.accounts.organizations import Access
 from quartzdb_platform.api.auth import PlatformNow, may, may_in_project
-from quartzdb_platform.api.models import KeyAnswer, KeyBody, NameBody, NewKeyAnswer, ProjectAnswer
+from quartzdb_platform.api.models import (
+    KeyAnswer,
+    KeyBody,
+    NameBody,
+    NewKeyAnswer,
+    ProjectAnswer,
+    RotateBody,
+    RotatedKeyAnswer,
+)
 from quartzdb_platform.domain.permissions import Permission
 from quartzdb_platform.domain.records import Project
 
@@ -60,6 +68,17 @@ def create_key(body: KeyBody, found: CreatesKeys, platform: PlatformNow) -> NewK
         expires_in_seconds=body.expires_in_seconds,
     )
     return NewKeyAnswer(**KeyAnswer.of(key).model_dump(), key=text)
+
+
+@router.post(f"{_PROJECT}/keys/{{key_id}}/rotate", status_code=201, tags=["API keys"])
+def rotate_key(key_id: str, body: RotateBody, found: CreatesKeys, platform: PlatformNow) -> RotatedKeyAnswer:
+    """A key of the same name, scopes and namespaces, shown this once; the other one ends after the overlap."""
+    made = platform.projects.rotate_key(
+        *found, key_id, body.overlap_seconds, expires_in_seconds=body.expires_in_seconds
+    )
+    return RotatedKeyAnswer(
+        **KeyAnswer.of(made.key).model_dump(), key=made.text, replaces=KeyAnswer.of(made.replaced)
+    )
 
 
 @router.delete(f"{_PROJECT}/keys/{{key_id}}", status_code=204, tags=["API keys"])

@@ -59,6 +59,30 @@ class DynamoApiKeys:
             {"at": at_ms, "tenant": tenant},
         )
 
+    def expire(self, tenant: str, key_id: str, at_ms: int) -> bool:
+        """Have it end then or sooner; False where the tenant has no such key."""
+        nearer = self._table.update(
+            _pk(key_id),
+            _SK,
+            "SET #expires_at_ms = :at",
+            "#tenant = :tenant AND (attribute_not_exists(#expires_at_ms) OR #expires_at_ms > :at)",
+            {"at": at_ms, "tenant": tenant},
+        )
+        if nearer:
+            return True
+        key = self.get(key_id)
+        return key is not None and key.tenant == tenant
+
+    def note_used(self, key_id: str, at_ms: int) -> None:
+        """It was used then: the latest of several times stays."""
+        self._table.update(
+            _pk(key_id),
+            _SK,
+            "SET #last_used_at_ms = :at",
+            "attribute_exists(#pk) AND (attribute_not_exists(#last_used_at_ms) OR #last_used_at_ms < :at)",
+            {"at": at_ms},
+        )
+
     def forget(self, key: ApiKey) -> bool:
         """Remove a revoked key; False for one that was not revoked, or is not there."""
         return self._transacted(
@@ -114,6 +138,8 @@ def _item(key: ApiKey) -> Attributes:
         item["namespaces"] = json.dumps(sorted(key.namespaces))
     if key.created_by is not None:
         item["created_by"] = key.created_by
+    if key.last_used_at_ms is not None:
+        item["last_used_at_ms"] = key.last_used_at_ms
     return item
 
 
@@ -129,4 +155,5 @@ def _api_key(item: Attributes) -> ApiKey:
         revoked_at_ms=number_of(item, "revoked_at_ms") if "revoked_at_ms" in item else None,
         namespaces=frozenset(json.loads(text_of(item, "namespaces"))) if "namespaces" in item else None,
         created_by=text_of(item, "created_by") if "created_by" in item else None,
+        last_used_at_ms=number_of(item, "last_used_at_ms") if "last_used_at_ms" in item else None,
     )

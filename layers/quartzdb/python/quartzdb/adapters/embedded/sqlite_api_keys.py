@@ -16,9 +16,14 @@ from quartzdb.services.ports import ApiKey
 _COLUMNS = ", ".join(API_KEY_COLUMNS)
 _GET = f"SELECT {_COLUMNS}, row_sum FROM api_keys WHERE id = ?"
 _LIST = f"SELECT {_COLUMNS}, row_sum FROM api_keys WHERE tenant = ? ORDER BY created_at_ms, id"
-_ADD = f"INSERT INTO api_keys ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_ADD = f"INSERT INTO api_keys ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _REVOKE = "UPDATE api_keys SET revoked_at_ms = coalesce(revoked_at_ms, ?) WHERE id = ? AND tenant = ?"
-
+_EXPIRE = """
+UPDATE api_keys SET expires_at_ms = min(coalesce(expires_at_ms, ?1), ?1) WHERE id = ?2 AND tenant = ?3
+"""
+_USED = """
+UPDATE api_keys SET last_used_at_ms = ?1 WHERE id = ?2 AND (last_used_at_ms IS NULL OR last_used_at_ms < ?1)
+"""
 _FORGET = "DELETE FROM api_keys WHERE id = ? AND tenant = ? AND revoked_at_ms IS NOT NULL"
 
 
@@ -47,6 +52,7 @@ class SqliteApiKeys:
             *times,
             namespaces,
             key.created_by,
+            key.last_used_at_ms,
         )
 
         def insert(connection: sqlite3.Connection) -> None:
@@ -62,6 +68,14 @@ class SqliteApiKeys:
     def revoke(self, tenant: str, key_id: str, at_ms: int) -> bool:
         """Revoke it; False where the tenant has no such key."""
         return self._database.write(lambda c: c.execute(_REVOKE, (at_ms, key_id, tenant)).rowcount > 0)
+
+    def expire(self, tenant: str, key_id: str, at_ms: int) -> bool:
+        """Have it end then or sooner; False where the tenant has no such key."""
+        return self._database.write(lambda c: c.execute(_EXPIRE, (at_ms, key_id, tenant)).rowcount > 0)
+
+    def note_used(self, key_id: str, at_ms: int) -> None:
+        """It was used then: the latest of several times stays."""
+        self._database.write(lambda c: c.execute(_USED, (at_ms, key_id)))
 
     def forget(self, key: ApiKey) -> bool:
         """Remove a revoked key; False for one that was not revoked, or is not there."""
@@ -85,6 +99,7 @@ def _api_key(row: Sequence[Any]) -> ApiKey:
         revoked_at_ms,
         namespaces,
         created_by,
+        last_used_at_ms,
     ) = row
     return ApiKey(
         id=key_id,
@@ -97,4 +112,5 @@ def _api_key(row: Sequence[Any]) -> ApiKey:
         revoked_at_ms=revoked_at_ms,
         namespaces=None if namespaces is None else frozenset(json.loads(namespaces)),
         created_by=created_by,
+        last_used_at_ms=last_used_at_ms,
     )

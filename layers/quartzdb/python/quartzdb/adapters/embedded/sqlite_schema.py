@@ -25,6 +25,7 @@ API_KEY_COLUMNS = (
     "revoked_at_ms",
     "namespaces",
     "created_by",
+    "last_used_at_ms",
 )
 ANSWER_COLUMNS = (
     "tenant",
@@ -116,6 +117,7 @@ _SCHEMA = (
         revoked_at_ms INTEGER,
         namespaces TEXT,
         created_by TEXT,
+        last_used_at_ms INTEGER,
         {sum_column(*API_KEY_COLUMNS)}
     ) WITHOUT ROWID
     """,

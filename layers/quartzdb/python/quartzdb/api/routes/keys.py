@@ -1,4 +1,4 @@
-"""Routes of API keys: create, list, revoke. A key's text is in one answer only, and never in a log."""
+"""Routes of API keys: create, list, rotate, revoke. A key's text is in one answer only, and never in a log."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ _KEY = {
     "revoked_at": None,
     "namespaces": None,
     "created_by": "0c41d7a9be52",
+    "last_used_at": "2025-01-02T08:15:00.000Z",
 }
 
 
@@ -45,15 +46,7 @@ def create_key(call: Call) -> Answer:
 
     The answer has the key's text, which is not stored and cannot be seen again. So no Idempotency-Key is taken."""
     body = call.json(schemas.NewKey)
-    expires_at_ms = None
-    if body.expires_in_seconds is not None:
-        if not 1 <= body.expires_in_seconds <= TTL_SECONDS_MAX:
-            raise InvalidArgument(
-                f"A key expires in 1 to {TTL_SECONDS_MAX} seconds, not {body.expires_in_seconds}.",
-                field="expires_in_seconds",
-                hint="Leave it out for a key that does not expire.",
-            )
-        expires_at_ms = call.services.clock.unix_ms() + body.expires_in_seconds * 1000
+    expires_at_ms = _ends_ms(call, body.expires_in_seconds)
     key, text = call.services.api_keys.create(
         call.principal.tenant,
         body.name,
@@ -82,6 +75,47 @@ def list_keys(call: Call) -> Answer:
 
 
 @FAMILY.operation(
+    "POST",
+    "/v1/keys/{id}/rotate",
+    summary="Rotate an API key",
+    audit="key.rotate",
+    scope=Scope.ADMIN,
+    body=JsonBody(schemas.RotateKey, {"a day": {"overlap_seconds": 86_400}}, optional=True),
+    answers=(
+        Success(
+            "The key that follows, this once.",
+            schemas.KeyRotated,
+            {
+                **_KEY,
+                "last_used_at": None,
+                "key": "qdb_live_5f2b8c0d91ae_…",
+                "replaces": {"id": "3f9c2a1b04de", "expires_at": "2025-01-02T12:00:00.000Z"},
+            },
+            status=201,
+        ),
+    ),
+    errors=(404, 409),
+    replay=IdempotentReplay.REFUSED,
+)
+def rotate_key(call: Call) -> Answer:
+    """A new key with the name, scopes and namespaces of another, which goes on for `overlap_seconds`: put the new one
+    in place meanwhile. 0 ends it now. Its end only ever moves nearer.
+
+    As of any new key, whoever asks needs what it gets. Other processes may take the old key for good for some seconds
+    more."""
+    body = call.json(schemas.RotateKey, optional=True)
+    made = call.context.authenticator.rotate(
+        call.principal,
+        call.parameters["id"],
+        body.overlap_seconds,
+        expires_at_ms=_ends_ms(call, body.expires_in_seconds),
+    )
+    call.trace.target = f"{made.replaced.id},{made.key.id}"
+    replaces = {"id": made.replaced.id, "expires_at": rfc3339_or_none(made.replaced.expires_at_ms)}
+    return json_answer({**_summary(made.key), "key": made.text, "replaces": replaces}, 201)
+
+
+@FAMILY.operation(
     "DELETE",
     "/v1/keys/{id}",
     summary="Revoke an API key",
@@ -103,6 +137,18 @@ def revoke_key(call: Call) -> Answer:
     return json_answer({"revoked": True, "ids": list(ended)})
 
 
+def _ends_ms(call: Call, expires_in_seconds: int | None) -> int | None:
+    if expires_in_seconds is None:
+        return None
+    if not 1 <= expires_in_seconds <= TTL_SECONDS_MAX:
+        raise InvalidArgument(
+            f"A key expires in 1 to {TTL_SECONDS_MAX} seconds, not {expires_in_seconds}.",
+            field="expires_in_seconds",
+            hint="Leave it out for a key that does not expire.",
+        )
+    return call.services.clock.unix_ms() + expires_in_seconds * 1000
+
+
 def _summary(key: ApiKey) -> dict[str, object]:
     return {
         "id": key.id,
@@ -113,4 +159,5 @@ def _summary(key: ApiKey) -> dict[str, object]:
         "revoked_at": rfc3339_or_none(key.revoked_at_ms),
         "namespaces": None if key.namespaces is None else sorted(key.namespaces),
         "created_by": key.created_by,
+        "last_used_at": rfc3339_or_none(key.last_used_at_ms),
     }

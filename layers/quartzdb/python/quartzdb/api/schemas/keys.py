@@ -8,7 +8,12 @@ from pydantic import Field
 
 from quartzdb.api.schemas.fields import Time
 from quartzdb.api.schemas.model import Array, Body, Document, QueryString
-from quartzdb.services.keys import KEY_NAMESPACES_MAX, NAME_CHARACTERS_MAX
+from quartzdb.services.keys import (
+    KEY_NAMESPACES_MAX,
+    NAME_CHARACTERS_MAX,
+    OVERLAP_SECONDS_DEFAULT,
+    OVERLAP_SECONDS_MAX,
+)
 
 ScopeName = Literal["read", "write", "admin"]
 KeyName = Annotated[
@@ -51,6 +56,21 @@ class NewKey(Body):
     )
 
 
+class RotateKey(Body):
+    """How a key gives way to the next."""
+
+    overlap_seconds: int = Field(
+        OVERLAP_SECONDS_DEFAULT,
+        description="How long the old key goes on.",
+        json_schema_extra={"minimum": 0, "maximum": OVERLAP_SECONDS_MAX},
+    )
+    expires_in_seconds: int | None = Field(
+        None,
+        description="When the new key ends by itself; without it, it has as long as the old one was given.",
+        json_schema_extra={"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]},
+    )
+
+
 class RevokeKey(QueryString):
     """What else is to end."""
 
@@ -72,12 +92,28 @@ class KeySummary(Document):
     created_by: str | None = Field(
         description="The id of the key that it was made with; null: made where the database is."
     )
+    last_used_at: Time | None = Field(
+        description="At this site, some minutes old at most; null: no use was noted."
+    )
 
 
 class KeyCreated(KeySummary):
     """A key with its text, which can be seen this once."""
 
     key: str
+
+
+class KeyReplaced(Document):
+    """The key before, and when it ends."""
+
+    id: str
+    expires_at: Time
+
+
+class KeyRotated(KeyCreated):
+    """The key that follows another."""
+
+    replaces: KeyReplaced
 
 
 class KeyList(Document):

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 STOP_SECONDS_MAX = 5.0
 """How long a stopping process waits for its background pass. One that is cut short loses nothing."""
+KEY_USES_SECONDS = 60.0
+"""How often a process looks whether uses of keys are to be written."""
 _PARENT_EVERY_SECONDS = 1.0
 
 Scope = MutableMapping[str, Any]
@@ -88,8 +90,9 @@ def application(
     two = peer.settings()
     if two is None:
         database = open_embedded(settings)
+        uses = Background(database.key_uses.write, idle_seconds=KEY_USES_SECONDS)
         return WithBackground(
-            InPieces(create_app(database)), Background(database.maintenance.run_once)
+            InPieces(create_app(database)), Background(database.maintenance.run_once), uses
         ), database
     from quartzdb.wiring.replication import embedded_replication, open_driver, peering_of
 
@@ -97,7 +100,8 @@ def application(
     secrets = peer.secrets()
     adapters = embedded_replication(data_dir)
     database = open_embedded(settings, peering=peering_of(two, secrets, adapters.checkpoints, adapters.clock))
-    work = [Background(database.maintenance.run_once)]
+    uses = Background(database.key_uses.write, idle_seconds=KEY_USES_SECONDS)
+    work = [Background(database.maintenance.run_once), uses]
     if two.url is not None:
         driver = open_driver(database, two, secrets, adapters)
         work.append(Background(driver.work, idle_seconds=two.interval_seconds))
