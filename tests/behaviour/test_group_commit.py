@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from quartzdb.adapters.embedded.sqlite_commit_group import OPERATIONS_MAX, CommitGroup, Operation
-from quartzdb.domain.errors import Conflict, OutcomeUnknown, Unavailable
+from quartzdb.domain.errors import Conflict, OutcomeUnknown, StorageFull, Unavailable
 
 
 class _BrokenDisk(sqlite3.Connection):
@@ -33,7 +33,7 @@ class _BrokenDisk(sqlite3.Connection):
     [
         (sqlite3.SQLITE_IOERR_FSYNC, OutcomeUnknown),
         (sqlite3.SQLITE_IOERR, OutcomeUnknown),
-        (sqlite3.SQLITE_FULL, Unavailable),
+        (sqlite3.SQLITE_FULL, StorageFull),
     ],
 )
 def test_a_commit_that_broke_off_may_have_been_made(code: int, kind: type[Unavailable]) -> None:

@@ -40,6 +40,7 @@ from quartzdb.api.surface import is_cloudflare
 from quartzdb.api.trace import Trace, trace_of
 from quartzdb.domain.deadline import ReadDeadline, within
 from quartzdb.domain.errors import QuartzError, Unauthenticated
+from quartzdb.domain.freeing import freeing
 from quartzdb.domain.namespace import DEFAULT_NAMESPACE
 from quartzdb.services.keys import Principal, Scope
 
@@ -254,7 +255,7 @@ def _response(answer: Answer, request: Request, share: Share | None = None) -> S
 def _work(
     operation: Operation, call: Call, limit: int, share: Share | None, deadline: ReadDeadline | None = None
 ) -> Answer:
-    with within(deadline):
+    with within(deadline), freeing(operation.frees_space):
         if share is not None and operation.body is not None:
             call = _measured(operation.body, call, limit, share)
         if operation.query is NoQuery and not is_cloudflare(call.path):

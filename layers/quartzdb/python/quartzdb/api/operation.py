@@ -104,6 +104,11 @@ class Operation:
     computes: bool = False
 
     @property
+    def frees_space(self) -> bool:
+        """Whether it is done on a full disk, too, with all that is written beside it."""
+        return self.method == "DELETE" or self.path.endswith(("/delete", "/erase"))
+
+    @property
     def changes(self) -> bool:
         """Whether a tenant that may only read is refused it."""
         return self.scope is Scope.WRITE or (

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
 import click
 
 from quartzdb.cli.data_dir import default_engine_option, find_namespace
 from quartzdb.cli.database_location import DatabaseLocation, location_options
-from quartzdb.cli.full_compaction import fold_and_merge_all, release_previous_manifests, scrub_files
+from quartzdb.cli.failure import Failure
+from quartzdb.cli.full_compaction import (
+    FullCompaction,
+    fold_and_merge_all,
+    fold_and_rewrite,
+    reclaim_at_once,
+    release_previous_manifests,
+    scrub_files,
+)
 from quartzdb.cli.output import json_option, notice, print_json, print_table
 from quartzdb.cli.stats import every_namespace
+
+if TYPE_CHECKING:
+    from quartzdb.domain.namespace import Namespace
+    from quartzdb.wiring.embedded import Database
 
 
 @click.command(
@@ -25,7 +41,8 @@ Examples:
     "--reclaim",
     is_flag=True,
     help="Also give back at once what is kept for an hour in case the new segments prove damaged: the ones before, and"
-    " the log. Checks every byte first. In a directory, nothing of deleted records is left in its files then.",
+    " the log. Checks every byte first. In a directory, nothing of deleted records is left in its files then, and it"
+    " works on a full disk, too.",
 )
 @default_engine_option
 @json_option
@@ -39,28 +56,44 @@ def compact(
     that are merged come to this machine and what they are merged into goes back.
     """
     database = location.open(default_engine=default_engine)
-    wanted = every_namespace(database) if name is None else [find_namespace(database, name)]
+    wanted: Sequence[Namespace]
+    wanted = list(every_namespace(database)) if name is None else [find_namespace(database, name)]
+    from quartzdb.domain.freeing import freeing
+
     results = []
-    for namespace in wanted:
-        if namespace.settings.dimension is None:
-            continue  # key-values only: nothing to fold
-        done = fold_and_merge_all(database, namespace, say=lambda text: notice(text, quiet=as_json))
+    left: list[str] = []
+    with freeing(reclaim):
         if reclaim:
-            release_previous_manifests(database, namespace)
-        held = database.namespaces.stats(namespace)
-        results.append(
-            {
-                "namespace": namespace.name,
-                "folded_entries": done.entries,
-                "folded_records": done.folded_records,
-                "merged_segments": done.merged_segments,
-                "records": held.records,
-                "tail_rows": held.tail_rows,
-                "segments": len(held.segments),
-            }
+            wanted = reclaim_at_once(database, wanted)
+        for namespace in wanted:
+            if namespace.settings.dimension is None:
+                continue  # key-values only: nothing to fold
+            done = _compacted(database, namespace, reclaim=reclaim, quiet=as_json)
+            if done is None:
+                left.append(namespace.name)
+                continue
+            if reclaim:
+                release_previous_manifests(database, namespace)
+            held = database.namespaces.stats(namespace)
+            results.append(
+                {
+                    "namespace": namespace.name,
+                    "folded_entries": done.entries,
+                    "folded_records": done.folded_records,
+                    "merged_segments": done.merged_segments,
+                    "records": held.records,
+                    "tail_rows": held.tail_rows,
+                    "segments": len(held.segments),
+                }
+            )
+        if reclaim:
+            scrub_files(database)
+            database.short()  # takes back what was reserved
+    if left:
+        raise Failure(
+            f"The disk has no room to build all segments of these namespaces anew: {', '.join(left)}.",
+            hint="Nothing is lost. Delete what is not needed, or free some space, and give the command again.",
         )
-    if reclaim:
-        scrub_files(database)
     if as_json:
         print_json({"namespaces": results})
         return
@@ -78,3 +111,22 @@ def compact(
             for result in results
         ],
     )
+
+
+def _compacted(
+    database: Database, namespace: Namespace, *, reclaim: bool, quiet: bool
+) -> FullCompaction | None:
+    """None where the disk has no room for all of it, though all that may be used for it was."""
+    from quartzdb.domain.errors import StorageFull
+
+    def compacted() -> FullCompaction:
+        return fold_and_merge_all(database, namespace, say=lambda text: notice(text, quiet=quiet))
+
+    if not reclaim:
+        return compacted()
+    with suppress(StorageFull):
+        if not database.short():
+            return compacted()
+    with database.release_reserve(), suppress(StorageFull):
+        return fold_and_rewrite(database, namespace)
+    return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from quartzdb.cli.failure import Failure
 
 if TYPE_CHECKING:
     from quartzdb.domain.namespace import Namespace
+    from quartzdb.maintenance.merge_plan import MergePlan
     from quartzdb.wiring.embedded import Database
 
 _RACES_MAX = 20
@@ -48,18 +49,74 @@ def fold_and_merge_all(
     return FullCompaction(entries, records, merged)
 
 
+def reclaim_at_once(database: Database, namespaces: Sequence[Namespace]) -> Sequence[Namespace]:
+    """Give back what needs no room, where a full disk has none; returns in which order the rest should be tried."""
+    if database.store.blobs.remote:
+        return namespaces
+    database.maintenance.drop_deleted()
+    if not database.short():
+        return namespaces
+    held = [one for one in namespaces if one.settings.dimension is not None]
+    for namespace in held:
+        release_previous_manifests(database, namespace)
+    # What has the least to build goes first: each leaves more room for the next.
+    return sorted(held, key=lambda one: database.namespaces.stats(one).segment_bytes)
+
+
+def fold_and_rewrite(database: Database, namespace: Namespace) -> FullCompaction:
+    """What gives space back where there is little: fold, then rewrite what has dead rows, one segment after another.
+
+    Nothing is kept beside the result of a step when the next begins. What there is no room for is left as it is, and
+    once all others are done, raises StorageFull.
+    """
+    from quartzdb.domain.errors import StorageFull
+
+    entries = records = rewritten = 0
+    full: StorageFull | None = None
+    for shard in namespace.each_shard:
+        try:
+            folded = _fold_up_to(database, shard, database.log.head(shard.partition))
+            entries, records = entries + folded[0], records + folded[1]
+        except StorageFull as error:
+            full = error
+        _release(database, shard)
+        for plan in _rewrites(database, shard):
+            try:
+                rewritten += database.indexer.merge(shard, plan).merged_segments
+            except StorageFull as error:
+                full = error
+            _release(database, shard)
+    if full is not None:
+        raise full
+    return FullCompaction(entries, records, rewritten)
+
+
+def _rewrites(database: Database, shard: Namespace) -> Sequence[MergePlan]:
+    """One for each segment with dead rows, those with the fewest live ones first."""
+    from quartzdb.maintenance.merge_plan import MergePlan
+
+    pointer = database.store.pointer(shard.partition)
+    segments = database.store.current(pointer).segments if pointer else ()
+    dead = sorted((one for one in segments if one.dead_rows), key=lambda one: one.live_rows)
+    return [MergePlan(shard.partition, (one.name,)) for one in dead]
+
+
 def release_previous_manifests(database: Database, namespace: Namespace) -> None:
     """Let go of what is kept beside the current segments of each shard, once those are checked.
 
     In a directory at once: a reader that is just opening what goes begins again. On AWS the next sweeps do it.
     """
+    for shard in namespace.each_shard:
+        _release(database, shard)
+
+
+def _release(database: Database, shard: Namespace) -> None:
     from quartzdb.maintenance.sweep import SUPERSEDED_MS, sweep
 
     kept_ms = SUPERSEDED_MS if database.store.blobs.remote else 0
-    for shard in namespace.each_shard:
-        database.indexer.release_previous(shard.partition)
-        sweep(database.store, database.clock, shard.partition, superseded_ms=kept_ms)
-        database.readers.of(shard).reload()
+    database.indexer.release_previous(shard.partition)
+    sweep(database.store, database.clock, shard.partition, superseded_ms=kept_ms)
+    database.readers.of(shard).reload()
 
 
 def scrub_files(database: Database) -> None:

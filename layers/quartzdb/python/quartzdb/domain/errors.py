@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import ClassVar
 
+STORAGE_FULL_RETRY_SECONDS = 30.0
+"""Somebody has to delete something first."""
+
 
 class QuartzError(Exception):
     """Something a caller can understand and act on.
@@ -250,6 +253,15 @@ class OutcomeUnknown(Unavailable):
     """
 
     code = "outcome_unknown"
+
+
+class StorageFull(Unavailable):
+    """The disk is full, so nothing was written. What frees space is still done: deletions, and compacting."""
+
+    code = "storage_full"
+
+    def __init__(self, message: str, *, field: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, field=field, hint=hint, retry_after_s=STORAGE_FULL_RETRY_SECONDS)
 
 
 class DeadlineExceeded(Unavailable):

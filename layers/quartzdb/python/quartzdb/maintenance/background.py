@@ -9,6 +9,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from quartzdb.domain.errors import Unavailable
+
 logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.5
@@ -57,5 +59,11 @@ class Background:
                 self._failure = None
             except Exception as error:
                 self._failure = f"{type(error).__name__}: {error}"
-                logger.exception("a pass of background work failed; the next is tried all the same")
+                # Storage that is full or away is no mistake in the code.
+                traced = None if isinstance(error, Unavailable) else error
+                logger.error(
+                    "a pass of background work failed; the next is tried all the same: %s",
+                    error,
+                    exc_info=traced,
+                )
                 pause = min(self._failing_seconds_max, max(self._idle_seconds, 2 * pause))

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from quartzdb.domain.clock import Clock
+from quartzdb.domain.errors import Unavailable
+from quartzdb.domain.freeing import freeing
 from quartzdb.domain.namespace import Namespace, Partition
 from quartzdb.maintenance.backlog import LOOKED_AT_BYTES, Backlog, read_backlog
 from quartzdb.maintenance.erasing import Erasing, OpenErasures
@@ -62,7 +64,8 @@ class _ShardMemory:
 class EmbeddedMaintenance:
     """Not thread-safe: one thread per process calls it. `owner` names this process in leases.
 
-    `scrub` leaves nothing of deleted rows in files; False where it has to be done again.
+    `scrub` leaves nothing of deleted rows in files; False where it has to be done again. While the disk is `short` of
+    room, nothing is kept that is not needed, and all that is done may use what is reserved for it.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class EmbeddedMaintenance:
         policy: MaintenancePolicy,
         scrub: Callable[[], bool],
         erasing: Erasing,
+        short: Callable[[], bool] = lambda: False,
         retention: Retention | None = None,
     ) -> None:
         self._catalog = catalog
@@ -97,6 +101,8 @@ class EmbeddedMaintenance:
         self._owner = owner
         self._policy = policy
         self._scrub = scrub
+        self._is_short = short
+        self._short = False
         self._dropped: list[Namespace] = []
         self._erasing = erasing
         self._erasures = OpenErasures({}, ())
@@ -121,6 +127,17 @@ class EmbeddedMaintenance:
 
         What fails is left alone for a while, ever longer, and delays nobody else.
         """
+        self._short = self._is_short()
+        with freeing(self._short):
+            return self._pass_over_everything()
+
+    def drop_deleted(self) -> None:
+        """Drop the data of deleted namespaces now; requests to them under way may fail. It is done once more later."""
+        with freeing():
+            for namespace in self._catalog.pending_deletion():
+                drop(namespace, self._log, self._table, self._blobs)
+
+    def _pass_over_everything(self) -> bool:
         busy = False
         self._erasures = self._erasing.opened()  # before the namespaces: see Erasing.close
         namespaces = self._catalog.all_namespaces()
@@ -152,7 +169,8 @@ class EmbeddedMaintenance:
             for shard in reversed(namespace.each_shard)
             if shard.partition in self._failed
         }
-        self._idempotency.purge(self._clock.unix_ms())
+        with freeing():
+            self._idempotency.purge(self._clock.unix_ms())
         return busy
 
     def _in_turn(self, namespaces: Sequence[Namespace]) -> Iterator[Namespace]:
@@ -173,7 +191,9 @@ class EmbeddedMaintenance:
             busy = work(shard, memory)
         except Exception as error:
             # Whatever it was, nobody else must wait for it; it is told (`failed`) and tried again.
-            logger.exception("maintenance of %s failed", shard.partition)
+            # Storage that is full or away is no mistake in the code.
+            traced = None if isinstance(error, Unavailable) else error
+            logger.error("maintenance of %s failed: %s", shard.partition, error, exc_info=traced)
             memory.trouble = str(error) or type(error).__name__
             memory.failures += 1
             memory.retry_ms = self._clock.unix_ms() + self._policy.retry_after_ms(memory.failures)
@@ -197,7 +217,9 @@ class EmbeddedMaintenance:
         # Key-values are in the first shard's partition.
         if shard.shard == 0 and now_ms - memory.purged_ms >= thresholds.purge_every_ms:
             # Some in each pass, so that many do not keep others waiting.
-            if purge_some(self._table, self._clock, shard.partition, self._retention) == PURGE_AT_ONCE:
+            with freeing():
+                purged = purge_some(self._table, self._clock, shard.partition, self._retention)
+            if purged == PURGE_AT_ONCE:
                 return True
             memory.purged_ms = now_ms
         return busy
@@ -207,7 +229,7 @@ class EmbeddedMaintenance:
         present = (self._log.head(shard.partition), pointer.current if pointer else None)
         purging = memory.purge_ms is not None and self._clock.unix_ms() >= memory.purge_ms
         if memory.settled == present and not purging:
-            return sweeping and self._release_previous(shard, memory, present)
+            return (sweeping or self._short) and self._release_previous(shard, memory, present)
         reader = self._readers.of(shard)
         seen = None
         if reader.unused_seconds >= UNUSED_SECONDS:
@@ -221,6 +243,9 @@ class EmbeddedMaintenance:
         memory.settled, memory.purge_ms = present if due.settled else None, due.purge_ms
         if due.fold is None and due.merge is None:
             return False
+        if self._short:
+            # What is built takes space before it gives any back, and deletions need what is left: an operator decides.
+            return self._release_previous(shard, memory, present)
         with self._lease(shard) as lease:
             if not lease.held:
                 return False
@@ -300,10 +325,16 @@ class EmbeddedMaintenance:
         manifest = None if memory.previous_released == settled else self._manifest(shard.partition)
         if manifest is not None and manifest.previous_released:
             memory.previous_released = settled
-        elif self._policy.due(Backlog(manifest, None, 0, 0, self._clock.unix_ms())).release_previous:
+        elif (
+            self._short
+            or self._policy.due(Backlog(manifest, None, 0, 0, self._clock.unix_ms())).release_previous
+        ):
             with self._lease(shard) as lease:
                 if lease.held:
                     self._indexer.release_previous(shard.partition)
+                    if self._short:
+                        # A reader that is just opening what goes begins again.
+                        sweep(self._store, self._clock, shard.partition, superseded_ms=0)
         return False
 
     def _collect(self, namespace: Namespace, memory: _ShardMemory) -> bool:
@@ -314,16 +345,18 @@ class EmbeddedMaintenance:
         step = self._policy.deletion(now_ms - memory.seen_deleted_ms)
         if step is DeletionStep.WAIT:
             return False
-        drop(namespace, self._log, self._table, self._blobs)
+        with freeing():
+            drop(namespace, self._log, self._table, self._blobs)
         if step is DeletionStep.DROP_AND_FORGET:
             self._dropped.append(namespace)
         return False
 
     def _forget(self, dropped: Sequence[Namespace]) -> bool:
         """Forget deleted generations once nothing of them is left in files. Never more to do at once."""
-        if self._scrub():
-            for namespace in dropped:
-                self._catalog.forget_deleted(namespace)
+        with freeing():
+            if self._scrub():
+                for namespace in dropped:
+                    self._catalog.forget_deleted(namespace)
         return False
 
     def _manifest(self, partition: Partition) -> Manifest | None:

@@ -14,6 +14,7 @@ from quartzdb.domain.clock import Clock
 from quartzdb.domain.cursor import decode_cursor, encode_cursor
 from quartzdb.domain.errors import Conflict, ErasureNotFound
 from quartzdb.domain.filter import Filter
+from quartzdb.domain.freeing import freeing
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.limits import ERASURES_OPEN_MAX, IDEMPOTENCY_TTL_SECONDS
 from quartzdb.domain.namespace import Namespace
@@ -143,7 +144,8 @@ class Erasures:
             heads = [self._log.head(partition) for partition in namespace.partitions]
         now_ms = self._clock.unix_ms()
         erasure = Erasure(f"{now_ms:012x}{secrets.token_hex(6)}", now_ms, records, keys, by_keys)
-        self._ledger.add(namespace, erasure, heads)
+        with freeing():
+            self._ledger.add(namespace, erasure, heads)
         return erasure
 
     def _report(self, namespace: Namespace, erasure: Erasure) -> Report:

@@ -27,6 +27,7 @@ from quartzdb.domain.errors import (
     TenantSuspended,
     Unauthenticated,
 )
+from quartzdb.domain.freeing import freeing
 from quartzdb.domain.grant import UNGRANTED, TenantGrant, TenantStatus
 from quartzdb.domain.namespace import check_namespace_name, check_tenant
 from quartzdb.services.ports import ApiKey, ApiKeyTable
@@ -288,6 +289,11 @@ class ApiKeys:
 
         Raises NotFound, also for a key that `by` does not see.
         """
+        # It frees nothing, but a key in wrong hands has to be ended on a full disk, too.
+        with freeing():
+            return self._revoke(tenant, key_id, cascade, by)
+
+    def _revoke(self, tenant: str, key_id: str, cascade: bool, by: Principal | None) -> Sequence[str]:
         known = self._table.get(key_id) if by is not None and by.namespaces is not None else None
         hidden = known is not None and by is not None and not _manages(by, known)
         if hidden or not self._table.revoke(tenant, key_id, self._clock.unix_ms()):

@@ -21,6 +21,7 @@ from quartzdb.domain.errors import (
     TooLarge,
     Unavailable,
 )
+from quartzdb.domain.freeing import freeing
 from quartzdb.domain.hlc import HybridClock, Version
 from quartzdb.domain.limits import (
     CONTENT_TYPE_CHARACTERS_MAX,
@@ -116,7 +117,8 @@ class KeyValues:
     ) -> tuple[Version, bool]:
         """Delete a key; one that does not exist is no error. Returns the version, and whether it existed."""
         check_key(key)
-        return self._write(namespace, lambda version: _tombstone(key, version), match, after)
+        with freeing():
+            return self._write(namespace, lambda version: _tombstone(key, version), match, after)
 
     def put_many(
         self, namespace: Namespace, items: Sequence[NewItem], *, after: Version | None = None
@@ -143,7 +145,10 @@ class KeyValues:
     ) -> tuple[Version, int]:
         """Delete all keys; returns the version and how many existed."""
         _check_batch(keys, items_max=self._table.batch_items_max)
-        return self._write_many(namespace, lambda version: [_tombstone(key, version) for key in keys], after)
+        with freeing():
+            return self._write_many(
+                namespace, lambda version: [_tombstone(key, version) for key in keys], after
+            )
 
     def list(
         self,

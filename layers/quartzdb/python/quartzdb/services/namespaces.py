@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.cursor import decode_cursor, encode_cursor
 from quartzdb.domain.errors import Conflict, NamespaceExists, NamespaceNotFound, NamespaceShared
+from quartzdb.domain.freeing import freeing
 from quartzdb.domain.limits import NAMESPACES_PER_TENANT_MAX
 from quartzdb.domain.namespace import (
     DEFAULT_DIMENSION,
@@ -181,6 +182,11 @@ class Namespaces:
                 field="namespace",
                 hint="Delete its records and keys: that reaches the other site, too.",
             )
+        with freeing():
+            self._delete(namespace)
+
+    def _delete(self, namespace: Namespace) -> None:
+        tenant, name = namespace.tenant, namespace.name
         if not self._catalog.remove(namespace):
             raise NamespaceNotFound(f"There is no namespace {name!r}.", field="namespace")
         # Sealing tells readers of other processes, which still hold the old generation, at their next read. One shard

@@ -9,6 +9,7 @@ from quartzdb.domain.change import OWN, Change, Delete, Patch, Upsert
 from quartzdb.domain.cursor import decode_cursor, encode_cursor
 from quartzdb.domain.errors import NotActiveSite, TooLarge
 from quartzdb.domain.filter import Filter
+from quartzdb.domain.freeing import freeing
 from quartzdb.domain.hlc import HybridClock, Version
 from quartzdb.domain.limits import (
     DELETE_BY_FILTER_MAX,
@@ -155,12 +156,14 @@ class Records:
             check_id(record_id, f"ids[{position}]")
         honour(self._versions, after)
         if conditions:
-            return self._delete_if(namespace, ids, conditions)
+            with freeing():
+                return self._delete_if(namespace, ids, conditions)
         of_shard = namespace.by_shard(ids)
         present = self._shards.each(
             list(of_shard), lambda shard, view: view.existing(of_shard[shard]), STRONG, to_change=True
         )
-        version = self._append(namespace, [Delete(record_id, OWN) for record_id in ids], after)
+        with freeing():
+            version = self._append(namespace, [Delete(record_id, OWN) for record_id in ids], after)
         return Deletion(version, deleted=sum(map(len, present)))
 
     def delete_matching(
@@ -179,7 +182,8 @@ class Records:
         ids = ids[:DELETE_BY_FILTER_MAX]
         if not ids:
             return Deletion(None, 0)
-        version = self._append(namespace, [Delete(record_id, OWN) for record_id in ids], after)
+        with freeing():
+            version = self._append(namespace, [Delete(record_id, OWN) for record_id in ids], after)
         return Deletion(version, len(ids), more)
 
     def known(self, namespace: Namespace, record_id: str) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from quartzdb.domain.errors import Unavailable
+from quartzdb.domain.freeing import freeing
 from quartzdb.domain.grant import TenantGrant, TenantStatus
 from quartzdb.domain.namespace import check_tenant
 from quartzdb.services.ports import TenantGrants
@@ -54,8 +55,9 @@ class Tenants:
             if present.status is status:
                 return present
             wanted = replace(present, revision=present.revision + 1, status=status)
-            if self._grants.put(wanted):
-                return wanted
+            with freeing():  # a tenant has to be stopped on a full disk, too
+                if self._grants.put(wanted):
+                    return wanted
         raise Unavailable(
             f"The grant of the tenant {tenant!r} is being changed by others.", hint="Try again in a moment."
         )

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from quartzdb.domain.clock import Clock
-from quartzdb.domain.errors import QuartzError
+from quartzdb.domain.errors import QuartzError, Unavailable
 from quartzdb.storage.ports import Leases
 
 logger = logging.getLogger(__name__)
@@ -59,5 +59,7 @@ class LeaseGuard:
         while not self._done.wait(self._renew_seconds):
             try:
                 self._acquire()
-            except QuartzError:
-                logger.warning("the lease %s could not be renewed", self._name, exc_info=True)
+            except QuartzError as error:
+                # Storage that is full or away is no mistake in the code.
+                traced = None if isinstance(error, Unavailable) else error
+                logger.warning("the lease %s could not be renewed: %s", self._name, error, exc_info=traced)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import weakref
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from quartzdb.adapters.embedded.build_workspace import BuildWorkspace
 from quartzdb.adapters.embedded.data_directory import DatabaseFiles
+from quartzdb.adapters.embedded.disk_reserve import DiskReserve
 from quartzdb.adapters.embedded.filesystem_blobs import FilesystemBlobs
 from quartzdb.adapters.embedded.private_directory import make_private
 from quartzdb.adapters.embedded.sqlite_api_keys import SqliteApiKeys
@@ -55,6 +58,8 @@ if TYPE_CHECKING:
     from quartzdb.maintenance.indexer import Indexer
     from quartzdb.replication.site_endpoint import Peering, SiteEndpoint
 
+logger = logging.getLogger(__name__)
+
 LOG_FILE = "log.db"
 DATABASE_FILES = ("catalog.db", "keyvalue.db", LOG_FILE)
 
@@ -65,7 +70,7 @@ class EmbeddedSettings:
 
     `read_only`: it is there, nothing in it can be written, and whatever would write is refused. `default_engine`
     is for segments that this process builds of namespaces which say `auto`. Segments have at most `segment_files_max`
-    files open.
+    files open. `reserve_bytes` are kept on the disk for what frees space when it is full; None: as it is.
     """
 
     data_dir: Path
@@ -75,6 +80,7 @@ class EmbeddedSettings:
     default_engine: EngineChoice = EngineChoice.AUTO
     tenant: str = DEFAULT_TENANT
     segment_files_max: int = FILES_MAX
+    reserve_bytes: int | None = None
 
 
 BACKUPS = "Backups that were taken before have it until they are pruned; restoring one brings it back."
@@ -101,6 +107,10 @@ class Adapters:
     """How long after its time something may stay that expires."""
     copies: tuple[str, ...] = field(default=(BACKUPS, OTHERS), kw_only=True)
     """Which copies no deletion reaches, for people."""
+    short: Callable[[], bool] = field(default=lambda: False, kw_only=True)
+    """Whether the disk is so full that only what frees space may be written."""
+    release_reserve: Callable[[], AbstractContextManager[None]] = field(default=nullcontext, kw_only=True)
+    """Gives up what is reserved on the disk, for work that frees space."""
 
 
 @dataclass(frozen=True)  # without slots, for what is made on first use
@@ -132,6 +142,10 @@ class Database:
     probe_storage: Callable[[], None] = lambda: None
     scrub: Callable[[], bool] = lambda: True
     """Leaves nothing of deleted rows in files of this machine; False where it has to be done again."""
+    short: Callable[[], bool] = lambda: False
+    """Whether the disk is so full that only what frees space may be written."""
+    release_reserve: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Gives up what is reserved on the disk, for work that frees space."""
 
     @cached_property
     def indexer(self) -> Indexer:
@@ -159,23 +173,43 @@ def embedded_adapters(settings: EmbeddedSettings, clock: Clock | None = None) ->
     if not read_only:
         make_private(settings.data_dir)
     clock = clock or SystemClock()
+    reserve = DiskReserve(settings.data_dir)
+    if not read_only:
+        _prepare_reserve(reserve, settings)
     # Apart, because SQLite has one writer per file and the log is the busiest.
-    directory = DatabaseFiles(settings.data_dir, read_only=read_only)
+    directory = DatabaseFiles(settings.data_dir, read_only=read_only, reserve=reserve)
     catalog_file, keyvalue_file, log_file = directory.open(*DATABASE_FILES)
     return Adapters(
         # -1: nothing behind the head, so that versions follow real time across processes.
         log=SqliteChangeLog(log_file, behind_max=-1),
         table=SqliteKeyValue(keyvalue_file),
-        blobs=FilesystemBlobs(settings.data_dir / "segments", clock, read_only=read_only),
+        blobs=FilesystemBlobs(settings.data_dir / "segments", clock, read_only=read_only, reserve=reserve),
         catalog=SqliteCatalog(catalog_file),
         api_keys=SqliteApiKeys(catalog_file),
         grants=SqliteTenantGrants(catalog_file),
         leases=SqliteLeases(catalog_file),
         idempotency=SqliteIdempotency(catalog_file),
         clock=clock,
-        probe_storage=(lambda: None) if read_only else partial(probe_directory, settings.data_dir),
+        probe_storage=(lambda: None) if read_only else partial(_probe, reserve, settings.data_dir),
         scrub=lambda: all(file.scrub() for file in (log_file, keyvalue_file, catalog_file)),
+        short=(lambda: False) if read_only else reserve.short,
+        release_reserve=reserve.released,
     )
+
+
+def _prepare_reserve(reserve: DiskReserve, settings: EmbeddedSettings) -> None:
+    reserve.make_room_to_open()
+    if settings.reserve_bytes is not None and not reserve.keep(settings.reserve_bytes):
+        logger.warning(
+            "The disk of %s has no room for the %s MB that are kept for deletions: delete something, or free space.",
+            settings.data_dir,
+            settings.reserve_bytes // (1024 * 1024),
+        )
+
+
+def _probe(reserve: DiskReserve, data_dir: Path) -> None:
+    reserve.require()
+    probe_directory(data_dir)
 
 
 def open_embedded(settings: EmbeddedSettings, *, peering: Peering | None = None) -> Database:
@@ -202,6 +236,7 @@ def open_embedded(settings: EmbeddedSettings, *, peering: Peering | None = None)
 
 def require_whole(data_dir: Path) -> None:
     """What a server looks at before it serves: that no log entry is out of readers' sight. Raises Corrupted."""
+    DiskReserve(data_dir).make_room_to_open()
     require_whole_log(data_dir / LOG_FILE)
 
 
@@ -297,6 +332,8 @@ def assemble(
         scrub=adapters.scrub,
         replication=_served(peering, adapters, readers, log_writer, versions) if peering else None,
         probe_storage=adapters.probe_storage,
+        short=adapters.short,
+        release_reserve=adapters.release_reserve,
     )
 
 
@@ -341,6 +378,7 @@ def _maintenance(
         owner=owner,
         policy=MaintenancePolicy(EMBEDDED_THRESHOLDS),
         scrub=adapters.scrub,
+        short=adapters.short,
         erasing=Erasing(
             adapters.table,
             adapters.log,

@@ -12,6 +12,7 @@ from pathlib import Path
 import orjson
 import xxhash
 
+from quartzdb.adapters.embedded.disk_reserve import DiskReserve
 from quartzdb.adapters.embedded.durable_file import sync_directory, write_durably
 from quartzdb.adapters.embedded.file_lock import exclusive_lock
 from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
@@ -25,9 +26,10 @@ _RESTORE = "Put the file back, or restore the directory from a backup: quartzdb 
 class DatabaseFiles:
     """Opens a directory's SQLite files, and makes them where the directory is new."""
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False, reserve: DiskReserve | None = None) -> None:
         self._path = path
         self._read_only = read_only
+        self._reserve = reserve
 
     def open(self, *names: str) -> list[SqliteDatabase]:
         """The files of these names. Raises Corrupted where one is missing, empty or foreign, and Unavailable."""
@@ -72,6 +74,7 @@ class DatabaseFiles:
                     read_only=self._read_only,
                     identity=f"{identity}/{name}",
                     create=not complete,
+                    reserve=self._reserve,
                 )
                 opened += [database]
         except BaseException:

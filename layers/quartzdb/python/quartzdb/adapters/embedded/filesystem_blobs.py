@@ -7,18 +7,21 @@ one machine. A key may not lie below another one ("a" and "a/b"): a file is no d
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from quartzdb.adapters.blob_key import check_blob_key, check_blob_prefix
+from quartzdb.adapters.embedded.disk_reserve import FULL, DiskReserve
 from quartzdb.adapters.embedded.durable_file import prune_empty_directories, sync_directory, write_durably
 from quartzdb.adapters.embedded.files_below import files_below
 from quartzdb.adapters.embedded.filesystem_pointers import FilesystemPointers
 from quartzdb.domain.clock import Clock
-from quartzdb.domain.errors import Corrupted, Unavailable
+from quartzdb.domain.errors import Corrupted, StorageFull, Unavailable
 from quartzdb.storage.ports import BlobMissing
 
+T = TypeVar("T")
 _ABANDONED_MS = 3_600_000
 """Age at which a temporary file belongs to a writer that crashed."""
 
@@ -28,12 +31,15 @@ class FilesystemBlobs:
 
     remote = False
 
-    def __init__(self, root: Path, clock: Clock, *, read_only: bool = False) -> None:
+    def __init__(
+        self, root: Path, clock: Clock, *, read_only: bool = False, reserve: DiskReserve | None = None
+    ) -> None:
         """Open the directory, creating it, and clear what crashed writers left; with `read_only`, leave it as it is.
 
-        Raises Unavailable.
+        `reserve` is for what frees space on a full disk. Raises Unavailable.
         """
         self._clock = clock
+        self._reserve = reserve
         self._blobs = root / "blobs"
         self._temporary = root / "temporary"
         pointers = root / "pointers"
@@ -52,7 +58,9 @@ class FilesystemBlobs:
         target = self._blobs / check_blob_key(key)
         now = self._clock.unix_ms()
         with _told_as_unavailable(target):
-            write_durably(target, data, temporary=self._temporary, root=self._blobs, unix_ms=now)
+            self._written(
+                lambda: write_durably(target, data, temporary=self._temporary, root=self._blobs, unix_ms=now)
+            )
 
     def get(self, key: str) -> bytes:
         """All bytes. Raises BlobMissing."""
@@ -109,7 +117,11 @@ class FilesystemBlobs:
     def swap_pointer(self, key: str, content: bytes, tag: str | None) -> bool:
         """Set the pointer if its tag is still `tag` (None: if there is none). Returns whether it was set; durable."""
         with _told_as_unavailable(self._blobs):
-            return self._pointers.swap(check_blob_key(key), content, tag, unix_ms=self._clock.unix_ms())
+            now = self._clock.unix_ms()
+            return self._written(lambda: self._pointers.swap(check_blob_key(key), content, tag, unix_ms=now))
+
+    def _written(self, work: Callable[[], T]) -> T:
+        return work() if self._reserve is None else self._reserve.writing(work)
 
     def _clear_temporary(self) -> None:
         oldest = self._clock.unix_ms() - _ABANDONED_MS
@@ -151,6 +163,11 @@ def _told_as_unavailable(path: Path, *, opening: bool = False) -> Iterator[None]
     try:
         yield
     except OSError as error:
+        if error.errno in FULL:
+            raise StorageFull(
+                f"{path if opening else path.name} could not be written: the disk is full.",
+                hint="Delete what is not needed, or free some space on the disk of the data directory.",
+            ) from error
         raise Unavailable(
             f"{path if opening else path.name} could not be read or written: {error.strerror or error}.",
             hint="Check the data directory: free space, permissions, the state of its disk.",

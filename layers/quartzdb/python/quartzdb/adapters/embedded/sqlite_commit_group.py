@@ -15,8 +15,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from quartzdb.adapters.embedded.sqlite_failure import failure
+from quartzdb.adapters.embedded.disk_reserve import DiskReserve
+from quartzdb.adapters.embedded.sqlite_failure import failure, means_full
 from quartzdb.domain.errors import OutcomeUnknown
+from quartzdb.domain.freeing import frees_space
 
 T = TypeVar("T")
 Operation = Callable[[sqlite3.Connection], T]
@@ -30,10 +32,11 @@ OPERATIONS_MAX = 256
 class _Ticket:
     """One queued operation and, once `settled`, what became of it."""
 
-    __slots__ = ("error", "operation", "outcome", "settled")
+    __slots__ = ("error", "frees", "operation", "outcome", "settled")
 
     def __init__(self, operation: Operation[Any]) -> None:
         self.operation = operation
+        self.frees = frees_space()
         self.outcome: Any = None
         self.error: Exception | None = None
         self.settled = False
@@ -42,9 +45,15 @@ class _Ticket:
 class CommitGroup:
     """The single place of one process from which one database file is written."""
 
-    def __init__(self, connect: Callable[[], AbstractContextManager[sqlite3.Connection]], path: Path) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], AbstractContextManager[sqlite3.Connection]],
+        path: Path,
+        reserve: DiskReserve | None = None,
+    ) -> None:
         self._connect = connect
         self._path = path
+        self._reserve = reserve
         self._queue: deque[_Ticket] = deque()
         # Nobody is promised the lead: whoever wakes first and is not settled takes it. So a thread that dies of
         # anything, KeyboardInterrupt included, leaves nothing behind that the others would wait for.
@@ -86,7 +95,7 @@ class CommitGroup:
             self._queue.popleft()
         tickets = [self._queue[place] for place in range(min(len(self._queue), OPERATIONS_MAX))]
         try:
-            self._commit_all(tickets)
+            self._commit_admitted(tickets)
         except BaseException as error:
             for ticket in tickets:
                 if ticket.error is None:
@@ -97,12 +106,25 @@ class CommitGroup:
             for ticket in tickets:
                 ticket.settled = True
 
+    def _commit_admitted(self, tickets: Sequence[_Ticket]) -> None:
+        """Commit them; on a full disk those of them that free space, with what is reserved for that."""
+        try:
+            self._commit_all(tickets)
+        except sqlite3.Error as error:
+            freeing = [ticket for ticket in tickets if ticket.frees]
+            if self._reserve is None or not freeing or not means_full(error):
+                raise
+            for ticket in tickets:
+                ticket.error = None if ticket.frees else self._reported(error)
+            with self._reserve.released():
+                self._commit_all(freeing)
+
     def _commit_all(self, tickets: Sequence[_Ticket]) -> None:
         with self._connect() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 if len(tickets) == 1:
-                    tickets[0].outcome = tickets[0].operation(connection)
+                    tickets[0].outcome = self._run(connection, tickets[0])
                 else:
                     for ticket in tickets:
                         self._run_apart(connection, ticket)
@@ -117,13 +139,20 @@ class CommitGroup:
         """Run one of several operations so that its error undoes it and nothing else."""
         connection.execute("SAVEPOINT operation")
         try:
-            ticket.outcome = ticket.operation(connection)
+            ticket.outcome = self._run(connection, ticket)
         except Exception as error:
             if not connection.in_transaction:
                 raise  # the whole group was undone
             ticket.error = self._reported(error)
             connection.execute("ROLLBACK TO operation")
         connection.execute("RELEASE operation")
+
+    def _run(self, connection: sqlite3.Connection, ticket: _Ticket) -> object:
+        # Asked only now, when nobody else writes to the file: one that was queued before must not take what was
+        # given up for another.
+        if self._reserve is not None and not ticket.frees:
+            self._reserve.require()
+        return ticket.operation(connection)
 
     def _reported(self, error: BaseException) -> Exception:
         """What a waiting thread raises. Never the same object twice for a failure that several of them share."""

@@ -10,12 +10,13 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from quartzdb.adapters.embedded.disk_reserve import DiskReserve
 from quartzdb.adapters.embedded.durable_file import sync_directory
 from quartzdb.adapters.embedded.file_lock import exclusive_lock
 from quartzdb.adapters.embedded.sqlite_commit_group import CommitGroup, Operation, T
@@ -23,7 +24,7 @@ from quartzdb.adapters.embedded.sqlite_failure import failure
 from quartzdb.adapters.embedded.sqlite_read_only import read_only_uri
 from quartzdb.adapters.embedded.sqlite_row_sums import add_sums
 from quartzdb.adapters.embedded.sqlite_schema import prepare_schema, require_schema, settle_identity
-from quartzdb.domain.errors import Unavailable
+from quartzdb.domain.errors import StorageFull, Unavailable
 
 Row = tuple[Any, ...]
 Parameter = str | bytes | int | None
@@ -90,10 +91,12 @@ class SqliteDatabase:
         read_only: bool = False,
         identity: str | None = None,
         create: bool = True,
+        reserve: DiskReserve | None = None,
     ) -> None:
         """Open the file, creating it and its tables; with `read_only` or without `create`, as it is.
 
-        With an `identity`, it has to be the file that got it when it was made. Raises Unavailable or Corrupted.
+        With an `identity`, it has to be the file that got it when it was made. `reserve` is for what frees space on a
+        full disk. Raises Unavailable or Corrupted.
         """
         self.path = path
         self._lock_file = path.with_name(path.name + ".lock")
@@ -105,7 +108,7 @@ class SqliteDatabase:
         self._sessions: weakref.WeakSet[_Session] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._closed = False
-        self._group = CommitGroup(self._session, path)
+        self._group = CommitGroup(self._session, path, reserve)
         self._prepare()
 
     def rows(self, sql: str, parameters: Sequence[Parameter] = ()) -> list[Row]:
@@ -141,7 +144,9 @@ class SqliteDatabase:
         """Shrink the file to what is in use, once most of it is free: sooner, its next writes need that anyway."""
         pages, free = self.rows("PRAGMA page_count")[0][0], self.rows("PRAGMA freelist_count")[0][0]
         if free > _FREE_PAGES_KEPT and 2 * free >= pages and pages - free <= _REWRITTEN_PAGES_MAX:
-            self.rows("VACUUM")  # a transaction of its own; writers wait for it as for each other
+            # All that is in use is in the write-ahead log for a while: on a full disk it has to wait for better times.
+            with suppress(StorageFull):
+                self.rows("VACUUM")  # a transaction of its own; writers wait for it as for each other
             self.rows("PRAGMA wal_checkpoint(PASSIVE)")  # only now does the file itself shrink
 
     def scrub(self) -> bool:

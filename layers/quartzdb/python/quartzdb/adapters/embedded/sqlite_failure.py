@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from quartzdb.domain.errors import Corrupted, Unavailable
+from quartzdb.domain.errors import Corrupted, StorageFull, Unavailable
 
 _CORRUPTED = {
     sqlite3.SQLITE_CORRUPT: "is damaged",
@@ -21,10 +21,6 @@ _UNAVAILABLE = {
         "Try again; look for a process that holds it open.",
     ),
     sqlite3.SQLITE_LOCKED: ("is locked", "Try again."),
-    sqlite3.SQLITE_FULL: (
-        "cannot grow: the disk is full",
-        "Free some space on its file system, then try again.",
-    ),
     sqlite3.SQLITE_IOERR: ("could not be read or written", "Check its disk and the system log."),
     sqlite3.SQLITE_CANTOPEN: ("could not be opened", "Check that its directory exists and is writable."),
     sqlite3.SQLITE_READONLY: ("is read-only", "Check the permissions of the file and its directory."),
@@ -36,6 +32,14 @@ _UNAVAILABLE = {
     sqlite3.SQLITE_PROTOCOL: ("is contended by too many processes", "Try again."),
     sqlite3.SQLITE_INTERRUPT: ("was closed during the operation", "Try again on a running server."),
 }
+
+
+def means_full(error: sqlite3.Error) -> bool:
+    """Whether it means that the disk is full. Shared memory that cannot grow is told by a code of its own."""
+    extended: int | None = getattr(error, "sqlite_errorcode", None)
+    return extended is not None and (
+        extended & 0xFF == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE
+    )
 
 
 def failure(error: sqlite3.Error | UnicodeDecodeError, path: Path, *, opening: bool = False) -> Exception:
@@ -55,6 +59,11 @@ def failure(error: sqlite3.Error | UnicodeDecodeError, path: Path, *, opening: b
         return Corrupted(
             f"The database {shown} {_CORRUPTED[primary]}: {error}.",
             hint="Keep a copy of the file and restore it from a backup.",
+        )
+    if means_full(error):
+        return StorageFull(
+            f"The database {shown} cannot grow: the disk is full.",
+            hint="Delete what is not needed, or free some space on its file system, then try again.",
         )
     if primary in _UNAVAILABLE:
         what, hint = _UNAVAILABLE[primary]

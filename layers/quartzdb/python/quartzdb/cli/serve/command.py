@@ -17,7 +17,7 @@ from quartzdb.cli.numbers import WholeNumber
 from quartzdb.cli.output import json_option
 from quartzdb.cli.serve.greeting import greet
 from quartzdb.cli.serve.listener import listen, url_of
-from quartzdb.cli.serve.options import host_option, log_level_option, port_option
+from quartzdb.cli.serve.options import disk_reserve_option, host_option, log_level_option, port_option
 from quartzdb.cli.serve.peer import PeerOptions, peer_options
 from quartzdb.cli.serve.settings import WorkerSettings, limit_threads, log_to_stderr
 
@@ -48,6 +48,7 @@ Examples:
 )
 @log_level_option
 @default_engine_option
+@disk_reserve_option
 @peer_options
 @json_option
 def serve(
@@ -57,6 +58,7 @@ def serve(
     workers: int,
     log_level: str,
     default_engine: str,
+    disk_reserve_mb: int,
     peer: PeerOptions,
     as_json: bool,
 ) -> None:
@@ -84,9 +86,9 @@ def serve(
         greet(url, data_dir, key, keys=keys, as_json=as_json)
 
     if workers == 1:
-        _serve_one(data_dir, default_engine, peer, listener, log_level, ready)
+        _serve_one(data_dir, default_engine, disk_reserve_mb, peer, listener, log_level, ready)
     else:
-        settings = WorkerSettings(data_dir, os.getpid(), log_level, default_engine, peer)
+        settings = WorkerSettings(data_dir, os.getpid(), log_level, default_engine, disk_reserve_mb, peer)
         database = open_database(data_dir, create=True)
         _serve_several(settings, workers, listener, lambda: ready(database))
 
@@ -94,6 +96,7 @@ def serve(
 def _serve_one(
     data_dir: Path,
     default_engine: str,
+    disk_reserve_mb: int,
     peer: PeerOptions,
     listener: socket.socket,
     log_level: str,
@@ -102,7 +105,7 @@ def _serve_one(
     from quartzdb.cli.serve.server import serve_here
     from quartzdb.cli.serve.worker import application
 
-    served, database = application(data_dir, peer, default_engine)
+    served, database = application(data_dir, peer, default_engine, disk_reserve_mb)
     serve_here(served, listener, log_level=log_level, on_ready=lambda: ready(database))
     served.leave()
 

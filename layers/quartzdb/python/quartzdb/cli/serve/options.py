@@ -21,3 +21,15 @@ log_level_option = click.option(
     show_default=True,
     help="What is logged to stderr.",
 )
+
+DISK_RESERVE_MB = 64
+
+disk_reserve_option = click.option(
+    "--disk-reserve-mb",
+    type=WholeNumber(0, 1_000_000),
+    default=DISK_RESERVE_MB,
+    envvar="QUARTZDB_DISK_RESERVE_MB",
+    show_default=True,
+    show_envvar=True,
+    help="Space kept in the data directory, for deletions and `compact --reclaim` on a full disk. 0: none.",
+)

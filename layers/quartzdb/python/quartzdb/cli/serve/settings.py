@@ -12,12 +12,14 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from quartzdb.cli.serve.options import DISK_RESERVE_MB
 from quartzdb.cli.serve.peer import PeerOptions
 
 _DATA_DIR = "QUARTZDB_SERVE_DATA_DIR"
 _LOG_LEVEL = "QUARTZDB_SERVE_LOG_LEVEL"
 _PARENT = "QUARTZDB_SERVE_PARENT"
 _DEFAULT_ENGINE = "QUARTZDB_SERVE_DEFAULT_ENGINE"
+_DISK_RESERVE_MB = "QUARTZDB_SERVE_DISK_RESERVE_MB"
 _PEER = "QUARTZDB_SERVE_PEER"
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -30,6 +32,7 @@ class WorkerSettings:
     parent: int
     log_level: str
     default_engine: str = "auto"
+    disk_reserve_mb: int = DISK_RESERVE_MB
     peer: PeerOptions = PeerOptions()  # noqa: RUF009 - immutable
 
     def to_environment(self, environment: MutableMapping[str, str] = os.environ) -> None:
@@ -38,6 +41,7 @@ class WorkerSettings:
         environment[_PARENT] = str(self.parent)
         environment[_LOG_LEVEL] = self.log_level
         environment[_DEFAULT_ENGINE] = self.default_engine
+        environment[_DISK_RESERVE_MB] = str(self.disk_reserve_mb)
         environment[_PEER] = json.dumps(self.peer.document())
 
     @staticmethod
@@ -48,6 +52,7 @@ class WorkerSettings:
             int(environment[_PARENT]),
             environment[_LOG_LEVEL],
             environment[_DEFAULT_ENGINE],
+            int(environment[_DISK_RESERVE_MB]),
             PeerOptions(**json.loads(environment[_PEER])),
         )
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from quartzdb.cli.open_files import divide_open_files
 from quartzdb.cli.serve.connection_limits import ConnectionLimits
+from quartzdb.cli.serve.options import DISK_RESERVE_MB
 from quartzdb.cli.serve.peer import PeerOptions
 from quartzdb.cli.serve.pieces import InPieces
 from quartzdb.cli.serve.settings import WorkerSettings, log_to_stderr
@@ -73,7 +74,10 @@ class WithBackground:
 
 
 def application(
-    data_dir: Path, peer: PeerOptions, default_engine: str = "auto"
+    data_dir: Path,
+    peer: PeerOptions,
+    default_engine: str = "auto",
+    disk_reserve_mb: int = DISK_RESERVE_MB,
 ) -> tuple[WithBackground, Database]:
     """The application of this process, and its database. Raises Failure, QuartzError."""
     from quartzdb.api.app import create_app
@@ -85,6 +89,7 @@ def application(
         site=peer.site,
         default_engine=EngineChoice(default_engine),
         segment_files_max=divide_open_files(connections_max=ConnectionLimits().connections_max).segments,
+        reserve_bytes=disk_reserve_mb * 1024 * 1024,
     )
     require_whole(data_dir)
     two = peer.settings()
@@ -113,7 +118,7 @@ def worker_application() -> WithBackground:
     settings = WorkerSettings.from_environment()
     log_to_stderr(settings.log_level)
     threading.Thread(target=_end_with, args=(settings.parent,), name="quartzdb-parent", daemon=True).start()
-    return application(settings.data_dir, settings.peer, settings.default_engine)[0]
+    return application(settings.data_dir, settings.peer, settings.default_engine, settings.disk_reserve_mb)[0]
 
 
 def _end_with(parent: int) -> None:
