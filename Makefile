@@ -120,13 +120,16 @@ lock: $(DEV) ## Lock the dependencies again
 	$(BIN)/uv pip compile --quiet --no-config --python-version 3.13 --python-platform x86_64-manylinux_2_28 \
 		--generate-hashes --custom-compile-command "make lock" --constraint requirements.txt \
 		--output-file requirements-lambda.txt requirements-lambda.in
+	$(BIN)/uv pip compile --quiet --no-config --python-version 3.13 --python-platform x86_64-manylinux_2_28 \
+		--generate-hashes --custom-compile-command "make lock" --constraint requirements.txt \
+		--output-file requirements-lambda-platform.txt requirements-lambda.in requirements-platform.in
 
 # cyclonedx-py warns that no dependencies of the project itself are named: the lock has those of all of them together.
 sbom: $(DEV) ## List all that is installed at run time, with hashes, as CycloneDX: build/sbom/
 	@mkdir -p build/sbom
 	$(BIN)/python -W ignore::UserWarning -m cyclonedx_py requirements requirements.txt --pyproject pyproject.toml \
 		--output-format JSON --output-reproducible --output-file build/sbom/server.json
-	$(BIN)/python -W ignore::UserWarning -m cyclonedx_py requirements requirements-lambda.txt --pyproject pyproject.toml \
+	$(BIN)/python -W ignore::UserWarning -m cyclonedx_py requirements requirements-lambda-platform.txt --pyproject pyproject.toml \
 		--output-format JSON --output-reproducible --output-file build/sbom/functions.json
 	@if ! command -v npm >/dev/null; then echo "npm is not installed, so build/sbom/ says nothing of its packages"; else \
 	for folder in cloudflare local; do \
@@ -192,7 +195,7 @@ $(WORKERD): cloudflare/package-lock.json
 	else echo "Installing the runtime of Workers failed: $(NPM_CI) --prefix cloudflare" >&2; exit 1; fi
 
 # What the functions' tests unpack; of the package itself they take the present state.
-$(BUILT): requirements-lambda.txt $(wildcard layers/build/*.py) $(LAYERS)
+$(BUILT): requirements-lambda.txt requirements-lambda-platform.txt $(wildcard layers/build/*.py) $(LAYERS)
 	@if ! $(BIN)/python -m layers.build.interpreter $(LAYER_PYTHON) >/dev/null; then \
 		echo "The layers are not built, so tests of the built layers will be skipped"; \
 	else $(BIN)/python -m layers.build $(if $(LAYER_PYTHON),--python $(LAYER_PYTHON)) \

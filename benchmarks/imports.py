@@ -31,6 +31,7 @@ CASES = {
     "HTTP: application and adapter": "import quartzdb.api.app, mangum",
     "wiring: services and embedded adapters": "import quartzdb.wiring.embedded",
     "wiring: services and AWS adapters": "import quartzdb.wiring.aws",
+    "the platform's function": "import quartzdb_platform.aws_lambda.platform_function",
     "search: numpy, Annoy, bitmaps": "import quartzdb.storage.index.query, annoy, pyroaring",
     "search: the same and faiss": "import quartzdb.storage.index.query, annoy, pyroaring, faiss",
     "boto3": "import boto3",

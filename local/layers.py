@@ -1,20 +1,22 @@
-"""The layers for this machine's own processor: the libraries as `make layers` built them, the package as it is now."""
+"""The layers for this machine's own processor: libraries as `make layers` built them, the packages as they are now."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+import zipfile
 from pathlib import Path
 
 from layers.build.archive import pack
-from layers.build.interpreter import find_interpreter
-from layers.build.plan import API, ARCHITECTURES, ENGINES, QUARTZDB
+from layers.build.interpreter import Interpreter, find_interpreter
+from layers.build.plan import API, ARCHITECTURES, ENGINES, LAYERS, PLATFORM, QUARTZDB, Architecture
 from layers.build.stage import Sources, stage_layer
 from local.failure import LocalDeploymentFailed
 from local.work_directory import REPOSITORY
 
 _BUILT = REPOSITORY / "build" / "layers"
-_PACKAGE = REPOSITORY / "layers" / "quartzdb" / "python"
+PACKAGES = {QUARTZDB: "quartzdb", PLATFORM: "quartzdb_platform"}
+"""Layers with a package of this project, and its name."""
 
 
 def prepare_layers(output: Path, *, python: Path | None = None) -> str:
@@ -27,18 +29,32 @@ def prepare_layers(output: Path, *, python: Path | None = None) -> str:
     folder = output / architecture.name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for library in (API, ENGINES):
-        built = _BUILT / architecture.name / f"{library}.zip"
+    for layer in LAYERS:
+        built = _BUILT / architecture.name / f"{layer}.zip"
         if not built.is_file():
             raise LocalDeploymentFailed(f"The layer {built} is not there: run `make layers` first.")
-        shutil.copyfile(built, folder / built.name)
-    # What `make layers` put there may be older than the sources.
-    with tempfile.TemporaryDirectory(prefix="quartzdb-layer-") as scratch:
-        package, root, workspace = (Path(scratch, name) for name in ("package", "opt", "work"))
-        shutil.copytree(_PACKAGE, package)  # as it is now: somebody may be editing it
-        workspace.mkdir()
-        stage_layer(
-            QUARTZDB, architecture, Sources({}, package, interpreter, output), root, workspace=workspace
-        )
-        pack(root, folder / f"{QUARTZDB}.zip")
+        if layer in {API, ENGINES}:
+            shutil.copyfile(built, folder / built.name)
+        else:
+            _renew(layer, built, folder / built.name, architecture, interpreter)
     return architecture.name
+
+
+def _renew(
+    layer: str, built: Path, output: Path, architecture: Architecture, interpreter: Interpreter
+) -> None:
+    """The built layer with our package as it is now: what `make layers` put there may be older than the sources."""
+    with tempfile.TemporaryDirectory(prefix="quartzdb-layer-") as scratch:
+        package, root, fresh, workspace = (
+            Path(scratch, name) for name in ("package", "opt", "fresh", "work")
+        )
+        shutil.copytree(REPOSITORY / "layers" / layer / "python", package)  # somebody may be editing it
+        workspace.mkdir()
+        # Without a lock nothing is installed: the libraries come from what was built.
+        sources = Sources({}, {}, {layer: package}, interpreter, workspace)
+        stage_layer(layer, architecture, sources, fresh, workspace=workspace)
+        with zipfile.ZipFile(built) as archive:
+            archive.extractall(root)
+        shutil.rmtree(root / "python" / PACKAGES[layer])
+        shutil.move(fresh / "python" / PACKAGES[layer], root / "python" / PACKAGES[layer])
+        pack(root, output)

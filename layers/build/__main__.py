@@ -16,8 +16,16 @@ from layers.build.interpreter import find_interpreter
 from layers.build.libraries import check_libraries
 from layers.build.lock import read_lock
 from layers.build.manifest import table, write_manifest
-from layers.build.plan import ARCHITECTURES, LAYERS, Architecture
-from layers.build.smoke import smoke_test
+from layers.build.plan import (
+    ARCHITECTURES,
+    DATABASE_LAYERS,
+    LAYERS,
+    PLATFORM,
+    PLATFORM_LAYERS,
+    QUARTZDB,
+    Architecture,
+)
+from layers.build.smoke import USE_OF_DATABASE, USE_OF_PLATFORM, smoke_test
 from layers.build.stage import Sources, stage_layer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -39,16 +47,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="quartzdb-package-") as frozen:
             # As it is now, for every layer: somebody may be editing it while this runs.
-            package = Path(frozen, "python")
-            shutil.copytree(REPOSITORY / "layers" / "quartzdb" / "python", package)
+            packages = {layer: Path(frozen, layer) for layer in (QUARTZDB, PLATFORM)}
+            for layer, package in packages.items():
+                shutil.copytree(REPOSITORY / "layers" / layer / "python", package)
             sources = Sources(
                 lock=read_lock((REPOSITORY / "requirements-lambda.txt").read_text()),
-                package=package,
+                platform_lock=read_lock((REPOSITORY / "requirements-lambda-platform.txt").read_text()),
+                packages=packages,
                 interpreter=find_interpreter(options.python, home=Path.home()),
                 cache=output / "cache",
             )
             built = build(wanted, sources, output)
-            write_manifest(output / "manifest.json", built, sources.lock, sources.interpreter)
+            write_manifest(output / "manifest.json", built, sources.platform_lock, sources.interpreter)
             _say(table(built))
             if options.verify:
                 _verify(wanted, sources, built)
@@ -75,10 +85,13 @@ def build(
                 workspace.mkdir()
                 stage_layer(layer, architecture, sources, root, workspace=workspace)
                 packed[layer] = pack(root, folder / f"{layer}.zip")
-        check_budget({layer: each.unzipped_bytes for layer, each in packed.items()})
-        check_libraries([each.path for each in packed.values()])
+        for together, use in ((DATABASE_LAYERS, USE_OF_DATABASE), (PLATFORM_LAYERS, USE_OF_PLATFORM)):
+            check_budget({layer: packed[layer].unzipped_bytes for layer in together})
+            paths = [packed[layer].path for layer in together]
+            check_libraries(paths)
+            if architecture.machine == sources.interpreter.machine:
+                smoke_test(paths, use, sources.interpreter)
         if architecture.machine == sources.interpreter.machine:
-            smoke_test([each.path for each in packed.values()], sources.interpreter)
             _say(
                 f"{architecture.name}: used by this machine's Python {sources.interpreter.version[1]}: works"
             )

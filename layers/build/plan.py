@@ -31,9 +31,13 @@ ARCHITECTURES = (
     Architecture("arm64", "aarch64", 183, "neoverse_n1"),
 )
 
-# Whatever requirements-lambda.txt locks and no other layer claims belongs to `api`.
-API, ENGINES, QUARTZDB = "api", "engines", "quartzdb"
-LAYERS = (API, ENGINES, QUARTZDB)
+# Whatever requirements-lambda.txt locks and no other layer claims belongs to `api`. What the platform's lock
+# (requirements-lambda-platform.txt) has beyond that, and its package, belong to `platform`.
+API, ENGINES, QUARTZDB, PLATFORM = "api", "engines", "quartzdb", "platform"
+LAYERS = (API, ENGINES, QUARTZDB, PLATFORM)
+# What one function has, in the order in which Lambda puts them over each other.
+DATABASE_LAYERS = (API, ENGINES, QUARTZDB)
+PLATFORM_LAYERS = (API, QUARTZDB, PLATFORM)
 ENGINE_PACKAGES = frozenset({"annoy", "faiss-cpu"})
 # An sdist only, whose default is to compile for the machine it is compiled on.
 COMPILED_HERE = "annoy"
@@ -48,6 +52,7 @@ AWS_SERVICES = frozenset(
         "lambda",
         "s3",
         "secretsmanager",
+        "sesv2",
         "sqs",
         "ssm",
         "stepfunctions",
@@ -59,6 +64,6 @@ MB = 1_000_000
 # Lambda's own limit is 250 MB, meant as 2**20, for a function and all of its layers together.
 LAMBDA_UNZIPPED_BYTES_MAX = 250 * 2**20
 # What we hold ourselves to: some 10% above what was measured, so that growth is noticed by who causes it.
-UNZIPPED_BYTES_MAX = MappingProxyType({API: 95 * MB, ENGINES: 75 * MB, QUARTZDB: 4_500_000})
+UNZIPPED_BYTES_MAX = MappingProxyType({API: 97 * MB, ENGINES: 75 * MB, QUARTZDB: 5 * MB, PLATFORM: 30 * MB})
 # Every function unpacks all of its layers, so together they get less than the parts; the rest is the function's.
 TOGETHER_BYTES_MAX = 165 * MB

@@ -15,11 +15,19 @@ from layers.build.interpreter import Interpreter
 from layers.build.plan import AWS_SERVICES
 from layers.build.run import run
 
-_USE = """
+_BEGIN = """
 import json, sys
 folders, services = json.loads(sys.argv[1])
 sys.path += folders
-
+"""
+_END = """
+outside = [
+    name for name, module in sys.modules.items()
+    if "site-packages" in (getattr(module, "__file__", None) or "")
+]
+assert not outside, outside
+"""
+USE_OF_DATABASE = """
 import numpy as np
 vectors = np.eye(8, dtype="f4") + np.arange(64, dtype="f4").reshape(8, 8) / 1e3
 # A library linked with fast-math may switch the whole process to treating tiny numbers as zero.
@@ -54,20 +62,22 @@ for service in services:
     boto3.client(service, region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")
 
 import quartzdb.api.app, quartzdb.wiring.embedded, quartzdb.wiring.aws, quartzdb.storage.index.query
-outside = [
-    name for name, module in sys.modules.items()
-    if "site-packages" in (getattr(module, "__file__", None) or "")
-]
-assert not outside, outside
+"""
+USE_OF_PLATFORM = """
+import quartzdb_platform.aws_lambda.platform_function
+from quartzdb_platform.aws_platform import AwsPlatformSettings, open_aws_platform
+from quartzdb_platform.api.app import create_app
+settings = AwsPlatformSettings("t", "d", "https://db.example.com", "no-reply@example.com", region="us-east-1")
+assert "/platform/v1/sign-in" in create_app(open_aws_platform(settings, settings.clients())).openapi()["paths"]
 """
 
 
-def smoke_test(layers: Iterable[Path], interpreter: Interpreter) -> None:
-    """Unpack the zip files as Lambda would and use what is in them. Raises BuildFailed."""
+def smoke_test(layers: Iterable[Path], use: str, interpreter: Interpreter) -> None:
+    """Unpack the zip files as Lambda would and use what is in them, as the program says. Raises BuildFailed."""
     with tempfile.TemporaryDirectory() as opt:
         for path in layers:
             with zipfile.ZipFile(path) as archive:
                 archive.extractall(opt)
         arguments = json.dumps([[f"{opt}/python"], sorted(AWS_SERVICES)])
         # -I -S: without the interpreter's own packages, so that nothing missing is found by luck.
-        run([interpreter.path, "-I", "-S", "-c", _USE, arguments])
+        run([interpreter.path, "-I", "-S", "-c", f"{_BEGIN}{use}{_END}", arguments])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -20,6 +21,7 @@ from layers.build.plan import (
     ENGINE_PACKAGES,
     ENGINES,
     GLIBC_MINOR_MAX,
+    PLATFORM,
     Architecture,
 )
 from layers.build.prune import is_needed
@@ -31,7 +33,8 @@ class Sources:
     """Where everything comes from. `cache` outlives a build, so that the next one fetches and compiles less."""
 
     lock: dict[str, Locked]
-    package: Path  # layers/quartzdb/python, or a copy
+    platform_lock: dict[str, Locked]  # with what is in the first one
+    packages: Mapping[str, Path]  # layer → layers/<layer>/python, or a copy
     interpreter: Interpreter
     cache: Path
 
@@ -49,8 +52,13 @@ def stage_layer(
         wheels = [sources.lock[name] for name in sorted(ENGINE_PACKAGES - {COMPILED_HERE})]
         install_wheels(wheels, architecture, python, workspace=workspace)
         _stage_annoy(architecture, sources, python, workspace)
-    else:
-        shutil.copytree(sources.package, python, dirs_exist_ok=True)
+    elif layer == PLATFORM:
+        beyond = sources.platform_lock.keys() - sources.lock.keys()
+        wheels = [sources.platform_lock[name] for name in sorted(beyond)]
+        if wheels:
+            install_wheels(wheels, architecture, python, workspace=workspace)
+    if layer in sources.packages:
+        shutil.copytree(sources.packages[layer], python, dirs_exist_ok=True)
     prune(python)
     shorten(python)
     _finish_binaries(python, architecture)

@@ -66,6 +66,12 @@ def test_a_deployment_imports_the_sdk_and_nothing_else_for_it() -> None:
     assert imported & ((_NEVER | _HTTP) - _SDK - {"urllib3", "multiprocessing"}) == set()
 
 
+def test_the_platforms_function_imports_no_engine_and_no_command_line() -> None:
+    """It asks AWS through botocore, as the database's functions do."""
+    imported = _imported_by("quartzdb_platform.aws_lambda.platform_function")
+    assert imported & (_ENGINES | _COMMAND_LINE | {"boto3", "s3transfer", "sqlite3", "uvicorn"}) == set()
+
+
 @pytest.mark.parametrize("module", ["quartzdb.domain.hlc", "quartzdb.domain.merge", "quartzdb.domain.errors"])
 def test_the_domain_needs_nothing_to_be_installed(module: str) -> None:
     """What decides versions imports neither storage nor formats."""

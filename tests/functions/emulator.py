@@ -24,7 +24,8 @@ import pytest
 
 from layers.build.bytecode import compile_tree
 from layers.build.interpreter import find_interpreter
-from layers.build.plan import API, ARCHITECTURES, ENGINES
+from layers.build.plan import API, ARCHITECTURES, ENGINES, PLATFORM
+from local.layers import PACKAGES
 
 REPOSITORY = Path(__file__).parents[2]
 _RIE = REPOSITORY / ".venv-rie" / "bin"
@@ -33,24 +34,30 @@ _INIT = re.compile(r"INIT REPORT\(durationMs: ([0-9.]+)")
 
 
 def unpacked_layers(opt: Path) -> Path:
-    """What /opt/python would hold: dependencies from the built layers, the package as it is now."""
+    """What /opt/python would hold: dependencies from the built layers, the packages as they are now."""
     if not (_RIE / "aws-lambda-rie").exists():
         pytest.skip(
             "Lambda's emulator is not in .venv-rie: `make test` installs it where there is a CPython 3.13"
         )
     name = next(each.name for each in ARCHITECTURES if each.machine == platform.machine())
-    for layer in (API, ENGINES):
+    for layer in (API, ENGINES, PLATFORM):
         archive = REPOSITORY / "build" / "layers" / name / f"{layer}.zip"
         if not archive.exists():
             pytest.skip(f"{archive.relative_to(REPOSITORY)} is not built: `make layers`")
         with zipfile.ZipFile(archive) as file:
             file.extractall(opt)
-    package = opt / "fresh" / "python"
-    shutil.copytree(
-        REPOSITORY / "layers" / "quartzdb" / "python", package, ignore=shutil.ignore_patterns("__pycache__")
-    )
-    compile_tree(package.parent, find_interpreter(_RIE / "python", home=Path.home()))
-    shutil.move(package / "quartzdb", opt / "python" / "quartzdb")
+    fresh = opt / "fresh" / "python"
+    fresh.mkdir(parents=True)
+    for layer, package in PACKAGES.items():
+        shutil.rmtree(opt / "python" / package, ignore_errors=True)
+        shutil.copytree(
+            REPOSITORY / "layers" / layer / "python" / package,
+            fresh / package,
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
+    compile_tree(fresh.parent, find_interpreter(_RIE / "python", home=Path.home()))
+    for package in PACKAGES.values():
+        shutil.move(fresh / package, opt / "python" / package)
     return opt / "python"
 
 

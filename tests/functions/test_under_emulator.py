@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ from quartzdb.storage.index.engines.annoy import TREES_FILE
 from quartzdb.wiring.aws import AwsSettings, open_aws
 from quartzdb.wiring.aws_clients import AwsEndpoints
 from tests.aws_deployment import Deployment
-from tests.aws_emulators import REGION, Emulators, Place
+from tests.aws_emulators import REGION, Emulators, Place, create_table
 from tests.contract_origin import contract_origin
 from tests.doubles.memory_api_keys import MemoryApiKeys
 from tests.functions.conftest import SECRET, Reply, url_reply
@@ -115,6 +116,51 @@ def test_what_one_function_writes_the_other_finds(api: Instance, search: Instanc
     assert [match["id"] for match in found.json()["matches"]] == ["dune"]
     assert api.metrics()["ColdStart"] == 1
     assert '"operation\\":\\"create_namespace' in api.log  # the package's own lines are among the function's
+
+
+@pytest.fixture(scope="module")
+def platform_place(
+    deployment: dict[str, str], aws: Emulators, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """What the platform's stack sets in the environment of its functions. Mail is in files below TMPDIR."""
+    table = f"{deployment['QUARTZDB_TABLE']}-platform"
+    create_table(aws.get("ministack").dynamodb, table)
+    return {
+        **deployment,
+        "TMPDIR": str(tmp_path_factory.mktemp("platform")),
+        "QUARTZDB_PLATFORM_TABLE": table,
+        "QUARTZDB_PLATFORM_URL": "https://db.example.com",
+        "QUARTZDB_PLATFORM_MAIL": "outbox",
+        "QUARTZDB_PLATFORM_SENDER": "QuartzDB <no-reply@example.com>",
+    }
+
+
+def test_from_an_address_to_a_query(layers: Path, platform_place: dict[str, str], api: Instance) -> None:
+    """A person signs up through the platform's function, and the key that it makes opens the database's."""
+    with running("platform", layers, platform_place) as platform:
+        sent = send(platform, "", "POST", "/platform/v1/sign-in", {"email": "ada@example.com"})
+        assert sent.status == 202, sent.body
+        (mail,) = Path(platform_place["TMPDIR"], "quartzdb-outbox").glob("*.eml")
+        (code,) = re.findall(r"^\s*(\d{8})\s*$", mail.read_text(), re.MULTILINE)
+        assert "https://db.example.com/platform/sign-in#" in mail.read_text()
+        proof = {"email": "ada@example.com", "code": code}
+        token = send(platform, "", "POST", "/platform/v1/sign-in/verify", proof).json()["token"]
+        wanted = {"namespace": {"name": "books", "dimension": 2}}
+        started = send(platform, token, "POST", "/platform/v1/start", wanted)
+        assert started.status == 201, started.body
+        assert started.json()["url"] == "https://db.example.com"
+        unsigned = url_reply(platform.invoke(function_url("GET", "/platform/v1/session", secret=None)))
+        assert unsigned.status == 403, "around CloudFront nobody is answered"
+        page = url_reply(platform.invoke(function_url("GET", "/platform/sign-in", secret=SECRET)))
+        assert (page.status, page.headers["content-type"]) == (200, ["text/html; charset=utf-8"])
+        assert platform.metrics()["ColdStart"] == 1
+        assert code not in platform.log
+        assert token not in platform.log
+    text = started.json()["key"]["key"]
+    record = {"vectors": [{"id": "dune", "vector": [1, 0]}]}
+    assert send(api, text, "POST", "/v1/namespaces/books/vectors", record).status == 200
+    found = send(api, text, "POST", "/v1/namespaces/books/query", {"vector": [1, 0]})
+    assert [match["id"] for match in found.json()["matches"]] == ["dune"]
 
 
 def test_what_did_not_come_through_cloudfront_is_refused(api: Instance) -> None:

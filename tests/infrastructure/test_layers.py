@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import zipfile
@@ -141,6 +142,7 @@ def test_what_runs_is_kept(path: str) -> None:
     [
         "bin/f2py",
         "quartzdb/cli/main.py",
+        "quartzdb_platform/cli/serve.py",
         "numpy/__init__.pyi",
         "numpy/_core/tests/test_api.py",
         "numpy/_core/include/numpy/arrayobject.h",
@@ -170,10 +172,11 @@ def test_pruning_leaves_no_empty_folders(tmp_path: Path) -> None:
     ]
 
 
-def test_functions_run_the_versions_that_are_tested() -> None:
+@pytest.mark.parametrize("lock", ["requirements-lambda.txt", "requirements-lambda-platform.txt"])
+def test_functions_run_the_versions_that_are_tested(lock: str) -> None:
     """Every package of the layers has the version and the hashes of requirements.txt."""
     tested = read_lock((REPOSITORY / "requirements.txt").read_text())
-    deployed = read_lock((REPOSITORY / "requirements-lambda.txt").read_text())
+    deployed = read_lock((REPOSITORY / lock).read_text())
     different = {
         name: (package.version, tested[name].version if name in tested else None)
         for name, package in deployed.items()
@@ -184,9 +187,22 @@ def test_functions_run_the_versions_that_are_tested() -> None:
     assert deployed.keys() >= ENGINE_PACKAGES
 
 
+def test_the_platforms_layer_has_what_the_platform_needs() -> None:
+    """Beside what the other layers have, in their versions."""
+    shared = read_lock((REPOSITORY / "requirements-lambda.txt").read_text())
+    deployed = read_lock((REPOSITORY / "requirements-lambda-platform.txt").read_text())
+    assert {name: deployed[name].version for name in shared} == {
+        name: package.version for name, package in shared.items()
+    }
+    wanted = re.findall(
+        r"^([A-Za-z0-9._-]+)", (REPOSITORY / "requirements-platform.in").read_text(), re.MULTILINE
+    )
+    assert {re.sub(r"[-_.]+", "-", name).lower() for name in wanted} <= deployed.keys()
+
+
 def test_what_serves_one_machine_stays_off_lambda() -> None:
     """The command line and the server, with what they alone need, are in no layer."""
-    deployed = read_lock((REPOSITORY / "requirements-lambda.txt").read_text())
+    deployed = read_lock((REPOSITORY / "requirements-lambda-platform.txt").read_text())
     assert deployed.keys().isdisjoint(
         {"click", "rich", "uvicorn", "uvloop", "httptools", "wordllama", "hnswlib"}
     )

@@ -79,10 +79,10 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> FunctionSettin
     """The settings. Raises InvalidSettings, naming the variable."""
     site = environment.get("QUARTZDB_SITE") or "aws"
     if not _SITE.fullmatch(site):
-        raise _ill_formed("QUARTZDB_SITE", site, "a lower-case name of at most 32 letters, digits and '-'")
+        raise ill_formed("QUARTZDB_SITE", site, "a lower-case name of at most 32 letters, digits and '-'")
     return FunctionSettings(
-        table=_present(environment, "QUARTZDB_TABLE"),
-        bucket=_present(environment, "QUARTZDB_BUCKET"),
+        table=present(environment, "QUARTZDB_TABLE"),
+        bucket=present(environment, "QUARTZDB_BUCKET"),
         service=environment.get("POWERTOOLS_SERVICE_NAME") or "quartzdb",
         site=site,
         disk_cache_bytes_max=_whole(environment, "QUARTZDB_DISK_CACHE_MB", DISK_CACHE_MB, 16, 10_240) * _MB,
@@ -96,17 +96,10 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> FunctionSettin
         origin_secret_arn=environment.get("QUARTZDB_ORIGIN_SECRET_ARN") or None,
         merge_machine_arn=environment.get("QUARTZDB_MERGE_MACHINE_ARN") or None,
         region=environment.get("AWS_REGION") or None,
-        endpoints=AwsEndpoints(
-            dynamodb=_endpoint(environment, "DYNAMODB"),
-            s3=_endpoint(environment, "S3"),
-            secrets=_endpoint(environment, "SECRETS_MANAGER"),
-            sqs=_endpoint(environment, "SQS"),
-            step_functions=_endpoint(environment, "SFN"),
-            events=_endpoint(environment, "EVENTS"),
-        ),
+        endpoints=endpoints_in(environment),
         probe=_probe(environment),
         peer=_peer(environment, site),
-        xray_daemon=_xray_daemon(environment),
+        xray_daemon=xray_daemon_in(environment),
     )
 
 
@@ -122,7 +115,8 @@ def trace_header() -> str:
     return os.environ.get("_X_AMZN_TRACE_ID", "")
 
 
-def _present(environment: Mapping[str, str], variable: str) -> str:
+def present(environment: Mapping[str, str], variable: str) -> str:
+    """A variable that has to be there. Raises InvalidSettings, naming it."""
     value = environment.get(variable, "").strip()
     if not value:
         raise _missing(variable)
@@ -134,15 +128,27 @@ def _whole(environment: Mapping[str, str], variable: str, default: int, low: int
     if not text:
         return default
     if not (text.isascii() and text.isdecimal()) or not low <= int(text) <= high:
-        raise _ill_formed(variable, text, f"a whole number from {low} to {high}")
+        raise ill_formed(variable, text, f"a whole number from {low} to {high}")
     return int(text)
 
 
 def _default_engine(environment: Mapping[str, str]) -> EngineChoice:
     text = environment.get("QUARTZDB_DEFAULT_ENGINE") or EngineChoice.AUTO.value
     if text not in set(EngineChoice):
-        raise _ill_formed("QUARTZDB_DEFAULT_ENGINE", text, f"one of {', '.join(EngineChoice)}")
+        raise ill_formed("QUARTZDB_DEFAULT_ENGINE", text, f"one of {', '.join(EngineChoice)}")
     return EngineChoice(text)
+
+
+def endpoints_in(environment: Mapping[str, str]) -> AwsEndpoints:
+    """Where the services of AWS are, if elsewhere than AWS has them."""
+    return AwsEndpoints(
+        dynamodb=_endpoint(environment, "DYNAMODB"),
+        s3=_endpoint(environment, "S3"),
+        secrets=_endpoint(environment, "SECRETS_MANAGER"),
+        sqs=_endpoint(environment, "SQS"),
+        step_functions=_endpoint(environment, "SFN"),
+        events=_endpoint(environment, "EVENTS"),
+    )
 
 
 def _endpoint(environment: Mapping[str, str], service: str) -> str | None:
@@ -157,14 +163,14 @@ def _probe(environment: Mapping[str, str]) -> ProbeSettings | None:
 
     primary = environment.get("QUARTZDB_PRIMARY_ORIGIN") or Origin.CLOUDFLARE.value
     if primary not in set(Origin):
-        raise _ill_formed("QUARTZDB_PRIMARY_ORIGIN", primary, "aws or cloudflare")
+        raise ill_formed("QUARTZDB_PRIMARY_ORIGIN", primary, "aws or cloudflare")
     return ProbeSettings(
-        api_url=_url(environment, "QUARTZDB_API_URL"),
-        search_url=_url(environment, "QUARTZDB_SEARCH_URL"),
-        cloudflare_url=_url(environment, "QUARTZDB_CLOUDFLARE_URL"),
-        origin_secret=_present(environment, "QUARTZDB_ORIGIN_SECRET_ARN"),
-        cloudflare_secret=_present(environment, "QUARTZDB_CLOUDFLARE_SECRET_ARN"),
-        canary_secret=_present(environment, "QUARTZDB_CANARY_SECRET_ARN"),
+        api_url=url_at(environment, "QUARTZDB_API_URL"),
+        search_url=url_at(environment, "QUARTZDB_SEARCH_URL"),
+        cloudflare_url=url_at(environment, "QUARTZDB_CLOUDFLARE_URL"),
+        origin_secret=present(environment, "QUARTZDB_ORIGIN_SECRET_ARN"),
+        cloudflare_secret=present(environment, "QUARTZDB_CLOUDFLARE_SECRET_ARN"),
+        canary_secret=present(environment, "QUARTZDB_CANARY_SECRET_ARN"),
         cloudflare_canary_key=environment.get("QUARTZDB_CLOUDFLARE_CANARY_KEY_ARN") or None,
         passive_queue_url=environment.get("QUARTZDB_PASSIVE_QUEUE_URL") or None,
         primary=Origin(primary),
@@ -187,7 +193,7 @@ def _peer(environment: Mapping[str, str], site: str) -> PeerOnAws | None:
         settings = PeerSettings(
             site,
             environment.get("QUARTZDB_PEER_SITE") or "cloudflare",
-            _url(environment, "QUARTZDB_PEER_URL") if environment.get("QUARTZDB_PEER_URL") else None,
+            url_at(environment, "QUARTZDB_PEER_URL") if environment.get("QUARTZDB_PEER_URL") else None,
             PeerKind(environment.get("QUARTZDB_PEER_KIND") or "full"),
             SharedData(environment.get("QUARTZDB_SHARED_NAMESPACES") or "default"),
             ApiKeysGo(environment.get("QUARTZDB_API_KEYS_GO") or "there"),
@@ -211,14 +217,16 @@ def _peer(environment: Mapping[str, str], site: str) -> PeerOnAws | None:
     )
 
 
-def _url(environment: Mapping[str, str], variable: str) -> str:
-    value = _present(environment, variable).rstrip("/")
+def url_at(environment: Mapping[str, str], variable: str) -> str:
+    """An address of a host, without a slash at its end. Raises InvalidSettings."""
+    value = present(environment, variable).rstrip("/")
     if not _URL.fullmatch(value):
-        raise _ill_formed(variable, value, "an address without a path, like https://db.example.com")
+        raise ill_formed(variable, value, "an address without a path, like https://db.example.com")
     return value
 
 
-def _xray_daemon(environment: Mapping[str, str]) -> tuple[str, int] | None:
+def xray_daemon_in(environment: Mapping[str, str]) -> tuple[str, int] | None:
+    """Where X-Ray's daemon listens; None: nothing is traced. Raises InvalidSettings."""
     if environment.get("POWERTOOLS_TRACE_DISABLED", "").lower() in {"1", "true", "yes", "on"}:
         return None
     address = environment.get("AWS_XRAY_DAEMON_ADDRESS", "").strip()
@@ -226,7 +234,7 @@ def _xray_daemon(environment: Mapping[str, str]) -> tuple[str, int] | None:
         return None
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal():
-        raise _ill_formed("AWS_XRAY_DAEMON_ADDRESS", address, "of the form HOST:PORT")
+        raise ill_formed("AWS_XRAY_DAEMON_ADDRESS", address, "of the form HOST:PORT")
     return host, int(port)
 
 
@@ -236,5 +244,6 @@ def _missing(variable: str) -> InvalidSettings:
     )
 
 
-def _ill_formed(variable: str, value: str, expected: str) -> InvalidSettings:
+def ill_formed(variable: str, value: str, expected: str) -> InvalidSettings:
+    """The error of a variable that has something else."""
     return InvalidSettings(f"The environment variable {variable} is {value!r}; it has to be {expected}.")

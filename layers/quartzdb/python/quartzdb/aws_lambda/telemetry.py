@@ -7,20 +7,30 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger, Metrics
 
 from quartzdb.aws_lambda.metrics import NAMESPACE, CloudWatchMetric
-from quartzdb.aws_lambda.settings import FunctionSettings, trace_header
+from quartzdb.aws_lambda.settings import trace_header
 from quartzdb.aws_lambda.xray import Tracer
 
 LambdaHandler = Callable[[Any, Any], Any]
 
 _NOT_OURS = ("mangum.http",)
 """Loggers that would write paths, of which users' keys are part."""
+
+
+class Deployed(Protocol):
+    """What of a function's settings says how it is observed."""
+
+    @property
+    def service(self) -> str: ...
+
+    @property
+    def xray_daemon(self) -> tuple[str, int] | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +62,14 @@ class Telemetry:
         return logged
 
 
-def telemetry(settings: FunctionSettings) -> Telemetry:
-    """Set up telemetry for a function; the package's own log lines go the same way from then on."""
+def telemetry(settings: Deployed, *, packages: Sequence[str] = ("quartzdb",)) -> Telemetry:
+    """Set up telemetry for a function; the packages' own log lines go the same way from then on."""
     service = settings.service
     logger = Logger(service=service)
-    _adopt(logger)
+    for package in packages:
+        _adopt(logger, package)
+    for name in _NOT_OURS:
+        logging.getLogger(name).setLevel(logging.WARNING)
     # Most invocations have nothing to count, and that is no news.
     warnings.filterwarnings("ignore", message="No application metrics to publish", category=UserWarning)
     return Telemetry(
@@ -66,10 +79,8 @@ def telemetry(settings: FunctionSettings) -> Telemetry:
     )
 
 
-def _adopt(logger: Logger) -> None:
-    package = logging.getLogger("quartzdb")
+def _adopt(logger: Logger, name: str) -> None:
+    package = logging.getLogger(name)
     package.handlers = [logger.logger_handler]
     package.propagate = False
     package.setLevel(logger.log_level)
-    for name in _NOT_OURS:
-        logging.getLogger(name).setLevel(logging.WARNING)

@@ -10,18 +10,17 @@ from typing import Any, TypeVar
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.cursor import decode_cursor, encode_cursor
-from quartzdb.domain.errors import Conflict, NamespaceExists, NamespaceNotFound, NamespaceShared
+from quartzdb.domain.errors import NamespaceNotFound, NamespaceShared
 from quartzdb.domain.freeing import freeing
-from quartzdb.domain.limits import NAMESPACES_PER_TENANT_MAX
 from quartzdb.domain.namespace import (
     DEFAULT_DIMENSION,
     DEFAULT_NAMESPACE,
     Namespace,
     NamespaceSettings,
     check_namespace_name,
-    check_tenant,
 )
 from quartzdb.services.consistency import STRONG, Consistency
+from quartzdb.services.namespace_creation import NamespaceCreation
 from quartzdb.services.page import Page, check_limit
 from quartzdb.services.remembered_namespaces import RememberedNamespaces
 from quartzdb.storage.ports import ChangeLog, KeyValueTable, NamespaceCatalog
@@ -76,39 +75,17 @@ class Namespaces:
         shared: Callable[[str, str], bool] = lambda _tenant, _name: False,
     ) -> None:
         self._catalog = catalog
+        self._creation = NamespaceCreation(catalog, clock, new_generation=new_generation)
         self._log = log
         self._table = table
         self._readers = readers
         self._clock = clock
         self._remembered = remembered or RememberedNamespaces(clock, 0)
-        self._new_generation = new_generation
         self._shared = shared
 
     def create(self, tenant: str, name: str, settings: NamespaceSettings) -> tuple[Namespace, bool]:
-        """Create it; creating it again with the same settings changes nothing. Returns whether it is new.
-
-        Raises NamespaceExists where it exists with other settings, InvalidArgument for what can be no name or tenant.
-        """
-        check_tenant(tenant)
-        check_namespace_name(name, "name")
-        if (
-            len(self._catalog.list(tenant, prefix="", after=None, limit=NAMESPACES_PER_TENANT_MAX))
-            >= (NAMESPACES_PER_TENANT_MAX)
-            and self._catalog.get(tenant, name) is None
-        ):
-            raise Conflict(
-                f"There are {NAMESPACES_PER_TENANT_MAX} namespaces already, which is the limit.",
-                hint="Delete namespaces that are not needed; ids and metadata can also divide one namespace.",
-            )
-        wanted = Namespace(tenant, name, self._new_generation(), settings, self._clock.unix_ms())
-        present = self._catalog.create(wanted)
-        if present.settings != settings:
-            raise NamespaceExists(
-                f"The namespace {name!r} exists with other settings: {_shown(present.settings)}.",
-                field="name",
-                hint="Settings are fixed at creation. Use another name, or delete the namespace first.",
-            )
-        return present, present.generation == wanted.generation
+        """Create it, as NamespaceCreation does."""
+        return self._creation.create(tenant, name, settings)
 
     def get(self, tenant: str, name: str) -> Namespace:
         """The namespace. Raises NamespaceNotFound."""
@@ -237,11 +214,3 @@ class Namespaces:
             ],
             degraded=snapshot.degraded if snapshot else None,
         )
-
-
-def _shown(settings: NamespaceSettings) -> str:
-    return (
-        f"dimension {settings.dimension}, metric {settings.metric}, engine {settings.engine}, "
-        f"precision {settings.precision}, shards {settings.shards}, "
-        f"purge_after_days {settings.purge_after_days}"
-    )

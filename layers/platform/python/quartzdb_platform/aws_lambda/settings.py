@@ -1,0 +1,41 @@
+"""How the platform's functions were deployed: the only module of the platform that reads environment variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from quartzdb.aws_lambda.settings import endpoints_in, ill_formed, present, url_at, xray_daemon_in
+from quartzdb_platform.aws_platform import AwsPlatformSettings, MailBy
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformFunctionSettings:
+    """What one of them was deployed with. `origin_secret_arn` None: nobody sends it requests."""
+
+    platform: AwsPlatformSettings
+    service: str
+    origin_secret_arn: str | None
+    xray_daemon: tuple[str, int] | None
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> PlatformFunctionSettings:
+    """The settings. Raises InvalidSettings, naming the variable."""
+    mail = present(environment, "QUARTZDB_PLATFORM_MAIL")
+    if mail not in set(MailBy):
+        raise ill_formed("QUARTZDB_PLATFORM_MAIL", mail, f"one of {', '.join(MailBy)}")
+    return PlatformFunctionSettings(
+        AwsPlatformSettings(
+            table=present(environment, "QUARTZDB_PLATFORM_TABLE"),
+            database_table=present(environment, "QUARTZDB_TABLE"),
+            url=url_at(environment, "QUARTZDB_PLATFORM_URL"),
+            sender=present(environment, "QUARTZDB_PLATFORM_SENDER"),
+            mail=MailBy(mail),
+            region=environment.get("AWS_REGION") or None,
+            endpoints=endpoints_in(environment),
+        ),
+        service=environment.get("POWERTOOLS_SERVICE_NAME") or "quartzdb-platform",
+        origin_secret_arn=environment.get("QUARTZDB_ORIGIN_SECRET_ARN") or None,
+        xray_daemon=xray_daemon_in(environment),
+    )

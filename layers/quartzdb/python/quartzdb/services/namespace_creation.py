@@ -1,0 +1,63 @@
+"""The use case of making a namespace. Apart from the others because it needs the catalog and nothing else: whoever has
+no right to anybody's data can be given it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from quartzdb.domain.clock import Clock
+from quartzdb.domain.errors import Conflict, NamespaceExists
+from quartzdb.domain.limits import NAMESPACES_PER_TENANT_MAX
+from quartzdb.domain.namespace import Namespace, NamespaceSettings, check_namespace_name, check_tenant
+from quartzdb.storage.ports import NamespaceCatalog
+
+
+class NamespaceCreation:
+    """One instance serves every tenant. `new_generation` makes a name that no generation had before."""
+
+    def __init__(
+        self,
+        catalog: NamespaceCatalog,
+        clock: Clock,
+        *,
+        new_generation: Callable[[], str] = lambda: secrets.token_hex(8),
+    ) -> None:
+        self._catalog = catalog
+        self._clock = clock
+        self._new_generation = new_generation
+
+    def create(self, tenant: str, name: str, settings: NamespaceSettings) -> tuple[Namespace, bool]:
+        """Create it; creating it again with the same settings changes nothing. Returns whether it is new.
+
+        Raises NamespaceExists where it exists with other settings, InvalidArgument for what can be no name or tenant.
+        """
+        check_tenant(tenant)
+        check_namespace_name(name, "name")
+        if (
+            len(self._catalog.list(tenant, prefix="", after=None, limit=NAMESPACES_PER_TENANT_MAX))
+            >= (NAMESPACES_PER_TENANT_MAX)
+            and self._catalog.get(tenant, name) is None
+        ):
+            raise Conflict(
+                f"There are {NAMESPACES_PER_TENANT_MAX} namespaces already, which is the limit.",
+                hint="Delete namespaces that are not needed; ids and metadata can also divide one namespace.",
+            )
+        wanted = Namespace(tenant, name, self._new_generation(), settings, self._clock.unix_ms())
+        present = self._catalog.create(wanted)
+        if present.settings != settings:
+            raise NamespaceExists(
+                f"The namespace {name!r} exists with other settings: {_shown(present.settings)}.",
+                field="name",
+                hint="Settings are fixed at creation. Use another name, or delete the namespace first.",
+            )
+        return present, present.generation == wanted.generation
+
+
+def _shown(settings: NamespaceSettings) -> str:
+    return (
+        f"dimension {settings.dimension}, metric {settings.metric}, engine {settings.engine}, "
+        f"precision {settings.precision}, shards {settings.shards}, "
+        f"purge_after_days {settings.purge_after_days}"
+    )
