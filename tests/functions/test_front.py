@@ -196,8 +196,9 @@ def test_log_lines_have_the_request_id_and_nothing_that_is_a_users(
         ),
         FakeContext(),
     )
-    lines = [json.loads(line) for line in log.getvalue().splitlines()]
     written = capsys.readouterr()
-    assert any(line.get("correlation_id") == "trace-me" for line in lines)
+    # The usage line stands alone on standard output: whoever counts it takes it from there as it is.
+    (line,) = [json.loads(line) for line in written.out.splitlines() if line.startswith('{"v":')]
+    assert (line["id"], line["op"], line["site"]) == ("trace-me", "put_value", "local")
     for private in (key, SECRET, "private-body", "private-key"):
         assert private not in log.getvalue() + written.out + written.err

@@ -232,7 +232,7 @@ def test_reads_pass_over_it(http: Client, books: str) -> None:
     """They change nothing, and are answered afresh."""
     http.post(f"{books}/vectors/count", {}, **once())
     http.post(f"{books}/vectors", RECORD)
-    assert http.post(f"{books}/vectors/count", {}, **once()).json() == {"count": 1}
+    assert http.post(f"{books}/vectors/count", {}, **once()).json()["count"] == 1
 
 
 def test_a_claim_outlasts_any_request() -> None:

@@ -141,5 +141,5 @@ def test_a_slow_request_does_not_hold_up_others(
     slow, fast = http.together(
         ("POST", f"{books}/vectors/count", {"json": {}}), ("GET", f"{books}/vectors", {})
     )
-    assert slow.json() == {"count": 1}
+    assert slow.json()["count"] == 1
     assert fast.status_code == 200

@@ -37,7 +37,10 @@ def test_answers_come_in_the_order_of_the_queries(filled: Client) -> None:
     alone = [filled.post(f"{PATH}/query", query).json() for query in queries]
     for one in [*together, *alone]:
         assert one["performance"].pop("milliseconds") > 0
+    for one in alone:
+        assert (one["usage"].pop("read_units"), one["usage"].pop("write_units")) == (1, 0)
     assert together == alone
+    assert answer.json()["usage"] == {"read_units": 4, "write_units": 0}
 
 
 def test_its_own_write_is_there(filled: Client) -> None:

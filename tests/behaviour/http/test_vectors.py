@@ -11,6 +11,7 @@ import pytest
 
 from tests.behaviour.http.client import Client, refused
 
+READ = {"read_units": 1, "write_units": 0}
 DUNE = {"id": "dune", "vector": [0.5, 0.25, 0.0], "metadata": {"year": 1965, "tags": ["desert"]}}
 EMMA = {"id": "emma", "vector": [0.0, 0.25, 1.0], "metadata": {"year": 1815}}
 UBIK = {"id": "ubik", "vector": [0.75, 0.25, 0.125]}
@@ -32,7 +33,7 @@ def test_what_is_upserted_is_read_at_once(http: Client, books: str) -> None:
     answer = http.post(f"{books}/vectors", {"vectors": [DUNE, UBIK]}).json()
     assert answer["upserted"] == 2
     record = http.get(f"{books}/vectors/dune").json()
-    assert record == {**DUNE, "version": answer["version"]}
+    assert record == {**DUNE, "version": answer["version"], "usage": READ}
     assert http.get(f"{books}/vectors/ubik").json()["metadata"] == {}
 
 
@@ -44,7 +45,7 @@ def test_an_upsert_replaces_the_whole_record(http: Client, shelf: str) -> None:
     ]
     assert version > first
     assert http.get(f"{shelf}/vectors/dune").json() == {
-        "id": "dune", "vector": [1, 2, 3], "metadata": {}, "version": version,
+        "id": "dune", "vector": [1, 2, 3], "metadata": {}, "version": version, "usage": READ,
     }  # fmt: skip
 
 
@@ -71,7 +72,7 @@ def test_ids_are_listed_in_pages(http: Client, shelf: str) -> None:
     first = http.get(f"{shelf}/vectors?limit=2").json()
     assert first["ids"] == ["dune", "emma"]
     second = http.get(f"{shelf}/vectors?limit=2&cursor={first['cursor']}").json()
-    assert second == {"ids": ["ubik"], "cursor": None}
+    assert second == {"ids": ["ubik"], "cursor": None, "usage": READ}
     assert http.get(f"{shelf}/vectors?prefix=em").json()["ids"] == ["emma"]
     refused(http.get(f"{shelf}/vectors?prefix=a%0Ab"), 400, "invalid_id", "prefix")
 
@@ -144,7 +145,8 @@ def test_records_are_deleted_by_filter(http: Client, shelf: str) -> None:
     answer = http.post(f"{shelf}/vectors/delete", {"filter": {"year": {"$lt": 1900}}}).json()
     assert answer["deleted"] == 1
     answer = http.post(f"{shelf}/vectors/delete", {"filter": {"year": {"$lt": 1900}}}).json()
-    assert answer == {"deleted": 0, "version": None, "more": False}
+    used = {"read_units": 0, "write_units": 1}
+    assert answer == {"deleted": 0, "version": None, "more": False, "usage": used}
     assert http.post(f"{shelf}/vectors/delete", {"filter": {}}).json()["deleted"] == 2
 
 
@@ -156,9 +158,10 @@ def test_a_deletion_is_by_ids_or_by_filter(http: Client, shelf: str, body: objec
 
 def test_records_are_counted(http: Client, shelf: str) -> None:
     """All of them, without any body; or those that match."""
-    assert http.post(f"{shelf}/vectors/count", content=b"").json() == {"count": 3}
-    assert http.post(f"{shelf}/vectors/count", {}).json() == {"count": 3}
-    assert http.post(f"{shelf}/vectors/count", {"filter": {"year": {"$exists": True}}}).json() == {"count": 2}
+    assert http.post(f"{shelf}/vectors/count", content=b"").json() == {"count": 3, "usage": READ}
+    assert http.post(f"{shelf}/vectors/count", {}).json()["count"] == 3
+    some = http.post(f"{shelf}/vectors/count", {"filter": {"year": {"$exists": True}}}).json()
+    assert some["count"] == 2
 
 
 def test_a_version_token_is_accepted_by_reads_and_writes(http: Client, shelf: str) -> None:

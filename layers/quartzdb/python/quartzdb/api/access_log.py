@@ -1,6 +1,6 @@
-"""The access log: one JSON line for each request. It never has a key, an id of a record, a secret or a body in it.
+"""The access log: one usage line for each request, to the log, and to whoever keeps them.
 
-So the path is not logged, since keys are part of it; the operation's name is.
+Owns when a line is made: after the answer was sent, and only where somebody wants it.
 """
 
 from __future__ import annotations
@@ -9,19 +9,33 @@ import logging
 import time
 from collections.abc import Callable
 
-import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quartzdb.api.trace import trace_of
+from quartzdb.api.usage_line import usage_line
 
 logger = logging.getLogger("quartzdb.access")
+
+TakeLine = Callable[[bytes], None]
+"""Keeps a line. Called on the event loop, so it must not wait for anything."""
 
 
 class AccessLog:
     """Middleware, inside RequestId. `timer` gives seconds."""
 
-    def __init__(self, app: ASGIApp, *, timer: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        site: str,
+        unix_ms: Callable[[], int],
+        take: TakeLine | None = None,
+        timer: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._app = app
+        self._site = site
+        self._unix_ms = unix_ms
+        self._take = take
         self._timer = timer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,19 +57,17 @@ class AccessLog:
         try:
             await self._app(scope, receive, counted)
         finally:
-            if logger.isEnabledFor(logging.INFO):
-                trace = trace_of(scope)
-                line = {
-                    "event": "request",
-                    "request_id": trace.request_id,
-                    "method": scope["method"],
-                    "operation": trace.operation,
-                    "status": status,
-                    "code": trace.code,
-                    "milliseconds": round((self._timer() - begun) * 1000, 3),
-                    "bytes_in": trace.bytes_in,
-                    "bytes_out": bytes_out,
-                    "tenant": trace.tenant,
-                    "key_id": trace.key_id,
-                }
-                logger.info("%s", orjson.dumps(line).decode())
+            logged = logger.isEnabledFor(logging.INFO)
+            if logged or self._take is not None:
+                line = usage_line(
+                    trace_of(scope),
+                    site=self._site,
+                    at_ms=self._unix_ms(),
+                    status=status,
+                    milliseconds=(self._timer() - begun) * 1000,
+                    bytes_out=bytes_out,
+                )
+                if logged:
+                    logger.info("%s", line.decode())
+                if self._take is not None:
+                    self._take(line)

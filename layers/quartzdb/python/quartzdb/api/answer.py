@@ -21,6 +21,11 @@ class Answer:
     headers: Headers = ()
 
 
+def encoded_bytes(document: object) -> int:
+    """What a document has as JSON."""
+    return len(orjson.dumps(document))
+
+
 def json_answer(document: object, status: int = 200, headers: Headers = ()) -> Answer:
     """A document as JSON. numpy arrays are written as they are: float32 with the fewest digits that say it exactly."""
     return Answer(status, orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY), JSON, headers)

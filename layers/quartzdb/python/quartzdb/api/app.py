@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from quartzdb.api.access_log import AccessLog
+from quartzdb.api.access_log import AccessLog, TakeLine
 from quartzdb.api.admission import Admission
 from quartzdb.api.auth import Authenticator
 from quartzdb.api.call import Context
@@ -36,9 +36,13 @@ _MIDDLEWARE_FROM_INSIDE = (RawPath, Admission, Failures, Cors, SafeHeaders, Acce
 
 
 def create_app(
-    services: Services, settings: ApiSettings | None = None, *, rate_limiter: RateLimiter | None = None
+    services: Services,
+    settings: ApiSettings | None = None,
+    *,
+    rate_limiter: RateLimiter | None = None,
+    take_line: TakeLine | None = None,
 ) -> Starlette:
-    """The ASGI application over a database's services."""
+    """The ASGI application over a database's services. `take_line` is given the usage line of every request."""
     settings = settings or ApiSettings()
     context = Context(
         services,
@@ -74,6 +78,8 @@ def create_app(
     for middleware in _MIDDLEWARE_FROM_INSIDE:
         if middleware is Admission:
             app.add_middleware(Admission, requests_max=settings.requests_max)
+        elif middleware is AccessLog:
+            app.add_middleware(AccessLog, site=settings.site, unix_ms=services.clock.unix_ms, take=take_line)
         else:
             app.add_middleware(middleware)
     return app

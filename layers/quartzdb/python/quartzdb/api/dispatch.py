@@ -41,7 +41,7 @@ from quartzdb.api.trace import Trace, trace_of
 from quartzdb.domain.deadline import ReadDeadline, within
 from quartzdb.domain.errors import QuartzError, Unauthenticated
 from quartzdb.domain.freeing import freeing
-from quartzdb.domain.namespace import DEFAULT_NAMESPACE
+from quartzdb.domain.namespace import DEFAULT_NAMESPACE, is_namespace_name
 from quartzdb.services.keys import Principal, Scope
 
 _OPEN_THREADS = 2
@@ -156,6 +156,7 @@ class Dispatcher:
             operation, operation.scope, request.headers, address_of(request), trace
         )
         trace.tenant, trace.key_id = principal.tenant, principal.key_id
+        trace.namespace = _namespace_of(operation, request)
         _require_reach(principal, operation, request)
         headers = limits.admit(self._context.rate_limiter, principal, operation.name)
         share = self._shares.begin(principal.tenant, principal.key_id)
@@ -224,6 +225,14 @@ def _require_reach(principal: Principal, operation: Operation, request: Request)
         principal.require_namespace(decoded(request.path_params["namespace"]))
     elif isinstance(operation.scope, Access):
         principal.require_every_namespace()
+
+
+def _namespace_of(operation: Operation, request: Request) -> str | None:
+    """Which namespace a request is about, for its usage line: None for what could be none."""
+    if is_cloudflare(operation.path):
+        return DEFAULT_NAMESPACE
+    name = decoded(request.path_params.get("namespace", ""))
+    return name if is_namespace_name(name) else None
 
 
 class Sent(Response):

@@ -24,6 +24,7 @@ from quartzdb.api.schemas.cloudflare import InsertVector
 from quartzdb.api.schemas.json_schema import definitions, query_parameters, reference
 from quartzdb.api.schemas.model import Body, Document
 from quartzdb.api.schemas.problem import CloudflareError, Problem
+from quartzdb.api.schemas.receipt import Quote
 
 _DESCRIPTION = """\
 A vector and key-value database.
@@ -104,16 +105,23 @@ def _request_body(body: JsonBody | RawBody) -> dict[str, Any]:
 
 
 def _responses(operation: Operation) -> dict[str, Any]:
-    own = {str(success.status): _success(success, operation.method) for success in operation.answers}
+    quoted = isinstance(operation.body, JsonBody) and "dry_run" in operation.body.model.model_fields
+    own = {
+        str(success.status): _success(success, operation.method, quoted=quoted)
+        for success in operation.answers
+    }
     errors = {str(status): error_response(operation, status) for status in error_statuses(operation)}
     return dict(sorted({**errors, **own}.items()))
 
 
-def _success(success: Success, method: str) -> dict[str, Any]:
+def _success(success: Success, method: str, *, quoted: bool) -> dict[str, Any]:
     headers = {name: RESPONSE_HEADERS[name] for name in ("X-Request-Id", *success.headers)}
     response: dict[str, Any] = {"description": success.description, "headers": headers}
     if success.content_type is not None and method != "HEAD":
-        media: dict[str, Any] = {"schema": {} if success.model is None else reference(success.model)}
+        schema: dict[str, Any] = {} if success.model is None else reference(success.model)
+        if quoted:
+            schema = {"anyOf": [schema, reference(Quote)]}
+        media: dict[str, Any] = {"schema": schema}
         if success.example is not None:
             media["example"] = success.example
         response["content"] = {success.content_type.partition(";")[0]: media}
@@ -121,7 +129,7 @@ def _success(success: Success, method: str) -> dict[str, Any]:
 
 
 def _schemas(operations: Sequence[Operation]) -> dict[str, Any]:
-    models: list[type[Body | Document]] = [Problem, CloudflareError, InsertVector]
+    models: list[type[Body | Document]] = [Problem, CloudflareError, InsertVector, Quote]
     for operation in operations:
         if isinstance(operation.body, JsonBody):
             models.append(operation.body.model)

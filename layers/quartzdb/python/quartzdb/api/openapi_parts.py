@@ -90,6 +90,7 @@ RESPONSE_HEADERS: dict[str, Any] = {
     "ETag": _response_header("The version in quotes, for If-Match and If-None-Match."),
     VERSION_HEADER: _response_header("The item's version."),
     "X-QuartzDB-Expires": _response_header("When the item ends, if it does.", format="date-time"),
+    "X-Usage": _response_header("What the request used, as JSON: `read_units`, `write_units`, `cost_usd`."),
     "Retry-After": _response_header("Seconds to wait."),
     "RateLimit-Policy": _response_header("The quota and its window."),
     "RateLimit": _response_header("What is left of the quota, and seconds until it grows again."),

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from starlette.types import Scope
 
+from quartzdb.domain.units import NOTHING, Units
+
 _PLACE = "quartzdb.trace"
 
 
@@ -17,10 +19,18 @@ class Trace:
     operation: str | None = None
     tenant: str | None = None
     key_id: str | None = None
+    namespace: str | None = None
     bytes_in: int = 0
+    records: int = 0
+    """Records or keys that were answered, written or deleted."""
+    units: Units = NOTHING
     code: str | None = None
     target: str | None = None
     """What an audited operation is done to, where its path does not say."""
+
+    def used(self, units: Units, records: int) -> None:
+        """The request is done, and has used so much."""
+        self.units, self.records = units, records
 
 
 def begin_trace(scope: Scope, request_id: str) -> Trace:

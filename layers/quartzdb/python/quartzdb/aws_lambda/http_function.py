@@ -47,9 +47,8 @@ def http_function(settings: FunctionSettings, *, searches: bool = False) -> Lamb
         reseed()
 
     after_restore(renew)
-    return observed.handler(
-        _watched(http_handler(create_app(database, API_SETTINGS), secret, observed), database, observed)
-    )
+    app = create_app(database, replace(API_SETTINGS, site=settings.site))
+    return observed.handler(_watched(http_handler(app, secret, observed), database, observed))
 
 
 def _open(aws: AwsSettings, settings: FunctionSettings, clients: AwsClients) -> Database:

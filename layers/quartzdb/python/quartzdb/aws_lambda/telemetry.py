@@ -6,6 +6,7 @@ Logs are JSON lines with the invocation's ids and a correlation id. Events, bodi
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -62,12 +63,22 @@ class Telemetry:
         return logged
 
 
+class _AsItIs(logging.Handler):
+    """Writes each message as a line of standard output."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """In one piece, at once."""
+        sys.stdout.write(record.getMessage() + "\n")
+        sys.stdout.flush()
+
+
 def telemetry(settings: Deployed, *, packages: Sequence[str] = ("quartzdb",)) -> Telemetry:
     """Set up telemetry for a function; the packages' own log lines go the same way from then on."""
     service = settings.service
     logger = Logger(service=service)
     for package in packages:
         _adopt(logger, package)
+    _lines_as_they_are()
     for name in _NOT_OURS:
         logging.getLogger(name).setLevel(logging.WARNING)
     # Most invocations have nothing to count, and that is no news.
@@ -84,3 +95,11 @@ def _adopt(logger: Logger, name: str) -> None:
     package.handlers = [logger.logger_handler]
     package.propagate = False
     package.setLevel(logger.log_level)
+
+
+def _lines_as_they_are() -> None:
+    # What is billed is read from here, so nothing is put around it, and no log level leaves it out.
+    access = logging.getLogger("quartzdb.access")
+    access.handlers = [_AsItIs()]
+    access.propagate = False
+    access.setLevel(logging.INFO)

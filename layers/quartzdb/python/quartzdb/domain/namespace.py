@@ -60,6 +60,11 @@ class NamespaceSettings:
     shards: int = 1
     purge_after_days: int = DEFAULT_PURGE_AFTER_DAYS
 
+    @property
+    def vector_bytes(self) -> int:
+        """What a vector takes as it is stored."""
+        return (self.dimension or 0) * (2 if self.precision is Precision.F16 else 4)
+
     def __post_init__(self) -> None:
         if self.dimension is not None and not 1 <= self.dimension <= DIMENSION_MAX:
             raise InvalidArgument(
@@ -179,9 +184,14 @@ def shard_number(record_id: str, shards: int) -> int:
     return int.from_bytes(digest, "little") % shards
 
 
+def is_namespace_name(name: str) -> bool:
+    """Whether a namespace could be called so."""
+    return _NAME.fullmatch(name) is not None
+
+
 def check_namespace_name(name: str, field: str = "namespace") -> str:
     """The name, if it may be one. Raises InvalidArgument; nothing that could climb a path ever passes."""
-    if not _NAME.fullmatch(name):
+    if not is_namespace_name(name):
         raise InvalidArgument(
             f"{name[:80]!r} is no namespace name.",
             field=field,

@@ -124,6 +124,15 @@ class KeyValues:
         self, namespace: Namespace, items: Sequence[NewItem], *, after: Version | None = None
     ) -> Version:
         """Store all values or none."""
+        self.check_put_many(items)
+        return self._write_many(
+            namespace,
+            lambda version: [self._stored(item, version) for item in items],
+            after,
+        )[0]
+
+    def check_put_many(self, items: Sequence[NewItem]) -> None:
+        """Raises what is wrong with values to be stored, whatever is there."""
         _check_batch([item.key for item in items], "items", ".key", items_max=self._table.batch_items_max)
         for position, item in enumerate(items):
             check_item(item, f"items[{position}].")
@@ -134,17 +143,16 @@ class KeyValues:
                 field="items",
                 hint="Split the batch.",
             )
-        return self._write_many(
-            namespace,
-            lambda version: [self._stored(item, version) for item in items],
-            after,
-        )[0]
+
+    def check_delete_many(self, keys: Sequence[str]) -> None:
+        """Raises what is wrong with keys to be deleted."""
+        _check_batch(keys, items_max=self._table.batch_items_max)
 
     def delete_many(
         self, namespace: Namespace, keys: Sequence[str], *, after: Version | None = None
     ) -> tuple[Version, int]:
         """Delete all keys; returns the version and how many existed."""
-        _check_batch(keys, items_max=self._table.batch_items_max)
+        self.check_delete_many(keys)
         with freeing():
             return self._write_many(
                 namespace, lambda version: [_tombstone(key, version) for key in keys], after

@@ -84,9 +84,7 @@ class Records:
 
         Raises PreconditionFailed, and writes nothing, where the condition of an id does not hold at that moment.
         """
-        check_batch([record.id for record in records], UPSERT_RECORDS_MAX, "vectors")
-        for position, record in enumerate(records):
-            check_record(namespace, record, f"vectors[{position}]", metadata_bytes_max=metadata_bytes_max)
+        self.check_upsert(namespace, records, metadata_bytes_max=metadata_bytes_max)
         vectors = [as_stored(namespace, record.vector) for record in records]
         changes = [
             Upsert(record.id, OWN, vector, record.metadata)
@@ -116,13 +114,10 @@ class Records:
         Raises PreconditionFailed where the condition of an id does not hold, and InvalidMetadata where a patch would
         take metadata over its limit: both of the moment at which it would be done.
         """
-        check_batch([patch.id for patch in patches], UPSERT_RECORDS_MAX, "patches")
-        for position, patch in enumerate(patches):
-            check_patch(patch, f"patches[{position}]")
+        self.check_patches(namespace, patches)
         if conditions:
             self._check_decides(namespace)
         honour(self._versions, after)
-        dimension_of(namespace)
         growth = PatchGrowth(patches)
         changes = [Patch(patch.id, OWN, patch.set, patch.unset) for patch in patches]
 
@@ -151,9 +146,7 @@ class Records:
 
         Raises PreconditionFailed, and deletes nothing, where the condition of an id does not hold at that moment.
         """
-        check_batch(ids, DELETE_IDS_MAX, "ids")
-        for position, record_id in enumerate(ids):
-            check_id(record_id, f"ids[{position}]")
+        self.check_delete(namespace, ids)
         honour(self._versions, after)
         if conditions:
             with freeing():
@@ -242,6 +235,31 @@ class Records:
                 namespace.each_shard, lambda _, view: view.count_matching(condition), consistency
             )
         )
+
+    @staticmethod
+    def check_upsert(
+        namespace: Namespace, records: Sequence[NewRecord], *, metadata_bytes_max: int = METADATA_BYTES_MAX
+    ) -> None:
+        """Raises what is wrong with records to be written, whatever is there."""
+        check_batch([record.id for record in records], UPSERT_RECORDS_MAX, "vectors")
+        for position, record in enumerate(records):
+            check_record(namespace, record, f"vectors[{position}]", metadata_bytes_max=metadata_bytes_max)
+
+    @staticmethod
+    def check_patches(namespace: Namespace, patches: Sequence[MetadataPatch]) -> None:
+        """Raises what is wrong with patches, whatever is there."""
+        check_batch([patch.id for patch in patches], UPSERT_RECORDS_MAX, "patches")
+        for position, patch in enumerate(patches):
+            check_patch(patch, f"patches[{position}]")
+        dimension_of(namespace)
+
+    @staticmethod
+    def check_delete(namespace: Namespace, ids: Sequence[str]) -> None:
+        """Raises what is wrong with ids to be deleted."""
+        check_batch(ids, DELETE_IDS_MAX, "ids")
+        for position, record_id in enumerate(ids):
+            check_id(record_id, f"ids[{position}]")
+        dimension_of(namespace)
 
     def _delete_if(self, namespace: Namespace, ids: Sequence[str], conditions: Conditions) -> Deletion:
         self._check_decides(namespace)

@@ -25,6 +25,7 @@ from quartzdb.adapters.embedded.sqlite_keyvalue import SqliteKeyValue
 from quartzdb.adapters.embedded.sqlite_leases import SqliteLeases
 from quartzdb.adapters.embedded.sqlite_log import SqliteChangeLog
 from quartzdb.adapters.embedded.sqlite_tenant_grants import SqliteTenantGrants
+from quartzdb.adapters.embedded.sqlite_usage_journal import SqliteUsageJournal
 from quartzdb.adapters.embedded.storage_probe import probe_directory
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.clock import Clock
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOG_FILE = "log.db"
+USAGE_FILE = "usage.db"
 DATABASE_FILES = ("catalog.db", "keyvalue.db", LOG_FILE)
 
 
@@ -232,6 +234,11 @@ def open_embedded(settings: EmbeddedSettings, *, peering: Peering | None = None)
     if workspace:
         weakref.finalize(database.indexer, workspace.release)
     return database
+
+
+def open_usage_journal(data_dir: Path) -> SqliteUsageJournal:
+    """The usage journal of a directory, which is there. Raises Unavailable."""
+    return SqliteUsageJournal(data_dir / USAGE_FILE)
 
 
 def require_whole(data_dir: Path) -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from quartzdb.api.answer import Answer, json_answer
 from quartzdb.api.call import Call
 from quartzdb.api.operation import Family, JsonBody, Success
+from quartzdb.api.receipts import unsaid
 from quartzdb.api.routes.health import ANSWERS, health_answer
 from quartzdb.api.schemas import cloudflare as schemas
 from quartzdb.domain.errors import InvalidKey, KeyNotFound
 from quartzdb.domain.limits import VALUES_JSON
 from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.units import units_deleted, units_written
 from quartzdb.services.keys import Scope
 from quartzdb.services.keyvalue import NewItem
 
@@ -62,6 +64,7 @@ def cf_put(call: Call) -> Answer:
     body = call.json(schemas.PutValue, any_type=True)
     item = NewItem(body.key, body.value.encode("utf-8"), TEXT)
     call.services.key_values.put(_namespace(call), item)
+    call.trace.used(units_written([len(item.value)]), 1)
     return json_answer({"success": True, "key": body.key, "message": "Stored"})
 
 
@@ -87,7 +90,7 @@ def cf_get(call: Call) -> Answer:
     except InvalidKey as error:
         raise KeyNotFound("There is no such key: it could not be one.", field="key") from error
     value = (item.value or b"").decode("utf-8", "replace")
-    return json_answer({"success": True, "key": key, "value": value, "source": "storage"})
+    return unsaid(call, json_answer({"success": True, "key": key, "value": value, "source": "storage"}))
 
 
 @FAMILY.operation(
@@ -102,7 +105,8 @@ def cf_get(call: Call) -> Answer:
 def cf_delete(call: Call) -> Answer:
     """Also for a key that does not exist."""
     key = call.parameters["key"]
-    call.services.key_values.delete(_namespace(call), key)
+    _, existed = call.services.key_values.delete(_namespace(call), key)
+    call.trace.used(units_deleted(1), int(existed))
     return json_answer({"success": True, "key": key, "message": "Deleted"})
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from quartzdb.api.answer import Answer, json_answer
 from quartzdb.api.call import Call
 from quartzdb.api.operation import Family, JsonBody, Success
+from quartzdb.api.receipts import unsaid
 from quartzdb.api.routes import cloudflare
+from quartzdb.api.routes.vectors import units_of_records
 from quartzdb.api.schemas import cloudflare as schemas
 from quartzdb.api.schemas.validation import validate
 from quartzdb.domain.answer_budget import AnswerBudget
@@ -14,6 +16,7 @@ from quartzdb.domain.limits import QUERY_JSON, RECORD_JSON, WRITE_JSON
 from quartzdb.domain.metadata import check_metadata
 from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.record import check_contract_id
+from quartzdb.domain.units import units_deleted
 from quartzdb.domain.vector import parse_vector
 from quartzdb.services.keys import Scope
 from quartzdb.services.record_rules import NewRecord, check_record
@@ -42,7 +45,9 @@ _DELETED = {"success": True, "id": "dune", "message": "Deleted"}
 def cf_insert_vector(call: Call) -> Answer:
     """One with the same id is replaced. The default namespace has 384 dimensions; examples here are shortened."""
     record = _record(call.json(schemas.InsertVector, any_type=True))
-    call.services.records.upsert(_namespace(call), [record])
+    namespace = _namespace(call)
+    call.services.records.upsert(namespace, [record])
+    call.trace.used(units_of_records(namespace, [record]), 1)
     return json_answer({"success": True, "id": record.id, "message": "Inserted"})
 
 
@@ -84,6 +89,7 @@ def cf_batch_insert_vectors(call: Call) -> Answer:
             results.append({"success": True, "id": record.id, "message": "Inserted"})
     if good:
         call.services.records.upsert(namespace, list(good.values()))
+        call.trace.used(units_of_records(namespace, good.values()), len(good))
     inserted = sum(1 for result in results if result["success"])
     failed = total - inserted
     return json_answer(
@@ -106,7 +112,7 @@ def cf_get_vector(call: Call) -> Answer:
         record = call.services.records.fetch_one(_namespace(call), record_id)
     except InvalidId as error:
         raise _never_seen() from error
-    return json_answer({"id": record.id, "vector": record.vector, "metadata": record.metadata})
+    return unsaid(call, json_answer({"id": record.id, "vector": record.vector, "metadata": record.metadata}))
 
 
 @FAMILY.operation(
@@ -157,7 +163,8 @@ def cf_search_vectors(call: Call) -> Answer:
         for match in answer.matches
     ]
     algorithm = "exact" if answer.work.exact else "approximate"
-    return json_answer({"success": True, "results": results, "count": len(results), "algorithm": algorithm})
+    document = {"success": True, "results": results, "count": len(results), "algorithm": algorithm}
+    return unsaid(call, json_answer(document), records=len(results))
 
 
 @FAMILY.operation(
@@ -241,7 +248,8 @@ def _delete(call: Call, record_id: str) -> Answer:
         raise _never_seen() from error
     if not known:
         raise _never_seen()
-    call.services.records.delete(namespace, [record_id])
+    deletion = call.services.records.delete(namespace, [record_id])
+    call.trace.used(units_deleted(1), deletion.deleted)
     return json_answer({"success": True, "id": record_id, "message": "Deleted"})
 
 

@@ -6,18 +6,21 @@ from quartzdb.api.answer import Answer, json_answer
 from quartzdb.api.call import Call
 from quartzdb.api.freshness import after
 from quartzdb.api.operation import Family, IdempotentReplay, JsonBody, Success
+from quartzdb.api.receipts import write_answer
 from quartzdb.api.routes.vectors import VERSION
 from quartzdb.api.schemas import erasures as schemas
 from quartzdb.api.times import rfc3339, rfc3339_or_none
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.filter import parse
 from quartzdb.domain.limits import KEYS_JSON
+from quartzdb.domain.units import units_deleted
 from quartzdb.services.erasures import Report
 from quartzdb.services.keys import Scope
 
 FAMILY = Family("erasures", "Deletions that also leave the files, and reports of what is gone from where.")
 
 _ID = "0193f3c2ab4d5b1c9e02aa4f"
+_USED = {"read_units": 0, "write_units": 2, "cost_usd": "0.000004"}
 _AT = "2025-01-01T12:00:00.000Z"
 _GONE = {"status": "gone", "at": "2025-01-01T12:01:00.000Z", "until": None, "why": None}
 _REPORT = {
@@ -60,7 +63,7 @@ _REPORT = {
         Success(
             "They are deleted, and are being erased.",
             schemas.ErasureBegun,
-            {"id": _ID, "status": "pending", "deleted": 2, "version": VERSION, "more": False},
+            {"id": _ID, "status": "pending", "deleted": 2, "version": VERSION, "more": False, "usage": _USED},
             status=202,
             headers=("Location",),
         ),
@@ -88,15 +91,17 @@ def erase(call: Call) -> Answer:
         begun = erasures.of_keys(namespace, body.keys, after=token)
     else:
         begun = erasures.of_matching(namespace, parse(body.filter), after=token)
+    deleted = begun.erasure.records + begun.erasure.keys
     document = {
         "id": begun.erasure.id,
         "status": "pending",
-        "deleted": begun.erasure.records + begun.erasure.keys,
+        "deleted": deleted,
         "version": None if begun.version is None else str(begun.version),
         "more": begun.more,
     }
     place = f"/v1/namespaces/{namespace.name}/erasures/{begun.erasure.id}"
-    return json_answer(document, 202, (("Location", place),))
+    units = units_deleted(len(body.ids or body.keys or ()) or deleted)
+    return write_answer(call, document, units, records=deleted, status=202, headers=(("Location", place),))
 
 
 @FAMILY.operation(

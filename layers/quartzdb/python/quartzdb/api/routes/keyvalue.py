@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from quartzdb.api.answer import Answer, Headers, json_answer
+from quartzdb.api.answer import Answer, Headers
 from quartzdb.api.call import Call
 from quartzdb.api.freshness import consistency_of
 from quartzdb.api.operation import Family, IdempotentReplay, RawBody, Success
 from quartzdb.api.preconditions import VERSION_HEADER, after_of, condition_of, etag_of, unchanged
-from quartzdb.api.routes.vectors import VERSION
+from quartzdb.api.receipts import USAGE_HEADER, usage_header, write_answer
+from quartzdb.api.routes.vectors import VERSION, WRITTEN
 from quartzdb.api.schemas import keyvalue as schemas
 from quartzdb.api.times import rfc3339
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.limits import VALUE_BYTES_MAX
+from quartzdb.domain.units import units_deleted, units_written
 from quartzdb.services.keys import Scope
 from quartzdb.services.keyvalue import DEFAULT_CONTENT_TYPE, NewItem
 
 FAMILY = Family("key-value", "Bytes by key, with expiry and compare-and-set.")
 
 _PATH = "/v1/namespaces/{namespace}/kv/{key:path}"
-_ITEM_HEADERS = ("ETag", VERSION_HEADER, "X-QuartzDB-Expires")
+_ITEM_HEADERS = ("ETag", VERSION_HEADER, "X-QuartzDB-Expires", USAGE_HEADER)
 _ITEM = Success(
     "The value, with the Content-Type it was put with.",
     None,
@@ -47,7 +49,7 @@ _UNCHANGED = Success(
         Success(
             "It is stored.",
             schemas.PutParameters,
-            {"key": "greeting", "version": VERSION},
+            {"key": "greeting", "version": VERSION, "usage": WRITTEN},
             headers=("ETag", VERSION_HEADER),
         ),
     ),
@@ -68,7 +70,13 @@ def put_value(call: Call) -> Answer:
     version = call.services.key_values.put(
         call.namespace(), item, match=condition_of(call.headers), after=after_of(call.headers)
     )
-    return json_answer({"key": item.key, "version": str(version)}, headers=_version_headers(version))
+    return write_answer(
+        call,
+        {"key": item.key, "version": str(version)},
+        units_written([len(item.value)]),
+        records=1,
+        headers=_version_headers(version),
+    )
 
 
 @FAMILY.operation(
@@ -104,9 +112,11 @@ def get_value(call: Call) -> Answer:
     )
     if item.expires_at_ms is not None:
         headers += (("X-QuartzDB-Expires", rfc3339(item.expires_at_ms)),)
+    value = item.value or b""
     if unchanged(call.headers, item.version):
-        return Answer(304, content_type=None, headers=headers)
-    return Answer(200, item.value or b"", item.content_type, headers)
+        return Answer(304, content_type=None, headers=(*headers, *usage_header(call, 0)))
+    sent = 0 if call.method == "HEAD" else len(value)
+    return Answer(200, value, item.content_type, (*headers, *usage_header(call, sent)))
 
 
 @FAMILY.operation(
@@ -119,7 +129,7 @@ def get_value(call: Call) -> Answer:
         Success(
             "It is gone.",
             schemas.KeyDeleted,
-            {"deleted": True, "version": VERSION},
+            {"deleted": True, "version": VERSION, "usage": WRITTEN},
             headers=(VERSION_HEADER,),
         ),
     ),
@@ -134,8 +144,12 @@ def delete_value(call: Call) -> Answer:
         match=condition_of(call.headers),
         after=after_of(call.headers),
     )
-    return json_answer(
-        {"deleted": existed, "version": str(version)}, headers=((VERSION_HEADER, str(version)),)
+    return write_answer(
+        call,
+        {"deleted": existed, "version": str(version)},
+        units_deleted(1),
+        records=int(existed),
+        headers=((VERSION_HEADER, str(version)),),
     )
 
 

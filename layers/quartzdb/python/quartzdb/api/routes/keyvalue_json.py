@@ -7,17 +7,19 @@ import binascii
 
 import orjson
 
-from quartzdb.api.answer import Answer, json_answer
+from quartzdb.api.answer import Answer
 from quartzdb.api.call import Call
 from quartzdb.api.freshness import after, consistency_of
 from quartzdb.api.operation import Family, IdempotentReplay, JsonBody, Success
+from quartzdb.api.receipts import quote, read_answer, write_answer
 from quartzdb.api.routes import keyvalue
-from quartzdb.api.routes.vectors import VERSION
+from quartzdb.api.routes.vectors import READ, VERSION, WRITTEN
 from quartzdb.api.schemas import keyvalue as schemas
 from quartzdb.api.times import rfc3339_or_none
 from quartzdb.domain.answer_budget import AnswerBudget
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.limits import KEYS_JSON, VALUES_JSON
+from quartzdb.domain.units import units_deleted, units_written
 from quartzdb.services.keys import Scope
 from quartzdb.services.keyvalue import DEFAULT_CONTENT_TYPE, NewItem
 from quartzdb.storage.ports import Item
@@ -41,7 +43,7 @@ _ITEM = {
     summary="List keys",
     scope=Scope.READ,
     query=schemas.ListItems,
-    answers=(Success("A page.", schemas.ItemPage, {"items": [_ITEM], "cursor": None}),),
+    answers=(Success("A page.", schemas.ItemPage, {"items": [_ITEM], "cursor": None, "usage": READ}),),
 )
 def list_values(call: Call) -> Answer:
     """In code point order of the keys; with their values only if asked for."""
@@ -52,7 +54,7 @@ def list_values(call: Call) -> Answer:
     )
     budget = AnswerBudget()
     items = [_document(item, budget, with_value=query.values) for item in page.items]
-    return json_answer({"items": items, "cursor": page.cursor})
+    return read_answer(call, {"items": items, "cursor": page.cursor}, records=len(items))
 
 
 @FAMILY.operation(
@@ -61,20 +63,34 @@ def list_values(call: Call) -> Answer:
     summary="Get several values",
     scope=Scope.READ,
     body=JsonBody(schemas.GetItems, {"two": {"keys": ["greeting", "farewell"]}}, KEYS_JSON),
-    answers=(Success("Those that exist.", schemas.ItemsFound, {"items": [_ITEM], "missing": ["farewell"]}),),
+    answers=(
+        Success(
+            "Those that exist.",
+            schemas.ItemsFound,
+            {
+                "items": [_ITEM],
+                "missing": ["farewell"],
+                "usage": {"read_units": 2, "write_units": 0, "cost_usd": "0.000032"},
+            },
+        ),
+    ),
 )
 def get_values(call: Call) -> Answer:
-    """A key that does not exist is no error. The values together may have at most 32 MiB."""
+    """A key that does not exist is no error. The values together may have at most 32 MiB. Each key is a read."""
     namespace = call.namespace()
     body = call.json(schemas.GetItems)
     consistency_of(body)
     found = call.services.key_values.get_many(namespace, body.keys)
     budget = AnswerBudget()
-    return json_answer(
+    return read_answer(
+        call,
         {
             "items": [_document(found[key], budget, with_value=True) for key in body.keys if key in found],
             "missing": [key for key in body.keys if key not in found],
-        }
+        },
+        reads=len(body.keys),
+        records=len(found),
+        dry_run=body.dry_run,
     )
 
 
@@ -96,7 +112,17 @@ def get_values(call: Call) -> Answer:
         },
         VALUES_JSON,
     ),
-    answers=(Success("All are stored.", schemas.ItemsPut, {"put": 3, "version": VERSION}),),
+    answers=(
+        Success(
+            "All are stored.",
+            schemas.ItemsPut,
+            {
+                "put": 3,
+                "version": VERSION,
+                "usage": {"read_units": 0, "write_units": 3, "cost_usd": "0.000006"},
+            },
+        ),
+    ),
     replay=IdempotentReplay.ACCEPTED,
 )
 def put_values(call: Call) -> Answer:
@@ -104,8 +130,12 @@ def put_values(call: Call) -> Answer:
     namespace = call.namespace()
     body = call.json(schemas.PutItems)
     items = [_new_item(item, f"items[{position}]") for position, item in enumerate(body.items)]
+    units = units_written(len(item.value) for item in items)
+    if body.dry_run:
+        call.services.key_values.check_put_many(items)
+        return quote(call, units)
     version = call.services.key_values.put_many(namespace, items, after=after(body.version))
-    return json_answer({"put": len(items), "version": str(version)})
+    return write_answer(call, {"put": len(items), "version": str(version)}, units, records=len(items))
 
 
 @FAMILY.operation(
@@ -115,15 +145,21 @@ def put_values(call: Call) -> Answer:
     summary="Delete several keys",
     scope=Scope.WRITE,
     body=JsonBody(schemas.DeleteItems, {"two": {"keys": ["greeting", "farewell"]}}, KEYS_JSON),
-    answers=(Success("They are gone.", schemas.ItemsDeleted, {"deleted": 1, "version": VERSION}),),
+    answers=(
+        Success("They are gone.", schemas.ItemsDeleted, {"deleted": 1, "version": VERSION, "usage": WRITTEN}),
+    ),
     replay=IdempotentReplay.ACCEPTED,
 )
 def delete_values(call: Call) -> Answer:
     """Several keys: all of them or none. A key that does not exist is no error."""
     namespace = call.namespace()
     body = call.json(schemas.DeleteItems)
+    units = units_deleted(len(body.keys))
+    if body.dry_run:
+        call.services.key_values.check_delete_many(body.keys)
+        return quote(call, units)
     version, existed = call.services.key_values.delete_many(namespace, body.keys, after=after(body.version))
-    return json_answer({"deleted": existed, "version": str(version)})
+    return write_answer(call, {"deleted": existed, "version": str(version)}, units, records=existed)
 
 
 def _document(item: Item, budget: AnswerBudget, *, with_value: bool) -> dict[str, object]:

@@ -8,7 +8,8 @@ from quartzdb.api.answer import Answer, json_answer
 from quartzdb.api.call import Call
 from quartzdb.api.freshness import consistency_of
 from quartzdb.api.operation import Family, JsonBody, Success
-from quartzdb.api.routes.vectors import VERSION, vector_document
+from quartzdb.api.receipts import read_answer, read_body
+from quartzdb.api.routes.vectors import READ, VERSION, vector_document
 from quartzdb.api.schemas import vectors as schemas
 from quartzdb.domain.answer_budget import AnswerBudget, vector_bytes
 from quartzdb.domain.errors import within_field
@@ -22,7 +23,8 @@ from quartzdb.services.keys import Scope
 from quartzdb.services.search import QueryAnswer, QueryRequest
 
 FAMILY = Family("query", "Search.")
-_ANSWER = {
+_WORK = {"records_matched": 1, "records_scored": 1, "records_returned": 1}
+_ANSWER: dict[str, object] = {
     "matches": [
         {
             "id": "dune",
@@ -32,7 +34,7 @@ _ANSWER = {
             "metadata": {"year": 1965, "tags": ["desert"]},
         }
     ],
-    "usage": {"records_matched": 1, "records_scored": 1, "records_returned": 1},
+    "usage": _WORK,
     "performance": {
         "milliseconds": 0.21,
         "mode": "exact",
@@ -62,7 +64,7 @@ _ANSWER = {
         Success(
             "The matches.",
             schemas.QueryResult,
-            _ANSWER,
+            {**_ANSWER, "usage": {**_WORK, **READ}},
         ),
     ),
 )
@@ -81,7 +83,13 @@ def query_vectors(call: Call) -> Answer:
         return search.query(namespace, request)
 
     answer = call.services.namespaces.search(call.principal.tenant, query, call.parameters["namespace"])
-    return json_answer(_document(answer, body))
+    return read_answer(
+        call,
+        _document(answer, body),
+        records=len(answer.matches),
+        usage=_usage(answer),
+        dry_run=body.dry_run,
+    )
 
 
 @FAMILY.operation(
@@ -95,7 +103,9 @@ def query_vectors(call: Call) -> Answer:
         {"two": {"queries": [{"vector": [1, 0, 0], "top_k": 2}, {"id": "dune", "filter": {"year": 1969}}]}},
         QUERIES_JSON,
     ),
-    answers=(Success("The answers, in order.", schemas.QueryBatchAnswer, {"answers": [_ANSWER]}),),
+    answers=(
+        Success("The answers, in order.", schemas.QueryBatchAnswer, {"answers": [_ANSWER], "usage": READ}),
+    ),
 )
 def query_vectors_batch(call: Call) -> Answer:
     """Queries that are answered together, all from one moment: the namespace's log is read once for all of them.
@@ -123,9 +133,16 @@ def query_vectors_batch(call: Call) -> Answer:
     # Each is encoded by itself, so that what they come to is known before it is held.
     encoded, sizes = [], AnswerBudget()
     for answer, one in zip(answers, body.queries, strict=True):
-        encoded.append(json_answer(_document(answer, one)).body)
+        encoded.append(json_answer({**_document(answer, one), "usage": _usage(answer)}).body)
         sizes.take(len(encoded[-1]))
-    return Answer(200, b'{"answers":[' + b",".join(encoded) + b"]}", headers=headers)
+    return read_body(
+        call,
+        b'{"answers":[' + b",".join(encoded) + b"]}",
+        reads=len(requests),
+        records=sum(len(answer.matches) for answer in answers),
+        headers=headers,
+        dry_run=body.dry_run,
+    )
 
 
 def _take(budget: AnswerBudget, namespace: Namespace, body: schemas.QueryInBatch) -> None:
@@ -154,11 +171,6 @@ def _document(answer: QueryAnswer, body: schemas.QueryInBatch) -> dict[str, obje
     work = answer.work
     return {
         "matches": [match_document(match, body) for match in answer.matches],
-        "usage": {
-            "records_matched": work.matches,
-            "records_scored": work.rows_scored,
-            "records_returned": len(answer.matches),
-        },
         "performance": {
             "milliseconds": round(answer.milliseconds, 3),
             "mode": "exact" if work.exact else "approximate",
@@ -166,6 +178,14 @@ def _document(answer: QueryAnswer, body: schemas.QueryInBatch) -> dict[str, obje
             "rows_scored": work.rows_scored,
             "tail_rows": work.tail_rows,
         },
+    }
+
+
+def _usage(answer: QueryAnswer) -> dict[str, object]:
+    return {
+        "records_matched": answer.work.matches,
+        "records_scored": answer.work.rows_scored,
+        "records_returned": len(answer.matches),
     }
 
 

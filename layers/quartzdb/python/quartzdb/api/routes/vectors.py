@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import cast
 
-from quartzdb.api.answer import Answer, json_answer
+from quartzdb.api.answer import Answer, encoded_bytes
 from quartzdb.api.call import Call
 from quartzdb.api.freshness import after, consistency_of
 from quartzdb.api.operation import Family, IdempotentReplay, JsonBody, Success
@@ -15,14 +16,24 @@ from quartzdb.api.preconditions import (
     no_condition,
     unchanged,
 )
+from quartzdb.api.receipts import USAGE_HEADER, quote, read_answer, usage_header, write_answer
 from quartzdb.api.schemas import vectors as schemas
 from quartzdb.domain.answer_budget import AnswerBudget, vector_bytes
 from quartzdb.domain.change import Metadata
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.filter import parse
-from quartzdb.domain.limits import FETCH_IDS_MAX, FILTER_JSON, IDS_JSON, RECORD_JSON, WRITE_JSON
+from quartzdb.domain.limits import (
+    DELETE_BY_FILTER_MAX,
+    FETCH_IDS_MAX,
+    FILTER_JSON,
+    IDS_JSON,
+    RECORD_JSON,
+    WRITE_JSON,
+)
 from quartzdb.domain.metadata import check_metadata
+from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.record import Record
+from quartzdb.domain.units import Units, units_deleted, units_written
 from quartzdb.domain.vector import Vector, parse_vector, to_base64
 from quartzdb.services.keys import Scope
 from quartzdb.services.record_rules import MetadataPatch, NewRecord
@@ -31,6 +42,8 @@ from quartzdb.services.records import Deletion
 FAMILY = Family("vectors", "Records: an id, a vector and metadata.")
 
 VERSION = "0197f3c2ab4d0000.local.3f9c2a1b"
+READ = {"read_units": 1, "write_units": 0, "cost_usd": "0.000016"}
+WRITTEN = {"read_units": 0, "write_units": 1, "cost_usd": "0.000002"}
 _DUNE = {"id": "dune", "vector": [0.9, 0.1, 0.0], "metadata": {"year": 1965, "tags": ["desert"]}}
 _UBIK = {"id": "ubik", "vector": "zcxMP5qZmT7NzMw9", "metadata": {"year": 1969}}
 
@@ -47,7 +60,12 @@ _UBIK = {"id": "ubik", "vector": "zcxMP5qZmT7NzMw9", "metadata": {"year": 1969}}
     ),
     headers=CONDITIONS,
     answers=(
-        Success("All are written.", schemas.Upserted, {"upserted": 1, "version": VERSION}, headers=("ETag",)),
+        Success(
+            "All are written.",
+            schemas.Upserted,
+            {"upserted": 1, "version": VERSION, "usage": WRITTEN},
+            headers=("ETag",),
+        ),
     ),
     errors=(412,),
     replay=IdempotentReplay.ACCEPTED,
@@ -66,6 +84,9 @@ def upsert_vectors(call: Call) -> Answer:
         )
         for position, record in enumerate(body.vectors)
     ]
+    if body.dry_run:
+        call.services.records.check_upsert(namespace, records)
+        return quote(call, units_of_records(namespace, records))
     version = call.services.records.upsert(
         namespace,
         records,
@@ -73,7 +94,13 @@ def upsert_vectors(call: Call) -> Answer:
         after=after(body.version),
     )
     etag = (("ETag", etag_of(version)),) if len(records) == 1 else ()
-    return json_answer({"upserted": len(records), "version": str(version)}, headers=etag)
+    return write_answer(
+        call,
+        {"upserted": len(records), "version": str(version)},
+        units_of_records(namespace, records),
+        records=len(records),
+        headers=etag,
+    )
 
 
 @FAMILY.operation(
@@ -82,7 +109,7 @@ def upsert_vectors(call: Call) -> Answer:
     summary="List ids",
     scope=Scope.READ,
     query=schemas.ListRecords,
-    answers=(Success("A page.", schemas.IdPage, {"ids": ["dune", "ubik"], "cursor": None}),),
+    answers=(Success("A page.", schemas.IdPage, {"ids": ["dune", "ubik"], "cursor": None, "usage": READ}),),
 )
 def list_vectors(call: Call) -> Answer:
     """In order. Records that are written while a listing goes on may or may not be in it."""
@@ -94,7 +121,7 @@ def list_vectors(call: Call) -> Answer:
         limit=query.limit,
         consistency=consistency_of(query),
     )
-    return json_answer({"ids": page.items, "cursor": page.cursor})
+    return read_answer(call, {"ids": page.items, "cursor": page.cursor}, records=len(page.items))
 
 
 @FAMILY.operation(
@@ -107,7 +134,7 @@ def list_vectors(call: Call) -> Answer:
         Success(
             "Those that exist.",
             schemas.Fetched,
-            {"records": [{**_DUNE, "version": VERSION}], "missing": ["emma"]},
+            {"records": [{**_DUNE, "version": VERSION}], "missing": ["emma"], "usage": READ},
         ),
     ),
 )
@@ -119,11 +146,14 @@ def fetch_vectors(call: Call) -> Answer:
     size = vector_bytes(namespace.settings.dimension or 0, body.encoding)
     AnswerBudget().take_records(min(len(ids), FETCH_IDS_MAX), size, "ids")
     found = call.services.records.fetch(namespace, ids, consistency_of(body))
-    return json_answer(
+    return read_answer(
+        call,
         {
             "records": [record_document(found[one], body.encoding) for one in ids if one in found],
             "missing": [one for one in ids if one not in found],
-        }
+        },
+        records=len(found),
+        dry_run=body.dry_run,
     )
 
 
@@ -138,7 +168,11 @@ def fetch_vectors(call: Call) -> Answer:
         WRITE_JSON,
     ),
     headers=CONDITIONS,
-    answers=(Success("All are patched.", schemas.PatchResult, {"patched": 1, "version": VERSION}),),
+    answers=(
+        Success(
+            "All are patched.", schemas.PatchResult, {"patched": 1, "version": VERSION, "usage": WRITTEN}
+        ),
+    ),
     errors=(412,),
     replay=IdempotentReplay.ACCEPTED,
 )
@@ -152,11 +186,18 @@ def patch_vectors(call: Call) -> Answer:
         _patch(patch.id, patch.set, patch.unset, f"patches[{position}].")
         for position, patch in enumerate(body.patches)
     ]
+    if body.dry_run:
+        return _quoted_patches(call, namespace, patches)
     conditions = condition_of_one(call.headers, [patch.id for patch in patches])
     version = call.services.records.patch(
         namespace, patches, conditions=conditions, after=after(body.version)
     )
-    return json_answer({"patched": len(patches), "version": str(version)})
+    return write_answer(
+        call,
+        {"patched": len(patches), "version": str(version)},
+        _units_of(patches),
+        records=len(patches),
+    )
 
 
 @FAMILY.operation(
@@ -172,13 +213,24 @@ def patch_vectors(call: Call) -> Answer:
     ),
     headers=CONDITIONS,
     errors=(412,),
-    answers=(Success("They are gone.", schemas.Deleted, {"deleted": 2, "version": VERSION, "more": False}),),
+    answers=(
+        Success(
+            "They are gone.",
+            schemas.Deleted,
+            {
+                "deleted": 2,
+                "version": VERSION,
+                "more": False,
+                "usage": {"read_units": 0, "write_units": 2, "cost_usd": "0.000004"},
+            },
+        ),
+    ),
     replay=IdempotentReplay.ACCEPTED,
 )
 def delete_vectors(call: Call) -> Answer:
     """By ids, of which some may not exist, or by a filter. One request deletes at most 100,000 records that match a
     filter; `more` says whether there are others. `If-Match` and `If-None-Match` are for one id; with more, or with a
-    filter, it is refused.
+    filter, it is refused. It uses a write unit for each id that is named, and for each record that matches.
     """
     namespace = call.namespace()
     body = call.json(schemas.DeleteRequest)
@@ -189,13 +241,21 @@ def delete_vectors(call: Call) -> Answer:
             field="ids",
             hint='Delete everything with {"filter": {}}.',
         )
+    records = call.services.records
     if body.ids is not None:
         conditions = condition_of_one(call.headers, body.ids)
-        deletion = call.services.records.delete(namespace, body.ids, conditions=conditions, after=token)
-    else:
-        no_condition(call.headers, "a filter names records, not one record.")
-        deletion = call.services.records.delete_matching(namespace, parse(body.filter), after=token)
-    return _deleted(deletion)
+        if body.dry_run:
+            records.check_delete(namespace, body.ids)
+            return quote(call, units_deleted(len(body.ids)))
+        deletion = records.delete(namespace, body.ids, conditions=conditions, after=token)
+        return _deleted(call, deletion, len(body.ids))
+    no_condition(call.headers, "a filter names records, not one record.")
+    condition = parse(body.filter)
+    if body.dry_run:
+        matching = records.count(namespace, condition)
+        return quote(call, units_deleted(min(matching, DELETE_BY_FILTER_MAX)))
+    deletion = records.delete_matching(namespace, condition, after=token)
+    return _deleted(call, deletion, deletion.deleted)
 
 
 @FAMILY.operation(
@@ -206,14 +266,15 @@ def delete_vectors(call: Call) -> Answer:
     body=JsonBody(
         schemas.Count, {"some": {"filter": {"year": {"$gte": 1960}}}, "all": {}}, FILTER_JSON, optional=True
     ),
-    answers=(Success("The number.", schemas.CountResult, {"count": 2}),),
+    answers=(Success("The number.", schemas.CountResult, {"count": 2, "usage": READ}),),
 )
 def count_vectors(call: Call) -> Answer:
     """All records, or those that a filter accepts. The number is exact."""
     namespace = call.namespace()
     body = call.json(schemas.Count, optional=True)
     condition = None if body.filter is None else parse(body.filter)
-    return json_answer({"count": call.services.records.count(namespace, condition, consistency_of(body))})
+    count = call.services.records.count(namespace, condition, consistency_of(body))
+    return read_answer(call, {"count": count}, dry_run=body.dry_run)
 
 
 @FAMILY.operation(
@@ -224,13 +285,18 @@ def count_vectors(call: Call) -> Answer:
     query=schemas.FetchOne,
     headers=CONDITIONS,
     answers=(
-        Success("The record.", schemas.RecordDocument, {**_DUNE, "version": VERSION}, headers=("ETag",)),
+        Success(
+            "The record.",
+            schemas.RecordDocument,
+            {**_DUNE, "version": VERSION, "usage": READ},
+            headers=("ETag",),
+        ),
         Success(
             "The record is still at a version that If-None-Match names.",
             None,
             status=304,
             content_type=None,
-            headers=("ETag",),
+            headers=("ETag", USAGE_HEADER),
         ),
     ),
     errors=(412,),
@@ -241,8 +307,8 @@ def fetch_vector(call: Call) -> Answer:
     record = call.services.records.fetch_one(call.namespace(), call.parameters["id"], consistency_of(query))
     headers = (("ETag", etag_of(record.version)), ("Cache-Control", "private, no-cache"))
     if unchanged(call.headers, record.version):
-        return Answer(304, content_type=None, headers=headers)
-    return json_answer(record_document(record, query.encoding), headers=headers)
+        return Answer(304, content_type=None, headers=(*headers, *usage_header(call, 0)))
+    return read_answer(call, record_document(record, query.encoding), records=1, headers=headers)
 
 
 @FAMILY.operation(
@@ -253,7 +319,12 @@ def fetch_vector(call: Call) -> Answer:
     body=JsonBody(schemas.PatchOne, {"one": {"set": {"read": True}, "unset": ["tags"]}}, RECORD_JSON),
     headers=CONDITIONS,
     answers=(
-        Success("It is patched.", schemas.PatchResult, {"patched": 1, "version": VERSION}, headers=("ETag",)),
+        Success(
+            "It is patched.",
+            schemas.PatchResult,
+            {"patched": 1, "version": VERSION, "usage": WRITTEN},
+            headers=("ETag",),
+        ),
     ),
     errors=(412,),
     replay=IdempotentReplay.ACCEPTED,
@@ -263,13 +334,21 @@ def patch_vector(call: Call) -> Answer:
     namespace = call.namespace()
     body = call.json(schemas.PatchOne)
     patch = _patch(call.parameters["id"], body.set, body.unset, "")
+    if body.dry_run:
+        return _quoted_patches(call, namespace, [patch])
     version = call.services.records.patch(
         namespace,
         [patch],
         conditions=condition_of_one(call.headers, [patch.id]),
         after=after(body.version),
     )
-    return json_answer({"patched": 1, "version": str(version)}, headers=(("ETag", etag_of(version)),))
+    return write_answer(
+        call,
+        {"patched": 1, "version": str(version)},
+        _units_of([patch]),
+        records=1,
+        headers=(("ETag", etag_of(version)),),
+    )
 
 
 @FAMILY.operation(
@@ -280,7 +359,13 @@ def patch_vector(call: Call) -> Answer:
     query=schemas.DeleteOne,
     headers=CONDITIONS,
     errors=(412,),
-    answers=(Success("It is gone.", schemas.Deleted, {"deleted": 1, "version": VERSION, "more": False}),),
+    answers=(
+        Success(
+            "It is gone.",
+            schemas.Deleted,
+            {"deleted": 1, "version": VERSION, "more": False, "usage": WRITTEN},
+        ),
+    ),
     replay=IdempotentReplay.ACCEPTED,
 )
 def delete_vector(call: Call) -> Answer:
@@ -293,7 +378,7 @@ def delete_vector(call: Call) -> Answer:
         conditions=condition_of_one(call.headers, [record_id]),
         after=after(query.version),
     )
-    return _deleted(deletion)
+    return _deleted(call, deletion, 1)
 
 
 def vector_document(vector: Vector, encoding: str) -> object:
@@ -311,6 +396,12 @@ def record_document(record: Record, encoding: str) -> dict[str, object]:
     }
 
 
+def units_of_records(namespace: Namespace, records: Iterable[NewRecord]) -> Units:
+    """What it takes to write records that were checked."""
+    vector = namespace.settings.vector_bytes
+    return units_written(vector + encoded_bytes(record.metadata) for record in records)
+
+
 def _metadata(document: object) -> Metadata:
     # Whatever else it is, the service checks it, and says what is wrong with it.
     return {} if document is None else cast(Metadata, document)
@@ -321,6 +412,18 @@ def _patch(record_id: str, fields: object, unset: list[str], prefix: str) -> Met
     return MetadataPatch(record_id, checked, tuple(unset))
 
 
-def _deleted(deletion: Deletion) -> Answer:
+def _units_of(patches: Sequence[MetadataPatch]) -> Units:
+    return units_written(
+        encoded_bytes(patch.set) + (encoded_bytes(patch.unset) if patch.unset else 0) for patch in patches
+    )
+
+
+def _quoted_patches(call: Call, namespace: Namespace, patches: Sequence[MetadataPatch]) -> Answer:
+    call.services.records.check_patches(namespace, patches)
+    return quote(call, _units_of(patches))
+
+
+def _deleted(call: Call, deletion: Deletion, named: int) -> Answer:
     version = None if deletion.version is None else str(deletion.version)
-    return json_answer({"deleted": deletion.deleted, "version": version, "more": deletion.more})
+    document = {"deleted": deletion.deleted, "version": version, "more": deletion.more}
+    return write_answer(call, document, units_deleted(named), records=deletion.deleted)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from quartzdb.api.schemas.fields import After, Cursor, Filter, Key, Limit, NextCursor, RecordId, Time, Version
 from quartzdb.api.schemas.model import Array, Body, Document, QueryString
+from quartzdb.api.schemas.receipt import Receipt
 from quartzdb.domain.limits import DELETE_IDS_MAX, KV_BATCH_ITEMS_MAX
 
 Status = Literal["pending", "gone"]
@@ -32,6 +33,7 @@ class ErasureBegun(Document):
         description="Null where a filter matched nothing, so nothing was written."
     )
     more: bool = Field(description="Whether the filter matches further records: send the request again.")
+    usage: Receipt
 
 
 class ErasurePlace(Document):

@@ -20,6 +20,7 @@ from quartzdb.api.schemas.fields import (
     Version,
 )
 from quartzdb.api.schemas.model import Array, Body, Document, QueryString
+from quartzdb.api.schemas.receipt import DryRun, Receipt
 from quartzdb.domain.limits import CONTENT_TYPE_CHARACTERS_MAX, KV_BATCH_ITEMS_MAX
 
 _BATCH: JsonDict = {"minItems": 1, "maxItems": KV_BATCH_ITEMS_MAX}
@@ -43,6 +44,7 @@ class PutParameters(Document):
 
     key: Key
     version: Version
+    usage: Receipt
 
 
 class KeyDeleted(Document):
@@ -50,6 +52,7 @@ class KeyDeleted(Document):
 
     deleted: bool
     version: Version
+    usage: Receipt
 
 
 class ItemDocument(Document):
@@ -81,6 +84,7 @@ class ItemPage(Document):
 
     items: list[ItemDocument]
     cursor: NextCursor
+    usage: Receipt
 
 
 class GetItems(Body):
@@ -89,6 +93,7 @@ class GetItems(Body):
     keys: Array[Key] = Field(json_schema_extra=_BATCH)
     consistency: ConsistencyChoice = "strong"
     version: After = None
+    dry_run: DryRun = False
 
 
 class ItemsFound(Document):
@@ -96,6 +101,7 @@ class ItemsFound(Document):
 
     items: list[ItemDocument]
     missing: list[Key]
+    usage: Receipt
 
 
 class ItemToPut(Body):
@@ -120,6 +126,7 @@ class PutItems(Body):
 
     items: Array[ItemToPut] = Field(json_schema_extra=_BATCH)
     version: After = None
+    dry_run: DryRun = False
 
 
 class ItemsPut(Document):
@@ -127,6 +134,7 @@ class ItemsPut(Document):
 
     put: int
     version: Version
+    usage: Receipt
 
 
 class DeleteItems(Body):
@@ -134,6 +142,7 @@ class DeleteItems(Body):
 
     keys: Array[Key] = Field(json_schema_extra=_BATCH)
     version: After = None
+    dry_run: DryRun = False
 
 
 class ItemsDeleted(Document):
@@ -141,3 +150,4 @@ class ItemsDeleted(Document):
 
     deleted: int
     version: Version
+    usage: Receipt

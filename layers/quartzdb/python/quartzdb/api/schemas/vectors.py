@@ -24,6 +24,7 @@ from quartzdb.api.schemas.fields import (
     Version,
 )
 from quartzdb.api.schemas.model import Array, Body, Document, QueryString
+from quartzdb.api.schemas.receipt import DryRun, Receipt
 from quartzdb.domain.limits import DELETE_IDS_MAX, FETCH_IDS_MAX, QUERIES_MAX, TOP_K_MAX, UPSERT_RECORDS_MAX
 
 
@@ -54,6 +55,7 @@ class UpsertRequest(Body):
 
     vectors: Array[RecordToUpsert] = Field(json_schema_extra={"minItems": 1, "maxItems": UPSERT_RECORDS_MAX})
     version: After = None
+    dry_run: DryRun = False
 
 
 class Upserted(Document):
@@ -61,15 +63,22 @@ class Upserted(Document):
 
     upserted: int
     version: Version
+    usage: Receipt
 
 
-class RecordDocument(Document):
+class RecordInList(Document):
     """A record."""
 
     id: RecordId
     vector: Vector
     metadata: Annotated[dict[str, Any], Field(description="{} where there is none.")]
     version: Version
+
+
+class RecordDocument(RecordInList):
+    """A record."""
+
+    usage: Receipt
 
 
 class FetchOne(QueryString):
@@ -87,13 +96,15 @@ class Fetch(Body):
     encoding: Encoding = "numbers"
     consistency: ConsistencyChoice = "strong"
     version: After = None
+    dry_run: DryRun = False
 
 
 class Fetched(Document):
     """The records that exist, in the order asked for, and the ids of those that do not."""
 
-    records: list[RecordDocument]
+    records: list[RecordInList]
     missing: list[RecordId]
+    usage: Receipt
 
 
 class ListRecords(QueryString):
@@ -111,6 +122,7 @@ class IdPage(Document):
 
     ids: list[RecordId]
     cursor: NextCursor
+    usage: Receipt
 
 
 class PatchOne(Body):
@@ -119,6 +131,7 @@ class PatchOne(Body):
     set: MetadataFields = None
     unset: Array[str] = Field([], description="Top-level metadata fields to remove.")
     version: After = None
+    dry_run: DryRun = False
 
 
 class RecordPatch(Body):
@@ -134,6 +147,7 @@ class PatchRequest(Body):
 
     patches: Array[RecordPatch] = Field(json_schema_extra={"minItems": 1, "maxItems": UPSERT_RECORDS_MAX})
     version: After = None
+    dry_run: DryRun = False
 
 
 class PatchResult(Document):
@@ -141,6 +155,7 @@ class PatchResult(Document):
 
     patched: int
     version: Version
+    usage: Receipt
 
 
 class DeleteOne(QueryString):
@@ -155,6 +170,7 @@ class DeleteRequest(Body):
     ids: Array[RecordId] | None = Field(None, json_schema_extra={"minItems": 1, "maxItems": DELETE_IDS_MAX})
     filter: Filter = None
     version: After = None
+    dry_run: DryRun = False
 
 
 class Deleted(Document):
@@ -165,6 +181,7 @@ class Deleted(Document):
         description="Null where a filter matched nothing, so nothing was written."
     )
     more: bool = Field(description="Whether the filter matches further records: send the request again.")
+    usage: Receipt
 
 
 class Count(Body):
@@ -173,12 +190,14 @@ class Count(Body):
     filter: Filter = None
     consistency: ConsistencyChoice = "strong"
     version: After = None
+    dry_run: DryRun = False
 
 
 class CountResult(Document):
     """How many records there are, or match."""
 
     count: int
+    usage: Receipt
 
 
 class QueryInBatch(Body):
@@ -200,6 +219,7 @@ class Query(QueryInBatch):
 
     consistency: ConsistencyChoice = "strong"
     version: After = None
+    dry_run: DryRun = False
 
 
 class QueryBatch(Body):
@@ -208,6 +228,7 @@ class QueryBatch(Body):
     queries: Array[QueryInBatch] = Field(json_schema_extra={"minItems": 1, "maxItems": QUERIES_MAX})
     consistency: ConsistencyChoice = "strong"
     version: After = None
+    dry_run: DryRun = False
 
 
 class MatchDocument(Document):
@@ -229,6 +250,10 @@ class QueryUsage(Document):
     records_returned: int
 
 
+class QueryReceipt(QueryUsage, Receipt):
+    """What the request used, in records and in units."""
+
+
 class QueryPerformance(Document):
     """How the answer was found."""
 
@@ -245,6 +270,14 @@ class QueryResult(Document):
     """Matches, best first."""
 
     matches: list[MatchDocument]
+    usage: QueryReceipt
+    performance: QueryPerformance
+
+
+class QueryResultInBatch(Document):
+    """Matches, best first."""
+
+    matches: list[MatchDocument]
     usage: QueryUsage
     performance: QueryPerformance
 
@@ -252,4 +285,5 @@ class QueryResult(Document):
 class QueryBatchAnswer(Document):
     """One answer for each question, in order. The time of each is that of all."""
 
-    answers: list[QueryResult]
+    answers: list[QueryResultInBatch]
+    usage: Receipt

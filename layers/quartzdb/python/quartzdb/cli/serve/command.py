@@ -49,6 +49,11 @@ Examples:
 @log_level_option
 @default_engine_option
 @disk_reserve_option
+@click.option(
+    "--usage-journal",
+    is_flag=True,
+    help="Keep a line of what each request used in usage.db, for a platform beside this server.",
+)
 @peer_options
 @json_option
 def serve(
@@ -59,6 +64,7 @@ def serve(
     log_level: str,
     default_engine: str,
     disk_reserve_mb: int,
+    usage_journal: bool,
     peer: PeerOptions,
     as_json: bool,
 ) -> None:
@@ -85,28 +91,28 @@ def serve(
         key, keys = _first_key(database)
         greet(url, data_dir, key, keys=keys, as_json=as_json)
 
+    settings = WorkerSettings(
+        data_dir, os.getpid(), log_level, default_engine, disk_reserve_mb, peer, usage_journal
+    )
     if workers == 1:
-        _serve_one(data_dir, default_engine, disk_reserve_mb, peer, listener, log_level, ready)
+        _serve_one(settings, listener, ready)
     else:
-        settings = WorkerSettings(data_dir, os.getpid(), log_level, default_engine, disk_reserve_mb, peer)
         database = open_database(data_dir, create=True)
         _serve_several(settings, workers, listener, lambda: ready(database))
 
 
-def _serve_one(
-    data_dir: Path,
-    default_engine: str,
-    disk_reserve_mb: int,
-    peer: PeerOptions,
-    listener: socket.socket,
-    log_level: str,
-    ready: Callable[[Database], None],
-) -> None:
+def _serve_one(settings: WorkerSettings, listener: socket.socket, ready: Callable[[Database], None]) -> None:
     from quartzdb.cli.serve.server import serve_here
     from quartzdb.cli.serve.worker import application
 
-    served, database = application(data_dir, peer, default_engine, disk_reserve_mb)
-    serve_here(served, listener, log_level=log_level, on_ready=lambda: ready(database))
+    served, database = application(
+        settings.data_dir,
+        settings.peer,
+        settings.default_engine,
+        settings.disk_reserve_mb,
+        usage_journal=settings.usage_journal,
+    )
+    serve_here(served, listener, log_level=settings.log_level, on_ready=lambda: ready(database))
     served.leave()
 
 

@@ -21,6 +21,7 @@ _PARENT = "QUARTZDB_SERVE_PARENT"
 _DEFAULT_ENGINE = "QUARTZDB_SERVE_DEFAULT_ENGINE"
 _DISK_RESERVE_MB = "QUARTZDB_SERVE_DISK_RESERVE_MB"
 _PEER = "QUARTZDB_SERVE_PEER"
+_USAGE_JOURNAL = "QUARTZDB_SERVE_USAGE_JOURNAL"
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -34,6 +35,7 @@ class WorkerSettings:
     default_engine: str = "auto"
     disk_reserve_mb: int = DISK_RESERVE_MB
     peer: PeerOptions = PeerOptions()  # noqa: RUF009 - immutable
+    usage_journal: bool = False
 
     def to_environment(self, environment: MutableMapping[str, str] = os.environ) -> None:
         """Leave them for processes started from here."""
@@ -43,6 +45,7 @@ class WorkerSettings:
         environment[_DEFAULT_ENGINE] = self.default_engine
         environment[_DISK_RESERVE_MB] = str(self.disk_reserve_mb)
         environment[_PEER] = json.dumps(self.peer.document())
+        environment[_USAGE_JOURNAL] = str(int(self.usage_journal))
 
     @staticmethod
     def from_environment(environment: MutableMapping[str, str] = os.environ) -> WorkerSettings:
@@ -54,6 +57,7 @@ class WorkerSettings:
             environment[_DEFAULT_ENGINE],
             int(environment[_DISK_RESERVE_MB]),
             PeerOptions(**json.loads(environment[_PEER])),
+            environment[_USAGE_JOURNAL] == "1",
         )
 
 

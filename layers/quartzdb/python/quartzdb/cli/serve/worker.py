@@ -9,7 +9,7 @@ import signal
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from quartzdb.cli.open_files import divide_open_files
 from quartzdb.cli.serve.connection_limits import ConnectionLimits
@@ -17,6 +17,7 @@ from quartzdb.cli.serve.options import DISK_RESERVE_MB
 from quartzdb.cli.serve.peer import PeerOptions
 from quartzdb.cli.serve.pieces import InPieces
 from quartzdb.cli.serve.settings import WorkerSettings, log_to_stderr
+from quartzdb.domain.errors import QuartzError
 from quartzdb.maintenance.background import Background
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ STOP_SECONDS_MAX = 5.0
 KEY_USES_SECONDS = 60.0
 """How often a process looks whether uses of keys are to be written."""
 _PARENT_EVERY_SECONDS = 1.0
+JOURNAL_EVERY_SECONDS = 0.25
+"""What a process that is killed loses of its usage lines, at most, and what it is writing then."""
+
+logger = logging.getLogger(__name__)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -73,16 +78,48 @@ class WithBackground:
             os._exit(0)
 
 
+class UsageJournal(Protocol):
+    """What keeps usage lines, in batches."""
+
+    def write(self) -> int:
+        """Write those that wait."""
+        ...
+
+
+class JournalWriting(Background):
+    """Writes what a journal has taken, a few times a second, and the rest at the end."""
+
+    def __init__(self, journal: UsageJournal, *, every_seconds: float = JOURNAL_EVERY_SECONDS) -> None:
+        super().__init__(self._pass, idle_seconds=every_seconds)
+        self._journal = journal
+
+    def _pass(self) -> bool:
+        self._journal.write()
+        return False
+
+    def stop(self, timeout_seconds: float) -> bool:
+        """Nothing more comes: write what there is. Lines that cannot be written now are lost, and said to be."""
+        ended = super().stop(timeout_seconds)
+        try:
+            self._journal.write()
+        except QuartzError as error:
+            logger.error("usage lines are lost: %s", error.message)
+        return ended
+
+
 def application(
     data_dir: Path,
     peer: PeerOptions,
     default_engine: str = "auto",
     disk_reserve_mb: int = DISK_RESERVE_MB,
+    *,
+    usage_journal: bool = False,
 ) -> tuple[WithBackground, Database]:
-    """The application of this process, and its database. Raises Failure, QuartzError."""
+    """The application of this process, and its database; with a journal of usage lines. Raises Failure, QuartzError."""
     from quartzdb.api.app import create_app
+    from quartzdb.api.settings import ApiSettings
     from quartzdb.domain.namespace import EngineChoice
-    from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded, require_whole
+    from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded, open_usage_journal, require_whole
 
     settings = EmbeddedSettings(
         data_dir,
@@ -93,12 +130,19 @@ def application(
     )
     require_whole(data_dir)
     two = peer.settings()
+    take_line = None
+    writing: list[Background] = []
+    if usage_journal:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        journal = open_usage_journal(data_dir)
+        take_line = journal.take
+        writing.append(JournalWriting(journal))
     if two is None:
         database = open_embedded(settings)
         uses = Background(database.key_uses.write, idle_seconds=KEY_USES_SECONDS)
-        return WithBackground(
-            InPieces(create_app(database)), Background(database.maintenance.run_once), uses
-        ), database
+        app = create_app(database, ApiSettings(site=peer.site), take_line=take_line)
+        maintenance = Background(database.maintenance.run_once)
+        return WithBackground(InPieces(app), maintenance, uses, *writing), database
     from quartzdb.wiring.replication import embedded_replication, open_driver, peering_of
 
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -110,7 +154,8 @@ def application(
     if two.url is not None:
         driver = open_driver(database, two, secrets, adapters)
         work.append(Background(driver.work, idle_seconds=two.interval_seconds))
-    return WithBackground(InPieces(create_app(database)), *work), database
+    app = create_app(database, ApiSettings(site=peer.site), take_line=take_line)
+    return WithBackground(InPieces(app), *work, *writing), database
 
 
 def worker_application() -> WithBackground:
@@ -118,7 +163,13 @@ def worker_application() -> WithBackground:
     settings = WorkerSettings.from_environment()
     log_to_stderr(settings.log_level)
     threading.Thread(target=_end_with, args=(settings.parent,), name="quartzdb-parent", daemon=True).start()
-    return application(settings.data_dir, settings.peer, settings.default_engine, settings.disk_reserve_mb)[0]
+    return application(
+        settings.data_dir,
+        settings.peer,
+        settings.default_engine,
+        settings.disk_reserve_mb,
+        usage_journal=settings.usage_journal,
+    )[0]
 
 
 def _end_with(parent: int) -> None:

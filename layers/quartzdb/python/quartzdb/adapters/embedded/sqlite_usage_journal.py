@@ -1,0 +1,103 @@
+"""The journal of usage lines, in a SQLite file of its own: on one machine, what a platform is told of requests.
+
+No request waits for it. Lines are taken from memory and written by a thread, in one transaction for all that came
+meanwhile; a line that was written survives a power cut.
+
+HAZARD: a process that is killed loses what it has taken and not written: what comes between two calls of `write`.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+
+from quartzdb.domain.errors import Unavailable
+
+logger = logging.getLogger(__name__)
+
+LINES_HELD_MAX = 100_000
+"""Lines that wait to be written, some 50 MB: while the disk is full, what comes beyond them is lost, and counted."""
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS lines (number INTEGER PRIMARY KEY AUTOINCREMENT, line BLOB NOT NULL) STRICT"
+)
+_BUSY_SECONDS = 10.0
+
+
+class SqliteUsageJournal:
+    """Several processes may open the same file. `take` is for the event loop, the rest for threads."""
+
+    def __init__(self, path: Path, *, lines_held_max: int = LINES_HELD_MAX) -> None:
+        self._held: deque[bytes] = deque()
+        self._lines_held_max = lines_held_max
+        self._lost = 0
+        self._lock = threading.Lock()
+        try:
+            self._connection = sqlite3.connect(
+                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute(_SCHEMA)
+        except sqlite3.Error as error:
+            raise Unavailable(
+                f"The usage journal {path.name} could not be opened: {error}.",
+                hint="Check that its directory exists and is writable.",
+            ) from error
+
+    @property
+    def lost(self) -> int:
+        """Lines for which there was no room."""
+        return self._lost
+
+    def take(self, line: bytes) -> None:
+        """Keep a line, soon. Never waits, never raises."""
+        if len(self._held) < self._lines_held_max:
+            self._held.append(line)
+        else:
+            self._lost += 1
+
+    def write(self) -> int:
+        """Write the lines that were taken: how many. What could not be written is kept. Raises Unavailable."""
+        with self._lock:
+            lines = [self._held.popleft() for _ in range(len(self._held))]
+            if not lines:
+                return 0
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._connection.executemany("INSERT INTO lines (line) VALUES (?)", ((one,) for one in lines))
+                self._connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                self._held.extendleft(reversed(lines))
+                raise Unavailable(
+                    f"The usage journal cannot be written: {error}. {len(lines)} lines wait, {self._lost} were lost."
+                ) from error
+        return len(lines)
+
+    def read(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
+        """At most so many lines beyond a number, with their numbers, in order. Raises Unavailable."""
+        statement = "SELECT number, line FROM lines WHERE number > ? ORDER BY number LIMIT ?"
+        with self._lock:
+            try:
+                return self._connection.execute(statement, (after, limit)).fetchall()
+            except sqlite3.Error as error:
+                raise Unavailable(f"The usage journal cannot be read: {error}.") from error
+
+    def forget(self, up_to: int) -> None:
+        """Drop the lines up to that number, which somebody else keeps now. Raises Unavailable."""
+        with self._lock:
+            try:
+                self._connection.execute("DELETE FROM lines WHERE number <= ?", (up_to,))
+            except sqlite3.Error as error:
+                raise Unavailable(f"The usage journal cannot be changed: {error}.") from error
+
+    def close(self) -> None:
+        """Write what is held. Later calls fail."""
+        self.write()
+        with self._lock:
+            self._connection.close()
