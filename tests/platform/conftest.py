@@ -17,12 +17,14 @@ from quartzdb.wiring.embedded import assemble as assemble_database
 from quartzdb_platform.adapters.outbox import Outbox
 from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
 from quartzdb_platform.api.app import PREFIX, create_app
+from quartzdb_platform.domain.passkey import RelyingParty
 from quartzdb_platform.domain.permissions import Role
 from quartzdb_platform.wiring import Platform, assemble
 from tests.manual_clock import ManualClock
 
 DATABASE_URL = "https://db.example.com"
-CONSOLE_URL = "https://console.example.com/platform"
+CONSOLE_ORIGIN = "https://console.example.com"
+CONSOLE_URL = f"{CONSOLE_ORIGIN}/platform"
 
 
 @dataclass
@@ -122,6 +124,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
             CONSOLE_URL,
             namespaces=database.namespaces,
             database_url=DATABASE_URL,
+            relying_party=RelyingParty("example.com", (CONSOLE_ORIGIN,)),
         )
-        with TestClient(create_app(platform), base_url="https://console.example.com") as http:
+        with TestClient(create_app(platform), base_url=CONSOLE_ORIGIN) as http:
             yield Site(platform, http, Mailbox(outbox.directory), clock, table, database)

@@ -10,13 +10,27 @@ from quartzdb_platform.api.app import PREFIX
 from quartzdb_platform.domain.permissions import PERMISSIONS, Permission, Role
 from tests.platform.conftest import Person, Site
 
-OPEN = {"POST /sign-in", "POST /sign-in/verify", "POST /sign-in/link", "POST /secret-scanning/github"}
+OPEN = {
+    "POST /sign-in",
+    "POST /sign-in/verify",
+    "POST /sign-in/link",
+    "POST /sign-in/passkey/options",
+    "POST /sign-in/passkey",
+    "POST /secret-scanning/github",
+}
 """Anybody's: what one does before one is somebody."""
 OWN = {
     "GET /session",
     "DELETE /session",
     "GET /sessions",
     "DELETE /sessions/{session_id}",
+    "POST /passkeys/options",
+    "POST /passkeys",
+    "GET /passkeys",
+    "PATCH /passkeys/{passkey_id}",
+    "DELETE /passkeys/{passkey_id}",
+    "POST /step-up/passkey/options",
+    "POST /step-up/passkey",
     "POST /start",
     "POST /organizations",
     "GET /organizations",
@@ -122,7 +136,7 @@ def test_a_stranger_learns_nothing(asked: tuple[Site, Person, dict[str, str]]) -
         assert ask(other, route, names) == 404, route
         assert ask(nobody, route, names) == 401, route
     for route in OWN:
-        assert ask(nobody, route, {"session_id": "ses_x"}) in {400, 401}, route
+        assert ask(nobody, route, {"session_id": "ses_x", "passkey_id": "psk_x"}) in {400, 401}, route
 
 
 def test_parts_of_others_are_not_reached_through_ones_own(asked: tuple[Site, Person, dict[str, str]]) -> None:

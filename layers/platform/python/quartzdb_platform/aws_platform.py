@@ -19,6 +19,7 @@ from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
 from quartzdb_platform.adapters.dynamodb_documents import DynamoDocuments
 from quartzdb_platform.adapters.outbox import Outbox
 from quartzdb_platform.ports import Mailer
+from quartzdb_platform.settings import settings_of
 from quartzdb_platform.wiring import Platform, assemble
 
 OUTBOX = Path(gettempdir()) / "quartzdb-outbox"
@@ -66,6 +67,7 @@ def open_aws_platform(
         f"{settings.url}/platform",
         namespaces=NamespaceCreation(DynamoCatalog(database), clock),
         database_url=settings.url,
+        relying_party=settings_of({}, settings.url).relying_party,
     )
 
 

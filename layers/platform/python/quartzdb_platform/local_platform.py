@@ -11,6 +11,7 @@ from quartzdb_platform.adapters.outbox import Outbox
 from quartzdb_platform.adapters.published_keys import PublishedKeys
 from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
 from quartzdb_platform.api.app import create_app
+from quartzdb_platform.settings import Settings
 from quartzdb_platform.wiring import Platform, assemble
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ SENDER = "QuartzDB <no-reply@localhost>"
 
 
 def open_platform(
-    database: Database, data_dir: Path, url: str, *, secret_scanning_keys_url: str | None = None
+    database: Database, data_dir: Path, settings: Settings, *, secret_scanning_keys_url: str | None = None
 ) -> Platform:
     """The platform of one machine, beside its database. Raises Unavailable, InvalidArgument."""
     table = SqliteDocuments(data_dir / PLATFORM_FILE)
@@ -33,10 +34,11 @@ def open_platform(
         database.api_keys,
         database.tenants,
         database.clock,
-        f"{url}/platform",
+        f"{settings.public_url}/platform",
         namespaces=database.namespaces,
-        database_url=url,
+        database_url=settings.public_url,
         provider_keys=PublishedKeys(secret_scanning_keys_url) if secret_scanning_keys_url else None,
+        relying_party=settings.relying_party,
     )
 
 

@@ -12,8 +12,11 @@ from quartzdb_platform.accounts.projects import Projects
 from quartzdb_platform.accounts.secret_scanning import SecretScanning
 from quartzdb_platform.accounts.tokens import Tokens
 from quartzdb_platform.audit.log import AuditLog
+from quartzdb_platform.domain.passkey import RelyingParty
 from quartzdb_platform.domain.plan import Plans
+from quartzdb_platform.identity.challenges import Challenges
 from quartzdb_platform.identity.credentials import Credentials
+from quartzdb_platform.identity.passkeys import Passkeys
 from quartzdb_platform.identity.provider_signature import ProviderSignatures
 from quartzdb_platform.identity.sign_in import SignIn
 from quartzdb_platform.plans.blocks import Blocks
@@ -41,6 +44,7 @@ class Platform:
     members: Members
     onboarding: Onboarding
     organizations: Organizations
+    passkeys: Passkeys
     plans: Plans
     projects: Projects
     sign_in: SignIn
@@ -59,6 +63,7 @@ def assemble(
     *,
     namespaces: DataPlaneNamespaces,
     database_url: str,
+    relying_party: RelyingParty,
     plans: Plans | None = None,
     provider_keys: ProviderKeys | None = None,
 ) -> Platform:
@@ -90,6 +95,7 @@ def assemble(
         members=Members(table, audit, mailer, clock, f"{console_url}/invitation"),
         onboarding=Onboarding(table, audit, organizations, projects, namespaces, clock, database_url),
         organizations=organizations,
+        passkeys=Passkeys(table, credentials, Challenges(table, clock), mailer, clock, relying_party),
         plans=plans,
         projects=projects,
         sign_in=SignIn(table, credentials, mailer, clock, f"{console_url}/sign-in"),

@@ -12,6 +12,7 @@ from quartzdb_platform.api.routes import (
     control,
     onboarding,
     organizations,
+    passkeys,
     projects,
     secret_scanning,
     sign_in,
@@ -35,7 +36,7 @@ def create_app(platform: Platform) -> FastAPI:
     )
     app.state.platform = platform
     problems.install(app)
-    for module in (sign_in, onboarding, organizations, projects, control, secret_scanning):
+    for module in (sign_in, passkeys, onboarding, organizations, projects, control, secret_scanning):
         app.include_router(module.router, prefix=PREFIX)
     app.include_router(links.router)
     app.add_middleware(Bounds)

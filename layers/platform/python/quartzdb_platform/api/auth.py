@@ -11,13 +11,16 @@ from fastapi import Depends, Request, Response
 
 from quartzdb.domain.errors import Forbidden
 from quartzdb_platform.accounts.organizations import Access
+from quartzdb_platform.api.models import SignedInAnswer
 from quartzdb_platform.domain.permissions import Permission
 from quartzdb_platform.domain.records import Credential, Project, User
-from quartzdb_platform.identity.credentials import csrf_token
+from quartzdb_platform.identity.credentials import SESSION_MS, csrf_token
+from quartzdb_platform.identity.sign_in import SignedIn
 from quartzdb_platform.wiring import Platform
 
 SESSION_COOKIE = "__Host-quartzdb-session"
 BROWSER_COOKIE = "__Host-quartzdb-sign-in"
+PASSKEY_COOKIE = "__Host-quartzdb-passkey"
 CSRF_HEADER = "X-CSRF-Token"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -93,6 +96,20 @@ def may_in_project(permission: Permission) -> Callable[..., tuple[Access, Projec
 def set_cookie(response: Response, name: str, value: str, seconds: int) -> None:
     """Only this host, only over TLS (or on this machine), and never for scripts."""
     response.set_cookie(name, value, seconds, path="/", secure=True, httponly=True, samesite="lax")
+
+
+def signed_in(response: Response, begun: SignedIn) -> SignedInAnswer:
+    """The answer with a session that has begun: its secret as a cookie for browsers, in the body for scripts."""
+    set_cookie(response, SESSION_COOKIE, begun.text, SESSION_MS // 1_000)
+    drop_cookie(response, BROWSER_COOKIE)
+    drop_cookie(response, PASSKEY_COOKIE)
+    return SignedInAnswer(
+        user_id=begun.user.id,
+        email=begun.user.email,
+        session_id=begun.session.id,
+        csrf_token=csrf_token(begun.text),
+        token=begun.text,
+    )
 
 
 def drop_cookie(response: Response, name: str) -> None:

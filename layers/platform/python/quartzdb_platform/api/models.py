@@ -199,9 +199,9 @@ class KeyAnswer(BaseModel):
             scopes=sorted(key.scopes),
             namespaces=None if key.namespaces is None else sorted(key.namespaces),
             created_at=at(key.created_at_ms),
-            expires_at=_maybe_at(key.expires_at_ms),
-            revoked_at=_maybe_at(key.revoked_at_ms),
-            last_used_at=_maybe_at(key.last_used_at_ms),
+            expires_at=maybe_at(key.expires_at_ms),
+            revoked_at=maybe_at(key.revoked_at_ms),
+            last_used_at=maybe_at(key.last_used_at_ms),
         )
 
 
@@ -278,5 +278,6 @@ def at(unix_ms: int) -> str:
     )
 
 
-def _maybe_at(unix_ms: int | None) -> str | None:
+def maybe_at(unix_ms: int | None) -> str | None:
+    """The same, where there may be none."""
     return None if unix_ms is None else at(unix_ms)

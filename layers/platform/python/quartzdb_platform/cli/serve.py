@@ -13,6 +13,7 @@ from quartzdb.cli.serve.listener import listen, url_of
 from quartzdb.cli.serve.options import host_option, log_level_option, port_option
 from quartzdb.cli.serve.peer import PeerOptions
 from quartzdb.cli.serve.settings import limit_threads, log_to_stderr
+from quartzdb_platform.settings import ENVIRONMENT, read_settings
 
 _TRY_IT = """\
 Sign up, with any address: the mail goes to the outbox.
@@ -39,6 +40,14 @@ The last answer has a key, and a quickstart to paste.
     show_envvar=True,
     help="Where the provider that reports leaked keys publishes what it signs with. Default: nobody reports any.",
 )
+@click.option(
+    "--settings",
+    "settings_file",
+    type=click.Path(path_type=Path),
+    envvar=ENVIRONMENT,
+    show_envvar=True,
+    help="A TOML file: docs/platform.md says what may stand in it.",
+)
 @json_option
 def serve(
     data_dir: Path,
@@ -46,6 +55,7 @@ def serve(
     port: int,
     log_level: str,
     secret_scanning_keys_url: str | None,
+    settings_file: Path | None,
     as_json: bool,
 ) -> None:
     """Start database and platform on this machine, in one process.
@@ -63,12 +73,13 @@ def serve(
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     listener = listen(host, port)
     url = url_of(listener)
+    settings = read_settings(settings_file, url)
     background, database = application(data_dir, PeerOptions())
     outbox = (data_dir / OUTBOX).resolve()
 
     def ready() -> None:
         if as_json:
-            print_json({"url": url, "console_url": f"{url}/platform", "outbox": str(outbox)})
+            print_json({"url": url, "console_url": f"{settings.public_url}/platform", "outbox": str(outbox)})
             return
         click.echo(f"QuartzDB serves {data_dir} at {url}, with accounts at {url}/platform/v1")
         click.echo(f"Mail is in {outbox}\n")
@@ -76,7 +87,7 @@ def serve(
         click.echo("Stop with Ctrl+C.")
         sys.stdout.flush()
 
-    platform = open_platform(database, data_dir, url, secret_scanning_keys_url=secret_scanning_keys_url)
+    platform = open_platform(database, data_dir, settings, secret_scanning_keys_url=secret_scanning_keys_url)
     upkeep = UpkeepThread(platform.upkeep)
     upkeep.start()
     try:

@@ -14,6 +14,7 @@ from quartzdb_platform.api.auth import (
     address_of,
     drop_cookie,
     set_cookie,
+    signed_in,
 )
 from quartzdb_platform.api.models import (
     CodeBody,
@@ -23,8 +24,8 @@ from quartzdb_platform.api.models import (
     SessionAnswer,
     SignedInAnswer,
 )
-from quartzdb_platform.identity.credentials import SESSION_MS, csrf_token
-from quartzdb_platform.identity.sign_in import CODE_MS, SignedIn
+from quartzdb_platform.identity.credentials import csrf_token
+from quartzdb_platform.identity.sign_in import CODE_MS
 
 router = APIRouter(tags=["Sign-in"])
 
@@ -44,7 +45,7 @@ def verify_code(
     body: CodeBody, request: Request, response: Response, platform: PlatformNow
 ) -> SignedInAnswer:
     """Sign in with the code. The first time makes the account."""
-    return _signed_in(response, platform.sign_in.by_code(body.email, body.code, address_of(request)))
+    return signed_in(response, platform.sign_in.by_code(body.email, body.code, address_of(request)))
 
 
 @router.post("/sign-in/link")
@@ -53,7 +54,7 @@ def verify_link(
 ) -> SignedInAnswer:
     """Sign in with the link, in the browser that asked for it."""
     browser = request.cookies.get(BROWSER_COOKIE, "")
-    return _signed_in(response, platform.sign_in.by_link(body.email, body.link, browser, address_of(request)))
+    return signed_in(response, platform.sign_in.by_link(body.email, body.link, browser, address_of(request)))
 
 
 @router.get("/session")
@@ -83,15 +84,3 @@ def end_session(session_id: str, user: UserNow, platform: PlatformNow) -> None:
     if not session_id.startswith("ses_"):
         raise NotFound(f"There is no session {session_id[:80]!r}.", field="session")
     platform.credentials.end_session(session_id, user.id)
-
-
-def _signed_in(response: Response, signed_in: SignedIn) -> SignedInAnswer:
-    set_cookie(response, SESSION_COOKIE, signed_in.text, SESSION_MS // 1_000)
-    drop_cookie(response, BROWSER_COOKIE)
-    return SignedInAnswer(
-        user_id=signed_in.user.id,
-        email=signed_in.user.email,
-        session_id=signed_in.session.id,
-        csrf_token=csrf_token(signed_in.text),
-        token=signed_in.text,
-    )

@@ -1,0 +1,137 @@
+"""The platform's settings: one TOML file. What is not said there has a value that suits one machine.
+
+Secrets do not stand in it: it names files that have them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from quartzdb.domain.errors import InvalidArgument
+from quartzdb_platform.domain.passkey import RelyingParty
+
+ENVIRONMENT = "QUARTZDB_PLATFORM_SETTINGS"
+"""The environment variable that names the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`public_url`: where browsers reach database and platform, without a path."""
+
+    public_url: str
+    relying_party: RelyingParty
+
+
+def read_settings(file: Path | None, url: str) -> Settings:
+    """The settings of a file, or those without one, for a server at `url`. Raises InvalidArgument."""
+    if file is None:
+        return settings_of({}, url)
+    try:
+        return settings_of(tomllib.loads(file.read_text("utf-8")), url)
+    except OSError as error:
+        raise InvalidArgument(f"The settings {file} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise InvalidArgument(f"The settings {file} are no TOML: {error}.") from error
+
+
+def settings_of(document: Mapping[str, Any], url: str) -> Settings:
+    """Raises InvalidArgument, also for a name that is not known: a setting that nobody reads protects nobody."""
+    top = _Table("", document)
+    public_url = checked_origin(top.text("public_url", _named(url)), "public_url")
+    passkeys = top.table("passkeys")
+    party = RelyingParty(
+        passkeys.text("rp_id", _host(public_url)),
+        tuple(
+            checked_origin(origin, "passkeys.origins") for origin in passkeys.texts("origins", [public_url])
+        ),
+        passkeys.text("rp_name", "QuartzDB"),
+    )
+    for origin in party.origins:
+        host = _host(origin)
+        if host != party.id and not host.endswith(f".{party.id}"):
+            raise InvalidArgument(
+                f"passkeys.rp_id is {party.id!r}, which the origin {origin} is not part of.",
+                hint="It is the host of every origin, or a domain that all of them are in.",
+            )
+    top.close(passkeys)
+    return Settings(public_url, party)
+
+
+def checked_origin(text: str, name: str) -> str:
+    """A scheme, a host and perhaps a port. Plain HTTP reaches nothing but this machine. Raises InvalidArgument."""
+    parts = urlsplit(text)
+    here = parts.hostname == "localhost" or (parts.hostname or "").endswith(".localhost")
+    secure = parts.scheme == "https" or (parts.scheme == "http" and here)
+    if not secure or not parts.hostname or text != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
+        raise InvalidArgument(
+            f"{name} has {text[:200]!r}, which is no origin that is safe.",
+            hint="It looks like https://console.example.com, without a path; plain HTTP is for localhost alone.",
+        )
+    return text
+
+
+def _named(url: str) -> str:
+    """An address of this machine by its name, because passkeys are of a domain and never of an IP address."""
+    parts = urlsplit(url)
+    try:
+        ip_address(parts.hostname or "")
+    except ValueError:
+        return url
+    return f"http://localhost:{parts.port}" if parts.port else "http://localhost"
+
+
+def _host(origin: str) -> str:
+    return urlsplit(origin).hostname or ""
+
+
+class _Table:
+    """A table of the file, which knows what was asked of it."""
+
+    def __init__(self, name: str, values: Mapping[str, Any]) -> None:
+        self._name = name
+        self._values = values
+        self._asked: set[str] = set()
+
+    def text(self, name: str, default: str) -> str:
+        """A string that is not empty."""
+        value = self._value(name, default)
+        if not isinstance(value, str) or not value:
+            raise self._wrong(name, "a string")
+        return value
+
+    def texts(self, name: str, default: list[str]) -> list[str]:
+        """Strings."""
+        value = self._value(name, default)
+        if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
+            raise self._wrong(name, "a list of strings")
+        return value
+
+    def table(self, name: str) -> _Table:
+        """A table in this one."""
+        value = self._value(name, {})
+        if not isinstance(value, dict):
+            raise self._wrong(name, "a table")
+        return _Table(f"{self._name}{name}.", value)
+
+    def close(self, *inner: _Table) -> None:
+        """Raises InvalidArgument where something is in it that nobody asked for."""
+        for table in (self, *inner):
+            for name in table._values:
+                if name not in table._asked:
+                    known = ", ".join(sorted(table._asked))
+                    raise InvalidArgument(
+                        f"There is no setting {table._name}{name}.", hint=f"There are: {known}."
+                    )
+
+    def _value(self, name: str, default: Any) -> Any:
+        self._asked.add(name)
+        return self._values.get(name, default)
+
+    def _wrong(self, name: str, wanted: str) -> InvalidArgument:
+        return InvalidArgument(f"The setting {self._name}{name} has to be {wanted}.")
