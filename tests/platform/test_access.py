@@ -59,6 +59,7 @@ NEEDS = {
     f"DELETE {_O}/tokens/{{token_id}}": Permission.TOKENS_MANAGE,
     f"GET {_O}/audit": Permission.AUDIT_READ,
     f"GET {_O}/audit/verify": Permission.AUDIT_READ,
+    f"GET {_O}/audit/export": Permission.AUDIT_READ,
 }
 BODIES = {
     f"PATCH {_O}": {"name": "Renamed"},

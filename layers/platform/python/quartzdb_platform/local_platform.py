@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from quartzdb_platform.adapters.audit_journal import AuditJournal, follow
 from quartzdb_platform.adapters.outbox import Outbox
 from quartzdb_platform.adapters.published_keys import PublishedKeys
 from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from quartzdb.wiring.embedded import Database
 
 PLATFORM_FILE = "platform.db"
+AUDIT_FILE = "platform-audit.db"
 OUTBOX = "outbox"
 SENDER = "QuartzDB <no-reply@localhost>"
 
@@ -28,6 +30,8 @@ def open_platform(
     """The platform of one machine, beside its database. Raises Unavailable, InvalidArgument."""
     table = SqliteDocuments(data_dir / PLATFORM_FILE)
     outbox = Outbox(data_dir / OUTBOX, SENDER, database.clock)
+    journal = AuditJournal(data_dir / AUDIT_FILE)
+    follow(journal)
     return assemble(
         table,
         outbox,
@@ -39,6 +43,7 @@ def open_platform(
         database_url=settings.public_url,
         provider_keys=PublishedKeys(secret_scanning_keys_url) if secret_scanning_keys_url else None,
         relying_party=settings.relying_party,
+        audit_lines=journal,
     )
 
 

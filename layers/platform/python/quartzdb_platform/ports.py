@@ -104,6 +104,30 @@ class DataPlaneNamespaces(Protocol):
         ...
 
 
+class AuditLine(NamedTuple):
+    """A line of the database's audit log, and its place in its source: places grow, and begin above 0."""
+
+    place: int
+    text: str
+
+
+class AuditLines(Protocol):
+    """Lines that the database wrote and that are not events yet."""
+
+    @property
+    def source(self) -> str:
+        """Names where they are, for good."""
+        ...
+
+    def read(self, after: int, limit: int) -> Sequence[AuditLine]:
+        """Lines beyond a place, in their order. Raises Unavailable."""
+        ...
+
+    def drop(self, place: int) -> None:
+        """Forget the lines up to it. Raises Unavailable."""
+        ...
+
+
 class ProviderKeys(Protocol):
     """Public keys that a provider signs with."""
 

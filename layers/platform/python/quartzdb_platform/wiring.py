@@ -11,6 +11,7 @@ from quartzdb_platform.accounts.organizations import Organizations
 from quartzdb_platform.accounts.projects import Projects
 from quartzdb_platform.accounts.secret_scanning import SecretScanning
 from quartzdb_platform.accounts.tokens import Tokens
+from quartzdb_platform.audit.data_plane import DataPlaneAudit
 from quartzdb_platform.audit.log import AuditLog
 from quartzdb_platform.domain.passkey import RelyingParty
 from quartzdb_platform.domain.plan import Plans
@@ -23,6 +24,7 @@ from quartzdb_platform.plans.blocks import Blocks
 from quartzdb_platform.plans.plan_file import load_plans
 from quartzdb_platform.plans.publisher import GrantPublisher
 from quartzdb_platform.ports import (
+    AuditLines,
     DataPlaneGrants,
     DataPlaneKeys,
     DataPlaneNamespaces,
@@ -38,6 +40,7 @@ class Platform:
     """The use cases of one process."""
 
     audit: AuditLog
+    data_plane_audit: DataPlaneAudit
     blocks: Blocks
     credentials: Credentials
     grants: GrantPublisher
@@ -66,9 +69,11 @@ def assemble(
     relying_party: RelyingParty,
     plans: Plans | None = None,
     provider_keys: ProviderKeys | None = None,
+    audit_lines: AuditLines | None = None,
 ) -> Platform:
     """Use cases over any adapters. `console_url` is where the links in mails lead; `database_url` has no path;
     `plans` are those that are sold. `provider_keys` are of who reports leaks; None: nobody does.
+    `audit_lines` are what the database tells; None: they are brought here by others.
     """
     plans = plans or load_plans()
     audit = AuditLog(table, clock)
@@ -79,16 +84,21 @@ def assemble(
     )
     organizations = Organizations(table, audit, clock)
     projects = Projects(table, audit, keys, publisher, clock)
-    steps = (
+    data_plane_audit = DataPlaneAudit(table, audit, clock)
+    steps = [
         Step("grants", 60, lambda _: publisher.publish_all()),
         Step("all-grants", 86_400, lambda _: publisher.publish_all(everything=True)),
-    )
+    ]
+    if audit_lines is not None:
+        lines = audit_lines
+        steps.append(Step("data-plane-audit", 60, lambda _: data_plane_audit.take_all(lines)))
     scanning = None
     if provider_keys is not None:
         signatures = ProviderSignatures(provider_keys, clock)
         scanning = SecretScanning(table, audit, keys, credentials, mailer, signatures, clock)
     return Platform(
         audit=audit,
+        data_plane_audit=data_plane_audit,
         blocks=blocks,
         credentials=credentials,
         grants=publisher,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from quartzdb.domain.errors import InvalidArgument
 from quartzdb.services.keys import OVERLAP_SECONDS_DEFAULT, OVERLAP_SECONDS_MAX
 from quartzdb.services.ports import ApiKey
 from quartzdb_platform.domain.audit_event import AuditEvent
@@ -245,7 +247,9 @@ class NewTokenAnswer(CredentialAnswer):
 
 
 class AuditEventAnswer(BaseModel):
-    """Who did what to which thing, from where."""
+    """Who did what to which thing, from where. `outcome`: the code of the error that it ended with, null where it was
+    done; `count`: so many times, of which `at` is the first.
+    """
 
     sequence: int
     at: str
@@ -253,6 +257,8 @@ class AuditEventAnswer(BaseModel):
     action: str
     target: str
     address: str
+    outcome: str | None
+    count: int
     previous: str
     hash: str
 
@@ -266,9 +272,26 @@ class AuditEventAnswer(BaseModel):
             action=event.action,
             target=event.target,
             address=event.address,
+            outcome=event.outcome or None,
+            count=event.count,
             previous=event.previous,
             hash=event.hash,
         )
+
+
+def unix_ms_of(text: str | None, field: str) -> int | None:
+    """A time as the API has it, as a number. Raises InvalidArgument."""
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+        if time.tzinfo is None:
+            raise ValueError("it has no time zone")
+        return math.ceil(time.timestamp() * 1_000)
+    except (ValueError, OverflowError) as error:
+        raise InvalidArgument(
+            f"{text[:40]!r} is no time: {error}.", field=field, hint="Write it as in 2026-01-31T12:00:00Z."
+        ) from error
 
 
 def at(unix_ms: int) -> str:

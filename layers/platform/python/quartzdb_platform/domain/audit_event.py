@@ -14,10 +14,16 @@ from dataclasses import asdict, dataclass
 GENESIS = "0" * 64
 """What the first event of an organization has before it."""
 
+_LATER = {"outcome": "", "count": 1}
+
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """`actor` did `action` to `target`, from `address`. `sequence` counts from 1 without a gap."""
+    """`actor` did `action` to `target`, from `address`. `sequence` counts from 1 without a gap.
+
+    `outcome` is the code of the error that it ended with, empty where it was done; `count`: so many times within a
+    short time, of which `at_ms` is the first.
+    """
 
     sequence: int
     at_ms: int
@@ -27,6 +33,8 @@ class AuditEvent:
     address: str
     previous: str
     hash: str = ""
+    outcome: str = ""
+    count: int = 1
 
     def sealed(self) -> AuditEvent:
         """The same with its hash."""
@@ -35,6 +43,10 @@ class AuditEvent:
     def expected_hash(self) -> str:
         """What its hash has to be."""
         content = {name: value for name, value in asdict(self).items() if name not in {"hash", "previous"}}
+        # Left out where they say nothing, so that events from before there were such fields keep their hash.
+        for name, nothing in _LATER.items():
+            if content[name] == nothing:
+                del content[name]
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(bytes.fromhex(self.previous) + canonical.encode()).hexdigest()
 

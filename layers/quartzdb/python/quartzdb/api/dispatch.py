@@ -30,6 +30,7 @@ from quartzdb.api.failures import to_response
 from quartzdb.api.fair_threads import FairThreads
 from quartzdb.api.idempotency import perform
 from quartzdb.api.json_structure import check_structure
+from quartzdb.api.key_watch import KeyWatch
 from quartzdb.api.operation import Access, JsonBody, Operation, RawBody
 from quartzdb.api.peer import PEER, PeerAuthenticator, not_the_peer
 from quartzdb.api.preconditions import CONDITIONS, no_condition
@@ -39,10 +40,10 @@ from quartzdb.api.shares import Share, Shares
 from quartzdb.api.surface import is_cloudflare
 from quartzdb.api.trace import Trace, trace_of
 from quartzdb.domain.deadline import ReadDeadline, within
-from quartzdb.domain.errors import QuartzError, Unauthenticated
+from quartzdb.domain.errors import Forbidden, QuartzError, Unauthenticated
 from quartzdb.domain.freeing import freeing
 from quartzdb.domain.namespace import DEFAULT_NAMESPACE, is_namespace_name
-from quartzdb.services.keys import Principal, Scope
+from quartzdb.services.keys import KeyEnded, Principal, Scope
 
 _OPEN_THREADS = 2
 """Open operations have threads of their own, so that health is answered while all others are busy."""
@@ -58,6 +59,7 @@ class Dispatcher:
         self._context = context
         self._clock = clock
         self._peers = PeerAuthenticator(context.services)
+        self._watch = KeyWatch(clock)
         self._failed = FailedKeys(clock, burst=settings.failures_burst, seconds=settings.failure_seconds)
         self._shares = Shares(
             bytes_max=settings.bodies_bytes_max,
@@ -87,7 +89,11 @@ class Dispatcher:
 
         async def endpoint(request: Request) -> Sent:
             if operation.audit is None:
-                return await self._serve(operation, request, limit)
+                try:
+                    return await self._serve(operation, request, limit)
+                except (Forbidden, Unauthenticated) as error:
+                    self._watch.refused(trace_of(request.scope), error.code, address_of(request))
+                    raise
             outcome = "internal"
             try:
                 response = await self._serve(operation, request, limit)
@@ -105,7 +111,7 @@ class Dispatcher:
         trace = trace_of(request.scope)
         named = request.path_params.get("id") or request.path_params.get("namespace")
         target = trace.target or (decoded(named) if named else None)
-        write_audit_line(action, trace, target, outcome, self._context.services.clock.unix_ms())
+        write_audit_line(action, trace, target, outcome, self._clock.unix_ms(), address_of(request))
 
     async def principal(self, headers: Headers, address: str) -> Principal:
         """Who sent a request from there. Raises Unauthenticated, TooManyFailures."""
@@ -137,9 +143,14 @@ class Dispatcher:
                 self._failed.count(address, key)
                 raise not_the_peer()
             scope = Scope.ADMIN
-        principal = await self.principal(headers, address)
+        try:
+            principal = await self.principal(headers, address)
+        except KeyEnded as ended:
+            trace.tenant, trace.key_id = ended.tenant, ended.key_id
+            raise
         trace.tenant, trace.key_id = principal.tenant, principal.key_id
         self._context.services.key_uses.note(principal.key_id)
+        self._watch.used(trace, address)
         principal.require_tenant(changes=operation.changes)
         principal.require(scope)
         return principal

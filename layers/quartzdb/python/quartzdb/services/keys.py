@@ -108,6 +108,15 @@ class Principal:
             )
 
 
+class KeyEnded(Unauthenticated):
+    """The key was whole and is over. Whose it was is for the audit log; its holder is told what anybody is."""
+
+    def __init__(self, message: str, key: ApiKey) -> None:
+        super().__init__(message, hint="Create a new key.")
+        self.tenant = key.tenant
+        self.key_id = key.id
+
+
 class KeyText(NamedTuple):
     """A key as its holder has it, and what is stored of it."""
 
@@ -272,10 +281,12 @@ class ApiKeys:
         key = self._table.get(shape[1])
         # Compared even where there is no such key, so that the time taken says nothing.
         genuine = hmac.compare_digest(key.secret_sha256 if key else bytes(32), _hash(shape[2]))
-        if key is None or not genuine or key.revoked_at_ms is not None:
+        if key is None or not genuine:
             raise Unauthenticated("The API key is unknown or was revoked.", hint="Create a new key.")
+        if key.revoked_at_ms is not None:
+            raise KeyEnded("The API key is unknown or was revoked.", key)
         if key.expires_at_ms is not None and key.expires_at_ms <= self._clock.unix_ms():
-            raise Unauthenticated("The API key has expired.", hint="Create a new key.")
+            raise KeyEnded("The API key has expired.", key)
         return Principal(key.tenant, key.id, key.scopes, key.namespaces, key.expires_at_ms)
 
     def list(self, tenant: str, *, by: Principal | None = None) -> Sequence[ApiKey]:
