@@ -27,6 +27,7 @@ from tests.doubles.memory_idempotency import MemoryIdempotency
 from tests.doubles.memory_keyvalue import MemoryKeyValue
 from tests.doubles.memory_leases import MemoryLeases
 from tests.doubles.memory_log import MemoryChangeLog
+from tests.doubles.memory_reminders import MemoryReminders
 from tests.doubles.memory_tenant_grants import MemoryTenantGrants
 from tests.manual_clock import ManualClock
 
@@ -96,6 +97,7 @@ def memory_adapters(
         grants=MemoryTenantGrants(),
         leases=MemoryLeases(),
         idempotency=MemoryIdempotency(),
+        reminders=MemoryReminders(),
         clock=clock,
     )
 

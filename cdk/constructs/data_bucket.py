@@ -8,6 +8,7 @@ from constructs import Construct
 
 from cdk.constructs.access_logs import AccessLogs
 from cdk.constructs.data_table import RECOVERY_DAYS
+from quartzdb.adapters.aws import s3_places
 
 
 class DataBucket(Construct):
@@ -32,7 +33,14 @@ class DataBucket(Construct):
                     abort_incomplete_multipart_upload_after=Duration.days(1),
                     # What is left of an object whose versions are all gone.
                     expired_object_delete_marker=True,
-                )
+                ),
+                s3.LifecycleRule(
+                    # What a restoration has to erase again, for as long as one can go back to before it. The hash keys
+                    # lie beside and stay.
+                    prefix=f"{s3_places.ERASURES}reminders/",
+                    expiration=Duration.days(RECOVERY_DAYS + 1),
+                    noncurrent_version_expiration=Duration.days(1),
+                ),
             ],
             removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
             auto_delete_objects=empty,

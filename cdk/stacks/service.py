@@ -39,9 +39,9 @@ API = DataAccess(
     ),
     writes=(*data.LOG, *data.KEY_VALUES, *data.NAMESPACES, *data.API_KEYS, *data.IDEMPOTENCY),
     walks_feed=True,
-    gets=(data.SEGMENTS, data.LOG_BODIES, data.VALUES, data.POINTERS),
-    # Bodies too large for the table. Segments are not its business.
-    puts=(data.LOG_BODIES, data.VALUES),
+    gets=(data.SEGMENTS, data.LOG_BODIES, data.VALUES, data.POINTERS, data.REMINDER_KEYS),
+    # Bodies too large for the table, and reminders of erasures. Segments are not its business.
+    puts=(data.LOG_BODIES, data.VALUES, data.REMINDERS),
     deletes=(data.LOG_BODIES, data.VALUES),
 )
 # It runs the same application, and answers searches only: whatever else would reach it fails here.

@@ -14,6 +14,7 @@ from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings
 from quartzdb.maintenance.merge_policy import MergeLimits
 from quartzdb.maintenance.policy import SCHEDULED_THRESHOLDS
 from quartzdb.maintenance.restoration import Restoration
+from quartzdb.storage.erasure_reminders import ErasedAgain
 from tests.aws_emulators import NAMES, Emulators
 from tests.maintenance_deployment import DIMENSION, MaintenanceDeployment, create, deployed, nearest, write
 from tests.stream_driver import LambdaContext, StreamDriver
@@ -140,6 +141,8 @@ def test_a_restoration_looks_at_every_shard(site: MaintenanceDeployment) -> None
         log=adapters.log,
         store=database.store,
         clock=site.clock,
+        erase_again=lambda _: ErasedAgain(),
+        drop_unnamed=lambda _: 0,
     )
     assert restoration.incomplete() == []
     lost = namespace.partitions[2]

@@ -47,6 +47,7 @@ SUITES = {
         "BlobStore": "test_blobs.py",
         "ChangeLog": "test_change_log.py",
         "KeyValueTable": "test_key_value.py",
+        "ReminderStore": "test_reminders.py",
         "Leases": "test_leases.py",
         "NamespaceCatalog": "test_catalog.py",
     },

@@ -26,8 +26,10 @@ from quartzdb.adapters.aws.dynamodb_tenant_grants import DynamoTenantGrants
 from quartzdb.adapters.aws.s3_blobs import S3Blobs
 from quartzdb.adapters.aws.s3_bucket import S3Bucket
 from quartzdb.adapters.aws.s3_local_files import S3LocalFiles
+from quartzdb.adapters.aws.s3_reminders import S3Reminders
 from quartzdb.adapters.aws.s3_versions import S3Versions
 from quartzdb.adapters.aws.step_functions_merges import StepFunctionsMerges
+from quartzdb.adapters.embedded.file_reminders import FileReminders
 from quartzdb.adapters.embedded.filesystem_blobs import FilesystemBlobs
 from quartzdb.adapters.embedded.sqlite_api_keys import SqliteApiKeys
 from quartzdb.adapters.embedded.sqlite_catalog import SqliteCatalog
@@ -45,7 +47,15 @@ from quartzdb.maintenance.ports import MergeRuns, PendingWorkList
 from quartzdb.replication.ports import Checkpoints
 from quartzdb.routing.ports import OriginStates
 from quartzdb.services.ports import ApiKeyTable, IdempotencyTable, TenantGrants
-from quartzdb.storage.ports import BlobHistory, BlobStore, ChangeLog, KeyValueTable, Leases, NamespaceCatalog
+from quartzdb.storage.ports import (
+    BlobHistory,
+    BlobStore,
+    ChangeLog,
+    KeyValueTable,
+    Leases,
+    NamespaceCatalog,
+    ReminderStore,
+)
 from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
 from tests.aws_emulators import NAMES, REGION, Emulators, Place
 from tests.doubles.memory_api_keys import MemoryApiKeys
@@ -59,6 +69,7 @@ from tests.doubles.memory_log import MemoryChangeLog
 from tests.doubles.memory_merge_runs import MemoryMergeRuns
 from tests.doubles.memory_origin_states import MemoryOriginStates
 from tests.doubles.memory_pending_work import MemoryPendingWork
+from tests.doubles.memory_reminders import MemoryReminders
 from tests.doubles.memory_tenant_grants import MemoryTenantGrants
 from tests.doubles.memory_versioned_blobs import MemoryVersionedBlobs
 from tests.manual_clock import ManualClock
@@ -187,6 +198,16 @@ KEY_VALUES: dict[str, Callable[[Storage], KeyValueTable]] = {
     **on_aws(
         "dynamodb",
         lambda storage, emulator: DynamoKeyValue(storage.dynamo_table(emulator), storage.s3_blobs(emulator)),
+    ),
+}
+REMINDERS: dict[str, Callable[[Storage], ReminderStore]] = {
+    "memory": lambda storage: storage.shared(MemoryReminders, MemoryReminders),
+    "files": lambda storage: FileReminders(storage.directory / "erasures"),
+    **on_aws(
+        "s3",
+        lambda storage, emulator: S3Reminders(
+            S3Bucket(storage.aws.get(emulator).s3, storage.place(emulator).bucket, SystemClock())
+        ),
     ),
 }
 BLOBS: dict[str, Callable[[Storage], BlobStore]] = {

@@ -108,9 +108,19 @@ def test_bucket_keeps_removed_segments_as_long_as_the_table_can_go_back(deployme
     kept = [
         rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
         for rule in bucket.properties["LifecycleConfiguration"]["Rules"]
-        if "NoncurrentVersionExpiration" in rule
+        if "Prefix" not in rule
     ]
     assert min(kept) >= recovery["RecoveryPeriodInDays"]
+
+
+def test_reminders_of_erasures_outlive_every_state_that_can_be_restored(deployment: Deployment) -> None:
+    """And no longer; the keys of their hashes stay."""
+    recovery = deployment.one("AWS::DynamoDB::Table").properties["PointInTimeRecoverySpecification"]
+    rules = _data_bucket(deployment).properties["LifecycleConfiguration"]["Rules"]
+    (rule,) = [rule for rule in rules if "Prefix" in rule]
+    assert rule["Prefix"] == "erasures/reminders/"
+    assert rule["ExpirationInDays"] == recovery["RecoveryPeriodInDays"] + 1
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
 
 
 def test_reads_of_the_data_bucket_are_logged(deployment: Deployment) -> None:

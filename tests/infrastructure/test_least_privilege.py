@@ -35,6 +35,9 @@ WILDCARDS: Mapping[str, str] = {
         for action in ("GetObject", "PutObject", "AbortMultipartUpload", "DeleteObject")
         for family in ("blobs", "log", "values")
     },
+    "s3:GetObject on erasures/keys/*": "Its key is named by its hash.",
+    "s3:PutObject on erasures/*": "A reminder for each erasure, named by it.",
+    "s3:AbortMultipartUpload on erasures/*": "A reminder for each erasure, named by it.",
     "s3:GetObject on pointers/*": "One pointer for each namespace, made at run time.",
     "s3:PutObject on pointers/*": "One pointer for each namespace, made at run time.",
     "s3:AbortMultipartUpload on pointers/*": "One pointer for each namespace, made at run time.",
@@ -203,7 +206,12 @@ def _prefixes(deployment: Deployment, function: str, action: str) -> set[str]:
 @pytest.mark.parametrize(
     ("function", "read", "written", "deleted"),
     [
-        ("api", {"blobs", "log", "values", "pointers"}, {"log", "values"}, {"log", "values"}),
+        (
+            "api",
+            {"blobs", "log", "values", "pointers", "erasures/keys"},
+            {"log", "values", "erasures"},
+            {"log", "values"},
+        ),
         ("search", {"blobs", "log", "pointers"}, set(), set()),
         ("indexer", {"blobs", "log", "pointers"}, {"blobs", "pointers"}, {"blobs", "log"}),
         (

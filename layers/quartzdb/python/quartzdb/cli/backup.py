@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,27 +139,53 @@ Examples:
     type=click.Path(path_type=Path, file_okay=False),
     help="The new data directory: one that is empty, or not there yet.",
 )
+@click.option(
+    "--erasures-of",
+    multiple=True,
+    metavar="DIRECTORY",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="A data directory, or another one with backups of it, that knows of erasures since. May be repeated. The one"
+    " that was backed up is looked at in any case where it is still in its place.",
+)
 @json_option
-def restore(destination: Path, name: str | None, data_dir: Path, as_json: bool) -> None:
+def restore(
+    destination: Path, name: str | None, data_dir: Path, erasures_of: Sequence[Path], as_json: bool
+) -> None:
     """Make a new data directory of a backup in DIRECTORY: the latest, or the one that is named.
 
-    Every byte is checked on the way, and the directory is a database only when all of it is there. Then stop the old
-    server, and `quartzdb serve --data-dir` the new one.
+    Every byte is checked on the way, and what was erased since is erased again. The directory is a database only when
+    all of that is done. Stop the old server before, so that no later erasure is missed, and then `quartzdb serve
+    --data-dir` the new one.
     """
     from quartzdb.wiring.backup import restore_backup
 
     with progress(f"restoring {data_dir}", total=None, unit="files", quiet=as_json) as report:
-        made = restore_backup(destination, name, data_dir, report)
+        restored = restore_backup(destination, name, data_dir, report, erasures_of=erasures_of)
+    made, again = restored.backup, restored.erased_again
     if as_json:
-        print_json({"data_dir": str(data_dir), **_document(made)})
+        erased = {"erasures": again.erasures, "records": again.records, "keys": again.keys}
+        print_json(
+            {
+                "data_dir": str(data_dir),
+                **_document(made),
+                "erased_again": erased,
+                "erasures_unknown_since_last_backup": restored.unknown is not None,
+            }
+        )
         return
     print_facts(
         {
             "backup": made.name,
             "restored to": str(data_dir),
             "files": f"{len(made.files):,} ({size_text(made.bytes)})",
+            "erased again": f"{again.records:,} records, {again.keys:,} keys of {again.erasures:,} erasures",
         }
     )
+    if restored.unknown is not None:
+        notice(
+            f"What was erased after the last backup is not known: {restored.unknown} is not there. If you have it"
+            " elsewhere, restore again into another directory with --erasures-of."
+        )
     notice(f"Check it: quartzdb verify --data-dir {data_dir}")
 
 

@@ -49,12 +49,12 @@ def restore(
 
     The second half of restoring: the first is DynamoDB's point-in-time recovery, which makes a new table; name it with
     --from. Then this takes back deletions of blobs that were there at that moment, gives the deployed table the items
-    of the restored one, and sets pointers to what they were. API keys and grants stay as they are now. Nothing is lost
-    by it: point-in-time recovery and the bucket's versions keep what is replaced, so restoring to a later moment
-    undoes it.
+    of the restored one, and sets pointers to what they were. What was erased since is erased again. API keys and grants
+    stay as they are now. Nothing is lost by it: point-in-time recovery and the bucket's versions keep what is replaced,
+    so restoring to a later moment undoes it.
 
-    Stop everything that writes before --apply; docs/runbook.md has the whole procedure. Exits with status 1 where a
-    namespace of the table would not be whole.
+    Stop everything that writes or reads before --apply; docs/runbook.md has the whole procedure. Exits with status 1
+    where a namespace of the table would not be whole.
     """
     from quartzdb.wiring.restore import open_restoration
 
@@ -62,8 +62,9 @@ def restore(
     plan = restoration.plan(to_ms)
     written, deleted = restoration.differences()
     incomplete = []
+    again = None
     if apply:
-        restoration.apply(plan)
+        again = restoration.apply(plan)
         incomplete = list(restoration.incomplete())
     if as_json:
         print_json(
@@ -76,6 +77,8 @@ def restore(
                 "pointers_back": len(plan.pointers_back),
                 "pointers_gone": len(plan.pointers_gone),
                 "blobs_back": len(plan.deletions),
+                "erased_again": again
+                and {"erasures": again.erasures, "records": again.records, "keys": again.keys},
                 "incomplete": incomplete,
             }
         )
@@ -90,6 +93,10 @@ def restore(
                 "deletions to take back": f"{len(plan.deletions):,}",
             }
         )
+        if again is not None:
+            click.echo(
+                f"Erased again: {again.records:,} records and {again.keys:,} keys of {again.erasures:,} erasures."
+            )
         click.echo(_conclusion(apply, incomplete))
     if incomplete:
         sys.exit(1)

@@ -25,7 +25,8 @@ from quartzdb.maintenance.policy import DeletionStep, MaintenancePolicy
 from quartzdb.maintenance.purging import PURGE_AT_ONCE, purge_some
 from quartzdb.maintenance.sweep import sweep
 from quartzdb.services.ports import IdempotencyTable
-from quartzdb.storage.erasure_ledger import OpenShard
+from quartzdb.storage.erasure_ledger import KEPT_DAYS, OpenShard
+from quartzdb.storage.erasure_reminders import ErasureReminders
 from quartzdb.storage.lease_guard import LeaseGuard
 from quartzdb.storage.ports import BlobStore, ChangeLog, KeyValueTable, Leases, NamespaceCatalog, Retention
 from quartzdb.storage.snapshot.manifest import Manifest
@@ -36,6 +37,7 @@ logger = logging.getLogger(__name__)
 
 UNUSED_SECONDS = 60.0
 """A reader that nobody used for so long is not kept up with a log that grows faster than it is folded."""
+_DAY_MS = 24 * 3_600_000
 AT_ONCE = 8
 """Shards of one tenant that are worked on in one pass, where there are other tenants."""
 
@@ -85,6 +87,7 @@ class EmbeddedMaintenance:
         policy: MaintenancePolicy,
         scrub: Callable[[], bool],
         erasing: Erasing,
+        reminders: ErasureReminders,
         short: Callable[[], bool] = lambda: False,
         retention: Retention | None = None,
     ) -> None:
@@ -105,6 +108,8 @@ class EmbeddedMaintenance:
         self._short = False
         self._dropped: list[Namespace] = []
         self._erasing = erasing
+        self._reminders = reminders
+        self._reminders_ended_ms = 0
         self._erasures = OpenErasures({}, ())
         self._retention = retention
         self._memory: dict[Partition, _ShardMemory] = {}
@@ -171,6 +176,7 @@ class EmbeddedMaintenance:
         }
         with freeing():
             self._idempotency.purge(self._clock.unix_ms())
+        self._end_reminders()
         return busy
 
     def _in_turn(self, namespaces: Sequence[Namespace]) -> Iterator[Namespace]:
@@ -302,6 +308,12 @@ class EmbeddedMaintenance:
         except Exception:
             # They stay open, which is what is told of them, and are tried again.
             logger.exception("erasures could not be closed")
+
+    def _end_reminders(self) -> None:
+        now_ms = self._clock.unix_ms()
+        if now_ms - self._reminders_ended_ms >= _DAY_MS:
+            self._reminders_ended_ms = now_ms
+            self._reminders.end(now_ms - KEPT_DAYS * _DAY_MS)
 
     def _merge(self, shard: Namespace, seen: Backlog, erasing: Collection[str] | None = None) -> bool:
         """Merge what is due in the manifest that is current by now. Whether something was."""

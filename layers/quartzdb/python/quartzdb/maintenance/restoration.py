@@ -9,15 +9,16 @@ database meanwhile; the runbook says how to make sure of that.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, takewhile
 from typing import Protocol
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Conflict, Corrupted, InvalidArgument
-from quartzdb.domain.hlc import COUNTER_BITS
-from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.hlc import COUNTER_BITS, stamp_at
+from quartzdb.domain.namespace import Namespace, Partition
+from quartzdb.storage.erasure_reminders import WRITER, ErasedAgain
 from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS, margin_of
 from quartzdb.storage.ports import BlobHistory, BlobMissing, BlobVersion, ChangeLog, NamespaceCatalog
 from quartzdb.storage.snapshot.store import SnapshotStore
@@ -50,7 +51,11 @@ class TableCopy(Protocol):
 
 
 class Restoration:
-    """`catalog` and `log` are the restored table's. Without `copy` that table is the deployed one already.
+    """`catalog` and `log` are the restored table's, `erase_again` is given the moment, and is of the
+    deployed one. Without `copy` they are one.
+
+    `drop_unnamed` removes large values that no item of the deployed table names: those that came back around the
+    moment, and those of items that were replaced here. No erasure would ever reach them.
 
     Safe to repeat, after a failure half-way too: a pointer is set to the same content again.
     """
@@ -63,9 +68,13 @@ class Restoration:
         log: ChangeLog,
         store: SnapshotStore,
         clock: Clock,
+        erase_again: Callable[[int], ErasedAgain],
+        drop_unnamed: Callable[[Partition], int],
         copy: TableCopy | None = None,
     ) -> None:
         self._history = history
+        self._erase_again = erase_again
+        self._drop_unnamed = drop_unnamed
         self._copy = copy
         self._catalog = catalog
         self._log = log
@@ -93,14 +102,20 @@ class Restoration:
         """How many items of the deployed table would be written and deleted."""
         return self._copy.make_equal(apply=False) if self._copy else (0, 0)
 
-    def apply(self, plan: RestorationPlan) -> None:
-        """Make it so: blobs first, so that no item and no pointer ever names what is not there."""
+    def apply(self, plan: RestorationPlan) -> ErasedAgain:
+        """Make it so: blobs first, so that no item and no pointer ever names what is not there. Then erase again what
+        was erased since: before that has ended nobody may read.
+        """
         self._history.undelete(plan.deletions)
         if self._copy:
             self._copy.make_equal(apply=True)
         for pointer in plan.pointers_back:
             self._history.put_back(pointer)
         self._history.remove(plan.pointers_gone)
+        again = self._erase_again(plan.to_ms)
+        for namespace in self._catalog.all_namespaces():
+            self._drop_unnamed(namespace.partition)
+        return again
 
     def incomplete(self) -> Sequence[str]:
         """Why a namespace of the table could not be served as it was; empty when all can. Reads no segment."""
@@ -113,12 +128,18 @@ class Restoration:
         ]
 
     def _refuse_later_writes(self, namespace: Namespace, to_ms: int) -> None:
+        latest_ms = to_ms + CLOCK_ERROR_MAX_MS + _SECOND_MS
         written_ms = self._log.head(namespace.partition) >> COUNTER_BITS
-        if written_ms > to_ms + CLOCK_ERROR_MAX_MS + _SECOND_MS:
+        if written_ms > latest_ms and not self._restored_before(namespace, stamp_at(latest_ms)):
             raise Conflict(
                 f"The table has writes to {namespace.name!r} from {(written_ms - to_ms) // 1000} s after that moment.",
                 hint="Restore the table to it first, under a new name, and give that name: --from.",
             )
+
+    def _restored_before(self, namespace: Namespace, latest: int) -> bool:
+        """Whether all that is later was erased again, when the same was done before."""
+        page = self._log.read(namespace.partition, latest)
+        return page.floor <= latest and all(f".{WRITER}" in key.writer for key, _ in page.entries)
 
     def _missing(self, namespace: Namespace) -> Iterable[str]:
         partition = namespace.partition

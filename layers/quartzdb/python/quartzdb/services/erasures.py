@@ -1,32 +1,36 @@
 """Use cases of erasures: a deletion that also leaves files, and a report of what is gone from where.
 
-An erasure is a deletion and a note in the ledger. Everything that was dead by then is rewritten away by maintenance,
-which looks at what is open; nothing is known here of how.
+An erasure is a deletion, a reminder for whoever restores an earlier state, and a note in the ledger. Everything dead by
+then is rewritten away by maintenance, which looks at what is open; nothing is known here of how.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.cursor import decode_cursor, encode_cursor
 from quartzdb.domain.errors import Conflict, ErasureNotFound
 from quartzdb.domain.filter import Filter
 from quartzdb.domain.freeing import freeing
-from quartzdb.domain.hlc import Version
+from quartzdb.domain.hlc import Version, stamp_at
 from quartzdb.domain.limits import ERASURES_OPEN_MAX, IDEMPOTENCY_TTL_SECONDS
 from quartzdb.domain.namespace import Namespace
 from quartzdb.services.keyvalue import KeyValues
 from quartzdb.services.page import Page, check_limit
 from quartzdb.services.records import Records
 from quartzdb.storage.erasure_ledger import Erasure, ErasureLedger
+from quartzdb.storage.erasure_reminders import ErasureReminders
+from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS
 from quartzdb.storage.ports import ChangeLog
 
 KEY_TOMBSTONES_DAYS = 8
 """The names of deleted keys are kept for seven, and dropped within a day."""
 _DAY_MS = 24 * 3_600_000
+_ASKED = "erasure"
+"""The writer in a reminder that was made before its deletion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ class Erasures:
         records: Records,
         key_values: KeyValues,
         ledger: ErasureLedger,
+        reminders: ErasureReminders,
         log: ChangeLog,
         clock: Clock,
         *,
@@ -85,6 +90,7 @@ class Erasures:
         self._records = records
         self._key_values = key_values
         self._ledger = ledger
+        self._reminders = reminders
         self._log = log
         self._clock = clock
         self._shared = shared
@@ -99,20 +105,38 @@ class Erasures:
         """
         self._check_open(namespace)
         deletion = self._records.delete(namespace, ids, after=after)
-        return Begun(self._note(namespace, records=deletion.deleted), deletion.version)
+        erasure = replace(self._new(), records=deletion.deleted)
+        assert deletion.version is not None, "a deletion by id is written in any case"
+        self._remind(namespace, erasure, ids, deletion.version)
+        self._note(namespace, erasure)
+        return Begun(erasure, deletion.version)
 
     def of_matching(self, namespace: Namespace, condition: Filter, *, after: Version | None = None) -> Begun:
         """Erase the records that match, up to DELETE_BY_FILTER_MAX. Raises as `of_ids`."""
         self._check_open(namespace)
-        deletion = self._records.delete_matching(namespace, condition, after=after)
-        erasure = self._note(namespace, records=deletion.deleted)
+        erasure = self._new()
+        # The same filter would not find them again if this is cut off behind their deletion.
+        latest = Version(stamp_at(erasure.at_ms + CLOCK_ERROR_MAX_MS), _ASKED)
+        deletion = self._records.delete_matching(
+            namespace,
+            condition,
+            after=after,
+            about_to=lambda ids: self._about_to(namespace, erasure, ids, latest),
+        )
+        erasure = replace(erasure, records=deletion.deleted)
+        if deletion.version is not None:
+            self._remind(namespace, erasure, deletion.ids, deletion.version)
+        self._note(namespace, erasure)
         return Begun(erasure, deletion.version, deletion.more)
 
     def of_keys(self, namespace: Namespace, keys: Sequence[str], *, after: Version | None = None) -> Begun:
         """Erase key-values. Raises as `of_ids`."""
         self._check_open(namespace)
         version, existed = self._key_values.delete_many(namespace, keys, after=after)
-        return Begun(self._note(namespace, keys=existed, by_keys=True), version)
+        erasure = replace(self._new(), keys=existed, by_keys=True)
+        self._remind(namespace, erasure, keys, version)
+        self._note(namespace, erasure)
+        return Begun(erasure, version)
 
     def report(self, namespace: Namespace, erasure_id: str) -> Report:
         """How far one is. Raises ErasureNotFound."""
@@ -136,17 +160,23 @@ class Erasures:
                 hint="Erase more records with each request, or wait until earlier ones are done.",
             )
 
-    def _note(
-        self, namespace: Namespace, *, records: int = 0, keys: int = 0, by_keys: bool = False
-    ) -> Erasure:
-        heads: list[int] = []
-        if namespace.settings.dimension is not None and not by_keys:
-            heads = [self._log.head(partition) for partition in namespace.partitions]
+    def _new(self) -> Erasure:
         now_ms = self._clock.unix_ms()
-        erasure = Erasure(f"{now_ms:012x}{secrets.token_hex(6)}", now_ms, records, keys, by_keys)
+        return Erasure(f"{now_ms:012x}{secrets.token_hex(6)}", now_ms, 0, 0, False)
+
+    def _about_to(
+        self, namespace: Namespace, erasure: Erasure, names: Sequence[str], latest: Version
+    ) -> None:
         with freeing():
-            self._ledger.add(namespace, erasure, heads)
-        return erasure
+            self._reminders.about_to(namespace, erasure, names, latest)
+
+    def _remind(self, namespace: Namespace, erasure: Erasure, names: Sequence[str], version: Version) -> None:
+        with freeing():
+            self._reminders.done(namespace, erasure, names, version)
+
+    def _note(self, namespace: Namespace, erasure: Erasure) -> None:
+        with freeing():
+            self._ledger.add(namespace, erasure, heads_of(self._log, namespace, erasure))
 
     def _report(self, namespace: Namespace, erasure: Erasure) -> Report:
         now_ms, gone_ms = self._clock.unix_ms(), erasure.gone_ms
@@ -168,6 +198,13 @@ class Erasures:
         if shared:
             places.append(ErasedPlace("peer", False, why="not known here: erase it at the other site, too"))
         return Report(erasure, tuple(places), self._copies)
+
+
+def heads_of(log: ChangeLog, namespace: Namespace, erasure: Erasure) -> Sequence[int]:
+    """Up to where each of the namespace's logs may have something of it."""
+    if namespace.settings.dimension is None or erasure.by_keys:
+        return ()
+    return [log.head(partition) for partition in namespace.partitions]
 
 
 def _timed(name: str, until_ms: int, now_ms: int, why: str) -> ErasedPlace:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from quartzdb.domain.change import OWN, Change, Delete, Patch, Upsert
@@ -45,11 +45,15 @@ from quartzdb.storage.snapshot.readers import Readers
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """What a delete did; `version` None where nothing matched. `more`: the filter matches further records."""
+    """What a delete did; `version` None where nothing matched. `more`: the filter matches further records.
+
+    `ids`: those that a filter matched.
+    """
 
     version: Version | None
     deleted: int
     more: bool = False
+    ids: Sequence[str] = ()
 
 
 class Records:
@@ -160,9 +164,17 @@ class Records:
         return Deletion(version, deleted=sum(map(len, present)))
 
     def delete_matching(
-        self, namespace: Namespace, condition: Filter, *, after: Version | None = None
+        self,
+        namespace: Namespace,
+        condition: Filter,
+        *,
+        after: Version | None = None,
+        about_to: Callable[[Sequence[str]], None] = lambda _: None,
     ) -> Deletion:
-        """Delete the records that match when this begins, up to DELETE_BY_FILTER_MAX, in one atomic write."""
+        """Delete the records that match when this begins, up to DELETE_BY_FILTER_MAX, in one atomic write.
+
+        `about_to` is told their ids before, and may raise to have nothing deleted; `Deletion.ids` are the same.
+        """
         honour(self._versions, after)
         found = self._shards.each(
             namespace.each_shard,
@@ -175,9 +187,10 @@ class Records:
         ids = ids[:DELETE_BY_FILTER_MAX]
         if not ids:
             return Deletion(None, 0)
+        about_to(ids)
         with freeing():
             version = self._append(namespace, [Delete(record_id, OWN) for record_id in ids], after)
-        return Deletion(version, len(ids), more)
+        return Deletion(version, len(ids), more, ids)
 
     def known(self, namespace: Namespace, record_id: str) -> bool:
         """Whether the id is live, or remembered as deleted."""

@@ -71,9 +71,14 @@ class ErasureLedger:
     def __init__(self, table: KeyValueTable) -> None:
         self._table = table
 
-    def add(self, namespace: Namespace, erasure: Erasure, heads: Sequence[int]) -> None:
-        """Begin one: all of it or nothing. `heads` are those of the namespace's logs, in the order of its shards."""
-        stamp = stamp_at(erasure.at_ms)
+    def add(
+        self, namespace: Namespace, erasure: Erasure, heads: Sequence[int], *, again_ms: int | None = None
+    ) -> None:
+        """Begin one: all of it or nothing. `heads` are those of the namespace's logs, in the order of its shards.
+
+        `again_ms` (unix): one that may be there already is begun once more, now.
+        """
+        stamp = stamp_at(erasure.at_ms if again_ms is None else again_ms)
         shards = [
             OpenShard(erasure.id, shard.partition, head, stamp)
             for shard, head in zip(namespace.each_shard, heads, strict=False)

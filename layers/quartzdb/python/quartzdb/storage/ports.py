@@ -424,6 +424,26 @@ class Leases(Protocol):
         ...
 
 
+class ReminderStore(Protocol):
+    """Small files by name ("reminders/tenant/…"), in a place that restoring the database leaves alone."""
+
+    def put(self, name: str, data: bytes) -> None:
+        """Store it durably. A name has one content."""
+        ...
+
+    def get(self, name: str) -> bytes | None:
+        """What a name has."""
+        ...
+
+    def names(self, prefix: str) -> Sequence[str]:
+        """The names with the prefix, in any order."""
+        ...
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove them; one that is not there is no error."""
+        ...
+
+
 # --- maintenance of a deployment --------------------------------------------------------------------------------------
 
 

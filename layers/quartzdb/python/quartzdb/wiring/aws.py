@@ -28,6 +28,7 @@ from quartzdb.adapters.aws.s3_blobs import S3Blobs
 from quartzdb.adapters.aws.s3_bucket import S3Bucket
 from quartzdb.adapters.aws.s3_local_files import S3LocalFiles
 from quartzdb.adapters.aws.s3_reads import S3Reads
+from quartzdb.adapters.aws.s3_reminders import S3Reminders
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.namespace import EngineChoice
 from quartzdb.maintenance.ports import PendingWorkList
@@ -80,7 +81,7 @@ EXPIRY_LATE_MS = 7 * 24 * 3_600_000
 """DynamoDB removes what has expired "within a few days"."""
 COPIES = (
     "The bucket keeps versions of what was deleted for 35 days.",
-    "Point-in-time recovery of the table goes back 35 days; restoring an earlier time brings it back.",
+    "Point-in-time recovery of the table goes back 35 days; `quartzdb restore` erases it again.",
     OTHERS,
 )
 
@@ -108,8 +109,9 @@ def aws_adapters(
     table = clients.table(settings.table, clock, meter)
     credentials = clients.session.get_credentials()
     reads = S3Reads(clients.s3, settings.bucket, credentials, clients.s3_patience) if credentials else None
+    bucket = S3Bucket(clients.s3, settings.bucket, clock, reads=reads)
     blobs = S3Blobs(
-        S3Bucket(clients.s3, settings.bucket, clock, reads=reads),
+        bucket,
         S3LocalFiles(settings.work_dir / "segments", settings.cache_bytes_max, clock),
         DynamoRecentPointers(table),
     )
@@ -124,6 +126,7 @@ def aws_adapters(
         grants=DynamoTenantGrants(table),
         leases=DynamoLeases(table),
         idempotency=DynamoIdempotency(table),
+        reminders=S3Reminders(bucket),
         clock=clock,
         pending_work=DynamoPendingWork(table),
         expiry_late_ms=EXPIRY_LATE_MS,

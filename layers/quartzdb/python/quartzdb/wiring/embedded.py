@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from quartzdb.adapters.embedded.build_workspace import BuildWorkspace
 from quartzdb.adapters.embedded.data_directory import DatabaseFiles
 from quartzdb.adapters.embedded.disk_reserve import DiskReserve
+from quartzdb.adapters.embedded.file_reminders import DIRECTORY, FileReminders
 from quartzdb.adapters.embedded.filesystem_blobs import FilesystemBlobs
 from quartzdb.adapters.embedded.private_directory import make_private
 from quartzdb.adapters.embedded.sqlite_api_keys import SqliteApiKeys
@@ -44,10 +45,19 @@ from quartzdb.services.search import Search
 from quartzdb.services.shard_reads import ShardReads
 from quartzdb.services.tenants import Tenants
 from quartzdb.storage.erasure_ledger import ErasureLedger
+from quartzdb.storage.erasure_reminders import ErasureReminders
 from quartzdb.storage.index.executor import Executor, Lazy
 from quartzdb.storage.log.append import LogWriter
 from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS
-from quartzdb.storage.ports import BlobStore, ChangeLog, KeyValueTable, Leases, NamespaceCatalog, Retention
+from quartzdb.storage.ports import (
+    BlobStore,
+    ChangeLog,
+    KeyValueTable,
+    Leases,
+    NamespaceCatalog,
+    ReminderStore,
+    Retention,
+)
 from quartzdb.storage.snapshot.cache import FETCHED_BYTES_MAX, SegmentCache
 from quartzdb.storage.snapshot.readers import Readers
 from quartzdb.storage.snapshot.segment_room import FILES_MAX
@@ -85,7 +95,9 @@ class EmbeddedSettings:
     reserve_bytes: int | None = None
 
 
-BACKUPS = "Backups that were taken before have it until they are pruned; restoring one brings it back."
+BACKUPS = (
+    "Backups that were taken before have it until they are pruned; `quartzdb backup restore` erases it again."
+)
 OTHERS = "Exports, and what others copied, are not known to the database."
 
 
@@ -101,6 +113,7 @@ class Adapters:
     grants: TenantGrants
     leases: Leases
     idempotency: IdempotencyTable
+    reminders: ReminderStore
     clock: Clock
     probe_storage: Callable[[], None] = field(default=lambda: None, kw_only=True)
     scrub: Callable[[], bool] = field(default=lambda: True, kw_only=True)
@@ -113,6 +126,8 @@ class Adapters:
     """Whether the disk is so full that only what frees space may be written."""
     release_reserve: Callable[[], AbstractContextManager[None]] = field(default=nullcontext, kw_only=True)
     """Gives up what is reserved on the disk, for work that frees space."""
+    close: Callable[[], None] = field(default=lambda: None, kw_only=True)
+    """Lets go of the files; nothing of it can be used afterwards."""
 
 
 @dataclass(frozen=True)  # without slots, for what is made on first use
@@ -181,6 +196,11 @@ def embedded_adapters(settings: EmbeddedSettings, clock: Clock | None = None) ->
     # Apart, because SQLite has one writer per file and the log is the busiest.
     directory = DatabaseFiles(settings.data_dir, read_only=read_only, reserve=reserve)
     catalog_file, keyvalue_file, log_file = directory.open(*DATABASE_FILES)
+
+    def close() -> None:
+        for file in (catalog_file, keyvalue_file, log_file):
+            file.close()
+
     return Adapters(
         # -1: nothing behind the head, so that versions follow real time across processes.
         log=SqliteChangeLog(log_file, behind_max=-1),
@@ -191,11 +211,13 @@ def embedded_adapters(settings: EmbeddedSettings, clock: Clock | None = None) ->
         grants=SqliteTenantGrants(catalog_file),
         leases=SqliteLeases(catalog_file),
         idempotency=SqliteIdempotency(catalog_file),
+        reminders=FileReminders(settings.data_dir / DIRECTORY, reserve=reserve),
         clock=clock,
         probe_storage=(lambda: None) if read_only else partial(_probe, reserve, settings.data_dir),
         scrub=lambda: all(file.scrub() for file in (log_file, keyvalue_file, catalog_file)),
         short=(lambda: False) if read_only else reserve.short,
         release_reserve=reserve.released,
+        close=close,
     )
 
 
@@ -299,6 +321,7 @@ def assemble(
             records,
             key_values,
             ErasureLedger(adapters.table),
+            ErasureReminders(adapters.reminders),
             adapters.log,
             clock,
             shared=peering.shared if peering else lambda _tenant, _name: False,
@@ -386,6 +409,7 @@ def _maintenance(
         policy=MaintenancePolicy(EMBEDDED_THRESHOLDS),
         scrub=adapters.scrub,
         short=adapters.short,
+        reminders=ErasureReminders(adapters.reminders),
         erasing=Erasing(
             adapters.table,
             adapters.log,

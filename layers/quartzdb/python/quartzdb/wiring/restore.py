@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from quartzdb.adapters.aws.dynamodb_copy import DynamoTableCopy
+from quartzdb.adapters.aws.dynamodb_keyvalue import DynamoKeyValue
 from quartzdb.adapters.aws.s3_versions import S3Versions
 from quartzdb.maintenance.restoration import Restoration
 from quartzdb.storage.snapshot.store import SnapshotStore
 from quartzdb.wiring.aws import AwsSettings, aws_adapters
+from quartzdb.wiring.erasure_replay import erasure_replay
 
 
 def open_restoration(settings: AwsSettings, *, restored_table: str | None = None) -> Restoration:
@@ -18,12 +20,16 @@ def open_restoration(settings: AwsSettings, *, restored_table: str | None = None
     """
     clients = settings.clients()
     adapters = aws_adapters(replace(settings, table=restored_table or settings.table), clients=clients)
+    deployed = aws_adapters(settings, clients=clients)
+    values = DynamoKeyValue(clients.table(settings.table, deployed.clock), deployed.blobs)
     return Restoration(
         S3Versions(clients.s3, settings.bucket, adapters.clock),
         catalog=adapters.catalog,
         log=adapters.log,
         store=SnapshotStore(adapters.blobs),
         clock=adapters.clock,
+        erase_again=erasure_replay(deployed, settings.site, settings.work_dir).run,
+        drop_unnamed=values.drop_unnamed,
         copy=(
             DynamoTableCopy(clients.dynamodb, restored_table, settings.table, adapters.clock)
             if restored_table is not None

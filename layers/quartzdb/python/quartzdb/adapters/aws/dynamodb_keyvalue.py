@@ -136,6 +136,20 @@ class DynamoKeyValue:
             self._table.batch_delete([(text_of(item, "pk"), text_of(item, "sk")) for item in page])
         self._spilled.drop(partition)
 
+    def drop_unnamed(self, partition: Partition) -> int:
+        """Remove values in the bucket that no item names. Returns how many.
+
+        HAZARD: for a restoration, while nobody writes: a put writes its value before the item that names it.
+        """
+        bodies = self._spilled.all_of(partition)
+        if not bodies:
+            return 0
+        items = self._in_order(partition, "", None, _PAGE_ITEMS_MAX, False)
+        named = {stored.spilled for stored in items}
+        unnamed = [body for body in bodies if body not in named]
+        self._spilled.delete(unnamed)
+        return len(unnamed)
+
     def count(self, partition: Partition, now_ms: int) -> tuple[int, int]:
         """Live items and their bytes (keys and values), as the index has them: a moment behind, without the values."""
         return self._feed.count(partition, now_ms)

@@ -15,6 +15,8 @@ LOG_BODIES = "log/"
 VALUES = "values/"
 """Large key-values."""
 POINTERS = "pointers/"
+ERASURES = "erasures/"
+"""What a restoration has to erase again, and so never touches: no blob lies there."""
 BLOB_ROOTS = (SEGMENTS, LOG_BODIES, VALUES)
 
 _OF_KINDS = {"_log": LOG_BODIES, "_kv": VALUES}

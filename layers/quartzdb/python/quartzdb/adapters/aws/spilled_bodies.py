@@ -41,9 +41,13 @@ class SpilledBodies:
         if references:
             self._blobs.delete(references)
 
+    def all_of(self, partition: Partition) -> Sequence[str]:
+        """Every body of a partition, also those that no item names."""
+        return [key for key, _, _ in self._blobs.list(self._prefix(partition))]
+
     def drop(self, partition: Partition) -> None:
         """Forget every body of a partition, also those that no item names."""
-        self.delete([key for key, _, _ in self._blobs.list(self._prefix(partition))])
+        self.delete(self.all_of(partition))
 
     def _prefix(self, partition: Partition) -> str:
         return f"{partition.tenant}/_{self._kind}/{partition.namespace}/{partition.generation}/{partition.shard}/"

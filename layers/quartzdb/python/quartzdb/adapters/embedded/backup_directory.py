@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from quartzdb.adapters.blob_key import check_blob_key
-from quartzdb.adapters.embedded.durable_file import prune_empty_directories, sync_directory
+from quartzdb.adapters.embedded.durable_file import prune_empty_directories, sync_directory, write_durably
 from quartzdb.adapters.embedded.file_lock import exclusive_lock
 from quartzdb.domain.errors import Conflict, Corrupted, NotFound
 from quartzdb.maintenance.backup.document import BackedUpFile, Backup, decode_backup, encode_backup
@@ -26,6 +26,7 @@ _MARK_TEXT = (
     "Backups of a QuartzDB data directory. See `quartzdb backup --help`; nothing here is to be edited.\n"
 )
 _DOCUMENT = "backup.json"
+_SOURCE = "SOURCE"
 
 
 class BackupDirectory:
@@ -61,6 +62,23 @@ class BackupDirectory:
                 f"There are no backups in {self.root}.",
                 hint="Name the directory that `quartzdb backup create` was given.",
             )
+
+    def note_source(self, data_dir: Path) -> None:
+        """Remember which directory was backed up here; durable."""
+        write_durably(
+            self.root / _SOURCE,
+            os.fsencode(data_dir.resolve()),
+            temporary=self.root,
+            root=self.root,
+            unix_ms=0,
+        )
+
+    def source(self) -> Path | None:
+        """The directory that was backed up here last, whether or not it is still there; None where nobody noted it."""
+        try:
+            return Path(os.fsdecode((self.root / _SOURCE).read_bytes()))
+        except FileNotFoundError:
+            return None
 
     @contextmanager
     def alone(self) -> Iterator[None]:

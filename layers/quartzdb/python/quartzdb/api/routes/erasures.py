@@ -40,7 +40,9 @@ _REPORT = {
             "why": "answers to earlier requests are kept",
         },
     ],
-    "copies": ["Backups that were taken before have it until they are pruned; restoring one brings it back."],
+    "copies": [
+        "Backups that were taken before have it until they are pruned; `quartzdb backup restore` erases it again."
+    ],
 }
 
 

@@ -61,10 +61,19 @@ def damaged_files(
                 yield DamagedBackupFile(backup.name, file.path, problem)
 
 
-def restore(root: Path, backup: Backup, target: Path, sync: Sync, tick: Tick = lambda _: None) -> None:
+def restore(
+    root: Path,
+    backup: Backup,
+    target: Path,
+    sync: Sync,
+    tick: Tick = lambda _: None,
+    *,
+    prepare: Callable[[Path], None] = lambda _: None,
+) -> None:
     """Make the directory `target` what the backup is of. It must be empty, or not there.
 
-    Raises Conflict where it is not, Corrupted where the backup is damaged, OSError.
+    `prepare` is given the whole database before it is in its place, and leaves its files closed and durable.
+    Raises Conflict where there is something, Corrupted where the backup is damaged, OSError.
     """
     target.mkdir(parents=True, exist_ok=True)
     unfinished = target / _UNFINISHED
@@ -81,6 +90,7 @@ def restore(root: Path, backup: Backup, target: Path, sync: Sync, tick: Tick = l
             _copy(root / file.path, unfinished / file.restored_to, file)
             sync(unfinished / file.restored_to)
             tick(number)
+        prepare(unfinished)
         for directory in sorted((path for path in unfinished.rglob("*") if path.is_dir()), reverse=True):
             sync(directory)
     except BaseException:
