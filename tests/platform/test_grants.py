@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
-from quartzdb.domain.errors import Unavailable
+from quartzdb.cli.main import cli
+from quartzdb.domain.errors import InvalidArgument, NotFound, Unavailable
 from quartzdb.domain.grant import Block, TenantGrant, TenantStatus
+from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
 from quartzdb_platform.accounts import store
+from quartzdb_platform.audit.log import Actor
+from quartzdb_platform.domain.records import User
+from quartzdb_platform.local_platform import open_platform
 from quartzdb_platform.plans import pending
 from quartzdb_platform.plans.blocks import Blocked, Where
 from quartzdb_platform.plans.publisher import Published
 from quartzdb_platform.ports import Put
+from quartzdb_platform.settings import settings_of
 from tests.platform.conftest import Site
 
 BLOCK = Block("monthly_reads", 12, 10, "read units", 1_700_000_000_000, "https://example.com/plan")
@@ -199,3 +208,42 @@ def test_an_organization_of_before_plans_is_free(site: Site, organization: str) 
     assert site.table.transact([Put(document.pk, document.sk, body, document.revision)])
     assert store.organization_of(site.table, organization)[0] == old
     assert granted(site, project(site, organization)).plan == "free"
+
+
+def test_a_plan_is_changed_with_its_event(site: Site, organization: str) -> None:
+    """In force at once; saying it again is no change, and what is no plan or organization is refused."""
+    one = project(site, organization)
+    operator = Actor("operator:test", "command line")
+    assert site.platform.plan_changes.set(organization, "business", operator).plan == "business"
+    assert granted(site, one).limits == site.platform.plans.of("business").limits
+    site.platform.plan_changes.set(organization, "business", operator)
+    with pytest.raises(InvalidArgument, match="is no plan"):
+        site.platform.plan_changes.set(organization, "gold", operator)
+    with pytest.raises(NotFound):
+        site.platform.plan_changes.set("org_none", "pro", operator)
+    events = [(event.action, event.actor) for event in site.platform.audit.all(organization)]
+    assert [event for event in events if event[0].startswith("plan.")] == [("plan.business", "operator:test")]
+    assert site.platform.audit.broken_at(organization) is None
+
+
+def test_plans_on_the_command_line(tmp_path: Path) -> None:
+    """Beside whatever serves the directory."""
+    database = open_embedded(EmbeddedSettings(tmp_path))
+    platform = open_platform(database, tmp_path, settings_of({}, "http://127.0.0.1:8787"))
+    platform_user = User("usr_1", "ada@example.com", 0)
+    organization = platform.organizations.create(platform_user, "Mine", "here").id
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(cli, ["platform", "plan", *arguments])
+
+    done = run("set", organization, "pro", "--data-dir", str(tmp_path), "--json")
+    assert json.loads(done.stdout) == {"organization": organization, "plan": "pro"}
+    assert [event.action for event in platform.audit.all(organization)] == ["organization.create", "plan.pro"]
+    refused = run("set", organization, "gold", "--data-dir", str(tmp_path))
+    assert refused.exit_code != 0
+    assert "Use one of: free, pro, business." in refused.stderr
+    done = run("publish", "--data-dir", str(tmp_path), "--json")
+    assert json.loads(done.stdout) == {"organizations": 1}
+    assert platform.grants.publish_all() == Published(1, 0, 0)
+    assert "There is no platform" in run("publish", "--data-dir", str(tmp_path / "none")).stderr
+    assert "$499" in run("list").stdout

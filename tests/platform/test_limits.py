@@ -5,18 +5,27 @@ from __future__ import annotations
 import pytest
 
 from quartzdb_platform.accounts import members, organizations, projects
+from quartzdb_platform.audit.log import Actor
 from tests.platform.conftest import Site
+
+OPERATOR = Actor("operator:test", "command line")
 
 
 def test_projects_and_keys_have_a_number(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A key that was revoked does not count."""
-    monkeypatch.setattr(projects, "PROJECTS_MAX", 1)
     monkeypatch.setattr(projects, "KEYS_MAX", 1)
     owner = site.person("owner@example.com")
-    path = f"/organizations/{site.organization(owner)}/projects"
-    project = owner.must("POST", path, {"name": "one"})["id"]
-    refused = owner.ask("POST", path, {"name": "two"})
-    assert (refused.status_code, refused.json()["code"]) == (409, "limit_reached")
+    organization = site.organization(owner)
+    path = f"/organizations/{organization}/projects"
+    project, *_ = [owner.must("POST", path, {"name": name})["id"] for name in ("one", "two", "three")]
+    refused = owner.ask("POST", path, {"name": "four"})
+    assert (refused.status_code, refused.json()["code"]) == (402, "limit_reached")
+    names = ("limit", "used", "allowed", "unit", "raise_at")
+    assert [refused.json()[name] for name in names] == [
+        "projects", 3, 3, "projects", f"https://console.example.com/platform/organizations/{organization}/plan"
+    ]  # fmt: skip
+    site.platform.plan_changes.set(organization, "pro", OPERATOR)
+    owner.must("POST", path, {"name": "four"})
     keys, body = f"/projects/{project}/keys", {"name": "k", "scopes": ["read"]}
     key = owner.must("POST", keys, body)["id"]
     assert owner.ask("POST", keys, body).json()["code"] == "limit_reached"
@@ -24,21 +33,22 @@ def test_projects_and_keys_have_a_number(site: Site, monkeypatch: pytest.MonkeyP
     owner.must("POST", keys, body)
 
 
-def test_invitations_have_a_number_and_a_rate(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invitations_have_a_number_and_a_rate(site: Site) -> None:
     """Nobody mails half the world."""
     owner = site.person("owner@example.com")
-    path = f"/organizations/{site.organization(owner)}/invitations"
+    organization = site.organization(owner)
+    path = f"/organizations/{organization}/invitations"
+    site.platform.plan_changes.set(organization, "business", OPERATOR)
     for number in range(members.OF_ORGANIZATION.burst):
         owner.must("POST", path, {"email": f"g{number}@example.com", "role": "viewer"})
     refused = owner.ask("POST", path, {"email": "late@example.com", "role": "viewer"})
     assert refused.status_code == 429
     site.clock.seconds += int(refused.headers["Retry-After"])
     owner.must("POST", path, {"email": "late@example.com", "role": "viewer"})
-    monkeypatch.setattr(members, "SEATS_MAX", 2)
-    assert (
-        owner.ask("POST", path, {"email": "x@example.com", "role": "viewer"}).json()["code"]
-        == "limit_reached"
-    )
+    site.platform.plan_changes.set(organization, "free", OPERATOR)
+    refused = owner.ask("POST", path, {"email": "x@example.com", "role": "viewer"})
+    assert (refused.status_code, refused.json()["limit"], refused.json()["allowed"]) == (402, "seats", 10)
+    assert len(owner.must("GET", path)) == 21, "what there is more of than a smaller plan allows stays"
 
 
 def test_organizations_have_a_rate(site: Site) -> None:

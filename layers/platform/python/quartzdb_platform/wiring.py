@@ -21,6 +21,7 @@ from quartzdb_platform.identity.passkeys import Passkeys
 from quartzdb_platform.identity.provider_signature import ProviderSignatures
 from quartzdb_platform.identity.sign_in import SignIn
 from quartzdb_platform.plans.blocks import Blocks
+from quartzdb_platform.plans.plan_changes import PlanChanges
 from quartzdb_platform.plans.plan_file import load_plans
 from quartzdb_platform.plans.publisher import GrantPublisher
 from quartzdb_platform.ports import (
@@ -48,6 +49,7 @@ class Platform:
     onboarding: Onboarding
     organizations: Organizations
     passkeys: Passkeys
+    plan_changes: PlanChanges
     plans: Plans
     projects: Projects
     sign_in: SignIn
@@ -102,10 +104,11 @@ def assemble(
         blocks=blocks,
         credentials=credentials,
         grants=publisher,
-        members=Members(table, audit, mailer, clock, f"{console_url}/invitation"),
+        members=Members(table, audit, mailer, publisher, clock, f"{console_url}/invitation"),
         onboarding=Onboarding(table, audit, organizations, projects, namespaces, clock, database_url),
         organizations=organizations,
         passkeys=Passkeys(table, credentials, Challenges(table, clock), mailer, clock, relying_party),
+        plan_changes=PlanChanges(table, audit, plans, publisher),
         plans=plans,
         projects=projects,
         sign_in=SignIn(table, credentials, mailer, clock, f"{console_url}/sign-in"),

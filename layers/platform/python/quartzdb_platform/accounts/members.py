@@ -12,17 +12,16 @@ from quartzdb.domain.errors import Conflict, Forbidden, NotFound
 from quartzdb_platform.accounts import store
 from quartzdb_platform.accounts.organizations import Access
 from quartzdb_platform.audit.log import Actor, AuditLog
-from quartzdb_platform.domain.errors import LimitReached
 from quartzdb_platform.domain.ids import new_id
 from quartzdb_platform.domain.names import checked_email
 from quartzdb_platform.domain.permissions import Permission, Role, checked_role, grants_at_most, require
 from quartzdb_platform.domain.records import Invitation, Member, User
 from quartzdb_platform.identity.attempts import Attempts, Rate
 from quartzdb_platform.mail import messages
+from quartzdb_platform.plans.publisher import GrantPublisher
 from quartzdb_platform.ports import Change, Delete, Document, DocumentTable, Mailer, Put
 from quartzdb_platform.transaction import change
 
-SEATS_MAX = 500
 OF_ORGANIZATION = Rate(burst=20, seconds=60)
 INVITATION_MS = 7 * 24 * 3_600_000
 _SECRET_BYTES = 32
@@ -36,6 +35,7 @@ class Members:
         table: DocumentTable,
         audit: AuditLog,
         mailer: Mailer,
+        grants: GrantPublisher,
         clock: Clock,
         accept_url: str,
         *,
@@ -44,6 +44,7 @@ class Members:
         self._table = table
         self._audit = audit
         self._mailer = mailer
+        self._grants = grants
         self._clock = clock
         self._accept_url = accept_url
         self._random_bytes = random_bytes
@@ -71,8 +72,8 @@ class Members:
         members = self.list(access)
         if any(member.email == email for member in members):
             raise Conflict(f"{email} is a member already.", field="email")
-        if len(members) + len(self.invitations(access)) >= SEATS_MAX:
-            raise LimitReached("members and invitations", SEATS_MAX)
+        taken = len(members) + len(self.invitations(access))
+        self._grants.require_room(organization.id, "seats", taken, "members and invitations")
         self._attempts.count("invitations of one organization", organization.id, OF_ORGANIZATION)
         now_ms = self._clock.unix_ms()
         secret = self._random_bytes(_SECRET_BYTES).hex()

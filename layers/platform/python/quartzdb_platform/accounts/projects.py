@@ -21,7 +21,6 @@ from quartzdb_platform.plans.publisher import GrantPublisher
 from quartzdb_platform.ports import Change, DataPlaneKeys, DocumentTable, Put
 from quartzdb_platform.transaction import change
 
-PROJECTS_MAX = 100
 KEYS_MAX = 100
 
 
@@ -47,8 +46,7 @@ class Projects:
 
     def create(self, access: Access, name: str) -> Project:
         """Its grant is published at once, or within minutes. Raises InvalidArgument, LimitReached."""
-        if len(self.list(access)) >= PROJECTS_MAX:
-            raise LimitReached("projects in this organization", PROJECTS_MAX)
+        self._grants.require_room(access.organization_id, "projects", len(self.list(access)), "projects")
         planned, puts = self.planned(access.organization_id, name)
 
         def decide() -> tuple[Project, Sequence[Change]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -22,15 +22,19 @@ from quartzdb.domain.errors import (
     InvalidArgument,
     NotFound,
     QuartzError,
+    Reached,
     Unauthenticated,
     Unavailable,
 )
+from quartzdb.domain.errors import LimitReached as PlanLimitReached
+from quartzdb_platform.api.models import at
 from quartzdb_platform.domain.errors import TooManyAttempts
 
 logger = logging.getLogger(__name__)
 STATUSES: dict[type[QuartzError], int] = {
     InvalidArgument: 400,
     Unauthenticated: 401,
+    PlanLimitReached: 402,
     Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
@@ -56,8 +60,9 @@ def problem(
     field: str | None = None,
     hint: str | None = None,
     headers: dict[str, str] | None = None,
+    more: Mapping[str, object] | None = None,
 ) -> JSONResponse:
-    """A problem document."""
+    """A problem document; `more` are members of its kind."""
     document = {
         "type": f"/docs/problems#{code}",
         "title": HTTPStatus(status).phrase,
@@ -66,6 +71,7 @@ def problem(
         "detail": detail,
         "field": field,
         "hint": hint,
+        **(more or {}),
     }
     present = {name: value for name, value in document.items() if value is not None}
     return JSONResponse(present, status, headers, MEDIA_TYPE)
@@ -81,7 +87,15 @@ def _refused(_: Request, error: Exception) -> JSONResponse:
         headers["Retry-After"] = str(math.ceil(error.retry_after_s or 1))
     elif isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    return problem(status, error.code, error.message, field=error.field, hint=error.hint, headers=headers)
+    more = _reached(error.reached) if isinstance(error, PlanLimitReached) else {}
+    return problem(
+        status, error.code, error.message, field=error.field, hint=error.hint, headers=headers, more=more
+    )
+
+
+def _reached(reached: Reached) -> dict[str, object]:
+    resets_at = None if reached.resets_at_ms is None else at(reached.resets_at_ms)
+    return {**reached._asdict(), "resets_at_ms": None, "resets_at": resets_at}
 
 
 def _invalid(_: Request, error: Exception) -> JSONResponse:

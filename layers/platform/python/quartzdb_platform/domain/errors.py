@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from quartzdb.domain.errors import Conflict, Forbidden, QuartzError
+from quartzdb.domain import errors
+from quartzdb.domain.errors import Forbidden, QuartzError, Reached
 
 
 class TooManyAttempts(QuartzError):
@@ -15,13 +16,15 @@ class TooManyAttempts(QuartzError):
         self.retry_after_seconds = retry_after_seconds
 
 
-class LimitReached(Conflict):
-    """There are as many of something as there may be."""
-
-    code = "limit_reached"
+class LimitReached(errors.LimitReached):
+    """There are as many of something as there may be on any plan."""
 
     def __init__(self, what: str, most: int) -> None:
-        super().__init__(f"There are {most} {what}, the most that there may be.", hint="Remove one first.")
+        super().__init__(
+            f"There are {most} {what}, the most that there may be.",
+            Reached(what, most, most, what),
+            hint="Remove one first.",
+        )
 
 
 class StepUpRequired(Forbidden):

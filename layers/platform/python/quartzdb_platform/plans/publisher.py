@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
-from quartzdb.domain.errors import QuartzError, Unavailable
+from quartzdb.domain.errors import LimitReached as PlanLimitReached
+from quartzdb.domain.errors import QuartzError, Reached, Unavailable
 from quartzdb.domain.grant import TenantGrant, TenantStatus
 from quartzdb_platform.accounts import store
 from quartzdb_platform.domain.plan import Plans
@@ -93,6 +94,19 @@ class GrantPublisher:
     def raise_at(self, organization_id: str) -> str:
         """Where its plan and its cap can be changed."""
         return self._plan_url.format(organization=organization_id)
+
+    def require_room(self, organization_id: str, limit: str, present: int, unit: str) -> None:
+        """Raises the database's LimitReached where the plan allows only so many `seats` or `projects`."""
+        organization = store.organization_of(self._table, organization_id)[0]
+        plan = self._plans.of(organization.plan)
+        allowed = getattr(plan, limit)
+        if present >= allowed:
+            raise_at = self.raise_at(organization_id)
+            raise PlanLimitReached(
+                f"There are {present:,} {unit} already, and the plan {plan.title} allows {allowed:,}.",
+                Reached(limit, present, allowed, unit, raise_at=raise_at),
+                hint=f"Remove one, or raise it at {raise_at}",
+            )
 
     def publish_soon(self, organization_id: str) -> None:
         """The same after a change that is done and noted: what cannot be published now will be by `publish_all`."""

@@ -132,7 +132,9 @@ class Dispatcher:
     async def _admitted(
         self, operation: Operation, scope: Scope | Access, headers: Headers, address: str, trace: Trace
     ) -> Principal:
-        """Who sent a request for this. Raises Unauthenticated, Forbidden, TooManyFailures, Unavailable."""
+        """Who sent a request for this. Raises Unauthenticated, Forbidden, LimitReached, TooManyFailures,
+        Unavailable.
+        """
         if isinstance(scope, Access):
             key = key_of(headers)
             loop = asyncio.get_running_loop()
@@ -153,6 +155,7 @@ class Dispatcher:
         self._watch.used(trace, address)
         principal.require_tenant(changes=operation.changes)
         principal.require(scope)
+        principal.require_unblocked(reads=operation.reads_data, writes=operation.writes_data)
         return principal
 
     async def _serve(self, operation: Operation, request: Request, limit: int) -> Sent:

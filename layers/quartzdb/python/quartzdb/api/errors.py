@@ -24,6 +24,7 @@ from quartzdb.api.refusals import (
     UnsupportedMediaType,
 )
 from quartzdb.api.surface import is_cloudflare
+from quartzdb.api.times import rfc3339_or_none
 from quartzdb.domain.errors import (
     ClockSkew,
     Conflict,
@@ -31,9 +32,11 @@ from quartzdb.domain.errors import (
     Forbidden,
     IdempotencyConflict,
     InvalidArgument,
+    LimitReached,
     NotFound,
     PreconditionFailed,
     QuartzError,
+    Reached,
     TooCostly,
     Unauthenticated,
     Unavailable,
@@ -47,6 +50,7 @@ RETRY_AFTER_SECONDS = 1
 STATUSES: dict[type[QuartzError], int] = {
     InvalidArgument: 400,
     Unauthenticated: 401,
+    LimitReached: 402,
     Forbidden: 403,
     NotFound: 404,
     MethodNotAllowed: 405,
@@ -68,7 +72,7 @@ STATUSES: dict[type[QuartzError], int] = {
 }
 """By class; a class that is not listed has its parent's status."""
 
-_CLOUDFLARE_STATUSES = {403: 401, 405: 404, 408: 400, 409: 400, 412: 400, 415: 400, 422: 400}
+_CLOUDFLARE_STATUSES = {402: 429, 403: 401, 405: 404, 408: 400, 409: 400, 412: 400, 415: 400, 422: 400}
 """What the Cloudflare deployment never answers, as the nearest that it does."""
 
 
@@ -97,9 +101,23 @@ def error_answer(error: QuartzError, path: str, request_id: str) -> Answer:
         "hint": error.hint,
         "request_id": request_id,
     }
+    if isinstance(error, LimitReached):
+        document |= reached_document(error.reached)
     if isinstance(error, FeedGone):
         document["cursor"] = error.cursor
     return Answer(status, _dumps(document), PROBLEM, _headers(error))
+
+
+def reached_document(reached: Reached) -> dict[str, object]:
+    """What a problem says of the limit that was reached."""
+    return {
+        "limit": reached.limit,
+        "used": reached.used,
+        "allowed": reached.allowed,
+        "unit": reached.unit,
+        "resets_at": rfc3339_or_none(reached.resets_at_ms),
+        "raise_at": reached.raise_at,
+    }
 
 
 def internal_error_answer(path: str, request_id: str) -> Answer:

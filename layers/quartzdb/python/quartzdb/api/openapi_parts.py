@@ -112,6 +112,14 @@ _ERRORS: dict[int, tuple[str, str, str, str | None, str | None]] = {
         None,
         "Send `X-API-Key: KEY`.",
     ),
+    402: (
+        "The plan allows no more of it, or something is used up. `limit`, `used`, `allowed`, `unit`, `resets_at` and "
+        "`raise_at` say what.",
+        "limit_reached",
+        "This project's reads are refused, because a limit is reached: monthly reads, 250,000 of 250,000 read units.",
+        None,
+        "Raise it at https://quartzdb.example.com/platform/organizations/org_1/plan",
+    ),
     403: (
         "The key does not have the scope.",
         "forbidden",
@@ -243,6 +251,8 @@ def error_statuses(operation: Operation) -> set[int]:
         statuses |= {400, 401, 429, 503}
         if not compatible and operation.scope is not Access.PEER:
             statuses |= {403}
+            if operation.may_reach_a_limit:
+                statuses |= {402}
     if not compatible:
         statuses |= {400}
         if "{namespace}" in operation.path:

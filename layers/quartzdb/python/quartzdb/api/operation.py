@@ -14,6 +14,7 @@ from typing import Any
 from quartzdb.api.answer import JSON, Answer
 from quartzdb.api.call import Call
 from quartzdb.api.schemas.model import Body, Document, NoQuery, QueryString
+from quartzdb.api.surface import is_cloudflare
 from quartzdb.domain.limits import SMALL_JSON, JsonLimit
 from quartzdb.services.keys import Scope
 
@@ -107,6 +108,22 @@ class Operation:
     def frees_space(self) -> bool:
         """Whether it is done on a full disk, too, with all that is written beside it."""
         return self.method == "DELETE" or self.path.endswith(("/delete", "/erase"))
+
+    @property
+    def reads_data(self) -> bool:
+        """Whether a tenant whose reads are used up is refused it: what describes, and tells of usage, is not."""
+        of_data = is_cloudflare(self.path) or "{namespace}/" in self.path
+        return self.scope is Scope.READ and of_data and "/erasures" not in self.path
+
+    @property
+    def writes_data(self) -> bool:
+        """Whether a tenant whose writes are used up is refused it: deleting is how there comes to be room."""
+        return self.scope is Scope.WRITE and not self.frees_space
+
+    @property
+    def may_reach_a_limit(self) -> bool:
+        """Whether a plan may not allow it: what reads or writes data, and what makes a namespace."""
+        return self.reads_data or self.writes_data or (self.method, self.path) == ("POST", "/v1/namespaces")
 
     @property
     def changes(self) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 STORAGE_FULL_RETRY_SECONDS = 30.0
 """Somebody has to delete something first."""
@@ -224,6 +224,33 @@ class TenantReadOnly(Forbidden):
     """Whoever runs this database lets the tenant that the key belongs to read, and change nothing."""
 
     code = "tenant_read_only"
+
+
+class Reached(NamedTuple):
+    """A limit: its name, what of it is used or asked for, what is allowed, in which unit; when it begins anew, None for
+    never; where it can be raised.
+    """
+
+    limit: str
+    used: int
+    allowed: int
+    unit: str
+    resets_at_ms: int | None = None
+    raise_at: str | None = None
+
+
+class LimitReached(QuartzError):
+    """What is asked for is more than the tenant's plan allows, or something is used up. The problem's `limit`, `used`,
+    `allowed`, `unit`, `resets_at` and `raise_at` say what, and where more can be had.
+    """
+
+    code = "limit_reached"
+
+    def __init__(
+        self, message: str, reached: Reached, *, field: str | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, field=field, hint=hint)
+        self.reached = reached
 
 
 class Unavailable(QuartzError):

@@ -29,6 +29,7 @@ from quartzdb.domain.errors import (
 )
 from quartzdb.domain.freeing import freeing
 from quartzdb.domain.grant import UNGRANTED, TenantGrant, TenantStatus
+from quartzdb.domain.granted_limits import require_unblocked
 from quartzdb.domain.namespace import check_namespace_name, check_tenant
 from quartzdb.services.ports import ApiKey, ApiKeyTable
 
@@ -96,6 +97,10 @@ class Principal:
                 f"This key does not have the scope {scope.value!r} (it has {', '.join(sorted(self.scopes))}).",
                 hint="Use a key that has it, or create one.",
             )
+
+    def require_unblocked(self, *, reads: bool, writes: bool) -> None:
+        """Raises LimitReached for what reads or writes data, where the tenant's grant blocks that."""
+        require_unblocked(self.grant, reads=reads, writes=writes)
 
     def require_tenant(self, *, changes: bool) -> None:
         """Raises TenantSuspended, or TenantReadOnly for what changes anything, where the tenant's status says so."""

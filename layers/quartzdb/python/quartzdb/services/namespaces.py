@@ -12,6 +12,7 @@ from quartzdb.domain.clock import Clock
 from quartzdb.domain.cursor import decode_cursor, encode_cursor
 from quartzdb.domain.errors import NamespaceNotFound, NamespaceShared
 from quartzdb.domain.freeing import freeing
+from quartzdb.domain.grant import UNGRANTED, TenantGrant
 from quartzdb.domain.namespace import (
     DEFAULT_DIMENSION,
     DEFAULT_NAMESPACE,
@@ -83,9 +84,11 @@ class Namespaces:
         self._remembered = remembered or RememberedNamespaces(clock, 0)
         self._shared = shared
 
-    def create(self, tenant: str, name: str, settings: NamespaceSettings) -> tuple[Namespace, bool]:
+    def create(
+        self, tenant: str, name: str, settings: NamespaceSettings, grant: TenantGrant = UNGRANTED
+    ) -> tuple[Namespace, bool]:
         """Create it, as NamespaceCreation does."""
-        return self._creation.create(tenant, name, settings)
+        return self._creation.create(tenant, name, settings, grant)
 
     def get(self, tenant: str, name: str) -> Namespace:
         """The namespace. Raises NamespaceNotFound."""
@@ -103,6 +106,7 @@ class Namespaces:
         tenant: str,
         use: Callable[[Namespace], Answer],
         name: str | None = None,
+        grant: TenantGrant = UNGRANTED,
     ) -> Answer:
         """What `use` makes of the namespace (None: the default one), as remembered or, if that is gone, as it is now.
 
@@ -114,15 +118,16 @@ class Namespaces:
                 return use(known)
             except NamespaceNotFound:
                 self._remembered.forget(known.tenant, known.name)
-        namespace = self.default(tenant) if name is None else self.get(tenant, name)
+        namespace = self.default(tenant, grant) if name is None else self.get(tenant, name)
         self._remembered.keep(namespace)
         return use(namespace)
 
-    def default(self, tenant: str) -> Namespace:
-        """The namespace of the Cloudflare-compatible surface, created on first use."""
+    def default(self, tenant: str, grant: TenantGrant = UNGRANTED) -> Namespace:
+        """The namespace of the Cloudflare-compatible surface, created on first use. Raises LimitReached then."""
         namespace = self._catalog.get(tenant, DEFAULT_NAMESPACE)
         if namespace is None:
-            namespace, _ = self.create(tenant, DEFAULT_NAMESPACE, NamespaceSettings(DEFAULT_DIMENSION))
+            settings = NamespaceSettings(DEFAULT_DIMENSION)
+            namespace, _ = self.create(tenant, DEFAULT_NAMESPACE, settings, grant)
         return namespace
 
     def list(

@@ -111,4 +111,4 @@ def cf_delete(call: Call) -> Answer:
 
 
 def _namespace(call: Call) -> Namespace:
-    return call.services.namespaces.default(call.principal.tenant)
+    return call.services.namespaces.default(call.principal.tenant, call.principal.grant)

@@ -12,6 +12,7 @@ from quartzdb.api.schemas import cloudflare as schemas
 from quartzdb.api.schemas.validation import validate
 from quartzdb.domain.answer_budget import AnswerBudget
 from quartzdb.domain.errors import InvalidArgument, InvalidId, QuartzError, RecordNotFound
+from quartzdb.domain.granted_limits import require_at_most
 from quartzdb.domain.limits import QUERY_JSON, RECORD_JSON, WRITE_JSON
 from quartzdb.domain.metadata import check_metadata
 from quartzdb.domain.namespace import Namespace
@@ -149,9 +150,12 @@ def cf_search_vectors(call: Call) -> Answer:
     if given is None:
         raise InvalidArgument("'vector' is missing.", field="vector")
     request = QueryRequest(vector=parse_vector(given), top_k=min(body.k, RESULTS_MAX), budget=AnswerBudget())
+    require_at_most(call.principal.grant, "top_k", request.top_k, "results", field="k")
     search = call.services.search
     answer = call.services.namespaces.search(
-        call.principal.tenant, lambda namespace: search.query(namespace, request)
+        call.principal.tenant,
+        lambda namespace: search.query(namespace, request),
+        grant=call.principal.grant,
     )
     results = [
         {
@@ -254,7 +258,7 @@ def _delete(call: Call, record_id: str) -> Answer:
 
 
 def _namespace(call: Call) -> Namespace:
-    return call.services.namespaces.default(call.principal.tenant)
+    return call.services.namespaces.default(call.principal.tenant, call.principal.grant)
 
 
 def _record(body: schemas.InsertVector) -> NewRecord:

@@ -70,7 +70,9 @@ def create_namespace(call: Call) -> Answer:
         body.shards,
         body.purge_after_days,
     )
-    namespace, new = call.services.namespaces.create(call.principal.tenant, body.name, settings)
+    namespace, new = call.services.namespaces.create(
+        call.principal.tenant, body.name, settings, call.principal.grant
+    )
     headers = (("Location", f"/v1/namespaces/{namespace.name}"),) if new else ()
     return json_answer(summary(namespace), 201 if new else 200, headers)
 

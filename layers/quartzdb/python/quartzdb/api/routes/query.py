@@ -14,6 +14,7 @@ from quartzdb.api.schemas import vectors as schemas
 from quartzdb.domain.answer_budget import AnswerBudget, vector_bytes
 from quartzdb.domain.errors import within_field
 from quartzdb.domain.filter import FilterBudget, parse
+from quartzdb.domain.granted_limits import require_at_most
 from quartzdb.domain.limits import QUERIES_JSON, QUERIES_MAX, QUERY_JSON, TOP_K_MAX
 from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.record import Match
@@ -74,6 +75,7 @@ def query_vectors(call: Call) -> Answer:
     """
     body = call.json(schemas.Query)
     budget = AnswerBudget()
+    require_at_most(call.principal.grant, "top_k", body.top_k, "results", field="top_k")
     request = _request(body, consistency_of(body), FilterBudget(), budget)
     search = call.services.search
 
@@ -119,6 +121,7 @@ def query_vectors_batch(call: Call) -> Answer:
     budget, filters = AnswerBudget(), FilterBudget()
     for position, one in enumerate(body.queries):
         with within_field(f"queries[{position}]"):
+            require_at_most(call.principal.grant, "top_k", one.top_k, "results", field="top_k")
             requests.append(_request(one, consistency, filters, budget))
     search = call.services.search
 

@@ -21,6 +21,17 @@ class Problem(Document):
     cursor: str = Field(
         default="", description="Only of `feed_gap`: the place in the feed to go on from after a repair."
     )
+    limit: str = Field(
+        default="",
+        description="Of `limit_reached` and `rate_limited`: the name of the limit. So are the next five.",
+    )
+    used: int = Field(default=0, description="What of it is used, or was asked for.")
+    allowed: int = Field(default=0, description="What is allowed.")
+    unit: str = Field(default="", description="What is counted.")
+    resets_at: str | None = Field(
+        default=None, description="When it begins anew; null where it does not by itself."
+    )
+    raise_at: str | None = Field(default=None, description="Where it can be raised, as an address.")
 
 
 class CloudflareError(Document):

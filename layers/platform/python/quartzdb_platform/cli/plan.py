@@ -1,0 +1,100 @@
+"""The command `quartzdb platform plan`: what plans there are, and which one an organization has. For operators."""
+
+from __future__ import annotations
+
+from getpass import getuser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from quartzdb.cli.data_dir import data_dir_option
+from quartzdb.cli.failure import Failure
+from quartzdb.cli.output import json_option, print_json, print_table
+
+if TYPE_CHECKING:
+    from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
+
+
+@click.group()
+def plan() -> None:
+    """Plans, and which one an organization has.
+
+    Works beside a running server, which tells the database of a new plan within a minute.
+    """
+
+
+@plan.command(name="list")
+@json_option
+def list_plans(as_json: bool) -> None:
+    """Show what each plan costs and allows."""
+    from quartzdb_platform.plans.plan_file import load_plans
+    from quartzdb_platform.plans.table import plan_rows, price_rows
+
+    plans = load_plans()
+    header, *rows = plan_rows(plans)
+    if as_json:
+        names = list(plans.by_name)
+        print_json({"plans": [{"name": name, "title": plans.of(name).title} for name in names]})
+        return
+    print_table(header, rows)
+    header, *rows = price_rows(plans)
+    print_table(header, rows)
+
+
+@plan.command(
+    name="set", epilog="\b\nExample:\n  quartzdb platform plan set org_01hf7ycmk0n2p30xj203q7sj7c pro"
+)
+@click.argument("organization")
+@click.argument("name")
+@data_dir_option
+@json_option
+def set_plan(organization: str, name: str, data_dir: Path, as_json: bool) -> None:
+    """Put an ORGANIZATION on the plan of that NAME. It is in the organization's audit log, as done by an operator.
+
+    What it has more of than a smaller plan allows stays: nothing is deleted, and nothing can be added.
+    """
+    from quartzdb.adapters.system_clock import SystemClock
+    from quartzdb_platform.audit.log import Actor, AuditLog
+    from quartzdb_platform.plans.plan_changes import PlanChanges
+    from quartzdb_platform.plans.plan_file import load_plans
+
+    with _opened(data_dir) as table:
+        changes = PlanChanges(table, AuditLog(table, SystemClock()), load_plans(), None)
+        changed = changes.set(organization, name, Actor(f"operator:{getuser()}", "command line"))
+    if as_json:
+        print_json({"organization": changed.id, "plan": changed.plan})
+    else:
+        click.echo(
+            f"{changed.id} is on the plan {changed.plan}. The server tells the database within a minute."
+        )
+
+
+@plan.command()
+@data_dir_option
+@json_option
+def publish(data_dir: Path, as_json: bool) -> None:
+    """Have the server compare every project's grant with what it should say, and correct it: after the plans changed.
+
+    It does so within a minute, and once a day without being told.
+    """
+    from quartzdb_platform.plans.pending import mark_all
+
+    with _opened(data_dir) as table:
+        count = mark_all(table)
+    if as_json:
+        print_json({"organizations": count})
+    else:
+        click.echo(
+            f"The grants of {count} organizations are noted: the server publishes them within a minute."
+        )
+
+
+def _opened(data_dir: Path) -> SqliteDocuments:
+    from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
+    from quartzdb_platform.local_platform import PLATFORM_FILE
+
+    file = data_dir / PLATFORM_FILE
+    if not file.exists():
+        raise Failure(f"There is no platform in {data_dir}.", hint="Name its directory: --data-dir DIR")
+    return SqliteDocuments(file)

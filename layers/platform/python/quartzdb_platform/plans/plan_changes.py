@@ -1,0 +1,49 @@
+"""The use case of changing an organization's plan: in force in the database as soon as its grants are published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from quartzdb_platform.accounts import store
+from quartzdb_platform.audit.log import Actor, AuditLog
+from quartzdb_platform.domain.plan import Plans
+from quartzdb_platform.domain.records import Organization
+from quartzdb_platform.plans import pending
+from quartzdb_platform.plans.publisher import GrantPublisher
+from quartzdb_platform.ports import Change, DocumentTable
+from quartzdb_platform.transaction import change
+
+
+class PlanChanges:
+    """One instance serves everybody. Who may change a plan is decided by whoever calls. Without a publisher the grants
+    are noted, and published by the next pass.
+    """
+
+    def __init__(
+        self, table: DocumentTable, audit: AuditLog, plans: Plans, publisher: GrantPublisher | None
+    ) -> None:
+        self._table = table
+        self._audit = audit
+        self._plans = plans
+        self._publisher = publisher
+
+    def set(self, organization_id: str, plan_name: str, actor: Actor) -> Organization:
+        """Have the organization on that plan; saying it again changes nothing. What it has more of than a smaller plan
+        allows stays, and nothing is added to it. Raises InvalidArgument, NotFound.
+        """
+        plan = self._plans.of(plan_name)
+
+        def decide() -> tuple[Organization, Sequence[Change]]:
+            organization, document = store.organization_of(self._table, organization_id)
+            if organization.plan == plan.name:
+                return organization, ()
+            changed = replace(organization, plan=plan.name)
+            event = self._audit.entry(organization_id, actor, f"plan.{plan.name}", organization_id)
+            noted = pending.mark(self._table, organization_id)
+            return changed, [store.put_organization(changed, document.revision), noted, *event]
+
+        changed = change(self._table, decide)
+        if self._publisher is not None:
+            self._publisher.publish_soon(organization_id)
+        return changed
