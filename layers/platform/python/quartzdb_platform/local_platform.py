@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from quartzdb.wiring.embedded import open_usage_journal
 from quartzdb_platform.adapters.audit_journal import AuditJournal, follow
 from quartzdb_platform.adapters.outbox import Outbox
 from quartzdb_platform.adapters.published_keys import PublishedKeys
 from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
 from quartzdb_platform.api.app import create_app
 from quartzdb_platform.settings import Settings
+from quartzdb_platform.upkeep import Step
 from quartzdb_platform.wiring import Platform, assemble
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ def open_platform(
         provider_keys=PublishedKeys(secret_scanning_keys_url) if secret_scanning_keys_url else None,
         relying_party=settings.relying_party,
         audit_lines=journal,
+        usage_journal=open_usage_journal(data_dir),
+        further_steps=(Step("expired-documents", 3_600, table.purge),),
     )
 
 

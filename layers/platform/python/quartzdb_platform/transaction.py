@@ -12,12 +12,17 @@ T = TypeVar("T")
 _ATTEMPTS_MAX = 16
 
 
-def change(table: DocumentTable, decide: Callable[[], tuple[T, Sequence[Change]]]) -> T:
+def change(
+    table: DocumentTable,
+    decide: Callable[[], tuple[T, Sequence[Change]]],
+    *,
+    attempts_max: int = _ATTEMPTS_MAX,
+) -> T:
     """What `decide` returns, once its changes are made. It reads anew each time, and may raise.
 
     Raises Conflict where others keep changing the same things.
     """
-    for _ in range(_ATTEMPTS_MAX):
+    for _ in range(attempts_max):
         result, changes = decide()
         if not changes or table.transact(changes):
             return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quartzdb.domain.clock import Clock
@@ -20,6 +21,8 @@ from quartzdb_platform.identity.credentials import Credentials
 from quartzdb_platform.identity.passkeys import Passkeys
 from quartzdb_platform.identity.provider_signature import ProviderSignatures
 from quartzdb_platform.identity.sign_in import SignIn
+from quartzdb_platform.metering.counters import Counters
+from quartzdb_platform.metering.journal import JournalReader, UsageJournal
 from quartzdb_platform.plans.blocks import Blocks
 from quartzdb_platform.plans.plan_changes import PlanChanges
 from quartzdb_platform.plans.plan_file import load_plans
@@ -55,6 +58,7 @@ class Platform:
     sign_in: SignIn
     tokens: Tokens
     upkeep: Upkeep
+    usage_journal: JournalReader | None = None
     secret_scanning: SecretScanning | None = None
 
 
@@ -72,10 +76,13 @@ def assemble(
     plans: Plans | None = None,
     provider_keys: ProviderKeys | None = None,
     audit_lines: AuditLines | None = None,
+    usage_journal: UsageJournal | None = None,
+    further_steps: Sequence[Step] = (),
 ) -> Platform:
     """Use cases over any adapters. `console_url` is where the links in mails lead; `database_url` has no path;
     `plans` are those that are sold. `provider_keys` are of who reports leaks; None: nobody does.
-    `audit_lines` are what the database tells; None: they are brought here by others.
+    `audit_lines` are what the database tells, and `usage_journal` what was used of it; None: they are brought here by
+    others. `further_steps`: what the adapters have done by the scheduled pass.
     """
     plans = plans or load_plans()
     audit = AuditLog(table, clock)
@@ -90,6 +97,7 @@ def assemble(
     steps = [
         Step("grants", 60, lambda _: publisher.publish_all()),
         Step("all-grants", 86_400, lambda _: publisher.publish_all(everything=True)),
+        *further_steps,
     ]
     if audit_lines is not None:
         lines = audit_lines
@@ -114,5 +122,8 @@ def assemble(
         sign_in=SignIn(table, credentials, mailer, clock, f"{console_url}/sign-in"),
         tokens=Tokens(table, audit, credentials),
         upkeep=Upkeep(table, clock, steps),
+        usage_journal=(
+            JournalReader(table, Counters(table, clock), usage_journal) if usage_journal else None
+        ),
         secret_scanning=scanning,
     )

@@ -31,6 +31,8 @@ _BACKWARD = f"SELECT {_COLUMNS} FROM documents WHERE pk = ? AND sk < ? AND sk >=
 _REVISION = "SELECT revision FROM documents WHERE pk = ? AND sk = ?"
 _PUT = f"INSERT OR REPLACE INTO documents ({_COLUMNS}) VALUES (?, ?, ?, ?, ?)"
 _DELETE = "DELETE FROM documents WHERE pk = ? AND sk = ?"
+_EXPIRING = "CREATE INDEX IF NOT EXISTS expiring ON documents (expires_at_ms) WHERE expires_at_ms IS NOT NULL"
+_PURGE = "DELETE FROM documents WHERE expires_at_ms <= ?"
 _BUSY_SECONDS = 10.0
 _LAST = "\U0010ffff"
 
@@ -48,6 +50,7 @@ class SqliteDocuments:
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA secure_delete = ON")
             self._connection.execute(_SCHEMA)
+            self._connection.execute(_EXPIRING)
         except sqlite3.Error as error:
             raise Unavailable(
                 f"The platform's database {path.name} could not be opened: {error}.",
@@ -81,6 +84,14 @@ class SqliteDocuments:
             except sqlite3.Error as error:
                 raise _unavailable(error) from error
         return done
+
+    def purge(self, now_ms: int) -> int:
+        """Drop what has expired, as DynamoDB does by itself; how many documents. Raises Unavailable."""
+        with self._lock:
+            try:
+                return self._connection.execute(_PURGE, (now_ms,)).rowcount
+            except sqlite3.Error as error:
+                raise _unavailable(error) from error
 
     def close(self) -> None:
         """Later calls fail."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from quartzdb.aws_lambda.settings import endpoints_in, ill_formed, present, url_at, xray_daemon_in
+from quartzdb.wiring.aws_clients import AwsEndpoints
 from quartzdb_platform.aws_platform import AwsPlatformSettings, MailBy
 
 
@@ -18,6 +19,28 @@ class PlatformFunctionSettings:
     service: str
     origin_secret_arn: str | None
     xray_daemon: tuple[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class MeteringFunctionSettings:
+    """What the function that counts usage was deployed with. `table` is the platform's."""
+
+    table: str
+    service: str
+    region: str | None
+    endpoints: AwsEndpoints
+    xray_daemon: tuple[str, int] | None
+
+
+def read_metering_settings(environment: Mapping[str, str] = os.environ) -> MeteringFunctionSettings:
+    """The settings. Raises InvalidSettings, naming the variable."""
+    return MeteringFunctionSettings(
+        table=present(environment, "QUARTZDB_PLATFORM_TABLE"),
+        service=environment.get("POWERTOOLS_SERVICE_NAME") or "quartzdb-metering",
+        region=environment.get("AWS_REGION") or None,
+        endpoints=endpoints_in(environment),
+        xray_daemon=xray_daemon_in(environment),
+    )
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> PlatformFunctionSettings:

@@ -15,6 +15,8 @@ from quartzdb.cli.serve.peer import PeerOptions
 from quartzdb.cli.serve.settings import limit_threads, log_to_stderr
 from quartzdb_platform.settings import ENVIRONMENT, read_settings
 
+METERING_SECONDS = 0.25
+"""How often the usage journal is looked at."""
 _TRY_IT = """\
 Sign up, with any address: the mail goes to the outbox.
 
@@ -66,7 +68,8 @@ def serve(
     limit_threads()
     log_to_stderr(log_level)
     from quartzdb.cli.serve.server import serve_here
-    from quartzdb.cli.serve.worker import application
+    from quartzdb.cli.serve.worker import STOP_SECONDS_MAX, application
+    from quartzdb.maintenance.background import Background
     from quartzdb_platform.local_platform import OUTBOX, open_platform, with_platform
     from quartzdb_platform.upkeep import UpkeepThread
 
@@ -74,7 +77,7 @@ def serve(
     listener = listen(host, port)
     url = url_of(listener)
     settings = read_settings(settings_file, url)
-    background, database = application(data_dir, PeerOptions())
+    background, database = application(data_dir, PeerOptions(), usage_journal=True)
     outbox = (data_dir / OUTBOX).resolve()
 
     def ready() -> None:
@@ -90,8 +93,13 @@ def serve(
     platform = open_platform(database, data_dir, settings, secret_scanning_keys_url=secret_scanning_keys_url)
     upkeep = UpkeepThread(platform.upkeep)
     upkeep.start()
+    assert platform.usage_journal is not None
+    # Not a step of upkeep: how far usage goes beyond a cap is how long this takes.
+    metering = Background(platform.usage_journal.run_pass, idle_seconds=METERING_SECONDS)
+    metering.start()
     try:
         serve_here(with_platform(background, platform), listener, log_level=log_level, on_ready=ready)
     finally:
+        metering.stop(STOP_SECONDS_MAX)
         upkeep.stop()
     background.leave()

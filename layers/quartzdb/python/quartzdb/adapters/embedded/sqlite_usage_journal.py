@@ -22,7 +22,9 @@ logger = logging.getLogger(__name__)
 LINES_HELD_MAX = 100_000
 """Lines that wait to be written, some 50 MB: while the disk is full, what comes beyond them is lost, and counted."""
 _SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS lines (number INTEGER PRIMARY KEY AUTOINCREMENT, line BLOB NOT NULL) STRICT"
+    "CREATE TABLE IF NOT EXISTS lines (number INTEGER PRIMARY KEY AUTOINCREMENT, line BLOB NOT NULL) STRICT",
+    "CREATE TABLE IF NOT EXISTS identity (one INTEGER PRIMARY KEY CHECK (one = 1), text TEXT NOT NULL) STRICT",
+    "INSERT OR IGNORE INTO identity VALUES (1, lower(hex(randomblob(8))))",
 )
 _BUSY_SECONDS = 10.0
 
@@ -41,7 +43,10 @@ class SqliteUsageJournal:
             )
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.execute(_SCHEMA)
+            for statement in _SCHEMA:
+                self._connection.execute(statement)
+            self.identity: str = self._connection.execute("SELECT text FROM identity").fetchone()[0]
+            """Of this journal: one that was deleted and begun anew is another."""
         except sqlite3.Error as error:
             raise Unavailable(
                 f"The usage journal {path.name} could not be opened: {error}.",

@@ -1,0 +1,36 @@
+"""The function that counts usage lines as CloudWatch Logs delivers them. What it fails to count comes again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quartzdb.adapters.system_clock import SystemClock
+from quartzdb.aws_lambda.telemetry import LambdaHandler, telemetry
+from quartzdb.wiring.aws_clients import AwsClients
+from quartzdb_platform.adapters.dynamodb_documents import DynamoDocuments
+from quartzdb_platform.aws_lambda.cloudwatch_logs import log_batch
+from quartzdb_platform.aws_lambda.settings import MeteringFunctionSettings
+from quartzdb_platform.metering.counters import Counters
+
+PACKAGES = ("quartzdb", "quartzdb_platform")
+
+
+def metering_function(settings: MeteringFunctionSettings) -> LambdaHandler:
+    """The handler. Asks AWS nothing yet."""
+    observed = telemetry(settings, packages=PACKAGES)
+    clients, clock = AwsClients(settings.region, settings.endpoints), SystemClock()
+    counters = Counters(DynamoDocuments(clients.table(settings.table, clock)), clock)
+
+    def handle(event: Any, _: Any) -> dict[str, int]:
+        batch = log_batch(event)
+        if batch is None:
+            return {"lines": 0}
+        applied = counters.apply(batch.id, batch.lines, batch.log_group)
+        return {
+            "lines": applied.tally.lines,
+            "malformed": applied.tally.malformed,
+            "parts_counted": applied.counted,
+            "parts_known": applied.known,
+        }
+
+    return observed.handler(handle)

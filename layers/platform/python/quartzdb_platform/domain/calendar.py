@@ -1,0 +1,39 @@
+"""Hours, days and months of usage: all of them in UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+
+def day_of(unix_ms: int) -> str:
+    """2026-11-29."""
+    return _at(unix_ms).strftime("%Y-%m-%d")
+
+
+def hour_of(unix_ms: int) -> str:
+    """Of the day, two digits."""
+    return _at(unix_ms).strftime("%H")
+
+
+def month_of(unix_ms: int) -> str:
+    """2026-11."""
+    return _at(unix_ms).strftime("%Y-%m")
+
+
+def start_ms(text: str) -> int:
+    """When a day or a month begins. Raises ValueError for what is neither."""
+    whole = text if len(text) == len("2026-11-29") else f"{text}-01"
+    return int(datetime.strptime(whole, "%Y-%m-%d").replace(tzinfo=UTC).timestamp() * 1_000)
+
+
+def month_end_ms(month: str) -> int:
+    """When the next one begins."""
+    later = _at(start_ms(month)) + timedelta(days=32)
+    return start_ms(later.strftime("%Y-%m"))
+
+
+def _at(unix_ms: int) -> datetime:
+    return datetime.fromtimestamp(unix_ms // 1_000, UTC)

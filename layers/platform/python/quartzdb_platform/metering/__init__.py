@@ -1,0 +1,1 @@
+"""Metering: what the database's requests used, counted once, and what follows from it."""
