@@ -16,6 +16,7 @@ ENVIRONMENT = {
     "QUARTZDB_PLATFORM_MAIL": "outbox",
     "QUARTZDB_PLATFORM_SENDER": "QuartzDB <no-reply@example.com>",
     "QUARTZDB_ORIGIN_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:origin-AbCdEf",
+    "QUARTZDB_PLATFORM_SETTINGS_TOML": '[passkeys]\nrp_id = "example.com"',
     "AWS_REGION": "eu-central-1",
     "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
 }
@@ -28,6 +29,7 @@ def test_what_the_stack_writes_is_what_the_function_is_told() -> None:
     assert settings.platform.url == "https://db.example.com"
     assert settings.platform.mail is MailBy.OUTBOX
     assert settings.platform.region == "eu-central-1"
+    assert settings.platform.document == {"passkeys": {"rp_id": "example.com"}}
     assert settings.xray_daemon == ("127.0.0.1", 2000)
 
 
@@ -52,6 +54,7 @@ def test_what_is_missing_is_told_by_its_variable(variable: str) -> None:
     [
         ("QUARTZDB_PLATFORM_MAIL", "pigeon", "has to be one of .*outbox"),
         ("QUARTZDB_PLATFORM_URL", "db.example.com", "an address without a path"),
+        ("QUARTZDB_PLATFORM_SETTINGS_TOML", "passkeys", "TOML"),
     ],
 )
 def test_a_mistake_is_told_with_what_may_be_said(variable: str, value: str, says: str) -> None:

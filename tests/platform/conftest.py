@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -19,6 +19,7 @@ from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
 from quartzdb_platform.api.app import PREFIX, create_app
 from quartzdb_platform.domain.passkey import RelyingParty
 from quartzdb_platform.domain.permissions import Role
+from quartzdb_platform.ports import IdentityProvider
 from quartzdb_platform.wiring import Platform, assemble
 from tests.manual_clock import ManualClock
 
@@ -109,8 +110,18 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    clock = ManualClock()
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def providers() -> Mapping[str, IdentityProvider]:
+    """Who may sign people in; a module that has some says which."""
+    return {}
+
+
+@pytest.fixture
+def site(tmp_path: Path, clock: ManualClock, providers: Mapping[str, IdentityProvider]) -> Iterator[Site]:
     adapters = embedded_adapters(EmbeddedSettings(tmp_path / "data"), clock)
     database = assemble_database(adapters, writer="test.1", workspace=tmp_path / "building")
     with SqliteDocuments(tmp_path / "platform.db") as table:
@@ -124,6 +135,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
             CONSOLE_URL,
             namespaces=database.namespaces,
             database_url=DATABASE_URL,
+            providers=providers,
             relying_party=RelyingParty("example.com", (CONSOLE_ORIGIN,)),
         )
         with TestClient(create_app(platform), base_url=CONSOLE_ORIGIN) as http:

@@ -16,6 +16,9 @@ OPEN = {
     "POST /sign-in/link",
     "POST /sign-in/passkey/options",
     "POST /sign-in/passkey",
+    "GET /sign-in/providers",
+    "POST /sign-in/providers/{provider}",
+    "GET /sign-in/providers/{provider}/callback",
     "POST /secret-scanning/github",
 }
 """Anybody's: what one does before one is somebody."""
@@ -31,6 +34,8 @@ OWN = {
     "DELETE /passkeys/{passkey_id}",
     "POST /step-up/passkey/options",
     "POST /step-up/passkey",
+    "GET /identities",
+    "DELETE /identities/{identity_id}",
     "POST /start",
     "POST /organizations",
     "GET /organizations",
@@ -137,7 +142,10 @@ def test_a_stranger_learns_nothing(asked: tuple[Site, Person, dict[str, str]]) -
         assert ask(other, route, names) == 404, route
         assert ask(nobody, route, names) == 401, route
     for route in OWN:
-        assert ask(nobody, route, {"session_id": "ses_x", "passkey_id": "psk_x"}) in {400, 401}, route
+        assert ask(nobody, route, {"session_id": "ses_x", "passkey_id": "psk_x", "identity_id": "x"}) in {
+            400,
+            401,
+        }, route
 
 
 def test_parts_of_others_are_not_reached_through_ones_own(asked: tuple[Site, Person, dict[str, str]]) -> None:

@@ -35,6 +35,8 @@ def test_the_page_has_every_setting_and_no_other() -> None:
     for name, table in document.items():
         if isinstance(table, dict):
             assert known({name: {"unknown": 1}}) == set(table), name
+        if isinstance(table, list):
+            assert known({name: [{**table[0], "unknown": 1}]}) == {key for one in table for key in one}, name
     for name, value in document.items():
         rest = {key: other for key, other in document.items() if key != name}
         assert settings_of({name: value}, HERE) != settings_of({}, HERE), name
@@ -65,6 +67,18 @@ def test_without_a_file_it_is_this_machine_by_its_name() -> None:
         {"passkeys": {"rp_id": "example.org", "origins": ["https://example.com"]}},
         {"passkeys": {"rp_id": "ample.com", "origins": ["https://example.com"]}},
         {"pass_keys": {}},
+        {"providers": {}},
+        {"providers": [{}]},
+        {"providers": [{"name": "A b", "issuer": "https://a.example", "client_id": "c"}]},
+        {"providers": [{"name": "a", "client_id": "c"}]},
+        {"providers": [{"name": "a", "issuer": "https://a.example"}]},
+        {"providers": [{"name": "a", "issuer": "https://a.example", "client_id": "c"}] * 2},
+        {
+            "providers": [
+                {"name": "github", "client_id": "c", "client_secret_file": "f", "client_secret_arn": "a"}
+            ]
+        },
+        {"providers": [{"name": "github", "client_id": "c", "private_network": "yes"}]},
     ],
 )
 def test_what_would_not_work_is_refused(document: dict[str, Any]) -> None:

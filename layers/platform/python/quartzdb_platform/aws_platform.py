@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from tempfile import gettempdir
+from typing import Any
 
 from quartzdb.adapters.aws.dynamodb_api_keys import DynamoApiKeys
 from quartzdb.adapters.aws.dynamodb_catalog import DynamoCatalog
@@ -17,6 +19,7 @@ from quartzdb.services.namespace_creation import NamespaceCreation
 from quartzdb.services.tenants import Tenants
 from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
 from quartzdb_platform.adapters.dynamodb_documents import DynamoDocuments
+from quartzdb_platform.adapters.identity_providers import identity_providers
 from quartzdb_platform.adapters.outbox import Outbox
 from quartzdb_platform.ports import Mailer
 from quartzdb_platform.settings import settings_of
@@ -37,6 +40,7 @@ class AwsPlatformSettings:
     """`table` is the platform's own; `database_table` is the database's, of which it touches nobody's data.
 
     `url` is where people reach the deployment, without a slash at its end: the links in mails lead below it.
+    `document`: what else docs/platform.md has of settings, as TOML has it.
     """
 
     table: str
@@ -44,6 +48,7 @@ class AwsPlatformSettings:
     url: str
     sender: str
     mail: MailBy = MailBy.OUTBOX
+    document: Mapping[str, Any] = field(default_factory=dict)
     region: str | None = None
     endpoints: AwsEndpoints = field(default_factory=AwsEndpoints)
 
@@ -57,6 +62,7 @@ def open_aws_platform(
 ) -> Platform:
     """The use cases over both tables, which must exist."""
     clock = clock or SystemClock()
+    more = settings_of(settings.document, settings.url)
     database = clients.table(settings.database_table, clock)
     return assemble(
         DynamoDocuments(clients.table(settings.table, clock)),
@@ -67,7 +73,8 @@ def open_aws_platform(
         f"{settings.url}/platform",
         namespaces=NamespaceCreation(DynamoCatalog(database), clock),
         database_url=settings.url,
-        relying_party=settings_of({}, settings.url).relying_party,
+        relying_party=more.relying_party,
+        providers=identity_providers(more.providers, clock, clients.secret_reader),
     )
 
 

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quartzdb.wiring.embedded import open_usage_journal
 from quartzdb_platform.adapters.audit_journal import AuditJournal, follow
+from quartzdb_platform.adapters.identity_providers import identity_providers
 from quartzdb_platform.adapters.outbox import Outbox
 from quartzdb_platform.adapters.published_keys import PublishedKeys
 from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
@@ -46,6 +47,7 @@ def open_platform(
         provider_keys=PublishedKeys(secret_scanning_keys_url) if secret_scanning_keys_url else None,
         relying_party=settings.relying_party,
         audit_lines=journal,
+        providers=identity_providers(settings.providers, database.clock),
         usage_journal=open_usage_journal(data_dir),
         further_steps=(Step("expired-documents", 3_600, table.purge),),
     )

@@ -10,6 +10,7 @@ from quartzdb.domain.grant import TenantGrant
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
 from quartzdb.services.keys import RotatedKey
 from quartzdb.services.ports import ApiKey
+from quartzdb_platform.domain.provider import ProvenIdentity, ProviderRequest
 
 Json: TypeAlias = Mapping[str, Any]
 """A JSON object whose numbers are whole."""
@@ -93,6 +94,32 @@ class Mailer(Protocol):
 
     def send(self, mail: Mail) -> None:
         """Hand it over for delivery. Raises Unavailable."""
+        ...
+
+
+class IdentityProvider(Protocol):
+    """Somebody else who can say who a person is. `domains`: of which e-mail addresses; none: of all."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        ...
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """In lower case."""
+        ...
+
+    def authorization_url(self, request: ProviderRequest) -> str:
+        """Where to send the browser. Raises Unavailable."""
+        ...
+
+    def require_issuer(self, issuer: str | None) -> None:
+        """Raises Unauthenticated where a callback says that another provider answered, or not who."""
+        ...
+
+    def identity(self, code: str, request: ProviderRequest) -> ProvenIdentity:
+        """Whom a code is of, once. Raises Unauthenticated for what cannot be trusted, Unavailable."""
         ...
 
 

@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb_platform.domain.passkey import RelyingParty
+from quartzdb_platform.domain.provider import PROVIDER_NAME, ProviderSettings
 
+GITHUB_ISSUER = "https://github.com"
 ENVIRONMENT = "QUARTZDB_PLATFORM_SETTINGS"
 """The environment variable that names the file."""
 
@@ -26,6 +28,7 @@ class Settings:
 
     public_url: str
     relying_party: RelyingParty
+    providers: tuple[ProviderSettings, ...] = ()
 
 
 def read_settings(file: Path | None, url: str) -> Settings:
@@ -59,8 +62,34 @@ def settings_of(document: Mapping[str, Any], url: str) -> Settings:
                 f"passkeys.rp_id is {party.id!r}, which the origin {origin} is not part of.",
                 hint="It is the host of every origin, or a domain that all of them are in.",
             )
+    providers = tuple(_provider(table) for table in top.tables("providers"))
+    if len({one.name for one in providers}) < len(providers):
+        raise InvalidArgument(
+            "Two providers have one name.", hint="Each [[providers]] needs a name of its own."
+        )
     top.close(passkeys)
-    return Settings(public_url, party)
+    return Settings(public_url, party, providers)
+
+
+def _provider(table: _Table) -> ProviderSettings:
+    """Raises InvalidArgument."""
+    name = table.text("name")
+    if PROVIDER_NAME.fullmatch(name) is None:
+        raise InvalidArgument(f"providers.name is {name[:40]!r}: use lower-case letters, digits and dashes.")
+    found = ProviderSettings(
+        name,
+        table.text("title", name.capitalize()),
+        table.text("issuer", GITHUB_ISSUER if name == "github" else None),
+        table.text("client_id"),
+        table.text("client_secret_file", "") or None,
+        table.text("client_secret_arn", "") or None,
+        tuple(domain.lower() for domain in table.texts("domains", [])),
+        table.yes("private_network"),
+    )
+    if found.client_secret_file and found.client_secret_arn:
+        raise InvalidArgument(f"The provider {name} has two client secrets.", hint="Leave one out.")
+    table.close()
+    return found
 
 
 def checked_origin(text: str, name: str) -> str:
@@ -98,17 +127,26 @@ class _Table:
         self._values = values
         self._asked: set[str] = set()
 
-    def text(self, name: str, default: str) -> str:
-        """A string that is not empty."""
+    def text(self, name: str, default: str | None = None) -> str:
+        """A string, which is not empty where it stands there; without a default it has to."""
         value = self._value(name, default)
-        if not isinstance(value, str) or not value:
+        if not isinstance(value, str) or (not value and name in self._values):
             raise self._wrong(name, "a string")
+        return value
+
+    def yes(self, name: str) -> bool:
+        """Whether it says so."""
+        value = self._value(name, False)
+        if not isinstance(value, bool):
+            raise self._wrong(name, "true or false")
         return value
 
     def texts(self, name: str, default: list[str]) -> list[str]:
         """Strings."""
         value = self._value(name, default)
-        if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
+        if not isinstance(value, list) or (not value and name in self._values):
+            raise self._wrong(name, "a list of strings")
+        if not all(isinstance(one, str) for one in value):
             raise self._wrong(name, "a list of strings")
         return value
 
@@ -118,6 +156,13 @@ class _Table:
         if not isinstance(value, dict):
             raise self._wrong(name, "a table")
         return _Table(f"{self._name}{name}.", value)
+
+    def tables(self, name: str) -> list[_Table]:
+        """Tables in this one, [[like this]]."""
+        value = self._value(name, [])
+        if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+            raise self._wrong(name, "a list of tables")
+        return [_Table(f"{self._name}{name}.", one) for one in value]
 
     def close(self, *inner: _Table) -> None:
         """Raises InvalidArgument where something is in it that nobody asked for."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from quartzdb.domain.clock import Clock
@@ -19,7 +19,9 @@ from quartzdb_platform.domain.plan import Plans
 from quartzdb_platform.identity.challenges import Challenges
 from quartzdb_platform.identity.credentials import Credentials
 from quartzdb_platform.identity.passkeys import Passkeys
+from quartzdb_platform.identity.people import People
 from quartzdb_platform.identity.provider_signature import ProviderSignatures
+from quartzdb_platform.identity.providers import Providers
 from quartzdb_platform.identity.sign_in import SignIn
 from quartzdb_platform.metering.counters import Counters
 from quartzdb_platform.metering.journal import JournalReader, UsageJournal
@@ -33,6 +35,7 @@ from quartzdb_platform.ports import (
     DataPlaneKeys,
     DataPlaneNamespaces,
     DocumentTable,
+    IdentityProvider,
     Mailer,
     ProviderKeys,
 )
@@ -55,6 +58,7 @@ class Platform:
     plan_changes: PlanChanges
     plans: Plans
     projects: Projects
+    providers: Providers
     sign_in: SignIn
     tokens: Tokens
     upkeep: Upkeep
@@ -73,6 +77,7 @@ def assemble(
     namespaces: DataPlaneNamespaces,
     database_url: str,
     relying_party: RelyingParty,
+    providers: Mapping[str, IdentityProvider] | None = None,
     plans: Plans | None = None,
     provider_keys: ProviderKeys | None = None,
     audit_lines: AuditLines | None = None,
@@ -87,6 +92,7 @@ def assemble(
     plans = plans or load_plans()
     audit = AuditLog(table, clock)
     credentials = Credentials(table, clock)
+    people, challenges = People(table, clock), Challenges(table, clock)
     blocks = Blocks(table)
     publisher = GrantPublisher(
         table, grants, plans, blocks, f"{console_url}/organizations/{{organization}}/plan"
@@ -115,11 +121,21 @@ def assemble(
         members=Members(table, audit, mailer, publisher, clock, f"{console_url}/invitation"),
         onboarding=Onboarding(table, audit, organizations, projects, namespaces, clock, database_url),
         organizations=organizations,
-        passkeys=Passkeys(table, credentials, Challenges(table, clock), mailer, clock, relying_party),
+        passkeys=Passkeys(table, credentials, challenges, mailer, clock, relying_party),
         plan_changes=PlanChanges(table, audit, plans, publisher),
         plans=plans,
         projects=projects,
-        sign_in=SignIn(table, credentials, mailer, clock, f"{console_url}/sign-in"),
+        providers=Providers(
+            table,
+            credentials,
+            challenges,
+            people,
+            mailer,
+            clock,
+            providers or {},
+            f"{console_url}/v1/sign-in/providers/{{provider}}/callback",
+        ),
+        sign_in=SignIn(table, credentials, people, mailer, clock, f"{console_url}/sign-in"),
         tokens=Tokens(table, audit, credentials),
         upkeep=Upkeep(table, clock, steps),
         usage_journal=(

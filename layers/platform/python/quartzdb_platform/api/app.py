@@ -14,6 +14,7 @@ from quartzdb_platform.api.routes import (
     organizations,
     passkeys,
     projects,
+    providers,
     secret_scanning,
     sign_in,
 )
@@ -36,7 +37,16 @@ def create_app(platform: Platform) -> FastAPI:
     )
     app.state.platform = platform
     problems.install(app)
-    for module in (sign_in, passkeys, onboarding, organizations, projects, control, secret_scanning):
+    for module in (
+        sign_in,
+        passkeys,
+        providers,
+        onboarding,
+        organizations,
+        projects,
+        control,
+        secret_scanning,
+    ):
         app.include_router(module.router, prefix=PREFIX)
     app.include_router(links.router)
     app.add_middleware(Bounds)

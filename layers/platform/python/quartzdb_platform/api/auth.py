@@ -21,6 +21,7 @@ from quartzdb_platform.wiring import Platform
 SESSION_COOKIE = "__Host-quartzdb-session"
 BROWSER_COOKIE = "__Host-quartzdb-sign-in"
 PASSKEY_COOKIE = "__Host-quartzdb-passkey"
+PROVIDER_COOKIE = "__Host-quartzdb-provider"
 CSRF_HEADER = "X-CSRF-Token"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -103,6 +104,7 @@ def signed_in(response: Response, begun: SignedIn) -> SignedInAnswer:
     set_cookie(response, SESSION_COOKIE, begun.text, SESSION_MS // 1_000)
     drop_cookie(response, BROWSER_COOKIE)
     drop_cookie(response, PASSKEY_COOKIE)
+    drop_cookie(response, PROVIDER_COOKIE)
     return SignedInAnswer(
         user_id=begun.user.id,
         email=begun.user.email,

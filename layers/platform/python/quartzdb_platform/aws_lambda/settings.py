@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from quartzdb.aws_lambda.settings import endpoints_in, ill_formed, present, url_at, xray_daemon_in
 from quartzdb.wiring.aws_clients import AwsEndpoints
 from quartzdb_platform.aws_platform import AwsPlatformSettings, MailBy
+
+DOCUMENT = "QUARTZDB_PLATFORM_SETTINGS_TOML"
+"""The text of the settings, because a function has no file of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> PlatformFuncti
             url=url_at(environment, "QUARTZDB_PLATFORM_URL"),
             sender=present(environment, "QUARTZDB_PLATFORM_SENDER"),
             mail=MailBy(mail),
+            document=_document(environment),
             region=environment.get("AWS_REGION") or None,
             endpoints=endpoints_in(environment),
         ),
@@ -62,3 +68,11 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> PlatformFuncti
         origin_secret_arn=environment.get("QUARTZDB_ORIGIN_SECRET_ARN") or None,
         xray_daemon=xray_daemon_in(environment),
     )
+
+
+def _document(environment: Mapping[str, str]) -> Mapping[str, Any]:
+    text = environment.get(DOCUMENT, "")
+    try:
+        return tomllib.loads(text)
+    except ValueError as error:
+        raise ill_formed(DOCUMENT, text[:40], f"TOML ({error})") from error

@@ -32,10 +32,12 @@ class Challenges:
         self._clock = clock
         self._random_bytes = random_bytes
 
-    def give(self, purpose: str, bound: str, kept: Json | None = None) -> bytes:
+    def give(
+        self, purpose: str, bound: str, kept: Json | None = None, *, lasts_ms: int = CHALLENGE_MS
+    ) -> bytes:
         """A new one. `kept`: what whoever uses it gets back."""
         challenge = self._random_bytes(_BYTES)
-        ends_ms = self._clock.unix_ms() + CHALLENGE_MS
+        ends_ms = self._clock.unix_ms() + lasts_ms
         body = {"bound": _hash(bound), "kept": kept or {}, "expires_at_ms": ends_ms}
         change(self._table, lambda: (None, [Put(_pk(purpose, challenge), "challenge", body, None, ends_ms)]))
         return challenge

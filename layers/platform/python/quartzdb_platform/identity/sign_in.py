@@ -11,16 +11,15 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import NamedTuple
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Unauthenticated
-from quartzdb_platform.domain.ids import new_id
 from quartzdb_platform.domain.names import checked_email
 from quartzdb_platform.domain.records import Credential, User
 from quartzdb_platform.identity.attempts import Attempts, Rate
 from quartzdb_platform.identity.credentials import Credentials
+from quartzdb_platform.identity.people import People
 from quartzdb_platform.mail import messages
 from quartzdb_platform.ports import Change, Delete, Document, DocumentTable, Mailer, Put
 from quartzdb_platform.transaction import change
@@ -49,6 +48,7 @@ class SignIn:
         self,
         table: DocumentTable,
         credentials: Credentials,
+        people: People,
         mailer: Mailer,
         clock: Clock,
         link_url: str,
@@ -57,6 +57,7 @@ class SignIn:
     ) -> None:
         self._table = table
         self._credentials = credentials
+        self._people = people
         self._mailer = mailer
         self._clock = clock
         self._link_url = link_url
@@ -117,7 +118,7 @@ class SignIn:
             present = self._table.get(sent.pk, sent.sk)
             if present is None or present.body["salt"] != sent.body["salt"]:
                 raise _refused()  # it was used, or a newer one took its place
-            user, made = self._account(email)
+            user, made = self._people.holder(email)
             session, text, begun = self._credentials.new_session(user.id)
             used = Delete(present.pk, present.sk, present.revision)
             return SignedIn(user, session, text), [used, *made, *begun]
@@ -143,19 +144,6 @@ class SignIn:
             return found, [Put(found.pk, found.sk, body, found.revision, found.expires_at_ms)]
 
         return change(self._table, decide)
-
-    def _account(self, email: str) -> tuple[User, Sequence[Change]]:
-        known = self._table.get(f"EMAIL#{email}", "user")
-        if known is not None:
-            found = self._table.get(f"USER#{known.body['user_id']}", "user")
-            assert found is not None, "an address and its account are stored together"
-            return User(**found.body), ()
-        now_ms = self._clock.unix_ms()
-        user = User(new_id("usr", now_ms, self._random_bytes), email, now_ms)
-        return user, [
-            Put(f"EMAIL#{email}", "user", {"user_id": user.id}),
-            Put(f"USER#{user.id}", "user", asdict(user)),
-        ]
 
 
 def _refused() -> Unauthenticated:

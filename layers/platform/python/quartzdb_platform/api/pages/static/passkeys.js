@@ -137,14 +137,29 @@ on("ask", "submit", sendCode);
 on("verify", "submit", verify);
 on("add", "submit", add);
 
+async function offerProviders() {
+  const providers = await ask("GET", "/sign-in/providers");
+  const buttons = providers.map(({ name, title }) =>
+    button(`Sign in with ${title}`, async () => {
+      const { authorization_url } = await ask("POST", `/sign-in/providers/${encodeURIComponent(name)}`);
+      location.assign(authorization_url);
+    }),
+  );
+  $("providers").replaceChildren(...buttons);
+}
+
 async function begin() {
+  const refused = location.hash === "#refused";
+  history.replaceState(null, "", location.pathname);
+  await offerProviders();
   if (!window.PublicKeyCredential?.parseRequestOptionsFromJSON) return "This browser is too old for passkeys.";
   try {
     session = await ask("GET", "/session");
   } catch {
     session = null; // nobody is signed in yet
   }
-  return show();
+  const shown = await show();
+  return refused && !session ? "That provider did not sign you in. Try again, or another way." : shown;
 }
 
 attempt(begin);
