@@ -48,6 +48,7 @@ export const SECRET_CHARACTERS_MIN = 16;
 export const ENTRIES_MAX = 1_000;
 export const FETCH_MAX = 100;
 export const API_KEYS_MAX = 500;
+export const ERASURES_MAX = 500;
 export const KEY_NAMESPACES_MAX = 100;
 // The end of the year 9999, the last that a date can say: a later time could be stored, but never be shown.
 export const TIME_MS_MAX = 253_402_300_799_999;

@@ -10,6 +10,7 @@ import {
   DIMENSION,
   ENTRIES_MAX,
   ENVELOPE_BYTES_MAX,
+  ERASURES_MAX,
   FETCH_MAX,
   IDS_JSON,
   KEY_NAMESPACES_MAX,
@@ -25,6 +26,7 @@ import { decodeChange } from "./wire.js";
 
 // The same as at the other site, where a tenant becomes part of keys and paths.
 const TENANT = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
+const ERASURE_ID = /^[0-9a-f]{24}$/;
 const KEY_ID = /^[0-9a-f]{12}$/;
 const NAMESPACE_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 const PRINTABLE = /^[^\p{C}\p{Zl}\p{Zp}]{1,100}$/u;
@@ -57,6 +59,12 @@ export async function replicate(call) {
       return json(await entries(call, parameter));
     case "POST fetch":
       return fetchStates(call);
+    case "GET erasures":
+      return json({ erasures: [] }); // nobody can begin one here
+    case "POST erasures":
+      return json(await erase(call));
+    case "PUT erasures":
+      return json({ noted: 0 });
     case "GET status":
       return json(status(site));
     default:
@@ -122,6 +130,36 @@ async function fetchStates({ body, site }) {
   }
   const { changes: found, more } = await site.tenant(tenant).states(feed, ids);
   return texts(found, { more });
+}
+
+async function erase({ body, site }) {
+  const { document } = await objectOf(body, IDS_JSON);
+  const { erasures } = document;
+  if (!Array.isArray(erasures) || erasures.length > ERASURES_MAX) {
+    throw badArgument(`A request has an array of at most ${ERASURES_MAX} erasures.`, { field: "erasures" });
+  }
+  erasures.forEach((one, at) => {
+    const field = `erasures[${at}]`;
+    if (!isObject(one)) throw badArgument("An erasure is an object.", { field });
+    if (typeof one.id !== "string" || !ERASURE_ID.test(one.id)) {
+      throw badArgument("An erasure's id is 24 hexadecimal digits.", { field: `${field}.id` });
+    }
+    if (typeof one.tenant !== "string" || !TENANT.test(one.tenant)) {
+      throw badArgument("That is no tenant.", { field: `${field}.tenant` });
+    }
+    requireShared(one.tenant, site, `${field}.tenant`);
+    requireNamespace(one.namespace);
+  });
+  const told = new Map(); // by tenant: by id
+  for (const { id, tenant } of erasures) {
+    if (!told.has(tenant)) told.set(tenant, new Map());
+    told.get(tenant).set(id, null);
+  }
+  for (const [tenant, copies] of told) {
+    const ids = [...copies.keys()];
+    (await site.tenant(tenant).erase(ids)).forEach((copy, at) => copies.set(ids[at], copy));
+  }
+  return { copies: erasures.map(({ id, tenant }) => told.get(tenant).get(id)) };
 }
 
 // Every attempt is in the audit log, refused ones too: those without the secret, or with what is no key.

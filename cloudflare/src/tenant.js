@@ -8,6 +8,7 @@ import { DurableObject } from "cloudflare:workers";
 import { HybridClock } from "./clock.js";
 import { DIMENSION, TOMBSTONE_SECONDS } from "./limits.js";
 import { VectorIndex } from "./search.js";
+import { Erasures } from "./store/erasures.js";
 import { Feed, Page } from "./store/feed.js";
 import { Forgetting } from "./store/forgetting.js";
 import { Keys } from "./store/keys.js";
@@ -26,6 +27,7 @@ export class Tenant extends DurableObject {
   #progress;
   #clock;
   #forgetting;
+  #erasures;
   #index = null; // loaded by the first search
   #alarmMs = null;
 
@@ -44,6 +46,7 @@ export class Tenant extends DurableObject {
     this.#clock = new HybridClock(() => Date.now(), writer, this.#progress.clock);
     const keepMs = 1_000 * Number(bindings.TOMBSTONE_SECONDS ?? TOMBSTONE_SECONDS);
     this.#forgetting = new Forgetting({ records: this.#records, keys: this.#keys }, this.#progress, keepMs);
+    this.#erasures = new Erasures(sql, [this.#records, this.#keys], keepMs);
     context.blockConcurrencyWhile(async () => {
       this.#alarmMs = await context.storage.getAlarm();
       // One alarm may have been given up after its retries; what is due still has to be done.
@@ -141,6 +144,11 @@ export class Tenant extends DurableObject {
       if (!page.addAll(this.#table(feed).changes(id))) return { changes: page.texts, more: true };
     }
     return { changes: page.texts, more: false };
+  }
+
+  // How far the other site's erasures are here.
+  erase(ids) {
+    return this.ctx.storage.transactionSync(() => this.#erasures.tell(ids, Date.now()));
   }
 
   // --- upkeep ---------------------------------------------------------------------------------------------------

@@ -16,11 +16,11 @@ import pytest
 
 from quartzdb.adapters.embedded.file_reminders import FileReminders
 from quartzdb.cli.full_compaction import fold_and_merge_all
+from quartzdb.domain.erasure import Erasure
 from quartzdb.domain.errors import Corrupted, Unavailable
 from quartzdb.domain.filter import parse
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
 from quartzdb.services.record_rules import NewRecord
-from quartzdb.storage.erasure_ledger import Erasure
 from quartzdb.storage.erasure_reminders import ErasureReminders
 from quartzdb.wiring.backup import Restored, backups_in, prune_backups, restore_backup, take_backup
 from quartzdb.wiring.embedded import Database

@@ -52,6 +52,12 @@ const STATEMENTS = [
      body BLOB NOT NULL,
      PRIMARY KEY (key, part)
    )`,
+  // Erasures of the other site: since when this one does them, and since when nothing is left that it can tell of.
+  `CREATE TABLE IF NOT EXISTS erasures (
+     id TEXT PRIMARY KEY,
+     begun_ms INTEGER NOT NULL,
+     gone_ms INTEGER
+   )`,
   // One row: how far this tenant is.
   `CREATE TABLE IF NOT EXISTS progress (
      only INTEGER PRIMARY KEY CHECK (only = 1),

@@ -69,6 +69,9 @@ PEER = {
     ("GET", "/v1/replication/digests"),
     ("GET", "/v1/replication/digests/{bucket}"),
     ("POST", "/v1/replication/fetch"),
+    ("GET", "/v1/replication/erasures"),
+    ("POST", "/v1/replication/erasures"),
+    ("PUT", "/v1/replication/erasures"),
     ("PUT", "/v1/replication/api-keys"),
 }
 """For the other site, and for no API key."""

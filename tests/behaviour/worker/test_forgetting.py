@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from local.workerd import Workerd
+from quartzdb.adapters.http.http_replica import HttpReplica
+from quartzdb.adapters.system_clock import SystemClock
+from quartzdb.domain.erasure import Erasure
+from quartzdb.domain.errors import InvalidArgument, NamespaceNotFound
+from quartzdb.replication.ports import SharedErasure
 from tests.behaviour.worker import peer
 from tests.behaviour.worker.peer import Peer
 from tests.contracts.http.deployments import SyncClient
 from tests.contracts.http.records import insert
-from tests.worker_site import make_key, worker_site
+from tests.worker_site import SECRET, make_key, worker_site
 
 KEPT_SECONDS = "0.3"
 WITHIN_SECONDS = 30
@@ -114,3 +120,31 @@ def test_a_forgotten_record_was_never_seen(site: Workerd, tenant: str) -> None:
     until(lambda: http.get("/api/vector/stats").json()["num_vectors"] == 0)
     assert http.delete("/api/vector/delete/a").status_code == 404
     http.close()
+
+
+def test_the_other_sites_erasures_are_done_when_names_are_forgotten(site: Workerd, tenant: str) -> None:
+    """Until then with a time. What is deleted later is not waited for, and what Cloudflare keeps is not vouched for."""
+    of, keys = Peer(site.url, tenant), Peer(site.url, tenant, "keys")
+    now = peer.now_ms()
+    erasures = [
+        SharedErasure(tenant, "default", Erasure(f"{number:024x}", now, 1, 0, number == 2))
+        for number in (1, 2)
+    ]
+    replica = HttpReplica(site.url, lambda: SECRET, SystemClock(), site="cloudflare")
+    of.apply(peer.upsert("r", peer.version(now)), peer.delete("r", peer.version(now, 1)))
+    keys.apply(peer.put("k", peer.version(now), b"v"), peer.delete_key("k", peer.version(now, 1)))
+    assert replica.erasures_waiting() == []
+    told = replica.erase(erasures)
+    assert [one.gone_ms for one in told] == [None, None]
+    assert all(one.until_ms is not None and "names" in str(one.why) for one in told)
+    until(lambda: all(one.gone_ms is not None for one in replica.erase(erasures)))
+    gone = replica.erase(erasures)
+    assert all("Cloudflare keeps" in str(one.why) for one in gone)
+    of.apply(peer.delete("late", peer.version(now, 5)))
+    assert replica.erase(erasures) == gone
+    foreign = replace(erasures[0], namespace="other")
+    with pytest.raises(NamespaceNotFound):
+        replica.erase([foreign])
+    with pytest.raises(InvalidArgument):
+        replica.erase([replace(foreign, erasure=replace(foreign.erasure, id="1"))])
+    replica.close()

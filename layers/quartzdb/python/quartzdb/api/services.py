@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from quartzdb.domain.clock import Clock
-from quartzdb.replication.ports import Changes, Feed, Replica, SharedNamespace
+from quartzdb.replication.ports import Changes, ErasingSite, Feed, Replica, SharedNamespace
 from quartzdb.services.erasures import Erasures
 from quartzdb.services.key_uses import KeyUses
 from quartzdb.services.keys import ApiKeys
@@ -40,6 +40,9 @@ class Replication(Protocol):
 
     @property
     def replica(self) -> ServedReplica: ...
+
+    @property
+    def erasures(self) -> ErasingSite: ...
 
     @property
     def secrets(self) -> Callable[[], Sequence[str]]: ...

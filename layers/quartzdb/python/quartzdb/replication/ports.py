@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from quartzdb.domain.change import Change, Metadata
+from quartzdb.domain.erasure import Erasure, PeerCopy
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Vector
@@ -135,6 +136,39 @@ class Replica(Protocol):
 
     def apply_api_keys(self, keys: Sequence[ApiKey]) -> int:
         """Take over API keys. How many changed something."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SharedErasure:
+    """An erasure of a shared namespace, as one site tells it to the other. Without ids: deletions are in the feed."""
+
+    tenant: str
+    namespace: str
+    erasure: Erasure
+
+
+class ErasingSite(Protocol):
+    """One site of two, as the other one sees its erasures. Errors: as a Replica's."""
+
+    @property
+    def site(self) -> str:
+        """Its name."""
+        ...
+
+    def erasures_waiting(self) -> Sequence[SharedErasure]:
+        """Those of its own of which it has not heard that the other site's copy is gone; some, if there are many."""
+        ...
+
+    def erase(self, asked: Sequence[SharedErasure]) -> Sequence[PeerCopy]:
+        """Do the other site's: whatever is dead by now has to leave the files. How far each is, in their order.
+
+        To be asked once this site has the deletions. Asking again only tells how far it is.
+        """
+        ...
+
+    def note_erased(self, told: Sequence[tuple[SharedErasure, PeerCopy]]) -> None:
+        """Take note of how far its own are at the other site."""
         ...
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from quartzdb.replication.local_erasures import LocalErasures
 from quartzdb.replication.local_replica import LocalReplica
 from quartzdb.replication.shared_namespaces import Shared, default_namespaces
 from quartzdb.storage.log.protocol import OVERLAP_MS
@@ -44,5 +45,6 @@ class SiteEndpoint:
     """What is served to the other site."""
 
     replica: LocalReplica
+    erasures: LocalErasures
     secrets: Callable[[], Sequence[str]]
     status: StatusDocument | None = None

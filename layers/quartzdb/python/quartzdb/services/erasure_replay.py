@@ -65,7 +65,8 @@ class ErasureReplay:
             begun = {one.erasure.id: one.erasure for one in reminders}
             for erasure in begun.values():
                 heads = heads_of(self._log, namespace, erasure)
-                self._ledger.add(namespace, erasure, heads, again_ms=self._clock.unix_ms())
+                # The other site, if there is one, says again how far it is.
+                self._ledger.add(namespace, erasure, heads, again_ms=self._clock.unix_ms(), shared=True)
             erasures += len(begun)
         return ErasedAgain(erasures, records, keys)
 

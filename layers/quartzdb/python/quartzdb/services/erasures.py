@@ -7,11 +7,12 @@ then is rewritten away by maintenance, which looks at what is open; nothing is k
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.cursor import decode_cursor, encode_cursor
+from quartzdb.domain.erasure import Erasure, PeerCopy
 from quartzdb.domain.errors import Conflict, ErasureNotFound
 from quartzdb.domain.filter import Filter
 from quartzdb.domain.freeing import freeing
@@ -21,7 +22,7 @@ from quartzdb.domain.namespace import Namespace
 from quartzdb.services.keyvalue import KeyValues
 from quartzdb.services.page import Page, check_limit
 from quartzdb.services.records import Records
-from quartzdb.storage.erasure_ledger import Erasure, ErasureLedger
+from quartzdb.storage.erasure_ledger import ErasureLedger
 from quartzdb.storage.erasure_reminders import ErasureReminders
 from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS
 from quartzdb.storage.ports import ChangeLog
@@ -123,7 +124,7 @@ class Erasures:
             after=after,
             about_to=lambda ids: self._about_to(namespace, erasure, ids, latest),
         )
-        erasure = replace(erasure, records=deletion.deleted)
+        erasure = replace(erasure, records=deletion.deleted, at_ms=self._clock.unix_ms())
         if deletion.version is not None:
             self._remind(namespace, erasure, deletion.ids, deletion.version)
         self._note(namespace, erasure)
@@ -143,14 +144,15 @@ class Erasures:
         erasure = self._ledger.get(namespace, erasure_id)
         if erasure is None:
             raise ErasureNotFound(f"There is no erasure {erasure_id[:80]!r}.", field="id")
-        return self._report(namespace, erasure)
+        return self._report(namespace, erasure, self._ledger.peer_copies(namespace, [erasure.id]))
 
     def list(self, namespace: Namespace, *, cursor: str | None = None, limit: int = 100) -> Page[Report]:
         """A page of a namespace's erasures, the oldest first."""
         listing = f"erasures/{namespace.generation}"
         after = decode_cursor(listing, cursor) if cursor else None
         found = self._ledger.list(namespace, after, check_limit(limit) + 1, self._clock.unix_ms())
-        reports = [self._report(namespace, one) for one in found[:limit]]
+        copies = self._ledger.peer_copies(namespace, [one.id for one in found[:limit]])
+        reports = [self._report(namespace, one, copies) for one in found[:limit]]
         return Page(reports, encode_cursor(listing, found[limit - 1].id) if len(found) > limit else None)
 
     def _check_open(self, namespace: Namespace) -> None:
@@ -176,9 +178,14 @@ class Erasures:
 
     def _note(self, namespace: Namespace, erasure: Erasure) -> None:
         with freeing():
-            self._ledger.add(namespace, erasure, heads_of(self._log, namespace, erasure))
+            self._ledger.add(
+                namespace,
+                erasure,
+                heads_of(self._log, namespace, erasure),
+                shared=self._shared(namespace.tenant, namespace.name),
+            )
 
-    def _report(self, namespace: Namespace, erasure: Erasure) -> Report:
+    def _report(self, namespace: Namespace, erasure: Erasure, copies: Mapping[str, PeerCopy]) -> Report:
         now_ms, gone_ms = self._clock.unix_ms(), erasure.gone_ms
         shared = self._shared(namespace.tenant, namespace.name)
         places: list[ErasedPlace] = []
@@ -189,14 +196,13 @@ class Erasures:
             places += [ErasedPlace("values", True, erasure.at_ms)]
             why = "the names of deleted keys are kept against late writes"
             until_ms = erasure.at_ms + KEY_TOMBSTONES_DAYS * _DAY_MS
-            # While another site has not read a deletion, its name stays: nobody knows here for how long.
-            places.append(
-                ErasedPlace("keys", False, why=why) if shared else _timed("keys", until_ms, now_ms, why)
-            )
+            places.append(_timed("keys", until_ms, now_ms, why))
         until_ms = erasure.at_ms + self._answers_kept_ms
         places.append(_timed("idempotent_answers", until_ms, now_ms, "answers to earlier requests are kept"))
         if shared:
-            places.append(ErasedPlace("peer", False, why="not known here: erase it at the other site, too"))
+            copy = copies.get(erasure.id, PeerCopy(why="the other site has not been told of it yet"))
+            gone = copy.gone_ms is not None
+            places.append(ErasedPlace("peer", gone, copy.gone_ms, None if gone else copy.until_ms, copy.why))
         return Report(erasure, tuple(places), self._copies)
 
 

@@ -1,16 +1,18 @@
 """The ledger of erasures: what was asked to leave every file, and where that is not done yet. Holds no id and no key.
 
 An erasure has one entry, one open item for each shard that may still have what was erased, and one for the files as a
-whole; all of one database's are in one partition of the key-value table, so that one listing says what is open.
+whole; all of one database's are in one partition of the key-value table, so that one listing says what is open. Where
+another site has a copy, one item says how far that is, and another that nobody knows yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import orjson
 
+from quartzdb.domain.erasure import Erasure, PeerCopy
 from quartzdb.domain.hlc import Version, stamp_at
 from quartzdb.domain.namespace import Namespace, Partition
 from quartzdb.storage.ports import Item, KeyValueTable
@@ -22,22 +24,8 @@ KEPT_DAYS = 400
 _DAY_MS = 24 * 3_600_000
 _WRITER = "ledger"
 _PAGE = 1_000
+_WAITING = "waiting/"
 _FORGOTTEN_AT_ONCE = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Erasure:
-    """One erasure. `gone_ms` (unix): when segments, log and files had nothing of it any more.
-
-    `records` and `keys` are how many existed when it was asked for.
-    """
-
-    id: str
-    at_ms: int
-    records: int
-    keys: int
-    by_keys: bool
-    gone_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +60,18 @@ class ErasureLedger:
         self._table = table
 
     def add(
-        self, namespace: Namespace, erasure: Erasure, heads: Sequence[int], *, again_ms: int | None = None
+        self,
+        namespace: Namespace,
+        erasure: Erasure,
+        heads: Sequence[int],
+        *,
+        again_ms: int | None = None,
+        shared: bool = False,
     ) -> None:
         """Begin one: all of it or nothing. `heads` are those of the namespace's logs, in the order of its shards.
 
-        `again_ms` (unix): one that may be there already is begun once more, now.
+        `again_ms` (unix): one that may be there already is begun once more, now. `shared`: another site may have to
+        do it, too.
         """
         stamp = stamp_at(erasure.at_ms if again_ms is None else again_ms)
         shards = [
@@ -89,6 +84,7 @@ class ErasureLedger:
                 _item(_entry_key(namespace.partition, erasure.id), _entry(erasure), stamp),
                 _item(_open_key(namespace.partition, "files", erasure.id), b"{}", stamp),
                 *(_shard_item(one) for one in shards),
+                *([_item(_waiting_key(namespace.partition, erasure.id), b"{}", stamp)] if shared else []),
             ],
         )
 
@@ -106,6 +102,57 @@ class ErasureLedger:
         )
         return [_erasure(item) for item in page.items]
 
+    def waiting(
+        self, wanted: Callable[[str, str], bool], most: int, now_ms: int
+    ) -> Sequence[tuple[Partition, Erasure]]:
+        """Erasures in wanted namespaces (tenant, name) of which the other site has not said that its copy is gone, with
+        the first partition of each's namespace; at most so many.
+        """
+        found: list[tuple[Partition, Erasure]] = []
+        for item in self._each(_WAITING, now_ms, values=False):
+            _, tenant, name, generation, erasure = item.key.split("/")
+            if not wanted(tenant, name):
+                continue
+            partition = Partition(tenant, name, generation)
+            key = _entry_key(partition, erasure)
+            entry = self._table.get(LEDGER, [key]).get(key)
+            if entry is not None and entry.value is not None:
+                found.append((partition, _erasure(entry)))
+                if len(found) == most:
+                    break
+        return found
+
+    def peer_copies(self, namespace: Namespace, erasures: Sequence[str]) -> Mapping[str, PeerCopy]:
+        """What is known of the other site, by erasure; those that it was never told of are missing."""
+        keys = {_peer_key(namespace.partition, one): one for one in erasures}
+        found = self._table.get(LEDGER, list(keys)) if keys else {}
+        return {
+            keys[key]: PeerCopy(**orjson.loads(item.value))
+            for key, item in found.items()
+            if item.value is not None
+        }
+
+    def note_peer(self, namespace: Namespace, erasure: Erasure, copy: PeerCopy, now_ms: int) -> None:
+        """Remember what the other site says. Once its copy is gone that is the last word."""
+        key, waiting = (
+            _peer_key(namespace.partition, erasure.id),
+            _waiting_key(namespace.partition, erasure.id),
+        )
+        there = self._table.get(LEDGER, [key, waiting])
+        known = there.get(key)
+        stamp = max([stamp_at(now_ms), *(one.version.stamp + 1 for one in there.values())])
+        if waiting not in there or there[waiting].value is None:
+            return
+        value = orjson.dumps({"gone_ms": copy.gone_ms, "until_ms": copy.until_ms, "why": copy.why})
+        if known is not None and known.value == value:
+            return
+        item = _item(key, value, stamp)
+        if copy.gone_ms is None:
+            self._table.put(LEDGER, item)
+            return
+        until_ms = now_ms + KEPT_DAYS * _DAY_MS
+        self._table.put_many(LEDGER, [replace(item, expires_at_ms=until_ms), _item(waiting, None, stamp)])
+
     def count_open(self, namespace: Namespace, most: int, now_ms: int) -> int:
         """How many of a namespace are open; `most` stands for that many or more."""
         prefix = _open_key(namespace.partition, "files", "")
@@ -117,7 +164,7 @@ class ErasureLedger:
         """All that is open."""
         shards: list[OpenShard] = []
         files: list[OpenErasure] = []
-        for item in self._each_open(now_ms):
+        for item in self._each("open/", now_ms):
             _, tenant, name, generation, place, erasure = item.key.split("/")
             if place == "files":
                 files.append(OpenErasure(erasure, Partition(tenant, name, generation), item.version.stamp))
@@ -153,7 +200,8 @@ class ErasureLedger:
     def forget(self, namespace: Namespace) -> None:
         """The generation is deleted, and everything of it with that."""
         generation = _generation(namespace.partition)
-        for prefix in (f"entry/{generation}/", f"open/{generation}/"):
+        for kind in ("entry/", "open/", "peer/", _WAITING):
+            prefix = f"{kind}{generation}/"
             while items := self._table.list(
                 LEDGER, prefix=prefix, after=None, limit=_FORGOTTEN_AT_ONCE, now_ms=0, values=False
             ).items:
@@ -161,11 +209,11 @@ class ErasureLedger:
                 last = max(one.version.stamp for one in items)
                 self._table.purge(LEDGER, 0, last + 2, _PAGE)
 
-    def _each_open(self, now_ms: int) -> Iterator[Item]:
+    def _each(self, prefix: str, now_ms: int, *, values: bool = True) -> Iterator[Item]:
         after: str | None = None
         while True:
             page = self._table.list(
-                LEDGER, prefix="open/", after=after, limit=_PAGE, now_ms=now_ms, values=True
+                LEDGER, prefix=prefix, after=after, limit=_PAGE, now_ms=now_ms, values=values
             )
             yield from page.items
             if not page.more:
@@ -183,6 +231,14 @@ def _entry_key(partition: Partition, erasure: str) -> str:
 
 def _open_key(partition: Partition, place: str, erasure: str) -> str:
     return f"open/{_generation(partition)}/{place}/{erasure}"
+
+
+def _peer_key(partition: Partition, erasure: str) -> str:
+    return f"peer/{_generation(partition)}/{erasure}"
+
+
+def _waiting_key(partition: Partition, erasure: str) -> str:
+    return f"{_WAITING}{_generation(partition)}/{erasure}"
 
 
 def _item(key: str, value: bytes | None, stamp: int) -> Item:

@@ -15,10 +15,10 @@ from dataclasses import asdict, dataclass, field
 
 import orjson
 
+from quartzdb.domain.erasure import Erasure
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Namespace, Partition
-from quartzdb.storage.erasure_ledger import Erasure
 from quartzdb.storage.ports import ReminderStore
 
 AROUND_MS = 60_000

@@ -429,6 +429,7 @@ def _served(
     peering: Peering, adapters: Adapters, readers: Readers, writer: LogWriter, versions: HybridClock
 ) -> SiteEndpoint:
     # Imported by a site that is one of two, and by no other.
+    from quartzdb.replication.local_erasures import LocalErasures
     from quartzdb.replication.local_replica import LocalReplica
     from quartzdb.replication.site_endpoint import SiteEndpoint
 
@@ -446,7 +447,15 @@ def _served(
         keys_behind_ms=peering.keys_behind_ms,
         takes_api_keys=peering.takes_api_keys,
     )
-    return SiteEndpoint(replica, peering.secrets, peering.status)
+    erasures = LocalErasures(
+        peering.site,
+        catalog=adapters.catalog,
+        log=adapters.log,
+        table=adapters.table,
+        clock=adapters.clock,
+        shared=peering.shared,
+    )
+    return SiteEndpoint(replica, erasures, peering.secrets, peering.status)
 
 
 def _decides(peering: Peering | None) -> ActiveSite:

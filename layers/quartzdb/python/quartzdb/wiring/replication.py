@@ -16,6 +16,7 @@ from quartzdb.adapters.http.http_replica import HttpReplica
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.clock import Clock
 from quartzdb.replication.api_key_push import ApiKeyPush
+from quartzdb.replication.erasure_exchange import ErasureExchange
 from quartzdb.replication.lag import ALLOWANCE_MS, lag_ms
 from quartzdb.replication.local_replica import LocalReplica
 from quartzdb.replication.peer_settings import ApiKeysGo, PeerSettings
@@ -130,7 +131,16 @@ def open_replicator(
     always = [database.tenant] if has_shared_keys(settings.shared, database.tenant) else []
     push = ApiKeyPush(adapters.api_keys, peer, clock, jitter, always=always)
     pushes = settings.api_keys is ApiKeysGo.THERE
-    return Replicator(lines, clock, jitter, api_keys=push if pushes else None, close=peer.close)
+    assert database.replication is not None, "opened with peering"
+    erasures = ErasureExchange(database.replication.erasures, peer, adapters.checkpoints, clock, jitter)
+    return Replicator(
+        lines,
+        clock,
+        jitter,
+        api_keys=push if pushes else None,
+        erasures=erasures,
+        close=peer.close,
+    )
 
 
 def open_driver(

@@ -16,12 +16,34 @@ from quartzdb.adapters.http.peer_connection import PeerConnection
 from quartzdb.adapters.http.peer_problems import refusal, unreadable
 from quartzdb.domain.change import Change
 from quartzdb.domain.clock import Clock
+from quartzdb.domain.erasure import PeerCopy
 from quartzdb.domain.errors import Conflict, InvalidArgument, Unavailable
-from quartzdb.replication.ports import Applied, Changes, Digests, EntryPage, Feed, FeedPage, SharedNamespace
+from quartzdb.replication.ports import (
+    Applied,
+    Changes,
+    Digests,
+    EntryPage,
+    Feed,
+    FeedPage,
+    SharedErasure,
+    SharedNamespace,
+)
 from quartzdb.replication.wire import fields
 from quartzdb.replication.wire.api_key_document import api_key_document
 from quartzdb.replication.wire.change_document import encoded_change
-from quartzdb.replication.wire.limits import API_KEYS_MAX, CHANGES_MAX, FETCH_IDS_MAX, PAGE_BYTES_MAX
+from quartzdb.replication.wire.erasure_document import (
+    erasure_document,
+    noted_document,
+    parse_told,
+    parse_waiting,
+)
+from quartzdb.replication.wire.limits import (
+    API_KEYS_MAX,
+    CHANGES_MAX,
+    ERASURES_MAX,
+    FETCH_IDS_MAX,
+    PAGE_BYTES_MAX,
+)
 from quartzdb.replication.wire.namespace_document import parse_namespaces, settings_document
 from quartzdb.replication.wire.page_document import parse_applied, parse_fetched, parse_page
 from quartzdb.replication.wire.state_document import parse_digests, parse_entries
@@ -142,6 +164,30 @@ class HttpReplica:
             applied += self._ask("PUT", "/api-keys", _applied_keys, orjson.dumps({"keys": some}))
         return applied
 
+    def erasures_waiting(self) -> Sequence[SharedErasure]:
+        """Those of its own that wait for this site. Raises NotFound where its release knows none."""
+        return self._ask("GET", "/erasures", parse_waiting)
+
+    def erase(self, asked: Sequence[SharedErasure]) -> Sequence[PeerCopy]:
+        """Have it do this site's. How far each is."""
+        copies: list[PeerCopy] = []
+        for first in range(0, len(asked), ERASURES_MAX):
+            some = asked[first : first + ERASURES_MAX]
+            body = orjson.dumps({"erasures": [erasure_document(one) for one in some]})
+            told = self._ask("POST", "/erasures", parse_told, body)
+            if len(told) != len(some):
+                raise InvalidArgument(
+                    f"{self._site} was asked of {len(some)} erasures and tells of {len(told)}."
+                )
+            copies += told
+        return copies
+
+    def note_erased(self, told: Sequence[tuple[SharedErasure, PeerCopy]]) -> None:
+        """Tell it how far its own are here."""
+        for first in range(0, len(told), ERASURES_MAX):
+            body = orjson.dumps({"erasures": noted_document(told[first : first + ERASURES_MAX])})
+            self._ask("PUT", "/erasures", _anything, body)
+
     def _ask(
         self, method: str, path: str, parse: Callable[[object], Parsed], body: bytes | None = None
     ) -> Parsed:
@@ -183,6 +229,10 @@ def _query(path: str, namespace: SharedNamespace, feed: Feed, asked: Mapping[str
         return f"{path}?{urlencode({**_named(namespace, feed), **given})}"
     except UnicodeEncodeError as error:
         raise InvalidArgument("An id or cursor is no Unicode text.", field="after") from error
+
+
+def _anything(document: object) -> None:
+    fields.object_of(document, "")
 
 
 def _applied_keys(document: object) -> int:

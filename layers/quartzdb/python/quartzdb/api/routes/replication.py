@@ -16,6 +16,12 @@ from quartzdb.domain.metric import Metric
 from quartzdb.replication.ports import Feed, FeedGap, SharedNamespace
 from quartzdb.replication.wire.api_key_document import parse_api_keys
 from quartzdb.replication.wire.change_document import parse_changes
+from quartzdb.replication.wire.erasure_document import (
+    copy_document,
+    erasure_document,
+    parse_erasures,
+    parse_noted,
+)
 from quartzdb.replication.wire.limits import (
     BUCKETS,
     CHANGES_MAX,
@@ -42,6 +48,15 @@ _DIRECTION = {
     "unreplayable": 0,
     "stopped": 0,
     "error": None,
+}
+_ERASURE = {
+    "tenant": "acme",
+    "namespace": "default",
+    "id": "0193f3c2ab4d5b1c9e02aa4f",
+    "at_ms": _NOW_MS,
+    "records": 2,
+    "keys": 0,
+    "by_keys": False,
 }
 _PEER = {
     "site": "cloudflare",
@@ -227,6 +242,71 @@ def fetch_states(call: Call) -> Answer:
         _named(body.tenant, body.namespace), Feed(body.feed), body.ids
     )
     return json_answer(fetched_document(changes, more))
+
+
+@FAMILY.operation(
+    "GET",
+    "/v1/replication/erasures",
+    summary="List erasures that wait for the other site",
+    scope=Access.PEER,
+    answers=(Success("Some of them.", schemas.ErasuresWaiting, {"erasures": [_ERASURE]}),),
+)
+def list_waiting_erasures(call: Call) -> Answer:
+    """Of all shared namespaces. One is in the list until the other site has said that its copy is gone."""
+    waiting = _served(call).erasures.erasures_waiting()
+    return json_answer({"erasures": [erasure_document(one) for one in waiting]})
+
+
+@FAMILY.operation(
+    "POST",
+    "/v1/replication/erasures",
+    summary="Do the other site's erasures",
+    scope=Access.PEER,
+    body=JsonBody(schemas.EraseShared, {"one": {"erasures": [_ERASURE]}}, KEYS_JSON),
+    answers=(
+        Success(
+            "How far each is.",
+            schemas.ErasuresTold,
+            {
+                "copies": [
+                    {
+                        "gone_ms": None,
+                        "until_ms": None,
+                        "why": "the other site has begun to rewrite its files",
+                    }
+                ]
+            },
+        ),
+    ),
+    errors=(404,),
+)
+def do_erasures(call: Call) -> Answer:
+    """Whatever is dead by now in these namespaces leaves their files. Ask once this site has the deletions. Asking
+    again only tells how far each is.
+    """
+    asked = parse_erasures(call.json(schemas.EraseShared).erasures)
+    copies = _served(call).erasures.erase(asked)
+    return json_answer({"copies": [copy_document(one) for one in copies]})
+
+
+@FAMILY.operation(
+    "PUT",
+    "/v1/replication/erasures",
+    summary="Say how far erasures are at the other site",
+    scope=Access.PEER,
+    body=JsonBody(
+        schemas.EraseShared,
+        {"one": {"erasures": [{**_ERASURE, "gone_ms": _NOW_MS, "until_ms": None, "why": None}]}},
+        KEYS_JSON,
+    ),
+    answers=(Success("It is in their reports.", schemas.ErasuresNoted, {"noted": 1}),),
+    errors=(404,),
+)
+def note_erasures(call: Call) -> Answer:
+    """Of this site's own. Those that are not known here are passed over."""
+    told = parse_noted(call.json(schemas.EraseShared).erasures)
+    _served(call).erasures.note_erased(told)
+    return json_answer({"noted": len(told)})
 
 
 @FAMILY.operation(

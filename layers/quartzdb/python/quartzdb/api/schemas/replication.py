@@ -13,6 +13,7 @@ from quartzdb.replication.wire.limits import (
     BUCKETS,
     CHANGES_MAX,
     ENTRIES_MAX,
+    ERASURES_MAX,
     FETCH_IDS_MAX,
     SITE_PATTERN,
 )
@@ -187,6 +188,50 @@ class StatesFetched(Document):
 
     changes: list[Change]
     more: bool
+
+
+class SharedErasureDocument(Document):
+    """An erasure of a shared namespace: how much was there of it, and no id of what."""
+
+    tenant: Tenant
+    namespace: NamespaceName
+    id: str
+    at_ms: UnixMs
+    records: int
+    keys: int
+    by_keys: bool
+
+
+class ErasuresWaiting(Document):
+    """Those of which this site has not heard that the other site's copy is gone."""
+
+    erasures: list[SharedErasureDocument]
+
+
+class EraseShared(Body):
+    """Erasures of the other site, which this site has the deletions of."""
+
+    erasures: Array[Any] = Field(json_schema_extra={"maxItems": ERASURES_MAX})
+
+
+class CopyDocument(Document):
+    """How far one is here."""
+
+    gone_ms: UnixMs | None = Field(description="Since when nothing of it is left; null: something may be.")
+    until_ms: UnixMs | None = Field(description="When it is gone at the latest, where that is known.")
+    why: str | None = Field(description="What it waits for, or what this site cannot say.")
+
+
+class ErasuresTold(Document):
+    """How far each is, in the order of the request."""
+
+    copies: list[CopyDocument]
+
+
+class ErasuresNoted(Document):
+    """Of how many note was taken."""
+
+    noted: int
 
 
 class TakeApiKeys(Body):
