@@ -57,7 +57,7 @@ SUITES = {
 WITHOUT_SUITE = {
     "BackupDestination": "one adapter: tests/behaviour/test_backup.py runs it with what happens between its calls",
     "BackupSource": "likewise",
-    "ErasingSite": "one adapter: tests/behaviour/replication/test_erasure_exchange.py asks it beside this site, and workerd",
+    "ErasingSite": "one adapter, asked in tests/behaviour/replication/test_erasure_exchange.py",
     "Retention": "no adapter: its two answers are tested with replication, in test_local_replica.py",
 }
 
