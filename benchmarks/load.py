@@ -51,8 +51,7 @@ class Client:
             response = self._connection.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException):
-            self._connection.close()
-            self._connection = None
+            self.hang_up()
             self.counts["errors"] += 1
             return None
         self.milliseconds.setdefault(kind, []).append((time.perf_counter() - begun) * 1000)
@@ -60,6 +59,12 @@ class Client:
             return content
         self.counts["errors"] += 1
         return None
+
+    def hang_up(self) -> None:
+        """Close the connection; the next request makes another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 class Scenario(Protocol):

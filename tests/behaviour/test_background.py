@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from quartzdb.maintenance.background import Background
+from quartzdb.maintenance.background import IDLE_SECONDS, Background
 
 
 def test_it_works_at_once_while_there_is_work() -> None:
@@ -26,6 +26,30 @@ def test_it_works_at_once_while_there_is_work() -> None:
     assert idle.wait(10)
     assert background.stop(10)
     assert len(passes) == 51
+
+
+def test_a_pass_that_takes_long_and_finds_nothing_is_rarer() -> None:
+    """Looking takes a tenth of the time at most; work that is found is gone on with at once."""
+    clock = 0.0
+    pauses: list[float] = []
+    outcomes = iter([(1.0, True), (2.0, False), (0.001, False)])
+
+    class Stopping(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            pauses.append(timeout or 0.0)
+            return len(pauses) > 3
+
+    def work() -> bool:
+        nonlocal clock
+        took, busy = next(outcomes)
+        clock += took
+        return busy
+
+    background = Background(work, monotonic=lambda: clock)
+    background._stopping = Stopping()
+    background.start()
+    assert background.stop(10)
+    assert pauses == pytest.approx([0, 0, 18, IDLE_SECONDS])
 
 
 def test_a_failure_is_logged_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:

@@ -88,6 +88,9 @@ def test_listing_is_by_name(catalog: NamespaceCatalog) -> None:
     assert names(catalog, prefix="a", after="b") == []
     assert names(catalog, prefix="%") == []
     assert names(catalog, prefix="\U0010ffff") == []
+    assert [catalog.count("t", limit) for limit in (3, 8, 100)] == [3, 8, 8]
+    assert catalog.count("other", 100) == 1
+    assert catalog.count("nobody", 100) == 0
 
 
 def test_only_the_named_generation_is_removed(catalog: NamespaceCatalog) -> None:

@@ -33,6 +33,11 @@ class MemoryCatalog:
             found = [name for name in names if name.startswith(prefix) and name > (after or "")]
             return [self._namespaces[tenant, name] for name in found[:limit]]
 
+    def count(self, tenant: str, limit: int) -> int:
+        """How many there are; `limit` where there are more."""
+        with self._lock:
+            return min(limit, sum(owner == tenant for owner, _ in self._namespaces))
+
     def remove(self, namespace: Namespace) -> bool:
         """Remove exactly this generation and remember it as pending deletion. False where it is not there any more."""
         with self._lock:

@@ -40,7 +40,9 @@ def encode_namespace(namespace: Namespace) -> bytes:
     ).encode()
 
 
-@lru_cache(maxsize=4_096)  # the catalog is asked on every request, and a namespace never changes
+@lru_cache(
+    maxsize=16_384
+)  # maintenance asks for all again and again, requests for theirs, and none ever changes
 def decode_namespace(document: bytes) -> Namespace:
     """The namespace of a document."""
     stored = json.loads(document)

@@ -47,11 +47,12 @@ class _ShardMemory:
     """What this process remembers of one shard, or of a deleted generation by its first one. Times are unix ms.
 
     `settled`: the head of the log and the manifest with which nothing was due before `purge_ms`. `worked_on`: the pass
-    in which something was.
+    in which something was. `swept_in_vain`: how often in a row nothing was to be swept, nor could be expected to be.
     """
 
     first_waiting_ms: int | None = None
     swept_ms: int = 0
+    swept_in_vain: int = 0
     purged_ms: int = 0
     seen_deleted_ms: int | None = None
     settled: tuple[int, str | None] | None = None
@@ -211,7 +212,7 @@ class EmbeddedMaintenance:
         """All that is due for one shard. Whether there may be more at once."""
         now_ms = self._clock.unix_ms()
         thresholds = self._policy.thresholds
-        sweeping = now_ms - memory.swept_ms >= thresholds.sweep_every_ms
+        sweeping = now_ms - memory.swept_ms >= self._policy.sweep_pause_ms(memory.swept_in_vain)
         busy = False
         if shard.settings.dimension is not None:
             busy = self._maintain_segments(shard, memory, sweeping)
@@ -219,7 +220,10 @@ class EmbeddedMaintenance:
                 self._erase(shard)
         if sweeping:
             memory.swept_ms = now_ms
-            sweep(self._store, self._clock, shard.partition)
+            gone = sweep(self._store, self._clock, shard.partition)
+            # At rest, with nothing kept beside what is served, a sweep finds what others left that were killed.
+            alone = memory.settled is not None and memory.previous_released == memory.settled
+            memory.swept_in_vain = 0 if gone or not alone else memory.swept_in_vain + 1
         # Key-values are in the first shard's partition.
         if shard.shard == 0 and now_ms - memory.purged_ms >= thresholds.purge_every_ms:
             # Some in each pass, so that many do not keep others waiting.
@@ -231,10 +235,14 @@ class EmbeddedMaintenance:
         return busy
 
     def _maintain_segments(self, shard: Namespace, memory: _ShardMemory, sweeping: bool) -> bool:
-        pointer = self._store.pointer(shard.partition)
-        present = (self._log.head(shard.partition), pointer.current if pointer else None)
+        head = self._log.head(shard.partition)
         purging = memory.purge_ms is not None and self._clock.unix_ms() >= memory.purge_ms
-        if memory.settled == present and not purging:
+        at_rest = memory.settled is not None and memory.settled[0] == head and not purging
+        if at_rest and not sweeping and not self._short:
+            return False  # what another process merges is seen when it is time to sweep
+        pointer = self._store.pointer(shard.partition)
+        present = (head, pointer.current if pointer else None)
+        if at_rest and memory.settled == present:
             return (sweeping or self._short) and self._release_previous(shard, memory, present)
         reader = self._readers.of(shard)
         seen = None
@@ -247,6 +255,7 @@ class EmbeddedMaintenance:
             seen = self._seen_by_reader(shard, memory)
         due = self._policy.due(seen, purge_after_days=shard.settings.purge_after_days)
         memory.settled, memory.purge_ms = present if due.settled else None, due.purge_ms
+        memory.swept_in_vain = 0
         if due.fold is None and due.merge is None:
             return False
         if self._short:

@@ -50,6 +50,8 @@ class MaintenanceThresholds:
     settled_after_ms: int = SUPERSEDED_MS + 30_000
     """A manifest so old has nothing before it that still has to be kept for a reader."""
     sweep_every_ms: int = MINUTE_MS
+    sweep_at_rest_ms_max: int = 60 * MINUTE_MS
+    """The longest between two sweeps where nothing changes and nothing is to be swept: each in vain doubles it."""
     look_every_ms: int = MINUTE_MS
     """How often a shard is looked at that nobody said anything about."""
     purge_every_ms: int = MINUTE_MS
@@ -190,6 +192,10 @@ class MaintenancePolicy:
         if self.thresholds.drop_after_ms <= age_ms < self.thresholds.drop_until_ms:
             return DeletionStep.DROP
         return DeletionStep.WAIT
+
+    def sweep_pause_ms(self, in_vain: int) -> int:
+        """How long after a sweep the next is due, after so many in a row that found nothing."""
+        return min(self.thresholds.sweep_at_rest_ms_max, self.thresholds.sweep_every_ms << min(in_vain, 16))
 
     def retry_after_ms(self, failures: int) -> int:
         """How long to leave alone what has failed so many times in a row."""

@@ -43,7 +43,7 @@ class NamespaceCreation:
         check_namespace_name(name, "name")
         allowed, dimension = grant.limits.namespaces, settings.dimension or 0
         most = NAMESPACES_PER_TENANT_MAX if allowed is None else min(allowed, NAMESPACES_PER_TENANT_MAX)
-        present = len(self._catalog.list(tenant, prefix="", after=None, limit=most)) if most else 0
+        present = self._catalog.count(tenant, most) if most else 0
         too_large = grant.limits.dimension is not None and dimension > grant.limits.dimension
         if (present >= most or too_large) and self._catalog.get(tenant, name) is None:
             require_at_most(grant, "dimension", dimension, "dimensions", field="dimension")

@@ -395,6 +395,10 @@ class NamespaceCatalog(Protocol):
         """In name order, after a name."""
         ...
 
+    def count(self, tenant: str, limit: int) -> int:
+        """How many there are; `limit` where there are more."""
+        ...
+
     def remove(self, namespace: Namespace) -> bool:
         """Remove exactly this generation and remember it as pending deletion. False where it is not there any more."""
         ...

@@ -59,6 +59,10 @@ class DynamoCatalog:
                 break
         return found[:limit]
 
+    def count(self, tenant: str, limit: int) -> int:
+        """How many there are; `limit` where there are more."""
+        return len(self.list(tenant, prefix="", after=None, limit=limit))
+
     def remove(self, namespace: Namespace) -> bool:
         """Remove exactly this generation and remember it as pending deletion. False where it is not there any more."""
         actions = [

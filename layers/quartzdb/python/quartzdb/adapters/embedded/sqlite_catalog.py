@@ -17,6 +17,7 @@ _CREATE = (
     "INSERT INTO namespaces (tenant, name, generation, document) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
 _LIST = f"SELECT {_COLUMNS} FROM namespaces WHERE tenant = ? AND name >= ? AND name > ? ORDER BY name LIMIT ?"
+_COUNT = "SELECT count(*) FROM (SELECT 1 FROM namespaces WHERE tenant = ? LIMIT ?)"
 _REMOVE = "DELETE FROM namespaces WHERE tenant = ? AND name = ? AND generation = ?"
 _MARK_DELETED = (
     "INSERT INTO pending_deletions (tenant, name, generation, document) VALUES (?, ?, ?, ?) "
@@ -52,6 +53,11 @@ class SqliteCatalog:
         # Names with the prefix are neighbours, and nothing sorts between the prefix itself and the first of them.
         rows = self._database.rows(_LIST, (tenant, prefix, after or "", limit))
         return list(takewhile(lambda n: n.name.startswith(prefix), map(self._namespace, rows)))
+
+    def count(self, tenant: str, limit: int) -> int:
+        """How many there are; `limit` where there are more. Decodes none."""
+        ((counted,),) = self._database.rows(_COUNT, (tenant, limit))
+        return int(counted)
 
     def remove(self, namespace: Namespace) -> bool:
         """Remove exactly this generation and remember it as pending deletion. False where it is not there any more."""

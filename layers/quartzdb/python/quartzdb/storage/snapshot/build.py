@@ -49,7 +49,11 @@ class SegmentBuild:
         with self._told_as_full():
             try:
                 self.writer = SegmentWriter(
-                    self._directory, settings.dimension, settings.metric, settings.precision
+                    self._directory,
+                    settings.dimension,
+                    settings.metric,
+                    settings.precision,
+                    read_in_parts=store.blobs.remote,
                 )
             except BaseException:
                 shutil.rmtree(self._directory, ignore_errors=True)

@@ -83,6 +83,11 @@ def decode_metadata(encoded: bytes | None) -> dict[str, Any]:
     return orjson.loads(encoded) if encoded else {}
 
 
+_SMALL_ROWS = 256
+_SMALL_PAGE_BYTES = 1_024
+"""The size of pages in a file of so few rows."""
+
+
 class RecordsWriter:
     """Writes records.sqlite; rows in order, from 0."""
 
@@ -129,6 +134,10 @@ class RecordsWriter:
         encoded = self._connection.execute("SELECT metadata FROM records ORDER BY row")
         write_fields(self._connection, (decode_metadata(metadata) for (metadata,) in encoded))
         self._connection.execute("COMMIT")
+        if self.rows + self.tombstones <= _SMALL_ROWS:
+            # Each of a dozen tables and indexes has a page of its own at least, most of it empty.
+            self._connection.execute(f"PRAGMA page_size={_SMALL_PAGE_BYTES}")
+            self._connection.execute("VACUUM")
         self._connection.close()
 
     def close(self) -> None:

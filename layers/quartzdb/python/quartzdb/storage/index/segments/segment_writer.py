@@ -46,9 +46,20 @@ class WrittenSegment:
 
 
 class SegmentWriter:
-    """Builds one segment in a directory of its own. Which row becomes which number, the engine decides."""
+    """Builds one segment in a directory of its own. Which row becomes which number, the engine decides.
 
-    def __init__(self, directory: Path, dimension: int, metric: Metric, precision: Precision) -> None:
+    `read_in_parts`: it will be read from elsewhere, so what such a reader begins with is written beside it.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        dimension: int,
+        metric: Metric,
+        precision: Precision,
+        *,
+        read_in_parts: bool = True,
+    ) -> None:
         self._unordered = directory / _UNORDERED
         self._unordered.mkdir(parents=True)
         self._directory = directory
@@ -56,6 +67,7 @@ class SegmentWriter:
         self._metric = metric
         self._precision = precision
         self._dtype = np.dtype("<f4" if precision is Precision.F32 else "<f2")
+        self._read_in_parts = read_in_parts
         self._vectors = (self._unordered / VECTORS_FILE).open("wb")
         self._spool = RecordSpool(self._unordered / RECORDS_FILE)
         self._records = RecordsWriter(directory / RECORDS_FILE)
@@ -116,6 +128,16 @@ class SegmentWriter:
         self._records.add(self._spool.read(range(self.rows) if built.order is None else built.order.tolist()))
         self._records.finish()
         shutil.rmtree(self._unordered)
+        files = [*PARTLY_READ, *built.files]
+        if self._read_in_parts:
+            files.append(HEADER_FILE)
+            self._write_header(engine, built)
+        shape = SegmentShape(
+            self.rows, self._dimension, self._precision, self._metric, engine, dict(built.parameters)
+        )
+        return WrittenSegment(shape, files, built.order)
+
+    def _write_header(self, engine: str, built: BuiltIndex) -> None:
         small = [name for name in built.files if (self._directory / name).stat().st_size <= PACKED_BYTES_MAX]
         header = SegmentHeader.of(
             self._directory,
@@ -124,10 +146,6 @@ class SegmentWriter:
             small,
         )
         (self._directory / HEADER_FILE).write_bytes(header.encode())
-        shape = SegmentShape(
-            self.rows, self._dimension, self._precision, self._metric, engine, dict(built.parameters)
-        )
-        return WrittenSegment(shape, (*PARTLY_READ, HEADER_FILE, *built.files), built.order)
 
     def _added_vectors(self) -> Matrix:
         """As they were added, mapped."""
