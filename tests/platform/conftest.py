@@ -14,11 +14,13 @@ from starlette.testclient import TestClient
 
 from quartzdb.wiring.embedded import Database, EmbeddedSettings, embedded_adapters
 from quartzdb.wiring.embedded import assemble as assemble_database
+from quartzdb_platform.adapters.local_data import LocalData
 from quartzdb_platform.adapters.outbox import Outbox
 from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
 from quartzdb_platform.api.app import PREFIX, create_app
 from quartzdb_platform.domain.passkey import RelyingParty
 from quartzdb_platform.domain.permissions import Role
+from quartzdb_platform.local_platform import REMAINS, tenant_deletion
 from quartzdb_platform.ports import IdentityProvider
 from quartzdb_platform.wiring import Platform, assemble
 from tests.manual_clock import ManualClock
@@ -137,6 +139,10 @@ def site(tmp_path: Path, clock: ManualClock, providers: Mapping[str, IdentityPro
             database_url=DATABASE_URL,
             providers=providers,
             relying_party=RelyingParty("example.com", (CONSOLE_ORIGIN,)),
+            tenants=tenant_deletion(database),
+            data=LocalData(database),
+            remains=REMAINS,
+            scrub=table.scrub,
         )
         with TestClient(create_app(platform), base_url=CONSOLE_ORIGIN) as http:
             yield Site(platform, http, Mailbox(outbox.directory), clock, table, database)

@@ -40,12 +40,17 @@ OWN = {
     "POST /organizations",
     "GET /organizations",
     "POST /invitations/accept",
+    "DELETE /account",
 }
 """Any person's, about themselves."""
 _O, _P = "/organizations/{organization_id}", "/projects/{project_id}"
 NEEDS = {
     f"GET {_O}": Permission.ORGANIZATION_READ,
     f"PATCH {_O}": Permission.ORGANIZATION_UPDATE,
+    f"GET {_O}/deletion": Permission.ORGANIZATION_READ,
+    f"POST {_O}/deletion": Permission.ORGANIZATION_DELETE,
+    f"DELETE {_O}/deletion": Permission.ORGANIZATION_DELETE,
+    f"GET {_O}/export": Permission.ORGANIZATION_EXPORT,
     f"GET {_O}/members": Permission.MEMBERS_READ,
     f"PATCH {_O}/members/{{user_id}}": Permission.MEMBERS_MANAGE,
     f"DELETE {_O}/members/{{user_id}}": Permission.MEMBERS_MANAGE,
@@ -68,6 +73,7 @@ NEEDS = {
 }
 BODIES = {
     f"PATCH {_O}": {"name": "Renamed"},
+    f"POST {_O}/deletion": {"name": "Renamed"},
     f"PATCH {_O}/members/{{user_id}}": {"role": "viewer"},
     f"POST {_O}/invitations": {"email": "new@example.com", "role": "viewer"},
     f"POST {_O}/projects": {"name": "another"},

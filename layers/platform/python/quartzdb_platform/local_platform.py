@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from quartzdb.services.tenant_deletion import TenantDeletion
 from quartzdb.wiring.embedded import open_usage_journal
 from quartzdb_platform.adapters.audit_journal import AuditJournal, follow
 from quartzdb_platform.adapters.identity_providers import identity_providers
+from quartzdb_platform.adapters.local_data import LocalData
 from quartzdb_platform.adapters.outbox import Outbox
 from quartzdb_platform.adapters.published_keys import PublishedKeys
 from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
 from quartzdb_platform.api.app import create_app
+from quartzdb_platform.domain.closing import Remain
 from quartzdb_platform.settings import Settings
 from quartzdb_platform.upkeep import Step
 from quartzdb_platform.wiring import Platform, assemble
@@ -24,6 +27,16 @@ if TYPE_CHECKING:
 PLATFORM_FILE = "platform.db"
 AUDIT_FILE = "platform-audit.db"
 OUTBOX = "outbox"
+_DAY_MS = 24 * 3_600_000
+REMAINS = (
+    Remain("Answers under idempotency keys: versions, counts and errors.", _DAY_MS),
+    Remain("The ids of the projects and names of their namespaces, so that late writes are refused.", None),
+    Remain("Backups of the data directory that were taken before, until they are pruned.", None),
+    Remain("Mails that were sent, the outbox of this machine included, and log lines of the servers.", None),
+    Remain("Exports, and what others copied.", None),
+    Remain("This certificate, and the id of the organization in it.", None),
+)
+"""What the deletion of an organization does not reach."""
 SENDER = "QuartzDB <no-reply@localhost>"
 
 
@@ -50,6 +63,22 @@ def open_platform(
         providers=identity_providers(settings.providers, database.clock),
         usage_journal=open_usage_journal(data_dir),
         further_steps=(Step("expired-documents", 3_600, table.purge),),
+        tenants=tenant_deletion(database),
+        data=LocalData(database),
+        remains=REMAINS,
+        scrub=table.scrub,
+    )
+
+
+def tenant_deletion(database: Database) -> TenantDeletion:
+    """What deletes everything that a project has in the database."""
+    return TenantDeletion(
+        database.tenants,
+        database.api_keys,
+        database.namespaces,
+        database.catalog,
+        database.clock,
+        database.scrub,
     )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from quartzdb.domain.grant import TenantGrant
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
 from quartzdb.services.keys import RotatedKey
 from quartzdb.services.ports import ApiKey
 from quartzdb_platform.domain.provider import ProvenIdentity, ProviderRequest
+
+if TYPE_CHECKING:  # whoever deletes nothing need not import what does
+    from quartzdb.services.tenant_deletion import TenantRemains
 
 Json: TypeAlias = Mapping[str, Any]
 """A JSON object whose numbers are whole."""
@@ -128,6 +131,22 @@ class DataPlaneNamespaces(Protocol):
 
     def create(self, tenant: str, name: str, settings: NamespaceSettings) -> tuple[Namespace, bool]:
         """Create it, and whether it is new; again with the same settings changes nothing. Raises NamespaceExists."""
+        ...
+
+
+class DataPlaneTenants(Protocol):
+    """What deletes a project's data: namespaces, keys, grant."""
+
+    def run(self, tenant: str) -> TenantRemains:
+        """Delete what can be deleted now, and say what is left. Raises NotFound, NamespaceShared, Unavailable."""
+        ...
+
+
+class DataPlaneData(Protocol):
+    """A project's data, to be taken along."""
+
+    def files(self, tenant: str) -> Iterator[tuple[str, Iterable[bytes]]]:
+        """The name and the lines of each file, which have to be read before the next. Raises Unavailable."""
         ...
 
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from quartzdb.domain.clock import Clock
+from quartzdb_platform.accounts.archive import Archive
+from quartzdb_platform.accounts.closings import Closings
+from quartzdb_platform.accounts.deletions import Deletions
+from quartzdb_platform.accounts.leaving import Leaving
 from quartzdb_platform.accounts.members import Members
+from quartzdb_platform.accounts.notices import Notices
 from quartzdb_platform.accounts.onboarding import Onboarding
 from quartzdb_platform.accounts.organizations import Organizations
 from quartzdb_platform.accounts.projects import Projects
 from quartzdb_platform.accounts.secret_scanning import SecretScanning
+from quartzdb_platform.accounts.standing import Standings
 from quartzdb_platform.accounts.tokens import Tokens
 from quartzdb_platform.audit.data_plane import DataPlaneAudit
 from quartzdb_platform.audit.log import AuditLog
+from quartzdb_platform.domain.closing import Remain
 from quartzdb_platform.domain.passkey import RelyingParty
 from quartzdb_platform.domain.plan import Plans
 from quartzdb_platform.identity.challenges import Challenges
@@ -31,9 +38,11 @@ from quartzdb_platform.plans.plan_file import load_plans
 from quartzdb_platform.plans.publisher import GrantPublisher
 from quartzdb_platform.ports import (
     AuditLines,
+    DataPlaneData,
     DataPlaneGrants,
     DataPlaneKeys,
     DataPlaneNamespaces,
+    DataPlaneTenants,
     DocumentTable,
     IdentityProvider,
     Mailer,
@@ -46,11 +55,14 @@ from quartzdb_platform.upkeep import Step, Upkeep
 class Platform:
     """The use cases of one process."""
 
+    archive: Archive
     audit: AuditLog
     data_plane_audit: DataPlaneAudit
     blocks: Blocks
+    closings: Closings
     credentials: Credentials
     grants: GrantPublisher
+    leaving: Leaving
     members: Members
     onboarding: Onboarding
     organizations: Organizations
@@ -60,10 +72,12 @@ class Platform:
     projects: Projects
     providers: Providers
     sign_in: SignIn
+    standings: Standings
     tokens: Tokens
     upkeep: Upkeep
     usage_journal: JournalReader | None = None
     secret_scanning: SecretScanning | None = None
+    deletions: Deletions | None = None
 
 
 def assemble(
@@ -83,11 +97,17 @@ def assemble(
     audit_lines: AuditLines | None = None,
     usage_journal: UsageJournal | None = None,
     further_steps: Sequence[Step] = (),
+    tenants: DataPlaneTenants | None = None,
+    data: DataPlaneData | None = None,
+    remains: tuple[Remain, ...] = (),
+    scrub: Callable[[], bool] = lambda: True,
 ) -> Platform:
     """Use cases over any adapters. `console_url` is where the links in mails lead; `database_url` has no path;
     `plans` are those that are sold. `provider_keys` are of who reports leaks; None: nobody does.
     `audit_lines` are what the database tells, and `usage_journal` what was used of it; None: they are brought here by
     others. `further_steps`: what the adapters have done by the scheduled pass.
+    `tenants` deletes what projects have and `data` sends it; None: this deployment does neither. `remains` and `scrub`
+    are those of Deletions.
     """
     plans = plans or load_plans()
     audit = AuditLog(table, clock)
@@ -108,20 +128,34 @@ def assemble(
     if audit_lines is not None:
         lines = audit_lines
         steps.append(Step("data-plane-audit", 60, lambda _: data_plane_audit.take_all(lines)))
+    notices = Notices(table, mailer, clock)
+    steps.append(Step("notices", 60, lambda _: notices.send_all()))
+    deletions = None
+    if tenants is not None:
+        deletions = Deletions(table, audit, credentials, tenants, notices, clock, remains, scrub=scrub)
+        due = deletions
+        steps.append(Step("deletions", 300, lambda _: due.run_due()))
+    members = Members(table, audit, mailer, publisher, clock, f"{console_url}/invitation")
+    passkeys = Passkeys(table, credentials, challenges, mailer, clock, relying_party)
     scanning = None
     if provider_keys is not None:
         signatures = ProviderSignatures(provider_keys, clock)
         scanning = SecretScanning(table, audit, keys, credentials, mailer, signatures, clock)
     return Platform(
+        archive=Archive(table, audit, credentials, keys, data, clock),
         audit=audit,
         data_plane_audit=data_plane_audit,
         blocks=blocks,
+        closings=Closings(
+            table, audit, credentials, publisher, notices, clock, deletes=deletions is not None
+        ),
         credentials=credentials,
         grants=publisher,
-        members=Members(table, audit, mailer, publisher, clock, f"{console_url}/invitation"),
+        leaving=Leaving(table, credentials, members, passkeys),
+        members=members,
         onboarding=Onboarding(table, audit, organizations, projects, namespaces, clock, database_url),
         organizations=organizations,
-        passkeys=Passkeys(table, credentials, challenges, mailer, clock, relying_party),
+        passkeys=passkeys,
         plan_changes=PlanChanges(table, audit, plans, publisher),
         plans=plans,
         projects=projects,
@@ -136,10 +170,12 @@ def assemble(
             f"{console_url}/v1/sign-in/providers/{{provider}}/callback",
         ),
         sign_in=SignIn(table, credentials, people, mailer, clock, f"{console_url}/sign-in"),
+        standings=Standings(table, audit, publisher),
         tokens=Tokens(table, audit, credentials),
         upkeep=Upkeep(table, clock, steps),
         usage_journal=(
             JournalReader(table, Counters(table, clock), usage_journal) if usage_journal else None
         ),
         secret_scanning=scanning,
+        deletions=deletions,
     )

@@ -187,6 +187,21 @@ class Members:
 
         change(self._table, decide)
 
+    def leave(self, user: User, organization_id: str, address: str) -> None:
+        """Give one's own seat back. Raises Conflict for the last owner; without a seat there is nothing to do."""
+
+        def decide() -> tuple[None, Sequence[Change]]:
+            listed = self._table.get(f"USER#{user.id}", f"organization#{organization_id}")
+            gone: list[Change] = [Delete(listed.pk, listed.sk, listed.revision)] if listed else []
+            seat = store.member_document(self._table, organization_id, user.id)
+            if seat is None:
+                return None, gone
+            owners = self._owners(organization_id, -1 if store.member_of(seat).role is Role.OWNER else 0)
+            event = self._audit.entry(organization_id, Actor(user.id, address), "member.leave", user.id)
+            return None, [Delete(seat.pk, seat.sk, seat.revision), *gone, *owners, *event]
+
+        change(self._table, decide)
+
     def _seat(self, access: Access, user_id: str) -> Document:
         found = store.member_document(self._table, access.organization_id, user_id)
         if found is None:

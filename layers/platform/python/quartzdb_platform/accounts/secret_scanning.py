@@ -118,7 +118,9 @@ class SecretScanning:
             if self._table.get(pk, "leak") is not None:
                 return None, ()
             event = self._audit.entry(organization_id, actor, action, target)
-            return None, [Put(pk, "leak", body, None, now_ms + _KEPT_MS), *event]
+            of_organization = store.organization_pk(organization_id)
+            listed = Put(of_organization, f"leak#{_hash(match.text)}", {"pk": pk}, None, now_ms + _KEPT_MS)
+            return None, [Put(pk, "leak", body, None, now_ms + _KEPT_MS), listed, *event]
 
         change(self._table, decide)
 

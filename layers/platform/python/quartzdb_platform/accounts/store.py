@@ -48,6 +48,16 @@ def organization_ids(table: DocumentTable, *, limit: int, after: str | None = No
     return [document.sk for document in table.query(_ORGANIZATIONS, "", limit=limit, after=after)]
 
 
+def places_of_organization(organization_id: str) -> Sequence[tuple[str, str]]:
+    """Documents of it outside of its partition, as (partition, sort key)."""
+    return ((_ORGANIZATIONS, organization_id), ("PENDING_GRANTS", organization_id))
+
+
+def partitions_of_project(project_id: str) -> Sequence[str]:
+    """Where documents of a project are, beside the one in its organization's partition."""
+    return (f"PROJECT#{project_id}", f"USAGE#{project_id}")
+
+
 def member_document(table: DocumentTable, organization_id: str, user_id: str) -> Document | None:
     """The seat of a user."""
     return table.get(organization_pk(organization_id), f"member#{user_id}")

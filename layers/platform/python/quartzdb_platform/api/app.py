@@ -10,6 +10,7 @@ from quartzdb_platform.api.bounds import Bounds
 from quartzdb_platform.api.pages import links
 from quartzdb_platform.api.routes import (
     control,
+    life,
     onboarding,
     organizations,
     passkeys,
@@ -45,6 +46,7 @@ def create_app(platform: Platform) -> FastAPI:
         organizations,
         projects,
         control,
+        life,
         secret_scanning,
     ):
         app.include_router(module.router, prefix=PREFIX)

@@ -95,7 +95,9 @@ class AuditLog:
         return self.appended(organization_id, happened)
 
     def appended(self, organization_id: str, happened: Sequence[Happened]) -> Sequence[Change]:
-        """What happened elsewhere, as what to add to a transaction: a change for each, and two more at most."""
+        """What happened elsewhere, as what to add to a transaction: a change for each, and two more at most, of which
+        the head is the last.
+        """
         pk = _pk(organization_id)
         head = self._table.get(pk, _HEAD)
         before: Json = head.body if head else {"sequence": 0, "hash": GENESIS}

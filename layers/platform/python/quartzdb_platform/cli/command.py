@@ -6,6 +6,7 @@ import click
 
 from quartzdb_platform.cli.audit import audit
 from quartzdb_platform.cli.keys import keys
+from quartzdb_platform.cli.organizations import organizations
 from quartzdb_platform.cli.plan import plan
 from quartzdb_platform.cli.serve import serve
 
@@ -18,4 +19,5 @@ def platform() -> None:
 platform.add_command(serve)
 platform.add_command(audit)
 platform.add_command(keys)
+platform.add_command(organizations)
 platform.add_command(plan)

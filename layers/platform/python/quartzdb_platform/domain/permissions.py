@@ -26,6 +26,8 @@ class Permission(StrEnum):
 
     ORGANIZATION_READ = "organization:read"
     ORGANIZATION_UPDATE = "organization:update"
+    ORGANIZATION_EXPORT = "organization:export"
+    ORGANIZATION_DELETE = "organization:delete"
     MEMBERS_READ = "members:read"
     MEMBERS_MANAGE = "members:manage"
     OWNERS_MANAGE = "owners:manage"

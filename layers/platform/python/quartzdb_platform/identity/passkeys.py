@@ -130,6 +130,17 @@ class Passkeys:
 
         change(self._table, decide)
 
+    def forget(self, user: User) -> None:
+        """Drop all of somebody who leaves."""
+        for passkey in self.list(user):
+
+            def decide(passkey: Passkey = passkey) -> tuple[None, Sequence[Change]]:
+                places = (_key(user.id, passkey.id), _by_credential(passkey.credential_id))
+                found = (self._table.get(*place) for place in places)
+                return None, [Delete(one.pk, one.sk, one.revision) for one in found if one is not None]
+
+            change(self._table, decide)
+
     def begin_sign_in(self, address: str) -> tuple[dict[str, Any], str]:
         """Options, the same for everybody, and what the browser that asked keeps. Raises TooManyAttempts."""
         self._attempts.count("signing in with passkeys from one address", address, OF_ADDRESS)

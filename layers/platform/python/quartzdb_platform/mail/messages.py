@@ -55,3 +55,46 @@ What it was used for is in the audit log of {organization}. Look there, and at t
 make a new one, and take the old one out of where it was found.
 """,
     )
+
+
+def deletion_requested(to: str, organization: str, until: str) -> Mail:
+    """An owner asked for the end of an organization."""
+    return Mail(
+        to,
+        f"{organization} will be deleted",
+        f"""\
+An owner of {organization} has asked for its deletion. It comes at
+
+  {until}
+
+and cannot be undone then. Until that time everything can be read and exported, nothing can be changed, and any owner
+can call it off in the settings of {organization}.
+
+If you do not expect this, sign in and call it off now.
+""",
+    )
+
+
+def deletion_cancelled(to: str, organization: str) -> Mail:
+    """An owner called the end of an organization off."""
+    return Mail(
+        to,
+        f"{organization} will not be deleted",
+        f"An owner of {organization} has called its deletion off. Everything is as before.\n",
+    )
+
+
+def deleted(to: str, organization: str, certificate: str) -> Mail:
+    """The end of an organization."""
+    return Mail(
+        to,
+        f"{organization} has been deleted",
+        f"""\
+{organization} has been deleted, with everything that was in it. This says what is gone, and what remains until when:
+
+{certificate}
+
+`head` is the hash of the last event of its audit log. Keep it beside an export of that log, and anybody can see that
+the export is whole.
+""",
+    )

@@ -86,11 +86,11 @@ def export(
         total, unit, lines = (
             database.namespaces.stats(namespace).keys,
             "keys",
-            _key_values(database, namespace),
+            key_value_lines(database, namespace),
         )
     else:
         total, unit = database.records.count(namespace), "records"
-        lines = _records(database, namespace, base64_vectors=vectors == "base64")
+        lines = record_lines(database, namespace, base64_vectors=vectors == "base64")
     done = 0
     with output_file(output) as file, progress(f"exporting {name}", total=total, unit=unit) as report:
         if header:
@@ -103,7 +103,8 @@ def export(
         notice(f"{done:,} {unit} written to {output}")
 
 
-def _records(database: Database, namespace: Namespace, *, base64_vectors: bool) -> Iterator[bytes]:
+def record_lines(database: Database, namespace: Namespace, *, base64_vectors: bool) -> Iterator[bytes]:
+    """Its records, a line each; a page is held in memory."""
     from quartzdb.domain.vector import to_base64
 
     cursor: str | None = None
@@ -126,7 +127,8 @@ def _records(database: Database, namespace: Namespace, *, base64_vectors: bool) 
             return
 
 
-def _key_values(database: Database, namespace: Namespace) -> Iterator[bytes]:
+def key_value_lines(database: Database, namespace: Namespace) -> Iterator[bytes]:
+    """Its key-values, a line each; a page is held in memory."""
     cursor: str | None = None
     while True:
         page = database.key_values.list(namespace, cursor=cursor, limit=_KEYS_AT_ONCE, values=True)
