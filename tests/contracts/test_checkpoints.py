@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from quartzdb.replication.ports import Checkpoint, Checkpoints, Direction, Feed, RepairState
+from quartzdb.replication.ports import Checkpoint, Checkpoints, Direction, Feed, RepairState, SharedPart
 
 OUT = Direction("aws", "cloudflare", "default", "books", Feed.RECORDS)
 BACK = Direction("cloudflare", "aws", "default", "books", Feed.RECORDS)
@@ -73,3 +73,17 @@ def test_when_the_list_of_a_peer_was_complete(open_checkpoints: Callable[[], Che
     assert open_checkpoints().listed_ms("cloudflare") == 1_790_000_000_005
     assert open_checkpoints().listed_ms("elsewhere") == 0
     assert open_checkpoints().all_checkpoints() == {}
+
+
+def test_what_is_shared_with_a_peer(open_checkpoints: Callable[[], Checkpoints]) -> None:
+    """The latest that was noted of each, for the next process."""
+    assert open_checkpoints().peers() == {}
+    open_checkpoints().note_peer("cloudflare", SharedPart(True))
+    open_checkpoints().note_peer("cloudflare", SharedPart(False, ("acme", "t")))
+    open_checkpoints().note_peer("west", SharedPart(True, ()))
+    assert open_checkpoints().peers() == {
+        "cloudflare": SharedPart(False, ("acme", "t")),
+        "west": SharedPart(True, ()),
+    }
+    assert open_checkpoints().all_checkpoints() == {}
+    assert open_checkpoints().listed_ms("cloudflare") == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
-from quartzdb.replication.ports import Checkpoint, Direction, RepairState
+from quartzdb.replication.ports import Checkpoint, Direction, RepairState, SharedPart
 
 
 class MemoryCheckpoints:
@@ -15,6 +15,7 @@ class MemoryCheckpoints:
         self._checkpoints: dict[Direction, Checkpoint] = {}
         self._repairs: dict[Direction, RepairState] = {}
         self._listed: dict[str, int] = {}
+        self._peers: dict[str, SharedPart] = {}
         self._lock = threading.Lock()
 
     def read(self, direction: Direction) -> Checkpoint | None:
@@ -62,3 +63,13 @@ class MemoryCheckpoints:
         """The directions of all namespaces that were shared then are written."""
         with self._lock:
             self._listed[peer] = at_ms
+
+    def note_peer(self, peer: str, part: SharedPart) -> None:
+        """What is shared with the peer from now on."""
+        with self._lock:
+            self._peers[peer] = part
+
+    def peers(self) -> Mapping[str, SharedPart]:
+        """What was noted of each."""
+        with self._lock:
+            return dict(self._peers)

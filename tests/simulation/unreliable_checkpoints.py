@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from quartzdb.domain.errors import Unavailable
-from quartzdb.replication.ports import Checkpoint, Checkpoints, Direction, RepairState
+from quartzdb.replication.ports import Checkpoint, Checkpoints, Direction, RepairState, SharedPart
 from tests.simulation.link import Line
 from tests.simulation.world import World
 
@@ -56,6 +56,14 @@ class UnreliableCheckpoints:
     def mark_listed(self, peer: str, at_ms: int) -> None:
         """As the port says."""
         self._asked(lambda: self._shared.mark_listed(peer, at_ms))
+
+    def note_peer(self, peer: str, part: SharedPart) -> None:
+        """As the port says."""
+        self._asked(lambda: self._shared.note_peer(peer, part))
+
+    def peers(self) -> Mapping[str, SharedPart]:
+        """As the port says."""
+        return self._asked(self._shared.peers)
 
     def _asked(self, ask: Callable[[], T]) -> T:
         chance = self._world.random

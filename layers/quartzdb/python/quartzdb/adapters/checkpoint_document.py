@@ -11,7 +11,7 @@ from dataclasses import asdict, fields
 from typing import TypeVar
 
 from quartzdb.domain.errors import Corrupted
-from quartzdb.replication.ports import Checkpoint, Direction, Feed, RepairState
+from quartzdb.replication.ports import Checkpoint, Direction, Feed, RepairState, SharedPart
 
 T = TypeVar("T", Checkpoint, RepairState)
 
@@ -31,6 +31,24 @@ def parse_direction(name: str) -> Direction:
 def encode_state(state: Checkpoint | RepairState) -> bytes:
     """As JSON."""
     return json.dumps(asdict(state), separators=(",", ":")).encode()
+
+
+def encode_part(part: SharedPart) -> bytes:
+    """As JSON."""
+    return json.dumps(asdict(part), separators=(",", ":")).encode()
+
+
+def decode_part(document: bytes) -> SharedPart:
+    """Read it back. Raises Corrupted."""
+    try:
+        known = json.loads(document)
+        tenants = known["tenants"]
+        return SharedPart(bool(known["all_namespaces"]), None if tenants is None else tuple(tenants))
+    except (ValueError, TypeError, KeyError) as error:
+        raise Corrupted(
+            f"What is stored of the other site cannot be read: {error}.",
+            hint="Start the server once more as one of two sites: it writes that anew.",
+        ) from error
 
 
 def decode_state(kind: type[T], document: bytes) -> T:

@@ -54,8 +54,11 @@ def compact(
     Never needed for correctness: a server, or a deployment's functions, do this bit by bit in the background. It pays
     after a large import. They go on meanwhile; files that they may still read are removed later. On AWS the segments
     that are merged come to this machine and what they are merged into goes back.
+
+    Of a namespace that another site has, too, writes and deletions of the last 7 days are kept for that one.
     """
-    database = location.open(default_engine=default_engine)
+    kept = location.recorded_retention()
+    database = location.open(default_engine=default_engine, retention=kept)
     wanted: Sequence[Namespace]
     wanted = list(every_namespace(database)) if name is None else [find_namespace(database, name)]
     from quartzdb.domain.freeing import freeing
@@ -93,6 +96,13 @@ def compact(
         raise Failure(
             f"The disk has no room to build all segments of these namespaces anew: {', '.join(left)}.",
             hint="Nothing is lost. Delete what is not needed, or free some space, and give the command again.",
+        )
+    shared = [one.name for one in wanted if kept.shared(one.tenant, one.name)]
+    if shared:
+        notice(
+            f"{', '.join(shared)}: shared with another site. What it may still need stays: writes and deletions of the"
+            " last 7 days.",
+            quiet=as_json,
         )
     if as_json:
         print_json({"namespaces": results})

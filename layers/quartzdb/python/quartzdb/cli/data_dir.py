@@ -13,6 +13,7 @@ from quartzdb.cli.open_files import divide_open_files
 
 if TYPE_CHECKING:
     from quartzdb.domain.namespace import Namespace
+    from quartzdb.storage.ports import Retention
     from quartzdb.wiring.embedded import Database
 
 DATA_DIR_DEFAULT = Path("data")
@@ -38,10 +39,16 @@ default_engine_option = click.option(
 )
 
 
-def open_database(data_dir: Path, *, create: bool = False, default_engine: str = "auto") -> Database:
+def open_database(
+    data_dir: Path,
+    *,
+    create: bool = False,
+    default_engine: str = "auto",
+    retention: Retention | None = None,
+) -> Database:
     """The database in a directory; with `create`, a new one where there is none. Raises Failure.
 
-    Where the directory cannot be written to, it is opened to be read.
+    `retention`: what must be kept for another site. Where the directory cannot be written to, it is opened to be read.
     """
     if not create:
         require_database(data_dir)
@@ -57,7 +64,8 @@ def open_database(data_dir: Path, *, create: bool = False, default_engine: str =
                 read_only=read_only,
                 default_engine=EngineChoice(default_engine),
                 segment_files_max=divide_open_files().segments,
-            )
+            ),
+            retention=retention,
         )
     except OSError as error:
         raise Failure(

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 from click.core import ParameterSource
 
-from quartzdb.cli.data_dir import data_dir_option, open_database
+from quartzdb.cli.data_dir import data_dir_option, open_database, require_database
 
 if TYPE_CHECKING:
+    from quartzdb.replication.retention import RecordedRetention
+    from quartzdb.storage.ports import Retention
     from quartzdb.wiring.aws import AwsSettings
     from quartzdb.wiring.embedded import Database
 
@@ -25,11 +27,17 @@ if TYPE_CHECKING:
 class DatabaseLocation(Protocol):
     """One database, opened when it is needed."""
 
-    def open(self, *, create: bool = False, default_engine: str = "auto") -> Database:
+    def open(
+        self, *, create: bool = False, default_engine: str = "auto", retention: Retention | None = None
+    ) -> Database:
         """The database; with `create`, a new one where a new one can be made. Raises Failure, QuartzError.
 
-        `default_engine` is for commands that build segments.
+        `default_engine` and `retention` are for commands that build segments.
         """
+        ...
+
+    def recorded_retention(self) -> RecordedRetention:
+        """What must be kept for the other of two sites, where it is one of two. Raises Failure, QuartzError."""
         ...
 
     @property
@@ -48,9 +56,20 @@ class DataDirectory:
 
     path: Path
 
-    def open(self, *, create: bool = False, default_engine: str = "auto") -> Database:
+    def open(
+        self, *, create: bool = False, default_engine: str = "auto", retention: Retention | None = None
+    ) -> Database:
         """Raises Failure where there is none, unless `create`."""
-        return open_database(self.path, create=create, default_engine=default_engine)
+        return open_database(self.path, create=create, default_engine=default_engine, retention=retention)
+
+    def recorded_retention(self) -> RecordedRetention:
+        """By what its server has noted. Raises Failure where there is no database."""
+        require_database(self.path)
+        from quartzdb.replication.retention import RecordedRetention
+        from quartzdb.wiring.replication import embedded_replication
+
+        adapters = embedded_replication(self.path)
+        return RecordedRetention(adapters.checkpoints, adapters.clock)
 
     @property
     def imports(self) -> Path:
@@ -70,16 +89,28 @@ class Deployment:
     bucket: str
     region: str | None
 
-    def open(self, *, create: bool = False, default_engine: str = "auto") -> Database:
+    def open(
+        self, *, create: bool = False, default_engine: str = "auto", retention: Retention | None = None
+    ) -> Database:
         """Raises Unavailable where the table cannot be read, is none of ours, or nobody is signed in."""
         del create  # a mistyped name must not become a new table
         from quartzdb.domain.namespace import DEFAULT_NAMESPACE, EngineChoice
         from quartzdb.wiring.aws import open_aws
 
-        database = open_aws(replace(self.settings(), default_engine=EngineChoice(default_engine)))
+        database = open_aws(
+            replace(self.settings(), default_engine=EngineChoice(default_engine)), retention=retention
+        )
         # One read before anything is written: what is wrong with the place should be said at once.
         database.catalog.get(database.tenant, DEFAULT_NAMESPACE)
         return database
+
+    def recorded_retention(self) -> RecordedRetention:
+        """By how far replication is there."""
+        from quartzdb.replication.retention import RecordedRetention
+        from quartzdb.wiring.replication_aws import aws_replication
+
+        adapters = aws_replication(self.settings())
+        return RecordedRetention(adapters.checkpoints, adapters.clock)
 
     def settings(self) -> AwsSettings:
         """For the composition root. Copies of segments are kept in the user's cache, for the next command."""

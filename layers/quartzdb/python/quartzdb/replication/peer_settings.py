@@ -8,12 +8,8 @@ from enum import StrEnum
 
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.namespace import check_tenant
-from quartzdb.replication.shared_namespaces import (
-    Shared,
-    all_namespaces,
-    default_namespaces,
-    of_tenants,
-)
+from quartzdb.replication.ports import SharedPart
+from quartzdb.replication.shared_namespaces import Shared, shared_of
 from quartzdb.replication.status import PeerKind, PeerName
 from quartzdb.replication.wire.limits import SITE_PATTERN
 
@@ -88,8 +84,13 @@ class PeerSettings:
     @property
     def shared(self) -> Shared:
         """Whether a namespace is shared."""
-        shared = all_namespaces if self.shares is SharedData.ALL else default_namespaces
-        return shared if self.tenants is None else of_tenants(shared, self.tenants)
+        return shared_of(self.part)
+
+    @property
+    def part(self) -> SharedPart:
+        """What is shared, as it is noted."""
+        tenants = None if self.tenants is None else tuple(sorted(self.tenants))
+        return SharedPart(self.shares is SharedData.ALL, tenants)
 
     @property
     def peer(self) -> PeerName:

@@ -224,6 +224,14 @@ class RepairState:
     error: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SharedPart:
+    """What a peer shares: the namespace behind `/api/*` or all, of some tenants or (None) of all."""
+
+    all_namespaces: bool
+    tenants: tuple[str, ...] | None = None
+
+
 class Checkpoints(Protocol):
     """Where each direction is. Durable; written by whoever drives replication at this site."""
 
@@ -261,6 +269,14 @@ class Checkpoints(Protocol):
 
     def mark_listed(self, peer: str, at_ms: int) -> None:
         """The directions of all namespaces that were shared then are written."""
+        ...
+
+    def note_peer(self, peer: str, part: SharedPart) -> None:
+        """What is shared with the peer from now on, for who opens the database without being told of it."""
+        ...
+
+    def peers(self) -> Mapping[str, SharedPart]:
+        """What was noted of each."""
         ...
 
 

@@ -12,10 +12,49 @@ from quartzdb.domain.clock import Clock
 from quartzdb.domain.hlc import stamp_at
 from quartzdb.domain.namespace import Partition
 from quartzdb.replication.ports import Checkpoints, Feed
-from quartzdb.replication.shared_namespaces import Shared
+from quartzdb.replication.shared_namespaces import Shared, shared_of
 from quartzdb.replication.wire.limits import FEED_KEPT_MS
 
 NOTHING_NEEDED = (1 << 63) - 1
+
+
+class RecordedRetention:
+    """Retention by what is recorded in the database, for who was not told of the other site: a command.
+
+    Shared is what any checkpoint speaks of, and what was noted of a peer; it is kept for the whole time. Reads what is
+    recorded once.
+    """
+
+    def __init__(self, checkpoints: Checkpoints, clock: Clock) -> None:
+        self._checkpoints = checkpoints
+        self._clock = clock
+        self._known: tuple[frozenset[tuple[str, str]], Sequence[Shared]] | None = None
+
+    def shared(self, tenant: str, name: str) -> bool:
+        """Whether another site has the namespace, too."""
+        if self._known is None:
+            directions = self._checkpoints.all_checkpoints()
+            named = frozenset((one.tenant, one.namespace) for one in directions)
+            self._known = (named, [shared_of(part) for part in self._checkpoints.peers().values()])
+        named, parts = self._known
+        return (tenant, name) in named or any(part(tenant, name) for part in parts)
+
+    def log_needed_from(self, partition: Partition) -> int:
+        """The lowest append stamp of the log that a peer may still ask for."""
+        return self._needed_from(partition)
+
+    def tombstones_needed_from(self, partition: Partition) -> int:
+        """Tombstones of the latest 7 days."""
+        return self._needed_from(partition)
+
+    def keys_needed_from(self, partition: Partition) -> int:
+        """Tombstones and expired items with this append stamp or a later one stay."""
+        return self._needed_from(partition)
+
+    def _needed_from(self, partition: Partition) -> int:
+        if not self.shared(partition.tenant, partition.namespace):
+            return NOTHING_NEEDED
+        return stamp_at(self._clock.unix_ms() - FEED_KEPT_MS)
 
 
 class PeerRetention:

@@ -14,7 +14,7 @@ from quartzdb.domain.namespace import (
     check_namespace_name,
     check_tenant,
 )
-from quartzdb.replication.ports import SharedNamespace
+from quartzdb.replication.ports import SharedNamespace, SharedPart
 from quartzdb.storage.ports import NamespaceCatalog
 
 Shared = Callable[[str, str], bool]
@@ -36,6 +36,12 @@ def all_namespaces(tenant: str, name: str) -> bool:
 def of_tenants(shared: Shared, tenants: Collection[str]) -> Shared:
     """As `shared`, but of these tenants alone."""
     return lambda tenant, name: tenant in tenants and shared(tenant, name)
+
+
+def shared_of(part: SharedPart) -> Shared:
+    """What a part says."""
+    shared = all_namespaces if part.all_namespaces else default_namespaces
+    return shared if part.tenants is None else of_tenants(shared, part.tenants)
 
 
 def has_shared_keys(shared: Shared, tenant: str) -> bool:

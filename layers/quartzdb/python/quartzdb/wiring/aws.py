@@ -35,6 +35,7 @@ from quartzdb.maintenance.ports import PendingWorkList
 from quartzdb.replication.wire.limits import FEED_KEPT_MS
 from quartzdb.storage.index.engines.faiss_library import faiss_module
 from quartzdb.storage.index.executor import Immediate
+from quartzdb.storage.ports import Retention
 from quartzdb.storage.snapshot.cache import FETCHED_BYTES_MAX
 from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
 from quartzdb.wiring.embedded import OTHERS, Adapters, Database, assemble
@@ -140,8 +141,11 @@ def open_aws(
     clients: AwsClients | None = None,
     meter: CapacityMeter | None = None,
     peering: Peering | None = None,
+    retention: Retention | None = None,
 ) -> Database:
-    """The database of a table and a bucket, which must exist; with `peering`, as one of two sites."""
+    """The database of a table and a bucket, which must exist; with `peering`, as one of two sites. `retention` says
+    what must be kept where there is no `peering`.
+    """
     if settings.searches:
         _import_for_searches()
     process = secrets.token_hex(4)
@@ -159,6 +163,7 @@ def open_aws(
         execute=Immediate,
         remembered_seconds=NAMESPACE_REMEMBERED_SECONDS,
         peering=peering,
+        retention=retention,
     )
 
 

@@ -236,8 +236,12 @@ def _probe(reserve: DiskReserve, data_dir: Path) -> None:
     probe_directory(data_dir)
 
 
-def open_embedded(settings: EmbeddedSettings, *, peering: Peering | None = None) -> Database:
-    """The database of a directory, created if it is not there; with `peering`, as one of two sites."""
+def open_embedded(
+    settings: EmbeddedSettings, *, peering: Peering | None = None, retention: Retention | None = None
+) -> Database:
+    """The database of a directory, created if it is not there; with `peering`, as one of two sites. `retention` says
+    what must be kept where there is no `peering`.
+    """
     adapters = embedded_adapters(settings)
     process = secrets.token_hex(4)
     building = settings.data_dir / "building"
@@ -252,6 +256,7 @@ def open_embedded(settings: EmbeddedSettings, *, peering: Peering | None = None)
         tenant=settings.tenant,
         segment_files_max=settings.segment_files_max,
         peering=peering,
+        retention=retention,
     )
     if workspace:
         weakref.finalize(database.indexer, workspace.release)
@@ -289,12 +294,13 @@ def assemble(
     execute: Executor = Lazy,
     remembered_seconds: float = 0.0,
     peering: Peering | None = None,
+    retention: Retention | None = None,
 ) -> Database:
     """Services over any adapters. `writer` names this process in versions and must be its alone.
 
     Segments in remote storage take at most `fetched_bytes_max` of memory; `searches` and `execute` are SegmentCache's.
     Searches take a namespace that was found to exist to be there for `remembered_seconds`. With `peering` this site is
-    one of two.
+    one of two; without it `retention` says what must be kept for others.
     """
     clock = adapters.clock
     versions = HybridClock(clock.unix_ms, writer, ahead_ms_max=CLOCK_ERROR_MAX_MS)
@@ -357,7 +363,7 @@ def assemble(
             workspace,
             index_threads,
             default_engine,
-            peering.retention if peering else None,
+            peering.retention if peering else retention,
         ),
         scrub=adapters.scrub,
         replication=_served(peering, adapters, readers, log_writer, versions) if peering else None,

@@ -6,11 +6,18 @@ from collections.abc import Iterator, Mapping
 
 from quartzdb.adapters.aws.dynamodb_table import DynamoTable
 from quartzdb.adapters.aws.dynamodb_values import bytes_of, number_of, text_of
-from quartzdb.adapters.checkpoint_document import decode_state, direction_name, encode_state, parse_direction
-from quartzdb.replication.ports import Checkpoint, Direction, RepairState
+from quartzdb.adapters.checkpoint_document import (
+    decode_part,
+    decode_state,
+    direction_name,
+    encode_part,
+    encode_state,
+    parse_direction,
+)
+from quartzdb.replication.ports import Checkpoint, Direction, RepairState, SharedPart
 
 _PK = "CHECKPOINTS"
-_DIRECTION, _REPAIR, _LISTED = "direction/", "repair/", "listed/"
+_DIRECTION, _REPAIR, _LISTED, _PEER = "direction/", "repair/", "listed/", "peer/"
 
 
 class DynamoCheckpoints:
@@ -64,6 +71,14 @@ class DynamoCheckpoints:
     def mark_listed(self, peer: str, at_ms: int) -> None:
         """The directions of all namespaces that were shared then are written."""
         self._table.put({"pk": _PK, "sk": _LISTED + peer, "at_ms": at_ms})
+
+    def note_peer(self, peer: str, part: SharedPart) -> None:
+        """What is shared with the peer from now on."""
+        self._put(_PEER + peer, encode_part(part))
+
+    def peers(self) -> Mapping[str, SharedPart]:
+        """What was noted of each."""
+        return {name: decode_part(document) for name, document in self._list(_PEER)}
 
     def _get(self, name: str) -> bytes | None:
         item = self._table.get(_PK, name)

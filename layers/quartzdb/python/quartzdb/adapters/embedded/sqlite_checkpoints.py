@@ -5,10 +5,17 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 
-from quartzdb.adapters.checkpoint_document import decode_state, direction_name, encode_state, parse_direction
+from quartzdb.adapters.checkpoint_document import (
+    decode_part,
+    decode_state,
+    direction_name,
+    encode_part,
+    encode_state,
+    parse_direction,
+)
 from quartzdb.adapters.embedded.sqlite_database import Row, SqliteDatabase
 from quartzdb.adapters.embedded.sqlite_row_sums import require_sound
-from quartzdb.replication.ports import Checkpoint, Direction, RepairState
+from quartzdb.replication.ports import Checkpoint, Direction, RepairState, SharedPart
 
 _GET = "SELECT kind, name, document, row_sum FROM replication WHERE kind = ? AND name = ?"
 _PUT = "INSERT OR REPLACE INTO replication (kind, name, document) VALUES (?, ?, ?)"
@@ -67,6 +74,16 @@ class SqliteCheckpoints:
     def mark_listed(self, peer: str, at_ms: int) -> None:
         """The directions of all namespaces that were shared then are written."""
         self._put("listed", peer, b"%d" % at_ms)
+
+    def note_peer(self, peer: str, part: SharedPart) -> None:
+        """What is shared with the peer from now on."""
+        document = encode_part(part)
+        if self._get("peer", peer) != document:
+            self._put("peer", peer, document)
+
+    def peers(self) -> Mapping[str, SharedPart]:
+        """What was noted of each."""
+        return {name: decode_part(document) for name, document in self._listed("peer")}
 
     def _get(self, kind: str, name: str) -> bytes | None:
         return next((document for _, document in self._sound(self._database.rows(_GET, (kind, name)))), None)

@@ -148,6 +148,7 @@ def application(
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     secrets = peer.secrets()
     adapters = embedded_replication(data_dir)
+    adapters.checkpoints.note_peer(two.peer_site, two.part)
     database = open_embedded(settings, peering=peering_of(two, secrets, adapters.checkpoints, adapters.clock))
     uses = Background(database.key_uses.write, idle_seconds=KEY_USES_SECONDS)
     work = [Background(database.maintenance.run_once), uses]
