@@ -68,10 +68,14 @@ NEEDS = {
     f"POST {_O}/tokens": Permission.TOKENS_MANAGE,
     f"DELETE {_O}/tokens/{{token_id}}": Permission.TOKENS_MANAGE,
     f"GET {_O}/audit": Permission.AUDIT_READ,
+    f"GET {_P}/usage": Permission.USAGE_READ,
+    f"GET {_O}/usage": Permission.USAGE_READ,
+    f"PUT {_O}/cap": Permission.CAP_UPDATE,
     f"GET {_O}/audit/verify": Permission.AUDIT_READ,
     f"GET {_O}/audit/export": Permission.AUDIT_READ,
 }
 BODIES = {
+    f"PUT {_O}/cap": {"dollars": None},
     f"PATCH {_O}": {"name": "Renamed"},
     f"POST {_O}/deletion": {"name": "Renamed"},
     f"PATCH {_O}/members/{{user_id}}": {"role": "viewer"},

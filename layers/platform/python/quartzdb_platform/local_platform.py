@@ -12,6 +12,7 @@ from quartzdb.wiring.embedded import open_usage_journal
 from quartzdb_platform.adapters.audit_journal import AuditJournal, follow
 from quartzdb_platform.adapters.identity_providers import identity_providers
 from quartzdb_platform.adapters.local_data import LocalData
+from quartzdb_platform.adapters.namespace_sizes import NamespaceSizes
 from quartzdb_platform.adapters.outbox import Outbox
 from quartzdb_platform.adapters.published_keys import PublishedKeys
 from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
@@ -62,6 +63,7 @@ def open_platform(
         audit_lines=journal,
         providers=identity_providers(settings.providers, database.clock),
         usage_journal=open_usage_journal(data_dir),
+        sizes=NamespaceSizes(database.namespaces),
         further_steps=(Step("expired-documents", 3_600, table.purge),),
         tenants=tenant_deletion(database),
         data=LocalData(database),

@@ -174,6 +174,21 @@ class AuditLines(Protocol):
         ...
 
 
+class Held(NamedTuple):
+    """What a project holds: bytes of live data, and how many vectors."""
+
+    bytes: int
+    vectors: int
+
+
+class DataPlaneSizes(Protocol):
+    """What projects hold in the database."""
+
+    def held(self, tenant: str, *, exact: bool = False) -> Held:
+        """What it holds; `exact`: with every write that was acknowledged before. Raises Unavailable."""
+        ...
+
+
 class ProviderKeys(Protocol):
     """Public keys that a provider signs with."""
 

@@ -30,8 +30,11 @@ from quartzdb_platform.identity.people import People
 from quartzdb_platform.identity.provider_signature import ProviderSignatures
 from quartzdb_platform.identity.providers import Providers
 from quartzdb_platform.identity.sign_in import SignIn
+from quartzdb_platform.metering.cap_keeping import CapKeeping
 from quartzdb_platform.metering.counters import Counters
 from quartzdb_platform.metering.journal import JournalReader, UsageJournal
+from quartzdb_platform.metering.storage import StorageSampling
+from quartzdb_platform.metering.usage import Usage
 from quartzdb_platform.plans.blocks import Blocks
 from quartzdb_platform.plans.plan_changes import PlanChanges
 from quartzdb_platform.plans.plan_file import load_plans
@@ -42,6 +45,7 @@ from quartzdb_platform.ports import (
     DataPlaneGrants,
     DataPlaneKeys,
     DataPlaneNamespaces,
+    DataPlaneSizes,
     DataPlaneTenants,
     DocumentTable,
     IdentityProvider,
@@ -59,6 +63,7 @@ class Platform:
     audit: AuditLog
     data_plane_audit: DataPlaneAudit
     blocks: Blocks
+    caps: CapKeeping
     closings: Closings
     credentials: Credentials
     grants: GrantPublisher
@@ -75,6 +80,7 @@ class Platform:
     standings: Standings
     tokens: Tokens
     upkeep: Upkeep
+    usage: Usage
     usage_journal: JournalReader | None = None
     secret_scanning: SecretScanning | None = None
     deletions: Deletions | None = None
@@ -96,6 +102,7 @@ def assemble(
     provider_keys: ProviderKeys | None = None,
     audit_lines: AuditLines | None = None,
     usage_journal: UsageJournal | None = None,
+    sizes: DataPlaneSizes | None = None,
     further_steps: Sequence[Step] = (),
     tenants: DataPlaneTenants | None = None,
     data: DataPlaneData | None = None,
@@ -105,7 +112,8 @@ def assemble(
     """Use cases over any adapters. `console_url` is where the links in mails lead; `database_url` has no path;
     `plans` are those that are sold. `provider_keys` are of who reports leaks; None: nobody does.
     `audit_lines` are what the database tells, and `usage_journal` what was used of it; None: they are brought here by
-    others. `further_steps`: what the adapters have done by the scheduled pass.
+    others. `sizes` are what projects hold; None: their storage is not sampled here. `further_steps`: what the adapters
+    have done by the scheduled pass.
     `tenants` deletes what projects have and `data` sends it; None: this deployment does neither. `remains` and `scrub`
     are those of Deletions.
     """
@@ -117,14 +125,22 @@ def assemble(
     publisher = GrantPublisher(
         table, grants, plans, blocks, f"{console_url}/organizations/{{organization}}/plan"
     )
+    caps = CapKeeping(table, audit, blocks, publisher, plans, clock)
     organizations = Organizations(table, audit, clock)
     projects = Projects(table, audit, keys, publisher, clock)
     data_plane_audit = DataPlaneAudit(table, audit, clock)
     steps = [
         Step("grants", 60, lambda _: publisher.publish_all()),
         Step("all-grants", 86_400, lambda _: publisher.publish_all(everything=True)),
+        Step("caps", 60, caps.run),
         *further_steps,
     ]
+    if sizes is not None:
+        storage = StorageSampling(table, sizes, clock)
+        steps += [
+            Step("storage", 600, storage.sample),
+            Step("storage-reconciliation", 86_400, storage.reconcile),
+        ]
     if audit_lines is not None:
         lines = audit_lines
         steps.append(Step("data-plane-audit", 60, lambda _: data_plane_audit.take_all(lines)))
@@ -146,6 +162,7 @@ def assemble(
         audit=audit,
         data_plane_audit=data_plane_audit,
         blocks=blocks,
+        caps=caps,
         closings=Closings(
             table, audit, credentials, publisher, notices, clock, deletes=deletions is not None
         ),
@@ -173,8 +190,11 @@ def assemble(
         standings=Standings(table, audit, publisher),
         tokens=Tokens(table, audit, credentials),
         upkeep=Upkeep(table, clock, steps),
+        usage=Usage(table, plans, clock),
         usage_journal=(
-            JournalReader(table, Counters(table, clock), usage_journal) if usage_journal else None
+            JournalReader(table, Counters(table, clock), usage_journal, counted=caps.check_projects)
+            if usage_journal
+            else None
         ),
         secret_scanning=scanning,
         deletions=deletions,

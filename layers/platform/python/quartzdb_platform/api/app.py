@@ -18,6 +18,7 @@ from quartzdb_platform.api.routes import (
     providers,
     secret_scanning,
     sign_in,
+    usage,
 )
 from quartzdb_platform.wiring import Platform
 
@@ -48,6 +49,7 @@ def create_app(platform: Platform) -> FastAPI:
         control,
         life,
         secret_scanning,
+        usage,
     ):
         app.include_router(module.router, prefix=PREFIX)
     app.include_router(links.router)

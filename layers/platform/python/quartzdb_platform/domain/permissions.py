@@ -39,6 +39,8 @@ class Permission(StrEnum):
     TOKENS_READ = "tokens:read"
     TOKENS_MANAGE = "tokens:manage"
     AUDIT_READ = "audit:read"
+    USAGE_READ = "usage:read"
+    CAP_UPDATE = "cap:update"
 
 
 _VIEWER = frozenset(
@@ -47,6 +49,7 @@ _VIEWER = frozenset(
         Permission.MEMBERS_READ,
         Permission.PROJECTS_READ,
         Permission.KEYS_READ,
+        Permission.USAGE_READ,
     }
 )
 _DEVELOPER = _VIEWER | {Permission.PROJECTS_CREATE, Permission.KEYS_CREATE, Permission.KEYS_REVOKE}
@@ -56,13 +59,14 @@ _ADMIN = _DEVELOPER | {
     Permission.TOKENS_READ,
     Permission.TOKENS_MANAGE,
     Permission.AUDIT_READ,
+    Permission.CAP_UPDATE,
 }
 
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(Permission),
     Role.ADMIN: _ADMIN,
     Role.DEVELOPER: _DEVELOPER,
-    Role.BILLING: _VIEWER - {Permission.KEYS_READ},
+    Role.BILLING: _VIEWER - {Permission.KEYS_READ} | {Permission.CAP_UPDATE},
     Role.VIEWER: _VIEWER,
 }
 

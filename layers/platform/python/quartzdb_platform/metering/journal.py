@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Protocol
 
 from quartzdb_platform.metering.counters import Counters
@@ -30,7 +30,9 @@ class UsageJournal(Protocol):
 
 
 class JournalReader:
-    """`run` is a step of upkeep: what it was cut off in, it does again as it began it."""
+    """`run` may be cut off anywhere: what it was at, it does again as it began it. `counted` is told of whom something
+    was counted.
+    """
 
     def __init__(
         self,
@@ -38,11 +40,13 @@ class JournalReader:
         counters: Counters,
         journal: UsageJournal,
         *,
+        counted: Callable[[Set[str]], object] = lambda _: None,
         batch_lines: int = BATCH_LINES,
     ) -> None:
         self._table = table
         self._counters = counters
         self._journal = journal
+        self._counted = counted
         self._batch_lines = batch_lines
 
     def run(self) -> int:
@@ -74,7 +78,8 @@ class JournalReader:
         texts = [line for number, line in self._journal.read(after, up_to - after) if number <= up_to]
         done = Put(_PK, identity, {"after": up_to, "up_to": up_to}, revision)
         if texts:
-            self._counters.apply(f"journal#{identity}#{after}#{up_to}", texts, "journal")
+            applied = self._counters.apply(f"journal#{identity}#{after}#{up_to}", texts, "journal")
+            self._counted(applied.tally.projects)
         # Where somebody else was faster, they counted the same batch: its markers are there.
         if self._table.transact([done]):
             self._journal.forget(up_to)

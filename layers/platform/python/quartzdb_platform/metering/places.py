@@ -59,6 +59,11 @@ def month(project_id: str, of: str) -> Place:
     return Place(usage_pk(project_id), MONTH + of)
 
 
+def storage(project_id: str, day: str) -> Place:
+    """Of the samples of a day."""
+    return Place(usage_pk(project_id), STORAGE + day)
+
+
 def expires_at_ms(day: str) -> int:
     """When what is about a day may be dropped. Sums of months stay: they are what was billed."""
     return start_ms(day) + _KEPT_MS

@@ -39,6 +39,7 @@ class Tally:
     lines: int
     foreign: int
     malformed: int
+    projects: frozenset[str]
 
 
 def tally(texts: Iterable[bytes | str], source: str) -> Tally:
@@ -58,8 +59,13 @@ def tally(texts: Iterable[bytes | str], source: str) -> Tally:
         lines += 1
         _add_row(rows, line)
         _add_latency(latencies, line)
+    projects = frozenset(project_id for project_id, _ in rows)
     return Tally(
-        (*_rows(rows), *_latencies(latencies), *_malformed(malformed, source)), lines, foreign, malformed
+        (*_rows(rows), *_latencies(latencies), *_malformed(malformed, source)),
+        lines,
+        foreign,
+        malformed,
+        projects,
     )
 
 

@@ -52,7 +52,7 @@ class Authenticator:
         self._tenants = tenants
         self._clock = clock
         self._seconds = seconds
-        self._good: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
+        self._good: OrderedDict[bytes, tuple[Principal, float, int]] = OrderedDict()
         self._revocations = 0
         self._lock = threading.Lock()
 
@@ -63,6 +63,8 @@ class Authenticator:
         with self._lock:
             found = self._good.get(_digest(key))
         if found is None or self._clock.monotonic() >= found[1]:
+            return None
+        if found[2] != self._tenants.said(found[0].tenant):
             return None
         ends_at_ms = found[0].expires_at_ms
         return found[0] if ends_at_ms is None or self._clock.unix_ms() < ends_at_ms else None
@@ -83,11 +85,12 @@ class Authenticator:
             raise
         assert key is not None
         # Only for a key that is good: whoever guesses costs one look-up, and learns nothing of a tenant.
+        said = self._tenants.said(principal.tenant)
         principal = replace(principal, grant=self._tenants.grant(principal.tenant))
         with self._lock:
             # A key that was revoked while it was looked up must not be remembered after it was forgotten.
             if revocations == self._revocations:
-                self._good[_digest(key)] = (principal, asked_at + self._seconds)
+                self._good[_digest(key)] = (principal, asked_at + self._seconds, said)
                 self._good.move_to_end(_digest(key))
             while len(self._good) > _KEYS_REMEMBERED_MAX:
                 self._good.popitem(last=False)
@@ -112,7 +115,7 @@ class Authenticator:
     def _forget(self, key_ids: Collection[str]) -> None:
         with self._lock:
             self._revocations += 1
-            for digest in [d for d, (principal, _) in self._good.items() if principal.key_id in key_ids]:
+            for digest in [d for d, (principal, _, _) in self._good.items() if principal.key_id in key_ids]:
                 del self._good[digest]
 
 

@@ -1,11 +1,13 @@
 """Use cases of tenants: what each is allowed, by its grant.
 
 A tenant that nothing was said about is active, so that a database without any grant works as one that has none to keep.
-HAZARD: the grant is remembered with the API key, so a process goes by an earlier one for `key_cache_seconds` more.
+HAZARD: the grant is remembered with the API key, so a process goes by an earlier one for `key_cache_seconds` more,
+unless it said the later one itself.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -23,6 +25,11 @@ class Tenants:
 
     def __init__(self, grants: TenantGrants) -> None:
         self._grants = grants
+        self._said: Counter[str] = Counter()
+
+    def said(self, tenant: str) -> int:
+        """How often something was said of the tenant in this process: what was remembered before then is of no use."""
+        return self._said[tenant]
 
     def grant(self, tenant: str) -> TenantGrant:
         """What the tenant is allowed now; revision 0 where nothing was ever said."""
@@ -38,7 +45,9 @@ class Tenants:
         Raises InvalidArgument for what can be no tenant.
         """
         check_tenant(grant.tenant)
-        return self._grants.put(grant)
+        stored = self._grants.put(grant)
+        self._said[grant.tenant] += 1
+        return stored
 
     def list(self) -> Sequence[TenantGrant]:
         """The grants on record, in the order of their tenants."""
@@ -56,7 +65,7 @@ class Tenants:
                 return present
             wanted = replace(present, revision=present.revision + 1, status=status)
             with freeing():  # a tenant has to be stopped on a full disk, too
-                if self._grants.put(wanted):
+                if self.put(wanted):
                     return wanted
         raise Unavailable(
             f"The grant of the tenant {tenant!r} is being changed by others.", hint="Try again in a moment."
@@ -67,3 +76,4 @@ class Tenants:
         present = self._grants.get(tenant)
         if present is not None:
             self._grants.forget(present)
+            self._said[tenant] += 1

@@ -1,0 +1,146 @@
+"""Caps and limits of plans, kept: what was used becomes blocks, and blocks become grants.
+
+A block is lifted by the same look that would set it: when the month turns, the cap is raised, the plan is another, or
+something was deleted.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence, Set
+from dataclasses import replace
+
+from quartzdb.domain.clock import Clock
+from quartzdb.domain.errors import Forbidden, InvalidArgument, NotFound, QuartzError
+from quartzdb.domain.grant import Block
+from quartzdb_platform.accounts import store
+from quartzdb_platform.accounts.organizations import Access
+from quartzdb_platform.audit.log import AuditLog
+from quartzdb_platform.domain.calendar import month_end_ms, month_of
+from quartzdb_platform.domain.plan import Plans
+from quartzdb_platform.domain.records import Organization
+from quartzdb_platform.metering.caps import Standing, blocks_for
+from quartzdb_platform.metering.month import held_now, used_in
+from quartzdb_platform.metering.storage import every_organization
+from quartzdb_platform.plans.blocks import Blocks
+from quartzdb_platform.plans.publisher import GrantPublisher
+from quartzdb_platform.ports import Change, DocumentTable
+from quartzdb_platform.transaction import change
+
+logger = logging.getLogger(__name__)
+
+CAP_FEATURE = "caps"
+CAP_MICRO_DOLLARS_MAX = 10**15
+
+
+class CapKeeping:
+    """One instance serves everybody."""
+
+    def __init__(
+        self,
+        table: DocumentTable,
+        audit: AuditLog,
+        blocks: Blocks,
+        publisher: GrantPublisher,
+        plans: Plans,
+        clock: Clock,
+    ) -> None:
+        self._table = table
+        self._audit = audit
+        self._blocks = blocks
+        self._publisher = publisher
+        self._plans = plans
+        self._clock = clock
+
+    def set_cap(self, access: Access, cap_micro_dollars: int | None) -> Organization:
+        """What a month may cost beyond the plan's price, None for no cap; it holds at once.
+
+        Raises InvalidArgument, Forbidden where the plan has no caps.
+        """
+        if cap_micro_dollars is not None and not 0 <= cap_micro_dollars <= CAP_MICRO_DOLLARS_MAX:
+            raise InvalidArgument(
+                "A cap is an amount of dollars, not negative and not beyond a billion.", field="dollars"
+            )
+
+        def decide() -> tuple[Organization, Sequence[Change]]:
+            organization, document = store.organization_of(self._table, access.organization_id)
+            if (
+                cap_micro_dollars is not None
+                and CAP_FEATURE not in self._plans.of(organization.plan).features
+            ):
+                raise Forbidden(
+                    f"The plan {organization.plan} has no caps: it never costs more than its price.",
+                    hint="Choose a plan with overage first.",
+                )
+            changed = replace(organization, cap_micro_dollars=cap_micro_dollars)
+            shown = "none" if cap_micro_dollars is None else str(cap_micro_dollars)
+            event = self._audit.entry(
+                organization.id, access.actor, "cap.update", f"{organization.id} {shown}"
+            )
+            return changed, [store.put_organization(changed, document.revision), *event]
+
+        organization = change(self._table, decide)
+        self.check(organization.id)
+        return organization
+
+    def check(self, organization_id: str) -> bool:
+        """Have the blocks be as they should be now; whether anything changed. Raises NotFound, Unavailable."""
+        organization = store.organization_of(self._table, organization_id)[0]
+        wanted = blocks_for(self.standing(organization))
+        present = self._blocks.of(organization_id)
+        changed = False
+        for where in {*wanted, *present}:
+            kept = _as_it_stands(present.get(where), wanted.get(where))
+            if kept != present.get(where):
+                changed |= self._blocks.set(organization_id, where, kept)
+        if changed:
+            self._publisher.publish_soon(organization_id)
+        return changed
+
+    def check_projects(self, project_ids: Set[str]) -> None:
+        """The same for the organizations of projects of which something was counted just now."""
+        organizations = set()
+        for project_id in project_ids:
+            found = self._table.get(f"PROJECT#{project_id}", "project")
+            if found is not None:
+                organizations.add(store.project_of(found).organization_id)
+        self._check_each(sorted(organizations))
+
+    def run(self, _now_ms: int) -> int:
+        """A step of upkeep: every organization, because months turn and samples come by themselves."""
+        return self._check_each(list(every_organization(self._table)))
+
+    def standing(self, organization: Organization) -> Standing:
+        """How an organization stands now."""
+        pk = store.organization_pk(organization.id)
+        listed = self._table.query(pk, "project#", limit=store.LISTED_MAX)
+        projects = [store.project_of(document).id for document in listed]
+        month = month_of(self._clock.unix_ms())
+        return Standing(
+            self._plans.of(organization.plan),
+            self._plans.prices,
+            month,
+            month_end_ms(month),
+            used_in(self._table, projects, month),
+            held_now(self._table, projects),
+            organization.cap_micro_dollars,
+            self._publisher.raise_at(organization.id),
+        )
+
+    def _check_each(self, organization_ids: Sequence[str]) -> int:
+        changed = 0
+        for organization_id in organization_ids:
+            try:
+                changed += self.check(organization_id)
+            except NotFound:
+                continue  # it was deleted meanwhile
+            except QuartzError as error:
+                logger.warning("The caps of %s could not be looked at: %s", organization_id, error)
+        return changed
+
+
+def _as_it_stands(present: Block | None, wanted: Block | None) -> Block | None:
+    """A block that stands for the same reason stays as it is: what was used beyond it is no news to publish."""
+    if present is not None and wanted is not None and replace(present, used=wanted.used) == wanted:
+        return present
+    return wanted
