@@ -7,7 +7,7 @@ import pytest
 from quartzdb.aws_lambda.settings import InvalidSettings
 from quartzdb_platform.aws_lambda.platform_function import platform_function
 from quartzdb_platform.aws_lambda.settings import read_settings
-from quartzdb_platform.aws_platform import MailBy
+from quartzdb_platform.domain.mail_settings import MailBy
 
 ENVIRONMENT = {
     "QUARTZDB_TABLE": "database",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -20,19 +19,13 @@ from quartzdb.services.tenants import Tenants
 from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
 from quartzdb_platform.adapters.dynamodb_documents import DynamoDocuments
 from quartzdb_platform.adapters.identity_providers import identity_providers
-from quartzdb_platform.adapters.outbox import Outbox
-from quartzdb_platform.ports import Mailer
+from quartzdb_platform.adapters.mailers import mailer_of
+from quartzdb_platform.domain.mail_settings import MailBy
 from quartzdb_platform.settings import settings_of
 from quartzdb_platform.wiring import Platform, assemble
 
 OUTBOX = Path(gettempdir()) / "quartzdb-outbox"
 """Where mail is that nobody sends: on an emulator, whose functions run on this machine."""
-
-
-class MailBy(StrEnum):
-    """What takes mail."""
-
-    OUTBOX = "outbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +56,11 @@ def open_aws_platform(
     """The use cases over both tables, which must exist."""
     clock = clock or SystemClock()
     more = settings_of(settings.document, settings.url)
+    mail = replace(more.mail, by=settings.mail, sender=settings.sender)
     database = clients.table(settings.database_table, clock)
     return assemble(
         DynamoDocuments(clients.table(settings.table, clock)),
-        _mailer(settings, clock),
+        mailer_of(mail, OUTBOX, clock, lambda _: clients.ses),
         ApiKeys(DynamoApiKeys(database), clock),
         Tenants(DynamoTenantGrants(database)),
         clock,
@@ -76,7 +70,3 @@ def open_aws_platform(
         relying_party=more.relying_party,
         providers=identity_providers(more.providers, clock, clients.secret_reader),
     )
-
-
-def _mailer(settings: AwsPlatformSettings, clock: Clock) -> Mailer:
-    return Outbox(OUTBOX, settings.sender, clock)

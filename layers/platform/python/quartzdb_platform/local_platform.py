@@ -12,9 +12,10 @@ from quartzdb.wiring.embedded import open_usage_journal
 from quartzdb_platform.adapters.audit_journal import AuditJournal, follow
 from quartzdb_platform.adapters.identity_providers import identity_providers
 from quartzdb_platform.adapters.local_data import LocalData
+from quartzdb_platform.adapters.mailers import mailer_of
 from quartzdb_platform.adapters.namespace_sizes import NamespaceSizes
-from quartzdb_platform.adapters.outbox import Outbox
 from quartzdb_platform.adapters.published_keys import PublishedKeys
+from quartzdb_platform.adapters.ses_mailer import SesClient
 from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
 from quartzdb_platform.api.app import create_app
 from quartzdb_platform.domain.closing import Remain
@@ -38,7 +39,6 @@ REMAINS = (
     Remain("This certificate, and the id of the organization in it.", None),
 )
 """What the deletion of an organization does not reach."""
-SENDER = "QuartzDB <no-reply@localhost>"
 
 
 def open_platform(
@@ -46,12 +46,12 @@ def open_platform(
 ) -> Platform:
     """The platform of one machine, beside its database. Raises Unavailable, InvalidArgument."""
     table = SqliteDocuments(data_dir / PLATFORM_FILE)
-    outbox = Outbox(data_dir / OUTBOX, SENDER, database.clock)
+    mailer = mailer_of(settings.mail, data_dir / OUTBOX, database.clock, _ses)
     journal = AuditJournal(data_dir / AUDIT_FILE)
     follow(journal)
     return assemble(
         table,
-        outbox,
+        mailer,
         database.api_keys,
         database.tenants,
         database.clock,
@@ -82,6 +82,14 @@ def tenant_deletion(database: Database) -> TenantDeletion:
         database.clock,
         database.scrub,
     )
+
+
+def _ses(region: str | None) -> SesClient:
+    # Only who sends by SES waits for botocore.
+    from quartzdb.wiring.aws_clients import AwsClients
+
+    client: SesClient = AwsClients(region).ses
+    return client
 
 
 def with_platform(application: ASGIApp, platform: Platform) -> ASGIApp:

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from email.utils import parseaddr
+from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from quartzdb.domain.errors import InvalidArgument
+from quartzdb_platform.domain.mail_settings import MailSettings, SmtpSecurity
 from quartzdb_platform.domain.passkey import RelyingParty
 from quartzdb_platform.domain.provider import PROVIDER_NAME, ProviderSettings
 
+Choice = TypeVar("Choice", bound=StrEnum)
 GITHUB_ISSUER = "https://github.com"
 ENVIRONMENT = "QUARTZDB_PLATFORM_SETTINGS"
 """The environment variable that names the file."""
@@ -29,6 +33,7 @@ class Settings:
     public_url: str
     relying_party: RelyingParty
     providers: tuple[ProviderSettings, ...] = ()
+    mail: MailSettings = field(default_factory=MailSettings)
 
 
 def read_settings(file: Path | None, url: str) -> Settings:
@@ -67,8 +72,37 @@ def settings_of(document: Mapping[str, Any], url: str) -> Settings:
         raise InvalidArgument(
             "Two providers have one name.", hint="Each [[providers]] needs a name of its own."
         )
+    mail = _mail(top.table("mail"))
     top.close(passkeys)
-    return Settings(public_url, party, providers)
+    return Settings(public_url, party, providers, mail)
+
+
+def _mail(table: _Table) -> MailSettings:
+    """Raises InvalidArgument."""
+    usual = MailSettings()
+    found = MailSettings(
+        by=table.one_of("by", usual.by),
+        sender=table.text("sender", usual.sender),
+        host=table.text("host", usual.host),
+        port=table.number("port", usual.port, 1, 65_535),
+        security=table.one_of("security", usual.security),
+        username=table.text("username", "") or None,
+        password_file=table.text("password_file", "") or None,
+        configuration_set=table.text("configuration_set", "") or None,
+        region=table.text("region", "") or None,
+    )
+    table.close()
+    if "\n" in found.sender or "@" not in parseaddr(found.sender)[1]:
+        raise InvalidArgument(
+            f"mail.sender is {found.sender[:100]!r}: it looks like Name <name@example.com>."
+        )
+    if found.security is SmtpSecurity.NONE and found.host not in {"localhost", "127.0.0.1", "::1"}:
+        raise InvalidArgument(
+            f"mail.security is none, and {found.host} is not this machine.", hint="Use starttls or tls."
+        )
+    if (found.username is None) != (found.password_file is None):
+        raise InvalidArgument("mail.username and mail.password_file are given together, or neither is.")
+    return found
 
 
 def _provider(table: _Table) -> ProviderSettings:
@@ -133,6 +167,20 @@ class _Table:
         if not isinstance(value, str) or (not value and name in self._values):
             raise self._wrong(name, "a string")
         return value
+
+    def number(self, name: str, default: int, least: int, most: int) -> int:
+        """A whole number within bounds."""
+        value = self._value(name, default)
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise self._wrong(name, f"a number from {least} to {most}")
+        return value
+
+    def one_of(self, name: str, default: Choice) -> Choice:
+        """One of the words of an enumeration."""
+        try:
+            return type(default)(self._value(name, default))
+        except ValueError as error:
+            raise self._wrong(name, f"one of {', '.join(type(default))}") from error
 
     def yes(self, name: str) -> bool:
         """Whether it says so."""

@@ -30,6 +30,7 @@ from quartzdb_platform.identity.people import People
 from quartzdb_platform.identity.provider_signature import ProviderSignatures
 from quartzdb_platform.identity.providers import Providers
 from quartzdb_platform.identity.sign_in import SignIn
+from quartzdb_platform.mail.suppressions import SuppressingMailer, Suppressions
 from quartzdb_platform.metering.cap_keeping import CapKeeping
 from quartzdb_platform.metering.counters import Counters
 from quartzdb_platform.metering.journal import JournalReader, UsageJournal
@@ -118,6 +119,7 @@ def assemble(
     are those of Deletions.
     """
     plans = plans or load_plans()
+    mailer = SuppressingMailer(mailer, Suppressions(table, clock))
     audit = AuditLog(table, clock)
     credentials = Credentials(table, clock)
     people, challenges = People(table, clock), Challenges(table, clock)

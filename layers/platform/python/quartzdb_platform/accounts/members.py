@@ -95,12 +95,13 @@ class Members:
             by_secret = Put(f"INVITATION#{_hash(secret)}", "invitation", {"pk": pk, "sk": sk}, None, ends_ms)
             return None, [Put(pk, sk, body, None, ends_ms), by_secret, *event]
 
-        change(self._table, decide)
+        # Before it is stored: an invitation of which nobody was told would only take a seat.
         link = f"{self._accept_url}#invitation={secret}"
         days = INVITATION_MS // 86_400_000
         self._mailer.send(
             messages.invitation(email, organization.name, inviter.email, role.value, link, days)
         )
+        change(self._table, decide)
         return invitation
 
     def accept(self, user: User, secret: str, address: str) -> Member:

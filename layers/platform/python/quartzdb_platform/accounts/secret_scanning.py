@@ -10,12 +10,14 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import InvalidArgument, Unauthenticated
 from quartzdb_platform.accounts import store
 from quartzdb_platform.audit.log import Actor, AuditLog
+from quartzdb_platform.domain.errors import Undeliverable
 from quartzdb_platform.domain.permissions import Role
 from quartzdb_platform.domain.records import CredentialKind
 from quartzdb_platform.identity.credentials import Credentials
@@ -135,9 +137,11 @@ class SecretScanning:
         for seat in self._table.query(pk_of_organization, "member#", limit=store.LISTED_MAX):
             member = store.member_of(seat)
             if member.role is Role.OWNER:
-                self._mailer.send(
-                    messages.leak(member.email, organization.name, leak.body["what"], leak.body["url"])
-                )
+                # An owner who takes no mail must not keep the others from being told.
+                with suppress(Undeliverable):
+                    self._mailer.send(
+                        messages.leak(member.email, organization.name, leak.body["what"], leak.body["url"])
+                    )
 
         def decide() -> tuple[None, Sequence[Change]]:
             found = self._table.get(pk, "leak")

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
-from email import policy
-from email.message import EmailMessage
-from email.utils import formatdate
 from itertools import count
 from pathlib import Path
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Unavailable
+from quartzdb_platform.adapters.mail_message import message_of
 from quartzdb_platform.ports import Mail
 
 
@@ -28,11 +26,7 @@ class Outbox:
     def send(self, mail: Mail) -> None:
         """Write it. Raises Unavailable."""
         at_ms = self._clock.unix_ms()
-        # A link is one line, however long, so that whoever reads the file can follow it.
-        message = EmailMessage(policy.SMTP.clone(max_line_length=998, cte_type="8bit", linesep="\n"))
-        message["From"], message["To"], message["Subject"] = self._sender, mail.to, mail.subject
-        message["Date"] = formatdate(at_ms / 1_000)
-        message.set_content(mail.text, cte="8bit")
+        message = message_of(mail, self._sender, at_ms, in_files=True)
         name = f"{at_ms:015d}-{next(self._numbers):06d}-{secrets.token_hex(4)}"
         half_written = self.directory / f".{name}"
         try:

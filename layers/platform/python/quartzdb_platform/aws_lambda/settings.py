@@ -10,7 +10,8 @@ from typing import Any
 
 from quartzdb.aws_lambda.settings import endpoints_in, ill_formed, present, url_at, xray_daemon_in
 from quartzdb.wiring.aws_clients import AwsEndpoints
-from quartzdb_platform.aws_platform import AwsPlatformSettings, MailBy
+from quartzdb_platform.aws_platform import AwsPlatformSettings
+from quartzdb_platform.domain.mail_settings import MailBy
 
 DOCUMENT = "QUARTZDB_PLATFORM_SETTINGS_TOML"
 """The text of the settings, because a function has no file of its own."""

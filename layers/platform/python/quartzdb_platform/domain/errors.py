@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quartzdb.domain import errors
-from quartzdb.domain.errors import Forbidden, QuartzError, Reached
+from quartzdb.domain.errors import Forbidden, InvalidArgument, QuartzError, Reached
 
 
 class TooManyAttempts(QuartzError):
@@ -25,6 +25,16 @@ class LimitReached(errors.LimitReached):
             Reached(what, most, most, what),
             hint="Remove one first.",
         )
+
+
+class Undeliverable(InvalidArgument):
+    """An address takes no mail. `for_good`: it will not later either, as far as its server says."""
+
+    code = "undeliverable"
+
+    def __init__(self, message: str, *, for_good: bool, hint: str = "Use another address.") -> None:
+        super().__init__(message, field="email", hint=hint)
+        self.for_good = for_good
 
 
 class StepUpRequired(Forbidden):

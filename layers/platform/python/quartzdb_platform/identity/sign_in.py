@@ -65,7 +65,9 @@ class SignIn:
         self._attempts = Attempts(table, clock)
 
     def begin(self, email: str, address: str) -> str:
-        """Send a code. Returns what the browser that asked keeps. Raises InvalidArgument, TooManyAttempts."""
+        """Send a code. Returns what the browser that asked keeps. Raises InvalidArgument, TooManyAttempts,
+        Undeliverable, Unavailable; then nothing is changed.
+        """
         email = checked_email(email)
         self._attempts.count("signing in from one address", address, OF_ADDRESS)
         self._attempts.count("codes for one e-mail address", email, OF_EMAIL)
@@ -87,11 +89,12 @@ class SignIn:
             before = self._table.get(pk, "code")
             return None, [Put(pk, "code", body, before.revision if before else None, expires_at_ms)]
 
-        change(self._table, decide)
         # Encoded, so that the code is the only number in the mail.
         named = base64.urlsafe_b64encode(email.encode()).decode().rstrip("=")
         url = f"{self._link_url}#sign-in={named}.{link}"
+        # Before it is stored: where no mail can be sent, the code that was sent before stays good.
         self._mailer.send(messages.sign_in(email, code, url, CODE_MS // 60_000))
+        change(self._table, decide)
         return browser
 
     def by_code(self, email: str, code: str, address: str) -> SignedIn:

@@ -148,6 +148,7 @@ def endpoints_in(environment: Mapping[str, str]) -> AwsEndpoints:
         sqs=_endpoint(environment, "SQS"),
         step_functions=_endpoint(environment, "SFN"),
         events=_endpoint(environment, "EVENTS"),
+        ses=_endpoint(environment, "SESV2"),
     )
 
 

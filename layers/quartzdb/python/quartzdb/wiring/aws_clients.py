@@ -41,6 +41,8 @@ _STEP_FUNCTIONS_PATIENCE = Patience(connect_seconds=2, read_seconds=5, attempts_
 # The probe comes by every second or ten, and must not wait for a queue while it should look at an origin.
 _SQS_PATIENCE = Patience(connect_seconds=1, read_seconds=2, attempts_max=2)
 _EVENTS_PATIENCE = Patience(connect_seconds=1, read_seconds=2, attempts_max=3)
+# Somebody waits for the answer, and a mail that is sent twice is one too many.
+_SES_PATIENCE = Patience(connect_seconds=2, read_seconds=10, attempts_max=1)
 _CONNECTIONS_MAX = 64
 
 
@@ -54,11 +56,12 @@ class AwsEndpoints:
     sqs: str | None = None
     step_functions: str | None = None
     events: str | None = None
+    ses: str | None = None
 
     @classmethod
     def at(cls, url: str) -> AwsEndpoints:
         """An emulator that has all of them behind one address."""
-        return cls(url, url, url, url, url, url)
+        return cls(url, url, url, url, url, url, url)
 
 
 class AwsClients:
@@ -132,6 +135,11 @@ class AwsClients:
         """Of event buses."""
         client: EventsClient = self._client("events", "EventBridge", self._endpoints.events, _EVENTS_PATIENCE)
         return client
+
+    @cached_property
+    def ses(self) -> Any:
+        """Of Amazon SES, by which the platform sends mail; the database sends none."""
+        return self._client("sesv2", "Amazon SES", self._endpoints.ses, _SES_PATIENCE)
 
     def _client(
         self,
