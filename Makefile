@@ -14,6 +14,7 @@ RIE = .venv-rie/.stamp
 GRAPHS = .venv-graphs/.stamp
 PEERS = .venv-peers/.stamp
 WORKERD = cloudflare/node_modules/.stamp
+ASSETS = layers/platform/assets/node_modules/.stamp
 BUILT = build/layers/manifest.json
 # The CPython 3.13 that `make layers` compiles with, where it is not found by itself.
 LAYER_PYTHON =
@@ -40,7 +41,7 @@ platform: $(RUNTIME) ## Start the database with accounts, projects and keys on t
 
 # loadfile keeps a file on one worker, so that what a module's tests share (a server, a synthesised stack) is made once.
 # Files go out in the order of tests/conftest.py, not by their number of tests.
-test: $(DEV) $(MINISTACK) $(INFRA) $(RIE) $(WORKERD) $(BUILT) ## Run every test
+test: $(DEV) $(MINISTACK) $(INFRA) $(RIE) $(WORKERD) $(ASSETS) $(BUILT) ## Run every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(DEV) ## Check style, types and the import rules
@@ -143,7 +144,7 @@ licences: $(DEV) ## Write docs/licences.md: the licences of all that is installe
 	$(BIN)/python -m supply_chain.licences
 
 clean: ## Remove the environment and everything generated; data/ stays
-	rm -rf .venv .venv-ministack .venv-infra .venv-rie .venv-graphs .venv-peers cloudflare/node_modules build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-ministack .venv-infra .venv-rie .venv-graphs .venv-peers cloudflare/node_modules layers/platform/assets/node_modules build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUNTIME): requirements.txt requirements-build.txt pyproject.toml .ci/install
@@ -196,6 +197,12 @@ $(WORKERD): cloudflare/package-lock.json
 	@if ! command -v npm >/dev/null; then echo "npm is not installed, so tests of the Worker will be skipped"; \
 	elif $(NPM_CI) --prefix cloudflare; then touch $@; \
 	else echo "Installing the runtime of Workers failed: $(NPM_CI) --prefix cloudflare" >&2; exit 1; fi
+
+# What the console's pages load, to compare with, and the checker of accessibility.
+$(ASSETS): layers/platform/assets/package-lock.json
+	@if ! command -v npm >/dev/null; then echo "npm is not installed, so some tests of the console will be skipped"; \
+	elif $(NPM_CI) --prefix layers/platform/assets; then touch $@; \
+	else echo "Installing the console's assets failed: $(NPM_CI) --prefix layers/platform/assets" >&2; exit 1; fi
 
 # What the functions' tests unpack; of the package itself they take the present state.
 $(BUILT): requirements-lambda.txt requirements-lambda-platform.txt $(wildcard layers/build/*.py) $(LAYERS)

@@ -18,6 +18,7 @@ from quartzdb_platform.adapters.published_keys import PublishedKeys
 from quartzdb_platform.adapters.ses_mailer import SesClient
 from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
 from quartzdb_platform.api.app import create_app
+from quartzdb_platform.console.app import add_console
 from quartzdb_platform.domain.closing import Remain
 from quartzdb_platform.settings import Settings
 from quartzdb_platform.upkeep import Step
@@ -93,8 +94,10 @@ def _ses(region: str | None) -> SesClient:
 
 
 def with_platform(application: ASGIApp, platform: Platform) -> ASGIApp:
-    """The database's application, and the platform under /platform."""
-    return _Both(application, create_app(platform))
+    """The database's application, and the platform under /platform, its console included."""
+    served = create_app(platform)
+    add_console(served)
+    return _Both(application, served)
 
 
 class _Both:
@@ -103,5 +106,5 @@ class _Both:
         self._platform = platform
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        mine = scope["type"] == "http" and scope["path"].startswith("/platform/")
+        mine = scope["type"] == "http" and f"{scope['path']}/".startswith("/platform/")
         await (self._platform if mine else self._database)(scope, receive, send)

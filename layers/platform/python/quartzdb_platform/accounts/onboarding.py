@@ -65,7 +65,7 @@ class Onboarding:
         self._projects = projects
         self._namespaces = namespaces
         self._clock = clock
-        self._url = url
+        self.url = url
         self._attempts = Attempts(table, clock)
 
     def start(
@@ -96,8 +96,8 @@ class Onboarding:
         ):
             self._projects.revoke_key(access, project, lost)
         organization = self._organizations.get(access)
-        script = quickstart(self._url, text, made)
-        return Started(organization, access.role, project, key, text, made, self._url, script, new)
+        script = quickstart(self.url, text, made)
+        return Started(organization, access.role, project, key, text, made, self.url, script, new)
 
     def _begun(
         self, user: User, address: str, organization_name: str, project_name: str

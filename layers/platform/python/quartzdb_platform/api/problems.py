@@ -77,9 +77,14 @@ def problem(
     return JSONResponse(present, status, headers, MEDIA_TYPE)
 
 
+def status_of(error: QuartzError) -> int:
+    """The status that an error is answered with."""
+    return next((STATUSES[kind] for kind in type(error).mro() if kind in STATUSES), 500)
+
+
 def _refused(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, QuartzError)
-    status = next((STATUSES[kind] for kind in type(error).mro() if kind in STATUSES), 500)
+    status = status_of(error)
     headers = {}
     if isinstance(error, TooManyAttempts):
         headers["Retry-After"] = str(error.retry_after_seconds)

@@ -85,6 +85,7 @@ def serve(
             print_json({"url": url, "console_url": f"{settings.public_url}/platform", "outbox": str(outbox)})
             return
         click.echo(f"QuartzDB serves {data_dir} at {url}, with accounts at {url}/platform/v1")
+        click.echo(f"The console is at {settings.public_url}/platform")
         click.echo(f"Mail is in {outbox}\n")
         click.echo(_TRY_IT.format(url=url, outbox=outbox))
         click.echo("Stop with Ctrl+C.")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 STOP_SECONDS_MAX = 5.0
 """How long a stopping process waits for its background pass. One that is cut short loses nothing."""
-KEY_USES_SECONDS = 60.0
+KEY_USES_SECONDS = 5.0
 """How often a process looks whether uses of keys are to be written."""
 _PARENT_EVERY_SECONDS = 1.0
 JOURNAL_EVERY_SECONDS = 0.25

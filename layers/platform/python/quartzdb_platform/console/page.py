@@ -1,0 +1,89 @@
+"""A page: templates with what all of them show, and the headers that every answer of the console carries.
+
+Nothing of a page comes from elsewhere and no script is in it, so that the policy can forbid both.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import RedirectResponse
+
+import quartzdb
+from quartzdb_platform.console.words import english
+
+ROOT = "/platform"
+STATIC = Path(__file__).parent / "static"
+HEADERS: Mapping[str, str] = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+}
+
+
+def render(
+    request: Request,
+    template: str,
+    values: Mapping[str, object],
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> HTMLResponse:
+    """The page that a template makes of these values, the request's visitor and place among them."""
+    text = _environment().get_template(template).render({"path": request.url.path, **values})
+    return HTMLResponse(text, status, {**HEADERS, **(headers or {})})
+
+
+def go_to(path: str) -> RedirectResponse:
+    """Another page, with GET: what a form ends in, so that going back sends nothing twice."""
+    return RedirectResponse(f"{ROOT}{path}", 303, HEADERS)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("quartzdb_platform.console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["day"] = _day
+    environment.filters["moment"] = _moment
+    environment.globals.update(
+        root=ROOT, t=english(), asset=asset, integrity=integrity, version=quartzdb.__version__
+    )
+    return environment
+
+
+def asset(name: str) -> str:
+    """The address of a static file: another one with each content, so that it may be kept for ever."""
+    return f"{ROOT}/assets/{name}?v={hashlib.sha256(_content(name)).hexdigest()[:12]}"
+
+
+def integrity(name: str) -> str:
+    """What a browser compares it with (Subresource Integrity)."""
+    return "sha384-" + base64.b64encode(hashlib.sha384(_content(name)).digest()).decode()
+
+
+@cache
+def _content(name: str) -> bytes:
+    return (STATIC / name).read_bytes()
+
+
+def _day(at_ms: int | None) -> str:
+    return "" if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d")
+
+
+def _moment(at_ms: int | None) -> str:
+    return (
+        "" if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    )

@@ -1,0 +1,74 @@
+"""The plan of an organization beside the others, and what is refused for now because of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, NamedTuple
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from quartzdb_platform.api.auth import PlatformNow
+from quartzdb_platform.console import page
+from quartzdb_platform.console.visitor import Place, in_organization
+from quartzdb_platform.console.words import english
+from quartzdb_platform.domain.permissions import Permission
+from quartzdb_platform.domain.plan import Plan
+
+router = APIRouter()
+Sees = Annotated[Place, Depends(in_organization(Permission.ORGANIZATION_READ))]
+
+
+class Row(NamedTuple):
+    """One line of the comparison: the name of its words, and a cell for each plan."""
+
+    name: str
+    values: Sequence[str]
+
+
+@router.get("/organizations/{organization_id}/plan")
+def show_plan(request: Request, place: Sees, platform: PlatformNow) -> Response:
+    """Where refusals of the database lead to."""
+    plans = list(platform.plans.by_name.values())
+    values = {
+        "visitor": place.visitor,
+        "place": place,
+        "mine": platform.plans.of(place.organization.plan),
+        "plans": plans,
+        "rows": [Row(name, [cell(plan) for plan in plans]) for name, cell in _CELLS],
+        "blocks": platform.blocks.of(place.organization.id),
+    }
+    return page.render(request, "plan.html", values)
+
+
+def _number(value: int | None) -> str:
+    return english()("plan.unlimited") if value is None else f"{value:,}"
+
+
+def _month(plan: Plan) -> str:
+    return (
+        f"${plan.month_micro_dollars / 1_000_000:,.0f}"
+        if plan.month_micro_dollars
+        else english()("plan.free")
+    )
+
+
+def _overage(plan: Plan) -> str:
+    return english()("plan.sold" if plan.overage else "plan.refused")
+
+
+_CELLS: Sequence[tuple[str, Callable[[Plan], str]]] = (
+    ("month", _month),
+    ("requests_per_second", lambda plan: _number(plan.limits.requests_per_second)),
+    ("namespaces", lambda plan: _number(plan.limits.namespaces)),
+    ("vectors", lambda plan: _number(plan.limits.vectors)),
+    ("dimension", lambda plan: _number(plan.limits.dimension)),
+    ("top_k", lambda plan: _number(plan.limits.top_k)),
+    ("storage", lambda plan: f"{plan.included.storage_bytes / 1e9:,.0f} GB"),
+    ("read_units", lambda plan: _number(plan.included.read_units)),
+    ("write_units", lambda plan: _number(plan.included.write_units)),
+    ("overage", _overage),
+    ("seats", lambda plan: _number(plan.seats)),
+    ("projects", lambda plan: _number(plan.projects)),
+    ("retention", lambda plan: _number(plan.retention_days)),
+)

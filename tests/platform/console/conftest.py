@@ -1,0 +1,108 @@
+"""One server and one browser for all tests of the console, and a person who signs up in it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+AXE = Path(__file__).parents[3] / "layers/platform/assets/node_modules/axe-core/axe.min.js"
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Database, platform and console, as `quartzdb platform serve --json` tells of them."""
+    directory = tmp_path_factory.mktemp("console")
+    command = [sys.executable, "-m", "quartzdb.cli", "platform", "serve"]
+    command += ["--data-dir", str(directory / "data"), "--port", "0", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("not installed: chromium")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium)
+        yield started
+        started.close()
+
+
+@dataclass
+class Person:
+    """Somebody before a browser. `wrong`: what its console, its network or the checker of accessibility said."""
+
+    context: BrowserContext
+    page: Page
+    url: str
+    outbox: Path
+    email: str
+    wrong: list[str] = field(default_factory=list)
+    expected: list[str] = field(default_factory=list)
+
+    def code(self) -> str:
+        newest = max(self.outbox.glob("*.eml"), key=lambda file: file.name)
+        return str(re.findall(r"\b\d{6,8}\b", newest.read_text().partition("\n\n")[2])[0])
+
+    def go(self, path: str) -> None:
+        self.page.goto(f"{self.url}/platform{path}")
+
+    def check(self) -> None:
+        """Have this page looked at by axe-core."""
+        if not AXE.exists():
+            pytest.skip("not installed: axe-core (needs npm)")
+        found = self.page.evaluate(f"(() => {{ {AXE.read_text('utf-8')}; return axe.run(); }})()")
+        self.wrong += [
+            f"{self.page.url}: {one['id']}: {one['nodes'][0]['html']}" for one in found["violations"]
+        ]
+
+    def sign_in(self) -> None:
+        self.go("/")
+        self.page.fill("#email", self.email)
+        self.page.click("text=Send me a code")
+        self.page.fill("#code", self.code())
+        self.page.click("button:has-text('Sign in')")
+        self.page.wait_for_url(re.compile("/home$|/organizations/"))
+
+
+def person_of(browser: Browser, served: dict[str, str], email: str, width: int = 1280) -> Person:
+    """With a browser's profile of their own."""
+    origin = served["console_url"].removesuffix("/platform")
+    context = browser.new_context(viewport={"width": width, "height": 900})
+    page = context.new_page()
+    person = Person(context, page, origin, Path(served["outbox"]), email)
+    page.on("console", lambda said: person.wrong.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: person.wrong.append(str(error)))
+    page.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith((origin, "data:", "blob:"))
+            else person.wrong.append(f"asked elsewhere: {request.url}")
+        ),
+    )
+    return person
+
+
+@pytest.fixture
+def ada(browser: Browser, served: dict[str, str], request: pytest.FixtureRequest) -> Iterator[Person]:
+    """Somebody new. At the end nothing was wrong."""
+    person = person_of(browser, served, f"ada-{request.node.name[:40]}@example.com")
+    yield person
+    person.context.close()
+    assert person.wrong == []

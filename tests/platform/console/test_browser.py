@@ -1,0 +1,174 @@
+"""The console as a person uses it, in a real browser: nothing comes from elsewhere, nothing is logged as an error, and
+every page is one that axe-core finds nothing wrong with.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.platform.console.conftest import Person, person_of
+
+PAGE_BYTES_MAX = 150_000
+"""What a page and all it loads may have, as sent."""
+
+
+def start(person: Person) -> str:
+    """Sign up, and have an organization, a project and a key: its text."""
+    person.sign_in()
+    person.page.click("text=Create both, and a key")
+    key = person.page.text_content("#key")
+    assert key is not None
+    return key
+
+
+def test_from_an_address_to_a_first_request(ada: Person) -> None:
+    """The page says when the key was first used, without being loaded again."""
+    ada.go("/")
+    ada.check()
+    ada.page.fill("#email", ada.email)
+    ada.page.click("text=Send me a code")
+    ada.check()
+    ada.page.fill("#code", ada.code())
+    ada.page.click("button:has-text('Sign in')")
+    ada.check()
+    ada.page.click("text=Create both, and a key")
+    ada.check()
+    expect(ada.page.locator(".tick")).to_have_text("Waiting for your first request…")
+    key = ada.page.text_content("#key")
+    httpx.get(f"{ada.url}/v1/namespaces", headers={"Authorization": f"Bearer {key}"}).raise_for_status()
+    expect(ada.page.locator(".tick.done")).to_contain_text("First request received", timeout=30_000)
+
+
+def test_the_programs_on_the_page_run(ada: Person) -> None:
+    """As they are printed, where their language is installed."""
+    start(ada)
+    runs = {
+        "curl": ["bash", "-c"],
+        "Python": [sys.executable, "-c"],
+        "JavaScript": ["node", "--input-type=module", "-e"],
+    }
+    for number, (name, command) in enumerate(runs.items(), 1):
+        if shutil.which(command[0]) is None:
+            continue
+        program = ada.page.text_content(f"#snippet-{number}")
+        assert program is not None
+        ran = subprocess.run([*command, program], capture_output=True, text=True, timeout=60, check=True)
+        assert "matches" in ran.stdout, name
+
+
+def test_a_key_is_shown_once_and_revoked(ada: Person) -> None:
+    """Afterwards it is refused."""
+    start(ada)
+    page = ada.page
+    page.click("text=On to your project")
+    page.fill("#name", "worker")
+    page.click("text=Create key")
+    key = page.text_content("#key")
+    ada.check()
+    page.click("text=I have it")
+    expect(page.locator("tbody tr")).to_have_count(2)
+    assert key is not None
+    assert key not in page.content()
+    row = page.locator("tr", has_text="worker")
+    row.locator("summary").click()
+    ada.check()
+    row.locator("text=Revoke it now").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    answer = httpx.get(f"{ada.url}/v1/namespaces", headers={"Authorization": f"Bearer {key}"})
+    assert answer.status_code == 401
+
+
+def test_a_form_that_is_wrong_says_so_on_its_page(ada: Person) -> None:
+    """And nothing was made."""
+    start(ada)
+    ada.page.click("text=On to your project")
+    for scope in ("read", "write"):
+        ada.page.uncheck(f"[value={scope}]")
+    ada.page.fill("#name", "nothing")
+    ada.page.click("text=Create key")
+    expect(ada.page.locator("[role=alert]")).to_contain_text("at least one scope")
+    expect(ada.page.locator("tbody tr")).to_have_count(1)
+    ada.wrong = [one for one in ada.wrong if "status of 400" not in one]
+
+
+def test_a_second_person_is_invited_and_leaves(ada: Person, browser: Browser, served: dict[str, str]) -> None:
+    """What they may not do is not on their pages."""
+    start(ada)
+    ada.go("/home")
+    page = ada.page
+    page.click("nav >> text=Team")
+    page.fill("#email", "bob@example.com")
+    page.select_option("#role", "viewer")
+    page.click("text=Send invitation")
+    ada.check()
+    invitation = max(ada.outbox.glob("*.eml"), key=lambda file: file.name).read_text()
+    link = next(word for word in invitation.split() if "#invitation=" in word)
+    bob = person_of(browser, served, "bob@example.com")
+    bob.sign_in()
+    bob.page.goto(link)
+    bob.page.click("button:has-text('Accept')")
+    expect(bob.page.locator("#outcome")).to_contain_text("viewer")
+    bob.go("/home")
+    expect(bob.page.locator("nav")).not_to_contain_text("Audit log")
+    bob.page.click("nav >> text=Team")
+    expect(bob.page.locator("text=Invite somebody")).to_have_count(0)
+    page.reload()
+    page.locator("tr", has_text="bob@example.com").locator("summary").click()
+    page.locator("tr", has_text="bob@example.com").locator("text=Remove them now").click()
+    bob.page.reload()
+    expect(bob.page.locator("h1")).to_have_text("That did not work")
+    bob.context.close()
+    assert [one for one in bob.wrong if "status of 404" not in one] == []
+
+
+def test_a_token_of_an_organization(ada: Person) -> None:
+    """Good at once."""
+    start(ada)
+    ada.go("/home")
+    ada.page.click("nav >> text=Management tokens")
+    ada.check()
+    ada.page.fill("#name", "terraform")
+    ada.page.click("text=Create token")
+    ada.check()
+    token = ada.page.text_content("#token")
+    ada.page.click("text=I have it")
+    organization = ada.page.url.split("/")[-2]
+    answer = httpx.get(
+        f"{ada.url}/platform/v1/organizations/{organization}/projects",
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    assert [project["name"] for project in answer.json()] == ["first"]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(400, "dark"), (1280, "light")])
+def test_every_page_is_accessible_small_and_fits(
+    browser: Browser, served: dict[str, str], width: int, scheme: str
+) -> None:
+    """In both colours, on a phone and on a desk; what it loads for the first time is little."""
+    person = person_of(browser, served, f"{scheme}-{width}@example.com", width)
+    person.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    start(person)
+    person.page.click("text=On to your project")
+    paths = [person.page.url.partition("/platform")[2]]
+    person.page.click(".where a >> nth=0")
+    paths += [
+        (link.get_attribute("href") or "").removeprefix("/platform")
+        for link in person.page.locator("nav a").all()
+    ]
+    for path in [*paths, "/organizations", "/account", "/nowhere"]:
+        person.go(path)
+        person.check()
+        assert person.page.evaluate("document.documentElement.scrollWidth") <= width, path
+        loaded = person.page.evaluate(
+            "[...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')]"
+            ".reduce((sum, entry) => sum + entry.encodedBodySize, 0)"
+        )
+        assert 0 < loaded <= PAGE_BYTES_MAX, path
+    person.context.close()
+    assert [one for one in person.wrong if "status of 404" not in one] == []
