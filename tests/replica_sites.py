@@ -27,6 +27,7 @@ from tests.doubles.memory_idempotency import MemoryIdempotency
 from tests.doubles.memory_keyvalue import MemoryKeyValue
 from tests.doubles.memory_leases import MemoryLeases
 from tests.doubles.memory_log import MemoryChangeLog
+from tests.doubles.memory_rate_slices import MemoryRateSlices
 from tests.doubles.memory_reminders import MemoryReminders
 from tests.doubles.memory_tenant_grants import MemoryTenantGrants
 from tests.manual_clock import ManualClock
@@ -95,6 +96,7 @@ def memory_adapters(
         catalog=catalog or MemoryCatalog(),
         api_keys=MemoryApiKeys(),
         grants=MemoryTenantGrants(),
+        rate_slices=MemoryRateSlices(),
         leases=MemoryLeases(),
         idempotency=MemoryIdempotency(),
         reminders=MemoryReminders(),

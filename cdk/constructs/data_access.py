@@ -25,6 +25,8 @@ NAMESPACES = ("NAMESPACES#*", "TENANTS", "CONDEMNED")
 API_KEYS = ("KEY#*", "KEYS#*")
 GRANTS = ("GRANTS",)
 """What each tenant is allowed: said by operators, and read with the API key."""
+RATES = ("RATE#*",)
+"""What is left of rates: leased by whatever answers requests."""
 LEASES = ("LEASE#*", "PENDING_WORK")
 """Who does what, and where something is left to do."""
 PENDING_WORK = ("PENDING_WORK",)
@@ -63,10 +65,13 @@ class BucketName:
 
 @dataclass(frozen=True, slots=True)
 class DataAccess:
-    """Families of items to read and to write (a transaction needs the rights of its parts), and prefixes of objects."""
+    """Families of items to read, to write and to update alone (a transaction needs the rights of its parts), and
+    prefixes of objects.
+    """
 
     reads: Sequence[str]
     writes: Sequence[str] = ()
+    updates: Sequence[str] = ()
     walks_feed: bool = False
     gets: Sequence[str] = (SEGMENTS, LOG_BODIES, POINTERS)
     puts: Sequence[str] = ()
@@ -76,6 +81,7 @@ class DataAccess:
         """Put it into a role, one statement for each kind of right."""
         self._on_items(role, table, _READS, self.reads)
         self._on_items(role, table, _WRITES, self.writes)
+        self._on_items(role, table, ("dynamodb:UpdateItem",), self.updates)
         if self.walks_feed:
             # The feed's key is the partition key of the items in it.
             feed = f"{table.table_arn}/index/{FEED_INDEX}"

@@ -37,7 +37,14 @@ API = DataAccess(
         *data.GRANTS,
         *data.IDEMPOTENCY,
     ),
-    writes=(*data.LOG, *data.KEY_VALUES, *data.NAMESPACES, *data.API_KEYS, *data.IDEMPOTENCY),
+    writes=(
+        *data.LOG,
+        *data.KEY_VALUES,
+        *data.NAMESPACES,
+        *data.API_KEYS,
+        *data.IDEMPOTENCY,
+    ),
+    updates=data.RATES,
     walks_feed=True,
     gets=(data.SEGMENTS, data.LOG_BODIES, data.VALUES, data.POINTERS, data.REMINDER_KEYS),
     # Bodies too large for the table, and reminders of erasures. Segments are not its business.
@@ -45,7 +52,11 @@ API = DataAccess(
     deletes=(data.LOG_BODIES, data.VALUES),
 )
 # It runs the same application, and answers searches only: whatever else would reach it fails here.
-SEARCH = DataAccess(reads=(*data.LOG, *data.NAMESPACES, *data.API_KEYS, *data.GRANTS))
+SEARCH = DataAccess(
+    reads=(*data.LOG, *data.NAMESPACES, *data.API_KEYS, *data.GRANTS),
+    # It leases requests of a rate, as whatever answers requests does.
+    updates=data.RATES,
+)
 INDEXER = DataAccess(
     reads=(*data.LOG, *data.NAMESPACES, *data.LEASES),
     # Trimming raises a log's floor and deletes what is behind it.

@@ -39,6 +39,7 @@ SUITES = {
     "services/ports.py": {
         "ApiKeyTable": "test_api_keys.py",
         "IdempotencyTable": "test_idempotency.py",
+        "RateSlices": "test_rate_slices.py",
         "TenantGrants": "test_tenant_grants.py",
     },
     "storage/index/engines/port.py": {"Engine": "test_engines.py", "Index": "test_engines.py"},

@@ -21,6 +21,7 @@ from quartzdb.adapters.aws.dynamodb_leases import DynamoLeases
 from quartzdb.adapters.aws.dynamodb_log import DynamoChangeLog
 from quartzdb.adapters.aws.dynamodb_origin_states import DynamoOriginStates
 from quartzdb.adapters.aws.dynamodb_pending_work import DynamoPendingWork
+from quartzdb.adapters.aws.dynamodb_rate_slices import DynamoRateSlices
 from quartzdb.adapters.aws.dynamodb_table import DynamoTable
 from quartzdb.adapters.aws.dynamodb_tenant_grants import DynamoTenantGrants
 from quartzdb.adapters.aws.s3_blobs import S3Blobs
@@ -40,13 +41,14 @@ from quartzdb.adapters.embedded.sqlite_keyvalue import SqliteKeyValue
 from quartzdb.adapters.embedded.sqlite_leases import SqliteLeases
 from quartzdb.adapters.embedded.sqlite_log import SqliteChangeLog
 from quartzdb.adapters.embedded.sqlite_origin_states import SqliteOriginStates
+from quartzdb.adapters.embedded.sqlite_rate_slices import SqliteRateSlices
 from quartzdb.adapters.embedded.sqlite_tenant_grants import SqliteTenantGrants
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.namespace import Partition
 from quartzdb.maintenance.ports import MergeRuns, PendingWorkList
 from quartzdb.replication.ports import Checkpoints
 from quartzdb.routing.ports import OriginStates
-from quartzdb.services.ports import ApiKeyTable, IdempotencyTable, TenantGrants
+from quartzdb.services.ports import ApiKeyTable, IdempotencyTable, RateSlices, TenantGrants
 from quartzdb.storage.ports import (
     BlobHistory,
     BlobStore,
@@ -69,6 +71,7 @@ from tests.doubles.memory_log import MemoryChangeLog
 from tests.doubles.memory_merge_runs import MemoryMergeRuns
 from tests.doubles.memory_origin_states import MemoryOriginStates
 from tests.doubles.memory_pending_work import MemoryPendingWork
+from tests.doubles.memory_rate_slices import MemoryRateSlices
 from tests.doubles.memory_reminders import MemoryReminders
 from tests.doubles.memory_tenant_grants import MemoryTenantGrants
 from tests.doubles.memory_versioned_blobs import MemoryVersionedBlobs
@@ -229,6 +232,14 @@ API_KEYS: dict[str, Callable[[Storage], ApiKeyTable]] = {
     **on_aws(
         "dynamodb",
         lambda storage, emulator: DynamoApiKeys(storage.dynamo_table(emulator)),
+    ),
+}
+RATE_SLICES: dict[str, Callable[[Storage], RateSlices]] = {
+    "memory": lambda storage: storage.shared(MemoryRateSlices, MemoryRateSlices),
+    "sqlite": lambda storage: SqliteRateSlices(storage.directory / "limits.db"),
+    **on_aws(
+        "dynamodb",
+        lambda storage, emulator: DynamoRateSlices(storage.dynamo_table(emulator)),
     ),
 }
 TENANT_GRANTS: dict[str, Callable[[Storage], TenantGrants]] = {

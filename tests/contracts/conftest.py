@@ -12,7 +12,7 @@ from quartzdb.domain.namespace import Partition
 from quartzdb.maintenance.ports import PendingWorkList
 from quartzdb.replication.ports import Checkpoints
 from quartzdb.routing.ports import OriginStates
-from quartzdb.services.ports import ApiKeyTable, IdempotencyTable, TenantGrants
+from quartzdb.services.ports import ApiKeyTable, IdempotencyTable, RateSlices, TenantGrants
 from quartzdb.storage.ports import BlobHistory, BlobStore, ChangeLog, KeyValueTable, Leases, NamespaceCatalog
 from tests.aws_emulators import Emulators
 from tests.contracts import adapters
@@ -110,6 +110,11 @@ def open_tenant_grants(request: pytest.FixtureRequest, storage: Storage) -> Call
 @pytest.fixture
 def tenant_grants(open_tenant_grants: Callable[[], TenantGrants]) -> TenantGrants:
     return open_tenant_grants()
+
+
+@pytest.fixture(params=adapters.RATE_SLICES)
+def open_rate_slices(request: pytest.FixtureRequest, storage: Storage) -> Callable[[], RateSlices]:
+    return lambda: adapters.RATE_SLICES[request.param](storage)
 
 
 @pytest.fixture(params=adapters.LEASES)

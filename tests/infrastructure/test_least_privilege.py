@@ -160,16 +160,20 @@ def test_items_are_reached_by_family_only(dev: Deployment, function: str) -> Non
 
 
 def test_searching_cannot_write(dev: Deployment) -> None:
-    """Whoever takes over the search function can change nothing, in the table or in the bucket."""
+    """Whoever takes over the search function can change nothing in the table or in the bucket but how many requests are
+    left of a rate.
+    """
     actions = {action for statement in _allowed(dev, "search") for action in _list(statement["Action"])}
     data = {action for action in actions if action.startswith(("dynamodb:", "s3:"))}
     assert data == {
         "dynamodb:GetItem",
         "dynamodb:BatchGetItem",
         "dynamodb:Query",
+        "dynamodb:UpdateItem",
         "s3:GetObject",
         "s3:ListBucket",
     }
+    assert _families(dev, "search", "dynamodb:UpdateItem") == {"RATE#*"}
 
 
 @pytest.mark.parametrize("function", ["indexer", "compactor"])

@@ -22,7 +22,7 @@ from quartzdb.api.cors import Cors
 from quartzdb.api.dispatch import Dispatcher, address_of
 from quartzdb.api.failures import Failures
 from quartzdb.api.health import Health
-from quartzdb.api.limits import RateLimiter, Unlimited
+from quartzdb.api.limits import RateLimiter
 from quartzdb.api.raw_path import RawPath
 from quartzdb.api.refusals import MethodNotAllowed, RouteNotFound
 from quartzdb.api.request_id import RequestId
@@ -30,6 +30,7 @@ from quartzdb.api.routes import FAMILIES
 from quartzdb.api.safe_headers import SafeHeaders
 from quartzdb.api.services import Services
 from quartzdb.api.settings import ApiSettings
+from quartzdb.api.slice_limiter import SliceLimiter, threads_ahead
 from quartzdb.api.surface import is_cloudflare
 
 _MIDDLEWARE_FROM_INSIDE = (RawPath, Admission, Failures, Cors, SafeHeaders, AccessLog, RequestId)
@@ -51,7 +52,7 @@ def create_app(
             services.api_keys, services.tenants, services.clock, seconds=settings.key_cache_seconds
         ),
         Health(services, settings),
-        rate_limiter or Unlimited(),
+        rate_limiter or SliceLimiter(services.rate_slices, services.clock, ahead=threads_ahead()),
     )
     dispatcher = Dispatcher(context)
     app = Starlette()

@@ -21,6 +21,7 @@ from starlette.types import Scope as AsgiScope
 
 from quartzdb.api import limits
 from quartzdb.api.answer import Answer
+from quartzdb.api.answer import Headers as ResponseHeaders
 from quartzdb.api.audit import DONE, write_audit_line
 from quartzdb.api.auth import ANONYMOUS, key_of
 from quartzdb.api.body import Bodies, inflate, is_compressed
@@ -47,6 +48,8 @@ from quartzdb.services.keys import KeyEnded, Principal, Scope
 
 _OPEN_THREADS = 2
 """Open operations have threads of their own, so that health is answered while all others are busy."""
+_RATE_THREADS = 4
+"""And those that ask how much of a rate is left: a store that is slow there holds up nothing else."""
 _KEY_THREADS = 4
 """So have look-ups of keys: who sends a request is known before it waits among that key's others."""
 
@@ -77,6 +80,7 @@ class Dispatcher:
             settings.computing_threads, settings.spare_threads, "quartzdb-search"
         )
         self._open_threads = ThreadPoolExecutor(_OPEN_THREADS, thread_name_prefix="quartzdb-open")
+        self._rate_threads = ThreadPoolExecutor(_RATE_THREADS, thread_name_prefix="quartzdb-rate")
         self._key_threads = ThreadPoolExecutor(_KEY_THREADS, thread_name_prefix="quartzdb-keys")
 
     def endpoint(self, operation: Operation) -> Callable[[Request], Awaitable[Sent]]:
@@ -172,7 +176,7 @@ class Dispatcher:
         trace.tenant, trace.key_id = principal.tenant, principal.key_id
         trace.namespace = _namespace_of(operation, request)
         _require_reach(principal, operation, request)
-        headers = limits.admit(self._context.rate_limiter, principal, operation.name)
+        headers = await self._within_rate(principal, operation)
         share = self._shares.begin(principal.tenant, principal.key_id)
         try:
             body = b""
@@ -201,6 +205,22 @@ class Dispatcher:
         except BaseException:
             share.end()
             raise
+
+    async def _within_rate(self, principal: Principal, operation: Operation) -> ResponseHeaders:
+        """The headers that the answer carries. Raises RateLimited. A limiter that cannot tell in time admits."""
+        limiter = self._context.rate_limiter
+        quota = limiter.admit(principal, operation.name)
+        if isinstance(quota, limits.Undecided):
+            seconds = self._context.settings.rate_seconds_max
+            deciding = asyncio.get_running_loop().run_in_executor(
+                self._rate_threads, limiter.decide, principal, operation.name
+            )
+            try:
+                quota = await asyncio.wait_for(deciding, seconds)
+            except TimeoutError:
+                limiter.give_up(f"the store did not answer within {seconds:g} s")
+                return ()
+        return limits.told(quota)
 
     def _call(self, operation: Operation, request: Request, principal: Principal, body: bytes) -> Call:
         return Call(

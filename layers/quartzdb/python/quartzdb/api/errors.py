@@ -101,7 +101,7 @@ def error_answer(error: QuartzError, path: str, request_id: str) -> Answer:
         "hint": error.hint,
         "request_id": request_id,
     }
-    if isinstance(error, LimitReached):
+    if isinstance(error, LimitReached | RateLimited) and error.reached is not None:
         document |= reached_document(error.reached)
     if isinstance(error, FeedGone):
         document["cursor"] = error.cursor

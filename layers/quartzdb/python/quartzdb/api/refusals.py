@@ -10,6 +10,7 @@ from quartzdb.domain.errors import (
     InvalidArgument,
     NotFound,
     QuartzError,
+    Reached,
     Unavailable,
 )
 
@@ -103,12 +104,22 @@ class RateLimited(QuartzError):
 
     code = "rate_limited"
 
-    def __init__(self, retry_after_seconds: int, headers: tuple[tuple[str, str], ...]) -> None:
-        super().__init__(
-            "Too many requests.", hint=f"Try again in {retry_after_seconds} s, and slow down before that."
+    def __init__(
+        self, retry_after_seconds: int, headers: tuple[tuple[str, str], ...], reached: Reached | None = None
+    ) -> None:
+        message, hint = (
+            "Too many requests.",
+            f"Try again in {retry_after_seconds} s, and slow down before that.",
         )
+        if reached is not None:
+            whose = "this key" if reached.limit.startswith("key_") else "this project"
+            message = f"Too many requests: {whose} has {reached.allowed:,} {reached.unit}."
+            if reached.raise_at:
+                hint += f" More can be had at {reached.raise_at}"
+        super().__init__(message, hint=hint)
         self.retry_after_seconds = retry_after_seconds
         self.headers = headers
+        self.reached = reached
 
 
 class TooManyUnderWay(RateLimited):

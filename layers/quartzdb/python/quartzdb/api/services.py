@@ -12,7 +12,7 @@ from quartzdb.services.key_uses import KeyUses
 from quartzdb.services.keys import ApiKeys
 from quartzdb.services.keyvalue import KeyValues
 from quartzdb.services.namespaces import Namespaces
-from quartzdb.services.ports import IdempotencyTable
+from quartzdb.services.ports import IdempotencyTable, RateSlices
 from quartzdb.services.records import Records
 from quartzdb.services.search import Search
 from quartzdb.services.tenants import Tenants
@@ -82,6 +82,9 @@ class Services(Protocol):
 
     @property
     def tenants(self) -> Tenants: ...
+
+    @property
+    def rate_slices(self) -> RateSlices: ...
 
     @property
     def idempotency(self) -> IdempotencyTable: ...

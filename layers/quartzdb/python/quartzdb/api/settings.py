@@ -44,6 +44,8 @@ class ApiSettings:
     """Of either kind, for the requests of other keys; the last one for those of another tenant."""
     key_cache_seconds: float = 5.0
     """How long a key that was good is taken to be good still: what a revocation elsewhere takes at most."""
+    rate_seconds_max: float = 1.0
+    """How long a request waits to hear what is left of its rate; then it is admitted."""
     health_seconds_max: float = 3.0
     health_cache_seconds: float = 1.0
     """Health is open to anybody, so it is found out at most this often."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from quartzdb.api.app import create_app
 from quartzdb.api.settings import ApiSettings
+from quartzdb.api.slice_limiter import SliceLimiter
 from quartzdb.aws_lambda.database import database_settings
 from quartzdb.aws_lambda.http_handler import http_handler
 from quartzdb.aws_lambda.metrics import CloudWatchMetric
@@ -47,7 +48,14 @@ def http_function(settings: FunctionSettings, *, searches: bool = False) -> Lamb
         reseed()
 
     after_restore(renew)
-    app = create_app(database, replace(API_SETTINGS, site=settings.site))
+    # An instance is stopped between requests, so that nothing can be leased beside them.
+    limiter = SliceLimiter(
+        database.rate_slices,
+        database.clock,
+        ahead=None,
+        on_trouble=lambda: observed.count(CloudWatchMetric.RATE_LIMITS_OPEN, 1),
+    )
+    app = create_app(database, replace(API_SETTINGS, site=settings.site), rate_limiter=limiter)
     return observed.handler(_watched(http_handler(app, secret, observed), database, observed))
 
 

@@ -29,6 +29,9 @@ class CloudWatchMetric(Enum):
     """Namespaces that one run of the compactor could not maintain. It goes on with the others and tries again later."""
     SNAPSHOT_DEGRADED = ("SnapshotDegraded", "Count")
     """Namespaces served from an older manifest because the newest is damaged, or not at all. Alarm: restore a blob."""
+    RATE_LIMITS_OPEN = ("RateLimitsOpen", "Count")
+    """Times that nothing was limited for some seconds, because what is left of rates could not be asked. Requests are
+    answered; a tenant may send more than its plan allows."""
     ORIGIN_REFUSED = ("OriginRefused", "Count")
     """Requests without the origin secret. Alarm when many: somebody bypasses the edge, or a rotation went wrong."""
     SERVER_ERRORS = ("ServerErrors", "Count")

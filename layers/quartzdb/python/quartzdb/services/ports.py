@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from quartzdb.domain.gcra import Leased, Rate
 from quartzdb.domain.grant import TenantGrant
 
 
@@ -120,4 +121,14 @@ class IdempotencyTable(Protocol):
 
     def purge(self, now_ms: int) -> int:
         """Drop what has lapsed. Returns how many."""
+        ...
+
+
+class RateSlices(Protocol):
+    """What is left of rates, by name, for all processes that count on it together."""
+
+    def lease(self, name: str, rate: Rate, least: int, most: int, now_ms: int) -> Leased:
+        """Requests that the caller alone may make: from `least`, which is at most the burst, to `most`; none where
+        there is no room for as many as the least. A name that is not used costs nothing. Raises Unavailable.
+        """
         ...

@@ -21,6 +21,7 @@ from quartzdb.adapters.aws.dynamodb_keyvalue import DynamoKeyValue
 from quartzdb.adapters.aws.dynamodb_leases import DynamoLeases
 from quartzdb.adapters.aws.dynamodb_log import DynamoChangeLog
 from quartzdb.adapters.aws.dynamodb_pending_work import DynamoPendingWork
+from quartzdb.adapters.aws.dynamodb_rate_slices import DynamoRateSlices
 from quartzdb.adapters.aws.dynamodb_recent_pointers import DynamoRecentPointers
 from quartzdb.adapters.aws.dynamodb_tenant_grants import DynamoTenantGrants
 from quartzdb.adapters.aws.patience import Patience
@@ -125,6 +126,7 @@ def aws_adapters(
         catalog=DynamoCatalog(table),
         api_keys=DynamoApiKeys(table),
         grants=DynamoTenantGrants(table),
+        rate_slices=DynamoRateSlices(table),
         leases=DynamoLeases(table),
         idempotency=DynamoIdempotency(table),
         reminders=S3Reminders(bucket),

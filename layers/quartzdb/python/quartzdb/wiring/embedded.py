@@ -25,6 +25,7 @@ from quartzdb.adapters.embedded.sqlite_integrity import integrity_problems, requ
 from quartzdb.adapters.embedded.sqlite_keyvalue import SqliteKeyValue
 from quartzdb.adapters.embedded.sqlite_leases import SqliteLeases
 from quartzdb.adapters.embedded.sqlite_log import SqliteChangeLog
+from quartzdb.adapters.embedded.sqlite_rate_slices import SqliteRateSlices
 from quartzdb.adapters.embedded.sqlite_tenant_grants import SqliteTenantGrants
 from quartzdb.adapters.embedded.sqlite_usage_journal import SqliteUsageJournal
 from quartzdb.adapters.embedded.storage_probe import probe_directory
@@ -38,7 +39,7 @@ from quartzdb.services.key_uses import KeyUses
 from quartzdb.services.keys import ApiKeys
 from quartzdb.services.keyvalue import KeyValues
 from quartzdb.services.namespaces import Namespaces
-from quartzdb.services.ports import ApiKeyTable, IdempotencyTable, TenantGrants
+from quartzdb.services.ports import ApiKeyTable, IdempotencyTable, RateSlices, TenantGrants
 from quartzdb.services.records import Records
 from quartzdb.services.remembered_namespaces import RememberedNamespaces
 from quartzdb.services.search import Search
@@ -73,6 +74,7 @@ logger = logging.getLogger(__name__)
 
 LOG_FILE = "log.db"
 USAGE_FILE = "usage.db"
+RATES_FILE = "rates.db"
 DATABASE_FILES = ("catalog.db", "keyvalue.db", LOG_FILE)
 
 
@@ -111,6 +113,7 @@ class Adapters:
     catalog: NamespaceCatalog
     api_keys: ApiKeyTable
     grants: TenantGrants
+    rate_slices: RateSlices
     leases: Leases
     idempotency: IdempotencyTable
     reminders: ReminderStore
@@ -147,6 +150,7 @@ class Database:
     api_keys: ApiKeys
     key_uses: KeyUses
     tenants: Tenants
+    rate_slices: RateSlices
     idempotency: IdempotencyTable
     readers: Readers
     store: SnapshotStore
@@ -209,6 +213,7 @@ def embedded_adapters(settings: EmbeddedSettings, clock: Clock | None = None) ->
         catalog=SqliteCatalog(catalog_file),
         api_keys=SqliteApiKeys(catalog_file),
         grants=SqliteTenantGrants(catalog_file),
+        rate_slices=SqliteRateSlices(settings.data_dir / RATES_FILE),
         leases=SqliteLeases(catalog_file),
         idempotency=SqliteIdempotency(catalog_file),
         reminders=FileReminders(settings.data_dir / DIRECTORY, reserve=reserve),
@@ -346,6 +351,7 @@ def assemble(
         api_keys=ApiKeys(adapters.api_keys, clock),
         key_uses=KeyUses(adapters.api_keys, clock),
         tenants=Tenants(adapters.grants),
+        rate_slices=adapters.rate_slices,
         idempotency=adapters.idempotency,
         readers=readers,
         store=store,

@@ -44,6 +44,13 @@ class TransactPut(NamedTuple):
     retried: bool
 
 
+class Adjusted(NamedTuple):
+    """Whether an update was done, and what is there then; None: nothing is."""
+
+    done: bool
+    item: Attributes | None
+
+
 class Committed(Enum):
     """How a transaction ended."""
 
@@ -102,6 +109,23 @@ class DynamoTable:
         except _ConditionFailed:
             return False
         return True
+
+    def adjust(self, pk: str, sk: str, change: str, condition: str, values: Attributes) -> Adjusted:
+        """The same, with what is there then, or instead."""
+        try:
+            answer = self._ask(
+                "UpdateItem",
+                self._client.update_item,
+                Key=encode_attributes({"pk": pk, "sk": sk}),
+                UpdateExpression=change,
+                ConditionExpression=condition,
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **_expressions([change, condition], values),
+            )
+        except _ConditionFailed as failed:
+            return Adjusted(False, failed.there)
+        return Adjusted(True, decode_attributes(answer["Attributes"]))
 
     def delete(self, pk: str, sk: str, condition: str | None = None, values: Attributes = _NO_VALUES) -> bool:
         """Delete an item where the condition holds. Returns whether it did."""
