@@ -123,7 +123,15 @@ def providers() -> Mapping[str, IdentityProvider]:
 
 
 @pytest.fixture
-def site(tmp_path: Path, clock: ManualClock, providers: Mapping[str, IdentityProvider]) -> Iterator[Site]:
+def sign_up_is_open() -> bool:
+    """Whether anybody may have an account; a module in which nobody may says so."""
+    return True
+
+
+@pytest.fixture
+def site(
+    tmp_path: Path, clock: ManualClock, providers: Mapping[str, IdentityProvider], sign_up_is_open: bool
+) -> Iterator[Site]:
     adapters = embedded_adapters(EmbeddedSettings(tmp_path / "data"), clock)
     database = assemble_database(adapters, writer="test.1", workspace=tmp_path / "building")
     with SqliteDocuments(tmp_path / "platform.db") as table:
@@ -138,6 +146,7 @@ def site(tmp_path: Path, clock: ManualClock, providers: Mapping[str, IdentityPro
             namespaces=database.namespaces,
             database_url=DATABASE_URL,
             providers=providers,
+            sign_up_is_open=sign_up_is_open,
             relying_party=RelyingParty("example.com", (CONSOLE_ORIGIN,)),
             tenants=tenant_deletion(database),
             data=LocalData(database),

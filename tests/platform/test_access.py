@@ -16,6 +16,8 @@ OPEN = {
     "POST /sign-in/link",
     "POST /sign-in/passkey/options",
     "POST /sign-in/passkey",
+    "POST /waitlist",
+    "POST /waitlist/confirm",
     "GET /sign-in/providers",
     "POST /sign-in/providers/{provider}",
     "GET /sign-in/providers/{provider}/callback",

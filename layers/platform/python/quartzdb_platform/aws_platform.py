@@ -21,7 +21,7 @@ from quartzdb_platform.adapters.dynamodb_documents import DynamoDocuments
 from quartzdb_platform.adapters.identity_providers import identity_providers
 from quartzdb_platform.adapters.mailers import mailer_of
 from quartzdb_platform.domain.mail_settings import MailBy
-from quartzdb_platform.settings import settings_of
+from quartzdb_platform.settings import SignUp, settings_of
 from quartzdb_platform.wiring import Platform, assemble
 
 OUTBOX = Path(gettempdir()) / "quartzdb-outbox"
@@ -68,5 +68,6 @@ def open_aws_platform(
         namespaces=NamespaceCreation(DynamoCatalog(database), clock),
         database_url=settings.url,
         relying_party=more.relying_party,
+        sign_up_is_open=more.sign_up is SignUp.OPEN,
         providers=identity_providers(more.providers, clock, clients.secret_reader),
     )

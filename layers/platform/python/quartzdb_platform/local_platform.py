@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from quartzdb.domain.clock import Clock
 from quartzdb.services.tenant_deletion import TenantDeletion
 from quartzdb.wiring.embedded import open_usage_journal
+from quartzdb_platform.accounts.waitlist import Waitlist
 from quartzdb_platform.adapters.audit_journal import AuditJournal, follow
 from quartzdb_platform.adapters.identity_providers import identity_providers
 from quartzdb_platform.adapters.local_data import LocalData
@@ -20,7 +24,10 @@ from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
 from quartzdb_platform.api.app import create_app
 from quartzdb_platform.console.app import add_console
 from quartzdb_platform.domain.closing import Remain
-from quartzdb_platform.settings import Settings
+from quartzdb_platform.identity.admission import Admission
+from quartzdb_platform.identity.people import People
+from quartzdb_platform.mail.suppressions import SuppressingMailer, Suppressions
+from quartzdb_platform.settings import Settings, SignUp
 from quartzdb_platform.upkeep import Step
 from quartzdb_platform.wiring import Platform, assemble
 
@@ -61,6 +68,7 @@ def open_platform(
         database_url=settings.public_url,
         provider_keys=PublishedKeys(secret_scanning_keys_url) if secret_scanning_keys_url else None,
         relying_party=settings.relying_party,
+        sign_up_is_open=settings.sign_up is SignUp.OPEN,
         audit_lines=journal,
         providers=identity_providers(settings.providers, database.clock),
         usage_journal=open_usage_journal(data_dir),
@@ -83,6 +91,19 @@ def tenant_deletion(database: Database) -> TenantDeletion:
         database.clock,
         database.scrub,
     )
+
+
+@contextmanager
+def open_waitlist(data_dir: Path, settings: Settings, clock: Clock) -> Iterator[Waitlist]:
+    """The waiting list of a platform that is served, or not. Raises Unavailable."""
+    console = f"{settings.public_url}/platform"
+    with SqliteDocuments(data_dir / PLATFORM_FILE) as table:
+        mailer = SuppressingMailer(
+            mailer_of(settings.mail, data_dir / OUTBOX, clock, _ses), Suppressions(table, clock)
+        )
+        admission = Admission(table, clock, is_open=settings.sign_up is SignUp.OPEN)
+        people = People(table, clock, admission)
+        yield Waitlist(table, people, admission, mailer, clock, f"{console}/waitlist", f"{console}/passkeys")
 
 
 def _ses(region: str | None) -> SesClient:

@@ -26,6 +26,13 @@ ENVIRONMENT = "QUARTZDB_PLATFORM_SETTINGS"
 """The environment variable that names the file."""
 
 
+class SignUp(StrEnum):
+    """Who may have an account made."""
+
+    OPEN = "open"
+    INVITATION = "invitation"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`public_url`: where browsers reach database and platform, without a path."""
@@ -34,6 +41,7 @@ class Settings:
     relying_party: RelyingParty
     providers: tuple[ProviderSettings, ...] = ()
     mail: MailSettings = field(default_factory=MailSettings)
+    sign_up: SignUp = SignUp.OPEN
 
 
 def read_settings(file: Path | None, url: str) -> Settings:
@@ -73,8 +81,9 @@ def settings_of(document: Mapping[str, Any], url: str) -> Settings:
             "Two providers have one name.", hint="Each [[providers]] needs a name of its own."
         )
     mail = _mail(top.table("mail"))
+    sign_up = top.one_of("sign_up", SignUp.OPEN)
     top.close(passkeys)
-    return Settings(public_url, party, providers, mail)
+    return Settings(public_url, party, providers, mail, sign_up)
 
 
 def _mail(table: _Table) -> MailSettings:

@@ -18,11 +18,13 @@ from quartzdb_platform.accounts.projects import Projects
 from quartzdb_platform.accounts.secret_scanning import SecretScanning
 from quartzdb_platform.accounts.standing import Standings
 from quartzdb_platform.accounts.tokens import Tokens
+from quartzdb_platform.accounts.waitlist import Waitlist
 from quartzdb_platform.audit.data_plane import DataPlaneAudit
 from quartzdb_platform.audit.log import AuditLog
 from quartzdb_platform.domain.closing import Remain
 from quartzdb_platform.domain.passkey import RelyingParty
 from quartzdb_platform.domain.plan import Plans
+from quartzdb_platform.identity.admission import Admission
 from quartzdb_platform.identity.challenges import Challenges
 from quartzdb_platform.identity.credentials import Credentials
 from quartzdb_platform.identity.passkeys import Passkeys
@@ -82,6 +84,7 @@ class Platform:
     tokens: Tokens
     upkeep: Upkeep
     usage: Usage
+    waitlist: Waitlist
     usage_journal: JournalReader | None = None
     secret_scanning: SecretScanning | None = None
     deletions: Deletions | None = None
@@ -99,6 +102,7 @@ def assemble(
     database_url: str,
     relying_party: RelyingParty,
     providers: Mapping[str, IdentityProvider] | None = None,
+    sign_up_is_open: bool = True,
     plans: Plans | None = None,
     provider_keys: ProviderKeys | None = None,
     audit_lines: AuditLines | None = None,
@@ -122,7 +126,8 @@ def assemble(
     mailer = SuppressingMailer(mailer, Suppressions(table, clock))
     audit = AuditLog(table, clock)
     credentials = Credentials(table, clock)
-    people, challenges = People(table, clock), Challenges(table, clock)
+    admission = Admission(table, clock, is_open=sign_up_is_open)
+    people, challenges = People(table, clock, admission), Challenges(table, clock)
     blocks = Blocks(table)
     publisher = GrantPublisher(
         table, grants, plans, blocks, f"{console_url}/organizations/{{organization}}/plan"
@@ -188,8 +193,13 @@ def assemble(
             providers or {},
             f"{console_url}/v1/sign-in/providers/{{provider}}/callback",
         ),
-        sign_in=SignIn(table, credentials, people, mailer, clock, f"{console_url}/sign-in"),
+        sign_in=SignIn(
+            table, credentials, people, mailer, clock, f"{console_url}/sign-in", f"{console_url}/waitlist"
+        ),
         standings=Standings(table, audit, publisher),
+        waitlist=Waitlist(
+            table, people, admission, mailer, clock, f"{console_url}/waitlist", f"{console_url}/passkeys"
+        ),
         tokens=Tokens(table, audit, credentials),
         upkeep=Upkeep(table, clock, steps),
         usage=Usage(table, plans, clock),

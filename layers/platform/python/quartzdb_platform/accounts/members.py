@@ -16,6 +16,7 @@ from quartzdb_platform.domain.ids import new_id
 from quartzdb_platform.domain.names import checked_email
 from quartzdb_platform.domain.permissions import Permission, Role, checked_role, grants_at_most, require
 from quartzdb_platform.domain.records import Invitation, Member, User
+from quartzdb_platform.identity.admission import Admission
 from quartzdb_platform.identity.attempts import Attempts, Rate
 from quartzdb_platform.mail import messages
 from quartzdb_platform.plans.publisher import GrantPublisher
@@ -49,6 +50,7 @@ class Members:
         self._accept_url = accept_url
         self._random_bytes = random_bytes
         self._attempts = Attempts(table, clock)
+        self._admission = Admission(table, clock)
 
     def list(self, access: Access) -> Sequence[Member]:
         """By user id."""
@@ -93,7 +95,9 @@ class Members:
             event = self._audit.entry(organization.id, access.actor, "invitation.create", invitation.id)
             pk, sk = store.organization_pk(organization.id), f"invitation#{invitation.id}"
             by_secret = Put(f"INVITATION#{_hash(secret)}", "invitation", {"pk": pk, "sk": sk}, None, ends_ms)
-            return None, [Put(pk, sk, body, None, ends_ms), by_secret, *event]
+            # Also where accounts are by invitation: this is one.
+            admitted = self._admission.admit(email, ends_ms)
+            return None, [Put(pk, sk, body, None, ends_ms), by_secret, *admitted, *event]
 
         # Before it is stored: an invitation of which nobody was told would only take a seat.
         link = f"{self._accept_url}#invitation={secret}"

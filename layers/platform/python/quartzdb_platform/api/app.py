@@ -19,6 +19,7 @@ from quartzdb_platform.api.routes import (
     secret_scanning,
     sign_in,
     usage,
+    waitlist,
 )
 from quartzdb_platform.wiring import Platform
 
@@ -41,6 +42,7 @@ def create_app(platform: Platform) -> FastAPI:
     problems.install(app)
     for module in (
         sign_in,
+        waitlist,
         passkeys,
         providers,
         onboarding,

@@ -9,6 +9,7 @@ from quartzdb_platform.cli.keys import keys
 from quartzdb_platform.cli.organizations import organizations
 from quartzdb_platform.cli.plan import plan
 from quartzdb_platform.cli.serve import serve
+from quartzdb_platform.cli.waitlist import waitlist
 
 
 @click.group()
@@ -21,3 +22,4 @@ platform.add_command(audit)
 platform.add_command(keys)
 platform.add_command(organizations)
 platform.add_command(plan)
+platform.add_command(waitlist)

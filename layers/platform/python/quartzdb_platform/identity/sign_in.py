@@ -20,7 +20,7 @@ from quartzdb_platform.domain.records import Credential, User
 from quartzdb_platform.identity.attempts import Attempts, Rate
 from quartzdb_platform.identity.credentials import Credentials
 from quartzdb_platform.identity.people import People
-from quartzdb_platform.mail import messages
+from quartzdb_platform.mail import messages, waitlist_messages
 from quartzdb_platform.ports import Change, Delete, Document, DocumentTable, Mailer, Put
 from quartzdb_platform.transaction import change
 
@@ -52,6 +52,7 @@ class SignIn:
         mailer: Mailer,
         clock: Clock,
         link_url: str,
+        waitlist_url: str = "",
         *,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
@@ -61,6 +62,7 @@ class SignIn:
         self._mailer = mailer
         self._clock = clock
         self._link_url = link_url
+        self._waitlist_url = waitlist_url
         self._random_bytes = random_bytes
         self._attempts = Attempts(table, clock)
 
@@ -92,8 +94,12 @@ class SignIn:
         # Encoded, so that the code is the only number in the mail.
         named = base64.urlsafe_b64encode(email.encode()).decode().rstrip("=")
         url = f"{self._link_url}#sign-in={named}.{link}"
+        mail = messages.sign_in(email, code, url, CODE_MS // 60_000)
+        if self._people.known(email) is None and not self._people.admission.admits(email):
+            # All else is as with a code, so that only the mailbox learns that there is no account.
+            mail = waitlist_messages.by_invitation(email, self._waitlist_url)
         # Before it is stored: where no mail can be sent, the code that was sent before stays good.
-        self._mailer.send(messages.sign_in(email, code, url, CODE_MS // 60_000))
+        self._mailer.send(mail)
         change(self._table, decide)
         return browser
 

@@ -26,6 +26,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/platform/sign-in")
 @router.get("/platform/invitation")
+@router.get("/platform/waitlist")
 def link_page() -> FileResponse:
     """Finish what a mail's link began."""
     return _page("link.html")

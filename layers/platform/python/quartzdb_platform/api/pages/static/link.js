@@ -16,7 +16,7 @@ async function ask(method, path, body, csrf) {
   return document;
 }
 
-const [named, link] = (fragment.get("sign-in") ?? "").split(".");
+const [named, link] = (fragment.get("sign-in") ?? fragment.get("waitlist") ?? "").split(".");
 const email = new TextDecoder().decode(
   Uint8Array.from(atob(named.replaceAll("-", "+").replaceAll("_", "/")), (character) => character.charCodeAt(0)),
 );
@@ -30,6 +30,16 @@ async function accept() {
   const session = await ask("GET", "/session");
   const seat = await ask("POST", "/invitations/accept", { invitation: fragment.get("invitation") }, session.csrf_token);
   return `Welcome: your role is ${seat.role}.`;
+}
+
+async function confirmWaiting() {
+  await ask("POST", "/waitlist/confirm", { email, link });
+  return "You are on the waiting list. A mail tells you when it is your turn.";
+}
+
+async function joinWaitlist() {
+  await ask("POST", "/waitlist", { email: joining.value });
+  return "Look into your mailbox.";
 }
 
 function offer(text, label, action) {
@@ -48,5 +58,14 @@ function offer(text, label, action) {
   });
 }
 
-if (link) offer(`Sign in as ${email}?`, "Sign in", signIn);
+const joining = document.createElement("input");
+joining.type = "email";
+joining.setAttribute("aria-label", "E-mail address");
+
+if (link && fragment.has("waitlist")) offer(`Join the waiting list as ${email}?`, "Join", confirmWaiting);
+else if (link) offer(`Sign in as ${email}?`, "Sign in", signIn);
 else if (fragment.has("invitation")) offer("Accept the invitation?", "Accept", accept);
+else if (location.pathname.endsWith("/waitlist")) {
+  go.before(joining);
+  offer("Which e-mail address may we write to when it is your turn?", "Join the waiting list", joinWaitlist);
+}
