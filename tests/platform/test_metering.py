@@ -79,7 +79,7 @@ def test_a_week_twice_and_in_any_order_is_one_bill(open_table: OpenTable, sqlite
     """Late batches, batches again, and batches of more than a transaction holds: the same counters to the last bin."""
     # The emulated server takes milliseconds for each document.
     fast = isinstance(open_table(), SqliteDocuments)
-    lines = week(1, 1_500 if fast else 60)
+    lines = week(1, 1_500 if fast else 45)
     delivered = [*batches(2, lines, 300 if fast else 40)] * 2
     assert max(len(tally(some, "test").additions) for _, some in delivered) > DOCUMENTS_MAX
     once = Counters(sqlite, ManualClock())
@@ -96,8 +96,8 @@ def test_a_week_twice_and_in_any_order_is_one_bill(open_table: OpenTable, sqlite
 
 def test_deliverers_side_by_side_count_each_batch_once(open_table: OpenTable) -> None:
     """Several at once, each with all batches, all about the same projects: who loses a race begins anew."""
-    lines = week(4, 40)
-    given = batches(5, lines, 20)
+    lines = week(4, 120 if isinstance(open_table(), SqliteDocuments) else 12)
+    given = batches(5, lines, 8)
     failures: list[BaseException] = []
 
     def deliver(number: int) -> None:
@@ -108,7 +108,7 @@ def test_deliverers_side_by_side_count_each_batch_once(open_table: OpenTable) ->
         except Exception as error:  # noqa: BLE001 - told by the test
             failures.append(error)
 
-    threads = [Thread(target=deliver, args=(number,)) for number in range(4)]
+    threads = [Thread(target=deliver, args=(number,)) for number in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -69,6 +70,7 @@ def serve(
     log_to_stderr(log_level)
     from quartzdb.cli.serve.server import serve_here
     from quartzdb.cli.serve.worker import STOP_SECONDS_MAX, application
+    from quartzdb.domain.errors import QuartzError
     from quartzdb.maintenance.background import Background
     from quartzdb_platform.local_platform import OUTBOX, open_platform, with_platform
     from quartzdb_platform.upkeep import UpkeepThread
@@ -103,4 +105,7 @@ def serve(
     finally:
         metering.stop(STOP_SECONDS_MAX)
         upkeep.stop()
+        # What the last requests used is in the journal by now. What is not counted here, the next start counts.
+        with suppress(QuartzError):
+            platform.usage_journal.run()
     background.leave()

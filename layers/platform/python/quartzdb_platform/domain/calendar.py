@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -10,12 +11,12 @@ DAY_MS = 24 * HOUR_MS
 
 def day_of(unix_ms: int) -> str:
     """2026-11-29."""
-    return _at(unix_ms).strftime("%Y-%m-%d")
+    return _hour(unix_ms // HOUR_MS)[0]
 
 
 def hour_of(unix_ms: int) -> str:
     """Of the day, two digits."""
-    return _at(unix_ms).strftime("%H")
+    return _hour(unix_ms // HOUR_MS)[1]
 
 
 def month_of(unix_ms: int) -> str:
@@ -33,6 +34,13 @@ def month_end_ms(month: str) -> int:
     """When the next one begins."""
     later = _at(start_ms(month)) + timedelta(days=32)
     return start_ms(later.strftime("%Y-%m"))
+
+
+@lru_cache(maxsize=1_024)
+def _hour(number: int) -> tuple[str, str]:
+    # Remembered, because every line asks, and those of a moment are of one hour.
+    at = _at(number * HOUR_MS)
+    return at.strftime("%Y-%m-%d"), at.strftime("%H")
 
 
 def _at(unix_ms: int) -> datetime:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
+
+import orjson
 
 from quartzdb.domain.errors import QuartzError
 from quartzdb_platform.domain.calendar import start_ms
@@ -22,8 +23,7 @@ class Malformed(QuartzError):
     code = "malformed_line"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One request of a project. `key` and `namespace` are empty where it had none."""
 
     project_id: str
@@ -43,8 +43,8 @@ class Line:
 def line_of(text: bytes | str) -> Line | None:
     """The line; None for a request that was no project's: of another tenant, or of nobody. Raises Malformed."""
     try:
-        document = json.loads(text)
-    except ValueError as error:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
         raise Malformed("A usage line is not JSON: it was cut short, or is none.") from error
     if not isinstance(document, dict) or document.get("v") != VERSION:
         raise Malformed(f"A usage line is not one of version {VERSION}.")
