@@ -28,6 +28,7 @@ OWN = {
     "GET /session",
     "DELETE /session",
     "GET /sessions",
+    "DELETE /sessions",
     "DELETE /sessions/{session_id}",
     "POST /passkeys/options",
     "POST /passkeys",

@@ -68,6 +68,8 @@ def test_without_a_file_it_is_this_machine_by_its_name() -> None:
         {"passkeys": {"rp_id": "ample.com", "origins": ["https://example.com"]}},
         {"pass_keys": {}},
         {"sign_up": "closed"},
+        {"sessions": {"lasts_hours": 0}},
+        {"sessions": {"idle_minutes": 1}},
         {"mail": {"by": "pigeon"}},
         {"mail": {"sender": "nobody"}},
         {"mail": {"sender": "A <a@example.com>\nBcc: b@example.com"}},

@@ -6,7 +6,7 @@ import pytest
 
 from quartzdb_platform.api.app import PREFIX
 from quartzdb_platform.api.auth import BROWSER_COOKIE, CSRF_HEADER, SESSION_COOKIE
-from quartzdb_platform.identity.credentials import SESSION_MS
+from quartzdb_platform.domain.session_limits import SessionLimits
 from quartzdb_platform.identity.sign_in import CODE_MS, OF_EMAIL, TRIES_MAX
 from tests.platform.conftest import Site
 
@@ -133,7 +133,7 @@ def test_sessions_are_seen_and_ended(site: Site) -> None:
     again.must("DELETE", "/session")
     assert again.ask("GET", "/session").status_code == 401
     eve = site.people["eve@example.com"]
-    site.clock.seconds += SESSION_MS / 1_000
+    site.clock.seconds += SessionLimits().lasts_ms / 1_000
     assert eve.ask("GET", "/session").status_code == 401
 
 

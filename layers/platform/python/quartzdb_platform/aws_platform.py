@@ -68,6 +68,7 @@ def open_aws_platform(
         namespaces=NamespaceCreation(DynamoCatalog(database), clock),
         database_url=settings.url,
         relying_party=more.relying_party,
+        sessions=more.sessions,
         sign_up_is_open=more.sign_up is SignUp.OPEN,
         providers=identity_providers(more.providers, clock, clients.secret_reader),
     )

@@ -68,6 +68,7 @@ def open_platform(
         database_url=settings.public_url,
         provider_keys=PublishedKeys(secret_scanning_keys_url) if secret_scanning_keys_url else None,
         relying_party=settings.relying_party,
+        sessions=settings.sessions,
         sign_up_is_open=settings.sign_up is SignUp.OPEN,
         audit_lines=journal,
         providers=identity_providers(settings.providers, database.clock),

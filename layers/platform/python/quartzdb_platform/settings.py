@@ -19,6 +19,7 @@ from quartzdb.domain.errors import InvalidArgument
 from quartzdb_platform.domain.mail_settings import MailSettings, SmtpSecurity
 from quartzdb_platform.domain.passkey import RelyingParty
 from quartzdb_platform.domain.provider import PROVIDER_NAME, ProviderSettings
+from quartzdb_platform.domain.session_limits import HOUR_MS, SessionLimits
 
 Choice = TypeVar("Choice", bound=StrEnum)
 GITHUB_ISSUER = "https://github.com"
@@ -42,6 +43,7 @@ class Settings:
     providers: tuple[ProviderSettings, ...] = ()
     mail: MailSettings = field(default_factory=MailSettings)
     sign_up: SignUp = SignUp.OPEN
+    sessions: SessionLimits = field(default_factory=SessionLimits)
 
 
 def read_settings(file: Path | None, url: str) -> Settings:
@@ -82,8 +84,20 @@ def settings_of(document: Mapping[str, Any], url: str) -> Settings:
         )
     mail = _mail(top.table("mail"))
     sign_up = top.one_of("sign_up", SignUp.OPEN)
+    sessions = _sessions(top.table("sessions"))
     top.close(passkeys)
-    return Settings(public_url, party, providers, mail, sign_up)
+    return Settings(public_url, party, providers, mail, sign_up, sessions)
+
+
+def _sessions(table: _Table) -> SessionLimits:
+    """Raises InvalidArgument."""
+    usual = SessionLimits()
+    found = SessionLimits(
+        table.number("lasts_hours", usual.lasts_ms // HOUR_MS, 1, 90 * 24) * HOUR_MS,
+        table.number("idle_minutes", usual.idle_ms // 60_000, 5, 90 * 24 * 60) * 60_000,
+    )
+    table.close()
+    return found
 
 
 def _mail(table: _Table) -> MailSettings:

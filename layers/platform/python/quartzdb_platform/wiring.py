@@ -24,6 +24,7 @@ from quartzdb_platform.audit.log import AuditLog
 from quartzdb_platform.domain.closing import Remain
 from quartzdb_platform.domain.passkey import RelyingParty
 from quartzdb_platform.domain.plan import Plans
+from quartzdb_platform.domain.session_limits import SessionLimits
 from quartzdb_platform.identity.admission import Admission
 from quartzdb_platform.identity.challenges import Challenges
 from quartzdb_platform.identity.credentials import Credentials
@@ -103,6 +104,7 @@ def assemble(
     relying_party: RelyingParty,
     providers: Mapping[str, IdentityProvider] | None = None,
     sign_up_is_open: bool = True,
+    sessions: SessionLimits | None = None,
     plans: Plans | None = None,
     provider_keys: ProviderKeys | None = None,
     audit_lines: AuditLines | None = None,
@@ -125,7 +127,7 @@ def assemble(
     plans = plans or load_plans()
     mailer = SuppressingMailer(mailer, Suppressions(table, clock))
     audit = AuditLog(table, clock)
-    credentials = Credentials(table, clock)
+    credentials = Credentials(table, clock, sessions)
     admission = Admission(table, clock, is_open=sign_up_is_open)
     people, challenges = People(table, clock, admission), Challenges(table, clock)
     blocks = Blocks(table)

@@ -14,7 +14,7 @@ from quartzdb_platform.accounts.organizations import Access
 from quartzdb_platform.api.models import SignedInAnswer
 from quartzdb_platform.domain.permissions import Permission
 from quartzdb_platform.domain.records import Credential, Project, User
-from quartzdb_platform.identity.credentials import SESSION_MS, csrf_token
+from quartzdb_platform.identity.credentials import csrf_token
 from quartzdb_platform.identity.sign_in import SignedIn
 from quartzdb_platform.wiring import Platform
 
@@ -99,12 +99,9 @@ def set_cookie(response: Response, name: str, value: str, seconds: int) -> None:
     response.set_cookie(name, value, seconds, path="/", secure=True, httponly=True, samesite="lax")
 
 
-def signed_in(response: Response, begun: SignedIn) -> SignedInAnswer:
+def signed_in(request: Request, response: Response, begun: SignedIn, platform: Platform) -> SignedInAnswer:
     """The answer with a session that has begun: its secret as a cookie for browsers, in the body for scripts."""
-    set_cookie(response, SESSION_COOKIE, begun.text, SESSION_MS // 1_000)
-    drop_cookie(response, BROWSER_COOKIE)
-    drop_cookie(response, PASSKEY_COOKIE)
-    drop_cookie(response, PROVIDER_COOKIE)
+    keep_session(request, response, begun, platform)
     return SignedInAnswer(
         user_id=begun.user.id,
         email=begun.user.email,
@@ -112,6 +109,15 @@ def signed_in(response: Response, begun: SignedIn) -> SignedInAnswer:
         csrf_token=csrf_token(begun.text),
         token=begun.text,
     )
+
+
+def keep_session(request: Request, response: Response, begun: SignedIn, platform: Platform) -> None:
+    """Have the browser keep it, in the place of the one that it had, which ends."""
+    platform.credentials.end_replaced(request.cookies.get(SESSION_COOKIE, ""))
+    lasts_ms = begun.session.expires_at_ms - begun.session.created_at_ms
+    set_cookie(response, SESSION_COOKIE, begun.text, lasts_ms // 1_000)
+    for name in (BROWSER_COOKIE, PASSKEY_COOKIE, PROVIDER_COOKIE):
+        drop_cookie(response, name)
 
 
 def drop_cookie(response: Response, name: str) -> None:

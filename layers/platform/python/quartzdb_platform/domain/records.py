@@ -81,6 +81,7 @@ class Credential:
     """A session of a person, or a management token of an organization. Only its hash is stored.
 
     `signed_in_at_ms`: when its holder last proved who they are. A token has an organization and a role there.
+    `seen_at_ms`: when a session was used, as far as that was noted.
     """
 
     id: str
@@ -92,3 +93,4 @@ class Credential:
     name: str = ""
     organization_id: str | None = None
     role: Role | None = None
+    seen_at_ms: int | None = None

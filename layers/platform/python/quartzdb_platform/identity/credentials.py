@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -18,10 +19,10 @@ from quartzdb_platform.domain.ids import is_id, new_id
 from quartzdb_platform.domain.names import checked_name
 from quartzdb_platform.domain.permissions import Role
 from quartzdb_platform.domain.records import Credential, CredentialKind, User
+from quartzdb_platform.domain.session_limits import SessionLimits
 from quartzdb_platform.ports import Change, Delete, Document, DocumentTable, Put
 from quartzdb_platform.transaction import change
 
-SESSION_MS = 30 * 24 * 3_600_000
 TOKEN_MS_MAX = 366 * 24 * 3_600_000
 STEP_UP_MS = 15 * 60_000
 """Dangerous actions need a sign-in that is no older."""
@@ -38,11 +39,13 @@ class Credentials:
         self,
         table: DocumentTable,
         clock: Clock,
+        limits: SessionLimits | None = None,
         *,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._table = table
         self._clock = clock
+        self._limits = limits or SessionLimits()
         self._random_bytes = random_bytes
 
     def new_session(self, user_id: str) -> tuple[Credential, str, Sequence[Change]]:
@@ -53,8 +56,9 @@ class Credentials:
             CredentialKind.SESSION,
             user_id,
             now_ms,
-            now_ms + SESSION_MS,
+            now_ms + self._limits.lasts_ms,
             now_ms,
+            seen_at_ms=now_ms,
         )
         text = self._new_text(CredentialKind.SESSION)
         return session, text, self._puts(session, text)
@@ -86,9 +90,12 @@ class Credentials:
                 hint="POST /platform/v1/sign-in, then send `Authorization: Bearer TOKEN`.",
             )
         found = self._table.get(_pk(text), "credential")
-        if found is None or found.body["expires_at_ms"] <= self._clock.unix_ms():
+        if found is None or self._is_over(_credential(found)):
             raise Unauthenticated("This sign-in has ended.", hint="Sign in again.")
-        return _credential(found)
+        credential = _credential(found)
+        if credential.kind is CredentialKind.SESSION:
+            self._note_use(found, credential)
+        return credential
 
     def user(self, credential: Credential) -> User:
         """The person of a session. Raises Forbidden for a token."""
@@ -131,10 +138,48 @@ class Credentials:
         """Sign out. Raises NotFound."""
         change(self._table, lambda: (None, self.end(session_id, user_id)))
 
-    def _listed(self, pk: str, prefix: str) -> Sequence[Credential]:
+    def end_replaced(self, text: str) -> None:
+        """End the session whose secret a browser had, because it has another one now; none is fine."""
+
+        def decide() -> tuple[None, Sequence[Change]]:
+            found = self._table.get(_pk(text), "credential")
+            if found is None or found.body["kind"] != CredentialKind.SESSION:
+                return None, ()
+            return None, self.end(found.body["id"], found.body["user_id"])
+
+        change(self._table, decide)
+
+    def end_others(self, session: Credential) -> None:
+        """End all sessions of a person but this one."""
+        for other in self.sessions(session.user_id):
+            if other.id != session.id:
+                with suppress(NotFound):  # it ended itself meanwhile
+                    self.end_session(other.id, session.user_id)
+
+    def _is_over(self, credential: Credential) -> bool:
         now_ms = self._clock.unix_ms()
-        documents = self._table.query(pk, prefix, limit=LISTED_MAX)
-        return [_credential(document) for document in documents if document.body["expires_at_ms"] > now_ms]
+        if credential.expires_at_ms <= now_ms:
+            return True
+        return (
+            credential.kind is CredentialKind.SESSION and now_ms - _seen(credential) >= self._limits.idle_ms
+        )
+
+    def _note_use(self, found: Document, credential: Credential) -> None:
+        now_ms = self._clock.unix_ms()
+        if now_ms - _seen(credential) < self._limits.noted_after_ms:
+            return
+        listed = self._table.get(f"USER#{credential.user_id}", f"session#{credential.id}")
+        notes = [
+            Put(one.pk, one.sk, {**one.body, "seen_at_ms": now_ms}, one.revision, one.expires_at_ms)
+            for one in (found, listed)
+            if one is not None
+        ]
+        # Where another request noted it at the same moment, or ended it, there is nothing to do.
+        self._table.transact(notes)
+
+    def _listed(self, pk: str, prefix: str) -> Sequence[Credential]:
+        found = (_credential(document) for document in self._table.query(pk, prefix, limit=LISTED_MAX))
+        return [credential for credential in found if not self._is_over(credential)]
 
     def _new_id(self, kind: CredentialKind, now_ms: int) -> str:
         return new_id(_ID_PREFIX[kind], now_ms, self._random_bytes)
@@ -157,6 +202,10 @@ class Credentials:
 def csrf_token(text: str) -> str:
     """What a page sends beside its cookie with everything that changes something: another site cannot know it."""
     return hashlib.sha256(b"csrf " + text.encode()).hexdigest()
+
+
+def _seen(session: Credential) -> int:
+    return session.created_at_ms if session.seen_at_ms is None else session.seen_at_ms
 
 
 def _pk(text: str) -> str:

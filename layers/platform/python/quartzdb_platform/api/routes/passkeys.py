@@ -109,7 +109,8 @@ def sign_in_with_passkey(
 ) -> SignedInAnswer:
     """Sign in, in the browser that asked for the options."""
     browser = request.cookies.get(PASSKEY_COOKIE, "")
-    return signed_in(response, platform.passkeys.sign_in(body.credential, browser, address_of(request)))
+    begun = platform.passkeys.sign_in(body.credential, browser, address_of(request))
+    return signed_in(request, response, begun, platform)
 
 
 @router.post("/step-up/passkey/options")
@@ -120,7 +121,12 @@ def begin_step_up(asks: CallerNow, user: UserNow, platform: PlatformNow) -> Opti
 
 @router.post("/step-up/passkey")
 def step_up(
-    body: CredentialBody, asks: CallerNow, _: UserNow, response: Response, platform: PlatformNow
+    body: CredentialBody,
+    request: Request,
+    asks: CallerNow,
+    _: UserNow,
+    response: Response,
+    platform: PlatformNow,
 ) -> SignedInAnswer:
     """A fresh session takes the place of this one, which ends."""
-    return signed_in(response, platform.passkeys.step_up(asks.credential, body.credential))
+    return signed_in(request, response, platform.passkeys.step_up(asks.credential, body.credential), platform)

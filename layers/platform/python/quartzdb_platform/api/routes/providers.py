@@ -14,8 +14,8 @@ from quartzdb_platform.api.auth import (
     PlatformNow,
     UserNow,
     address_of,
+    keep_session,
     set_cookie,
-    signed_in,
 )
 from quartzdb_platform.api.models import at
 from quartzdb_platform.identity.providers import ATTEMPT_MS
@@ -86,7 +86,7 @@ def finish_with_provider(
         if "text/html" not in request.headers.get("accept", ""):
             raise
         return RedirectResponse(f"{_PAGE}#refused", status_code=303)
-    signed_in(answer, begun)
+    keep_session(request, answer, begun, platform)
     return answer
 
 

@@ -45,7 +45,8 @@ def verify_code(
     body: CodeBody, request: Request, response: Response, platform: PlatformNow
 ) -> SignedInAnswer:
     """Sign in with the code. The first time makes the account."""
-    return signed_in(response, platform.sign_in.by_code(body.email, body.code, address_of(request)))
+    begun = platform.sign_in.by_code(body.email, body.code, address_of(request))
+    return signed_in(request, response, begun, platform)
 
 
 @router.post("/sign-in/link")
@@ -54,7 +55,8 @@ def verify_link(
 ) -> SignedInAnswer:
     """Sign in with the link, in the browser that asked for it."""
     browser = request.cookies.get(BROWSER_COOKIE, "")
-    return signed_in(response, platform.sign_in.by_link(body.email, body.link, browser, address_of(request)))
+    begun = platform.sign_in.by_link(body.email, body.link, browser, address_of(request))
+    return signed_in(request, response, begun, platform)
 
 
 @router.get("/session")
@@ -76,6 +78,13 @@ def sign_out(asks: CallerNow, user: UserNow, response: Response, platform: Platf
 def list_sessions(user: UserNow, platform: PlatformNow) -> list[CredentialAnswer]:
     """All of this person's sessions, the oldest first."""
     return [CredentialAnswer.of(session) for session in platform.credentials.sessions(user.id)]
+
+
+@router.delete("/sessions", status_code=204)
+def end_other_sessions(asks: CallerNow, user: UserNow, platform: PlatformNow) -> None:
+    """End all of this person's sessions but this one."""
+    assert asks.credential.user_id == user.id
+    platform.credentials.end_others(asks.credential)
 
 
 @router.delete("/sessions/{session_id}", status_code=204)

@@ -14,12 +14,12 @@ from quartzdb_platform.api.auth import (
     PlatformNow,
     address_of,
     drop_cookie,
+    keep_session,
     set_cookie,
 )
 from quartzdb_platform.api.problems import status_of
 from quartzdb_platform.console import page
 from quartzdb_platform.console.visitor import Form, Posted, SignedOut, VisitorNow, form_of, visitor
-from quartzdb_platform.identity.credentials import SESSION_MS
 from quartzdb_platform.identity.sign_in import CODE_MS
 
 router = APIRouter()
@@ -62,8 +62,7 @@ def check_code(request: Request, form: Sent, platform: PlatformNow) -> Response:
     except QuartzError as error:
         return _ask_for_code(request, email, wanted, error)
     response = page.go_to(wanted or "/home")
-    set_cookie(response, SESSION_COOKIE, signed_in.text, SESSION_MS // 1_000)
-    drop_cookie(response, BROWSER_COOKIE)
+    keep_session(request, response, signed_in, platform)
     return response
 
 
