@@ -11,11 +11,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
 from quartzdb.api.limits import UNDECIDED, Quota, Undecided
-from quartzdb.api.slices import Slices
+from quartzdb.api.slices import REFUSED_SECONDS_MIN, Slices
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Reached, Unavailable
 from quartzdb.domain.gcra import Rate
@@ -69,35 +70,37 @@ class SliceLimiter:
         self._ahead = ahead
         self._on_trouble = on_trouble
         self._names: OrderedDict[str, Slices] = OrderedDict()
+        self._known: dict[str, tuple[TenantGrant, Sequence[tuple[_Limit, Slices]]]] = {}
         self._open_until = 0.0
         self._lock = threading.Lock()
         self._leasing = [threading.Lock() for _ in range(_LOCKS)]
 
     def admit(self, principal: Principal, operation: str, requests: int = 1) -> Quota | Undecided | None:  # noqa: ARG002
         """From memory alone; UNDECIDED where the store has to be asked: `decide` does."""
-        limits = _limits(principal)
-        if not limits:
+        rates = principal.grant.limits
+        if rates.requests_per_second is None and rates.key_requests_per_second is None:
             return None
         now = self._clock.monotonic()
         with self._lock:
             if now < self._open_until:
                 return None
-            held = [(limit, self._slices(limit.name)) for limit in limits]
+            known = self._known.get(principal.key_id)
+            held = known[1] if known and known[0] is principal.grant else self._know(principal)
             for limit, slices in held:
                 count = min(requests, limit.rate.burst)
                 if slices.left(now) < count:
                     wait = slices.refused(count, now)
-                    return self._quota(limit, slices, principal.grant, now, wait) if wait else UNDECIDED
+                    return self._refusal(limit, principal.grant, wait) if wait else UNDECIDED
+            tightest, least = held[0], 2.0
             for limit, slices in held:
                 slices.spend(min(requests, limit.rate.burst), now)
-            wanting = [one for one in held if self._ahead is not None and one[1].needs_more(now)]
-            for _, slices in wanting:
-                slices.ahead = True
-            quotas = [self._quota(limit, slices, principal.grant, now) for limit, slices in held]
-        for limit, slices in wanting:
-            assert self._ahead is not None
-            self._ahead(partial(self._lease_ahead, limit, slices))
-        return min(quotas, key=lambda quota: quota.remaining / quota.requests)
+                if self._ahead is not None and slices.needs_more(now):
+                    slices.ahead = True
+                    self._ahead(partial(self._lease_ahead, limit, slices))
+                share = slices.remaining(limit.rate, now) / limit.rate.burst
+                if share < least:
+                    tightest, least = (limit, slices), share
+            return _quota(tightest[0], tightest[1].remaining(tightest[0].rate, now))
 
     def decide(self, principal: Principal, operation: str, requests: int = 1) -> Quota | None:
         """The same, asking the store where that is needed. Blocks."""
@@ -110,11 +113,7 @@ class SliceLimiter:
                 for limit in _limits(principal):
                     self._lease(limit, min(requests, limit.rate.burst))
         # Others of this process used up what was leased, again and again: it is too busy for its limit.
-        limit = _limits(principal)[-1]
-        with self._lock:
-            return self._quota(
-                limit, self._slices(limit.name), principal.grant, self._clock.monotonic(), 0.05
-            )
+        return self._refusal(_limits(principal)[-1], principal.grant, REFUSED_SECONDS_MIN)
 
     def give_up(self, why: str) -> None:
         """The store could not be asked, or not in time: admit everything for a while, and say so."""
@@ -167,30 +166,27 @@ class SliceLimiter:
             self._names.move_to_end(name)
         return slices
 
-    def _quota(
-        self, limit: _Limit, slices: Slices, grant: TenantGrant, now: float, refused_seconds: float = 0.0
-    ) -> Quota:
-        rate = limit.rate
-        reached = None
-        if refused_seconds:
-            resets_at_ms = self._clock.unix_ms() + int(refused_seconds * 1_000)
-            reached = Reached(
-                limit.limit,
-                rate.per_second,
-                rate.per_second,
-                "requests a second",
-                resets_at_ms,
-                grant.raise_at,
-            )
-        return Quota(
-            limit.policy,
-            rate.burst,
-            max(1, -(-rate.burst // rate.per_second)),
-            0 if refused_seconds else slices.remaining(rate, now),
-            refused_seconds or 1 / rate.per_second,
-            admitted=not refused_seconds,
-            reached=reached,
+    def _know(self, principal: Principal) -> Sequence[tuple[_Limit, Slices]]:
+        """The rates of a principal with what is held of them, found again by its key as long as its grant stays."""
+        if len(self._known) >= _NAMES_REMEMBERED_MAX:
+            self._known.clear()
+        held = tuple((limit, self._slices(limit.name)) for limit in _limits(principal))
+        self._known[principal.key_id] = (principal.grant, held)
+        return held
+
+    def _refusal(self, limit: _Limit, grant: TenantGrant, seconds: float) -> Quota:
+        resets_at_ms = self._clock.unix_ms() + int(seconds * 1_000)
+        per_second = limit.rate.per_second
+        reached = Reached(
+            limit.limit, per_second, per_second, "requests a second", resets_at_ms, grant.raise_at
         )
+        return replace(_quota(limit, 0), reset_seconds=seconds, admitted=False, reached=reached)
+
+
+def _quota(limit: _Limit, remaining: int) -> Quota:
+    rate = limit.rate
+    window_seconds = max(1, -(-rate.burst // rate.per_second))
+    return Quota(limit.policy, rate.burst, window_seconds, remaining, 1 / rate.per_second)
 
 
 def _limits(principal: Principal) -> Sequence[_Limit]:

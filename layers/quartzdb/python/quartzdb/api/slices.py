@@ -44,7 +44,10 @@ class Slices:
         """Requests that may be made without asking anybody."""
         while self._held and self._held[0][1] <= now:
             self._held.popleft()
-        return int(sum(slice_[0] for slice_ in self._held))
+        left = 0.0
+        for held in self._held:
+            left += held[0]
+        return int(left)
 
     def spend(self, requests: int, now: float) -> None:
         """Use up so many of those that are left, the oldest first."""
