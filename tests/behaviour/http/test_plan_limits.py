@@ -15,7 +15,7 @@ from quartzdb.wiring.embedded import Database
 from tests.behaviour.http.client import Client, refused, refused_as_cloudflare
 
 PLAN_URL = "https://console.example.com/plan"
-BLOCK = Block("monthly_reads", 12_000, 10_000, "read units", 1_700_000_000_000, PLAN_URL)
+BLOCK = Block("monthly_reads", 12_000, 10_000, "read units", 4_000_000_000_000, PLAN_URL)
 
 
 @pytest.fixture
@@ -125,9 +125,17 @@ def test_what_is_used_up_is_refused(
     path = f"{books}/query" if scope is Scope.READ else f"{books}/vectors"
     problem = refused(http.post(path, {}, key=key), 402, "limit_reached")
     assert reached(problem) == (
-        "monthly_reads", 12_000, 10_000, "read units", "2023-11-14T22:13:20.000Z", PLAN_URL
+        "monthly_reads", 12_000, 10_000, "read units", "2096-10-02T07:06:40.000Z", PLAN_URL
     )  # fmt: skip
     assert "12,000 of 10,000 read units" in problem["detail"]
+
+
+def test_a_block_ends_when_its_time_is_over(http: Client, books: str, grant: Callable[..., str]) -> None:
+    """Whether or not anybody lifts it: whoever set it may be away when the month turns."""
+    key = grant(reads_blocked=replace(BLOCK, until_ms=1_700_000_000_000))
+    assert http.post(f"{books}/query", {"vector": [1, 0, 0]}, key=key).status_code == 200
+    key = grant(reads_blocked=replace(BLOCK, until_ms=None))
+    refused(http.post(f"{books}/query", {"vector": [1, 0, 0]}, key=key), 402, "limit_reached")
 
 
 def test_a_scope_that_is_missing_is_told_first(

@@ -136,6 +136,25 @@ def test_a_path_that_names_no_namespace_leaves_nothing_of_it(
     """What somebody writes into a path is not ours to keep."""
     http.get("/v1/namespaces/Not%20A%20Name/vectors")
     assert "namespace" not in lines[-1]
+    http.get("/v1/namespaces/secret/vectors", key=None)
+    assert "namespace" not in lines[-1]
+
+
+def test_a_refused_request_is_counted_where_it_was_refused(
+    http: Client, books: str, make_key: MakeKey, lines: list[dict[str, Any]]
+) -> None:
+    """With who was refused and why, and without any units."""
+    http.post(f"{books}/vectors", {"vectors": [record("a")]}, key=make_key("read"))
+    assert (lines[-1]["namespace"], lines[-1]["status"], lines[-1]["code"]) == ("books", 403, "forbidden")
+    assert "write_units" not in lines[-1]
+
+
+def test_what_failed_after_its_work_uses_nothing() -> None:
+    """The answer may have had no room."""
+    trace = Trace("r", tenant="t", units=Units(write=7))
+    for status, units in ((200, 7), (503, None), (None, None)):
+        line = usage_line(trace, site="aws", at_ms=1, status=status, milliseconds=1, bytes_out=0)
+        assert json.loads(line).get("write_units") == units
 
 
 def test_a_write_that_is_repeated_is_not_counted_again(

@@ -159,7 +159,9 @@ class Dispatcher:
         self._watch.used(trace, address)
         principal.require_tenant(changes=operation.changes)
         principal.require(scope)
-        principal.require_unblocked(reads=operation.reads_data, writes=operation.writes_data)
+        principal.require_unblocked(
+            reads=operation.reads_data, writes=operation.writes_data, now_ms=self._clock.unix_ms()
+        )
         return principal
 
     async def _serve(self, operation: Operation, request: Request, limit: int) -> Sent:
@@ -170,11 +172,11 @@ class Dispatcher:
             call = self._call(operation, request, ANONYMOUS, b"")
             answer = await loop.run_in_executor(self._open_threads, _work, operation, call, limit, None)
             return _response(answer, request)
+        trace.namespace = _namespace_of(operation, request)
         principal = await self._admitted(
             operation, operation.scope, request.headers, address_of(request), trace
         )
         trace.tenant, trace.key_id = principal.tenant, principal.key_id
-        trace.namespace = _namespace_of(operation, request)
         _require_reach(principal, operation, request)
         headers = await self._within_rate(principal, operation)
         share = self._shares.begin(principal.tenant, principal.key_id)

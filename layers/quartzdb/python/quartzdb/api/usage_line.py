@@ -14,6 +14,7 @@ from hashlib import blake2b
 import orjson
 
 from quartzdb.api.trace import Trace
+from quartzdb.domain.units import NOTHING
 
 VERSION = 1
 LINE_BYTES_MAX = 350
@@ -28,21 +29,24 @@ def usage_line(
     trace: Trace, *, site: str, at_ms: int, status: int | None, milliseconds: float, bytes_out: int
 ) -> bytes:
     """The line of a request that was answered at that time; `status` None: it was not. `code` says why it failed."""
+    # What failed uses nothing, even where it failed after its work was done. Of nobody's request nothing is kept.
+    units = trace.units if status is not None and status < 400 else NOTHING
+    namespace = trace.namespace if trace.tenant else None
     line = {
         "v": VERSION,
         "id": shortened(trace.request_id, ID_CHARACTERS_MAX),
         "at": at_ms,
         "tenant": shortened(trace.tenant or "", TENANT_CHARACTERS_MAX),
         "key": trace.key_id,
-        "namespace": shortened(trace.namespace or "", NAMESPACE_CHARACTERS_MAX),
+        "namespace": shortened(namespace or "", NAMESPACE_CHARACTERS_MAX),
         "op": trace.operation,
         "status": status,
         "ms": round(milliseconds, 1),
         "in": trace.bytes_in,
         "out": bytes_out,
         "records": trace.records,
-        "read_units": trace.units.read,
-        "write_units": trace.units.write,
+        "read_units": units.read,
+        "write_units": units.write,
         "site": shortened(site, SITE_CHARACTERS_MAX),
         "code": trace.code,
     }

@@ -8,11 +8,14 @@ from quartzdb.domain.grant import Block, TenantGrant
 _NOWHERE = "Ask whoever runs this database."
 
 
-def require_unblocked(grant: TenantGrant, *, reads: bool, writes: bool) -> None:
-    """Raises LimitReached where the grant refuses reads, or writes."""
-    if reads and grant.reads_blocked is not None:
+def require_unblocked(grant: TenantGrant, *, reads: bool, writes: bool, now_ms: int) -> None:
+    """Raises LimitReached where the grant refuses reads, or writes, at that time.
+
+    A block ends by itself when its time is over: nobody has to be there to lift it.
+    """
+    if reads and grant.reads_blocked is not None and _stands(grant.reads_blocked, now_ms):
         raise _blocked("reads", grant.reads_blocked)
-    if writes and grant.writes_blocked is not None:
+    if writes and grant.writes_blocked is not None and _stands(grant.writes_blocked, now_ms):
         raise _blocked("writes", grant.writes_blocked)
 
 
@@ -40,6 +43,10 @@ def _beyond(grant: TenantGrant, reached: Reached, what: str, *, field: str | Non
         hint=_hint(grant.raise_at),
         field=field,
     )
+
+
+def _stands(block: Block, now_ms: int) -> bool:
+    return block.until_ms is None or now_ms < block.until_ms
 
 
 def _blocked(what: str, block: Block) -> LimitReached:

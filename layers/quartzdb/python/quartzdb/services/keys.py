@@ -98,9 +98,9 @@ class Principal:
                 hint="Use a key that has it, or create one.",
             )
 
-    def require_unblocked(self, *, reads: bool, writes: bool) -> None:
+    def require_unblocked(self, *, reads: bool, writes: bool, now_ms: int) -> None:
         """Raises LimitReached for what reads or writes data, where the tenant's grant blocks that."""
-        require_unblocked(self.grant, reads=reads, writes=writes)
+        require_unblocked(self.grant, reads=reads, writes=writes, now_ms=now_ms)
 
     def require_tenant(self, *, changes: bool) -> None:
         """Raises TenantSuspended, or TenantReadOnly for what changes anything, where the tenant's status says so."""
