@@ -84,6 +84,7 @@ def person_of(browser: Browser, served: dict[str, str], email: str, width: int =
     """With a browser's profile of their own."""
     origin = served["console_url"].removesuffix("/platform")
     context = browser.new_context(viewport={"width": width, "height": 900})
+    context.set_default_timeout(60_000)  # of a machine that does other things, too
     page = context.new_page()
     person = Person(context, page, origin, Path(served["outbox"]), email)
     page.on("console", lambda said: person.wrong.append(said.text) if said.type == "error" else None)

@@ -28,6 +28,9 @@ OWN = {
 NEEDS = {
     ("GET", "/organizations/{organization_id}"): Permission.PROJECTS_READ,
     ("POST", "/organizations/{organization_id}/projects"): Permission.PROJECTS_CREATE,
+    ("GET", "/organizations/{organization_id}/usage"): Permission.USAGE_READ,
+    ("POST", "/organizations/{organization_id}/cap"): Permission.CAP_UPDATE,
+    ("GET", "/projects/{project_id}/usage"): Permission.USAGE_READ,
     ("GET", "/organizations/{organization_id}/plan"): Permission.ORGANIZATION_READ,
     ("GET", "/organizations/{organization_id}/settings"): Permission.ORGANIZATION_READ,
     ("POST", "/organizations/{organization_id}/settings"): Permission.ORGANIZATION_UPDATE,

@@ -13,7 +13,11 @@ from quartzdb_platform.console.page import integrity
 
 STATIC = Path(console.__file__).parent / "static"
 ASSETS = Path(__file__).parents[3] / "layers/platform/assets"
-COPIES = {"vendor/htmx.min.js": "htmx.org/dist/htmx.min.js"}
+COPIES = {
+    "vendor/htmx.min.js": "htmx.org/dist/htmx.min.js",
+    "vendor/uPlot.iife.min.js": "uplot/dist/uPlot.iife.min.js",
+    "vendor/uPlot.min.css": "uplot/dist/uPlot.min.css",
+}
 
 
 def test_every_copy_is_the_package_s_file() -> None:

@@ -127,6 +127,37 @@ def test_a_second_person_is_invited_and_leaves(ada: Person, browser: Browser, se
     assert [one for one in bob.wrong if "status of 404" not in one] == []
 
 
+def test_usage_says_what_was_asked_and_what_it_costs(ada: Person) -> None:
+    """The figures of requests just made, drawn and as a table, and the same as CSV; and of another time, why not."""
+    key = start(ada)
+    call = httpx.Client(base_url=ada.url, headers={"Authorization": f"Bearer {key}"})
+    call.post("/v1/namespaces", json={"name": "books", "dimension": 2}).raise_for_status()
+    for _ in range(3):
+        call.post("/v1/namespaces/books/query", json={"vector": [1, 2], "top_k": 1}).raise_for_status()
+    ada.page.click("text=On to your project")
+    ada.page.click("nav >> text=Usage")
+    total = ada.page.locator("tfoot tr td").first
+
+    def counted() -> bool:
+        ada.page.reload()
+        return total.count() == 1 and total.text_content() == "4"
+
+    assert any(counted() for _ in range(200))
+    ada.page.check("[value=operation]")
+    ada.page.click("button:has-text('Show')")
+    expect(ada.page.locator("tr", has_text="query_vectors").last).to_contain_text("$0.000036")
+    expect(ada.page.locator(".chart canvas")).to_have_count(1)
+    ada.check()
+    with ada.page.expect_download() as download:
+        ada.page.click("text=Download CSV")
+    assert "query_vectors,3," in download.value.path().read_text()
+    ada.page.fill("[name=from]", "2020-01-01")
+    ada.page.fill("[name=to]", "2020-01-02")
+    ada.page.click("button:has-text('Show')")
+    expect(ada.page.locator("[role=alert]")).to_contain_text("usage is kept from")
+    ada.wrong = [one for one in ada.wrong if "status of 400" not in one]
+
+
 def test_a_token_of_an_organization(ada: Person) -> None:
     """Good at once."""
     start(ada)

@@ -24,13 +24,14 @@ from quartzdb_platform.console.pages import (
     sign_in,
     team,
     tokens,
+    usage,
 )
 from quartzdb_platform.console.visitor import SignedOut
 from quartzdb_platform.console.words import english
 from quartzdb_platform.domain.errors import StepUpRequired
 
 logger = logging.getLogger(__name__)
-PAGES = (sign_in, home, account, organization, plan, project, team, tokens, audit)
+PAGES = (sign_in, home, account, organization, plan, project, team, tokens, usage, audit)
 _FOREVER = "public, max-age=31536000, immutable"
 
 
