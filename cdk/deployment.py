@@ -10,6 +10,7 @@ from cdk.settings import EDGE_REGION, Settings, read_settings
 from cdk.stacks.data import DataStack
 from cdk.stacks.edge import EdgeStack
 from cdk.stacks.observability import ObservabilityStack
+from cdk.stacks.platform import PlatformStack
 from cdk.stacks.service import ServiceStack
 
 _CDK_FEATURES = (
@@ -41,6 +42,19 @@ def build(app: App, *, artifacts: Artifacts | None = None) -> Settings:
         artifacts=artifacts,
         data_stack=data_stack,
     )
+    platform = (
+        PlatformStack(
+            app,
+            f"{settings.prefix}-platform",
+            settings=settings,
+            env=home,
+            artifacts=artifacts,
+            data_stack=data_stack,
+            service=service,
+        )
+        if settings.platform
+        else None
+    )
     edge = EdgeStack(
         app,
         f"{settings.prefix}-edge",
@@ -49,6 +63,7 @@ def build(app: App, *, artifacts: Artifacts | None = None) -> Settings:
         artifacts=artifacts,
         data_stack=data_stack,
         service=service,
+        platform=platform,
     )
     observability = ObservabilityStack(
         app,
@@ -58,8 +73,10 @@ def build(app: App, *, artifacts: Artifacts | None = None) -> Settings:
         data_stack=data_stack,
         service=service,
         edge=edge,
+        platform=platform,
     )
-    for stack in (data_stack, service, edge, observability):
-        acknowledge_helpers(stack)
+    for stack in (data_stack, service, platform, edge, observability):
+        if stack is not None:
+            acknowledge_helpers(stack)
     Tags.of(app).add("quartzdb:environment", settings.environment)
     return settings

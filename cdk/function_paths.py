@@ -13,3 +13,5 @@ READ_PATHS = ("/", "/health", "/api/get/*", "/api/vector/get/*", "/api/vector/st
 """What both clouds answer, and only to GET, HEAD and OPTIONS: where there are two, a group of origins asks the other
 where the first fails. CloudFront takes no other method on a path of a group.
 """
+PLATFORM_PATHS = "/platform/*"
+"""What the platform's function answers, where there is one. The database has no path like it."""

@@ -33,10 +33,30 @@ RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731,
 
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
+_URL = re.compile(rf"https://{_DOMAIN.pattern}(?::[0-9]{{1,5}})?")
 _TENANTS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}(,[A-Za-z0-9][A-Za-z0-9_.-]{0,62})*")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _SECRET = re.compile(r"arn:aws:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+")
 _CERTIFICATE = re.compile(r"arn:aws:acm:us-east-1:\d{12}:certificate/[0-9a-f-]+")
+_FUNCTIONS_MEMORY = (
+    "api_memory_mb",
+    "search_memory_mb",
+    "indexer_memory_mb",
+    "compactor_memory_mb",
+    "platform_memory_mb",
+)
+_CONCURRENCIES = (
+    "api_concurrency",
+    "search_concurrency",
+    "indexer_concurrency",
+    "compactor_concurrency",
+    "health_probe_concurrency",
+    "replicator_concurrency",
+    "platform_concurrency",
+    "platform_upkeep_concurrency",
+    "metering_concurrency",
+    "platform_mail_events_concurrency",
+)
 
 
 class InvalidSetting(ValueError):
@@ -85,17 +105,34 @@ class Settings:
     cloudflare_secret_version: str | None = None
     """As `origin_secret_version`, of the secret that the edge sends to Cloudflare."""
 
+    # Platform
+    platform: bool = False
+    """Organizations, projects and keys that people sign up for, at /platform. False: nothing of it is deployed."""
+    platform_url: str | None = None
+    """Where people reach the deployment, like `https://db.example.com`, where that is not the `domain_name`."""
+    mail_domain: str | None = None
+    """Mail comes from `no-reply@` it, by SES, where the domain has to be verified once: docs/runbook.md."""
+    mail_records: bool = True
+    """The records that prove `mail_domain` are made, or put out. The emulator's SES has none."""
+
     # Functions
     api_memory_mb: int = 1_024
     search_memory_mb: int = 1_769
     indexer_memory_mb: int = 1_769
     compactor_memory_mb: int = 3_008
+    platform_memory_mb: int = 1_024
     compactor_disk_mb: int = 4_096
     api_concurrency: int | None = None
     """Concurrent executions set aside for one function, which are also the most it gets. None: whatever is free."""
     search_concurrency: int | None = None
     indexer_concurrency: int | None = None
     compactor_concurrency: int | None = None
+    health_probe_concurrency: int | None = None
+    replicator_concurrency: int | None = None
+    platform_concurrency: int | None = None
+    platform_upkeep_concurrency: int | None = None
+    metering_concurrency: int | None = None
+    platform_mail_events_concurrency: int | None = None
     merge_concurrency: int = 4
     """Shards of one large merge that are built at once."""
     merge_run_rows: int = 131_072
@@ -119,11 +156,11 @@ class Settings:
         _one_of("price_class", self.price_class, get_args(PriceClass))
         _one_of("default_engine", self.default_engine, get_args(Engine))
         _one_of("log_retention_days", self.log_retention_days, RETENTION_DAYS)
-        for name in ("api_memory_mb", "search_memory_mb", "indexer_memory_mb", "compactor_memory_mb"):
+        for name in _FUNCTIONS_MEMORY:
             # Below 512 MB the processor's share is so small that imports alone take seconds.
             _between(name, getattr(self, name), 512, 10_240)
         _between("compactor_disk_mb", self.compactor_disk_mb, 512, 10_240)
-        for name in ("api_concurrency", "search_concurrency", "indexer_concurrency", "compactor_concurrency"):
+        for name in _CONCURRENCIES:
             _between(name, getattr(self, name), 1, 10_000)
         _between("merge_concurrency", self.merge_concurrency, 1, 40)
         for name in ("merge_run_rows", "merge_shard_rows"):
@@ -136,6 +173,7 @@ class Settings:
         )
         self._check_domain()
         self._check_cloudflare()
+        self._check_platform()
 
     @property
     def fails_over(self) -> bool:
@@ -146,6 +184,11 @@ class Settings:
     def prefix(self) -> str:
         """Begins the names of stacks and of whatever needs a fixed name."""
         return f"quartzdb-{self.environment}"
+
+    @property
+    def public_url(self) -> str:
+        """Where people reach a deployment with a platform. A domain name decides, or what was said instead."""
+        return self.platform_url or f"https://{self.domain_name}"
 
     @property
     def empties_buckets(self) -> bool:
@@ -177,6 +220,22 @@ class Settings:
             raise InvalidSetting(
                 "cloudflare_api_key_arn goes with the cloudflare_peer `contract`, and only with it."
             )
+
+    def _check_platform(self) -> None:
+        _matches(
+            "platform_url", self.platform_url, _URL, "an address without a path, like https://db.example.com"
+        )
+        _matches("mail_domain", self.mail_domain, _DOMAIN, "a domain in lower case, like example.com")
+        if not self.platform:
+            if self.platform_url or self.mail_domain:
+                raise InvalidSetting("platform_url and mail_domain belong to the platform, which is not set.")
+            return
+        if not self.platform_url and not self.domain_name:
+            raise InvalidSetting(
+                "platform needs a domain_name, or a platform_url: the links in mails have to lead somewhere."
+            )
+        if not self.mail_domain:
+            raise InvalidSetting("platform needs a mail_domain: people sign in by mail.")
 
     def _check_domain(self) -> None:
         if self.zone is not None:
@@ -213,10 +272,29 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "search_concurrency": 200,
         "indexer_concurrency": 50,
         "compactor_concurrency": 20,
+        # One begins each minute and waits for the one before, so two are under way at most. None to spare: an account
+        # that a flood has used up must go on deciding which cloud serves.
+        "health_probe_concurrency": 2,
+        "replicator_concurrency": 2,
+        "platform_concurrency": 50,
+        # As many of its runs as can be under way: one begins each minute.
+        "platform_upkeep_concurrency": 10,
+        "metering_concurrency": 20,
+        "platform_mail_events_concurrency": 5,
     },
     # On an emulator, by local/: dev without what the emulator cannot do. The function that empties buckets needs
     # the SDK for JavaScript, which is not there.
-    "local": {"keep_data": False, "alarm_arithmetic": False, "edge_logs": False, "log_retention_days": 1},
+    "local": {
+        "keep_data": False,
+        "alarm_arithmetic": False,
+        "edge_logs": False,
+        "log_retention_days": 1,
+        # SES takes mail there, and shows it instead of sending it.
+        "platform": True,
+        "platform_url": "https://db.example.com",
+        "mail_domain": "example.com",
+        "mail_records": False,
+    },
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import secrets
 import subprocess
 import sys
@@ -47,6 +48,7 @@ class Smoke:
         """Everything. Raises LocalDeploymentFailed."""
         self.authenticate()
         run = secrets.token_hex(3)
+        self.sign_up(f"{run}@example.com")
         for engine in ENGINES:
             namespace = f"smoke-{run}-{engine}"
             vectors = self.fill(namespace, engine)
@@ -63,6 +65,26 @@ class Smoke:
         self._client = Client(self._work, self._outputs["ApiUrl"], make_key(self._work, self._outputs))
         _expect(self._client.send("GET", "/v1/namespaces"), 200, "a request with a key")
         self._say("a key made with the command line is accepted, and no key is not")
+
+    def sign_up(self, email: str) -> None:
+        """From an address to a query: a code by mail, an organization and what it begins with, a key that works."""
+        platform = Client(self._work, self._outputs["ApiUrl"])
+        sent = platform.send("POST", "/platform/v1/sign-in", {"email": email})
+        _expect(sent, 202, "asking for a code")
+        proof = {"email": email, "code": mailed_code(self._work, email)}
+        signed_in = platform.send("POST", "/platform/v1/sign-in/verify", proof)
+        _expect(signed_in, 200, "signing in with the mailed code")
+        person = Client(self._work, self._outputs["ApiUrl"], signed_in.json()["token"])
+        started = person.send("POST", "/platform/v1/start", {"namespace": {"name": "first", "dimension": 2}})
+        _expect(started, 201, "beginning")
+        project = Client(self._work, self._outputs["ApiUrl"], started.json()["key"]["key"])
+        records = {"vectors": [{"id": "a", "vector": [1.0, 0.0]}, {"id": "b", "vector": [0.0, 1.0]}]}
+        _expect(project.send("POST", "/v1/namespaces/first/vectors", records), 200, "writing with its key")
+        found = project.send("POST", "/v1/namespaces/first/query", {"vector": [1.0, 0.1], "top_k": 1})
+        _expect(found, 200, "a query with its key")
+        if [match["id"] for match in found.json()["matches"]] != ["a"]:
+            raise LocalDeploymentFailed(f"The first query found {found.body[:200]!r}.")
+        self._say(f"{email} signed up with a mailed code, and the first key wrote and found records")
 
     def fill(self, namespace: str, engine: str) -> list[list[float]]:
         """A namespace with ROWS records in groups, one batch at a time; they are searchable at once."""
@@ -140,11 +162,13 @@ class Smoke:
 
     def refuse_strangers(self) -> None:
         """Around CloudFront, without the origin secret, there is no answer, key or no key."""
-        for name in ("ApiFunctionUrl", "SearchFunctionUrl"):
+        for name, path in (
+            ("ApiFunctionUrl", "/v1/namespaces"),
+            ("SearchFunctionUrl", "/v1/namespaces"),
+            ("PlatformFunctionUrl", "/platform/openapi.json"),
+        ):
             around = Client(self._work, self._outputs[name], self._client.key)
-            _expect(
-                around.send("GET", "/v1/namespaces"), 403, f"a request to {name} without the origin secret"
-            )
+            _expect(around.send("GET", path), 403, f"a request to {name} without the origin secret")
         self._say("a request around CloudFront is refused")
 
     def _vectors(self) -> list[list[float]]:
@@ -173,6 +197,16 @@ def make_key(work: WorkDirectory, outputs: Mapping[str, str]) -> str:
         work, outputs, "keys", "create", "--name", "local", "--scopes", "read,write,admin"
     )["key"]
     return key
+
+
+def mailed_code(work: WorkDirectory, email: str) -> str:
+    """The code in the newest mail that the emulator's SES took for somebody. Raises LocalDeploymentFailed."""
+    taken = Client(work, work.endpoint).send("GET", "/_ministack/ses/messages").json()["messages"]
+    texts = [one["BodyText"] for messages in taken.values() for one in messages if email in one["To"]]
+    codes = re.findall(r"^\s*(\d{8})\s*$", texts[-1] if texts else "", re.MULTILINE)
+    if len(codes) != 1:
+        raise LocalDeploymentFailed(f"SES took {len(texts)} mails to {email}; none of them ends with a code.")
+    return str(codes[0])
 
 
 def command_line(work: WorkDirectory, outputs: Mapping[str, str], *words: str) -> Any:

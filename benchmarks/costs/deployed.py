@@ -57,3 +57,14 @@ DIRECTIONS = 8
 """Two namespaces, the users' and the canary's, with two feeds in two directions; each pass writes their checkpoints."""
 FAILOVER_ALARM_METRICS = 12
 FAILOVER_SECRETS = 3
+
+PLATFORM_GB = 1_024 / 1_024
+"""Its function, which starts from a snapshot as api does."""
+UPKEEP_GB = 512 / 1_024
+UPKEEP_MS = 300
+"""Assumed, of a run that finds nothing to do but its steps' times."""
+UPKEEP_STEPS = 4
+"""Of the scheduled pass: each run reads when a step was done last, and one a minute writes it."""
+PLATFORM_ALARM_METRICS = 16
+PLATFORM_METRICS_AT_REST = 2
+"""Steps that were done, and cold starts."""

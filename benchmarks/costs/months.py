@@ -80,6 +80,32 @@ def second_site() -> Mapping[str, float]:
     }
 
 
+def platform() -> Mapping[str, float]:
+    """What accounts beside the database add at rest, by item, with one step of upkeep a minute."""
+    minutes = deployed.MAINTENANCE_RUNS_A_MONTH
+    run = (
+        prices.LAMBDA_REQUEST
+        + deployed.UPKEEP_GB * deployed.UPKEEP_MS / 1_000 * prices.LAMBDA_GB_SECOND
+        + prices.SCHEDULER_RUN
+        + deployed.UPKEEP_STEPS * prices.READ_UNIT
+        # A transaction of one put costs two units.
+        + 2 * prices.WRITE_UNIT
+        + prices.TRACE
+        + 2 / 1_000_000 * prices.LOG_GB
+    )
+    return {
+        "snapshot of its function (SnapStart)": deployed.PLATFORM_GB
+        * prices.MONTH_SECONDS
+        * prices.SNAPSHOT_GB_SECOND,
+        "upkeep, once a minute": minutes * run,
+        f"alarms ({deployed.PLATFORM_ALARM_METRICS} metrics)": deployed.PLATFORM_ALARM_METRICS
+        * prices.ALARM_METRIC_MONTH,
+        f"metrics written while nothing happens ({deployed.PLATFORM_METRICS_AT_REST})": (
+            deployed.PLATFORM_METRICS_AT_REST * prices.METRIC_MONTH
+        ),
+    }
+
+
 def routed_million() -> float:
     """What the router adds to a million requests in direct mode: it runs for the request and for the answer."""
     run = deployed.EDGE_GB * deployed.EDGE_MS / 1_000 * prices.EDGE_FUNCTION_GB_SECOND

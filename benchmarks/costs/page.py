@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.costs import deployed, prices
-from benchmarks.costs.months import Workload, at_rest, in_use, second_site
+from benchmarks.costs.months import Workload, at_rest, in_use, platform, second_site
 from benchmarks.costs.operations import operations
 from benchmarks.costs.peers import PEERS
 
@@ -27,6 +27,7 @@ def tables() -> Mapping[str, str]:
         "storage": _storage(),
         "at-rest": _by_item(at_rest()),
         "second-site": _by_item(second_site()),
+        "platform": _by_item(platform()),
         "months": _months(),
         "peers": _peers(),
     }

@@ -1,6 +1,8 @@
-"""The three layers that `make layers` wrote: libraries, engines, and this project's package."""
+"""Layers that `make layers` wrote: the database's libraries, engines and package; what the platform has beside them."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
@@ -10,7 +12,8 @@ from cdk.artifacts import Artifacts
 from cdk.settings import Architecture
 
 RUNTIME = lambda_.Runtime.PYTHON_3_13
-LAYER_NAMES = ("api", "engines", "quartzdb")
+DATABASE_LAYERS = ("api", "engines", "quartzdb")
+PLATFORM_LAYERS = ("api", "quartzdb", "platform")
 _ARCHITECTURES = {"x86_64": lambda_.Architecture.X86_64, "arm64": lambda_.Architecture.ARM_64}
 
 
@@ -18,7 +21,13 @@ class DependencyLayers(Construct):
     """`versions`, in the order in which functions take them. A layer is replaced only when its content changed."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, artifacts: Artifacts, architecture: Architecture
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        artifacts: Artifacts,
+        architecture: Architecture,
+        names: Sequence[str] = DATABASE_LAYERS,
     ) -> None:
         super().__init__(scope, construct_id)
         self.architecture = _ARCHITECTURES[architecture]
@@ -32,5 +41,5 @@ class DependencyLayers(Construct):
                 description=f"QuartzDB {name}, {architecture}",
                 removal_policy=RemovalPolicy.DESTROY,
             )
-            for name in LAYER_NAMES
+            for name in names
         ]

@@ -1,4 +1,4 @@
-"""CloudFront: one name for the API, searches to one function and everything else to the other.
+"""CloudFront: one name for the API, searches to one function, the platform to its own, and all else to another.
 
 Nothing is cached: an answer belongs to one key and one moment. Limits that bind here: a function's answer and request
 may have 6 MB, an address 8,192 bytes; a Lambda@Edge router reads at most the first MB of a body.
@@ -19,7 +19,7 @@ from cdk.constructs.custom_domain import CustomDomain
 from cdk.constructs.edge_router import SECOND_ATTEMPT_HEADER
 from cdk.constructs.origin_secret import HEADER
 from cdk.constructs.rate_limit import RateLimit
-from cdk.function_paths import NAMED_PATHS, READ_PATHS, SEARCH_PATHS
+from cdk.function_paths import NAMED_PATHS, PLATFORM_PATHS, READ_PATHS, SEARCH_PATHS
 from cdk.settings import PriceClass
 
 _READ_TIMEOUT = Duration.seconds(35)
@@ -37,8 +37,8 @@ _PRICE_CLASSES = {
 class ApiDistribution(Construct):
     """`distribution`, and `url` as clients use it.
 
-    `routers` are functions at the edge, for every path alike; `router_headers` are what CloudFront says to them, as
-    headers of the origin that they keep to themselves.
+    `routers` are functions at the edge, for every path of the database alike; `router_headers` are what CloudFront says
+    to them, as headers of the origin that they keep to themselves. The platform is on AWS only, so nothing routes it.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class ApiDistribution(Construct):
         *,
         api_url: lambda_.IFunctionUrl,
         search_url: lambda_.IFunctionUrl,
+        platform_url: lambda_.IFunctionUrl | None = None,
         secret_header: str,
         price_class: PriceClass,
         domain: CustomDomain | None = None,
@@ -72,6 +73,7 @@ class ApiDistribution(Construct):
                 **dict.fromkeys(NAMED_PATHS, general),
                 **dict.fromkeys(SEARCH_PATHS, searches),
                 **(dict.fromkeys(READ_PATHS, reads) if reads is not None else {}),
+                **({PLATFORM_PATHS: self._platform(platform_url)} if platform_url is not None else {}),
             },
             domain_names=[domain.name] if domain else None,
             certificate=domain.certificate if domain else None,
@@ -87,6 +89,9 @@ class ApiDistribution(Construct):
         self._acknowledge(own_certificate=domain is not None, limited=rate_limit is not None)
 
     def _origin(self, url: lambda_.IFunctionUrl, **more: str) -> cloudfront.IOrigin:
+        return self._origin_with(url, {HEADER: self._secret_header, **self._router_headers, **more})
+
+    def _origin_with(self, url: lambda_.IFunctionUrl, headers: Mapping[str, str]) -> cloudfront.IOrigin:
         return origins.FunctionUrlOrigin(
             url,
             read_timeout=_READ_TIMEOUT,
@@ -94,8 +99,12 @@ class ApiDistribution(Construct):
             connection_timeout=_CONNECTS_WITHIN,
             # Attempts to connect: what was sent once is never sent again, unless it is a GET or HEAD.
             connection_attempts=2,
-            custom_headers={HEADER: self._secret_header, **self._router_headers, **more},
+            custom_headers=dict(headers),
         )
+
+    def _platform(self, url: lambda_.IFunctionUrl) -> cloudfront.BehaviorOptions:
+        origin = self._origin_with(url, {HEADER: self._secret_header})
+        return self._behavior(origin, routed=False)
 
     def _behavior_of_reads(self, url: lambda_.IFunctionUrl) -> cloudfront.BehaviorOptions:
         # Both are the same origin to CloudFront: it is the router that sends a second attempt elsewhere.
@@ -110,6 +119,8 @@ class ApiDistribution(Construct):
         self,
         origin: cloudfront.IOrigin,
         methods: cloudfront.AllowedMethods = cloudfront.AllowedMethods.ALLOW_ALL,
+        *,
+        routed: bool = True,
     ) -> cloudfront.BehaviorOptions:
         return cloudfront.BehaviorOptions(
             origin=origin,
@@ -121,7 +132,7 @@ class ApiDistribution(Construct):
             # An API key that was sent in the clear is a lost one, so there is nothing to redirect.
             viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
             compress=True,
-            edge_lambdas=self._routers or None,
+            edge_lambdas=(self._routers or None) if routed else None,
         )
 
     def _response_headers(self) -> cloudfront.ResponseHeadersPolicy:

@@ -8,17 +8,28 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk.acknowledged import acknowledge_checkov
-from cdk.constructs.dead_letters import DeadLetters
+from cdk.constructs.dead_letters import DeadLetters, read_by
 
 
 class EdgeQueue(Construct):
-    """`queue`: encrypted, TLS only. A message that was given out `attempts` times goes to `dead_letters`."""
+    """`queue`: encrypted, TLS only. A message that was given out `attempts` times goes to `dead_letters`.
+
+    `has_bodies`: messages are users' data, which only the function that takes them may read.
+    """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, kept: Duration, visible_again: Duration, attempts: int
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        kept: Duration,
+        visible_again: Duration,
+        attempts: int,
+        has_bodies: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.dead_letters = DeadLetters(self, "DeadLetters")
+        self._has_bodies = has_bodies
+        self.dead_letters = DeadLetters(self, "DeadLetters", has_bodies=has_bodies)
         self.queue = sqs.Queue(
             self,
             "Queue",
@@ -35,7 +46,9 @@ class EdgeQueue(Construct):
         )
 
     def grant_take(self, role: iam.Role) -> None:
-        """Let a function take messages out, and nothing else."""
+        """Let a function take messages out, and nothing else. Of bodies: let nobody else."""
+        if self._has_bodies:
+            read_by(self.queue, role)
         role.add_to_policy(
             iam.PolicyStatement(
                 actions=["sqs:ReceiveMessage", "sqs:DeleteMessage"], resources=[self.queue.queue_arn]

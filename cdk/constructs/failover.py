@@ -91,7 +91,14 @@ class Failover(Construct):
         )
         # What is not applied within days is made up for by comparing: no write is lost by its being late.
         self.mirror = (
-            EdgeQueue(self, "Mirror", kept=Duration.days(14), visible_again=Duration.minutes(2), attempts=10)
+            EdgeQueue(
+                self,
+                "Mirror",
+                kept=Duration.days(14),
+                visible_again=Duration.minutes(2),
+                attempts=10,
+                has_bodies=True,
+            )
             if settings.cloudflare_peer == "contract"
             else None
         )

@@ -21,6 +21,7 @@ from cdk.constructs.rate_limit import RateLimit
 from cdk.constructs.telemetry import edge_metric, router_failures
 from cdk.settings import Settings
 from cdk.stacks.data import DataStack
+from cdk.stacks.platform import PlatformStack
 from cdk.stacks.service import ServiceStack
 from quartzdb.routing.decision.edge_config import CLOUDFLARE_SURFACE, EdgeConfig, EdgeOrigin
 from quartzdb.routing.decision.state import Mode, Origin, RoutingState
@@ -39,6 +40,7 @@ class EdgeStack(Stack):
         artifacts: Artifacts,
         data_stack: DataStack,
         service: ServiceStack,
+        platform: PlatformStack | None = None,
     ) -> None:
         super().__init__(
             scope,
@@ -57,6 +59,7 @@ class EdgeStack(Stack):
             "Edge",
             api_url=service.api_url,
             search_url=service.search_url,
+            platform_url=platform.url if platform else None,
             secret_header=header_value(service.secret.arn, settings.origin_secret_version),
             price_class=settings.price_class,
             domain=self._domain(settings),

@@ -8,10 +8,12 @@ from constructs import Construct
 from cdk.constructs.alarms import PERIOD, Alarms
 from cdk.constructs.dashboard import DatabaseDashboard
 from cdk.constructs.failover import Failover
+from cdk.constructs.platform_mail import PlatformMail
 from cdk.constructs.telemetry import table_system_errors, table_throttles, written, written_by_all
 from cdk.settings import Settings
 from cdk.stacks.data import DataStack
 from cdk.stacks.edge import EdgeStack
+from cdk.stacks.platform import PlatformStack
 from cdk.stacks.service import ServiceStack
 
 _SLOW_ANSWER_MS = 3_000
@@ -32,6 +34,7 @@ class ObservabilityStack(Stack):
         data_stack: DataStack,
         service: ServiceStack,
         edge: EdgeStack,
+        platform: PlatformStack | None = None,
     ) -> None:
         super().__init__(
             scope,
@@ -56,6 +59,8 @@ class ObservabilityStack(Stack):
         self._on_data()
         if service.failover is not None:
             self._on_failover(service.failover)
+        if platform is not None:
+            self._on_platform(platform)
 
         board = DatabaseDashboard(self, "Dashboard", name=settings.prefix)
         board.add_alarms(self._alarms.all)
@@ -67,6 +72,9 @@ class ObservabilityStack(Stack):
         if service.failover is not None:
             board.add_failover(service.failover)
             for function in (service.failover.health_probe, service.failover.replicator):
+                board.add_function(function)
+        if platform is not None:
+            for function in platform.functions:
                 board.add_function(function)
         board.add_storage(data_stack.table, data_stack.bucket)
         CfnOutput(self, "DashboardName", value=board.name, description="CloudWatch")
@@ -287,3 +295,131 @@ class ObservabilityStack(Stack):
                 minutes=1,
                 what="Writes that Cloudflare has accepted could not be applied here.",
             )
+
+    def _on_platform(self, platform: PlatformStack) -> None:
+        answering = platform.platform
+        self._alarms.add(
+            "platform-errors",
+            answering.function.metric_errors(period=PERIOD),
+            above=0,
+            minutes=3,
+            of_minutes=15,
+            what="Invocations of platform end in an error or a timeout: people cannot sign in or make keys.",
+        )
+        self._alarms.add(
+            "platform-throttles",
+            answering.function.metric_throttles(period=PERIOD),
+            above=0,
+            minutes=3,
+            of_minutes=15,
+            what="Lambda refuses to run platform: its concurrency, or the account's, is used up.",
+        )
+        self._alarms.add(
+            "platform-duration",
+            answering.function.metric_duration(statistic="p99", period=PERIOD),
+            above=_SLOW_ANSWER_MS,
+            what=f"One of a hundred invocations of platform takes longer than {_SLOW_ANSWER_MS:,} ms.",
+        )
+        self._alarms.add(
+            "platform-server-errors",
+            written("ServerErrors", answering),
+            above=0,
+            minutes=3,
+            of_minutes=15,
+            what="Requests are answered with 5xx by the platform itself.",
+        )
+        self._alarms.add(
+            "platform-table-throttles",
+            table_throttles(platform.table),
+            above=0,
+            minutes=3,
+            of_minutes=15,
+            what="DynamoDB puts requests to the platform's table off.",
+        )
+        self._on_upkeep(platform)
+        self._on_metering(platform)
+        self._on_mail(platform.mail)
+
+    def _on_upkeep(self, platform: PlatformStack) -> None:
+        upkeep = platform.upkeep
+        self._alarms.add(
+            "upkeep-errors",
+            upkeep.function.metric_errors(period=PERIOD),
+            above=0,
+            minutes=3,
+            of_minutes=15,
+            what="Runs of the platform's upkeep end in an error or a timeout.",
+        )
+        self._alarms.add(
+            "upkeep-stopped",
+            written("UpkeepSteps", upkeep),
+            below=1,
+            minutes=10,
+            silence_is_bad=True,
+            what="No step of the platform's upkeep was done for 10 minutes: what plans allow is not published.",
+        )
+        self._alarms.add(
+            "upkeep-failures",
+            written("UpkeepFailures", upkeep),
+            above=0,
+            minutes=5,
+            of_minutes=15,
+            what="A step of the platform's upkeep fails again and again.",
+        )
+        self._alarms.add(
+            "upkeep-unstarted",
+            platform.unstarted.queue.metric_approximate_number_of_messages_visible(period=PERIOD),
+            above=0,
+            minutes=1,
+            what="A scheduled run of the platform's upkeep failed or could not be started.",
+        )
+
+    def _on_metering(self, platform: PlatformStack) -> None:
+        metering = platform.metering.function
+        self._alarms.add(
+            "metering-errors",
+            metering.metric_errors(period=PERIOD),
+            above=0,
+            minutes=3,
+            of_minutes=15,
+            what="Usage lines cannot be counted: caps and what is shown of usage stand still.",
+        )
+        self._alarms.add(
+            "metering-late",
+            metering.metric("AsyncEventAge", statistic="Maximum", period=PERIOD),
+            above=15 * 60 * 1_000,
+            what="Usage lines wait for more than 15 minutes to be counted: caps act that much later.",
+        )
+        self._alarms.add(
+            "metering-uncounted",
+            platform.uncounted.queue.metric_approximate_number_of_messages_visible(period=PERIOD),
+            above=0,
+            minutes=1,
+            what="Usage lines were given up: what they say is in no bill until they are counted by hand.",
+        )
+
+        self._alarms.add(
+            "mail-events-errors",
+            platform.mail_events.function.metric_errors(period=PERIOD),
+            above=0,
+            minutes=3,
+            of_minutes=15,
+            what="What SES tells of returned mail cannot be kept: it is sent there again.",
+        )
+
+    def _on_mail(self, mail: PlatformMail) -> None:
+        # SES reviews an account at 5 % of bounces or 0.1 % of complaints, and stops it at 10 % or 0.5 %.
+        self._alarms.add(
+            "mail-bounces",
+            mail.metric("Reputation.BounceRate"),
+            above=0.03,
+            minutes=1,
+            what="More than 3 % of the mail comes back: at 5 % SES reviews the account, at 10 % it stops it.",
+        )
+        self._alarms.add(
+            "mail-complaints",
+            mail.metric("Reputation.ComplaintRate"),
+            above=0.0008,
+            minutes=1,
+            what="More than 0.08 % of the mail is called spam by who gets it: at 0.1 % SES reviews the account.",
+        )

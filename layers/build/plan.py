@@ -64,6 +64,8 @@ MB = 1_000_000
 # Lambda's own limit is 250 MB, meant as 2**20, for a function and all of its layers together.
 LAMBDA_UNZIPPED_BYTES_MAX = 250 * 2**20
 # What we hold ourselves to: some 10% above what was measured, so that growth is noticed by who causes it.
-UNZIPPED_BYTES_MAX = MappingProxyType({API: 97 * MB, ENGINES: 75 * MB, QUARTZDB: 5 * MB, PLATFORM: 30 * MB})
+UNZIPPED_BYTES_MAX = MappingProxyType(
+    {API: 97 * MB, ENGINES: 75 * MB, QUARTZDB: 5_500_000, PLATFORM: 30 * MB}
+)
 # Every function unpacks all of its layers, so together they get less than the parts; the rest is the function's.
 TOGETHER_BYTES_MAX = 165 * MB

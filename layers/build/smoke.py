@@ -67,7 +67,7 @@ USE_OF_PLATFORM = """
 import quartzdb_platform.aws_lambda.platform_function
 from quartzdb_platform.aws_platform import AwsPlatformSettings, open_aws_platform
 from quartzdb_platform.api.app import create_app
-settings = AwsPlatformSettings("t", "d", "https://db.example.com", "no-reply@example.com", region="us-east-1")
+settings = AwsPlatformSettings("t", "d", "https://db.example.com", "no-reply@example.com", "c", region="us-east-1")
 assert "/platform/v1/sign-in" in create_app(open_aws_platform(settings, settings.clients())).openapi()["paths"]
 """
 

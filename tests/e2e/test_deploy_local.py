@@ -84,12 +84,13 @@ def client(deployed: Deployed, key: str) -> Client:
 
 
 def test_a_user_gets_from_the_first_key_to_an_answer_from_cold(deployed: Deployed) -> None:
-    """Writes are searchable at once, the stream-fed indexer publishes Annoy and IVF segments, the search function is
-    killed and answers from S3, deletions count at once, bytes survive, and nobody gets around CloudFront.
+    """A person signs up with a mailed code and searches with their first key. Writes are searchable at once, the
+    stream-fed indexer publishes Annoy and IVF segments, the search function is killed and answers from S3, deletions
+    count at once, bytes survive, and nobody gets around CloudFront.
     """
     steps: list[str] = []
     Smoke(deployed.place, deployed.outputs, steps.append).run()
-    assert len(steps) == 12
+    assert len(steps) == 13
 
 
 def test_searches_and_writes_run_in_different_functions(deployed: Deployed, client: Client) -> None:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quartzdb.api.app import create_app
+from quartzdb.api.trace import begin_trace
 from quartzdb.aws_lambda.http_handler import http_handler
 from quartzdb.aws_lambda.origin_secret import AGAIN_SECONDS, FRESH_SECONDS, OriginSecret
 from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry
@@ -202,3 +203,24 @@ def test_log_lines_have_the_request_id_and_nothing_that_is_a_users(
     assert (line["id"], line["op"], line["site"]) == ("trace-me", "put_value", "local")
     for private in (key, SECRET, "private-body", "private-key"):
         assert private not in log.getvalue() + written.out + written.err
+
+
+def test_a_metric_says_whose_request_failed_and_has_no_dimension_for_it(
+    handler_of: HandlerOf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In its line, where a query of the log finds it: a dimension would be a metric to pay for with each tenant."""
+    tenants = iter(["acme", None])
+
+    async def failing(scope: Scope, receive: Receive, send: Send) -> None:
+        begin_trace(scope, "id").tenant = next(tenants)
+        await Response(status_code=500)(scope, receive, send)
+
+    handle = handler_of(failing)
+    for _ in range(2):
+        assert (
+            handle(function_url("GET", "/v1/namespaces", secret=SECRET), FakeContext())["statusCode"] == 500
+        )
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "ServerErrors" in line]
+    assert [line.get("tenant") for line in lines] == ["acme", None]
+    for line in lines:
+        assert line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]

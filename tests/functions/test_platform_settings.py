@@ -7,13 +7,12 @@ import pytest
 from quartzdb.aws_lambda.settings import InvalidSettings
 from quartzdb_platform.aws_lambda.platform_function import platform_function
 from quartzdb_platform.aws_lambda.settings import read_settings
-from quartzdb_platform.domain.mail_settings import MailBy
 
 ENVIRONMENT = {
     "QUARTZDB_TABLE": "database",
     "QUARTZDB_PLATFORM_TABLE": "platform",
     "QUARTZDB_PLATFORM_URL": "https://db.example.com/",
-    "QUARTZDB_PLATFORM_MAIL": "outbox",
+    "QUARTZDB_PLATFORM_CONFIGURATION_SET": "quartzdb-prod-platform",
     "QUARTZDB_PLATFORM_SENDER": "QuartzDB <no-reply@example.com>",
     "QUARTZDB_ORIGIN_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:origin-AbCdEf",
     "QUARTZDB_PLATFORM_SETTINGS_TOML": '[passkeys]\nrp_id = "example.com"',
@@ -27,7 +26,7 @@ def test_what_the_stack_writes_is_what_the_function_is_told() -> None:
     settings = read_settings(ENVIRONMENT)
     assert (settings.platform.table, settings.platform.database_table) == ("platform", "database")
     assert settings.platform.url == "https://db.example.com"
-    assert settings.platform.mail is MailBy.OUTBOX
+    assert settings.platform.configuration_set == "quartzdb-prod-platform"
     assert settings.platform.region == "eu-central-1"
     assert settings.platform.document == {"passkeys": {"rp_id": "example.com"}}
     assert settings.xray_daemon == ("127.0.0.1", 2000)
@@ -39,7 +38,7 @@ def test_what_the_stack_writes_is_what_the_function_is_told() -> None:
         "QUARTZDB_TABLE",
         "QUARTZDB_PLATFORM_TABLE",
         "QUARTZDB_PLATFORM_URL",
-        "QUARTZDB_PLATFORM_MAIL",
+        "QUARTZDB_PLATFORM_CONFIGURATION_SET",
         "QUARTZDB_PLATFORM_SENDER",
     ],
 )
@@ -52,7 +51,6 @@ def test_what_is_missing_is_told_by_its_variable(variable: str) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "says"),
     [
-        ("QUARTZDB_PLATFORM_MAIL", "pigeon", "has to be one of .*outbox"),
         ("QUARTZDB_PLATFORM_URL", "db.example.com", "an address without a path"),
         ("QUARTZDB_PLATFORM_SETTINGS_TOML", "passkeys", "TOML"),
     ],

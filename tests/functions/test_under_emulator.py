@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -119,20 +120,29 @@ def test_what_one_function_writes_the_other_finds(api: Instance, search: Instanc
 
 
 @pytest.fixture(scope="module")
-def platform_place(
-    deployment: dict[str, str], aws: Emulators, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, str]:
-    """What the platform's stack sets in the environment of its functions. Mail is in files below TMPDIR."""
+def platform_place(deployment: dict[str, str], aws: Emulators) -> dict[str, str]:
+    """What the platform's stack sets in the environment of its functions, and its domain at SES."""
     table = f"{deployment['QUARTZDB_TABLE']}-platform"
     create_table(aws.get("ministack").dynamodb, table)
+    ses = boto3.client("sesv2", endpoint_url=deployment["AWS_ENDPOINT_URL"], region_name=REGION)
+    ses.create_configuration_set(ConfigurationSetName="quartzdb-test-platform")
+    ses.create_email_identity(EmailIdentity="example.com")
+    ses.close()
     return {
         **deployment,
-        "TMPDIR": str(tmp_path_factory.mktemp("platform")),
         "QUARTZDB_PLATFORM_TABLE": table,
         "QUARTZDB_PLATFORM_URL": "https://db.example.com",
-        "QUARTZDB_PLATFORM_MAIL": "outbox",
+        "QUARTZDB_PLATFORM_CONFIGURATION_SET": "quartzdb-test-platform",
         "QUARTZDB_PLATFORM_SENDER": "QuartzDB <no-reply@example.com>",
     }
+
+
+def mailed_to(address: str, endpoint: str) -> dict[str, Any]:
+    """The newest message that the emulator's SES took for somebody."""
+    with urllib.request.urlopen(f"{endpoint}/_ministack/ses/messages", timeout=10) as answer:
+        taken = json.load(answer)["messages"].values()
+    found: dict[str, Any] = [one for messages in taken for one in messages if address in one["To"]][-1]
+    return found
 
 
 def test_from_an_address_to_a_query(layers: Path, platform_place: dict[str, str], api: Instance) -> None:
@@ -140,9 +150,10 @@ def test_from_an_address_to_a_query(layers: Path, platform_place: dict[str, str]
     with running("platform", layers, platform_place) as platform:
         sent = send(platform, "", "POST", "/platform/v1/sign-in", {"email": "ada@example.com"})
         assert sent.status == 202, sent.body
-        (mail,) = Path(platform_place["TMPDIR"], "quartzdb-outbox").glob("*.eml")
-        (code,) = re.findall(r"^\s*(\d{8})\s*$", mail.read_text(), re.MULTILINE)
-        assert "https://db.example.com/platform/sign-in#" in mail.read_text()
+        mail = mailed_to("ada@example.com", platform_place["AWS_ENDPOINT_URL"])
+        (code,) = re.findall(r"^\s*(\d{8})\s*$", mail["BodyText"], re.MULTILINE)
+        assert mail["Source"] == "QuartzDB <no-reply@example.com>"
+        assert "https://db.example.com/platform/sign-in#" in mail["BodyText"]
         proof = {"email": "ada@example.com", "code": code}
         token = send(platform, "", "POST", "/platform/v1/sign-in/verify", proof).json()["token"]
         wanted = {"namespace": {"name": "books", "dimension": 2}}
@@ -161,6 +172,18 @@ def test_from_an_address_to_a_query(layers: Path, platform_place: dict[str, str]
     assert send(api, text, "POST", "/v1/namespaces/books/vectors", record).status == 200
     found = send(api, text, "POST", "/v1/namespaces/books/query", {"vector": [1, 0]})
     assert [match["id"] for match in found.json()["matches"]] == ["dune"]
+
+
+def test_the_schedule_does_what_is_due_of_the_platform(layers: Path, platform_place: dict[str, str]) -> None:
+    """Each step once in its interval, whichever run comes first."""
+    with running("platform_upkeep", layers, platform_place) as upkeep:
+        first, second = upkeep.invoke({}), upkeep.invoke({})
+        metrics = upkeep.metrics()
+    assert "grants" in first["done"]
+    assert (first["failed"], second["failed"]) == ([], [])
+    assert not set(first["done"]) & set(second["done"])
+    assert metrics["UpkeepSteps"] == len(first["done"]) + len(second["done"])
+    assert "UpkeepFailures" not in metrics
 
 
 def test_what_did_not_come_through_cloudfront_is_refused(api: Instance) -> None:

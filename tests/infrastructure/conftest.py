@@ -51,6 +51,12 @@ def mirrored(deployments: dict[str, Deployment]) -> Deployment:
     return deployments["mirrored"]
 
 
+@pytest.fixture(params=["platform", "platform_abroad"])
+def accounts(request: pytest.FixtureRequest, deployments: dict[str, Deployment]) -> Deployment:
+    """Those with a platform, in turn."""
+    return deployments[request.param]
+
+
 @pytest.fixture(params=["dev", "prod", "abroad"])
 def deployment(request: pytest.FixtureRequest, deployments: dict[str, Deployment]) -> Deployment:
     """Each in turn."""

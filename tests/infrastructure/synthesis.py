@@ -43,9 +43,36 @@ CONTEXTS: Mapping[str, Mapping[str, str]] = {
         "quartzdb:cloudflare_api_key_arn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:key-AbCdEf",
         "quartzdb:primary_origin": "aws",
     },
+    # With accounts, beside `dev`: what differs is theirs.
+    "platform": {
+        "quartzdb:platform": "true",
+        "quartzdb:platform_url": "https://db.example.com",
+        "quartzdb:mail_domain": "mail.example.com",
+    },
+    # The same for good, with a domain and two origins, away from CloudFront's region.
+    "platform_abroad": {
+        "environment": "prod",
+        "quartzdb:region": "eu-central-1",
+        "quartzdb:domain_name": "db.example.com",
+        "quartzdb:hosted_zone": "Z0123456789ABC/example.com",
+        "quartzdb:cloudflare_domain": "db.example.workers.dev",
+        "quartzdb:platform": "true",
+        "quartzdb:mail_domain": "example.com",
+    },
 }
-_WORDS = ("api", "engines", "quartzdb")
-_FUNCTIONS = ("api", "search", "indexer", "compactor", "health_probe", "replicator")
+_WORDS = ("api", "engines", "quartzdb", "platform")
+_FUNCTIONS = (
+    "api",
+    "search",
+    "indexer",
+    "compactor",
+    "health_probe",
+    "replicator",
+    "platform",
+    "platform_upkeep",
+    "metering",
+    "platform_mail_events",
+)
 
 
 @dataclass(frozen=True)
@@ -132,7 +159,8 @@ def placeholders(folder: Path) -> Artifacts:
             archive = folder / "layers" / architecture / f"{word}.zip"
             archive.parent.mkdir(parents=True, exist_ok=True)
             with zipfile.ZipFile(archive, "w") as content:
-                content.writestr("python/placeholder.txt", f"{architecture} {word}")
+                # Without the present time in it, so that all contexts name the same asset.
+                content.writestr(zipfile.ZipInfo("python/placeholder.txt"), f"{architecture} {word}")
     for name in _FUNCTIONS:
         handler = folder / "functions" / name / "handler.py"
         handler.parent.mkdir(parents=True, exist_ok=True)

@@ -33,7 +33,7 @@ def test_cdk_nag_finds_what_is_wrong(deployments: dict[str, Deployment], tmp_pat
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     with pytest.raises(RuntimeError, match="AwsSolutions-SQS4"):
         app.synth()
-    assert len(deployments) == 5
+    assert len(deployments) == 7
 
 
 @needs_tools
@@ -45,6 +45,8 @@ def test_cdk_nag_finds_what_is_wrong(deployments: dict[str, Deployment], tmp_pat
         ("abroad", "eu-central-1"),
         ("two_origins", "us-east-1"),
         ("mirrored", "eu-central-1"),
+        ("platform", "us-east-1"),
+        ("platform_abroad", "eu-central-1"),
     ],
 )
 def test_cfn_lint_is_content(deployments: dict[str, Deployment], name: str, regions: str) -> None:

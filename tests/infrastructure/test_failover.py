@@ -388,3 +388,33 @@ def test_a_mistake_in_two_origins_is_told(context: dict[str, object], message: s
     """Before anything is made."""
     with pytest.raises(InvalidSetting, match=message):
         read_settings(context)
+
+
+def test_bodies_of_mirrored_writes_are_read_by_the_replicator_alone(mirrored: Deployment) -> None:
+    """And those that it gave up by whoever is tagged for it; no administrator comes by them by the way."""
+    denied = {}
+    for policy in mirrored.resources("AWS::SQS::QueuePolicy"):
+        for statement in policy.properties["PolicyDocument"]["Statement"]:
+            if statement.get("Sid") == "NobodyElseReadsBodies":
+                assert (statement["Effect"], statement["Principal"]) == ("Deny", {"AWS": "*"})
+                assert set(statement["Action"]) == {"sqs:ReceiveMessage", "sqs:StartMessageMoveTask"}
+                denied[policy.properties["Queues"][0]["Ref"]] = statement["Condition"]
+    role = mirrored.function("replicator").properties["Role"]["Fn::GetAtt"][0]
+    queues = {
+        one.id: one.properties for one in mirrored.resources("AWS::SQS::Queue") if "FailoverMirror" in one.id
+    }
+    (mirror,) = [name for name, queue in queues.items() if "RedrivePolicy" in queue]
+    (dead,) = queues.keys() - {mirror}
+    assert denied == {
+        mirror: {"ArnNotEquals": {"aws:PrincipalArn": {"Fn::GetAtt": [role, "Arn"]}}},
+        dead: {"StringNotEquals": {"aws:PrincipalTag/quartzdb-reads-dead-letters": "yes"}},
+    }
+
+
+def test_what_decides_and_what_replicates_cannot_be_starved(
+    two_origins: Deployment, mirrored: Deployment
+) -> None:
+    """In production each has its own executions: as many as can be under way, and no more."""
+    for name in ("health_probe", "replicator"):
+        assert mirrored.function(name).properties["ReservedConcurrentExecutions"] == 2
+        assert "ReservedConcurrentExecutions" not in two_origins.function(name).properties

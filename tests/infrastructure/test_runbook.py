@@ -82,7 +82,10 @@ def test_our_own_commands_and_options_exist() -> None:
             words = shlex.split(call)
             command: click.Command = cli
             while isinstance(command, click.Group):
-                command = command.commands[words.pop(0)]
+                # As it looks them up itself: the platform's are another package's.
+                found = command.get_command(click.Context(command), words.pop(0))
+                assert found is not None, call
+                command = found
             options = {option for parameter in command.params for option in parameter.opts}
             given = {word for word in words if word.startswith("--")}
             assert given <= options, call
@@ -108,9 +111,10 @@ def test_earlier_versions_of_functions_are_not_kept(deployment: Deployment) -> N
 
 def test_outputs_settings_and_targets_exist(deployments: dict[str, Deployment]) -> None:
     """Outputs are of the stack that is named, settings are settings, and make knows its targets."""
-    asked = set(re.findall(r"\bout (data|service|edge|observability) ([A-Za-z]+)", _RUNBOOK))
+    asked = set(re.findall(r"\bout (data|service|platform|edge|observability) ([A-Za-z]+)", _RUNBOOK))
     for stack, name in asked:
-        assert any(name in one.templates[stack]["Outputs"] for one in deployments.values()), (stack, name)
+        found = [one.templates[stack]["Outputs"] for one in deployments.values() if stack in one.templates]
+        assert any(name in outputs for outputs in found), (stack, name)
     fields = {field.name for field in dataclasses.fields(Settings)}
     assert set(re.findall(r"quartzdb:([a-z0-9_]+)", _RUNBOOK)) <= fields
     makefile = (_ROOT / "Makefile").read_text()
@@ -160,6 +164,26 @@ def test_the_cost_of_alarms_counts_every_metric(prod: Deployment) -> None:
         queries = alarm.properties.get("Metrics")
         metrics += 1 if queries is None else sum("MetricStat" in query for query in queries)
     assert metrics == deployed.ALARM_METRICS
+
+
+def test_the_cost_of_the_platform_counts_what_it_adds(
+    dev: Deployment, deployments: dict[str, Deployment]
+) -> None:
+    """Metrics of alarms, snapshots and memory."""
+
+    def metrics(deployment: Deployment) -> int:
+        queries = [one.properties.get("Metrics") for one in deployment.resources("AWS::CloudWatch::Alarm")]
+        return sum(1 if each is None else sum("MetricStat" in query for query in each) for each in queries)
+
+    beside = deployments["platform"]
+    assert metrics(beside) - metrics(dev) == deployed.PLATFORM_ALARM_METRICS
+    memory = {
+        name: beside.function(name).properties["MemorySize"] for name in ("platform", "platform_upkeep")
+    }
+    assert memory == {
+        "platform": deployed.PLATFORM_GB * 1_024,
+        "platform_upkeep": deployed.UPKEEP_GB * 1_024,
+    }
 
 
 def test_the_cost_of_functions_is_of_their_memory(dev: Deployment) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from tempfile import gettempdir
+from dataclasses import dataclass, field
 from typing import Any
 
 from quartzdb.adapters.aws.dynamodb_api_keys import DynamoApiKeys
@@ -19,13 +17,10 @@ from quartzdb.services.tenants import Tenants
 from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
 from quartzdb_platform.adapters.dynamodb_documents import DynamoDocuments
 from quartzdb_platform.adapters.identity_providers import identity_providers
-from quartzdb_platform.adapters.mailers import mailer_of
-from quartzdb_platform.domain.mail_settings import MailBy
+from quartzdb_platform.adapters.published_keys import PublishedKeys
+from quartzdb_platform.adapters.ses_mailer import SesMailer
 from quartzdb_platform.settings import SignUp, settings_of
 from quartzdb_platform.wiring import Platform, assemble
-
-OUTBOX = Path(gettempdir()) / "quartzdb-outbox"
-"""Where mail is that nobody sends: on an emulator, whose functions run on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +28,17 @@ class AwsPlatformSettings:
     """`table` is the platform's own; `database_table` is the database's, of which it touches nobody's data.
 
     `url` is where people reach the deployment, without a slash at its end: the links in mails lead below it.
-    `document`: what else docs/platform.md has of settings, as TOML has it.
+    `sender` and `configuration_set` are what SES knows of the mail. `secret_scanning_keys_url` is where the provider
+    that reports leaked keys publishes what it signs with; None: nobody reports any. `document`: what else
+    docs/platform.md has of settings, as TOML has it.
     """
 
     table: str
     database_table: str
     url: str
     sender: str
-    mail: MailBy = MailBy.OUTBOX
+    configuration_set: str
+    secret_scanning_keys_url: str | None = None
     document: Mapping[str, Any] = field(default_factory=dict)
     region: str | None = None
     endpoints: AwsEndpoints = field(default_factory=AwsEndpoints)
@@ -56,11 +54,10 @@ def open_aws_platform(
     """The use cases over both tables, which must exist."""
     clock = clock or SystemClock()
     more = settings_of(settings.document, settings.url)
-    mail = replace(more.mail, by=settings.mail, sender=settings.sender)
     database = clients.table(settings.database_table, clock)
     return assemble(
         DynamoDocuments(clients.table(settings.table, clock)),
-        mailer_of(mail, OUTBOX, clock, lambda _: clients.ses),
+        SesMailer(clients.ses, settings.sender, clock, settings.configuration_set),
         ApiKeys(DynamoApiKeys(database), clock),
         Tenants(DynamoTenantGrants(database)),
         clock,
@@ -71,4 +68,7 @@ def open_aws_platform(
         sessions=more.sessions,
         sign_up_is_open=more.sign_up is SignUp.OPEN,
         providers=identity_providers(more.providers, clock, clients.secret_reader),
+        provider_keys=(
+            PublishedKeys(settings.secret_scanning_keys_url) if settings.secret_scanning_keys_url else None
+        ),
     )

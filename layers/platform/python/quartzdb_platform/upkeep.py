@@ -36,8 +36,10 @@ class Upkeep:
         self._clock = clock
         self.steps = tuple(steps)
 
-    def run_due(self) -> Sequence[str]:
-        """Do what is due; the names of the steps that were done. Raises Unavailable where that cannot be found out."""
+    def run_due(self, failed: Callable[[str], None] = lambda _: None) -> Sequence[str]:
+        """Do what is due; the names of the steps that were done. `failed` is told of each that was not. Raises
+        Unavailable where what is due cannot be found out.
+        """
         done = []
         for step in self.steps:
             now_ms = self._clock.unix_ms()
@@ -47,9 +49,11 @@ class Upkeep:
                 step.run(now_ms)
             except QuartzError as error:
                 logger.error("upkeep: %s failed: %s", step.name, error)
+                failed(step.name)
             except Exception:
                 # Whatever is wrong with one step, the others have their turn, and so has this one again.
                 logger.exception("upkeep: %s failed", step.name)
+                failed(step.name)
             else:
                 done.append(step.name)
         return done

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 import quartzdb
-from quartzdb_platform.api import problems
+from quartzdb_platform.api import openapi, problems
 from quartzdb_platform.api.bounds import Bounds
 from quartzdb_platform.api.pages import links
 from quartzdb_platform.api.routes import (
@@ -24,6 +24,22 @@ from quartzdb_platform.api.routes import (
 from quartzdb_platform.wiring import Platform
 
 PREFIX = "/platform/v1"
+_ROUTERS = tuple(
+    module.router
+    for module in (
+        sign_in,
+        waitlist,
+        passkeys,
+        providers,
+        onboarding,
+        organizations,
+        projects,
+        control,
+        life,
+        secret_scanning,
+        usage,
+    )
+)
 
 
 def create_app(platform: Platform) -> FastAPI:
@@ -40,20 +56,9 @@ def create_app(platform: Platform) -> FastAPI:
     )
     app.state.platform = platform
     problems.install(app)
-    for module in (
-        sign_in,
-        waitlist,
-        passkeys,
-        providers,
-        onboarding,
-        organizations,
-        projects,
-        control,
-        life,
-        secret_scanning,
-        usage,
-    ):
-        app.include_router(module.router, prefix=PREFIX)
+    for router in _ROUTERS:
+        app.include_router(router, prefix=PREFIX)
     app.include_router(links.router)
+    openapi.install(app, _ROUTERS, PREFIX)
     app.add_middleware(Bounds)
     return app

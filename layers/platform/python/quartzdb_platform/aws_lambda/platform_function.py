@@ -9,11 +9,9 @@ from quartzdb.aws_lambda.settings import needed
 from quartzdb.aws_lambda.snapstart import after_restore, reseed
 from quartzdb.aws_lambda.telemetry import LambdaHandler, telemetry
 from quartzdb_platform.api.app import create_app
-from quartzdb_platform.aws_lambda.settings import PlatformFunctionSettings
+from quartzdb_platform.aws_lambda.settings import PACKAGES, PlatformFunctionSettings
 from quartzdb_platform.aws_platform import open_aws_platform
-
-PACKAGES = ("quartzdb", "quartzdb_platform")
-"""Whose log lines are the function's."""
+from quartzdb_platform.console.app import add_console
 
 
 def platform_function(settings: PlatformFunctionSettings) -> LambdaHandler:
@@ -23,6 +21,7 @@ def platform_function(settings: PlatformFunctionSettings) -> LambdaHandler:
     clients = settings.platform.clients()
     secret = OriginSecret(clients.secret_reader(secret_arn), SystemClock())
     app = create_app(open_aws_platform(settings.platform, clients))
+    add_console(app)
 
     def renew() -> None:
         secret.forget()

@@ -11,7 +11,9 @@ from typing import Any
 from quartzdb.aws_lambda.settings import endpoints_in, ill_formed, present, url_at, xray_daemon_in
 from quartzdb.wiring.aws_clients import AwsEndpoints
 from quartzdb_platform.aws_platform import AwsPlatformSettings
-from quartzdb_platform.domain.mail_settings import MailBy
+
+PACKAGES = ("quartzdb", "quartzdb_platform")
+"""Whose log lines are a function's."""
 
 DOCUMENT = "QUARTZDB_PLATFORM_SETTINGS_TOML"
 """The text of the settings, because a function has no file of its own."""
@@ -51,16 +53,14 @@ def read_metering_settings(environment: Mapping[str, str] = os.environ) -> Meter
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> PlatformFunctionSettings:
     """The settings. Raises InvalidSettings, naming the variable."""
-    mail = present(environment, "QUARTZDB_PLATFORM_MAIL")
-    if mail not in set(MailBy):
-        raise ill_formed("QUARTZDB_PLATFORM_MAIL", mail, f"one of {', '.join(MailBy)}")
     return PlatformFunctionSettings(
         AwsPlatformSettings(
             table=present(environment, "QUARTZDB_PLATFORM_TABLE"),
             database_table=present(environment, "QUARTZDB_TABLE"),
             url=url_at(environment, "QUARTZDB_PLATFORM_URL"),
             sender=present(environment, "QUARTZDB_PLATFORM_SENDER"),
-            mail=MailBy(mail),
+            configuration_set=present(environment, "QUARTZDB_PLATFORM_CONFIGURATION_SET"),
+            secret_scanning_keys_url=environment.get("QUARTZDB_SECRET_SCANNING_KEYS_URL") or None,
             document=_document(environment),
             region=environment.get("AWS_REGION") or None,
             endpoints=endpoints_in(environment),

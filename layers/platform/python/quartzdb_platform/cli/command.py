@@ -8,6 +8,7 @@ from quartzdb_platform.cli.audit import audit
 from quartzdb_platform.cli.keys import keys
 from quartzdb_platform.cli.organizations import organizations
 from quartzdb_platform.cli.plan import plan
+from quartzdb_platform.cli.restore import restore
 from quartzdb_platform.cli.serve import serve
 from quartzdb_platform.cli.waitlist import waitlist
 
@@ -22,4 +23,5 @@ platform.add_command(audit)
 platform.add_command(keys)
 platform.add_command(organizations)
 platform.add_command(plan)
+platform.add_command(restore)
 platform.add_command(waitlist)

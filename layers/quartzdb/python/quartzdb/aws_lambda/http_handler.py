@@ -36,7 +36,10 @@ class Observed:
                 status = message["status"]
                 self._telemetry.tracer.annotate("status", status)
                 if status >= 500:
-                    self._telemetry.count(CloudWatchMetric.SERVER_ERRORS)
+                    trace = find_trace(scope)
+                    self._telemetry.count(
+                        CloudWatchMetric.SERVER_ERRORS, tenant=trace.tenant if trace else None
+                    )
             await send(message)
 
         await self._app(scope, receive, watched)

@@ -2,6 +2,10 @@
 
 They are written as log lines in CloudWatch's embedded metric format, in the namespace QuartzDB with the dimension
 `service`. Powertools adds `ColdStart`.
+
+The rule of dimensions: only what has few values that a deployment fixes, which is the function. A tenant, a namespace
+or a key never is one, since each value would be a metric to pay for; where it is known it stands in the line beside the
+metric, and log lines of requests always have it.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger, Metrics
 
-from quartzdb.aws_lambda.metrics import NAMESPACE, CloudWatchMetric
+from quartzdb.aws_lambda.metrics import NAMESPACE
 from quartzdb.aws_lambda.settings import trace_header
 from quartzdb.aws_lambda.xray import Tracer
 
@@ -22,6 +22,13 @@ LambdaHandler = Callable[[Any, Any], Any]
 
 _NOT_OURS = ("mangum.http",)
 """Loggers that would write paths, of which users' keys are part."""
+
+
+class Counted(Protocol):
+    """A metric: its name in CloudWatch and its unit."""
+
+    title: str
+    unit: str
 
 
 class Deployed(Protocol):
@@ -42,9 +49,15 @@ class Telemetry:
     metrics: Metrics
     tracer: Tracer
 
-    def count(self, metric: CloudWatchMetric, value: float = 1) -> None:
-        """Add to a metric of this invocation; it is written when the handler returns."""
+    def count(self, metric: Counted, value: float = 1, *, tenant: str | None = None) -> None:
+        """Add to a metric of this invocation; it is written when the handler returns.
+
+        `tenant` stands beside it in the line, where a query of the log finds it, and is no dimension: each value of one
+        is a metric of its own, which CloudWatch charges for.
+        """
         self.metrics.add_metric(name=metric.title, unit=metric.unit, value=value)
+        if tenant is not None:
+            self.metrics.add_metadata(key="tenant", value=tenant)
 
     def handler(self, handle: LambdaHandler) -> LambdaHandler:
         """The handler with everything around it: ids in each log line, metrics written at its end, a subsegment."""

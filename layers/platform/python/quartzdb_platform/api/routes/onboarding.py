@@ -55,7 +55,12 @@ class StartAnswer(BaseModel):
     quickstart: str
 
 
-@router.post("/start", status_code=201, tags=["Onboarding"])
+@router.post(
+    "/start",
+    status_code=201,
+    tags=["Onboarding"],
+    responses={200: {"model": StartAnswer, "description": "The same again, with another key"}},
+)
 def start(
     body: StartBody, asks: CallerNow, user: UserNow, platform: PlatformNow, response: Response
 ) -> StartAnswer:

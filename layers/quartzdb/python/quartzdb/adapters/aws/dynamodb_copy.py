@@ -1,8 +1,7 @@
 """Making one table's items those of another: how a restored table comes back under the name that is deployed.
 
-Owns every family of items but API keys and grants, which stay as they are: what was revoked or suspended since
-must stay so. Items that
-are equal are read and not written. Only ever used while nobody else writes.
+Of the database's table it leaves API keys and grants as they are: what was revoked or suspended since must stay so.
+Items that are equal are read and not written. Only ever used while nobody else writes.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from quartzdb.domain.errors import InvalidArgument, Unavailable
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-_KEPT = ("KEY#", "KEYS#", "GRANTS")
+KEYS_AND_GRANTS = ("KEY#", "KEYS#", "GRANTS")
 _SEGMENTS = 8
 _ATTEMPTS_MAX = 10
 _WAIT_SECONDS = 0.05
@@ -30,9 +29,20 @@ _Key = tuple[str, str]
 
 
 class DynamoTableCopy:
-    """From `source` to `target`. Raises InvalidArgument where both are one."""
+    """From `source` to `target`, but for items whose partition key begins as one of `kept`.
 
-    def __init__(self, client: DynamoDBClient, source: str, target: str, clock: Clock) -> None:
+    Raises InvalidArgument where both are one.
+    """
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        source: str,
+        target: str,
+        clock: Clock,
+        *,
+        kept: tuple[str, ...] = KEYS_AND_GRANTS,
+    ) -> None:
         if source == target:
             raise InvalidArgument(
                 f"The table {source} cannot be copied onto itself.",
@@ -43,6 +53,7 @@ class DynamoTableCopy:
         self._source = source
         self._target = target
         self._clock = clock
+        self._kept = kept
 
     def make_equal(self, *, apply: bool) -> tuple[int, int]:
         """Items to write and to delete in the target; does it, if `apply`. Safe to repeat. Raises Unavailable."""
@@ -79,7 +90,7 @@ class DynamoTableCopy:
                 page = self._client.scan(
                     TableName=table, Segment=segment, TotalSegments=_SEGMENTS, ConsistentRead=True, **place
                 )
-            items = [item for item in page["Items"] if not _key(item)[0].startswith(_KEPT)]
+            items = [item for item in page["Items"] if not _key(item)[0].startswith(self._kept)]
             for start in range(0, len(items), BATCH_READS_MAX):
                 yield items[start : start + BATCH_READS_MAX]
             if "LastEvaluatedKey" not in page:

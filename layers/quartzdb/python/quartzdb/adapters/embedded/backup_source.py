@@ -20,6 +20,8 @@ from quartzdb.storage.ports import SEALED
 
 _POINTER = "/CURRENT"
 _BUSY_SECONDS = 30
+_LINES_MEANWHILE_MAX = 2**40
+"""More lines of a journal than are written while a backup is taken."""
 
 
 class EmbeddedBackupSource:
@@ -72,6 +74,32 @@ class EmbeddedBackupSource:
         except FileNotFoundError as error:
             raise Corrupted(f"{self._data_dir / NAME} is missing.", hint="Run `quartzdb verify`.") from error
 
+    def copy_journal(self, name: str, target: Path) -> bool:
+        """Copy a journal, whose next lines have numbers that no line had between this copy and the next."""
+
+        def go_on_far_beyond(copy: sqlite3.Connection) -> None:
+            (last,) = copy.execute(
+                "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'lines'), 0)"
+            ).fetchone()
+            copy.execute("DELETE FROM sqlite_sequence WHERE name = 'lines'")
+            copy.execute(
+                "INSERT INTO sqlite_sequence (name, seq) VALUES ('lines', ?)", (last + _LINES_MEANWHILE_MAX,)
+            )
+
+        return self._copy_beside(name, target, go_on_far_beyond)
+
+    def copy_platform(self, target: Path) -> bool:
+        """Copy platform.db, without looking at what is in it."""
+        return self._copy_beside("platform.db", target)
+
+    def _copy_beside(
+        self, name: str, target: Path, then: Callable[[sqlite3.Connection], None] = lambda _: None
+    ) -> bool:
+        if not (self._data_dir / name).is_file():
+            return False
+        self._copy(name, target, then, sums=False)
+        return True
+
     def answers(self) -> Sequence[tuple[str, str]]:
         """(tenant, key) of each answer that is stored."""
         path = self._data_dir / "catalog.db"
@@ -95,7 +123,12 @@ class EmbeddedBackupSource:
         self._copy("catalog.db", target, edit)
 
     def _copy(
-        self, name: str, target: Path, then: Callable[[sqlite3.Connection], None] = lambda _: None
+        self,
+        name: str,
+        target: Path,
+        then: Callable[[sqlite3.Connection], None] = lambda _: None,
+        *,
+        sums: bool = True,
     ) -> None:
         """Copy a database by SQLite's backup: one read transaction, beside which writers go on."""
         path = self._data_dir / name
@@ -105,7 +138,8 @@ class EmbeddedBackupSource:
                 source.backup(copy)
                 # A file on its own, without -wal and -shm: what is copied on has one name.
                 copy.execute("PRAGMA journal_mode = DELETE")
-                add_sums(copy)
+                if sums:
+                    add_sums(copy)
                 with copy:
                     then(copy)
         except sqlite3.Error as error:

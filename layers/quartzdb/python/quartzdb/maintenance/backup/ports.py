@@ -37,6 +37,17 @@ class BackupSource(Protocol):
         """Copy what says which files belong together."""
         ...
 
+    def copy_journal(self, name: str, target: Path) -> bool:
+        """Copy a journal of numbered lines, as it is at one moment; False where none of that name is kept.
+
+        Numbers of lines that are added to the copy are far beyond those that it could have had when it was made.
+        """
+        ...
+
+    def copy_platform(self, target: Path) -> bool:
+        """Copy the platform's documents, as they are at one moment; False where there is no platform."""
+        ...
+
     def answers(self) -> Sequence[tuple[str, str]]:
         """(tenant, key) of each answer that is remembered for an idempotency key."""
         ...

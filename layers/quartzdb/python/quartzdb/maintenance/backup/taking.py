@@ -18,6 +18,11 @@ because it is only ever replaced as a whole, segments because they never change.
 4. The catalog, last. A namespace is taken out of it before its log is sealed and its data are purged, so one that is
    still in it had not been when they were copied. The answers that it remembers for idempotency keys are kept only
    if they were there before step 2: a later one would promise a write that is not in the backup.
+5. What lies beside the database, if anything: journals of what was done, and then the platform's documents. Whoever
+   applies a journal notes among the documents up to which number, and then takes the lines out: with the documents
+   first, a line taken out in between would be in neither. What was noted in between is of lines that the copy does not
+   have, so its next ones begin beyond any such number. Both come after the catalog, so that no key in it is one that
+   the documents have yet to hear of.
 
 Nothing of it is a backup before its document is there, which comes by one rename of the whole directory.
 """
@@ -41,6 +46,7 @@ from quartzdb.storage.snapshot.store import SnapshotStore, decode_pointer
 _ATTEMPTS_MAX = 20
 
 CATALOG, KEYVALUES, LOG, IDENTITY = "catalog.db", "keyvalue.db", "log.db", "database.json"
+JOURNALS, PLATFORM = ("usage.db", "platform-audit.db"), "platform.db"
 
 
 @dataclass(slots=True)
@@ -84,9 +90,11 @@ class TakeBackup:
             self._source.copy_keyvalues(unfinished / KEYVALUES)
             self._source.copy_catalog(unfinished / CATALOG, answers)
             self._source.copy_identity(unfinished / IDENTITY)
+            beside = [one for one in JOURNALS if self._source.copy_journal(one, unfinished / one)]
+            beside += [PLATFORM] if self._source.copy_platform(unfinished / PLATFORM) else []
             own = [
                 self._destination.own_file(unfinished / database, name, database)
-                for database in (IDENTITY, LOG, KEYVALUES, CATALOG)
+                for database in (IDENTITY, LOG, KEYVALUES, CATALOG, *beside)
             ]
             own += [
                 self._destination.own_file(path, name, f"segments/pointers/{partition}/CURRENT")

@@ -1,0 +1,328 @@
+"""The platform's stack: nothing of it without its setting, and with it no more rights than accounts and keys need."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from cdk.constructs.usage_subscription import PATTERN
+from cdk.settings import InvalidSetting, read_settings
+from quartzdb.domain.clock import Clock
+from quartzdb_platform.api.app import create_app
+from quartzdb_platform.aws_lambda.cloudwatch_logs import FILTER_PATTERN
+from quartzdb_platform.aws_lambda.settings import read_metering_settings
+from quartzdb_platform.aws_lambda.settings import read_settings as read_function_settings
+from quartzdb_platform.aws_platform import AwsPlatformSettings, open_aws_platform
+from tests.infrastructure.synthesis import Deployment, statements
+
+ALARMS = {
+    "platform-errors",
+    "platform-throttles",
+    "platform-duration",
+    "platform-server-errors",
+    "platform-table-throttles",
+    "upkeep-errors",
+    "upkeep-stopped",
+    "upkeep-failures",
+    "upkeep-unstarted",
+    "metering-errors",
+    "metering-late",
+    "metering-uncounted",
+    "mail-events-errors",
+    "mail-bounces",
+    "mail-complaints",
+}
+FUNCTIONS = ("platform", "platform_upkeep")
+ALL = (*FUNCTIONS, "metering", "platform_mail_events")
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _allowed(deployment: Deployment, function: str) -> list[Mapping[str, Any]]:
+    """What the role of a function may do."""
+    role = deployment.function(function).properties["Role"]["Fn::GetAtt"][0]
+    return [
+        statement
+        for owner, statement in statements(deployment)
+        if owner.stack == "platform" and {"Ref": role} in owner.properties.get("Roles", [])
+    ]
+
+
+def _on(deployment: Deployment, function: str, service: str) -> list[Mapping[str, Any]]:
+    """The statements on a service."""
+    return [
+        one
+        for one in _allowed(deployment, function)
+        if any(action.startswith(f"{service}:") for action in _list(one["Action"]))
+    ]
+
+
+@pytest.mark.parametrize("name", ["dev", "prod", "abroad", "two_origins", "mirrored"])
+def test_without_its_setting_there_is_no_word_of_it(deployments: dict[str, Deployment], name: str) -> None:
+    """No stack, and in no template of the others anything that is called so."""
+    deployment = deployments[name]
+    assert set(deployment.templates) == {"data", "service", "edge", "observability"}
+    for template in deployment.templates.values():
+        assert "platform" not in json.dumps(template).lower().replace("quartzdb-platform", "platform")
+
+
+def test_beside_it_the_rest_is_as_without_it(deployments: dict[str, Deployment]) -> None:
+    """Every resource of the database is there unchanged, but for the distribution, which has one path more."""
+    without, beside = deployments["dev"].templates, deployments["platform"].templates
+    for stack in ("data", "service"):
+        assert beside[stack]["Resources"] == without[stack]["Resources"]
+    edge = {name: beside["edge"]["Resources"][name] for name in without["edge"]["Resources"]}
+    for name, resource in without["edge"]["Resources"].items():
+        if resource["Type"] != "AWS::CloudFront::Distribution":
+            assert edge[name] == resource
+            continue
+        before, after = (one["Properties"]["DistributionConfig"] for one in (resource, edge[name]))
+        added = [one for one in after["CacheBehaviors"] if one not in before["CacheBehaviors"]]
+        assert [one["PathPattern"] for one in added] == ["/platform/*"]
+        assert [one for one in after["CacheBehaviors"] if one not in added] == before["CacheBehaviors"]
+        assert after["Origins"][: len(before["Origins"])] == before["Origins"]
+        assert len(after["Origins"]) == len(before["Origins"]) + 1
+        for part in before.keys() - {"CacheBehaviors", "Origins"}:
+            assert after[part] == before[part], part
+
+
+def test_documents_can_be_taken_back_in_time_and_expire(
+    accounts: Deployment, deployments: dict[str, Deployment]
+) -> None:
+    """As the database's table; where data is kept, the table is as well."""
+    table = accounts.one("AWS::DynamoDB::Table", stack="platform")
+    assert table.properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+    assert table.properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert table.properties["BillingMode"] == "PAY_PER_REQUEST"
+    kept = accounts is deployments["platform_abroad"]
+    assert table.properties["DeletionProtectionEnabled"] is kept
+    assert table.whole["DeletionPolicy"] == ("Retain" if kept else "Delete")
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_of_the_database_it_reaches_keys_grants_and_the_catalog_only(accounts: Deployment, name: str) -> None:
+    """By leading keys, put and ended but never deleted; no scan, no object, nothing of anybody's data."""
+    on_database = [one for one in _on(accounts, name, "dynamodb") if "Condition" in one]
+    families = {"KEY#*", "KEYS#*", "GRANTS", "NAMESPACES#*", "TENANTS"}
+    for statement in on_database:
+        assert set(statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]) == families
+    assert {action for one in on_database for action in _list(one["Action"])} == {
+        "dynamodb:GetItem",
+        "dynamodb:BatchGetItem",
+        "dynamodb:Query",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+    }
+    table = {"Fn::GetAtt": [accounts.one("AWS::DynamoDB::Table", stack="platform").id, "Arn"]}
+    (own,) = [one for one in _on(accounts, name, "dynamodb") if "Condition" not in one]
+    assert own["Resource"] == table, "what has no condition is the platform's own table"
+    assert {"dynamodb:Scan", "dynamodb:BatchWriteItem"}.isdisjoint(own["Action"])
+    assert _on(accounts, name, "s3") == []
+
+
+def test_nothing_else_of_aws_is_reached(accounts: Deployment) -> None:
+    """Both tables, the origin secret, mail, its log and its traces."""
+    services = {
+        action.partition(":")[0]
+        for name in FUNCTIONS
+        for one in _allowed(accounts, name)
+        for action in _list(one["Action"])
+    }
+    assert services == {"dynamodb", "secretsmanager", "ses", "logs", "xray", "sqs"}
+    readers = [name for name in FUNCTIONS if _on(accounts, name, "secretsmanager")]
+    assert readers == ["platform"], "only what answers requests knows the origin secret"
+
+
+def test_mail_comes_from_one_sender(accounts: Deployment, deployments: dict[str, Deployment]) -> None:
+    """Of the domain that was named, encrypted on its way, signed by keys in its zone, or put out for it."""
+    domain = "example.com" if accounts is deployments["platform_abroad"] else "mail.example.com"
+    (sends,) = _on(accounts, "platform", "ses")
+    assert sends["Action"] == ["ses:SendEmail", "ses:SendRawEmail"]
+    assert sends["Condition"] == {"StringEquals": {"ses:FromAddress": f"no-reply@{domain}"}}
+    assert accounts.one("AWS::SES::EmailIdentity").properties["EmailIdentity"] == domain
+    configuration = accounts.one("AWS::SES::ConfigurationSet").properties
+    assert configuration["DeliveryOptions"] == {"TlsPolicy": "REQUIRE"}
+    assert configuration["SuppressionOptions"]["SuppressedReasons"] == ["BOUNCE", "COMPLAINT"]
+    records = [
+        one
+        for one in accounts.resources("AWS::Route53::RecordSet")
+        if one.stack == "platform" and one.properties["Type"] == "CNAME"
+    ]
+    printed = [name for name in accounts.outputs() if name.startswith("MailRecord")]
+    in_zone = accounts is deployments["platform_abroad"]
+    assert (len(records), len(printed)) == ((3, 0) if in_zone else (0, 3))
+
+
+def test_what_comes_back_is_told_to_who_keeps_it(accounts: Deployment) -> None:
+    """Bounces and complaints, over a topic, to a function that reaches the list of such addresses and no account."""
+    (destination,) = accounts.resources("AWS::SES::ConfigurationSetEventDestination")
+    told = destination.properties["EventDestination"]
+    assert told["MatchingEventTypes"] == ["bounce", "complaint"]
+    (subscription,) = [
+        one for one in accounts.resources("AWS::SNS::Subscription") if one.properties["Protocol"] == "lambda"
+    ]
+    assert subscription.properties["TopicArn"] == told["SnsDestination"]["TopicARN"]
+    (own,) = _on(accounts, "platform_mail_events", "dynamodb")
+    assert own["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["SUPPRESSION#*"]}}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_functions_get_settings_that_they_accept(accounts: Deployment, name: str) -> None:
+    """All that it needs, under the names that it reads."""
+    variables = accounts.function(name).properties["Environment"]["Variables"]
+    settings = read_function_settings(
+        {key: value if isinstance(value, str) else key for key, value in variables.items()}
+    )
+    assert settings.platform.url == "https://db.example.com"
+    assert settings.platform.table == "QUARTZDB_PLATFORM_TABLE"
+    assert settings.platform.database_table == "QUARTZDB_TABLE"
+    assert (settings.origin_secret_arn is not None) == (name == "platform")
+
+
+def test_it_runs_as_the_other_functions_do(accounts: Deployment, deployments: dict[str, Deployment]) -> None:
+    """From a snapshot, with its own layer in the place of the engines', behind an alias; bounded in production."""
+    function = accounts.function("platform").properties
+    assert function["Runtime"] == "python3.13"
+    assert function["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+    assert len(function["Layers"]) == 3
+    assert function["TracingConfig"] == {"Mode": "Active"}
+    in_production = accounts is deployments["platform_abroad"]
+    assert ("ReservedConcurrentExecutions" in function) is in_production
+    groups = [one for one in accounts.resources("AWS::Logs::LogGroup") if one.stack == "platform"]
+    assert len(groups) == len(ALL)
+    for group in groups:
+        assert group.properties["RetentionInDays"] >= (30 if in_production else 1)
+    urls = [one for one in accounts.resources("AWS::Lambda::Url") if one.stack == "platform"]
+    assert [one.properties["Qualifier"] for one in urls] == ["live"]
+
+
+def test_metering_reaches_counters_only(accounts: Deployment) -> None:
+    """Whoever can have it invoked with lines of their own changes counters, and no account."""
+    services = {
+        action.partition(":")[0] for one in _allowed(accounts, "metering") for action in _list(one["Action"])
+    }
+    assert services == {"dynamodb", "logs", "xray", "sqs"}
+    (own,) = _on(accounts, "metering", "dynamodb")
+    assert own["Condition"] == {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USAGE#*", "USAGE-MALFORMED*", "BATCH#*"]}
+    }
+    table = {"Fn::GetAtt": [accounts.one("AWS::DynamoDB::Table", stack="platform").id, "Arn"]}
+    assert own["Resource"] == table
+    variables = accounts.function("metering").properties["Environment"]["Variables"]
+    settings = read_metering_settings(
+        {key: value if isinstance(value, str) else key for key, value in variables.items()}
+    )
+    assert settings.table == "QUARTZDB_PLATFORM_TABLE"
+
+
+def test_usage_lines_of_what_answers_are_counted(accounts: Deployment) -> None:
+    """Of projects alone, as the function's program asks for; CloudWatch Logs may invoke it from there only."""
+    filters = accounts.resources("AWS::Logs::SubscriptionFilter")
+    assert len(filters) == 2
+    assert {one.properties["FilterPattern"] for one in filters} == {FILTER_PATTERN}
+    assert PATTERN == FILTER_PATTERN
+    groups = {json.dumps(one.properties["LogGroupName"]) for one in filters}
+    assert len(groups) == 2
+    assert all(any(name in group for name in ("ApiLogs", "SearchLogs")) for group in groups)
+    permissions = [
+        one
+        for one in accounts.resources("AWS::Lambda::Permission")
+        if one.properties["Principal"] == "logs.amazonaws.com"
+    ]
+    assert len(permissions) == 2
+    assert all("SourceArn" in one.properties for one in permissions)
+    assert "DeadLetterConfig" in accounts.function("metering").properties
+
+
+def test_upkeep_is_woken_every_minute(accounts: Deployment) -> None:
+    """And what could not be started is kept."""
+    (schedule,) = [one for one in accounts.resources("AWS::Scheduler::Schedule") if one.stack == "platform"]
+    assert schedule.properties["ScheduleExpression"] == "rate(1 minute)"
+    assert "DeadLetterConfig" in schedule.properties["Target"]
+    assert "DeadLetterConfig" in accounts.function("platform_upkeep").properties
+
+
+class _NoClock(Clock):
+    def unix_ms(self) -> int:
+        return 0
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError("nothing waits here")
+
+
+def _documented() -> set[str]:
+    settings = AwsPlatformSettings(
+        "table", "database", "https://db.example.com", "sender", "set", region="us-east-1"
+    )
+    app = create_app(open_aws_platform(settings, settings.clients(), _NoClock()))
+    return {
+        *app.openapi()["paths"],
+        "/platform/openapi.json",
+        "/platform/sign-in",
+        "/platform/static/link.js",
+    }
+
+
+def test_every_path_of_the_platform_goes_to_it_and_no_other(accounts: Deployment) -> None:
+    """As CloudFront decides: the first pattern that matches."""
+    config = accounts.one("AWS::CloudFront::Distribution").properties["DistributionConfig"]
+    paths = _documented()
+    assert len(paths) > 20
+    for path in paths:
+        matching = [one for one in config["CacheBehaviors"] if fnmatch.fnmatchcase(path, one["PathPattern"])]
+        assert [one["PathPattern"] for one in matching][:1] == ["/platform/*"], path
+
+
+def test_at_the_edge_it_is_as_the_database_is(accounts: Deployment) -> None:
+    """Nothing is cached, everything is passed on, by TLS, with the origin secret; and no router sends it elsewhere."""
+    config = accounts.one("AWS::CloudFront::Distribution").properties["DistributionConfig"]
+    (behavior,) = [one for one in config["CacheBehaviors"] if one["PathPattern"] == "/platform/*"]
+    default = config["DefaultCacheBehavior"]
+    for part in ("CachePolicyId", "OriginRequestPolicyId", "ViewerProtocolPolicy", "ResponseHeadersPolicyId"):
+        assert behavior[part] == default[part]
+    assert set(behavior["AllowedMethods"]) == set(default["AllowedMethods"])
+    assert "LambdaFunctionAssociations" not in behavior
+    (origin,) = [one for one in config["Origins"] if one["Id"] == behavior["TargetOriginId"]]
+    assert "Platform" in json.dumps(origin["DomainName"])
+    assert [one["HeaderName"] for one in origin["OriginCustomHeaders"]] == ["x-quartzdb-origin-secret"]
+
+
+def test_what_goes_wrong_with_it_rings(accounts: Deployment) -> None:
+    """Beside all alarms that there are without it; and it is on the dashboard."""
+    named = {
+        one.properties["AlarmName"].removeprefix(f"{accounts.prefix}-")
+        for one in accounts.resources("AWS::CloudWatch::Alarm")
+    }
+    assert named >= ALARMS
+    assert f"{accounts.prefix}-platform" in json.dumps(accounts.one("AWS::CloudWatch::Dashboard").properties)
+
+
+@pytest.mark.parametrize(
+    ("context", "message"),
+    [
+        ({"quartzdb:platform": "true"}, "platform needs a domain_name, or a platform_url"),
+        (
+            {"quartzdb:platform": "true", "quartzdb:platform_url": "https://db.example.com"},
+            "platform needs a mail_domain",
+        ),
+        ({"quartzdb:mail_domain": "example.com"}, "belong to the platform"),
+        (
+            {"quartzdb:platform": "true", "quartzdb:platform_url": "http://db.example.com/platform"},
+            "platform_url is .*an address without a path",
+        ),
+        ({"quartzdb:platform": "true", "quartzdb:mail_domain": "me@example.com"}, "mail_domain is 'me@"),
+    ],
+)
+def test_a_platform_that_cannot_work_is_not_deployed(context: dict[str, object], message: str) -> None:
+    """What is missing is said before anything is made."""
+    with pytest.raises(InvalidSetting, match=message):
+        read_settings(context)
