@@ -47,6 +47,16 @@ def test_a_number_never_comes_again(journal: SqliteUsageJournal) -> None:
     assert (later > number, line) == (True, b"two")
 
 
+def test_what_is_forgotten_is_in_no_file(journal: SqliteUsageJournal, tmp_path: Path) -> None:
+    """Lines name namespaces, which somebody may want gone."""
+    for number in range(3):
+        journal.take(f"a-name-to-be-forgotten {number} {'x' * 5_000}".encode())
+    journal.write()
+    assert any(b"forgotten" in file.read_bytes() for file in tmp_path.iterdir())
+    journal.forget(journal.read(0, 10)[-1][0])
+    assert not any(b"forgotten" in file.read_bytes() for file in tmp_path.iterdir())
+
+
 def test_lines_wait_while_the_file_takes_none(journal: SqliteUsageJournal, tmp_path: Path) -> None:
     """Within a bound: what is beyond it is lost, and counted."""
     with sqlite3.connect(tmp_path / "usage.db") as other:

@@ -43,6 +43,8 @@ class SqliteUsageJournal:
             )
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
+            # Lines have names of namespaces: what is forgotten must not stay in free pages.
+            self._connection.execute("PRAGMA secure_delete = ON")
             for statement in _SCHEMA:
                 self._connection.execute(statement)
             self.identity: str = self._connection.execute("SELECT text FROM identity").fetchone()[0]
@@ -94,10 +96,15 @@ class SqliteUsageJournal:
                 raise Unavailable(f"The usage journal cannot be read: {error}.") from error
 
     def forget(self, up_to: int) -> None:
-        """Drop the lines up to that number, which somebody else keeps now. Raises Unavailable."""
+        """Drop the lines up to that number, which somebody else keeps now: from the file as well, and from its log once
+        there are no others. Raises Unavailable.
+        """
         with self._lock:
             try:
                 self._connection.execute("DELETE FROM lines WHERE number <= ?", (up_to,))
+                if self._connection.execute("SELECT 1 FROM lines LIMIT 1").fetchone() is None:
+                    # Where a reader is in the way it stays for now, and goes with the next lines.
+                    self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             except sqlite3.Error as error:
                 raise Unavailable(f"The usage journal cannot be changed: {error}.") from error
 
