@@ -26,7 +26,7 @@ LOG_KB_A_REQUEST = 1.0
 TRACED_SHARE = 0.05
 """X-Ray's default: one request a second and 5 % of the rest."""
 
-ALARM_METRICS = 37
+ALARM_METRICS = 39
 """Each metric of an alarm's formula is charged for."""
 METRICS_AT_REST = 2
 """Those that the compactor writes: its lag each minute, and cold starts."""

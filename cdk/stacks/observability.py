@@ -133,6 +133,15 @@ class ObservabilityStack(Stack):
             what="A namespace is served from an older manifest, or not at all, because a segment is damaged.",
         )
 
+        self._alarms.add(
+            "rate-limits-open",
+            written_by_all("RateLimitsOpen", answering),
+            above=0,
+            minutes=3,
+            of_minutes=15,
+            what="What is left of rates cannot be asked: requests are answered, and no rate is held.",
+        )
+
     def _on_indexing(self) -> None:
         service = self._service
         self._alarms.add(

@@ -19,6 +19,7 @@ EXPECTED = {
     "server-errors",
     "origin-refused",
     "snapshot-degraded",
+    "rate-limits-open",
     "stream-age",
     "indexer-lag",
     "dead-letters",

@@ -118,3 +118,16 @@ def test_the_quickstart_makes_a_namespace_only_where_there_is_none(site: Site) -
     made = site.person("ada@example.com").must("POST", "/start", {"namespace": {"name": "values"}})
     assert "/v1/namespaces/values/kv/greeting" in made["quickstart"]
     assert "/vectors" not in made["quickstart"]
+
+
+def test_the_first_namespace_is_within_the_plan(site: Site) -> None:
+    """As every later one is: refused with what is allowed, and begun all the same, without one."""
+    body = {"namespace": {"name": "large", "dimension": 4096}}
+    refused = site.person("ada@example.com").ask("POST", "/start", body)
+    assert (refused.status_code, refused.json()["limit"], refused.json()["allowed"]) == (
+        402,
+        "dimension",
+        2_048,
+    )
+    smaller = {"namespace": {"name": "large", "dimension": 2048}}
+    assert site.person("ada@example.com").ask("POST", "/start", smaller).status_code == 200

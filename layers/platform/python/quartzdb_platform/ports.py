@@ -129,8 +129,12 @@ class IdentityProvider(Protocol):
 class DataPlaneNamespaces(Protocol):
     """Namespaces of the database, whose tenants are projects."""
 
-    def create(self, tenant: str, name: str, settings: NamespaceSettings) -> tuple[Namespace, bool]:
-        """Create it, and whether it is new; again with the same settings changes nothing. Raises NamespaceExists."""
+    def create(
+        self, tenant: str, name: str, settings: NamespaceSettings, grant: TenantGrant
+    ) -> tuple[Namespace, bool]:
+        """Create it, and whether it is new; again with the same settings changes nothing. Raises NamespaceExists, and
+        LimitReached for what the grant does not allow.
+        """
         ...
 
 

@@ -79,6 +79,7 @@ class Onboarding:
         namespace: tuple[str, NamespaceSettings] | None = None,
     ) -> Started:
         """Raises InvalidArgument before anything is made, Conflict for who began long ago, TooManyAttempts,
+        LimitReached for a namespace that the plan does not allow, after all else is made,
         NamespaceExists where the first time it had other settings.
         """
         if namespace is not None:
@@ -88,7 +89,10 @@ class Onboarding:
         access, project = self._organizations.access_to_project(
             credential, begun["project_id"], Permission.KEYS_CREATE, address
         )
-        made = self._namespaces.create(project.id, *namespace)[0] if namespace is not None else None
+        made = None
+        if namespace is not None:
+            grant = self._projects.grant(project)
+            made = self._namespaces.create(project.id, *namespace, grant)[0]
         key, text = self._projects.create_key(access, project, KEY_NAME, SCOPES)
         lost = self._given(user, key.id)
         if lost is not None and any(

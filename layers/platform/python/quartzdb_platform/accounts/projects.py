@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from quartzdb.domain.clock import Clock
+from quartzdb.domain.grant import TenantGrant
 from quartzdb.services.keys import RotatedKey
 from quartzdb.services.ports import ApiKey
 from quartzdb_platform.accounts import store
@@ -69,6 +70,11 @@ class Projects:
             Put(f"PROJECT#{project.id}", "project", body),
             Put(pk, f"project#{project.id}", body),
         ]
+
+    def grant(self, project: Project) -> TenantGrant:
+        """What the plan allows the project, whether or not the database knows by now."""
+        organization = store.organization_of(self._table, project.organization_id)[0]
+        return self._grants.grant(organization, project.id)
 
     def publish_grants(self, organization_id: str) -> None:
         """Tell the database what new projects are allowed."""

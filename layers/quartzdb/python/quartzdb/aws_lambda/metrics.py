@@ -35,7 +35,7 @@ class CloudWatchMetric(Enum):
     """Namespaces served from an older manifest because the newest is damaged, or not at all. Alarm: restore a blob."""
     RATE_LIMITS_OPEN = ("RateLimitsOpen", "Count")
     """Times that nothing was limited for some seconds, because what is left of rates could not be asked. Requests are
-    answered; a tenant may send more than its plan allows."""
+    answered; a tenant may send more than its plan allows. Alarm."""
     ORIGIN_REFUSED = ("OriginRefused", "Count")
     """Requests without the origin secret. Alarm when many: somebody bypasses the edge, or a rotation went wrong."""
     SERVER_ERRORS = ("ServerErrors", "Count")
