@@ -41,6 +41,7 @@ REPLICATOR = DataAccess(
         *data.KEY_VALUES,
         *data.NAMESPACES,
         *data.API_KEYS,
+        *data.GRANTS,
         *data.CHECKPOINTS,
         *data.REPLICATION_LEASE,
     ),

@@ -9,7 +9,8 @@ import pytest
 
 from quartzdb.api.app import create_app
 from quartzdb.api.routes import FAMILIES
-from quartzdb.domain.grant import TenantStatus
+from quartzdb.api.settings import ApiSettings
+from quartzdb.domain.grant import TenantGrant, TenantStatus
 from quartzdb.services.keys import Scope
 from quartzdb.wiring.aws import AwsSettings, open_aws
 from quartzdb.wiring.aws_clients import AwsEndpoints
@@ -131,3 +132,29 @@ def test_a_grant_costs_dynamodb_one_request_where_a_key_is_looked_up(aws: Emulat
             meter.reset()
             assert client.get("/v1/namespaces").status_code == 200
             assert meter.requests == expected
+
+
+@pytest.mark.parametrize("region", ["us", None])
+def test_data_of_another_region_is_not_stored_here(
+    tmp_path: Path, region: str | None, http: Client, database: Database, tenant: str
+) -> None:
+    """By any operation that stores; reading and deleting go on. A site without a region is in nobody's."""
+    key = database.api_keys.create(tenant, "all", ["read", "write", "admin"])[1]
+    new = {"name": "there", "dimension": 2}
+    assert http.post("/v1/namespaces", new, key=key).status_code == 201
+    database.tenants.put(TenantGrant(tenant, 1, region="eu"))
+    with Client(create_app(database, ApiSettings(region=region))) as there:
+        stores = {
+            operation.name
+            for operation in (one for family in FAMILIES for one in family.operations)
+            if operation.writes_data or operation.name == "create_namespace"
+        }
+        refused_ones = {name for name, (_, code) in codes(there, key).items() if code == "wrong_region"}
+        assert refused_ones == stores
+        assert len(stores) > 8
+        problem = refused(there.post("/v1/namespaces", {"name": "new"}, key=key), 403, "wrong_region")
+        assert "stays in eu" in problem["detail"]
+        assert there.get("/v1/namespaces", key=key).status_code == 200
+        assert there.delete("/v1/namespaces/there", key=key).status_code == 200
+    with Client(create_app(database, ApiSettings(region="eu"))) as here:
+        assert here.post("/v1/namespaces", new, key=key).status_code == 201

@@ -67,6 +67,7 @@ def open_aws_platform(
         relying_party=more.relying_party,
         sessions=more.sessions,
         sign_up_is_open=more.sign_up is SignUp.OPEN,
+        regions=more.regions,
         providers=identity_providers(more.providers, clock, clients.secret_reader),
         provider_keys=(
             PublishedKeys(settings.secret_scanning_keys_url) if settings.secret_scanning_keys_url else None

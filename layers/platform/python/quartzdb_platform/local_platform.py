@@ -79,6 +79,7 @@ def open_platform(
         data=LocalData(database),
         remains=REMAINS,
         scrub=table.scrub,
+        regions=settings.regions,
     )
 
 

@@ -137,6 +137,10 @@ class DataPlaneNamespaces(Protocol):
         """
         ...
 
+    def has_any(self, tenant: str) -> bool:
+        """Whether the project has a namespace, or one that was deleted and is not gone yet."""
+        ...
+
 
 class DataPlaneTenants(Protocol):
     """What deletes a project's data: namespaces, keys, grant."""

@@ -19,6 +19,7 @@ from quartzdb.domain.errors import InvalidArgument
 from quartzdb_platform.domain.mail_settings import MailSettings, SmtpSecurity
 from quartzdb_platform.domain.passkey import RelyingParty
 from quartzdb_platform.domain.provider import PROVIDER_NAME, ProviderSettings
+from quartzdb_platform.domain.regions import NO_REGIONS, Regions
 from quartzdb_platform.domain.session_limits import HOUR_MS, SessionLimits
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -36,7 +37,9 @@ class SignUp(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`public_url`: where browsers reach database and platform, without a path."""
+    """`public_url`: where browsers reach database and platform, without a path. `regions`: where an organization's data
+    can be kept to, this deployment's own first.
+    """
 
     public_url: str
     relying_party: RelyingParty
@@ -44,6 +47,7 @@ class Settings:
     mail: MailSettings = field(default_factory=MailSettings)
     sign_up: SignUp = SignUp.OPEN
     sessions: SessionLimits = field(default_factory=SessionLimits)
+    regions: Regions = NO_REGIONS
 
 
 def read_settings(file: Path | None, url: str) -> Settings:
@@ -85,8 +89,9 @@ def settings_of(document: Mapping[str, Any], url: str) -> Settings:
     mail = _mail(top.table("mail"))
     sign_up = top.one_of("sign_up", SignUp.OPEN)
     sessions = _sessions(top.table("sessions"))
+    regions = Regions(tuple(top.texts("regions", [])))
     top.close(passkeys)
-    return Settings(public_url, party, providers, mail, sign_up, sessions)
+    return Settings(public_url, party, providers, mail, sign_up, sessions, regions)
 
 
 def _sessions(table: _Table) -> SessionLimits:

@@ -15,6 +15,7 @@ from quartzdb_platform.accounts.notices import Notices
 from quartzdb_platform.accounts.onboarding import Onboarding
 from quartzdb_platform.accounts.organizations import Organizations
 from quartzdb_platform.accounts.projects import Projects
+from quartzdb_platform.accounts.residences import Residences
 from quartzdb_platform.accounts.secret_scanning import SecretScanning
 from quartzdb_platform.accounts.standing import Standings
 from quartzdb_platform.accounts.tokens import Tokens
@@ -24,6 +25,7 @@ from quartzdb_platform.audit.log import AuditLog
 from quartzdb_platform.domain.closing import Remain
 from quartzdb_platform.domain.passkey import RelyingParty
 from quartzdb_platform.domain.plan import Plans
+from quartzdb_platform.domain.regions import NO_REGIONS, Regions
 from quartzdb_platform.domain.session_limits import SessionLimits
 from quartzdb_platform.identity.admission import Admission
 from quartzdb_platform.identity.challenges import Challenges
@@ -80,6 +82,7 @@ class Platform:
     plans: Plans
     projects: Projects
     providers: Providers
+    residences: Residences
     sign_in: SignIn
     standings: Standings
     tokens: Tokens
@@ -115,6 +118,7 @@ def assemble(
     data: DataPlaneData | None = None,
     remains: tuple[Remain, ...] = (),
     scrub: Callable[[], bool] = lambda: True,
+    regions: Regions = NO_REGIONS,
 ) -> Platform:
     """Use cases over any adapters. `console_url` is where the links in mails lead; `database_url` has no path;
     `plans` are those that are sold. `provider_keys` are of who reports leaks; None: nobody does.
@@ -122,7 +126,7 @@ def assemble(
     others. `sizes` are what projects hold; None: their storage is not sampled here. `further_steps`: what the adapters
     have done by the scheduled pass.
     `tenants` deletes what projects have and `data` sends it; None: this deployment does neither. `remains` and `scrub`
-    are those of Deletions.
+    are those of Deletions. `regions` are those that organizations choose from.
     """
     plans = plans or load_plans()
     mailer = SuppressingMailer(mailer, Suppressions(table, clock))
@@ -135,7 +139,7 @@ def assemble(
         table, grants, plans, blocks, f"{console_url}/organizations/{{organization}}/plan"
     )
     caps = CapKeeping(table, audit, blocks, publisher, plans, clock)
-    organizations = Organizations(table, audit, clock)
+    organizations = Organizations(table, audit, clock, regions=regions)
     projects = Projects(table, audit, keys, publisher, clock)
     data_plane_audit = DataPlaneAudit(table, audit, clock)
     steps = [
@@ -195,6 +199,7 @@ def assemble(
             providers or {},
             f"{console_url}/v1/sign-in/providers/{{provider}}/callback",
         ),
+        residences=Residences(table, audit, publisher, namespaces, regions),
         sign_in=SignIn(
             table, credentials, people, mailer, clock, f"{console_url}/sign-in", f"{console_url}/waitlist"
         ),

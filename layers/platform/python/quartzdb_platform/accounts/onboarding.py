@@ -76,6 +76,7 @@ class Onboarding:
         *,
         organization_name: str,
         project_name: str,
+        region: str | None = None,
         namespace: tuple[str, NamespaceSettings] | None = None,
     ) -> Started:
         """Raises InvalidArgument before anything is made, Conflict for who began long ago, TooManyAttempts,
@@ -85,7 +86,7 @@ class Onboarding:
         if namespace is not None:
             check_namespace_name(namespace[0], "namespace.name")
         self._attempts.count("beginnings of one person", user.id, OF_PERSON)
-        begun, new = self._begun(user, address, organization_name, project_name)
+        begun, new = self._begun(user, address, organization_name, project_name, region)
         access, project = self._organizations.access_to_project(
             credential, begun["project_id"], Permission.KEYS_CREATE, address
         )
@@ -104,13 +105,13 @@ class Onboarding:
         return Started(organization, access.role, project, key, text, made, self.url, script, new)
 
     def _begun(
-        self, user: User, address: str, organization_name: str, project_name: str
+        self, user: User, address: str, organization_name: str, project_name: str, region: str | None
     ) -> tuple[dict[str, Any], bool]:
         """What the person began, and whether just now."""
         present = self._present(user)
         if present is not None:
             return self._repeatable(present), False
-        organization, founded = self._organizations.founded(user, organization_name)
+        organization, founded = self._organizations.founded(user, organization_name, region)
         project, planned = self._projects.planned(organization.id, project_name)
 
         def decide() -> tuple[tuple[dict[str, Any], bool], Sequence[Change]]:

@@ -14,6 +14,7 @@ from quartzdb_platform.domain.ids import is_id, new_id
 from quartzdb_platform.domain.names import checked_name
 from quartzdb_platform.domain.permissions import Permission, Role, require
 from quartzdb_platform.domain.records import Credential, CredentialKind, Member, Organization, Project, User
+from quartzdb_platform.domain.regions import NO_REGIONS, Regions
 from quartzdb_platform.identity.attempts import Attempts, Rate
 from quartzdb_platform.ports import Change, DocumentTable, Put
 from quartzdb_platform.transaction import change
@@ -40,11 +41,13 @@ class Organizations:
         audit: AuditLog,
         clock: Clock,
         *,
+        regions: Regions = NO_REGIONS,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._table = table
         self._audit = audit
         self._clock = clock
+        self._regions = regions
         self._random_bytes = random_bytes
         self._attempts = Attempts(table, clock)
 
@@ -74,20 +77,22 @@ class Organizations:
         except NotFound as error:
             raise missing from error
 
-    def create(self, user: User, name: str, address: str) -> Organization:
+    def create(self, user: User, name: str, address: str, region: str | None = None) -> Organization:
         """Its first owner is who creates it. Raises InvalidArgument, TooManyAttempts."""
-        organization, puts = self.founded(user, name)
+        organization, puts = self.founded(user, name, region)
         event = self._audit.entry(
             organization.id, Actor(user.id, address), "organization.create", organization.id
         )
         return change(self._table, lambda: (organization, [*puts, *event]))
 
-    def founded(self, user: User, name: str) -> tuple[Organization, Sequence[Put]]:
+    def founded(self, user: User, name: str, region: str | None = None) -> tuple[Organization, Sequence[Put]]:
         """The same as what to add to a transaction, without its event. Raises as `create`."""
-        name = checked_name(name)
+        name, region = checked_name(name), self._regions.chosen(region)
         self._attempts.count("organizations of one person", user.id, OF_PERSON)
         now_ms = self._clock.unix_ms()
-        organization = Organization(new_id("org", now_ms, self._random_bytes), name, now_ms, owners=1)
+        organization = Organization(
+            new_id("org", now_ms, self._random_bytes), name, now_ms, owners=1, region=region
+        )
         member = Member(organization.id, user.id, user.email, Role.OWNER, now_ms)
         return organization, [
             store.put_organization(organization, None),

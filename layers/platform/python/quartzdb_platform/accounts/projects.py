@@ -19,7 +19,7 @@ from quartzdb_platform.domain.names import checked_name
 from quartzdb_platform.domain.records import Project
 from quartzdb_platform.plans import pending
 from quartzdb_platform.plans.publisher import GrantPublisher
-from quartzdb_platform.ports import Change, DataPlaneKeys, DocumentTable, Put
+from quartzdb_platform.ports import Change, Check, DataPlaneKeys, DocumentTable, Put
 from quartzdb_platform.transaction import change
 
 KEYS_MAX = 100
@@ -52,7 +52,10 @@ class Projects:
 
         def decide() -> tuple[Project, Sequence[Change]]:
             event = self._audit.entry(access.organization_id, access.actor, "project.create", planned.id)
-            return planned, [*puts, pending.mark(self._table, access.organization_id), *event]
+            # As it is now: its region may be about to change, as long as it has no data.
+            organization = store.organization_of(self._table, access.organization_id)[1]
+            present = Check(organization.pk, organization.sk, organization.revision)
+            return planned, [present, *puts, pending.mark(self._table, access.organization_id), *event]
 
         project = change(self._table, decide)
         self.publish_grants(access.organization_id)

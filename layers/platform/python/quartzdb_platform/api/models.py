@@ -50,6 +50,20 @@ class NameBody(Body):
     name: Text
 
 
+class OrganizationBody(Body):
+    """A new organization. Without a region its data is kept to this deployment's own, where there are regions."""
+
+    name: Text
+    region: Text | None = None
+
+
+class OrganizationChange(Body):
+    """What is to be different: one of the two."""
+
+    name: Text | None = None
+    region: Text | None = None
+
+
 class InvitationBody(Body):
     """Whom to invite, as what."""
 
@@ -109,18 +123,23 @@ class SignedInAnswer(SessionAnswer):
 
 
 class OrganizationAnswer(BaseModel):
-    """An organization; `role` is the caller's there, where it is listed for one."""
+    """An organization; `role` is the caller's there, where it is listed for one. `region`: where its data stays."""
 
     id: str
     name: str
     created_at: str
+    region: str | None = None
     role: Role | None = None
 
     @classmethod
     def of(cls, organization: Organization, role: Role | None = None) -> OrganizationAnswer:
         """The answer for a value."""
         return cls(
-            id=organization.id, name=organization.name, created_at=at(organization.created_at_ms), role=role
+            id=organization.id,
+            name=organization.name,
+            created_at=at(organization.created_at_ms),
+            region=organization.region,
+            role=role,
         )
 
 

@@ -79,7 +79,9 @@ def serve(
     listener = listen(host, port)
     url = url_of(listener)
     settings = read_settings(settings_file, url)
-    background, database = application(data_dir, PeerOptions(), usage_journal=True)
+    background, database = application(
+        data_dir, PeerOptions(data_region=settings.regions.own), usage_journal=True
+    )
     outbox = (data_dir / OUTBOX).resolve()
 
     def ready() -> None:

@@ -159,6 +159,8 @@ class Dispatcher:
         self._watch.used(trace, address)
         principal.require_tenant(changes=operation.changes)
         principal.require(scope)
+        if operation.writes_data or operation.name == "create_namespace":
+            principal.require_region(self._context.settings.region)
         principal.require_unblocked(
             reads=operation.reads_data, writes=operation.writes_data, now_ms=self._clock.unix_ms()
         )

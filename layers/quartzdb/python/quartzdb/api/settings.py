@@ -16,6 +16,8 @@ class ApiSettings:
     version: str = quartzdb.__version__
     site: str = "local"
     """Which of two sites this is, in usage lines."""
+    region: str | None = None
+    """Where this site is: data of tenants whose grant names another region is not stored here."""
     body_bytes_max: int = BODY_BYTES_MAX
     bodies_bytes_max: int = 8 * BODY_BYTES_MAX
     """What is held for all requests at one time: bodies as sent, inflated and parsed, and answers until they are read.

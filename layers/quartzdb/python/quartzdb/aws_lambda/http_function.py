@@ -55,7 +55,8 @@ def http_function(settings: FunctionSettings, *, searches: bool = False) -> Lamb
         ahead=None,
         on_trouble=lambda: observed.count(CloudWatchMetric.RATE_LIMITS_OPEN, 1),
     )
-    app = create_app(database, replace(API_SETTINGS, site=settings.site), rate_limiter=limiter)
+    api = replace(API_SETTINGS, site=settings.site, region=settings.region)
+    app = create_app(database, api, rate_limiter=limiter)
     return observed.handler(_watched(http_handler(app, secret, observed), database, observed))
 
 

@@ -44,7 +44,8 @@ def replicator_function(settings: FunctionSettings) -> LambdaHandler:
     def observe(statistics: RoundStatistics) -> None:
         count_round(statistics, observed)
 
-    driver = open_driver(database, peer.settings, secrets, adapters, observe=observe)
+    residing = peer.settings.residing(adapters.grants, adapters.clock)
+    driver = open_driver(database, residing, secrets, adapters, observe=observe)
 
     def renew() -> None:
         rename_writer(database, aws)

@@ -200,6 +200,8 @@ def _peer(environment: Mapping[str, str], site: str) -> PeerOnAws | None:
             ApiKeysGo(environment.get("QUARTZDB_API_KEYS_GO") or "there"),
             _whole(environment, "QUARTZDB_REPLICATION_INTERVAL_SECONDS", 5, 1, 10),
             tenants_of(environment.get("QUARTZDB_SHARED_TENANTS")),
+            region=environment.get("AWS_REGION") or None,
+            peer_region=environment.get("QUARTZDB_PEER_REGION") or None,
         )
     except (ValueError, InvalidArgument) as error:
         raise InvalidSettings(

@@ -129,6 +129,7 @@ def repair(location: DatabaseLocation, peer: PeerOptions, as_json: bool) -> None
     from quartzdb.wiring.replication import open_repairs, peering_of
 
     adapters = open_replication(location)
+    settings = settings.residing(adapters.grants, adapters.clock)
     secrets = peer.secrets()
     peering = peering_of(settings, secrets, adapters.checkpoints, adapters.clock)
     if isinstance(location, Deployment):

@@ -220,6 +220,12 @@ class TenantSuspended(Forbidden):
     code = "tenant_suspended"
 
 
+class WrongRegion(Forbidden):
+    """The tenant's data has to stay in a region that this site is not in."""
+
+    code = "wrong_region"
+
+
 class TenantReadOnly(Forbidden):
     """Whoever runs this database lets the tenant that the key belongs to read, and change nothing."""
 

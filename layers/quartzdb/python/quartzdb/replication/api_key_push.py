@@ -24,7 +24,8 @@ PUSH_AGAIN_SECONDS = 300.0
 
 class ApiKeyPush:
     """Not thread-safe. `always` are tenants whose keys go whether or not they have a shared namespace yet: where the
-    peer is the site that clients are sent to, nobody could make the first one without a key.
+    peer is the site that clients are sent to, nobody could make the first one without a key; but for those that
+    `allows` says may not be there.
     """
 
     def __init__(
@@ -35,11 +36,13 @@ class ApiKeyPush:
         jitter: Callable[[], float],
         *,
         always: Collection[str] = (),
+        allows: Callable[[str], bool] = lambda _tenant: True,
     ) -> None:
         self._table = table
         self._peer = peer
         self._clock = clock
         self._always = always
+        self._allows = allows
         self._backoff = Backoff(clock.monotonic, jitter)
         self._pushed: bytes | None = None
         self._again_at = 0.0
@@ -49,7 +52,8 @@ class ApiKeyPush:
         if self._backoff.waiting:
             return True
         try:
-            keys = [key for tenant in sorted({*self._always, *tenants}) for key in self._table.list(tenant)]
+            whose = sorted({*filter(self._allows, self._always), *tenants})
+            keys = [key for tenant in whose for key in self._table.list(tenant)]
             state = _fingerprint(keys)
             if state == self._pushed and self._clock.monotonic() < self._again_at:
                 return True

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.namespace import check_tenant
 from quartzdb.replication.ports import SharedPart
+from quartzdb.replication.residency import Residency
 from quartzdb.replication.shared_namespaces import Shared, shared_of
 from quartzdb.replication.status import PeerKind, PeerName
 from quartzdb.replication.wire.limits import SITE_PATTERN
+from quartzdb.services.ports import TenantGrants
 
 INTERVAL_SECONDS = 5.0
 """Between two rounds of the driver. With the feeds' own delay and a slow round it has to fit into lag.ALLOWANCE_MS."""
@@ -56,6 +60,11 @@ class PeerSettings:
     interval_seconds: float = INTERVAL_SECONDS
     tenants: frozenset[str] | None = None
     """Of which anything is shared: beyond them the secret of the two sites gives nothing. None: of all."""
+    region: str | None = None
+    peer_region: str | None = None
+    """Where the two sites are."""
+    allows: Callable[[str], bool] = field(default=lambda _tenant: True, compare=False)
+    """Whether a tenant's data may be at both."""
 
     def __post_init__(self) -> None:
         for name in (self.site, self.peer_site):
@@ -82,15 +91,25 @@ class PeerSettings:
             )
 
     @property
-    def shared(self) -> Shared:
-        """Whether a namespace is shared."""
-        return shared_of(self.part)
-
-    @property
     def part(self) -> SharedPart:
         """What is shared, as it is noted."""
         tenants = None if self.tenants is None else tuple(sorted(self.tenants))
         return SharedPart(self.shares is SharedData.ALL, tenants)
+
+    @property
+    def named(self) -> Shared:
+        """Whether a namespace is shared, as far as the settings say."""
+        return shared_of(self.part)
+
+    @property
+    def shared(self) -> Shared:
+        """Whether a namespace is shared."""
+        named, allows = self.named, self.allows
+        return lambda tenant, name: named(tenant, name) and allows(tenant)
+
+    def residing(self, grants: TenantGrants, clock: Clock) -> PeerSettings:
+        """The same, of which no tenant is shared whose data has to stay in a region that is not both sites'."""
+        return replace(self, allows=Residency(grants, clock, self.region, self.peer_region).allows)
 
     @property
     def peer(self) -> PeerName:

@@ -93,7 +93,8 @@ class SharedNamespaceLookup:
             raise NamespaceNotFound(
                 f"The namespace {wanted.namespace!r} of tenant {wanted.tenant!r} is not shared.",
                 field="namespace",
-                hint="GET /v1/replication/namespaces lists those that are.",
+                hint="GET /v1/replication/namespaces lists those that are. Data that has to stay in a region is shared "
+                "only where both sites are in it.",
             )
         return self._catalog.get(wanted.tenant, wanted.namespace)
 

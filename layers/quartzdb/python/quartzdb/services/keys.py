@@ -26,6 +26,7 @@ from quartzdb.domain.errors import (
     TenantReadOnly,
     TenantSuspended,
     Unauthenticated,
+    WrongRegion,
 )
 from quartzdb.domain.freeing import freeing
 from quartzdb.domain.grant import UNGRANTED, TenantGrant, TenantStatus
@@ -101,6 +102,16 @@ class Principal:
     def require_unblocked(self, *, reads: bool, writes: bool, now_ms: int) -> None:
         """Raises LimitReached for what reads or writes data, where the tenant's grant blocks that."""
         require_unblocked(self.grant, reads=reads, writes=writes, now_ms=now_ms)
+
+    def require_region(self, region: str | None) -> None:
+        """Raises WrongRegion where the tenant's data has to stay in another region than this one."""
+        wanted = self.grant.region
+        if wanted is not None and wanted != region:
+            here = f"in {region}" if region else "in no region that is set"
+            raise WrongRegion(
+                f"The data of this tenant stays in {wanted}, and this site is {here}.",
+                hint=f"Send writes to a site in {wanted}.",
+            )
 
     def require_tenant(self, *, changes: bool) -> None:
         """Raises TenantSuspended, or TenantReadOnly for what changes anything, where the tenant's status says so."""

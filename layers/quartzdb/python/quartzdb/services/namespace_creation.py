@@ -30,6 +30,12 @@ class NamespaceCreation:
         self._clock = clock
         self._new_generation = new_generation
 
+    def has_any(self, tenant: str) -> bool:
+        """Whether the tenant has a namespace, or one that was deleted and is not gone yet."""
+        return bool(self._catalog.list(tenant, prefix="", after=None, limit=1)) or any(
+            one.tenant == tenant for one in self._catalog.pending_deletion()
+        )
+
     def create(
         self, tenant: str, name: str, settings: NamespaceSettings, grant: TenantGrant = UNGRANTED
     ) -> tuple[Namespace, bool]:

@@ -90,6 +90,10 @@ class Namespaces:
         """Create it, as NamespaceCreation does."""
         return self._creation.create(tenant, name, settings, grant)
 
+    def has_any(self, tenant: str) -> bool:
+        """Whether the tenant has a namespace, or one that was deleted and is not gone yet."""
+        return self._creation.has_any(tenant)
+
     def get(self, tenant: str, name: str) -> Namespace:
         """The namespace. Raises NamespaceNotFound."""
         namespace = self._catalog.get(tenant, check_namespace_name(name))

@@ -11,6 +11,7 @@ from quartzdb.adapters.embedded.sqlite_api_keys import SqliteApiKeys
 from quartzdb.adapters.embedded.sqlite_checkpoints import SqliteCheckpoints
 from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
 from quartzdb.adapters.embedded.sqlite_leases import SqliteLeases
+from quartzdb.adapters.embedded.sqlite_tenant_grants import SqliteTenantGrants
 from quartzdb.adapters.http.cloudflare_peer import CloudflarePeer
 from quartzdb.adapters.http.http_replica import HttpReplica
 from quartzdb.adapters.system_clock import SystemClock
@@ -31,7 +32,7 @@ from quartzdb.replication.streams.driver import Driver
 from quartzdb.replication.streams.peer_streams import FullPeerStreams
 from quartzdb.replication.streams.replicator import Replicator
 from quartzdb.replication.streams.round_statistics import RoundStatistics
-from quartzdb.services.ports import ApiKeyTable
+from quartzdb.services.ports import ApiKeyTable, TenantGrants
 from quartzdb.storage.log.protocol import OVERLAP_MS
 from quartzdb.storage.ports import Leases
 from quartzdb.wiring.embedded import Database
@@ -59,6 +60,7 @@ class ReplicationAdapters:
     api_keys: ApiKeyTable
     leases: Leases
     clock: Clock
+    grants: TenantGrants
     mirror_queue: MirrorQueue | None = None
 
 
@@ -70,6 +72,7 @@ def embedded_replication(data_dir: Path) -> ReplicationAdapters:
         SqliteApiKeys(catalog_file),
         SqliteLeases(catalog_file),
         SystemClock(),
+        SqliteTenantGrants(catalog_file),
     )
 
 
@@ -122,14 +125,15 @@ def open_replicator(
             jitter,
             position_of,
             tenant=database.tenant,
+            allows=settings.allows,
         )
         return Replicator(contract, clock, jitter, close=api.close)
     peer = full_peer(settings, secrets, clock)
     lines = FullPeerStreams(
         local, peer, adapters.checkpoints, clock, jitter, position_of, shared=settings.shared
     )
-    always = [database.tenant] if has_shared_keys(settings.shared, database.tenant) else []
-    push = ApiKeyPush(adapters.api_keys, peer, clock, jitter, always=always)
+    always = [database.tenant] if has_shared_keys(settings.named, database.tenant) else []
+    push = ApiKeyPush(adapters.api_keys, peer, clock, jitter, always=always, allows=settings.allows)
     pushes = settings.api_keys is ApiKeysGo.THERE
     assert database.replication is not None, "opened with peering"
     erasures = ErasureExchange(database.replication.erasures, peer, adapters.checkpoints, clock, jitter)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from quartzdb.adapters.aws.dynamodb_api_keys import DynamoApiKeys
 from quartzdb.adapters.aws.dynamodb_checkpoints import DynamoCheckpoints
 from quartzdb.adapters.aws.dynamodb_leases import DynamoLeases
+from quartzdb.adapters.aws.dynamodb_tenant_grants import DynamoTenantGrants
 from quartzdb.adapters.aws.remembered_secret import RememberedSecret
 from quartzdb.adapters.aws.sqs_mirror_queue import SqsMirrorQueue
 from quartzdb.adapters.system_clock import SystemClock
@@ -55,7 +56,12 @@ def aws_replication(
     if peer is not None and peer.mirror_queue_url is not None:
         queue = SqsMirrorQueue(clients.sqs, peer.mirror_queue_url)
     return ReplicationAdapters(
-        DynamoCheckpoints(table), DynamoApiKeys(table), DynamoLeases(table), clock, queue
+        DynamoCheckpoints(table),
+        DynamoApiKeys(table),
+        DynamoLeases(table),
+        clock,
+        DynamoTenantGrants(table),
+        queue,
     )
 
 
@@ -84,7 +90,11 @@ def open_aws_site(
     """The database of a table and a bucket, as one of two sites."""
     secrets = peer_secrets(peer, adapters.clock, clients)
     peering = peering_of(
-        peer.settings, secrets, adapters.checkpoints, adapters.clock, keys_behind_ms=KEYS_BEHIND_MS
+        peer.settings.residing(adapters.grants, adapters.clock),
+        secrets,
+        adapters.checkpoints,
+        adapters.clock,
+        keys_behind_ms=KEYS_BEHIND_MS,
     )
     return open_aws(settings, clients=clients, peering=peering), secrets
 

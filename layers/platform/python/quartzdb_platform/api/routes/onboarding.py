@@ -41,6 +41,7 @@ class StartBody(Body):
 
     organization: Text = "My organization"
     project: Text = "first"
+    region: Text | None = None
     namespace: FirstNamespace | None = None
 
 
@@ -75,6 +76,7 @@ def start(
         asks.credential,
         asks.address,
         organization_name=body.organization,
+        region=body.region,
         project_name=body.project,
         namespace=None if first is None else (first.name, first.settings),
     )

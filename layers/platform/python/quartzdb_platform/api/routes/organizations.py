@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
+from quartzdb.domain.errors import InvalidArgument
 from quartzdb_platform.accounts.organizations import Access
 from quartzdb_platform.api.auth import CallerNow, PlatformNow, UserNow, may
 from quartzdb_platform.api.models import (
@@ -13,8 +14,9 @@ from quartzdb_platform.api.models import (
     InvitationAnswer,
     InvitationBody,
     MemberAnswer,
-    NameBody,
     OrganizationAnswer,
+    OrganizationBody,
+    OrganizationChange,
     RoleBody,
 )
 from quartzdb_platform.domain.permissions import Permission, Role
@@ -29,10 +31,11 @@ ManagesMembers = Annotated[Access, Depends(may(Permission.MEMBERS_MANAGE))]
 
 @router.post("/organizations", status_code=201, tags=["Organizations"])
 def create_organization(
-    body: NameBody, asks: CallerNow, user: UserNow, platform: PlatformNow
+    body: OrganizationBody, asks: CallerNow, user: UserNow, platform: PlatformNow
 ) -> OrganizationAnswer:
     """A new organization, whose first owner is who creates it."""
-    return OrganizationAnswer.of(platform.organizations.create(user, body.name, asks.address), Role.OWNER)
+    made = platform.organizations.create(user, body.name, asks.address, body.region)
+    return OrganizationAnswer.of(made, Role.OWNER)
 
 
 @router.get("/organizations", tags=["Organizations"])
@@ -49,9 +52,16 @@ def show_organization(access: Reads, platform: PlatformNow) -> OrganizationAnswe
 
 
 @router.patch(_ORGANIZATION, tags=["Organizations"])
-def rename_organization(body: NameBody, access: Updates, platform: PlatformNow) -> OrganizationAnswer:
-    """Give it another name."""
-    return OrganizationAnswer.of(platform.organizations.rename(access, body.name), access.role)
+def change_organization(
+    body: OrganizationChange, access: Updates, platform: PlatformNow
+) -> OrganizationAnswer:
+    """Give it another name, or move it to another region, which it can while it has no data."""
+    if (body.name is None) == (body.region is None):
+        raise InvalidArgument("Change the name or the region: one at a time.")
+    if body.name is not None:
+        return OrganizationAnswer.of(platform.organizations.rename(access, body.name), access.role)
+    assert body.region is not None
+    return OrganizationAnswer.of(platform.residences.move(access, body.region), access.role)
 
 
 @router.get(f"{_ORGANIZATION}/members", tags=["Members"])

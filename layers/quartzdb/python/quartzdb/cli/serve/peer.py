@@ -35,6 +35,8 @@ class PeerOptions:
     replication_secret_file: str | None = None
     peer_api_key_file: str | None = None
     peer_origin_secret_file: str | None = None
+    data_region: str | None = None
+    peer_region: str | None = None
 
     def settings(self) -> PeerSettings | None:
         """Checked; None where this site is alone. Raises Failure, InvalidArgument."""
@@ -56,6 +58,8 @@ class PeerOptions:
             ApiKeysGo(go),
             self.interval_seconds,
             tenants_of(self.shared_tenants),
+            self.data_region,
+            self.peer_region,
         )
 
     def check(self) -> None:
@@ -173,6 +177,16 @@ _OPTIONS = [
         type=click.Path(dir_okay=False),
         help="What the peer demands of whoever comes around its edge, where it has one.",
     ),
+    click.option(
+        "--data-region",
+        envvar="QUARTZDB_DATA_REGION",
+        help="Where this site is. Data of tenants whose grant names another region is not stored here.",
+    ),
+    click.option(
+        "--peer-region",
+        envvar="QUARTZDB_PEER_REGION",
+        help="Where the peer is. Tenants whose grant names a region are replicated only where both sites are in it.",
+    ),
 ]
 _NAMES = (
     "site",
@@ -186,6 +200,8 @@ _NAMES = (
     "replication_secret_file",
     "peer_api_key_file",
     "peer_origin_secret_file",
+    "data_region",
+    "peer_region",
 )
 
 

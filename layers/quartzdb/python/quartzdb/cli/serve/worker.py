@@ -140,7 +140,7 @@ def application(
     if two is None:
         database = open_embedded(settings)
         uses = Background(database.key_uses.write, idle_seconds=KEY_USES_SECONDS)
-        app = create_app(database, ApiSettings(site=peer.site), take_line=take_line)
+        app = create_app(database, ApiSettings(site=peer.site, region=peer.data_region), take_line=take_line)
         maintenance = Background(database.maintenance.run_once)
         return WithBackground(InPieces(app), maintenance, uses, *writing), database
     from quartzdb.wiring.replication import embedded_replication, open_driver, peering_of
@@ -149,13 +149,14 @@ def application(
     secrets = peer.secrets()
     adapters = embedded_replication(data_dir)
     adapters.checkpoints.note_peer(two.peer_site, two.part)
+    two = two.residing(adapters.grants, adapters.clock)
     database = open_embedded(settings, peering=peering_of(two, secrets, adapters.checkpoints, adapters.clock))
     uses = Background(database.key_uses.write, idle_seconds=KEY_USES_SECONDS)
     work = [Background(database.maintenance.run_once), uses]
     if two.url is not None:
         driver = open_driver(database, two, secrets, adapters)
         work.append(Background(driver.work, idle_seconds=two.interval_seconds))
-    app = create_app(database, ApiSettings(site=peer.site), take_line=take_line)
+    app = create_app(database, ApiSettings(site=peer.site, region=peer.data_region), take_line=take_line)
     return WithBackground(InPieces(app), *work, *writing), database
 
 

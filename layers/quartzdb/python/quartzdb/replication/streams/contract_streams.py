@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from quartzdb.domain.clock import Clock
-from quartzdb.domain.errors import QuartzError
+from quartzdb.domain.errors import QuartzError, WrongRegion
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import DEFAULT_DIMENSION, DEFAULT_NAMESPACE
 from quartzdb.replication.ports import (
@@ -44,6 +44,7 @@ class ContractStreams:
         position_of: PositionOf,
         *,
         tenant: str,
+        allows: Callable[[str], bool] = lambda _tenant: True,
     ) -> None:
         self._local = local
         self._peer = peer
@@ -54,10 +55,16 @@ class ContractStreams:
         self._jitter = jitter
         self._place_of = position_of
         self._tenant = tenant
+        self._allows = allows
         self._streams: list[Runs] = []
 
     def refresh(self) -> list[Runs]:
-        """The same streams each time."""
+        """The same streams each time. Raises WrongRegion where the tenant's data may not be at the peer."""
+        if not self._allows(self._tenant):
+            raise WrongRegion(
+                f"The data of the tenant {self._tenant} may not be at the peer.",
+                hint="Its grant names a region, and the two sites are not set to be in it.",
+            )
         at_ms = self._clock.unix_ms()
         if not self._streams:
             namespace = self._namespace()
