@@ -19,6 +19,7 @@ from quartzdb_platform.aws_lambda.cloudwatch_logs import FILTER_PATTERN, log_bat
 from quartzdb_platform.aws_lambda.metering_function import metering_function
 from quartzdb_platform.aws_lambda.settings import read_metering_settings
 from quartzdb_platform.metering import places
+from quartzdb_platform.ports import Put
 from tests.aws_emulators import Emulators
 from tests.functions.lambda_context import FakeContext
 from tests.platform.usage_traffic import PROJECTS, naive, week
@@ -66,6 +67,7 @@ def test_lines_are_counted_once_however_often_they_are_delivered(
     handler: LambdaHandler, table: DynamoDocuments
 ) -> None:
     """The second time there is nothing left to do; a line that was cut short stops nothing."""
+    assert table.transact([Put(f"PROJECT#{project}", "project", {}) for project in PROJECTS])
     lines = [*week(1, 12)]
     delivered = event([*lines, lines[0][:100]])
     first, again = (handler(delivered, FakeContext()) for _ in range(2))
@@ -79,6 +81,17 @@ def test_lines_are_counted_once_however_often_they_are_delivered(
     assert months == dict(naive(lines))
     (bad,) = table.query(places.MALFORMED_PK, "", limit=9)
     assert bad.sk == GROUP
+
+
+def test_late_lines_of_a_project_that_is_gone_leave_nothing(
+    handler: LambdaHandler, table: DynamoDocuments
+) -> None:
+    """It was deleted with all that was counted; what its last requests used is nobody's."""
+    gone, there = PROJECTS
+    assert table.transact([Put(f"PROJECT#{there}", "project", {})])
+    handler(event([*week(2, 12)]), FakeContext())
+    assert table.query(places.usage_pk(gone), "", limit=9) == []
+    assert table.query(places.usage_pk(there), "", limit=9) != []
 
 
 def test_a_trial_of_the_subscription_is_answered(handler: LambdaHandler) -> None:

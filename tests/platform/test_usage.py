@@ -414,6 +414,17 @@ def test_a_project_that_holds_too_much_may_write_no_more(site: Site, project: Pr
     assert grant(site, project_id).writes_blocked is None
 
 
+def test_late_lines_of_a_project_that_is_gone_leave_nothing(site: Site, project: Project) -> None:
+    """Of one that is there, they are counted."""
+    _, _, project_id = project
+    gone = "prj_" + "0" * 26
+    for one in (project_id, gone):
+        count(site, line(one, site.clock.unix_ms()))
+    site.platform.caps.check_projects({project_id, gone})
+    assert site.table.query(f"USAGE#{gone}", "", limit=9) == []
+    assert len(site.table.query(f"USAGE#{project_id}", "", limit=9)) == 3
+
+
 def test_only_who_may_sets_a_cap(site: Site, project: Project) -> None:
     """Whoever pays may, and whoever only develops may not."""
     owner, organization, _ = project

@@ -11,6 +11,7 @@ from quartzdb_platform.adapters.dynamodb_documents import DynamoDocuments
 from quartzdb_platform.aws_lambda.cloudwatch_logs import log_batch
 from quartzdb_platform.aws_lambda.settings import MeteringFunctionSettings
 from quartzdb_platform.metering.counters import Counters
+from quartzdb_platform.metering.late_lines import forget_gone
 
 PACKAGES = ("quartzdb", "quartzdb_platform")
 
@@ -19,13 +20,15 @@ def metering_function(settings: MeteringFunctionSettings) -> LambdaHandler:
     """The handler. Asks AWS nothing yet."""
     observed = telemetry(settings, packages=PACKAGES)
     clients, clock = AwsClients(settings.region, settings.endpoints), SystemClock()
-    counters = Counters(DynamoDocuments(clients.table(settings.table, clock)), clock)
+    table = DynamoDocuments(clients.table(settings.table, clock))
+    counters = Counters(table, clock)
 
     def handle(event: Any, _: Any) -> dict[str, int]:
         batch = log_batch(event)
         if batch is None:
             return {"lines": 0}
         applied = counters.apply(batch.id, batch.lines, batch.log_group)
+        forget_gone(table, applied.tally.projects)
         return {
             "lines": applied.tally.lines,
             "malformed": applied.tally.malformed,

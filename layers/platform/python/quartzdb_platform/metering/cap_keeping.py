@@ -20,6 +20,7 @@ from quartzdb_platform.domain.calendar import month_end_ms, month_of
 from quartzdb_platform.domain.plan import Plans
 from quartzdb_platform.domain.records import Organization
 from quartzdb_platform.metering.caps import Standing, blocks_for
+from quartzdb_platform.metering.late_lines import forget_gone
 from quartzdb_platform.metering.month import held_now, used_in
 from quartzdb_platform.metering.storage import every_organization
 from quartzdb_platform.plans.blocks import Blocks
@@ -98,9 +99,11 @@ class CapKeeping:
         return changed
 
     def check_projects(self, project_ids: Set[str]) -> None:
-        """The same for the organizations of projects of which something was counted just now."""
+        """The same for the organizations of projects of which something was counted just now; of a project that is gone
+        it is forgotten.
+        """
         organizations = set()
-        for project_id in project_ids:
+        for project_id in forget_gone(self._table, project_ids):
             found = self._table.get(f"PROJECT#{project_id}", "project")
             if found is not None:
                 organizations.add(store.project_of(found).organization_id)
