@@ -45,14 +45,16 @@ def browser() -> Iterator[Browser]:
 
 @dataclass
 class Person:
-    """Somebody before a browser. `wrong`: what its console, its network or the checker of accessibility said."""
+    """Somebody before a browser. `said`: what its console, its network or the checker of accessibility said is wrong;
+    `expected`: what part of that a test is about.
+    """
 
     context: BrowserContext
     page: Page
     url: str
     outbox: Path
     email: str
-    wrong: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)
 
     def code(self) -> str:
@@ -67,9 +69,14 @@ class Person:
         if not AXE.exists():
             pytest.skip("not installed: axe-core (needs npm)")
         found = self.page.evaluate(f"(() => {{ {AXE.read_text('utf-8')}; return axe.run(); }})()")
-        self.wrong += [
+        self.said += [
             f"{self.page.url}: {one['id']}: {one['nodes'][0]['html']}" for one in found["violations"]
         ]
+
+    @property
+    def wrong(self) -> list[str]:
+        """What nobody expected."""
+        return [one for one in self.said if not any(part in one for part in self.expected)]
 
     def sign_in(self) -> None:
         self.go("/")
@@ -87,14 +94,14 @@ def person_of(browser: Browser, served: dict[str, str], email: str, width: int =
     context.set_default_timeout(60_000)  # of a machine that does other things, too
     page = context.new_page()
     person = Person(context, page, origin, Path(served["outbox"]), email)
-    page.on("console", lambda said: person.wrong.append(said.text) if said.type == "error" else None)
-    page.on("pageerror", lambda error: person.wrong.append(str(error)))
+    page.on("console", lambda said: person.said.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: person.said.append(str(error)))
     page.on(
         "request",
         lambda request: (
             None
             if request.url.startswith((origin, "data:", "blob:"))
-            else person.wrong.append(f"asked elsewhere: {request.url}")
+            else person.said.append(f"asked elsewhere: {request.url}")
         ),
     )
     return person
