@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
 from typing import Any
 
 import pytest
@@ -19,7 +20,6 @@ from quartzdb_platform.aws_lambda.cloudwatch_logs import FILTER_PATTERN, log_bat
 from quartzdb_platform.aws_lambda.metering_function import metering_function
 from quartzdb_platform.aws_lambda.settings import read_metering_settings
 from quartzdb_platform.metering import places
-from quartzdb_platform.ports import Put
 from tests.aws_emulators import Emulators
 from tests.functions.lambda_context import FakeContext
 from tests.platform.usage_traffic import PROJECTS, naive, week
@@ -67,7 +67,6 @@ def test_lines_are_counted_once_however_often_they_are_delivered(
     handler: LambdaHandler, table: DynamoDocuments
 ) -> None:
     """The second time there is nothing left to do; a line that was cut short stops nothing."""
-    assert table.transact([Put(f"PROJECT#{project}", "project", {}) for project in PROJECTS])
     lines = [*week(1, 12)]
     delivered = event([*lines, lines[0][:100]])
     first, again = (handler(delivered, FakeContext()) for _ in range(2))
@@ -81,17 +80,6 @@ def test_lines_are_counted_once_however_often_they_are_delivered(
     assert months == dict(naive(lines))
     (bad,) = table.query(places.MALFORMED_PK, "", limit=9)
     assert bad.sk == GROUP
-
-
-def test_late_lines_of_a_project_that_is_gone_leave_nothing(
-    handler: LambdaHandler, table: DynamoDocuments
-) -> None:
-    """It was deleted with all that was counted; what its last requests used is nobody's."""
-    gone, there = PROJECTS
-    assert table.transact([Put(f"PROJECT#{there}", "project", {})])
-    handler(event([*week(2, 12)]), FakeContext())
-    assert table.query(places.usage_pk(gone), "", limit=9) == []
-    assert table.query(places.usage_pk(there), "", limit=9) != []
 
 
 def test_a_trial_of_the_subscription_is_answered(handler: LambdaHandler) -> None:
@@ -122,6 +110,15 @@ def test_only_lines_of_projects_are_subscribed_to() -> None:
     """What the filter names is what lines have."""
     assert "$.v = 1" in FILTER_PATTERN
     assert '$.tenant = "prj_*"' in FILTER_PATTERN
+
+
+def test_it_touches_counters_and_markers_only(handler: LambdaHandler, aws: Emulators) -> None:
+    """Its role reaches no other partition of the platform's table."""
+    handler(event([*week(3, 8), "cut"]), FakeContext())
+    name = os.environ["QUARTZDB_PLATFORM_TABLE"]
+    items = aws.get("moto").dynamodb.scan(TableName=name)["Items"]
+    families = {item["pk"]["S"].partition("#")[0] for item in items}
+    assert families == {"USAGE", "USAGE-MALFORMED", "BATCH"}
 
 
 def test_a_function_without_a_table_says_so() -> None:

@@ -11,7 +11,6 @@ from quartzdb_platform.adapters.dynamodb_documents import DynamoDocuments
 from quartzdb_platform.aws_lambda.cloudwatch_logs import log_batch
 from quartzdb_platform.aws_lambda.settings import MeteringFunctionSettings
 from quartzdb_platform.metering.counters import Counters
-from quartzdb_platform.metering.late_lines import forget_gone
 
 PACKAGES = ("quartzdb", "quartzdb_platform")
 
@@ -20,15 +19,14 @@ def metering_function(settings: MeteringFunctionSettings) -> LambdaHandler:
     """The handler. Asks AWS nothing yet."""
     observed = telemetry(settings, packages=PACKAGES)
     clients, clock = AwsClients(settings.region, settings.endpoints), SystemClock()
-    table = DynamoDocuments(clients.table(settings.table, clock))
-    counters = Counters(table, clock)
+    # It may reach counters and markers and nothing else: what is of a project that is gone, it cannot know.
+    counters = Counters(DynamoDocuments(clients.table(settings.table, clock)), clock)
 
     def handle(event: Any, _: Any) -> dict[str, int]:
         batch = log_batch(event)
         if batch is None:
             return {"lines": 0}
         applied = counters.apply(batch.id, batch.lines, batch.log_group)
-        forget_gone(table, applied.tally.projects)
         return {
             "lines": applied.tally.lines,
             "malformed": applied.tally.malformed,
