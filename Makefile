@@ -28,7 +28,7 @@ SOURCES = --no-build-isolation --require-hashes
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help run platform test lint format bench-engines bench-graphs bench-peers bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces bench-edge simulate layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean
+.PHONY: help run platform test lint format bench-engines bench-graphs bench-peers bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces bench-edge simulate flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -89,6 +89,9 @@ bench-edge: $(DEV) ## Measure what the edge router adds to a request
 simulate: $(DEV) ## Run the simulation over many seeds (QUARTZDB_SIMULATION_SEEDS, default 10000)
 	QUARTZDB_SIMULATION_SEEDS=$${QUARTZDB_SIMULATION_SEEDS:-10000} \
 		$(BIN)/python -m pytest tests/simulation -n 2 --timeout 0 $(ARGS)
+
+flips: $(DEV) ## Flip one bit of every byte of a small data directory, and see that each is reported (15 minutes)
+	$(BIN)/python -m tests.flipping
 
 layers: $(LAYERS) ## Build the Lambda layers for both processors (needs CPython 3.13)
 	$(BIN)/python -m layers.build $(if $(LAYER_PYTHON),--python $(LAYER_PYTHON)) $(ARGS)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import secrets
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,11 +17,15 @@ from quartzdb.adapters.embedded.data_directory import DatabaseFiles
 from quartzdb.adapters.embedded.disk_reserve import DiskReserve
 from quartzdb.adapters.embedded.file_reminders import DIRECTORY, FileReminders
 from quartzdb.adapters.embedded.filesystem_blobs import FilesystemBlobs
+from quartzdb.adapters.embedded.log_check import LogCheck
 from quartzdb.adapters.embedded.private_directory import make_private
 from quartzdb.adapters.embedded.sqlite_api_keys import SqliteApiKeys
 from quartzdb.adapters.embedded.sqlite_catalog import SqliteCatalog
 from quartzdb.adapters.embedded.sqlite_idempotency import SqliteIdempotency
-from quartzdb.adapters.embedded.sqlite_integrity import integrity_problems, require_whole_log
+from quartzdb.adapters.embedded.sqlite_integrity import (
+    integrity_problems,
+    require_whole_wal,
+)
 from quartzdb.adapters.embedded.sqlite_keyvalue import SqliteKeyValue
 from quartzdb.adapters.embedded.sqlite_leases import SqliteLeases
 from quartzdb.adapters.embedded.sqlite_log import SqliteChangeLog
@@ -236,18 +240,30 @@ def _prepare_reserve(reserve: DiskReserve, settings: EmbeddedSettings) -> None:
         )
 
 
+def _probe_all(probes: Sequence[Callable[[], None]]) -> None:
+    for probe in probes:
+        probe()
+
+
 def _probe(reserve: DiskReserve, data_dir: Path) -> None:
     reserve.require()
     probe_directory(data_dir)
 
 
 def open_embedded(
-    settings: EmbeddedSettings, *, peering: Peering | None = None, retention: Retention | None = None
+    settings: EmbeddedSettings,
+    *,
+    peering: Peering | None = None,
+    retention: Retention | None = None,
+    probe: Callable[[], None] = lambda: None,
 ) -> Database:
     """The database of a directory, created if it is not there; with `peering`, as one of two sites. `retention` says
     what must be kept where there is no `peering`.
+
+    `probe` raises where storage is not what it must be, for whoever asks how it is.
     """
     adapters = embedded_adapters(settings)
+    adapters = replace(adapters, probe_storage=partial(_probe_all, (probe, adapters.probe_storage)))
     process = secrets.token_hex(4)
     building = settings.data_dir / "building"
     workspace = None if settings.read_only else BuildWorkspace(building, process)
@@ -273,10 +289,21 @@ def open_usage_journal(data_dir: Path) -> SqliteUsageJournal:
     return SqliteUsageJournal(data_dir / USAGE_FILE)
 
 
-def require_whole(data_dir: Path) -> None:
-    """What a server looks at before it serves: that no log entry is out of readers' sight. Raises Corrupted."""
+def require_whole(data_dir: Path) -> LogCheck:
+    """What a server looks at before it serves: that what was committed is in readers' sight. Raises Corrupted.
+
+    A large log is looked at beside that: what is returned says how it went.
+    HAZARD: only before this process has opened anything in the directory.
+    """
+    require_whole_wals(data_dir)
+    return LogCheck(data_dir / LOG_FILE)
+
+
+def require_whole_wals(data_dir: Path) -> None:
+    """The part of it that has to come before anybody opens the directory."""
     DiskReserve(data_dir).make_room_to_open()
-    require_whole_log(data_dir / LOG_FILE)
+    for name in DATABASE_FILES:
+        require_whole_wal(data_dir / name)
 
 
 def database_file_problems(data_dir: Path, *, read_only: bool) -> dict[Path, list[str]]:

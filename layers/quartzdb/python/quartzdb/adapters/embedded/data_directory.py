@@ -16,6 +16,8 @@ from quartzdb.adapters.embedded.disk_reserve import DiskReserve
 from quartzdb.adapters.embedded.durable_file import sync_directory, write_durably
 from quartzdb.adapters.embedded.file_lock import exclusive_lock
 from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
+from quartzdb.adapters.embedded.sqlite_integrity import wal_damaged
+from quartzdb.adapters.embedded.sqlite_wal import wal_problem
 from quartzdb.domain.errors import Corrupted, Unavailable
 
 NAME = "database.json"
@@ -66,6 +68,10 @@ class DatabaseFiles:
             if not path.is_file() or not path.stat().st_size:
                 what = "is empty" if path.is_file() else "is missing"
                 raise Corrupted(f"{path} {what}, and the directory's data were in it.", hint=_RESTORE)
+        for name in names:
+            problem = wal_problem(self._path / name, index=False)
+            if problem is not None:
+                raise wal_damaged(self._path / name, problem)
         opened: list[SqliteDatabase] = []
         try:
             for name in names:

@@ -9,6 +9,7 @@ from pathlib import Path
 from quartzdb.adapters.embedded.sqlite_failure import failure
 from quartzdb.adapters.embedded.sqlite_read_only import read_only_uri
 from quartzdb.adapters.embedded.sqlite_row_sums import add_sums, unsound_rows
+from quartzdb.adapters.embedded.sqlite_wal import wal_problem
 from quartzdb.domain.errors import Corrupted, Unavailable
 
 _PROBLEMS_MAX = 10
@@ -21,6 +22,10 @@ def integrity_problems(path: Path, *, read_only: bool = False) -> list[str]:
         return ["the file is missing"]
     if not path.stat().st_size:
         return ["the file is empty"]
+    # Before SQLite opens it, and takes what is damaged there for the end.
+    damaged = wal_problem(path, index=True)
+    if damaged is not None:
+        return [damaged]
     try:
         uri = read_only_uri(path) if read_only else f"{path.resolve().as_uri()}?mode=rw"
         connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)
@@ -64,3 +69,22 @@ def require_whole_log(path: Path) -> None:
             f"The database {path} is damaged: {found[0]}.",
             hint="Keep a copy of the file and restore the directory from a backup.",
         )
+
+
+def require_whole_wal(path: Path) -> None:
+    """Raises Corrupted where the write-ahead log of a database file is damaged.
+
+    HAZARD: not in a process that has the file open. See sqlite_wal.py.
+    """
+    damaged = wal_problem(path, index=True)
+    if damaged is not None:
+        raise wal_damaged(path, damaged)
+
+
+def wal_damaged(path: Path, problem: str) -> Corrupted:
+    """What is raised then."""
+    return Corrupted(
+        f"The database {path} is damaged: {problem}. SQLite would leave out what follows.",
+        hint="Keep a copy of the directory and restore it from a backup. To go on without those writes, remove "
+        f"{path.name}-wal and {path.name}-shm.",
+    )

@@ -97,6 +97,9 @@ def serve(
     if workers == 1:
         _serve_one(settings, listener, ready)
     else:
+        from quartzdb.wiring.embedded import require_whole_wals
+
+        require_whole_wals(data_dir)
         database = open_database(data_dir, create=True)
         _serve_several(settings, workers, listener, lambda: ready(database))
 

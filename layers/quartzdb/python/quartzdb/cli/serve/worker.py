@@ -128,7 +128,7 @@ def application(
         segment_files_max=divide_open_files(connections_max=ConnectionLimits().connections_max).segments,
         reserve_bytes=disk_reserve_mb * 1024 * 1024,
     )
-    require_whole(data_dir)
+    log_check = require_whole(data_dir)
     two = peer.settings()
     take_line = None
     writing: list[Background] = []
@@ -138,7 +138,7 @@ def application(
         take_line = journal.take
         writing.append(JournalWriting(journal))
     if two is None:
-        database = open_embedded(settings)
+        database = open_embedded(settings, probe=log_check.require)
         uses = Background(database.key_uses.write, idle_seconds=KEY_USES_SECONDS)
         app = create_app(database, ApiSettings(site=peer.site, region=peer.data_region), take_line=take_line)
         maintenance = Background(database.maintenance.run_once)
@@ -150,7 +150,11 @@ def application(
     adapters = embedded_replication(data_dir)
     adapters.checkpoints.note_peer(two.peer_site, two.part)
     two = two.residing(adapters.grants, adapters.clock)
-    database = open_embedded(settings, peering=peering_of(two, secrets, adapters.checkpoints, adapters.clock))
+    database = open_embedded(
+        settings,
+        peering=peering_of(two, secrets, adapters.checkpoints, adapters.clock),
+        probe=log_check.require,
+    )
     uses = Background(database.key_uses.write, idle_seconds=KEY_USES_SECONDS)
     work = [Background(database.maintenance.run_once), uses]
     if two.url is not None:
