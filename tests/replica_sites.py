@@ -14,6 +14,7 @@ from quartzdb.replication.local_replica import LocalReplica
 from quartzdb.replication.ports import SharedNamespace
 from quartzdb.replication.shared_namespaces import Shared, all_namespaces
 from quartzdb.replication.site_endpoint import Peering
+from quartzdb.replication.statements import Verify
 from quartzdb.storage.log.protocol import OVERLAP
 from quartzdb.storage.ports import NamespaceCatalog, Retention
 from quartzdb.wiring.aws import AwsSettings, aws_adapters
@@ -47,6 +48,7 @@ class LocalSite:
     takes_api_keys: bool = True
     retention: Retention | None = None
     active: Callable[[], bool] = lambda: True
+    verify: Verify | None = None
     database: Database = field(init=False)
     replica: LocalReplica = field(init=False)
 
@@ -58,6 +60,7 @@ class LocalSite:
             takes_api_keys=self.takes_api_keys,
             retention=self.retention,
             active=self.active,
+            verify=self.verify,
         )
         self.database = assemble(
             self.adapters, writer=f"{self.name}.1", workspace=self.workspace, peering=peering

@@ -25,7 +25,7 @@ class DatabaseFunction(Construct):
     """`live` is what is invoked: an alias of the newest version, moved in one step when a deployment is through.
 
     With `disk_mb` of at most SNAPSTART_DISK_MB versions start from a snapshot of their initialised memory. `snapshot`
-    False: nobody waits for it to start.
+    False: nobody waits for it to start. `signs`: it has what it takes to sign.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class DatabaseFunction(Construct):
         disk_mb: int = SNAPSTART_DISK_MB,
         dead_letters: sqs.IQueue | None = None,
         snapshot: bool = True,
+        signs: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
         self.name = f"{settings.prefix}-{name}"
@@ -70,7 +71,7 @@ class DatabaseFunction(Construct):
                 str(artifacts.function(name)), exclude=["**/__pycache__", "**/*.pyc", "*.md"]
             ),
             handler="handler.handler",
-            layers=layers.versions,
+            layers=[*layers.versions, *([layers.signing] if signs else [])],
             role=self.role,
             timeout=timeout,
             memory_size=memory_mb,

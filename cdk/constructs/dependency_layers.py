@@ -14,6 +14,7 @@ from cdk.settings import Architecture
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 DATABASE_LAYERS = ("api", "engines", "quartzdb")
 PLATFORM_LAYERS = ("api", "quartzdb", "platform")
+SIGNING = "signing"
 _ARCHITECTURES = {"x86_64": lambda_.Architecture.X86_64, "arm64": lambda_.Architecture.ARM_64}
 
 
@@ -31,15 +32,25 @@ class DependencyLayers(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.architecture = _ARCHITECTURES[architecture]
-        self.versions = [
-            lambda_.LayerVersion(
-                self,
-                name.capitalize(),
-                code=lambda_.Code.from_asset(str(artifacts.layer(architecture, name))),
-                compatible_runtimes=[RUNTIME],
-                compatible_architectures=[self.architecture],
-                description=f"QuartzDB {name}, {architecture}",
-                removal_policy=RemovalPolicy.DESTROY,
-            )
-            for name in names
-        ]
+        self._artifacts = artifacts
+        self._name = architecture
+        self._signing: lambda_.LayerVersion | None = None
+        self.versions = [self._version(name) for name in names]
+
+    @property
+    def signing(self) -> lambda_.LayerVersion:
+        """What the one function has beside these that signs API keys."""
+        if self._signing is None:
+            self._signing = self._version(SIGNING)
+        return self._signing
+
+    def _version(self, name: str) -> lambda_.LayerVersion:
+        return lambda_.LayerVersion(
+            self,
+            name.capitalize(),
+            code=lambda_.Code.from_asset(str(self._artifacts.layer(self._name, name))),
+            compatible_runtimes=[RUNTIME],
+            compatible_architectures=[self.architecture],
+            description=f"QuartzDB {name}, {self._name}",
+            removal_policy=RemovalPolicy.DESTROY,
+        )

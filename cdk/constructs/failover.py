@@ -138,6 +138,17 @@ class Failover(Construct):
             if settings.cloudflare_peer == "full"
             else None
         )
+        # Of the function that passes API keys on, and of nobody else: whoever has only the secret above makes no key.
+        self.signing_secret = (
+            OriginSecret(
+                self,
+                "SigningSecret",
+                what="what API keys are signed with on their way to the other site",
+                at_edge=False,
+            )
+            if settings.cloudflare_peer == "full"
+            else None
+        )
         self.replicator = self._replicating(make, dead_letters)
 
     def join(self, function: DatabaseFunction, grant: Callable[[iam.Role], None], *, serves: bool) -> None:
@@ -157,6 +168,9 @@ class Failover(Construct):
         if self.replication_secret is not None:
             what = "Set it at Cloudflare: docs/runbook.md"
             found.append(("ReplicationSecretArn", self.replication_secret.arn, what))
+        if self.signing_secret is not None:
+            what = "Its public key is set at Cloudflare: docs/runbook.md"
+            found.append(("SigningSecretArn", self.signing_secret.arn, what))
         if self.mirror is not None:
             dead = self.mirror.dead_letters.queue.queue_url
             found.append(("MirrorDeadLetterQueueUrl", dead, "Mirrored writes given up"))
@@ -180,6 +194,8 @@ class Failover(Construct):
         environment = {**self._peer(), "QUARTZDB_CLOUDFLARE_SECRET_ARN": self.cloudflare_secret.arn}
         if self.mirror is not None:
             environment["QUARTZDB_MIRROR_QUEUE_URL"] = self.mirror.queue.queue_url
+        if self.signing_secret is not None:
+            environment["QUARTZDB_SIGNING_KEY_ARN"] = self.signing_secret.arn
         replicator = make(
             "replicator",
             "Keeps both sites at the same data",
@@ -189,10 +205,13 @@ class Failover(Construct):
             environment=environment,
             dead_letters=dead_letters,
             snapshot=False,
+            signs=self.signing_secret is not None,
         )
         self.cloudflare_secret.grant_read(replicator.role)
         if self.replication_secret is not None:
             self.replication_secret.grant_read(replicator.role)
+        if self.signing_secret is not None:
+            self.signing_secret.grant_read(replicator.role)
         grant_api_key(replicator.role, self._settings)
         if self.mirror is not None:
             self.mirror.grant_take(replicator.role)

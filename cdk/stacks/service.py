@@ -209,6 +209,7 @@ class ServiceStack(Stack):
         disk_mb: int = 512,
         dead_letters: DeadLetters | None = None,
         snapshot: bool = True,
+        signs: bool = False,
     ) -> DatabaseFunction:
         function = DatabaseFunction(
             self,
@@ -229,6 +230,7 @@ class ServiceStack(Stack):
             disk_mb=disk_mb,
             dead_letters=dead_letters.queue if dead_letters else None,
             snapshot=snapshot,
+            signs=signs,
         )
         access.grant(function.role, self._data.table, self._data.bucket_name)
         return function

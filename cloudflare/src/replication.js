@@ -21,6 +21,7 @@ import {
   TIME_MS_MAX,
 } from "./limits.js";
 import { requirePeer, speaksForPeer } from "./secrets.js";
+import { documentsOf } from "./statements.js";
 import { requireEveryNamespace, requireScope } from "./auth.js";
 import { decodeChange } from "./wire.js";
 
@@ -178,7 +179,7 @@ async function changeKeys(call) {
 
 async function applyKeys({ body, site }, attempt) {
   const { document } = await objectOf(body, IDS_JSON);
-  const { keys } = document;
+  const keys = await documentsOf(document, document.keys, "api-keys", site);
   if (!Array.isArray(keys) || keys.length > API_KEYS_MAX) {
     throw badArgument(`A request has an array of at most ${API_KEYS_MAX} keys.`, { field: "keys" });
   }

@@ -23,9 +23,12 @@ from layers.build.plan import (
     PLATFORM,
     PLATFORM_LAYERS,
     QUARTZDB,
+    SIGNING_LAYERS,
+    SIGNING_TOGETHER_BYTES_MAX,
+    TOGETHER_BYTES_MAX,
     Architecture,
 )
-from layers.build.smoke import USE_OF_DATABASE, USE_OF_PLATFORM, smoke_test
+from layers.build.smoke import USE_OF_DATABASE, USE_OF_PLATFORM, USE_OF_SIGNING, smoke_test
 from layers.build.stage import Sources, stage_layer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -85,8 +88,12 @@ def build(
                 workspace.mkdir()
                 stage_layer(layer, architecture, sources, root, workspace=workspace)
                 packed[layer] = pack(root, folder / f"{layer}.zip")
-        for together, use in ((DATABASE_LAYERS, USE_OF_DATABASE), (PLATFORM_LAYERS, USE_OF_PLATFORM)):
-            check_budget({layer: packed[layer].unzipped_bytes for layer in together})
+        for together, use, most in (
+            (DATABASE_LAYERS, USE_OF_DATABASE, TOGETHER_BYTES_MAX),
+            (PLATFORM_LAYERS, USE_OF_PLATFORM, TOGETHER_BYTES_MAX),
+            (SIGNING_LAYERS, USE_OF_SIGNING, SIGNING_TOGETHER_BYTES_MAX),
+        ):
+            check_budget({layer: packed[layer].unzipped_bytes for layer in together}, together_max=most)
             paths = [packed[layer].path for layer in together]
             check_libraries(paths)
             if architecture.machine == sources.interpreter.machine:

@@ -63,6 +63,11 @@ for service in services:
 
 import quartzdb.api.app, quartzdb.wiring.embedded, quartzdb.wiring.aws, quartzdb.storage.index.query
 """
+USE_OF_SIGNING = """
+from quartzdb.adapters.ed25519 import public_key_text, signing, verifying
+secret = "s" * 32
+assert verifying([public_key_text(secret)])(b"text", signing(lambda: secret)(b"text"))
+"""
 USE_OF_PLATFORM = """
 import quartzdb_platform.aws_lambda.platform_function
 from quartzdb_platform.aws_platform import AwsPlatformSettings, open_aws_platform

@@ -22,6 +22,8 @@ from layers.build.plan import (
     ENGINES,
     GLIBC_MINOR_MAX,
     PLATFORM,
+    SIGNING,
+    SIGNING_PACKAGES,
     Architecture,
 )
 from layers.build.prune import is_needed
@@ -57,6 +59,9 @@ def stage_layer(
         wheels = [sources.platform_lock[name] for name in sorted(beyond)]
         if wheels:
             install_wheels(wheels, architecture, python, workspace=workspace)
+    elif layer == SIGNING:
+        wheels = [sources.platform_lock[name] for name in sorted(SIGNING_PACKAGES)]
+        install_wheels(wheels, architecture, python, workspace=workspace)
     if layer in sources.packages:
         shutil.copytree(sources.packages[layer], python, dirs_exist_ok=True)
     prune(python)

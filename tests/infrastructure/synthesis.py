@@ -60,7 +60,7 @@ CONTEXTS: Mapping[str, Mapping[str, str]] = {
         "quartzdb:mail_domain": "example.com",
     },
 }
-_WORDS = ("api", "engines", "quartzdb", "platform")
+_WORDS = ("api", "engines", "quartzdb", "platform", "signing")
 _FUNCTIONS = (
     "api",
     "search",

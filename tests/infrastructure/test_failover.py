@@ -150,6 +150,27 @@ def test_both_are_woken_each_minute_and_run_from_no_snapshot(failover: Deploymen
     assert schedule["Target"]["RetryPolicy"]["MaximumRetryAttempts"] == 0
 
 
+def test_only_the_replicator_can_sign_api_keys(failover: Deployment, mirrored: Deployment) -> None:
+    """Of the secret with which that is done no other function may read anything, and it alone has the layer for it."""
+    full = failover is not mirrored
+    peer = read_function_settings(_variables(failover, "replicator")).peer
+    assert peer is not None
+    assert (peer.signing_key is not None) == full
+    secrets = [one for one in failover.resources("AWS::SecretsManager::Secret") if "SigningSecret" in one.id]
+    assert len(secrets) == int(full)
+    for name in ("api", "search", "indexer", "compactor", "health_probe", "replicator"):
+        function = failover.function(name)
+        signs = full and name == "replicator"
+        assert len(function.properties["Layers"]) == (4 if signs else 3)
+        reads = [
+            statement
+            for statement in _allowed(failover, function)
+            if "secretsmanager:GetSecretValue" in _actions(statement)
+            and "SigningSecret" in json.dumps(statement["Resource"])
+        ]
+        assert bool(reads) == signs
+
+
 def test_names_of_rights_are_those_of_the_program() -> None:
     """A lease, a key or an object under another name would be refused, and only when it matters."""
     assert (f"LEASE#{PROBE_LEASE}",) == data_access.PROBE_LEASE
@@ -335,7 +356,7 @@ def test_queues_of_the_edge_are_encrypted_and_have_dead_letters(
 def test_secrets_of_the_parts_are_long_and_apart(failover: Deployment, mirrored: Deployment) -> None:
     """Each may be rotated without the others; what CloudFront sends has a copy where CloudFormation looks."""
     secrets = failover.resources("AWS::SecretsManager::Secret")
-    assert len(secrets) == (3 if failover is mirrored else 4)
+    assert len(secrets) == (3 if failover is mirrored else 5)
     for one in secrets:
         assert one.properties["GenerateSecretString"]["PasswordLength"] >= 32
     copies = [one for one in secrets if "ReplicaRegions" in one.properties]

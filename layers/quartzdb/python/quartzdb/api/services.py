@@ -35,6 +35,14 @@ class ReplicationStatusSource(Protocol):
         ...
 
 
+class SaidByPeer(Protocol):
+    """What the other site says of API keys, signed where that is asked for."""
+
+    def documents(self, kind: str, plain: object, signed: str | None, signature: str | None) -> object:
+        """The documents. Raises Forbidden where they have to be signed and are not."""
+        ...
+
+
 class Replication(Protocol):
     """What a site that is one of two serves. `secrets`: the present one of the two sites, and those still good."""
 
@@ -43,6 +51,9 @@ class Replication(Protocol):
 
     @property
     def erasures(self) -> ErasingSite: ...
+
+    @property
+    def statements(self) -> SaidByPeer: ...
 
     @property
     def secrets(self) -> Callable[[], Sequence[str]]: ...

@@ -186,7 +186,13 @@ def _peer(environment: Mapping[str, str], site: str) -> PeerOnAws | None:
     if secret is None and api_key is None:
         return None
     from quartzdb.domain.errors import InvalidArgument
-    from quartzdb.replication.peer_settings import ApiKeysGo, PeerSettings, SharedData, tenants_of
+    from quartzdb.replication.peer_settings import (
+        ApiKeysGo,
+        PeerSettings,
+        SharedData,
+        public_keys_of,
+        tenants_of,
+    )
     from quartzdb.replication.status import PeerKind
     from quartzdb.wiring.replication_aws import PeerOnAws
 
@@ -202,6 +208,7 @@ def _peer(environment: Mapping[str, str], site: str) -> PeerOnAws | None:
             tenants_of(environment.get("QUARTZDB_SHARED_TENANTS")),
             region=environment.get("AWS_REGION") or None,
             peer_region=environment.get("QUARTZDB_PEER_REGION") or None,
+            public_keys=public_keys_of(environment.get("QUARTZDB_PEER_PUBLIC_KEYS")),
         )
     except (ValueError, InvalidArgument) as error:
         raise InvalidSettings(
@@ -216,6 +223,7 @@ def _peer(environment: Mapping[str, str], site: str) -> PeerOnAws | None:
         replication_secret=secret,
         origin_secret=environment.get("QUARTZDB_CLOUDFLARE_SECRET_ARN") or None,
         api_key=api_key,
+        signing_key=environment.get("QUARTZDB_SIGNING_KEY_ARN") or None,
         mirror_queue_url=environment.get("QUARTZDB_MIRROR_QUEUE_URL") or None,
     )
 

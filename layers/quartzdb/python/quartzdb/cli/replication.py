@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -107,6 +107,31 @@ def resume(location: DatabaseLocation, name: str | None, as_json: bool) -> None:
         click.echo(
             f"Goes on: {direction.source} to {direction.destination}, {direction.namespace} {direction.feed}"
         )
+
+
+@replication.command(
+    name="public-key",
+    epilog="""\b
+Examples:
+  openssl rand -hex 32 > signing.secret
+  quartzdb replication public-key signing.secret
+  aws secretsmanager get-secret-value --secret-id ARN --query SecretString --output text \\
+      | quartzdb replication public-key -""",
+)
+@click.argument("file", type=click.File("r", encoding="utf-8"))
+@json_option
+def public_key(file: TextIO, as_json: bool) -> None:
+    """Print the public key of the signing secret in FILE (- for standard input): what the other site is told.
+
+    Of the file the first line counts. The secret stays at the site that manages API keys.
+    """
+    from quartzdb.wiring.replication import public_key_text
+
+    text = public_key_text(file.readline().strip())
+    if as_json:
+        print_json({"public_key": text})
+    else:
+        click.echo(text)
 
 
 @replication.command(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -21,6 +23,8 @@ INTERVAL_SECONDS = 5.0
 """Between two rounds of the driver. With the feeds' own delay and a slow round it has to fit into lag.ALLOWANCE_MS."""
 INTERVAL_SECONDS_MAX = 10.0
 
+PUBLIC_KEYS_MAX = 4
+_PUBLIC_KEY_BYTES = 32
 _SITE = re.compile(SITE_PATTERN)
 
 
@@ -47,6 +51,27 @@ def tenants_of(text: str | None) -> frozenset[str] | None:
     return frozenset(name.strip() for name in text.split(",")) if text and text.strip() else None
 
 
+def public_keys_of(text: str | None) -> tuple[str, ...]:
+    """Public keys as settings name them, with commas between."""
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+
+
+def _check_public_keys(keys: Sequence[str]) -> None:
+    if len(keys) > PUBLIC_KEYS_MAX:
+        raise InvalidArgument(f"There are at most {PUBLIC_KEYS_MAX} public keys.", field="peer_public_keys")
+    for text in keys:
+        try:
+            size = len(base64.b64decode(text, validate=True))
+        except (binascii.Error, ValueError):
+            size = 0
+        if size != _PUBLIC_KEY_BYTES:
+            raise InvalidArgument(
+                f"{text[:80]!r} is no public key: 32 bytes in base64.",
+                field="peer_public_keys",
+                hint="`quartzdb replication public-key` prints that of a signing secret.",
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class PeerSettings:
     """Raises InvalidArgument for what cannot be. `url` None: the peer drives, and this site only answers."""
@@ -65,6 +90,8 @@ class PeerSettings:
     """Where the two sites are."""
     allows: Callable[[str], bool] = field(default=lambda _tenant: True, compare=False)
     """Whether a tenant's data may be at both."""
+    public_keys: tuple[str, ...] = ()
+    """Of the site that manages API keys: one of them has to have signed what is taken over. None: unsigned ones are."""
 
     def __post_init__(self) -> None:
         for name in (self.site, self.peer_site):
@@ -85,6 +112,7 @@ class PeerSettings:
             )
         for tenant in self.tenants or ():
             check_tenant(tenant, "shared_tenants")
+        _check_public_keys(self.public_keys)
         if not 0.1 <= self.interval_seconds <= INTERVAL_SECONDS_MAX:
             raise InvalidArgument(
                 f"The interval is 0.1 to {INTERVAL_SECONDS_MAX:g} seconds.", field="interval_seconds"

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from quartzdb.replication.local_erasures import LocalErasures
 from quartzdb.replication.local_replica import LocalReplica
 from quartzdb.replication.shared_namespaces import Shared, default_namespaces
+from quartzdb.replication.statements import Statements, Verify
 from quartzdb.storage.log.protocol import OVERLAP_MS
 from quartzdb.storage.ports import Retention
 
@@ -26,8 +27,9 @@ class Peering:
     """How this site is one of two.
 
     `secrets` gives the present secret of the two sites and those that are still good; it is asked with every request,
-    and none at all refuses everything. `active` says whether this site decides compare-and-sets. `retention` None:
-    feeds are kept only as long as this site itself needs them.
+    and none at all refuses everything. `verify` None: API keys need no signature of the other site. `active` says
+    whether this site decides compare-and-sets. `retention` None: feeds are kept only as long as this site itself needs
+    them.
     """
 
     site: str
@@ -35,6 +37,7 @@ class Peering:
     shared: Shared = default_namespaces
     keys_behind_ms: int = OVERLAP_MS
     takes_api_keys: bool = False
+    verify: Verify | None = None
     active: Callable[[], bool] = lambda: True
     retention: Retention | None = None
     status: StatusDocument | None = None
@@ -46,5 +49,6 @@ class SiteEndpoint:
 
     replica: LocalReplica
     erasures: LocalErasures
+    statements: Statements
     secrets: Callable[[], Sequence[str]]
     status: StatusDocument | None = None

@@ -471,6 +471,7 @@ def _served(
     from quartzdb.replication.local_erasures import LocalErasures
     from quartzdb.replication.local_replica import LocalReplica
     from quartzdb.replication.site_endpoint import SiteEndpoint
+    from quartzdb.replication.statements import Statements
 
     replica = LocalReplica(
         peering.site,
@@ -494,7 +495,8 @@ def _served(
         clock=adapters.clock,
         shared=peering.shared,
     )
-    return SiteEndpoint(replica, erasures, peering.secrets, peering.status)
+    statements = Statements(peering.site, peering.verify, adapters.clock)
+    return SiteEndpoint(replica, erasures, statements, peering.secrets, peering.status)
 
 
 def _decides(peering: Peering | None) -> ActiveSite:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from quartzdb.adapters.ed25519 import public_key_text, signing, verifying
 from quartzdb.adapters.embedded.sqlite_api_keys import SqliteApiKeys
 from quartzdb.adapters.embedded.sqlite_checkpoints import SqliteCheckpoints
 from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
@@ -26,6 +27,7 @@ from quartzdb.replication.repair.anti_entropy import AntiEntropy
 from quartzdb.replication.retention import PeerRetention
 from quartzdb.replication.shared_namespaces import has_shared_keys
 from quartzdb.replication.site_endpoint import Peering
+from quartzdb.replication.statements import Sealing
 from quartzdb.replication.status import PeerKind, ReplicationStatus
 from quartzdb.replication.streams.contract_streams import ContractStreams
 from quartzdb.replication.streams.driver import Driver
@@ -37,6 +39,22 @@ from quartzdb.storage.log.protocol import OVERLAP_MS
 from quartzdb.storage.ports import Leases
 from quartzdb.wiring.embedded import Database
 
+__all__ = [
+    "ORIGIN_SECRET_HEADER",
+    "PeerSecrets",
+    "ReplicationAdapters",
+    "contract_api",
+    "embedded_lag_ms",
+    "embedded_replication",
+    "full_peer",
+    "open_driver",
+    "open_repairs",
+    "open_replicator",
+    "peering_of",
+    "public_key_text",
+    "status_of",
+]
+
 ORIGIN_SECRET_HEADER = "x-quartzdb-origin-secret"  # noqa: S105 - the name of a header
 
 
@@ -44,12 +62,14 @@ ORIGIN_SECRET_HEADER = "x-quartzdb-origin-secret"  # noqa: S105 - the name of a 
 class PeerSecrets:
     """What is asked for with each request, and never kept. `replication`: the present one first.
 
-    `api_key` is for a peer that knows only `/api/*`; `headers` are whatever else the way to the peer demands.
+    `api_key` is for a peer that knows only `/api/*`; `headers` are whatever else the way to the peer demands. With
+    `signing` API keys are signed.
     """
 
     replication: Callable[[], Sequence[str]]
     api_key: Callable[[], str] | None = None
     headers: Callable[[], Mapping[str, str]] = dict
+    signing: Callable[[], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +111,7 @@ def peering_of(
         shared=settings.shared,
         keys_behind_ms=keys_behind_ms,
         takes_api_keys=settings.api_keys is ApiKeysGo.HERE,
+        verify=verifying(settings.public_keys) if settings.public_keys else None,
         retention=PeerRetention(settings.site, [settings.peer_site], checkpoints, clock, settings.shared),
         status=status_of(settings, checkpoints, clock),
     )
@@ -192,6 +213,9 @@ def full_peer(settings: PeerSettings, secrets: PeerSecrets, clock: Clock) -> Htt
         clock,
         site=settings.peer_site,
         headers=secrets.headers,
+        seal=Sealing(settings.site, settings.peer_site, signing(secrets.signing), clock)
+        if secrets.signing
+        else None,
     )
 
 

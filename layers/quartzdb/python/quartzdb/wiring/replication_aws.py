@@ -36,6 +36,7 @@ class PeerOnAws:
 
     `origin_secret` is what the peer demands of whoever comes around its edge; `api_key` is for a peer that knows only
     `/api/*`, and `mirror_queue_url` names the queue of the writes that it has accepted.
+    With `signing_key` API keys are signed on their way.
     """
 
     settings: PeerSettings
@@ -43,6 +44,7 @@ class PeerOnAws:
     origin_secret: str | None = None
     api_key: str | None = None
     mirror_queue_url: str | None = None
+    signing_key: str | None = None
 
 
 def aws_replication(
@@ -74,14 +76,15 @@ def peer_secrets(peer: PeerOnAws, clock: Clock, clients: AwsClients) -> PeerSecr
     read = clients.secret_reader
     replication = _Remembered(read(peer.replication_secret), clock) if peer.replication_secret else no_secret
     api_key = RememberedSecret(read(peer.api_key), clock).value if peer.api_key else None
+    signing = RememberedSecret(read(peer.signing_key), clock).value if peer.signing_key else None
     if peer.origin_secret is None:
-        return PeerSecrets(replication, api_key)
+        return PeerSecrets(replication, api_key, signing=signing)
     origin = RememberedSecret(read(peer.origin_secret), clock)
 
     def headers() -> Mapping[str, str]:
         return {ORIGIN_SECRET_HEADER: origin.value()}
 
-    return PeerSecrets(replication, api_key, headers)
+    return PeerSecrets(replication, api_key, headers, signing)
 
 
 def open_aws_site(

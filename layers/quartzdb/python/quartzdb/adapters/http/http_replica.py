@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
 import orjson
@@ -54,11 +54,20 @@ _PATH = "/v1/replication"
 Parsed = TypeVar("Parsed")
 
 
+class Seal(Protocol):
+    """Signs what this site says of keys."""
+
+    def body(self, kind: str, documents: Sequence[Any]) -> Mapping[str, Any]:
+        """The body of the request."""
+        ...
+
+
 class HttpReplica:
     """Replica over HTTP. Thread-safe. Asks the peer nothing before it is used.
 
     `site` is the name that the peer must have: a wrong address must not be taken for it. `secret` gives the secret of
-    the two sites, and `headers` whatever else the way to the peer demands; both are asked with each request.
+    the two sites, and `headers` whatever else the way to the peer demands; both are asked with each request. `seal`
+    signs API keys.
     """
 
     def __init__(
@@ -69,11 +78,13 @@ class HttpReplica:
         *,
         site: str,
         headers: Callable[[], Mapping[str, str]] = dict,
+        seal: Seal | None = None,
         connect_seconds: float = 3.0,
         seconds: float = 30.0,
         tls: Callable[[], ssl.SSLContext] = ssl.create_default_context,
     ) -> None:
         self._site = site
+        self._seal = seal
         self._clock = clock
         self._connection = PeerConnection(
             base_url,
@@ -161,7 +172,8 @@ class HttpReplica:
         applied = 0
         for first in range(0, len(keys), API_KEYS_MAX):
             some = [api_key_document(key) for key in keys[first : first + API_KEYS_MAX]]
-            applied += self._ask("PUT", "/api-keys", _applied_keys, orjson.dumps({"keys": some}))
+            body = {"keys": some} if self._seal is None else self._seal.body("api-keys", some)
+            applied += self._ask("PUT", "/api-keys", _applied_keys, orjson.dumps(body))
         return applied
 
     def erasures_waiting(self) -> Sequence[SharedErasure]:

@@ -336,14 +336,17 @@ def note_erasures(call: Call) -> Answer:
         IDS_JSON,
     ),
     answers=(Success("They are known here.", schemas.ApiKeysTaken, {"applied": 1}),),
-    errors=(404, 409),
+    errors=(403, 404, 409),
 )
 def take_api_keys(call: Call) -> Answer:
-    """Hashes only. A key that is there keeps its revocation. Refused by the site that manages the keys."""
+    """Hashes only. A key that is there keeps its revocation. Refused by the site that manages the keys, and (403) where
+    this site knows whose signature has to be on them and it is not.
+    """
     body = call.json(schemas.TakeApiKeys)
-    keys = parse_api_keys(body.keys)
+    served = _served(call)
+    keys = parse_api_keys(served.statements.documents("api-keys", body.keys, body.signed, body.signature))
     call.trace.target = ",".join(key.id[:12] for key in keys)
-    return json_answer({"applied": _served(call).replica.apply_api_keys(keys)})
+    return json_answer({"applied": served.replica.apply_api_keys(keys)})
 
 
 @FAMILY.operation(

@@ -235,9 +235,13 @@ class ErasuresNoted(Document):
 
 
 class TakeApiKeys(Body):
-    """Hashes of API keys, never their text."""
+    """Hashes of API keys, never their text: plain, or as a statement that the other site has signed."""
 
-    keys: Array[Any] = Field(json_schema_extra={"maxItems": API_KEYS_MAX})
+    keys: Array[Any] | None = Field(None, json_schema_extra={"maxItems": API_KEYS_MAX})
+    signed: str | None = Field(
+        None, description="A statement as JSON text, with the keys as its `documents`."
+    )
+    signature: str | None = Field(None, description="Ed25519 over its UTF-8, in base64.")
 
 
 class ApiKeysTaken(Document):

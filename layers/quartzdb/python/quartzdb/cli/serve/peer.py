@@ -37,6 +37,8 @@ class PeerOptions:
     peer_origin_secret_file: str | None = None
     data_region: str | None = None
     peer_region: str | None = None
+    signing_key_file: str | None = None
+    peer_public_keys: str | None = None
 
     def settings(self) -> PeerSettings | None:
         """Checked; None where this site is alone. Raises Failure, InvalidArgument."""
@@ -44,7 +46,13 @@ class PeerOptions:
             if self.peer_url or self.replication_secret_file:
                 raise Failure("The other site has no name.", hint="Give it with --peer-site.")
             return None
-        from quartzdb.replication.peer_settings import ApiKeysGo, PeerSettings, SharedData, tenants_of
+        from quartzdb.replication.peer_settings import (
+            ApiKeysGo,
+            PeerSettings,
+            SharedData,
+            public_keys_of,
+            tenants_of,
+        )
         from quartzdb.replication.status import PeerKind
 
         # Who drives manages the keys, unless it is said otherwise.
@@ -60,6 +68,7 @@ class PeerOptions:
             tenants_of(self.shared_tenants),
             self.data_region,
             self.peer_region,
+            public_keys=public_keys_of(self.peer_public_keys),
         )
 
     def check(self) -> None:
@@ -92,7 +101,16 @@ class PeerOptions:
                 "Further lines are older secrets that are still good.",
             )
         _streams(Path(secret_file))
-        return PeerSecrets(lambda: _lines_again(Path(secret_file)), api_key, headers)
+        return PeerSecrets(lambda: _lines_again(Path(secret_file)), api_key, headers, self._signing())
+
+    def _signing(self) -> Callable[[], str] | None:
+        key_file = self.signing_key_file
+        if key_file is None:
+            return None
+        from quartzdb.wiring.replication import public_key_text
+
+        public_key_text(_streams(Path(key_file))[0])  # said now, if it is none
+        return lambda: _lines_again(Path(key_file))[0]
 
     def _headers(self) -> Callable[[], Mapping[str, str]]:
         from quartzdb.wiring.replication import ORIGIN_SECRET_HEADER
@@ -187,6 +205,19 @@ _OPTIONS = [
         envvar="QUARTZDB_PEER_REGION",
         help="Where the peer is. Tenants whose grant names a region are replicated only where both sites are in it.",
     ),
+    click.option(
+        "--signing-key-file",
+        envvar="QUARTZDB_SIGNING_KEY_FILE",
+        type=click.Path(dir_okay=False),
+        help="A secret of this site alone, with which it signs the API keys that go to the peer: `quartzdb replication"
+        " public-key` prints what the peer has to know of it.",
+    ),
+    click.option(
+        "--peer-public-keys",
+        envvar="QUARTZDB_PEER_PUBLIC_KEYS",
+        help="Public keys of the peer, with commas between: API keys are taken from it only with a signature by one of"
+        " them. Default: unsigned ones are.",
+    ),
 ]
 _NAMES = (
     "site",
@@ -202,6 +233,8 @@ _NAMES = (
     "peer_origin_secret_file",
     "data_region",
     "peer_region",
+    "signing_key_file",
+    "peer_public_keys",
 )
 
 
