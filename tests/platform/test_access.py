@@ -71,6 +71,8 @@ NEEDS = {
     f"POST {_O}/tokens": Permission.TOKENS_MANAGE,
     f"DELETE {_O}/tokens/{{token_id}}": Permission.TOKENS_MANAGE,
     f"GET {_O}/audit": Permission.AUDIT_READ,
+    f"POST {_O}/referral": Permission.ORGANIZATION_UPDATE,
+    f"GET {_O}/credits": Permission.USAGE_READ,
     f"GET {_P}/usage": Permission.USAGE_READ,
     f"GET {_O}/usage": Permission.USAGE_READ,
     f"PUT {_O}/cap": Permission.CAP_UPDATE,

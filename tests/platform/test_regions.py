@@ -29,7 +29,14 @@ def owner(site: Site) -> Person:
         platform,
         organizations=organizations,
         onboarding=Onboarding(
-            site.table, platform.audit, organizations, platform.projects, namespaces, site.clock, DATABASE_URL
+            site.table,
+            platform.audit,
+            organizations,
+            platform.projects,
+            platform.referrals,
+            namespaces,
+            site.clock,
+            DATABASE_URL,
         ),
         residences=Residences(site.table, platform.audit, platform.grants, namespaces, regions),
     )

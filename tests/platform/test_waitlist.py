@@ -66,6 +66,8 @@ def test_from_waiting_to_an_account(site: Site) -> None:
     assert [entry.email for entry in mine.waiting()] == [EVE]
     assert "It is your turn" in site.mailbox.texts(ADA)[-1]
     site.person(ADA).must("POST", "/start", {})
+    kept = [row[0] for row in site.table._rows("SELECT body FROM documents WHERE sk = 'waiting'", ())]
+    assert not any(ADA in str(body) for body in kept), "of no more use, and so forgotten"
     assert ask_to_sign_in(site, EVE).status_code == 202
     assert "It has no account" in site.mailbox.texts(EVE)[-1]
     again = site.people.pop(ADA)

@@ -15,6 +15,7 @@ from quartzdb_platform.accounts.notices import Notices
 from quartzdb_platform.accounts.onboarding import Onboarding
 from quartzdb_platform.accounts.organizations import Organizations
 from quartzdb_platform.accounts.projects import Projects
+from quartzdb_platform.accounts.referrals import Referrals
 from quartzdb_platform.accounts.residences import Residences
 from quartzdb_platform.accounts.secret_scanning import SecretScanning
 from quartzdb_platform.accounts.standing import Standings
@@ -82,6 +83,7 @@ class Platform:
     plans: Plans
     projects: Projects
     providers: Providers
+    referrals: Referrals
     residences: Residences
     sign_in: SignIn
     standings: Standings
@@ -139,6 +141,7 @@ def assemble(
         table, grants, plans, blocks, f"{console_url}/organizations/{{organization}}/plan"
     )
     caps = CapKeeping(table, audit, blocks, publisher, plans, clock)
+    referrals = Referrals(table, audit, clock)
     organizations = Organizations(table, audit, clock, regions=regions)
     projects = Projects(table, audit, keys, publisher, clock)
     data_plane_audit = DataPlaneAudit(table, audit, clock)
@@ -183,7 +186,9 @@ def assemble(
         grants=publisher,
         leaving=Leaving(table, credentials, members, passkeys),
         members=members,
-        onboarding=Onboarding(table, audit, organizations, projects, namespaces, clock, database_url),
+        onboarding=Onboarding(
+            table, audit, organizations, projects, referrals, namespaces, clock, database_url
+        ),
         organizations=organizations,
         passkeys=passkeys,
         plan_changes=PlanChanges(table, audit, plans, publisher),
@@ -199,6 +204,7 @@ def assemble(
             providers or {},
             f"{console_url}/v1/sign-in/providers/{{provider}}/callback",
         ),
+        referrals=referrals,
         residences=Residences(table, audit, publisher, namespaces, regions),
         sign_in=SignIn(
             table, credentials, people, mailer, clock, f"{console_url}/sign-in", f"{console_url}/waitlist"

@@ -17,6 +17,7 @@ from quartzdb_platform.accounts import store
 from quartzdb_platform.accounts.organizations import Organizations
 from quartzdb_platform.accounts.projects import Projects
 from quartzdb_platform.accounts.quickstart import quickstart
+from quartzdb_platform.accounts.referrals import Credited, Referrals
 from quartzdb_platform.audit.log import Actor, AuditLog
 from quartzdb_platform.domain.permissions import Permission, Role
 from quartzdb_platform.domain.records import Credential, Organization, Project, User
@@ -55,6 +56,7 @@ class Onboarding:
         audit: AuditLog,
         organizations: Organizations,
         projects: Projects,
+        referrals: Referrals,
         namespaces: DataPlaneNamespaces,
         clock: Clock,
         url: str,
@@ -63,6 +65,7 @@ class Onboarding:
         self._audit = audit
         self._organizations = organizations
         self._projects = projects
+        self._referrals = referrals
         self._namespaces = namespaces
         self._clock = clock
         self.url = url
@@ -78,15 +81,16 @@ class Onboarding:
         project_name: str,
         region: str | None = None,
         namespace: tuple[str, NamespaceSettings] | None = None,
+        referral: str | None = None,
     ) -> Started:
         """Raises InvalidArgument before anything is made, Conflict for who began long ago, TooManyAttempts,
         LimitReached for a namespace that the plan does not allow, after all else is made,
-        NamespaceExists where the first time it had other settings.
+        NamespaceExists where the first time it had other settings. `referral` is the code of whoever told them.
         """
         if namespace is not None:
             check_namespace_name(namespace[0], "namespace.name")
         self._attempts.count("beginnings of one person", user.id, OF_PERSON)
-        begun, new = self._begun(user, address, organization_name, project_name, region)
+        begun, new = self._begun(user, address, organization_name, project_name, region, referral)
         access, project = self._organizations.access_to_project(
             credential, begun["project_id"], Permission.KEYS_CREATE, address
         )
@@ -105,12 +109,20 @@ class Onboarding:
         return Started(organization, access.role, project, key, text, made, self.url, script, new)
 
     def _begun(
-        self, user: User, address: str, organization_name: str, project_name: str, region: str | None
+        self,
+        user: User,
+        address: str,
+        organization_name: str,
+        project_name: str,
+        region: str | None,
+        referral: str | None,
     ) -> tuple[dict[str, Any], bool]:
         """What the person began, and whether just now."""
         present = self._present(user)
         if present is not None:
             return self._repeatable(present), False
+        if referral is not None:
+            self._referrals.require_code(user, referral)
         organization, founded = self._organizations.founded(user, organization_name, region)
         project, planned = self._projects.planned(organization.id, project_name)
 
@@ -125,14 +137,18 @@ class Onboarding:
                 "key_id": None,
                 "at_ms": self._clock.unix_ms(),
             }
-            events = self._audit.entries(
-                organization.id,
-                Actor(user.id, address),
-                [("organization.create", organization.id), ("project.create", project.id)],
-            )
+            credited = Credited()
+            if referral is not None:
+                credited = self._referrals.credited(user, referral, organization.id)
+            done = [
+                ("organization.create", organization.id),
+                ("project.create", project.id),
+                *credited.events,
+            ]
+            events = self._audit.entries(organization.id, Actor(user.id, address), done)
             begun = Put(*_key(user), body, gone.revision if gone else None)
             noted = pending.mark(self._table, organization.id)
-            return (body, True), [*founded, *planned, begun, noted, *events]
+            return (body, True), [*founded, *planned, begun, noted, *credited.changes, *events]
 
         done = change(self._table, decide)
         self._projects.publish_grants(done[0]["organization_id"])

@@ -164,7 +164,7 @@ class Waitlist:
             if place is not None:
                 left.append(Delete(place.pk, place.sk, place.revision))
             if status is WaitingStatus.INVITED:
-                left.extend(self._admission.admit(entry.email, ends_ms))
+                left.extend(self._admission.admit(entry.email, ends_ms, _key(entry.email)))
             return None, left
 
         change(self._table, decide)

@@ -18,11 +18,21 @@ class Admission:
         self._clock = clock
         self.is_open = is_open
 
-    def admit(self, email: str, until_ms: int) -> Sequence[Change]:
-        """The change by which the address may have an account made until then; never shorter than before."""
+    def admit(self, email: str, until_ms: int, forgets: tuple[str, str] | None = None) -> Sequence[Change]:
+        """The change by which the address may have an account made until then; never shorter than before.
+
+        `forgets`: the document that is of no more use once there is one.
+        """
         found = self._table.get(*_key(email))
         ends_ms = max(until_ms, found.body["until_ms"]) if found else until_ms
-        return (Put(*_key(email), {"until_ms": ends_ms}, found.revision if found else None, ends_ms),)
+        return (
+            Put(
+                *_key(email),
+                {"until_ms": ends_ms, "forgets": forgets or (found.body.get("forgets") if found else None)},
+                found.revision if found else None,
+                ends_ms,
+            ),
+        )
 
     def admits(self, email: str) -> bool:
         """Whether an account may be made."""
@@ -36,7 +46,10 @@ class Admission:
                 "Accounts are by invitation for now, and this address has none that is good.",
                 hint="Join the waiting list: POST /platform/v1/waitlist.",
             )
-        return [] if good is None else [Delete(good.pk, good.sk, good.revision)]
+        if good is None:
+            return ()
+        forgotten = self._table.get(*good.body["forgets"]) if good.body.get("forgets") else None
+        return [Delete(one.pk, one.sk, one.revision) for one in (good, forgotten) if one is not None]
 
     def _good(self, email: str) -> Document | None:
         found = self._table.get(*_key(email))

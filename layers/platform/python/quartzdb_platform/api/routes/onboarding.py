@@ -37,12 +37,13 @@ class FirstNamespace(Body):
 
 
 class StartBody(Body):
-    """How to call them. Without a namespace none is made."""
+    """How to call them. Without a namespace none is made. `referral`: the code of who told you, which is credited."""
 
     organization: Text = "My organization"
     project: Text = "first"
     region: Text | None = None
     namespace: FirstNamespace | None = None
+    referral: Text | None = None
 
 
 class StartAnswer(BaseModel):
@@ -79,6 +80,7 @@ def start(
         region=body.region,
         project_name=body.project,
         namespace=None if first is None else (first.name, first.settings),
+        referral=body.referral,
     )
     if not started.new:
         response.status_code = 200
