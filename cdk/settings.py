@@ -112,8 +112,8 @@ class Settings:
     """Where people reach the deployment, like `https://db.example.com`, where that is not the `domain_name`."""
     mail_domain: str | None = None
     """Mail comes from `no-reply@` it, by SES, where the domain has to be verified once: docs/runbook.md."""
-    mail_records: bool = True
-    """The records that prove `mail_domain` are made, or put out. The emulator's SES has none."""
+    mail_proved: bool = True
+    """`mail_domain` has records that prove it, and functions send as its sender only. The emulator knows neither."""
 
     # Functions
     api_memory_mb: int = 1_024
@@ -293,7 +293,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "platform": True,
         "platform_url": "https://db.example.com",
         "mail_domain": "example.com",
-        "mail_records": False,
+        "mail_proved": False,
     },
 }
 

@@ -28,7 +28,7 @@ class PlatformMail(Construct):
         prefix: str,
         domain: str,
         zone: tuple[str, str] | None,
-        records: bool = True,
+        proved: bool = True,
     ) -> None:
         super().__init__(scope, construct_id)
         self.configuration_set = f"{prefix}-platform"
@@ -63,7 +63,8 @@ class PlatformMail(Construct):
             configuration_set=configuration,
             feedback_forwarding=False,  # nobody reads no-reply
         )
-        if records:
+        self._proved = proved
+        if proved:
             in_zone = zone is not None and f".{domain}".endswith(f".{zone[1]}")
             self._prove(identity, zone[0] if zone is not None and in_zone else None)
         self.environment = {
@@ -113,8 +114,8 @@ class PlatformMail(Construct):
             iam.PolicyStatement(
                 # The second is what SES asks for where a message comes as it is to be sent.
                 actions=["ses:SendEmail", "ses:SendRawEmail"],
-                resources=self._resources,
-                conditions={"StringEquals": {"ses:FromAddress": self._sender}},
+                resources=self._resources if self._proved else ["*"],
+                conditions={"StringEquals": {"ses:FromAddress": self._sender}} if self._proved else None,
             )
         )
 

@@ -69,7 +69,7 @@ class PlatformStack(Stack):
             prefix=settings.prefix,
             domain=settings.mail_domain or "",
             zone=settings.zone,
-            records=settings.mail_records,
+            proved=settings.mail_proved,
         )
         self.platform = self._function(
             "platform",

@@ -33,8 +33,8 @@ from tests.platform.test_access import NEEDS, OPEN, OWN
 
 Operation = APIOperation[Any, Any, Any, Any]
 
-EXAMPLES = 6
-COVERAGE_CASES_MAX = 20
+EXAMPLES = 4
+COVERAGE_CASES_MAX = 14
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
