@@ -36,7 +36,8 @@ def test_a_rotation_travels(sites: tuple[LocalSite, LocalSite], clock: ManualClo
     assert push.run(["default"])
     made = keys.rotate("default", key.id, 3_600)
     assert push.run(["default"])
-    assert list(cloudflare.adapters.api_keys.list("default")) == [made.replaced, made.key]
+    there = {one.id: one for one in cloudflare.adapters.api_keys.list("default")}
+    assert there == {key.id: made.replaced, made.key.id: made.key}
     later = replace(made.replaced, expires_at_ms=None)
     assert cloudflare.replica.apply_api_keys([later]) == 0
     assert cloudflare.adapters.api_keys.get(key.id) == made.replaced
