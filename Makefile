@@ -28,7 +28,7 @@ SOURCES = --no-build-isolation --require-hashes
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help run platform test lint format bench-engines bench-graphs bench-peers bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces bench-edge simulate flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean
+.PHONY: help run platform test lint format bench-engines bench-graphs bench-peers bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -81,6 +81,9 @@ bench-imports: $(LAYERS) ## Measure what the functions' imports cost, from the b
 
 bench-namespaces: $(DEV) ## Measure a small server with 10,000 namespaces and 1,024 open files
 	$(BIN)/python -m benchmarks.namespaces $(ARGS)
+
+soak: $(DEV) ## Run a server for ten minutes under a mixed load, with kills and restarts, and check all that it acknowledged
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 bench-edge: $(DEV) ## Measure what the edge router adds to a request
 	$(BIN)/python -m benchmarks.edge_router $(ARGS)

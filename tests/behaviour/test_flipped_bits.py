@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from itertools import chain
 
 import pytest
 
@@ -47,7 +48,9 @@ def test_a_bit_of_a_database_file(directory: Directory, name: str) -> None:
 def test_a_bit_of_any_other_file(directory: Directory) -> None:
     """Of segments, manifests, pointers and the directory's own file: each is reported."""
     for path in other_files(directory):
-        outcomes = flipped(path, chosen(path, FLIPS_OF_SMALL), look_at_file(directory, path))
+        # Always those of the first byte, too: where a format begins is what its checksums leave out most easily.
+        some = chain(chosen(path, FLIPS_OF_SMALL), ((0, bit) for bit in range(8)))
+        outcomes = flipped(path, some, look_at_file(directory, path))
         logger.info("%s: %s", path.name, dict(outcomes))
 
 

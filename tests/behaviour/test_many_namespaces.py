@@ -102,6 +102,20 @@ def test_sweeps_that_find_nothing_become_rare(site: Embedded, asked: Counter[str
     assert passes(HOUR_S) > 50
 
 
+def test_one_that_is_deleted_while_it_is_looked_at_is_no_failure(
+    site: Embedded, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A pass goes by the list that it began with; nothing is logged, and nothing is said to be damaged."""
+    database = site.open()
+    namespace, _ = database.namespaces.create("t", "n", NamespaceSettings(4))
+    write(database, namespace, range(3))
+    database.namespaces.delete("t", "n")
+    monkeypatch.setattr(SqliteCatalog, "all_namespaces", lambda _: [namespace])
+    assert not database.maintenance.run_once()
+    assert caplog.records == []
+    assert database.damaged == {}
+
+
 def test_a_small_segment_is_small(site: Embedded) -> None:
     """Its files are those that this machine reads, in pages that are not mostly empty."""
     database = site.open()

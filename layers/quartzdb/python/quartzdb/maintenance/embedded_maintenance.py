@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from quartzdb.domain.clock import Clock
-from quartzdb.domain.errors import Unavailable
+from quartzdb.domain.errors import NamespaceNotFound, Unavailable
 from quartzdb.domain.freeing import freeing
 from quartzdb.domain.namespace import Namespace, Partition
 from quartzdb.maintenance.backlog import LOOKED_AT_BYTES, Backlog, read_backlog
@@ -196,6 +196,8 @@ class EmbeddedMaintenance:
             return False
         try:
             busy = work(shard, memory)
+        except NamespaceNotFound:
+            return False  # deleted since the pass began: its data are dropped like those of any that was
         except Exception as error:
             # Whatever it was, nobody else must wait for it; it is told (`failed`) and tried again.
             # Storage that is full or away is no mistake in the code.

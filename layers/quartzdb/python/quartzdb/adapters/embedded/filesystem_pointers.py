@@ -1,7 +1,7 @@
 """Pointers as files: small contents that change by compare-and-set, across threads and processes of one machine.
 
 Owns one directory of pointer files and the lock file beside it. A file is its tag, a newline and the content; the tag
-is a counter and a hash of the content, so a pointer that is set back to an earlier content still has a new tag.
+is a counter and a hash of both, so a pointer that is set back to an earlier content still has a new tag.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ class FilesystemPointers:
             return None
         tag, _, content = stored.partition(b"\n")
         text = tag.decode("ascii", "replace")
-        if text.partition("-")[2] != _digest(content):
+        count, _, digest = text.partition("-")
+        # Before the counter was in it, the hash was of the content alone.
+        if digest not in {_digest(count, content), _hash(content)}:
             raise Corrupted(
                 f"The pointer {key} does not match its checksum.", hint="Restore it from a backup."
             )
@@ -46,7 +48,7 @@ class FilesystemPointers:
             if (there[1] if there else None) != tag:
                 return False
             count = int(tag.partition("-")[0]) + 1 if tag else 1
-            stored = f"{count}-{_digest(content)}\n".encode() + content
+            stored = f"{count}-{_digest(str(count), content)}\n".encode() + content
             place = self._directory / key
             write_durably(place, stored, temporary=self._temporary, root=self._directory, unix_ms=unix_ms)
             return True
@@ -66,5 +68,9 @@ class FilesystemPointers:
                 prune_empty_directories(path.parent, root=self._directory)
 
 
-def _digest(content: bytes) -> str:
+def _digest(count: str, content: bytes) -> str:
+    return _hash(f"{count}-".encode() + content)
+
+
+def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:32]
