@@ -9,7 +9,7 @@ from pathlib import Path
 
 from layers.build.archive import pack
 from layers.build.interpreter import Interpreter, find_interpreter
-from layers.build.plan import API, ARCHITECTURES, ENGINES, LAYERS, PLATFORM, QUARTZDB, Architecture
+from layers.build.plan import ARCHITECTURES, LAYERS, PLATFORM, QUARTZDB, Architecture
 from layers.build.stage import Sources, stage_layer
 from local.failure import LocalDeploymentFailed
 from local.work_directory import REPOSITORY
@@ -33,10 +33,10 @@ def prepare_layers(output: Path, *, python: Path | None = None) -> str:
         built = _BUILT / architecture.name / f"{layer}.zip"
         if not built.is_file():
             raise LocalDeploymentFailed(f"The layer {built} is not there: run `make layers` first.")
-        if layer in {API, ENGINES}:
-            shutil.copyfile(built, folder / built.name)
-        else:
+        if layer in PACKAGES:
             _renew(layer, built, folder / built.name, architecture, interpreter)
+        else:
+            shutil.copyfile(built, folder / built.name)
     return architecture.name
 
 
