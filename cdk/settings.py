@@ -34,6 +34,7 @@ RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731,
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 _URL = re.compile(rf"https://{_DOMAIN.pattern}(?::[0-9]{{1,5}})?")
+_ADDRESS = re.compile(r"https://[!-~]{1,500}")
 _TENANTS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}(,[A-Za-z0-9][A-Za-z0-9_.-]{0,62})*")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _SECRET = re.compile(r"arn:aws:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+")
@@ -112,6 +113,10 @@ class Settings:
     """Where people reach the deployment, like `https://db.example.com`, where that is not the `domain_name`."""
     mail_domain: str | None = None
     """Mail comes from `no-reply@` it, by SES, where the domain has to be verified once: docs/runbook.md."""
+    platform_settings: str | None = None
+    """A file of TOML with what docs/platform.md has of settings: providers, sessions, who may sign up."""
+    secret_scanning_keys_url: str | None = None
+    """Where the provider that reports leaked keys publishes what it signs with. None: nobody reports any."""
     mail_proved: bool = True
     """`mail_domain` has records that prove it, and functions send as its sender only. The emulator knows neither."""
 
@@ -225,10 +230,24 @@ class Settings:
         _matches(
             "platform_url", self.platform_url, _URL, "an address without a path, like https://db.example.com"
         )
+        _matches(
+            "secret_scanning_keys_url",
+            self.secret_scanning_keys_url,
+            _ADDRESS,
+            "an address that begins with https://",
+        )
         _matches("mail_domain", self.mail_domain, _DOMAIN, "a domain in lower case, like example.com")
         if not self.platform:
-            if self.platform_url or self.mail_domain:
-                raise InvalidSetting("platform_url and mail_domain belong to the platform, which is not set.")
+            if (
+                self.platform_url
+                or self.mail_domain
+                or self.platform_settings
+                or self.secret_scanning_keys_url
+            ):
+                raise InvalidSetting(
+                    "platform_url, mail_domain, platform_settings and secret_scanning_keys_url belong to the platform, "
+                    "which is not set."
+                )
             return
         if not self.platform_url and not self.domain_name:
             raise InvalidSetting(

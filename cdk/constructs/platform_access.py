@@ -45,6 +45,14 @@ def grant_tenants(role: iam.Role, table: dynamodb.Table) -> None:
         role.add_to_policy(_on_families(actions, table, (*API_KEYS, *GRANTS, *_CATALOG)))
 
 
+def grant_secrets(role: iam.Role, arns: Sequence[str]) -> None:
+    """Read these secrets, which the settings of providers name."""
+    if arns:
+        role.add_to_policy(
+            iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=list(arns))
+        )
+
+
 def _on_families(
     actions: Sequence[str], table: dynamodb.Table, families: Sequence[str]
 ) -> iam.PolicyStatement:

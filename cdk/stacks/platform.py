@@ -18,10 +18,17 @@ from cdk.constructs.database_function import DatabaseFunction
 from cdk.constructs.dead_letters import DeadLetters
 from cdk.constructs.dependency_layers import PLATFORM_LAYERS, DependencyLayers
 from cdk.constructs.every_minute import EveryMinute
-from cdk.constructs.platform_access import SUPPRESSIONS, USAGE, grant_documents, grant_tenants
+from cdk.constructs.platform_access import (
+    SUPPRESSIONS,
+    USAGE,
+    grant_documents,
+    grant_secrets,
+    grant_tenants,
+)
 from cdk.constructs.platform_mail import PlatformMail
 from cdk.constructs.platform_table import PlatformTable
 from cdk.constructs.usage_subscription import UsageSubscription
+from cdk.platform_document import read_document
 from cdk.settings import Settings
 from cdk.stacks.data import DataStack
 from cdk.stacks.service import ServiceStack
@@ -59,6 +66,7 @@ class PlatformStack(Stack):
         self._settings = settings
         self._artifacts = artifacts
         self._data = data_stack
+        self._document = read_document(settings.platform_settings)
         self._layers = DependencyLayers(
             self, "Layers", artifacts=artifacts, architecture=settings.architecture, names=PLATFORM_LAYERS
         )
@@ -79,6 +87,7 @@ class PlatformStack(Stack):
             environment={"QUARTZDB_ORIGIN_SECRET_ARN": service.secret.arn},
         )
         service.secret.grant_read(self.platform.role)
+        grant_secrets(self.platform.role, self._document.secret_arns)
         self.unstarted = DeadLetters(self, "Unstarted")
         self.upkeep = self._function(
             "platform_upkeep",
@@ -168,6 +177,7 @@ class PlatformStack(Stack):
                 "QUARTZDB_TABLE": self._data.table.table_name,
                 "QUARTZDB_PLATFORM_URL": self._settings.public_url,
                 **self.mail.environment,
+                **self._further(),
                 **environment,
             },
             dead_letters=dead_letters,
@@ -177,6 +187,14 @@ class PlatformStack(Stack):
         grant_tenants(function.role, self._data.table)
         self.mail.grant_send(function.role)
         return function
+
+    def _further(self) -> Mapping[str, str]:
+        """What is set where somebody wants it otherwise than usual."""
+        wanted = {
+            "QUARTZDB_PLATFORM_SETTINGS_TOML": self._document.text,
+            "QUARTZDB_SECRET_SCANNING_KEYS_URL": self._settings.secret_scanning_keys_url or "",
+        }
+        return {name: value for name, value in wanted.items() if value}
 
     def _alone(
         self,

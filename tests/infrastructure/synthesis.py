@@ -15,6 +15,7 @@ from typing import Any
 
 from cdk.artifacts import Artifacts
 
+PLATFORM_SETTINGS = Path(__file__).parent / "platform.toml"
 CONTEXTS: Mapping[str, Mapping[str, str]] = {
     "dev": {},
     "prod": {"environment": "prod", "quartzdb:alarm_email": "ops@example.com"},
@@ -58,6 +59,7 @@ CONTEXTS: Mapping[str, Mapping[str, str]] = {
         "quartzdb:cloudflare_domain": "db.example.workers.dev",
         "quartzdb:platform": "true",
         "quartzdb:mail_domain": "example.com",
+        "quartzdb:platform_settings": str(PLATFORM_SETTINGS),
     },
 }
 _WORDS = ("api", "engines", "quartzdb", "platform", "signing")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cdk.constructs.usage_subscription import PATTERN
+from cdk.platform_document import read_document
 from cdk.settings import InvalidSetting, read_settings
 from quartzdb.domain.clock import Clock
 from quartzdb_platform.api.app import create_app
@@ -17,7 +20,7 @@ from quartzdb_platform.aws_lambda.cloudwatch_logs import FILTER_PATTERN
 from quartzdb_platform.aws_lambda.settings import read_metering_settings
 from quartzdb_platform.aws_lambda.settings import read_settings as read_function_settings
 from quartzdb_platform.aws_platform import AwsPlatformSettings, open_aws_platform
-from tests.infrastructure.synthesis import Deployment, statements
+from tests.infrastructure.synthesis import PLATFORM_SETTINGS, Deployment, statements
 
 ALARMS = {
     "platform-errors",
@@ -315,6 +318,11 @@ def test_what_goes_wrong_with_it_rings(accounts: Deployment) -> None:
             "platform needs a mail_domain",
         ),
         ({"quartzdb:mail_domain": "example.com"}, "belong to the platform"),
+        ({"quartzdb:platform_settings": "platform.toml"}, "belong to the platform"),
+        (
+            {"quartzdb:platform": "true", "quartzdb:secret_scanning_keys_url": "http://example.com"},
+            "secret_scanning_keys_url is .*begins with https",
+        ),
         (
             {"quartzdb:platform": "true", "quartzdb:platform_url": "http://db.example.com/platform"},
             "platform_url is .*an address without a path",
@@ -326,3 +334,42 @@ def test_a_platform_that_cannot_work_is_not_deployed(context: dict[str, object],
     """What is missing is said before anything is made."""
     with pytest.raises(InvalidSetting, match=message):
         read_settings(context)
+
+
+def test_the_platform_s_own_settings_reach_its_functions(deployments: Mapping[str, Deployment]) -> None:
+    """With the right to read the secrets that they name, and without either where there are none."""
+    with_them, without = deployments["platform_abroad"], deployments["platform"]
+    text = PLATFORM_SETTINGS.read_text("utf-8")
+    secret = tomllib.loads(text)["providers"][0]["client_secret_arn"]
+    for name in ALL:
+        told = name in FUNCTIONS
+        variables = with_them.function(name).properties["Environment"]["Variables"]
+        assert variables.get("QUARTZDB_PLATFORM_SETTINGS_TOML") == (text if told else None)
+        read = [
+            resource for one in _on(with_them, name, "secretsmanager") for resource in _list(one["Resource"])
+        ]
+        assert (secret in read) is (name == "platform"), "only where people sign in"
+        assert (
+            "QUARTZDB_PLATFORM_SETTINGS_TOML"
+            not in without.function(name).properties["Environment"]["Variables"]
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sign_up = ", "is no TOML"),
+        ("# " + "x" * 2_048, "more than 2,048 bytes"),
+        ("[providers]\nname = 'okta'", "tables, each beginning"),
+        ("[[providers]]\nclient_secret_file = '/etc/okta'", "has no client_secret_file"),
+        ("[[providers]]\nclient_secret_arn = 'okta'", "is the ARN of a secret"),
+    ],
+)
+def test_settings_that_no_function_could_use_are_refused(text: str, message: str, tmp_path: Path) -> None:
+    """Before anything is made."""
+    file = tmp_path / "platform.toml"
+    file.write_text(text)
+    with pytest.raises(InvalidSetting, match=message):
+        read_document(str(file))
+    with pytest.raises(InvalidSetting, match="cannot be read"):
+        read_document(str(tmp_path / "none.toml"))
