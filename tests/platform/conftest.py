@@ -152,6 +152,7 @@ def site(
             data=LocalData(database),
             remains=REMAINS,
             scrub=table.scrub,
+            code_hash_cost=2,  # most tests sign somebody in, and none of them guesses codes by their hashes
         )
         with TestClient(create_app(platform), base_url=CONSOLE_ORIGIN) as http:
             yield Site(platform, http, Mailbox(outbox.directory), clock, table, database)

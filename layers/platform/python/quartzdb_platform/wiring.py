@@ -35,7 +35,7 @@ from quartzdb_platform.identity.passkeys import Passkeys
 from quartzdb_platform.identity.people import People
 from quartzdb_platform.identity.provider_signature import ProviderSignatures
 from quartzdb_platform.identity.providers import Providers
-from quartzdb_platform.identity.sign_in import SignIn
+from quartzdb_platform.identity.sign_in import HASH_COST, SignIn
 from quartzdb_platform.mail.suppressions import SuppressingMailer, Suppressions
 from quartzdb_platform.metering.cap_keeping import CapKeeping
 from quartzdb_platform.metering.counters import Counters
@@ -121,6 +121,7 @@ def assemble(
     remains: tuple[Remain, ...] = (),
     scrub: Callable[[], bool] = lambda: True,
     regions: Regions = NO_REGIONS,
+    code_hash_cost: int = HASH_COST,
 ) -> Platform:
     """Use cases over any adapters. `console_url` is where the links in mails lead; `database_url` has no path;
     `plans` are those that are sold. `provider_keys` are of who reports leaks; None: nobody does.
@@ -128,7 +129,8 @@ def assemble(
     others. `sizes` are what projects hold; None: their storage is not sampled here. `further_steps`: what the adapters
     have done by the scheduled pass.
     `tenants` deletes what projects have and `data` sends it; None: this deployment does neither. `remains` and `scrub`
-    are those of Deletions. `regions` are those that organizations choose from.
+    are those of Deletions. `regions` are those that organizations choose from. `code_hash_cost`: what the hash of
+    a mailed code takes.
     """
     plans = plans or load_plans()
     mailer = SuppressingMailer(mailer, Suppressions(table, clock))
@@ -207,7 +209,14 @@ def assemble(
         referrals=referrals,
         residences=Residences(table, audit, publisher, namespaces, regions),
         sign_in=SignIn(
-            table, credentials, people, mailer, clock, f"{console_url}/sign-in", f"{console_url}/waitlist"
+            table,
+            credentials,
+            people,
+            mailer,
+            clock,
+            f"{console_url}/sign-in",
+            f"{console_url}/waitlist",
+            hash_cost=code_hash_cost,
         ),
         standings=Standings(table, audit, publisher),
         waitlist=Waitlist(

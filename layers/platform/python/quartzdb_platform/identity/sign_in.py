@@ -30,6 +30,8 @@ TRIES_MAX = 5
 OF_ADDRESS = Rate(burst=20, seconds=30)
 OF_EMAIL = Rate(burst=5, seconds=180)
 VERIFY_OF_ADDRESS = Rate(burst=30, seconds=10)
+HASH_COST = 2**14
+"""Of scrypt: a code is short, so that its hash has to cost something. 16 MiB and some 40 ms."""
 _SECRET_BYTES = 32
 
 
@@ -55,8 +57,10 @@ class SignIn:
         waitlist_url: str = "",
         *,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+        hash_cost: int = HASH_COST,
     ) -> None:
         self._table = table
+        self._hash_cost = hash_cost
         self._credentials = credentials
         self._people = people
         self._mailer = mailer
@@ -79,7 +83,7 @@ class SignIn:
         expires_at_ms = self._clock.unix_ms() + CODE_MS
         body = {
             "salt": salt.hex(),
-            "code": _slow_hash(code, salt),
+            "code": self._slow_hash(code, salt),
             "link": _hash(link),
             "browser": _hash(browser),
             "tries": 0,
@@ -108,7 +112,7 @@ class SignIn:
         email = checked_email(email)
         self._attempts.count("codes from one address", address, VERIFY_OF_ADDRESS)
         sent = self._counted(email)
-        given = _slow_hash("".join(code.split()), bytes.fromhex(sent.body["salt"]))
+        given = self._slow_hash("".join(code.split()), bytes.fromhex(sent.body["salt"]))
         return self._begin_session(email, sent, given, sent.body["code"])
 
     def by_link(self, email: str, link: str, browser: str, address: str) -> SignedIn:
@@ -154,6 +158,9 @@ class SignIn:
 
         return change(self._table, decide)
 
+    def _slow_hash(self, code: str, salt: bytes) -> str:
+        return hashlib.scrypt(code.encode(), salt=salt, n=self._hash_cost, r=8, p=1).hex()
+
 
 def _refused() -> Unauthenticated:
     return Unauthenticated(
@@ -168,8 +175,3 @@ def _pk(email: str) -> str:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _slow_hash(code: str, salt: bytes) -> str:
-    """A code is short, so that its hash has to cost something: 16 MiB and some 40 ms."""
-    return hashlib.scrypt(code.encode(), salt=salt, n=2**14, r=8, p=1).hex()
