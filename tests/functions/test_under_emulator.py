@@ -116,7 +116,7 @@ def test_what_one_function_writes_the_other_finds(api: Instance, search: Instanc
     found = send(search, key, "POST", "/v1/namespaces/books/query", {"vector": [1, 0.1, 0], "top_k": 1})
     assert [match["id"] for match in found.json()["matches"]] == ["dune"]
     assert api.metrics()["ColdStart"] == 1
-    assert '"operation\\":\\"create_namespace' in api.log  # the package's own lines are among the function's
+    assert '"op":"create_namespace"' in api.log  # what is counted as usage is among the function's lines
 
 
 @pytest.fixture(scope="module")

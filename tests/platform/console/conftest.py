@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 AXE = Path(__file__).parents[3] / "layers/platform/assets/node_modules/axe-core/axe.min.js"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Database, platform and console, as `quartzdb platform serve --json` tells of them."""
     directory = tmp_path_factory.mktemp("console")
@@ -31,9 +31,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
         assert process.wait(30) == 0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
+    """Debian's Chromium. Not for the whole session: while it runs, its loop is the thread's, and no other can."""
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("not installed: chromium")

@@ -80,9 +80,12 @@ class _AsItIs(logging.Handler):
     """Writes each message as a line of standard output."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """In one piece, at once."""
-        sys.stdout.write(record.getMessage() + "\n")
-        sys.stdout.flush()
+        """In one piece, at once. A line that cannot be written fails no request that was answered."""
+        try:
+            sys.stdout.write(record.getMessage() + "\n")
+            sys.stdout.flush()
+        except OSError:
+            self.handleError(record)
 
 
 def telemetry(settings: Deployed, *, packages: Sequence[str] = ("quartzdb",)) -> Telemetry:
