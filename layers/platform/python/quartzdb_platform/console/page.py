@@ -18,6 +18,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import RedirectResponse
 
 import quartzdb
+from quartzdb.domain.errors import QuartzError
+from quartzdb_platform.api.problems import status_of
 from quartzdb_platform.console.words import english
 
 ROOT = "/platform"
@@ -34,12 +36,16 @@ def render(
     template: str,
     values: Mapping[str, object],
     *,
-    status: int = 200,
-    headers: Mapping[str, str] | None = None,
+    error: QuartzError | None = None,
+    status: int | None = None,
 ) -> HTMLResponse:
-    """The page that a template makes of these values, the request's visitor and place among them."""
-    text = _environment().get_template(template).render({"path": request.url.path, **values})
-    return HTMLResponse(text, status, {**HEADERS, **(headers or {})})
+    """The page that a template makes of these values, the request's visitor and place among them. `error`: why what the
+    visitor sent was refused; it decides the status, unless that is given.
+    """
+    text = _environment().get_template(template).render({"path": request.url.path, "error": error, **values})
+    if status is None:
+        status = 200 if error is None else status_of(error)
+    return HTMLResponse(text, status, HEADERS)
 
 
 def go_to(path: str) -> RedirectResponse:
@@ -64,11 +70,13 @@ def _environment() -> Environment:
     return environment
 
 
+@cache
 def asset(name: str) -> str:
     """The address of a static file: another one with each content, so that it may be kept for ever."""
     return f"{ROOT}/assets/{name}?v={hashlib.sha256(_content(name)).hexdigest()[:12]}"
 
 
+@cache
 def integrity(name: str) -> str:
     """What a browser compares it with (Subresource Integrity)."""
     return "sha384-" + base64.b64encode(hashlib.sha384(_content(name)).digest()).decode()

@@ -7,7 +7,6 @@ from starlette.responses import Response
 
 from quartzdb.domain.errors import QuartzError
 from quartzdb_platform.api.auth import PlatformNow
-from quartzdb_platform.api.problems import status_of
 from quartzdb_platform.console import page
 from quartzdb_platform.console.snippets import snippets
 from quartzdb_platform.console.visitor import Posted, Visitor, VisitorNow
@@ -73,7 +72,5 @@ def _show(
         "visitor": who,
         "seats": seats,
         "suggested": english()("home.suggested_organization"),
-        "error": error,
     }
-    status = 200 if error is None else status_of(error)
-    return page.render(request, "home.html" if seats else "start.html", values, status=status)
+    return page.render(request, "home.html" if seats else "start.html", values, error=error)

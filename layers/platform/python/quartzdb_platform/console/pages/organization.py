@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from quartzdb.domain.errors import QuartzError
 from quartzdb_platform.api.auth import PlatformNow
-from quartzdb_platform.api.problems import status_of
 from quartzdb_platform.console import page
 from quartzdb_platform.console.visitor import Place, Posted, in_organization
 from quartzdb_platform.domain.permissions import Permission
@@ -41,7 +40,7 @@ def create_project(request: Request, place: CreatesProjects, form: Posted, platf
 @router.get(f"{_PATH}/settings")
 def show_settings(request: Request, place: SeesSettings) -> Response:
     """What may be changed of the organization itself."""
-    return page.render(request, "settings.html", {"visitor": place.visitor, "place": place, "error": None})
+    return page.render(request, "settings.html", {"visitor": place.visitor, "place": place})
 
 
 @router.post(f"{_PATH}/settings")
@@ -50,8 +49,8 @@ def rename(request: Request, place: Renames, form: Posted, platform: PlatformNow
     try:
         platform.organizations.rename(place.access, form.text("name"))
     except QuartzError as error:
-        values = {"visitor": place.visitor, "place": place, "error": error}
-        return page.render(request, "settings.html", values, status=status_of(error))
+        values = {"visitor": place.visitor, "place": place}
+        return page.render(request, "settings.html", values, error=error)
     return page.go_to(f"/organizations/{place.organization.id}/settings")
 
 
@@ -62,6 +61,5 @@ def _show_projects(
         "visitor": place.visitor,
         "place": place,
         "projects": platform.projects.list(place.access),
-        "error": error,
     }
-    return page.render(request, "projects.html", values, status=200 if error is None else status_of(error))
+    return page.render(request, "projects.html", values, error=error)

@@ -10,7 +10,6 @@ from starlette.responses import Response
 from quartzdb.domain.errors import InvalidArgument, NotFound, QuartzError
 from quartzdb_platform.accounts.quickstart import quickstart
 from quartzdb_platform.api.auth import PlatformNow
-from quartzdb_platform.api.problems import status_of
 from quartzdb_platform.console import page
 from quartzdb_platform.console.snippets import snippets
 from quartzdb_platform.console.visitor import Form, Place, Posted, in_project
@@ -91,6 +90,5 @@ def _show(
         "place": place,
         "keys": [key for key in keys if key.revoked_at_ms is None],
         "revoked": [key for key in keys if key.revoked_at_ms is not None],
-        "error": error,
     }
-    return page.render(request, "project.html", values, status=200 if error is None else status_of(error))
+    return page.render(request, "project.html", values, error=error)

@@ -17,7 +17,6 @@ from quartzdb_platform.api.auth import (
     keep_session,
     set_cookie,
 )
-from quartzdb_platform.api.problems import status_of
 from quartzdb_platform.console import page
 from quartzdb_platform.console.visitor import Form, Posted, SignedOut, VisitorNow, form_of, visitor
 from quartzdb_platform.identity.sign_in import CODE_MS
@@ -85,13 +84,13 @@ def local_path(text: str) -> str:
 def _ask_for_address(
     request: Request, wanted: str, *, email: str = "", again: bool = False, error: QuartzError | None = None
 ) -> Response:
-    values = {"next": _whole(wanted), "email": email, "again": again, "error": error}
-    return page.render(request, "sign_in.html", values, status=200 if error is None else status_of(error))
+    values = {"next": _whole(wanted), "email": email, "again": again}
+    return page.render(request, "sign_in.html", values, error=error)
 
 
 def _ask_for_code(request: Request, email: str, wanted: str, error: QuartzError | None = None) -> Response:
-    values = {"next": _whole(wanted), "email": email, "error": error}
-    return page.render(request, "code.html", values, status=200 if error is None else status_of(error))
+    values = {"next": _whole(wanted), "email": email}
+    return page.render(request, "code.html", values, error=error)
 
 
 def _whole(wanted: str) -> str:

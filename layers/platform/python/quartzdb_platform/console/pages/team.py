@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from quartzdb.domain.errors import QuartzError
 from quartzdb_platform.api.auth import PlatformNow
-from quartzdb_platform.api.problems import status_of
 from quartzdb_platform.console import page
 from quartzdb_platform.console.visitor import Place, Posted, in_organization
 from quartzdb_platform.domain.permissions import PERMISSIONS, Permission, Role, grants_at_most
@@ -81,6 +80,5 @@ def _show(
         "roles": [role for role in Role if grants_at_most(mine, role)],
         "permissions": Permission,
         "roles_with": {one: [role for role in Role if one in PERMISSIONS[role]] for one in Permission},
-        "error": error,
     }
-    return page.render(request, "team.html", values, status=200 if error is None else status_of(error))
+    return page.render(request, "team.html", values, error=error)

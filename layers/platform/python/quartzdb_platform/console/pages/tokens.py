@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from quartzdb.domain.errors import InvalidArgument, QuartzError
 from quartzdb_platform.api.auth import PlatformNow
-from quartzdb_platform.api.problems import status_of
 from quartzdb_platform.console import page
 from quartzdb_platform.console.visitor import Place, Posted, in_organization
 from quartzdb_platform.console.words import english
@@ -62,6 +61,5 @@ def _show(
         "place": place,
         "tokens": platform.tokens.list(place.access),
         "roles": [role for role in Role if role is not Role.OWNER],
-        "error": error,
     }
-    return page.render(request, "tokens.html", values, status=200 if error is None else status_of(error))
+    return page.render(request, "tokens.html", values, error=error)

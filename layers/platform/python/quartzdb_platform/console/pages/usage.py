@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from quartzdb.domain.errors import InvalidArgument, QuartzError
 from quartzdb_platform.api.auth import PlatformNow
-from quartzdb_platform.api.problems import status_of
 from quartzdb_platform.console import page
 from quartzdb_platform.console.visitor import Place, Posted, in_organization, in_project
 from quartzdb_platform.console.words import english
@@ -114,11 +113,10 @@ def _show(
         "plan": plan,
         "cap": None if cap is None else dollars(cap),
         "held": f"{report.month.held.bytes / _GIGABYTE:,.3f}",
-        "error": error,
         "here": f"{page.ROOT}{_whose(place)}/usage",
         "api": f"/platform/v1{_whose(place)}/usage",
     }
-    return page.render(request, "usage.html", values, status=200 if error is None else status_of(error))
+    return page.render(request, "usage.html", values, error=error)
 
 
 def _whose(place: Place) -> str:
