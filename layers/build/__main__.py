@@ -18,6 +18,7 @@ from layers.build.lock import read_lock
 from layers.build.manifest import table, write_manifest
 from layers.build.plan import (
     ARCHITECTURES,
+    BILLING_LAYERS,
     DATABASE_LAYERS,
     LAYERS,
     PLATFORM,
@@ -28,7 +29,7 @@ from layers.build.plan import (
     TOGETHER_BYTES_MAX,
     Architecture,
 )
-from layers.build.smoke import USE_OF_DATABASE, USE_OF_PLATFORM, USE_OF_SIGNING, smoke_test
+from layers.build.smoke import USE_OF_BILLING, USE_OF_DATABASE, USE_OF_PLATFORM, USE_OF_SIGNING, smoke_test
 from layers.build.stage import Sources, stage_layer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -91,6 +92,7 @@ def build(
         for together, use, most in (
             (DATABASE_LAYERS, USE_OF_DATABASE, TOGETHER_BYTES_MAX),
             (PLATFORM_LAYERS, USE_OF_PLATFORM, TOGETHER_BYTES_MAX),
+            (BILLING_LAYERS, USE_OF_BILLING, TOGETHER_BYTES_MAX),
             (SIGNING_LAYERS, USE_OF_SIGNING, SIGNING_TOGETHER_BYTES_MAX),
         ):
             check_budget({layer: packed[layer].unzipped_bytes for layer in together}, together_max=most)

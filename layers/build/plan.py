@@ -34,12 +34,16 @@ ARCHITECTURES = (
 # Whatever requirements-lambda.txt locks and no other layer claims belongs to `api`. What the platform's lock
 # (requirements-lambda-platform.txt) has beyond that, and its package, belong to `platform`.
 API, ENGINES, QUARTZDB, PLATFORM, SIGNING = "api", "engines", "quartzdb", "platform", "signing"
-LAYERS = (API, ENGINES, QUARTZDB, PLATFORM, SIGNING)
+BILLING = "billing"
+LAYERS = (API, ENGINES, QUARTZDB, PLATFORM, SIGNING, BILLING)
 # What one function has, in the order in which Lambda puts them over each other.
 DATABASE_LAYERS = (API, ENGINES, QUARTZDB)
 PLATFORM_LAYERS = (API, QUARTZDB, PLATFORM)
 # The one that replicates, which nobody waits for. What it signs with is in the platform's lock.
 SIGNING_LAYERS = (*DATABASE_LAYERS, SIGNING)
+# The one that talks to Stripe. Its SDK is as large as all that the platform has beside it, and no page waits for it.
+BILLING_LAYERS = (*PLATFORM_LAYERS, BILLING)
+BILLING_PACKAGES = frozenset({"certifi", "charset-normalizer", "requests", "stripe"})
 SIGNING_PACKAGES = frozenset({"cffi", "cryptography", "pycparser"})
 ENGINE_PACKAGES = frozenset({"annoy", "faiss-cpu"})
 # An sdist only, whose default is to compile for the machine it is compiled on.
@@ -68,7 +72,14 @@ MB = 1_000_000
 LAMBDA_UNZIPPED_BYTES_MAX = 250 * 2**20
 # What we hold ourselves to: some 10% above what was measured, so that growth is noticed by who causes it.
 UNZIPPED_BYTES_MAX = MappingProxyType(
-    {API: 97 * MB, ENGINES: 75 * MB, QUARTZDB: 5_500_000, PLATFORM: 30 * MB, SIGNING: 20 * MB}
+    {
+        API: 97 * MB,
+        ENGINES: 75 * MB,
+        QUARTZDB: 5_500_000,
+        PLATFORM: 30 * MB,
+        SIGNING: 20 * MB,
+        BILLING: 27 * MB,
+    }
 )
 # Every function unpacks all of its layers, so together they get less than the parts; the rest is the function's.
 TOGETHER_BYTES_MAX = 165 * MB

@@ -75,6 +75,11 @@ from quartzdb_platform.api.app import create_app
 settings = AwsPlatformSettings("t", "d", "https://db.example.com", "no-reply@example.com", "c", region="us-east-1")
 assert "/platform/v1/sign-in" in create_app(open_aws_platform(settings, settings.clients())).openapi()["paths"]
 """
+USE_OF_BILLING = """
+import stripe
+client = stripe.StripeClient("sk_test_none", base_addresses={"api": "http://127.0.0.1:1"})
+assert client.v1.customers and client.v1.billing.meter_events and client.v1.checkout.sessions
+"""
 
 
 def smoke_test(layers: Iterable[Path], use: str, interpreter: Interpreter) -> None:

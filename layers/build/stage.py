@@ -17,6 +17,8 @@ from layers.build.interpreter import Interpreter
 from layers.build.lock import Locked
 from layers.build.plan import (
     API,
+    BILLING,
+    BILLING_PACKAGES,
     COMPILED_HERE,
     ENGINE_PACKAGES,
     ENGINES,
@@ -55,12 +57,15 @@ def stage_layer(
         install_wheels(wheels, architecture, python, workspace=workspace)
         _stage_annoy(architecture, sources, python, workspace)
     elif layer == PLATFORM:
-        beyond = sources.platform_lock.keys() - sources.lock.keys()
+        beyond = sources.platform_lock.keys() - sources.lock.keys() - BILLING_PACKAGES
         wheels = [sources.platform_lock[name] for name in sorted(beyond)]
         if wheels:
             install_wheels(wheels, architecture, python, workspace=workspace)
     elif layer == SIGNING:
         wheels = [sources.platform_lock[name] for name in sorted(SIGNING_PACKAGES)]
+        install_wheels(wheels, architecture, python, workspace=workspace)
+    elif layer == BILLING:
+        wheels = [sources.platform_lock[name] for name in sorted(BILLING_PACKAGES)]
         install_wheels(wheels, architecture, python, workspace=workspace)
     if layer in sources.packages:
         shutil.copytree(sources.packages[layer], python, dirs_exist_ok=True)

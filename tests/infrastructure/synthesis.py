@@ -62,7 +62,7 @@ CONTEXTS: Mapping[str, Mapping[str, str]] = {
         "quartzdb:platform_settings": str(PLATFORM_SETTINGS),
     },
 }
-_WORDS = ("api", "engines", "quartzdb", "platform", "signing")
+_WORDS = ("api", "engines", "quartzdb", "platform", "signing", "billing")
 _FUNCTIONS = (
     "api",
     "search",
