@@ -159,6 +159,32 @@ def test_usage_says_what_was_asked_and_what_it_costs(ada: Person) -> None:
     expect(ada.page.locator("[role=alert]")).to_contain_text("usage is kept from")
 
 
+def test_an_overview_follows_what_happens_and_moves_nothing(ada: Person) -> None:
+    """Figures alone change: what has the focus keeps it, and everything stays where it is; held, they stand still."""
+    key = start(ada)
+    ada.page.click("text=On to your project")
+    ada.page.click("nav >> text=Overview")
+    expect(ada.page.locator(".chart canvas")).to_have_count(3)
+    expect(ada.page.locator("#requests")).to_have_text("0")
+    table = ada.page.locator(".table.high")
+    table.focus()
+    places = "[...document.querySelectorAll('.card, .chart, table')].map(one => one.getBoundingClientRect().toJSON())"
+    before = ada.page.evaluate(places)
+    with httpx.Client(base_url=ada.url, headers={"Authorization": f"Bearer {key}"}) as http:
+        http.get("/v1/namespaces").raise_for_status()
+        assert http.get("/v1/namespaces/nothing").status_code == 404
+    expect(ada.page.locator("#requests")).to_have_text("2", timeout=60_000)
+    expect(ada.page.locator("#errors-what")).to_have_text("1 refused (4xx), 0 failed (5xx)")
+    assert ada.page.evaluate(places) == before
+    assert table.evaluate("one => one === document.activeElement")
+    assert '"Requests": [' in (ada.page.locator("#chart-requests").get_attribute("data-chart") or "")
+    ada.check()
+    ada.page.click("text=Hold the figures")
+    expect(ada.page.locator("[data-paused]")).to_have_count(1)
+    ada.page.click("text=Let them follow")
+    expect(ada.page.locator("[data-paused]")).to_have_count(0)
+
+
 def test_a_token_of_an_organization(ada: Person) -> None:
     """Good at once."""
     start(ada)
@@ -187,7 +213,10 @@ def test_every_page_is_accessible_small_and_fits(
     person.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     start(person)
     person.page.click("text=On to your project")
-    paths = [person.page.url.partition("/platform")[2]]
+    paths = [
+        (link.get_attribute("href") or "").removeprefix("/platform")
+        for link in person.page.locator("nav a").all()
+    ]
     person.page.click(".where a >> nth=0")
     paths += [
         (link.get_attribute("href") or "").removeprefix("/platform")

@@ -40,6 +40,7 @@ from quartzdb_platform.mail.suppressions import SuppressingMailer, Suppressions
 from quartzdb_platform.metering.cap_keeping import CapKeeping
 from quartzdb_platform.metering.counters import Counters
 from quartzdb_platform.metering.journal import JournalReader, UsageJournal
+from quartzdb_platform.metering.overview import Overviews
 from quartzdb_platform.metering.storage import StorageSampling
 from quartzdb_platform.metering.usage import Usage
 from quartzdb_platform.plans.blocks import Blocks
@@ -78,6 +79,7 @@ class Platform:
     members: Members
     onboarding: Onboarding
     organizations: Organizations
+    overviews: Overviews
     passkeys: Passkeys
     plan_changes: PlanChanges
     plans: Plans
@@ -170,6 +172,7 @@ def assemble(
         due = deletions
         steps.append(Step("deletions", 300, lambda _: due.run_due()))
     members = Members(table, audit, mailer, publisher, clock, f"{console_url}/invitation")
+    usage = Usage(table, plans, clock)
     passkeys = Passkeys(table, credentials, challenges, mailer, clock, relying_party)
     scanning = None
     if provider_keys is not None:
@@ -192,6 +195,7 @@ def assemble(
             table, audit, organizations, projects, referrals, namespaces, clock, database_url
         ),
         organizations=organizations,
+        overviews=Overviews(table, usage, plans, clock),
         passkeys=passkeys,
         plan_changes=PlanChanges(table, audit, plans, publisher),
         plans=plans,
@@ -224,7 +228,7 @@ def assemble(
         ),
         tokens=Tokens(table, audit, credentials),
         upkeep=Upkeep(table, clock, steps),
-        usage=Usage(table, plans, clock),
+        usage=usage,
         usage_journal=(
             JournalReader(table, Counters(table, clock), usage_journal, counted=caps.check_projects)
             if usage_journal

@@ -13,6 +13,7 @@ from quartzdb_platform.api.routes import (
     life,
     onboarding,
     organizations,
+    overview,
     passkeys,
     projects,
     providers,
@@ -40,6 +41,7 @@ _ROUTERS = tuple(
         life,
         secret_scanning,
         usage,
+        overview,
     )
 )
 

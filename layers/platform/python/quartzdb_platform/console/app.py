@@ -19,6 +19,7 @@ from quartzdb_platform.console.pages import (
     audit,
     home,
     organization,
+    overview,
     plan,
     project,
     sign_in,
@@ -31,7 +32,7 @@ from quartzdb_platform.console.words import english
 from quartzdb_platform.domain.errors import StepUpRequired
 
 logger = logging.getLogger(__name__)
-PAGES = (sign_in, home, account, organization, plan, project, team, tokens, usage, audit)
+PAGES = (sign_in, home, account, organization, overview, plan, project, team, tokens, usage, audit)
 _FOREVER = "public, max-age=31536000, immutable"
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -29,6 +30,34 @@ HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 }
+
+
+class Entry(NamedTuple):
+    """Of the navigation: where it leads below its place, who may, and the name of its words."""
+
+    path: str
+    permission: str
+    words: str
+
+
+NAVIGATION: Mapping[str, Sequence[Entry]] = {
+    "organizations": (
+        Entry("", "projects:read", "projects.title"),
+        Entry("/overview", "usage:read", "overview.title"),
+        Entry("/usage", "usage:read", "usage.title"),
+        Entry("/plan", "organization:read", "plan.title"),
+        Entry("/team", "members:read", "team.title"),
+        Entry("/tokens", "tokens:read", "tokens.title"),
+        Entry("/audit", "audit:read", "audit.title"),
+        Entry("/settings", "organization:read", "settings.title"),
+    ),
+    "projects": (
+        Entry("/overview", "usage:read", "overview.title"),
+        Entry("", "keys:read", "keys.title"),
+        Entry("/usage", "usage:read", "usage.title"),
+    ),
+}
+"""Of pages about an organization, and of those about a project."""
 
 
 def render(
@@ -62,10 +91,16 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["json.dumps_kwargs"] = {}  # in the order in which they were put
     environment.filters["day"] = _day
     environment.filters["moment"] = _moment
     environment.globals.update(
-        root=ROOT, t=english(), asset=asset, integrity=integrity, version=quartzdb.__version__
+        root=ROOT,
+        t=english(),
+        asset=asset,
+        integrity=integrity,
+        version=quartzdb.__version__,
+        navigation=NAVIGATION,
     )
     return environment
 

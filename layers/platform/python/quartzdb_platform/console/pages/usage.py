@@ -107,7 +107,7 @@ def _show(
         "fields": FIELDS,
         "rows": report.rows[:_ROWS_SHOWN_MAX],
         "chart": _chart(report),
-        "meters": list(_meters(report.month.lines)) if place.project is None else [],
+        "meters": list(meters(report.month.lines)) if place.project is None else [],
         "spent": dollars(report.month.micro_dollars),
         "forecast": dollars(total(report.month.forecast_lines)),
         "plan": plan,
@@ -158,7 +158,8 @@ def _times(first: str, last: str, step: Step) -> Iterator[str]:
         yield from [day] if step is Step.DAY else [f"{day}T{hour:02d}:00Z" for hour in range(24)]
 
 
-def _meters(lines: Sequence[BillLine]) -> Iterator[Meter]:
+def meters(lines: Sequence[BillLine]) -> Iterator[Meter]:
+    """How much of what a month includes was used."""
     for line in lines:
         share = line.used / line.included if line.included else 0.0
         if line.name == "storage":  # its unit is of machines: people think of what is there all month
