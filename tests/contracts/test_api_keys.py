@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from quartzdb.domain.errors import Conflict
-from quartzdb.services.ports import ApiKey, ApiKeyTable
+from quartzdb.services.ports import BROWSER, BROWSER_KEY_KEPT_MS, ApiKey, ApiKeyTable
 
 KEY = ApiKey("k1", "t", "a name, any text: é\n", frozenset({"read", "kv:write"}), b"\0\xff" * 16, 1_000)
 
@@ -92,6 +92,18 @@ def test_a_revoked_key_is_forgotten(api_keys: ApiKeyTable) -> None:
     assert [key.id for key in api_keys.list("t")] == ["k2"]
     api_keys.add(KEY)
     assert [key.id for key in api_keys.list("t")] == ["k1", "k2"]
+
+
+def test_a_key_of_a_browser_stays_until_a_while_after_its_end(api_keys: ApiKeyTable) -> None:
+    """And no other key goes with it, whenever that ended."""
+    ends_ms = 2_000 + BROWSER_KEY_KEPT_MS
+    page = replace(KEY, created_by=BROWSER, expires_at_ms=2_000)
+    others = [replace(KEY, id="k2", expires_at_ms=2_000), replace(KEY, id="k3", created_by="k2")]
+    for key in (page, *others, replace(page, id="k4", created_at_ms=ends_ms - 1, expires_at_ms=ends_ms + 5)):
+        api_keys.add(key)
+    assert [key.id for key in api_keys.list("t")] == ["k1", "k2", "k3", "k4"]
+    api_keys.add(replace(page, id="k5", created_at_ms=ends_ms, expires_at_ms=ends_ms + 5))
+    assert [key.id for key in api_keys.list("t") if key.id != "k1"] == ["k2", "k3", "k4", "k5"]
 
 
 def test_a_key_does_not_show_its_secret() -> None:

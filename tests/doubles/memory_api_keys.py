@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from quartzdb.domain.errors import Conflict
-from quartzdb.services.ports import ApiKey
+from quartzdb.services.ports import BROWSER_KEY_KEPT_MS, ApiKey
 
 
 class MemoryApiKeys:
@@ -28,6 +28,15 @@ class MemoryApiKeys:
             if key.id in self._keys:
                 raise Conflict(f"An API key with the id {key.id!r} exists.", hint="Choose another id.")
             self._keys[key.id] = key
+            if key.of_browser:
+                since_ms = key.created_at_ms - BROWSER_KEY_KEPT_MS
+                ended = [
+                    one.id
+                    for one in self._keys.values()
+                    if one.of_browser and (one.expires_at_ms or 0) <= since_ms
+                ]
+                for key_id in ended:
+                    del self._keys[key_id]
 
     def list(self, tenant: str) -> Sequence[ApiKey]:
         """A tenant's keys by creation time."""

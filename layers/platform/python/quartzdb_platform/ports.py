@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from quartzdb.domain.grant import TenantGrant
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
-from quartzdb.services.keys import RotatedKey
+from quartzdb.services.keys import RotatedKey, Scope
 from quartzdb.services.ports import ApiKey
 from quartzdb_platform.domain.provider import ProvenIdentity, ProviderRequest
 
@@ -218,6 +218,10 @@ class DataPlaneKeys(Protocol):
         namespaces: Sequence[str] | None = None,
     ) -> tuple[ApiKey, str]:
         """A new key and its text. Raises InvalidArgument."""
+        ...
+
+    def create_for_browser(self, tenant: str, name: str, scopes: Sequence[Scope]) -> tuple[ApiKey, str]:
+        """A key for a page, for minutes, and its text. No list has it, and it is dropped by itself."""
         ...
 
     def list(self, tenant: str) -> Sequence[ApiKey]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from quartzdb.domain.clock import Clock
 from quartzdb_platform.accounts.archive import Archive
+from quartzdb_platform.accounts.browser_keys import BrowserKeys
 from quartzdb_platform.accounts.closings import Closings
 from quartzdb_platform.accounts.deletions import Deletions
 from quartzdb_platform.accounts.leaving import Leaving
@@ -71,6 +72,7 @@ class Platform:
     audit: AuditLog
     data_plane_audit: DataPlaneAudit
     blocks: Blocks
+    browser_keys: BrowserKeys
     caps: CapKeeping
     closings: Closings
     credentials: Credentials
@@ -183,6 +185,7 @@ def assemble(
         audit=audit,
         data_plane_audit=data_plane_audit,
         blocks=blocks,
+        browser_keys=BrowserKeys(table, audit, keys, clock),
         caps=caps,
         closings=Closings(
             table, audit, credentials, publisher, notices, clock, deletes=deletions is not None

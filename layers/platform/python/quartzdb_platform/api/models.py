@@ -232,6 +232,14 @@ class NewKeyAnswer(KeyAnswer):
     key: str
 
 
+class BrowserKeyAnswer(BaseModel):
+    """A key for a page, shown this once."""
+
+    key: str
+    scopes: list[str]
+    expires_at: str
+
+
 class RotatedKeyAnswer(NewKeyAnswer):
     """The key that follows another, shown this once, and the other with the end that it has now."""
 

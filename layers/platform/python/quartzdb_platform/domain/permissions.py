@@ -36,6 +36,8 @@ class Permission(StrEnum):
     KEYS_READ = "keys:read"
     KEYS_CREATE = "keys:create"
     KEYS_REVOKE = "keys:revoke"
+    DATA_READ = "data:read"
+    DATA_WRITE = "data:write"
     TOKENS_READ = "tokens:read"
     TOKENS_MANAGE = "tokens:manage"
     AUDIT_READ = "audit:read"
@@ -49,10 +51,16 @@ _VIEWER = frozenset(
         Permission.MEMBERS_READ,
         Permission.PROJECTS_READ,
         Permission.KEYS_READ,
+        Permission.DATA_READ,
         Permission.USAGE_READ,
     }
 )
-_DEVELOPER = _VIEWER | {Permission.PROJECTS_CREATE, Permission.KEYS_CREATE, Permission.KEYS_REVOKE}
+_DEVELOPER = _VIEWER | {
+    Permission.PROJECTS_CREATE,
+    Permission.KEYS_CREATE,
+    Permission.KEYS_REVOKE,
+    Permission.DATA_WRITE,
+}
 _ADMIN = _DEVELOPER | {
     Permission.ORGANIZATION_UPDATE,
     Permission.MEMBERS_MANAGE,
@@ -66,7 +74,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(Permission),
     Role.ADMIN: _ADMIN,
     Role.DEVELOPER: _DEVELOPER,
-    Role.BILLING: _VIEWER - {Permission.KEYS_READ} | {Permission.CAP_UPDATE},
+    Role.BILLING: _VIEWER - {Permission.KEYS_READ, Permission.DATA_READ} | {Permission.CAP_UPDATE},
     Role.VIEWER: _VIEWER,
 }
 

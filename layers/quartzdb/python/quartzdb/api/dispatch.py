@@ -152,11 +152,13 @@ class Dispatcher:
         try:
             principal = await self.principal(headers, address)
         except KeyEnded as ended:
-            trace.tenant, trace.key_id = ended.tenant, ended.key_id
+            trace.tenant, trace.key_id, trace.of_browser = ended.tenant, ended.key_id, ended.of_browser
             raise
         trace.tenant, trace.key_id = principal.tenant, principal.key_id
-        self._context.services.key_uses.note(principal.key_id)
-        self._watch.used(trace, address)
+        trace.of_browser = principal.of_browser
+        if not principal.of_browser:
+            self._context.services.key_uses.note(principal.key_id)
+            self._watch.used(trace, address)
         principal.require_tenant(changes=operation.changes)
         principal.require(scope)
         if operation.writes_data or operation.name == "create_namespace":

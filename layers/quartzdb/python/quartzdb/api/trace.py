@@ -27,6 +27,8 @@ class Trace:
     code: str | None = None
     target: str | None = None
     """What an audited operation is done to, where its path does not say."""
+    of_browser: bool = False
+    """Whether the key is of a page in a browser."""
 
     def used(self, units: Units, records: int) -> None:
         """The request is done, and has used so much."""

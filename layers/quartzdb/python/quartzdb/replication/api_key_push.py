@@ -53,7 +53,14 @@ class ApiKeyPush:
             return True
         try:
             whose = sorted({*filter(self._allows, self._always), *tenants})
-            keys = [key for tenant in whose for key in self._table.list(tenant)]
+            now_ms = self._clock.unix_ms()
+            keys = [
+                key
+                for tenant in whose
+                for key in self._table.list(tenant)
+                # What a browser had is dropped there by itself, and must not come again.
+                if not key.of_browser or (key.expires_at_ms or 0) > now_ms
+            ]
             state = _fingerprint(keys)
             if state == self._pushed and self._clock.monotonic() < self._again_at:
                 return True

@@ -32,7 +32,7 @@ from quartzdb.domain.freeing import freeing
 from quartzdb.domain.grant import UNGRANTED, TenantGrant, TenantStatus
 from quartzdb.domain.granted_limits import require_unblocked
 from quartzdb.domain.namespace import check_namespace_name, check_tenant
-from quartzdb.services.ports import ApiKey, ApiKeyTable
+from quartzdb.services.ports import BROWSER, ApiKey, ApiKeyTable
 
 PREFIX = "qdb_live_"
 NAME_CHARACTERS_MAX = 100
@@ -40,6 +40,8 @@ KEY_NAMESPACES_MAX = 100
 OVERLAP_SECONDS_DEFAULT = 24 * 3_600
 OVERLAP_SECONDS_MAX = 30 * 24 * 3_600
 """How long a key that was rotated may go on beside the one that follows it."""
+BROWSER_KEY_SECONDS = 900
+"""How long a key of a page in a browser is good."""
 _ID_CHARACTERS = 12
 _SECRET_BYTES = 32
 _CHECKSUM_CHARACTERS = 6
@@ -69,6 +71,8 @@ class Principal:
     expires_at_ms: int | None = None
     grant: TenantGrant = UNGRANTED
     """The tenant's, as far as is known."""
+    of_browser: bool = False
+    """Whether the key is of a page in a browser."""
 
     def reaches(self, namespace: str) -> bool:
         """Whether the key may touch the namespace, or know of it."""
@@ -89,6 +93,14 @@ class Principal:
             raise Forbidden(
                 "This is of all namespaces, and this key is restricted to some.",
                 hint="Use a key without `namespaces`.",
+            )
+
+    def require_keys(self) -> None:
+        """Raises Forbidden for a key of a page in a browser: it manages namespaces, and never keys."""
+        if self.of_browser:
+            raise Forbidden(
+                "This is a key of a page in a browser, which manages no keys.",
+                hint="Manage them where you are signed in.",
             )
 
     def require(self, scope: Scope) -> None:
@@ -131,6 +143,7 @@ class KeyEnded(Unauthenticated):
         super().__init__(message, hint="Create a new key.")
         self.tenant = key.tenant
         self.key_id = key.id
+        self.of_browser = key.of_browser
 
 
 class KeyText(NamedTuple):
@@ -185,6 +198,8 @@ class ApiKeys:
         None: whoever has the database itself. Raises InvalidArgument, Forbidden, Unauthenticated.
         """
         check_tenant(tenant)
+        if by is not None:
+            by.require_keys()
         if not 1 <= len(name) <= NAME_CHARACTERS_MAX or not name.isprintable():
             raise InvalidArgument(
                 f"A key's name has 1 to {NAME_CHARACTERS_MAX} printable characters.", field="name"
@@ -205,24 +220,46 @@ class ApiKeys:
             raise InvalidArgument("The key would have expired already.", field="expires_at")
         if by is not None:
             _require_grantable(by, frozenset(given), reach, expires_at_ms)
-        made = key_text(self._random_bytes(_ID_CHARACTERS // 2), self._random_bytes(_SECRET_BYTES))
-        key = ApiKey(
-            made.id,
-            tenant,
-            name,
-            frozenset(given),
-            made.secret_sha256,
-            now_ms,
-            expires_at_ms,
-            namespaces=reach,
-            created_by=None if by is None else by.key_id,
+        key, text = self._add(
+            tenant, name, frozenset(given), expires_at_ms, reach, None if by is None else by.key_id
         )
-        self._table.add(key)
         # Asked after the new key is stored: either whoever revokes the maker with all its keys sees this one, or this
         # sees that the maker was revoked. A remembered principal alone would outlive the revocation.
         if by is not None and self._has_ended(by.key_id):
             self._table.revoke(tenant, key.id, now_ms)
             raise Unauthenticated("The API key is unknown or was revoked.", hint="Create a new key.")
+        return key, text
+
+    def create_for_browser(self, tenant: str, name: str, scopes: Iterable[Scope]) -> tuple[ApiKey, str]:
+        """A key for a page in a browser: good for BROWSER_KEY_SECONDS, never for keys, in no list, and dropped by
+        itself after its end. `name`: whose it is.
+        """
+        check_tenant(tenant)
+        ends_ms = self._clock.unix_ms() + BROWSER_KEY_SECONDS * 1_000
+        return self._add(tenant, name, frozenset(scope.value for scope in scopes), ends_ms, None, BROWSER)
+
+    def _add(
+        self,
+        tenant: str,
+        name: str,
+        scopes: frozenset[str],
+        expires_at_ms: int | None,
+        namespaces: frozenset[str] | None,
+        created_by: str | None,
+    ) -> tuple[ApiKey, str]:
+        made = key_text(self._random_bytes(_ID_CHARACTERS // 2), self._random_bytes(_SECRET_BYTES))
+        key = ApiKey(
+            made.id,
+            tenant,
+            name,
+            scopes,
+            made.secret_sha256,
+            self._clock.unix_ms(),
+            expires_at_ms,
+            namespaces=namespaces,
+            created_by=created_by,
+        )
+        self._table.add(key)
         return key, made.text
 
     def rotate(
@@ -248,7 +285,14 @@ class ApiKeys:
                 field="overlap_seconds",
             )
         old, now_ms = self._table.get(key_id), self._clock.unix_ms()
-        if old is None or old.tenant != tenant or (by is not None and not _manages(by, old)):
+        if by is not None:
+            by.require_keys()
+        if (
+            old is None
+            or old.tenant != tenant
+            or old.of_browser
+            or (by is not None and not _manages(by, old))
+        ):
             raise _no_such_key(key_id)
         if old.revoked_at_ms is not None or (old.expires_at_ms is not None and old.expires_at_ms <= now_ms):
             raise Conflict(f"The API key {old.id} has ended.", field="id", hint="Create a new key.")
@@ -303,11 +347,23 @@ class ApiKeys:
             raise KeyEnded("The API key is unknown or was revoked.", key)
         if key.expires_at_ms is not None and key.expires_at_ms <= self._clock.unix_ms():
             raise KeyEnded("The API key has expired.", key)
-        return Principal(key.tenant, key.id, key.scopes, key.namespaces, key.expires_at_ms)
+        return Principal(
+            key.tenant, key.id, key.scopes, key.namespaces, key.expires_at_ms, of_browser=key.of_browser
+        )
 
-    def list(self, tenant: str, *, by: Principal | None = None) -> Sequence[ApiKey]:
-        """A tenant's keys by creation time, revoked ones included. `by` sees those that reach no more than it does."""
-        return [key for key in self._table.list(tenant) if by is None or _manages(by, key)]
+    def list(
+        self, tenant: str, *, by: Principal | None = None, of_browsers: bool = False
+    ) -> Sequence[ApiKey]:
+        """A tenant's keys by creation time, revoked ones included; `of_browsers`: also those that pages hold. `by` sees
+        those that reach no more than it does.
+        """
+        if by is not None:
+            by.require_keys()
+        return [
+            key
+            for key in self._table.list(tenant)
+            if (by is None or _manages(by, key)) and (of_browsers or not key.of_browser)
+        ]
 
     def revoke(
         self, tenant: str, key_id: str, *, cascade: bool = False, by: Principal | None = None
@@ -316,6 +372,8 @@ class ApiKeys:
 
         Raises NotFound, also for a key that `by` does not see.
         """
+        if by is not None:
+            by.require_keys()
         # It frees nothing, but a key in wrong hands has to be ended on a full disk, too.
         with freeing():
             return self._revoke(tenant, key_id, cascade, by)

@@ -13,14 +13,19 @@ from typing import Protocol
 from quartzdb.domain.gcra import Leased, Rate
 from quartzdb.domain.grant import TenantGrant
 
+BROWSER = "000000000000"
+"""Who "made" the keys that pages in a browser hold: the form of a key's id, which none has."""
+BROWSER_KEY_KEPT_MS = 60_000
+"""So long after its end such a key is kept, that whoever still sends it is told that it expired."""
+
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
     """A stored API key: never the secret, only its SHA-256.
 
     `namespaces`: those that it reaches, None for all. `created_by`: the id of the key that made it, None for one that
-    was made where the database is (`quartzdb keys create`). `last_used_at_ms`: at this site, some minutes old at most;
-    None where no use was noted.
+    was made where the database is (`quartzdb keys create`), BROWSER for one that a page holds. `last_used_at_ms`: at
+    this site, some minutes old at most; None where no use was noted.
     """
 
     id: str
@@ -35,6 +40,11 @@ class ApiKey:
     created_by: str | None = None
     last_used_at_ms: int | None = None
 
+    @property
+    def of_browser(self) -> bool:
+        """Whether a page in a browser holds it: for minutes, and no list has it."""
+        return self.created_by == BROWSER
+
 
 class ApiKeyTable(Protocol):
     """API keys by id."""
@@ -44,7 +54,10 @@ class ApiKeyTable(Protocol):
         ...
 
     def add(self, key: ApiKey) -> None:
-        """Store a new key. Raises Conflict where its id is taken."""
+        """Store a new key. Raises Conflict where its id is taken.
+
+        A key of a browser may be dropped by itself from BROWSER_KEY_KEPT_MS after its end on.
+        """
         ...
 
     def list(self, tenant: str) -> Sequence[ApiKey]:

@@ -66,13 +66,13 @@ class TenantDeletion:
         self._require(tenant)
         self._tenants.set_status(tenant, TenantStatus.SUSPENDED)
         # Before the namespaces: a key that is remembered as good somewhere may still make one.
-        active = [key for key in self._api_keys.list(tenant) if key.revoked_at_ms is None]
+        active = [key for key in self._api_keys.list(tenant, of_browsers=True) if key.revoked_at_ms is None]
         for key in active:
             self._api_keys.revoke(tenant, key.id)
         deleted = self._delete_namespaces(tenant)
         pending = self._pending(tenant)
         settled_ms = self._clock.unix_ms() - KEYS_SETTLE_MS
-        keys = self._api_keys.list(tenant)
+        keys = self._api_keys.list(tenant, of_browsers=True)
         recent = [key for key in keys if key.revoked_at_ms is None or key.revoked_at_ms > settled_ms]
         if pending or recent:
             return TenantRemains(deleted, len(active), pending, len(recent))
@@ -87,7 +87,7 @@ class TenantDeletion:
         check_tenant(tenant)
         if (
             self._tenants.grant(tenant).revision
-            or self._api_keys.list(tenant)
+            or self._api_keys.list(tenant, of_browsers=True)
             or self._catalog.list(tenant, prefix="", after=None, limit=1)
             or self._pending(tenant)
         ):

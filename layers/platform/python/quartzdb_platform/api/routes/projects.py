@@ -7,8 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from quartzdb_platform.accounts.organizations import Access
-from quartzdb_platform.api.auth import PlatformNow, may, may_in_project
+from quartzdb_platform.api.auth import PlatformNow, UserNow, may, may_in_project
 from quartzdb_platform.api.models import (
+    BrowserKeyAnswer,
     KeyAnswer,
     KeyBody,
     NameBody,
@@ -16,6 +17,7 @@ from quartzdb_platform.api.models import (
     ProjectAnswer,
     RotateBody,
     RotatedKeyAnswer,
+    at,
 )
 from quartzdb_platform.domain.permissions import Permission
 from quartzdb_platform.domain.records import Project
@@ -28,6 +30,7 @@ Creates = Annotated[Access, Depends(may(Permission.PROJECTS_CREATE))]
 ReadsOne = Annotated[tuple[Access, Project], Depends(may_in_project(Permission.PROJECTS_READ))]
 ReadsKeys = Annotated[tuple[Access, Project], Depends(may_in_project(Permission.KEYS_READ))]
 CreatesKeys = Annotated[tuple[Access, Project], Depends(may_in_project(Permission.KEYS_CREATE))]
+ReadsData = Annotated[tuple[Access, Project], Depends(may_in_project(Permission.DATA_READ))]
 RevokesKeys = Annotated[tuple[Access, Project], Depends(may_in_project(Permission.KEYS_REVOKE))]
 
 
@@ -85,3 +88,14 @@ def rotate_key(key_id: str, body: RotateBody, found: CreatesKeys, platform: Plat
 def revoke_key(key_id: str, found: RevokesKeys, platform: PlatformNow) -> None:
     """End a key: here at once, elsewhere within seconds."""
     platform.projects.revoke_key(*found, key_id)
+
+
+@router.post(f"{_PROJECT}/browser-keys", status_code=201, tags=["API keys"])
+def create_browser_key(found: ReadsData, user: UserNow, platform: PlatformNow) -> BrowserKeyAnswer:
+    """A key of the database for a page that shows data, good for 15 minutes: to read, or with `data:write` to read,
+    write and manage namespaces. It manages no keys, and is in no list. Only a person is given one.
+    """
+    access, project = found
+    key, text = platform.browser_keys.create(access, user, project)
+    assert key.expires_at_ms is not None
+    return BrowserKeyAnswer(key=text, scopes=sorted(key.scopes), expires_at=at(key.expires_at_ms))

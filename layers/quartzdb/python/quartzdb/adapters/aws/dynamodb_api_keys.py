@@ -1,6 +1,7 @@
 """API keys in DynamoDB. Owns the partitions `KEY#id` and `KEYS#tenant`, which never hold a secret.
 
-A key is looked up by its id at every request and listed rarely, so the tenant's partition has only ids.
+A key is looked up by its id at every request and listed rarely, so the tenant's partition has only ids. Keys of
+browsers are dropped by the table's own expiry (`expires_at`), for which nobody needs the right to delete.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 from quartzdb.adapters.aws.dynamodb_table import Committed, DynamoTable
 from quartzdb.adapters.aws.dynamodb_values import Attributes, Value, bytes_of, number_of, text_of
 from quartzdb.domain.errors import Conflict, Unavailable
-from quartzdb.services.ports import ApiKey
+from quartzdb.services.ports import BROWSER_KEY_KEPT_MS, ApiKey
 
 _SK = "key"
 _ATTEMPTS_MAX = 8
@@ -31,7 +32,7 @@ class DynamoApiKeys:
 
     def add(self, key: ApiKey) -> None:
         """Store a new key. Raises Conflict where its id is taken."""
-        listed: Attributes = {"pk": _list_pk(key.tenant), "sk": _list_sk(key), "id": key.id}
+        listed: Attributes = {"pk": _list_pk(key.tenant), "sk": _list_sk(key), "id": key.id, **_dropped(key)}
         actions = [
             self._table.put_action(_item(key), "attribute_not_exists(#pk)"),
             self._table.put_action(listed, "attribute_not_exists(#pk)"),
@@ -140,7 +141,13 @@ def _item(key: ApiKey) -> Attributes:
         item["created_by"] = key.created_by
     if key.last_used_at_ms is not None:
         item["last_used_at_ms"] = key.last_used_at_ms
-    return item
+    return {**item, **_dropped(key)}
+
+
+def _dropped(key: ApiKey) -> Attributes:
+    if not key.of_browser or key.expires_at_ms is None:
+        return {}
+    return {"expires_at": (key.expires_at_ms + BROWSER_KEY_KEPT_MS) // 1_000 + 1}
 
 
 def _api_key(item: Attributes) -> ApiKey:

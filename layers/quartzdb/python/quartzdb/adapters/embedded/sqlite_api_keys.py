@@ -11,7 +11,7 @@ from quartzdb.adapters.embedded.sqlite_database import Row, SqliteDatabase
 from quartzdb.adapters.embedded.sqlite_row_sums import require_sound
 from quartzdb.adapters.embedded.sqlite_schema import API_KEY_COLUMNS
 from quartzdb.domain.errors import Conflict
-from quartzdb.services.ports import ApiKey
+from quartzdb.services.ports import BROWSER, BROWSER_KEY_KEPT_MS, ApiKey
 
 _COLUMNS = ", ".join(API_KEY_COLUMNS)
 _GET = f"SELECT {_COLUMNS}, row_sum FROM api_keys WHERE id = ?"
@@ -24,6 +24,7 @@ UPDATE api_keys SET expires_at_ms = min(coalesce(expires_at_ms, ?1), ?1) WHERE i
 _USED = """
 UPDATE api_keys SET last_used_at_ms = ?1 WHERE id = ?2 AND (last_used_at_ms IS NULL OR last_used_at_ms < ?1)
 """
+_DROP_ENDED = f"DELETE FROM api_keys WHERE created_by = '{BROWSER}' AND expires_at_ms <= ?"
 _FORGET = "DELETE FROM api_keys WHERE id = ? AND tenant = ? AND revoked_at_ms IS NOT NULL"
 
 
@@ -39,7 +40,7 @@ class SqliteApiKeys:
         return self._api_key(rows[0]) if rows else None
 
     def add(self, key: ApiKey) -> None:
-        """Store a new key. Raises Conflict where its id is taken."""
+        """Store a new key. Raises Conflict where its id is taken. With one of a browser those that ended before go."""
         scopes = json.dumps(sorted(key.scopes))
         times = (key.created_at_ms, key.expires_at_ms, key.revoked_at_ms)
         namespaces = None if key.namespaces is None else json.dumps(sorted(key.namespaces))
@@ -58,6 +59,8 @@ class SqliteApiKeys:
         def insert(connection: sqlite3.Connection) -> None:
             if not connection.execute(_ADD, row).rowcount:
                 raise Conflict(f"An API key with the id {key.id!r} exists.", hint="Choose another id.")
+            if key.of_browser:
+                connection.execute(_DROP_ENDED, (key.created_at_ms - BROWSER_KEY_KEPT_MS,))
 
         self._database.write(insert)
 
