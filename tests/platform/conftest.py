@@ -20,7 +20,9 @@ from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
 from quartzdb_platform.api.app import PREFIX, create_app
 from quartzdb_platform.domain.passkey import RelyingParty
 from quartzdb_platform.domain.permissions import Role
+from quartzdb_platform.domain.plan import Plans
 from quartzdb_platform.local_platform import REMAINS, tenant_deletion
+from quartzdb_platform.plans.plan_file import load_plans
 from quartzdb_platform.ports import IdentityProvider
 from quartzdb_platform.wiring import Platform, assemble
 from tests.manual_clock import ManualClock
@@ -129,8 +131,18 @@ def sign_up_is_open() -> bool:
 
 
 @pytest.fixture
+def plans() -> Plans:
+    """What is sold; a module in which that changes says what."""
+    return load_plans()
+
+
+@pytest.fixture
 def site(
-    tmp_path: Path, clock: ManualClock, providers: Mapping[str, IdentityProvider], sign_up_is_open: bool
+    tmp_path: Path,
+    clock: ManualClock,
+    providers: Mapping[str, IdentityProvider],
+    sign_up_is_open: bool,
+    plans: Plans,
 ) -> Iterator[Site]:
     adapters = embedded_adapters(EmbeddedSettings(tmp_path / "data"), clock)
     database = assemble_database(adapters, writer="test.1", workspace=tmp_path / "building")
@@ -147,6 +159,7 @@ def site(
             database_url=DATABASE_URL,
             providers=providers,
             sign_up_is_open=sign_up_is_open,
+            plans=plans,
             relying_party=RelyingParty("example.com", (CONSOLE_ORIGIN,)),
             tenants=tenant_deletion(database),
             data=LocalData(database),

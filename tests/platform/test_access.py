@@ -74,6 +74,7 @@ NEEDS = {
     f"GET {_O}/audit": Permission.AUDIT_READ,
     f"POST {_O}/referral": Permission.ORGANIZATION_UPDATE,
     f"GET {_O}/credits": Permission.USAGE_READ,
+    f"GET {_O}/statements": Permission.USAGE_READ,
     f"GET {_P}/usage": Permission.USAGE_READ,
     f"GET {_O}/usage": Permission.USAGE_READ,
     f"GET {_P}/overview": Permission.USAGE_READ,

@@ -54,13 +54,13 @@ def change(site: Site, organization_id: str, **changes: object) -> None:
 def test_a_new_project_has_its_grant(site: Site, organization: str) -> None:
     """What the plan allows, at once; publishing again says nothing new."""
     one = project(site, organization)
-    plan = site.platform.plans.of("free")
+    plan = site.platform.plans.versions[0].of("free")
     assert granted(site, one) == TenantGrant(
         one,
         1,
         plan="free",
         limits=plan.limits,
-        prices=site.platform.plans.prices,
+        prices=site.platform.plans.versions[0].prices,
         raise_at=f"https://console.example.com/platform/organizations/{organization}/plan",
     )
     assert site.platform.grants.publish_all() == Published()
@@ -100,7 +100,7 @@ def test_a_plan_is_of_all_projects(site: Site, organization: str) -> None:
     for one in projects:
         found = granted(site, one)
         assert (found.plan, found.region, found.status) == ("pro", "eu-central-1", TenantStatus.READ_ONLY)
-        assert found.limits == site.platform.plans.of("pro").limits
+        assert found.limits == site.platform.plans.versions[0].of("pro").limits
 
 
 def test_blocks_are_of_the_organization_or_of_one_project(site: Site, organization: str) -> None:
@@ -215,7 +215,7 @@ def test_a_plan_is_changed_with_its_event(site: Site, organization: str) -> None
     one = project(site, organization)
     operator = Actor("operator:test", "command line")
     assert site.platform.plan_changes.set(organization, "business", operator).plan == "business"
-    assert granted(site, one).limits == site.platform.plans.of("business").limits
+    assert granted(site, one).limits == site.platform.plans.versions[0].of("business").limits
     site.platform.plan_changes.set(organization, "business", operator)
     with pytest.raises(InvalidArgument, match="is no plan"):
         site.platform.plan_changes.set(organization, "gold", operator)

@@ -335,7 +335,16 @@ def test_an_export_has_everything_and_no_secret(site: Site) -> None:
     assert set(files) == {
         *(
             f"{name}.jsonl"
-            for name in ("organization", "members", "invitations", "projects", "tokens", "audit")
+            for name in (
+                "organization",
+                "members",
+                "invitations",
+                "projects",
+                "tokens",
+                "credits",
+                "statements",
+                "audit",
+            )
         ),
         *(f"{folder}/{name}.jsonl" for name in ("keys", "usage", "books.records", "books.kv")),
         "export.json",

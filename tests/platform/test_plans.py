@@ -24,7 +24,8 @@ TRANSFER_GB = 0.085
 """Sending a GB to clients from CloudFront, as docs/costs.md has it; a read unit sends 64 KB at most."""
 UNIT_ANSWER_BYTES = 64 * 1024
 COLD_SHARE = 0.001
-PLANS = load_plans()
+VERSIONS = load_plans().versions
+PLANS = VERSIONS[-1]
 
 
 def read_unit_cost() -> float:
@@ -117,16 +118,18 @@ def test_no_plan_allows_what_the_database_does_not() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "field"),
     [
-        ("top_k = 100", "topk = 100", "plans.free.limits.top_k"),
-        ("top_k = 100\n", "", "plans.free.limits.top_k"),
-        ("burst = 40\n", "burst = 0\n", "plans.free.limits.burst"),
-        ("overage = false", "overage = 0", "plans.free.overage"),
-        ("seats = 10", 'seats = "10"', "plans.free.seats"),
-        ("read_units = 250_000", "read_units = 2.5", "plans.free.included.read_units"),
-        ("month_micro_dollars = 0", "month_micro_dollars = 990_000_000", "plans"),
-        ('version = "2026-11"', 'version = ""', "prices.version"),
-        ("[prices]", "[price]", "plans"),
-        ("[prices]", "[prices", "plans"),
+        ("top_k = 100", "topk = 100", "versions[0].plans.free.limits.top_k"),
+        ("top_k = 100\n", "", "versions[0].plans.free.limits.top_k"),
+        ("burst = 40\n", "burst = 0\n", "versions[0].plans.free.limits.burst"),
+        ("overage = false", "overage = 0", "versions[0].plans.free.overage"),
+        ("seats = 10", 'seats = "10"', "versions[0].plans.free.seats"),
+        ("read_units = 250_000", "read_units = 2.5", "versions[0].plans.free.included.read_units"),
+        ("month_micro_dollars = 0", "month_micro_dollars = 990_000_000", "versions[0].plans"),
+        ('from = "2026-11"', 'from = "2026-13"', "versions[0].from"),
+        ('from = "2026-11"', 'form = "2026-11"', "versions[0].from"),
+        ("[versions.prices]", "[versions.price]", "versions[0].plans"),
+        ("[versions.prices]", "[versions.prices", "plans"),
+        ("[[versions]]", "[[version]]", "plans"),
     ],
 )
 def test_a_plan_that_is_not_whole_is_refused(old: str, new: str, field: str) -> None:
@@ -145,7 +148,7 @@ def test_what_is_no_plan_is_refused() -> None:
     assert refused.value.hint == "Use one of: free, pro, business."
 
 
-@pytest.mark.parametrize(("name", "rows"), [("plans", plan_rows(PLANS)), ("prices", price_rows(PLANS))])
+@pytest.mark.parametrize(("name", "rows"), [("plans", plan_rows(PLANS)), ("prices", price_rows(VERSIONS))])
 def test_the_page_has_the_plans(name: str, rows: list[list[str]]) -> None:
     """As the file has them."""
     page = Path("docs/plans.md").read_text("utf-8")

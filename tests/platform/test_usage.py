@@ -33,7 +33,7 @@ from quartzdb_platform.ports import Held
 from tests.behaviour.http.client import Client
 from tests.platform.conftest import Person, Site
 
-PLANS = load_plans()
+PLANS = load_plans().versions[0]
 Project = tuple[Person, str, str]
 
 

@@ -42,6 +42,7 @@ from quartzdb_platform.metering.cap_keeping import CapKeeping
 from quartzdb_platform.metering.counters import Counters
 from quartzdb_platform.metering.journal import JournalReader, UsageJournal
 from quartzdb_platform.metering.overview import Overviews
+from quartzdb_platform.metering.statements import Statements
 from quartzdb_platform.metering.storage import StorageSampling
 from quartzdb_platform.metering.usage import Usage
 from quartzdb_platform.plans.blocks import Blocks
@@ -73,6 +74,7 @@ class Platform:
     data_plane_audit: DataPlaneAudit
     blocks: Blocks
     browser_keys: BrowserKeys
+    clock: Clock
     caps: CapKeeping
     closings: Closings
     credentials: Credentials
@@ -91,6 +93,7 @@ class Platform:
     residences: Residences
     sign_in: SignIn
     standings: Standings
+    statements: Statements
     tokens: Tokens
     upkeep: Upkeep
     usage: Usage
@@ -144,17 +147,19 @@ def assemble(
     people, challenges = People(table, clock, admission), Challenges(table, clock)
     blocks = Blocks(table)
     publisher = GrantPublisher(
-        table, grants, plans, blocks, f"{console_url}/organizations/{{organization}}/plan"
+        table, grants, plans, blocks, clock, f"{console_url}/organizations/{{organization}}/plan"
     )
     caps = CapKeeping(table, audit, blocks, publisher, plans, clock)
+    statements = Statements(table, plans, clock)
     referrals = Referrals(table, audit, clock)
     organizations = Organizations(table, audit, clock, regions=regions)
     projects = Projects(table, audit, keys, publisher, clock)
     data_plane_audit = DataPlaneAudit(table, audit, clock)
     steps = [
-        Step("grants", 60, lambda _: publisher.publish_all()),
+        Step("grants", 60, lambda _: publisher.publish_due()),
         Step("all-grants", 86_400, lambda _: publisher.publish_all(everything=True)),
         Step("caps", 60, caps.run),
+        Step("statements", 60, statements.run),
         *further_steps,
     ]
     if sizes is not None:
@@ -186,6 +191,7 @@ def assemble(
         data_plane_audit=data_plane_audit,
         blocks=blocks,
         browser_keys=BrowserKeys(table, audit, keys, clock),
+        clock=clock,
         caps=caps,
         closings=Closings(
             table, audit, credentials, publisher, notices, clock, deletes=deletions is not None
@@ -200,7 +206,7 @@ def assemble(
         organizations=organizations,
         overviews=Overviews(table, usage, plans, clock),
         passkeys=passkeys,
-        plan_changes=PlanChanges(table, audit, plans, publisher),
+        plan_changes=PlanChanges(table, audit, plans, publisher, clock),
         plans=plans,
         projects=projects,
         providers=Providers(
@@ -226,6 +232,7 @@ def assemble(
             hash_cost=code_hash_cost,
         ),
         standings=Standings(table, audit, publisher),
+        statements=statements,
         waitlist=Waitlist(
             table, people, admission, mailer, clock, f"{console_url}/waitlist", f"{console_url}/passkeys"
         ),

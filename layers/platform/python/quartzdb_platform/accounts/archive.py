@@ -86,7 +86,7 @@ class Archive:
     def _files(self, organization_id: str, data: DataPlaneData) -> Iterator[tuple[str, Iterable[bytes]]]:
         pk = store.organization_pk(organization_id)
         yield "organization.jsonl", self._documents(pk, "organization")
-        for name in ("member", "invitation", "project", "token"):
+        for name in ("member", "invitation", "project", "token", "credit", "statement"):
             yield f"{name}s.jsonl", self._documents(pk, f"{name}#")
         yield "audit.jsonl", self._documents(pk, "audit#")
         for document in self._each(pk, "project#"):

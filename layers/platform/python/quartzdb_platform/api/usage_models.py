@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from quartzdb_platform.domain.money import dollars
 from quartzdb_platform.domain.records import Organization
+from quartzdb_platform.domain.times import rfc3339
 from quartzdb_platform.metering.bill import BillLine, Used, total
+from quartzdb_platform.metering.statements import Statement
 from quartzdb_platform.metering.tally import FIELDS
 from quartzdb_platform.metering.usage import Latency, Month, Report, Row
 
@@ -117,16 +119,82 @@ class UsedAnswer(BaseModel):
         return cls(**used._asdict())
 
 
+class SumAnswer(BaseModel):
+    """What is to be paid: the plan's own price and what is beyond it, less what credits take off."""
+
+    plan_usd: str
+    beyond_usd: str
+    credits_usd: str
+    due_usd: str
+
+    @classmethod
+    def of(cls, statement: Statement) -> SumAnswer:
+        """The answer for a value."""
+        return cls(
+            plan_usd=dollars(statement.plan_micro_dollars),
+            beyond_usd=dollars(total(statement.lines)),
+            credits_usd=dollars(statement.credit_micro_dollars),
+            due_usd=dollars(statement.due_micro_dollars),
+        )
+
+
+class CreditTakenAnswer(BaseModel):
+    """What was taken off of one credit."""
+
+    id: str
+    why: str
+    amount_usd: str
+
+
+class StatementAnswer(BaseModel):
+    """What a month came to. `version` is that of the prices, which is that of the month it began to hold."""
+
+    month: str
+    plan: str
+    version: str
+    lines: list[BillLineAnswer]
+    credits: list[CreditTakenAnswer]
+    sum: SumAnswer
+    made_at: str
+
+    @classmethod
+    def of(cls, statement: Statement) -> StatementAnswer:
+        """The answer for a value."""
+        assert statement.closed_at_ms is not None
+        return cls(
+            month=statement.month,
+            plan=statement.plan,
+            version=statement.version,
+            lines=[BillLineAnswer.of(line) for line in statement.lines],
+            credits=[
+                CreditTakenAnswer(id=one.credit_id, why=one.why, amount_usd=dollars(one.micro_dollars))
+                for one in statement.taken
+            ],
+            sum=SumAnswer.of(statement),
+            made_at=rfc3339(statement.closed_at_ms),
+        )
+
+
 class ForecastAnswer(BaseModel):
     """What the month comes to if it goes on as it has gone."""
 
     used: UsedAnswer
     cost_usd: str
     lines: list[BillLineAnswer] | None = None
+    sum: SumAnswer | None = None
+
+
+class MonthsBill(NamedTuple):
+    """The statement of a month if it ended now, and if it goes on as it has gone."""
+
+    present: Statement
+    forecast: Statement
 
 
 class MonthAnswer(BaseModel):
-    """The present month. Bills are of organizations, so a project has no lines of its own."""
+    """The present month. Bills are of organizations, so a project has no lines of its own, and no sum. `cost_usd` is
+    what is beyond the plan's price.
+    """
 
     month: str
     used: UsedAnswer
@@ -134,11 +202,12 @@ class MonthAnswer(BaseModel):
     vectors_held: int
     cost_usd: str | None = None
     lines: list[BillLineAnswer] | None = None
+    sum: SumAnswer | None = None
     forecast: ForecastAnswer
 
     @classmethod
-    def of(cls, month: Month, *, billed: bool) -> MonthAnswer:
-        """The answer for a value."""
+    def of(cls, month: Month, *, billed: bool, bill: MonthsBill | None = None) -> MonthAnswer:
+        """The answer for a value: with the lines of the bill, or what is to be paid, where those are given."""
         lines = [BillLineAnswer.of(line) for line in month.lines] if billed else None
         forecast_lines = [BillLineAnswer.of(line) for line in month.forecast_lines] if billed else None
         return cls(
@@ -148,10 +217,12 @@ class MonthAnswer(BaseModel):
             vectors_held=month.held.vectors,
             cost_usd=dollars(month.micro_dollars) if billed else None,
             lines=lines,
+            sum=SumAnswer.of(bill.present) if bill else None,
             forecast=ForecastAnswer(
                 used=UsedAnswer.of(month.forecast_used),
                 cost_usd=dollars(total(month.forecast_lines)),
                 lines=forecast_lines,
+                sum=SumAnswer.of(bill.forecast) if bill else None,
             ),
         )
 
@@ -168,7 +239,7 @@ class UsageAnswer(BaseModel):
     month: MonthAnswer
 
     @classmethod
-    def of(cls, report: Report, *, billed: bool) -> UsageAnswer:
+    def of(cls, report: Report, bill: MonthsBill | None) -> UsageAnswer:
         """The answer for a value."""
         return cls(
             first=report.question.first,
@@ -177,7 +248,7 @@ class UsageAnswer(BaseModel):
             rows=[RowAnswer.of(report, row) for row in report.rows],
             totals=CountsAnswer.counts_of(report.totals),
             latency=[LatencyAnswer.of(latency) for latency in report.latencies],
-            month=MonthAnswer.of(report.month, billed=billed),
+            month=MonthAnswer.of(report.month, billed=bill is not None, bill=bill),
         )
 
 

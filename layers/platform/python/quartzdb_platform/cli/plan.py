@@ -27,18 +27,20 @@ def plan() -> None:
 @plan.command(name="list")
 @json_option
 def list_plans(as_json: bool) -> None:
-    """Show what each plan costs and allows."""
+    """Show what each plan costs and allows, and prices that are to come."""
+    from quartzdb.adapters.system_clock import SystemClock
+    from quartzdb_platform.domain.calendar import month_of
     from quartzdb_platform.plans.plan_file import load_plans
     from quartzdb_platform.plans.table import plan_rows, price_rows
 
     plans = load_plans()
-    header, *rows = plan_rows(plans)
+    present = plans.at(month_of(SystemClock().unix_ms()))
     if as_json:
-        names = list(plans.by_name)
-        print_json({"plans": [{"name": name, "title": plans.of(name).title} for name in names]})
+        print_json({"plans": [{"name": one.name, "title": one.title} for one in present.by_name.values()]})
         return
+    header, *rows = plan_rows(present)
     print_table(header, rows)
-    header, *rows = price_rows(plans)
+    header, *rows = price_rows(plans.versions[plans.versions.index(present) :])
     print_table(header, rows)
 
 
@@ -60,7 +62,8 @@ def set_plan(organization: str, name: str, data_dir: Path, as_json: bool) -> Non
     from quartzdb_platform.plans.plan_file import load_plans
 
     with _opened(data_dir) as table:
-        changes = PlanChanges(table, AuditLog(table, SystemClock()), load_plans(), None)
+        clock = SystemClock()
+        changes = PlanChanges(table, AuditLog(table, clock), load_plans(), None, clock)
         changed = changes.set(organization, name, Actor(f"operator:{getuser()}", "command line"))
     if as_json:
         print_json({"organization": changed.id, "plan": changed.plan})

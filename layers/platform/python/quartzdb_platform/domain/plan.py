@@ -1,4 +1,8 @@
-"""A plan: what an organization pays for, as a value. Money is whole micro-dollars, a month is one of the calendar."""
+"""Plans and their versions: what an organization pays for, as values.
+
+Money is whole micro-dollars, a month is one of the calendar (2026-11). A month is billed by one version, whatever is
+sold later: the last one that began with it or before.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +41,10 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Plans:
-    """All of them, the cheapest first, and the prices that they share."""
+class PlanVersion:
+    """What is sold from a month on: all plans, the cheapest first, and the prices that they share."""
 
+    from_month: str
     by_name: Mapping[str, Plan]
     prices: Prices
 
@@ -51,3 +56,23 @@ class Plans:
                 f"{name[:40]!r} is no plan.", field="plan", hint=f"Use one of: {', '.join(self.by_name)}."
             )
         return plan
+
+
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """All versions, at least one, the newest last. Months before the first are of the first."""
+
+    versions: tuple[PlanVersion, ...]
+
+    def at(self, month: str) -> PlanVersion:
+        """The version that a month is billed by."""
+        begun = [version for version in self.versions if version.from_month <= month]
+        return begun[-1] if begun else self.versions[0]
+
+    def prices_at(self, month: str) -> Prices:
+        """What units cost in a month."""
+        return self.at(month).prices
+
+    def of(self, name: str, month: str) -> Plan:
+        """What a plan is in a month. Raises InvalidArgument for what is no plan."""
+        return self.at(month).of(name)

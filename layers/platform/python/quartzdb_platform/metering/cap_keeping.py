@@ -17,7 +17,7 @@ from quartzdb_platform.accounts import store
 from quartzdb_platform.accounts.organizations import Access
 from quartzdb_platform.audit.log import AuditLog
 from quartzdb_platform.domain.calendar import month_end_ms, month_of
-from quartzdb_platform.domain.plan import Plans
+from quartzdb_platform.domain.plan import Plans, PlanVersion
 from quartzdb_platform.domain.records import Organization
 from quartzdb_platform.metering.caps import Standing, blocks_for
 from quartzdb_platform.metering.late_lines import forget_gone
@@ -67,7 +67,7 @@ class CapKeeping:
             organization, document = store.organization_of(self._table, access.organization_id)
             if (
                 cap_micro_dollars is not None
-                and CAP_FEATURE not in self._plans.of(organization.plan).features
+                and CAP_FEATURE not in self._version().of(organization.plan).features
             ):
                 raise Forbidden(
                     f"The plan {organization.plan} has no caps: it never costs more than its price.",
@@ -120,8 +120,8 @@ class CapKeeping:
         projects = [store.project_of(document).id for document in listed]
         month = month_of(self._clock.unix_ms())
         return Standing(
-            self._plans.of(organization.plan),
-            self._plans.prices,
+            self._plans.of(organization.plan, month),
+            self._plans.prices_at(month),
             month,
             month_end_ms(month),
             used_in(self._table, projects, month),
@@ -129,6 +129,9 @@ class CapKeeping:
             organization.cap_micro_dollars,
             self._publisher.raise_at(organization.id),
         )
+
+    def _version(self) -> PlanVersion:
+        return self._plans.at(month_of(self._clock.unix_ms()))
 
     def _check_each(self, organization_ids: Sequence[str]) -> int:
         changed = 0

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from quartzdb.domain.clock import Clock
-from quartzdb_platform.domain.calendar import HOUR_MS, day_of, hour_of
+from quartzdb_platform.domain.calendar import HOUR_MS, day_of, hour_of, month_of
 from quartzdb_platform.domain.plan import Plans
 from quartzdb_platform.metering import places
 from quartzdb_platform.metering.addition import added
@@ -92,7 +92,7 @@ class Overviews:
             refused,
             failed,
             _percentiles(merged),
-            self._usage.month(project_ids, self._plans.of(plan_name)),
+            self._usage.month(project_ids, self._plans.of(plan_name, month_of(now_ms))),
         )
 
     def _requests(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -123,7 +124,7 @@ class Usage:
         today = day_of(now_ms)
         last = _day(last or today, "to")
         first = _day(first or f"{last[:7]}-01", "from")
-        kept = day_of(now_ms - self._plans.of(plan_name).retention_days * DAY_MS)
+        kept = day_of(now_ms - self._plans.of(plan_name, month_of(now_ms)).retention_days * DAY_MS)
         first, last = max(first, kept), min(last, today)
         days = (start_ms(last) - start_ms(first)) // DAY_MS + 1
         if first > last:
@@ -142,16 +143,18 @@ class Usage:
         return Question(first, last, step, tuple(groups))
 
     def report(self, question: Question, project_ids: Sequence[str], plan_name: str) -> Report:
-        """Of these projects together. Raises TooLarge for more rows than ROWS_MAX."""
+        """Of these projects together; `plan_name` is what the present month is billed by. Raises TooLarge for more
+        rows than ROWS_MAX.
+        """
         sums: dict[tuple[str, tuple[str, ...]], list[int]] = {}
-        all_of_it = [0] * len(FIELDS)
+        by_month: dict[str, list[int]] = {}
         for project_id in project_ids:
             for of, hours in self._rows(project_id, question):
                 names = tuple(_name(group, of, project_id) for group in question.groups)
                 for hour, counts in hours.items():
                     at = of.day if question.step is Step.DAY else f"{of.day}T{hour}:00Z"
                     _into(sums.setdefault((at, names), [0] * len(FIELDS)), counts)
-                    _into(all_of_it, counts)
+                    _into(by_month.setdefault(_month(of.day), [0] * len(FIELDS)), counts)
             if len(sums) > ROWS_MAX:
                 raise TooLarge(
                     f"This is more than {ROWS_MAX} rows.", field="from", hint="Ask for fewer days or groups."
@@ -159,9 +162,9 @@ class Usage:
         return Report(
             question,
             [self._row(at, names, counts) for (at, names), counts in sorted(sums.items())],
-            self._row("", (), all_of_it),
+            self._totals(by_month),
             self._latencies(project_ids, question),
-            self.month(project_ids, self._plans.of(plan_name)),
+            self.month(project_ids, self._plans.of(plan_name, month_of(self._clock.unix_ms()))),
         )
 
     def month(self, project_ids: Sequence[str], plan: Plan) -> Month:
@@ -173,7 +176,7 @@ class Usage:
         begun, ends = start_ms(month), month_end_ms(month)
         gone = max(1, now_ms - begun)
         forecast = Used(*(value * (ends - begun) // gone for value in used))
-        prices = self._plans.prices
+        prices = self._plans.prices_at(month)
         return Month(
             month,
             used,
@@ -184,8 +187,19 @@ class Usage:
         )
 
     def _row(self, at: str, names: tuple[str, ...], counts: Sequence[int]) -> Row:
-        units = Units(counts[READ_UNITS], counts[WRITE_UNITS])
-        return Row(at, names, tuple(counts), cost_usd(units, self._plans.prices))
+        return Row(at, names, tuple(counts), self._cost_usd(_month(at), counts))
+
+    def _totals(self, by_month: Mapping[str, Sequence[int]]) -> Row:
+        """Each month at its own prices."""
+        sums = [0] * len(FIELDS)
+        cost = Decimal(0)
+        for month, counts in by_month.items():
+            _into(sums, counts)
+            cost += Decimal(self._cost_usd(month, counts))
+        return Row("", (), tuple(sums), f"{cost.normalize() + 0:f}")
+
+    def _cost_usd(self, month: str, counts: Sequence[int]) -> str:
+        return cost_usd(Units(counts[READ_UNITS], counts[WRITE_UNITS]), self._plans.prices_at(month))
 
     def _rows(
         self, project_id: str, question: Question
@@ -224,6 +238,10 @@ def _day(text: str, field: str) -> str:
         raise InvalidArgument(
             f"{text[:20]!r} is no day.", field=field, hint="It looks like 2026-11-29."
         ) from error
+
+
+def _month(day: str) -> str:
+    return day[: len("2026-11")]
 
 
 def _name(group: Group, of: RowPlace, project_id: str) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from quartzdb.domain.clock import Clock
 from quartzdb_platform.accounts import store
 from quartzdb_platform.audit.log import Actor, AuditLog
+from quartzdb_platform.domain.calendar import month_of
 from quartzdb_platform.domain.plan import Plans
 from quartzdb_platform.domain.records import Organization
 from quartzdb_platform.plans import pending
+from quartzdb_platform.plans.plan_history import noted_change
 from quartzdb_platform.plans.publisher import GrantPublisher
 from quartzdb_platform.ports import Change, DocumentTable
 from quartzdb_platform.transaction import change
@@ -21,27 +24,35 @@ class PlanChanges:
     """
 
     def __init__(
-        self, table: DocumentTable, audit: AuditLog, plans: Plans, publisher: GrantPublisher | None
+        self,
+        table: DocumentTable,
+        audit: AuditLog,
+        plans: Plans,
+        publisher: GrantPublisher | None,
+        clock: Clock,
     ) -> None:
         self._table = table
         self._audit = audit
         self._plans = plans
         self._publisher = publisher
+        self._clock = clock
 
     def set(self, organization_id: str, plan_name: str, actor: Actor) -> Organization:
         """Have the organization on that plan; saying it again changes nothing. What it has more of than a smaller plan
         allows stays, and nothing is added to it. Raises InvalidArgument, NotFound.
         """
-        plan = self._plans.of(plan_name)
+        plan = self._plans.of(plan_name, month_of(self._clock.unix_ms()))
 
         def decide() -> tuple[Organization, Sequence[Change]]:
             organization, document = store.organization_of(self._table, organization_id)
             if organization.plan == plan.name:
                 return organization, ()
             changed = replace(organization, plan=plan.name)
+            month = month_of(self._clock.unix_ms())
+            history = noted_change(self._table, organization, plan.name, month)
             event = self._audit.entry(organization_id, actor, f"plan.{plan.name}", organization_id)
             noted = pending.mark(self._table, organization_id)
-            return changed, [store.put_organization(changed, document.revision), noted, *event]
+            return changed, [store.put_organization(changed, document.revision), history, noted, *event]
 
         changed = change(self._table, decide)
         if self._publisher is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
@@ -11,9 +12,10 @@ from typing import Any, TypeVar
 
 from quartzdb.domain.errors import InvalidArgument, within_field
 from quartzdb.domain.grant import GrantLimits, Prices
-from quartzdb_platform.domain.plan import Included, Plan, Plans
+from quartzdb_platform.domain.plan import Included, Plan, Plans, PlanVersion
 
 PLAN_FILE = Path(__file__).parent / "plans.toml"
+_MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
 T = TypeVar("T")
 
 
@@ -29,19 +31,49 @@ def parse_plans(text: str) -> Plans:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidArgument(f"The plans are not TOML: {error}.", field="plans") from error
-    if set(document) != {"prices", "plans"} or not document["plans"]:
-        raise InvalidArgument("The plans have [prices] and [plans.NAME], and nothing else.", field="plans")
-    with within_field("prices"):
-        prices = _whole(Prices, document["prices"])
-    plans = {}
-    for name, given in document["plans"].items():
-        with within_field(f"plans.{name}"):
-            plans[name] = _plan(name, given)
-    if [plan.month_micro_dollars for plan in plans.values()] != sorted(
-        plan.month_micro_dollars for plan in plans.values()
+    if (
+        set(document) != {"versions"}
+        or not isinstance(document["versions"], list)
+        or not document["versions"]
     ):
+        raise InvalidArgument("The plans have [[versions]], at least one, and nothing else.", field="plans")
+    versions: list[PlanVersion] = []
+    said: Mapping[str, Any] = {}
+    for number, given in enumerate(document["versions"]):
+        with within_field(f"versions[{number}]"):
+            said = _merged(said, _object("versions", given))
+            versions.append(_version(said, versions[-1].from_month if versions else ""))
+    return Plans(tuple(versions))
+
+
+def _version(said: Mapping[str, Any], before: str) -> PlanVersion:
+    from_month = said.get("from")
+    if not isinstance(from_month, str) or not _MONTH.fullmatch(from_month) or from_month <= before:
+        raise InvalidArgument("from is a month, such as 2026-11, later than that before.", field="from")
+    if set(said) != {"from", "prices", "plans"} or not said["plans"]:
+        raise InvalidArgument("A version has from, prices and plans, and nothing else.", field="plans")
+    with within_field("prices"):
+        prices = _whole(Prices, {**_object("", said["prices"]), "version": from_month})
+    plans = {}
+    for name, given in _object("plans", said["plans"]).items():
+        with within_field(f"plans.{name}"):
+            plans[name] = _plan(name, _object("", given))
+    costs = [plan.month_micro_dollars for plan in plans.values()]
+    if costs != sorted(costs):
         raise InvalidArgument("Plans stand in the order of what they cost.", field="plans")
-    return Plans(plans, prices)
+    return PlanVersion(from_month, plans, prices)
+
+
+def _merged(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What was said before, with what is said now in its place."""
+    merged = dict(before)
+    for name, value in given.items():
+        present = merged.get(name)
+        if isinstance(present, Mapping) and isinstance(value, Mapping):
+            merged[name] = _merged(present, value)
+        else:
+            merged[name] = value
+    return merged
 
 
 def _plan(name: str, given: Mapping[str, Any]) -> Plan:
@@ -70,6 +102,12 @@ def _whole(kind: type[T], given: Mapping[str, Any]) -> T:
         for name, value in given.items():
             _require_whole(name, value)
     return kind(**given)
+
+
+def _object(name: str, value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidArgument("This is a table.", field=name or None)
+    return value
 
 
 def _require_whole(name: str, value: object) -> None:

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
+from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import LimitReached as PlanLimitReached
 from quartzdb.domain.errors import QuartzError, Reached, Unavailable
 from quartzdb.domain.grant import TenantGrant, TenantStatus
 from quartzdb_platform.accounts import store
-from quartzdb_platform.domain.plan import Plans
+from quartzdb_platform.domain.calendar import month_of
+from quartzdb_platform.domain.plan import Plans, PlanVersion
 from quartzdb_platform.domain.records import Organization
 from quartzdb_platform.plans import pending
 from quartzdb_platform.plans.blocks import Blocked, Blocks, block_of
@@ -24,6 +26,7 @@ from quartzdb_platform.ports import DataPlaneGrants, Document, DocumentTable, Pu
 logger = logging.getLogger(__name__)
 _ATTEMPTS_MAX = 8
 _PAGE = 100
+_VERSION_PK = "PLAN_VERSION"
 _STRICTNESS = {TenantStatus.ACTIVE: 0, TenantStatus.READ_ONLY: 1, TenantStatus.SUSPENDED: 2}
 
 
@@ -50,12 +53,19 @@ class GrantPublisher:
     """`plan_url`: where somebody who reached a limit can have it raised; it has the place of the organization's id."""
 
     def __init__(
-        self, table: DocumentTable, grants: DataPlaneGrants, plans: Plans, blocks: Blocks, plan_url: str
+        self,
+        table: DocumentTable,
+        grants: DataPlaneGrants,
+        plans: Plans,
+        blocks: Blocks,
+        clock: Clock,
+        plan_url: str,
     ) -> None:
         self._table = table
         self._grants = grants
         self._plans = plans
         self._blocks = blocks
+        self._clock = clock
         self._plan_url = plan_url
 
     def publish(self, organization_id: str) -> int:
@@ -79,7 +89,8 @@ class GrantPublisher:
 
     def grant(self, organization: Organization, project_id: str) -> TenantGrant:
         """What the plan allows one of its projects, before blocks; its revision is yet to be found."""
-        plan = self._plans.of(organization.plan)
+        version = self._version()
+        plan = version.of(organization.plan)
         return TenantGrant(
             project_id,
             0,
@@ -87,7 +98,7 @@ class GrantPublisher:
             plan=plan.name,
             limits=plan.limits,
             region=organization.region,
-            prices=self._plans.prices,
+            prices=version.prices,
             raise_at=self.raise_at(organization.id),
         )
 
@@ -98,7 +109,7 @@ class GrantPublisher:
     def require_room(self, organization_id: str, limit: str, present: int, unit: str) -> None:
         """Raises the database's LimitReached where the plan allows only so many `seats` or `projects`."""
         organization = store.organization_of(self._table, organization_id)[0]
-        plan = self._plans.of(organization.plan)
+        plan = self._version().of(organization.plan)
         allowed = getattr(plan, limit)
         if present >= allowed:
             raise_at = self.raise_at(organization_id)
@@ -115,6 +126,17 @@ class GrantPublisher:
         except Unavailable as error:
             logger.warning("The grants of %s will be published later: %s", organization_id, error)
 
+    def publish_due(self) -> Published:
+        """What is noted, and all there is where a month began with another version of the plans."""
+        version, found = self._version().from_month, self._table.get(_VERSION_PK, "published")
+        if found is None or found.body["from"] != version:
+            pending.mark_all(self._table)
+            # Who was faster noted the same.
+            self._table.transact(
+                [Put(_VERSION_PK, "published", {"from": version}, None if found is None else found.revision)]
+            )
+        return self.publish_all()
+
     def publish_all(self, *, everything: bool = False) -> Published:
         """What is noted; with `everything` all there is, as after a change of plans.toml. One that fails keeps no other
         from being published, and stays noted.
@@ -129,6 +151,9 @@ class GrantPublisher:
             else:
                 done = done._replace(organizations=done.organizations + 1, grants=done.grants + changed)
         return done
+
+    def _version(self) -> PlanVersion:
+        return self._plans.at(month_of(self._clock.unix_ms()))
 
     def _organizations(self, everything: bool) -> Iterator[str]:
         after = None

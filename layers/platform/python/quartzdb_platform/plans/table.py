@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from quartzdb_platform.domain.plan import Plan, Plans
+from quartzdb_platform.domain.plan import Plan, PlanVersion
 
 _MICRO = 1_000_000
 _ROWS: Sequence[tuple[str, Callable[[Plan], str]]] = (
@@ -33,20 +33,21 @@ _ROWS: Sequence[tuple[str, Callable[[Plan], str]]] = (
 )
 
 
-def plan_rows(plans: Plans) -> Sequence[Sequence[str]]:
+def plan_rows(version: PlanVersion) -> Sequence[Sequence[str]]:
     """A header and a row for each thing, of as many columns as there are plans and one."""
-    header = ["", *(plan.title for plan in plans.by_name.values())]
-    return [header, *([name, *(of(plan) for plan in plans.by_name.values())] for name, of in _ROWS)]
+    plans = version.by_name.values()
+    header = ["", *(plan.title for plan in plans)]
+    return [header, *([name, *(of(plan) for plan in plans)] for name, of in _ROWS)]
 
 
-def price_rows(plans: Plans) -> Sequence[Sequence[str]]:
-    """What more than what is included costs."""
-    prices = plans.prices
+def price_rows(versions: Sequence[PlanVersion]) -> Sequence[Sequence[str]]:
+    """What more than what is included costs, a column for each version."""
+    prices = [version.prices for version in versions]
     return [
-        ["Beyond what is included", f"version {prices.version}"],
-        ["a million read units", dollars(prices.million_read_units)],
-        ["a million write units", dollars(prices.million_write_units)],
-        ["a GB (10⁹ bytes) for a month", dollars(prices.gigabyte_month)],
+        ["Beyond what is included", *(f"from {version.from_month}" for version in versions)],
+        ["a million read units", *(dollars(one.million_read_units) for one in prices)],
+        ["a million write units", *(dollars(one.million_write_units) for one in prices)],
+        ["a GB (10⁹ bytes) for a month", *(dollars(one.gigabyte_month) for one in prices)],
     ]
 
 

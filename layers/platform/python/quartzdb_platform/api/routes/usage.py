@@ -10,7 +10,14 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb_platform.accounts.organizations import Access
 from quartzdb_platform.api.auth import PlatformNow, may, may_in_project
-from quartzdb_platform.api.usage_models import CapAnswer, CapBody, UsageAnswer, usage_csv
+from quartzdb_platform.api.usage_models import (
+    CapAnswer,
+    CapBody,
+    MonthsBill,
+    StatementAnswer,
+    UsageAnswer,
+    usage_csv,
+)
 from quartzdb_platform.domain.money import micro_dollars
 from quartzdb_platform.domain.permissions import Permission
 from quartzdb_platform.domain.records import Project
@@ -51,9 +58,8 @@ def project_usage(
     """
     access, project = found
     plan = platform.organizations.get(access).plan
-    return _answer(
-        _report(platform, plan, [project.id], (from_, to, by, group or ())), format_, accept, billed=False
-    )
+    report = _report(platform, plan, [project.id], (from_, to, by, group or ()), plan)
+    return _answer(report, None, format_, accept)
 
 
 @router.get(
@@ -70,11 +76,21 @@ def organization_usage(
     accept: Accept = "",
 ) -> object:
     """The same of all projects together, with the lines of the month's bill and what they come to."""
-    plan = platform.organizations.get(access).plan
+    organization = platform.organizations.get(access)
+    billed = platform.statements.billed_plan(organization).name
     projects = [project.id for project in platform.projects.list(access)]
-    return _answer(
-        _report(platform, plan, projects, (from_, to, by, group or ())), format_, accept, billed=True
+    report = _report(platform, organization.plan, projects, (from_, to, by, group or ()), billed)
+    present, forecast = (
+        platform.statements.present(organization, used)
+        for used in (report.month.used, report.month.forecast_used)
     )
+    return _answer(report, MonthsBill(present, forecast), format_, accept)
+
+
+@router.get("/organizations/{organization_id}/statements", tags=["Usage"])
+def list_statements(access: Reads, platform: PlatformNow) -> list[StatementAnswer]:
+    """What the months that are over came to, the newest first. Each is made three days after its month, and stays."""
+    return [StatementAnswer.of(one) for one in platform.statements.closed(access.organization_id)]
 
 
 @router.put("/organizations/{organization_id}/cap", tags=["Usage"])
@@ -92,7 +108,7 @@ def set_cap(body: CapBody, access: Caps, platform: PlatformNow) -> CapAnswer:
         ) from error
     organization = platform.caps.set_cap(access, amount)
     projects = [project.id for project in platform.projects.list(access)]
-    month = platform.usage.month(projects, platform.plans.of(organization.plan))
+    month = platform.usage.month(projects, platform.statements.billed_plan(organization))
     return CapAnswer.of(organization, month.micro_dollars)
 
 
@@ -101,11 +117,12 @@ def _report(
     plan: str,
     projects: Sequence[str],
     asked: tuple[str | None, str | None, Step, Sequence[Group]],
+    billed: str,
 ) -> Report:
-    return platform.usage.report(platform.usage.question(plan, *asked), projects, plan)
+    return platform.usage.report(platform.usage.question(plan, *asked), projects, billed)
 
 
-def _answer(report: Report, format_: str | None, accept: str, *, billed: bool) -> object:
+def _answer(report: Report, bill: MonthsBill | None, format_: str | None, accept: str) -> object:
     if format_ == "csv" or (format_ is None and accept.partition(";")[0].strip() == _CSV):
         return Response(usage_csv(report), media_type=_CSV)
-    return UsageAnswer.of(report, billed=billed)
+    return UsageAnswer.of(report, bill)

@@ -39,7 +39,7 @@ def show_project_overview(
 
 
 def _show(request: Request, place: Place, platform: PlatformNow, part: str) -> Response:
-    plan = platform.plans.of(place.organization.plan)
+    plan = platform.statements.billed_plan(place.organization)
     everything = [one.id for one in platform.projects.list(place.access)]
     shown = everything if place.project is None else [place.project.id]
     overview = platform.overviews.of(shown, plan.name)

@@ -12,6 +12,7 @@ from quartzdb_platform.api.auth import PlatformNow
 from quartzdb_platform.console import page
 from quartzdb_platform.console.visitor import Place, in_organization
 from quartzdb_platform.console.words import english
+from quartzdb_platform.domain.calendar import month_of
 from quartzdb_platform.domain.permissions import Permission
 from quartzdb_platform.domain.plan import Plan
 
@@ -29,11 +30,12 @@ class Row(NamedTuple):
 @router.get("/organizations/{organization_id}/plan")
 def show_plan(request: Request, place: Sees, platform: PlatformNow) -> Response:
     """Where refusals of the database lead to."""
-    plans = list(platform.plans.by_name.values())
+    version = platform.plans.at(month_of(platform.clock.unix_ms()))
+    plans = list(version.by_name.values())
     values = {
         "visitor": place.visitor,
         "place": place,
-        "mine": platform.plans.of(place.organization.plan),
+        "mine": version.of(place.organization.plan),
         "plans": plans,
         "rows": [Row(name, [cell(plan) for plan in plans]) for name, cell in _CELLS],
         "blocks": platform.blocks.of(place.organization.id),

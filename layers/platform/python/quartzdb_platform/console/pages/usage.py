@@ -18,6 +18,7 @@ from quartzdb_platform.domain.calendar import DAY_MS, day_of, start_ms
 from quartzdb_platform.domain.money import dollars, micro_dollars
 from quartzdb_platform.domain.permissions import Permission
 from quartzdb_platform.metering.bill import BillLine, total
+from quartzdb_platform.metering.statements import Statement
 from quartzdb_platform.metering.tally import FIELDS
 from quartzdb_platform.metering.usage import Group, Report, Step
 
@@ -96,8 +97,12 @@ def _show(
         error = error or refused
         asked = Asked("", "", Step.DAY.value, ())
         report = _report(place, platform, asked)
-    plan = platform.plans.of(place.organization.plan)
+    plan = platform.statements.billed_plan(place.organization)
     cap = place.organization.cap_micro_dollars
+    sums = [
+        platform.statements.present(place.organization, used)
+        for used in (report.month.used, report.month.forecast_used)
+    ]
     values = {
         "visitor": place.visitor,
         "place": place,
@@ -108,6 +113,7 @@ def _show(
         "rows": report.rows[:_ROWS_SHOWN_MAX],
         "chart": _chart(report),
         "meters": list(meters(report.month.lines)) if place.project is None else [],
+        "sums": [_sum(statement) for statement in sums] if place.project is None else [],
         "spent": dollars(report.month.micro_dollars),
         "forecast": dollars(total(report.month.forecast_lines)),
         "plan": plan,
@@ -137,7 +143,8 @@ def _report(place: Place, platform: PlatformNow, asked: Asked) -> Report:
     except ValueError as error:
         raise InvalidArgument(english()("usage.asked_wrong"), field="by") from error
     question = platform.usage.question(plan, asked.first or None, asked.last or None, step, groups)
-    return platform.usage.report(question, projects, plan)
+    billed = platform.statements.billed_plan(place.organization).name
+    return platform.usage.report(question, projects, billed)
 
 
 def _chart(report: Report) -> Mapping[str, Sequence[object]]:
@@ -156,6 +163,17 @@ def _times(first: str, last: str, step: Step) -> Iterator[str]:
     for at_ms in range(start_ms(first), start_ms(last) + DAY_MS, DAY_MS):
         day = day_of(at_ms)
         yield from [day] if step is Step.DAY else [f"{day}T{hour:02d}:00Z" for hour in range(24)]
+
+
+def _sum(statement: Statement) -> Mapping[str, str]:
+    """What is to be paid of a month, a line for each thing that makes it up."""
+    lines = {line.name: dollars(line.micro_dollars) for line in statement.lines}
+    return {
+        "plan": f"${dollars(statement.plan_micro_dollars)}",
+        **{name: f"${amount}" for name, amount in lines.items()},
+        "credits": f"−${dollars(statement.credit_micro_dollars)}",
+        "due": f"${dollars(statement.due_micro_dollars)}",
+    }
 
 
 def meters(lines: Sequence[BillLine]) -> Iterator[Meter]:
