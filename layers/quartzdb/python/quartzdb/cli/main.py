@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from quartzdb import __version__
+from quartzdb.cli.adopt import adopt
 from quartzdb.cli.backup import backup
 from quartzdb.cli.compact import compact
 from quartzdb.cli.demo.command import demo
@@ -113,6 +114,7 @@ for command in (
     compact,
     verify,
     backup,
+    adopt,
     restore,
     origin,
     replication,

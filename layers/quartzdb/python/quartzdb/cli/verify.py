@@ -41,7 +41,8 @@ def verify(location: DatabaseLocation, as_json: bool) -> None:
         try:
             database = location.open()
         except Corrupted as error:
-            damages = [{"namespace": None, "where": str(location), "problem": error.message}]
+            where = location.path if isinstance(location, DataDirectory) else location
+            damages = [{"namespace": None, "where": str(where), "problem": error.message}]
         else:
             damages = _verify_namespaces(database, seen)
     if as_json:

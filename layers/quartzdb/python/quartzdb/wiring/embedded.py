@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quartzdb.adapters.embedded.build_workspace import BuildWorkspace
-from quartzdb.adapters.embedded.data_directory import DatabaseFiles
+from quartzdb.adapters.embedded.data_directory import MARKED, DatabaseFiles
 from quartzdb.adapters.embedded.disk_reserve import DiskReserve
 from quartzdb.adapters.embedded.file_reminders import DIRECTORY, FileReminders
 from quartzdb.adapters.embedded.filesystem_blobs import FilesystemBlobs
@@ -79,7 +79,7 @@ logger = logging.getLogger(__name__)
 LOG_FILE = "log.db"
 USAGE_FILE = "usage.db"
 RATES_FILE = "rates.db"
-DATABASE_FILES = ("catalog.db", "keyvalue.db", LOG_FILE)
+DATABASE_FILES = MARKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,8 @@ class Adapters:
     """Whether the disk is so full that only what frees space may be written."""
     release_reserve: Callable[[], AbstractContextManager[None]] = field(default=nullcontext, kw_only=True)
     """Gives up what is reserved on the disk, for work that frees space."""
+    change_mark: Callable[[], None] = field(default=lambda: None, kw_only=True)
+    """From here on, copies that were made of one file of the directory before are older than the others."""
     close: Callable[[], None] = field(default=lambda: None, kw_only=True)
     """Lets go of the files; nothing of it can be used afterwards."""
 
@@ -171,6 +173,8 @@ class Database:
     """Whether the disk is so full that only what frees space may be written."""
     release_reserve: Callable[[], AbstractContextManager[None]] = nullcontext
     """Gives up what is reserved on the disk, for work that frees space."""
+    change_mark: Callable[[], None] = lambda: None
+    """From here on, copies that were made of one file of the directory before are older than the others."""
 
     @cached_property
     def indexer(self) -> Indexer:
@@ -205,8 +209,10 @@ def embedded_adapters(settings: EmbeddedSettings, clock: Clock | None = None) ->
     directory = DatabaseFiles(settings.data_dir, read_only=read_only, reserve=reserve)
     catalog_file, keyvalue_file, log_file = directory.open(*DATABASE_FILES)
 
+    files = (catalog_file, keyvalue_file, log_file)
+
     def close() -> None:
-        for file in (catalog_file, keyvalue_file, log_file):
+        for file in files:
             file.close()
 
     return Adapters(
@@ -226,8 +232,23 @@ def embedded_adapters(settings: EmbeddedSettings, clock: Clock | None = None) ->
         scrub=lambda: all(file.scrub() for file in (log_file, keyvalue_file, catalog_file)),
         short=(lambda: False) if read_only else reserve.short,
         release_reserve=reserve.released,
+        change_mark=(lambda: None) if read_only else partial(directory.change_mark, files),
         close=close,
     )
+
+
+def adopt(data_dir: Path) -> str | None:
+    """Take the files of a directory as they are, though one is an older copy. Returns what was wrong; None: nothing.
+
+    Raises Unavailable, and Corrupted for anything else that is wrong with them.
+    """
+    directory = DatabaseFiles(data_dir, reserve=DiskReserve(data_dir))
+    files = directory.open(*DATABASE_FILES, any_mark=True)
+    try:
+        return directory.accept(files)
+    finally:
+        for file in files:
+            file.close()
 
 
 def _prepare_reserve(reserve: DiskReserve, settings: EmbeddedSettings) -> None:
@@ -263,6 +284,7 @@ def open_embedded(
     `probe` raises where storage is not what it must be, for whoever asks how it is.
     """
     adapters = embedded_adapters(settings)
+    adapters.change_mark()
     adapters = replace(adapters, probe_storage=partial(_probe_all, (probe, adapters.probe_storage)))
     process = secrets.token_hex(4)
     building = settings.data_dir / "building"
@@ -403,6 +425,7 @@ def assemble(
         probe_storage=adapters.probe_storage,
         short=adapters.short,
         release_reserve=adapters.release_reserve,
+        change_mark=adapters.change_mark,
     )
 
 

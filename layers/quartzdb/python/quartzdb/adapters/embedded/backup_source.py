@@ -9,9 +9,12 @@ from contextlib import closing
 from pathlib import Path
 
 from quartzdb.adapters.blob_key import check_blob_key
-from quartzdb.adapters.embedded.data_directory import NAME
+from quartzdb.adapters.embedded.data_directory import MARKED, require_one_age
+from quartzdb.adapters.embedded.database_document import NAME, RESTORE, DatabaseDocument, read_document
+from quartzdb.adapters.embedded.directory_mark import Mark, Marks
 from quartzdb.adapters.embedded.files_below import files_below
 from quartzdb.adapters.embedded.sqlite_failure import failure
+from quartzdb.adapters.embedded.sqlite_identity import mark_in, set_mark
 from quartzdb.adapters.embedded.sqlite_read_only import read_only_uri
 from quartzdb.adapters.embedded.sqlite_row_sums import add_sums
 from quartzdb.domain.errors import Corrupted
@@ -25,11 +28,37 @@ _LINES_MEANWHILE_MAX = 2**40
 
 
 class EmbeddedBackupSource:
-    """BackupSource. `read_only`: nothing can be written in the directory, as on a snapshot of a disk."""
+    """BackupSource. `read_only`: nothing can be written in the directory, as on a snapshot of a disk.
+
+    Its files are copied at different moments, between which their mark may change: the copies get one of their own, so
+    that none is taken for a file of the directory, or of another backup.
+    """
 
     def __init__(self, data_dir: Path, *, read_only: bool = False) -> None:
         self._data_dir = data_dir
         self._read_only = read_only
+        self._mark = Mark.after(None)
+
+    def require_one_age(self) -> None:
+        """Raises Corrupted where one of the database's files is older than the others: no backup mends that."""
+        require_one_age(self._data_dir, self._document, self._marks)
+
+    def _document(self) -> DatabaseDocument:
+        document = read_document(self._data_dir)
+        if document is None:
+            raise Corrupted(f"{self._data_dir / NAME} is missing.", hint=RESTORE)
+        return document
+
+    def _marks(self) -> dict[str, Mark | None]:
+        found = {}
+        for name in MARKED:
+            path = self._data_dir / name
+            try:
+                with closing(self._open(path)) as database:
+                    found[name] = mark_in(database, path)
+            except sqlite3.Error as error:
+                raise failure(error, path) from error
+        return found
 
     def copy_pointers(self, target: Path) -> Mapping[Partition, Path]:
         """Copy each pointer file."""
@@ -68,11 +97,8 @@ class EmbeddedBackupSource:
         self._copy("keyvalue.db", target)
 
     def copy_identity(self, target: Path) -> None:
-        """Copy database.json."""
-        try:
-            target.write_bytes((self._data_dir / NAME).read_bytes())
-        except FileNotFoundError as error:
-            raise Corrupted(f"{self._data_dir / NAME} is missing.", hint="Run `quartzdb verify`.") from error
+        """Write a database.json for the copies."""
+        target.write_bytes(self._document().with_marks(Marks(self._mark)).encoded())
 
     def copy_journal(self, name: str, target: Path) -> bool:
         """Copy a journal, whose next lines have numbers that no line had between this copy and the next."""
@@ -142,6 +168,8 @@ class EmbeddedBackupSource:
                     add_sums(copy)
                 with copy:
                     then(copy)
+                    if sums:
+                        set_mark(copy, self._mark)
         except sqlite3.Error as error:
             raise failure(error, path) from error
 

@@ -16,14 +16,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from quartzdb.adapters.embedded.directory_mark import Mark
 from quartzdb.adapters.embedded.disk_reserve import DiskReserve
 from quartzdb.adapters.embedded.durable_file import sync_directory
 from quartzdb.adapters.embedded.file_lock import exclusive_lock
 from quartzdb.adapters.embedded.sqlite_commit_group import CommitGroup, Operation, T
 from quartzdb.adapters.embedded.sqlite_failure import failure
+from quartzdb.adapters.embedded.sqlite_identity import mark_in, set_mark, settle_identity
 from quartzdb.adapters.embedded.sqlite_read_only import read_only_uri
 from quartzdb.adapters.embedded.sqlite_row_sums import add_sums
-from quartzdb.adapters.embedded.sqlite_schema import prepare_schema, require_schema, settle_identity
+from quartzdb.adapters.embedded.sqlite_schema import prepare_schema, require_schema
 from quartzdb.domain.errors import StorageFull, Unavailable
 
 Row = tuple[Any, ...]
@@ -139,6 +141,18 @@ class SqliteDatabase:
                 hint="Check the permissions of the data directory, and whether it is mounted read-only.",
             )
         return self._group.commit(operation)
+
+    def mark(self) -> Mark | None:
+        """The mark that the file has. Raises Corrupted."""
+        try:
+            with self._session() as connection:
+                return mark_in(connection, self.path)
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise failure(error, self.path) from error
+
+    def set_mark(self, mark: Mark) -> None:
+        """Give it this mark; durable. Raises Unavailable."""
+        self.write(partial(_set_mark, mark))
 
     def give_back(self) -> None:
         """Shrink the file to what is in use, once most of it is free: sooner, its next writes need that anyway."""
@@ -267,6 +281,10 @@ class SqliteDatabase:
             connection.close()
             raise
         return connection
+
+
+def _set_mark(mark: Mark, connection: sqlite3.Connection) -> None:
+    set_mark(connection, mark)
 
 
 def _insert_zeros(size: int, connection: sqlite3.Connection) -> None:

@@ -86,5 +86,5 @@ def wal_damaged(path: Path, problem: str) -> Corrupted:
     return Corrupted(
         f"The database {path} is damaged: {problem}. SQLite would leave out what follows.",
         hint="Keep a copy of the directory and restore it from a backup. To go on without those writes, remove "
-        f"{path.name}-wal and {path.name}-shm.",
+        f"{path.name}-wal and {path.name}-shm, and run `quartzdb adopt`.",
     )

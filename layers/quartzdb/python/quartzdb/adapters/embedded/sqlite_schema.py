@@ -7,7 +7,7 @@ from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 
-from quartzdb.adapters.embedded.sqlite_row_sums import add_sums, require_sound, sum_column
+from quartzdb.adapters.embedded.sqlite_row_sums import add_sums, sum_column
 from quartzdb.domain.errors import Corrupted, Unavailable
 
 APPLICATION_ID = 0x515A4442
@@ -171,7 +171,7 @@ _SCHEMA = (
         {sum_column("name", "document")}
     ) WITHOUT ROWID
     """,
-    # One row: which data directory the file belongs to, and as what.
+    # Which data directory the file belongs to, and as what; and the mark that all its files have (directory_mark.py).
     f"""
     CREATE TABLE identity (
         name TEXT NOT NULL PRIMARY KEY,
@@ -211,21 +211,6 @@ def require_schema(connection: sqlite3.Connection, path: Path) -> None:
         raise Unavailable(
             f"{path} has no tables yet, and cannot be written to.",
             hint="Open it once where it may be written to: any command does it.",
-        )
-
-
-def settle_identity(connection: sqlite3.Connection, path: Path, identity: str, *, create: bool) -> None:
-    """Raises Corrupted unless the file is the one of this identity; with `create`, one that has none gets it."""
-    row = connection.execute("SELECT name, row_sum FROM identity").fetchone()
-    if row is None and create:
-        connection.execute("INSERT INTO identity (name) VALUES (?)", (identity,))
-        return
-    if row is not None:
-        require_sound(path, row[1], row[0])
-    if row is None or row[0] != identity:
-        raise Corrupted(
-            f"{path} is not the file that belongs to this data directory.",
-            hint="Put back the file, and database.json beside it, or restore the directory from a backup.",
         )
 
 

@@ -40,10 +40,13 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class WithBackground:
-    """An application with background work that begins and ends with it."""
+    """An application with background work that begins and ends with it. `at_end` is called when that is over."""
 
-    def __init__(self, application: Application, *background: Background) -> None:
+    def __init__(
+        self, application: Application, *background: Background, at_end: Callable[[], None] = lambda: None
+    ) -> None:
         self._application = application
+        self._at_end = at_end
         self._background = background
         self.background_runs = False
         """Whether a pass was still under way when the server had stopped."""
@@ -64,9 +67,17 @@ class WithBackground:
                     *(asyncio.to_thread(work.stop, STOP_SECONDS_MAX) for work in self._background)
                 )
                 self.background_runs = not all(stopped)
+                await asyncio.to_thread(self._end)
             await send(message)
 
         await self._application(scope, receive, tell)
+
+    def _end(self) -> None:
+        try:
+            self._at_end()
+        except (QuartzError, OSError) as error:
+            # Nothing is lost by it, and the server has to stop in any case.
+            logger.error("the data directory's mark could not be changed: %s", error)
 
     def leave(self) -> None:
         """End this process, whose server has stopped, where a pass is still under way.
@@ -142,7 +153,9 @@ def application(
         uses = Background(database.key_uses.write, idle_seconds=KEY_USES_SECONDS)
         app = create_app(database, ApiSettings(site=peer.site, region=peer.data_region), take_line=take_line)
         maintenance = Background(database.maintenance.run_once)
-        return WithBackground(InPieces(app), maintenance, uses, *writing), database
+        return WithBackground(
+            InPieces(app), maintenance, uses, *writing, at_end=database.change_mark
+        ), database
     from quartzdb.wiring.replication import embedded_replication, open_driver, peering_of
 
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -161,7 +174,7 @@ def application(
         driver = open_driver(database, two, secrets, adapters)
         work.append(Background(driver.work, idle_seconds=two.interval_seconds))
     app = create_app(database, ApiSettings(site=peer.site, region=peer.data_region), take_line=take_line)
-    return WithBackground(InPieces(app), *work, *writing), database
+    return WithBackground(InPieces(app), *work, *writing, at_end=database.change_mark), database
 
 
 def worker_application() -> WithBackground:

@@ -17,6 +17,10 @@ Check = Callable[[Path], None]
 class BackupSource(Protocol):
     """The data directory. Others read and write it meanwhile."""
 
+    def require_one_age(self) -> None:
+        """Raises Corrupted where one file is an older copy of what belongs there."""
+        ...
+
     def copy_pointers(self, target: Path) -> Mapping[Partition, Path]:
         """Copy the pointer of each partition, each as it is at one moment. Returns the copies."""
         ...
@@ -34,7 +38,7 @@ class BackupSource(Protocol):
         ...
 
     def copy_identity(self, target: Path) -> None:
-        """Copy what says which files belong together."""
+        """Copy what says which files belong together: those of this backup."""
         ...
 
     def copy_journal(self, name: str, target: Path) -> bool:

@@ -82,6 +82,7 @@ class TakeBackup:
     def run(self) -> Backup:
         """Take one. Raises Unavailable where the log is trimmed faster than segments are copied, Corrupted, OSError."""
         with self._destination.alone():
+            self._source.require_one_age()
             begun_at_ms = self._clock.unix_ms()
             taken = {backup.name for backup in self._destination.backups()}
             name = _name(begun_at_ms, taken)
