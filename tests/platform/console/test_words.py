@@ -13,6 +13,7 @@ from quartzdb_platform.console.words import english
 
 FOLDER = Path(console.__file__).parent
 TEMPLATES = sorted((FOLDER / "templates").glob("*.html"))
+SCRIPTS = sorted((FOLDER / "static" / "data").glob("*.js"))
 SOURCES = [*TEMPLATES, *sorted(FOLDER.rglob("*.py"))]
 _JINJA = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
 _SPOKEN = re.compile(r'\b(?:title|alt|placeholder|aria-label)="([^"]*)"')
@@ -48,8 +49,20 @@ def test_what_a_template_names_is_there(template: Path) -> None:
     assert [name for name in named(template) if name not in known and not name.endswith((".", "_"))] == []
 
 
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda file: str(file.name))
+def test_what_a_script_says_is_there(script: Path) -> None:
+    """Under the name of a module that its page loads: its own, or `common`."""
+    known = english().texts
+    said = re.findall(r'\bsay\("([\w.]+)"', script.read_text("utf-8"))
+    assert [name for name in said if f"data.{name}" not in known] == []
+
+
 def test_every_string_is_used() -> None:
-    """By its name, or by a name that is put together from its beginning and what follows."""
+    """By its name, or by a name that is put together from its beginning and what follows. Those of scripts begin with
+    `data.`, which the scripts leave out.
+    """
+    scripts = "\n".join(file.read_text("utf-8") for file in SCRIPTS)
+    put_together = tuple(f"data.{name}" for name in re.findall(r"say\(`([\w.]+[._])\$\{", scripts))
     sources = "\n".join(file.read_text("utf-8") for file in SOURCES)
     begun = {
         name
@@ -59,6 +72,8 @@ def test_every_string_is_used() -> None:
     unused = [
         name
         for name in english().texts
-        if f'"{name}"' not in sources and not any(name.startswith(start) for start in begun)
+        if f'"{name}"' not in sources
+        and f'"{name.removeprefix("data.")}"' not in scripts
+        and not name.startswith((*begun, *put_together))
     ]
     assert unused == []

@@ -10,13 +10,16 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from quartzdb.domain.errors import NotFound, QuartzError
 from quartzdb_platform.api.problems import status_of
 from quartzdb_platform.console import page
+from quartzdb_platform.console.modules import below
 from quartzdb_platform.console.pages import (
     account,
     audit,
+    data,
     home,
     organization,
     overview,
@@ -32,7 +35,7 @@ from quartzdb_platform.console.words import english
 from quartzdb_platform.domain.errors import StepUpRequired
 
 logger = logging.getLogger(__name__)
-PAGES = (sign_in, home, account, organization, overview, plan, project, team, tokens, usage, audit)
+PAGES = (sign_in, home, account, organization, overview, plan, project, data, team, tokens, usage, audit)
 _FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -54,6 +57,9 @@ def add_console(application: FastAPI) -> None:
 
 class _Static(StaticFiles):
     """Files whose addresses change with their content."""
+
+    def get_path(self, scope: Scope) -> str:
+        return str(below(super().get_path(scope)))
 
     def file_response(self, *args: object, **options: object) -> Response:
         response = super().file_response(*args, **options)  # type: ignore[arg-type]

@@ -54,6 +54,7 @@ NAVIGATION: Mapping[str, Sequence[Entry]] = {
     "projects": (
         Entry("/overview", "usage:read", "overview.title"),
         Entry("", "keys:read", "keys.title"),
+        Entry("/data", "data:read", "data.title"),
         Entry("/usage", "usage:read", "usage.title"),
     ),
 }
