@@ -23,8 +23,8 @@ _DOCUMENTS = (
 """A transaction needs the rights of its parts."""
 _READS = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 _PUTS = ("dynamodb:PutItem", "dynamodb:UpdateItem")
-USAGE = ("USAGE#*", "USAGE-MALFORMED*", "BATCH#*")
-"""Counters of what projects use, and which batches are in them."""
+USAGE = ("USAGE#*", "USAGE-MALFORMED*", "BATCH#*", "UNLOOKED#*")
+"""Counters of what projects use, which batches are in them, and whose caps have to be looked at for it."""
 SUPPRESSIONS = ("SUPPRESSION#*",)
 """To whom no mail is sent any more."""
 _CATALOG = ("NAMESPACES#*", "TENANTS")

@@ -213,7 +213,9 @@ def test_metering_reaches_counters_only(accounts: Deployment) -> None:
     assert services == {"dynamodb", "logs", "xray", "sqs"}
     (own,) = _on(accounts, "metering", "dynamodb")
     assert own["Condition"] == {
-        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USAGE#*", "USAGE-MALFORMED*", "BATCH#*"]}
+        "ForAllValues:StringLike": {
+            "dynamodb:LeadingKeys": ["USAGE#*", "USAGE-MALFORMED*", "BATCH#*", "UNLOOKED#*"]
+        }
     }
     table = {"Fn::GetAtt": [accounts.one("AWS::DynamoDB::Table", stack="platform").id, "Arn"]}
     assert own["Resource"] == table

@@ -21,6 +21,7 @@ from quartzdb.domain.units import Units, cost_usd
 from quartzdb.services.record_rules import NewRecord
 from quartzdb_platform.accounts import store
 from quartzdb_platform.adapters.namespace_sizes import NamespaceSizes
+from quartzdb_platform.audit.log import Actor
 from quartzdb_platform.domain.calendar import DAY_MS, HOUR_MS, day_of, month_end_ms, start_ms
 from quartzdb_platform.domain.money import divided, dollars, micro_dollars
 from quartzdb_platform.domain.permissions import Role
@@ -388,7 +389,7 @@ def test_another_plan_lifts_what_the_old_one_refused(site: Site, project: Projec
     count(site, line(project_id, site.clock.unix_ms(), read_units=PLANS.of("free").included.read_units))
     site.platform.caps.run(0)
     assert grant(site, project_id).reads_blocked is not None
-    choose(site, organization, plan="pro")
+    site.platform.plan_changes.set(organization, "pro", Actor("operator", ""))
     site.platform.caps.run(0)
     assert grant(site, project_id).reads_blocked is None
 

@@ -130,6 +130,15 @@ def test_what_is_used_up_is_refused(
     assert "12,000 of 10,000 read units" in problem["detail"]
 
 
+def test_a_cap_is_told_in_dollars(http: Client, books: str, grant: Callable[..., str]) -> None:
+    """To people; a program is told whole micro-dollars."""
+    cap = replace(BLOCK, limit="cap", used=5_030_000, allowed=5_000_000, unit="micro-dollars")
+    key = grant(reads_blocked=cap)
+    problem = refused(http.post(f"{books}/query", {"vector": [1, 0, 0]}, key=key), 402, "limit_reached")
+    assert problem["detail"].endswith("a limit is reached: $5.03 of your cap of $5.00.")
+    assert (problem["used"], problem["allowed"], problem["unit"]) == (5_030_000, 5_000_000, "micro-dollars")
+
+
 def test_a_block_ends_when_its_time_is_over(http: Client, books: str, grant: Callable[..., str]) -> None:
     """Whether or not anybody lifts it: whoever set it may be away when the month turns."""
     key = grant(reads_blocked=replace(BLOCK, until_ms=1_700_000_000_000))

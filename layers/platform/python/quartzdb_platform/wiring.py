@@ -159,6 +159,7 @@ def assemble(
         Step("grants", 60, lambda _: publisher.publish_due()),
         Step("all-grants", 86_400, lambda _: publisher.publish_all(everything=True)),
         Step("caps", 60, caps.run),
+        Step("all-caps", 86_400, caps.run_all),
         Step("statements", 60, statements.run),
         *further_steps,
     ]

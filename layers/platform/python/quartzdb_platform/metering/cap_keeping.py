@@ -7,7 +7,7 @@ something was deleted.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from quartzdb.domain.clock import Clock
@@ -17,15 +17,17 @@ from quartzdb_platform.accounts import store
 from quartzdb_platform.accounts.organizations import Access
 from quartzdb_platform.audit.log import AuditLog
 from quartzdb_platform.domain.calendar import month_end_ms, month_of
+from quartzdb_platform.domain.ids import is_id
 from quartzdb_platform.domain.plan import Plans, PlanVersion
 from quartzdb_platform.domain.records import Organization
 from quartzdb_platform.metering.caps import Standing, blocks_for
 from quartzdb_platform.metering.late_lines import forget_gone
 from quartzdb_platform.metering.month import held_now, used_in
 from quartzdb_platform.metering.storage import every_organization
+from quartzdb_platform.plans import unlooked
 from quartzdb_platform.plans.blocks import Blocks
 from quartzdb_platform.plans.publisher import GrantPublisher
-from quartzdb_platform.ports import Change, DocumentTable
+from quartzdb_platform.ports import Change, Document, DocumentTable
 from quartzdb_platform.transaction import change
 
 logger = logging.getLogger(__name__)
@@ -78,7 +80,8 @@ class CapKeeping:
             event = self._audit.entry(
                 organization.id, access.actor, "cap.update", f"{organization.id} {shown}"
             )
-            return changed, [store.put_organization(changed, document.revision), *event]
+            noted = unlooked.note(self._table, organization.id)
+            return changed, [store.put_organization(changed, document.revision), noted, *event]
 
         organization = change(self._table, decide)
         self.check(organization.id)
@@ -102,16 +105,20 @@ class CapKeeping:
         """The same for the organizations of projects of which something was counted just now; of a project that is gone
         it is forgotten.
         """
-        organizations = set()
-        for project_id in forget_gone(self._table, project_ids):
-            found = self._table.get(f"PROJECT#{project_id}", "project")
-            if found is not None:
-                organizations.add(store.project_of(found).organization_id)
-        self._check_each(sorted(organizations))
+        found = (self._table.get(*unlooked.place_of(project_id)) for project_id in sorted(project_ids))
+        self._look([note for note in found if note is not None])
 
     def run(self, _now_ms: int) -> int:
-        """A step of upkeep: every organization, because months turn and samples come by themselves."""
-        return self._check_each(list(every_organization(self._table)))
+        """A step of upkeep: organizations that are noted, because something of them was counted, sampled or changed, or
+        a block's time is over. How many were changed.
+        """
+        return self._look(list(unlooked.notes(self._table, self._clock.unix_ms())))
+
+    def run_all(self, _now_ms: int) -> int:
+        """Every organization, as after a change of the plans."""
+        return sum(
+            self._looked_at(organization_id) or 0 for organization_id in every_organization(self._table)
+        )
 
     def standing(self, organization: Organization) -> Standing:
         """How an organization stands now."""
@@ -133,16 +140,40 @@ class CapKeeping:
     def _version(self) -> PlanVersion:
         return self._plans.at(month_of(self._clock.unix_ms()))
 
-    def _check_each(self, organization_ids: Sequence[str]) -> int:
+    def _look(self, notes: Sequence[Document]) -> int:
+        """What was noted is taken back once it was looked at; what could not be stays noted."""
         changed = 0
-        for organization_id in organization_ids:
-            try:
-                changed += self.check(organization_id)
-            except NotFound:
-                continue  # it was deleted meanwhile
-            except QuartzError as error:
-                logger.warning("The caps of %s could not be looked at: %s", organization_id, error)
+        for organization_id, of_it in self._by_organization(notes).items():
+            looked = False if organization_id is None else self._looked_at(organization_id)
+            if looked is None:
+                continue
+            changed += looked
+            for note in of_it:
+                unlooked.take_back(self._table, note)
         return changed
+
+    def _by_organization(self, notes: Sequence[Document]) -> Mapping[str | None, Sequence[Document]]:
+        """None: of projects that are gone."""
+        found: dict[str | None, list[Document]] = {}
+        projects = {unlooked.subject_of(note) for note in notes if is_id(unlooked.subject_of(note), "prj")}
+        there = forget_gone(self._table, projects)
+        for note in notes:
+            subject: str | None = unlooked.subject_of(note)
+            if subject in projects:
+                project = self._table.get(f"PROJECT#{subject}", "project") if subject in there else None
+                subject = None if project is None else store.project_of(project).organization_id
+            found.setdefault(subject, []).append(note)
+        return found
+
+    def _looked_at(self, organization_id: str) -> bool | None:
+        """Whether something changed; None where it could not be looked at."""
+        try:
+            return self.check(organization_id)
+        except NotFound:
+            return False  # it was deleted meanwhile
+        except QuartzError as error:
+            logger.warning("The caps of %s could not be looked at: %s", organization_id, error)
+            return None
 
 
 def _as_it_stands(present: Block | None, wanted: Block | None) -> Block | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from quartzdb.domain.grant import Block, Prices
+from quartzdb.domain.granted_limits import MONEY
 from quartzdb_platform.domain.plan import Plan
 from quartzdb_platform.metering.bill import Used, bill, total
 from quartzdb_platform.plans.blocks import Blocked, Where
@@ -40,7 +41,7 @@ def blocks_for(standing: Standing) -> Mapping[Where, Block]:
     spent = total(bill(standing.plan, standing.prices, used, standing.month))
     cap = standing.cap_micro_dollars
     if cap is not None and standing.plan.overage and spent >= cap:
-        block = Block("cap", spent, cap, "micro-dollars", standing.month_ends_ms, standing.raise_at)
+        block = Block("cap", spent, cap, MONEY, standing.month_ends_ms, standing.raise_at)
         found |= {Where(Blocked.READS): block, Where(Blocked.WRITES): block}
     return found
 

@@ -15,6 +15,7 @@ from quartzdb.domain.errors import QuartzError
 from quartzdb_platform.accounts import store
 from quartzdb_platform.domain.calendar import day_of, hour_of
 from quartzdb_platform.metering import places
+from quartzdb_platform.plans.unlooked import note
 from quartzdb_platform.ports import Change, DataPlaneSizes, DocumentTable, Held, Put
 from quartzdb_platform.transaction import change
 
@@ -94,7 +95,7 @@ class StorageSampling:
                 return None, ()
             hours[hour_of(now_ms)] = held.bytes
             revision = None if found is None else found.revision
-            return None, [self._put(project_id, now_ms, hours, held, revision)]
+            return None, self._puts(project_id, now_ms, hours, held, revision)
 
         change(self._table, decide)
 
@@ -106,13 +107,13 @@ class StorageSampling:
             hours = dict(found.body["hours"]) if found is not None else {}
             hours[hour_of(now_ms)] = held.bytes
             revision = None if found is None else found.revision
-            return None, [self._put(project_id, now_ms, hours, held, revision)]
+            return None, self._puts(project_id, now_ms, hours, held, revision)
 
         change(self._table, decide)
 
-    def _put(
+    def _puts(
         self, project_id: str, now_ms: int, hours: dict[str, int], held: Held, revision: int | None
-    ) -> Put:
+    ) -> Sequence[Put]:
         day = day_of(now_ms)
         month = day[: len("2026-11")]
         latest = {
@@ -122,7 +123,8 @@ class StorageSampling:
             "write_units": self._written(project_id, month),
         }
         body = {"hours": hours, "latest": latest}
-        return Put(*places.storage(project_id, day), body, revision, places.expires_at_ms(day))
+        sample = Put(*places.storage(project_id, day), body, revision, places.expires_at_ms(day))
+        return sample, note(self._table, project_id)
 
     def _written(self, project_id: str, month: str) -> int:
         sums = self._table.get(*places.month(project_id, month))

@@ -12,6 +12,7 @@ from quartzdb_platform.metering.addition import Counts
 from quartzdb_platform.metering.line import Line, Malformed, line_of
 from quartzdb_platform.metering.places import Place, RowPlace
 from quartzdb_platform.metering.sketch import bin_of
+from quartzdb_platform.plans.unlooked import place_of
 
 REQUESTS, REFUSED, FAILED, READ_UNITS, WRITE_UNITS, BYTES_IN, BYTES_OUT, RECORDS = range(8)
 """What an hour of a row has, in this order. `refused`: 4xx; `failed`: 5xx, or no answer at all."""
@@ -22,13 +23,16 @@ FIELDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """What is added to one document. `month`: what comes to a month's sums in the same transaction."""
+    """What is added to one document. `month`: what comes to a month's sums in the same transaction; `note`: that caps
+    have to be looked at, in it as well.
+    """
 
     place: Place
     counts: Counts
     expires_at_ms: int | None = None
     month: Place | None = None
     month_counts: Counts = field(default_factory=dict)
+    note: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,7 @@ def _rows(rows: Mapping[tuple[str, RowPlace], Mapping[str, list[int]]]) -> Itera
             places.expires_at_ms(of.day),
             places.month(project_id, of.day[: len("2026-11")]),
             month,
+            Place(*place_of(project_id)),
         )
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from quartzdb.domain.grant import Block
 from quartzdb_platform.accounts import store
 from quartzdb_platform.plans.pending import mark
+from quartzdb_platform.plans.unlooked import note_for
 from quartzdb_platform.ports import Change, Delete, DocumentTable, Put
 from quartzdb_platform.transaction import change
 
@@ -54,7 +55,10 @@ class Blocks:
             noted = mark(self._table, organization_id)
             if block is not None:
                 revision = None if found is None else found.revision
-                return True, [Put(pk, sk, asdict(block), revision), noted]
+                ends = (
+                    [] if block.until_ms is None else note_for(self._table, organization_id, block.until_ms)
+                )
+                return True, [Put(pk, sk, asdict(block), revision), noted, *ends]
             assert found is not None
             return True, [Delete(pk, sk, found.revision), noted]
 

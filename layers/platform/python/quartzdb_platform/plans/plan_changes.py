@@ -14,6 +14,7 @@ from quartzdb_platform.domain.records import Organization
 from quartzdb_platform.plans import pending
 from quartzdb_platform.plans.plan_history import noted_change
 from quartzdb_platform.plans.publisher import GrantPublisher
+from quartzdb_platform.plans.unlooked import note
 from quartzdb_platform.ports import Change, DocumentTable
 from quartzdb_platform.transaction import change
 
@@ -52,7 +53,9 @@ class PlanChanges:
             history = noted_change(self._table, organization, plan.name, month)
             event = self._audit.entry(organization_id, actor, f"plan.{plan.name}", organization_id)
             noted = pending.mark(self._table, organization_id)
-            return changed, [store.put_organization(changed, document.revision), history, noted, *event]
+            unlooked = note(self._table, organization_id)
+            organization_put = store.put_organization(changed, document.revision)
+            return changed, [organization_put, history, noted, unlooked, *event]
 
         changed = change(self._table, decide)
         if self._publisher is not None:

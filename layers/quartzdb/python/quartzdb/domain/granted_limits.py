@@ -5,6 +5,8 @@ from __future__ import annotations
 from quartzdb.domain.errors import LimitReached, Reached
 from quartzdb.domain.grant import Block, TenantGrant
 
+MONEY = "micro-dollars"
+"""The unit of a block that is about money: programs are told whole numbers of it, people dollars."""
 _NOWHERE = "Ask whoever runs this database."
 
 
@@ -52,12 +54,20 @@ def _stands(block: Block, now_ms: int) -> bool:
 def _blocked(what: str, block: Block) -> LimitReached:
     limit = block.limit.replace("_", " ")
     reached = Reached(block.limit, block.used, block.allowed, block.unit, block.until_ms, block.raise_at)
+    if block.unit == MONEY:
+        told = f"{_dollars(block.used)} of your {limit} of {_dollars(block.allowed)}"
+    else:
+        told = f"{limit}, {block.used:,} of {block.allowed:,} {block.unit}"
     return LimitReached(
-        f"This project's {what} are refused, because a limit is reached: {limit}, {block.used:,} of "
-        f"{block.allowed:,} {block.unit}.",
+        f"This project's {what} are refused, because a limit is reached: {told}.",
         reached,
         hint=f"Nothing was deleted, and deleting is possible. {_hint(block.raise_at)}",
     )
+
+
+def _dollars(micro_dollars: int) -> str:
+    whole, rest = divmod(micro_dollars, 1_000_000)
+    return f"${whole:,}.{f'{rest:06}'.rstrip('0').ljust(2, '0')}"
 
 
 def _hint(raise_at: str | None) -> str:

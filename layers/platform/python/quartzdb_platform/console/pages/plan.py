@@ -8,6 +8,8 @@ from typing import Annotated, NamedTuple
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from quartzdb.domain.grant import Block
+from quartzdb.domain.granted_limits import MONEY
 from quartzdb_platform.api.auth import PlatformNow
 from quartzdb_platform.console import page
 from quartzdb_platform.console.visitor import Place, in_organization
@@ -15,6 +17,8 @@ from quartzdb_platform.console.words import english
 from quartzdb_platform.domain.calendar import month_of
 from quartzdb_platform.domain.permissions import Permission
 from quartzdb_platform.domain.plan import Plan
+from quartzdb_platform.plans.blocks import Where
+from quartzdb_platform.plans.table import dollars
 
 router = APIRouter()
 Sees = Annotated[Place, Depends(in_organization(Permission.ORGANIZATION_READ))]
@@ -25,6 +29,13 @@ class Row(NamedTuple):
 
     name: str
     values: Sequence[str]
+
+
+class Blocking(NamedTuple):
+    """What is refused and why, as people are told; until when, None for as long as it stands."""
+
+    text: str
+    until_ms: int | None
 
 
 @router.get("/organizations/{organization_id}/plan")
@@ -38,9 +49,20 @@ def show_plan(request: Request, place: Sees, platform: PlatformNow) -> Response:
         "mine": version.of(place.organization.plan),
         "plans": plans,
         "rows": [Row(name, [cell(plan) for plan in plans]) for name, cell in _CELLS],
-        "blocks": platform.blocks.of(place.organization.id),
+        "blocks": [_told(where, block) for where, block in platform.blocks.of(place.organization.id).items()],
     }
     return page.render(request, "plan.html", values)
+
+
+def _told(where: Where, block: Block) -> Blocking:
+    words = english()
+    if block.unit == MONEY:
+        spent, cap = dollars(block.used), dollars(block.allowed)
+        text = words("plan.blocked_cap", what=where.what, used=spent, allowed=cap)
+    else:
+        amounts = {"used": f"{block.used:,}", "allowed": f"{block.allowed:,}", "unit": block.unit}
+        text = words("plan.blocked", what=where.what, limit=block.limit, **amounts)
+    return Blocking(text, block.until_ms)
 
 
 def _number(value: int | None) -> str:
