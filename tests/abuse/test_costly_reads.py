@@ -87,6 +87,7 @@ def test_operands_count_too(http: Client) -> None:
         ("query", {"vector": VECTOR, "filter": clauses(250)}),
         ("query/batch", {"queries": [{"vector": VECTOR}] * 100}),
         ("vectors/count", {"filter": clauses(250)}),
+        ("vectors/list", {"filter": clauses(250), "order_by": {"field": "n"}}),
     ],
 )
 def test_a_read_that_takes_too_long_ends(

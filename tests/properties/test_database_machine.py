@@ -20,10 +20,12 @@ from quartzdb.domain.filter import parse
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Precision
+from quartzdb.domain.order import Order
 from quartzdb.domain.vector import Vector, norms_of
 from quartzdb.maintenance.merge_policy import MergePolicy, all_segments, full_tier, idle
 from quartzdb.maintenance.sweep import sweep
 from quartzdb.services.consistency import Consistency
+from quartzdb.services.listing import ListRequest
 from quartzdb.services.record_rules import MetadataPatch, NewRecord
 from quartzdb.services.search import QueryRequest
 from quartzdb.storage.ports import ChangeLog
@@ -191,6 +193,24 @@ class DatabaseMachine(RuleBasedStateMachine):
         cut = sorted(true.values(), reverse=True)[len(answer.matches) - 1]
         hits = sum(true[match.id] >= cut - 1e-4 for match in answer.matches)
         assert hits >= 0.95 * len(answer.matches)
+
+    @rule(process=processes, group=st.one_of(st.none(), st.integers(0, 3)), descending=st.booleans())
+    def list_by_tag(self, process: int, group: int | None, descending: bool) -> None:
+        """In the order of a field that some records have lost, equals and those without it by id."""
+        condition = None if group is None else parse({"group": group})
+        order, cursor, listed = Order("tag", descending), None, []
+        while True:
+            request = ListRequest(condition, order, cursor, 11)
+            page = self.databases[process].listing.page(self.namespace, request)
+            listed += [record_id for record_id, *_ in page.items]
+            for record_id, _, _, metadata in page.items:
+                assert metadata == self.model[record_id][1]
+            cursor = page.cursor
+            if cursor is None:
+                break
+        eligible = {i: m for i, (_, m) in self.model.items() if group is None or m["group"] == group}
+        tagged = sorted((i for i, m in eligible.items() if "tag" in m), reverse=descending)
+        assert listed == tagged + sorted(i for i, m in eligible.items() if "tag" not in m)
 
     @rule(process=processes)
     def one_read_a_query(self, process: int) -> None:

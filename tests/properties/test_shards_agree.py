@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,12 @@ from quartzdb.domain.filter import Filter, parse
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Precision
+from quartzdb.domain.order import Order
 from quartzdb.domain.record import Match, Record
 from quartzdb.domain.vector import Vector
 from quartzdb.maintenance.merge_policy import all_segments, full_tier, idle
 from quartzdb.services.consistency import STRONG, Consistency
+from quartzdb.services.listing import ListRequest
 from quartzdb.services.record_rules import MetadataPatch, NewRecord
 from quartzdb.services.search import QueryRequest
 from quartzdb.wiring.embedded import Database, EmbeddedSettings, assemble, embedded_adapters
@@ -176,6 +179,18 @@ class TwinNamespaces(RuleBasedStateMachine):
         ids = [one for page in pages[1] for one in page]
         assert ids == sorted(set(ids))
 
+    @rule(
+        group=st.one_of(st.none(), groups),
+        field=st.sampled_from([None, "tag", "group", "patched"]),
+        descending=st.booleans(),
+        limit=st.integers(1, 20),
+    )
+    def list_in_order(self, group: int | None, field: str | None, descending: bool, limit: int) -> None:
+        """By id or by a field: the same pages of the same records."""
+        request = ListRequest(_in(group), Order(field, descending), limit=limit)
+        pages = self._both(lambda at: self._listed(at, request))
+        assert pages[0] == pages[1]
+
     @rule(group=st.one_of(st.none(), groups), strong=consistencies)
     def count(self, group: int | None, strong: bool) -> None:
         """All of them, or by filter."""
@@ -252,6 +267,16 @@ class TwinNamespaces(RuleBasedStateMachine):
         while True:
             page = self.database.records.list(namespace, prefix=prefix, cursor=cursor, limit=limit)
             pages.append(list(page.items))
+            cursor = page.cursor
+            if cursor is None:
+                return pages
+
+    def _listed(self, namespace: Namespace, request: ListRequest) -> list[Any]:
+        pages: list[Any] = []
+        cursor: str | None = None
+        while True:
+            page = self.database.listing.page(namespace, replace(request, cursor=cursor))
+            pages.append([(record_id, metadata) for record_id, _, _, metadata in page.items])
             cursor = page.cursor
             if cursor is None:
                 return pages

@@ -32,6 +32,7 @@ EXPECTED = {
     ("POST", "/v1/namespaces/{namespace}/vectors/patch"): "write",
     ("POST", "/v1/namespaces/{namespace}/vectors/delete"): "write",
     ("POST", "/v1/namespaces/{namespace}/vectors/count"): "read",
+    ("POST", "/v1/namespaces/{namespace}/vectors/list"): "read",
     ("GET", "/v1/namespaces/{namespace}/vectors/{id}"): "read",
     ("PATCH", "/v1/namespaces/{namespace}/vectors/{id}"): "write",
     ("DELETE", "/v1/namespaces/{namespace}/vectors/{id}"): "write",

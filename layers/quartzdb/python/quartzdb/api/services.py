@@ -11,6 +11,7 @@ from quartzdb.services.erasures import Erasures
 from quartzdb.services.key_uses import KeyUses
 from quartzdb.services.keys import ApiKeys
 from quartzdb.services.keyvalue import KeyValues
+from quartzdb.services.listing import Listing
 from quartzdb.services.namespaces import Namespaces
 from quartzdb.services.ports import IdempotencyTable, RateSlices
 from quartzdb.services.records import Records
@@ -75,6 +76,9 @@ class Services(Protocol):
 
     @property
     def search(self) -> Search: ...
+
+    @property
+    def listing(self) -> Listing: ...
 
     @property
     def key_values(self) -> KeyValues: ...

@@ -30,6 +30,8 @@ QUERIES_MAX = 100
 RECALL_MIN = 0.5
 """The lowest recall that a query may ask for; the highest is 1, which scores every matching record."""
 LIST_LIMIT_MAX = 1_000
+CHOSEN_FIELDS_MAX = 100
+"""Metadata fields that a listing may name to be shown."""
 NAMESPACES_PER_TENANT_MAX = 10_000
 PURGE_AFTER_DAYS_MAX = 3_650
 

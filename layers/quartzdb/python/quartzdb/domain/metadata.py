@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from types import NoneType, UnionType
 
@@ -114,6 +114,15 @@ def json_type(value: object) -> str:
     return f"something of type {type(value).__name__}"
 
 
+def chosen_fields(metadata: Mapping[str, object], paths: Iterable[str]) -> dict[str, object]:
+    """What of it is at those paths, with the objects around it; a path that is not there adds nothing."""
+    chosen: dict[str, object] = {}
+    for path in paths:
+        for trail in _trails(metadata, path):
+            _graft(chosen, metadata, trail)
+    return chosen
+
+
 def is_encodable(text: str) -> bool:
     """Whether the text is Unicode: half a surrogate pair has no UTF-8."""
     try:
@@ -121,6 +130,31 @@ def is_encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _trails(document: Mapping[str, object], path: str) -> Iterator[tuple[str, ...]]:
+    """Every way to read the path as keys that are there: keys may have dots themselves."""
+    if path in document:
+        yield (path,)
+    for place, character in enumerate(path):
+        inner = document.get(path[:place]) if character == "." else None
+        if isinstance(inner, Mapping):
+            yield from ((path[:place], *rest) for rest in _trails(inner, path[place + 1 :]))
+
+
+def _graft(target: dict[str, object], source: Mapping[str, object], trail: tuple[str, ...]) -> None:
+    key, *rest = trail
+    inner = source[key]
+    if not rest or not isinstance(inner, Mapping):
+        target[key] = inner
+        return
+    known = target.get(key)
+    # What is there whole already stays as it is; it is the source's own, and never written to.
+    if known is inner:
+        return
+    grown = known if isinstance(known, dict) else {}
+    target[key] = grown
+    _graft(grown, inner, tuple(rest))
 
 
 def _check_size(encoded_bytes: int, field: str, bytes_max: int) -> None:

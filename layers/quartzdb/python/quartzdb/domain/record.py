@@ -33,6 +33,10 @@ class Record:
     metadata: Metadata
 
 
+ShownRecord = tuple[str, Version, Vector | None, Metadata | None]
+"""Id, version, and vector and metadata where they were asked for."""
+
+
 class Match(NamedTuple):
     """One answer of a query; vector and metadata only where they were asked for."""
 

@@ -42,6 +42,7 @@ from quartzdb.services.erasures import Erasures
 from quartzdb.services.key_uses import KeyUses
 from quartzdb.services.keys import ApiKeys
 from quartzdb.services.keyvalue import KeyValues
+from quartzdb.services.listing import Listing
 from quartzdb.services.namespaces import Namespaces
 from quartzdb.services.ports import ApiKeyTable, IdempotencyTable, RateSlices, TenantGrants
 from quartzdb.services.records import Records
@@ -150,6 +151,7 @@ class Database:
     tenant: str
     records: Records
     search: Search
+    listing: Listing
     key_values: KeyValues
     erasures: Erasures
     namespaces: Namespaces
@@ -376,6 +378,7 @@ def assemble(
         tenant=tenant,
         records=records,
         search=Search(shards),
+        listing=Listing(shards),
         key_values=key_values,
         erasures=Erasures(
             records,

@@ -25,7 +25,15 @@ from quartzdb.api.schemas.fields import (
 )
 from quartzdb.api.schemas.model import Array, Body, Document, QueryString
 from quartzdb.api.schemas.receipt import DryRun, Receipt
-from quartzdb.domain.limits import DELETE_IDS_MAX, FETCH_IDS_MAX, QUERIES_MAX, TOP_K_MAX, UPSERT_RECORDS_MAX
+from quartzdb.domain.limits import (
+    CHOSEN_FIELDS_MAX,
+    DELETE_IDS_MAX,
+    FETCH_IDS_MAX,
+    QUERIES_MAX,
+    TOP_K_MAX,
+    UPSERT_RECORDS_MAX,
+)
+from quartzdb.domain.metadata import PATH_CHARACTERS_MAX
 
 
 def _boolean_or_base64(value: object) -> object:
@@ -39,6 +47,29 @@ VectorForm = Annotated[
     bool | str,
     PlainValidator(_boolean_or_base64),
     WithJsonSchema({"enum": [True, False, "base64"], "description": "`base64` is the compact form."}),
+]
+
+
+def _boolean_or_fields(value: object) -> object:
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, list) or not all(isinstance(path, str) for path in value):
+        raise PydanticCustomError("literal_error", "", {"expected": "true, false or an array of field names"})
+    return value
+
+
+MetadataForm = Annotated[
+    bool | list[str],
+    PlainValidator(_boolean_or_fields),
+    WithJsonSchema(
+        {
+            "description": "Whether metadata is shown, or which fields of it; `a.b` names a nested one.",
+            "anyOf": [
+                {"type": "boolean"},
+                {"type": "array", "items": {"type": "string"}, "maxItems": CHOSEN_FIELDS_MAX},
+            ],
+        }
+    ),
 ]
 
 
@@ -121,6 +152,52 @@ class IdPage(Document):
     """A page of ids in order."""
 
     ids: list[RecordId]
+    cursor: NextCursor
+    usage: Receipt
+
+
+class OrderBy(Body):
+    """By what records are listed. Equals are in id order."""
+
+    field: str | None = Field(
+        None,
+        description=(
+            "A metadata field; `a.b` names a nested one. Booleans come before numbers, numbers before strings, which "
+            "are compared by their first 256 characters. Records where it is missing, null, an object or an array come "
+            "last, in both directions. Without it records are ordered by id."
+        ),
+        json_schema_extra={"minLength": 1, "maxLength": PATH_CHARACTERS_MAX},
+    )
+    direction: Literal["asc", "desc"] = "asc"
+
+
+class ListMatching(Body):
+    """Which records, in which order, and what of each."""
+
+    filter: Filter = None
+    order_by: OrderBy | None = None
+    limit: Limit = 100
+    cursor: Cursor = None
+    include_vectors: VectorForm = False
+    include_metadata: MetadataForm = True
+    consistency: ConsistencyChoice = "strong"
+    version: After = None
+    dry_run: DryRun = False
+
+
+class ListedRecord(Document):
+    """A record, with what was asked for."""
+
+    id: RecordId
+    version: Version
+    vector: Vector = None
+    metadata: dict[str, Any] | None = None
+
+
+class RecordPage(Document):
+    """A page of records in order."""
+
+    records: list[ListedRecord]
     cursor: NextCursor
     usage: Receipt
 

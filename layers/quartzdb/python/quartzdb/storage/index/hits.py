@@ -11,10 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from quartzdb.domain.answer_budget import AnswerBudget
-from quartzdb.domain.change import Metadata
-from quartzdb.domain.hlc import Version
-from quartzdb.domain.record import Match
-from quartzdb.domain.vector import Floats, Rows, Vector
+from quartzdb.domain.record import Match, ShownRecord
+from quartzdb.domain.vector import Floats, Rows
 from quartzdb.storage.index.segments.records import decode_metadata
 from quartzdb.storage.index.view import Part, View, latest_version
 
@@ -62,9 +60,9 @@ def matches_of(view: View, hits: Sequence[Hits], top_k: int, shown: Shown) -> li
     for source, row in zip(sources, rows, strict=True):
         wanted.setdefault(source, []).append(row)
     records = {
-        source: _of_tail(view, of_source, shown)
+        source: shown_of_tail(view, of_source, shown)
         if source == len(view.parts)
-        else _of_segment(view.parts[source], of_source, shown)
+        else shown_of_segment(view.parts[source], of_source, shown)
         for source, of_source in wanted.items()
     }
     found = []
@@ -88,11 +86,8 @@ def _merged(hits: Sequence[Hits], top_k: int) -> tuple[Sequence[int], Hits]:
     return sources.tolist(), Hits(-1, rows[order], scores[order])
 
 
-_Record = tuple[str, Version, Vector | None, Metadata | None]
-"""Id, version, and vector and metadata if they are shown."""
-
-
-def _of_segment(part: Part, rows: list[int], shown: Shown) -> dict[int, _Record]:
+def shown_of_segment(part: Part, rows: list[int], shown: Shown) -> dict[int, ShownRecord]:
+    """What is shown of some rows of a segment, by row. Raises AnswerTooLarge."""
     vectors = part.vectors_of(rows) if shown.vectors else {}
     stored = list(part.segment.records.each_at(rows))
     if not shown.metadata:
@@ -109,7 +104,8 @@ def _of_segment(part: Part, rows: list[int], shown: Shown) -> dict[int, _Record]
     }
 
 
-def _of_tail(view: View, rows: list[int], shown: Shown) -> dict[int, _Record]:
+def shown_of_tail(view: View, rows: list[int], shown: Shown) -> dict[int, ShownRecord]:
+    """What is shown of some rows of the tail, by row."""
     # Nothing is taken from the budget: what the tail has is in memory already, and only referred to.
     records = {row: view.tail_record(row) for row in rows}
     return {

@@ -15,6 +15,7 @@ from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.record import Record
 from quartzdb.domain.vector import Mask, Vector
+from quartzdb.storage.index.fields.field_order import FieldOrder
 from quartzdb.storage.index.fields.filtering import evaluate
 from quartzdb.storage.index.fields.selections import Selection
 from quartzdb.storage.index.segments.records import StoredRecord, decode_metadata, decode_patches
@@ -67,7 +68,8 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """Immutable; safe to read from several threads. `tail_mask` evaluates a filter over the tail's rows.
+    """Immutable; safe to read from several threads. `tail_mask` evaluates a filter over the tail's rows, `tail_order`
+    gives their order by a field.
 
     `highest` is the highest append stamp in it: a write that was decided from this view must be later.
     """
@@ -76,6 +78,7 @@ class View:
     parts: Sequence[Part]
     tail: TailView
     tail_mask: Callable[[Filter, int], Mask]
+    tail_order: Callable[[str, int], FieldOrder]
     highest: int
 
     @cached_property

@@ -19,6 +19,7 @@ from quartzdb.domain.filter import Filter
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.vector import Mask
+from quartzdb.storage.index.fields.field_order import FieldOrder
 from quartzdb.storage.index.fields.filtering import evaluate
 from quartzdb.storage.index.segments.segment import Segment
 from quartzdb.storage.index.tail import Tail
@@ -294,4 +295,16 @@ class NamespaceReader:
             with lock:
                 return evaluate(condition, tail.fields())[:rows]
 
-        return View(self.namespace.settings.metric, parts, tail.view(), tail_mask, state.position.highest)
+        def tail_order(path: str, rows: int) -> FieldOrder:
+            with lock:
+                order = tail.fields().order(path)
+            return FieldOrder(order.ranks[:rows], order.keys)
+
+        return View(
+            self.namespace.settings.metric,
+            parts,
+            tail.view(),
+            tail_mask,
+            tail_order,
+            state.position.highest,
+        )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from quartzdb.domain.vector import Mask
+from quartzdb.storage.index.fields.field_order import FieldOrder
 
 
 class FieldIndex(Protocol):
@@ -38,4 +39,8 @@ class FieldIndex(Protocol):
 
     def containing(self, path: str, key: bytes) -> Mask:
         """Rows with an array at the path that has an element whose key is this one."""
+        ...
+
+    def order(self, path: str) -> FieldOrder:
+        """All rows in the order of their values at the path."""
         ...

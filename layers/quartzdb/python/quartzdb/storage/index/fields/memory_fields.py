@@ -14,6 +14,7 @@ import numpy as np
 from quartzdb.domain.fieldkey import encode
 from quartzdb.domain.metadata import Kind, flatten
 from quartzdb.domain.vector import Mask
+from quartzdb.storage.index.fields.field_order import NULL_KEY, UNRANKED, FieldOrder, ListedKeys, no_order
 
 _UNRANKED_MAX = 1_024
 """Comparing so many keys one by one takes about 0.1 ms; ranking 100,000 takes about 50."""
@@ -70,6 +71,11 @@ class MemoryFields:
         if field is None:
             return np.zeros(self._row_count, dtype=np.bool_)
         return field.within(low, high, self._row_count)
+
+    def order(self, path: str) -> FieldOrder:
+        self._catch_up()
+        field = self._fields.get((path, Kind.VALUE))
+        return no_order(self._row_count) if field is None else field.order(self._row_count)
 
     def _any_of(self, path: str, kind: Kind, keys: Sequence[bytes]) -> Mask:
         self._catch_up()
@@ -130,6 +136,17 @@ class _GrowingField:
         wanted[:ranked] = (self._ranks >= first) & (self._ranks < end)
         wanted[ranked:] = [low <= key < high for key in self._arrivals[ranked:]]
         return self._rows_with(wanted, row_count)
+
+    def order(self, row_count: int) -> FieldOrder:
+        if len(self._order) < len(self._arrivals):
+            self._rank()
+        keys = tuple(self._order)
+        ranks = self._ranks[np.array(self._row_numbers, dtype=np.int64)]
+        if keys and keys[0] == NULL_KEY:
+            ranks = np.where(ranks == 0, UNRANKED, ranks)
+        least = np.full(row_count, UNRANKED, dtype=np.uint32)
+        np.minimum.at(least, np.array(self._rows, dtype=np.int64), ranks.astype(np.uint32))
+        return FieldOrder(least, ListedKeys(keys))
 
     def _rows_with(self, wanted: Mask, row_count: int) -> Mask:
         """Rows that have a key whose number is wanted."""

@@ -17,6 +17,14 @@ import numpy as np
 from quartzdb.domain.metadata import Kind
 from quartzdb.domain.vector import Mask, Rows
 from quartzdb.storage.index.decoded_cache import DecodedCache
+from quartzdb.storage.index.fields.field_order import (
+    NULL_KEY,
+    UNRANKED,
+    FieldOrder,
+    ListedKeys,
+    StoredKeys,
+    no_order,
+)
 from quartzdb.storage.index.fields.key_dictionary import KeyDictionary, size_of_keys, unpack_keys
 from quartzdb.storage.index.fields.ordinal_column import OrdinalColumn, column_of
 from quartzdb.storage.index.fields.sqlite_field_schema import encode_path, unpack_planes, unpack_rows
@@ -106,6 +114,14 @@ class SqliteFields:
         first, end = field.dictionary.rank(low, read_blocks), field.dictionary.rank(high, read_blocks)
         return self._column(path, field).within(first, end) if first < end else self._nothing()
 
+    def order(self, path: str) -> FieldOrder:
+        field = self._field(path, Kind.VALUE)
+        if field is None:
+            return no_order(self._row_count)
+        return self._cache.get(
+            ("order", field.id), lambda: self._read_order(path, field), lambda order: order.size_bytes
+        )
+
     def _with_keys(self, path: str, kind: Kind, keys: Sequence[bytes]) -> Mask:
         field = self._field(path, kind)
         if field is None:
@@ -157,6 +173,29 @@ class SqliteFields:
             rows = existing.rows if existing is not None else None
             assert rows is not None, "every path has its row of kind 0"
         return column_of(self._row_count, field.key_count, unpack_rows(rows), ordinals)
+
+    def _read_order(self, path: str, field: _Field) -> FieldOrder:
+        ranks = np.full(self._row_count, UNRANKED, dtype=np.uint32)
+        if field.dictionary is None:
+            stored = self._select(
+                "SELECT key, rows FROM field_postings WHERE field = ? ORDER BY key", field.id
+            )
+            # Downwards, so that of several keys of one row the least stays.
+            for rank in range(len(stored) - 1, -1, -1):
+                key, rows = stored[rank]
+                if key != NULL_KEY:
+                    ranks[unpack_rows(rows)] = rank
+            return FieldOrder(ranks, ListedKeys([key for key, _ in stored]))
+        keys = StoredKeys(field.dictionary, partial(self._blocks, field.id))
+        column = self._column(path, field)
+        if column.rows is not None:
+            ranks[column.rows] = column.ordinals
+        else:
+            ranks[:] = column.ordinals
+            ranks[column.ordinals == np.iinfo(column.ordinals.dtype).max] = UNRANKED
+        if field.key_count and keys.at([0]) == [NULL_KEY]:
+            ranks[ranks == 0] = UNRANKED
+        return FieldOrder(ranks, keys)
 
     def _posting(self, field: _Field, key: bytes) -> _RowSet:
         return self._cache.get(("posting", field.id, key), lambda: self._read_posting(field, key), _bytes_of)

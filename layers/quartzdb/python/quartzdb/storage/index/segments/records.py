@@ -14,6 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self
 
+import numpy as np
+import numpy.typing as npt
 import orjson
 
 from quartzdb.domain.hlc import Version
@@ -182,6 +184,7 @@ class SegmentRecords:
         self._ahead = ahead
         weakref.finalize(self, connection.close)
         self._lock = threading.Lock()
+        self._id_ranks: npt.NDArray[np.uint32] | None = None
         self._writers: dict[int, str] = dict(self._connection.execute("SELECT writer, name FROM writers"))
         self._has_tombstones = bool(self._all("SELECT 1 FROM tombstones LIMIT 1", ()))
         self.fields = SqliteFields(self._connection, rows, lock=self._lock)
@@ -252,6 +255,39 @@ class SegmentRecords:
             f"SELECT id, row FROM records WHERE id {operator} ? AND id < ? ORDER BY id LIMIT ?",
             (low, prefix + ID_END, limit),
         )
+
+    def ids_beyond(self, after: str | None, limit: int, *, descending: bool) -> list[tuple[str, int]]:
+        """(id, row) in id order, or against it: those that come after an id, at most `limit`."""
+        order = "DESC" if descending else "ASC"
+        if after is None:
+            return self._all(f"SELECT id, row FROM records ORDER BY id {order} LIMIT ?", (limit,))
+        operator = "<" if descending else ">"
+        return self._all(
+            f"SELECT id, row FROM records WHERE id {operator} ? ORDER BY id {order} LIMIT ?", (after, limit)
+        )
+
+    def ids_at(self, rows: Sequence[int]) -> dict[int, str]:
+        """The ids of those rows."""
+        if self._ahead is not None and rows:
+            self._ahead.rows(rows)
+        return {
+            row: record_id
+            for some in _groups(rows)
+            for row, record_id in self._all(
+                f"SELECT row, id FROM records WHERE row IN ({_marks(some)})", some
+            )
+        }
+
+    def id_ranks(self) -> npt.NDArray[np.uint32]:
+        """For each row (n,) how many ids are less than its own. Read once, with all ids; then it is kept."""
+        ranks = self._id_ranks
+        if ranks is None:
+            in_order = self._all("SELECT row FROM records ORDER BY id", ())
+            rows = np.fromiter((row for (row,) in in_order), dtype=np.int64, count=len(in_order))
+            ranks = np.empty(len(rows), dtype=np.uint32)
+            ranks[rows] = np.arange(len(rows), dtype=np.uint32)
+            self._id_ranks = ranks
+        return ranks
 
     def all_rows(self) -> Iterator[StoredRecord]:
         """All records in row order, in blocks."""

@@ -1,0 +1,86 @@
+"""The order of rows by one field: what listings sort by. Values of one type stand together: booleans, numbers, strings.
+
+Keys are those of `domain.fieldkey`, so a string longer than ORDERED_CHARACTERS_MAX stands by its beginning.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from quartzdb.domain.fieldkey import encode
+from quartzdb.storage.index.fields.key_dictionary import KeyDictionary, ReadBlocks
+
+Ranks = npt.NDArray[np.uint32]
+
+UNRANKED = 0xFFFFFFFF
+"""The rank of a row without a value to sort by: the field is missing, null, an object or an array."""
+NULL_KEY = encode(None)
+
+
+class RankedKeys(Protocol):
+    """The distinct keys of a field, ascending; a key's place among them is its rank."""
+
+    def rank(self, key: bytes) -> int:
+        """How many keys are less than this one."""
+        ...
+
+    def at(self, ranks: Sequence[int]) -> list[bytes]:
+        """The keys of those ranks, which may repeat."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FieldOrder:
+    """`ranks` (n,): the rank of each row's key, of the least one where a row has several; UNRANKED for none.
+
+    Null has a key, and so a rank is taken, but its rows are unranked. The array is shared: nobody writes to it.
+    """
+
+    ranks: Ranks
+    keys: RankedKeys
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes in memory, without the keys."""
+        return self.ranks.nbytes
+
+
+@dataclass(frozen=True, slots=True)
+class ListedKeys:
+    """Keys that are in memory."""
+
+    keys: Sequence[bytes]
+
+    def rank(self, key: bytes) -> int:
+        return bisect_left(self.keys, key)
+
+    def at(self, ranks: Sequence[int]) -> list[bytes]:
+        return [self.keys[rank] for rank in ranks]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKeys:
+    """Keys in the blocks of a column's dictionary."""
+
+    dictionary: KeyDictionary
+    read_blocks: ReadBlocks
+
+    def rank(self, key: bytes) -> int:
+        return self.dictionary.rank(key, self.read_blocks)
+
+    def at(self, ranks: Sequence[int]) -> list[bytes]:
+        per_block = self.dictionary.keys_per_block
+        wanted = sorted({rank // per_block for rank in ranks})
+        blocks = dict(zip(wanted, self.read_blocks(wanted), strict=True))
+        return [blocks[rank // per_block][rank % per_block] for rank in ranks]
+
+
+def no_order(row_count: int) -> FieldOrder:
+    """Of a field that no row has."""
+    return FieldOrder(np.full(row_count, UNRANKED, dtype=np.uint32), ListedKeys(()))

@@ -1,0 +1,253 @@
+"""Listing the records of a view in an order: a page begins after a place, so what it costs does not grow with the pages
+before it.
+
+Of each segment, and of the tail, the first matching rows are found by arithmetic over their ranks; ids are read only of
+those, and of rows that are equal where the page ends. Records are read of the page alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from quartzdb.domain.deadline import check_deadline
+from quartzdb.domain.filter import Filter
+from quartzdb.domain.order import Order, OrderPlace
+from quartzdb.domain.record import ShownRecord
+from quartzdb.domain.vector import Mask, Rows
+from quartzdb.storage.index.fields.field_order import UNRANKED, FieldOrder, Ranks
+from quartzdb.storage.index.hits import Shown, shown_of_segment, shown_of_tail
+from quartzdb.storage.index.view import Part, View
+
+_READ_MAX = 4_096
+"""The ids of so many rows are read and sorted sooner than all ids are ranked."""
+_WALKED_SHARE_MIN = 1 / 32
+"""From this share of rows on, walking along the ids meets them sooner than all ids are ranked."""
+_WALKED_AT_ONCE = 512
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listed:
+    """A record of a listing, and its place there."""
+
+    place: OrderPlace
+    record: ShownRecord
+
+
+def first_in_order(
+    items: Sequence[Item], order: Order, place_of: Callable[[Item], OrderPlace], limit: int
+) -> list[Item]:
+    """The first of some items in the order of their places."""
+    by_id = sorted(
+        items, key=lambda item: place_of(item).id, reverse=order.descending and order.field is None
+    )
+    keyed = [(key, item) for item in by_id if (key := place_of(item).key) is not None]
+    # Python keeps the order of equals, also in reverse.
+    keyed.sort(key=lambda pair: pair[0], reverse=order.descending)
+    keyless = [item for item in by_id if place_of(item).key is None]
+    return [*(item for _, item in keyed), *keyless][:limit]
+
+
+def list_records(
+    view: View, condition: Filter | None, order: Order, after: OrderPlace | None, limit: int, shown: Shown
+) -> tuple[list[Listed], bool]:
+    """The first `limit` live records after a place that the filter accepts, in order, and whether there are more.
+
+    Raises AnswerTooLarge, DeadlineExceeded.
+    """
+    sources: list[_Source] = [_OfSegment(part) for part in view.parts]
+    if view.tail.alive_count:
+        sources.append(_OfTail(view))
+    found: list[tuple[OrderPlace, int, int]] = []
+    for number, source in enumerate(sources):
+        check_deadline()
+        found += [
+            (place, number, row) for place, row in _first_of(source, condition, order, after, limit + 1)
+        ]
+    page = first_in_order(found, order, _place, limit)
+    rows_of: dict[int, list[int]] = {}
+    for _, number, row in page:
+        rows_of.setdefault(number, []).append(row)
+    records = {number: sources[number].shown(rows, shown) for number, rows in rows_of.items()}
+    listed = [Listed(place, records[number][row]) for place, number, row in page]
+    return listed, len(found) > limit
+
+
+class _Source(Protocol):
+    """Some rows in which each id is once: those of a segment, or of the tail."""
+
+    def matching(self, condition: Filter | None) -> Rows: ...
+
+    def order(self, path: str) -> FieldOrder: ...
+
+    def ids(self, rows: Rows) -> dict[int, str]: ...
+
+    def first_by_id(self, rows: Rows, after: str | None, limit: int, *, descending: bool) -> list[int]: ...
+
+    def shown(self, rows: list[int], shown: Shown) -> dict[int, ShownRecord]: ...
+
+
+def _place(found: tuple[OrderPlace, int, int]) -> OrderPlace:
+    return found[0]
+
+
+def _first_of(
+    source: _Source, condition: Filter | None, order: Order, after: OrderPlace | None, limit: int
+) -> list[tuple[OrderPlace, int]]:
+    """The places and rows of the first records of one source, in no particular order."""
+    rows = source.matching(condition)
+    if order.field is None:
+        chosen = source.first_by_id(
+            rows, None if after is None else after.id, limit, descending=order.descending
+        )
+        ids = source.ids(np.array(chosen, dtype=np.int64))
+        return [(OrderPlace(None, ids[row]), row) for row in chosen]
+    field = source.order(order.field)
+    ranks = field.ranks[rows]
+    chosen = []
+    if after is not None:
+        tied, beyond = _split(ranks, field, order, after)
+        chosen = source.first_by_id(rows[tied], after.id, limit, descending=False)
+        rows, ranks = rows[beyond], ranks[beyond]
+    chosen += _first_by_rank(source, rows, _forward(ranks, order), limit - len(chosen))
+    places = np.array(chosen, dtype=np.int64)
+    ids, of_rows = source.ids(places), field.ranks[places].tolist()
+    ranked = sorted({rank for rank in of_rows if rank != UNRANKED})
+    keys = dict(zip(ranked, field.keys.at(ranked), strict=True))
+    return [(OrderPlace(keys.get(rank), ids[row]), row) for row, rank in zip(chosen, of_rows, strict=True)]
+
+
+def _split(ranks: Ranks, field: FieldOrder, order: Order, after: OrderPlace) -> tuple[Mask, Mask]:
+    """Which rows have the key of a place, and which come after all that have it."""
+    if after.key is None:
+        return ranks == UNRANKED, np.zeros(len(ranks), dtype=np.bool_)
+    rank = field.keys.rank(after.key)
+    # Where the key itself is not here, its rank is that of the next greater one.
+    there = bool((ranks == rank).any()) and field.keys.at([rank]) == [after.key]
+    tied = ranks == rank if there else np.zeros(len(ranks), dtype=np.bool_)
+    if order.descending:
+        return tied, (ranks < rank) | (ranks == UNRANKED)
+    return tied, (ranks > rank) if there else (ranks >= rank)
+
+
+def _forward(ranks: Ranks, order: Order) -> Ranks:
+    """Ranks that rise along the order; rows without one stay last."""
+    if not order.descending:
+        return ranks
+    return np.where(ranks == UNRANKED, UNRANKED, np.uint32(UNRANKED - 1) - ranks).astype(np.uint32)
+
+
+def _first_by_rank(source: _Source, rows: Rows, ranks: Ranks, limit: int) -> list[int]:
+    """The first rows by rank, equals by id; in no particular order."""
+    if limit <= 0:
+        return []
+    if len(rows) <= limit:
+        return list(rows.tolist())
+    last = np.partition(ranks, limit - 1)[limit - 1]
+    before = rows[ranks < last].tolist()
+    tied = source.first_by_id(rows[ranks == last], None, limit - len(before), descending=False)
+    return [*before, *tied]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _OfSegment:
+    part: Part
+
+    def matching(self, condition: Filter | None) -> Rows:
+        if condition is None:
+            return np.flatnonzero(self.part.alive)
+        selection = self.part.selected(condition)
+        if selection.rows is not None:
+            return selection.rows
+        assert selection.mask is not None
+        return np.flatnonzero(selection.mask)
+
+    def order(self, path: str) -> FieldOrder:
+        return self.part.segment.records.fields.order(path)
+
+    def ids(self, rows: Rows) -> dict[int, str]:
+        return self.part.segment.records.ids_at(rows.tolist())
+
+    def first_by_id(self, rows: Rows, after: str | None, limit: int, *, descending: bool) -> list[int]:
+        if not rows.size or limit <= 0:
+            return []
+        if rows.size <= _READ_MAX:
+            return _first_ids(self.ids(rows), after, limit, descending=descending)
+        if rows.size >= _WALKED_SHARE_MIN * len(self.part.alive):
+            return self._walked(rows, after, limit, descending=descending)
+        return self._ranked(rows, after, limit, descending=descending)
+
+    def shown(self, rows: list[int], shown: Shown) -> dict[int, ShownRecord]:
+        return shown_of_segment(self.part, rows, shown)
+
+    def _walked(self, rows: Rows, after: str | None, limit: int, *, descending: bool) -> list[int]:
+        wanted = np.zeros(len(self.part.alive), dtype=np.bool_)
+        wanted[rows] = True
+        chosen: list[int] = []
+        for row in self._along_ids(after, descending=descending):
+            if wanted[row]:
+                chosen.append(row)
+                if len(chosen) == limit:
+                    break
+        return chosen
+
+    def _along_ids(self, after: str | None, *, descending: bool) -> Iterator[int]:
+        beyond = partial(self.part.segment.records.ids_beyond, descending=descending)
+        while block := beyond(after, _WALKED_AT_ONCE):
+            check_deadline()
+            yield from (row for _, row in block)
+            after = block[-1][0]
+
+    def _ranked(self, rows: Rows, after: str | None, limit: int, *, descending: bool) -> list[int]:
+        records = self.part.segment.records
+        all_ranks = records.id_ranks()
+        ranks = all_ranks[rows]
+        if after is not None:
+            following = records.ids_beyond(after, 1, descending=descending)
+            if not following:
+                return []
+            boundary = all_ranks[following[0][1]]
+            beyond = ranks <= boundary if descending else ranks >= boundary
+            rows, ranks = rows[beyond], ranks[beyond]
+        if rows.size > limit:
+            kept = np.argpartition(np.iinfo(ranks.dtype).max - ranks if descending else ranks, limit - 1)
+            rows = rows[kept[:limit]]
+        return list(rows.tolist())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _OfTail:
+    view: View
+
+    def matching(self, condition: Filter | None) -> Rows:
+        return np.flatnonzero(self.view.tail_matching(condition))
+
+    def order(self, path: str) -> FieldOrder:
+        return self.view.tail_order(path, len(self.view.tail.alive))
+
+    def ids(self, rows: Rows) -> dict[int, str]:
+        ids = self.view.tail.ids
+        return {row: ids[row] for row in rows.tolist()}
+
+    def first_by_id(self, rows: Rows, after: str | None, limit: int, *, descending: bool) -> list[int]:
+        return _first_ids(self.ids(rows), after, limit, descending=descending)
+
+    def shown(self, rows: list[int], shown: Shown) -> dict[int, ShownRecord]:
+        return shown_of_tail(self.view, rows, shown)
+
+
+def _first_ids(ids: dict[int, str], after: str | None, limit: int, *, descending: bool) -> list[int]:
+    """The rows of the first ids after one."""
+    beyond = [
+        (record_id, row)
+        for row, record_id in ids.items()
+        if after is None or (record_id < after if descending else record_id > after)
+    ]
+    beyond.sort(reverse=descending)
+    return [row for _, row in beyond[: max(0, limit)]]
