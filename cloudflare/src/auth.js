@@ -1,7 +1,8 @@
 // API keys: qdb_live_<id>_<secret><checksum>. The id finds a key, the secret proves it, and the checksum tells a
 // mistyped key without a look-up. A key that was good is taken to be good for some seconds more.
 //
-// HAZARD: a key that is revoked works here until that time is over. One that expires does not.
+// HAZARD: a key that is revoked works here until that time is over. One that expires does not. Its tenant's grant is
+// remembered with it, so the same holds for a tenant that is suspended.
 
 import { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
@@ -18,7 +19,7 @@ const NO_KEY = "Send `Authorization: Bearer KEY` or `X-API-Key: KEY`.";
 export class Authenticator {
   #good = new Map(); // by the hash of the key: { principal, until }
 
-  // Who holds the key that a request carries: { tenant, keyId, scopes, namespaces }. `find` looks a key up by its id.
+  // Who holds the key that a request carries: { tenant, keyId, scopes, namespaces, grant }. `find` looks a key up by its id.
   async principal(headers, find) {
     const text = keyOf(headers);
     if (!text) throw unauthenticated("No API key was given.", NO_KEY);
@@ -94,8 +95,8 @@ async function authenticate(text, find, now) {
   if (key.expires_at_ms !== null && key.expires_at_ms <= now) {
     throw unauthenticated("The API key has expired.", "Create a new key.");
   }
-  const { tenant, scopes, namespaces, expires_at_ms: expiresAtMs } = key;
-  return { tenant, keyId: key.id, scopes, namespaces, expiresAtMs };
+  const { tenant, scopes, namespaces, expires_at_ms: expiresAtMs, grant } = key;
+  return { tenant, keyId: key.id, scopes, namespaces, expiresAtMs, grant };
 }
 
 const sha256 = (text) => createHash("sha256").update(text, "utf8").digest();

@@ -1,8 +1,9 @@
 // The directory: one Durable Object that knows the tenants of this site, and the API keys by their hashes.
 //
-// Keys are managed at the other site and arrive by replication; no secret is ever here.
+// Keys are managed at the other site and arrive by replication, as the grants of tenants do; no secret is ever here.
 
 import { DurableObject } from "cloudflare:workers";
+import { GONE_AGAIN_MS, GONE_KEPT_MS } from "./limits.js";
 
 const TABLES = [
   "CREATE TABLE IF NOT EXISTS tenants (name TEXT PRIMARY KEY)",
@@ -15,6 +16,13 @@ const TABLES = [
      created_at_ms INTEGER NOT NULL,
      expires_at_ms INTEGER,
      revoked_at_ms INTEGER
+   )`,
+  // What each tenant is allowed, as JSON; of one that is gone, that it is.
+  `CREATE TABLE IF NOT EXISTS grants (
+     tenant TEXT PRIMARY KEY,
+     revision INTEGER NOT NULL,
+     gone_at_ms INTEGER,
+     document TEXT NOT NULL
    )`,
 ];
 // Columns that came later. Null: the key reaches every namespace, and was made by no other key.
@@ -44,10 +52,39 @@ export class Directory extends DurableObject {
     }
   }
 
-  // The key of an id, revoked and expired ones included; null where there is none.
+  // The key of an id, revoked and expired ones included, with its tenant's `grant`; null where there is none.
   find(id) {
     const row = this.#row(id);
-    return row === null ? null : { ...row, scopes: JSON.parse(row.scopes), namespaces: JSON.parse(row.namespaces) };
+    if (row === null) return null;
+    const said = this.#granted(row.tenant);
+    const grant = said === null ? null : JSON.parse(said.document);
+    return { ...row, scopes: JSON.parse(row.scopes), namespaces: JSON.parse(row.namespaces), grant };
+  }
+
+  // Take over grants, of two of one tenant the later: { applied } is how many changed something, { gone } the tenants
+  // that are to have nothing here any more. Their keys are forgotten before it is said.
+  applyGrants(grants, now) {
+    return this.ctx.storage.transactionSync(() => {
+      const gone = new Set();
+      let applied = 0;
+      for (const { tenant, revision, grant } of grants) {
+        const known = this.#granted(tenant);
+        const later = known === null || known.revision < revision;
+        if (later) {
+          const { gone_at_ms } = grant;
+          const put = "INSERT OR REPLACE INTO grants (tenant, revision, gone_at_ms, document) VALUES (?, ?, ?, ?)";
+          this.#sql.exec(put, tenant, revision, gone_at_ms, JSON.stringify(grant));
+          applied += 1;
+        }
+        const goneAtMs = later ? grant.gone_at_ms : known.gone_at_ms;
+        if (goneAtMs === null || !(later || now - goneAtMs < GONE_AGAIN_MS)) continue;
+        this.#sql.exec("DELETE FROM api_keys WHERE tenant = ?", tenant);
+        this.#sql.exec("DELETE FROM tenants WHERE name = ?", tenant);
+        gone.add(tenant);
+      }
+      this.#sql.exec("DELETE FROM grants WHERE gone_at_ms < ?", now - GONE_KEPT_MS);
+      return { applied, gone: [...gone] };
+    });
   }
 
   // Take over keys, and their tenants: { applied } is how many changed something. An id that is another key here is
@@ -70,7 +107,7 @@ export class Directory extends DurableObject {
   }
 
   #applyOne(key) {
-    this.register(key.tenant);
+    if (!this.register(key.tenant)) return false; // older than the word that the tenant is gone
     const known = this.#row(key.id);
     if (known !== null) {
       const revokedAtMs = earliest(key.revoked_at_ms, known.revoked_at_ms);
@@ -96,13 +133,22 @@ export class Directory extends DurableObject {
       .map(({ name }) => name);
   }
 
+  // Gives whether it may be here: false for one that is gone.
   register(tenant) {
+    const said = this.#granted(tenant);
+    if (said !== null && said.gone_at_ms !== null) return false;
     this.#sql.exec("INSERT OR IGNORE INTO tenants (name) VALUES (?)", tenant);
+    return true;
   }
 
   // Throws where the storage does not answer.
   check() {
     this.#sql.exec("SELECT 1").one();
+  }
+
+  #granted(tenant) {
+    const found = this.#sql.exec("SELECT revision, gone_at_ms, document FROM grants WHERE tenant = ?", tenant);
+    return found.toArray()[0] ?? null;
   }
 
   #row(id) {

@@ -48,6 +48,7 @@ export const SECRET_CHARACTERS_MIN = 16;
 export const ENTRIES_MAX = 1_000;
 export const FETCH_MAX = 100;
 export const API_KEYS_MAX = 500;
+export const GRANTS_MAX = 500;
 export const ERASURES_MAX = 500;
 export const KEY_NAMESPACES_MAX = 100;
 // The end of the year 9999, the last that a date can say: a later time could be stored, but never be shown.
@@ -57,6 +58,13 @@ export const FOREIGN_METADATA_BYTES_MAX = 1024 * 1024;
 // SQLite rows here have at most 2 MB, and a statement at most 100 parameters.
 export const CHUNK_BYTES = 1024 * 1024;
 export const PARAMETERS_MAX = 100;
+
+// What a grant may say: requests a second, and texts.
+export const RATE_MAX = 1_000_000;
+export const TEXT_CHARACTERS_MAX = 500;
+// How long the word stays that a tenant is gone; and how long what may have come meanwhile is looked for again.
+export const GONE_KEPT_MS = 7 * 24 * 3_600_000;
+export const GONE_AGAIN_MS = 3_600_000;
 
 export const TOMBSTONE_SECONDS = 7 * 24 * 3600;
 export const KEY_CACHE_MS = 5_000;

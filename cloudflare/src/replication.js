@@ -22,6 +22,8 @@ import {
 } from "./limits.js";
 import { requirePeer, speaksForPeer } from "./secrets.js";
 import { documentsOf } from "./statements.js";
+import { requireTenant } from "./allowed.js";
+import { changeGrants, requireShared } from "./grants.js";
 import { requireEveryNamespace, requireScope } from "./auth.js";
 import { decodeChange } from "./wire.js";
 
@@ -41,11 +43,13 @@ export async function replicate(call) {
   const route = `${method === "HEAD" ? "GET" : method} ${what ?? ""}${segments.length > 1 ? "/" : ""}`;
   if (route === "GET status" && !speaksForPeer(headers, site.bindings)) {
     const principal = await site.principal(headers);
+    requireTenant(principal, false);
     requireScope(principal, "admin");
     requireEveryNamespace(principal);
     return json(status(site));
   }
   if (route === "PUT api-keys") return changeKeys(call);
+  if (route === "PUT grants") return changeGrants(call);
   requirePeer(headers, site.bindings);
   switch (segments.length > 2 ? "" : route) {
     case "GET namespaces":
@@ -258,16 +262,6 @@ function named({ feed, tenant }, site) {
   if (typeof tenant !== "string" || !TENANT.test(tenant)) throw badArgument("That is no tenant.", { field: "tenant" });
   requireShared(tenant, site, "tenant");
   return { feed, tenant };
-}
-
-// Whoever has the secret of the two sites gets at no other tenant, and makes no key of one.
-function requireShared(tenant, site, field) {
-  if (!site.shares(tenant)) {
-    throw new Refusal(404, "namespace_not_found", `The tenant ${tenant} is not shared.`, {
-      field,
-      hint: "Which tenants are, is a setting of both sites: SHARED_TENANTS.",
-    });
-  }
 }
 
 function requireNamespace(namespace) {

@@ -1,6 +1,7 @@
 // This site's parts, for one request: its name, the directory, the tenants. What outlives a request is the isolate's.
 
 import { Authenticator } from "./auth.js";
+import { Refusal } from "./errors.js";
 import { RateLimiter } from "./rate.js";
 
 const TENANTS_REMEMBERED_MAX = 10_000;
@@ -45,8 +46,19 @@ export class Site {
   // Have the tenant among those that are shared.
   async register(tenant) {
     if (registered.has(tenant)) return;
-    await this.directory.register(tenant);
+    if (!(await this.directory.register(tenant))) {
+      throw new Refusal(404, "namespace_not_found", `The tenant ${tenant} was deleted.`, {
+        field: "tenant",
+        hint: "Its grant says so. Say another one at the site that gives grants, if it is to be there again.",
+      });
+    }
     if (registered.size >= TENANTS_REMEMBERED_MAX) registered.clear();
     registered.add(tenant);
+  }
+
+  // Leave nothing of a tenant.
+  async end(tenant) {
+    registered.delete(tenant);
+    await this.tenant(tenant).end();
   }
 }

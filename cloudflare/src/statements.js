@@ -1,4 +1,4 @@
-// What the other site signs: which API keys there are. The secret of the two sites alone makes none, where it is set whose
+// What the other site signs: which API keys there are, and what tenants are allowed. The secret of the two sites alone makes none, where it is set whose
 // signature has to be on them.
 
 import { Buffer } from "node:buffer";
@@ -27,6 +27,14 @@ export async function documentsOf(body, plain, kind, site) {
     throw refused("The signature is of none of the keys that are good here.", "signature");
   }
   return said(signed, kind, site.name);
+}
+
+// The documents of a request that nobody makes without a signature, also where keys are taken without.
+export async function signedDocumentsOf(body, kind, site) {
+  if (!publicKeys(site.bindings).length) {
+    throw refused("This site takes that only with a signature, and knows no key that would be good.", "signed");
+  }
+  return documentsOf(body, null, kind, site);
 }
 
 function publicKeys({ SIGNER_PUBLIC_KEYS }) {

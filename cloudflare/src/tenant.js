@@ -33,7 +33,17 @@ export class Tenant extends DurableObject {
 
   constructor(context, bindings) {
     super(context, bindings);
-    const { sql } = context.storage;
+    this.#open();
+    context.blockConcurrencyWhile(async () => {
+      this.#alarmMs = await context.storage.getAlarm();
+      // One alarm may have been given up after its retries; what is due still has to be done.
+      this.#arm();
+    });
+  }
+
+  #open() {
+    const { sql } = this.ctx.storage;
+    const bindings = this.env;
     createTables(sql);
     this.#progress = new Progress(sql, randomBytes(4).toString("hex"));
     this.#records = new Records(sql);
@@ -47,11 +57,6 @@ export class Tenant extends DurableObject {
     const keepMs = 1_000 * Number(bindings.TOMBSTONE_SECONDS ?? TOMBSTONE_SECONDS);
     this.#forgetting = new Forgetting({ records: this.#records, keys: this.#keys }, this.#progress, keepMs);
     this.#erasures = new Erasures(sql, [this.#records, this.#keys], keepMs);
-    context.blockConcurrencyWhile(async () => {
-      this.#alarmMs = await context.storage.getAlarm();
-      // One alarm may have been given up after its retries; what is due still has to be done.
-      this.#arm();
-    });
   }
 
   // --- keys -----------------------------------------------------------------------------------------------------
@@ -149,6 +154,17 @@ export class Tenant extends DurableObject {
   // How far the other site's erasures are here.
   erase(ids) {
     return this.ctx.storage.transactionSync(() => this.#erasures.tell(ids, Date.now()));
+  }
+
+  // The tenant is deleted: nothing of it is left, and what is written from here on begins anew.
+  async end() {
+    await this.ctx.blockConcurrencyWhile(async () => {
+      await this.ctx.storage.deleteAlarm();
+      await this.ctx.storage.deleteAll();
+      this.#alarmMs = null;
+      this.#index = null;
+      this.#open();
+    });
   }
 
   // --- upkeep ---------------------------------------------------------------------------------------------------

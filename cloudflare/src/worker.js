@@ -1,6 +1,7 @@
 // The Worker: every request comes in here, is sent to its surface, and leaves with what every response carries.
 
 import { randomBytes } from "node:crypto";
+import { requireTenant } from "./allowed.js";
 import { contractError, finish, isContract, json, preflight, problem } from "./answers.js";
 import { readBody, readJson } from "./body.js";
 import { requireNamespace, requireScope } from "./auth.js";
@@ -76,6 +77,7 @@ async function answer(request, site, { path, segments, query, requestId }) {
 async function contract(request, site, segments) {
   const principal = await site.principal(request.headers);
   const { scope, handler, parameter, limit } = routeOf(request.method, segments);
+  requireTenant(principal, scope === "write");
   requireScope(principal, scope);
   requireNamespace(principal, NAMESPACE);
   const headers = site.admit(principal);

@@ -110,3 +110,18 @@ def test_a_tenant_that_is_shared_is_not_deleted(tmp_path: Path) -> None:
     said = refusal(tmp_path, "tenants", "delete", "default", "--yes", exit_code=4)
     assert "docs" in said
     assert answer(tmp_path, "tenants", "list")["tenants"][0]["status"] == "active"
+
+
+def test_a_tenant_that_is_shared_is_deleted_everywhere(tmp_path: Path) -> None:
+    """Where that is said: its grant tells the other site, and stays for that when nothing else is left."""
+    database = open_embedded(EmbeddedSettings(tmp_path))
+    answer(tmp_path, "tenants", "suspend", "acme")
+    embedded_replication(tmp_path).checkpoints.write(
+        Direction("east", "west", "acme", "docs", Feed.RECORDS), Checkpoint()
+    )
+    assert "--everywhere" in refusal(tmp_path, "tenants", "delete", "acme", "--yes", exit_code=4)
+    assert answer(tmp_path, "tenants", "delete", "acme", "--yes", "--everywhere")["gone"] is True
+    assert database.tenants.grant("acme").buried
+    assert [one["tenant"] for one in answer(tmp_path, "tenants", "list")["tenants"]] == ["default"]
+    assert answer(tmp_path, "tenants", "resume", "acme")["revision"] == 4
+    assert not database.tenants.grant("acme").buried

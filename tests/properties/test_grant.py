@@ -21,6 +21,7 @@ from quartzdb.domain.grant import (
     grant_of,
     grant_text,
 )
+from quartzdb.domain.limits import TIME_MS_MAX
 
 NUMBERS = st.integers(0, NUMBER_MAX)
 RATES = st.integers(1, 1_000_000)
@@ -48,6 +49,7 @@ GRANTS = st.builds(
     st.none() | TEXTS,
     st.none() | st.builds(Prices, TEXTS, NUMBERS, NUMBERS, NUMBERS),
     st.none() | TEXTS,
+    st.none() | st.integers(0, TIME_MS_MAX),
 )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from quartzdb.domain.errors import QuartzError, Unavailable
+from quartzdb.domain.grant import TenantGrant
 from quartzdb.replication.ports import (
     Applied,
     Changes,
@@ -119,6 +120,13 @@ class Link:
         """As the port says."""
         return self._over(lambda: self._replica.apply_api_keys(keys))
 
+    def apply_grants(self, grants: Sequence[TenantGrant]) -> int:
+        """As the port says. The request may arrive once more, much later, when others are there already."""
+        if self._world.random.random() < 0.3:
+            self._line.repeated += 1
+            self._world.later(self._world.random.uniform(0, LATE_S), lambda: self._grants_again(grants))
+        return self._over(lambda: self._replica.apply_grants(grants))
+
     def _over(self, request: Callable[[], T]) -> T:
         chance = self._world.random
         self._world.step(chance.expovariate(1 / 0.03))
@@ -131,6 +139,10 @@ class Link:
         if self._line.loses(fate < 0.06):
             raise Unavailable("the peer's answer was lost")
         return answer
+
+    def _grants_again(self, grants: Sequence[TenantGrant]) -> None:
+        with suppress(QuartzError):
+            self._bare.apply_grants(grants)
 
     def _again(self, namespace: SharedNamespace, feed: Feed, changes: Changes) -> None:
         with suppress(QuartzError):

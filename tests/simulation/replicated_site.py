@@ -24,6 +24,7 @@ from quartzdb.storage.snapshot.store import SnapshotStore
 from tests.doubles.memory_api_keys import MemoryApiKeys
 from tests.doubles.memory_blobs import MemoryBlobs
 from tests.doubles.memory_catalog import MemoryCatalog
+from tests.doubles.memory_tenant_grants import MemoryTenantGrants
 from tests.simulation.history import vector_of
 from tests.simulation.replicated_history import Acknowledged, Landed, LandingLog
 from tests.simulation.slow_table import LaggingKeyValue, SlowTable
@@ -73,6 +74,7 @@ class ReplicatedSite:
         self.table = LaggingKeyValue(self.world, self.index_lag_s)
         self.catalog = MemoryCatalog()
         self.api_keys = MemoryApiKeys()
+        self.grants = MemoryTenantGrants()
         self._names = 0
         if self.has_namespace:
             settings = NamespaceSettings(3, engine=EngineChoice.EXACT)
@@ -100,6 +102,7 @@ class ReplicatedSite:
             table=table,
             readers=readers,
             api_keys=self.api_keys,
+            grants=self.grants,
             writer=writer,
             versions=versions,
             clock=clock,

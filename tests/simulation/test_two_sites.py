@@ -75,6 +75,13 @@ def test_the_faults_happen(tmp_path: Path) -> None:
     assert 0.2 < sum(run.lag_zero for run in runs) / sum(run.lag_asked for run in runs) < 0.95
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_both_sites_go_by_the_last_grant(seed: int, tmp_path: Path) -> None:
+    """Whatever is lost, said twice, or comes long after a later one."""
+    sites = play(seed, tmp_path, replace(Conditions.of(seed), grants=True, late_puts=False))
+    assert [grant.revision for grant in sites.b.grants.list()] == [8, 8]
+
+
 def without_comparisons(seed: int) -> Conditions:
     """No comparisons every now and then, which mend what was broken, nor the late puts that only they find."""
     return replace(Conditions.of(seed), repair_every_ms=1 << 40, late_puts=False)

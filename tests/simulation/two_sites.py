@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
 
 from quartzdb.domain.errors import QuartzError
+from quartzdb.domain.grant import TenantGrant, TenantStatus
 from quartzdb.domain.merge import UNKNOWN, apply, join
 from quartzdb.replication.api_key_push import ApiKeyPush
+from quartzdb.replication.grant_push import GrantPush
 from quartzdb.replication.lag import lag_ms
 from quartzdb.replication.local_replica import LocalReplica
 from quartzdb.replication.ports import Feed, FeedPage, Replica, SharedNamespace
@@ -46,7 +48,7 @@ CLOCKS_FROM = "aws"
 @dataclass(frozen=True)
 class Conditions:
     """What differs from seed to seed. `keeps_feeds`: logs are trimmed only behind the checkpoints;
-    `long_cut`: there is no line for longer than they are kept otherwise.
+    `long_cut`: there is no line for longer than they are kept otherwise; `grants`: tenants are given some.
     """
 
     crashes: bool = True
@@ -55,6 +57,7 @@ class Conditions:
     late_namespace: bool = False
     long_cut: bool = False
     late_puts: bool = True
+    grants: bool = False
     repair_every_ms: int = 15_000
 
     @staticmethod
@@ -79,7 +82,7 @@ class Watched:
         self.site = replica.site
         self.namespaces, self.apply = replica.namespaces, replica.apply
         self.digests, self.entries, self.fetch = replica.digests, replica.entries, replica.fetch
-        self.apply_api_keys = replica.apply_api_keys
+        self.apply_api_keys, self.apply_grants = replica.apply_api_keys, replica.apply_grants
 
     def changes(
         self,
@@ -130,6 +133,8 @@ class TwoSites:
             world.spawn(lambda: self.b.live(self._drive_from_b))
         world.spawn(self._cut)
         world.spawn(self._manage_api_keys)
+        if self.conditions.grants:
+            world.spawn(self._give_grants)
         world.spawn(self._watch_lag)
 
     def _site(
@@ -186,7 +191,11 @@ class TwoSites:
             repair_every_ms=self.conditions.repair_every_ms,
         )
         push = ApiKeyPush(here.api_keys, peer, process.clock, chance.random) if here is self.a else None
-        replicator = Replicator(streams, process.clock, chance.random, api_keys=push)
+        gives = self.conditions.grants and here is self.a
+        grants = GrantPush(here.grants, peer, process.clock, chance.random, goes=lambda _grant: True)
+        replicator = Replicator(
+            streams, process.clock, chance.random, api_keys=push, grants=grants if gives else None
+        )
         while True:
             world.pause(chance.uniform(0.5, 2.5))
             try:
@@ -221,6 +230,15 @@ class TwoSites:
             self.a.api_keys.add(made)
             if number % 2:
                 self.a.api_keys.revoke(TENANT, f"{number - 1:012x}", now_ms)
+
+    def _give_grants(self) -> None:
+        chance = self.world.random
+        for revision in range(1, 9):
+            self.world.pause(chance.uniform(1, 8))
+            said = TenantGrant(TENANT, revision, chance.choice(list(TenantStatus)), plan=f"plan {revision}")
+            assert self.a.grants.put(said)
+            other = TenantGrant("other", revision, TenantStatus.SUSPENDED, gone_at_ms=revision)
+            assert self.a.grants.put(other if revision % 3 else replace(other, gone_at_ms=None))
 
     # --- what must hold ---
 
@@ -307,6 +325,7 @@ class TwoSites:
             assert metadata == state.visible_metadata()
         self._check_keys()
         assert list(self.a.api_keys.list(TENANT)) == list(self.b.api_keys.list(TENANT))
+        assert list(self.a.grants.list()) == list(self.b.grants.list())
         for write in self.acknowledged:
             self._check_at_both(write, SkewedClock(self.world, 0).unix_ms())
 

@@ -31,7 +31,7 @@ OPERATION_IDS = [
     "get_usage", "get_health",
     "list_shared_namespaces", "read_changes", "apply_changes", "get_digests", "list_states", "fetch_states",
     "list_waiting_erasures", "do_erasures", "note_erasures",
-    "take_api_keys", "get_replication_status",
+    "take_api_keys", "take_grants", "get_replication_status",
     "cf_root", "cf_health", "cf_put", "cf_get", "cf_delete",
     "cf_insert_vector", "cf_batch_insert_vectors", "cf_get_vector", "cf_search_vectors",
     "cf_delete_vector_by_body", "cf_delete_vector", "cf_vector_stats",

@@ -74,6 +74,7 @@ PEER = {
     ("POST", "/v1/replication/erasures"),
     ("PUT", "/v1/replication/erasures"),
     ("PUT", "/v1/replication/api-keys"),
+    ("PUT", "/v1/replication/grants"),
 }
 """For the other site, and for no API key."""
 PEER_OR_ADMIN = {("GET", "/v1/replication/status")}

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import base64
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 from click.testing import CliRunner
 
@@ -18,125 +15,26 @@ from quartzdb.adapters.ed25519 import public_key_text, signing
 from quartzdb.adapters.http.http_replica import HttpReplica
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.api.app import create_app
-from quartzdb.aws_lambda.http_function import http_function
-from quartzdb.aws_lambda.settings import read_settings
 from quartzdb.cli.main import cli
 from quartzdb.cli.serve.peer import PeerOptions
-from quartzdb.cli.serve.worker import application
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.replication.statements import AHEAD_MS_MAX, GOOD_FOR_MS, Sealing, Statements
-from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
-from tests.aws_emulators import REGION, Emulators
-from tests.functions.events import function_url
-from tests.functions.lambda_context import FakeContext
+from tests.aws_emulators import Emulators
+from tests.behaviour.replication.receivers import NEXT, RECEIVERS, SIGNING, STOLEN, Receiver, sealed
 from tests.http_server import serving
 from tests.manual_clock import ManualClock
 from tests.replica_sites import SECRET as OF_SITES
 from tests.replica_sites import memory_site
-from tests.worker_site import SECRET, key_document, new_key, worker_site
+from tests.worker_site import SECRET, key_document, new_key
 
 # A function that is asked several times has no metrics to tell but the first time.
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
-SIGNING, NEXT, STOLEN = "s" * 40, "n" * 40, "t" * 40
-GOOD = f"{public_key_text(SIGNING)}, {public_key_text(NEXT)}"
-"""Two are good, while one is rotated."""
-PATH = "/v1/replication/api-keys"
-
-Put = Callable[[Mapping[str, Any]], tuple[int, dict[str, Any]]]
 
 
-@dataclass(frozen=True)
-class Receiver:
-    """A site called "there" that takes keys with a signature, and how it is asked with the secret of the two sites."""
-
-    put: Put
-
-    def refused(self, body: Mapping[str, Any], field: str) -> None:
-        status, problem = self.put(body)
-        assert (status, problem["code"], problem["field"]) == (403, "forbidden", field), problem
-
-
-def _over_http(url: str) -> Receiver:
-    def put(body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
-        headers = {"Authorization": f"Bearer {SECRET}"}
-        answer = httpx.put(f"{url}{PATH}", headers=headers, json=body, trust_env=False)
-        return answer.status_code, answer.json()
-
-    return Receiver(put)
-
-
-def embedded(directory: Path, _: Emulators, closing: ExitStack) -> Receiver:
-    """The server's own application on a data directory, with its options."""
-    secret = directory / "secret"
-    secret.write_text(SECRET)
-    peer = PeerOptions("there", "here", replication_secret_file=str(secret), peer_public_keys=GOOD)
-    database = application(directory / "data", peer)[1]
-    return _over_http(closing.enter_context(serving(create_app(database))))
-
-
-def function(_: Path, aws: Emulators, closing: ExitStack) -> Receiver:
-    """The function that answers on AWS, with its variables."""
-    emulator = aws.get("ministack")
-    place, url = emulator.new_place(), emulator.endpoint_url
-    secrets: Any = AwsClients(REGION, AwsEndpoints.at(url)).secrets
-    closing.callback(secrets.close)
-    arn = secrets.create_secret(Name=f"{place.table}-peer", SecretString=SECRET)["ARN"]
-    origin = secrets.create_secret(Name=f"{place.table}-origin", SecretString="the-secret-of-the-edge")["ARN"]
-    handler = http_function(
-        read_settings(
-            {
-                "QUARTZDB_TABLE": place.table,
-                "QUARTZDB_BUCKET": place.bucket,
-                "POWERTOOLS_SERVICE_NAME": f"api-{place.table}",
-                "AWS_REGION": REGION,
-                "AWS_ENDPOINT_URL": url,
-                "QUARTZDB_SITE": "there",
-                "QUARTZDB_PEER_SITE": "here",
-                "QUARTZDB_API_KEYS_GO": "here",
-                "QUARTZDB_REPLICATION_SECRET_ARN": arn,
-                "QUARTZDB_ORIGIN_SECRET_ARN": origin,
-                "QUARTZDB_PEER_PUBLIC_KEYS": GOOD,
-            }
-        )
-    )
-
-    def put(body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
-        headers = {"Authorization": f"Bearer {SECRET}", "Content-Type": "application/json"}
-        event = function_url(
-            "PUT", PATH, headers=headers, body=json.dumps(body).encode(), secret="the-secret-of-the-edge"
-        )
-        answer = handler(event, FakeContext())
-        return answer["statusCode"], json.loads(answer["body"])
-
-    return Receiver(put)
-
-
-def worker(directory: Path, _: Emulators, closing: ExitStack) -> Receiver:
-    """The Worker on workerd, with its variable."""
-    site = worker_site(directory / "site", SITE="there", SIGNER_PUBLIC_KEYS=GOOD)
-    return _over_http(closing.enter_context(site).url)
-
-
-@pytest.fixture(params=[embedded, function, worker])
+@pytest.fixture(params=RECEIVERS)
 def receiver(request: pytest.FixtureRequest, tmp_path: Path, aws: Emulators) -> Iterator[Receiver]:
     with ExitStack() as closing:
         yield request.param(tmp_path, aws, closing)
-
-
-class _Clock(SystemClock):
-    """Some time off."""
-
-    def __init__(self, off_ms: int) -> None:
-        self._off_ms = off_ms
-
-    def unix_ms(self) -> int:
-        return super().unix_ms() + self._off_ms
-
-
-def sealed(
-    *documents: object, secret: str = SIGNING, to: str = "there", kind: str = "api-keys", off_ms: int = 0
-) -> dict[str, Any]:
-    return Sealing("here", to, signing(lambda: secret), _Clock(off_ms)).body(kind, documents)
 
 
 def keys(count: int = 1) -> list[dict[str, object]]:

@@ -37,10 +37,14 @@ class ReplicationStatusSource(Protocol):
 
 
 class SaidByPeer(Protocol):
-    """What the other site says of API keys, signed where that is asked for."""
+    """What the other site says of API keys and grants, signed where that is asked for."""
 
     def documents(self, kind: str, plain: object, signed: str | None, signature: str | None) -> object:
         """The documents. Raises Forbidden where they have to be signed and are not."""
+        ...
+
+    def signed(self, kind: str, signed: str | None, signature: str | None) -> object:
+        """Documents that have to be signed. Raises Forbidden where they are not."""
         ...
 
 

@@ -23,6 +23,7 @@ def refuse_where_tenant_is_shared(location: DatabaseLocation, tenant: str) -> No
     if shared:
         raise Failure(
             f"The tenant {tenant!r} is shared with another site ({', '.join(shared)}), which would bring it back.",
-            hint="Suspend it at both sites, and delete its records and keys: that reaches the other site, too.",
+            hint="Where API keys are managed, and go to the other site signed, --everywhere deletes it at both. Else "
+            "suspend it at both sites, and delete its records and keys: that reaches the other site, too.",
             exit_code=CONFLICT,
         )

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def tenants() -> None:
     """List, suspend, resume and delete tenants.
 
-    A tenant is active unless its grant says otherwise. A grant is not replicated: where a second site serves the
-    tenant, say it there, too.
+    A tenant is active unless its grant says otherwise. Grants go to a second site with the API keys, signed: say it
+    where the keys are managed. Where nothing is signed, say it at both.
     """
 
 
@@ -80,24 +80,31 @@ def resume(name: str, location: DatabaseLocation, as_json: bool) -> None:
     epilog="""\b
 Examples:
   quartzdb tenants delete acme                 asks for the name once more
-  quartzdb tenants delete acme --yes           run it again until it says that nothing is left"""
+  quartzdb tenants delete acme --yes           run it again until it says that nothing is left
+  quartzdb tenants delete acme --everywhere    of two sites, at the one that manages API keys"""
 )
 @click.argument("name")
 @location_options
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--everywhere",
+    is_flag=True,
+    help="Also at the other site, which takes signed grants from this one: without that it keeps what it has.",
+)
 @json_option
-def delete(name: str, location: DatabaseLocation, yes: bool, as_json: bool) -> None:
+def delete(name: str, location: DatabaseLocation, yes: bool, everywhere: bool, as_json: bool) -> None:
     """Delete the tenant NAME: its namespaces with all that is in them, its API keys, its grant.
 
     It is suspended, its keys are revoked and its namespaces deleted at once; that cannot be undone but from a backup.
     What they had is dropped in the background, by a server or the deployment's functions. Run it again until it says
-    that nothing is left: only then keys and grant are forgotten. A tenant that another site has, too, cannot be
-    deleted.
+    that nothing is left: only then keys and grant are forgotten. A tenant that another site has, too, can only be
+    deleted everywhere: where API keys are managed, and the other site knows whose signature is on its grant.
     """
     from quartzdb.services.tenant_deletion import TenantDeletion
 
     database = location.open()
-    refuse_where_tenant_is_shared(location, name)
+    if not everywhere and database.tenants.grant(name).gone_at_ms is None:
+        refuse_where_tenant_is_shared(location, name)
     if not yes:
         click.echo(f"All namespaces and keys of {name} are deleted. This cannot be undone.", err=True)
         typed = click.prompt(
@@ -112,6 +119,7 @@ def delete(name: str, location: DatabaseLocation, yes: bool, as_json: bool) -> N
         database.catalog,
         database.clock,
         database.scrub,
+        everywhere=everywhere,
     )
     with audited("tenant.delete", name, database.clock, target=name):
         left = deletion.run(name)

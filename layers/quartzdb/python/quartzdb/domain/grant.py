@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from quartzdb.domain.errors import InvalidArgument, within_field
+from quartzdb.domain.limits import TIME_MS_MAX
 
 NUMBER_MAX = 2**63 - 1
 TEXT_CHARACTERS_MAX = 500
@@ -113,7 +114,8 @@ class Prices:
 class TenantGrant:
     """What a tenant is allowed. Of two the one with the higher `revision` holds.
 
-    `raise_at`: where whoever reaches a limit can have it raised, as people are told.
+    `raise_at`: where whoever reaches a limit can have it raised, as people are told. `gone_at_ms`: since when the
+    tenant is being deleted, which nobody but its own site undoes; while it is, it is suspended.
     """
 
     tenant: str
@@ -126,11 +128,20 @@ class TenantGrant:
     region: str | None = None
     prices: Prices | None = None
     raise_at: str | None = None
+    gone_at_ms: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("plan", "region", "raise_at"):
             if getattr(self, name) is not None:
                 _check_text(name, getattr(self, name))
+        _check_number("gone_at_ms", self.gone_at_ms, 0, TIME_MS_MAX)
+
+    @property
+    def buried(self) -> bool:
+        """Whether this is all that is left of the tenant: the word that there is nothing, so that an older one that
+        comes late is not taken for news.
+        """
+        return self.gone_at_ms is not None and self.status is TenantStatus.ACTIVE
 
 
 UNGRANTED = TenantGrant("", 0)
@@ -172,7 +183,7 @@ def grant_of(tenant: str, revision: int, text: str | bytes) -> TenantGrant:
             if given.get(name) is not None:
                 with within_field(name):
                     parts[name] = _value(kind, given[name])
-        parts |= {name: given.get(name) for name in ("plan", "region", "raise_at")}
+        parts |= {name: given.get(name) for name in ("plan", "region", "raise_at", "gone_at_ms")}
         return TenantGrant(tenant, revision, status, **parts)
 
 

@@ -6,11 +6,12 @@ Of a namespace only `apply` looks at the settings that the caller names; everyth
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from quartzdb.domain.change import Change
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Conflict, InvalidArgument, TooLarge
+from quartzdb.domain.grant import TenantGrant
 from quartzdb.domain.hlc import HybridClock, stamp_at
 from quartzdb.domain.namespace import Namespace
 from quartzdb.replication.api_key_applier import take_api_keys
@@ -35,6 +36,7 @@ from quartzdb.replication.feeds.shard_positions import (
     parse_shard_positions,
 )
 from quartzdb.replication.feeds.sharded_feed import ShardedFeed
+from quartzdb.replication.grant_applier import take_grants
 from quartzdb.replication.ports import (
     Applied,
     Changes,
@@ -59,7 +61,7 @@ from quartzdb.replication.wire.limits import (
     SITE_PATTERN,
 )
 from quartzdb.services.keyvalue import check_key
-from quartzdb.services.ports import ApiKey, ApiKeyTable
+from quartzdb.services.ports import ApiKey, ApiKeyTable, TenantGrants
 from quartzdb.storage.log.append import LogWriter
 from quartzdb.storage.log.protocol import MARGIN_MS, OVERLAP_MS
 from quartzdb.storage.ports import ChangeLog, Item, KeyValueTable, NamespaceCatalog
@@ -75,7 +77,8 @@ class LocalReplica:
     """Replica over this site's ports. Thread-safe. A shared namespace that is not there yet is empty.
 
     `keys_behind_ms`: how old a change of a key is before it is given out; at least the overlap, and more where the
-    table's index lags. `takes_api_keys`: whether API keys are managed by the other site, and so taken over from it.
+    table's index lags. `takes_api_keys`: whether API keys are managed by the other site, and so taken over from it with
+    the grants of tenants. `named`: what settings share, whatever a grant says (None: `shared`). `say` stores a grant.
     """
 
     def __init__(
@@ -87,12 +90,15 @@ class LocalReplica:
         table: KeyValueTable,
         readers: Readers,
         api_keys: ApiKeyTable,
+        grants: TenantGrants,
         writer: LogWriter,
         versions: HybridClock,
         clock: Clock,
         shared: Shared = default_namespaces,
         keys_behind_ms: int = OVERLAP_MS,
         takes_api_keys: bool = False,
+        named: Shared | None = None,
+        say: Callable[[TenantGrant], bool] | None = None,
     ) -> None:
         if not _SITE.fullmatch(site):
             raise InvalidArgument(
@@ -102,7 +108,10 @@ class LocalReplica:
         self._shared = SharedNamespaceLookup(catalog, clock, shared)
         self._log = log
         self._table = table
+        self._named = SharedNamespaceLookup(catalog, clock, named or shared)
         self._api_keys = api_keys
+        self._grants = grants
+        self._say = say or grants.put
         self._clock = clock
         self._record_feed = RecordFeed(log, clock)
         self._sharded_feed = ShardedFeed(self._record_feed)
@@ -227,6 +236,20 @@ class LocalReplica:
         for position, key in enumerate(keys):
             self._shared.require_keys(key.tenant, f"keys[{position}].tenant")
         return take_api_keys(self._api_keys, keys)
+
+    def apply_grants(self, grants: Sequence[TenantGrant]) -> int:
+        """Take over grants, of shared tenants alone. Whoever calls this has made sure who says it.
+
+        Raises Conflict where this site gives them itself, NamespaceNotFound for other tenants.
+        """
+        if not self._takes_api_keys:
+            raise Conflict(
+                "This site gives its tenants their grants itself.", field="grants", hint="Say them here."
+            )
+        for position, grant in enumerate(grants):
+            # By settings alone: of a tenant whose grant keeps it in another region, or ends it, nothing is shared.
+            self._named.require_keys(grant.tenant, f"grants[{position}].tenant")
+        return take_grants(self._grants, self._api_keys, grants, self._clock.unix_ms(), said=self._say)
 
     def _page_of_shards(
         self,

@@ -11,10 +11,11 @@ from enum import StrEnum
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import InvalidArgument
+from quartzdb.domain.grant import TenantGrant
 from quartzdb.domain.namespace import check_tenant
 from quartzdb.replication.ports import SharedPart
 from quartzdb.replication.residency import Residency
-from quartzdb.replication.shared_namespaces import Shared, shared_of
+from quartzdb.replication.shared_namespaces import Shared, has_shared_keys, shared_of
 from quartzdb.replication.status import PeerKind, PeerName
 from quartzdb.replication.wire.limits import SITE_PATTERN
 from quartzdb.services.ports import TenantGrants
@@ -91,7 +92,9 @@ class PeerSettings:
     allows: Callable[[str], bool] = field(default=lambda _tenant: True, compare=False)
     """Whether a tenant's data may be at both."""
     public_keys: tuple[str, ...] = ()
-    """Of the site that manages API keys: one of them has to have signed what is taken over. None: unsigned ones are."""
+    """Of the site that manages API keys and gives grants: one of them has to have signed what is taken over. None:
+    unsigned keys are taken, and no grants.
+    """
 
     def __post_init__(self) -> None:
         for name in (self.site, self.peer_site):
@@ -138,6 +141,11 @@ class PeerSettings:
     def residing(self, grants: TenantGrants, clock: Clock) -> PeerSettings:
         """The same, of which no tenant is shared whose data has to stay in a region that is not both sites'."""
         return replace(self, allows=Residency(grants, clock, self.region, self.peer_region).allows)
+
+    def grant_goes(self, grant: TenantGrant) -> bool:
+        """Whether a grant is the peer's business: of a tenant of which something may be there, or was and is to go."""
+        shared = has_shared_keys(self.named, grant.tenant)
+        return shared and (grant.gone_at_ms is not None or self.allows(grant.tenant))
 
     @property
     def peer(self) -> PeerName:

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 from quartzdb.domain.change import Change, Metadata
 from quartzdb.domain.erasure import Erasure, PeerCopy
+from quartzdb.domain.grant import TenantGrant
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Vector
@@ -136,6 +137,10 @@ class Replica(Protocol):
 
     def apply_api_keys(self, keys: Sequence[ApiKey]) -> int:
         """Take over API keys. How many changed something."""
+        ...
+
+    def apply_grants(self, grants: Sequence[TenantGrant]) -> int:
+        """Take over grants of tenants, the later of two. How many changed something."""
         ...
 
 

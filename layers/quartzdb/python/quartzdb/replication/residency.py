@@ -1,4 +1,5 @@
-"""Where data may be: a tenant whose grant names a region is shared only where both sites are in it.
+"""Where data may be: a tenant whose grant names a region is shared only where both sites are in it, and one that is
+being deleted nowhere.
 
 A grant is remembered for a while, because this is asked of every namespace in every round. Where it cannot be read,
 nothing is shared: whoever asks is told so.
@@ -41,8 +42,9 @@ class Residency:
             return found[0]
         grant = self._grants.get(tenant)
         wanted = None if grant is None else grant.region
-        allowed = wanted is None or wanted == self._region == self._peer_region
-        if not allowed and (found is None or found[0]):
+        there = wanted is None or wanted == self._region == self._peer_region
+        allowed = there and (grant is None or grant.gone_at_ms is None)
+        if not there and (found is None or found[0]):
             logger.warning(
                 "the tenant %s is not replicated: its data stays in %s, this site is in %s and the peer in %s",
                 tenant,

@@ -27,14 +27,15 @@ class Peering:
     """How this site is one of two.
 
     `secrets` gives the present secret of the two sites and those that are still good; it is asked with every request,
-    and none at all refuses everything. `verify` None: API keys need no signature of the other site. `active` says
-    whether this site decides compare-and-sets. `retention` None: feeds are kept only as long as this site itself needs
-    them.
+    and none at all refuses everything. `named`: what settings share, whatever a grant says (None: `shared`). `verify`
+    None: API keys need no signature of the other site, and grants are taken from nobody. `active` says whether this
+    site decides compare-and-sets. `retention` None: feeds are kept only as long as this site itself needs them.
     """
 
     site: str
     secrets: Callable[[], Sequence[str]]
     shared: Shared = default_namespaces
+    named: Shared | None = None
     keys_behind_ms: int = OVERLAP_MS
     takes_api_keys: bool = False
     verify: Verify | None = None

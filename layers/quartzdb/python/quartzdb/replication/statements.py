@@ -1,4 +1,4 @@
-"""Statements: documents that the site which manages keys signs, and the other takes only if they are.
+"""Statements: documents that the site which manages keys and grants signs, and the other takes only if they are.
 
 The secret of the two sites proves that somebody is one of them, and lets that one read and write what is shared. What
 keys there are is said with a key of its own, that only the site has which manages them. A statement is a text, so that
@@ -61,6 +61,16 @@ class Statements:
         self._site = site
         self._verify = verify
         self._clock = clock
+
+    def signed(self, kind: str, signed: str | None, signature: str | None) -> object:
+        """What is said with a signature, which has to be on it wherever this site is. Raises as `documents`."""
+        if self._verify is None:
+            raise Forbidden(
+                "This site takes that only with a signature, and knows no key that would be good.",
+                field="signed",
+                hint="Set the other site's public key here: --peer-public-keys, QUARTZDB_PEER_PUBLIC_KEYS.",
+            )
+        return self.documents(kind, None, signed, signature)
 
     def documents(self, kind: str, plain: object, signed: str | None, signature: str | None) -> object:
         """What is said: `plain` where it is not signed. Raises Forbidden where it has to be and is not, or not well,

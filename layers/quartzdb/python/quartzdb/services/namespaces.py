@@ -156,20 +156,26 @@ class Namespaces:
         more = len(found) > limit
         return Page(found[:limit], encode_cursor(listing, found[limit - 1].name) if more else None)
 
-    def delete(self, tenant: str, name: str) -> None:
+    def delete(self, tenant: str, name: str, *, with_tenant: bool = False) -> None:
         """Delete it with all records and key-values. Raises NamespaceNotFound, NamespaceShared.
 
-        The name is free at once; the data is out of reach at once and removed in the background.
+        The name is free at once; the data is out of reach at once and removed in the background. `with_tenant`: of the
+        tenant nothing is shared any more.
         """
         namespace = self.get(tenant, name)
+        if not with_tenant:
+            self.require_unshared(tenant, name)
+        with freeing():
+            self._delete(namespace)
+
+    def require_unshared(self, tenant: str, name: str) -> None:
+        """Raises NamespaceShared for one that another site has, too."""
         if self._shared(tenant, name):
             raise NamespaceShared(
                 f"The namespace {name!r} is shared with another site, which would bring it back.",
                 field="namespace",
                 hint="Delete its records and keys: that reaches the other site, too.",
             )
-        with freeing():
-            self._delete(namespace)
 
     def _delete(self, namespace: Namespace) -> None:
         tenant, name = namespace.tenant, namespace.name

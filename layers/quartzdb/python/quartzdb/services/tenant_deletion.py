@@ -1,6 +1,8 @@
 """Deleting a tenant: everything that it has, in steps that can be taken again until nothing is left.
 
 The tenant is suspended first, so that nobody adds to what is being deleted; that is the last thing to be forgotten.
+Where another site takes grants from this one, nothing is shared of the tenant from then on, and its grant says that it
+is to be gone there, too.
 """
 
 from __future__ import annotations
@@ -41,7 +43,9 @@ class TenantRemains:
 
 
 class TenantDeletion:
-    """`scrub` leaves nothing of deleted rows in files; False where it has to be done again."""
+    """`scrub` leaves nothing of deleted rows in files; False where it has to be done again. `everywhere`: the other
+    site takes grants from this one, so what it shares of a tenant is no reason to keep it.
+    """
 
     def __init__(
         self,
@@ -51,6 +55,8 @@ class TenantDeletion:
         catalog: NamespaceCatalog,
         clock: Clock,
         scrub: Callable[[], bool],
+        *,
+        everywhere: bool = False,
     ) -> None:
         self._tenants = tenants
         self._api_keys = api_keys
@@ -58,13 +64,19 @@ class TenantDeletion:
         self._catalog = catalog
         self._clock = clock
         self._scrub = scrub
+        self._everywhere = everywhere
 
     def run(self, tenant: str) -> TenantRemains:
         """Delete what can be deleted now. Safe to repeat. Raises NotFound where there is nothing of the tenant,
         NamespaceShared for a namespace that another site has, too.
         """
+        self._tenants.forget_old(self._clock.unix_ms())
         self._require(tenant)
-        self._tenants.set_status(tenant, TenantStatus.SUSPENDED)
+        if self._everywhere or self._tenants.grant(tenant).gone_at_ms is not None:
+            self._tenants.condemn(tenant, self._clock.unix_ms())
+        else:
+            self._require_unshared(tenant)
+            self._tenants.set_status(tenant, TenantStatus.SUSPENDED)
         # Before the namespaces: a key that is remembered as good somewhere may still make one.
         active = [key for key in self._api_keys.list(tenant, of_browsers=True) if key.revoked_at_ms is None]
         for key in active:
@@ -85,8 +97,9 @@ class TenantDeletion:
 
     def _require(self, tenant: str) -> None:
         check_tenant(tenant)
+        granted = self._tenants.grant(tenant)
         if (
-            self._tenants.grant(tenant).revision
+            (granted.revision and not granted.buried)
             or self._api_keys.list(tenant, of_browsers=True)
             or self._catalog.list(tenant, prefix="", after=None, limit=1)
             or self._pending(tenant)
@@ -98,12 +111,19 @@ class TenantDeletion:
             hint="It was deleted, or never had anything. `quartzdb tenants list` lists those that have.",
         )
 
+    def _require_unshared(self, tenant: str) -> None:
+        after = None
+        while found := self._catalog.list(tenant, prefix="", after=after, limit=_PAGE):
+            for namespace in found:
+                self._namespaces.require_unshared(tenant, namespace.name)
+            after = found[-1].name
+
     def _delete_namespaces(self, tenant: str) -> int:
         deleted = 0
         while found := self._catalog.list(tenant, prefix="", after=None, limit=_PAGE):
             for namespace in found:
                 try:
-                    self._namespaces.delete(tenant, namespace.name)
+                    self._namespaces.delete(tenant, namespace.name, with_tenant=True)
                 except NamespaceNotFound:  # somebody else was faster
                     continue
                 deleted += 1

@@ -17,6 +17,8 @@ from quartzdb.domain.grant import TenantGrant, TenantStatus
 from quartzdb.domain.namespace import check_tenant
 from quartzdb.services.ports import TenantGrants
 
+GONE_KEPT_MS = 7 * 24 * 3_600_000
+"""As long as another site keeps what it may still tell of a tenant that is gone."""
 _ATTEMPTS_MAX = 8
 
 
@@ -50,8 +52,8 @@ class Tenants:
         return stored
 
     def list(self) -> Sequence[TenantGrant]:
-        """The grants on record, in the order of their tenants."""
-        return self._grants.list()
+        """The grants on record, in the order of their tenants; of tenants that are gone there is none."""
+        return [grant for grant in self._grants.list() if not grant.buried]
 
     def set_status(self, tenant: str, status: TenantStatus) -> TenantGrant:
         """Say what is answered to the tenant from now on; the rest of its grant stays. Saying it again changes nothing.
@@ -61,19 +63,63 @@ class Tenants:
         check_tenant(tenant)
         for _ in range(_ATTEMPTS_MAX):
             present = self.grant(tenant)
-            if present.status is status:
+            if present.status is status and not present.buried:
                 return present
-            wanted = replace(present, revision=present.revision + 1, status=status)
+            wanted = replace(present, revision=present.revision + 1, status=status, gone_at_ms=None)
             with freeing():  # a tenant has to be stopped on a full disk, too
                 if self.put(wanted):
                     return wanted
-        raise Unavailable(
-            f"The grant of the tenant {tenant!r} is being changed by others.", hint="Try again in a moment."
-        )
+        raise _contested(tenant)
+
+    def condemn(self, tenant: str, at_ms: int) -> None:
+        """Have nothing answered to the tenant, and nothing shared of it with another site, because it is being
+        deleted. Nothing is left of what its grant allowed. Saying it again changes nothing. Raises as `set_status`.
+        """
+        check_tenant(tenant)
+        for _ in range(_ATTEMPTS_MAX):
+            present = self.grant(tenant)
+            if present.gone_at_ms is not None and not present.buried:
+                return
+            revision = present.revision + 1
+            with freeing():
+                if self.put(TenantGrant(tenant, revision, TenantStatus.SUSPENDED, gone_at_ms=at_ms)):
+                    return
+        raise _contested(tenant)
+
+    def forget_old(self, now_ms: int) -> None:
+        """Drop the words about tenants that have been gone for GONE_KEPT_MS."""
+        forget_old(self._grants, now_ms)
 
     def forget(self, tenant: str) -> None:
-        """Keep nothing of what was ever said, so that the tenant is one like any that nobody has heard of."""
-        present = self._grants.get(tenant)
-        if present is not None:
-            self._grants.forget(present)
-            self._said[tenant] += 1
+        """Nothing is left of the tenant: it is one like any that nobody has heard of. Of one that was condemned the
+        word that it is gone stays for GONE_KEPT_MS, because another site has to hear of it. Raises Unavailable.
+        """
+        for _ in range(_ATTEMPTS_MAX):
+            present = self._grants.get(tenant)
+            if present is None or present.buried:
+                return
+            if present.gone_at_ms is None:
+                if self._grants.forget(present):
+                    self._said[tenant] += 1
+                    return
+            elif self.put(TenantGrant(tenant, present.revision + 1, gone_at_ms=present.gone_at_ms)):
+                return
+        raise _contested(tenant)
+
+
+def is_old(grant: TenantGrant, now_ms: int) -> bool:
+    """Whether this is the word about a tenant that has been gone for so long that nobody tells old news of it."""
+    return grant.buried and grant.gone_at_ms is not None and now_ms - grant.gone_at_ms > GONE_KEPT_MS
+
+
+def forget_old(grants: TenantGrants, now_ms: int) -> None:
+    """Drop such words."""
+    for grant in grants.list():
+        if is_old(grant, now_ms):
+            grants.forget(grant)
+
+
+def _contested(tenant: str) -> Unavailable:
+    return Unavailable(
+        f"The grant of the tenant {tenant!r} is being changed by others.", hint="Try again in a moment."
+    )

@@ -374,6 +374,7 @@ def assemble(
     shards = ShardReads(readers, versions)
     records = Records(log_writer, readers, shards, versions, active=_decides(peering))
     key_values = KeyValues(adapters.table, versions, clock, active=_decides(peering))
+    tenants = Tenants(adapters.grants)
     return Database(
         tenant=tenant,
         records=records,
@@ -402,7 +403,7 @@ def assemble(
         ),
         api_keys=ApiKeys(adapters.api_keys, clock),
         key_uses=KeyUses(adapters.api_keys, clock),
-        tenants=Tenants(adapters.grants),
+        tenants=tenants,
         rate_slices=adapters.rate_slices,
         idempotency=adapters.idempotency,
         readers=readers,
@@ -424,7 +425,7 @@ def assemble(
             peering.retention if peering else retention,
         ),
         scrub=adapters.scrub,
-        replication=_served(peering, adapters, readers, log_writer, versions) if peering else None,
+        replication=_served(peering, adapters, readers, log_writer, versions, tenants) if peering else None,
         probe_storage=adapters.probe_storage,
         short=adapters.short,
         release_reserve=adapters.release_reserve,
@@ -491,7 +492,12 @@ def _maintenance(
 
 
 def _served(
-    peering: Peering, adapters: Adapters, readers: Readers, writer: LogWriter, versions: HybridClock
+    peering: Peering,
+    adapters: Adapters,
+    readers: Readers,
+    writer: LogWriter,
+    versions: HybridClock,
+    tenants: Tenants,
 ) -> SiteEndpoint:
     # Imported by a site that is one of two, and by no other.
     from quartzdb.replication.local_erasures import LocalErasures
@@ -506,12 +512,15 @@ def _served(
         table=adapters.table,
         readers=readers,
         api_keys=adapters.api_keys,
+        grants=adapters.grants,
         writer=writer,
         versions=versions,
         clock=adapters.clock,
         shared=peering.shared,
         keys_behind_ms=peering.keys_behind_ms,
         takes_api_keys=peering.takes_api_keys,
+        named=peering.named,
+        say=tenants.put,
     )
     erasures = LocalErasures(
         peering.site,

@@ -19,6 +19,7 @@ from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.clock import Clock
 from quartzdb.replication.api_key_push import ApiKeyPush
 from quartzdb.replication.erasure_exchange import ErasureExchange
+from quartzdb.replication.grant_push import GrantPush
 from quartzdb.replication.lag import ALLOWANCE_MS, lag_ms
 from quartzdb.replication.local_replica import LocalReplica
 from quartzdb.replication.peer_settings import ApiKeysGo, PeerSettings
@@ -63,7 +64,7 @@ class PeerSecrets:
     """What is asked for with each request, and never kept. `replication`: the present one first.
 
     `api_key` is for a peer that knows only `/api/*`; `headers` are whatever else the way to the peer demands. With
-    `signing` API keys are signed.
+    `signing` API keys are signed, and grants go.
     """
 
     replication: Callable[[], Sequence[str]]
@@ -109,6 +110,7 @@ def peering_of(
         settings.site,
         secrets.replication,
         shared=settings.shared,
+        named=settings.named,
         keys_behind_ms=keys_behind_ms,
         takes_api_keys=settings.api_keys is ApiKeysGo.HERE,
         verify=verifying(settings.public_keys) if settings.public_keys else None,
@@ -156,6 +158,12 @@ def open_replicator(
     always = [database.tenant] if has_shared_keys(settings.named, database.tenant) else []
     push = ApiKeyPush(adapters.api_keys, peer, clock, jitter, always=always, allows=settings.allows)
     pushes = settings.api_keys is ApiKeysGo.THERE
+    # Whoever cannot sign says nothing: the peer would take it from nobody.
+    grants = (
+        GrantPush(adapters.grants, peer, clock, jitter, goes=settings.grant_goes)
+        if pushes and secrets.signing
+        else None
+    )
     assert database.replication is not None, "opened with peering"
     erasures = ErasureExchange(database.replication.erasures, peer, adapters.checkpoints, clock, jitter)
     return Replicator(
@@ -164,6 +172,7 @@ def open_replicator(
         jitter,
         api_keys=push if pushes else None,
         erasures=erasures,
+        grants=grants,
         close=peer.close,
     )
 

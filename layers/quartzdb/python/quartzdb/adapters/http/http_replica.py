@@ -18,6 +18,7 @@ from quartzdb.domain.change import Change
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.erasure import PeerCopy
 from quartzdb.domain.errors import Conflict, InvalidArgument, Unavailable
+from quartzdb.domain.grant import TenantGrant
 from quartzdb.replication.ports import (
     Applied,
     Changes,
@@ -37,11 +38,13 @@ from quartzdb.replication.wire.erasure_document import (
     parse_told,
     parse_waiting,
 )
+from quartzdb.replication.wire.grant_document import grant_document
 from quartzdb.replication.wire.limits import (
     API_KEYS_MAX,
     CHANGES_MAX,
     ERASURES_MAX,
     FETCH_IDS_MAX,
+    GRANTS_MAX,
     PAGE_BYTES_MAX,
 )
 from quartzdb.replication.wire.namespace_document import parse_namespaces, settings_document
@@ -55,7 +58,7 @@ Parsed = TypeVar("Parsed")
 
 
 class Seal(Protocol):
-    """Signs what this site says of keys."""
+    """Signs what this site says of keys and grants."""
 
     def body(self, kind: str, documents: Sequence[Any]) -> Mapping[str, Any]:
         """The body of the request."""
@@ -67,7 +70,7 @@ class HttpReplica:
 
     `site` is the name that the peer must have: a wrong address must not be taken for it. `secret` gives the secret of
     the two sites, and `headers` whatever else the way to the peer demands; both are asked with each request. `seal`
-    signs API keys.
+    signs API keys and grants.
     """
 
     def __init__(
@@ -174,6 +177,15 @@ class HttpReplica:
             some = [api_key_document(key) for key in keys[first : first + API_KEYS_MAX]]
             body = {"keys": some} if self._seal is None else self._seal.body("api-keys", some)
             applied += self._ask("PUT", "/api-keys", _applied_keys, orjson.dumps(body))
+        return applied
+
+    def apply_grants(self, grants: Sequence[TenantGrant]) -> int:
+        """Have it take grants over. How many changed something. Who cannot sign is refused by the peer."""
+        applied = 0
+        for first in range(0, len(grants), GRANTS_MAX):
+            some = [grant_document(grant) for grant in grants[first : first + GRANTS_MAX]]
+            body = {} if self._seal is None else self._seal.body("grants", some)
+            applied += self._ask("PUT", "/grants", _applied_keys, orjson.dumps(body))
         return applied
 
     def erasures_waiting(self) -> Sequence[SharedErasure]:

@@ -22,6 +22,7 @@ from quartzdb.replication.wire.erasure_document import (
     parse_erasures,
     parse_noted,
 )
+from quartzdb.replication.wire.grant_document import parse_grants
 from quartzdb.replication.wire.limits import (
     BUCKETS,
     CHANGES_MAX,
@@ -36,6 +37,8 @@ from quartzdb.replication.wire.state_document import digests_document, entries_d
 FAMILY = Family("replication", "For the other of two sites that hold the same data.")
 
 _REQUEST_BYTES_MAX = PAGE_BYTES_MAX + ENVELOPE_BYTES_MAX
+_TARGET_CHARACTERS_MAX = 1_000
+"""Of tenants that a line of the audit log names."""
 _NOW_MS = 1_790_000_000_000
 _DELETE = {"op": "delete", "id": "emma", "version": VERSION}
 _UPSERT = {"op": "upsert", "id": "dune", "version": VERSION, "vector": "zczMPc3MTD6amZk+", "metadata": {}}
@@ -347,6 +350,38 @@ def take_api_keys(call: Call) -> Answer:
     keys = parse_api_keys(served.statements.documents("api-keys", body.keys, body.signed, body.signature))
     call.trace.target = ",".join(key.id[:12] for key in keys)
     return json_answer({"applied": served.replica.apply_api_keys(keys)})
+
+
+@FAMILY.operation(
+    "PUT",
+    "/v1/replication/grants",
+    audit="grant.replicate",
+    summary="Take over grants of tenants",
+    scope=Access.PEER,
+    body=JsonBody(
+        schemas.TakeGrants,
+        {
+            "one": {
+                "signed": '{"kind":"grants","from":"aws","for":"cloudflare","signed_at_ms":1790000000000,"documents":'
+                '[{"tenant":"acme","revision":7,"grant":{"status":"read_only"}}]}',
+                "signature": "c2lnbmF0dXJl",
+            }
+        },
+        IDS_JSON,
+    ),
+    answers=(Success("They hold here.", schemas.GrantsTaken, {"applied": 1}),),
+    errors=(403, 404, 409),
+)
+def take_grants(call: Call) -> Answer:
+    """Signed by the other site, wherever: the secret of the two sites gives nobody a grant. Of two of one tenant the
+    one with the higher revision holds. A tenant that is to be gone has no key any more. Refused by the site that gives
+    the grants, and (403) where this site knows nobody whose signature would be good.
+    """
+    body = call.json(schemas.TakeGrants)
+    served = _served(call)
+    grants = parse_grants(served.statements.signed("grants", body.signed, body.signature))
+    call.trace.target = ",".join(grant.tenant for grant in grants)[:_TARGET_CHARACTERS_MAX]
+    return json_answer({"applied": served.replica.apply_grants(grants)})
 
 
 @FAMILY.operation(

@@ -244,6 +244,21 @@ class TakeApiKeys(Body):
     signature: str | None = Field(None, description="Ed25519 over its UTF-8, in base64.")
 
 
+class TakeGrants(Body):
+    """Grants of tenants, as a statement that the other site has signed."""
+
+    signed: str | None = Field(
+        None, description="A statement as JSON text, with the grants as its `documents`."
+    )
+    signature: str | None = Field(None, description="Ed25519 over its UTF-8, in base64.")
+
+
+class GrantsTaken(Document):
+    """How many were later than what was here."""
+
+    applied: int
+
+
 class ApiKeysTaken(Document):
     """How many were new or newly revoked."""
 

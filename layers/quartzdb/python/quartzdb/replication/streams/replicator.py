@@ -14,6 +14,7 @@ from quartzdb.domain.errors import QuartzError
 from quartzdb.replication.api_key_push import ApiKeyPush
 from quartzdb.replication.backoff import Backoff
 from quartzdb.replication.erasure_exchange import ErasureExchange
+from quartzdb.replication.grant_push import GrantPush
 from quartzdb.replication.streams.peer_streams import Runs
 from quartzdb.replication.streams.round_statistics import RoundStatistics
 
@@ -50,12 +51,14 @@ class Replicator:
         *,
         api_keys: ApiKeyPush | None = None,
         erasures: ErasureExchange | None = None,
+        grants: GrantPush | None = None,
         close: Callable[[], None] = lambda: None,
     ) -> None:
         self._streams = streams
         self._clock = clock
         self._api_keys = api_keys
         self._erasures = erasures
+        self._grants = grants
         self._close = close
         self._backoff = Backoff(clock.monotonic, jitter)
         self._turn = 0
@@ -75,6 +78,8 @@ class Replicator:
             return statistics
         self._backoff.succeeded()
         if self._api_keys is not None and not self._api_keys.run(self._streams.tenants()):
+            statistics.failed += 1
+        if self._grants is not None and not self._grants.run():
             statistics.failed += 1
         if self._erasures is not None and not self._erasures.run():
             statistics.failed += 1
