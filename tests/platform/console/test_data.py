@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import httpx
@@ -98,6 +102,94 @@ def test_the_key_is_in_memory_alone_and_renewed(library: Library) -> None:
     expect(page.locator("#found")).to_contain_text("no such namespaces")
 
 
+RUNS = {
+    "curl": ["bash", "-c"],
+    "python": [sys.executable, "-c"],
+    "javascript": ["node", "--input-type=module", "-e"],
+}
+
+
+def test_a_query_with_a_filter_is_answered_and_the_same_as_programs(library: Library) -> None:
+    """What the builder makes is what is asked, and what each program asks, as it is printed."""
+    library.books(30)
+    page = library.page
+    library.go("/books/query")
+    page.fill("#vector", "1, 2 3")
+    page.click("text=Add a condition")
+    page.keyboard.type("year")
+    page.select_option("[aria-label=Operator]", "$gte")
+    page.fill("[aria-label=Value]", "1910")
+    page.click("text=Add a group")
+    group = page.locator(".filter-group .filter-group")
+    group.locator("text=Add a condition").click()
+    group.locator("[aria-label=Field]").fill("it's")
+    group.locator("[aria-label=Value]").fill('"#"')
+    group.locator("[type=checkbox]").check()
+    built = '{"$and": [{"year": {"$gte": 1910}}, {"$not": {"it\'s": "\\"#\\""}}]}'
+    expect(page.locator("#filter-json")).to_have_value(built)
+    page.check("[name=choose_recall]")
+    page.fill("[name=top_k]", "4")
+    page.select_option("[name=vectors]", "numbers")
+    page.click("button:has-text('Search')")
+    expect(page.locator("#answer tbody tr")).to_have_count(4)
+    expect(page.locator("#answer tbody tr").first).to_contain_text('{"year": 1910, "of": {"n": 10}}')
+    expect(page.locator("#answer .tiles")).to_contain_text("20 of 20")
+    expect(page.locator("#answer .tiles")).to_contain_text("1 read unit, $0.0000")
+    library.person.check()
+    for name, command in RUNS.items():
+        if shutil.which(command[0]) is None:
+            continue
+        program = page.text_content(f"#program-{name}")
+        assert program is not None
+        environment = {**os.environ, "QUARTZDB_API_KEY": library.key, "NO_PROXY": "127.0.0.1"}
+        ran = subprocess.run(
+            [*command, program], capture_output=True, text=True, timeout=60, check=True, env=environment
+        )
+        assert ran.stdout.count("b1") == 4, (name, ran.stdout)
+    page.click("text=What would it cost?")
+    expect(page.locator("#answer")).to_contain_text("Nothing was counted")
+
+
+def test_a_pasted_filter_is_taken_over_or_used_as_it_stands(library: Library) -> None:
+    """And what is wrong with a question is said before it is sent, or as the database says it."""
+    library.books(30)
+    page = library.page
+    library.go("/books/query")
+    page.fill("#filter-json", '{"$or": [{"year": {"$lt": 1902}}, {"of.n": {"$in": [5, 6]}}]}')
+    expect(page.locator("[aria-label=Field]").last).to_have_value("of.n")
+    expect(page.locator("[aria-label=Value]").last).to_have_value("5, 6")
+    page.check("[value=id]")
+    page.click("button:has-text('Search')")
+    expect(page.locator("#problem")).to_contain_text("Give the id")
+    page.fill("#id", "b1")
+    page.keyboard.press("Enter")
+    expect(page.locator("#answer tbody tr")).to_have_count(4)
+    page.fill("#filter-json", '{"year": {"$not": {"$gt": 1900}}}')
+    expect(page.locator(".builder")).to_contain_text("no form for this filter")
+    page.click("button:has-text('Search')")
+    expect(page.locator("#answer tbody tr")).to_have_count(1)
+    library.person.expected.append("status of 400")
+    page.fill("#filter-json", '{"year": {"$near": 1}}')
+    page.click("button:has-text('Search')")
+    expect(page.locator("#problem")).to_contain_text("$near is no operator. The operators are $eq")
+    page.fill("#filter-json", "{")
+    page.click("button:has-text('Search')")
+    expect(page.locator("#problem")).to_contain_text("The filter is no JSON")
+    page.fill("#filter-json", "")
+    page.check("[value=vector]")
+    for text, said in (
+        ("1 2", "has 2 numbers, and those of this namespace have 3"),
+        ("one, two", "neither numbers"),
+        ("AACAPw==", "12"),
+    ):
+        page.fill("#vector", text)
+        page.click("button:has-text('Search')")
+        expect(page.locator("#problem")).to_contain_text(said)
+    page.fill("#vector", "AACAPwAAgD8AAAAA")
+    page.click("button:has-text('Search')")
+    expect(page.locator("#answer tbody tr").first).to_contain_text("b1")
+
+
 def test_who_may_read_is_offered_nothing_else(
     library: Library, browser: Browser, served: dict[str, str]
 ) -> None:
@@ -131,7 +223,7 @@ def test_who_may_read_is_offered_nothing_else(
     assert reader.wrong == []
 
 
-PATHS = ("", "/books")
+PATHS = ("", "/books", "/books/query")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(400, "dark"), (1280, "light")])

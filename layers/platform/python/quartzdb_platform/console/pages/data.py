@@ -35,7 +35,7 @@ class View(NamedTuple):
     words: str
 
 
-VIEWS = (View("", "data.title"),)
+VIEWS = (View("", "data.title"), View("/query", "data.query.title"))
 
 
 class Reach(NamedTuple):
@@ -63,6 +63,12 @@ def show_namespaces(request: Request, place: Sees, platform: PlatformNow) -> Res
 def show_namespace(request: Request, namespace: str, place: Sees, platform: PlatformNow) -> Response:
     """One of them: its settings, what it holds, and its deletion."""
     return _show(request, place, platform, "namespace", namespace)
+
+
+@router.get(f"{_NAMESPACE}/query")
+def show_query(request: Request, namespace: str, place: Sees, platform: PlatformNow) -> Response:
+    """The playground."""
+    return _show(request, place, platform, "query", namespace)
 
 
 def _show(
