@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from quartzdb.wiring.embedded import Database, EmbeddedSettings, embedded_adapters
 from quartzdb.wiring.embedded import assemble as assemble_database
+from quartzdb_platform.adapters.held_namespaces import HeldNamespaces
 from quartzdb_platform.adapters.local_data import LocalData
 from quartzdb_platform.adapters.outbox import Outbox
 from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
@@ -163,6 +164,7 @@ def site(
             relying_party=RelyingParty("example.com", (CONSOLE_ORIGIN,)),
             tenants=tenant_deletion(database),
             data=LocalData(database),
+            descriptions=HeldNamespaces(database.namespaces),
             remains=REMAINS,
             scrub=table.scrub,
             code_hash_cost=2,  # most tests sign somebody in, and none of them guesses codes by their hashes

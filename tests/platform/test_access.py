@@ -79,6 +79,8 @@ NEEDS = {
     f"GET {_O}/usage": Permission.USAGE_READ,
     f"GET {_P}/overview": Permission.USAGE_READ,
     f"GET {_O}/overview": Permission.USAGE_READ,
+    f"GET {_P}/recommendations": Permission.USAGE_READ,
+    f"GET {_O}/recommendations": Permission.USAGE_READ,
     f"PUT {_O}/cap": Permission.CAP_UPDATE,
     f"GET {_O}/audit/verify": Permission.AUDIT_READ,
     f"GET {_O}/audit/export": Permission.AUDIT_READ,

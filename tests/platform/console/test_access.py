@@ -30,6 +30,8 @@ NEEDS = {
     ("POST", "/organizations/{organization_id}/projects"): Permission.PROJECTS_CREATE,
     ("GET", "/organizations/{organization_id}/overview"): Permission.USAGE_READ,
     ("GET", "/projects/{project_id}/overview"): Permission.USAGE_READ,
+    ("GET", "/organizations/{organization_id}/recommendations"): Permission.USAGE_READ,
+    ("GET", "/projects/{project_id}/recommendations"): Permission.USAGE_READ,
     ("GET", "/organizations/{organization_id}/usage"): Permission.USAGE_READ,
     ("POST", "/organizations/{organization_id}/cap"): Permission.CAP_UPDATE,
     ("GET", "/projects/{project_id}/usage"): Permission.USAGE_READ,

@@ -148,6 +148,7 @@ def test_usage_says_what_was_asked_and_what_it_costs(ada: Person) -> None:
     ada.page.click("button:has-text('Show')")
     expect(ada.page.locator("tr", has_text="query_vectors").last).to_contain_text("$0.000036")
     expect(ada.page.locator(".chart canvas")).to_have_count(1)
+    expect(ada.page.locator("section", has_text="Recommendations")).to_contain_text("nothing to save")
     ada.check()
     with ada.page.expect_download() as download:
         ada.page.click("text=Download CSV")
@@ -223,6 +224,7 @@ def test_every_page_is_accessible_small_and_fits(
         for link in person.page.locator("nav a").all()
     ]
     person.expected.append("status of 404")
+    paths.append(paths[-1].rpartition("/")[0] + "/recommendations")
     for path in [*paths, "/organizations", "/account", "/nowhere"]:
         person.go(path)
         person.check()

@@ -14,6 +14,7 @@ from quartzdb.services.tenant_deletion import TenantDeletion
 from quartzdb.wiring.embedded import open_usage_journal
 from quartzdb_platform.accounts.waitlist import Waitlist
 from quartzdb_platform.adapters.audit_journal import AuditJournal, follow
+from quartzdb_platform.adapters.held_namespaces import HeldNamespaces
 from quartzdb_platform.adapters.identity_providers import identity_providers
 from quartzdb_platform.adapters.local_data import LocalData
 from quartzdb_platform.adapters.mailers import mailer_of
@@ -74,6 +75,7 @@ def open_platform(
         providers=identity_providers(settings.providers, database.clock),
         usage_journal=open_usage_journal(data_dir),
         sizes=NamespaceSizes(database.namespaces),
+        descriptions=HeldNamespaces(database.namespaces),
         further_steps=(Step("expired-documents", 3_600, table.purge),),
         tenants=tenant_deletion(database),
         data=LocalData(database),

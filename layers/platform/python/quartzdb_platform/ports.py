@@ -197,6 +197,27 @@ class DataPlaneSizes(Protocol):
         ...
 
 
+class HeldNamespace(NamedTuple):
+    """What a namespace is and holds. `dimension` None: key-values alone. `half`: of two bytes for each number. `bytes`
+    are those of live data.
+    """
+
+    name: str
+    created_at_ms: int
+    dimension: int | None
+    half: bool
+    records: int
+    bytes: int
+
+
+class DataPlaneDescriptions(Protocol):
+    """What the namespaces of projects hold, one by one."""
+
+    def describe(self, tenant: str) -> Sequence[HeldNamespace]:
+        """By name; of very many the first. Raises Unavailable."""
+        ...
+
+
 class ProviderKeys(Protocol):
     """Public keys that a provider signs with."""
 

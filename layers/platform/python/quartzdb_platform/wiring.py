@@ -42,6 +42,7 @@ from quartzdb_platform.metering.cap_keeping import CapKeeping
 from quartzdb_platform.metering.counters import Counters
 from quartzdb_platform.metering.journal import JournalReader, UsageJournal
 from quartzdb_platform.metering.overview import Overviews
+from quartzdb_platform.metering.recommendations import Recommendations
 from quartzdb_platform.metering.statements import Statements
 from quartzdb_platform.metering.storage import StorageSampling
 from quartzdb_platform.metering.usage import Usage
@@ -52,6 +53,7 @@ from quartzdb_platform.plans.publisher import GrantPublisher
 from quartzdb_platform.ports import (
     AuditLines,
     DataPlaneData,
+    DataPlaneDescriptions,
     DataPlaneGrants,
     DataPlaneKeys,
     DataPlaneNamespaces,
@@ -89,6 +91,7 @@ class Platform:
     plans: Plans
     projects: Projects
     providers: Providers
+    recommendations: Recommendations
     referrals: Referrals
     residences: Residences
     sign_in: SignIn
@@ -122,6 +125,7 @@ def assemble(
     audit_lines: AuditLines | None = None,
     usage_journal: UsageJournal | None = None,
     sizes: DataPlaneSizes | None = None,
+    descriptions: DataPlaneDescriptions | None = None,
     further_steps: Sequence[Step] = (),
     tenants: DataPlaneTenants | None = None,
     data: DataPlaneData | None = None,
@@ -133,7 +137,8 @@ def assemble(
     """Use cases over any adapters. `console_url` is where the links in mails lead; `database_url` has no path;
     `plans` are those that are sold. `provider_keys` are of who reports leaks; None: nobody does.
     `audit_lines` are what the database tells, and `usage_journal` what was used of it; None: they are brought here by
-    others. `sizes` are what projects hold; None: their storage is not sampled here. `further_steps`: what the adapters
+    others. `sizes` are what projects hold; None: their storage is not sampled here. `descriptions`: what
+    namespaces hold, for recommendations. `further_steps`: what the adapters
     have done by the scheduled pass.
     `tenants` deletes what projects have and `data` sends it; None: this deployment does neither. `remains` and `scrub`
     are those of Deletions. `regions` are those that organizations choose from. `code_hash_cost`: what the hash of
@@ -220,6 +225,7 @@ def assemble(
             providers or {},
             f"{console_url}/v1/sign-in/providers/{{provider}}/callback",
         ),
+        recommendations=Recommendations(table, usage, keys, descriptions, plans, clock),
         referrals=referrals,
         residences=Residences(table, audit, publisher, namespaces, regions),
         sign_in=SignIn(

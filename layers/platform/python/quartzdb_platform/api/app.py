@@ -17,6 +17,7 @@ from quartzdb_platform.api.routes import (
     passkeys,
     projects,
     providers,
+    recommendations,
     referrals,
     secret_scanning,
     sign_in,
@@ -42,6 +43,7 @@ _ROUTERS = tuple(
         secret_scanning,
         usage,
         overview,
+        recommendations,
     )
 )
 

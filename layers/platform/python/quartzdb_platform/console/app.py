@@ -25,6 +25,7 @@ from quartzdb_platform.console.pages import (
     overview,
     plan,
     project,
+    recommendations,
     sign_in,
     team,
     tokens,
@@ -35,7 +36,21 @@ from quartzdb_platform.console.words import english
 from quartzdb_platform.domain.errors import StepUpRequired
 
 logger = logging.getLogger(__name__)
-PAGES = (sign_in, home, account, organization, overview, plan, project, data, team, tokens, usage, audit)
+PAGES = (
+    sign_in,
+    home,
+    account,
+    organization,
+    overview,
+    plan,
+    project,
+    data,
+    team,
+    tokens,
+    usage,
+    recommendations,
+    audit,
+)
 _FOREVER = "public, max-age=31536000, immutable"
 
 

@@ -120,6 +120,7 @@ def _show(
         "cap": None if cap is None else dollars(cap),
         "held": f"{report.month.held.bytes / _GIGABYTE:,.3f}",
         "here": f"{page.ROOT}{_whose(place)}/usage",
+        "saving": f"{page.ROOT}{_whose(place)}/recommendations",
         "api": f"/platform/v1{_whose(place)}/usage",
     }
     return page.render(request, "usage.html", values, error=error)
