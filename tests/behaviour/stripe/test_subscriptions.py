@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 import stripe
 
@@ -291,3 +293,54 @@ def test_time_that_goes_by_itself_renews_as_well(catalogue: Catalogue, server: S
     server.advance(32 * DAY)
     found = client.invoices.list({"subscription": subscription.id}).data
     assert [(each.status, each.total) for each in found] == [("paid", 9_900)] * 2
+
+
+def test_what_is_charged_beside_the_prices_waits_for_the_next_invoice(
+    server: StripeServer, catalogue: Catalogue
+) -> None:
+    """Once, by quantity and price of each."""
+    ada = subscribe(server, catalogue.pro)
+    item = server.client.invoice_items.create(
+        {
+            "customer": ada.customer,
+            "currency": "usd",
+            "quantity": 1_000_001,
+            "unit_amount_decimal": Decimal("0.0012"),
+            "description": "late units",
+        }
+    )
+    assert [
+        each.id for each in server.client.invoice_items.list({"pending": True, "customer": ada.customer}).data
+    ] == [item.id]
+    ada.go_on(days=32)
+    ada.go_on(days=29)
+    assert [_amounts(each) for each in ada.invoices()] == [[9_900], [1_200, 9_900], [9_900]]
+    assert server.client.invoice_items.retrieve(item.id).invoice == ada.invoices()[1].id
+
+
+def test_what_an_ended_subscription_gives_back_is_taken_off_the_next(
+    server: StripeServer, catalogue: Catalogue
+) -> None:
+    """Prorated without an invoice, the credit waits for one of the same customer."""
+    ada = subscribe(server, catalogue.business)
+    ada.go_on(seconds=31 * DAY // 2)
+    server.client.subscriptions.cancel(ada.subscription, {"prorate": True, "invoice_now": False})
+    assert ada.state().status == "canceled"
+    again = server.client.subscriptions.create(
+        {"customer": ada.customer, "items": [{"price": catalogue.pro}]}
+    )
+    (first,) = server.client.invoices.list({"subscription": again.id}).data
+    assert _amounts(first) == [-24_950, 9_900]
+    assert server.client.customers.retrieve(ada.customer).balance == 9_900 - 24_950
+
+
+def test_a_first_period_that_ends_at_an_anchor_is_a_part_of_one(
+    server: StripeServer, catalogue: Catalogue
+) -> None:
+    """So that all periods begin with a month; usage is counted from the beginning."""
+    at = JANUARY + 20 * DAY
+    ada = subscribe(server, catalogue.pro, catalogue.units, at=at, billing_cycle_anchor=FEBRUARY)
+    assert _amounts(ada.invoices()[0]) == [3_513]
+    ada.go_on(days=12)
+    assert sorted(_amounts(ada.invoices()[0])) == [0, 9_900]
+    assert ada.state()["items"].data[0].current_period_end == FEBRUARY + 28 * DAY
