@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -190,6 +191,105 @@ def test_a_pasted_filter_is_taken_over_or_used_as_it_stands(library: Library) ->
     expect(page.locator("#answer tbody tr").first).to_contain_text("b1")
 
 
+def test_records_are_listed_by_filter_and_order_and_edited(library: Library) -> None:
+    """An edit is of what was shown: who changed the record meanwhile is not overwritten, and nothing typed is lost."""
+    library.books(60)
+    page = library.page
+    library.go("/books/records")
+    rows = page.locator("#found tbody tr")
+    expect(rows).to_have_count(50)
+    page.click("text=Show more")
+    expect(rows).to_have_count(60)
+    page.fill("#filter-json", '{"year": {"$lt": 1910}}')
+    page.fill("[name=order]", "year")
+    page.select_option("[name=direction]", "desc")
+    page.click("button:text-is('List')")
+    expect(rows).to_have_count(10)
+    expect(rows.first).to_contain_text("b9")
+    page.click("button:text-is('Count')")
+    expect(page.locator("#counted")).to_have_text("10 records match.")
+    page.click("#found button:text-is('b9')")
+    expect(page.locator("#record-title")).to_be_focused()
+    page.fill("#record-metadata", '{"year": 1, "tags": ["<b>"]}')
+    page.click("text=Save the metadata")
+    expect(page.locator("#data-status")).to_contain_text("Saved: 1 write unit")
+    assert library.ask("GET", "/books/vectors/b9").json()["metadata"] == {"year": 1, "tags": ["<b>"]}
+    library.ask("PATCH", "/books/vectors/b9", {"set": {"year": 2}}).raise_for_status()
+    library.person.expected.append("status of 412")
+    page.fill("#record-metadata", '{"year": 3}')
+    page.click("text=Save the metadata")
+    expect(page.locator("#record .problem")).to_contain_text("nothing was overwritten")
+    expect(page.locator("#record-metadata")).to_have_value('{"year": 3}')
+    assert library.ask("GET", "/books/vectors/b9").json()["metadata"]["year"] == 2
+    page.click("text=Load it again")
+    expect(page.locator("#record-metadata")).to_have_value(re.compile('"year": 2'))
+    page.click("text=Save the metadata")
+    expect(page.locator("#record .problem")).to_contain_text("Nothing is different")
+    page.fill("#record-metadata", "[]")
+    page.click("text=Save the metadata")
+    expect(page.locator("#record .problem")).to_contain_text("Metadata is a JSON object")
+
+
+def test_a_record_is_inserted_deleted_and_erased(library: Library) -> None:
+    """What is there is not replaced; what an erasure does not reach is said."""
+    library.books()
+    page = library.page
+    library.go("/books/records")
+    library.person.expected.append("status of 412")
+    page.click("summary:text-is('Insert a record')")
+    page.fill("#insert #id", "b1")
+    page.fill("#insert #vector", "AACAPwAAgD8AAAAA")
+    page.click("text=Insert it")
+    expect(page.locator("#insert-problem")).to_contain_text("must not exist")
+    name = "a/b?ü #1"
+    page.fill("#insert #id", name)
+    page.click("text=Insert it")
+    page.click(f"#found button:text-is('{name}')")
+    expect(page.locator("#record-title")).to_contain_text(name)
+    page.click("#record summary:text-is('Delete')")
+    page.click("text=Delete this record")
+    expect(page.locator("#record")).to_contain_text("is deleted")
+    page.click("text=List again, as something changed")
+    expect(page.locator("#found tbody tr")).to_have_count(3)
+    page.click("#found button:text-is('b0')")
+    page.click("#record summary:text-is('Erase')")
+    page.click("text=Erase this record")
+    expect(page.locator("#record")).to_contain_text("Backups that were taken before have it")
+    expect(page.locator("#record tbody tr")).to_have_count(4)
+    library.person.check()
+    assert library.ask("POST", "/books/vectors/count").json()["count"] == 2
+
+
+def test_many_are_deleted_after_a_count_that_is_typed(library: Library) -> None:
+    """Of the filter that was counted: another one has to be counted again."""
+    library.books(30)
+    page = library.page
+    library.go("/books/records")
+    page.fill("#filter-json", '{"year": {"$lt": 1910}}')
+    page.click("summary:text-is('Delete all that match the filter')")
+    page.click("text=Count them")
+    expect(page.locator("#many-what")).to_contain_text("10 records match now")
+    expect(page.locator("#many-what")).to_contain_text("10 write units")
+    page.fill("#typed", "9")
+    page.click("text=Delete them")
+    expect(page.locator("#many-problem")).to_contain_text("nothing was deleted")
+    page.fill("#filter-json", '{"year": {"$lt": 1905}}')
+    expect(page.locator("#many-confirm")).to_be_hidden()
+    page.click("text=Count them")
+    page.fill("#typed", "5")
+    page.click("text=Delete them")
+    expect(page.locator("#many-done")).to_contain_text("5 records were deleted")
+    assert library.ask("POST", "/books/vectors/count").json()["count"] == 25
+    page.fill("#filter-json", "")
+    page.click("text=Count them")
+    expect(page.locator("#many-what")).to_contain_text("There is no filter: all 25 records")
+    page.check("[name=erase]")
+    page.fill("#typed", "25")
+    page.click("text=Delete them")
+    expect(page.locator("#many-done")).to_contain_text("Being erased: 25 deleted")
+    assert library.ask("POST", "/books/vectors/count").json()["count"] == 0
+
+
 def test_who_may_read_is_offered_nothing_else(
     library: Library, browser: Browser, served: dict[str, str]
 ) -> None:
@@ -223,7 +323,7 @@ def test_who_may_read_is_offered_nothing_else(
     assert reader.wrong == []
 
 
-PATHS = ("", "/books", "/books/query")
+PATHS = ("", "/books", "/books/query", "/books/records", "/books/records?id=b1")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(400, "dark"), (1280, "light")])

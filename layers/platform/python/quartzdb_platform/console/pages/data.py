@@ -35,7 +35,11 @@ class View(NamedTuple):
     words: str
 
 
-VIEWS = (View("", "data.title"), View("/query", "data.query.title"))
+VIEWS = (
+    View("", "data.title"),
+    View("/records", "data.records.title"),
+    View("/query", "data.query.title"),
+)
 
 
 class Reach(NamedTuple):
@@ -63,6 +67,12 @@ def show_namespaces(request: Request, place: Sees, platform: PlatformNow) -> Res
 def show_namespace(request: Request, namespace: str, place: Sees, platform: PlatformNow) -> Response:
     """One of them: its settings, what it holds, and its deletion."""
     return _show(request, place, platform, "namespace", namespace)
+
+
+@router.get(f"{_NAMESPACE}/records")
+def show_records(request: Request, namespace: str, place: Sees, platform: PlatformNow) -> Response:
+    """Records by filter and order, one of them, a new one, and the deletion of many."""
+    return _show(request, place, platform, "records", namespace)
 
 
 @router.get(f"{_NAMESPACE}/query")

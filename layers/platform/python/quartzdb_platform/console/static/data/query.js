@@ -55,7 +55,7 @@ function showKind() {
 function matchRow(match, place) {
   return [
     String(place + 1),
-    settings.may_records ? make("a", { href: `${settings.root}/${namespace}/records?id=${encodeURIComponent(match.id)}` }, match.id) : make("code", {}, match.id),
+    make("a", { href: `${settings.root}/${namespace}/records?id=${encodeURIComponent(match.id)}` }, match.id),
     match.score.toPrecision(7), match.distance.toPrecision(7),
     ...(match.metadata === undefined ? [] : [make("code", {}, cut(oneLine(match.metadata), 400))]),
     ...(match.vector === undefined ? [] : [make("code", {}, shortVector(match.vector))]),
