@@ -52,6 +52,7 @@ NEEDS = {
     ("GET", "/organizations/{organization_id}/audit"): Permission.AUDIT_READ,
     ("GET", "/projects/{project_id}/data"): Permission.DATA_READ,
     ("GET", "/projects/{project_id}/data/{namespace}"): Permission.DATA_READ,
+    ("GET", "/projects/{project_id}/data/{namespace}/key-values"): Permission.DATA_READ,
     ("GET", "/projects/{project_id}/data/{namespace}/query"): Permission.DATA_READ,
     ("GET", "/projects/{project_id}/data/{namespace}/records"): Permission.DATA_READ,
     ("GET", "/projects/{project_id}"): Permission.KEYS_READ,

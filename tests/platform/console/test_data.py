@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, FilePayload, expect
 
 from tests.platform.console.conftest import Person, person_of
 from tests.platform.console.test_browser import PAGE_BYTES_MAX, start
@@ -290,6 +290,68 @@ def test_many_are_deleted_after_a_count_that_is_typed(library: Library) -> None:
     assert library.ask("POST", "/books/vectors/count").json()["count"] == 0
 
 
+def test_key_values_are_listed_shown_as_what_they_are_and_replaced(library: Library) -> None:
+    """On condition that they are as they were shown; a download has the very bytes."""
+    library.books()
+    items: list[dict[str, object]] = [{"key": f"k/{n:03}", "value": "v"} for n in range(100)]
+    items += [
+        {"key": "settings", "json": {"theme": "dark"}},
+        {"key": "pixel", "value_base64": "iVBORw0KGgo=", "ttl_seconds": 3600},
+    ]
+    library.ask("POST", "/books/kv-batch/put", {"items": items}).raise_for_status()
+    page = library.page
+    library.go("/books/key-values")
+    rows = page.locator("#found tbody tr")
+    expect(rows).to_have_count(100)
+    page.click("text=Show more")
+    expect(rows).to_have_count(102)
+    page.fill("[name=prefix]", "pix")
+    page.click("button:text-is('List')")
+    expect(rows).to_have_count(1)
+    page.click("#found button:text-is('pixel')")
+    expect(page.locator("#value")).to_contain_text("89 50 4e 47 0d 0a 1a 0a")
+    library.person.check()
+    with page.expect_download() as download:
+        page.click("text=Download")
+    assert download.value.path().read_bytes() == b"\x89PNG\r\n\x1a\n"
+    page.fill("#open [name=key]", "settings")
+    page.click("text=Open it")
+    expect(page.locator("#value")).to_contain_text('"theme": "dark"')
+    page.click("text=Replace")
+    page.fill("#put-value", "{")
+    page.click("button:text-is('Store it')")
+    expect(page.locator("#put-problem")).to_contain_text("is to be JSON, and is not")
+    page.fill("#put-value", '{"theme": "light"}')
+    page.fill("#ttl", "100")
+    page.click("button:text-is('Store it')")
+    expect(page.locator("#data-status")).to_contain_text("settings is stored")
+    stored = library.ask("GET", "/books/kv/settings")
+    assert stored.json() == {"theme": "light"}
+    assert "x-quartzdb-expires" in stored.headers
+    page.click("text=Replace")
+    library.http.put("/v1/namespaces/books/kv/settings", content=b"mine").raise_for_status()
+    library.person.expected += ["status of 412", "status of 404"]
+    page.click("button:text-is('Store it')")
+    expect(page.locator("#put-problem")).to_contain_text("Somebody changed this key")
+    assert library.ask("GET", "/books/kv/settings").content == b"mine"
+    name = "ä/b c?"
+    page.fill("#put #key", name)
+    page.select_option("#condition", "new")
+    page.fill("#type", "")
+    file = FilePayload(name="x.bin", mimeType="application/x-thing", buffer=bytes(range(256)))
+    page.set_input_files("#file", files=[file])
+    page.click("button:text-is('Store it')")
+    expect(page.locator("#item-title")).to_contain_text(name)
+    stored = library.ask("GET", "/books/kv/%C3%A4%2Fb%20c%3F")
+    assert (stored.content, stored.headers["content-type"]) == (bytes(range(256)), "application/x-thing")
+    page.click("#item summary:text-is('Delete')")
+    page.click("text=Delete this key")
+    expect(page.locator("#item")).to_contain_text("is deleted")
+    page.fill("#open [name=key]", name)
+    page.click("text=Open it")
+    expect(page.locator("#problem")).to_contain_text("There is no key")
+
+
 def test_who_may_read_is_offered_nothing_else(
     library: Library, browser: Browser, served: dict[str, str]
 ) -> None:
@@ -323,7 +385,7 @@ def test_who_may_read_is_offered_nothing_else(
     assert reader.wrong == []
 
 
-PATHS = ("", "/books", "/books/query", "/books/records", "/books/records?id=b1")
+PATHS = ("", "/books", "/books/query", "/books/records", "/books/records?id=b1", "/books/key-values")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(400, "dark"), (1280, "light")])

@@ -39,6 +39,7 @@ VIEWS = (
     View("", "data.title"),
     View("/records", "data.records.title"),
     View("/query", "data.query.title"),
+    View("/key-values", "data.keyvalues.title"),
 )
 
 
@@ -79,6 +80,12 @@ def show_records(request: Request, namespace: str, place: Sees, platform: Platfo
 def show_query(request: Request, namespace: str, place: Sees, platform: PlatformNow) -> Response:
     """The playground."""
     return _show(request, place, platform, "query", namespace)
+
+
+@router.get(f"{_NAMESPACE}/key-values")
+def show_key_values(request: Request, namespace: str, place: Sees, platform: PlatformNow) -> Response:
+    """Keys by prefix, one value, and a new one."""
+    return _show(request, place, platform, "keyvalues", namespace)
 
 
 def _show(
