@@ -29,7 +29,7 @@ from quartzdb_platform.api.app import PREFIX, create_app
 from quartzdb_platform.local_platform import OUTBOX, open_platform
 from quartzdb_platform.settings import settings_of
 from tests.platform.conftest import Mailbox, Person
-from tests.platform.test_access import NEEDS, OPEN, OWN
+from tests.platform.test_access import NEEDS, OPEN, OPERATOR, OWN
 
 Operation = APIOperation[Any, Any, Any, Any]
 
@@ -41,7 +41,7 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
-ROUTES = sorted(OPEN | OWN | set(NEEDS))
+ROUTES = sorted(OPEN | OWN | OPERATOR | set(NEEDS))
 GENERATION = GenerationConfig(deterministic=True, with_security_parameters=False)
 ENDS_THE_SESSION = {"DELETE /session", "DELETE /sessions/{session_id}"}
 

@@ -85,6 +85,16 @@ NEEDS = {
     f"GET {_O}/audit/verify": Permission.AUDIT_READ,
     f"GET {_O}/audit/export": Permission.AUDIT_READ,
 }
+OPERATOR = {
+    "GET /operator/waitlist",
+    "POST /operator/waitlist/invite",
+    "POST /operator/waitlist/resend",
+    "POST /operator/mail/lift",
+    "GET /operator/organizations",
+    "PUT /operator/organizations/{organization_id}/status",
+    "PUT /operator/organizations/{organization_id}/plan",
+}
+"""Of who operates the platform, by a token of theirs; tests/platform/test_operators.py says who is refused."""
 PERSONAL = {f"POST {_P}/browser-keys"}
 """What of it is for people alone."""
 BODIES = {
@@ -108,7 +118,7 @@ def routes(site: Site) -> Iterator[str]:
 
 def test_every_route_is_in_here(site: Site) -> None:
     """Whoever adds one says who may use it."""
-    assert set(routes(site)) == OPEN | OWN | set(NEEDS)
+    assert set(routes(site)) == OPEN | OWN | OPERATOR | set(NEEDS)
 
 
 @pytest.fixture

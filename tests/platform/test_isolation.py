@@ -19,7 +19,7 @@ from quartzdb_platform.domain.permissions import Role
 from tests.behaviour.http.client import Client
 from tests.behaviour.http.test_isolation import OPERATIONS
 from tests.platform.conftest import Person, Site
-from tests.platform.test_access import BODIES, NEEDS, OPEN, OWN, routes
+from tests.platform.test_access import BODIES, NEEDS, OPEN, OPERATOR, OWN, routes
 
 MARK = "zq7marker"
 
@@ -95,7 +95,7 @@ def _state(owner: Person, names: Mapping[str, str]) -> Mapping[str, Any]:
 
 def test_every_operation_is_in_the_table(site: Site) -> None:
     """And what it has is an operation."""
-    assert set(routes(site)) == OPEN | OWN | set(NEEDS)
+    assert set(routes(site)) == OPEN | OWN | OPERATOR | set(NEEDS)
 
 
 def test_who_has_no_seat_is_told_nothing_and_changes_nothing(

@@ -21,6 +21,7 @@ from quartzdb_platform.adapters.published_keys import PublishedKeys
 from quartzdb_platform.api.app import PREFIX, create_app
 from quartzdb_platform.domain.permissions import Role
 from quartzdb_platform.identity.provider_signature import FETCH_EVERY_SECONDS, ProviderSignatures
+from quartzdb_platform.transaction import change
 from tests.platform.conftest import Person, Site
 from tests.recording_origin import RecordingOrigin, recording_origin
 
@@ -162,6 +163,24 @@ def test_what_leaked_ends_and_its_owners_hear_of_it(
     assert told(site, "admin@example.com") == []
     path = f"/organizations/{leaked.organization}/audit/verify"
     assert leaked.owner.must("GET", path)["whole"]
+
+
+def test_a_session_that_leaked_ends_and_its_person_hears_of_it(
+    site: Site, leaked: Leaked, send: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once, and no other session; what signed an operator in ends as well, and the log says so."""
+    eve = site.person("eve@example.com")
+    _, text, puts = site.platform.credentials.new_operator("laptop", 3_600_000)
+    change(site.table, lambda: (None, puts))
+    for _ in range(2):
+        answer = send([match(eve.token), match(text)])
+        assert [one["label"] for one in answer.json()] == ["true_positive"] * 2
+    assert eve.ask("GET", "/session").status_code == 401
+    assert Person(site.http, "", text).ask("GET", "/operator/organizations").status_code == 401
+    assert leaked.owner.ask("GET", "/session").status_code == 200
+    (mail,) = [one for one in site.mailbox.texts("eve@example.com") if "published" in one]
+    assert "https://github.com/someone/code/blob/main/.env" in mail
+    assert "a token of an operator leaked" in caplog.text
 
 
 def test_what_was_not_signed_changes_nothing(

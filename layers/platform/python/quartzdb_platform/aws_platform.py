@@ -48,6 +48,11 @@ class AwsPlatformSettings:
         return AwsClients(self.region, self.endpoints)
 
 
+def open_aws_table(name: str, clients: AwsClients | None = None) -> DynamoDocuments:
+    """The platform's table alone, with the rights of whoever asks."""
+    return DynamoDocuments((clients or AwsClients()).table(name, SystemClock()))
+
+
 def open_aws_platform(
     settings: AwsPlatformSettings, clients: AwsClients, clock: Clock | None = None
 ) -> Platform:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from quartzdb.domain.clock import Clock
 from quartzdb.services.tenant_deletion import TenantDeletion
 from quartzdb.wiring.embedded import open_usage_journal
+from quartzdb_platform.accounts.directory import list_unlisted
 from quartzdb_platform.accounts.waitlist import Waitlist
 from quartzdb_platform.adapters.audit_journal import AuditJournal, follow
 from quartzdb_platform.adapters.held_namespaces import HeldNamespaces
@@ -55,6 +56,7 @@ def open_platform(
 ) -> Platform:
     """The platform of one machine, beside its database. Raises Unavailable, InvalidArgument."""
     table = SqliteDocuments(data_dir / PLATFORM_FILE)
+    list_unlisted(table)
     mailer = mailer_of(settings.mail, data_dir / OUTBOX, database.clock, _ses)
     journal = AuditJournal(data_dir / AUDIT_FILE)
     follow(journal)

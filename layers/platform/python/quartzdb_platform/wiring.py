@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from quartzdb.domain.clock import Clock
 from quartzdb_platform.accounts.archive import Archive
 from quartzdb_platform.accounts.browser_keys import BrowserKeys
 from quartzdb_platform.accounts.closings import Closings
 from quartzdb_platform.accounts.deletions import Deletions
+from quartzdb_platform.accounts.directory import Page, page_of
 from quartzdb_platform.accounts.leaving import Leaving
 from quartzdb_platform.accounts.members import Members
 from quartzdb_platform.accounts.notices import Notices
@@ -80,6 +82,7 @@ class Platform:
     caps: CapKeeping
     closings: Closings
     credentials: Credentials
+    directory: Callable[[int, str | None], Page]
     grants: GrantPublisher
     leaving: Leaving
     members: Members
@@ -97,6 +100,7 @@ class Platform:
     sign_in: SignIn
     standings: Standings
     statements: Statements
+    suppressions: Suppressions
     tokens: Tokens
     upkeep: Upkeep
     usage: Usage
@@ -145,7 +149,8 @@ def assemble(
     a mailed code takes.
     """
     plans = plans or load_plans()
-    mailer = SuppressingMailer(mailer, Suppressions(table, clock))
+    suppressions = Suppressions(table, clock)
+    mailer = SuppressingMailer(mailer, suppressions)
     audit = AuditLog(table, clock)
     credentials = Credentials(table, clock, sessions)
     admission = Admission(table, clock, is_open=sign_up_is_open)
@@ -203,6 +208,7 @@ def assemble(
             table, audit, credentials, publisher, notices, clock, deletes=deletions is not None
         ),
         credentials=credentials,
+        directory=partial(page_of, table),
         grants=publisher,
         leaving=Leaving(table, credentials, members, passkeys),
         members=members,
@@ -240,6 +246,7 @@ def assemble(
         ),
         standings=Standings(table, audit, publisher),
         statements=statements,
+        suppressions=suppressions,
         waitlist=Waitlist(
             table, people, admission, mailer, clock, f"{console_url}/waitlist", f"{console_url}/passkeys"
         ),

@@ -14,12 +14,12 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from quartzdb.domain.clock import Clock
-from quartzdb.domain.errors import InvalidArgument, Unauthenticated
+from quartzdb.domain.errors import InvalidArgument, NotFound, Unauthenticated
 from quartzdb_platform.accounts import store
 from quartzdb_platform.audit.log import Actor, AuditLog
 from quartzdb_platform.domain.errors import Undeliverable
 from quartzdb_platform.domain.permissions import Role
-from quartzdb_platform.domain.records import CredentialKind
+from quartzdb_platform.domain.records import Credential, CredentialKind
 from quartzdb_platform.identity.credentials import Credentials
 from quartzdb_platform.identity.provider_signature import ProviderSignatures
 from quartzdb_platform.mail import messages
@@ -100,13 +100,41 @@ class SecretScanning:
             token = self._credentials.authenticate(match.text)
         except Unauthenticated:
             return self._mail(match)  # one that ended, and was told of, is still genuine
-        if token.kind is not CredentialKind.TOKEN or token.organization_id is None:
-            return False
+        if token.kind is CredentialKind.SESSION:
+            return self._end_session(match, token)
+        if token.kind is CredentialKind.OPERATOR:
+            # It is nobody's of an organization, and who operates this reads its log.
+            logger.error("a token of an operator leaked and has ended: %s (%s)", token.id, token.name)
+            return self._end_personal(match, token, "")
+        assert token.organization_id is not None
         organization_id = token.organization_id
         name = f"The management token “{token.name}” ({token.id})"
         self._tell(organization_id, match, actor, "token.leaked", token.id, name)
         change(self._table, lambda: (None, self._credentials.end(token.id, organization_id)))
         return self._mail(match)
+
+    def _end_session(self, match: _Match, session: Credential) -> bool:
+        """Who it signed in hears of it, once: it has ended, and so does not come again."""
+        person = self._table.get(f"USER#{session.user_id}", "user")
+        if person is not None:
+            with suppress(Undeliverable):  # it must end all the same
+                self._mailer.send(messages.leaked_session(person.body["email"], match.url))
+        return self._end_personal(match, session, session.user_id)
+
+    def _end_personal(self, match: _Match, credential: Credential, owner: str) -> bool:
+        """What is no organization's: told of by now, and known as genuine if it comes again."""
+        pk, ends_ms = _pk(match.text), self._clock.unix_ms() + _KEPT_MS
+
+        def decide() -> tuple[None, Sequence[Change]]:
+            try:
+                ends = self._credentials.end(credential.id, owner)
+            except NotFound:  # it ended itself meanwhile
+                ends = ()
+            known = self._table.get(pk, "leak")
+            return None, [*ends, *([] if known else [Put(pk, "leak", {"mailed": True}, None, ends_ms)])]
+
+        change(self._table, decide)
+        return True
 
     def _tell(
         self, organization_id: str, match: _Match, actor: Actor, action: str, target: str, name: str

@@ -55,7 +55,7 @@ class Standings:
         self._audit = audit
         self._grants = grants
 
-    def say(self, organization_id: str, status: TenantStatus) -> Organization:
+    def say(self, organization_id: str, status: TenantStatus, actor: Actor = OPERATOR) -> Organization:
         """Have everything of it answered, reads, or nothing. The databases hear of it at once, or within minutes where
         others publish.
 
@@ -63,9 +63,7 @@ class Standings:
         """
 
         def decide() -> tuple[None, Sequence[Change]]:
-            event = self._audit.entry(
-                organization_id, OPERATOR, f"organization.{status.value}", organization_id
-            )
+            event = self._audit.entry(organization_id, actor, f"organization.{status.value}", organization_id)
             return None, [*standing(self._table, organization_id, operator=status), *event]
 
         change(self._table, decide)

@@ -43,6 +43,11 @@ def list_organization(organization_id: str) -> Put:
     return Put(_ORGANIZATIONS, organization_id, {})
 
 
+def is_listed(table: DocumentTable, organization_id: str) -> bool:
+    """Whether it is where all are listed."""
+    return table.get(_ORGANIZATIONS, organization_id) is not None
+
+
 def organization_ids(table: DocumentTable, *, limit: int, after: str | None = None) -> Sequence[str]:
     """Organizations beyond that one, the oldest first."""
     return [document.sk for document in table.query(_ORGANIZATIONS, "", limit=limit, after=after)]

@@ -29,6 +29,7 @@ _FORWARD = (
 )
 _BACKWARD = f"SELECT {_COLUMNS} FROM documents WHERE pk = ? AND sk < ? AND sk >= ? AND sk < ? ORDER BY sk DESC LIMIT ?"
 _REVISION = "SELECT revision FROM documents WHERE pk = ? AND sk = ?"
+_PARTITIONS = "SELECT pk FROM documents WHERE sk = ? ORDER BY pk"
 _PUT = f"INSERT OR REPLACE INTO documents ({_COLUMNS}) VALUES (?, ?, ?, ?, ?)"
 _DELETE = "DELETE FROM documents WHERE pk = ? AND sk = ?"
 _EXPIRING = "CREATE INDEX IF NOT EXISTS expiring ON documents (expires_at_ms) WHERE expires_at_ms IS NOT NULL"
@@ -99,6 +100,14 @@ class SqliteDocuments:
         """
         ((busy, *_),) = self._rows("PRAGMA wal_checkpoint(TRUNCATE)", ())
         return not busy
+
+    def partitions_with(self, sk: str) -> Sequence[str]:
+        """Partitions that have a document of that sort key. Reads all of the file. Raises Unavailable."""
+        with self._lock:
+            try:
+                return [pk for (pk,) in self._connection.execute(_PARTITIONS, (sk,))]
+            except sqlite3.Error as error:
+                raise _unavailable(error) from error
 
     def close(self) -> None:
         """Later calls fail."""

@@ -9,11 +9,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Response
 
-from quartzdb.domain.errors import Forbidden
+from quartzdb.domain.errors import Forbidden, Unauthenticated
 from quartzdb_platform.accounts.organizations import Access
 from quartzdb_platform.api.models import SignedInAnswer
+from quartzdb_platform.audit.log import Actor
 from quartzdb_platform.domain.permissions import Permission
-from quartzdb_platform.domain.records import Credential, Project, User
+from quartzdb_platform.domain.records import Credential, CredentialKind, Project, User
 from quartzdb_platform.identity.credentials import csrf_token
 from quartzdb_platform.identity.sign_in import SignedIn
 from quartzdb_platform.wiring import Platform
@@ -73,6 +74,19 @@ def person(platform: PlatformNow, asks: CallerNow) -> User:
     return platform.credentials.user(asks.credential)
 
 
+def operator(request: Request, asks: CallerNow) -> Actor:
+    """Who operates the platform, by a token of theirs. Raises Forbidden for everybody else."""
+    if "authorization" not in request.headers:
+        raise Unauthenticated("An operator's token is no cookie.", hint="Send `Authorization: Bearer TOKEN`.")
+    if asks.credential.kind is not CredentialKind.OPERATOR:
+        raise Forbidden(
+            "This is for who operates the platform.",
+            hint="Make a token where its table is: quartzdb platform operator create",
+        )
+    return Actor(f"operator:{asks.credential.id}", asks.address)
+
+
+OperatorNow = Annotated[Actor, Depends(operator)]
 UserNow = Annotated[User, Depends(person)]
 
 

@@ -38,7 +38,7 @@ _SCHEMES = {
     "bearer": {
         "type": "http",
         "scheme": "bearer",
-        "description": "A session (`qdb_sess_…`), or a management token (`qdb_mgmt_…`).",
+        "description": "A session (`qdb_sess_…`), a management token (`qdb_mgmt_…`), or an operator's (`qdb_oper_…`).",
     },
     "session": {
         "type": "apiKey",

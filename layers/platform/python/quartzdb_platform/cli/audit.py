@@ -9,6 +9,7 @@ import click
 from quartzdb.cli.data_dir import data_dir_option
 from quartzdb.cli.failure import Failure
 from quartzdb.cli.output import json_option, print_json
+from quartzdb_platform.cli.local_table import local_table
 
 
 @click.group()
@@ -26,14 +27,9 @@ def verify(organization: str, data_dir: Path, as_json: bool) -> None:
     Exits 1 where it is broken.
     """
     from quartzdb.adapters.system_clock import SystemClock
-    from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
     from quartzdb_platform.audit.log import AuditLog
-    from quartzdb_platform.local_platform import PLATFORM_FILE
 
-    file = data_dir / PLATFORM_FILE
-    if not file.exists():
-        raise Failure(f"There is no platform in {data_dir}.", hint="Name its directory: --data-dir DIR")
-    with SqliteDocuments(file) as table:
+    with local_table(data_dir) as table:
         log = AuditLog(table, SystemClock())
         events, broken_at = log.count(organization), log.broken_at(organization)
     if not events:

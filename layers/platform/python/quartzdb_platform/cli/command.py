@@ -6,6 +6,8 @@ import click
 
 from quartzdb_platform.cli.audit import audit
 from quartzdb_platform.cli.keys import keys
+from quartzdb_platform.cli.mail import mail
+from quartzdb_platform.cli.operator import operator
 from quartzdb_platform.cli.organizations import organizations
 from quartzdb_platform.cli.plan import plan
 from quartzdb_platform.cli.restore import restore
@@ -21,6 +23,8 @@ def platform() -> None:
 platform.add_command(serve)
 platform.add_command(audit)
 platform.add_command(keys)
+platform.add_command(mail)
+platform.add_command(operator)
 platform.add_command(organizations)
 platform.add_command(plan)
 platform.add_command(restore)

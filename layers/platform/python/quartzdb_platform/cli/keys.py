@@ -9,8 +9,8 @@ from urllib.parse import quote
 import click
 
 from quartzdb.cli.duration import Duration
-from quartzdb.cli.failure import NOT_FOUND, Failure
 from quartzdb.cli.output import json_option, print_facts, print_json, print_table
+from quartzdb_platform.cli.over_http import ask
 
 F = TypeVar("F", bound=Callable[..., None])
 
@@ -52,7 +52,7 @@ def _where(command: F) -> F:
 @_where
 def list_keys(project: str, url: str, token: str, as_json: bool) -> None:
     """List API keys, ended ones included. Never shows a key itself."""
-    found = _ask(url, token, "GET", _path(project))
+    found = ask(url, token, "GET", _path(project))
     if as_json:
         print_json({"keys": found})
         return
@@ -89,7 +89,7 @@ def create(
         body["namespaces"] = namespaces.split(",")
     if expires_in is not None:
         body["expires_in_seconds"] = expires_in
-    _show(_ask(url, token, "POST", _path(project), body), as_json)
+    _show(ask(url, token, "POST", _path(project), body), as_json)
 
 
 @keys.command()
@@ -110,7 +110,7 @@ def rotate(
     body = {"overlap_seconds": overlap}
     if expires_in is not None:
         body["expires_in_seconds"] = expires_in
-    _show(_ask(url, token, "POST", f"{_path(project, key_id)}/rotate", body), as_json)
+    _show(ask(url, token, "POST", f"{_path(project, key_id)}/rotate", body), as_json)
 
 
 @keys.command()
@@ -118,7 +118,7 @@ def rotate(
 @_where
 def revoke(key_id: str, project: str, url: str, token: str, as_json: bool) -> None:
     """End the API key ID now."""
-    _ask(url, token, "DELETE", _path(project, key_id))
+    ask(url, token, "DELETE", _path(project, key_id))
     if as_json:
         print_json({"id": key_id, "status": "revoked"})
     else:
@@ -128,20 +128,6 @@ def revoke(key_id: str, project: str, url: str, token: str, as_json: bool) -> No
 def _path(project: str, key_id: str | None = None) -> str:
     path = f"/platform/v1/projects/{quote(project, safe='')}/keys"
     return path if key_id is None else f"{path}/{quote(key_id, safe='')}"
-
-
-def _ask(url: str, token: str, method: str, path: str, body: object = None) -> Any:
-    from quartzdb_platform.adapters.json_over_http import JsonOverHttp
-
-    if not token.isascii() or not token.isprintable():
-        raise Failure("The token is no management token.", hint="Copy the whole token: qdb_mgmt_…")
-    server = JsonOverHttp(url, headers={"Authorization": f"Bearer {token}"})
-    status, document = server.ask(method, path, body)
-    if status >= 400:
-        told = document if isinstance(document, dict) else {}
-        message = str(told.get("detail", f"The platform answered with status {status}."))
-        raise Failure(message, hint=told.get("hint"), exit_code=NOT_FOUND if status == 404 else 1)
-    return document
 
 
 def _show(key: dict[str, Any], as_json: bool) -> None:

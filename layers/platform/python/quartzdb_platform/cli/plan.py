@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from getpass import getuser
 from pathlib import Path
-from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import click
 
 from quartzdb.cli.data_dir import data_dir_option
-from quartzdb.cli.failure import Failure
 from quartzdb.cli.output import json_option, print_json, print_table
-
-if TYPE_CHECKING:
-    from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
+from quartzdb_platform.cli.local_table import local_table
+from quartzdb_platform.cli.over_http import ask_as_operator, operated
 
 
 @click.group()
@@ -49,28 +47,32 @@ def list_plans(as_json: bool) -> None:
 )
 @click.argument("organization")
 @click.argument("name")
-@data_dir_option
+@operated
 @json_option
-def set_plan(organization: str, name: str, data_dir: Path, as_json: bool) -> None:
+def set_plan(
+    organization: str, name: str, data_dir: Path, url: str | None, token: str | None, as_json: bool
+) -> None:
     """Put an ORGANIZATION on the plan of that NAME. It is in the organization's audit log, as done by an operator.
 
     What it has more of than a smaller plan allows stays: nothing is deleted, and nothing can be added.
     """
-    from quartzdb.adapters.system_clock import SystemClock
-    from quartzdb_platform.audit.log import Actor, AuditLog
-    from quartzdb_platform.plans.plan_changes import PlanChanges
-    from quartzdb_platform.plans.plan_file import load_plans
-
-    with _opened(data_dir) as table:
-        clock = SystemClock()
-        changes = PlanChanges(table, AuditLog(table, clock), load_plans(), None, clock)
-        changed = changes.set(organization, name, Actor(f"operator:{getuser()}", "command line"))
-    if as_json:
-        print_json({"organization": changed.id, "plan": changed.plan})
+    if url is not None:
+        path = f"/organizations/{quote(organization, safe='')}/plan"
+        ask_as_operator(url, token, "PUT", path, {"plan": name})
     else:
-        click.echo(
-            f"{changed.id} is on the plan {changed.plan}. The server tells the database within a minute."
-        )
+        from quartzdb.adapters.system_clock import SystemClock
+        from quartzdb_platform.audit.log import Actor, AuditLog
+        from quartzdb_platform.plans.plan_changes import PlanChanges
+        from quartzdb_platform.plans.plan_file import load_plans
+
+        with local_table(data_dir) as table:
+            clock = SystemClock()
+            changes = PlanChanges(table, AuditLog(table, clock), load_plans(), None, clock)
+            changes.set(organization, name, Actor(f"operator:{getuser()}", "command line"))
+    if as_json:
+        print_json({"organization": organization, "plan": name})
+    else:
+        click.echo(f"{organization} is on the plan {name}. The server tells the database within a minute.")
 
 
 @plan.command()
@@ -83,7 +85,7 @@ def publish(data_dir: Path, as_json: bool) -> None:
     """
     from quartzdb_platform.plans.pending import mark_all
 
-    with _opened(data_dir) as table:
+    with local_table(data_dir) as table:
         count = mark_all(table)
     if as_json:
         print_json({"organizations": count})
@@ -91,13 +93,3 @@ def publish(data_dir: Path, as_json: bool) -> None:
         click.echo(
             f"The grants of {count} organizations are noted: the server publishes them within a minute."
         )
-
-
-def _opened(data_dir: Path) -> SqliteDocuments:
-    from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
-    from quartzdb_platform.local_platform import PLATFORM_FILE
-
-    file = data_dir / PLATFORM_FILE
-    if not file.exists():
-        raise Failure(f"There is no platform in {data_dir}.", hint="Name its directory: --data-dir DIR")
-    return SqliteDocuments(file)

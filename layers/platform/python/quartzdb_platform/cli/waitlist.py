@@ -9,46 +9,61 @@ from typing import TYPE_CHECKING
 
 import click
 
-from quartzdb.cli.data_dir import data_dir_option
 from quartzdb.cli.failure import Failure
 from quartzdb.cli.numbers import WholeNumber
 from quartzdb.cli.output import json_option, print_json
+from quartzdb_platform.cli.over_http import ask_as_operator, operated
 from quartzdb_platform.settings import ENVIRONMENT, read_settings
 
 if TYPE_CHECKING:
     from quartzdb_platform.accounts.waitlist import Waitlist
 
 _BATCH_MAX = 1_000
+_ASKED_AT_ONCE = 50
+"""What one request invites: each is a mail, and a server has seconds."""
 settings_option = click.option(
     "--settings",
     "settings_file",
     type=click.Path(path_type=Path),
     envvar=ENVIRONMENT,
     show_envvar=True,
-    help="The platform's settings: how mail is sent, and where its links lead.",
+    help="With a data directory: the platform's settings, which say how mail is sent and where its links lead.",
 )
-url_option = click.option(
-    "--url",
+public_url_option = click.option(
+    "--public-url",
     default="http://localhost:8787",
     show_default=True,
-    help="Where the platform is served, if the settings do not say public_url.",
+    help="With a data directory: where links in mails lead, if the settings do not say public_url.",
 )
 
 
 @click.group()
 def waitlist() -> None:
-    """Who waits for an account, where sign-up is by invitation."""
+    """Who waits for an account, where sign-up is by invitation.
+
+    Works on the data directory of one machine, or on a platform anywhere with --url and an operator's token.
+    """
 
 
 @waitlist.command("list")
-@data_dir_option
+@operated
 @settings_option
-@url_option
+@public_url_option
 @json_option
-def list_waiting(data_dir: Path, settings_file: Path | None, url: str, as_json: bool) -> None:
+def list_waiting(
+    data_dir: Path,
+    url: str | None,
+    token: str | None,
+    settings_file: Path | None,
+    public_url: str,
+    as_json: bool,
+) -> None:
     """Who waits with an address that is proven, the oldest first."""
-    with _opened(data_dir, settings_file, url) as waitlist:
-        emails = [entry.email for entry in waitlist.waiting()]
+    if url is not None:
+        emails = ask_as_operator(url, token, "GET", "/waitlist")["waiting"]
+    else:
+        with _opened(data_dir, settings_file, public_url) as waitlist:
+            emails = [entry.email for entry in waitlist.waiting()]
     if as_json:
         print_json({"waiting": emails})
     else:
@@ -56,31 +71,66 @@ def list_waiting(data_dir: Path, settings_file: Path | None, url: str, as_json: 
             click.echo(email)
 
 
-@waitlist.command()
+@waitlist.command(
+    epilog="""\b
+Examples:
+  quartzdb platform waitlist invite --count 20
+  QUARTZDB_OPERATOR_TOKEN=qdb_oper_… quartzdb platform waitlist invite --count 20 --url https://quartzdb.example.com"""
+)
 @click.option("--count", type=WholeNumber(1, _BATCH_MAX), required=True, help="How many.")
-@data_dir_option
+@operated
 @settings_option
-@url_option
+@public_url_option
 @json_option
-def invite(count: int, data_dir: Path, settings_file: Path | None, url: str, as_json: bool) -> None:
+def invite(
+    count: int,
+    data_dir: Path,
+    url: str | None,
+    token: str | None,
+    settings_file: Path | None,
+    public_url: str,
+    as_json: bool,
+) -> None:
     """Invite so many of those that came first, by mail. Nobody is invited twice if it is interrupted and run again."""
-    with _opened(data_dir, settings_file, url) as waitlist:
-        done = waitlist.invite(count)
-    if as_json:
-        print_json({"invited": list(done.invited), "undeliverable": list(done.undeliverable)})
+    invited: list[str] = []
+    undeliverable: list[str] = []
+    if url is None:
+        with _opened(data_dir, settings_file, public_url) as waitlist:
+            done = waitlist.invite(count)
+        invited, undeliverable = list(done.invited), list(done.undeliverable)
     else:
-        click.echo(f"{len(done.invited)} invited, {len(done.undeliverable)} undeliverable")
+        while left := count - len(invited) - len(undeliverable):
+            body = {"count": min(left, _ASKED_AT_ONCE)}
+            told = ask_as_operator(url, token, "POST", "/waitlist/invite", body)
+            invited += told["invited"]
+            undeliverable += told["undeliverable"]
+            if len(told["invited"]) + len(told["undeliverable"]) < body["count"]:
+                break  # nobody else waits
+    if as_json:
+        print_json({"invited": invited, "undeliverable": undeliverable})
+    else:
+        click.echo(f"{len(invited)} invited, {len(undeliverable)} undeliverable")
 
 
 @waitlist.command()
 @click.argument("email")
-@data_dir_option
+@operated
 @settings_option
-@url_option
-def resend(email: str, data_dir: Path, settings_file: Path | None, url: str) -> None:
+@public_url_option
+def resend(
+    email: str,
+    data_dir: Path,
+    url: str | None,
+    token: str | None,
+    settings_file: Path | None,
+    public_url: str,
+) -> None:
     """Invite EMAIL again, for another two weeks."""
-    with _opened(data_dir, settings_file, url) as waitlist:
-        waitlist.invite_again(email)
+    if url is not None:
+        ask_as_operator(url, token, "POST", "/waitlist/resend", {"email": email})
+    else:
+        with _opened(data_dir, settings_file, public_url) as waitlist:
+            waitlist.invite_again(email)
     click.echo(f"{email} was invited again")
 
 

@@ -74,11 +74,12 @@ class CredentialKind(StrEnum):
 
     SESSION = "session"
     TOKEN = "token"  # noqa: S105 - the word
+    OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A session of a person, or a management token of an organization. Only its hash is stored.
+    """A session of a person, a management token of an organization, or a token of an operator. Only its hash is stored.
 
     `signed_in_at_ms`: when its holder last proved who they are. A token has an organization and a role there.
     `seen_at_ms`: when a session was used, as far as that was noted.

@@ -1,4 +1,4 @@
-"""Sessions and management tokens: a secret of 256 random bits, of which only the SHA-256 is kept.
+"""Sessions, management tokens and operators' tokens: a secret of 256 random bits, of which only the SHA-256 is kept.
 
 There is nothing to guess in so many bits, so the hash need not be slow.
 """
@@ -14,6 +14,7 @@ from typing import Any
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Forbidden, NotFound, Unauthenticated
+from quartzdb.services.keys import checksum_of
 from quartzdb_platform.domain.errors import StepUpRequired
 from quartzdb_platform.domain.ids import is_id, new_id
 from quartzdb_platform.domain.names import checked_name
@@ -27,9 +28,14 @@ TOKEN_MS_MAX = 366 * 24 * 3_600_000
 STEP_UP_MS = 15 * 60_000
 """Dangerous actions need a sign-in that is no older."""
 LISTED_MAX = 1_000
-_PREFIX = {CredentialKind.SESSION: "qdb_sess_", CredentialKind.TOKEN: "qdb_mgmt_"}
-_ID_PREFIX = {CredentialKind.SESSION: "ses", CredentialKind.TOKEN: "tok"}
+_PREFIX = {
+    CredentialKind.SESSION: "qdb_sess_",
+    CredentialKind.TOKEN: "qdb_mgmt_",
+    CredentialKind.OPERATOR: "qdb_oper_",
+}
+_ID_PREFIX = {CredentialKind.SESSION: "ses", CredentialKind.TOKEN: "tok", CredentialKind.OPERATOR: "opr"}
 _SECRET_BYTES = 32
+_OPERATORS = "OPERATORS"
 
 
 class Credentials:
@@ -82,6 +88,21 @@ class Credentials:
         text = self._new_text(CredentialKind.TOKEN)
         return token, text, self._puts(token, text)
 
+    def new_operator(self, name: str, expires_in_ms: int) -> tuple[Credential, str, Sequence[Change]]:
+        """A token of an operator, as a session's is. Whoever may write to the table may make one."""
+        now_ms = self._clock.unix_ms()
+        made = Credential(
+            self._new_id(CredentialKind.OPERATOR, now_ms),
+            CredentialKind.OPERATOR,
+            "",
+            now_ms,
+            now_ms + min(expires_in_ms, TOKEN_MS_MAX),
+            now_ms,
+            checked_name(name),
+        )
+        text = self._new_text(CredentialKind.OPERATOR)
+        return made, text, self._puts(made, text)
+
     def authenticate(self, text: str | None) -> Credential:
         """Whose secret this is. Raises Unauthenticated, without saying more than a holder may know."""
         if not text:
@@ -121,10 +142,18 @@ class Credentials:
         """An organization's, the oldest first."""
         return self._listed(f"ORG#{organization_id}", "token#")
 
+    def operators(self) -> Sequence[Credential]:
+        """Tokens of operators, the oldest first."""
+        return self._listed(_OPERATORS, "operator#")
+
     def end(self, credential_id: str, owner: str) -> Sequence[Change]:
-        """The changes that end a session of a user, or a token of an organization. Raises NotFound."""
-        kind = CredentialKind.SESSION if is_id(credential_id, "ses") else CredentialKind.TOKEN
-        pk = f"USER#{owner}" if kind is CredentialKind.SESSION else f"ORG#{owner}"
+        """The changes that end a session of a user, a token of an organization, or one of an operator, whose owner is
+        empty. Raises NotFound.
+        """
+        kind = next(
+            (one for one, prefix in _ID_PREFIX.items() if is_id(credential_id, prefix)), CredentialKind.TOKEN
+        )
+        pk = _owner_pk(kind, owner, owner)
         listed = self._table.get(pk, f"{kind.value}#{credential_id}")
         if listed is None:
             raise NotFound(f"There is no {kind.value} {credential_id[:80]!r}.", field="id")
@@ -185,12 +214,12 @@ class Credentials:
         return new_id(_ID_PREFIX[kind], now_ms, self._random_bytes)
 
     def _new_text(self, kind: CredentialKind) -> str:
-        return _PREFIX[kind] + self._random_bytes(_SECRET_BYTES).hex()
+        secret = self._random_bytes(_SECRET_BYTES).hex()
+        return f"{_PREFIX[kind]}{secret}{checksum_of(secret)}"
 
     def _puts(self, credential: Credential, text: str) -> Sequence[Change]:
         body = {key: value for key, value in asdict(credential).items() if value is not None}
-        session = credential.kind is CredentialKind.SESSION
-        owner = f"USER#{credential.user_id}" if session else f"ORG#{credential.organization_id}"
+        owner = _owner_pk(credential.kind, credential.user_id, credential.organization_id or "")
         listed = {**body, "pk": _pk(text)}
         ends_ms = credential.expires_at_ms
         return (
@@ -202,6 +231,12 @@ class Credentials:
 def csrf_token(text: str) -> str:
     """What a page sends beside its cookie with everything that changes something: another site cannot know it."""
     return hashlib.sha256(b"csrf " + text.encode()).hexdigest()
+
+
+def _owner_pk(kind: CredentialKind, user_id: str, organization_id: str) -> str:
+    if kind is CredentialKind.OPERATOR:
+        return _OPERATORS
+    return f"USER#{user_id}" if kind is CredentialKind.SESSION else f"ORG#{organization_id}"
 
 
 def _seen(session: Credential) -> int:

@@ -43,7 +43,7 @@ The invitation ends in {days} days. If you do not know who this is, do nothing.
 
 def leak(to: str, organization: str, what: str, url: str) -> Mail:
     """A key or a token was published, and has ended."""
-    where = f"It was found here:\n\n  {url}\n" if url else "Where it was found was not said.\n"
+    where = _found(url)
     return Mail(
         to,
         f"A secret of {organization} was published, and has been revoked",
@@ -55,6 +55,25 @@ What it was used for is in the audit log of {organization}. Look there, and at t
 make a new one, and take the old one out of where it was found.
 """,
     )
+
+
+def leaked_session(to: str, url: str) -> Mail:
+    """What signs somebody in was published, and has ended."""
+    return Mail(
+        to,
+        "A sign-in of yours was published, and has been ended",
+        f"""\
+What keeps you signed in to QuartzDB was published for anybody to read, so that sign-in was ended.
+
+{_found(url)}
+Sign in again, look at what was done in the audit logs of your organizations, and take the old one out of where it was
+found.
+""",
+    )
+
+
+def _found(url: str) -> str:
+    return f"It was found here:\n\n  {url}\n" if url else "Where it was found was not said.\n"
 
 
 def deletion_requested(to: str, organization: str, until: str) -> Mail:

@@ -12,7 +12,7 @@ from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb_platform.domain.errors import Undeliverable
 from quartzdb_platform.domain.names import checked_email
-from quartzdb_platform.ports import DocumentTable, Mail, Mailer, Put
+from quartzdb_platform.ports import Delete, DocumentTable, Mail, Mailer, Put
 from quartzdb_platform.transaction import change
 
 SUPPRESSED_MS = 90 * 24 * 3_600_000
@@ -50,6 +50,22 @@ class Suppressions:
             found = self._table.get(pk, "suppression")
             body = {"why": why.value, "expires_at_ms": ends_ms}
             return True, [Put(pk, "suppression", body, found.revision if found else None, ends_ms)]
+
+        return change(self._table, decide)
+
+    def lift(self, address: str) -> Suppressed | None:
+        """Send there again from now on; why nothing was sent, None where nothing stood against it. Raises
+        InvalidArgument.
+        """
+        pk = _pk(checked_email(address))
+
+        def decide() -> tuple[Suppressed | None, list[Delete]]:
+            found = self._table.get(pk, "suppression")
+            if found is None:
+                return None, []
+            stands = found.body["expires_at_ms"] > self._clock.unix_ms()
+            why = Suppressed(found.body["why"]) if stands else None
+            return why, [Delete(found.pk, found.sk, found.revision)]
 
         return change(self._table, decide)
 
