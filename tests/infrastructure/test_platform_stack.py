@@ -273,7 +273,7 @@ def _documented() -> set[str]:
         *app.openapi()["paths"],
         "/platform/openapi.json",
         "/platform/sign-in",
-        "/platform/static/link.js",
+        "/platform/assets/link.js",
     }
 
 

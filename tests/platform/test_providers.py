@@ -152,7 +152,7 @@ def test_a_token_that_is_not_as_it_should_be_opens_nothing(
     assert answer.status_code in {400, 401}, answer.text
     assert SESSION_COOKIE not in answer.cookies
     shown = come_back(site, issuer.authorize(begin(site), **lie), accept="text/html")
-    assert (shown.status_code, shown.headers["location"]) == (303, "/platform/passkeys#refused")
+    assert (shown.status_code, shown.headers["location"]) == (303, "/platform/?refused=1")
     assert SESSION_COOKIE not in shown.cookies
     assert site.platform.sign_in._people.known(ADA) is None
 

@@ -78,6 +78,23 @@ class Person:
         """What nobody expected."""
         return [one for one in self.said if not any(part in one for part in self.expected)]
 
+    def authenticator(self) -> None:
+        """Have a device that makes passkeys, and whose owner is there."""
+        session = self.context.new_cdp_session(self.page)
+        session.send("WebAuthn.enable")
+        options = {
+            "protocol": "ctap2",
+            "transport": "internal",
+            "hasResidentKey": True,
+            "hasUserVerification": True,
+        }
+        options |= {"isUserVerified": True, "automaticPresenceSimulation": True}
+        session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+
+    def sign_out(self) -> None:
+        self.page.click(".menu summary")
+        self.page.click("text=Sign out >> nth=0")
+
     def sign_in(self) -> None:
         self.go("/")
         self.page.fill("#email", self.email)

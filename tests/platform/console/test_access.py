@@ -15,7 +15,15 @@ from quartzdb_platform.domain.permissions import PERMISSIONS, Permission, Role
 from quartzdb_platform.identity.credentials import csrf_token
 from tests.platform.conftest import Person, Site
 
-OPEN = {("GET", "/"), ("POST", "/"), ("POST", "/code")}
+OPEN = {
+    ("GET", "/"),
+    ("POST", "/"),
+    ("POST", "/code"),
+    ("GET", "/sign-in"),
+    ("GET", "/invitation"),
+    ("GET", "/waitlist"),
+    ("GET", "/passkeys"),
+}
 OWN = {
     ("GET", "/home"),
     ("GET", "/organizations"),
@@ -24,6 +32,11 @@ OWN = {
     ("POST", "/sign-out"),
     ("GET", "/account"),
     ("POST", "/account/sessions/{session_id}/end"),
+    ("POST", "/account/sessions/end-others"),
+    ("POST", "/account/passkeys/{passkey_id}/rename"),
+    ("POST", "/account/passkeys/{passkey_id}/remove"),
+    ("POST", "/account/identities/{identity_id}/unlink"),
+    ("POST", "/account/delete"),
 }
 NEEDS = {
     ("GET", "/organizations/{organization_id}"): Permission.PROJECTS_READ,
@@ -114,6 +127,8 @@ def console(site: Site) -> Console:
         "user_id": "usr_none",
         "token_id": "tok_none",
         "session_id": "ses_none",
+        "passkey_id": "pas_none",
+        "identity_id": "idn_none",
     }
     return Console(site, ids, members, site.person("eve@example.com"))
 

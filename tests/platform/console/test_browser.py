@@ -186,6 +186,53 @@ def test_an_overview_follows_what_happens_and_moves_nothing(ada: Person) -> None
     expect(ada.page.locator("[data-paused]")).to_have_count(0)
 
 
+def test_a_passkey_is_added_named_used_and_removed(ada: Person) -> None:
+    """On the account's page and the one sign-in page; who is asked to sign in again comes back to where they were."""
+    ada.authenticator()
+    start(ada)
+    page = ada.page
+    ada.go("/account")
+    page.fill("#passkey-name", "laptop")
+    page.click("text=Add a passkey")
+    expect(page.locator("[aria-label='Name of the passkey laptop']")).to_have_count(1)
+    page.fill("[aria-label='Name of the passkey laptop']", "old laptop")
+    page.locator("tr", has_text="Remove").locator("text=Rename").click()
+    expect(page.locator("[aria-label='Name of the passkey old laptop']")).to_have_count(1)
+    ada.check()
+    ada.sign_out()
+    ada.go("/account")
+    ada.check()
+    page.click("text=Sign in with a passkey")
+    expect(page.locator("h1")).to_have_text("Your account")
+    page.locator("tr", has_text="Rename").locator("summary").click()
+    ada.check()
+    page.click("text=Remove it now")
+    expect(page.locator("text=You have none yet.")).to_have_count(1)
+    page.fill("#email", "someone@else.com")
+    ada.expected.append("status of 400")
+    page.click("text=Delete my account")
+    expect(page.locator("[role=alert] >> nth=0")).to_contain_text("nothing was deleted")
+
+
+def test_a_link_in_a_mail_signs_in_where_it_was_asked_for(ada: Person) -> None:
+    """After it asked; and a page without a link says so."""
+    ada.go("/")
+    ada.page.fill("#email", ada.email)
+    ada.page.click("text=Send me a code")
+    mail = max(ada.outbox.glob("*.eml"), key=lambda file: file.name).read_text()
+    link = next(word for word in mail.replace("=\n", "").split() if "#sign-in=" in word)
+    ada.page.goto(link)
+    expect(ada.page.locator("#offer-sign-in strong")).to_have_text(ada.email)
+    ada.check()
+    ada.page.click("button:has-text('Sign in')")
+    expect(ada.page.locator("h1")).to_have_text("Welcome")
+    ada.go("/waitlist")
+    expect(ada.page.locator("#offer-join")).to_be_visible()
+    ada.check()
+    ada.go("/invitation")
+    expect(ada.page.locator("#offer-nothing")).to_be_visible()
+
+
 def test_a_token_of_an_organization(ada: Person) -> None:
     """Good at once."""
     start(ada)
@@ -225,7 +272,7 @@ def test_every_page_is_accessible_small_and_fits(
     ]
     person.expected.append("status of 404")
     paths.append(paths[-1].rpartition("/")[0] + "/recommendations")
-    for path in [*paths, "/organizations", "/account", "/nowhere"]:
+    for path in [*paths, "/organizations", "/account", "/invitation", "/?again=1", "/nowhere"]:
         person.go(path)
         person.check()
         assert person.page.evaluate("document.documentElement.scrollWidth") <= width, path

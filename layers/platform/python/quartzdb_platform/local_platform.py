@@ -109,7 +109,7 @@ def open_waitlist(data_dir: Path, settings: Settings, clock: Clock) -> Iterator[
         )
         admission = Admission(table, clock, is_open=settings.sign_up is SignUp.OPEN)
         people = People(table, clock, admission)
-        yield Waitlist(table, people, admission, mailer, clock, f"{console}/waitlist", f"{console}/passkeys")
+        yield Waitlist(table, people, admission, mailer, clock, f"{console}/waitlist", f"{console}/")
 
 
 def _ses(region: str | None) -> SesClient:

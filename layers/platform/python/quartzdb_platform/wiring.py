@@ -248,7 +248,7 @@ def assemble(
         statements=statements,
         suppressions=suppressions,
         waitlist=Waitlist(
-            table, people, admission, mailer, clock, f"{console_url}/waitlist", f"{console_url}/passkeys"
+            table, people, admission, mailer, clock, f"{console_url}/waitlist", f"{console_url}/"
         ),
         tokens=Tokens(table, audit, credentials),
         upkeep=Upkeep(table, clock, steps),

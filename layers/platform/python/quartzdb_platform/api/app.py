@@ -7,7 +7,6 @@ from fastapi import FastAPI
 import quartzdb
 from quartzdb_platform.api import openapi, problems
 from quartzdb_platform.api.bounds import Bounds
-from quartzdb_platform.api.pages import links
 from quartzdb_platform.api.routes import (
     control,
     life,
@@ -66,7 +65,6 @@ def create_app(platform: Platform) -> FastAPI:
     problems.install(app)
     for router in _ROUTERS:
         app.include_router(router, prefix=PREFIX)
-    app.include_router(links.router)
     openapi.install(app, _ROUTERS, PREFIX)
     app.add_middleware(Bounds)
     return app

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -21,6 +21,7 @@ from quartzdb_platform.console.pages import (
     audit,
     data,
     home,
+    links,
     organization,
     overview,
     plan,
@@ -38,6 +39,7 @@ from quartzdb_platform.domain.errors import StepUpRequired
 logger = logging.getLogger(__name__)
 PAGES = (
     sign_in,
+    links,
     home,
     account,
     organization,
@@ -87,8 +89,16 @@ def _refused(request: Request, error: Exception) -> Response:
     if isinstance(error, SignedOut):
         return page.go_to("/?" + urlencode({"next": error.path}) if error.path else "/")
     if isinstance(error, StepUpRequired):
-        return page.go_to("/?" + urlencode({"next": request.url.path, "again": "1"}))
+        return page.go_to("/?" + urlencode({"next": _page_of(request), "again": "1"}))
     return _error(request, status_of(error), error.message, error.hint)
+
+
+def _page_of(request: Request) -> str:
+    """The page that a request came from: what a form was on, as there may be none where it is sent to."""
+    if request.method == "GET":
+        return request.url.path
+    came_from = urlsplit(request.headers.get("referer", ""))
+    return came_from.path if came_from.netloc == request.url.netloc else f"{page.ROOT}/home"
 
 
 def _not_found(request: Request, error: Exception) -> Response:

@@ -21,7 +21,7 @@ from quartzdb_platform.api.models import at
 from quartzdb_platform.identity.providers import ATTEMPT_MS
 
 router = APIRouter(tags=["Providers"])
-_PAGE = "/platform/passkeys"
+_PAGE = "/platform/"
 Parameter = Annotated[str, Query(max_length=4_096)]
 
 
@@ -85,7 +85,7 @@ def finish_with_provider(
     except QuartzError:
         if "text/html" not in request.headers.get("accept", ""):
             raise
-        return RedirectResponse(f"{_PAGE}#refused", status_code=303)
+        return RedirectResponse(f"{_PAGE}?refused=1", status_code=303)
     keep_session(request, answer, begun, platform)
     return answer
 

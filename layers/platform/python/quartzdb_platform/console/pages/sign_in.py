@@ -1,4 +1,4 @@
-"""Signing in by a mailed code, and out again."""
+"""Signing in, by a mailed code, a passkey or a provider, and out again."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from quartzdb_platform.api.auth import (
 from quartzdb_platform.console import page
 from quartzdb_platform.console.visitor import Form, Posted, SignedOut, VisitorNow, form_of, visitor
 from quartzdb_platform.identity.sign_in import CODE_MS
+from quartzdb_platform.wiring import Platform
 
 router = APIRouter()
 Sent = Annotated[Form, Depends(form_of)]
@@ -36,7 +37,8 @@ def show_sign_in(request: Request, platform: PlatformNow) -> Response:
             return page.go_to(wanted or "/home")
         except SignedOut:
             pass
-    return _ask_for_address(request, wanted, again=again)
+    refused = request.query_params.get("refused") == "1"
+    return _ask_for_address(request, platform, wanted, again=again, refused=refused)
 
 
 @router.post("/")
@@ -46,7 +48,7 @@ def send_code(request: Request, form: Sent, platform: PlatformNow) -> Response:
     try:
         browser = platform.sign_in.begin(email, address_of(request))
     except QuartzError as error:
-        return _ask_for_address(request, wanted, email=email, error=error)
+        return _ask_for_address(request, platform, wanted, email=email, error=error)
     response = _ask_for_code(request, email, wanted)
     set_cookie(response, BROWSER_COOKIE, browser, CODE_MS // 1_000)
     return response
@@ -82,9 +84,22 @@ def local_path(text: str) -> str:
 
 
 def _ask_for_address(
-    request: Request, wanted: str, *, email: str = "", again: bool = False, error: QuartzError | None = None
+    request: Request,
+    platform: Platform,
+    wanted: str,
+    *,
+    email: str = "",
+    again: bool = False,
+    refused: bool = False,
+    error: QuartzError | None = None,
 ) -> Response:
-    values = {"next": _whole(wanted), "email": email, "again": again}
+    values = {
+        "next": _whole(wanted),
+        "email": email,
+        "again": again,
+        "refused": refused,
+        "providers": platform.providers.list(),
+    }
     return page.render(request, "sign_in.html", values, error=error)
 
 

@@ -1,1 +1,0 @@
-"""Pages: what a mail leads to."""
