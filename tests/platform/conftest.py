@@ -23,10 +23,12 @@ from quartzdb_platform.domain.passkey import RelyingParty
 from quartzdb_platform.domain.permissions import Role
 from quartzdb_platform.domain.plan import Plans
 from quartzdb_platform.local_platform import REMAINS, tenant_deletion
+from quartzdb_platform.payments import Payments
 from quartzdb_platform.plans.plan_file import load_plans
 from quartzdb_platform.ports import IdentityProvider
 from quartzdb_platform.wiring import Platform, assemble
 from tests.manual_clock import ManualClock
+from tests.platform.billing.till import SECRET, Till
 
 DATABASE_URL = "https://db.example.com"
 CONSOLE_ORIGIN = "https://console.example.com"
@@ -138,12 +140,19 @@ def plans() -> Plans:
 
 
 @pytest.fixture
+def payments(clock: ManualClock) -> Payments | None:
+    """Who takes the money; a module in which nobody does says so."""
+    return Till(clock)
+
+
+@pytest.fixture
 def site(
     tmp_path: Path,
     clock: ManualClock,
     providers: Mapping[str, IdentityProvider],
     sign_up_is_open: bool,
     plans: Plans,
+    payments: Payments | None,
 ) -> Iterator[Site]:
     adapters = embedded_adapters(EmbeddedSettings(tmp_path / "data"), clock)
     database = assemble_database(adapters, writer="test.1", workspace=tmp_path / "building")
@@ -167,6 +176,8 @@ def site(
             descriptions=HeldNamespaces(database.namespaces),
             remains=REMAINS,
             scrub=table.scrub,
+            payments=payments,
+            webhook_secrets=(SECRET,),
             code_hash_cost=2,  # most tests sign somebody in, and none of them guesses codes by their hashes
         )
         with TestClient(create_app(platform), base_url=CONSOLE_ORIGIN) as http:

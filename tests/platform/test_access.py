@@ -82,6 +82,14 @@ NEEDS = {
     f"GET {_P}/recommendations": Permission.USAGE_READ,
     f"GET {_O}/recommendations": Permission.USAGE_READ,
     f"PUT {_O}/cap": Permission.CAP_UPDATE,
+    f"GET {_O}/billing": Permission.BILLING_READ,
+    f"GET {_O}/billing/invoices": Permission.BILLING_READ,
+    f"GET {_O}/billing/quote": Permission.BILLING_READ,
+    f"POST {_O}/billing/checkout": Permission.BILLING_MANAGE,
+    f"POST {_O}/billing/portal": Permission.BILLING_MANAGE,
+    f"PUT {_O}/billing/plan": Permission.BILLING_MANAGE,
+    f"POST {_O}/billing/cancel": Permission.BILLING_MANAGE,
+    f"POST {_O}/billing/resume": Permission.BILLING_MANAGE,
     f"GET {_O}/audit/verify": Permission.AUDIT_READ,
     f"GET {_O}/audit/export": Permission.AUDIT_READ,
 }
@@ -97,7 +105,10 @@ OPERATOR = {
 """Of who operates the platform, by a token of theirs; tests/platform/test_operators.py says who is refused."""
 PERSONAL = {f"POST {_P}/browser-keys"}
 """What of it is for people alone."""
+QUERIES = {f"GET {_O}/billing/quote": "?plan=pro"}
 BODIES = {
+    f"POST {_O}/billing/checkout": {"plan": "pro"},
+    f"PUT {_O}/billing/plan": {"plan": "free"},
     f"PUT {_O}/cap": {"dollars": None},
     f"PATCH {_O}": {"name": "Renamed"},
     f"POST {_O}/deletion": {"name": "Renamed"},
@@ -146,7 +157,9 @@ def asked(site: Site) -> tuple[Site, Person, dict[str, str]]:
 
 def ask(person: Person, route: str, names: dict[str, str]) -> int:
     method, _, path = route.partition(" ")
-    status: int = person.ask(method, path.format(**names), BODIES.get(route)).status_code
+    status: int = person.ask(
+        method, path.format(**names) + QUERIES.get(route, ""), BODIES.get(route)
+    ).status_code
     return status
 
 

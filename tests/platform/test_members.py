@@ -109,14 +109,14 @@ def test_two_admins_who_change_one_role_both_leave_a_word(site: Site) -> None:
     admins = [site.join(owner, organization, f"a{n}@example.com", Role.ADMIN) for n in range(2)]
     member = site.join(owner, organization, "m@example.com", Role.VIEWER)
     path = f"/organizations/{organization}/members/{member.user_id}"
-    roles = ({"role": "developer"}, {"role": "billing"})
+    roles = ({"role": "developer"}, {"role": "admin"})
     assert at_once(*((admin, "PATCH", path, role) for admin, role in zip(admins, roles, strict=True))) == [
         200,
         200,
     ]
     events = owner.must("GET", f"/organizations/{organization}/audit")
     changed = [event for event in events if event["action"].startswith("member.role.")]
-    assert sorted(event["action"] for event in changed) == ["member.role.billing", "member.role.developer"]
+    assert sorted(event["action"] for event in changed) == ["member.role.admin", "member.role.developer"]
     assert {event["actor"] for event in changed} == {admin.user_id for admin in admins}
     members = owner.must("GET", f"/organizations/{organization}/members")
     role = next(one["role"] for one in members if one["user_id"] == member.user_id)

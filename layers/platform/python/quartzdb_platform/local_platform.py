@@ -26,9 +26,11 @@ from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
 from quartzdb_platform.api.app import create_app
 from quartzdb_platform.console.app import add_console
 from quartzdb_platform.domain.closing import Remain
+from quartzdb_platform.domain.stripe_settings import StripeSettings
 from quartzdb_platform.identity.admission import Admission
 from quartzdb_platform.identity.people import People
 from quartzdb_platform.mail.suppressions import SuppressingMailer, Suppressions
+from quartzdb_platform.payments import Payments
 from quartzdb_platform.settings import Settings, SignUp
 from quartzdb_platform.upkeep import Step
 from quartzdb_platform.wiring import Platform, assemble
@@ -52,7 +54,12 @@ REMAINS = (
 
 
 def open_platform(
-    database: Database, data_dir: Path, settings: Settings, *, secret_scanning_keys_url: str | None = None
+    database: Database,
+    data_dir: Path,
+    settings: Settings,
+    *,
+    secret_scanning_keys_url: str | None = None,
+    stripe: StripeSettings | None = None,
 ) -> Platform:
     """The platform of one machine, beside its database. Raises Unavailable, InvalidArgument."""
     table = SqliteDocuments(data_dir / PLATFORM_FILE)
@@ -84,7 +91,17 @@ def open_platform(
         remains=REMAINS,
         scrub=table.scrub,
         regions=settings.regions,
+        payments=stripe_payments(stripe) if stripe else None,
+        webhook_secrets=stripe.webhook_secrets if stripe else (),
     )
+
+
+def stripe_payments(settings: StripeSettings) -> Payments:
+    """Asks nothing yet; imports the SDK."""
+    from quartzdb_platform.adapters.stripe_calls import stripe_client
+    from quartzdb_platform.adapters.stripe_payments import StripePayments
+
+    return StripePayments(stripe_client(settings.secret_key, settings.api_url))
 
 
 def tenant_deletion(database: Database) -> TenantDeletion:

@@ -26,6 +26,7 @@ from quartzdb_platform.accounts.tokens import Tokens
 from quartzdb_platform.accounts.waitlist import Waitlist
 from quartzdb_platform.audit.data_plane import DataPlaneAudit
 from quartzdb_platform.audit.log import AuditLog
+from quartzdb_platform.billing.desk import BillingDesk, open_desk
 from quartzdb_platform.domain.closing import Remain
 from quartzdb_platform.domain.passkey import RelyingParty
 from quartzdb_platform.domain.plan import Plans
@@ -48,6 +49,7 @@ from quartzdb_platform.metering.recommendations import Recommendations
 from quartzdb_platform.metering.statements import Statements
 from quartzdb_platform.metering.storage import StorageSampling
 from quartzdb_platform.metering.usage import Usage
+from quartzdb_platform.payments import Payments
 from quartzdb_platform.plans.blocks import Blocks
 from quartzdb_platform.plans.plan_changes import PlanChanges
 from quartzdb_platform.plans.plan_file import load_plans
@@ -108,6 +110,7 @@ class Platform:
     usage_journal: JournalReader | None = None
     secret_scanning: SecretScanning | None = None
     deletions: Deletions | None = None
+    billing: BillingDesk | None = None
 
 
 def assemble(
@@ -137,6 +140,8 @@ def assemble(
     scrub: Callable[[], bool] = lambda: True,
     regions: Regions = NO_REGIONS,
     code_hash_cost: int = HASH_COST,
+    payments: Payments | None = None,
+    webhook_secrets: tuple[str, ...] = (),
 ) -> Platform:
     """Use cases over any adapters. `console_url` is where the links in mails lead; `database_url` has no path;
     `plans` are those that are sold. `provider_keys` are of who reports leaks; None: nobody does.
@@ -146,7 +151,8 @@ def assemble(
     have done by the scheduled pass.
     `tenants` deletes what projects have and `data` sends it; None: this deployment does neither. `remains` and `scrub`
     are those of Deletions. `regions` are those that organizations choose from. `code_hash_cost`: what the hash of
-    a mailed code takes.
+    a mailed code takes. `payments` takes the money, and signs what it sends with `webhook_secrets`; None: plans are
+    changed by whoever operates this.
     """
     plans = plans or load_plans()
     suppressions = Suppressions(table, clock)
@@ -191,6 +197,26 @@ def assemble(
         steps.append(Step("deletions", 300, lambda _: due.run_due()))
     members = Members(table, audit, mailer, publisher, clock, f"{console_url}/invitation")
     usage = Usage(table, plans, clock)
+    desk = None
+    if payments is not None:
+
+        def changed(organization_id: str) -> None:
+            caps.check(organization_id)
+            publisher.publish_soon(organization_id)
+            notices.send_soon()
+
+        desk = open_desk(
+            table,
+            audit,
+            credentials,
+            payments,
+            clock,
+            f"{console_url}/organizations/{{organization}}/billing",
+            webhook_secrets=webhook_secrets,
+            plans=plans,
+            changed=changed,
+        )
+        steps += desk.steps
     passkeys = Passkeys(table, credentials, challenges, mailer, clock, relying_party)
     scanning = None
     if provider_keys is not None:
@@ -260,4 +286,5 @@ def assemble(
         ),
         secret_scanning=scanning,
         deletions=deletions,
+        billing=desk,
     )

@@ -26,6 +26,11 @@ def owners_of(table: DocumentTable, organization_id: str) -> Sequence[str]:
     return [seat.body["email"] for seat in seats if seat.body["role"] == Role.OWNER]
 
 
+def noted(mails: Sequence[Mail], now_ms: int) -> Sequence[Put]:
+    """What to add to a transaction, so that whoever sends mail finds it."""
+    return [Put(_PK, f"{now_ms:015d}#{secrets.token_hex(8)}", {**mail._asdict()}) for mail in mails]
+
+
 class Notices:
     """One instance serves everybody."""
 
@@ -36,8 +41,7 @@ class Notices:
 
     def put(self, mails: Sequence[Mail]) -> Sequence[Put]:
         """What to add to the transaction: a document for each mail."""
-        now_ms = self._clock.unix_ms()
-        return [Put(_PK, f"{now_ms:015d}#{secrets.token_hex(8)}", {**mail._asdict()}) for mail in mails]
+        return noted(mails, self._clock.unix_ms())
 
     def send_all(self) -> None:
         """Send what waits. Raises Unavailable where that does not go; the rest is tried all the same."""

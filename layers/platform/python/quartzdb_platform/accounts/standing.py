@@ -1,11 +1,12 @@
-"""Which status an organization has: the stricter of what the operator says and of what its own end brings.
+"""Which status an organization has: the strictest of what the operator says, of what its own end brings, and of bills.
 
-The two are kept apart, so that calling a deletion off lifts no suspension, and resuming revives nothing that closes.
+They are kept apart, so that calling a deletion off lifts no suspension, resuming revives nothing that closes, and
+paying a bill undoes neither.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from quartzdb.domain.grant import TenantStatus
@@ -28,8 +29,12 @@ def standing(
     *,
     operator: TenantStatus | None = None,
     closing: TenantStatus | None = None,
+    billing: TenantStatus | None = None,
+    otherwise: Callable[[Organization], Organization] = lambda present: present,
 ) -> Sequence[Change]:
-    """What to add to a transaction in which one of the two changes. Raises NotFound."""
+    """What to add to a transaction in which one of them changes; `otherwise`: what else becomes of the organization in
+    it. Raises NotFound.
+    """
     organization, document = store.organization_of(table, organization_id)
     pk = store.organization_pk(organization_id)
     found = table.get(pk, _SK)
@@ -38,11 +43,13 @@ def standing(
     body = {
         "operator": str(operator or before["operator"]),
         "closing": str(closing or before["closing"]),
+        # What was written before there were bills has none.
+        "billing": str(billing or before.get("billing", TenantStatus.ACTIVE)),
     }
     status = max(map(TenantStatus, body.values()), key=_STRICTNESS.index)
     return (
         Put(pk, _SK, body, found.revision if found else None),
-        store.put_organization(replace(organization, status=status.value), document.revision),
+        store.put_organization(replace(otherwise(organization), status=status.value), document.revision),
         pending.mark(table, organization_id),
     )
 

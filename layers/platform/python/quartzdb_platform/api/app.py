@@ -5,9 +5,10 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 import quartzdb
-from quartzdb_platform.api import openapi, problems
+from quartzdb_platform.api import openapi, problems, webhooks
 from quartzdb_platform.api.bounds import Bounds
 from quartzdb_platform.api.routes import (
+    billing,
     control,
     life,
     onboarding,
@@ -43,6 +44,7 @@ _ROUTERS = tuple(
         secret_scanning,
         operators,
         usage,
+        billing,
         overview,
         recommendations,
     )
@@ -65,6 +67,7 @@ def create_app(platform: Platform) -> FastAPI:
     problems.install(app)
     for router in _ROUTERS:
         app.include_router(router, prefix=PREFIX)
+    app.include_router(webhooks.router)
     openapi.install(app, _ROUTERS, PREFIX)
     app.add_middleware(Bounds)
     return app

@@ -12,7 +12,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from quartzdb_platform.api.problems import problem
 
 BODY_BYTES_MAX = 64 * 1024
-LONGER_BODIES: Mapping[str, int] = {"/platform/v1/secret-scanning/github": 1024 * 1024}
+LONGER_BODIES: Mapping[str, int] = {
+    "/platform/v1/secret-scanning/github": 1024 * 1024,
+    "/platform/webhooks/stripe": 1024 * 1024,
+}
 """What has a limit of its own, by path."""
 BODY_SECONDS_MAX = 30.0
 _HEADERS = (

@@ -28,13 +28,14 @@ from quartzdb.domain.errors import (
 )
 from quartzdb.domain.errors import LimitReached as PlanLimitReached
 from quartzdb_platform.api.models import at
-from quartzdb_platform.domain.errors import TooManyAttempts
+from quartzdb_platform.domain.errors import PaymentDeclined, TooManyAttempts
 
 logger = logging.getLogger(__name__)
 STATUSES: dict[type[QuartzError], int] = {
     InvalidArgument: 400,
     Unauthenticated: 401,
     PlanLimitReached: 402,
+    PaymentDeclined: 402,
     Forbidden: 403,
     NotFound: 404,
     Conflict: 409,

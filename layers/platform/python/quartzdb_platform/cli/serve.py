@@ -14,6 +14,8 @@ from quartzdb.cli.serve.listener import listen, url_of
 from quartzdb.cli.serve.options import host_option, log_level_option, port_option
 from quartzdb.cli.serve.peer import PeerOptions
 from quartzdb.cli.serve.settings import limit_threads, log_to_stderr
+from quartzdb_platform.cli.stripe_options import stripe_options
+from quartzdb_platform.domain.stripe_settings import StripeSettings
 from quartzdb_platform.settings import ENVIRONMENT, read_settings
 
 METERING_SECONDS = 0.25
@@ -51,6 +53,7 @@ The last answer has a key, and a quickstart to paste.
     show_envvar=True,
     help="A TOML file: docs/platform.md says what may stand in it.",
 )
+@stripe_options
 @json_option
 def serve(
     data_dir: Path,
@@ -59,6 +62,7 @@ def serve(
     log_level: str,
     secret_scanning_keys_url: str | None,
     settings_file: Path | None,
+    stripe: StripeSettings | None,
     as_json: bool,
 ) -> None:
     """Start database and platform on this machine, in one process.
@@ -95,7 +99,13 @@ def serve(
         click.echo("Stop with Ctrl+C.")
         sys.stdout.flush()
 
-    platform = open_platform(database, data_dir, settings, secret_scanning_keys_url=secret_scanning_keys_url)
+    platform = open_platform(
+        database,
+        data_dir,
+        settings,
+        secret_scanning_keys_url=secret_scanning_keys_url,
+        stripe=stripe,
+    )
     upkeep = UpkeepThread(platform.upkeep)
     upkeep.start()
     assert platform.usage_journal is not None

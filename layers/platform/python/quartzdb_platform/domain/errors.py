@@ -41,3 +41,9 @@ class StepUpRequired(Forbidden):
     """The sign-in is too long ago for something this dangerous."""
 
     code = "step_up_required"
+
+
+class PaymentDeclined(QuartzError):
+    """A card was declined, or has to be confirmed. Nothing was changed."""
+
+    code = "payment_declined"

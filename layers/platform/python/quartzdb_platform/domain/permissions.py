@@ -43,6 +43,8 @@ class Permission(StrEnum):
     AUDIT_READ = "audit:read"
     USAGE_READ = "usage:read"
     CAP_UPDATE = "cap:update"
+    BILLING_READ = "billing:read"
+    BILLING_MANAGE = "billing:manage"
 
 
 _VIEWER = frozenset(
@@ -68,13 +70,15 @@ _ADMIN = _DEVELOPER | {
     Permission.TOKENS_MANAGE,
     Permission.AUDIT_READ,
     Permission.CAP_UPDATE,
+    Permission.BILLING_READ,
 }
 
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(Permission),
     Role.ADMIN: _ADMIN,
     Role.DEVELOPER: _DEVELOPER,
-    Role.BILLING: _VIEWER - {Permission.KEYS_READ, Permission.DATA_READ} | {Permission.CAP_UPDATE},
+    Role.BILLING: _VIEWER - {Permission.KEYS_READ, Permission.DATA_READ}
+    | {Permission.CAP_UPDATE, Permission.BILLING_READ, Permission.BILLING_MANAGE},
     Role.VIEWER: _VIEWER,
 }
 

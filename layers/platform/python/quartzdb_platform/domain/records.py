@@ -22,7 +22,7 @@ class Organization:
     """Whom a plan, members and projects belong to.
 
     `cap_micro_dollars`: what a month may cost beyond the plan's price, None for no cap. `status` is one of a
-    tenant of the database, and holds for all projects.
+    tenant of the database, and holds for all projects. `stripe_customer` and `billing_state` are what billing found.
     """
 
     id: str
@@ -33,6 +33,8 @@ class Organization:
     cap_micro_dollars: int | None = None
     region: str | None = None
     status: str = "active"
+    stripe_customer: str | None = None
+    billing_state: str = "none"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from quartzdb_platform.domain.records import Organization
 from quartzdb_platform.metering.caps import Standing, blocks_for
 from quartzdb_platform.metering.late_lines import forget_gone
 from quartzdb_platform.metering.month import held_now, used_in
+from quartzdb_platform.metering.settlements import Settlements
 from quartzdb_platform.metering.storage import every_organization
 from quartzdb_platform.plans import unlooked
 from quartzdb_platform.plans.blocks import Blocks
@@ -54,6 +55,7 @@ class CapKeeping:
         self._publisher = publisher
         self._plans = plans
         self._clock = clock
+        self._settlements = Settlements(table, plans, clock)
 
     def set_cap(self, access: Access, cap_micro_dollars: int | None) -> Organization:
         """What a month may cost beyond the plan's price, None for no cap; it holds at once.
@@ -76,12 +78,14 @@ class CapKeeping:
                     hint="Choose a plan with overage first.",
                 )
             changed = replace(organization, cap_micro_dollars=cap_micro_dollars)
+            # What was used by now is settled under the cap that stood.
+            ledgers = self._settlements.cap_changed(organization)
             shown = "none" if cap_micro_dollars is None else str(cap_micro_dollars)
             event = self._audit.entry(
                 organization.id, access.actor, "cap.update", f"{organization.id} {shown}"
             )
             noted = unlooked.note(self._table, organization.id)
-            return changed, [store.put_organization(changed, document.revision), noted, *event]
+            return changed, [store.put_organization(changed, document.revision), noted, *ledgers, *event]
 
         organization = change(self._table, decide)
         self.check(organization.id)
@@ -126,15 +130,18 @@ class CapKeeping:
         listed = self._table.query(pk, "project#", limit=store.LISTED_MAX)
         projects = [store.project_of(document).id for document in listed]
         month = month_of(self._clock.unix_ms())
+        used = used_in(self._table, projects, month)
+        ledger = self._settlements.present(organization, month, used)
         return Standing(
             self._plans.of(organization.plan, month),
             self._plans.prices_at(month),
             month,
             month_end_ms(month),
-            used_in(self._table, projects, month),
+            used,
             held_now(self._table, projects),
             organization.cap_micro_dollars,
             self._publisher.raise_at(organization.id),
+            None if ledger is None else self._settlements.spending(ledger),
         )
 
     def _version(self) -> PlanVersion:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from quartzdb.domain.grant import Block, Prices
 from quartzdb.domain.granted_limits import MONEY
@@ -13,9 +14,23 @@ from quartzdb_platform.plans.blocks import Blocked, Where
 from quartzdb_platform.ports import Held
 
 
+class Spending(NamedTuple):
+    """Whether more than what is included is sold, what counts against it, what it is, and what was charged beyond it.
+    `capped`: whether something was not charged any more since the cap was set.
+    """
+
+    overage: bool
+    used: Used
+    included: Used
+    micro_dollars: int
+    capped: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An organization in a month: what its projects used of it, what they hold, and the owner's cap."""
+    """An organization in a month: what its projects used of it, what they hold, and the owner's cap. `settled`: where
+    plans or caps may have changed in it.
+    """
 
     plan: Plan
     prices: Prices
@@ -25,6 +40,7 @@ class Standing:
     held: Mapping[str, Held]
     cap_micro_dollars: int | None
     raise_at: str
+    settled: Spending | None = None
 
 
 def blocks_for(standing: Standing) -> Mapping[Where, Block]:
@@ -36,21 +52,29 @@ def blocks_for(standing: Standing) -> Mapping[Where, Block]:
     found: dict[Where, Block] = {}
     _add_limits(found, standing)
     used = sum(standing.used.values(), Used())
-    if not standing.plan.overage:
-        _add_included(found, standing, used)
-    spent = total(bill(standing.plan, standing.prices, used, standing.month))
-    cap = standing.cap_micro_dollars
-    if cap is not None and standing.plan.overage and spent >= cap:
+    spending = standing.settled or _as_a_whole(standing, used)
+    if not spending.overage:
+        _add_included(found, standing, spending)
+    spent, cap = spending.micro_dollars, standing.cap_micro_dollars
+    if cap is not None and spending.overage and (spent >= cap or spending.capped):
         block = Block("cap", spent, cap, MONEY, standing.month_ends_ms, standing.raise_at)
         found |= {Where(Blocked.READS): block, Where(Blocked.WRITES): block}
     return found
 
 
-def _add_included(found: dict[Where, Block], standing: Standing, used: Used) -> None:
-    included, until, at = standing.plan.included, standing.month_ends_ms, standing.raise_at
+def _as_a_whole(standing: Standing, used: Used) -> Spending:
+    whole = Used(standing.plan.included.read_units, standing.plan.included.write_units)
+    spent = total(bill(standing.plan, standing.prices, used, standing.month))
+    return Spending(standing.plan.overage, used, whole, spent, False)
+
+
+def _add_included(found: dict[Where, Block], standing: Standing, spending: Spending) -> None:
+    until, at = standing.month_ends_ms, standing.raise_at
+    used, included = spending.used, spending.included
     held = sum(held.bytes for held in standing.held.values())
-    if held >= included.storage_bytes:
-        found[Where(Blocked.WRITES)] = Block("storage", held, included.storage_bytes, "bytes", None, at)
+    most = standing.plan.included.storage_bytes
+    if held >= most:
+        found[Where(Blocked.WRITES)] = Block("storage", held, most, "bytes", None, at)
     if used.write_units >= included.write_units:
         found[Where(Blocked.WRITES)] = Block(
             "write_units", used.write_units, included.write_units, "write units", until, at

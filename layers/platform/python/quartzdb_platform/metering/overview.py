@@ -10,6 +10,7 @@ from typing import NamedTuple
 from quartzdb.domain.clock import Clock
 from quartzdb_platform.domain.calendar import HOUR_MS, day_of, hour_of, month_of
 from quartzdb_platform.domain.plan import Plans
+from quartzdb_platform.domain.records import Organization
 from quartzdb_platform.metering import places
 from quartzdb_platform.metering.addition import added
 from quartzdb_platform.metering.sketch import quantile
@@ -61,8 +62,12 @@ class Overviews:
         self._plans = plans
         self._clock = clock
 
-    def of(self, project_ids: Sequence[str], plan_name: str) -> Overview:
-        """Of these projects together. Raises InvalidArgument for what is no plan."""
+    def of(
+        self, project_ids: Sequence[str], plan_name: str, organization: Organization | None = None
+    ) -> Overview:
+        """Of these projects together, with the organization whose projects all of them are. Raises InvalidArgument
+        for what is no plan.
+        """
         now_ms = self._clock.unix_ms()
         hours = [now_ms - back * HOUR_MS for back in reversed(range(HOURS))]
         slots = {(day_of(at_ms), hour_of(at_ms)): number for number, at_ms in enumerate(hours)}
@@ -92,7 +97,7 @@ class Overviews:
             refused,
             failed,
             _percentiles(merged),
-            self._usage.month(project_ids, self._plans.of(plan_name, month_of(now_ms))),
+            self._usage.month(project_ids, self._plans.of(plan_name, month_of(now_ms)), organization),
         )
 
     def _requests(

@@ -22,6 +22,7 @@ from quartzdb_platform.domain.plan import Plan, Plans
 from quartzdb_platform.domain.records import Organization
 from quartzdb_platform.metering.bill import BillLine, Used, bill, total
 from quartzdb_platform.metering.month import used_in
+from quartzdb_platform.metering.settlements import Settlements
 from quartzdb_platform.plans.plan_history import billed_plan
 from quartzdb_platform.ports import Change, Document, DocumentTable, Put
 from quartzdb_platform.transaction import change
@@ -68,6 +69,7 @@ class Statements:
         self._table = table
         self._plans = plans
         self._clock = clock
+        self._settlements = Settlements(table, plans, clock)
 
     def billed_plan(self, organization: Organization) -> Plan:
         """The plan that the present month is billed by."""
@@ -146,13 +148,24 @@ class Statements:
     ) -> Statement:
         plan = billed_plan(self._table, self._plans, organization, month)
         prices = self._plans.prices_at(month)
-        if used is None:
-            used = sum(used_in(self._table, self._projects(organization.id), month).values(), Used())
-        lines = tuple(bill(plan, prices, used, month))
+        by_project = used_in(self._table, self._projects(organization.id), month)
+        if used is not None:
+            # Nobody's project: only the sum of what is beyond decides.
+            more = (all_of - now for all_of, now in zip(used, sum(by_project.values(), Used()), strict=True))
+            by_project = {**by_project, "": Used(*(max(0, one) for one in more))}
+        ledger = self._settlements.present(organization, month, by_project)
+        if ledger is not None:
+            # Its plans and prices are those of the invoice.
+            lines = tuple(self._settlements.lines(organization, month, by_project) or ())
+            plan_price = self._settlements.plan_price(ledger)
+        else:
+            if used is None:
+                used = sum(by_project.values(), Used())
+            lines, plan_price = tuple(bill(plan, prices, used, month)), plan.month_micro_dollars
         ends_ms = month_end_ms(month)
         given = [one for one in self._credits(organization.id) if one.created_at_ms < ends_ms]
-        taken = taken_off(given, taken_before, plan.month_micro_dollars + total(lines))
-        return Statement(month, prices.version, plan.name, plan.month_micro_dollars, lines, tuple(taken))
+        taken = taken_off(given, taken_before, plan_price + total(lines))
+        return Statement(month, prices.version, plan.name, plan_price, lines, tuple(taken))
 
     def _open_months(self, organization: Organization, before: str) -> Iterator[str]:
         """Those without a statement, from the one in which it was made on."""

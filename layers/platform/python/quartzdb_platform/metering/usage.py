@@ -13,11 +13,13 @@ from quartzdb.domain.errors import InvalidArgument, TooLarge
 from quartzdb.domain.units import Units, cost_usd
 from quartzdb_platform.domain.calendar import DAY_MS, day_of, month_end_ms, month_of, start_ms
 from quartzdb_platform.domain.plan import Plan, Plans
+from quartzdb_platform.domain.records import Organization
 from quartzdb_platform.metering import places
 from quartzdb_platform.metering.addition import added
 from quartzdb_platform.metering.bill import BillLine, Used, bill, total
 from quartzdb_platform.metering.month import held_now, used_in
 from quartzdb_platform.metering.places import RowPlace, row_of
+from quartzdb_platform.metering.settlements import Settlements
 from quartzdb_platform.metering.sketch import quantile
 from quartzdb_platform.metering.tally import FIELDS, READ_UNITS, WRITE_UNITS
 from quartzdb_platform.ports import Document, DocumentTable, Held
@@ -107,6 +109,7 @@ class Usage:
         self._table = table
         self._plans = plans
         self._clock = clock
+        self._settlements = Settlements(table, plans, clock)
 
     def question(
         self,
@@ -142,9 +145,15 @@ class Usage:
             raise InvalidArgument("A group comes twice.", field="group")
         return Question(first, last, step, tuple(groups))
 
-    def report(self, question: Question, project_ids: Sequence[str], plan_name: str) -> Report:
-        """Of these projects together; `plan_name` is what the present month is billed by. Raises TooLarge for more
-        rows than ROWS_MAX.
+    def report(
+        self,
+        question: Question,
+        project_ids: Sequence[str],
+        plan_name: str,
+        organization: Organization | None = None,
+    ) -> Report:
+        """Of these projects together; `plan_name` is what the present month is billed by, `organization` whose projects
+        all of these are. Raises TooLarge for more rows than ROWS_MAX.
         """
         sums: dict[tuple[str, tuple[str, ...]], list[int]] = {}
         by_month: dict[str, list[int]] = {}
@@ -164,26 +173,37 @@ class Usage:
             [self._row(at, names, counts) for (at, names), counts in sorted(sums.items())],
             self._totals(by_month),
             self._latencies(project_ids, question),
-            self.month(project_ids, self._plans.of(plan_name, month_of(self._clock.unix_ms()))),
+            self.month(project_ids, self._plans.of(plan_name, month_of(self._clock.unix_ms())), organization),
         )
 
-    def month(self, project_ids: Sequence[str], plan: Plan) -> Month:
-        """The present one. The forecast goes on as the month has gone so far."""
+    def month(
+        self, project_ids: Sequence[str], plan: Plan, organization: Organization | None = None
+    ) -> Month:
+        """The present one. The forecast goes on as the month has gone so far. With the organization that all of the
+        projects are of, its bill is what is settled of the month, where plans and caps changed in it.
+        """
         now_ms = self._clock.unix_ms()
         month = month_of(now_ms)
-        used = sum(used_in(self._table, project_ids, month).values(), Used())
+        by_project = used_in(self._table, project_ids, month)
+        used = sum(by_project.values(), Used())
         held = held_now(self._table, project_ids).values()
         begun, ends = start_ms(month), month_end_ms(month)
         gone = max(1, now_ms - begun)
+        to_come = {
+            project_id: Used(*(value * (ends - begun) // gone for value in one))
+            for project_id, one in by_project.items()
+        }
         forecast = Used(*(value * (ends - begun) // gone for value in used))
         prices = self._plans.prices_at(month)
+        settled = organization and self._settlements.lines(organization, month, by_project)
+        settled_then = organization and self._settlements.lines(organization, month, to_come)
         return Month(
             month,
             used,
             Held(sum(one.bytes for one in held), sum(one.vectors for one in held)),
-            bill(plan, prices, used, month),
+            settled or bill(plan, prices, used, month),
             forecast,
-            bill(plan, prices, forecast, month),
+            settled_then or bill(plan, prices, forecast, month),
         )
 
     def _row(self, at: str, names: tuple[str, ...], counts: Sequence[int]) -> Row:

@@ -23,7 +23,7 @@ def project_overview(found: ReadsOne, platform: PlatformNow) -> OverviewAnswer:
     access, project = found
     organization = platform.organizations.get(access)
     everything = [one.id for one in platform.projects.list(access)]
-    whole = platform.usage.month(everything, platform.statements.billed_plan(organization))
+    whole = platform.usage.month(everything, platform.statements.billed_plan(organization), organization)
     overview = platform.overviews.of([project.id], platform.statements.billed_plan(organization).name)
     return OverviewAnswer.of(overview, organization, whole, billed=False)
 
@@ -33,5 +33,7 @@ def organization_overview(access: Reads, platform: PlatformNow) -> OverviewAnswe
     """The same of all projects together, with the lines of the month's bill."""
     organization = platform.organizations.get(access)
     projects = [one.id for one in platform.projects.list(access)]
-    overview = platform.overviews.of(projects, platform.statements.billed_plan(organization).name)
+    overview = platform.overviews.of(
+        projects, platform.statements.billed_plan(organization).name, organization
+    )
     return OverviewAnswer.of(overview, organization, overview.month, billed=True)

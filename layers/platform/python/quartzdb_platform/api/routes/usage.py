@@ -20,7 +20,7 @@ from quartzdb_platform.api.usage_models import (
 )
 from quartzdb_platform.domain.money import micro_dollars
 from quartzdb_platform.domain.permissions import Permission
-from quartzdb_platform.domain.records import Project
+from quartzdb_platform.domain.records import Organization, Project
 from quartzdb_platform.metering.usage import Group, Report, Step
 from quartzdb_platform.wiring import Platform
 
@@ -79,7 +79,9 @@ def organization_usage(
     organization = platform.organizations.get(access)
     billed = platform.statements.billed_plan(organization).name
     projects = [project.id for project in platform.projects.list(access)]
-    report = _report(platform, organization.plan, projects, (from_, to, by, group or ()), billed)
+    report = _report(
+        platform, organization.plan, projects, (from_, to, by, group or ()), billed, organization
+    )
     present, forecast = (
         platform.statements.present(organization, used)
         for used in (report.month.used, report.month.forecast_used)
@@ -108,7 +110,7 @@ def set_cap(body: CapBody, access: Caps, platform: PlatformNow) -> CapAnswer:
         ) from error
     organization = platform.caps.set_cap(access, amount)
     projects = [project.id for project in platform.projects.list(access)]
-    month = platform.usage.month(projects, platform.statements.billed_plan(organization))
+    month = platform.usage.month(projects, platform.statements.billed_plan(organization), organization)
     return CapAnswer.of(organization, month.micro_dollars)
 
 
@@ -118,8 +120,10 @@ def _report(
     projects: Sequence[str],
     asked: tuple[str | None, str | None, Step, Sequence[Group]],
     billed: str,
+    organization: Organization | None = None,
 ) -> Report:
-    return platform.usage.report(platform.usage.question(plan, *asked), projects, billed)
+    question = platform.usage.question(plan, *asked)
+    return platform.usage.report(question, projects, billed, organization)
 
 
 def _answer(report: Report, bill: MonthsBill | None, format_: str | None, accept: str) -> object:

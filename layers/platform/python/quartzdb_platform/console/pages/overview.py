@@ -42,8 +42,12 @@ def _show(request: Request, place: Place, platform: PlatformNow, part: str) -> R
     plan = platform.statements.billed_plan(place.organization)
     everything = [one.id for one in platform.projects.list(place.access)]
     shown = everything if place.project is None else [place.project.id]
-    overview = platform.overviews.of(shown, plan.name)
-    whole = overview.month if place.project is None else platform.usage.month(everything, plan)
+    overview = platform.overviews.of(shown, plan.name, place.organization if place.project is None else None)
+    whole = (
+        overview.month
+        if place.project is None
+        else platform.usage.month(everything, plan, place.organization)
+    )
     cap = place.organization.cap_micro_dollars
     values = {
         "visitor": place.visitor,

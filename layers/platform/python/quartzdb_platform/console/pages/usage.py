@@ -145,7 +145,8 @@ def _report(place: Place, platform: PlatformNow, asked: Asked) -> Report:
         raise InvalidArgument(english()("usage.asked_wrong"), field="by") from error
     question = platform.usage.question(plan, asked.first or None, asked.last or None, step, groups)
     billed = platform.statements.billed_plan(place.organization).name
-    return platform.usage.report(question, projects, billed)
+    organization = place.organization if place.project is None else None
+    return platform.usage.report(question, projects, billed, organization)
 
 
 def _chart(report: Report) -> Mapping[str, Sequence[object]]:
