@@ -87,6 +87,7 @@ def test_operands_count_too(http: Client) -> None:
         ("query", {"vector": VECTOR, "filter": clauses(250)}),
         ("query/batch", {"queries": [{"vector": VECTOR}] * 100}),
         ("vectors/count", {"filter": clauses(250)}),
+        ("aggregate", {"filter": clauses(250), "group_by": ["n"]}),
         ("vectors/list", {"filter": clauses(250), "order_by": {"field": "n"}}),
     ],
 )

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quartzdb.domain.fieldkey import ORDERED_CHARACTERS_MAX, after, encode, prefix_range, type_range
+from quartzdb.domain.fieldkey import (
+    ORDERED_CHARACTERS_MAX,
+    after,
+    decode,
+    encode,
+    numbers_of,
+    prefix_range,
+    type_range,
+)
 
 NEIGHBOURS = [
     number + offset
@@ -88,3 +97,26 @@ def test_prefix_ranges_hold_what_begins_so(value: object, text: str, length: int
 def test_keys_are_of_bounded_size(text: str) -> None:
     """A field of long texts costs the index no more than this for each."""
     assert len(encode(text * 100)) <= 1 + 4 * ORDERED_CHARACTERS_MAX + 17
+
+
+@given(SCALARS)
+def test_a_key_tells_its_value(value: str | float | None) -> None:
+    """Of what shares a key any; of a long text its beginning."""
+    decoded = decode(encode(value))
+    if isinstance(value, str):
+        assert decoded == value[:ORDERED_CHARACTERS_MAX]
+    else:
+        assert decoded == value
+        assert kind(decoded) == kind(value)
+
+
+@given(st.lists(SCALARS, max_size=20))
+def test_the_numbers_among_keys_are_told_together(values: list[str | float | None]) -> None:
+    keys = sorted({encode(value) for value in values})
+    expected = [
+        float(value)
+        if isinstance(value := decode(key), int | float) and not isinstance(value, bool)
+        else np.nan
+        for key in keys
+    ]
+    np.testing.assert_array_equal(numbers_of(keys), np.array(expected, dtype=np.float64))

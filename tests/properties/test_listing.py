@@ -11,44 +11,17 @@ import numpy as np
 import pytest
 
 from quartzdb.domain.filter import Filter, matches, parse
-from quartzdb.domain.namespace import Namespace, NamespaceSettings
+from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.order import Order
 from quartzdb.services.listing import ListRequest
-from quartzdb.services.record_rules import MetadataPatch, NewRecord
+from quartzdb.services.record_rules import NewRecord
 from quartzdb.storage.index import listing
 from quartzdb.wiring.embedded import Database
-from tests.embedded import Embedded, embedded
+from tests.embedded import embedded
+from tests.spread_namespace import Model, filled, metadata
 
-VALUES: list[Any] = [
-    None,
-    True,
-    False,
-    -3,
-    0,
-    0.5,
-    2**60,
-    2**60 + 1,
-    "",
-    "a",
-    "b",
-    "ä",
-    "z" * 300,
-    [1],
-    {"b": 1},
-]
 FILTERS = [None, {"group": 1}, {"v": {"$exists": True}}, {"group": 99}]
 ORDERS = [Order(field, way) for field in (None, "v", "few", "o.deep", "nowhere") for way in (False, True)]
-
-Model = dict[str, Mapping[str, Any]]
-
-
-def metadata(draw: random.Random) -> dict[str, Any]:
-    fields: dict[str, Any] = {"group": draw.randrange(6), "few": draw.choice(["x", "y"])}
-    if draw.random() < 0.8:
-        fields["v"] = draw.choice(VALUES)
-    if draw.random() < 0.5:
-        fields["o"] = {"deep": draw.randrange(40)}
-    return fields
 
 
 def sort_key(value: Any) -> tuple[int, Any] | None:
@@ -89,30 +62,6 @@ def walked(database: Database, namespace: Namespace, request: ListRequest) -> It
         cursor = page.cursor
         if cursor is None:
             return
-
-
-def filled(site: Embedded, seed: int, shards: int) -> tuple[Database, Namespace, Model]:
-    """Segments in which some rows are dead, and a tail; an id may be prefixed by another."""
-    database, draw = site.open(), random.Random(seed)
-    namespace, _ = database.namespaces.create("t", f"n{seed}", NamespaceSettings(2, shards=shards))
-    model: Model = {}
-    for turn in range(4):
-        ids = draw.sample([f"r{number}" for number in range(150)], 90 if turn < 3 else 25)
-        records = [NewRecord(one, np.ones(2, np.float32), metadata(draw)) for one in ids]
-        database.records.upsert(namespace, records)
-        model |= {record.id: record.metadata for record in records}
-        doomed = draw.sample(sorted(model), 8)
-        database.records.delete(namespace, doomed)
-        model = {one: kept for one, kept in model.items() if one not in doomed}
-        if turn < 3:
-            site.clock.seconds += 40
-            for shard in namespace.each_shard:
-                database.indexer.fold(shard)
-                database.readers.of(shard).reload()
-    patched = draw.choice(sorted(model))
-    database.records.patch(namespace, [MetadataPatch(patched, {"v": "patched"}, ())])
-    model[patched] = {**model[patched], "v": "patched"}
-    return database, namespace, model
 
 
 @pytest.mark.parametrize(("read_max", "walked_share"), [(4_096, 1.0), (3, 0.0), (3, 2.0)])

@@ -178,6 +178,7 @@ DRY: dict[str, Callable[[], tuple[str, str, dict[str, object]]]] = {
     "delete keys": lambda: ("POST", "/kv-batch/delete", {"keys": ["k"]}),
     "fetch": lambda: ("POST", "/vectors/fetch", {"ids": ["a"]}),
     "count": lambda: ("POST", "/vectors/count", {}),
+    "aggregate": lambda: ("POST", "/aggregate", {"group_by": ["a"]}),
     "list": lambda: ("POST", "/vectors/list", {"order_by": {"field": "a"}}),
     "query": lambda: ("POST", "/query", {"vector": [1, 2, 3]}),
     "queries": lambda: ("POST", "/query/batch", {"queries": [{"vector": [1, 2, 3]}] * 3}),

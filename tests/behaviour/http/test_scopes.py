@@ -33,6 +33,8 @@ EXPECTED = {
     ("POST", "/v1/namespaces/{namespace}/vectors/delete"): "write",
     ("POST", "/v1/namespaces/{namespace}/vectors/count"): "read",
     ("POST", "/v1/namespaces/{namespace}/vectors/list"): "read",
+    ("POST", "/v1/namespaces/{namespace}/aggregate"): "read",
+    ("GET", "/v1/namespaces/{namespace}/schema"): "read",
     ("GET", "/v1/namespaces/{namespace}/vectors/{id}"): "read",
     ("PATCH", "/v1/namespaces/{namespace}/vectors/{id}"): "write",
     ("DELETE", "/v1/namespaces/{namespace}/vectors/{id}"): "write",

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from quartzdb.domain.clock import Clock
 from quartzdb.replication.ports import Changes, ErasingSite, Feed, Replica, SharedNamespace
+from quartzdb.services.aggregates import Aggregates
 from quartzdb.services.erasures import Erasures
 from quartzdb.services.key_uses import KeyUses
 from quartzdb.services.keys import ApiKeys
@@ -83,6 +84,9 @@ class Services(Protocol):
 
     @property
     def listing(self) -> Listing: ...
+
+    @property
+    def aggregates(self) -> Aggregates: ...
 
     @property
     def key_values(self) -> KeyValues: ...

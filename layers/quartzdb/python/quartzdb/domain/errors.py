@@ -130,6 +130,19 @@ class FilterTooCostly(TooCostly):
     code = "filter_too_costly"
 
 
+class TooManyGroups(TooCostly):
+    """An aggregate would have more groups, or more different values, than are counted for one answer."""
+
+    code = "too_many_groups"
+
+    def __init__(self, groups_max: int) -> None:
+        super().__init__(
+            f"There are more than {groups_max} different groups or values.",
+            field="aggregates",
+            hint="Narrow the filter, or group by a field with fewer different values.",
+        )
+
+
 class NotFound(QuartzError):
     """What was named does not exist."""
 

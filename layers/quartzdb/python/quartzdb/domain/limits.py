@@ -32,6 +32,15 @@ RECALL_MIN = 0.5
 LIST_LIMIT_MAX = 1_000
 CHOSEN_FIELDS_MAX = 100
 """Metadata fields that a listing may name to be shown."""
+GROUP_FIELDS_MAX = 2
+AGGREGATES_MAX = 16
+PERCENTILES_MAX = 16
+TOP_VALUES_MAX = 1_000
+GROUPS_SHOWN_MAX = 1_000
+FIELDS_SHOWN_MAX = 1_000
+"""Of a namespace's schema."""
+GROUPS_MAX = 100_000
+"""Different groups, or different values of one aggregate, that are counted for one answer."""
 NAMESPACES_PER_TENANT_MAX = 10_000
 PURGE_AFTER_DAYS_MAX = 3_650
 

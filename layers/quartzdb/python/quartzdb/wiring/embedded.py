@@ -37,6 +37,7 @@ from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.hlc import HybridClock
 from quartzdb.domain.namespace import EngineChoice
+from quartzdb.services.aggregates import Aggregates
 from quartzdb.services.consistency import ActiveSite
 from quartzdb.services.erasures import Erasures
 from quartzdb.services.key_uses import KeyUses
@@ -152,6 +153,7 @@ class Database:
     records: Records
     search: Search
     listing: Listing
+    aggregates: Aggregates
     key_values: KeyValues
     erasures: Erasures
     namespaces: Namespaces
@@ -380,6 +382,7 @@ def assemble(
         records=records,
         search=Search(shards),
         listing=Listing(shards),
+        aggregates=Aggregates(shards),
         key_values=key_values,
         erasures=Erasures(
             records,

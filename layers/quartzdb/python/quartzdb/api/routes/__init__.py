@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quartzdb.api.operation import Family
 from quartzdb.api.routes import (
+    aggregates,
     cloudflare,
     cloudflare_vectors,
     docs,
@@ -25,6 +26,7 @@ FAMILIES: tuple[Family, ...] = (
     query.FAMILY,
     vectors.FAMILY,
     listing.FAMILY,
+    aggregates.FAMILY,
     keyvalue.FAMILY,
     keyvalue_json.FAMILY,
     erasures.FAMILY,

@@ -14,7 +14,15 @@ from quartzdb.routing.decision.state import Mode, Origin, RoutingState
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _READS_BY_POST = ("/api/vector/search",)
-_V1_READS_BY_POST = ("query", "query/batch", "vectors/fetch", "vectors/list", "vectors/count", "kv-batch/get")
+_V1_READS_BY_POST = (
+    "query",
+    "query/batch",
+    "aggregate",
+    "vectors/fetch",
+    "vectors/list",
+    "vectors/count",
+    "kv-batch/get",
+)
 """Below /v1/namespaces/NAME/."""
 
 

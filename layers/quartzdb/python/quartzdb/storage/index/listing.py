@@ -229,7 +229,8 @@ class _OfTail:
         return np.flatnonzero(self.view.tail_matching(condition))
 
     def order(self, path: str) -> FieldOrder:
-        return self.view.tail_order(path, len(self.view.tail.alive))
+        order = self.view.tail_fields(lambda fields: fields.order(path))
+        return FieldOrder(order.ranks[: len(self.view.tail.alive)], order.keys)
 
     def ids(self, rows: Rows) -> dict[int, str]:
         ids = self.view.tail.ids

@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.record import Record
 from quartzdb.domain.vector import Mask, Vector
-from quartzdb.storage.index.fields.field_order import FieldOrder
+from quartzdb.storage.index.fields.field_index import FieldIndex
 from quartzdb.storage.index.fields.filtering import evaluate
 from quartzdb.storage.index.fields.selections import Selection
 from quartzdb.storage.index.segments.records import StoredRecord, decode_metadata, decode_patches
@@ -23,6 +24,7 @@ from quartzdb.storage.index.segments.segment import Segment
 from quartzdb.storage.index.tail import TailView
 
 _LIST_BLOCK = 256
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,10 +68,16 @@ class Part:
             yield record, Record(record.id, version_of(record), vectors[record.row], metadata)
 
 
+class TailFields(Protocol):
+    """Reads the field index of a tail, while nobody writes to it."""
+
+    def __call__(self, read: Callable[[FieldIndex], Answer], /) -> Answer: ...
+
+
 @dataclass(frozen=True, eq=False)
 class View:
-    """Immutable; safe to read from several threads. `tail_mask` evaluates a filter over the tail's rows, `tail_order`
-    gives their order by a field.
+    """Immutable; safe to read from several threads. `tail_fields` gives what is made of the tail's field index, which
+    goes on growing: rows that are not in `tail` are none of this view's.
 
     `highest` is the highest append stamp in it: a write that was decided from this view must be later.
     """
@@ -77,8 +85,7 @@ class View:
     metric: Metric
     parts: Sequence[Part]
     tail: TailView
-    tail_mask: Callable[[Filter, int], Mask]
-    tail_order: Callable[[str, int], FieldOrder]
+    tail_fields: TailFields
     highest: int
 
     @cached_property
@@ -90,7 +97,9 @@ class View:
         """Live tail rows that the filter accepts."""
         if condition is None or not self.tail.alive_count:
             return self.tail.alive
-        return self.tail_mask(condition, len(self.tail.alive)) & self.tail.alive
+        rows = len(self.tail.alive)
+        mask: Mask = self.tail_fields(lambda fields: evaluate(condition, fields))[:rows] & self.tail.alive
+        return mask
 
     def count_matching(self, condition: Filter | None) -> int:
         """Live records that the filter accepts."""

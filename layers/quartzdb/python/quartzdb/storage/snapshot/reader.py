@@ -15,12 +15,9 @@ import numpy as np
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Corrupted, NamespaceNotFound, Unavailable
-from quartzdb.domain.filter import Filter
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Namespace
-from quartzdb.domain.vector import Mask
-from quartzdb.storage.index.fields.field_order import FieldOrder
-from quartzdb.storage.index.fields.filtering import evaluate
+from quartzdb.storage.index.fields.field_index import FieldIndex
 from quartzdb.storage.index.segments.segment import Segment
 from quartzdb.storage.index.tail import Tail
 from quartzdb.storage.index.view import Part, View
@@ -291,20 +288,9 @@ class NamespaceReader:
         tail, lock = state.tail, self._lock
 
         # Not of `self`, which has the view: in a ring, files would stay open until the garbage collector comes.
-        def tail_mask(condition: Filter, rows: int) -> Mask:
+        def tail_fields(read: Callable[[FieldIndex], Answer]) -> Answer:
             with lock:
-                return evaluate(condition, tail.fields())[:rows]
+                return read(tail.fields())
 
-        def tail_order(path: str, rows: int) -> FieldOrder:
-            with lock:
-                order = tail.fields().order(path)
-            return FieldOrder(order.ranks[:rows], order.keys)
-
-        return View(
-            self.namespace.settings.metric,
-            parts,
-            tail.view(),
-            tail_mask,
-            tail_order,
-            state.position.highest,
-        )
+        metric, highest = self.namespace.settings.metric, state.position.highest
+        return View(metric, parts, tail.view(), tail_fields, highest)

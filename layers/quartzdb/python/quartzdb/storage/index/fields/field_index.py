@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from quartzdb.domain.vector import Mask
-from quartzdb.storage.index.fields.field_order import FieldOrder
+from quartzdb.storage.index.fields.field_order import FieldOrder, Occurrences
 
 
 class FieldIndex(Protocol):
@@ -41,6 +41,14 @@ class FieldIndex(Protocol):
         """Rows with an array at the path that has an element whose key is this one."""
         ...
 
+    def paths(self) -> Sequence[str]:
+        """Every path that some row has, in no particular order."""
+        ...
+
     def order(self, path: str) -> FieldOrder:
         """All rows in the order of their values at the path."""
+        ...
+
+    def occurrences(self, path: str) -> Sequence[Occurrences]:
+        """The values at the path, and the elements of arrays there: each kind that there is, with keys of its own."""
         ...

@@ -6,17 +6,19 @@ Keys are those of `domain.fieldkey`, so a string longer than ORDERED_CHARACTERS_
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from quartzdb.domain.fieldkey import encode
+from quartzdb.domain.fieldkey import encode, numbers_of
+from quartzdb.domain.vector import Rows
 from quartzdb.storage.index.fields.key_dictionary import KeyDictionary, ReadBlocks
 
 Ranks = npt.NDArray[np.uint32]
+Numbers = npt.NDArray[np.float64]
 
 UNRANKED = 0xFFFFFFFF
 """The rank of a row without a value to sort by: the field is missing, null, an object or an array."""
@@ -32,6 +34,10 @@ class RankedKeys(Protocol):
 
     def at(self, ranks: Sequence[int]) -> list[bytes]:
         """The keys of those ranks, which may repeat."""
+        ...
+
+    def numbers(self) -> Numbers:
+        """By rank, what number each key is, as the nearest float; not-a-number for a key of anything else."""
         ...
 
 
@@ -51,6 +57,31 @@ class FieldOrder:
         return self.ranks.nbytes
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Occurrences:
+    """Which rows have which keys at a path: `rows` (m,) ascending, `ranks` (m,), no pair twice; null is left out.
+
+    `rows` None: `ranks` has one place for each row, UNRANKED where it has no key. The arrays are shared.
+    """
+
+    ranks: Ranks
+    keys: RankedKeys
+    key_count: int
+    rows: Rows | None = None
+
+    def before(self, row: int) -> Occurrences:
+        """Those of rows before that one."""
+        if self.rows is None:
+            return Occurrences(self.ranks[:row], self.keys, self.key_count)
+        end = int(np.searchsorted(self.rows, row))
+        return Occurrences(self.ranks[:end], self.keys, self.key_count, self.rows[:end])
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes in memory, without the keys."""
+        return self.ranks.nbytes + (0 if self.rows is None else self.rows.nbytes)
+
+
 @dataclass(frozen=True, slots=True)
 class ListedKeys:
     """Keys that are in memory."""
@@ -63,13 +94,17 @@ class ListedKeys:
     def at(self, ranks: Sequence[int]) -> list[bytes]:
         return [self.keys[rank] for rank in ranks]
 
+    def numbers(self) -> Numbers:
+        return numbers_of(self.keys)
+
 
 @dataclass(frozen=True, slots=True)
 class StoredKeys:
-    """Keys in the blocks of a column's dictionary."""
+    """Keys in the blocks of a column's dictionary. `keep` gives what was made of them all once, or makes it."""
 
     dictionary: KeyDictionary
     read_blocks: ReadBlocks
+    keep: Callable[[Callable[[], Numbers]], Numbers]
 
     def rank(self, key: bytes) -> int:
         return self.dictionary.rank(key, self.read_blocks)
@@ -79,6 +114,15 @@ class StoredKeys:
         wanted = sorted({rank // per_block for rank in ranks})
         blocks = dict(zip(wanted, self.read_blocks(wanted), strict=True))
         return [blocks[rank // per_block][rank % per_block] for rank in ranks]
+
+    def numbers(self) -> Numbers:
+        return self.keep(self._read_numbers)
+
+    def _read_numbers(self) -> Numbers:
+        numbers = range(len(self.dictionary.fences))
+        return np.concatenate(
+            [numbers_of(block) for number in numbers for block in self.read_blocks([number])]
+        )
 
 
 def no_order(row_count: int) -> FieldOrder:

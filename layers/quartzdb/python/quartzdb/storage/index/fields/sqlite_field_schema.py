@@ -51,6 +51,11 @@ def encode_path(path: str) -> bytes:
     return path.encode("utf-8", "surrogatepass")
 
 
+def decode_path(stored: bytes) -> str:
+    """What was encoded."""
+    return stored.decode("utf-8", "surrogatepass")
+
+
 def pack_rows(rows: Rows) -> bytes:
     """Ascending rows without repeats."""
     small = rows.astype("<u4")

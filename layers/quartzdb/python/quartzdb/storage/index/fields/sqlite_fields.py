@@ -6,7 +6,7 @@ What was read once is kept decoded in a byte-bounded cache; the lock is held onl
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -22,12 +22,20 @@ from quartzdb.storage.index.fields.field_order import (
     UNRANKED,
     FieldOrder,
     ListedKeys,
+    Numbers,
+    Occurrences,
+    Ranks,
     StoredKeys,
     no_order,
 )
 from quartzdb.storage.index.fields.key_dictionary import KeyDictionary, size_of_keys, unpack_keys
 from quartzdb.storage.index.fields.ordinal_column import OrdinalColumn, column_of
-from quartzdb.storage.index.fields.sqlite_field_schema import encode_path, unpack_planes, unpack_rows
+from quartzdb.storage.index.fields.sqlite_field_schema import (
+    decode_path,
+    encode_path,
+    unpack_planes,
+    unpack_rows,
+)
 from quartzdb.storage.index.fields.sqlite_field_writer import write_fields
 
 __all__ = ["SqliteFields", "write_fields"]
@@ -114,13 +122,40 @@ class SqliteFields:
         first, end = field.dictionary.rank(low, read_blocks), field.dictionary.rank(high, read_blocks)
         return self._column(path, field).within(first, end) if first < end else self._nothing()
 
+    def paths(self) -> Sequence[str]:
+        found = self._select("SELECT DISTINCT path FROM fields")
+        return [decode_path(path) for (path,) in found]
+
     def order(self, path: str) -> FieldOrder:
         field = self._field(path, Kind.VALUE)
         if field is None:
             return no_order(self._row_count)
+        if field.dictionary is not None:
+            keys = self._stored_keys(field, field.dictionary)
+            return FieldOrder(self._column_ranks(path, field, keys), keys)
         return self._cache.get(
-            ("order", field.id), lambda: self._read_order(path, field), lambda order: order.size_bytes
+            ("order", field.id), lambda: self._read_order(field), lambda order: order.size_bytes
         )
+
+    def occurrences(self, path: str) -> Sequence[Occurrences]:
+        found = []
+        for kind in (Kind.VALUE, Kind.ELEMENT):
+            field = self._field(path, kind)
+            if field is None:
+                continue
+            if field.dictionary is None:
+                found.append(
+                    self._cache.get(
+                        ("occurrences", field.id),
+                        partial(self._read_occurrences, field),
+                        _bytes_of_occurrences,
+                    )
+                )
+                continue
+            keys = self._stored_keys(field, field.dictionary)
+            ranks = self._column_ranks(path, field, keys)
+            found.append(Occurrences(ranks, keys, field.key_count))
+        return found
 
     def _with_keys(self, path: str, kind: Kind, keys: Sequence[bytes]) -> Mask:
         field = self._field(path, kind)
@@ -174,19 +209,46 @@ class SqliteFields:
             assert rows is not None, "every path has its row of kind 0"
         return column_of(self._row_count, field.key_count, unpack_rows(rows), ordinals)
 
-    def _read_order(self, path: str, field: _Field) -> FieldOrder:
+    def _stored_keys(self, field: _Field, dictionary: KeyDictionary) -> StoredKeys:
+        def keep(read: Callable[[], Numbers]) -> Numbers:
+            return self._cache.get(("numbers", field.id), read, lambda numbers: numbers.nbytes)
+
+        return StoredKeys(dictionary, partial(self._blocks, field.id), keep)
+
+    def _postings_of(self, field: _Field) -> list[tuple[bytes, bytes]]:
+        return self._select("SELECT key, rows FROM field_postings WHERE field = ? ORDER BY key", field.id)
+
+    def _read_occurrences(self, field: _Field) -> Occurrences:
+        stored = self._postings_of(field)
+        of_keys = [unpack_rows(rows) for _, rows in stored]
+        keys = ListedKeys([key for key, _ in stored])
+        if not stored:
+            return Occurrences(np.empty(0, np.uint32), keys, 0, np.empty(0, np.int64))
+        rows = np.concatenate(of_keys)
+        ranks = np.repeat(np.arange(len(stored), dtype=np.uint32), [len(some) for some in of_keys])
+        if stored[0][0] == NULL_KEY:
+            rows, ranks = rows[len(of_keys[0]) :], ranks[len(of_keys[0]) :]
+        order = np.argsort(rows, kind="stable")
+        return Occurrences(ranks[order], keys, len(stored), rows[order])
+
+    def _read_order(self, field: _Field) -> FieldOrder:
         ranks = np.full(self._row_count, UNRANKED, dtype=np.uint32)
-        if field.dictionary is None:
-            stored = self._select(
-                "SELECT key, rows FROM field_postings WHERE field = ? ORDER BY key", field.id
-            )
-            # Downwards, so that of several keys of one row the least stays.
-            for rank in range(len(stored) - 1, -1, -1):
-                key, rows = stored[rank]
-                if key != NULL_KEY:
-                    ranks[unpack_rows(rows)] = rank
-            return FieldOrder(ranks, ListedKeys([key for key, _ in stored]))
-        keys = StoredKeys(field.dictionary, partial(self._blocks, field.id))
+        stored = self._postings_of(field)
+        # Downwards, so that of several keys of one row the least stays.
+        for rank in range(len(stored) - 1, -1, -1):
+            key, rows = stored[rank]
+            if key != NULL_KEY:
+                ranks[unpack_rows(rows)] = rank
+        return FieldOrder(ranks, ListedKeys([key for key, _ in stored]))
+
+    def _column_ranks(self, path: str, field: _Field, keys: StoredKeys) -> Ranks:
+        """Of each row; kept, since it is the column in other form."""
+        return self._cache.get(
+            ("ranks", field.id), lambda: self._read_ranks(path, field, keys), lambda ranks: ranks.nbytes
+        )
+
+    def _read_ranks(self, path: str, field: _Field, keys: StoredKeys) -> Ranks:
+        ranks = np.full(self._row_count, UNRANKED, dtype=np.uint32)
         column = self._column(path, field)
         if column.rows is not None:
             ranks[column.rows] = column.ordinals
@@ -195,7 +257,7 @@ class SqliteFields:
             ranks[column.ordinals == np.iinfo(column.ordinals.dtype).max] = UNRANKED
         if field.key_count and keys.at([0]) == [NULL_KEY]:
             ranks[ranks == 0] = UNRANKED
-        return FieldOrder(ranks, keys)
+        return ranks
 
     def _posting(self, field: _Field, key: bytes) -> _RowSet:
         return self._cache.get(("posting", field.id, key), lambda: self._read_posting(field, key), _bytes_of)
@@ -234,6 +296,10 @@ class SqliteFields:
 
     def _nothing(self) -> Mask:
         return np.zeros(self._row_count, dtype=np.bool_)
+
+
+def _bytes_of_occurrences(occurrences: Occurrences) -> int:
+    return occurrences.size_bytes
 
 
 def _bytes_of(rows: _RowSet) -> int:
