@@ -10,12 +10,17 @@ import httpx
 import pytest
 
 from local.workerd import Workerd, binary
+from quartzdb.adapters.ed25519 import signing
 from quartzdb.adapters.system_clock import SystemClock
+from quartzdb.domain.grant import TenantGrant
+from quartzdb.replication.statements import Sealing
+from quartzdb.replication.wire.grant_document import grant_document
 from quartzdb.services.keys import ApiKeys
 from quartzdb.services.ports import ApiKey
 from tests.doubles.memory_api_keys import MemoryApiKeys
 
 SECRET = "the-secret-of-both-sites"
+SIGNING_SECRET = "the-signing-secret-of-the-other-site"
 PEER = {"Authorization": f"Bearer {SECRET}"}
 """What the other site sends."""
 
@@ -55,16 +60,31 @@ def key_document(key: ApiKey) -> dict[str, object]:
     }
 
 
-def give_keys(url: str, keys: Sequence[ApiKey], *, headers: Mapping[str, str] | None = None) -> int:
-    """Have the site at an address take over keys; returns how many changed something.
+def give_keys(
+    url: str,
+    keys: Sequence[ApiKey],
+    *,
+    headers: Mapping[str, str] | None = None,
+    site: str = "cloudflare",
+) -> int:
+    """Have the site of that name at an address take over keys, signed; returns how many changed something.
 
     `headers`: what its edge demands.
     """
+    return _give(url, "api-keys", [key_document(key) for key in keys], site, headers)
+
+
+def give_grants(url: str, grants: Sequence[TenantGrant], *, site: str = "cloudflare") -> int:
+    """The same with grants, which a site takes that has the public key of SIGNING_SECRET."""
+    return _give(url, "grants", [grant_document(grant) for grant in grants], site, None)
+
+
+def _give(
+    url: str, kind: str, documents: Sequence[object], site: str, headers: Mapping[str, str] | None
+) -> int:
+    body = Sealing("other", site, signing(lambda: SIGNING_SECRET), SystemClock()).body(kind, documents)
     answer = httpx.put(
-        f"{url}/v1/replication/api-keys",
-        headers={**PEER, **(headers or {})},
-        json={"keys": [key_document(key) for key in keys]},
-        trust_env=False,
+        f"{url}/v1/replication/{kind}", headers={**PEER, **(headers or {})}, json=body, trust_env=False
     )
     assert answer.status_code == 200, answer.text
     applied: int = answer.json()["applied"]

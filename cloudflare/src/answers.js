@@ -10,7 +10,7 @@ const PREFLIGHT = {
   "Access-Control-Max-Age": "86400",
 };
 // Statuses that the contract does not know, as the nearest that it does.
-const CONTRACT_STATUSES = { 403: 401, 405: 404, 408: 400, 409: 400, 412: 400, 415: 400, 422: 400 };
+const CONTRACT_STATUSES = { 402: 429, 403: 401, 405: 404, 408: 400, 409: 400, 412: 400, 415: 400, 422: 400 };
 
 export const isContract = (path) => path === "/" || path === "/health" || path === "/api" || path.startsWith("/api/");
 

@@ -1,6 +1,7 @@
 // The wire contract over a tenant's namespace `default`: paths, fields and statuses are those of every deployment, and
 // stay so. A handler gets a call and gives a document.
 
+import { requireTopK } from "./allowed.js";
 import { badArgument, invalid, Refusal, routeNotFound } from "./errors.js";
 import { isObject, parseOwn } from "./json.js";
 import {
@@ -122,7 +123,7 @@ async function getVector({ parameter: id, tenant }) {
   return { id, vector: Array.from(record.vector, shortest), metadata: parseOwn(record.metadata) };
 }
 
-async function search({ body, tenant }) {
+async function search({ body, tenant, principal }) {
   const document = await bodyOf(body);
   const k = document.k === undefined ? K_DEFAULT : document.k;
   if (!Number.isInteger(k)) throw badArgument(`This must be a whole number, not ${jsonType(k)}.`, { field: "k" });
@@ -130,6 +131,7 @@ async function search({ body, tenant }) {
   const given = document.vector ?? document.query ?? null;
   if (given === null) throw badArgument("'vector' is missing.", { field: "vector" });
   const vector = checkComparable(parseVector(given));
+  requireTopK(principal, Math.min(k, RESULTS_MAX));
   const found = await tenant.search(vector, Math.min(k, RESULTS_MAX));
   const results = found.map(([id, score, metadata]) => ({
     id,

@@ -46,7 +46,9 @@ export async function replicate(call) {
     requireTenant(principal, false);
     requireScope(principal, "admin");
     requireEveryNamespace(principal);
-    return json(status(site));
+    const counted = site.counted(principal);
+    await counted?.end();
+    return json(status(site), 200, counted?.headers);
   }
   if (route === "PUT api-keys") return changeKeys(call);
   if (route === "PUT grants") return changeGrants(call);

@@ -2,11 +2,13 @@
 
 import { Authenticator } from "./auth.js";
 import { Refusal } from "./errors.js";
+import { CountedTenant, ratesOf, Refused } from "./quota.js";
 import { RateLimiter } from "./rate.js";
 
 const TENANTS_REMEMBERED_MAX = 10_000;
 const authenticator = new Authenticator();
 const rates = new RateLimiter();
+const refused = new Refused();
 const registered = new Set();
 
 export class Site {
@@ -37,6 +39,14 @@ export class Site {
 
   admit({ keyId }) {
     return rates.admit(keyId, this.bindings.RATE_PER_SECOND, Date.now());
+  }
+
+  // The tenant of a principal as one request asks it, which counts under the rates of its grant; null where it has none.
+  counted(principal) {
+    const rates = ratesOf(principal);
+    if (!rates.length) return null;
+    refused.check(principal.tenant, rates, principal.grant, Date.now());
+    return new CountedTenant(this.tenant(principal.tenant), principal, rates, refused);
   }
 
   keysChanged() {

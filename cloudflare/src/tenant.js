@@ -8,6 +8,7 @@ import { DurableObject } from "cloudflare:workers";
 import { HybridClock } from "./clock.js";
 import { DIMENSION, TOMBSTONE_SECONDS } from "./limits.js";
 import { VectorIndex } from "./search.js";
+import { Rates } from "./gcra.js";
 import { Erasures } from "./store/erasures.js";
 import { Feed, Page } from "./store/feed.js";
 import { Forgetting } from "./store/forgetting.js";
@@ -28,6 +29,7 @@ export class Tenant extends DurableObject {
   #clock;
   #forgetting;
   #erasures;
+  #rates;
   #index = null; // loaded by the first search
   #alarmMs = null;
 
@@ -57,6 +59,7 @@ export class Tenant extends DurableObject {
     const keepMs = 1_000 * Number(bindings.TOMBSTONE_SECONDS ?? TOMBSTONE_SECONDS);
     this.#forgetting = new Forgetting({ records: this.#records, keys: this.#keys }, this.#progress, keepMs);
     this.#erasures = new Erasures(sql, [this.#records, this.#keys], keepMs);
+    this.#rates = new Rates(sql);
   }
 
   // --- keys -----------------------------------------------------------------------------------------------------
@@ -104,6 +107,19 @@ export class Tenant extends DurableObject {
   stats() {
     const { known, live } = this.#records.counts();
     return { known, live, dimension: DIMENSION };
+  }
+
+  // Whether anything was ever written.
+  begun() {
+    return this.#progress.head > 0;
+  }
+
+  // One thing for a client whose tenant has rates, counted before it is done: { quota, answer }, without an answer where
+  // it is one too many. `method` null: it is counted alone.
+  counted(rates, method, what) {
+    const quota = this.#rates.spend(rates, Date.now());
+    const answer = quota.admitted && method !== null ? this[method](...what) : null;
+    return { quota, answer };
   }
 
   // Throws where the storage does not answer.

@@ -1,7 +1,7 @@
 // The Worker: every request comes in here, is sent to its surface, and leaves with what every response carries.
 
 import { randomBytes } from "node:crypto";
-import { requireTenant } from "./allowed.js";
+import { requireNamespaceToBe, requireRegion, requireTenant, requireUnblocked } from "./allowed.js";
 import { contractError, finish, isContract, json, preflight, problem } from "./answers.js";
 import { readBody, readJson } from "./body.js";
 import { requireNamespace, requireScope } from "./auth.js";
@@ -79,8 +79,24 @@ async function contract(request, site, segments) {
   const { scope, handler, parameter, limit } = routeOf(request.method, segments);
   requireTenant(principal, scope === "write");
   requireScope(principal, scope);
+  // Deleting is how there comes to be room, so it is never refused for what is used.
+  const stores = scope === "write" && request.method !== "DELETE";
+  if (stores) requireRegion(principal, site.bindings.DATA_REGION);
+  requireUnblocked(principal, { reads: scope === "read", writes: stores }, Date.now());
   requireNamespace(principal, NAMESPACE);
   const headers = site.admit(principal);
-  const call = { parameter, tenant: site.tenant(principal.tenant), body: () => readJson(request, limit) };
-  return json(await handler(call), 200, headers);
+  const stub = site.tenant(principal.tenant);
+  const answer = async (tenant) => {
+    await requireNamespaceToBe(principal, () => stub.begun());
+    return handler({ parameter, tenant, principal, body: () => readJson(request, limit) });
+  };
+  const counted = site.counted(principal);
+  if (counted === null) return json(await answer(stub), 200, headers);
+  let document;
+  try {
+    document = await answer(counted);
+  } finally {
+    await counted.end(); // also for what was refused before anything was asked
+  }
+  return json(document, 200, { ...headers, ...counted.headers });
 }

@@ -58,6 +58,8 @@ const STATEMENTS = [
      begun_ms INTEGER NOT NULL,
      gone_ms INTEGER
    )`,
+  // Rates of the tenant's grant and of its keys: how far ahead each is at most (gcra.js).
+  "CREATE TABLE IF NOT EXISTS rates (name TEXT PRIMARY KEY, tat_us INTEGER NOT NULL)",
   // One row: how far this tenant is.
   `CREATE TABLE IF NOT EXISTS progress (
      only INTEGER PRIMARY KEY CHECK (only = 1),

@@ -10,9 +10,9 @@ from typing import Any
 import quartzdb
 from local import workerd
 from quartzdb.api.routes import cloudflare_vectors
-from quartzdb.domain import limits, namespace, vector
+from quartzdb.domain import grant, limits, namespace, vector
 from quartzdb.replication.wire import limits as protocol
-from quartzdb.services import keys
+from quartzdb.services import keys, tenants
 
 WORKER = Path(workerd.WORKER)
 
@@ -58,6 +58,10 @@ def test_limits_are_those_of_the_other_deployment() -> None:
         "ENTRIES_MAX": protocol.ENTRIES_MAX,
         "FETCH_MAX": protocol.FETCH_IDS_MAX,
         "API_KEYS_MAX": protocol.API_KEYS_MAX,
+        "GRANTS_MAX": protocol.GRANTS_MAX,
+        "RATE_MAX": grant.RATE_MAX,
+        "TEXT_CHARACTERS_MAX": grant.TEXT_CHARACTERS_MAX,
+        "GONE_KEPT_MS": tenants.GONE_KEPT_MS,
         "KEY_NAMESPACES_MAX": keys.KEY_NAMESPACES_MAX,
         "TIME_MS_MAX": limits.TIME_MS_MAX,
     }

@@ -11,18 +11,20 @@ from typing import Any, Protocol
 
 import httpx
 
+from quartzdb.adapters.ed25519 import public_key_text
 from quartzdb.api.app import create_app
 from quartzdb.aws_lambda.http_handler import http_handler
 from quartzdb.aws_lambda.origin_secret import OriginSecret
 from quartzdb.aws_lambda.settings import FunctionSettings
 from quartzdb.aws_lambda.telemetry import LambdaHandler, telemetry
+from quartzdb.domain.grant import TenantGrant
 from quartzdb.wiring.embedded import Database, EmbeddedSettings, open_embedded
 from tests.behaviour.http.client import Client
 from tests.functions.conftest import url_reply
 from tests.functions.events import function_url
 from tests.functions.lambda_context import FakeContext
 from tests.manual_clock import ManualClock
-from tests.worker_site import make_key, worker_site
+from tests.worker_site import SIGNING_SECRET, give_grants, make_key, worker_site
 
 ORIGIN_SECRET = "correct-horse-battery-staple"
 
@@ -41,11 +43,14 @@ class Asking(Protocol):
 
 @dataclass(frozen=True)
 class Deployment:
-    """`client` makes one that sends a key; `make_key` makes one for a tenant with some scopes, all by default."""
+    """`client` makes one that sends a key; `make_key` makes one for a tenant with some scopes, all by default. `grant`
+    says what a tenant is allowed.
+    """
 
     name: str
     client: Callable[[str], Asking]
     make_key: Callable[..., str]
+    grant: Callable[[TenantGrant], object]
 
 
 class SyncClient:
@@ -100,8 +105,13 @@ class LambdaTransport(httpx.BaseTransport):
 @contextmanager
 def worker(folder: Path) -> Iterator[Deployment]:
     """The Worker under workerd, over HTTP."""
-    with worker_site(folder / "site") as site:
-        yield Deployment("worker", lambda key: SyncClient(site.url, key), lambda *args: make_key(site, *args))
+    with worker_site(folder / "site", SIGNER_PUBLIC_KEYS=public_key_text(SIGNING_SECRET)) as site:
+        yield Deployment(
+            "worker",
+            lambda key: SyncClient(site.url, key),
+            lambda *args: make_key(site, *args),
+            lambda grant: give_grants(site.url, [grant]),
+        )
 
 
 @contextmanager
@@ -109,7 +119,7 @@ def embedded(folder: Path) -> Iterator[Deployment]:
     """The server's application over SQLite, over ASGI."""
     database = open_embedded(EmbeddedSettings(folder / "embedded"))
     app = create_app(database)
-    yield Deployment("embedded", lambda key: Client(app, key), _keys_of(database))
+    yield Deployment("embedded", lambda key: Client(app, key), _keys_of(database), database.tenants.put)
 
 
 @contextmanager
@@ -125,7 +135,7 @@ def function(folder: Path) -> Iterator[Deployment]:
         handler = observed.handler(http_handler(app, secret, observed))
         return SyncClient("http://quartzdb.test", key, LambdaTransport(handler))
 
-    yield Deployment("function", client, _keys_of(database))
+    yield Deployment("function", client, _keys_of(database), database.tenants.put)
 
 
 def _keys_of(database: Database) -> Callable[..., str]:
