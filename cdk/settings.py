@@ -19,11 +19,14 @@ Architecture = Literal["x86_64", "arm64"]
 PriceClass = Literal["100", "200", "all"]
 PrimaryOrigin = Literal["aws", "cloudflare"]
 CloudflarePeer = Literal["full", "contract"]
+SharedNamespaces = Literal["default", "all"]
 Engine = Literal["auto", "annoy", "ivf", "hnsw", "exact"]
 
 CONTEXT_PREFIX = "quartzdb:"
 CONTEXT_ENVIRONMENT = "environment"
 ENVIRONMENTS = ("dev", "prod", "local")
+SITE = "aws"
+"""What a deployment calls itself towards another site."""
 EDGE_REGION = "us-east-1"
 """CloudFront takes certificates, web ACLs and Lambda@Edge from there only, and puts its metrics there."""
 SNAPSTART_DISK_MB = 512
@@ -33,6 +36,8 @@ RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731,
 
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
+_SITE = re.compile(r"[a-z0-9-]{1,32}")
+_PUBLIC_KEYS = re.compile(r"[A-Za-z0-9+/]{43}=(,[A-Za-z0-9+/]{43}=){0,3}")
 _URL = re.compile(rf"https://{_DOMAIN.pattern}(?::[0-9]{{1,5}})?")
 _ADDRESS = re.compile(r"https://[!-~]{1,500}")
 _TENANTS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}(,[A-Za-z0-9][A-Za-z0-9_.-]{0,62})*")
@@ -106,6 +111,16 @@ class Settings:
     cloudflare_secret_version: str | None = None
     """As `origin_secret_version`, of the secret that the edge sends to Cloudflare."""
 
+    # API keys and grants from elsewhere
+    managing_site: str | None = None
+    """The other of two sites by its name, where API keys and grants are managed: it signs them and drives replication,
+    and this one takes them. None: they are managed here."""
+    managing_site_public_keys: str | None = None
+    """Its public keys with commas between, as `quartzdb replication public-key` prints them: four at most, of which two
+    while one is rotated. Nothing else that is signed is taken, and nothing unsigned."""
+    shared_namespaces: SharedNamespaces = "default"
+    """What is shared with it: the namespace behind `/api/*` of each tenant, or `all`."""
+
     # Platform
     platform: bool = False
     """Organizations, projects and keys that people sign up for, at /platform. False: nothing of it is deployed."""
@@ -178,6 +193,7 @@ class Settings:
         )
         self._check_domain()
         self._check_cloudflare()
+        self._check_managing_site()
         self._check_platform()
 
     @property
@@ -215,15 +231,43 @@ class Settings:
         _matches("cloudflare_api_key_arn", self.cloudflare_api_key_arn, _SECRET, "the ARN of a secret")
         _matches("shared_tenants", self.shared_tenants, _TENANTS, "names of tenants with commas between")
         if self.cloudflare_domain is None:
-            if self.cloudflare_api_key_arn or self.cloudflare_secret_version or self.shared_tenants:
+            if self.cloudflare_api_key_arn or self.cloudflare_secret_version:
                 raise InvalidSetting(
-                    "cloudflare_api_key_arn, cloudflare_secret_version and shared_tenants belong to a "
-                    "cloudflare_domain, which is not set."
+                    "cloudflare_api_key_arn and cloudflare_secret_version belong to a cloudflare_domain, which is not "
+                    "set."
+                )
+            if self.shared_tenants and self.managing_site is None:
+                raise InvalidSetting(
+                    "shared_tenants belong to a cloudflare_domain or a managing_site, of which neither is set."
                 )
             return
         if (self.cloudflare_peer == "contract") is not (self.cloudflare_api_key_arn is not None):
             raise InvalidSetting(
                 "cloudflare_api_key_arn goes with the cloudflare_peer `contract`, and only with it."
+            )
+
+    def _check_managing_site(self) -> None:
+        _matches("managing_site", self.managing_site, _SITE, "1 to 32 of a-z, 0-9 and '-'")
+        _one_of("shared_namespaces", self.shared_namespaces, get_args(SharedNamespaces))
+        keys = self.managing_site_public_keys
+        _matches(
+            "managing_site_public_keys", keys, _PUBLIC_KEYS, "one to four public keys with commas between"
+        )
+        if self.managing_site is None:
+            if keys or self.shared_namespaces != "default":
+                raise InvalidSetting(
+                    "managing_site_public_keys and shared_namespaces belong to a managing_site, which is not set."
+                )
+            return
+        if keys is None:
+            raise InvalidSetting(
+                "managing_site needs its managing_site_public_keys: `quartzdb replication public-key` prints one."
+            )
+        if self.managing_site == SITE:
+            raise InvalidSetting(f"managing_site is {SITE!r}, which is what this site is called.")
+        if self.fails_over or self.platform:
+            raise InvalidSetting(
+                "A site whose keys are managed elsewhere has neither a cloudflare_domain nor a platform."
             )
 
     def _check_platform(self) -> None:

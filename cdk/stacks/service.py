@@ -15,6 +15,7 @@ from cdk.constructs.database_function import DatabaseFunction
 from cdk.constructs.dead_letters import DeadLetters
 from cdk.constructs.dependency_layers import DependencyLayers
 from cdk.constructs.failover import BESIDE_A_PEER, Failover
+from cdk.constructs.managed_elsewhere import TAKES_GRANTS, ManagedElsewhere
 from cdk.constructs.merge_machine import MergeMachine, grant_start, machine_arn
 from cdk.constructs.origin_secret import OriginSecret
 from cdk.constructs.scheduled_maintenance import ScheduledMaintenance
@@ -132,6 +133,7 @@ class ServiceStack(Stack):
         self.machine = MergeMachine(self, "Merging", settings=settings, compactor=self.compactor).machine
         grant_start(self.compactor.role, self, settings)
 
+        self.managed_elsewhere = self._managed_elsewhere() if settings.managing_site else None
         self.api_url = self._url(self.api)
         self.search_url = self._url(self.search)
         self.failover = self._failover() if settings.fails_over else None
@@ -145,6 +147,8 @@ class ServiceStack(Stack):
             access,
             timeout=_ANSWERS_WITHIN,
             environment={"QUARTZDB_ORIGIN_SECRET_ARN": self.secret.arn},
+            # Verifying takes what signing does.
+            signs=name == "api" and self._settings.managing_site is not None,
         )
         self.secret.grant_read(function.role)
         return function
@@ -193,6 +197,14 @@ class ServiceStack(Stack):
         for function in (self.api, self.indexer, self.compactor):
             failover.join(function, self._beside_a_peer, serves=function is self.api)
         return failover
+
+    def _managed_elsewhere(self) -> ManagedElsewhere:
+        managed = ManagedElsewhere(self, "ManagedElsewhere", settings=self._settings)
+        for function in (self.api, self.indexer, self.compactor):
+            managed.join(function, self._beside_a_peer)
+        managed.answers(self.api)
+        TAKES_GRANTS.grant(self.api.role, self._data.table, self._data.bucket_name)
+        return managed
 
     def _beside_a_peer(self, role: iam.Role) -> None:
         BESIDE_A_PEER.grant(role, self._data.table, self._data.bucket_name)
@@ -251,5 +263,7 @@ class ServiceStack(Stack):
         ]
         if self.failover is not None:
             outputs += self.failover.outputs()
+        if self.managed_elsewhere is not None:
+            outputs += self.managed_elsewhere.outputs()
         for name, value, description in outputs:
             CfnOutput(self, name, value=value, description=description)

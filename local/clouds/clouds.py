@@ -40,7 +40,7 @@ from quartzdb.routing.decision.rules import DEFAULT_RULES, Rules
 from quartzdb.routing.decision.state import Origin, RoutingState
 from quartzdb.routing.edge.forwarding import CLOUDFLARE_SECRET, ORIGIN_SECRET, SECOND_ATTEMPT
 from quartzdb.routing.probe.canary import canary_key
-from quartzdb.wiring.replication import embedded_lag_ms
+from quartzdb.wiring.replication import embedded_lag_ms, public_key_text
 from quartzdb.wiring.routing import (
     ProbedOrigin,
     RoutingAdapters,
@@ -64,6 +64,7 @@ class Secrets:
     aws_origin: str
     cloudflare_origin: str
     canary: str
+    signing: str
 
 
 class Clouds:
@@ -159,7 +160,7 @@ def clouds(
 ) -> Iterator[Clouds]:
     """Start everything in a folder, and stop it. Raises LocalDeploymentFailed."""
     folder.mkdir(parents=True, exist_ok=True)
-    said = Secrets(*(secrets.token_urlsafe(32) for _ in range(4)))
+    said = Secrets(*(secrets.token_urlsafe(32) for _ in range(5)))
     with ExitStack() as running:
         worker = running.enter_context(
             Workerd(
@@ -168,6 +169,7 @@ def clouds(
                     "SITE": Origin.CLOUDFLARE.value,
                     "REPLICATION_SECRET": said.replication,
                     "ORIGIN_SECRET": said.cloudflare_origin,
+                    "SIGNER_PUBLIC_KEYS": public_key_text(said.signing),
                 },
             )
         )
@@ -214,12 +216,9 @@ def clouds(
 
 @contextmanager
 def _aws_site(folder: Path, data_dir: Path, said: Secrets, peer: FaultProxy) -> Iterator[ServerProcess]:
-    secret_file = folder / "replication-secret"
-    secret_file.touch(mode=0o600)
-    secret_file.write_text(said.replication)
-    origin_file = folder / "cloudflare-origin-secret"
-    origin_file.touch(mode=0o600)
-    origin_file.write_text(said.cloudflare_origin)
+    secret_file = _secret_file(folder / "replication-secret", said.replication)
+    origin_file = _secret_file(folder / "cloudflare-origin-secret", said.cloudflare_origin)
+    signing_file = _secret_file(folder / "signing-secret", said.signing)
     server = ServerProcess(
         data_dir,
         "--site",
@@ -232,6 +231,8 @@ def _aws_site(folder: Path, data_dir: Path, said: Secrets, peer: FaultProxy) -> 
         str(secret_file),
         "--peer-origin-secret-file",
         str(origin_file),
+        "--signing-key-file",
+        str(signing_file),
         "--port",
         str(free_port()),
     )
@@ -239,6 +240,12 @@ def _aws_site(folder: Path, data_dir: Path, said: Secrets, peer: FaultProxy) -> 
         yield server
     finally:
         server.terminate()
+
+
+def _secret_file(path: Path, secret: str) -> Path:
+    path.touch(mode=0o600)
+    path.write_text(secret)
+    return path
 
 
 @contextmanager

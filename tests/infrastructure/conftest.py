@@ -51,6 +51,12 @@ def mirrored(deployments: dict[str, Deployment]) -> Deployment:
     return deployments["mirrored"]
 
 
+@pytest.fixture(scope="session")
+def managed_elsewhere(deployments: dict[str, Deployment]) -> Deployment:
+    """Keys and grants are managed at another site."""
+    return deployments["managed_elsewhere"]
+
+
 @pytest.fixture(params=["platform", "platform_abroad"])
 def accounts(request: pytest.FixtureRequest, deployments: dict[str, Deployment]) -> Deployment:
     """Those with a platform, in turn."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from cdk.artifacts import Artifacts
 
+PUBLIC_KEY = f"{'A' * 43}="
 PLATFORM_SETTINGS = Path(__file__).parent / "platform.toml"
 CONTEXTS: Mapping[str, Mapping[str, str]] = {
     "dev": {},
@@ -34,6 +35,13 @@ CONTEXTS: Mapping[str, Mapping[str, str]] = {
     "two_origins": {
         "quartzdb:cloudflare_domain": "db.example.workers.dev",
         "quartzdb:shared_tenants": "one,two",
+    },
+    # Keys and grants are managed at another site.
+    "managed_elsewhere": {
+        "quartzdb:managing_site": "here",
+        "quartzdb:managing_site_public_keys": PUBLIC_KEY,
+        "quartzdb:shared_tenants": "one,two",
+        "quartzdb:shared_namespaces": "all",
     },
     # The other one has only the contract, and all of it is away from CloudFront's region.
     "mirrored": {
