@@ -17,8 +17,9 @@ import pytest
 from quartzdb.adapters.embedded.file_reminders import FileReminders
 from quartzdb.cli.full_compaction import fold_and_merge_all
 from quartzdb.domain.erasure import Erasure
-from quartzdb.domain.errors import Corrupted, Unavailable
+from quartzdb.domain.errors import Corrupted, Unauthenticated, Unavailable
 from quartzdb.domain.filter import parse
+from quartzdb.domain.grant import TenantGrant
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
 from quartzdb.services.record_rules import NewRecord
 from quartzdb.storage.erasure_reminders import ErasureReminders
@@ -26,10 +27,11 @@ from quartzdb.wiring.backup import Restored, backups_in, prune_backups, restore_
 from quartzdb.wiring.embedded import Database
 from tests.aws_emulators import Emulators
 from tests.behaviour.test_erasure import IDS, KEYS, settle, status_of, with_neighbours
-from tests.behaviour.test_nothing_left import MARKER, stored, with_marker, write_marked
+from tests.behaviour.test_nothing_left import MARKER, stored, with_marker, write_marked, write_tenant
 from tests.behaviour.test_restore import Site
 from tests.embedded import Embedded, embedded
 from tests.maintenance_deployment import deployed
+from tests.manual_clock import ManualClock
 from tests.stream_driver import LambdaContext
 
 OF_MARKED = parse({"text": {"$exists": True}})
@@ -257,11 +259,18 @@ def test_a_deployment_that_is_restored(
         for _ in range(2):
             code, said = site.restore(then, table, "--apply")
             assert (code, said["incomplete"]) == (0, [])
-            assert said["erased_again"] == {"erasures": 3, "records": 8, "keys": 4}
+            assert said["erased_again"] == {
+                "erasures": 3,
+                "records": 8,
+                "keys": 4,
+                "tenants": 0,
+                "namespaces": 0,
+            }
             assert served(site.open()) == set()
         # The same where the deployed table is the restored one.
         code, said = site.restore(then, None, "--apply")
-        assert (code, said["erased_again"]) == (0, {"erasures": 3, "records": 0, "keys": 0})
+        assert code == 0
+        assert [said["erased_again"][name] for name in ("erasures", "records", "keys")] == [3, 0, 0]
 
         run = maintained.compactor()
         for _ in range(8):
@@ -276,3 +285,123 @@ def test_a_deployment_that_is_restored(
         }
         assert not [key for key, data in stored(maintained) if f"{MARKER} ".encode() in data]
         assert site.open().records.count(namespace) == 100
+
+
+# --- deleted namespaces and tenants ---
+
+
+def delete_tenant(database: Database, clock: ManualClock, tenant: str) -> None:
+    """In as many runs as it takes, with maintenance beside."""
+    deletion = database.tenant_deletion()
+    while not deletion.run(tenant).gone:
+        settle(database, clock)
+        clock.seconds += 61
+
+
+def test_a_deleted_tenant_stays_deleted(backed: Backed) -> None:
+    """Namespaces, keys and grant: none is there from the first moment on, nor in files after maintenance. Others
+    are.
+    """
+    database, clock = backed.database, backed.site.clock
+    key = write_tenant(database, "u")
+    database.tenants.put(TenantGrant("u", 7, plan=MARKER))
+    _, others_key = database.api_keys.create("t", "k", ["read"])
+    erase_all(database, backed.namespace)
+    name = backed.back_up()
+    delete_tenant(database, clock, "u")
+    restored, site = backed.restore(name)
+    assert (restored.erased_again.tenants, restored.erased_again.namespaces) == (1, 2)
+    again = site.open()
+    assert again.catalog.list("u", prefix="", after=None, limit=1) == []
+    assert again.tenants.list() == []
+    with pytest.raises(Unauthenticated):
+        again.api_keys.authenticate(key)
+    assert again.api_keys.authenticate(others_key).tenant == "t"
+    assert again.records.count(again.namespaces.get("t", "n")) == 100
+    settle(again, site.clock)
+    site.clock.seconds += 8 * 86_400
+    settle(again, site.clock)
+    again.scrub()
+    assert with_marker(site.directory) == set()
+
+
+def test_a_tenant_of_the_same_name_that_came_later_stays(backed: Backed) -> None:
+    """Though it lies within what two clocks may be apart."""
+    database, clock = backed.database, backed.site.clock
+    database.namespaces.create("u", "old", NamespaceSettings(8))
+    delete_tenant(database, clock, "u")
+    clock.seconds += 1
+    database.namespaces.create("u", "new", NamespaceSettings(8))
+    _, key = database.api_keys.create("u", "k", ["read"])
+    database.tenants.put(TenantGrant("u", 1, plan="pro"))
+    take_backup(backed.site.directory, backed.backups, link=False, read_only=False, clock=clock)
+    restored, site = backed.restore()
+    assert (restored.erased_again.tenants, restored.erased_again.namespaces) == (0, 0)
+    again = site.open()
+    assert [one.name for one in again.catalog.list("u", prefix="", after=None, limit=9)] == ["new"]
+    assert again.api_keys.authenticate(key).tenant == "u"
+    assert again.tenants.grant("u").plan == "pro"
+
+
+def test_a_deleted_namespace_comes_back_but_for_what_was_erased(backed: Backed) -> None:
+    """Which is what restoring is for: who wants it gone for good erases what it has, and then deletes it."""
+    database = backed.database
+    erase_all(database, backed.namespace)
+    database.namespaces.delete("t", "n")
+    other = database.namespaces.create("t", "other", NamespaceSettings(8))[0]
+    write_marked(database, other, "a")
+    name = backed.back_up()
+    database.namespaces.delete("t", "other")
+    _, site = backed.restore()
+    again = site.open()
+    assert again.records.count(again.namespaces.get("t", "other")) == 4
+    (first, *_) = [one.name for one in backups_in(backed.backups)]
+    assert first != name
+    _, site = backed.restore(first)
+    assert served(site.open()) == set()
+
+
+def test_reminders_of_tenants_end_with_the_others(backed: Backed) -> None:
+    """With the last backup from before, and after 400 days beside the database."""
+    database, clock = backed.database, backed.site.clock
+    database.namespaces.create("u", "n", NamespaceSettings(8))
+    delete_tenant(database, clock, "u")
+    backed.back_up()
+    here, there = (FileReminders(place / "erasures") for place in (backed.site.directory, backed.backups))
+    assert here.names("tenants/")
+    assert sorted(here.names("tenants/")) == sorted(there.names("tenants/"))
+    prune_backups(backed.backups, 1)
+    assert there.names("tenants/") == []
+    clock.seconds += 401 * 86_400
+    settle(database, clock)
+    assert here.names("tenants/") == []
+
+
+def test_a_deployment_that_is_restored_to_before_deletions(
+    aws: Emulators, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tenant stays deleted, also when it is done twice; a namespace comes back, and the command names it."""
+    with deployed(aws.get("ministack"), tmp_path) as maintained:
+        emulator, place = maintained.emulator, maintained.place
+        emulator.s3.put_bucket_versioning(Bucket=place.bucket, VersioningConfiguration={"Status": "Enabled"})
+        monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.endpoint_url)
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        site = Site(emulator, place, tmp_path / "work")
+        database = site.open()
+        write_tenant(database, "u")
+        kept, _ = database.namespaces.create("t", "n", NamespaceSettings(8))
+        write_marked(database, kept, "a")
+        then, table = site.moment(), site.restored_table()
+        database.namespaces.delete("t", "n")
+        database.tenant_deletion().run("u")
+
+        code, said = site.restore(then, table)
+        assert (code, said["namespaces_back"]) == (0, ["t/n", "u/m", "u/n"])
+        code, said = site.restore(then, table, "--apply")
+        assert (code, said["incomplete"], said["namespaces_back"]) == (0, [], ["t/n"])
+        assert (said["erased_again"]["tenants"], said["erased_again"]["namespaces"]) == (1, 2)
+        code, said = site.restore(then, table, "--apply")
+        assert (code, said["incomplete"], said["namespaces_back"]) == (0, [], [])
+        again = site.open()
+        assert again.records.count(again.namespaces.get("t", "n")) == 4
+        assert again.catalog.list("u", prefix="", after=None, limit=1) == []

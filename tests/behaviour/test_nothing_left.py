@@ -92,14 +92,7 @@ def test_a_reader_in_the_way_puts_the_end_off(tmp_path: Path) -> None:
 
 def deletion_of(database: Database) -> TenantDeletion:
     """What `quartzdb tenants delete` runs."""
-    return TenantDeletion(
-        database.tenants,
-        database.api_keys,
-        database.namespaces,
-        database.catalog,
-        database.clock,
-        database.scrub,
-    )
+    return database.tenant_deletion()
 
 
 def write_tenant(database: Database, tenant: str) -> str:

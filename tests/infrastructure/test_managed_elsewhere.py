@@ -47,7 +47,7 @@ def test_functions_take_what_the_other_site_has_signed(managed_elsewhere: Deploy
     assert (settings.site, settings.peer_site, settings.url) == (SITE, "here", None)
     assert settings.api_keys is ApiKeysGo.HERE
     assert settings.public_keys == (PUBLIC_KEY,)
-    assert settings.tenants == {"one", "two"}
+    assert settings.tenants == frozenset({"one", "two"})
     assert settings.shares is SharedData.ALL
     assert "CHECKPOINTS" in _families(managed_elsewhere, name, "dynamodb:GetItem")
 

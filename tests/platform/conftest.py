@@ -22,7 +22,7 @@ from quartzdb_platform.api.app import PREFIX, create_app
 from quartzdb_platform.domain.passkey import RelyingParty
 from quartzdb_platform.domain.permissions import Role
 from quartzdb_platform.domain.plan import Plans
-from quartzdb_platform.local_platform import REMAINS, tenant_deletion
+from quartzdb_platform.local_platform import REMAINS
 from quartzdb_platform.payments import Payments
 from quartzdb_platform.plans.plan_file import load_plans
 from quartzdb_platform.ports import IdentityProvider
@@ -171,7 +171,7 @@ def site(
             sign_up_is_open=sign_up_is_open,
             plans=plans,
             relying_party=RelyingParty("example.com", (CONSOLE_ORIGIN,)),
-            tenants=tenant_deletion(database),
+            tenants=database.tenant_deletion(),
             data=LocalData(database),
             descriptions=HeldNamespaces(database.namespaces),
             remains=REMAINS,

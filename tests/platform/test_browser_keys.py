@@ -124,11 +124,10 @@ def test_one_person_makes_so_many(site: Site, owned: tuple[Person, str, str]) ->
 
 def test_deleting_a_project_s_data_ends_it(site: Site, owned: tuple[Person, str, str]) -> None:
     """As every other key."""
-    from quartzdb_platform.local_platform import tenant_deletion
 
     owner, _, project = owned
     text = owner.must("POST", f"/projects/{project}/browser-keys")["key"]
-    assert tenant_deletion(site.database).run(project).keys_revoked == 1
+    assert site.database.tenant_deletion().run(project).keys_revoked == 1
     key = site.database.api_keys.of_text(text)
     assert key is not None
     assert key.revoked_at_ms is not None

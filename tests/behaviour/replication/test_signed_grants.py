@@ -24,7 +24,6 @@ from quartzdb.replication.statements import AHEAD_MS_MAX, GOOD_FOR_MS, Sealing
 from quartzdb.replication.wire.grant_document import grant_document, parse_grants
 from quartzdb.services.condemned_tenants import CondemnedTenants
 from quartzdb.services.keys import ApiKeys
-from quartzdb.services.tenant_deletion import TenantDeletion
 from quartzdb.services.tenants import GONE_KEPT_MS
 from tests.aws_emulators import Emulators
 from tests.behaviour.replication.receivers import (
@@ -273,24 +272,12 @@ def test_a_deletion_reaches_the_other_site(sites: tuple[LocalSite, LocalSite], c
         site.database.namespaces.create("acme", "default", NamespaceSettings(3, Metric.COSINE))
     here.adapters.grants.put(FULL)
 
-    def deletion(site: LocalSite, *, everywhere: bool = False) -> TenantDeletion:
-        database = site.database
-        return TenantDeletion(
-            database.tenants,
-            database.api_keys,
-            database.namespaces,
-            database.catalog,
-            clock,
-            database.scrub,
-            everywhere=everywhere,
-        )
-
-    condemned = CondemnedTenants(there.adapters.grants, deletion(there))
+    condemned = CondemnedTenants(there.adapters.grants, there.database.tenant_deletion())
     with pytest.raises(Conflict):
-        deletion(here).run("acme")
+        here.database.tenant_deletion().run("acme")
     assert here.adapters.grants.get("acme") == FULL
     for _ in range(4):
-        deleted = deletion(here, everywhere=True).run("acme").gone
+        deleted = here.database.tenant_deletion(everywhere=True).run("acme").gone
         for site in sites:
             site.database.maintenance.run_once()
         clock.sleep(61)
@@ -313,7 +300,7 @@ def test_a_deletion_reaches_the_other_site(sites: tuple[LocalSite, LocalSite], c
     assert there.replica.apply_grants([FULL]) == 0
     clock.sleep(GONE_KEPT_MS / 1_000)
     with pytest.raises(NotFound):
-        deletion(here).run("nobody")
+        here.database.tenant_deletion().run("nobody")
     assert here.adapters.grants.list() == []
     assert there.replica.apply_grants([TenantGrant("t", 1)]) == 1
     assert [one.tenant for one in there.adapters.grants.list()] == ["t"]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quartzdb.domain.clock import Clock
-from quartzdb.services.tenant_deletion import TenantDeletion
 from quartzdb.wiring.embedded import open_usage_journal
 from quartzdb_platform.accounts.directory import list_unlisted
 from quartzdb_platform.accounts.waitlist import Waitlist
@@ -45,7 +44,10 @@ _DAY_MS = 24 * 3_600_000
 REMAINS = (
     Remain("Answers under idempotency keys: versions, counts and errors.", _DAY_MS),
     Remain("The ids of the projects and names of their namespaces, so that late writes are refused.", None),
-    Remain("Backups of the data directory that were taken before, until they are pruned.", None),
+    Remain(
+        "Backups of the data directory that were taken before, until they are pruned. Restoring one deletes again.",
+        None,
+    ),
     Remain("Mails that were sent, the outbox of this machine included, and log lines of the servers.", None),
     Remain("Exports, and what others copied.", None),
     Remain("This certificate, and the id of the organization in it.", None),
@@ -86,7 +88,7 @@ def open_platform(
         sizes=NamespaceSizes(database.namespaces),
         descriptions=HeldNamespaces(database.namespaces),
         further_steps=(Step("expired-documents", 3_600, table.purge),),
-        tenants=tenant_deletion(database),
+        tenants=database.tenant_deletion(),
         data=LocalData(database),
         remains=REMAINS,
         scrub=table.scrub,
@@ -102,18 +104,6 @@ def stripe_payments(settings: StripeSettings) -> Payments:
     from quartzdb_platform.adapters.stripe_payments import StripePayments
 
     return StripePayments(stripe_client(settings.secret_key, settings.api_url))
-
-
-def tenant_deletion(database: Database) -> TenantDeletion:
-    """What deletes everything that a project has in the database."""
-    return TenantDeletion(
-        database.tenants,
-        database.api_keys,
-        database.namespaces,
-        database.catalog,
-        database.clock,
-        database.scrub,
-    )
 
 
 @contextmanager

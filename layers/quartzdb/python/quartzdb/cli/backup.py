@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -153,9 +154,9 @@ def restore(
 ) -> None:
     """Make a new data directory of a backup in DIRECTORY: the latest, or the one that is named.
 
-    Every byte is checked on the way, and what was erased since is erased again. The directory is a database only when
-    all of that is done. Stop the old server before, so that no later erasure is missed, and then `quartzdb serve
-    --data-dir` the new one.
+    Every byte is checked on the way, what was erased since is erased again, and tenants that were deleted since are
+    deleted again; a namespace that was deleted comes back. The directory is a database only when all of that is done.
+    Stop the old server before, so that no later erasure is missed, and then `quartzdb serve --data-dir` the new one.
     """
     from quartzdb.wiring.backup import restore_backup
 
@@ -163,12 +164,11 @@ def restore(
         restored = restore_backup(destination, name, data_dir, report, erasures_of=erasures_of)
     made, again = restored.backup, restored.erased_again
     if as_json:
-        erased = {"erasures": again.erasures, "records": again.records, "keys": again.keys}
         print_json(
             {
                 "data_dir": str(data_dir),
                 **_document(made),
-                "erased_again": erased,
+                "erased_again": asdict(again),
                 "erasures_unknown_since_last_backup": restored.unknown is not None,
             }
         )
@@ -179,7 +179,12 @@ def restore(
             "restored to": str(data_dir),
             "files": f"{len(made.files):,} ({size_text(made.bytes)})",
             "erased again": f"{again.records:,} records, {again.keys:,} keys of {again.erasures:,} erasures",
+            "deleted again": f"{again.tenants:,} tenants with {again.namespaces:,} namespaces",
         }
+    )
+    notice(
+        "Namespaces that users deleted after the backup are there again, but for what was erased in them before. Delete"
+        " those that are to stay deleted."
     )
     if restored.unknown is not None:
         notice(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import click
@@ -49,7 +50,8 @@ def restore(
 
     The second half of restoring: the first is DynamoDB's point-in-time recovery, which makes a new table; name it with
     --from. Then this takes back deletions of blobs that were there at that moment, gives the deployed table the items
-    of the restored one, and sets pointers to what they were. What was erased since is erased again. API keys and grants
+    of the restored one, and sets pointers to what they were. What was erased since is erased again,
+    and tenants that were deleted since are deleted again; a namespace that was deleted comes back. API keys and grants
     stay as they are now. Nothing is lost by it: point-in-time recovery and the bucket's versions keep what is replaced,
     so restoring to a later moment undoes it.
 
@@ -61,10 +63,12 @@ def restore(
     restoration = open_restoration(deployment.settings(), restored_table=restored_table)
     plan = restoration.plan(to_ms)
     written, deleted = restoration.differences()
+    back = restoration.deleted_since()
     incomplete = []
     again = None
     if apply:
         again = restoration.apply(plan)
+        back = restoration.came_back(back)
         incomplete = list(restoration.incomplete())
     if as_json:
         print_json(
@@ -77,8 +81,8 @@ def restore(
                 "pointers_back": len(plan.pointers_back),
                 "pointers_gone": len(plan.pointers_gone),
                 "blobs_back": len(plan.deletions),
-                "erased_again": again
-                and {"erasures": again.erasures, "records": again.records, "keys": again.keys},
+                "namespaces_back": back,
+                "erased_again": again and asdict(again),
                 "incomplete": incomplete,
             }
         )
@@ -91,11 +95,17 @@ def restore(
                 "pointers to set back": f"{len(plan.pointers_back):,}",
                 "pointers to remove": f"{len(plan.pointers_gone):,}",
                 "deletions to take back": f"{len(plan.deletions):,}",
+                "deleted since": ", ".join(back) or "no namespace",
             }
         )
         if again is not None:
             click.echo(
-                f"Erased again: {again.records:,} records and {again.keys:,} keys of {again.erasures:,} erasures."
+                f"Erased again: {again.records:,} records and {again.keys:,} keys of {again.erasures:,} erasures. "
+                f"Deleted again: {again.tenants:,} tenants with {again.namespaces:,} namespaces."
+            )
+            click.echo(
+                "Namespaces that users deleted since are there again, but for what was erased in them before. Delete "
+                "those that are to stay deleted."
             )
         click.echo(_conclusion(apply, incomplete))
     if incomplete:

@@ -95,32 +95,26 @@ Examples:
 def delete(name: str, location: DatabaseLocation, yes: bool, everywhere: bool, as_json: bool) -> None:
     """Delete the tenant NAME: its namespaces with all that is in them, its API keys, its grant.
 
-    It is suspended, its keys are revoked and its namespaces deleted at once; that cannot be undone but from a backup.
+    It is suspended, its keys are revoked and its namespaces deleted at once. That cannot be undone: restoring an
+    earlier state deletes them again.
     What they had is dropped in the background, by a server or the deployment's functions. Run it again until it says
     that nothing is left: only then keys and grant are forgotten. A tenant that another site has, too, can only be
     deleted everywhere: where API keys are managed, and the other site knows whose signature is on its grant.
     """
-    from quartzdb.services.tenant_deletion import TenantDeletion
-
     database = location.open()
     if not everywhere and database.tenants.grant(name).gone_at_ms is None:
         refuse_where_tenant_is_shared(location, name)
     if not yes:
-        click.echo(f"All namespaces and keys of {name} are deleted. This cannot be undone.", err=True)
+        click.echo(
+            f"All namespaces and keys of {name} are deleted. This cannot be undone, by a backup neither.",
+            err=True,
+        )
         typed = click.prompt(
             "Type the name of the tenant to delete it", default="", show_default=False, err=True
         )
         if typed != name:
             raise Failure("Nothing was deleted.", hint=f"The name is {name}; --yes does not ask for it.")
-    deletion = TenantDeletion(
-        database.tenants,
-        database.api_keys,
-        database.namespaces,
-        database.catalog,
-        database.clock,
-        database.scrub,
-        everywhere=everywhere,
-    )
+    deletion = database.tenant_deletion(everywhere=everywhere)
     with audited("tenant.delete", name, database.clock, target=name):
         left = deletion.run(name)
     if as_json:

@@ -54,6 +54,8 @@ class Restoration:
     """`catalog` and `log` are the restored table's, `erase_again` is given the moment, and is of the
     deployed one. Without `copy` they are one.
 
+    `deployed` is the deployed table's catalog, where that is another one: what it lacks now was deleted since.
+
     `drop_unnamed` removes large values that no item of the deployed table names: those that came back around the
     moment, and those of items that were replaced here. No erasure would ever reach them.
 
@@ -71,11 +73,13 @@ class Restoration:
         erase_again: Callable[[int], ErasedAgain],
         drop_unnamed: Callable[[Partition], int],
         copy: TableCopy | None = None,
+        deployed: NamespaceCatalog | None = None,
     ) -> None:
         self._history = history
         self._erase_again = erase_again
         self._drop_unnamed = drop_unnamed
         self._copy = copy
+        self._deployed = deployed
         self._catalog = catalog
         self._log = log
         self._store = store
@@ -117,11 +121,29 @@ class Restoration:
             self._drop_unnamed(namespace.partition)
         return again
 
+    def deleted_since(self) -> Sequence[str]:
+        """Namespaces of the moment (tenant/name) that the deployed table does not have. Asked before `apply`."""
+        if self._deployed is None:
+            return []
+        present = {namespace.partition for namespace in self._deployed.all_namespaces()}
+        return sorted(
+            f"{one.tenant}/{one.name}"
+            for one in self._catalog.all_namespaces()
+            if one.partition not in present
+        )
+
+    def came_back(self, deleted_since: Sequence[str]) -> Sequence[str]:
+        """Those of them that the deployed table has now: all but those of tenants that were deleted again."""
+        if self._deployed is None:
+            return []
+        present = {f"{one.tenant}/{one.name}" for one in self._deployed.all_namespaces()}
+        return [name for name in deleted_since if name in present]
+
     def incomplete(self) -> Sequence[str]:
         """Why a namespace of the table could not be served as it was; empty when all can. Reads no segment."""
         return [
             f"{namespace.tenant}/{namespace.name}: {why}"
-            for namespace in self._catalog.all_namespaces()
+            for namespace in (self._deployed or self._catalog).all_namespaces()
             if namespace.settings.dimension is not None
             for shard in namespace.each_shard
             for why in self._missing(shard)

@@ -1,4 +1,5 @@
-"""Use case: erasures done again on a state from before them, by reminders. Owns nothing; knows no backup and no table.
+"""Use case: erasures, and deletions of tenants, done again on a state from before them, by reminders. Owns nothing;
+knows no backup and no table.
 
 HAZARD: until it has ended, what was erased is there again. Whoever restores lets nobody read before.
 """
@@ -14,7 +15,10 @@ from quartzdb.domain.hlc import HybridClock, Version
 from quartzdb.domain.limits import LIST_LIMIT_MAX
 from quartzdb.domain.namespace import Namespace, Partition
 from quartzdb.services.erasures import heads_of
+from quartzdb.services.namespaces import Namespaces
+from quartzdb.services.ports import ApiKeyTable
 from quartzdb.services.records import Records
+from quartzdb.services.tenants import Tenants
 from quartzdb.storage.erasure_ledger import ErasureLedger
 from quartzdb.storage.erasure_reminders import AROUND_MS, ErasedAgain, ErasureReminders, Reminder
 from quartzdb.storage.log.append import LogWriter
@@ -33,6 +37,10 @@ class ErasureReplay:
         log: ChangeLog,
         versions: HybridClock,
         clock: Clock,
+        *,
+        namespaces: Namespaces,
+        api_keys: ApiKeyTable,
+        tenants: Tenants,
     ) -> None:
         self._reminders = reminders
         self._catalog = catalog
@@ -43,9 +51,13 @@ class ErasureReplay:
         self._writer = LogWriter(log, versions, clock)
         self._versions = versions
         self._clock = clock
+        self._namespaces = namespaces
+        self._api_keys = api_keys
+        self._tenants = tenants
 
     def run(self, moment_ms: int) -> ErasedAgain:
         """On the state of a moment (unix). Raises Corrupted where a reminder cannot be read, Unavailable."""
+        tenants, dropped = self._delete_tenants(moment_ms - AROUND_MS)
         of_partition: defaultdict[Partition, list[Reminder]] = defaultdict(list)
         for one in self._reminders.since(moment_ms - AROUND_MS):
             of_partition[one.partition].append(one)
@@ -68,7 +80,31 @@ class ErasureReplay:
                 # The other site, if there is one, says again how far it is.
                 self._ledger.add(namespace, erasure, heads, again_ms=self._clock.unix_ms(), shared=True)
             erasures += len(begun)
-        return ErasedAgain(erasures, records, keys)
+        return ErasedAgain(erasures, records, keys, tenants, dropped)
+
+    def _delete_tenants(self, since_ms: int) -> tuple[int, int]:
+        """Those that were deleted since, and how many namespaces they had. What one of the same name made later
+        stays.
+        """
+        deleted = dropped = 0
+        for tenant, at_ms in self._reminders.tenants_gone_since(since_ms).items():
+            found = [one for one in self._catalog.all_namespaces() if one.tenant == tenant]
+            older = [one for one in found if one.created_at_ms <= at_ms]
+            for namespace in older:
+                self._namespaces.delete(tenant, namespace.name, with_tenant=True)
+            keys = self._api_keys.list(tenant)
+            ended = [key for key in keys if key.created_at_ms <= at_ms]
+            for key in ended:
+                self._api_keys.revoke(tenant, key.id, self._clock.unix_ms())
+                # Nobody else is here who would remember it.
+                revoked = self._api_keys.get(key.id)
+                if revoked is not None:
+                    self._api_keys.forget(revoked)
+            if len(older) == len(found) and len(ended) == len(keys):
+                self._tenants.forget(tenant)
+            deleted += bool(older or ended)
+            dropped += len(older)
+        return deleted, dropped
 
     def _erase_records(self, namespace: Namespace, reminders: Sequence[Reminder]) -> int:
         versions = _Versions(reminders)

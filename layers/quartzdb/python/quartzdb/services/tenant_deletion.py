@@ -43,8 +43,9 @@ class TenantRemains:
 
 
 class TenantDeletion:
-    """`scrub` leaves nothing of deleted rows in files; False where it has to be done again. `everywhere`: the other
-    site takes grants from this one, so what it shares of a tenant is no reason to keep it.
+    """`scrub` leaves nothing of deleted rows in files; False where it has to be done again. `remember` notes the tenant
+    and a time (unix ms) where restoring an earlier state finds them. `everywhere`: the other site takes grants from
+    this one, so what it shares of a tenant is no reason to keep it.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class TenantDeletion:
         catalog: NamespaceCatalog,
         clock: Clock,
         scrub: Callable[[], bool],
+        remember: Callable[[str, int], None],
         *,
         everywhere: bool = False,
     ) -> None:
@@ -64,6 +66,7 @@ class TenantDeletion:
         self._catalog = catalog
         self._clock = clock
         self._scrub = scrub
+        self._remember = remember
         self._everywhere = everywhere
 
     def run(self, tenant: str) -> TenantRemains:
@@ -72,11 +75,15 @@ class TenantDeletion:
         """
         self._tenants.forget_old(self._clock.unix_ms())
         self._require(tenant)
-        if self._everywhere or self._tenants.grant(tenant).gone_at_ms is not None:
-            self._tenants.condemn(tenant, self._clock.unix_ms())
-        else:
+        unshared = not self._everywhere and self._tenants.grant(tenant).gone_at_ms is None
+        if unshared:
             self._require_unshared(tenant)
+        # First of all: what is restored from here on has nothing of it, whatever becomes of this run.
+        self._remember(tenant, self._clock.unix_ms())
+        if unshared:
             self._tenants.set_status(tenant, TenantStatus.SUSPENDED)
+        else:
+            self._tenants.condemn(tenant, self._clock.unix_ms())
         # Before the namespaces: a key that is remembered as good somewhere may still make one.
         active = [key for key in self._api_keys.list(tenant, of_browsers=True) if key.revoked_at_ms is None]
         for key in active:

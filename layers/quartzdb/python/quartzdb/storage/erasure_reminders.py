@@ -1,5 +1,7 @@
 """Reminders of erasures: what a restoration of an earlier state has to erase again. Kept outside of what is restored.
 
+So are those of tenants that were deleted: by their names, which stay in the catalog anyway.
+
 A reminder has no id and no key in the clear, only a keyed hash of each: it tells a name that is there from others, and
 gives none away to who has not the key. It is of one generation of a namespace, and has the version of the deletion:
 erasing again is that very deletion, so what was written after it stays, and doing it twice changes nothing.
@@ -10,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 import orjson
@@ -29,7 +31,7 @@ WRITER = "restore-"
 _FORMAT = 1
 _HASH_BYTES = 16
 _KEY_BYTES = 32
-_KEYS, _REMINDERS = "keys/", "reminders/"
+_KEYS, _REMINDERS, _TENANTS = "keys/", "reminders/", "tenants/"
 _ID_TIME_DIGITS = 12
 """An erasure's id begins with its time, in hexadecimal unix milliseconds."""
 
@@ -51,11 +53,15 @@ class Reminder:
 
 @dataclass(frozen=True, slots=True)
 class ErasedAgain:
-    """What was done again: so many erasures, of which so many records and keys were there."""
+    """What was done again: so many erasures, of which so many records and keys were there, and so many deletions of
+    tenants, of which so many namespaces were there.
+    """
 
     erasures: int = 0
     records: int = 0
     keys: int = 0
+    tenants: int = 0
+    namespaces: int = 0
 
 
 class ErasureReminders:
@@ -78,6 +84,19 @@ class ErasureReminders:
         """After the deletion, with its version. Safe to repeat; durable."""
         self._put(namespace, erasure, names, version, "done")
 
+    def tenant_gone(self, tenant: str, at_ms: int) -> None:
+        """Before anything of a tenant is deleted, whatever it had by then. Durable."""
+        self._store.put(f"{_TENANTS}{tenant}/{at_ms:0{_ID_TIME_DIGITS}x}", orjson.dumps({"format": _FORMAT}))
+
+    def tenants_gone_since(self, ms: int) -> Mapping[str, int]:
+        """The tenants that were deleted from a time on (unix), and when that was said last."""
+        gone: dict[str, int] = {}
+        for name in self._store.names(_TENANTS):
+            tenant, at_ms = name.split("/")[1], _at_ms(name)
+            if at_ms >= ms:
+                gone[tenant] = max(at_ms, gone.get(tenant, 0))
+        return gone
+
     def since(self, ms: int) -> Sequence[Reminder]:
         """Those of erasures from a time on (unix), in their order. Raises Corrupted."""
         names = [name for name in self._store.names(_REMINDERS) if _at_ms(name) >= ms]
@@ -87,7 +106,8 @@ class ErasureReminders:
 
     def end(self, before_ms: int) -> int:
         """Forget those of erasures before a time: no state of before can be restored any more. Returns how many."""
-        gone = [name for name in self._store.names(_REMINDERS) if _at_ms(name) < before_ms]
+        names = [*self._store.names(_REMINDERS), *self._store.names(_TENANTS)]
+        gone = [name for name in names if _at_ms(name) < before_ms]
         self._store.remove(gone)
         return len(gone)
 
@@ -96,7 +116,7 @@ class ErasureReminders:
         there = set(self._store.names(""))
         # Keys first, and anew when reminders were listed: none is ever here without its key.
         reminders = other.names(_REMINDERS)
-        for name in (*other.names(_KEYS), *reminders):
+        for name in (*other.names(_KEYS), *reminders, *other.names(_TENANTS)):
             data = None if name in there else other.get(name)
             if data is not None:
                 self._store.put(name, data)

@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from quartzdb.maintenance.embedded_maintenance import EmbeddedMaintenance
     from quartzdb.maintenance.indexer import Indexer
     from quartzdb.replication.site_endpoint import Peering, SiteEndpoint
+    from quartzdb.services.tenant_deletion import TenantDeletion
 
 logger = logging.getLogger(__name__)
 
@@ -168,6 +169,7 @@ class Database:
     catalog: NamespaceCatalog
     versions: HybridClock
     clock: Clock
+    reminders: ErasureReminders
     make_maintenance: Callable[[], tuple[Indexer, EmbeddedMaintenance]] = field(repr=False)
     replication: SiteEndpoint | None = None
     probe_storage: Callable[[], None] = lambda: None
@@ -189,6 +191,21 @@ class Database:
     def maintenance(self) -> EmbeddedMaintenance:
         """What a background thread of this process runs."""
         return self._made[1]
+
+    def tenant_deletion(self, *, everywhere: bool = False) -> TenantDeletion:
+        """What deletes everything of a tenant; `everywhere`: at the other site, too, which takes grants from here."""
+        from quartzdb.services.tenant_deletion import TenantDeletion
+
+        return TenantDeletion(
+            self.tenants,
+            self.api_keys,
+            self.namespaces,
+            self.catalog,
+            self.clock,
+            self.scrub,
+            self.reminders.tenant_gone,
+            everywhere=everywhere,
+        )
 
     @property
     def damaged(self) -> Mapping[str, str]:
@@ -415,6 +432,7 @@ def assemble(
         catalog=adapters.catalog,
         versions=versions,
         clock=clock,
+        reminders=ErasureReminders(adapters.reminders),
         make_maintenance=partial(
             _maintenance,
             adapters,

@@ -24,6 +24,9 @@ def erasure_replay(adapters: Adapters, site: str, workspace: Path) -> ErasureRep
         adapters.log,
         database.versions,
         adapters.clock,
+        namespaces=database.namespaces,
+        api_keys=adapters.api_keys,
+        tenants=database.tenants,
     )
 
 

@@ -35,4 +35,5 @@ def open_restoration(settings: AwsSettings, *, restored_table: str | None = None
             if restored_table is not None
             else None
         ),
+        deployed=deployed.catalog if restored_table is not None else None,
     )

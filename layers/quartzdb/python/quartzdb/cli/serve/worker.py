@@ -159,7 +159,6 @@ def application(
     from quartzdb.replication.peer_settings import ApiKeysGo
     from quartzdb.services.condemned_tenants import EVERY_SECONDS as CONDEMNED_SECONDS
     from quartzdb.services.condemned_tenants import CondemnedTenants
-    from quartzdb.services.tenant_deletion import TenantDeletion
     from quartzdb.wiring.replication import embedded_replication, open_driver, peering_of
 
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -175,15 +174,7 @@ def application(
     uses = Background(database.key_uses.write, idle_seconds=KEY_USES_SECONDS)
     work = [Background(database.maintenance.run_once), uses]
     if two.api_keys is ApiKeysGo.HERE:
-        deletion = TenantDeletion(
-            database.tenants,
-            database.api_keys,
-            database.namespaces,
-            database.catalog,
-            database.clock,
-            database.scrub,
-        )
-        condemned = CondemnedTenants(adapters.grants, deletion)
+        condemned = CondemnedTenants(adapters.grants, database.tenant_deletion())
         work.append(Background(condemned.run_once, idle_seconds=CONDEMNED_SECONDS))
     if two.url is not None:
         driver = open_driver(database, two, secrets, adapters)
