@@ -70,6 +70,7 @@ def whole_directory(place: Path, *, page_bytes: int | None = None) -> Directory:
     """
     site = embedded(place)
     database = site.open()
+    database.change_mark()
     namespace, _ = database.namespaces.create(TENANT, "n", NamespaceSettings(4, shards=1))
     records = [NewRecord(f"r{n}", vector_of(n, 4), {"n": n, "tag": "abc"[n % 3]}) for n in range(20)]
     database.records.upsert(namespace, records)
