@@ -71,7 +71,9 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     data_dir = tmp_path_factory.mktemp("platform")
     database = open_embedded(EmbeddedSettings(data_dir))
     app = create_app(open_platform(database, data_dir, settings_of({}, "https://db.example.com")))
-    config = SchemathesisConfig(projects=ProjectsConfig(default=ProjectConfig(generation=GENERATION)))
+    config = SchemathesisConfig(
+        projects=ProjectsConfig(default=ProjectConfig(generation=GENERATION, request_timeout=300))
+    )
     with TestClient(app, base_url="https://db.example.com") as http:
         email = "owner@example.com"
         assert http.post(f"{PREFIX}/sign-in", json={"email": email}).status_code == 202

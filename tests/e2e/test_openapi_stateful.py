@@ -1,0 +1,128 @@
+"""Sequences of requests, each made of earlier answers: create a namespace, write to it, delete it, ask it once more.
+
+Schemathesis finds in the OpenAPI document which fields of an answer another operation takes, and walks from one to the
+next by a fixed seed. Whatever was done before, each answer's status, type, headers and body must be described; what was
+made must be there, and what was deleted must not. `make fuzz` walks further.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis import Case, Response
+from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig, SchemathesisConfig
+from schemathesis.generation import GenerationMode
+from schemathesis.generation.stateful.state_machine import StepInput, StepOutput
+from schemathesis.schemas import BaseSchema
+from schemathesis.specs.openapi.checks import ensure_resource_availability, use_after_free
+from starlette.testclient import TestClient
+from starlette.types import ASGIApp
+
+from quartzdb.api.app import create_app
+from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
+from quartzdb_platform.api.app import PREFIX
+from quartzdb_platform.api.app import create_app as create_platform
+from quartzdb_platform.local_platform import OUTBOX, open_platform
+from quartzdb_platform.settings import settings_of
+from tests.e2e.test_openapi_schemathesis import CHECKS
+from tests.platform.conftest import Mailbox
+
+SCENARIOS = int(os.environ.get("QUARTZDB_FUZZ_SCENARIOS", "25"))
+STEPS = 12
+GENERATION = GenerationConfig(
+    modes=[GenerationMode.POSITIVE],
+    deterministic=True,
+    with_security_parameters=False,
+    # Names and ids in a URL: of other characters the document says too little, and few requests would be good.
+    codec="ascii",
+)
+ENDS_THE_SESSION = ["sign_out", "end_session", "delete_account"]
+WALK = settings(
+    max_examples=SCENARIOS,
+    stateful_step_count=STEPS,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+class Walked(Counter[str]):
+    """How many steps there were, how many of them were made of an answer, and how many of those were good."""
+
+
+def walk(schema: BaseSchema, enter: Callable[[], Mapping[str, str]]) -> Walked:
+    """Go through all scenarios. `enter` gives each of them the headers of somebody new."""
+    walked = Walked()
+
+    class Walk(schema.as_state_machine()):  # type: ignore[misc]  # it is made of the document
+        def setup(self) -> None:
+            self.headers = enter()
+
+        def get_call_kwargs(self, case: Case[Any]) -> dict[str, Any]:
+            case.headers.pop("Idempotency-Key", None)  # random ones repeat, and would only be told so
+            return {"headers": self.headers}
+
+        def step(self, input: StepInput) -> StepOutput:
+            output: StepOutput = super().step(input)
+            followed = input.transition is not None and input.is_applied
+            walked.update(steps=1, followed=followed, good=followed and output.response.status_code < 400)
+            return output
+
+        def validate_response(self, response: Response, case: Case[Any], **options: Any) -> None:
+            case.validate_response(
+                response,
+                checks=[*CHECKS, use_after_free, ensure_resource_availability],
+                transport_kwargs=options,
+                recorder=self.recorder,
+            )
+
+    Walk.run(settings=WALK)
+    return walked
+
+
+def described(app: ASGIApp, path: str) -> BaseSchema:
+    """The document that an application has there."""
+    # How long an answer takes is no matter of the document: a busy machine may be slow.
+    project = ProjectConfig(generation=GENERATION, request_timeout=300)
+    config = SchemathesisConfig(projects=ProjectsConfig(default=project))
+    return schemathesis.openapi.from_asgi(path, app, config=config)
+
+
+def test_a_database_answers_as_described_whatever_was_done_before(tmp_path: Path) -> None:
+    """Each scenario is a tenant's own."""
+    database = open_embedded(EmbeddedSettings(tmp_path / "data"))
+    numbers = count()
+
+    def enter() -> Mapping[str, str]:
+        _, key = database.api_keys.create(f"t{next(numbers)}", "test", ["read", "write", "admin"])
+        return {"X-API-Key": key}
+
+    walked = walk(described(create_app(database), "/openapi.json"), enter)
+    # Else it would be no more than random requests.
+    assert walked["good"] > SCENARIOS
+
+
+def test_a_platform_answers_as_described_whatever_was_done_before(tmp_path: Path) -> None:
+    """Nobody can sign in as often as there are scenarios: one person goes through all of them."""
+    database = open_embedded(EmbeddedSettings(tmp_path))
+    app = create_platform(open_platform(database, tmp_path, settings_of({}, "https://db.example.com")))
+    email = "owner@example.com"
+    with TestClient(app, base_url="https://db.example.com") as http:
+        assert http.post(f"{PREFIX}/sign-in", json={"email": email}).status_code == 202
+        proof = {"email": email, "code": Mailbox(tmp_path / OUTBOX).code(email)}
+        token = http.post(f"{PREFIX}/sign-in/verify", json=proof).json()["token"]
+        http.cookies.clear()
+        walked = walk(
+            described(app, "/platform/openapi.json").exclude(operation_id=ENDS_THE_SESSION),
+            lambda: {"Authorization": f"Bearer {token}"},
+        )
+    assert walked["good"] > SCENARIOS // 2
