@@ -28,7 +28,7 @@ SOURCES = --no-build-isolation --require-hashes
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help run platform test lint format bench-engines bench-graphs bench-peers bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean
+.PHONY: help run platform test lint format bench-engines bench-graphs bench-peers bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,8 @@ platform: $(RUNTIME) ## Start the database with accounts, projects and keys on t
 
 # loadfile keeps a file on one worker, so that what a module's tests share (a server, a synthesised stack) is made once.
 # Files go out in the order of tests/conftest.py, not by their number of tests.
+# Some environments forbid bytecode: then each of the hundreds of processes that tests start compiles the package anew.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(DEV) $(MINISTACK) $(INFRA) $(RIE) $(WORKERD) $(ASSETS) $(BUILT) ## Run every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
@@ -92,6 +94,14 @@ bench-edge: $(DEV) ## Measure what the edge router adds to a request
 simulate: $(DEV) ## Run the simulation over many seeds (QUARTZDB_SIMULATION_SEEDS, default 10000)
 	QUARTZDB_SIMULATION_SEEDS=$${QUARTZDB_SIMULATION_SEEDS:-10000} \
 		$(BIN)/python -m pytest tests/simulation -n 2 --timeout 0 $(ARGS)
+
+crashes: $(DEV) ## Kill a server a hundred times under writes, and twenty compactions, and check all that was acknowledged
+	QUARTZDB_CRASH_ROUNDS=100 QUARTZDB_CRASH_COMPACTIONS=20 \
+		$(BIN)/python -m pytest tests/e2e/test_crash.py --timeout 0 $(ARGS)
+
+fuzz: $(DEV) ## Send many more requests made from the OpenAPI documents, alone and in sequences (half an hour)
+	QUARTZDB_FUZZ_EXAMPLES=100 QUARTZDB_FUZZ_SCENARIOS=400 \
+		$(BIN)/python -m pytest tests/e2e/test_openapi_schemathesis.py tests/e2e/test_openapi_stateful.py -n 2 --timeout 0 $(ARGS)
 
 flips: $(DEV) ## Flip one bit of every byte of a small data directory, and see that each is reported (15 minutes)
 	$(BIN)/python -m tests.flipping

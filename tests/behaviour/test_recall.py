@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,20 @@ def clustered(rows: int, seed: int) -> Numbers:
     return drawn
 
 
+@cache
+def data() -> tuple[Numbers, Numbers]:
+    """The rows, and the queries, of every namespace here."""
+    return clustered(ROWS, 1), clustered(QUERIES, 2)
+
+
+@cache
+def brute_force(metric: Metric) -> Numbers:
+    """The scores of every row, for each query."""
+    rows, queries = data()
+    norms = norms_of(rows)
+    return np.array([metric.scores(rows, norms, query) for query in queries])
+
+
 class Filled:
     """A namespace in one segment, and what brute force says of it."""
 
@@ -46,8 +62,7 @@ class Filled:
         self.namespace: Namespace = self.database.namespaces.create(
             "t", "n", NamespaceSettings(DIMENSION, metric, engine)
         )[0]
-        self.rows = clustered(ROWS, 1)
-        self.queries = clustered(QUERIES, 2)
+        self.rows, self.queries = data()
         # By chance, and by nearness to one point: matches that lie together, far from most queries.
         self.random_rank = np.random.default_rng(3).permutation(ROWS)
         self.near_rank = np.argsort(np.argsort(-(self.rows @ self.rows[0])))
@@ -65,14 +80,12 @@ class Filled:
         rank = self.near_rank if field == "near" else self.random_rank
         eligible = np.flatnonzero(rank < share * ROWS) if field else np.arange(ROWS)
         condition = parse({field: {"$lt": int(share * ROWS)}}) if field else None
-        norms = norms_of(self.rows)
         hits, exact = 0, True
-        for query in self.queries:
+        for query, scores in zip(self.queries, brute_force(metric), strict=True):
             answer = self.database.search.query(
                 self.namespace,
                 QueryRequest(vector=query, top_k=TOP_K, condition=condition, recall=asked),
             )
-            scores = metric.scores(self.rows, norms, query)
             best = eligible[np.argsort(-scores[eligible])[:TOP_K]]
             found = [int(match.id) for match in answer.matches]
             assert len(found) == min(TOP_K, len(eligible))
@@ -89,23 +102,18 @@ class Filled:
         return NewRecord(str(row), self.rows[row], metadata)
 
 
+ENGINES = (EngineChoice.ANNOY, EngineChoice.IVF, EngineChoice.HNSW)
+"""Every one that is not exact by itself. `auto` means one of them, by the number of rows."""
+
+
 @pytest.fixture(
     scope="module",
-    params=[EngineChoice.AUTO, EngineChoice.ANNOY, EngineChoice.IVF, EngineChoice.HNSW],
-    ids=str,
+    params=[(EngineChoice.AUTO, Metric.COSINE), *product(ENGINES, Metric)],
+    ids=lambda pair: "-".join(map(str, pair)),
 )
-def engine(request: pytest.FixtureRequest) -> EngineChoice:
-    """Every engine that is not exact by itself."""
-    choice: EngineChoice = request.param
-    return choice
-
-
-@pytest.fixture(scope="module", params=list(Metric), ids=str)
-def filled(
-    request: pytest.FixtureRequest, engine: EngineChoice, tmp_path_factory: pytest.TempPathFactory
-) -> Filled:
+def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Filled:
     """One namespace per engine and metric."""
-    return Filled(tmp_path_factory.mktemp("recall") / "data", engine, request.param)
+    return Filled(tmp_path_factory.mktemp("recall") / "data", *request.param)
 
 
 def test_recall_without_a_filter(filled: Filled) -> None:
@@ -121,6 +129,7 @@ def test_filtered_recall_does_not_collapse(filled: Filled, field: str, share: fl
     assert recall >= (0.99 if exact else 0.97)
 
 
+@pytest.mark.parametrize("engine", ENGINES, ids=str)
 def test_deleted_records_cost_no_recall(engine: EngineChoice, tmp_path: Path) -> None:
     """Neither a tenth of the rows deleted at random, nor a whole neighbourhood around the queries."""
     filled = Filled(tmp_path / "data", engine, Metric.COSINE)
@@ -133,10 +142,9 @@ def test_deleted_records_cost_no_recall(engine: EngineChoice, tmp_path: Path) ->
             fold(filled.database, filled.clock, filled.namespace)
         hits = 0
         kept = np.array([row for row in range(ROWS) if str(row) not in gone])
-        norms = norms_of(filled.rows)
-        for query in filled.queries:
+        for query, scores in zip(filled.queries, brute_force(Metric.COSINE), strict=True):
             answer = filled.database.search.query(filled.namespace, QueryRequest(vector=query, top_k=TOP_K))
-            best = kept[np.argsort(-Metric.COSINE.scores(filled.rows, norms, query)[kept])[:TOP_K]]
+            best = kept[np.argsort(-scores[kept])[:TOP_K]]
             found = {int(match.id) for match in answer.matches}
             assert len(found) == TOP_K
             assert not {str(row) for row in found} & gone

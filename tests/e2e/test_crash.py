@@ -27,7 +27,7 @@ from tests.cli.invoke import answer
 from tests.server_process import ServerProcess
 
 SEED = int(os.environ.get("QUARTZDB_CRASH_SEED", "1"))
-ROUNDS = int(os.environ.get("QUARTZDB_CRASH_ROUNDS", "20"))
+ROUNDS = int(os.environ.get("QUARTZDB_CRASH_ROUNDS", "10"))
 THREADS = 3
 IDS_PER_THREAD = 2_000
 KEYS_PER_THREAD = 50
@@ -36,7 +36,7 @@ ROUND_SECONDS = (0.1, 0.9)
 COMPACT_EVERY = 3
 """Rounds. Else the tail would outgrow what the server can fold in one, and crashes would hit no folding any more."""
 FETCH_AT_ONCE = 1_000
-KILLED_COMPACTIONS = 6
+KILLED_COMPACTIONS = int(os.environ.get("QUARTZDB_CRASH_COMPACTIONS", "4"))
 
 Value = int | None
 """The sequence number that a record or a key holds; None where there is none."""

@@ -6,6 +6,7 @@ bad. Each answer's status, type, headers and body must be described.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
 Operation = APIOperation[Any, Any, Any, Any]
 
 TENANT = "t"
-EXAMPLES = 25
+EXAMPLES = int(os.environ.get("QUARTZDB_FUZZ_EXAMPLES", "10"))
 COVERAGE_CASES_MAX = 60
 OPERATIONS = [one for family in FAMILIES for one in family.operations if not one.hidden]
 NAMES = [one.name for one in OPERATIONS]
@@ -65,7 +66,9 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> OpenApiSchema:
     for name in ("books", "default"):
         # Of one dimension and a metric that takes zeros, so that random vectors are often good ones.
         database.namespaces.create(TENANT, name, NamespaceSettings(1, Metric.DOT))
-    config = SchemathesisConfig(projects=ProjectsConfig(default=ProjectConfig(generation=GENERATION)))
+    config = SchemathesisConfig(
+        projects=ProjectsConfig(default=ProjectConfig(generation=GENERATION, request_timeout=300))
+    )
     schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(database), config=config)
     KEY["X-API-Key"] = database.api_keys.create(TENANT, "test", ["read", "write", "admin"])[1]
     return schema

@@ -7,6 +7,8 @@ read says by itself which writes it saw.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
@@ -42,6 +44,9 @@ class History:
     def __init__(self) -> None:
         self.writes: list[Write] = []
         self.landed: dict[str, list[Change]] = {}
+        # When each write was answered, and the join of all that were by then: reads ask for it again and again.
+        self._answered: list[float] = []
+        self._least: list[dict[str, RecordState]] = []
 
     def begin(self) -> Write:
         """A client calls."""
@@ -54,15 +59,20 @@ class History:
         for change in changes:
             self.landed.setdefault(change.id, []).append(change)
 
-    def acknowledged_before(self, at: float) -> dict[str, RecordState]:
+    def acknowledge(self, write: Write, version: Version, at: float) -> None:
+        """Its client has its answer. Time only goes forward."""
+        write.acknowledged, write.acknowledged_at = version, at
+        states = dict(self._least[-1]) if self._least else {}
+        for change in write.changes:
+            known = states.get(change.id, UNKNOWN)
+            states[change.id] = apply(known, replace(change, version=version))
+        self._answered.append(at)
+        self._least.append(states)
+
+    def acknowledged_before(self, at: float) -> Mapping[str, RecordState]:
         """The least that a read begun at this time must see: the join of all that was acknowledged before."""
-        states: dict[str, RecordState] = {}
-        for write in self.writes:
-            if write.acknowledged_before(at):
-                for change in write.changes:
-                    known = states.get(change.id, UNKNOWN)
-                    states[change.id] = apply(known, replace(change, version=write.acknowledged))
-        return states
+        answered = bisect_left(self._answered, at)
+        return self._least[answered - 1] if answered else {}
 
     def truth(self) -> dict[str, RecordState]:
         """The join of everything that ever landed, by the definition of merging alone."""

@@ -209,7 +209,7 @@ class Site:
                 if other.acknowledged_before(begun) and touched & self._shards_of(other)
             ]
             assert version > max(earlier, default=BEGINNING), "versions of an ordered log follow real time"
-        write.acknowledged, write.acknowledged_at = version, self.world.now
+        self.history.acknowledge(write, version, self.world.now)
         return version
 
     def _shards_of(self, write: Write) -> set[Namespace]:

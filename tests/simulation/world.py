@@ -37,11 +37,13 @@ class World:
         self.crash_chance = crash_chance
         self._events: list[_Event] = []
         self._order = 0
-        self._baton = threading.Semaphore(0)
+        # Plain locks, held from the beginning: whoever releases one lets the other go on. A semaphore is several times
+        # as slow, and handing over is much of what a simulation does.
+        self._baton = _held()
         self._stopping = False
         self._threads: list[threading.Thread] = []
-        self._wakers: list[threading.Semaphore] = []
-        self._current: threading.Semaphore | None = None
+        self._wakers: list[threading.Lock] = []
+        self._current: threading.Lock | None = None
         self._failure: BaseException | None = None
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
@@ -51,7 +53,7 @@ class World:
 
     def spawn(self, body: Callable[[], None]) -> None:
         """Start an actor."""
-        waker = threading.Semaphore(0)
+        waker = _held()
 
         def run() -> None:
             waker.acquire()
@@ -63,7 +65,8 @@ class World:
             except BaseException as error:  # noqa: BLE001 - handed to the test's own thread, which raises it
                 self._failure = self._failure or error
             finally:
-                self._baton.release()
+                if not self._stopping:
+                    self._baton.release()
 
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
@@ -74,6 +77,8 @@ class World:
     def pause(self, seconds: float) -> None:
         """Let time pass for the running actor, and let others run."""
         waker = self._current
+        if self._stopping:
+            raise _Stopped  # once more, where something is done on the way out
         assert waker is not None
         self.later(seconds, lambda: self._hand_to(waker))
         self._baton.release()
@@ -102,14 +107,21 @@ class World:
         """End every actor."""
         self._stopping = True
         for waker in self._wakers:
-            waker.release()
+            if waker.locked():
+                waker.release()
         for thread in self._threads:
             thread.join(10)
 
-    def _hand_to(self, waker: threading.Semaphore) -> None:
+    def _hand_to(self, waker: threading.Lock) -> None:
         self._current = waker
         waker.release()
         self._baton.acquire()
+
+
+def _held() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
 
 
 class SkewedClock:
