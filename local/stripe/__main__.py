@@ -36,20 +36,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     key = options.secret_key or f"sk_test_{secrets.token_hex(16)}"
     secret = options.webhook_secret or f"whsec_{secrets.token_hex(16)}"
     try:
-        listening = socket.create_server(("127.0.0.1", options.port))
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         server = LocalStripe(
             secret_key=key,
-            url=url,
             file=options.state,
             seed=options.seed,
             settings=Settings(after_retries=options.after_retries),
         )
         if options.webhook is not None:
             server.send_to(options.webhook, secret)
+        listening = socket.create_server(("127.0.0.1", options.port))
     except (OSError, ValueError, Refused) as error:
         sys.stderr.write(f"local/stripe cannot start: {error}\n")
         return 1
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server.at(url)
     sys.stdout.write(json.dumps({"url": url, "secret_key": key, "webhook_secret": secret}) + "\n")
     sys.stdout.flush()
     uvicorn.Server(uvicorn.Config(server, log_config=None, lifespan="off", ws="none")).run([listening])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -92,60 +93,87 @@ def _of_object(value: dict[str, Any], place: str) -> Iterator[str]:
 
 
 def _of_fields(value: dict[str, Any], owner: type, place: str) -> Iterator[str]:
-    known = fields(owner)
+    known = _rules(owner)
     for name, each in value.items():
-        if name not in known:
+        rule = known.get(name)
+        if rule is None:
             yield f"{place}.{name} is not Stripe's"
-        elif not _fits(each, known[name]):
-            yield f"{place}.{name} is {str(each)[:60]!r}, and has to be {known[name]}"
         else:
-            yield from _inside(each, known[name], f"{place}.{name}")
+            yield from _of_value(each, rule, f"{place}.{name}")
 
 
-def _inside(value: Any, hint: Any, place: str) -> Iterator[str]:
-    if isinstance(value, list):
-        inner = next((get_args(each)[0] for each in options(hint) if get_origin(each) is list), Any)
+def _of_value(value: Any, rule: _Rule, place: str) -> Iterator[str]:
+    if not rule.fits(value):
+        yield f"{place} is {str(value)[:60]!r}, and has to be {rule.hint}"
+    elif isinstance(value, list) and rule.each is not None:
         for index, each in enumerate(value):
-            if not _fits(each, inner):
-                yield f"{place}[{index}] is {str(each)[:60]!r}, and has to be {inner}"
-            yield from _inside(each, inner, f"{place}[{index}]")
+            yield from _of_value(each, rule.each, f"{place}[{index}]")
     elif isinstance(value, dict):
         kind = value.get("object")
         # An event's `data` has an object of that name.
-        if isinstance(kind, str) and kind in {*RESOURCES, "list"}:
+        if isinstance(kind, str) and (kind in RESOURCES or kind == "list"):
             yield from _of_object(value, place)
-            return
-        owner = next((each for each in options(hint) if _is_resource(each)), None)
-        # Metadata and the like have whatever names their maker likes.
-        if isinstance(owner, type):
-            yield from _of_fields(value, owner, place)
+        elif rule.owner is not None:
+            yield from _of_fields(value, rule.owner, place)
 
 
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether it is of one of the types; a word has to be one of an enumeration's."""
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """One of the SDK's types, taken apart once. `words` are all texts that it may be; None where any will do."""
+
+    hint: Any
+    words: frozenset[Any] | None
+    kinds: frozenset[type]
+    anything: bool
+    each: _Rule | None  # of a list
+    owner: type | None  # whose names an object has; None where they are its maker's, as in metadata
+
+    def fits(self, value: Any) -> bool:
+        """Whether it is of one of the types, and a word of the enumeration where there is one."""
+        if self.anything:
+            return True
+        if self.words is not None and isinstance(value, str | bool) and value in self.words:
+            return True
+        return type(value) in self.kinds
+
+
+@cache
+def _rules(owner: type) -> dict[str, _Rule]:
+    return {name: _rule(hint) for name, hint in fields(owner).items()}
+
+
+def _rule(hint: Any) -> _Rule:
     members = options(hint)
     allowed = [word for each in members if get_origin(each) is Literal for word in get_args(each)]
-    if allowed and isinstance(value, str | bool):
-        # `str` beside an enumeration is for words to come; beside another type it is an id.
-        others = [each for each in members if get_origin(each) is not Literal and each is not str]
-        return value in allowed or any(_is_one(value, each) for each in others)
-    return any(_is_one(value, each) for each in members)
+    kinds: set[type] = set()
+    for member in members:
+        # `str` beside an enumeration is for words to come.
+        if not (allowed and member is str):
+            kinds |= _kinds(member)
+    resources = [each for each in members if _is_resource(each)]
+    inner = [get_args(each)[0] for each in members if get_origin(each) is list]
+    owner = resources[0] if resources and isinstance(resources[0], type) else None
+    return _Rule(
+        hint=hint,
+        words=frozenset(allowed) if allowed else None,
+        kinds=frozenset(kinds),
+        anything=any(each is Any or get_origin(each) is ClassVar for each in members),
+        each=_rule(inner[0]) if inner else None,
+        owner=owner,
+    )
 
 
-def _is_one(value: Any, member: Any) -> bool:
-    if member is Any or get_origin(member) is ClassVar:
-        return True
-    if value is None:
-        return member is type(None)
-    if isinstance(value, bool):
-        return member is bool
-    if isinstance(value, str):
-        return member in {str, Decimal}
-    if isinstance(value, int | float):
-        return member is float or (member is int and isinstance(value, int))
-    if isinstance(value, list):
-        return get_origin(member) is list
-    return isinstance(value, dict) and (_is_resource(member) or get_origin(member) is dict)
+def _kinds(member: Any) -> set[type]:
+    """Which of JSON's types it may be."""
+    if member in {str, Decimal}:
+        return {str}
+    if member is float:
+        return {int, float}
+    if member in {int, bool, type(None)}:
+        return {member}
+    if get_origin(member) is list:
+        return {list}
+    return {dict} if _is_resource(member) or get_origin(member) is dict else set()
 
 
 def _is_resource(member: Any) -> bool:

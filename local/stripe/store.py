@@ -20,14 +20,20 @@ _GONE = None
 
 
 class Store:
-    """In memory, and in a file too where one is named. HAZARD: one thread only."""
+    """In memory, and in a file too where one is named; raises ValueError where that is another's.
+
+    HAZARD: one thread only.
+    """
 
     def __init__(self, file: Path | None = None) -> None:
         self._file = file
         self._kinds: dict[str, dict[str, Object]] = {}
         self._before: dict[tuple[str, str], Object | None] | None = None
         if file is not None and file.exists():
-            self._kinds = json.loads(file.read_text())
+            try:
+                self._kinds = json.loads(file.read_text())
+            except ValueError as error:
+                raise ValueError(f"{file} is no state that this server wrote: {error}") from error
 
     def all(self, kind: str) -> Mapping[str, Object]:
         """By id, the oldest first."""
