@@ -51,6 +51,12 @@ NEEDS = {
     ("GET", "/organizations/{organization_id}/plan"): Permission.ORGANIZATION_READ,
     ("GET", "/organizations/{organization_id}/settings"): Permission.ORGANIZATION_READ,
     ("POST", "/organizations/{organization_id}/settings"): Permission.ORGANIZATION_UPDATE,
+    ("POST", "/organizations/{organization_id}/settings/cap"): Permission.CAP_UPDATE,
+    ("POST", "/organizations/{organization_id}/settings/region"): Permission.ORGANIZATION_UPDATE,
+    ("POST", "/organizations/{organization_id}/settings/delete"): Permission.ORGANIZATION_DELETE,
+    ("POST", "/organizations/{organization_id}/settings/keep"): Permission.ORGANIZATION_DELETE,
+    ("GET", "/projects/{project_id}/settings"): Permission.PROJECTS_READ,
+    ("POST", "/projects/{project_id}/settings"): Permission.PROJECTS_CREATE,
     ("GET", "/organizations/{organization_id}/team"): Permission.MEMBERS_READ,
     ("POST", "/organizations/{organization_id}/team/invitations"): Permission.MEMBERS_MANAGE,
     (

@@ -7,6 +7,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import httpx
 import pytest
@@ -231,6 +232,36 @@ def test_a_link_in_a_mail_signs_in_where_it_was_asked_for(ada: Person) -> None:
     ada.check()
     ada.go("/invitation")
     expect(ada.page.locator("#offer-nothing")).to_be_visible()
+
+
+def test_settings_export_everything_and_end_an_organization(ada: Person) -> None:
+    """With progress; its end wants the name typed, and is called off again."""
+    start(ada)
+    page = ada.page
+    page.click("text=On to your project")
+    page.click("nav >> text=Settings")
+    page.fill("#name", "engine")
+    page.click("text=Rename")
+    expect(page.locator(".where")).to_contain_text("engine")
+    page.click(".where a >> nth=0")
+    page.click("nav >> text=Settings")
+    with page.expect_download() as download:
+        page.click("#export")
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert archive.testzip() is None
+        assert "organization.jsonl" in " ".join(archive.namelist())
+    expect(page.locator("#export-progress")).to_contain_text("the archive is whole")
+    ada.expected.append("status of 400")
+    page.fill("#confirm", "something else")
+    page.click("text=Delete in thirty days")
+    expect(page.locator("[role=alert]")).to_contain_text("not the organization's name")
+    page.fill("#confirm", "My organization")
+    page.click("text=Delete in thirty days")
+    expect(page.locator("[role=alert]")).to_contain_text("Everything in it is deleted on")
+    expect(page.locator("dl")).to_contain_text("read only")
+    ada.check()
+    page.click("text=Keep it after all")
+    expect(page.locator("dl")).to_contain_text("active")
 
 
 def test_a_token_of_an_organization(ada: Person) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from quartzdb.domain.clock import Clock
+from quartzdb.domain.errors import NotFound
 from quartzdb.domain.grant import TenantGrant
 from quartzdb.services.keys import RotatedKey
 from quartzdb.services.ports import ApiKey
@@ -60,6 +61,24 @@ class Projects:
         project = change(self._table, decide)
         self.publish_grants(access.organization_id)
         return project
+
+    def rename(self, access: Access, project: Project, name: str) -> Project:
+        """Raises InvalidArgument."""
+        renamed = replace(project, name=checked_name(name))
+
+        def decide() -> tuple[Project, Sequence[Change]]:
+            places = (
+                (f"PROJECT#{project.id}", "project"),
+                (store.organization_pk(project.organization_id), f"project#{project.id}"),
+            )
+            found = [self._table.get(*place) for place in places]
+            if None in found:
+                raise NotFound(f"There is no project {project.id!r}.", field="project")
+            event = self._audit.entry(access.organization_id, access.actor, "project.rename", project.id)
+            puts = [Put(one.pk, one.sk, asdict(renamed), one.revision) for one in found if one is not None]
+            return renamed, [*puts, *event]
+
+        return change(self._table, decide)
 
     def planned(self, organization_id: str, name: str) -> tuple[Project, Sequence[Put]]:
         """A project as what to add to a transaction, without its event and without the note that its grant is to be

@@ -38,6 +38,11 @@ class Residences:
         self._namespaces = namespaces
         self._regions = regions
 
+    @property
+    def regions(self) -> Regions:
+        """Those that there are."""
+        return self._regions
+
     def move(self, access: Access, region: str) -> Organization:
         """Raises InvalidArgument; Conflict where there is data."""
         wanted = self._regions.chosen(region)

@@ -56,6 +56,7 @@ NAVIGATION: Mapping[str, Sequence[Entry]] = {
         Entry("", "keys:read", "keys.title"),
         Entry("/data", "data:read", "data.title"),
         Entry("/usage", "usage:read", "usage.title"),
+        Entry("/settings", "projects:read", "settings.title"),
     ),
 }
 """Of pages about an organization, and of those about a project."""

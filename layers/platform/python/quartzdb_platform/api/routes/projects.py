@@ -28,6 +28,7 @@ _PROJECT = "/projects/{project_id}"
 Reads = Annotated[Access, Depends(may(Permission.PROJECTS_READ))]
 Creates = Annotated[Access, Depends(may(Permission.PROJECTS_CREATE))]
 ReadsOne = Annotated[tuple[Access, Project], Depends(may_in_project(Permission.PROJECTS_READ))]
+RenamesOne = Annotated[tuple[Access, Project], Depends(may_in_project(Permission.PROJECTS_CREATE))]
 ReadsKeys = Annotated[tuple[Access, Project], Depends(may_in_project(Permission.KEYS_READ))]
 CreatesKeys = Annotated[tuple[Access, Project], Depends(may_in_project(Permission.KEYS_CREATE))]
 ReadsData = Annotated[tuple[Access, Project], Depends(may_in_project(Permission.DATA_READ))]
@@ -50,6 +51,12 @@ def list_projects(access: Reads, platform: PlatformNow) -> list[ProjectAnswer]:
 def show_project(found: ReadsOne) -> ProjectAnswer:
     """One of them."""
     return ProjectAnswer.of(found[1])
+
+
+@router.patch(_PROJECT, tags=["Projects"])
+def rename_project(body: NameBody, found: RenamesOne, platform: PlatformNow) -> ProjectAnswer:
+    """Give it another name. Its id stays, and with it everything that is in it."""
+    return ProjectAnswer.of(platform.projects.rename(*found, body.name))
 
 
 @router.get(f"{_PROJECT}/keys", tags=["API keys"])

@@ -1,4 +1,4 @@
-"""An organization: its projects, and its name."""
+"""An organization: its projects."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ router = APIRouter()
 _PATH = "/organizations/{organization_id}"
 Sees = Annotated[Place, Depends(in_organization(Permission.PROJECTS_READ))]
 CreatesProjects = Annotated[Place, Depends(in_organization(Permission.PROJECTS_CREATE))]
-SeesSettings = Annotated[Place, Depends(in_organization(Permission.ORGANIZATION_READ))]
-Renames = Annotated[Place, Depends(in_organization(Permission.ORGANIZATION_UPDATE))]
 
 
 @router.get(_PATH)
@@ -35,23 +33,6 @@ def create_project(request: Request, place: CreatesProjects, form: Posted, platf
     except QuartzError as error:
         return _show_projects(request, place, platform, error)
     return page.go_to(f"/projects/{made.id}")
-
-
-@router.get(f"{_PATH}/settings")
-def show_settings(request: Request, place: SeesSettings) -> Response:
-    """What may be changed of the organization itself."""
-    return page.render(request, "settings.html", {"visitor": place.visitor, "place": place})
-
-
-@router.post(f"{_PATH}/settings")
-def rename(request: Request, place: Renames, form: Posted, platform: PlatformNow) -> Response:
-    """Call it something else."""
-    try:
-        platform.organizations.rename(place.access, form.text("name"))
-    except QuartzError as error:
-        values = {"visitor": place.visitor, "place": place}
-        return page.render(request, "settings.html", values, error=error)
-    return page.go_to(f"/organizations/{place.organization.id}/settings")
 
 
 def _show_projects(
