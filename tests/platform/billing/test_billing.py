@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from quartzdb_platform.accounts import store
-from quartzdb_platform.billing.account import account_document, account_of, places_of_account
+from quartzdb_platform.billing.account import (
+    account_document,
+    account_of,
+    organization_of_customer,
+    organizations_with_accounts,
+    places_of_account,
+)
 from quartzdb_platform.domain.billing import (
     GRACE_AFTER_MS,
     READ_ONLY_AFTER_MS,
@@ -458,3 +464,23 @@ def test_credits_of_referrals_come_to_the_balance_once(shop: Shop) -> None:
     shop.later(DAY_MS)
     assert list(shop.till.credits.values()) == [(shop.customer, 1_000)]
     assert shop.state()["credit"] == "10"
+
+
+def test_a_deleted_organization_pays_nothing_more(shop: Shop) -> None:
+    """Its subscription ends when the deletion begins; Stripe down puts the deletion off."""
+    shop.subscribe()
+    ended: list[str] = []
+    shop.till.on_end = ended.append
+    shop.owner.must("POST", f"/organizations/{shop.organization}/deletion", {"name": "Analytical"})
+    shop.site.clock.seconds += 31 * 86_400
+    deletions = shop.site.platform.deletions
+    assert deletions is not None
+    shop.till.is_down = True
+    deletions.run_due()
+    assert store.organization_of(shop.site.table, shop.organization)[0].name == "Analytical"
+    shop.till.is_down = False
+    customer = shop.customer
+    deletions.run_due()
+    assert ended == ["sub_pro"]
+    assert organization_of_customer(shop.site.table, customer) is None
+    assert list(organizations_with_accounts(shop.site.table)) == []

@@ -38,6 +38,7 @@ class Till:
     is_down: bool = False
     declines: bool = False
     on_read: Callable[[], None] = lambda: None
+    on_end: Callable[[str], None] = lambda _: None
 
     def publish(self, catalogue: Catalogue, return_url: str) -> Sequence[str]:
         raise NotImplementedError(f"{catalogue} {return_url}")
@@ -87,6 +88,7 @@ class Till:
 
     def end(self, subscription_id: str) -> None:
         self._up()
+        self.on_end(subscription_id)
         for customer_id, facts in self.accounts.items():
             left = tuple(one for one in facts.superfluous if one != subscription_id)
             self.accounts[customer_id] = replace(facts, superfluous=left)

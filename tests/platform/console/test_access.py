@@ -69,6 +69,11 @@ NEEDS = {
     ("POST", "/organizations/{organization_id}/tokens"): Permission.TOKENS_MANAGE,
     ("POST", "/organizations/{organization_id}/tokens/{token_id}/revoke"): Permission.TOKENS_MANAGE,
     ("GET", "/organizations/{organization_id}/audit"): Permission.AUDIT_READ,
+    ("GET", "/organizations/{organization_id}/billing"): Permission.BILLING_READ,
+    **{
+        ("POST", f"/organizations/{{organization_id}}/billing/{what}"): Permission.BILLING_MANAGE
+        for what in ("checkout", "portal", "plan", "cancel", "resume")
+    },
     ("GET", "/projects/{project_id}/data"): Permission.DATA_READ,
     ("GET", "/projects/{project_id}/data/{namespace}"): Permission.DATA_READ,
     ("GET", "/projects/{project_id}/data/{namespace}/key-values"): Permission.DATA_READ,

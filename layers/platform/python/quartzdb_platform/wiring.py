@@ -190,13 +190,6 @@ def assemble(
         steps.append(Step("data-plane-audit", 60, lambda _: data_plane_audit.take_all(lines)))
     notices = Notices(table, mailer, clock)
     steps.append(Step("notices", 60, lambda _: notices.send_all()))
-    deletions = None
-    if tenants is not None:
-        deletions = Deletions(table, audit, credentials, tenants, notices, clock, remains, scrub=scrub)
-        due = deletions
-        steps.append(Step("deletions", 300, lambda _: due.run_due()))
-    members = Members(table, audit, mailer, publisher, clock, f"{console_url}/invitation")
-    usage = Usage(table, plans, clock)
     desk = None
     if payments is not None:
 
@@ -217,6 +210,23 @@ def assemble(
             changed=changed,
         )
         steps += desk.steps
+    deletions = None
+    if tenants is not None:
+        deletions = Deletions(
+            table,
+            audit,
+            credentials,
+            tenants,
+            notices,
+            clock,
+            remains,
+            scrub=scrub,
+            end_billing=desk.end if desk else lambda _: None,
+        )
+        due = deletions
+        steps.append(Step("deletions", 300, lambda _: due.run_due()))
+    members = Members(table, audit, mailer, publisher, clock, f"{console_url}/invitation")
+    usage = Usage(table, plans, clock)
     passkeys = Passkeys(table, credentials, challenges, mailer, clock, relying_party)
     scanning = None
     if provider_keys is not None:

@@ -33,7 +33,9 @@ _DELETION, _CERTIFICATE = "deletion", "certificate"
 
 
 class Deletions:
-    """`scrub`: leaves nothing of deleted documents in files; `remains`: what no deletion here reaches."""
+    """`scrub`: leaves nothing of deleted documents in files; `remains`: what no deletion here reaches;
+    `end_billing`: has nothing more be paid.
+    """
 
     def __init__(
         self,
@@ -46,6 +48,7 @@ class Deletions:
         remains: tuple[Remain, ...],
         *,
         scrub: Callable[[], bool] = lambda: True,
+        end_billing: Callable[[str], object] = lambda _: None,
     ) -> None:
         self._table = table
         self._audit = audit
@@ -55,6 +58,7 @@ class Deletions:
         self._clock = clock
         self._remains = remains
         self._scrub = scrub
+        self._end_billing = end_billing
 
     def run_due(self) -> None:
         """Go on with every organization whose time has come. One that fails keeps no other from its end."""
@@ -71,6 +75,7 @@ class Deletions:
         """Go as far as one can now; the certificate once nothing is left. Raises Unavailable, NamespaceShared."""
         if not self._begun(organization_id):
             return None
+        self._end_billing(organization_id)
         self._let_people_go(organization_id)
         self._forget_projects(organization_id)
         if not self._delete_data(organization_id):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from quartzdb.domain.clock import Clock
 from quartzdb_platform.audit.log import AuditLog
 from quartzdb_platform.billing.applying import Applying
 from quartzdb_platform.billing.due import DueCustomers
+from quartzdb_platform.billing.ending import end_billing
 from quartzdb_platform.billing.reconciliation import Reconciliation
 from quartzdb_platform.billing.subscriptions import Subscriptions
 from quartzdb_platform.billing.usage_outbox import UsageOutbox
@@ -26,7 +28,9 @@ from quartzdb_platform.upkeep import Step
 
 @dataclass(frozen=True, slots=True)
 class BillingDesk:
-    """The use cases of billing, and the steps that upkeep has of it."""
+    """The use cases of billing, and the steps that upkeep has of it. `end`: what is done of an organization that is
+    being deleted.
+    """
 
     payments: Payments
     subscriptions: Subscriptions
@@ -35,6 +39,7 @@ class BillingDesk:
     reconciliation: Reconciliation
     outbox: UsageOutbox
     usage: UsageSending
+    end: Callable[[str], object]
     steps: Sequence[Step]
 
 
@@ -90,6 +95,7 @@ def open_desk(
         reconciliation,
         outbox,
         usage,
+        partial(end_billing, table, payments),
         (
             Step("billing-usage", 300, usage.run),
             Step("billing-customers", 60, due.run_all),

@@ -19,6 +19,7 @@ from quartzdb_platform.console.modules import below
 from quartzdb_platform.console.pages import (
     account,
     audit,
+    billing,
     data,
     home,
     links,
@@ -53,6 +54,7 @@ PAGES = (
     tokens,
     usage,
     recommendations,
+    billing,
     audit,
 )
 _FOREVER = "public, max-age=31536000, immutable"

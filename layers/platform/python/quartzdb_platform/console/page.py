@@ -46,6 +46,7 @@ NAVIGATION: Mapping[str, Sequence[Entry]] = {
         Entry("/overview", "usage:read", "overview.title"),
         Entry("/usage", "usage:read", "usage.title"),
         Entry("/plan", "organization:read", "plan.title"),
+        Entry("/billing", "billing:read", "billing.title"),
         Entry("/team", "members:read", "team.title"),
         Entry("/tokens", "tokens:read", "tokens.title"),
         Entry("/audit", "audit:read", "audit.title"),
