@@ -163,7 +163,7 @@ clean: ## Remove the environment and everything generated; data/ stays
 	rm -rf .venv .venv-ministack .venv-infra .venv-rie .venv-graphs .venv-peers cloudflare/node_modules layers/platform/assets/node_modules build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(RUNTIME): requirements.txt requirements-build.txt pyproject.toml .ci/install
+$(RUNTIME): requirements.txt requirements-build.txt pyproject.toml layers/platform/pyproject.toml .ci/install
 	@.ci/install "$(PYTHON)" requirements.txt
 	@touch $@
 

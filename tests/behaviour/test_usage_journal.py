@@ -79,3 +79,20 @@ def test_stopping_writes_the_rest(journal: SqliteUsageJournal) -> None:
     journal.take(b"last")
     assert writing.stop(10)
     assert [line for _, line in journal.read(0, 10)] == [b"last"]
+
+
+def test_a_journal_that_nobody_reads_has_a_bound(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The oldest lines make room, once told in the log; whoever reads later has the newest, and numbers go on."""
+    journal = SqliteUsageJournal(tmp_path / "usage.db", lines_kept_max=10)
+    for number in range(25):
+        journal.take(b"%d" % number)
+        journal.write()
+    assert [line for _, line in journal.read(0, 100)] == [b"%d" % number for number in range(15, 25)]
+    assert journal.read(0, 1)[0][0] == 16
+    assert caplog.text.count("nobody reads the usage journal") == 1
+    journal.forget(25)
+    for number in range(10):
+        journal.take(b"%d" % number)
+    journal.write()
+    assert len(journal.read(0, 100)) == 10
+    journal.close()

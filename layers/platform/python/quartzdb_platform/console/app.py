@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from urllib.parse import urlencode, urlsplit
+from collections.abc import Callable
+from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -12,7 +13,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from quartzdb.domain.errors import NotFound, QuartzError
+from quartzdb.domain.errors import QuartzError
 from quartzdb_platform.api.problems import status_of
 from quartzdb_platform.console import page
 from quartzdb_platform.console.modules import below
@@ -66,17 +67,44 @@ def add_console(application: FastAPI) -> None:
     console.state.platform = application.state.platform
     for module in PAGES:
         console.include_router(module.router)
-    console.mount("/assets", _Static(directory=page.STATIC), "assets")
-    console.add_exception_handler(QuartzError, _refused)
-    console.add_exception_handler(RequestValidationError, _not_found)
-    console.add_exception_handler(HTTPException, _not_found)
-    console.add_exception_handler(Exception, _unforeseen)
+    console.mount("/assets", Static(directory=page.STATIC), "assets")
+    install_errors(console, _elsewhere)
     # Where `console_url` leads: a mounted application begins behind the slash.
     application.add_route(page.ROOT, lambda _: page.go_to("/"), ["GET"], include_in_schema=False)
     application.mount(page.ROOT, console, "console")
 
 
-class _Static(StaticFiles):
+def install_errors(
+    console: FastAPI,
+    elsewhere: Callable[[Request, QuartzError], Response | None],
+    **values: object,
+) -> None:
+    """Have errors be pages, made with these values as well. `elsewhere`: where one leads to instead, if anywhere."""
+
+    def error(request: Request, status: int, message: str, hint: str | None) -> Response:
+        shown = {"status": status, "message": message, "hint": hint, **values}
+        return page.render(request, "error.html", shown, status=status)
+
+    def refused(request: Request, wrong: Exception) -> Response:
+        assert isinstance(wrong, QuartzError)
+        leads = elsewhere(request, wrong)
+        return error(request, status_of(wrong), wrong.message, wrong.hint) if leads is None else leads
+
+    def not_found(request: Request, wrong: Exception) -> Response:
+        status = wrong.status_code if isinstance(wrong, HTTPException) else 404
+        return error(request, 404 if status == 405 else status, english()("errors.no_page"), None)
+
+    def unforeseen(request: Request, wrong: Exception) -> Response:
+        logger.error("unforeseen", exc_info=wrong)
+        return error(request, 500, english()("errors.unforeseen"), None)
+
+    console.add_exception_handler(QuartzError, refused)
+    console.add_exception_handler(RequestValidationError, not_found)
+    console.add_exception_handler(HTTPException, not_found)
+    console.add_exception_handler(Exception, unforeseen)
+
+
+class Static(StaticFiles):
     """Files whose addresses change with their content."""
 
     def get_path(self, scope: Scope) -> str:
@@ -88,37 +116,9 @@ class _Static(StaticFiles):
         return response
 
 
-def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, QuartzError)
+def _elsewhere(request: Request, error: QuartzError) -> Response | None:
     if isinstance(error, SignedOut):
         return page.go_to("/?" + urlencode({"next": error.path}) if error.path else "/")
     if isinstance(error, StepUpRequired):
-        return page.go_to("/?" + urlencode({"next": _page_of(request), "again": "1"}))
-    return _error(request, status_of(error), error.message, error.hint)
-
-
-def _page_of(request: Request) -> str:
-    """The page that a request came from: what a form was on, as there may be none where it is sent to."""
-    if request.method == "GET":
-        return request.url.path
-    came_from = urlsplit(request.headers.get("referer", ""))
-    return came_from.path if came_from.netloc == request.url.netloc else f"{page.ROOT}/home"
-
-
-def _not_found(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 404
-    if status == 405:
-        status = 404
-    missing = NotFound(english()("errors.no_page"))
-    return _error(request, status, missing.message, None)
-
-
-def _unforeseen(request: Request, error: Exception) -> Response:
-    logger.error("unforeseen", exc_info=error)
-    return _error(request, 500, english()("errors.unforeseen"), None)
-
-
-def _error(request: Request, status: int, message: str, hint: str | None) -> Response:
-    return page.render(
-        request, "error.html", {"status": status, "message": message, "hint": hint}, status=status
-    )
+        return page.go_to("/?" + urlencode({"next": request.url.path, "again": "1"}))
+    return None

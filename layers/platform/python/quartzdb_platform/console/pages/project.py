@@ -41,7 +41,7 @@ def create_key(request: Request, place: Creates, form: Posted, platform: Platfor
             form.text("name"),
             form.texts("scopes"),
             namespaces=names or None,
-            expires_in_seconds=_seconds(form),
+            expires_in_seconds=seconds_of(form),
         )
     except QuartzError as error:
         return _show(request, place, platform, error)
@@ -72,7 +72,8 @@ def revoke_key(key_id: str, place: Revokes, _: Posted, platform: PlatformNow) ->
     return page.go_to(f"/projects/{place.here.id}")
 
 
-def _seconds(form: Form) -> int | None:
+def seconds_of(form: Form) -> int | None:
+    """How long a key is to live, None for ever. Raises InvalidArgument."""
     days = form.text("days")
     if not days:
         return None

@@ -21,21 +21,29 @@ logger = logging.getLogger(__name__)
 
 LINES_HELD_MAX = 100_000
 """Lines that wait to be written, some 50 MB: while the disk is full, what comes beyond them is lost, and counted."""
+LINES_KEPT_MAX = 1_000_000
+"""Lines in the file, some 350 MB, where nobody reads them: then the oldest make room, and the log says so."""
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS lines (number INTEGER PRIMARY KEY AUTOINCREMENT, line BLOB NOT NULL) STRICT",
     "CREATE TABLE IF NOT EXISTS identity (one INTEGER PRIMARY KEY CHECK (one = 1), text TEXT NOT NULL) STRICT",
     "INSERT OR IGNORE INTO identity VALUES (1, lower(hex(randomblob(8))))",
 )
+# Numbers have no gaps: lines are dropped from the front alone.
+_MAKE_ROOM = "DELETE FROM lines WHERE number <= (SELECT max(number) FROM lines) - ?"
 _BUSY_SECONDS = 10.0
 
 
 class SqliteUsageJournal:
     """Several processes may open the same file. `take` is for the event loop, the rest for threads."""
 
-    def __init__(self, path: Path, *, lines_held_max: int = LINES_HELD_MAX) -> None:
+    def __init__(
+        self, path: Path, *, lines_held_max: int = LINES_HELD_MAX, lines_kept_max: int = LINES_KEPT_MAX
+    ) -> None:
         self._held: deque[bytes] = deque()
         self._lines_held_max = lines_held_max
+        self._lines_kept_max = lines_kept_max
         self._lost = 0
+        self._told = False
         self._lock = threading.Lock()
         try:
             self._connection = sqlite3.connect(
@@ -76,6 +84,7 @@ class SqliteUsageJournal:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._connection.executemany("INSERT INTO lines (line) VALUES (?)", ((one,) for one in lines))
+                dropped = self._connection.execute(_MAKE_ROOM, (self._lines_kept_max,)).rowcount
                 self._connection.execute("COMMIT")
             except sqlite3.Error as error:
                 if self._connection.in_transaction:
@@ -84,6 +93,12 @@ class SqliteUsageJournal:
                 raise Unavailable(
                     f"The usage journal cannot be written: {error}. {len(lines)} lines wait, {self._lost} were lost."
                 ) from error
+        if dropped and not self._told:
+            self._told = True
+            logger.error(
+                "nobody reads the usage journal: it has %d lines, and the oldest make room for others",
+                self._lines_kept_max,
+            )
         return len(lines)
 
     def read(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:

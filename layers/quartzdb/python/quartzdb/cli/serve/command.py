@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,13 @@ from quartzdb.cli.data_dir import data_dir_option, default_engine_option, open_d
 from quartzdb.cli.failure import Failure
 from quartzdb.cli.numbers import WholeNumber
 from quartzdb.cli.output import json_option
+from quartzdb.cli.serve.additions import Addition, additions
 from quartzdb.cli.serve.greeting import greet
 from quartzdb.cli.serve.listener import listen, url_of
 from quartzdb.cli.serve.options import disk_reserve_option, host_option, log_level_option, port_option
 from quartzdb.cli.serve.peer import PeerOptions, peer_options
 from quartzdb.cli.serve.settings import WorkerSettings, limit_threads, log_to_stderr
+from quartzdb.domain.errors import QuartzError
 
 if TYPE_CHECKING:
     from quartzdb.wiring.embedded import Database
@@ -54,6 +56,13 @@ Examples:
     is_flag=True,
     help="Keep a line of what each request used in usage.db, for a platform beside this server.",
 )
+@click.option(
+    "--plain",
+    is_flag=True,
+    envvar="QUARTZDB_PLAIN",
+    show_envvar=True,
+    help="The database alone, without what other installed packages add to the server, as a console.",
+)
 @peer_options
 @json_option
 def serve(
@@ -65,6 +74,7 @@ def serve(
     default_engine: str,
     disk_reserve_mb: int,
     usage_journal: bool,
+    plain: bool,
     peer: PeerOptions,
     as_json: bool,
 ) -> None:
@@ -87,15 +97,17 @@ def serve(
     url = url_of(listener)
     peer.check()
 
+    added = () if plain else additions(data_dir)
+
     def ready(database: Database) -> None:
         key, keys = _first_key(database)
-        greet(url, data_dir, key, keys=keys, as_json=as_json)
+        greet(url, data_dir, key, keys=keys, as_json=as_json, more=_greetings(added, url))
 
     settings = WorkerSettings(
-        data_dir, os.getpid(), log_level, default_engine, disk_reserve_mb, peer, usage_journal
+        data_dir, os.getpid(), log_level, default_engine, disk_reserve_mb, peer, usage_journal, plain
     )
     if workers == 1:
-        _serve_one(settings, listener, ready)
+        _serve_one(settings, listener, ready, added)
     else:
         from quartzdb.wiring.embedded import require_whole_wals
 
@@ -104,7 +116,21 @@ def serve(
         _serve_several(settings, workers, listener, lambda: ready(database))
 
 
-def _serve_one(settings: WorkerSettings, listener: socket.socket, ready: Callable[[Database], None]) -> None:
+def _greetings(added: Sequence[Addition], url: str) -> Iterator[str]:
+    for one in added:
+        try:
+            yield one.greeting(url)
+        except QuartzError as error:
+            # As where the disk is full: the database serves all the same.
+            yield error.message
+
+
+def _serve_one(
+    settings: WorkerSettings,
+    listener: socket.socket,
+    ready: Callable[[Database], None],
+    added: Sequence[Addition],
+) -> None:
     from quartzdb.cli.serve.server import serve_here
     from quartzdb.cli.serve.worker import application
 
@@ -114,6 +140,7 @@ def _serve_one(settings: WorkerSettings, listener: socket.socket, ready: Callabl
         settings.default_engine,
         settings.disk_reserve_mb,
         usage_journal=settings.usage_journal,
+        added=added,
     )
     serve_here(served, listener, log_level=settings.log_level, on_ready=lambda: ready(database))
     served.leave()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -32,8 +33,12 @@ Try it:
 """
 
 
-def greet(url: str, data_dir: Path, key: str | None, *, keys: int, as_json: bool) -> None:
-    """Print it. `key` is the first key, or None where there were `keys` already."""
+def greet(
+    url: str, data_dir: Path, key: str | None, *, keys: int, as_json: bool, more: Iterable[str] = ()
+) -> None:
+    """Print it. `key` is the first key, or None where there were `keys` already; `more`: what others have to say, which
+    is not asked for with --json.
+    """
     if as_json:
         print_json({"url": url, "key": key, "data_dir": str(data_dir.resolve())})
         return
@@ -56,5 +61,7 @@ def greet(url: str, data_dir: Path, key: str | None, *, keys: int, as_json: bool
     else:
         click.echo(f"There {'is 1 API key' if keys == 1 else f'are {keys} API keys'} already. Another one:")
         click.echo(f"  quartzdb keys create --data-dir {data_dir} --name NAME --scopes read,write,admin\n")
+    for text in more:
+        click.echo(f"{text}\n")
     click.echo("Stop with Ctrl+C.")
     sys.stdout.flush()

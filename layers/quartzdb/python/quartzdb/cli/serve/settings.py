@@ -22,12 +22,13 @@ _DEFAULT_ENGINE = "QUARTZDB_SERVE_DEFAULT_ENGINE"
 _DISK_RESERVE_MB = "QUARTZDB_SERVE_DISK_RESERVE_MB"
 _PEER = "QUARTZDB_SERVE_PEER"
 _USAGE_JOURNAL = "QUARTZDB_SERVE_USAGE_JOURNAL"
+_PLAIN = "QUARTZDB_SERVE_PLAIN"
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """`parent` is the process whose end ends the worker too."""
+    """`parent` is the process whose end ends the worker too. `plain`: without what other packages add."""
 
     data_dir: Path
     parent: int
@@ -36,6 +37,7 @@ class WorkerSettings:
     disk_reserve_mb: int = DISK_RESERVE_MB
     peer: PeerOptions = PeerOptions()  # noqa: RUF009 - immutable
     usage_journal: bool = False
+    plain: bool = False
 
     def to_environment(self, environment: MutableMapping[str, str] = os.environ) -> None:
         """Leave them for processes started from here."""
@@ -46,6 +48,7 @@ class WorkerSettings:
         environment[_DISK_RESERVE_MB] = str(self.disk_reserve_mb)
         environment[_PEER] = json.dumps(self.peer.document())
         environment[_USAGE_JOURNAL] = str(int(self.usage_journal))
+        environment[_PLAIN] = str(int(self.plain))
 
     @staticmethod
     def from_environment(environment: MutableMapping[str, str] = os.environ) -> WorkerSettings:
@@ -58,6 +61,7 @@ class WorkerSettings:
             int(environment[_DISK_RESERVE_MB]),
             PeerOptions(**json.loads(environment[_PEER])),
             environment[_USAGE_JOURNAL] == "1",
+            environment[_PLAIN] == "1",
         )
 
 

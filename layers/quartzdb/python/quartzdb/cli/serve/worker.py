@@ -7,11 +7,12 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from quartzdb.cli.open_files import divide_open_files
+from quartzdb.cli.serve.additions import Addition, Application, additions
 from quartzdb.cli.serve.connection_limits import ConnectionLimits
 from quartzdb.cli.serve.options import DISK_RESERVE_MB
 from quartzdb.cli.serve.peer import PeerOptions
@@ -31,12 +32,13 @@ _PARENT_EVERY_SECONDS = 1.0
 JOURNAL_EVERY_SECONDS = 0.25
 """What a process that is killed loses of its usage lines, at most, and what it is writing then."""
 
+ADDITIONS_EVERY_SECONDS = 5.0
+
 logger = logging.getLogger(__name__)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class WithBackground:
@@ -125,8 +127,11 @@ def application(
     disk_reserve_mb: int = DISK_RESERVE_MB,
     *,
     usage_journal: bool = False,
+    added: Sequence[Addition] = (),
 ) -> tuple[WithBackground, Database]:
-    """The application of this process, and its database; with a journal of usage lines. Raises Failure, QuartzError."""
+    """The application of this process, and its database; with a journal of usage lines, and what other packages add.
+    Raises Failure, QuartzError.
+    """
     from quartzdb.api.app import create_app
     from quartzdb.api.settings import ApiSettings
     from quartzdb.domain.namespace import EngineChoice
@@ -141,21 +146,21 @@ def application(
     )
     log_check = require_whole(data_dir)
     two = peer.settings()
-    take_line = None
-    writing: list[Background] = []
+    takes: list[Callable[[bytes], None]] = [one.take for one in added]
+    writing: list[Background] = [JournalWriting(one, every_seconds=ADDITIONS_EVERY_SECONDS) for one in added]
     if usage_journal:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         journal = open_usage_journal(data_dir)
-        take_line = journal.take
+        takes.append(journal.take)
         writing.append(JournalWriting(journal))
+    take_line = _to_each(takes)
     if two is None:
         database = open_embedded(settings, probe=log_check.require)
         uses = Background(database.key_uses.write, idle_seconds=KEY_USES_SECONDS)
         app = create_app(database, ApiSettings(site=peer.site, region=peer.data_region), take_line=take_line)
         maintenance = Background(database.maintenance.run_once)
-        return WithBackground(
-            InPieces(app), maintenance, uses, *writing, at_end=database.change_mark
-        ), database
+        served = InPieces(_around(added, app, database))
+        return WithBackground(served, maintenance, uses, *writing, at_end=database.change_mark), database
     from quartzdb.replication.peer_settings import ApiKeysGo
     from quartzdb.services.condemned_tenants import EVERY_SECONDS as CONDEMNED_SECONDS
     from quartzdb.services.condemned_tenants import CondemnedTenants
@@ -180,7 +185,26 @@ def application(
         driver = open_driver(database, two, secrets, adapters)
         work.append(Background(driver.work, idle_seconds=two.interval_seconds))
     app = create_app(database, ApiSettings(site=peer.site, region=peer.data_region), take_line=take_line)
-    return WithBackground(InPieces(app), *work, *writing, at_end=database.change_mark), database
+    served = InPieces(_around(added, app, database))
+    return WithBackground(served, *work, *writing, at_end=database.change_mark), database
+
+
+def _to_each(takes: Sequence[Callable[[bytes], None]]) -> Callable[[bytes], None] | None:
+    """None: then no line is made."""
+    if len(takes) < 2:
+        return takes[0] if takes else None
+
+    def take(line: bytes) -> None:
+        for one in takes:
+            one(line)
+
+    return take
+
+
+def _around(added: Sequence[Addition], app: Application, database: Database) -> Application:
+    for one in added:
+        app = one.around(app, database)
+    return app
 
 
 def worker_application() -> WithBackground:
@@ -194,6 +218,7 @@ def worker_application() -> WithBackground:
         settings.default_engine,
         settings.disk_reserve_mb,
         usage_journal=settings.usage_journal,
+        added=() if settings.plain else additions(settings.data_dir),
     )[0]
 
 
