@@ -49,6 +49,7 @@ class LocalSite:
     retention: Retention | None = None
     active: Callable[[], bool] = lambda: True
     verify: Verify | None = None
+    gives_grants: bool = False
     database: Database = field(init=False)
     replica: LocalReplica = field(init=False)
 
@@ -61,6 +62,7 @@ class LocalSite:
             retention=self.retention,
             active=self.active,
             verify=self.verify,
+            gives_grants=self.gives_grants,
         )
         self.database = assemble(
             self.adapters, writer=f"{self.name}.1", workspace=self.workspace, peering=peering

@@ -9,7 +9,7 @@ import pytest
 
 from quartzdb.domain.grant import TenantStatus
 from quartzdb.domain.namespace import NamespaceSettings
-from quartzdb.replication.ports import Checkpoint, Direction, Feed
+from quartzdb.replication.ports import Checkpoint, Direction, Feed, SharedPart
 from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
 from quartzdb.wiring.replication import embedded_replication
 from tests.aws_emulators import Emulators
@@ -125,3 +125,12 @@ def test_a_tenant_that_is_shared_is_deleted_everywhere(tmp_path: Path) -> None:
     assert [one["tenant"] for one in answer(tmp_path, "tenants", "list")["tenants"]] == ["default"]
     assert answer(tmp_path, "tenants", "resume", "acme")["revision"] == 4
     assert not database.tenants.grant("acme").buried
+
+
+def test_where_there_is_another_site_the_word_that_a_tenant_is_gone_stays(tmp_path: Path) -> None:
+    """Though nothing of it is shared that would be in the way: the other site has its grant and its keys."""
+    database = open_embedded(EmbeddedSettings(tmp_path))
+    answer(tmp_path, "tenants", "suspend", "acme")
+    embedded_replication(tmp_path).checkpoints.note_peer("west", SharedPart(all_namespaces=True))
+    assert answer(tmp_path, "tenants", "delete", "acme", "--yes")["gone"] is True
+    assert database.tenants.grant("acme").buried

@@ -261,10 +261,11 @@ def test_the_client_signs_them_and_is_understood(tmp_path: Path, clock: ManualCl
 
 
 def test_a_deletion_reaches_the_other_site(sites: tuple[LocalSite, LocalSite], clock: ManualClock) -> None:
-    """Though both have its data: from its beginning neither gives any of it, each leaves nothing, and in the end not
-    even the word is left that it is gone.
+    """Though both have its data, where one gives grants: from the beginning neither gives any of it, each leaves
+    nothing, and in the end not even the word is left that it is gone.
     """
-    here, there = sites
+    plain, there = sites
+    here = replace(plain, gives_grants=True)
     settings = PeerSettings("here", "there", shares=SharedData.ALL).residing(here.adapters.grants, clock)
     push = pushing(here, there, clock, settings)
     for site in sites:
@@ -274,10 +275,10 @@ def test_a_deletion_reaches_the_other_site(sites: tuple[LocalSite, LocalSite], c
 
     condemned = CondemnedTenants(there.adapters.grants, there.database.tenant_deletion())
     with pytest.raises(Conflict):
-        here.database.tenant_deletion().run("acme")
+        plain.database.tenant_deletion().run("acme")
     assert here.adapters.grants.get("acme") == FULL
     for _ in range(4):
-        deleted = here.database.tenant_deletion(everywhere=True).run("acme").gone
+        deleted = here.database.tenant_deletion().run("acme").gone
         for site in sites:
             site.database.maintenance.run_once()
         clock.sleep(61)

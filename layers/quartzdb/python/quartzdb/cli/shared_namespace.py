@@ -27,3 +27,8 @@ def refuse_where_tenant_is_shared(location: DatabaseLocation, tenant: str) -> No
             "suspend it at both sites, and delete its records and keys: that reaches the other site, too.",
             exit_code=CONFLICT,
         )
+
+
+def beside_another(location: DatabaseLocation) -> bool:
+    """Whether there is another site, as far as was noted here."""
+    return bool(open_replication(location).checkpoints.peers())

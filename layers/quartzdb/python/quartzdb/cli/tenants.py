@@ -12,7 +12,7 @@ from quartzdb.cli.audit import audited
 from quartzdb.cli.database_location import DatabaseLocation, location_options
 from quartzdb.cli.failure import Failure
 from quartzdb.cli.output import json_option, print_json, print_table
-from quartzdb.cli.shared_namespace import refuse_where_tenant_is_shared
+from quartzdb.cli.shared_namespace import beside_another, refuse_where_tenant_is_shared
 
 if TYPE_CHECKING:
     from quartzdb.domain.grant import TenantGrant, TenantStatus
@@ -114,7 +114,7 @@ def delete(name: str, location: DatabaseLocation, yes: bool, everywhere: bool, a
         )
         if typed != name:
             raise Failure("Nothing was deleted.", hint=f"The name is {name}; --yes does not ask for it.")
-    deletion = database.tenant_deletion(everywhere=everywhere)
+    deletion = database.tenant_deletion(everywhere=everywhere, beside_another=beside_another(location))
     with audited("tenant.delete", name, database.clock, target=name):
         left = deletion.run(name)
     if as_json:

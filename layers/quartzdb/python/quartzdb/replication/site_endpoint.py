@@ -28,8 +28,9 @@ class Peering:
 
     `secrets` gives the present secret of the two sites and those that are still good; it is asked with every request,
     and none at all refuses everything. `named`: what settings share, whatever a grant says (None: `shared`). `verify`
-    None: API keys need no signature of the other site, and grants are taken from nobody. `active` says whether this
-    site decides compare-and-sets. `retention` None: feeds are kept only as long as this site itself needs them.
+    None: API keys need no signature of the other site, and grants are taken from nobody. `gives_grants`: the other one
+    takes them from here, so that a tenant is deleted at both. `active` says whether this site decides
+    compare-and-sets. `retention` None: feeds are kept only as long as this site itself needs them.
     """
 
     site: str
@@ -39,6 +40,7 @@ class Peering:
     keys_behind_ms: int = OVERLAP_MS
     takes_api_keys: bool = False
     verify: Verify | None = None
+    gives_grants: bool = False
     active: Callable[[], bool] = lambda: True
     retention: Retention | None = None
     status: StatusDocument | None = None
@@ -46,10 +48,11 @@ class Peering:
 
 @dataclass(frozen=True, slots=True)
 class SiteEndpoint:
-    """What is served to the other site."""
+    """What is served to the other site. `gives_grants`: as Peering says."""
 
     replica: LocalReplica
     erasures: LocalErasures
     statements: Statements
     secrets: Callable[[], Sequence[str]]
     status: StatusDocument | None = None
+    gives_grants: bool = False

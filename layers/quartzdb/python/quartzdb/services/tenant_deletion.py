@@ -45,7 +45,8 @@ class TenantRemains:
 class TenantDeletion:
     """`scrub` leaves nothing of deleted rows in files; False where it has to be done again. `remember` notes the tenant
     and a time (unix ms) where restoring an earlier state finds them. `everywhere`: the other site takes grants from
-    this one, so what it shares of a tenant is no reason to keep it.
+    this one, so what it shares of a tenant is no reason to keep it. `beside_another`: there is one, which may hear by
+    the grant that the tenant is gone.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class TenantDeletion:
         remember: Callable[[str, int], None],
         *,
         everywhere: bool = False,
+        beside_another: bool = False,
     ) -> None:
         self._tenants = tenants
         self._api_keys = api_keys
@@ -68,6 +70,7 @@ class TenantDeletion:
         self._scrub = scrub
         self._remember = remember
         self._everywhere = everywhere
+        self._beside_another = beside_another
 
     def run(self, tenant: str) -> TenantRemains:
         """Delete what can be deleted now. Safe to repeat. Raises NotFound where there is nothing of the tenant,
@@ -80,7 +83,7 @@ class TenantDeletion:
             self._require_unshared(tenant)
         # First of all: what is restored from here on has nothing of it, whatever becomes of this run.
         self._remember(tenant, self._clock.unix_ms())
-        if unshared:
+        if unshared and not self._beside_another:
             self._tenants.set_status(tenant, TenantStatus.SUSPENDED)
         else:
             self._tenants.condemn(tenant, self._clock.unix_ms())

@@ -192,8 +192,10 @@ class Database:
         """What a background thread of this process runs."""
         return self._made[1]
 
-    def tenant_deletion(self, *, everywhere: bool = False) -> TenantDeletion:
-        """What deletes everything of a tenant; `everywhere`: at the other site, too, which takes grants from here."""
+    def tenant_deletion(self, *, everywhere: bool = False, beside_another: bool = False) -> TenantDeletion:
+        """What deletes everything of a tenant; `everywhere`: at the other site, too, which takes grants from here.
+        `beside_another`: there is another site, as a database that was opened without it does not know.
+        """
         from quartzdb.services.tenant_deletion import TenantDeletion
 
         return TenantDeletion(
@@ -204,7 +206,8 @@ class Database:
             self.clock,
             self.scrub,
             self.reminders.tenant_gone,
-            everywhere=everywhere,
+            everywhere=everywhere or (self.replication is not None and self.replication.gives_grants),
+            beside_another=beside_another or self.replication is not None,
         )
 
     @property
@@ -552,7 +555,7 @@ def _served(
         shared=peering.shared,
     )
     statements = Statements(peering.site, peering.verify, adapters.clock)
-    return SiteEndpoint(replica, erasures, statements, peering.secrets, peering.status)
+    return SiteEndpoint(replica, erasures, statements, peering.secrets, peering.status, peering.gives_grants)
 
 
 def _decides(peering: Peering | None) -> ActiveSite:

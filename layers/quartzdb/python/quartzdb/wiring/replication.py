@@ -114,6 +114,7 @@ def peering_of(
         keys_behind_ms=keys_behind_ms,
         takes_api_keys=settings.api_keys is ApiKeysGo.HERE,
         verify=verifying(settings.public_keys) if settings.public_keys else None,
+        gives_grants=_gives_grants(settings, secrets),
         retention=PeerRetention(settings.site, [settings.peer_site], checkpoints, clock, settings.shared),
         status=status_of(settings, checkpoints, clock),
     )
@@ -161,7 +162,7 @@ def open_replicator(
     # Whoever cannot sign says nothing: the peer would take it from nobody.
     grants = (
         GrantPush(adapters.grants, peer, clock, jitter, goes=settings.grant_goes)
-        if pushes and secrets.signing
+        if _gives_grants(settings, secrets)
         else None
     )
     assert database.replication is not None, "opened with peering"
@@ -175,6 +176,11 @@ def open_replicator(
         grants=grants,
         close=peer.close,
     )
+
+
+def _gives_grants(settings: PeerSettings, secrets: PeerSecrets) -> bool:
+    full = settings.kind is PeerKind.FULL and settings.url is not None
+    return full and settings.api_keys is ApiKeysGo.THERE and secrets.signing is not None
 
 
 def open_driver(
