@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from fastapi.openapi.utils import get_openapi
+from starlette.testclient import TestClient
 
-from quartzdb_platform.api.app import PREFIX
+from quartzdb_platform.api.app import PREFIX, create_app
 from quartzdb_platform.domain.permissions import PERMISSIONS, Permission, Role
 from tests.platform.conftest import Person, Site
 
@@ -132,6 +135,24 @@ def routes(site: Site) -> Iterator[str]:
 def test_every_route_is_in_here(site: Site) -> None:
     """Whoever adds one says who may use it."""
     assert set(routes(site)) == OPEN | OWN | OPERATOR | set(NEEDS)
+
+
+def test_nobody_describes_what_nobody_asks_for(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The document takes as long as hundreds of requests: a function that starts must not wait for it."""
+    made = []
+
+    def made_now(**told: Any) -> dict[str, Any]:
+        made.append(told)
+        return get_openapi(**told)
+
+    monkeypatch.setattr("quartzdb_platform.api.openapi.get_openapi", made_now)
+    application = create_app(site.platform)
+    with TestClient(application) as http:
+        assert http.get(f"{PREFIX}/session").status_code == 401
+        assert not made
+        first, again = (http.get("/platform/openapi.json") for _ in range(2))
+    assert first.json() == again.json() == site.http.get("/platform/openapi.json").json()
+    assert len(made) == 2  # of this one, and of the site's own
 
 
 @pytest.fixture

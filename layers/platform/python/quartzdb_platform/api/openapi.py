@@ -7,6 +7,7 @@ problem document, whoever found it out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache, partial
 from http import HTTPStatus
 from typing import Any
 
@@ -14,6 +15,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 
 from quartzdb_platform.api.auth import CSRF_HEADER, SESSION_COOKIE, caller
 from quartzdb_platform.api.problems import MEDIA_TYPE
@@ -50,18 +52,24 @@ _SCHEMES = {
 
 
 def install(app: FastAPI, routers: Sequence[APIRouter], prefix: str) -> None:
-    """Have the application describe itself so, once it has these routers at the prefix."""
-    document = describe(app, routers, prefix)
-    app.openapi = lambda: document  # type: ignore[method-assign] # FastAPI's own way to replace it
+    """Have the application describe itself so, once it has these routers at the prefix.
+
+    The document is made when it is first asked for: that takes as long as hundreds of requests, and most processes
+    never need it.
+    """
+    described = cache(partial(describe, app, tuple(app.routes), routers, prefix))
+    app.openapi = described  # type: ignore[method-assign] # FastAPI's own way to replace it
 
 
-def describe(app: FastAPI, routers: Sequence[APIRouter], prefix: str) -> dict[str, Any]:
+def describe(
+    app: FastAPI, routes: Sequence[BaseRoute], routers: Sequence[APIRouter], prefix: str
+) -> dict[str, Any]:
     """The document."""
     document = get_openapi(
         title=app.title,
         version=app.version,
         summary=app.summary,
-        routes=app.routes,
+        routes=routes,
         openapi_version=app.openapi_version,
     )
     components = document.setdefault("components", {})
