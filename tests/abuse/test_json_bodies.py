@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import secrets
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,18 +34,22 @@ from tests.functions.lambda_context import FakeContext
 HEADERS = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
 OPERATIONS = [one for family in FAMILIES for one in family.operations if isinstance(one.body, JsonBody)]
 PAIRS = 20_000_000
-SHAPES = {
-    "objects": b"[" + b"{}," * PAIRS + b"{}]",
-    "nested objects": b"[" + b'{"a":{}},' * (PAIRS // 3) + b"{}]",
-    "strings": b"[" + b'"a",' * (PAIRS // 2) + b'"a"]',
-    "in a filter": b'{"filter":{"a":{"$in":[' + b"[]," * PAIRS + b"1]}}}",
-    "keys": b"{" + b'"a":1,' * (PAIRS // 2) + b'"a":1}',
-}
 
 
+@cache
 def zipped() -> dict[str, bytes]:
-    """Each shape in some tens of KB: twice, as one that knows how would do it is not needed."""
-    return {name: gzip.compress(body, 9, mtime=0) for name, body in SHAPES.items()}
+    """Each shape in some tens of KB: twice, as one that knows how would do it is not needed.
+
+    Made once, and not by importing this: what becomes of it are 60 MB each.
+    """
+    shapes: dict[str, Callable[[], bytes]] = {
+        "objects": lambda: b"[" + b"{}," * PAIRS + b"{}]",
+        "nested objects": lambda: b"[" + b'{"a":{}},' * (PAIRS // 3) + b"{}]",
+        "strings": lambda: b"[" + b'"a",' * (PAIRS // 2) + b'"a"]',
+        "in a filter": lambda: b'{"filter":{"a":{"$in":[' + b"[]," * PAIRS + b"1]}}}",
+        "keys": lambda: b"{" + b'"a":1,' * (PAIRS // 2) + b'"a":1}',
+    }
+    return {name: gzip.compress(shape(), 9, mtime=0) for name, shape in shapes.items()}
 
 
 def target(operation: Operation) -> str:

@@ -46,6 +46,18 @@ def filled(deployment: Deployment, engine: EngineChoice = EngineChoice.IVF) -> t
     return writer, namespace
 
 
+Filled = tuple[Deployment, Database, Namespace]
+
+
+@pytest.fixture(scope="module")
+def there(aws: Emulators, tmp_path_factory: pytest.TempPathFactory) -> Filled:
+    """One such namespace, for all who leave it as it is."""
+    emulator = aws.get("ministack")
+    directory = tmp_path_factory.mktemp("there")
+    deployment = Deployment("ministack", emulator.endpoint_url, emulator.new_place(), directory)
+    return (deployment, *filled(deployment))
+
+
 def overwrite(
     deployment: Deployment, database: Database, namespace: Namespace, name: str, *, gone: bool
 ) -> bytes:
@@ -106,9 +118,9 @@ def test_a_cold_reader_answers_like_a_warm_one(deployment: Deployment, engine: E
         assert database.records.count(namespace, parse({"even": True})) == ROWS / 2
 
 
-def test_one_record_costs_a_few_blocks(deployment: Deployment) -> None:
+def test_one_record_costs_a_few_blocks(there: Filled) -> None:
     """A read by id fetches neither the index nor the vectors of others."""
-    _, namespace = filled(deployment)
+    deployment, _, namespace = there
     cold = deployment.open()
     assert cold.records.fetch_one(namespace, "r77").metadata["n"] == 77
     (part,) = cold.readers.of(namespace).view().parts
@@ -166,13 +178,14 @@ def test_the_manifest_before_serves_when_a_file_is_damaged_or_missing(
     assert cold.namespaces.stats(namespace).degraded is None
 
 
-def test_damage_that_no_manifest_gets_around_is_an_error(deployment: Deployment) -> None:
+def test_damage_that_no_manifest_gets_around_is_an_error(there: Filled) -> None:
     """Never a wrong answer."""
-    writer, namespace = filled(deployment)
-    overwrite(deployment, writer, namespace, VECTORS_FILE, gone=False)
+    deployment, writer, namespace = there
+    before = overwrite(deployment, writer, namespace, VECTORS_FILE, gone=False)
     with pytest.raises(Corrupted) as caught:
         nearest(deployment.open(), namespace, 5)
     assert caught.value.hint
+    restore(deployment, writer, namespace, VECTORS_FILE, before)
 
 
 def test_a_reader_of_a_swept_snapshot_moves_on(deployment: Deployment) -> None:
@@ -195,9 +208,9 @@ def test_a_reader_of_a_swept_snapshot_moves_on(deployment: Deployment) -> None:
     assert slow.namespaces.stats(namespace).degraded is None
 
 
-def test_little_disk_and_little_memory_are_enough(deployment: Deployment) -> None:
+def test_little_disk_and_little_memory_are_enough(there: Filled) -> None:
     """A copy that has no room on disk is kept in memory; parts are given up for others and fetched again."""
-    _, namespace = filled(deployment)
+    deployment, _, namespace = there
     poor = deployment.open(cache_bytes_max=20_000, fetched_bytes_max=BLOCK_BYTES * 3)
     for number in (5, 1500, 2999, 5):
         assert nearest(poor, namespace, number) == f"r{number}"
