@@ -121,6 +121,20 @@ class DatabaseMachine(RuleBasedStateMachine):
             self.model.pop(record_id, None)
         self.deleted |= set(ids)
 
+    @rule(process=processes, group=st.integers(0, 3), to=st.integers(0, 3))
+    def patch_group(self, process: int, group: int, to: int) -> None:
+        """Patch by filter."""
+        fields = MetadataPatch("", {"group": to, "moved": True})
+        patching = self.databases[process].records.patch_matching(
+            self.namespace, parse({"group": group}), fields, after=self.token
+        )
+        moved = [metadata for _, metadata in self.model.values() if metadata["group"] == group]
+        assert (patching.count, patching.cursor) == (len(moved), None)
+        for metadata in moved:
+            metadata |= {"group": to, "moved": True}
+        if patching.version is not None:
+            self._wrote(patching.version)
+
     @rule(process=processes, group=st.integers(0, 3))
     def delete_group(self, process: int, group: int) -> None:
         """Delete by filter."""

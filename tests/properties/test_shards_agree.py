@@ -101,6 +101,16 @@ class TwinNamespaces(RuleBasedStateMachine):
         counts = self._both(lambda at: self._deletion(at, condition))
         assert counts[0] == counts[1]
 
+    @rule(group=groups, most=st.integers(1, 9))
+    def patch_matching(self, group: int, most: int) -> None:
+        """By filter, the same records in each part of it, to the end."""
+        condition = parse({"group": group})
+        fields = MetadataPatch("", {"swept": most, "group": (group + most) % 5}, ("tag",))
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("quartzdb.services.records.PATCH_BY_FILTER_MAX", most)
+            counts = self._both(lambda at: self._patchings(at, condition, fields))
+        assert counts[0] == counts[1]
+
     @rule(group=groups, most=st.integers(1, 5))
     def delete_some_matching(self, group: int, most: int) -> None:
         """With a limit that is passed both delete as many and say that there are more. Which ones is left open."""
@@ -270,6 +280,15 @@ class TwinNamespaces(RuleBasedStateMachine):
             cursor = page.cursor
             if cursor is None:
                 return pages
+
+    def _patchings(self, namespace: Namespace, condition: Filter, fields: MetadataPatch) -> list[int]:
+        counts, cursor = [], None
+        while True:
+            patching = self.database.records.patch_matching(namespace, condition, fields, cursor=cursor)
+            counts.append(patching.count)
+            cursor = patching.cursor
+            if cursor is None:
+                return counts
 
     def _listed(self, namespace: Namespace, request: ListRequest) -> list[Any]:
         pages: list[Any] = []

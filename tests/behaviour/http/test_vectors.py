@@ -416,7 +416,9 @@ def test_an_unknown_field_of_a_record_is_answered_with_the_known_ones(http: Clie
     problem = refused(
         upsert_one(http, books, {"id": "a", "vector": [1], "values": [1]}), 400, "invalid_argument"
     )
-    assert problem["hint"] == "The fields here are id, vector, metadata (optional)."
+    assert problem["hint"] == (
+        "The fields here are id, vector, metadata (optional), if_version (optional), if_absent (optional)."
+    )
 
 
 def test_a_thousand_records_are_one_write(http: Client, books: str) -> None:

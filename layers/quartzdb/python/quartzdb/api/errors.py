@@ -103,6 +103,10 @@ def error_answer(error: QuartzError, path: str, request_id: str) -> Answer:
     }
     if isinstance(error, LimitReached | RateLimited) and error.reached is not None:
         document |= reached_document(error.reached)
+    if isinstance(error, PreconditionFailed) and error.failures:
+        document["failures"] = [
+            {"id": one.id, "version": one.version, "reason": one.reason} for one in error.failures
+        ]
     if isinstance(error, FeedGone):
         document["cursor"] = error.cursor
     return Answer(status, _dumps(document), PROBLEM, _headers(error))

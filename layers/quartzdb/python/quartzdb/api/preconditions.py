@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Protocol
 
 from starlette.datastructures import Headers
 
-from quartzdb.domain.condition import Condition
+from quartzdb.domain.condition import ABSENT, Condition
 from quartzdb.domain.errors import InvalidArgument, InvalidVersion, PreconditionFailed
 from quartzdb.domain.hlc import Version
 
@@ -16,6 +17,19 @@ _TAG = re.compile(r'(W/)?"([!#-~]*)"')
 _LIST = re.compile(r'\s*(?:(?:W/)?"[!#-~]*"\s*)?(?:,\s*(?:(?:W/)?"[!#-~]*"\s*)?)*')
 CONDITIONS = ("If-Match", "If-None-Match")
 _HINT = 'Send If-Match: "VERSION" with the ETag of an earlier answer, or If-None-Match: * for what must not exist yet.'
+
+
+class RecordCondition(Protocol):
+    """A record of a batch, with what must be there for it to be written."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def if_version(self) -> str | None: ...
+
+    @property
+    def if_absent(self) -> bool: ...
 
 
 def etag_of(version: Version) -> str:
@@ -58,6 +72,30 @@ def condition_of_one(headers: Headers, ids: Sequence[str]) -> dict[str, Conditio
     if len(ids) != 1:
         no_condition(headers, f"it is about one record, and this request names {len(ids)}.")
     return {ids[0]: condition}
+
+
+def conditions_of(headers: Headers, records: Sequence[RecordCondition]) -> dict[str, Condition]:
+    """The conditions of a batch: each record has its own, or one alone that of the headers. Raises InvalidArgument."""
+    conditions: dict[str, Condition] = {}
+    for position, record in enumerate(records):
+        if record.if_version is not None and record.if_absent:
+            raise InvalidArgument(
+                "A record cannot be at a version and be absent.",
+                field=f"vectors[{position}].if_absent",
+                hint="Give `if_version` or `if_absent`.",
+            )
+        if record.if_absent:
+            conditions[record.id] = ABSENT
+        elif record.if_version is not None:
+            try:
+                conditions[record.id] = Condition.at(Version.parse(record.if_version))
+            except InvalidVersion as error:
+                error.field = f"vectors[{position}].if_version"
+                raise
+    if conditions:
+        no_condition(headers, "the records have conditions of their own.")
+        return conditions
+    return condition_of_one(headers, [record.id for record in records])
 
 
 def unchanged(headers: Headers, version: Version) -> bool:

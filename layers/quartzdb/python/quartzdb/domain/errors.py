@@ -5,8 +5,9 @@ Only the HTTP layer turns these into status codes; nothing below it knows HTTP.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 STORAGE_FULL_RETRY_SECONDS = 30.0
@@ -209,10 +210,32 @@ class IdempotencyConflict(Conflict):
     code = "idempotency_conflict"
 
 
+@dataclass(frozen=True, slots=True)
+class UnmetCondition:
+    """A record or item of a batch whose condition does not hold. `version`: None where it does not exist."""
+
+    id: str
+    version: str | None
+    reason: str
+
+
 class PreconditionFailed(QuartzError):
-    """A compare-and-set did not find the version that it named."""
+    """A compare-and-set did not find the version that it named. Of a batch, the problem's `failures` say of each record
+    that is not as it should be which version it is at.
+    """
 
     code = "precondition_failed"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str | None = None,
+        hint: str | None = None,
+        failures: Sequence[UnmetCondition] = (),
+    ) -> None:
+        super().__init__(message, field=field, hint=hint)
+        self.failures = failures
 
 
 class Unauthenticated(QuartzError):

@@ -24,6 +24,8 @@ FETCH_IDS_MAX = 1_000
 DELETE_IDS_MAX = 10_000
 DELETE_BY_FILTER_MAX = 100_000
 """Records that one delete-by-filter removes; the answer says whether more are left."""
+PATCH_BY_FILTER_MAX = 1_000
+"""Records that one patch by filter changes; the answer has a cursor if there are more."""
 TOP_K_MAX = 1_000
 QUERIES_MAX = 100
 """Queries in one batch."""

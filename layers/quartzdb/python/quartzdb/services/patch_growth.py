@@ -16,10 +16,11 @@ CROWDED_BYTES = METADATA_BYTES_MAX // 2
 
 
 class PatchGrowth:
-    """Of one batch. `measure` before the rest, each time its records were read."""
+    """Of one batch. `measure` before the rest, each time its records were read. `from_filter`: all are of one patch."""
 
-    def __init__(self, patches: Sequence[MetadataPatch]) -> None:
+    def __init__(self, patches: Sequence[MetadataPatch], *, from_filter: bool = False) -> None:
         self._patches = patches
+        self._from_filter = from_filter
         self._bytes: dict[str, int] = {}
 
     def measure(self, present: Mapping[str, Record]) -> None:
@@ -38,7 +39,7 @@ class PatchGrowth:
             if size > METADATA_BYTES_MAX:
                 check_metadata(
                     result,
-                    field=f"patches[{position}].set",
+                    field="set" if self._from_filter else f"patches[{position}].set",
                     encoded_bytes=size,
                     bytes_max=max(METADATA_BYTES_MAX, encoded_bytes_of(record.metadata)),
                 )

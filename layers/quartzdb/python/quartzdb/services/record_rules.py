@@ -21,6 +21,7 @@ from quartzdb.domain.errors import (
     PreconditionFailed,
     RecordNotFound,
     TooLarge,
+    UnmetCondition,
 )
 from quartzdb.domain.limits import METADATA_BYTES_MAX
 from quartzdb.domain.metadata import check_metadata
@@ -58,15 +59,21 @@ UNCONDITIONAL: Conditions = MappingProxyType({})
 
 
 def check_conditions(conditions: Conditions, present: Mapping[str, Record]) -> None:
-    """Raises PreconditionFailed for the first id, of those that were named, that is not as its condition says."""
+    """Raises PreconditionFailed for those of the named ids that are not as their conditions say."""
+    failures = []
     for record_id, condition in conditions.items():
         version = present[record_id].version if record_id in present else None
         if not condition.holds(version):
-            raise PreconditionFailed(
-                condition.failure(f"The record {record_id!r}", version),
-                field="id",
-                hint="Fetch the record again and decide anew.",
-            )
+            reason = condition.failure(f"The record {record_id!r}", version)
+            failures.append(UnmetCondition(record_id, None if version is None else str(version), reason))
+    if failures:
+        others = f" So it is with {len(failures) - 1} others." if len(failures) > 1 else ""
+        raise PreconditionFailed(
+            failures[0].reason + others,
+            field="id",
+            hint="Nothing was written. Fetch the records again and decide anew.",
+            failures=failures,
+        )
 
 
 def check_record(
@@ -108,19 +115,33 @@ def check_comparable(vector: Vector, dimension: int, metric: Metric, field: str 
 
 def check_patch(patch: MetadataPatch, field: str) -> None:
     """Raises what is wrong with a patch, whatever record it is for."""
-    check_fields(patch, field)
+    check_id(patch.id, f"{field}.id")
+    check_changes(patch, f"{field}.")
+
+
+def check_changes(patch: MetadataPatch, prefix: str = "") -> None:
+    """Raises what is wrong with what a patch sets and unsets, of whichever records."""
+    _check_fields(patch, prefix)
     if not patch.set and not patch.unset:
-        raise InvalidArgument("The patch changes nothing.", field=field, hint="Give `set`, `unset` or both.")
+        raise InvalidArgument(
+            "The patch changes nothing.",
+            field=prefix.removesuffix(".") or "set",
+            hint="Give `set`, `unset` or both.",
+        )
     both = patch.set.keys() & set(patch.unset)
     if both:
-        raise InvalidArgument(f"{sorted(both)[0]!r} is both set and unset.", field=f"{field}.unset")
+        raise InvalidArgument(f"{sorted(both)[0]!r} is both set and unset.", field=f"{prefix}unset")
 
 
 def check_fields(patch: MetadataPatch, field: str, bytes_max: int = METADATA_BYTES_MAX) -> None:
     """Raises what is wrong with the fields that a patch names."""
     check_id(patch.id, f"{field}.id")
-    check_metadata(patch.set, field=f"{field}.set", bytes_max=bytes_max)
-    check_metadata(dict.fromkeys(patch.unset), field=f"{field}.unset", bytes_max=bytes_max)
+    _check_fields(patch, f"{field}.", bytes_max)
+
+
+def _check_fields(patch: MetadataPatch, prefix: str, bytes_max: int = METADATA_BYTES_MAX) -> None:
+    check_metadata(patch.set, field=f"{prefix}set", bytes_max=bytes_max)
+    check_metadata(dict.fromkeys(patch.unset), field=f"{prefix}unset", bytes_max=bytes_max)
 
 
 def check_batch(ids: Sequence[str], most: int, field: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quartzdb.domain.change import OWN, Change, Delete, Patch, Upsert
 from quartzdb.domain.cursor import decode_cursor, encode_cursor
@@ -16,6 +16,7 @@ from quartzdb.domain.limits import (
     DELETE_IDS_MAX,
     FETCH_IDS_MAX,
     METADATA_BYTES_MAX,
+    PATCH_BY_FILTER_MAX,
     UPSERT_RECORDS_MAX,
 )
 from quartzdb.domain.namespace import Namespace
@@ -31,6 +32,7 @@ from quartzdb.services.record_rules import (
     NewRecord,
     as_stored,
     check_batch,
+    check_changes,
     check_conditions,
     check_patch,
     check_record,
@@ -39,6 +41,8 @@ from quartzdb.services.record_rules import (
 )
 from quartzdb.services.shard_answers import ids_in_order
 from quartzdb.services.shard_reads import ShardReads
+from quartzdb.storage.index.fields.filter_digest import digest
+from quartzdb.storage.index.listing import matching_ids
 from quartzdb.storage.log.append import LogWriter
 from quartzdb.storage.snapshot.readers import Readers
 
@@ -54,6 +58,17 @@ class Deletion:
     deleted: int
     more: bool = False
     ids: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Patching:
+    """What a patch by filter did; `version` None where nothing matched. `cursor`: where the next goes on, None where
+    nothing is left.
+    """
+
+    version: Version | None
+    count: int
+    cursor: str | None = None
 
 
 class Records:
@@ -137,6 +152,59 @@ class Records:
             unmoved=_never if conditions else lambda _, since: growth.fits_after(since),
             alone=_always if conditions else lambda _: growth.crowded,
         )
+
+    def patch_matching(
+        self,
+        namespace: Namespace,
+        condition: Filter,
+        fields: MetadataPatch,
+        *,
+        cursor: str | None = None,
+        after: Version | None = None,
+    ) -> Patching:
+        """Patch the records that match when this begins, up to PATCH_BY_FILTER_MAX in id order, in one atomic write.
+
+        The id of `fields` is not looked at. A record that is deleted meanwhile stays so, and one that stops matching
+        is patched all the same. Raises InvalidMetadata, and patches none, where one would be over its limit.
+        """
+        self.check_fields(namespace, fields)
+        listing = f"patch/{namespace.generation}/{digest(condition).hex()}"
+        begin = decode_cursor(listing, cursor) if cursor else None
+        honour(self._versions, after)
+        pages = self._shards.each(
+            namespace.each_shard,
+            lambda _, view: matching_ids(view, condition, begin, PATCH_BY_FILTER_MAX + 1),
+            STRONG,
+            to_change=True,
+        )
+        found = ids_in_order(pages, PATCH_BY_FILTER_MAX + 1)
+        ids = found[:PATCH_BY_FILTER_MAX]
+        if not ids:
+            return Patching(None, 0)
+        goes_on = encode_cursor(listing, ids[-1]) if len(found) > PATCH_BY_FILTER_MAX else None
+        growth = PatchGrowth([], from_filter=True)
+        patched: Sequence[MetadataPatch] = ()
+
+        def decide(present: Present) -> Sequence[Change]:
+            nonlocal patched, growth
+            patched = [replace(fields, id=one) for one in ids if one in present]
+            if not patched:
+                raise _AllGone
+            growth = PatchGrowth(patched, from_filter=True)
+            growth.measure(present)
+            return [Patch(one.id, OWN, one.set, one.unset) for one in patched]
+
+        try:
+            version = self._decisions.write(
+                namespace,
+                ids,
+                decide,
+                unmoved=lambda _, since: growth.fits_after(since),
+                alone=lambda _: growth.crowded,
+            )
+        except _AllGone:
+            return Patching(None, 0, goes_on)
+        return Patching(version, len(patched), goes_on)
 
     def delete(
         self,
@@ -267,6 +335,12 @@ class Records:
         dimension_of(namespace)
 
     @staticmethod
+    def check_fields(namespace: Namespace, fields: MetadataPatch) -> None:
+        """Raises what is wrong with a patch for all that match."""
+        check_changes(fields)
+        dimension_of(namespace)
+
+    @staticmethod
     def check_delete(namespace: Namespace, ids: Sequence[str]) -> None:
         """Raises what is wrong with ids to be deleted."""
         check_batch(ids, DELETE_IDS_MAX, "ids")
@@ -300,6 +374,10 @@ class Records:
         dimension_of(namespace)
         honour(self._versions, after)
         return self._writer.write(namespace, changes)
+
+
+class _AllGone(Exception):
+    """All that matched was deleted before it could be patched."""
 
 
 def _always(_: Present) -> bool:

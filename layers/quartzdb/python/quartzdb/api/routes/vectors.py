@@ -12,6 +12,7 @@ from quartzdb.api.operation import Family, IdempotentReplay, JsonBody, Success
 from quartzdb.api.preconditions import (
     CONDITIONS,
     condition_of_one,
+    conditions_of,
     etag_of,
     no_condition,
     unchanged,
@@ -27,6 +28,7 @@ from quartzdb.domain.limits import (
     FETCH_IDS_MAX,
     FILTER_JSON,
     IDS_JSON,
+    PATCH_BY_FILTER_MAX,
     RECORD_JSON,
     WRITE_JSON,
 )
@@ -72,7 +74,9 @@ _UBIK = {"id": "ubik", "vector": "zcxMP5qZmT7NzMw9", "metadata": {"year": 1969}}
 )
 def upsert_vectors(call: Call) -> Answer:
     """Write records whole, new or in place of those with the same id: all of them or none. They can be searched as soon
-    as this is answered. `If-Match` and `If-None-Match` are for a batch of one record; with more it is refused.
+    as this is answered. `if_version` and `if_absent` are conditions of single records: if one does not hold nothing is
+    written, and the problem's `failures` name each that did not. `If-Match` and `If-None-Match` are for a batch of one
+    record; with more it is refused.
     """
     namespace = call.namespace()
     body = call.json(schemas.UpsertRequest)
@@ -90,7 +94,7 @@ def upsert_vectors(call: Call) -> Answer:
     version = call.services.records.upsert(
         namespace,
         records,
-        conditions=condition_of_one(call.headers, [record.id for record in records]),
+        conditions=conditions_of(call.headers, body.vectors),
         after=after(body.version),
     )
     etag = (("ETag", etag_of(version)),) if len(records) == 1 else ()
@@ -164,7 +168,10 @@ def fetch_vectors(call: Call) -> Answer:
     scope=Scope.WRITE,
     body=JsonBody(
         schemas.PatchRequest,
-        {"one": {"patches": [{"id": "dune", "set": {"read": True}, "unset": ["tags"]}]}},
+        {
+            "one": {"patches": [{"id": "dune", "set": {"read": True}, "unset": ["tags"]}]},
+            "filter": {"filter": {"year": {"$lt": 1966}}, "set": {"era": "early"}},
+        },
         WRITE_JSON,
     ),
     headers=CONDITIONS,
@@ -178,10 +185,26 @@ def fetch_vectors(call: Call) -> Answer:
 )
 def patch_vectors(call: Call) -> Answer:
     """Set and remove top-level metadata fields: of all these records or of none. Vectors stay as they are. `If-Match`
-    and `If-None-Match` are for a batch of one record; with more it is refused.
+    and `If-None-Match` are for a batch of one record; with more it is refused. With a filter, the same fields of all
+    records that it accepts: of at most 10,000 in one request, in the order of their ids, and `cursor` goes on where
+    they end. It uses the write units of the fields for each record.
     """
     namespace = call.namespace()
     body = call.json(schemas.PatchRequest)
+    if (body.patches is None) == (body.filter is None):
+        raise InvalidArgument(
+            "A patch needs exactly one of `patches` and `filter`.",
+            field="patches",
+            hint='Patch everything with {"filter": {}, "set": {…}}.',
+        )
+    if body.patches is None:
+        return _patch_matching(call, namespace, body)
+    if body.set is not None or body.unset or body.cursor is not None:
+        raise InvalidArgument(
+            "`set`, `unset` and `cursor` go with a filter.",
+            field="set",
+            hint="Each of `patches` has its own `set` and `unset`.",
+        )
     patches = [
         _patch(patch.id, patch.set, patch.unset, f"patches[{position}].")
         for position, patch in enumerate(body.patches)
@@ -410,6 +433,31 @@ def _metadata(document: object) -> Metadata:
 def _patch(record_id: str, fields: object, unset: list[str], prefix: str) -> MetadataPatch:
     checked = {} if fields is None else check_metadata(fields, field=f"{prefix}set")
     return MetadataPatch(record_id, checked, tuple(unset))
+
+
+def _patch_matching(call: Call, namespace: Namespace, body: schemas.PatchRequest) -> Answer:
+    no_condition(call.headers, "a filter names records, not one record.")
+    condition = parse(body.filter)
+    fields = _patch("", body.set, body.unset, "")
+    of_one = _units_of([fields])
+    records = call.services.records
+    if body.dry_run:
+        records.check_fields(namespace, fields)
+        matching = records.count(namespace, condition)
+        return quote(call, Units(write=of_one.write * min(matching, PATCH_BY_FILTER_MAX)))
+    patched = records.patch_matching(
+        namespace, condition, fields, cursor=body.cursor, after=after(body.version)
+    )
+    return write_answer(
+        call,
+        {
+            "patched": patched.count,
+            "version": None if patched.version is None else str(patched.version),
+            "cursor": patched.cursor,
+        },
+        Units(write=max(1, of_one.write * patched.count)),
+        records=patched.count,
+    )
 
 
 def _units_of(patches: Sequence[MetadataPatch]) -> Units:

@@ -7,6 +7,14 @@ from pydantic import Field
 from quartzdb.api.schemas.model import Document
 
 
+class UnmetConditionDocument(Document):
+    """A record whose condition does not hold."""
+
+    id: str
+    version: str | None = Field(description="The version that it is at; null where it does not exist.")
+    reason: str
+
+
 class Problem(Document):
     """A problem document (RFC 9457)."""
 
@@ -20,6 +28,9 @@ class Problem(Document):
     request_id: str = Field(description="Names this request in the log.")
     cursor: str = Field(
         default="", description="Only of `feed_gap`: the place in the feed to go on from after a repair."
+    )
+    failures: list[UnmetConditionDocument] = Field(
+        default=[], description="Of `precondition_failed` for a batch of records: those that it failed for."
     )
     limit: str = Field(
         default="",

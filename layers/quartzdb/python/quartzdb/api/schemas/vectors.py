@@ -73,12 +73,22 @@ MetadataForm = Annotated[
 ]
 
 
+IfVersion = Annotated[
+    str | None,
+    Field(
+        description="Write only if the record is at this version. Otherwise nothing of the batch is written."
+    ),
+]
+
+
 class RecordToUpsert(Body):
     """A record to be written."""
 
     id: RecordId
     vector: Vector
     metadata: Metadata = None
+    if_version: IfVersion = None
+    if_absent: bool = Field(False, description="Write only if there is no record with this id.")
 
 
 class UpsertRequest(Body):
@@ -220,9 +230,20 @@ class RecordPatch(Body):
 
 
 class PatchRequest(Body):
-    """Changes to be made together: all of them or none."""
+    """Changes to be made together, all of them or none: `patches`, or `set` and `unset` for what a filter accepts."""
 
-    patches: Array[RecordPatch] = Field(json_schema_extra={"minItems": 1, "maxItems": UPSERT_RECORDS_MAX})
+    patches: Array[RecordPatch] | None = Field(
+        None, json_schema_extra={"minItems": 1, "maxItems": UPSERT_RECORDS_MAX}
+    )
+    filter: Filter = None
+    set: MetadataFields = None
+    unset: Array[str] = Field([], description="Top-level metadata fields to remove.")
+    cursor: Annotated[
+        str | None,
+        Field(
+            description="With a filter: the `cursor` of the answer before, for the records that were left."
+        ),
+    ] = None
     version: After = None
     dry_run: DryRun = False
 
@@ -231,7 +252,12 @@ class PatchResult(Document):
     """How many records were patched, at which version."""
 
     patched: int
-    version: Version
+    version: Version | None = Field(
+        description="Null where a filter matched nothing, so nothing was written."
+    )
+    cursor: NextCursor = Field(
+        default=None, description="With a filter: sent again with it, the request goes on; null at the end."
+    )
     usage: Receipt
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from quartzdb.domain.deadline import check_deadline
 from quartzdb.domain.filter import Filter
-from quartzdb.domain.order import Order, OrderPlace
+from quartzdb.domain.order import BY_ID, Order, OrderPlace
 from quartzdb.domain.record import ShownRecord
 from quartzdb.domain.vector import Mask, Rows
 from quartzdb.storage.index.fields.field_order import UNRANKED, FieldOrder, Ranks
@@ -61,9 +61,7 @@ def list_records(
 
     Raises AnswerTooLarge, DeadlineExceeded.
     """
-    sources: list[_Source] = [_OfSegment(part) for part in view.parts]
-    if view.tail.alive_count:
-        sources.append(_OfTail(view))
+    sources = _sources(view)
     found: list[tuple[OrderPlace, int, int]] = []
     for number, source in enumerate(sources):
         check_deadline()
@@ -79,6 +77,16 @@ def list_records(
     return listed, len(found) > limit
 
 
+def matching_ids(view: View, condition: Filter, after: str | None, limit: int) -> list[str]:
+    """The first `limit` ids of live records after an id that the filter accepts, in order. Raises DeadlineExceeded."""
+    begin = None if after is None else OrderPlace(None, after)
+    found: list[str] = []
+    for source in _sources(view):
+        check_deadline()
+        found += [place.id for place, _ in _first_of(source, condition, BY_ID, begin, limit)]
+    return sorted(found)[:limit]
+
+
 class _Source(Protocol):
     """Some rows in which each id is once: those of a segment, or of the tail."""
 
@@ -91,6 +99,11 @@ class _Source(Protocol):
     def first_by_id(self, rows: Rows, after: str | None, limit: int, *, descending: bool) -> list[int]: ...
 
     def shown(self, rows: list[int], shown: Shown) -> dict[int, ShownRecord]: ...
+
+
+def _sources(view: View) -> Sequence[_Source]:
+    parts: list[_Source] = [_OfSegment(part) for part in view.parts]
+    return [*parts, _OfTail(view)] if view.tail.alive_count else parts
 
 
 def _place(found: tuple[OrderPlace, int, int]) -> OrderPlace:
