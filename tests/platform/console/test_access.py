@@ -79,6 +79,7 @@ NEEDS = {
     ("GET", "/projects/{project_id}/data/{namespace}/key-values"): Permission.DATA_READ,
     ("GET", "/projects/{project_id}/data/{namespace}/query"): Permission.DATA_READ,
     ("GET", "/projects/{project_id}/data/{namespace}/records"): Permission.DATA_READ,
+    ("GET", "/projects/{project_id}/data/{namespace}/transfer"): Permission.DATA_READ,
     ("GET", "/projects/{project_id}"): Permission.KEYS_READ,
     ("POST", "/projects/{project_id}/keys"): Permission.KEYS_CREATE,
     ("GET", "/projects/{project_id}/keys/{key_id}/first-request"): Permission.KEYS_READ,

@@ -16,6 +16,11 @@ STATIC = Path(console.__file__).parent / "static"
 ASSETS = Path(__file__).parents[3] / "layers/platform/assets"
 COPIES = {
     "vendor/htmx.min.js": "htmx.org/dist/htmx.min.js",
+    **{
+        f"vendor/hyparquet/{file.name}": f"hyparquet/src/{file.name}"
+        for file in STATIC.glob("vendor/hyparquet/*.js")
+    },
+    "vendor/hyparquet/LICENSE": "hyparquet/LICENSE",
     "vendor/uPlot.iife.min.js": "uplot/dist/uPlot.iife.min.js",
     "vendor/uPlot.min.css": "uplot/dist/uPlot.min.css",
 }
@@ -23,7 +28,8 @@ COPIES = {
 
 def test_every_copy_is_the_package_s_file() -> None:
     """Byte for byte; the package itself was checked by npm against the lock file."""
-    assert {str(file.relative_to(STATIC)) for file in STATIC.glob("vendor/*")} == set(COPIES)
+    copied = {str(file.relative_to(STATIC)) for file in STATIC.rglob("vendor/**/*") if file.is_file()}
+    assert copied == set(COPIES)
     if not (ASSETS / "node_modules").exists():
         pytest.skip("not installed: the console's assets (needs npm)")
     for copy, original in COPIES.items():

@@ -42,7 +42,8 @@ class Library:
             {"id": f"b{n}", "vector": [1, n, 0], "metadata": {"year": 1900 + n, "of": {"n": n}}}
             for n in range(count)
         ]
-        self.ask("POST", "/books/vectors", {"vectors": vectors}).raise_for_status()
+        if vectors:
+            self.ask("POST", "/books/vectors", {"vectors": vectors}).raise_for_status()
 
 
 @pytest.fixture
@@ -385,7 +386,15 @@ def test_who_may_read_is_offered_nothing_else(
     assert reader.wrong == []
 
 
-PATHS = ("", "/books", "/books/query", "/books/records", "/books/records?id=b1", "/books/key-values")
+PATHS = (
+    "",
+    "/books",
+    "/books/query",
+    "/books/records",
+    "/books/records?id=b1",
+    "/books/key-values",
+    "/books/transfer",
+)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(400, "dark"), (1280, "light")])

@@ -40,6 +40,7 @@ VIEWS = (
     View("/records", "data.records.title"),
     View("/query", "data.query.title"),
     View("/key-values", "data.keyvalues.title"),
+    View("/transfer", "data.transfer.title"),
 )
 
 
@@ -86,6 +87,12 @@ def show_query(request: Request, namespace: str, place: Sees, platform: Platform
 def show_key_values(request: Request, namespace: str, place: Sees, platform: PlatformNow) -> Response:
     """Keys by prefix, one value, and a new one."""
     return _show(request, place, platform, "keyvalues", namespace)
+
+
+@router.get(f"{_NAMESPACE}/transfer")
+def show_transfer(request: Request, namespace: str, place: Sees, platform: PlatformNow) -> Response:
+    """Records from a file, and into one."""
+    return _show(request, place, platform, "transfer", namespace)
 
 
 def _show(
