@@ -37,7 +37,7 @@ run: $(RUNTIME) ## Start the database on this machine
 	$(BIN)/quartzdb serve $(ARGS)
 
 platform: $(RUNTIME) ## Start the database with accounts, projects and keys on this machine
-	$(BIN)/quartzdb platform serve $(ARGS)
+	$(BIN)/python -m local.platform $(ARGS)
 
 # loadfile keeps a file on one worker, so that what a module's tests share (a server, a synthesised stack) is made once.
 # Files go out in the order of tests/conftest.py, not by their number of tests.

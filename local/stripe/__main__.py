@@ -32,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default="cancel",
         help="what becomes of a subscription that is not paid in the end",
     )
+    parser.add_argument(
+        "--draft-hours", type=int, default=1, help="how long an invoice of a renewal is a draft (default: 1)"
+    )
     options = parser.parse_args(arguments)
     key = options.secret_key or f"sk_test_{secrets.token_hex(16)}"
     secret = options.webhook_secret or f"whsec_{secrets.token_hex(16)}"
@@ -40,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             secret_key=key,
             file=options.state,
             seed=options.seed,
-            settings=Settings(after_retries=options.after_retries),
+            settings=Settings(after_retries=options.after_retries, draft_hours=options.draft_hours),
         )
         if options.webhook is not None:
             server.send_to(options.webhook, secret)

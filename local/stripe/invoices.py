@@ -22,8 +22,6 @@ from local.stripe.store import Object
 from local.stripe.world import World
 
 _PAGE = CURSORS.replace(" created", "")
-DRAFT_SECONDS = 3600
-"""An invoice of a renewal stays a draft for an hour, so that late usage still gets onto it."""
 
 
 def draft(
@@ -75,6 +73,7 @@ def _blank(
     period: tuple[int, int],
 ) -> Object:
     cyclic = reason == "subscription_cycle"
+    finalizes_at = now + world.settings.draft_hours * 3600 if cyclic else None
     return {
         "id": world.ids.new("in", 24),
         "object": "invoice",
@@ -97,7 +96,7 @@ def _blank(
             "provider": None,
             "status": None,
         },
-        "automatically_finalizes_at": now + DRAFT_SECONDS if cyclic else None,
+        "automatically_finalizes_at": finalizes_at,
         "billing_reason": reason,
         "collection_method": "charge_automatically",
         "created": now,
@@ -122,14 +121,13 @@ def _blank(
         "ending_balance": None,
         "footer": None,
         "from_invoice": None,
-        "hosted_invoice_url": None,
         "invoice_pdf": None,
         "issuer": {"type": "self"},
         "last_finalization_error": None,
         "latest_revision": None,
         "livemode": False,
         "metadata": {},
-        "next_payment_attempt": now + DRAFT_SECONDS if cyclic else None,
+        "next_payment_attempt": finalizes_at,
         "number": None,
         "on_behalf_of": None,
         "parent": {
@@ -253,7 +251,6 @@ def finalize(world: World, invoice: Object, now: int) -> None:
         automatically_finalizes_at=None,
         effective_at=now,
         ending_balance=customer["balance"],
-        hosted_invoice_url=f"{world.url}/i/{invoice['id']}",
         next_payment_attempt=None,
         status="open",
     )

@@ -170,7 +170,7 @@ def _values(world: World, session: Object, form: Form) -> dict[str, Any]:
         "invoices": [
             {
                 "number": each["number"],
-                "url": each["hosted_invoice_url"],
+                "url": f"/i/{each['id']}",
                 "day": day(each["created"]),
                 "status": each["status"],
                 "total": dollars(each["total"], each["currency"]),

@@ -63,7 +63,7 @@ def _first(world: World, given: Given, details: Given) -> Object:
     if subscription["latest_invoice"] is None:
         return life.upcoming(world, subscription, world.now(customer))
     invoice = world.store.change("invoice", subscription["latest_invoice"])
-    invoice.update(id=f"upcoming_{invoice['id']}", status="draft", number=None, hosted_invoice_url=None)
+    invoice.update(id=f"upcoming_{invoice['id']}", status="draft", number=None)
     return invoice
 
 

@@ -139,7 +139,9 @@ def _of_invoice(world: World, stored: Object) -> Object:
     rows = [{name: value for name, value in row.items() if not name.startswith("_")} for row in rows]
     url = f"/v1/invoices/{stored.get('id', 'upcoming')}/lines"
     lines = whole(rows[:_LINES_SHOWN], url) | {"has_more": len(rows) > _LINES_SHOWN}
-    return {"lines": lines}
+    # The server may be at another address than when the invoice was finalized.
+    there = stored["number"] is not None
+    return {"lines": lines, "hosted_invoice_url": f"{world.url}/i/{stored['id']}" if there else None}
 
 
 def _payments(world: World, shown: Object) -> Object:

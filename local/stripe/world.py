@@ -21,6 +21,8 @@ class Settings:
     after_retries: Literal["cancel", "unpaid", "past_due"] = "cancel"
     upcoming_days: int = 7
     """How long before a renewal `invoice.upcoming` is sent."""
+    draft_hours: int = 1
+    """For how long an invoice of a renewal stays a draft, so that late usage still gets onto it."""
     account_name: str = "QuartzDB (local)"
 
 
