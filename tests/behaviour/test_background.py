@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from quartzdb.maintenance.background import IDLE_SECONDS, Background
+from quartzdb.maintenance.background import IDLE_SECONDS, IDLE_SHARE, Background
 
 
 def test_it_works_at_once_while_there_is_work() -> None:
@@ -28,8 +28,14 @@ def test_it_works_at_once_while_there_is_work() -> None:
     assert len(passes) == 51
 
 
-def test_a_pass_that_takes_long_and_finds_nothing_is_rarer() -> None:
-    """Looking takes a tenth of the time at most; work that is found is gone on with at once."""
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [(IDLE_SHARE, [0, 0, 18, IDLE_SECONDS]), (1.0, [0, 0, IDLE_SECONDS, IDLE_SECONDS])],
+)
+def test_a_pass_that_takes_long_and_finds_nothing_is_rarer(share: float, expected: list[float]) -> None:
+    """Looking takes a tenth of the time at most; work that is found is gone on with at once. Whoever waits for another
+    site looks again as soon as ever.
+    """
     clock = 0.0
     pauses: list[float] = []
     outcomes = iter([(1.0, True), (2.0, False), (0.001, False)])
@@ -45,11 +51,11 @@ def test_a_pass_that_takes_long_and_finds_nothing_is_rarer() -> None:
         clock += took
         return busy
 
-    background = Background(work, monotonic=lambda: clock)
+    background = Background(work, monotonic=lambda: clock, idle_share=share)
     background._stopping = Stopping()
     background.start()
     assert background.stop(10)
-    assert pauses == pytest.approx([0, 0, 18, IDLE_SECONDS])
+    assert pauses == pytest.approx(expected)
 
 
 def test_a_failure_is_logged_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:

@@ -16,24 +16,31 @@ logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.5
 IDLE_SHARE = 0.1
-"""Of the time, work that finds nothing to do takes at most this: many namespaces are looked at less often."""
+"""Of the time, maintenance that finds nothing to do takes at most this: many namespaces are looked at less often.
+HAZARD: not for work that waits for somebody else. A round of replication that waited 30 s for an answer would rest for
+minutes after it.
+"""
 FAILING_SECONDS_MAX = 30.0
 """The longest pause after failures in a row, each of which doubles it."""
 
 
 class Background:
-    """`work` does one pass and says whether there was anything to do. Only this thread ever calls it."""
+    """`work` does one pass and says whether there was anything to do. Only this thread ever calls it. Of the time,
+    passes that find nothing take `idle_share` at most.
+    """
 
     def __init__(
         self,
         work: Callable[[], bool],
         *,
         idle_seconds: float = IDLE_SECONDS,
+        idle_share: float = 1.0,
         failing_seconds_max: float = FAILING_SECONDS_MAX,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._work = work
         self._idle_seconds = idle_seconds
+        self._idle_share = idle_share
         self._failing_seconds_max = failing_seconds_max
         self._monotonic = monotonic
         self._stopping = threading.Event()
@@ -63,7 +70,7 @@ class Background:
                 begun = self._monotonic()
                 busy = self._work()
                 took = self._monotonic() - begun
-                pause = 0.0 if busy else max(self._idle_seconds, took * (1 / IDLE_SHARE - 1))
+                pause = 0.0 if busy else max(self._idle_seconds, took * (1 / self._idle_share - 1))
                 self._failure = None
             except Exception as error:
                 self._failure = f"{type(error).__name__}: {error}"

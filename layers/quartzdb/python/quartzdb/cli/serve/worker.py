@@ -19,7 +19,7 @@ from quartzdb.cli.serve.peer import PeerOptions
 from quartzdb.cli.serve.pieces import InPieces
 from quartzdb.cli.serve.settings import WorkerSettings, log_to_stderr
 from quartzdb.domain.errors import QuartzError
-from quartzdb.maintenance.background import Background
+from quartzdb.maintenance.background import IDLE_SHARE, Background
 
 if TYPE_CHECKING:
     from quartzdb.wiring.embedded import Database
@@ -158,7 +158,7 @@ def application(
         database = open_embedded(settings, probe=log_check.require)
         uses = Background(database.key_uses.write, idle_seconds=KEY_USES_SECONDS)
         app = create_app(database, ApiSettings(site=peer.site, region=peer.data_region), take_line=take_line)
-        maintenance = Background(database.maintenance.run_once)
+        maintenance = Background(database.maintenance.run_once, idle_share=IDLE_SHARE)
         served = InPieces(_around(added, app, database))
         return WithBackground(served, maintenance, uses, *writing, at_end=database.change_mark), database
     from quartzdb.replication.peer_settings import ApiKeysGo
@@ -177,7 +177,7 @@ def application(
         probe=log_check.require,
     )
     uses = Background(database.key_uses.write, idle_seconds=KEY_USES_SECONDS)
-    work = [Background(database.maintenance.run_once), uses]
+    work = [Background(database.maintenance.run_once, idle_share=IDLE_SHARE), uses]
     if two.api_keys is ApiKeysGo.HERE:
         condemned = CondemnedTenants(adapters.grants, database.tenant_deletion())
         work.append(Background(condemned.run_once, idle_seconds=CONDEMNED_SECONDS))
