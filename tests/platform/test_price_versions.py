@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from quartzdb.domain.errors import InvalidArgument
-from quartzdb_platform.domain.calendar import DAY_MS, start_ms
+from quartzdb_platform.domain.calendar import DAY_MS, HOUR_MS, start_ms
 from quartzdb_platform.domain.plan import Plans, PlanVersion
 from quartzdb_platform.metering.cap_keeping import CapKeeping
 from quartzdb_platform.metering.statements import Statements
@@ -143,7 +143,8 @@ def test_prices_that_change_mid_month_are_of_the_next(site: Site, project: tuple
     count(site, line(project_id, site.clock.unix_ms()))
     assert caps.check(organization) is True
 
-    statements.run(site.clock.unix_ms() + 4 * DAY_MS)
+    for hour in range(2):
+        statements.run(site.clock.unix_ms() + 4 * DAY_MS + hour * HOUR_MS)
     (november,) = statements.closed(organization)
     assert (november.month, november.version, november.due_micro_dollars) == (
         "2023-11", "2023-01", pro.month_micro_dollars + 12_000_000,

@@ -37,6 +37,9 @@ class Attempts:
         def decide() -> tuple[None, list[Put]]:
             now_ms, found = self._clock.unix_ms(), self._table.get(pk, "rate")
             due_ms = max(now_ms, found.body["due_ms"] if found else 0)
+            if due_ms - now_ms > rate.burst * rate.seconds * 1_000:
+                # Further ahead than anybody who was let in can leave it: a clock that was wrong wrote it.
+                due_ms = now_ms
             late_ms = due_ms - now_ms - (rate.burst - 1) * rate.seconds * 1_000
             if late_ms > 0:
                 raise TooManyAttempts(f"There were too many attempts: {what}.", math.ceil(late_ms / 1_000))

@@ -30,6 +30,8 @@ from quartzdb_platform.transaction import change
 logger = logging.getLogger(__name__)
 GRACE_MS = 3 * DAY_MS
 """How long lines of a month may come late and still be in its statement."""
+SETTLED_MS = 3_600_000
+"""For so long it must have been seen that a month is over for good, before anything is made of it."""
 _AT_ONCE = 200
 """Organizations of one pass."""
 _PREFIX = "statement#"
@@ -119,9 +121,14 @@ class Statements:
         month = month_of(start_ms(month_of(now_ms - GRACE_MS)) - 1)
         found = self._table.get(_PK, "closing")
         at = found.body if found is not None and found.body["month"] == month else None
-        if at is not None and at["done"]:
+        if at is None or at["seen_at_ms"] > now_ms:
+            # Of a clock that is wrong for a while: a statement that was made is made for good.
+            seen = {"month": month, "after": None, "done": False, "seen_at_ms": now_ms}
+            self._table.transact([Put(_PK, "closing", seen, None if found is None else found.revision)])
             return 0
-        after = None if at is None else at["after"]
+        if at["done"] or now_ms - at["seen_at_ms"] < SETTLED_MS:
+            return 0
+        after = at["after"]
         organizations = store.organization_ids(self._table, limit=_AT_ONCE, after=after)
         for organization_id in organizations:
             try:
@@ -134,9 +141,11 @@ class Statements:
             "month": month,
             "after": organizations[-1] if organizations else after,
             "done": len(organizations) < _AT_ONCE,
+            "seen_at_ms": at["seen_at_ms"],
         }
+        assert found is not None
         # Where somebody else did the same, or is further, the next pass sees it.
-        self._table.transact([Put(_PK, "closing", body, None if found is None else found.revision)])
+        self._table.transact([Put(_PK, "closing", body, found.revision)])
         return len(organizations)
 
     def _draft(
