@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,7 +19,7 @@ from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.errors import TooLarge
 from quartzdb.domain.hlc import Version, stamp_at
 from quartzdb.domain.namespace import Partition
-from quartzdb.services.ports import StoredAnswer
+from quartzdb.services.ports import BROWSER, BROWSER_KEY_KEPT_MS, ApiKey, StoredAnswer
 from quartzdb.storage.ports import Item
 from quartzdb.wiring.aws import AwsSettings, aws_adapters
 from quartzdb.wiring.aws_clients import AwsEndpoints
@@ -187,6 +187,24 @@ def test_expiry_by_dynamodb_itself_is_never_early_and_never_leaves_a_blob(site: 
     assert table.purge(AT, 1_700_000_000_002, 0, 10) == 2
     assert site.blobs() == []
     assert set(table.get(AT, ["small", "large", "kept", "deleted"])) == {"kept", "deleted"}
+
+
+def test_a_browser_s_key_is_dropped_by_dynamodb_itself(site: Site) -> None:
+    """With what lists it, some time after its end, rounded up. No other key ever is."""
+    key = ApiKey(
+        "0" * 11 + "1",
+        "t",
+        "page",
+        frozenset({"read"}),
+        bytes(32),
+        1_000,
+        1_700_000_000_001,
+        created_by=BROWSER,
+    )
+    site.straight.api_keys.add(key)
+    site.straight.api_keys.add(replace(key, id="0" * 11 + "2", created_by=None))
+    dropped = [one["expires_at"]["N"] for one in site.items() if "expires_at" in one]
+    assert dropped == [str(1_700_000_000 + BROWSER_KEY_KEPT_MS // 1_000 + 1)] * 2
 
 
 def test_what_has_expired_stays_for_a_peer_that_has_yet_to_read_it(site: Site) -> None:

@@ -84,6 +84,20 @@ def test_a_namespace_is_made_looked_at_and_deleted(library: Library) -> None:
     assert library.ask("GET", "/books").status_code == 404
 
 
+def test_the_fields_of_metadata_are_told_and_suggested(library: Library) -> None:
+    """What a filter can be about: asked for when somebody wants to know."""
+    library.books(30)
+    page = library.page
+    library.go("/books")
+    page.click("summary:has-text('Fields of the metadata')")
+    expect(page.locator("#fields tbody tr").last).to_have_text("year30number: 30, from 1900 to 1929")
+    library.go("/books/records")
+    page.click("text=Add a condition")
+    expect(page.locator("#field-names option")).to_have_count(3)
+    assert page.locator("#field-names option").last.get_attribute("value") == "year"
+    library.person.check()
+
+
 def test_the_key_is_in_memory_alone_and_renewed(library: Library) -> None:
     """Where a page keeps things for later there is none; before one ends there is another."""
     page = library.page

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from quartzdb.domain.errors import InvalidArgument, QuartzError
+from quartzdb.services.ports import BROWSER
 from quartzdb_platform.api.auth import PlatformNow
 from quartzdb_platform.console import page
 from quartzdb_platform.console.visitor import Place, Posted, in_organization, in_project
@@ -112,6 +113,7 @@ def _show(
         "fields": FIELDS,
         "rows": report.rows[:_ROWS_SHOWN_MAX],
         "chart": _chart(report),
+        "browser": BROWSER,
         "meters": list(meters(report.month.lines)) if place.project is None else [],
         "sums": [_sum(statement) for statement in sums] if place.project is None else [],
         "spent": dollars(report.month.micro_dollars),

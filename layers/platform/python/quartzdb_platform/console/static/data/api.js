@@ -10,7 +10,7 @@ let pending = null;
 
 async function sent(url, options) {
   try {
-    return await fetch(url, { cache: "no-store", credentials: "same-origin", redirect: "error", ...options });
+    return await fetch(url, { cache: "no-store", credentials: "omit", redirect: "error", ...options });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, { title: say("common.unreachable"), detail: say("common.unreachable_what") });
@@ -24,7 +24,9 @@ async function refusal(answer) {
 }
 
 async function renewed() {
-  const answer = await sent(settings.key_url, { method: "POST", headers: { "X-CSRF-Token": settings.csrf } });
+  // The one request that is the person's own: all others have the key alone.
+  const asked = { method: "POST", credentials: "same-origin", headers: { "X-CSRF-Token": settings.csrf } };
+  const answer = await sent(settings.key_url, asked);
   if (!answer.ok) throw await refusal(answer);
   const made = await answer.json();
   // By how long it lasts from now, as the clock of this machine may be wrong.

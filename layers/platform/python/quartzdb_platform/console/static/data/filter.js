@@ -2,6 +2,7 @@
 // builder has no form for stays as JSON.
 
 import { fill, make } from "./dom.js";
+import { suggestFields } from "./fields.js";
 import { oneLine } from "./format.js";
 import { Mistake } from "./problem.js";
 import { say } from "./settings.js";
@@ -214,6 +215,7 @@ export class FilterBuilder {
           this.write();
         },
       });
+    suggestFields(field);
     return make("div", { class: "condition", role: "group", "aria-label": say("filter.condition") }, field, operator, type, value,
       make("button", { type: "button", class: "quiet", "aria-label": say("filter.remove"), onclick: () => this.remove(part, parent) }, "✕"));
   }

@@ -2,7 +2,8 @@
 
 import { ask, at } from "./api.js";
 import { announce, busy, facts, fill, find, make, onSubmit, table } from "./dom.js";
-import { bytes, moment, number } from "./format.js";
+import { fieldsOf } from "./fields.js";
+import { bytes, cut, moment, number } from "./format.js";
 import { Mistake, showIn } from "./problem.js";
 import { say, settings } from "./settings.js";
 
@@ -44,6 +45,25 @@ async function show() {
   announce(word("described"));
 }
 
+/** What values a field has: of each type how many, and from where to where. */
+function rangeOf({ type, count, min, max }) {
+  const many = say("namespace.values", { type, n: number(count) });
+  return min === null || max === null ? many : say("namespace.range", { many, min: cut(String(min), 40), max: cut(String(max), 40) });
+}
+
+async function showFields() {
+  const { fields, more } = await fieldsOf(namespace);
+  fill(find("fields-found"),
+    fields.length === 0
+      ? make("p", { class: "quiet" }, say("namespace.no_fields"))
+      : table(say("namespace.fields"), ["field", "records", "values"].map((name) => say(`namespace.head_${name}`)),
+        fields.map((one) => [one.field, number(one.records), one.values.map((value) => make("div", {}, rangeOf(value)))])),
+    more ? make("p", { class: "quiet" }, say("namespace.more_fields")) : null);
+  announce(say("namespace.fields_shown", { n: fields.length }));
+}
+
+const fields = find("fields");
+fields.addEventListener("toggle", () => { if (fields.open) busy(fields, showFields, problem); });
 find("again").addEventListener("click", () => busy(document.querySelector("main"), show, problem));
 if (remove) {
   onSubmit(remove, async () => {

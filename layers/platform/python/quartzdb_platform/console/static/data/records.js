@@ -3,6 +3,7 @@
 import { ask, at } from "./api.js";
 import { announce, busy, fill, find, make, onSubmit, table } from "./dom.js";
 import { erasureReport } from "./erasure.js";
+import { suggestFields } from "./fields.js";
 import { FilterBuilder } from "./filter.js";
 import { cut, number, oneLine, receipt } from "./format.js";
 import { metadataOf } from "./metadata.js";
@@ -123,6 +124,7 @@ async function begin() {
   if (id !== null) await openRecord(find("record"), id, () => { find("again").hidden = false; });
 }
 
+suggestFields(search.order);
 onSubmit(search, (button) => (button?.value === "count" ? count() : list()), problem);
 onSubmit(find("open"), () => openRecord(find("record"), find("open").elements.id.value, () => {}), problem);
 find("again").addEventListener("click", () => busy(main, list, problem));
