@@ -33,6 +33,10 @@ def _create(world: World, given: Given, ids: tuple[str, ...]) -> Object:
         raise not_here("Checkout in another mode than `subscription`", "mode")
     if given.get("ui_mode", "hosted_page") != "hosted_page":
         raise not_here("Checkout on another page than its own", "ui_mode")
+    if given.get("tax_id_collection", {}).get("required", "never") != "never":
+        raise not_here("tax ids that are required", "tax_id_collection[required]")
+    if given.get("billing_address_collection") == "required":
+        raise not_here("collecting addresses", "billing_address_collection")
     if "success_url" not in given:
         raise Refused("Missing required param: success_url.", code="parameter_missing", param="success_url")
     if "customer" in given and "customer_email" in given:
@@ -324,7 +328,7 @@ ROUTES = (
         "mode ui_mode success_url cancel_url client_reference_id customer customer_email customer_update.name "
         "customer_update.address allow_promotion_codes discounts.coupon discounts.promotion_code expires_at "
         "line_items.price line_items.quantity metadata payment_method_collection tax_id_collection "
-        "billing_address_collection payment_method_types locale "
+        "billing_address_collection locale "
         + " ".join(f"subscription_data.{name}" for name in _SUBSCRIPTION.split()),
         _create,
     ),

@@ -17,7 +17,7 @@ from stripe.params import (
 )
 
 from local.stripe import events, metadata, periods
-from local.stripe.errors import Refused
+from local.stripe.errors import Refused, no_such
 from local.stripe.listing import CURSORS, page
 from local.stripe.parameters import Given
 from local.stripe.routes import Route
@@ -155,7 +155,10 @@ def _create(world: World, given: Given, ids: tuple[str, ...]) -> Object:
 
 
 def _retrieve(world: World, given: Given, ids: tuple[str, ...]) -> Object:
-    return show(world, world.store.get("coupon", ids[0]))
+    coupon = world.store.get("coupon", ids[0])
+    if "_deleted" in coupon:
+        raise no_such("coupon", ids[0])
+    return show(world, coupon)
 
 
 def _update(world: World, given: Given, ids: tuple[str, ...]) -> Object:

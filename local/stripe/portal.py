@@ -84,7 +84,11 @@ def _set(world: World, stored: Object, given: Given) -> None:
             stored[name] = given[name] if given[name] != "" else None
     for feature, said in given.get("features", {}).items():
         _merge(stored["features"][feature], said)
-    update = stored["features"]["subscription_update"]
+    update, pause = (stored["features"][name] for name in ("subscription_update", "subscription_pause"))
+    if pause["enabled"]:
+        raise not_here("pausing", "features[subscription_pause][enabled]")
+    if update["billing_cycle_anchor"] == "now":
+        raise not_here("a new cycle with a change", "features[subscription_update][billing_cycle_anchor]")
     if update["schedule_at_period_end"]["conditions"]:
         raise not_here(
             "changes that wait for the end of the period",

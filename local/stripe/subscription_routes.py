@@ -11,7 +11,7 @@ from stripe.params import (
 )
 
 from local.stripe import payment_methods, subscriptions
-from local.stripe.errors import Refused
+from local.stripe.errors import Refused, not_here
 from local.stripe.listing import CURSORS, page
 from local.stripe.parameters import Given
 from local.stripe.routes import Route
@@ -33,6 +33,8 @@ def _create(world: World, given: Given, ids: tuple[str, ...]) -> Object:
         )
     if given.get("payment_behavior") == "pending_if_incomplete":
         raise Refused("`pending_if_incomplete` is for updates.", param="payment_behavior")
+    if given.get("billing_mode", {}).get("type") == "classic":
+        raise not_here("the classic billing mode", "billing_mode[type]")
     return show(world, subscriptions.create(world, customer, given))
 
 
@@ -42,6 +44,9 @@ def _retrieve(world: World, given: Given, ids: tuple[str, ...]) -> Object:
 
 def _update(world: World, given: Given, ids: tuple[str, ...]) -> Object:
     found = world.store.get("subscription", ids[0])
+    behaviour = given.get("payment_behavior")
+    if behaviour in {"pending_if_incomplete", "default_incomplete"}:
+        raise not_here(f"payment_behavior={behaviour} of an update", "payment_behavior")
     # What has ended can still be written on.
     subscription = (
         world.store.change("subscription", ids[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -144,3 +145,42 @@ def test_a_lookup_key_moves_only_when_it_is_told_to(server: StripeServer, catalo
     new = client.prices.create(said | {"transfer_lookup_key": True})
     assert [each.id for each in client.prices.list({"lookup_keys": ["moving"]}).data] == [new.id]
     assert client.prices.retrieve(old.id).lookup_key is None
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "param"),
+    [
+        ("subscriptions", {"billing_mode": {"type": "classic"}, "items": [{}]}, "billing_mode[type]"),
+        ("subscriptions", {"items": [{}], "automatic_tax": {"enabled": True}}, "automatic_tax[enabled]"),
+        ("checkout.sessions", {"mode": "payment"}, "mode"),
+        (
+            "checkout.sessions",
+            {"mode": "subscription", "tax_id_collection": {"enabled": True, "required": "if_supported"}},
+            "tax_id_collection[required]",
+        ),
+        (
+            "billing_portal.configurations",
+            {"features": {"subscription_pause": {"enabled": True}}},
+            "features[subscription_pause][enabled]",
+        ),
+    ],
+)
+def test_what_only_stripe_does_is_refused_and_not_left_undone(
+    server: StripeServer, path: str, said: dict[str, Any], param: str
+) -> None:
+    """With a code of its own, so that nobody takes it for Stripe's."""
+    if path == "subscriptions":
+        said = {**said, "customer": server.client.customers.create({}).id}
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        attrgetter(path)(server.client).create(said)
+    assert (refused.value.code, refused.value.param) == ("local_stripe_does_not_do_this", param)
+
+
+def test_a_coupon_that_is_gone_is_gone(server: StripeServer) -> None:
+    """For whoever looks for it."""
+    coupon = server.client.coupons.create({"percent_off": 10, "duration": "once"})
+    server.client.coupons.delete(coupon.id)
+    with pytest.raises(stripe.InvalidRequestError) as gone:
+        server.client.coupons.retrieve(coupon.id)
+    assert gone.value.http_status == 404
+    assert coupon.id not in [each.id for each in server.client.coupons.list().data]
