@@ -67,6 +67,8 @@ def second_site() -> Mapping[str, float]:
         "replicator, 55 s of each minute": woken(deployed.REPLICATOR_GB),
         # A lease and a look at the state each round; what is remembered at every tenth.
         "the probe's items": deployed.ROUNDS_A_MONTH * (1.1 * prices.WRITE_UNIT + prices.READ_UNIT),
+        # A day's document is read and written; the lag that goes into it is read from checkpoints.
+        "what the probe keeps for months": minutes * (prices.WRITE_UNIT + 3 * prices.READ_UNIT),
         "probes of this site": deployed.ROUNDS_A_MONTH
         * deployed.REQUESTS_A_PROBE
         * (prices.LAMBDA_REQUEST + deployed.API_GB * deployed.API_MS / 1_000 * prices.LAMBDA_GB_SECOND),

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 
-from cdk.constructs.data_access import API_KEYS, GRANTS
+from cdk.constructs.data_access import API_KEYS, GRANTS, ROUTING
 
 _DOCUMENTS = (
     "dynamodb:GetItem",
@@ -40,9 +40,12 @@ def grant_documents(role: iam.Role, table: dynamodb.Table, families: Sequence[st
 
 
 def grant_tenants(role: iam.Role, table: dynamodb.Table) -> None:
-    """In the database's table: make and end API keys, say what tenants are allowed, name a first namespace."""
+    """In the database's table: make and end API keys, say what tenants are allowed, name a first namespace; and read
+    what the health probe found.
+    """
     for actions in (_READS, _PUTS):
         role.add_to_policy(_on_families(actions, table, (*API_KEYS, *GRANTS, *_CATALOG)))
+    role.add_to_policy(_on_families(("dynamodb:GetItem", "dynamodb:Query"), table, ROUTING))
 
 
 def grant_secrets(role: iam.Role, arns: Sequence[str]) -> None:

@@ -129,3 +129,28 @@ def test_what_the_probe_remembers_is_there_for_the_next(
         open_origin_states().write_memory(memory)
         assert open_origin_states().read_memory() == memory
     assert open_origin_states().read() == FIRST
+
+
+def test_a_history_is_kept_by_name(open_origin_states: Callable[[], OriginStates]) -> None:
+    """Apart from the state and the memory, and forgotten by name."""
+    states = open_origin_states()
+    assert states.replace(FIRST)
+    states.write_memory(b"memory")
+    assert (states.read_history("2026-11-30"), dict(states.histories())) == (None, {})
+    for name, data in (
+        ("2026-11-30", b"one"),
+        ("switches", b"two"),
+        ("2026-11-29", b"three"),
+        ("2026-11-30", b"four"),
+    ):
+        states.write_history(name, data)
+    assert open_origin_states().read_history("2026-11-30") == b"four"
+    assert open_origin_states().histories() == {
+        "2026-11-29": b"three",
+        "2026-11-30": b"four",
+        "switches": b"two",
+    }
+    states.delete_history("2026-11-29")
+    states.delete_history("2026-11-29")
+    assert set(open_origin_states().histories()) == {"2026-11-30", "switches"}
+    assert (states.read(), states.read_memory()) == (FIRST, b"memory")

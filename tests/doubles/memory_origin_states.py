@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 
 from quartzdb.routing.decision.state import RoutingState
 
@@ -13,6 +14,7 @@ class MemoryOriginStates:
     def __init__(self) -> None:
         self._state: RoutingState | None = None
         self._memory: bytes | None = None
+        self._histories: dict[str, bytes] = {}
         self._lock = threading.Lock()
 
     def read(self) -> RoutingState | None:
@@ -34,3 +36,19 @@ class MemoryOriginStates:
     def write_memory(self, data: bytes) -> None:
         """Replace it."""
         self._memory = data
+
+    def read_history(self, name: str) -> bytes | None:
+        """What is kept under that name."""
+        return self._histories.get(name)
+
+    def write_history(self, name: str, data: bytes) -> None:
+        """Replace it."""
+        self._histories[name] = data
+
+    def delete_history(self, name: str) -> None:
+        """Forget it."""
+        self._histories.pop(name, None)
+
+    def histories(self) -> Mapping[str, bytes]:
+        """All that is kept."""
+        return dict(self._histories)

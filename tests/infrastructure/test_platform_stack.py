@@ -111,8 +111,12 @@ def test_documents_can_be_taken_back_in_time_and_expire(
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_of_the_database_it_reaches_keys_grants_and_the_catalog_only(accounts: Deployment, name: str) -> None:
     """By leading keys, put and ended but never deleted; no scan, no object, nothing of anybody's data."""
-    on_database = [one for one in _on(accounts, name, "dynamodb") if "Condition" in one]
+    conditional = [one for one in _on(accounts, name, "dynamodb") if "Condition" in one]
     families = {"KEY#*", "KEYS#*", "GRANTS", "NAMESPACES#*", "TENANTS"}
+    probed = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ORIGIN"]}}
+    (status,) = [one for one in conditional if one["Condition"] == probed]
+    assert set(status["Action"]) == {"dynamodb:GetItem", "dynamodb:Query"}
+    on_database = [one for one in conditional if one is not status]
     for statement in on_database:
         assert set(statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]) == families
     assert {action for one in on_database for action in _list(one["Action"])} == {

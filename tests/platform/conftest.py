@@ -174,6 +174,7 @@ def site(
             tenants=database.tenant_deletion(),
             data=LocalData(database),
             descriptions=HeldNamespaces(database.namespaces),
+            look=lambda: database.namespaces.list("status", limit=1),
             remains=REMAINS,
             scrub=table.scrub,
             payments=payments,

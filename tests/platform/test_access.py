@@ -25,6 +25,7 @@ OPEN = {
     "POST /sign-in/providers/{provider}",
     "GET /sign-in/providers/{provider}/callback",
     "POST /secret-scanning/github",
+    "GET /status",
 }
 """Anybody's: what one does before one is somebody."""
 OWN = {

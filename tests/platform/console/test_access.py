@@ -23,6 +23,8 @@ OPEN = {
     ("GET", "/invitation"),
     ("GET", "/waitlist"),
     ("GET", "/passkeys"),
+    ("GET", "/status"),
+    ("GET", "/status/feed"),
 }
 OWN = {
     ("GET", "/home"),
@@ -31,6 +33,7 @@ OWN = {
     ("POST", "/start"),
     ("POST", "/sign-out"),
     ("GET", "/account"),
+    ("GET", "/status/console"),
     ("POST", "/account/sessions/{session_id}/end"),
     ("POST", "/account/sessions/end-others"),
     ("POST", "/account/passkeys/{passkey_id}/rename"),

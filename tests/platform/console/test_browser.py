@@ -303,7 +303,16 @@ def test_every_page_is_accessible_small_and_fits(
     ]
     person.expected.append("status of 404")
     paths.append(paths[-1].rpartition("/")[0] + "/recommendations")
-    for path in [*paths, "/organizations", "/account", "/invitation", "/?again=1", "/nowhere"]:
+    for path in [
+        *paths,
+        "/organizations",
+        "/account",
+        "/invitation",
+        "/status",
+        "/status/console",
+        "/?again=1",
+        "/nowhere",
+    ]:
         person.go(path)
         person.check()
         assert person.page.evaluate("document.documentElement.scrollWidth") <= width, path

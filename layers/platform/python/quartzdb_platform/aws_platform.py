@@ -8,6 +8,7 @@ from typing import Any
 
 from quartzdb.adapters.aws.dynamodb_api_keys import DynamoApiKeys
 from quartzdb.adapters.aws.dynamodb_catalog import DynamoCatalog
+from quartzdb.adapters.aws.dynamodb_origin_states import DynamoOriginStates
 from quartzdb.adapters.aws.dynamodb_tenant_grants import DynamoTenantGrants
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.clock import Clock
@@ -17,6 +18,7 @@ from quartzdb.services.tenants import Tenants
 from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
 from quartzdb_platform.adapters.dynamodb_documents import DynamoDocuments
 from quartzdb_platform.adapters.identity_providers import identity_providers
+from quartzdb_platform.adapters.probed_origins import ProbedOrigins
 from quartzdb_platform.adapters.published_keys import PublishedKeys
 from quartzdb_platform.adapters.ses_mailer import SesMailer
 from quartzdb_platform.settings import SignUp, settings_of
@@ -73,6 +75,7 @@ def open_aws_platform(
         sessions=more.sessions,
         sign_up_is_open=more.sign_up is SignUp.OPEN,
         regions=more.regions,
+        status_source=ProbedOrigins(DynamoOriginStates(database), clock),
         providers=identity_providers(more.providers, clock, clients.secret_reader),
         provider_keys=(
             PublishedKeys(settings.secret_scanning_keys_url) if settings.secret_scanning_keys_url else None

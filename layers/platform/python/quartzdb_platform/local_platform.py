@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 PLATFORM_FILE = "platform.db"
 AUDIT_FILE = "platform-audit.db"
 OUTBOX = "outbox"
+_NOBODY = "status"
+"""A tenant that has nothing: looking at it reads the catalog, and nobody's data."""
 _DAY_MS = 24 * 3_600_000
 REMAINS = (
     Remain("Answers under idempotency keys: versions, counts and errors.", _DAY_MS),
@@ -87,6 +89,7 @@ def open_platform(
         usage_journal=open_usage_journal(data_dir),
         sizes=NamespaceSizes(database.namespaces),
         descriptions=HeldNamespaces(database.namespaces),
+        look=lambda: database.namespaces.list(_NOBODY, limit=1),
         further_steps=(Step("expired-documents", 3_600, table.purge),),
         tenants=database.tenant_deletion(),
         data=LocalData(database),

@@ -10,6 +10,7 @@ from quartzdb.domain.grant import TenantGrant
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
 from quartzdb.services.keys import RotatedKey, Scope
 from quartzdb.services.ports import ApiKey
+from quartzdb_platform.domain.availability import Observed
 from quartzdb_platform.domain.provider import ProvenIdentity, ProviderRequest
 
 if TYPE_CHECKING:  # whoever deletes nothing need not import what does
@@ -215,6 +216,14 @@ class DataPlaneDescriptions(Protocol):
 
     def describe(self, tenant: str) -> Sequence[HeldNamespace]:
         """By name; of very many the first. Raises Unavailable."""
+        ...
+
+
+class StatusSource(Protocol):
+    """Who looks at the database, and keeps what it saw."""
+
+    def read(self) -> Observed:
+        """What is known now. Raises Unavailable."""
         ...
 
 

@@ -67,7 +67,11 @@ from quartzdb_platform.ports import (
     IdentityProvider,
     Mailer,
     ProviderKeys,
+    StatusSource,
 )
+from quartzdb_platform.status.incidents import Incidents
+from quartzdb_platform.status.own_probe import OwnProbe
+from quartzdb_platform.status.report import StatusReports
 from quartzdb_platform.upkeep import Step, Upkeep
 
 
@@ -100,6 +104,8 @@ class Platform:
     referrals: Referrals
     residences: Residences
     sign_in: SignIn
+    status: StatusReports
+    console_url: str
     standings: Standings
     statements: Statements
     suppressions: Suppressions
@@ -133,6 +139,8 @@ def assemble(
     usage_journal: UsageJournal | None = None,
     sizes: DataPlaneSizes | None = None,
     descriptions: DataPlaneDescriptions | None = None,
+    status_source: StatusSource | None = None,
+    look: Callable[[], object] | None = None,
     further_steps: Sequence[Step] = (),
     tenants: DataPlaneTenants | None = None,
     data: DataPlaneData | None = None,
@@ -147,7 +155,8 @@ def assemble(
     `plans` are those that are sold. `provider_keys` are of who reports leaks; None: nobody does.
     `audit_lines` are what the database tells, and `usage_journal` what was used of it; None: they are brought here by
     others. `sizes` are what projects hold; None: their storage is not sampled here. `descriptions`: what
-    namespaces hold, for recommendations. `further_steps`: what the adapters
+    namespaces hold, for recommendations. `status_source` knows how origins do; else `look` raises QuartzError where the
+    one database does not do what it should, and is asked each minute. `further_steps`: what the adapters
     have done by the scheduled pass.
     `tenants` deletes what projects have and `data` sends it; None: this deployment does neither. `remains` and `scrub`
     are those of Deletions. `regions` are those that organizations choose from. `code_hash_cost`: what the hash of
@@ -188,6 +197,10 @@ def assemble(
     if audit_lines is not None:
         lines = audit_lines
         steps.append(Step("data-plane-audit", 60, lambda _: data_plane_audit.take_all(lines)))
+    if status_source is None and look is not None:
+        own = OwnProbe(table, clock, "database", look)
+        steps.append(Step("status", 60, own.probe))
+        status_source = own
     notices = Notices(table, mailer, clock)
     steps.append(Step("notices", 60, lambda _: notices.send_all()))
     desk = None
@@ -237,6 +250,7 @@ def assemble(
         audit=audit,
         data_plane_audit=data_plane_audit,
         blocks=blocks,
+        console_url=console_url,
         browser_keys=BrowserKeys(table, audit, keys, clock),
         clock=clock,
         caps=caps,
@@ -270,6 +284,7 @@ def assemble(
         recommendations=Recommendations(table, usage, keys, descriptions, plans, clock),
         referrals=referrals,
         residences=Residences(table, audit, publisher, namespaces, regions),
+        status=StatusReports(status_source, Incidents(table, clock), clock),
         sign_in=SignIn(
             table,
             credentials,

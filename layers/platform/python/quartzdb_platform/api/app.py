@@ -22,6 +22,7 @@ from quartzdb_platform.api.routes import (
     referrals,
     secret_scanning,
     sign_in,
+    status,
     usage,
     waitlist,
 )
@@ -47,6 +48,7 @@ _ROUTERS = tuple(
         billing,
         overview,
         recommendations,
+        status,
     )
 )
 

@@ -6,6 +6,7 @@ import click
 
 from quartzdb_platform.cli.audit import audit
 from quartzdb_platform.cli.billing import billing
+from quartzdb_platform.cli.incident import incident
 from quartzdb_platform.cli.keys import keys
 from quartzdb_platform.cli.mail import mail
 from quartzdb_platform.cli.operator import operator
@@ -24,6 +25,7 @@ def platform() -> None:
 platform.add_command(serve)
 platform.add_command(audit)
 platform.add_command(billing)
+platform.add_command(incident)
 platform.add_command(keys)
 platform.add_command(mail)
 platform.add_command(operator)

@@ -31,6 +31,7 @@ from quartzdb_platform.console.pages import (
     recommendations,
     settings,
     sign_in,
+    status,
     team,
     tokens,
     usage,
@@ -41,6 +42,7 @@ from quartzdb_platform.domain.errors import StepUpRequired
 
 logger = logging.getLogger(__name__)
 PAGES = (
+    status,
     sign_in,
     links,
     home,

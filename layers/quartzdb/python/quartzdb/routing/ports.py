@@ -16,6 +16,10 @@ PUBLISHED_KEY = "routing/state.json"
 """Where routers find the routing state: an object of the bucket, or a file of the data directory."""
 
 
+SWITCHES = "switches"
+"""What the history of switches is called; days are called as they are written, 2026-11-30."""
+
+
 class RoutingPublisher(Protocol):
     """Puts the routing state where routers read it, which is not where it is decided on."""
 
@@ -68,4 +72,20 @@ class OriginStates(Protocol):
 
     def write_memory(self, data: bytes) -> None:
         """Replace it; durable. One probe at a time does, so there is no condition."""
+        ...
+
+    def read_history(self, name: str) -> bytes | None:
+        """What is kept under that name (routing/decision/availability.py): a day, or SWITCHES. None: nothing."""
+        ...
+
+    def write_history(self, name: str, data: bytes) -> None:
+        """Replace it; durable. One probe at a time does, so there is no condition."""
+        ...
+
+    def delete_history(self, name: str) -> None:
+        """Forget it, if it is there."""
+        ...
+
+    def histories(self) -> Mapping[str, bytes]:
+        """All that is kept, by name: bounded by whoever writes it."""
         ...

@@ -1,15 +1,20 @@
-"""The routing state in DynamoDB. Owns the partition `ORIGIN`: one item for the state, one for the probe's memory."""
+"""The routing state in DynamoDB. Owns the partition `ORIGIN`: an item each for the state, the probe's memory, each day
+of its history, and the switches.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from quartzdb.adapters.aws.dynamodb_table import DynamoTable
-from quartzdb.adapters.aws.dynamodb_values import Attributes, bytes_of
+from quartzdb.adapters.aws.dynamodb_values import Attributes, bytes_of, text_of
 from quartzdb.domain.errors import Corrupted
 from quartzdb.routing.decision.state import InvalidState, RoutingState, decode_state, encode_state
 
 _PK = "ORIGIN"
 _SK = "state"
 _MEMORY_SK = "memory"
+_HISTORY = "history#"
 
 
 class DynamoOriginStates:
@@ -68,6 +73,28 @@ class DynamoOriginStates:
     def write_memory(self, data: bytes) -> None:
         """Replace it."""
         self._table.put({"pk": _PK, "sk": _MEMORY_SK, "document": data})
+
+    def read_history(self, name: str) -> bytes | None:
+        """What is kept under that name."""
+        item = self._table.get(_PK, _HISTORY + name)
+        return None if item is None else bytes_of(item, "document")
+
+    def write_history(self, name: str, data: bytes) -> None:
+        """Replace it."""
+        self._table.put({"pk": _PK, "sk": _HISTORY + name, "document": data})
+
+    def delete_history(self, name: str) -> None:
+        """Forget it."""
+        self._table.delete(_PK, _HISTORY + name)
+
+    def histories(self) -> Mapping[str, bytes]:
+        """All that is kept."""
+        pages = self._table.query(_PK, _HISTORY, _HISTORY + "~")
+        return {
+            text_of(item, "sk").removeprefix(_HISTORY): bytes_of(item, "document")
+            for page in pages
+            for item in page
+        }
 
     def _stored(self, item: Attributes, condition: str, values: Attributes) -> bool:
         put = self._table.put(item, condition, values)

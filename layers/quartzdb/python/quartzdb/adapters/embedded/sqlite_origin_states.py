@@ -1,8 +1,11 @@
-"""The routing state in SQLite. Owns the table `routing`, which has two rows: the state, and the probe's memory."""
+"""The routing state in SQLite. Owns the table `routing`: a row each for the state, the probe's memory, each day of its
+history, and the switches.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 
 from quartzdb.adapters.embedded.sqlite_database import Row, SqliteDatabase
 from quartzdb.adapters.embedded.sqlite_row_sums import require_sound
@@ -10,6 +13,9 @@ from quartzdb.domain.errors import Corrupted
 from quartzdb.routing.decision.state import InvalidState, RoutingState, decode_state, encode_state
 
 _STATE, _MEMORY = "state", "memory"
+_HISTORY = "history#"
+_ALL = "SELECT name, document, row_sum FROM routing WHERE name >= ? AND name < ?"
+_DELETE = "DELETE FROM routing WHERE name = ?"
 _GET = "SELECT name, document, row_sum FROM routing WHERE name = ?"
 _PUT = "INSERT OR REPLACE INTO routing (name, document) VALUES (?, ?)"
 
@@ -39,14 +45,36 @@ class SqliteOriginStates:
 
     def read_memory(self) -> bytes | None:
         """What the probe wrote last."""
-        rows = self._database.rows(_GET, (_MEMORY,))
-        return self._document(rows[0]) if rows else None
+        return self._read(_MEMORY)
 
     def write_memory(self, data: bytes) -> None:
         """Replace it."""
+        self._write(_PUT, (_MEMORY, data))
 
+    def read_history(self, name: str) -> bytes | None:
+        """What is kept under that name."""
+        return self._read(_HISTORY + name)
+
+    def write_history(self, name: str, data: bytes) -> None:
+        """Replace it."""
+        self._write(_PUT, (_HISTORY + name, data))
+
+    def delete_history(self, name: str) -> None:
+        """Forget it."""
+        self._write(_DELETE, (_HISTORY + name,))
+
+    def histories(self) -> Mapping[str, bytes]:
+        """All that is kept."""
+        rows = self._database.rows(_ALL, (_HISTORY, _HISTORY + "~"))
+        return {row[0].removeprefix(_HISTORY): self._document(row) for row in rows}
+
+    def _read(self, name: str) -> bytes | None:
+        rows = self._database.rows(_GET, (name,))
+        return self._document(rows[0]) if rows else None
+
+    def _write(self, statement: str, values: tuple[str | bytes, ...]) -> None:
         def write(connection: sqlite3.Connection) -> None:
-            connection.execute(_PUT, (_MEMORY, data))
+            connection.execute(statement, values)
 
         self._database.write(write)
 

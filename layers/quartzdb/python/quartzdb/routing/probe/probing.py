@@ -29,6 +29,7 @@ from quartzdb.routing.decision.rules import Rules
 from quartzdb.routing.decision.state import Origin, RoutingState
 from quartzdb.routing.decision.window import Probe
 from quartzdb.routing.ports import OriginProbe, OriginStates, PassiveReports
+from quartzdb.routing.probe.history import ProbeHistory
 from quartzdb.routing.state_changes import Change, RoutingChanges
 from quartzdb.storage.ports import Leases
 
@@ -87,6 +88,7 @@ class Probing:
         self._memory: Memory = no_memory()
         self._reported: deque[PassiveReport] = deque(maxlen=rules.reports_max)
         self._remembered_at = float("-inf")
+        self._history = ProbeHistory(states, clock)
 
     def run(self, until: float, *, wait_until: float | None = None) -> int:
         """Rounds until a time (monotonic seconds); returns how many. None where another process does it.
@@ -106,6 +108,7 @@ class Probing:
             wait = interval_ms(found.ease, self._rules, self._jitter()) / 1000
             if self._clock.monotonic() + wait + self._rules.probe_deadline_ms / 1000 > until:
                 self._remember()
+                self._history.store(self._lag())
                 self._hand_over()
                 return rounds
             self._clock.sleep(wait)
@@ -134,6 +137,9 @@ class Probing:
         ease = change is not None and change.after == change.before and at_ease(change.after, healths)
         if not ease or self._clock.monotonic() - self._remembered_at >= _SEEN_EVERY_SECONDS:
             self._remember()
+        self._history.note(probes, None if change is None else change.after)
+        if self._history.due:
+            self._history.store(self._lag())
         found = Round(probes, healths, change, ease)
         self._observe(found)
         return found

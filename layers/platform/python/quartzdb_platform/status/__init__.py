@@ -1,0 +1,1 @@
+"""How the service does: what probes found, and what operators say."""
