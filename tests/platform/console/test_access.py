@@ -190,3 +190,18 @@ def test_signing_in_leads_nowhere_else(console: Console) -> None:
     ):
         answer = console.site.http.get("/platform/", params={"next": wanted}, follow_redirects=False)
         assert answer.headers["location"] == "/platform/home", wanted
+
+
+def test_what_a_form_led_to_leads_back_when_it_is_loaded_again(console: Console) -> None:
+    """A page that answers a form, with a key that is shown once or with what was wrong, is no page by its address."""
+    owner = console.members[Role.OWNER]
+    below = {
+        "/start": "/platform",
+        "/projects/{project_id}/keys": f"/platform/projects/{console.ids['project_id']}",
+        "/organizations/{organization_id}/team/invitations": (
+            f"/platform/organizations/{console.ids['organization_id']}/team"
+        ),
+    }
+    for path, above in below.items():
+        assert console.ask(owner, ("GET", path)) == (303, above)
+    assert console.ask(owner, ("GET", "/nowhere"))[0] == 404

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -94,6 +94,10 @@ def install_errors(
 
     def not_found(request: Request, wrong: Exception) -> Response:
         status = wrong.status_code if isinstance(wrong, HTTPException) else 404
+        if status == 405 and request.method == "GET":
+            # What a form led to was loaded again, by its address alone: the form is on the page above.
+            above = request.url.path.rstrip("/").rpartition("/")[0]
+            return RedirectResponse(above or "/", 303)
         return error(request, 404 if status == 405 else status, english()("errors.no_page"), None)
 
     def unforeseen(request: Request, wrong: Exception) -> Response:
