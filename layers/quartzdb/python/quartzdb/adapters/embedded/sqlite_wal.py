@@ -98,8 +98,9 @@ def _problem(content: bytes, committed: _Committed | None) -> str | None:
     for number in range(frames.count):
         computed = frames.sum(number, seed)
         if frames.salt(number) != salt or computed != frames.stored(number):
-            # What is left of a log before this one has another salt.
-            if frames.any_follows(number + 1, frames.stored(number), computed, salt=salt):
+            # What is left of a log before this one has another salt. What is left of a transaction that was killed has
+            # this one, where the next process wrote less than that over its beginning; but it has no commit.
+            if frames.commit_follows(number, frames.stored(number), computed, salt=salt):
                 return f"is damaged at frame {number + 1}"
             return _missing(number, salt, committed)
         seed = computed
@@ -149,6 +150,21 @@ class _Frames:
         if number >= self.count or (salt is not None and self.salt(number) != salt):
             return False
         return any(self.sum(number, seed) == self.stored(number) for seed in seeds)
+
+    def commit_follows(self, number: int, *seeds: Sum, salt: bytes) -> bool:
+        """Whether frames after this one are whole, if it has one of these checksums, and it or one of them commits."""
+        commits, last = self._commits(number), number + 1
+        while self.any_follows(last, *seeds, salt=salt):
+            commits = commits or self._commits(last)
+            if commits:
+                return True
+            seeds = (self.stored(last),)
+            last += 1
+        return False
+
+    def _commits(self, number: int) -> bool:
+        """Whether it is the last of a transaction: it has the size of the database then."""
+        return any(self._part(number, 4, 8))
 
     def _part(self, number: int, start: int, end: int) -> bytes:
         place = _HEADER_BYTES + number * self._size
