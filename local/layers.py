@@ -48,7 +48,9 @@ def _renew(
         package, root, fresh, workspace = (
             Path(scratch, name) for name in ("package", "opt", "fresh", "work")
         )
-        shutil.copytree(REPOSITORY / "layers" / layer / "python", package)  # somebody may be editing it
+        # Somebody may be editing it, and processes that run it write their bytecode.
+        sources_now = REPOSITORY / "layers" / layer / "python"
+        shutil.copytree(sources_now, package, ignore=shutil.ignore_patterns("__pycache__"))
         workspace.mkdir()
         # Without a lock nothing is installed: the libraries come from what was built.
         sources = Sources({}, {}, {layer: package}, interpreter, workspace)

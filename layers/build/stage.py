@@ -68,7 +68,8 @@ def stage_layer(
         wheels = [sources.platform_lock[name] for name in sorted(BILLING_PACKAGES)]
         install_wheels(wheels, architecture, python, workspace=workspace)
     if layer in sources.packages:
-        shutil.copytree(sources.packages[layer], python, dirs_exist_ok=True)
+        bytecode = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(sources.packages[layer], python, dirs_exist_ok=True, ignore=bytecode)
     prune(python)
     shorten(python)
     _finish_binaries(python, architecture)

@@ -24,7 +24,7 @@ from tests.simulation.site import WRITING_S, Site
 from tests.simulation.unreliable import UnreliableBlobs, UnreliableLog
 from tests.simulation.world import World
 
-SEEDS = int(os.environ.get("QUARTZDB_SIMULATION_SEEDS", "60"))
+SEEDS = int(os.environ.get("QUARTZDB_SIMULATION_SEEDS", "40"))
 ANY_LATENESS = 1 << 62
 """A log that accepts a stamp however far behind: DynamoDB. An embedded log accepts none (-1)."""
 
