@@ -12,16 +12,22 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from quartzdb.adapters.aws.dynamodb_table import DynamoTable
+from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.api.app import create_app as create_database_app
 from quartzdb.cli.main import cli
+from quartzdb.domain.errors import Unauthenticated
 from quartzdb.services.keys import checksum_of
 from quartzdb_platform.accounts import store
+from quartzdb_platform.adapters.dynamodb_documents import DynamoDocuments
 from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
 from quartzdb_platform.api.app import PREFIX
+from quartzdb_platform.identity.credentials import Credentials
 from quartzdb_platform.local_platform import PLATFORM_FILE, with_platform
 from quartzdb_platform.mail.suppressions import Suppressed, Suppressions
 from quartzdb_platform.ports import Delete
 from quartzdb_platform.transaction import change
+from tests.aws_emulators import Emulators
 from tests.http_server import serving
 from tests.manual_clock import ManualClock
 from tests.platform.conftest import Person, Site
@@ -205,6 +211,27 @@ def test_commands_work_on_an_address(site: Site, served: str, tmp_path: Path) ->
     told("operator", "revoke", made["id"], *here)
     assert run(*invite, token=made["token"]).exit_code == 1
     assert run("operator", "revoke", made["id"], *here).exit_code != 0
+
+
+def test_a_token_is_made_in_the_table_of_a_deployment(
+    aws: Emulators, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By whoever may write there; it is good for the platform over that table, until it is revoked."""
+    emulator = aws.get("ministack")
+    table = emulator.new_place().table
+    monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.endpoint_url)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    made = told("operator", "create", "--name", "laptop", "--table", table, "--json")
+    credentials = Credentials(
+        DynamoDocuments(DynamoTable(emulator.dynamodb, table, SystemClock())), SystemClock()
+    )
+    assert credentials.authenticate(made["token"]).id == made["id"]
+    listed = told("operator", "list", "--table", table, "--json")["tokens"]
+    assert [one["name"] for one in listed] == ["laptop"]
+    told("operator", "revoke", made["id"], "--table", table, "--json")
+    with pytest.raises(Unauthenticated):
+        credentials.authenticate(made["token"])
+    assert told("operator", "list", "--table", table, "--json") == {"tokens": []}
 
 
 def told(*arguments: str, token: str | None = None) -> Any:
