@@ -316,6 +316,17 @@ def test_a_storm_is_few_readings(shop: Shop) -> None:
     assert shop.till.reads <= reads + 3
 
 
+def test_whoever_comes_back_from_stripe_sees_it_at_once(shop: Shop) -> None:
+    """Also where the events came too fast to be read one by one."""
+    shop.owner.must("POST", f"{shop.path}/checkout", {"plan": "pro"})
+    shop.tell("customer.updated")
+    shop.till.subscribe(shop.customer, "pro")
+    shop.tell("customer.subscription.created", after_s=0)
+    assert shop.state()["plan"] == "pro"
+    reads = shop.till.reads
+    assert (shop.state()["plan"], shop.till.reads) == ("pro", reads)
+
+
 def test_what_fails_is_done_later(shop: Shop) -> None:
     """Stripe is answered as soon as the event is stored."""
     shop.subscribe()

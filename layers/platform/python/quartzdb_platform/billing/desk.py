@@ -88,7 +88,16 @@ def open_desk(
     return BillingDesk(
         payments,
         Subscriptions(
-            table, audit, credentials, payments, applying, clock, url, plan=words.of, fits=words.fits
+            table,
+            audit,
+            credentials,
+            payments,
+            applying,
+            clock,
+            url,
+            due=due.run_one,
+            plan=words.of,
+            fits=words.fits,
         ),
         Webhooks(table, due, webhook_secrets, clock),
         due,
@@ -98,7 +107,7 @@ def open_desk(
         partial(end_billing, table, payments),
         (
             Step("billing-usage", 300, usage.run),
-            Step("billing-customers", 60, due.run_all),
+            Step("billing-customers", 15, due.run_all),
             Step("billing-times", 600, reconciliation.run_due),
             Step("billing-everybody", 86_400, reconciliation.run_all),
         ),

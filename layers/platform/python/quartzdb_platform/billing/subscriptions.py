@@ -50,8 +50,9 @@ class Overview(NamedTuple):
 
 
 class Subscriptions:
-    """`plan`: what there is by a name now, or InvalidArgument. `fits`: whether what an organization used of this
-    month is included in a smaller plan from now on, its share of the dearer one counted. `url` is the billing page's.
+    """`due`: reads a customer again that is noted. `plan`: what there is by a name now, or InvalidArgument. `fits`:
+    whether what an organization used of this month is included in a smaller plan from now on, its share of the dearer
+    one counted. `url` is the billing page's.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Subscriptions:
         clock: Clock,
         url: str,
         *,
+        due: Callable[[str], object],
         plan: Callable[[str], Plan],
         fits: Callable[[Organization, Plan], bool],
     ) -> None:
@@ -74,12 +76,18 @@ class Subscriptions:
         self._applying = applying
         self._clock = clock
         self._url = url
+        self._due = due
         self._plan = plan
         self._fits = fits
 
     def overview(self, access: Access) -> Overview:
-        """What is kept, without asking Stripe. Raises NotFound."""
+        """What is kept. Stripe is asked only where it told of something that was not read yet: whoever comes from its
+        page does not wait for upkeep. Raises NotFound.
+        """
         organization = store.organization_of(self._table, access.organization_id)[0]
+        if organization.stripe_customer is not None:
+            self._due(organization.stripe_customer)
+            organization = store.organization_of(self._table, access.organization_id)[0]
         document = account_document(self._table, access.organization_id)
         account = None if document is None else account_of(document)
         return Overview(organization, account, account is None or not account.facts.subscribed_before)
