@@ -132,6 +132,10 @@ class Settings:
     """A file of TOML with what docs/platform.md has of settings: providers, sessions, who may sign up."""
     secret_scanning_keys_url: str | None = None
     """Where the provider that reports leaked keys publishes what it signs with. None: nobody reports any."""
+    stripe_secret_arn: str | None = None
+    """A secret that has Stripe's secret key, which one function reads. None: there is no billing."""
+    stripe_webhook_secret_arn: str | None = None
+    """A secret that has what Stripe signs webhooks with."""
     mail_proved: bool = True
     """`mail_domain` has records that prove it, and functions send as its sender only. The emulator knows neither."""
 
@@ -281,6 +285,14 @@ class Settings:
             "an address that begins with https://",
         )
         _matches("mail_domain", self.mail_domain, _DOMAIN, "a domain in lower case, like example.com")
+        for name in ("stripe_secret_arn", "stripe_webhook_secret_arn"):
+            _matches(name, getattr(self, name), _SECRET, "the ARN of a secret")
+        if (self.stripe_secret_arn is None) is not (self.stripe_webhook_secret_arn is None):
+            raise InvalidSetting(
+                "stripe_secret_arn and stripe_webhook_secret_arn are set together, or neither is."
+            )
+        if self.stripe_secret_arn and not self.platform:
+            raise InvalidSetting("stripe_secret_arn belongs to the platform, which is not set.")
         if not self.platform:
             if (
                 self.platform_url

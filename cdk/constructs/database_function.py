@@ -25,7 +25,7 @@ class DatabaseFunction(Construct):
     """`live` is what is invoked: an alias of the newest version, moved in one step when a deployment is through.
 
     With `disk_mb` of at most SNAPSTART_DISK_MB versions start from a snapshot of their initialised memory. `snapshot`
-    False: nobody waits for it to start. `signs`: it has what it takes to sign.
+    False: nobody waits for it to start. `signs`: it has what it takes to sign; `bills`: to ask Stripe.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class DatabaseFunction(Construct):
         dead_letters: sqs.IQueue | None = None,
         snapshot: bool = True,
         signs: bool = False,
+        bills: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
         self.name = f"{settings.prefix}-{name}"
@@ -71,7 +72,11 @@ class DatabaseFunction(Construct):
                 str(artifacts.function(name)), exclude=["**/__pycache__", "**/*.pyc", "*.md"]
             ),
             handler="handler.handler",
-            layers=[*layers.versions, *([layers.signing] if signs else [])],
+            layers=[
+                *layers.versions,
+                *([layers.signing] if signs else []),
+                *([layers.billing] if bills else []),
+            ],
             role=self.role,
             timeout=timeout,
             memory_size=memory_mb,

@@ -15,6 +15,7 @@ RUNTIME = lambda_.Runtime.PYTHON_3_13
 DATABASE_LAYERS = ("api", "engines", "quartzdb")
 PLATFORM_LAYERS = ("api", "quartzdb", "platform")
 SIGNING = "signing"
+BILLING = "billing"
 _ARCHITECTURES = {"x86_64": lambda_.Architecture.X86_64, "arm64": lambda_.Architecture.ARM_64}
 
 
@@ -35,6 +36,7 @@ class DependencyLayers(Construct):
         self._artifacts = artifacts
         self._name = architecture
         self._signing: lambda_.LayerVersion | None = None
+        self._billing: lambda_.LayerVersion | None = None
         self.versions = [self._version(name) for name in names]
 
     @property
@@ -43,6 +45,13 @@ class DependencyLayers(Construct):
         if self._signing is None:
             self._signing = self._version(SIGNING)
         return self._signing
+
+    @property
+    def billing(self) -> lambda_.LayerVersion:
+        """What the one function has beside these that asks Stripe."""
+        if self._billing is None:
+            self._billing = self._version(BILLING)
+        return self._billing
 
     def _version(self, name: str) -> lambda_.LayerVersion:
         return lambda_.LayerVersion(

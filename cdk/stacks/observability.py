@@ -347,6 +347,15 @@ class ObservabilityStack(Stack):
         )
         self._on_upkeep(platform)
         self._on_metering(platform)
+        if platform.billing is not None:
+            self._alarms.add(
+                "billing-errors",
+                platform.billing.function.metric_errors(period=PERIOD),
+                above=0,
+                minutes=3,
+                of_minutes=15,
+                what="What is asked of Stripe ends in an error or a timeout.",
+            )
         self._on_mail(platform.mail)
 
     def _on_upkeep(self, platform: PlatformStack) -> None:

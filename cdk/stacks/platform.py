@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aws_cdk import CfnOutput, Duration, Environment, Stack
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
@@ -37,6 +38,9 @@ _ANSWERS_WITHIN = Duration.seconds(30)
 _UPKEEP_WITHIN = Duration.minutes(10)
 """A run that was cut off is made up for: steps are safe to repeat, and each is claimed by one run at a time."""
 _UPKEEP_MEMORY_MB = 512
+_BILLS_WITHIN = Duration.seconds(28)
+"""Less than whoever asks waits for."""
+_BILLING_MEMORY_MB = 512
 _COUNTS_WITHIN = Duration.minutes(1)
 _METERING_MEMORY_MB = 512
 
@@ -79,15 +83,20 @@ class PlatformStack(Stack):
             zone=settings.zone,
             proved=settings.mail_proved,
         )
+        self.billing = self._billing() if settings.stripe_secret_arn else None
+        webhooks = settings.stripe_webhook_secret_arn
         self.platform = self._function(
             "platform",
             "Accounts, projects and keys",
             settings.platform_memory_mb,
             timeout=_ANSWERS_WITHIN,
-            environment={"QUARTZDB_ORIGIN_SECRET_ARN": service.secret.arn},
+            environment={
+                "QUARTZDB_ORIGIN_SECRET_ARN": service.secret.arn,
+                **({"QUARTZDB_STRIPE_WEBHOOK_SECRET_ARN": webhooks} if webhooks else {}),
+            },
         )
         service.secret.grant_read(self.platform.role)
-        grant_secrets(self.platform.role, self._document.secret_arns)
+        grant_secrets(self.platform.role, [*self._document.secret_arns, *([webhooks] if webhooks else [])])
         self.unstarted = DeadLetters(self, "Unstarted")
         self.upkeep = self._function(
             "platform_upkeep",
@@ -109,6 +118,15 @@ class PlatformStack(Stack):
         self.metering = self._metering(service)
         self.mail_events = self._mail_events()
         self.functions = [self.platform, self.upkeep, self.metering, self.mail_events]
+        if self.billing is not None:
+            self.functions.append(self.billing)
+            for asks in (self.platform, self.upkeep):
+                # Not `grant_invoke`, which allows every version of it, too.
+                asks.role.add_to_policy(
+                    iam.PolicyStatement(
+                        actions=["lambda:InvokeFunction"], resources=[self.billing.live.function_arn]
+                    )
+                )
         # Open to the network, closed by the origin secret, as those of the database are.
         self.url = self.platform.live.add_function_url(auth_type=lambda_.FunctionUrlAuthType.NONE)
         acknowledge_checkov(self.url, {"CKV_AWS_258": "Whoever does not send the origin secret is refused."})
@@ -141,6 +159,26 @@ class PlatformStack(Stack):
         grant_documents(metering.role, self.table, USAGE)
         UsageSubscription(self, "Usage", metering=metering, functions=[service.api, service.search])
         return metering
+
+    def _billing(self) -> DatabaseFunction:
+        """It alone has Stripe's SDK and key, and nothing else: no table, no address. Others ask by invoking it."""
+        secret = self._settings.stripe_secret_arn or ""
+        billing = DatabaseFunction(
+            self,
+            "Billing",
+            name="billing",
+            description="QuartzDB: What the platform asks of Stripe",
+            settings=self._settings,
+            artifacts=self._artifacts,
+            layers=self._layers,
+            timeout=_BILLS_WITHIN,
+            memory_mb=_BILLING_MEMORY_MB,
+            concurrency=None,
+            environment={"QUARTZDB_STRIPE_SECRET_ARN": secret},
+            bills=True,
+        )
+        grant_secrets(billing.role, [secret])
+        return billing
 
     def _mail_events(self) -> DatabaseFunction:
         events = self._alone(
@@ -193,6 +231,7 @@ class PlatformStack(Stack):
         wanted = {
             "QUARTZDB_PLATFORM_SETTINGS_TOML": self._document.text,
             "QUARTZDB_SECRET_SCANNING_KEYS_URL": self._settings.secret_scanning_keys_url or "",
+            "QUARTZDB_BILLING_FUNCTION": self.billing.live.function_arn if self.billing else "",
         }
         return {name: value for name, value in wanted.items() if value}
 

@@ -58,6 +58,14 @@ CONTEXTS: Mapping[str, Mapping[str, str]] = {
         "quartzdb:platform_url": "https://db.example.com",
         "quartzdb:mail_domain": "mail.example.com",
     },
+    # And with payments.
+    "billed": {
+        "quartzdb:platform": "true",
+        "quartzdb:platform_url": "https://db.example.com",
+        "quartzdb:mail_domain": "mail.example.com",
+        "quartzdb:stripe_secret_arn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:stripe-AbCdEf",
+        "quartzdb:stripe_webhook_secret_arn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:hooks-AbCdEf",
+    },
     # The same for good, with a domain and two origins, away from CloudFront's region.
     "platform_abroad": {
         "environment": "prod",
@@ -82,6 +90,7 @@ _FUNCTIONS = (
     "platform_upkeep",
     "metering",
     "platform_mail_events",
+    "billing",
 )
 
 

@@ -17,7 +17,7 @@ from cdk.settings import InvalidSetting, read_settings
 from quartzdb.domain.clock import Clock
 from quartzdb_platform.api.app import create_app
 from quartzdb_platform.aws_lambda.cloudwatch_logs import FILTER_PATTERN
-from quartzdb_platform.aws_lambda.settings import read_metering_settings
+from quartzdb_platform.aws_lambda.settings import read_billing_settings, read_metering_settings
 from quartzdb_platform.aws_lambda.settings import read_settings as read_function_settings
 from quartzdb_platform.aws_platform import AwsPlatformSettings, open_aws_platform
 from tests.infrastructure.synthesis import PLATFORM_SETTINGS, Deployment, statements
@@ -40,6 +40,7 @@ ALARMS = {
     "mail-complaints",
 }
 FUNCTIONS = ("platform", "platform_upkeep")
+_SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:stripe-AbCdEf"
 ALL = (*FUNCTIONS, "metering", "platform_mail_events")
 
 
@@ -249,6 +250,37 @@ def test_usage_lines_of_what_answers_are_counted(accounts: Deployment) -> None:
     assert "DeadLetterConfig" in accounts.function("metering").properties
 
 
+def test_one_function_has_stripes_key_and_nothing_else(deployments: dict[str, Deployment]) -> None:
+    """Those of the platform may invoke it, and do not read the key; only what takes webhooks reads what signs them."""
+    billed = deployments["billed"]
+    services = {
+        action.partition(":")[0] for one in _allowed(billed, "billing") for action in _list(one["Action"])
+    }
+    assert services == {"secretsmanager", "logs", "xray"}
+    (reads,) = _on(billed, "billing", "secretsmanager")
+    key = billed.function("billing").properties["Environment"]["Variables"]["QUARTZDB_STRIPE_SECRET_ARN"]
+    assert _list(reads["Resource"]) == [key]
+    assert len(billed.function("billing").properties["Layers"]) == 4
+    for name in FUNCTIONS:
+        (invokes,) = _on(billed, name, "lambda")
+        assert invokes["Action"] == "lambda:InvokeFunction"
+        assert key not in json.dumps(_allowed(billed, name))
+    hooks = "secret:hooks-AbCdEf"
+    assert [name for name in FUNCTIONS if hooks in json.dumps(_on(billed, name, "secretsmanager"))] == [
+        "platform"
+    ]
+    for name in FUNCTIONS:
+        variables = billed.function(name).properties["Environment"]["Variables"]
+        settings = read_function_settings(
+            {key: value if isinstance(value, str) else key for key, value in variables.items()}
+        )
+        assert settings.platform.billing_function == "QUARTZDB_BILLING_FUNCTION"
+    variables = billed.function("billing").properties["Environment"]["Variables"]
+    assert read_billing_settings(variables).secret_arn == key
+    named = {one.properties["AlarmName"] for one in billed.resources("AWS::CloudWatch::Alarm")}
+    assert f"{billed.prefix}-billing-errors" in named
+
+
 def test_upkeep_is_woken_every_minute(accounts: Deployment) -> None:
     """And what could not be started is kept."""
     (schedule,) = [one for one in accounts.resources("AWS::Scheduler::Schedule") if one.stack == "platform"]
@@ -325,6 +357,12 @@ def test_what_goes_wrong_with_it_rings(accounts: Deployment) -> None:
         ),
         ({"quartzdb:mail_domain": "example.com"}, "belong to the platform"),
         ({"quartzdb:platform_settings": "platform.toml"}, "belong to the platform"),
+        ({"quartzdb:stripe_secret_arn": _SECRET}, "are set together"),
+        (
+            {"quartzdb:stripe_secret_arn": _SECRET, "quartzdb:stripe_webhook_secret_arn": _SECRET},
+            "belongs to the platform",
+        ),
+        ({"quartzdb:platform": "true", "quartzdb:stripe_secret_arn": "sk_live_x"}, "the ARN of a secret"),
         (
             {"quartzdb:platform": "true", "quartzdb:secret_scanning_keys_url": "http://example.com"},
             "secret_scanning_keys_url is .*begins with https",

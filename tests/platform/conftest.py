@@ -178,7 +178,7 @@ def site(
             remains=REMAINS,
             scrub=table.scrub,
             payments=payments,
-            webhook_secrets=(SECRET,),
+            webhook_secrets=lambda: (SECRET,),
             code_hash_cost=2,  # most tests sign somebody in, and none of them guesses codes by their hashes
         )
         with TestClient(create_app(platform), base_url=CONSOLE_ORIGIN) as http:

@@ -20,6 +20,7 @@ from quartzdb_platform.adapters.dynamodb_documents import DynamoDocuments
 from quartzdb_platform.adapters.identity_providers import identity_providers
 from quartzdb_platform.adapters.probed_origins import ProbedOrigins
 from quartzdb_platform.adapters.published_keys import PublishedKeys
+from quartzdb_platform.adapters.remote_payments import invoker, remote_payments
 from quartzdb_platform.adapters.ses_mailer import SesMailer
 from quartzdb_platform.settings import SignUp, settings_of
 from quartzdb_platform.wiring import Platform, assemble
@@ -32,7 +33,8 @@ class AwsPlatformSettings:
     `url` is where people reach the deployment, without a slash at its end: the links in mails lead below it.
     `sender` and `configuration_set` are what SES knows of the mail. `secret_scanning_keys_url` is where the provider
     that reports leaked keys publishes what it signs with; None: nobody reports any. `document`: what else
-    docs/platform.md has of settings, as TOML has it.
+    docs/platform.md has of settings, as TOML has it. `billing_function` asks Stripe, which sends what
+    `webhook_secret_arn` signs; None: there is no billing.
     """
 
     table: str
@@ -42,6 +44,8 @@ class AwsPlatformSettings:
     configuration_set: str
     secret_scanning_keys_url: str | None = None
     document: Mapping[str, Any] = field(default_factory=dict)
+    billing_function: str | None = None
+    webhook_secret_arn: str | None = None
     region: str | None = None
     endpoints: AwsEndpoints = field(default_factory=AwsEndpoints)
 
@@ -77,6 +81,14 @@ def open_aws_platform(
         regions=more.regions,
         status_source=ProbedOrigins(DynamoOriginStates(database), clock),
         providers=identity_providers(more.providers, clock, clients.secret_reader),
+        payments=(
+            remote_payments(invoker(lambda: clients.functions, settings.billing_function))
+            if settings.billing_function
+            else None
+        ),
+        webhook_secrets=(
+            clients.secret_reader(settings.webhook_secret_arn) if settings.webhook_secret_arn else tuple
+        ),
         provider_keys=(
             PublishedKeys(settings.secret_scanning_keys_url) if settings.secret_scanning_keys_url else None
         ),

@@ -97,7 +97,7 @@ def open_platform(
         scrub=table.scrub,
         regions=settings.regions,
         payments=stripe_payments(stripe) if stripe else None,
-        webhook_secrets=stripe.webhook_secrets if stripe else (),
+        webhook_secrets=lambda: stripe.webhook_secrets if stripe else (),
     )
 
 

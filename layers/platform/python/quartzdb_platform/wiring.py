@@ -149,7 +149,7 @@ def assemble(
     regions: Regions = NO_REGIONS,
     code_hash_cost: int = HASH_COST,
     payments: Payments | None = None,
-    webhook_secrets: tuple[str, ...] = (),
+    webhook_secrets: Callable[[], Sequence[str]] = tuple,
 ) -> Platform:
     """Use cases over any adapters. `console_url` is where the links in mails lead; `database_url` has no path;
     `plans` are those that are sold. `provider_keys` are of who reports leaks; None: nobody does.

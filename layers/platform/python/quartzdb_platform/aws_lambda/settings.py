@@ -40,6 +40,30 @@ class MeteringFunctionSettings:
     xray_daemon: tuple[str, int] | None
 
 
+@dataclass(frozen=True, slots=True)
+class BillingFunctionSettings:
+    """What the function that asks Stripe was deployed with. It has no table. `api_url` None: Stripe itself."""
+
+    secret_arn: str
+    api_url: str | None
+    service: str
+    region: str | None
+    endpoints: AwsEndpoints
+    xray_daemon: tuple[str, int] | None
+
+
+def read_billing_settings(environment: Mapping[str, str] = os.environ) -> BillingFunctionSettings:
+    """The settings. Raises InvalidSettings, naming the variable."""
+    return BillingFunctionSettings(
+        secret_arn=present(environment, "QUARTZDB_STRIPE_SECRET_ARN"),
+        api_url=environment.get("QUARTZDB_STRIPE_API_URL") or None,
+        service=environment.get("POWERTOOLS_SERVICE_NAME") or "quartzdb-billing",
+        region=environment.get("AWS_REGION") or None,
+        endpoints=endpoints_in(environment),
+        xray_daemon=xray_daemon_in(environment),
+    )
+
+
 def read_metering_settings(environment: Mapping[str, str] = os.environ) -> MeteringFunctionSettings:
     """The settings. Raises InvalidSettings, naming the variable."""
     return MeteringFunctionSettings(
@@ -62,6 +86,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> PlatformFuncti
             configuration_set=present(environment, "QUARTZDB_PLATFORM_CONFIGURATION_SET"),
             secret_scanning_keys_url=environment.get("QUARTZDB_SECRET_SCANNING_KEYS_URL") or None,
             document=_document(environment),
+            billing_function=environment.get("QUARTZDB_BILLING_FUNCTION") or None,
+            webhook_secret_arn=environment.get("QUARTZDB_STRIPE_WEBHOOK_SECRET_ARN") or None,
             region=environment.get("AWS_REGION") or None,
             endpoints=endpoints_in(environment),
         ),

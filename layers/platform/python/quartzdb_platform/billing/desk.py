@@ -71,7 +71,7 @@ def open_desk(
     clock: Clock,
     url: str,
     *,
-    webhook_secrets: tuple[str, ...],
+    webhook_secrets: Callable[[], Sequence[str]],
     plans: Plans,
     changed: Callable[[str], object],
 ) -> BillingDesk:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 
 from quartzdb.domain.errors import InvalidArgument
 
@@ -15,7 +16,7 @@ TOLERANCE_SECONDS = 300
 _HINT = "Set the signing secret of the endpoint that Stripe sends to, and a clock that is right."
 
 
-def require_signature(payload: bytes, header: str, secrets: tuple[str, ...], now_ms: int) -> None:
+def require_signature(payload: bytes, header: str, secrets: Sequence[str], now_ms: int) -> None:
     """Of any of the secrets, of which there are two while one follows the other. Raises InvalidArgument."""
     parts = [part.partition("=") for part in header.split(",")]
     times = [value for name, _, value in parts if name.strip() == "t"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from quartzdb.domain.clock import Clock
@@ -37,10 +37,10 @@ class Event(NamedTuple):
 
 
 class Webhooks:
-    """`secrets` are those that endpoints sign with; none: nothing is taken."""
+    """`secrets` gives those that endpoints sign with, or raises Unavailable; none: nothing is taken."""
 
     def __init__(
-        self, table: DocumentTable, due: DueCustomers, secrets: tuple[str, ...], clock: Clock
+        self, table: DocumentTable, due: DueCustomers, secrets: Callable[[], Sequence[str]], clock: Clock
     ) -> None:
         self._table = table
         self._due = due
@@ -51,9 +51,10 @@ class Webhooks:
         """Store an event; whether it is a new one. Once this returned it is not lost. Raises NotFound, InvalidArgument,
         Unavailable.
         """
-        if not self._secrets:
+        secrets = self._secrets()
+        if not secrets:
             raise NotFound("This deployment takes no webhooks.", hint="Its operator sets the signing secret.")
-        require_signature(payload, signature, self._secrets, self._clock.unix_ms())
+        require_signature(payload, signature, secrets, self._clock.unix_ms())
         event = _event(payload)
         is_new = change(self._table, lambda: self._stored(event))
         if event.customer_id is not None and is_new and self._may_read(event.customer_id):

@@ -149,6 +149,7 @@ def endpoints_in(environment: Mapping[str, str]) -> AwsEndpoints:
         step_functions=_endpoint(environment, "SFN"),
         events=_endpoint(environment, "EVENTS"),
         ses=_endpoint(environment, "SESV2"),
+        functions=_endpoint(environment, "LAMBDA"),
     )
 
 

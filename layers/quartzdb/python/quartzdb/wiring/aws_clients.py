@@ -43,6 +43,8 @@ _SQS_PATIENCE = Patience(connect_seconds=1, read_seconds=2, attempts_max=2)
 _EVENTS_PATIENCE = Patience(connect_seconds=1, read_seconds=2, attempts_max=3)
 # Somebody waits for the answer, and a mail that is sent twice is one too many.
 _SES_PATIENCE = Patience(connect_seconds=2, read_seconds=10, attempts_max=1)
+# It asks somebody else in turn, and what it asked for may have been done when its answer is lost.
+_FUNCTIONS_PATIENCE = Patience(connect_seconds=2, read_seconds=29, attempts_max=1)
 _CONNECTIONS_MAX = 64
 
 
@@ -57,11 +59,12 @@ class AwsEndpoints:
     step_functions: str | None = None
     events: str | None = None
     ses: str | None = None
+    functions: str | None = None
 
     @classmethod
     def at(cls, url: str) -> AwsEndpoints:
         """An emulator that has all of them behind one address."""
-        return cls(url, url, url, url, url, url, url)
+        return cls(url, url, url, url, url, url, url, url)
 
 
 class AwsClients:
@@ -140,6 +143,11 @@ class AwsClients:
     def ses(self) -> Any:
         """Of Amazon SES, by which the platform sends mail; the database sends none."""
         return self._client("sesv2", "Amazon SES", self._endpoints.ses, _SES_PATIENCE)
+
+    @cached_property
+    def functions(self) -> Any:
+        """Of AWS Lambda, by which a function of the platform asks another."""
+        return self._client("lambda", "AWS Lambda", self._endpoints.functions, _FUNCTIONS_PATIENCE)
 
     def _client(
         self,
