@@ -16,11 +16,12 @@ from quartzdb.adapters.aws.dynamodb_table import DynamoTable
 from quartzdb.api.app import create_app
 from quartzdb.api.limits import Undecided
 from quartzdb.api.settings import ApiSettings
-from quartzdb.api.slice_limiter import OPEN_SECONDS, SliceLimiter
+from quartzdb.api.slice_limiter import OPEN_SECONDS, SliceLimiter, threads_beside
 from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.gcra import Leased, Rate
 from quartzdb.domain.grant import GrantLimits, TenantGrant
 from quartzdb.services.keys import Principal
+from quartzdb.services.ports import RateSlices
 from quartzdb.wiring.aws import AwsSettings, open_aws
 from quartzdb.wiring.aws_clients import AwsEndpoints
 from quartzdb.wiring.embedded import Database
@@ -195,6 +196,28 @@ def test_a_warm_request_asks_dynamodb_for_nothing_more(aws: Emulators, tmp_path:
             assert client.get("/v1/namespaces").status_code == 200
             counts.append(meter.requests.get("UpdateItem", 0))
         assert counts.count(0) >= 5
+
+
+class Meeting:
+    """A store that answers a lease when another is asked for at the same time."""
+
+    def __init__(self, slices: RateSlices) -> None:
+        self._slices = slices
+        self._both = threading.Barrier(2, timeout=20)
+
+    def lease(self, name: str, rate: Rate, least: int, most: int, now_ms: int) -> Leased:
+        self._both.wait()
+        return self._slices.lease(name, rate, least, most, now_ms)
+
+
+def test_the_rates_of_a_request_after_silence_are_leased_side_by_side(served: Served) -> None:
+    """It waits for one answer of the store, not for one after the other."""
+    served.grant(GrantLimits(2, 2, 100, 100))
+    meeting = Meeting(served.database.rate_slices)
+    limiter = SliceLimiter(meeting, served.clock, ahead=None, beside=threads_beside())
+    app = create_app(served.database, ApiSettings(rate_seconds_max=60), rate_limiter=limiter)
+    with Client(app, served.client.key) as client:
+        assert client.get("/v1/namespaces").status_code == 200
 
 
 def test_many_instances_on_dynamodb_admit_no_more_than_the_limit(aws: Emulators) -> None:

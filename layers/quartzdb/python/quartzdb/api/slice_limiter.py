@@ -10,7 +10,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -29,6 +29,7 @@ OPEN_SECONDS = 5.0
 _NAMES_REMEMBERED_MAX = 20_000
 _ATTEMPTS_MAX = 8
 _AHEAD_THREADS = 2
+_BESIDE_THREADS = 4
 _LOCKS = 64
 
 Ahead = Callable[[Callable[[], None]], object]
@@ -37,9 +38,18 @@ Ahead = Callable[[Callable[[], None]], object]
 logger = logging.getLogger(__name__)
 
 
+Beside = Callable[[Callable[[], None]], "Future[None]"]
+"""Has something done in another thread, for whoever waits for it."""
+
+
 def threads_ahead() -> Ahead:
     """Threads that lease ahead of need: made when there is something to lease."""
     return ThreadPoolExecutor(_AHEAD_THREADS, thread_name_prefix="quartzdb-rates").submit
+
+
+def threads_beside() -> Beside:
+    """Threads for what one request waits for together: made when there is something to wait for."""
+    return ThreadPoolExecutor(_BESIDE_THREADS, thread_name_prefix="quartzdb-leases").submit
 
 
 class _Limit(NamedTuple):
@@ -55,6 +65,7 @@ class SliceLimiter:
     """Thread-safe. `on_trouble` is told when the store cannot be asked, once in OPEN_SECONDS.
 
     `ahead` is given work to do beside requests: leasing ahead of need. None where a process is stopped between them.
+    `beside` has the rates that one request waits for leased at the same time; None: where asking takes no time.
     """
 
     def __init__(
@@ -63,11 +74,13 @@ class SliceLimiter:
         clock: Clock,
         *,
         ahead: Ahead | None,
+        beside: Beside | None = None,
         on_trouble: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = slices
         self._clock = clock
         self._ahead = ahead
+        self._beside = beside
         self._on_trouble = on_trouble
         self._names: OrderedDict[str, Slices] = OrderedDict()
         self._known: dict[str, tuple[TenantGrant, Sequence[tuple[_Limit, Slices]]]] = {}
@@ -110,8 +123,7 @@ class SliceLimiter:
                 return found
             # One after the other: whoever waited finds what was leased meanwhile.
             with self._leasing[hash(principal.tenant) % _LOCKS]:
-                for limit in _limits(principal):
-                    self._lease(limit, min(requests, limit.rate.burst))
+                self._lease_each(_limits(principal), requests)
         # Others of this process used up what was leased, again and again: it is too busy for its limit.
         return self._refusal(_limits(principal)[-1], principal.grant, REFUSED_SECONDS_MIN)
 
@@ -124,6 +136,15 @@ class SliceLimiter:
         if not told:
             logger.error("rate limits are open for %g s, nothing is limited: %s", OPEN_SECONDS, why)
             self._on_trouble()
+
+    def _lease_each(self, limits: Sequence[_Limit], requests: int) -> None:
+        leases = [partial(self._lease, limit, min(requests, limit.rate.burst)) for limit in limits]
+        # The request waits for the slowest of them, and not for one after the other.
+        waiting = [] if self._beside is None else [self._beside(lease) for lease in leases[1:]]
+        for lease in leases if self._beside is None else leases[:1]:
+            lease()
+        for one in waiting:
+            one.result()
 
     def _lease(self, limit: _Limit, requests: int) -> None:
         asked_at = self._clock.monotonic()

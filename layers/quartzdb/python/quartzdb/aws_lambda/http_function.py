@@ -7,7 +7,7 @@ from typing import Any
 
 from quartzdb.api.app import create_app
 from quartzdb.api.settings import ApiSettings
-from quartzdb.api.slice_limiter import SliceLimiter
+from quartzdb.api.slice_limiter import SliceLimiter, threads_beside
 from quartzdb.aws_lambda.database import database_settings
 from quartzdb.aws_lambda.http_handler import http_handler
 from quartzdb.aws_lambda.metrics import CloudWatchMetric
@@ -53,6 +53,7 @@ def http_function(settings: FunctionSettings, *, searches: bool = False) -> Lamb
         database.rate_slices,
         database.clock,
         ahead=None,
+        beside=threads_beside(),
         on_trouble=lambda: observed.count(CloudWatchMetric.RATE_LIMITS_OPEN, 1),
     )
     api = replace(API_SETTINGS, site=settings.site, region=settings.region)
