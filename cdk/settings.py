@@ -60,6 +60,7 @@ _CONCURRENCIES = (
     "replicator_concurrency",
     "platform_concurrency",
     "platform_upkeep_concurrency",
+    "tenant_data_concurrency",
     "metering_concurrency",
     "platform_mail_events_concurrency",
 )
@@ -155,6 +156,7 @@ class Settings:
     replicator_concurrency: int | None = None
     platform_concurrency: int | None = None
     platform_upkeep_concurrency: int | None = None
+    tenant_data_concurrency: int | None = None
     metering_concurrency: int | None = None
     platform_mail_events_concurrency: int | None = None
     merge_concurrency: int = 4
@@ -354,6 +356,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "platform_concurrency": 50,
         # As many of its runs as can be under way: one begins each minute.
         "platform_upkeep_concurrency": 10,
+        "tenant_data_concurrency": 5,
         "metering_concurrency": 20,
         "platform_mail_events_concurrency": 5,
     },

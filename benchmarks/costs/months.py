@@ -91,7 +91,7 @@ def platform() -> Mapping[str, float]:
         + prices.SCHEDULER_RUN
         + deployed.UPKEEP_STEPS * prices.READ_UNIT
         # A transaction of one put costs two units.
-        + 2 * prices.WRITE_UNIT
+        + deployed.UPKEEP_EVERY_MINUTE * 2 * prices.WRITE_UNIT
         + prices.TRACE
         + 2 / 1_000_000 * prices.LOG_GB
     )

@@ -48,6 +48,8 @@ POINTERS = f"{s3_places.POINTERS}*"
 REMINDERS = f"{s3_places.ERASURES}*"
 """What was erased, by keyed hashes; written, and read by who restores alone."""
 REMINDER_KEYS = f"{s3_places.ERASURES}keys/*"
+EXPORTS = f"{s3_places.EXPORTS}*"
+"""Archives of what tenants have, for the organizations that they are of."""
 ROUTING_STATE = "routing/state.json"
 """What the edge reads."""
 

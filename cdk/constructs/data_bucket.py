@@ -10,6 +10,9 @@ from cdk.constructs.access_logs import AccessLogs
 from cdk.constructs.data_table import RECOVERY_DAYS
 from quartzdb.adapters.aws import s3_places
 
+EXPORT_DAYS = 7
+"""So long an archive of what an organization has is kept, at most."""
+
 
 class DataBucket(Construct):
     """`bucket`: private, TLS only, versioned for as long as the table can be taken back in time."""
@@ -40,6 +43,13 @@ class DataBucket(Construct):
                     prefix=f"{s3_places.ERASURES}reminders/",
                     expiration=Duration.days(RECOVERY_DAYS + 1),
                     noncurrent_version_expiration=Duration.days(1),
+                ),
+                s3.LifecycleRule(
+                    # Whoever asked for an archive had these days to fetch it. An upload of several days is none.
+                    prefix=s3_places.EXPORTS,
+                    expiration=Duration.days(EXPORT_DAYS),
+                    noncurrent_version_expiration=Duration.days(1),
+                    abort_incomplete_multipart_upload_after=Duration.days(EXPORT_DAYS),
                 ),
             ],
             removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,

@@ -23,8 +23,10 @@ _DOCUMENTS = (
 """A transaction needs the rights of its parts."""
 _READS = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 _PUTS = ("dynamodb:PutItem", "dynamodb:UpdateItem")
-USAGE = ("USAGE#*", "USAGE-MALFORMED*", "BATCH#*", "UNLOOKED#*")
-"""Counters of what projects use, which batches are in them, and whose caps have to be looked at for it."""
+USAGE = ("USAGE#*", "USAGE-MALFORMED*", "BATCH#*", "UNLOOKED#*", "AUDIT-LINES*")
+"""Counters of what projects use, which batches are in them, whose caps have to be looked at for it, and audit lines
+that are no events yet.
+"""
 SUPPRESSIONS = ("SUPPRESSION#*",)
 """To whom no mail is sent any more."""
 _CATALOG = ("NAMESPACES#*", "TENANTS")

@@ -1,4 +1,4 @@
-"""Usage lines from the logs of functions to the one that counts them.
+"""Usage and audit lines from the logs of functions to the one that counts and keeps them.
 
 CloudWatch Logs invokes it, tries again for 24 hours, and may deliver the same lines again; nothing waits for it.
 """
@@ -14,8 +14,8 @@ from constructs import Construct
 
 from cdk.constructs.database_function import DatabaseFunction
 
-PATTERN = '{ ($.v = 1) && ($.tenant = "prj_*") }'
-"""What `quartzdb_platform.aws_lambda.cloudwatch_logs` asks for: usage lines of projects."""
+PATTERN = '{ ($.tenant = "prj_*") && (($.v = 1) || ($.event = "audit")) }'
+"""What `quartzdb_platform.aws_lambda.cloudwatch_logs` asks for: usage and audit lines of projects."""
 
 
 class UsageSubscription(Construct):

@@ -74,7 +74,7 @@ class ObservabilityStack(Stack):
             for function in (service.failover.health_probe, service.failover.replicator):
                 board.add_function(function)
         if platform is not None:
-            for function in platform.functions:
+            for function in (*platform.functions, *filter(None, (service.tenant_data,))):
                 board.add_function(function)
         board.add_storage(data_stack.table, data_stack.bucket)
         CfnOutput(self, "DashboardName", value=board.name, description="CloudWatch")
@@ -346,6 +346,7 @@ class ObservabilityStack(Stack):
             what="DynamoDB puts requests to the platform's table off.",
         )
         self._on_upkeep(platform)
+        self._on_tenant_data(platform)
         self._on_metering(platform)
         if platform.billing is not None:
             self._alarms.add(
@@ -390,6 +391,33 @@ class ObservabilityStack(Stack):
             above=0,
             minutes=1,
             what="A scheduled run of the platform's upkeep failed or could not be started.",
+        )
+
+    def _on_tenant_data(self, platform: PlatformStack) -> None:
+        tenant_data = self._service.tenant_data
+        assert tenant_data is not None, "a service beside a platform has it"
+        self._alarms.add(
+            "tenant-data-errors",
+            tenant_data.function.metric_errors(period=PERIOD),
+            above=0,
+            minutes=3,
+            of_minutes=15,
+            what="What projects hold cannot be asked, exported or deleted: invocations of tenant_data fail.",
+        )
+        self._alarms.add(
+            "tenant-data-throttles",
+            tenant_data.function.metric_throttles(period=PERIOD),
+            above=0,
+            minutes=3,
+            of_minutes=15,
+            what="Lambda refuses to run tenant_data: its concurrency, or the account's, is used up.",
+        )
+        self._alarms.add(
+            "storage-drift",
+            written("StorageDrift", platform.upkeep),
+            above=0,
+            minutes=1,
+            what="A sample of what a project holds is more than 1 % from its data, and nothing was written between.",
         )
 
     def _on_metering(self, platform: PlatformStack) -> None:

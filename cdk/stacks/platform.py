@@ -107,6 +107,7 @@ class PlatformStack(Stack):
             dead_letters=self.unstarted,
             snapshot=False,
         )
+        self._have_data_asked_for(service)
         EveryMinute(
             self,
             "EveryMinute",
@@ -144,6 +145,15 @@ class PlatformStack(Stack):
         )
         CfnOutput(
             self, "PlatformTableName", value=self.table.table_name, description="Accounts, projects, audit"
+        )
+
+    def _have_data_asked_for(self, service: ServiceStack) -> None:
+        """By the scheduled pass alone: what answers people has no way to anybody's data."""
+        assert service.tenant_data is not None, "a service beside a platform has it"
+        # By its version's alias, and by nothing else of the name.
+        service.tenant_data.live.grant_invoke(self.upkeep.role)
+        self.upkeep.function.add_environment(
+            "QUARTZDB_TENANT_DATA_FUNCTION", service.tenant_data.live.function_arn
         )
 
     def _metering(self, service: ServiceStack) -> DatabaseFunction:

@@ -26,6 +26,8 @@ from cdk.stacks.data import DataStack
 _ANSWERS_WITHIN = Duration.seconds(30)
 _FOLDS_WITHIN = Duration.minutes(5)
 _MAINTAINS_WITHIN = Duration.minutes(15)
+_TENANT_DATA_WITHIN = Duration.minutes(2)
+_TENANT_DATA_MEMORY_MB = 1_024
 _COMPACTOR_CACHE_SHARE = 4
 """The compactor keeps copies of segments in this part of /tmp; the rest is for what it builds."""
 
@@ -89,9 +91,22 @@ COMPACTOR = DataAccess(
     deletes=(data.SEGMENTS, data.LOG_BODIES, data.VALUES, data.POINTERS),
 )
 
+# Of all tenants: what they hold, what an export has, what a deletion deletes. It folds nothing and writes no record.
+TENANT_DATA = DataAccess(
+    reads=(*data.LOG, *data.KEY_VALUES, *data.NAMESPACES, *data.API_KEYS, *data.GRANTS),
+    # Deleting a namespace seals its log and drops what is in it; the compactor drops the rest.
+    writes=(*data.LOG, *data.NAMESPACES, *data.API_KEYS, *data.GRANTS),
+    walks_feed=True,
+    gets=(data.SEGMENTS, data.LOG_BODIES, data.VALUES, data.POINTERS, data.EXPORTS),
+    puts=(data.EXPORTS,),
+    deletes=(data.LOG_BODIES, data.EXPORTS),
+)
+TENANT_PREFIX = "prj_"
+"""What names of projects begin with, and no other tenant that the platform may have asked about."""
+
 
 class ServiceStack(Stack):
-    """`api`, `search`, `indexer` and `compactor`, with no more rights than each needs."""
+    """`api`, `search`, `indexer`, `compactor`, beside a platform `tenant_data`, with no more rights than each needs."""
 
     def __init__(
         self,
@@ -136,6 +151,7 @@ class ServiceStack(Stack):
         self.managed_elsewhere = self._managed_elsewhere() if settings.managing_site else None
         self.api_url = self._url(self.api)
         self.search_url = self._url(self.search)
+        self.tenant_data = self._tenant_data() if settings.platform else None
         self.failover = self._failover() if settings.fails_over else None
         self._put_out()
 
@@ -183,6 +199,18 @@ class ServiceStack(Stack):
             dead_letters=self.unstarted,
         )
 
+    def _tenant_data(self) -> DatabaseFunction:
+        """It has no address: the platform's stack lets one of its functions invoke it."""
+        return self._function(
+            "tenant_data",
+            "What tenants hold, their archives and their end",
+            _TENANT_DATA_MEMORY_MB,
+            TENANT_DATA,
+            timeout=_TENANT_DATA_WITHIN,
+            environment={"QUARTZDB_TENANT_PREFIX": TENANT_PREFIX},
+            snapshot=False,
+        )
+
     def _failover(self) -> Failover:
         failover = Failover(
             self,
@@ -196,6 +224,9 @@ class ServiceStack(Stack):
         )
         for function in (self.api, self.indexer, self.compactor):
             failover.join(function, self._beside_a_peer, serves=function is self.api)
+        if self.tenant_data is not None:
+            # What is shared with the other site must not be deleted at this one alone.
+            failover.join(self.tenant_data, self._beside_a_peer, serves=False)
         return failover
 
     def _managed_elsewhere(self) -> ManagedElsewhere:

@@ -99,6 +99,7 @@ def test_a_function_that_answers_requests_imports_nothing_that_maintains() -> No
         ("quartzdb.aws_lambda.http_function", set()),
         ("quartzdb.aws_lambda.indexer_function", _HTTP),
         ("quartzdb.aws_lambda.compactor_function", _HTTP),
+        ("quartzdb.aws_lambda.tenant_data_function", _HTTP),
     ],
 )
 def test_a_function_imports_what_it_runs(module: str, never: set[str]) -> None:

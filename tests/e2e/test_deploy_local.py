@@ -5,6 +5,8 @@ One deployment is shared by all tests here; each uses namespaces of its own.
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import math
 import shutil
@@ -23,7 +25,7 @@ from layers.build.failure import BuildFailed
 from local import cdk_command, emulator, function_processes
 from local.gateway import Client
 from local.layers import prepare_layers
-from local.smoke import Smoke, command_line, make_key
+from local.smoke import Smoke, command_line, mailed_code, make_key
 from local.work_directory import REGION, WorkDirectory
 from quartzdb.maintenance.indexer import Indexer
 from quartzdb.storage.log.protocol import OVERLAP_MS
@@ -153,6 +155,35 @@ def test_a_large_merge_is_carried_out_by_the_state_machine(
     assert count.json()["count"] == MERGED_ROWS
 
 
+def test_the_scheduled_pass_learns_what_projects_hold_use_and_do(deployed: Deployed) -> None:
+    """What a project holds is asked of the function that has rights on data, by its role; lines that a log delivers
+    become usage, events of the audit log and the last use of a key; and nobody else may ask that function.
+    """
+    person, started = _begun(deployed, "holder@example.com")
+    organization, project = started["organization"]["id"], started["project"]["id"]
+    key = started["key"]["id"]
+    data = Client(deployed.place, deployed.outputs["ApiUrl"], started["key"]["key"])
+    assert data.send("PUT", "/v1/namespaces/first/kv/k", b"x" * 4_000).status == 200
+    _deliver(deployed, project, key)
+    done = _upkeep(deployed)
+    assert {"storage", "storage-reconciliation", "delivered-audit", "key-uses"} <= set(done["done"])
+    assert done["failed"] == []
+    month = person.send("GET", f"/platform/v1/organizations/{organization}/usage").json()["month"]
+    assert month["bytes_held"] >= 4_000
+    events = person.send("GET", f"/platform/v1/organizations/{organization}/audit?action=namespace.").json()
+    assert [(one["actor"], one["action"]) for one in events] == [(key, "namespace.create")]
+    (listed,) = person.send("GET", f"/platform/v1/projects/{project}/keys").json()
+    assert listed["last_used_at"] is not None
+    _deliver(deployed, project, key)
+    assert "delivered-audit" in _upkeep(deployed)["done"]
+    again = person.send("GET", f"/platform/v1/organizations/{organization}/audit?action=namespace.").json()
+    assert again == events, "delivered twice"
+    asked = _invoke(deployed, "tenant_data", {"do": "sizes", "tenant": project, "exact": True})
+    assert (asked["keys"], asked["cursor"]) == (1, None)
+    refused = _invoke(deployed, "tenant_data", {"do": "sizes", "tenant": "default"})
+    assert refused["error"]["code"] == "forbidden"
+
+
 def test_deploying_over_a_live_table_loses_nothing(deployed: Deployed, client: Client) -> None:
     """Records, key-values and keys are there after the stacks were deployed again, with new versions of functions."""
     namespace = "/v1/namespaces/lasting"
@@ -177,6 +208,69 @@ def test_deploying_over_a_live_table_loses_nothing(deployed: Deployed, client: C
     assert count.json()["count"] == len(records)
     found = client.send("POST", f"{namespace}/query", {"vector": [1.0, 0.0], "top_k": 1})
     assert [match["id"] for match in found.json()["matches"]] == ["r0"]
+
+
+def _begun(deployed: Deployed, email: str) -> tuple[Client, Any]:
+    """Somebody who is signed in, and what they begin with."""
+    platform = Client(deployed.place, deployed.outputs["ApiUrl"])
+    assert platform.send("POST", "/platform/v1/sign-in", {"email": email}).status == 202
+    proof = {"email": email, "code": mailed_code(deployed.place, email)}
+    verified = platform.send("POST", "/platform/v1/sign-in/verify", proof)
+    person = Client(deployed.place, deployed.outputs["ApiUrl"], verified.json()["token"])
+    started = person.send("POST", "/platform/v1/start", {"namespace": {"name": "first", "dimension": 2}})
+    assert started.status == 201, started.body
+    return person, started.json()
+
+
+def _invoke(deployed: Deployed, function: str, event: Mapping[str, Any]) -> Any:
+    functions = boto3.session.Session().client("lambda", **_session(deployed))
+    try:
+        answer = functions.invoke(
+            FunctionName=f"quartzdb-local-{function}:live", Payload=json.dumps(event).encode()
+        )
+        payload = answer["Payload"].read()
+        assert "FunctionError" not in answer, payload
+        return json.loads(payload)
+    finally:
+        functions.close()
+
+
+def _deliver(deployed: Deployed, project: str, key: str) -> None:
+    """What CloudWatch Logs sends, as the emulator understands no filter of fields: always the same batch."""
+    at_ms = int(time.time() // 3_600) * 3_600_000
+    lines = [
+        {"v": 1, "id": "r", "at": at_ms, "tenant": project, "key": key, "op": "put_item", "status": 200,
+         "ms": 1.0, "write_units": 4},
+        {"event": "audit", "at": "2026-11-28T10:00:00Z", "tenant": project, "key_id": key,
+         "action": "namespace.create", "target": "first", "request_id": "r", "outcome": "done",
+         "address": "192.0.2.7", "count": 1},
+    ]  # fmt: skip
+    document = {
+        "messageType": "DATA_MESSAGE",
+        "logGroup": "api",
+        "logStream": project,
+        "logEvents": [{"id": f"{number}", "message": json.dumps(one)} for number, one in enumerate(lines)],
+    }
+    packed = base64.b64encode(gzip.compress(json.dumps(document).encode())).decode()
+    answer = _invoke(deployed, "metering", {"awslogs": {"data": packed}})
+    assert (answer["lines"], answer["audit_lines"]) == (1, 1)
+
+
+def _upkeep(deployed: Deployed) -> Any:
+    """A run of the scheduled pass to which every step is due."""
+    tables = boto3.session.Session().client("dynamodb", **_session(deployed))
+    try:
+        name = deployed.outputs["PlatformTableName"]
+        done = tables.query(
+            TableName=name,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": "UPKEEP"}},
+        )
+        for item in done["Items"]:
+            tables.delete_item(TableName=name, Key={"pk": item["pk"], "sk": item["sk"]})
+    finally:
+        tables.close()
+    return _invoke(deployed, "platform_upkeep", {})
 
 
 def _deploy(place: WorkDirectory, architecture: str) -> dict[str, str]:

@@ -109,16 +109,38 @@ def test_batches_are_known_apart() -> None:
 def test_only_lines_of_projects_are_subscribed_to() -> None:
     """What the filter names is what lines have."""
     assert "$.v = 1" in FILTER_PATTERN
+    assert '$.event = "audit"' in FILTER_PATTERN
     assert '$.tenant = "prj_*"' in FILTER_PATTERN
+
+
+def audit_line(action: str) -> str:
+    """As the database's functions write it."""
+    return json.dumps(
+        {"event": "audit", "at": "2026-11-28T10:00:00Z", "tenant": PROJECTS[0], "key_id": "5f2b8c0d91ae",
+         "action": action, "target": "books", "request_id": "r", "outcome": "done", "address": None, "count": 1}
+    )  # fmt: skip
+
+
+def test_audit_lines_are_kept_beside_what_is_counted(handler: LambdaHandler, table: DynamoDocuments) -> None:
+    """In their order, under the batch that they came in; none of them is a line that cannot be read."""
+    usage = [*week(5, 2)]
+    delivered = event([audit_line("namespace.create"), usage[0], audit_line("key.create"), usage[1]])
+    answer = handler(delivered, FakeContext())
+    assert (answer["audit_lines"], answer["lines"], answer["malformed"]) == (2, 2, 0)
+    (kept,) = table.query("AUDIT-LINES", "", limit=9)
+    assert [json.loads(text)["action"] for text in kept.body["lines"]] == ["namespace.create", "key.create"]
+    again = handler(delivered, FakeContext())
+    assert again["parts_counted"] == 0
+    assert len({one.body["batch"] for one in table.query("AUDIT-LINES", "", limit=9)}) == 1
 
 
 def test_it_touches_counters_and_markers_only(handler: LambdaHandler, aws: Emulators) -> None:
     """Its role reaches no other partition of the platform's table."""
-    handler(event([*week(3, 8), "cut"]), FakeContext())
+    handler(event([*week(3, 8), "cut", audit_line("key.create")]), FakeContext())
     name = os.environ["QUARTZDB_PLATFORM_TABLE"]
     items = aws.get("moto").dynamodb.scan(TableName=name)["Items"]
     families = {item["pk"]["S"].partition("#")[0] for item in items}
-    assert families == {"USAGE", "USAGE-MALFORMED", "BATCH"}
+    assert families == {"USAGE", "USAGE-MALFORMED", "BATCH", "AUDIT-LINES"}
 
 
 def test_a_function_without_a_table_says_so() -> None:

@@ -91,6 +91,7 @@ _FUNCTIONS = (
     "metering",
     "platform_mail_events",
     "billing",
+    "tenant_data",
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cdk.constructs.data_bucket import EXPORT_DAYS
 from quartzdb.adapters.aws.dynamodb_feed import INDEXED
 from quartzdb.adapters.aws.dynamodb_table import FEED_INDEX
 from tests.infrastructure.synthesis import Deployment, Resource
@@ -113,11 +114,21 @@ def test_bucket_keeps_removed_segments_as_long_as_the_table_can_go_back(deployme
     assert min(kept) >= recovery["RecoveryPeriodInDays"]
 
 
+def test_archives_of_organizations_end_by_themselves(deployment: Deployment) -> None:
+    """Whoever made one, and whatever became of its making; earlier versions of it go a day later."""
+    rules = _data_bucket(deployment).properties["LifecycleConfiguration"]["Rules"]
+    (rule,) = [rule for rule in rules if rule.get("Prefix") == "exports/"]
+    assert rule["Status"] == "Enabled"
+    assert rule["ExpirationInDays"] == EXPORT_DAYS
+    assert rule["NoncurrentVersionExpiration"]["NoncurrentDays"] == 1
+    assert rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] == EXPORT_DAYS
+
+
 def test_reminders_of_erasures_outlive_every_state_that_can_be_restored(deployment: Deployment) -> None:
     """And no longer; the keys of their hashes stay."""
     recovery = deployment.one("AWS::DynamoDB::Table").properties["PointInTimeRecoverySpecification"]
     rules = _data_bucket(deployment).properties["LifecycleConfiguration"]["Rules"]
-    (rule,) = [rule for rule in rules if "Prefix" in rule]
+    (rule,) = [rule for rule in rules if rule.get("Prefix", "").startswith("erasures/")]
     assert rule["Prefix"] == "erasures/reminders/"
     assert rule["ExpirationInDays"] == recovery["RecoveryPeriodInDays"] + 1
     assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}

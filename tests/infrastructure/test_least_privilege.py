@@ -35,6 +35,10 @@ WILDCARDS: Mapping[str, str] = {
         for action in ("GetObject", "PutObject", "AbortMultipartUpload", "DeleteObject")
         for family in ("blobs", "log", "values")
     },
+    **{
+        f"s3:{action} on exports/*": "An archive for each export, named by it."
+        for action in ("GetObject", "PutObject", "AbortMultipartUpload", "DeleteObject")
+    },
     "s3:GetObject on erasures/keys/*": "Its key is named by its hash.",
     "s3:PutObject on erasures/*": "A reminder for each erasure, named by it.",
     "s3:AbortMultipartUpload on erasures/*": "A reminder for each erasure, named by it.",

@@ -14,6 +14,7 @@ import pytest
 from cdk.constructs.usage_subscription import PATTERN
 from cdk.platform_document import read_document
 from cdk.settings import InvalidSetting, read_settings
+from quartzdb.aws_lambda.settings import read_settings as read_data_settings
 from quartzdb.domain.clock import Clock
 from quartzdb_platform.api.app import create_app
 from quartzdb_platform.aws_lambda.cloudwatch_logs import FILTER_PATTERN
@@ -36,6 +37,9 @@ ALARMS = {
     "metering-late",
     "metering-uncounted",
     "mail-events-errors",
+    "tenant-data-errors",
+    "tenant-data-throttles",
+    "storage-drift",
     "mail-bounces",
     "mail-complaints",
 }
@@ -79,8 +83,13 @@ def test_without_its_setting_there_is_no_word_of_it(deployments: dict[str, Deplo
 def test_beside_it_the_rest_is_as_without_it(deployments: dict[str, Deployment]) -> None:
     """Every resource of the database is there unchanged, but for the distribution, which has one path more."""
     without, beside = deployments["dev"].templates, deployments["platform"].templates
-    for stack in ("data", "service"):
-        assert beside[stack]["Resources"] == without[stack]["Resources"]
+    assert beside["data"]["Resources"] == without["data"]["Resources"]
+    service = beside["service"]["Resources"]
+    assert {name: service[name] for name in without["service"]["Resources"]} == without["service"][
+        "Resources"
+    ]
+    more = service.keys() - without["service"]["Resources"].keys()
+    assert all(name.startswith("TenantData") for name in more), "the function that has rights on data"
     edge = {name: beside["edge"]["Resources"][name] for name in without["edge"]["Resources"]}
     for name, resource in without["edge"]["Resources"].items():
         if resource["Type"] != "AWS::CloudFront::Distribution":
@@ -142,7 +151,7 @@ def test_nothing_else_of_aws_is_reached(accounts: Deployment) -> None:
         for one in _allowed(accounts, name)
         for action in _list(one["Action"])
     }
-    assert services == {"dynamodb", "secretsmanager", "ses", "logs", "xray", "sqs"}
+    assert services == {"dynamodb", "secretsmanager", "ses", "logs", "xray", "sqs", "lambda"}
     readers = [name for name in FUNCTIONS if _on(accounts, name, "secretsmanager")]
     assert readers == ["platform"], "only what answers requests knows the origin secret"
 
@@ -219,7 +228,7 @@ def test_metering_reaches_counters_only(accounts: Deployment) -> None:
     (own,) = _on(accounts, "metering", "dynamodb")
     assert own["Condition"] == {
         "ForAllValues:StringLike": {
-            "dynamodb:LeadingKeys": ["USAGE#*", "USAGE-MALFORMED*", "BATCH#*", "UNLOOKED#*"]
+            "dynamodb:LeadingKeys": ["USAGE#*", "USAGE-MALFORMED*", "BATCH#*", "UNLOOKED#*", "AUDIT-LINES*"]
         }
     }
     table = {"Fn::GetAtt": [accounts.one("AWS::DynamoDB::Table", stack="platform").id, "Arn"]}
@@ -262,8 +271,8 @@ def test_one_function_has_stripes_key_and_nothing_else(deployments: dict[str, De
     assert _list(reads["Resource"]) == [key]
     assert len(billed.function("billing").properties["Layers"]) == 4
     for name in FUNCTIONS:
-        (invokes,) = _on(billed, name, "lambda")
-        assert invokes["Action"] == "lambda:InvokeFunction"
+        invokes = _on(billed, name, "lambda")
+        assert {one["Action"] for one in invokes} == {"lambda:InvokeFunction"}
         assert key not in json.dumps(_allowed(billed, name))
     hooks = "secret:hooks-AbCdEf"
     assert [name for name in FUNCTIONS if hooks in json.dumps(_on(billed, name, "secretsmanager"))] == [
@@ -279,6 +288,84 @@ def test_one_function_has_stripes_key_and_nothing_else(deployments: dict[str, De
     assert read_billing_settings(variables).secret_arn == key
     named = {one.properties["AlarmName"] for one in billed.resources("AWS::CloudWatch::Alarm")}
     assert f"{billed.prefix}-billing-errors" in named
+
+
+def _data_policies(deployment: Deployment) -> list[Mapping[str, Any]]:
+    """What the role of the function of tenants' data may do."""
+    role = deployment.function("tenant_data").properties["Role"]["Fn::GetAtt"][0]
+    return [
+        statement
+        for owner, statement in statements(deployment)
+        if owner.stack == "service" and {"Ref": role} in owner.properties.get("Roles", [])
+    ]
+
+
+def test_tenants_data_is_asked_for_by_the_scheduled_pass_alone(accounts: Deployment) -> None:
+    """No address, no log and no schedule leads to the function; one role may invoke its alias, and no other of it."""
+    function = accounts.function("tenant_data")
+    assert function.stack == "service"
+    (invoke,) = _on(accounts, "platform_upkeep", "lambda")
+    assert invoke["Action"] == "lambda:InvokeFunction"
+    assert "TenantData" in json.dumps(invoke["Resource"])
+    assert "*" not in json.dumps(invoke["Resource"])
+    for name in ("platform", "metering", "platform_mail_events"):
+        assert _on(accounts, name, "lambda") == []
+    pointing = [
+        one
+        for one in accounts.resources("AWS::Lambda::Url", "AWS::Lambda::Permission", "AWS::Lambda::EventSourceMapping",
+                                      "AWS::Scheduler::Schedule", "AWS::Logs::SubscriptionFilter")
+        if "TenantData" in json.dumps(one.properties)
+    ]  # fmt: skip
+    assert pointing == []
+    variables = accounts.function("platform_upkeep").properties["Environment"]["Variables"]
+    assert variables["QUARTZDB_TENANT_DATA_FUNCTION"] == invoke["Resource"]
+    assert (
+        "QUARTZDB_TENANT_DATA_FUNCTION"
+        not in (accounts.function("platform").properties["Environment"]["Variables"])
+    )
+
+
+def test_what_it_may_do_with_tenants_data(accounts: Deployment) -> None:
+    """Read all of it, end keys, grants, names and logs, write archives; change no record, no value and no segment."""
+    found = _data_policies(accounts)
+    writes = [one for one in found if "dynamodb:PutItem" in _list(one["Action"])]
+    families = {
+        family
+        for one in writes
+        for family in one["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+    }
+    allowed = {
+        "LOG#*",
+        "LOGS",
+        "CURRENT#*",
+        "NAMESPACES#*",
+        "TENANTS",
+        "CONDEMNED",
+        "KEY#*",
+        "KEYS#*",
+        "GRANTS",
+    }
+    assert families == allowed
+    assert "KV#*" not in families
+    puts = [one for one in found if "s3:PutObject" in _list(one["Action"])]
+    assert len(puts) == 1
+    assert "/exports/*" in json.dumps(puts[0]["Resource"])
+    assert "blobs" not in json.dumps(puts)
+    services = {action.partition(":")[0] for one in found for action in _list(one["Action"])}
+    assert services - {"secretsmanager"} == {"dynamodb", "s3", "logs", "xray"}
+
+
+def test_it_is_asked_about_projects_alone(accounts: Deployment, deployments: dict[str, Deployment]) -> None:
+    """By its own settings, and in production by five at once."""
+    properties = accounts.function("tenant_data").properties
+    variables = properties["Environment"]["Variables"]
+    settings = read_data_settings(
+        {key: value if isinstance(value, str) else key for key, value in variables.items()}
+        | ({"QUARTZDB_PEER_URL": "https://peer.example.com"} if "QUARTZDB_PEER_URL" in variables else {})
+    )
+    assert settings.tenant_prefix == "prj_"
+    in_production = accounts is deployments["platform_abroad"]
+    assert properties.get("ReservedConcurrentExecutions") == (5 if in_production else None)
 
 
 def test_upkeep_is_woken_every_minute(accounts: Deployment) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from quartzdb.services.tenant_export import TenantExport
 from quartzdb.wiring.embedded import Database, EmbeddedSettings, embedded_adapters
 from quartzdb.wiring.embedded import assemble as assemble_database
 from quartzdb_platform.adapters.held_namespaces import HeldNamespaces
@@ -172,7 +173,7 @@ def site(
             plans=plans,
             relying_party=RelyingParty("example.com", (CONSOLE_ORIGIN,)),
             tenants=database.tenant_deletion(),
-            data=LocalData(database),
+            data=LocalData(TenantExport(database.namespaces, database.records, database.key_values)),
             descriptions=HeldNamespaces(database.namespaces),
             look=lambda: database.namespaces.list("status", limit=1),
             remains=REMAINS,

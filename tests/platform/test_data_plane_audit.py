@@ -21,6 +21,7 @@ from quartzdb.api.app import create_app as create_database_app
 from quartzdb.domain.errors import Unavailable
 from quartzdb_platform.adapters.audit_journal import LOGGER, AuditJournal, follow
 from quartzdb_platform.audit.data_plane import LINES_AT_ONCE, NETWORKS_MAX
+from quartzdb_platform.audit.delivered import DeliveredAudit
 from quartzdb_platform.domain.audit_event import AuditEvent, broken_at
 from quartzdb_platform.ports import AuditLine
 from tests.platform.conftest import Person, Site
@@ -300,3 +301,44 @@ def test_any_change_of_what_is_stored_is_found(site: Site, data: st.DataObject) 
         copy = "INSERT INTO documents SELECT pk, ?, body, revision, expires_at_ms FROM documents"
         connection.execute(f"{copy} {where}", (f"{sk}5", place, sk))
     assert site.platform.audit.broken_at(organization) is not None
+
+
+def test_lines_that_a_log_delivered_become_events_once(site: Site, mine: Owned) -> None:
+    """Kept by one function and taken by another; delivered late, twice and out of order, each is one event."""
+    delivered = DeliveredAudit(site.table, site.clock)
+    batches = {
+        f"batch-{number}": [line(mine.project, 1_000 * number + n) for n in range(230 if number == 1 else 3)]
+        for number in range(4)
+    }
+    for name in ("batch-2", "batch-0"):
+        delivered.keep(name, batches[name])
+        delivered.keep(name, batches[name])  # at the same moment
+    assert delivered.take_all(site.platform.data_plane_audit) == 6
+    site.clock.seconds += 3_600
+    for name in ("batch-1", "batch-2", "batch-3", "batch-0"):
+        delivered.keep(name, batches[name])
+    assert delivered.take_all(site.platform.data_plane_audit) == 233
+    assert delivered.take_all(site.platform.data_plane_audit) == 0
+    assert sorted(target.rpartition("/n")[2] for _, _, target, _, _ in mine.told()) == sorted(
+        str(1_000 * int(name[-1]) + n) for name, lines in batches.items() for n in range(len(lines))
+    )
+    assert mine.whole()
+    assert site.table.query("AUDIT-LINES", "", limit=9) == []
+
+
+@pytest.mark.parametrize("committed", [False, True])
+@pytest.mark.parametrize("failing", range(1, 8))
+def test_taking_what_was_delivered_goes_on_wherever_it_was_cut_short(
+    site: Site, mine: Owned, failing: int, committed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was done and not heard of is not done again."""
+    delivered = DeliveredAudit(site.table, site.clock)
+    for number in range(2):
+        delivered.keep(f"batch-{number}", [line(mine.project, 10 * number + n) for n in range(9)])
+    with monkeypatch.context() as patch:
+        patch.setattr(site.table, "transact", Faults(failing, committed).of(site.table.transact))
+        with suppress(Unavailable):
+            delivered.take_all(site.platform.data_plane_audit)
+    delivered.take_all(site.platform.data_plane_audit)
+    assert len(mine.told()) == 18
+    assert mine.whole()

@@ -19,16 +19,19 @@ from quartzdb.domain.grant import Prices
 from quartzdb.domain.namespace import NamespaceSettings
 from quartzdb.domain.units import Units, cost_usd
 from quartzdb.services.record_rules import NewRecord
-from quartzdb_platform.accounts import store
-from quartzdb_platform.adapters.namespace_sizes import NamespaceSizes
+from quartzdb.services.tenant_sizes import TenantSizes
+from quartzdb_platform.accounts import gone_projects, store
+from quartzdb_platform.adapters.local_sizes import LocalSizes
 from quartzdb_platform.audit.log import Actor
 from quartzdb_platform.domain.calendar import DAY_MS, HOUR_MS, day_of, month_end_ms, start_ms
 from quartzdb_platform.domain.money import divided, dollars, micro_dollars
 from quartzdb_platform.domain.permissions import Role
 from quartzdb_platform.domain.plan import Plan
+from quartzdb_platform.metering import places
 from quartzdb_platform.metering.bill import Used, bill, total
 from quartzdb_platform.metering.counters import Counters
-from quartzdb_platform.metering.storage import StorageSampling
+from quartzdb_platform.metering.key_uses import KeyUses
+from quartzdb_platform.metering.storage import KEYS_AN_HOUR, RUN_SECONDS, Drift, StorageSampling
 from quartzdb_platform.plans.plan_file import load_plans
 from quartzdb_platform.ports import Held
 from tests.behaviour.http.client import Client
@@ -240,8 +243,11 @@ class Sizes:
     def __init__(self) -> None:
         self.present: dict[str, Held] = {}
         self.known: dict[str, Held] = {}
+        self.asked = self.compared = 0
 
     def held(self, tenant: str, *, exact: bool = False) -> Held:
+        self.asked += not exact
+        self.compared += exact
         known = {} if exact else self.known
         return known.get(tenant) or self.present.get(tenant, Held(0, 0))
 
@@ -284,10 +290,143 @@ def test_a_sample_that_is_not_what_the_data_is_raises_an_alarm(
     assert sampling.reconcile(site.clock.unix_ms()) == []
 
 
+def test_where_asking_costs_a_project_at_rest_is_asked_once_a_day(
+    site: Site, project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every hour has its sample all the same; whoever wrote is asked again until an hour after the last line of it."""
+    owner, organization, project_id = project
+    drifted: list[Drift] = []
+    sizes = Sizes()
+    sampling = StorageSampling(site.table, sizes, site.clock, spares=True, drifted=drifted.append)
+    begins_ms = start_ms(day_of(site.clock.unix_ms() + DAY_MS))
+    asked = []
+
+    def hour(number: int, *, written: int = 0) -> None:
+        site.clock.seconds = (begins_ms + number * HOUR_MS) / 1_000
+        before = sizes.asked
+        assert sampling.sample(site.clock.unix_ms()) == 1
+        assert sampling.sample(site.clock.unix_ms()) == 0
+        asked.append(sizes.asked - before)
+        assert sampling.reconcile(site.clock.unix_ms()) == []
+        if written:
+            count(site, line(project_id, site.clock.unix_ms(), read_units=0, write_units=written))
+
+    sizes.present[project_id] = Held(1_000, 10)
+    hour(0, written=1)
+    sizes.present[project_id] = Held(2_000, 20)
+    for number in range(1, 24):
+        hour(number)
+    # The first; after the write, of which nothing is known to be counted yet; and once more.
+    assert asked == [1, 1, 1, *[0] * 21]
+    assert sizes.compared == 1, "once, when nothing had been written for an hour"
+    hour(24)
+    assert asked[-1] == 1, "the first of a day"
+    month = owner.must("GET", f"/organizations/{organization}/usage")["month"]
+    assert month["used"]["byte_hours"] == 1_000 + 24 * 2_000
+    # Of what was asked, and nobody wrote to since, a difference is an alarm.
+    sizes.known[project_id] = Held(9_000, 20)
+    site.clock.seconds += DAY_MS / 1_000
+    assert sampling.sample(site.clock.unix_ms()) == 1
+    assert len(sampling.reconcile(site.clock.unix_ms())) == 1
+    assert [(one.sampled.bytes, one.present.bytes) for one in drifted] == [(9_000, 2_000)]
+    assert "storage drift" in caplog.text
+    assert sampling.reconcile(site.clock.unix_ms()) == []
+
+
+def test_a_project_of_many_keys_is_asked_less_often(site: Site, project: Project) -> None:
+    """Counting keys reads their index: an hour more for each so many of them."""
+    _, _, project_id = project
+    sizes = Sizes()
+    sampling = StorageSampling(site.table, sizes, site.clock, spares=True)
+    begins_ms = start_ms(day_of(site.clock.unix_ms() + DAY_MS))
+    sizes.present[project_id] = Held(10**9, 0, 2 * KEYS_AN_HOUR)
+    asked = []
+    for number in range(9):
+        site.clock.seconds = (begins_ms + number * HOUR_MS) / 1_000
+        sampling.sample(site.clock.unix_ms())
+        asked.append(sizes.asked)
+        count(site, line(project_id, site.clock.unix_ms(), read_units=0, write_units=1))
+    assert asked == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+
+
+def test_a_run_of_sampling_ends_and_the_next_goes_on(site: Site, project: Project) -> None:
+    """With a slow database each has its turn before the hour is over, and other steps have theirs."""
+    owner, organization, one = project
+    two = owner.must("POST", f"/organizations/{organization}/projects", {"name": "two"})["id"]
+
+    class Slow(Sizes):
+        def held(self, tenant: str, *, exact: bool = False) -> Held:
+            site.clock.seconds += RUN_SECONDS
+            return super().held(tenant, exact=exact)
+
+    sampling = StorageSampling(site.table, Slow(), site.clock, spares=True)
+    now_ms = site.clock.unix_ms()
+    assert [sampling.sample(now_ms) for _ in range(3)] == [1, 1, 0]
+    for project_id in (one, two):
+        assert site.table.query(places.usage_pk(project_id), places.STORAGE, limit=9)
+
+
+# --- keys
+
+
+class KeyTable:
+    def __init__(self) -> None:
+        self.noted: list[tuple[str, int]] = []
+
+    def note_used(self, key_id: str, at_ms: int) -> None:
+        self.noted.append((key_id, at_ms))
+
+
+def test_when_keys_were_used_comes_from_what_is_counted(site: Site, project: Project) -> None:
+    """To the hour; a project without requests since is one look, and late lines count."""
+    _, _, project_id = project
+    keys = KeyTable()
+    uses = KeyUses(site.table, keys, site.clock)
+    hour_ms = start_ms(day_of(site.clock.unix_ms())) + 5 * HOUR_MS
+    site.clock.seconds = (hour_ms + HOUR_MS // 2) / 1_000
+    count(site, line(project_id, hour_ms + 1), line(project_id, hour_ms - 1, key="bbbbbbbbbbbb"))
+    assert uses.run(site.clock.unix_ms()) == 2
+    assert sorted(keys.noted) == [
+        ("aaaaaaaaaaaa", site.clock.unix_ms()),  # no time that is yet to come
+        ("bbbbbbbbbbbb", hour_ms - 1),
+    ]
+    assert uses.run(site.clock.unix_ms()) == 0
+    site.clock.seconds += 3_600
+    count(site, line(project_id, hour_ms + 2), line(project_id, hour_ms + 3, key="bbbbbbbbbbbb"))
+    keys.noted.clear()
+    assert uses.run(site.clock.unix_ms()) == 2
+    ends_ms = hour_ms + HOUR_MS - 1
+    assert set(keys.noted) == {("aaaaaaaaaaaa", ends_ms), ("bbbbbbbbbbbb", ends_ms)}
+    # Over midnight, and over the end of a month.
+    month_ends_ms = month_end_ms(day_of(hour_ms)[: len("2023-11")])
+    site.clock.seconds = (month_ends_ms + 60_000) / 1_000
+    count(site, line(project_id, month_ends_ms - 1))
+    keys.noted.clear()
+    assert uses.run(site.clock.unix_ms()) == 1
+    assert keys.noted == [("aaaaaaaaaaaa", month_ends_ms - 1)]
+
+
+def test_what_is_counted_late_of_a_project_that_is_gone_is_forgotten(site: Site, project: Project) -> None:
+    """For two days; another's stays."""
+    _, _, present = project
+    gone, now_ms = f"{present[:-2]}00", site.clock.unix_ms()
+    assert site.table.transact(gone_projects.note(site.table, gone, now_ms))
+    count(site, line(gone, now_ms), line(present, now_ms))
+    assert site.table.query(places.usage_pk(gone), "", limit=9) != []
+    site.platform.upkeep.run_due()
+    assert site.table.query(places.usage_pk(gone), "", limit=9) == []
+    assert site.table.query(places.usage_pk(present), "", limit=9) != []
+    site.clock.seconds += gone_projects.LOOKED_AFTER_MS / 1_000
+    count(site, line(gone, now_ms))
+    site.platform.upkeep.run_due()
+    assert site.table.query(places.usage_pk(gone), "", limit=9) == []
+    assert site.table.query("GONE-PROJECTS", "", limit=9) == []
+
+
 def test_what_is_held_is_what_is_live(site: Site, project: Project) -> None:
     """Vectors and values of all namespaces, deleted ones no longer."""
     _, _, project_id = project
-    database, sizes = site.database, NamespaceSizes(site.database.namespaces)
+    database, sizes = site.database, LocalSizes(TenantSizes(site.database.namespaces))
     assert sizes.held(project_id) == Held(0, 0)
     for name in ("a", "b"):
         database.namespaces.create(project_id, name, NamespaceSettings(8))

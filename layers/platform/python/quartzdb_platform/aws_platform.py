@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,14 +22,31 @@ from quartzdb_platform.adapters.probed_origins import ProbedOrigins
 from quartzdb_platform.adapters.published_keys import PublishedKeys
 from quartzdb_platform.adapters.remote_payments import invoker, remote_payments
 from quartzdb_platform.adapters.ses_mailer import SesMailer
+from quartzdb_platform.adapters.tenant_data import FunctionSizes, FunctionTenants, TenantDataFunction
+from quartzdb_platform.domain.closing import Remain
+from quartzdb_platform.metering.storage import Drift
 from quartzdb_platform.settings import SignUp, settings_of
-from quartzdb_platform.wiring import Platform, assemble
+from quartzdb_platform.wiring import Platform, StorageSizes, assemble
+
+_DAY_MS = 24 * 3_600_000
+REMAINS = (
+    Remain("What both tables and the bucket were, to be restored from.", 35 * _DAY_MS),
+    Remain("Answers under idempotency keys: versions, counts and errors.", 8 * _DAY_MS),
+    Remain("Log lines of the functions: ids, names of namespaces, units, network addresses.", None),
+    Remain("The ids of the projects and names of their namespaces, so that late writes are refused.", None),
+    Remain("Mails that were sent.", None),
+    Remain("Exports that were fetched, and what others copied.", None),
+    Remain("This certificate, and the id of the organization in it.", None),
+)
+"""What the deletion of an organization does not reach."""
 
 
 @dataclass(frozen=True, slots=True)
 class AwsPlatformSettings:
     """`table` is the platform's own; `database_table` is the database's, of which it touches nobody's data.
 
+    `tenant_data_function` is the database's, which is asked for what projects hold and deletes it; None: this process
+    has no right to ask it, and does no scheduled step that would.
     `url` is where people reach the deployment, without a slash at its end: the links in mails lead below it.
     `sender` and `configuration_set` are what SES knows of the mail. `secret_scanning_keys_url` is where the provider
     that reports leaked keys publishes what it signs with; None: nobody reports any. `document`: what else
@@ -46,6 +63,7 @@ class AwsPlatformSettings:
     document: Mapping[str, Any] = field(default_factory=dict)
     billing_function: str | None = None
     webhook_secret_arn: str | None = None
+    tenant_data_function: str | None = None
     region: str | None = None
     endpoints: AwsEndpoints = field(default_factory=AwsEndpoints)
 
@@ -60,12 +78,21 @@ def open_aws_table(name: str, clients: AwsClients | None = None) -> DynamoDocume
 
 
 def open_aws_platform(
-    settings: AwsPlatformSettings, clients: AwsClients, clock: Clock | None = None
+    settings: AwsPlatformSettings,
+    clients: AwsClients,
+    clock: Clock | None = None,
+    *,
+    drifted: Callable[[Drift], object] = lambda _: None,
 ) -> Platform:
-    """The use cases over both tables, which must exist."""
+    """The use cases over both tables, which must exist. `drifted` is told of samples of storage that are wrong."""
     clock = clock or SystemClock()
     more = settings_of(settings.document, settings.url)
     database = clients.table(settings.database_table, clock)
+    function = (
+        TenantDataFunction(lambda: clients.long_functions, settings.tenant_data_function)
+        if settings.tenant_data_function
+        else None
+    )
     return assemble(
         DynamoDocuments(clients.table(settings.table, clock)),
         SesMailer(clients.ses, settings.sender, clock, settings.configuration_set),
@@ -80,6 +107,13 @@ def open_aws_platform(
         sign_up_is_open=more.sign_up is SignUp.OPEN,
         regions=more.regions,
         status_source=ProbedOrigins(DynamoOriginStates(database), clock),
+        takes_delivered_audit=True,
+        key_uses=DynamoApiKeys(database),
+        tenants=FunctionTenants(function) if function else None,
+        deletes_elsewhere=True,
+        remains=REMAINS,
+        # Compared once a day, too, but by as many runs as that takes.
+        sizes=StorageSizes(FunctionSizes(function), True, drifted, 600) if function else None,
         providers=identity_providers(more.providers, clock, clients.secret_reader),
         payments=(
             remote_payments(invoker(lambda: clients.functions, settings.billing_function))

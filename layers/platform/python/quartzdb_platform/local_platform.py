@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quartzdb.domain.clock import Clock
+from quartzdb.services.tenant_export import TenantExport
+from quartzdb.services.tenant_sizes import TenantSizes
 from quartzdb.wiring.embedded import open_usage_journal
 from quartzdb_platform.accounts.directory import list_unlisted
 from quartzdb_platform.accounts.waitlist import Waitlist
@@ -17,8 +19,8 @@ from quartzdb_platform.adapters.audit_journal import AuditJournal, follow
 from quartzdb_platform.adapters.held_namespaces import HeldNamespaces
 from quartzdb_platform.adapters.identity_providers import identity_providers
 from quartzdb_platform.adapters.local_data import LocalData
+from quartzdb_platform.adapters.local_sizes import LocalSizes
 from quartzdb_platform.adapters.mailers import mailer_of
-from quartzdb_platform.adapters.namespace_sizes import NamespaceSizes
 from quartzdb_platform.adapters.published_keys import PublishedKeys
 from quartzdb_platform.adapters.ses_mailer import SesClient
 from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
@@ -32,7 +34,7 @@ from quartzdb_platform.mail.suppressions import SuppressingMailer, Suppressions
 from quartzdb_platform.payments import Payments
 from quartzdb_platform.settings import Settings, SignUp
 from quartzdb_platform.upkeep import Step
-from quartzdb_platform.wiring import Platform, assemble
+from quartzdb_platform.wiring import Platform, StorageSizes, assemble
 
 if TYPE_CHECKING:
     from quartzdb.wiring.embedded import Database
@@ -87,12 +89,12 @@ def open_platform(
         audit_lines=journal,
         providers=identity_providers(settings.providers, database.clock),
         usage_journal=open_usage_journal(data_dir),
-        sizes=NamespaceSizes(database.namespaces),
+        sizes=StorageSizes(LocalSizes(TenantSizes(database.namespaces))),
         descriptions=HeldNamespaces(database.namespaces),
         look=lambda: database.namespaces.list(_NOBODY, limit=1),
         further_steps=(Step("expired-documents", 3_600, table.purge),),
         tenants=database.tenant_deletion(),
-        data=LocalData(database),
+        data=LocalData(TenantExport(database.namespaces, database.records, database.key_values)),
         remains=REMAINS,
         scrub=table.scrub,
         regions=settings.regions,

@@ -159,6 +159,35 @@ class DataPlaneData(Protocol):
         ...
 
 
+class DataPlaneArchives(Protocol):
+    """Archives of what organizations have, made in steps, each done once however often it is sent.
+
+    `archive` names one; steps of one are numbered from 1, and sent one at a time.
+    """
+
+    def add(self, archive: str, step: int, files: Sequence[tuple[str, str]]) -> None:
+        """Lines of files by name; what is of the file that came last goes on with it. Raises Unavailable."""
+        ...
+
+    def add_project(
+        self, archive: str, step: int, project_id: str, folder: str, cursor: str | None
+    ) -> str | None:
+        """Some of what a project has in the database, as files of a folder; where to go on, None at the end."""
+        ...
+
+    def finish(self, archive: str, step: int) -> int:
+        """It is whole from now on, and has so many bytes."""
+        ...
+
+    def link(self, archive: str, file_name: str, seconds: int) -> str:
+        """Where whoever has the link may fetch it for so long."""
+        ...
+
+    def delete(self, archive: str) -> None:
+        """Leave nothing of it."""
+        ...
+
+
 class AuditLine(NamedTuple):
     """A line of the database's audit log, and its place in its source: places grow, and begin above 0."""
 
@@ -184,17 +213,20 @@ class AuditLines(Protocol):
 
 
 class Held(NamedTuple):
-    """What a project holds: bytes of live data, and how many vectors."""
+    """What a project holds: bytes of live data, how many vectors, and how many keys of key-values."""
 
     bytes: int
     vectors: int
+    keys: int = 0
 
 
 class DataPlaneSizes(Protocol):
     """What projects hold in the database."""
 
     def held(self, tenant: str, *, exact: bool = False) -> Held:
-        """What it holds; `exact`: with every write that was acknowledged before. Raises Unavailable."""
+        """What it holds; `exact`: with every write that was acknowledged before, else what was written in the last
+        minutes may be missing. Raises Unavailable.
+        """
         ...
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from quartzdb.domain.clock import Clock
 from quartzdb_platform.accounts.archive import Archive
@@ -12,6 +13,7 @@ from quartzdb_platform.accounts.browser_keys import BrowserKeys
 from quartzdb_platform.accounts.closings import Closings
 from quartzdb_platform.accounts.deletions import Deletions
 from quartzdb_platform.accounts.directory import Page, page_of
+from quartzdb_platform.accounts.gone_projects import forget_late
 from quartzdb_platform.accounts.leaving import Leaving
 from quartzdb_platform.accounts.members import Members
 from quartzdb_platform.accounts.notices import Notices
@@ -25,6 +27,7 @@ from quartzdb_platform.accounts.standing import Standings
 from quartzdb_platform.accounts.tokens import Tokens
 from quartzdb_platform.accounts.waitlist import Waitlist
 from quartzdb_platform.audit.data_plane import DataPlaneAudit
+from quartzdb_platform.audit.delivered import DeliveredAudit
 from quartzdb_platform.audit.log import AuditLog
 from quartzdb_platform.billing.desk import BillingDesk, open_desk
 from quartzdb_platform.domain.closing import Remain
@@ -41,13 +44,15 @@ from quartzdb_platform.identity.provider_signature import ProviderSignatures
 from quartzdb_platform.identity.providers import Providers
 from quartzdb_platform.identity.sign_in import HASH_COST, SignIn
 from quartzdb_platform.mail.suppressions import SuppressingMailer, Suppressions
+from quartzdb_platform.metering import places
 from quartzdb_platform.metering.cap_keeping import CapKeeping
 from quartzdb_platform.metering.counters import Counters
 from quartzdb_platform.metering.journal import JournalReader, UsageJournal
+from quartzdb_platform.metering.key_uses import KeyUses, KeyUseTable
 from quartzdb_platform.metering.overview import Overviews
 from quartzdb_platform.metering.recommendations import Recommendations
 from quartzdb_platform.metering.statements import Statements
-from quartzdb_platform.metering.storage import StorageSampling
+from quartzdb_platform.metering.storage import Drift, StorageSampling
 from quartzdb_platform.metering.usage import Usage
 from quartzdb_platform.payments import Payments
 from quartzdb_platform.plans.blocks import Blocks
@@ -73,6 +78,15 @@ from quartzdb_platform.status.incidents import Incidents
 from quartzdb_platform.status.own_probe import OwnProbe
 from quartzdb_platform.status.report import StatusReports
 from quartzdb_platform.upkeep import Step, Upkeep
+
+
+class StorageSizes(NamedTuple):
+    """Where to ask what projects hold; `spares`, `drifted` and how often they are compared are StorageSampling's."""
+
+    sizes: DataPlaneSizes
+    spares: bool = False
+    drifted: Callable[[Drift], object] = lambda _: None
+    compared_every_seconds: int = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +150,16 @@ def assemble(
     plans: Plans | None = None,
     provider_keys: ProviderKeys | None = None,
     audit_lines: AuditLines | None = None,
+    takes_delivered_audit: bool = False,
+    key_uses: KeyUseTable | None = None,
     usage_journal: UsageJournal | None = None,
-    sizes: DataPlaneSizes | None = None,
+    sizes: StorageSizes | None = None,
     descriptions: DataPlaneDescriptions | None = None,
     status_source: StatusSource | None = None,
     look: Callable[[], object] | None = None,
     further_steps: Sequence[Step] = (),
     tenants: DataPlaneTenants | None = None,
+    deletes_elsewhere: bool = False,
     data: DataPlaneData | None = None,
     remains: tuple[Remain, ...] = (),
     scrub: Callable[[], bool] = lambda: True,
@@ -154,14 +171,15 @@ def assemble(
     """Use cases over any adapters. `console_url` is where the links in mails lead; `database_url` has no path;
     `plans` are those that are sold. `provider_keys` are of who reports leaks; None: nobody does.
     `audit_lines` are what the database tells, and `usage_journal` what was used of it; None: they are brought here by
-    others. `sizes` are what projects hold; None: their storage is not sampled here. `descriptions`: what
-    namespaces hold, for recommendations. `status_source` knows how origins do; else `look` raises QuartzError where the
-    one database does not do what it should, and is asked each minute. `further_steps`: what the adapters
-    have done by the scheduled pass.
-    `tenants` deletes what projects have and `data` sends it; None: this deployment does neither. `remains` and `scrub`
-    are those of Deletions. `regions` are those that organizations choose from. `code_hash_cost`: what the hash of
-    a mailed code takes. `payments` takes the money, and signs what it sends with `webhook_secrets`; None: plans are
-    changed by whoever operates this.
+    others, `takes_delivered_audit` says whether as audit.delivered has them. `key_uses` are told when keys
+    were used, from what was counted; None: the database notes it itself. `sizes` are what projects hold; None:
+    their storage is not sampled here. `descriptions`: what namespaces hold, for recommendations. `status_source` knows
+    how origins do; else `look` raises QuartzError where the one database does not do what it should, and is asked each
+    minute. `further_steps`: what adapters have done by the scheduled pass.
+    `tenants` deletes what projects have and `data` sends it; None: this process does neither, and `deletes_elsewhere`
+    says whether another one deletes. `remains` and `scrub` are those of Deletions. `regions` are those that
+    organizations choose from. `code_hash_cost`: what the hash of a mailed code takes. `payments` takes the money, and
+    signs what it sends with `webhook_secrets`; None: plans are changed by whoever operates this.
     """
     plans = plans or load_plans()
     suppressions = Suppressions(table, clock)
@@ -189,11 +207,14 @@ def assemble(
         *further_steps,
     ]
     if sizes is not None:
-        storage = StorageSampling(table, sizes, clock)
+        storage = StorageSampling(table, sizes.sizes, clock, spares=sizes.spares, drifted=sizes.drifted)
         steps += [
             Step("storage", 600, storage.sample),
-            Step("storage-reconciliation", 86_400, storage.reconcile),
+            Step("storage-reconciliation", sizes.compared_every_seconds, storage.reconcile),
         ]
+    if takes_delivered_audit:
+        delivered = DeliveredAudit(table, clock)
+        steps.append(Step("delivered-audit", 60, lambda _: delivered.take_all(data_plane_audit)))
     if audit_lines is not None:
         lines = audit_lines
         steps.append(Step("data-plane-audit", 60, lambda _: data_plane_audit.take_all(lines)))
@@ -201,6 +222,12 @@ def assemble(
         own = OwnProbe(table, clock, "database", look)
         steps.append(Step("status", 60, own.probe))
         status_source = own
+    if key_uses is not None:
+        uses = KeyUses(table, key_uses, clock)
+        steps.append(Step("key-uses", 3_600, uses.run))
+    steps.append(
+        Step("gone-projects", 3_600, lambda now_ms: forget_late(table, now_ms, (places.usage_pk(""),)))
+    )
     notices = Notices(table, mailer, clock)
     steps.append(Step("notices", 60, lambda _: notices.send_all()))
     desk = None
@@ -255,7 +282,13 @@ def assemble(
         clock=clock,
         caps=caps,
         closings=Closings(
-            table, audit, credentials, publisher, notices, clock, deletes=deletions is not None
+            table,
+            audit,
+            credentials,
+            publisher,
+            notices,
+            clock,
+            deletes=deletes_elsewhere or deletions is not None,
         ),
         credentials=credentials,
         directory=partial(page_of, table),

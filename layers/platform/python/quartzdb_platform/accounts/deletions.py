@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import NotFound, QuartzError
 from quartzdb.domain.grant import TenantStatus
-from quartzdb_platform.accounts import store
+from quartzdb_platform.accounts import gone_projects, store
 from quartzdb_platform.accounts.closings import QUEUE_PK, closing_document
 from quartzdb_platform.accounts.notices import Notices, owners_of
 from quartzdb_platform.accounts.standing import standing
@@ -168,7 +168,8 @@ class Deletions:
 
     def _note(self, organization_id: str, project_id: str, end: ProjectEnd) -> None:
         def decide() -> tuple[None, Sequence[Change]]:
-            return None, [self._with_project(self._state(organization_id), project_id, end)]
+            noted = self._with_project(self._state(organization_id), project_id, end)
+            return None, [noted, *gone_projects.note(self._table, project_id, end.gone_at_ms)]
 
         change(self._table, decide)
 

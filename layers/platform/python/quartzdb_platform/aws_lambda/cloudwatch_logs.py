@@ -1,5 +1,8 @@
 """What a subscription of CloudWatch Logs sends a function: lines of a log stream, gzipped, in base64.
 
+Usage lines and audit lines of one log come together, because a log group has two subscriptions at most, and one of
+them is left for whoever operates this.
+
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html
 """
 
@@ -15,8 +18,8 @@ from typing import Any, NamedTuple
 
 from quartzdb.domain.errors import InvalidArgument
 
-FILTER_PATTERN = '{ ($.v = 1) && ($.tenant = "prj_*") }'
-"""What the subscription asks for: usage lines of projects, and nothing else of a function's log."""
+FILTER_PATTERN = '{ ($.tenant = "prj_*") && (($.v = 1) || ($.event = "audit")) }'
+"""What the subscription asks for: usage and audit lines of projects, and nothing else of a function's log."""
 
 
 class LogBatch(NamedTuple):
@@ -25,6 +28,24 @@ class LogBatch(NamedTuple):
     id: str
     log_group: str
     lines: tuple[str, ...]
+
+    def sorted(self) -> tuple[list[str], list[str]]:
+        """Its usage lines, with whatever is neither, and its audit lines; each in their order."""
+        usage: list[str] = []
+        audit: list[str] = []
+        for line in self.lines:
+            (audit if _is_audit(line) else usage).append(line)
+        return usage, audit
+
+
+def _is_audit(line: str) -> bool:
+    if '"audit"' not in line:
+        return False
+    try:
+        document = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(document, dict) and document.get("event") == "audit"
 
 
 def log_batch(event: Mapping[str, Any]) -> LogBatch | None:

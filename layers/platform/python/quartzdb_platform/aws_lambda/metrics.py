@@ -16,6 +16,10 @@ class PlatformMetric(Enum):
     UPKEEP_FAILURES = ("UpkeepFailures", "Count")
     """Steps of the scheduled pass that failed. They are tried again in their next interval. Alarm when it goes on."""
 
+    STORAGE_DRIFT = ("StorageDrift", "Count")
+    """Projects of which a sample was not what their data is, where nothing was written in between. Alarm: what is
+    billed for storage, and what blocks writes, may be wrong."""
+
     def __init__(self, title: str, unit: str) -> None:
         self.title = title
         self.unit = unit

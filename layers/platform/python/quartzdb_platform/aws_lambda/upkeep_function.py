@@ -14,7 +14,11 @@ from quartzdb_platform.aws_platform import open_aws_platform
 def upkeep_function(settings: PlatformFunctionSettings) -> LambdaHandler:
     """The handler. It answers {"done": [...], "failed": [...]}, names of steps, and raises Unavailable."""
     observed = telemetry(settings, packages=PACKAGES)
-    upkeep = open_aws_platform(settings.platform, settings.platform.clients()).upkeep
+    upkeep = open_aws_platform(
+        settings.platform,
+        settings.platform.clients(),
+        drifted=lambda _: observed.count(PlatformMetric.STORAGE_DRIFT),
+    ).upkeep
 
     def handle(event: Any, context: Any) -> Mapping[str, Any]:  # noqa: ARG001 - Lambda's signature
         failed: list[str] = []

@@ -51,6 +51,7 @@ class FunctionSettings:
 
     The two ARNs, `probe` and `peer` are None for functions that have no use for them; `needed` turns an absence into an
     error.
+    `tenant_prefix`: what names of tenants begin with that it may be asked about by others.
     `xray_daemon` None: nothing is traced. `service` names the function
     in logs and is the dimension of its metrics.
     """
@@ -71,6 +72,7 @@ class FunctionSettings:
     endpoints: AwsEndpoints = field(default_factory=AwsEndpoints)
     probe: ProbeSettings | None = None
     peer: PeerOnAws | None = None
+    tenant_prefix: str = ""
     xray_daemon: tuple[str, int] | None = None
     work_dir: Path = WORK_DIR
 
@@ -99,6 +101,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> FunctionSettin
         endpoints=endpoints_in(environment),
         probe=_probe(environment),
         peer=_peer(environment, site),
+        tenant_prefix=environment.get("QUARTZDB_TENANT_PREFIX") or "",
         xray_daemon=xray_daemon_in(environment),
     )
 

@@ -88,13 +88,28 @@ class _AsItIs(logging.Handler):
             self.handleError(record)
 
 
+class _DocumentsAsTheyAre(_AsItIs):
+    """The same with messages that are documents; what else is told goes to `others`."""
+
+    def __init__(self, others: logging.Handler) -> None:
+        super().__init__()
+        self._others = others
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """As it is, or with everything around it that other lines have."""
+        if record.getMessage().startswith("{"):
+            super().emit(record)
+        else:
+            self._others.handle(record)
+
+
 def telemetry(settings: Deployed, *, packages: Sequence[str] = ("quartzdb",)) -> Telemetry:
     """Set up telemetry for a function; the packages' own log lines go the same way from then on."""
     service = settings.service
     logger = Logger(service=service)
     for package in packages:
         _adopt(logger, package)
-    _lines_as_they_are()
+    _lines_as_they_are(logger.logger_handler)
     for name in _NOT_OURS:
         logging.getLogger(name).setLevel(logging.WARNING)
     # Most invocations have nothing to count, and that is no news.
@@ -113,9 +128,10 @@ def _adopt(logger: Logger, name: str) -> None:
     package.setLevel(logger.log_level)
 
 
-def _lines_as_they_are() -> None:
-    # What is billed is read from here, so nothing is put around it, and no log level leaves it out.
-    access = logging.getLogger("quartzdb.access")
-    access.handlers = [_AsItIs()]
-    access.propagate = False
-    access.setLevel(logging.INFO)
+def _lines_as_they_are(others: logging.Handler) -> None:
+    # What is billed, and who did what, is read from here: nothing is put around it, and no log level leaves it out.
+    for name, handler in (("quartzdb.access", _AsItIs()), ("quartzdb.audit", _DocumentsAsTheyAre(others))):
+        lines = logging.getLogger(name)
+        lines.handlers = [handler]
+        lines.propagate = False
+        lines.setLevel(logging.INFO)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
-import orjson
 
 from quartzdb.cli.data_dir import find_namespace
 from quartzdb.cli.database_location import DatabaseLocation, location_options
-from quartzdb.cli.export_header import encode_header
 from quartzdb.cli.output import notice
 from quartzdb.cli.output_file import output_file
 from quartzdb.cli.progress import progress
@@ -20,10 +17,6 @@ from quartzdb.cli.progress import progress
 if TYPE_CHECKING:
     from quartzdb.domain.namespace import Namespace
     from quartzdb.wiring.embedded import Database
-
-_RECORDS_AT_ONCE = 1_000
-_KEYS_AT_ONCE = 20
-"""Values may have 10 MiB each, and a page is held in memory."""
 
 
 @click.command(
@@ -82,15 +75,13 @@ def export(
     del format_  # one so far; named so that scripts stay right when there are more
     database = location.open()
     namespace = find_namespace(database, name)
+    from quartzdb.services.exported_lines import encode_header
+
     if kind == "kv":
-        total, unit, lines = (
-            database.namespaces.stats(namespace).keys,
-            "keys",
-            key_value_lines(database, namespace),
-        )
+        total, unit = database.namespaces.stats(namespace).keys, "keys"
     else:
         total, unit = database.records.count(namespace), "records"
-        lines = record_lines(database, namespace, base64_vectors=vectors == "base64")
+    lines = _lines(database, namespace, kind, base64_vectors=vectors == "base64")
     done = 0
     with output_file(output) as file, progress(f"exporting {name}", total=total, unit=unit) as report:
         if header:
@@ -103,44 +94,17 @@ def export(
         notice(f"{done:,} {unit} written to {output}")
 
 
-def record_lines(database: Database, namespace: Namespace, *, base64_vectors: bool) -> Iterator[bytes]:
-    """Its records, a line each; a page is held in memory."""
-    from quartzdb.domain.vector import to_base64
+def _lines(database: Database, namespace: Namespace, kind: str, *, base64_vectors: bool) -> Iterator[bytes]:
+    """A line for each; a page is held in memory."""
+    from quartzdb.services.exported_lines import key_value_lines, record_lines
 
     cursor: str | None = None
     while True:
-        page = database.records.list(namespace, cursor=cursor, limit=_RECORDS_AT_ONCE)
-        found = database.records.fetch(namespace, page.items) if page.items else {}
-        for record_id in page.items:
-            record = found.get(record_id)
-            if record is None:
-                continue  # deleted since it was listed
-            document: dict[str, Any] = {
-                "id": record.id,
-                "vector": to_base64(record.vector) if base64_vectors else record.vector,
-            }
-            if record.metadata:
-                document["metadata"] = dict(record.metadata)
-            yield orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE)
-        cursor = page.cursor
-        if cursor is None:
-            return
-
-
-def key_value_lines(database: Database, namespace: Namespace) -> Iterator[bytes]:
-    """Its key-values, a line each; a page is held in memory."""
-    cursor: str | None = None
-    while True:
-        page = database.key_values.list(namespace, cursor=cursor, limit=_KEYS_AT_ONCE, values=True)
-        for item in page.items:
-            document: dict[str, Any] = {
-                "key": item.key,
-                "value": base64.b64encode(item.value or b"").decode("ascii"),
-                "content_type": item.content_type,
-            }
-            if item.expires_at_ms is not None:
-                document["expires_at_ms"] = item.expires_at_ms
-            yield orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
+        if kind == "kv":
+            page = key_value_lines(database.key_values, namespace, cursor)
+        else:
+            page = record_lines(database.records, namespace, cursor, base64_vectors=base64_vectors)
+        yield from page.lines
         cursor = page.cursor
         if cursor is None:
             return

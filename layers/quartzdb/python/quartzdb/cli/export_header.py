@@ -7,7 +7,7 @@ an import can say that it is lost. The line is told from a record by its one fie
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -15,11 +15,9 @@ import orjson
 from quartzdb.cli.failure import Failure
 
 if TYPE_CHECKING:
-    from quartzdb.domain.namespace import Namespace, NamespaceSettings
+    from quartzdb.domain.namespace import NamespaceSettings
 
-FORMAT = 1
 KINDS = ("records", "kv")
-_FIELD = "quartzdb_export"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,30 +30,20 @@ class ExportHeader:
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
 
-def encode_header(kind: str, namespace: Namespace) -> bytes:
-    """The line."""
-    document = {
-        "format": FORMAT,
-        "kind": kind,
-        "namespace": namespace.name,
-        "settings": asdict(namespace.settings),
-    }
-    return orjson.dumps({_FIELD: document}, option=orjson.OPT_APPEND_NEWLINE)
-
-
 def parse_header(line: bytes, number: int) -> ExportHeader | None:
     """The header, or None for a line that is none. Raises Failure for one that cannot be read."""
     from quartzdb.domain.namespace import NamespaceSettings
+    from quartzdb.services.exported_lines import FORMAT, HEADER_FIELD
 
-    if _FIELD.encode() not in line:
+    if HEADER_FIELD.encode() not in line:
         return None
     try:
         whole = orjson.loads(line)
     except ValueError:
         return None
-    if not isinstance(whole, dict) or set(whole) != {_FIELD}:
+    if not isinstance(whole, dict) or set(whole) != {HEADER_FIELD}:
         return None
-    document = whole[_FIELD]
+    document = whole[HEADER_FIELD]
     try:
         if document["format"] != FORMAT:
             raise Failure(

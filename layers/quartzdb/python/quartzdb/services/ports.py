@@ -1,5 +1,5 @@
-"""What the services need beside storage, as Protocols: API keys, grants of tenants, and answers by
-idempotency key.
+"""What the services need beside storage, as Protocols: API keys, grants of tenants, answers by idempotency key, rates,
+and archives.
 
 Errors: an adapter raises `Unavailable` when it could not find out or could not do it, and nothing was half-applied.
 """
@@ -144,4 +144,38 @@ class RateSlices(Protocol):
         """Requests that the caller alone may make: from `least`, which is at most the burst, to `most`; none where
         there is no room for as many as the least. A name that is not used costs nothing. Raises Unavailable.
         """
+        ...
+
+
+class ArchiveStore(Protocol):
+    """Where archives of what tenants have are made and kept. `archive` is a name of A-Z a-z 0-9 _ - and `/`."""
+
+    def begin(self, archive: str) -> str:
+        """An upload of it, which nobody sees before it is complete. Raises Unavailable, as all of these do."""
+        ...
+
+    def put_part(self, archive: str, upload: str, number: int, part: bytes) -> str:
+        """Store a part, in the place of what had its number (from 1); what names it. All but the last have 5 MiB or
+        more.
+        """
+        ...
+
+    def complete(self, archive: str, upload: str, parts: Sequence[str]) -> None:
+        """The archive is its parts, one after the other."""
+        ...
+
+    def size(self, archive: str) -> int | None:
+        """Bytes of one that is complete; None for any other."""
+        ...
+
+    def state(self, archive: str) -> bytes | None:
+        """What was kept of it."""
+        ...
+
+    def keep_state(self, archive: str, state: bytes) -> None:
+        """Keep it in the place of what was kept before; durable."""
+        ...
+
+    def delete(self, archive: str, upload: str | None) -> None:
+        """Leave nothing of it, of its state, nor of an upload that is not complete. Safe to repeat."""
         ...

@@ -21,6 +21,8 @@ from quartzdb.storage.ports import NamespaceCatalog
 
 KEYS_SETTLE_MS = 60_000
 """A revoked key is kept for so long: processes that remembered it have looked again, and their requests have ended."""
+NAMESPACES_AT_ONCE = 1_000
+"""One run deletes so many: it ends within minutes, wherever it is."""
 _PAGE = 100
 
 
@@ -111,7 +113,6 @@ class TenantDeletion:
         if (
             (granted.revision and not granted.buried)
             or self._api_keys.list(tenant, of_browsers=True)
-            or self._catalog.list(tenant, prefix="", after=None, limit=1)
             or self._pending(tenant)
         ):
             return
@@ -130,7 +131,9 @@ class TenantDeletion:
 
     def _delete_namespaces(self, tenant: str) -> int:
         deleted = 0
-        while found := self._catalog.list(tenant, prefix="", after=None, limit=_PAGE):
+        while deleted < NAMESPACES_AT_ONCE and (
+            found := self._catalog.list(tenant, prefix="", after=None, limit=_PAGE)
+        ):
             for namespace in found:
                 try:
                     self._namespaces.delete(tenant, namespace.name, with_tenant=True)
@@ -140,4 +143,5 @@ class TenantDeletion:
         return deleted
 
     def _pending(self, tenant: str) -> int:
-        return sum(namespace.tenant == tenant for namespace in self._catalog.pending_deletion())
+        left = len(self._catalog.list(tenant, prefix="", after=None, limit=1))
+        return left + sum(namespace.tenant == tenant for namespace in self._catalog.pending_deletion())

@@ -45,6 +45,8 @@ _EVENTS_PATIENCE = Patience(connect_seconds=1, read_seconds=2, attempts_max=3)
 _SES_PATIENCE = Patience(connect_seconds=2, read_seconds=10, attempts_max=1)
 # It asks somebody else in turn, and what it asked for may have been done when its answer is lost.
 _FUNCTIONS_PATIENCE = Patience(connect_seconds=2, read_seconds=29, attempts_max=1)
+# One that works for up to two minutes before it answers.
+_LONG_FUNCTIONS_PATIENCE = Patience(connect_seconds=2, read_seconds=130, attempts_max=1)
 _CONNECTIONS_MAX = 64
 
 
@@ -148,6 +150,11 @@ class AwsClients:
     def functions(self) -> Any:
         """Of AWS Lambda, by which a function of the platform asks another."""
         return self._client("lambda", "AWS Lambda", self._endpoints.functions, _FUNCTIONS_PATIENCE)
+
+    @cached_property
+    def long_functions(self) -> Any:
+        """The same for a function that works for minutes."""
+        return self._client("lambda", "AWS Lambda", self._endpoints.functions, _LONG_FUNCTIONS_PATIENCE)
 
     def _client(
         self,

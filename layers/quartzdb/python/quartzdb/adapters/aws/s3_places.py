@@ -17,6 +17,8 @@ VALUES = "values/"
 POINTERS = "pointers/"
 ERASURES = "erasures/"
 """What a restoration has to erase again, and so never touches: no blob lies there."""
+EXPORTS = "exports/"
+"""Archives of what tenants have, and how far those are that are being made. Their lifecycle ends them."""
 BLOB_ROOTS = (SEGMENTS, LOG_BODIES, VALUES)
 
 _OF_KINDS = {"_log": LOG_BODIES, "_kv": VALUES}
