@@ -38,6 +38,7 @@ SUITES = {
     },
     "services/ports.py": {
         "ApiKeyTable": "test_api_keys.py",
+        "ArchiveStore": "test_archives.py",
         "IdempotencyTable": "test_idempotency.py",
         "RateSlices": "test_rate_slices.py",
         "TenantGrants": "test_tenant_grants.py",

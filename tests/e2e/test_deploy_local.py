@@ -212,6 +212,7 @@ def test_deploying_over_a_live_table_loses_nothing(deployed: Deployed, client: C
 
 def _begun(deployed: Deployed, email: str) -> tuple[Client, Any]:
     """Somebody who is signed in, and what they begin with."""
+    Smoke(deployed.place, deployed.outputs, print).wake()
     platform = Client(deployed.place, deployed.outputs["ApiUrl"])
     assert platform.send("POST", "/platform/v1/sign-in", {"email": email}).status == 202
     proof = {"email": email, "code": mailed_code(deployed.place, email)}

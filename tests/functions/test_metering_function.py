@@ -140,7 +140,7 @@ def test_it_touches_counters_and_markers_only(handler: LambdaHandler, aws: Emula
     name = os.environ["QUARTZDB_PLATFORM_TABLE"]
     items = aws.get("moto").dynamodb.scan(TableName=name)["Items"]
     families = {item["pk"]["S"].partition("#")[0] for item in items}
-    assert families == {"USAGE", "USAGE-MALFORMED", "BATCH", "AUDIT-LINES"}
+    assert families == {"USAGE", "USAGE-MALFORMED", "BATCH", "UNLOOKED", "AUDIT-LINES"}
 
 
 def test_a_function_without_a_table_says_so() -> None:

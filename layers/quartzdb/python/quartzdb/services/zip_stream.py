@@ -27,7 +27,7 @@ _NAME_BYTES_MAX = 1_024
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ZipEntry:
     """A file of the archive. `size` and `packed` in bytes; `offset` of its header."""
 
     name: str
@@ -40,7 +40,7 @@ class Entry:
 class ZipStream:
     """Of one archive. `offset`: bytes made so far. At most one file is open."""
 
-    def __init__(self, offset: int = 0, entries: Iterable[Entry] = (), *, is_open: bool = False) -> None:
+    def __init__(self, offset: int = 0, entries: Iterable[ZipEntry] = (), *, is_open: bool = False) -> None:
         self.offset = offset
         self._entries = list(entries)
         self._names = {one.name for one in self._entries}
@@ -49,7 +49,7 @@ class ZipStream:
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> ZipStream:
         """One that goes on."""
-        entries = [Entry(*one) for one in state["entries"]]
+        entries = [ZipEntry(*one) for one in state["entries"]]
         return cls(state["offset"], entries, is_open=state["open"])
 
     def state(self) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class ZipStream:
         if not encoded or len(encoded) > _NAME_BYTES_MAX or name in self._names:
             raise InvalidArgument(f"The archive cannot have a file {name[:80]!r}, or has it.", field="file")
         before = self.end()
-        entry = Entry(name, self.offset)
+        entry = ZipEntry(name, self.offset)
         self._entries.append(entry)
         self._names.add(name)
         self._open = True
@@ -111,7 +111,7 @@ class ZipStream:
 
     def _packed(self, content: bytes, packed: bytes) -> bytes:
         entry = self._entries[-1]
-        self._entries[-1] = Entry(
+        self._entries[-1] = ZipEntry(
             entry.name,
             entry.offset,
             zlib.crc32(content, entry.crc),
@@ -125,7 +125,7 @@ class ZipStream:
         return made
 
 
-def _directory_entry(entry: Entry) -> bytes:
+def _directory_entry(entry: ZipEntry) -> bytes:
     name = entry.name.encode()
     extra = struct.pack("<HHQQQ", 1, 24, entry.size, entry.packed, entry.offset)
     header = struct.pack(

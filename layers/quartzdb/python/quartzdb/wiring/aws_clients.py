@@ -105,8 +105,11 @@ class AwsClients:
     @cached_property
     def s3(self) -> S3Client:
         """With the bucket in the path at an emulator, which has no host name per bucket."""
-        style = Config(s3={"addressing_style": "path"}) if self._endpoints.s3 is not None else None
-        client: S3Client = self._client("s3", "S3", self._endpoints.s3, _S3_PATIENCE, style)
+        # As requests are signed in any case; links would else be signed in a way that most regions refuse.
+        signed = Config(signature_version="s3v4")
+        if self._endpoints.s3 is not None:
+            signed = signed.merge(Config(s3={"addressing_style": "path"}))
+        client: S3Client = self._client("s3", "S3", self._endpoints.s3, _S3_PATIENCE, signed)
         return client
 
     @cached_property
