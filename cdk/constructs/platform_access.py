@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 
-from cdk.constructs.data_access import API_KEYS, GRANTS, ROUTING
+from cdk.acknowledged import acknowledge_nag
+from cdk.constructs.data_access import API_KEYS, EXPORTS, GRANTS, ROUTING, BucketName
 
 _DOCUMENTS = (
     "dynamodb:GetItem",
@@ -48,6 +49,13 @@ def grant_tenants(role: iam.Role, table: dynamodb.Table) -> None:
     for actions in (_READS, _PUTS):
         role.add_to_policy(_on_families(actions, table, (*API_KEYS, *GRANTS, *_CATALOG)))
     role.add_to_policy(_on_families(("dynamodb:GetItem", "dynamodb:Query"), table, ROUTING))
+
+
+def grant_archives(role: iam.Role, bucket: BucketName) -> None:
+    """Read archives of organizations: a link has the rights of who made it."""
+    role.add_to_policy(iam.PolicyStatement(actions=["s3:GetObject"], resources=[f"{bucket.arn}/{EXPORTS}"]))
+    why = "An archive for each export, named by it."
+    acknowledge_nag(role, {f"AwsSolutions-IAM5[Resource::{bucket.export}/{EXPORTS}]": why})
 
 
 def grant_secrets(role: iam.Role, arns: Sequence[str]) -> None:

@@ -22,6 +22,7 @@ from cdk.constructs.every_minute import EveryMinute
 from cdk.constructs.platform_access import (
     SUPPRESSIONS,
     USAGE,
+    grant_archives,
     grant_documents,
     grant_secrets,
     grant_tenants,
@@ -108,6 +109,7 @@ class PlatformStack(Stack):
             snapshot=False,
         )
         self._have_data_asked_for(service)
+        grant_archives(self.platform.role, data_stack.bucket_name)
         EveryMinute(
             self,
             "EveryMinute",
@@ -223,6 +225,7 @@ class PlatformStack(Stack):
             timeout=timeout,
             environment={
                 "QUARTZDB_TABLE": self._data.table.table_name,
+                "QUARTZDB_BUCKET": self._data.bucket.bucket_name,
                 "QUARTZDB_PLATFORM_URL": self._settings.public_url,
                 **self.mail.environment,
                 **self._further(),

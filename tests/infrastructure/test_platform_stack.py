@@ -140,7 +140,10 @@ def test_of_the_database_it_reaches_keys_grants_and_the_catalog_only(accounts: D
     (own,) = [one for one in _on(accounts, name, "dynamodb") if "Condition" not in one]
     assert own["Resource"] == table, "what has no condition is the platform's own table"
     assert {"dynamodb:Scan", "dynamodb:BatchWriteItem"}.isdisjoint(own["Action"])
-    assert _on(accounts, name, "s3") == []
+    # What answers people makes links to archives, and reads nothing else of the bucket.
+    objects = _on(accounts, name, "s3")
+    assert [one["Action"] for one in objects] == (["s3:GetObject"] if name == "platform" else [])
+    assert all("/exports/*" in json.dumps(one["Resource"]) for one in objects)
 
 
 def test_nothing_else_of_aws_is_reached(accounts: Deployment) -> None:
@@ -151,7 +154,7 @@ def test_nothing_else_of_aws_is_reached(accounts: Deployment) -> None:
         for one in _allowed(accounts, name)
         for action in _list(one["Action"])
     }
-    assert services == {"dynamodb", "secretsmanager", "ses", "logs", "xray", "sqs", "lambda"}
+    assert services == {"dynamodb", "secretsmanager", "ses", "logs", "xray", "sqs", "lambda", "s3"}
     readers = [name for name in FUNCTIONS if _on(accounts, name, "secretsmanager")]
     assert readers == ["platform"], "only what answers requests knows the origin secret"
 
@@ -199,6 +202,7 @@ def test_the_functions_get_settings_that_they_accept(accounts: Deployment, name:
     assert settings.platform.url == "https://db.example.com"
     assert settings.platform.table == "QUARTZDB_PLATFORM_TABLE"
     assert settings.platform.database_table == "QUARTZDB_TABLE"
+    assert settings.platform.bucket == "QUARTZDB_BUCKET"
     assert (settings.origin_secret_arn is not None) == (name == "platform")
 
 

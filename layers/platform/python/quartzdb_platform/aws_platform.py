@@ -10,6 +10,7 @@ from quartzdb.adapters.aws.dynamodb_api_keys import DynamoApiKeys
 from quartzdb.adapters.aws.dynamodb_catalog import DynamoCatalog
 from quartzdb.adapters.aws.dynamodb_origin_states import DynamoOriginStates
 from quartzdb.adapters.aws.dynamodb_tenant_grants import DynamoTenantGrants
+from quartzdb.adapters.aws.s3_archives import S3ArchiveLinks
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.clock import Clock
 from quartzdb.services.keys import ApiKeys
@@ -22,7 +23,12 @@ from quartzdb_platform.adapters.probed_origins import ProbedOrigins
 from quartzdb_platform.adapters.published_keys import PublishedKeys
 from quartzdb_platform.adapters.remote_payments import invoker, remote_payments
 from quartzdb_platform.adapters.ses_mailer import SesMailer
-from quartzdb_platform.adapters.tenant_data import FunctionSizes, FunctionTenants, TenantDataFunction
+from quartzdb_platform.adapters.tenant_data import (
+    FunctionArchives,
+    FunctionSizes,
+    FunctionTenants,
+    TenantDataFunction,
+)
 from quartzdb_platform.domain.closing import Remain
 from quartzdb_platform.metering.storage import Drift
 from quartzdb_platform.settings import SignUp, settings_of
@@ -46,7 +52,7 @@ class AwsPlatformSettings:
     """`table` is the platform's own; `database_table` is the database's, of which it touches nobody's data.
 
     `tenant_data_function` is the database's, which is asked for what projects hold and deletes it; None: this process
-    has no right to ask it, and does no scheduled step that would.
+    has no right to ask it, and does no scheduled step that would. `bucket` is the database's, where archives are kept.
     `url` is where people reach the deployment, without a slash at its end: the links in mails lead below it.
     `sender` and `configuration_set` are what SES knows of the mail. `secret_scanning_keys_url` is where the provider
     that reports leaked keys publishes what it signs with; None: nobody reports any. `document`: what else
@@ -64,6 +70,7 @@ class AwsPlatformSettings:
     billing_function: str | None = None
     webhook_secret_arn: str | None = None
     tenant_data_function: str | None = None
+    bucket: str | None = None
     region: str | None = None
     endpoints: AwsEndpoints = field(default_factory=AwsEndpoints)
 
@@ -93,6 +100,10 @@ def open_aws_platform(
         if settings.tenant_data_function
         else None
     )
+
+    def links() -> S3ArchiveLinks:
+        return S3ArchiveLinks(clients.s3, settings.bucket or "")
+
     return assemble(
         DynamoDocuments(clients.table(settings.table, clock)),
         SesMailer(clients.ses, settings.sender, clock, settings.configuration_set),
@@ -111,6 +122,8 @@ def open_aws_platform(
         key_uses=DynamoApiKeys(database),
         tenants=FunctionTenants(function) if function else None,
         deletes_elsewhere=True,
+        archives=FunctionArchives(function, links) if settings.bucket else None,
+        makes_archives=function is not None,
         remains=REMAINS,
         # Compared once a day, too, but by as many runs as that takes.
         sizes=StorageSizes(FunctionSizes(function), True, drifted, 600) if function else None,

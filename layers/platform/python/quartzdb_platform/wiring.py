@@ -13,6 +13,7 @@ from quartzdb_platform.accounts.browser_keys import BrowserKeys
 from quartzdb_platform.accounts.closings import Closings
 from quartzdb_platform.accounts.deletions import Deletions
 from quartzdb_platform.accounts.directory import Page, page_of
+from quartzdb_platform.accounts.exports import Exports
 from quartzdb_platform.accounts.gone_projects import forget_late
 from quartzdb_platform.accounts.leaving import Leaving
 from quartzdb_platform.accounts.members import Members
@@ -61,6 +62,7 @@ from quartzdb_platform.plans.plan_file import load_plans
 from quartzdb_platform.plans.publisher import GrantPublisher
 from quartzdb_platform.ports import (
     AuditLines,
+    DataPlaneArchives,
     DataPlaneData,
     DataPlaneDescriptions,
     DataPlaneGrants,
@@ -103,6 +105,7 @@ class Platform:
     closings: Closings
     credentials: Credentials
     directory: Callable[[int, str | None], Page]
+    exports: Exports
     grants: GrantPublisher
     leaving: Leaving
     members: Members
@@ -160,6 +163,8 @@ def assemble(
     further_steps: Sequence[Step] = (),
     tenants: DataPlaneTenants | None = None,
     deletes_elsewhere: bool = False,
+    archives: DataPlaneArchives | None = None,
+    makes_archives: bool = True,
     data: DataPlaneData | None = None,
     remains: tuple[Remain, ...] = (),
     scrub: Callable[[], bool] = lambda: True,
@@ -177,9 +182,10 @@ def assemble(
     how origins do; else `look` raises QuartzError where the one database does not do what it should, and is asked each
     minute. `further_steps`: what adapters have done by the scheduled pass.
     `tenants` deletes what projects have and `data` sends it; None: this process does neither, and `deletes_elsewhere`
-    says whether another one deletes. `remains` and `scrub` are those of Deletions. `regions` are those that
-    organizations choose from. `code_hash_cost`: what the hash of a mailed code takes. `payments` takes the money, and
-    signs what it sends with `webhook_secrets`; None: plans are changed by whoever operates this.
+    says whether another one deletes. `archives` are made for organizations and kept, by this process where
+    `makes_archives`; None: everything is sent at once. `remains` and `scrub` are those of Deletions. `regions` are
+    those that organizations choose from. `code_hash_cost`: what the hash of a mailed code takes. `payments` takes the
+    money, and signs what it sends with `webhook_secrets`; None: plans are changed by whoever operates this.
     """
     plans = plans or load_plans()
     suppressions = Suppressions(table, clock)
@@ -230,6 +236,9 @@ def assemble(
     )
     notices = Notices(table, mailer, clock)
     steps.append(Step("notices", 60, lambda _: notices.send_all()))
+    exports = Exports(table, audit, credentials, keys, archives, clock)
+    if archives is not None and makes_archives:
+        steps.append(Step("exports", 60, exports.run_due))
     desk = None
     if payments is not None:
 
@@ -262,6 +271,7 @@ def assemble(
             remains,
             scrub=scrub,
             end_billing=desk.end if desk else lambda _: None,
+            forget_archives=exports.forget if archives is not None else lambda _: None,
         )
         due = deletions
         steps.append(Step("deletions", 300, lambda _: due.run_due()))
@@ -292,6 +302,7 @@ def assemble(
         ),
         credentials=credentials,
         directory=partial(page_of, table),
+        exports=exports,
         grants=publisher,
         leaving=Leaving(table, credentials, members, passkeys),
         members=members,

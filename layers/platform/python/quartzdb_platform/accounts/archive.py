@@ -26,6 +26,15 @@ from quartzdb_platform.transaction import change
 OF_ORGANIZATION = Rate(burst=3, seconds=1_200)
 _AT_ONCE = 100
 _CHUNK_BYTES = 64 * 1024
+FILES = (
+    ("organization.jsonl", "organization"),
+    *(
+        (f"{name}s.jsonl", f"{name}#")
+        for name in ("member", "invitation", "project", "token", "credit", "statement")
+    ),
+    ("audit.jsonl", "audit#"),
+)
+"""Of an organization: the documents of its partition whose sort key begins so."""
 _SECRETS = frozenset({"pk", "secret"})
 """What of a document leads to, or proves, a credential."""
 
@@ -55,8 +64,8 @@ class Archive:
         self._credentials.require_fresh(access.credential)
         if self._data is None:
             raise Conflict(
-                "This deployment sends no archives.",
-                hint="Export each namespace with `quartzdb export`, and the rest with the routes that list it.",
+                "This deployment sends no archive in one answer: it would have no room in it.",
+                hint="POST …/exports has one made, to be fetched by a link.",
             )
         self._attempts.count("exports of one organization", access.organization_id, OF_ORGANIZATION)
         event = self._audit.entry
@@ -85,22 +94,18 @@ class Archive:
 
     def _files(self, organization_id: str, data: DataPlaneData) -> Iterator[tuple[str, Iterable[bytes]]]:
         pk = store.organization_pk(organization_id)
-        yield "organization.jsonl", self._documents(pk, "organization")
-        for name in ("member", "invitation", "project", "token", "credit", "statement"):
-            yield f"{name}s.jsonl", self._documents(pk, f"{name}#")
-        yield "audit.jsonl", self._documents(pk, "audit#")
+        for file, prefix in FILES:
+            yield file, self._documents(pk, prefix)
         for document in self._each(pk, "project#"):
             project = store.project_of(document)
             folder = f"projects/{project.id}"
-            yield f"{folder}/keys.jsonl", (_line(_key(key)) for key in self._keys.list(project.id))
+            yield f"{folder}/keys.jsonl", (key_line(key) for key in self._keys.list(project.id))
             yield f"{folder}/usage.jsonl", self._documents(f"USAGE#{project.id}", "", placed=True)
             for name, lines in data.files(project.id):
                 yield f"{folder}/{name}", lines
 
     def _documents(self, pk: str, prefix: str, *, placed: bool = False) -> Iterator[bytes]:
-        for document in self._each(pk, prefix):
-            told = {name: value for name, value in document.body.items() if name not in _SECRETS}
-            yield _line({"place": document.sk, **told} if placed else told)
+        return (document_line(document, placed=placed) for document in self._each(pk, prefix))
 
     def _each(self, pk: str, prefix: str) -> Iterator[Document]:
         after = None
@@ -131,8 +136,15 @@ class _Sink(io.RawIOBase):
         return whole
 
 
-def _key(key: ApiKey) -> dict[str, Any]:
-    return {
+def document_line(document: Document, *, placed: bool = False) -> bytes:
+    """A document as it is told to whose it is; `placed`: with its place, where that says what it is about."""
+    told = {name: value for name, value in document.body.items() if name not in _SECRETS}
+    return _line({"place": document.sk, **told} if placed else told)
+
+
+def key_line(key: ApiKey) -> bytes:
+    """An API key, without anything that proves it."""
+    told = {
         "id": key.id,
         "name": key.name,
         "scopes": sorted(key.scopes),
@@ -142,6 +154,7 @@ def _key(key: ApiKey) -> dict[str, Any]:
         "revoked_at_ms": key.revoked_at_ms,
         "last_used_at_ms": key.last_used_at_ms,
     }
+    return _line(told)
 
 
 def _line(document: Mapping[str, Any]) -> bytes:

@@ -34,7 +34,7 @@ _DELETION, _CERTIFICATE = "deletion", "certificate"
 
 class Deletions:
     """`scrub`: leaves nothing of deleted documents in files; `remains`: what no deletion here reaches;
-    `end_billing`: has nothing more be paid.
+    `end_billing`: has nothing more be paid; `forget_archives`: leaves nothing of what was made to be taken along.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Deletions:
         *,
         scrub: Callable[[], bool] = lambda: True,
         end_billing: Callable[[str], object] = lambda _: None,
+        forget_archives: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._table = table
         self._audit = audit
@@ -59,6 +60,7 @@ class Deletions:
         self._remains = remains
         self._scrub = scrub
         self._end_billing = end_billing
+        self._forget_archives = forget_archives
 
     def run_due(self) -> None:
         """Go on with every organization whose time has come. One that fails keeps no other from its end."""
@@ -80,6 +82,7 @@ class Deletions:
         self._forget_projects(organization_id)
         if not self._delete_data(organization_id):
             return None
+        self._forget_archives(organization_id)
         self._say_the_last_word(organization_id)
         self._sweep(store.organization_pk(organization_id))
         for pk, sk in store.places_of_organization(organization_id):

@@ -102,29 +102,29 @@ class Links(Protocol):
 
 
 class FunctionArchives:
-    """DataPlaneArchives."""
+    """DataPlaneArchives. `function` None: this process makes links, and no archive."""
 
-    def __init__(self, function: TenantDataFunction, links: Callable[[], Links]) -> None:
+    def __init__(self, function: TenantDataFunction | None, links: Callable[[], Links]) -> None:
         self._function = function
         self._links = links
 
     def add(self, archive: str, step: int, files: Sequence[tuple[str, str]]) -> None:
         """Lines of files."""
         named = [{"name": name, "text": text} for name, text in files]
-        self._function.ask({"do": "archive", "archive": archive, "step": step, "files": named})
+        self._ask({"do": "archive", "archive": archive, "step": step, "files": named})
 
     def add_project(
         self, archive: str, step: int, project_id: str, folder: str, cursor: str | None
     ) -> str | None:
         """Some of what a project has."""
         asked = {"do": "archive", "archive": archive, "step": step, "tenant": project_id}
-        found: str | None = self._function.ask({**asked, "folder": folder, "cursor": cursor})["cursor"]
+        found: str | None = self._ask({**asked, "folder": folder, "cursor": cursor})["cursor"]
         return found
 
     def finish(self, archive: str, step: int) -> int:
         """It is whole."""
         asked = {"do": "archive", "archive": archive, "step": step, "finish": True}
-        size: int = self._function.ask(asked)["bytes"]
+        size: int = self._ask(asked)["bytes"]
         return size
 
     def link(self, archive: str, file_name: str, seconds: int) -> str:
@@ -133,4 +133,9 @@ class FunctionArchives:
 
     def delete(self, archive: str) -> None:
         """Leave nothing of it."""
-        self._function.ask({"do": "forget_archive", "archive": archive})
+        self._ask({"do": "forget_archive", "archive": archive})
+
+    def _ask(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        if self._function is None:
+            raise Unavailable("Archives are made by the scheduled pass.", hint="It comes each minute.")
+        return self._function.ask(request)

@@ -88,6 +88,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> PlatformFuncti
             document=_document(environment),
             billing_function=environment.get("QUARTZDB_BILLING_FUNCTION") or None,
             webhook_secret_arn=environment.get("QUARTZDB_STRIPE_WEBHOOK_SECRET_ARN") or None,
+            bucket=environment.get("QUARTZDB_BUCKET") or None,
             tenant_data_function=environment.get("QUARTZDB_TENANT_DATA_FUNCTION") or None,
             region=environment.get("AWS_REGION") or None,
             endpoints=endpoints_in(environment),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
+from quartzdb_platform.accounts.exports import Export
 from quartzdb_platform.accounts.organizations import Access
 from quartzdb_platform.api.auth import CallerNow, PlatformNow, UserNow, may
 from quartzdb_platform.api.models import NameBody, at
@@ -71,6 +72,68 @@ def export_organization(access: Exports, platform: PlatformNow) -> StreamingResp
     pieces = platform.archive.begin(access)
     headers = {"Content-Disposition": f'attachment; filename="{access.organization_id}.zip"'}
     return StreamingResponse(pieces, media_type="application/zip", headers=headers)
+
+
+class ExportAnswer(BaseModel):
+    """An archive that is being made, or is there: `ready_at` says since when, and `deleted_at` until when."""
+
+    id: str
+    requested_at: str
+    requested_by: str
+    state: Literal["running", "ready", "failed"]
+    steps: int
+    bytes: int | None
+    ready_at: str | None
+    deleted_at: str | None
+
+    @classmethod
+    def of(cls, export: Export) -> ExportAnswer:
+        """The answer for a value."""
+        state: Literal["running", "ready", "failed"] = "running" if export.ready_at_ms is None else "ready"
+        return cls(
+            id=export.id,
+            requested_at=at(export.requested_at_ms),
+            requested_by=export.requested_by,
+            state="failed" if export.failed else state,
+            steps=export.steps,
+            bytes=export.bytes,
+            ready_at=None if export.ready_at_ms is None else at(export.ready_at_ms),
+            deleted_at=None if export.delete_at_ms is None else at(export.delete_at_ms),
+        )
+
+
+class LinkAnswer(BaseModel):
+    """Where an archive can be fetched, by whoever has the link, until it ends."""
+
+    url: str
+    expires_at: str
+
+
+@router.post(f"{_ORGANIZATION}/exports", status_code=202)
+def request_export(access: Exports, platform: PlatformNow) -> ExportAnswer:
+    """Have everything put into an archive, where it is too large for one answer: a ZIP file as `…/export` sends it,
+    kept for six days. Needs a sign-in of the last minutes. A deployment that sends everything at once keeps none
+    (409)."""
+    return ExportAnswer.of(platform.exports.request(access))
+
+
+@router.get(f"{_ORGANIZATION}/exports")
+def list_exports(access: Exports, platform: PlatformNow) -> list[ExportAnswer]:
+    """Archives that are being made or are there, the oldest first."""
+    return [ExportAnswer.of(one) for one in platform.exports.list(access)]
+
+
+@router.post(f"{_ORGANIZATION}/exports/{{export_id}}/link")
+def link_export(export_id: str, access: Exports, platform: PlatformNow) -> LinkAnswer:
+    """A link by which anybody may fetch the archive for 15 minutes. Needs a sign-in of the last minutes."""
+    url, expires_at_ms = platform.exports.link(access, export_id)
+    return LinkAnswer(url=url, expires_at=at(expires_at_ms))
+
+
+@router.delete(f"{_ORGANIZATION}/exports/{{export_id}}", status_code=204)
+def delete_export(export_id: str, access: Exports, platform: PlatformNow) -> None:
+    """Have the archive gone within minutes, whole or not."""
+    platform.exports.delete(access, export_id)
 
 
 @router.delete("/account", status_code=204)
