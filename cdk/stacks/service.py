@@ -98,7 +98,8 @@ TENANT_DATA = DataAccess(
     writes=(*data.LOG, *data.NAMESPACES, *data.API_KEYS, *data.GRANTS),
     walks_feed=True,
     gets=(data.SEGMENTS, data.LOG_BODIES, data.VALUES, data.POINTERS, data.EXPORTS),
-    puts=(data.EXPORTS,),
+    # What a restoration has to delete again, before it is deleted here.
+    puts=(data.REMINDERS, data.EXPORTS),
     deletes=(data.LOG_BODIES, data.EXPORTS),
 )
 TENANT_PREFIX = "prj_"

@@ -28,6 +28,7 @@ from quartzdb_platform.payments import Payments
 from quartzdb_platform.plans.plan_file import load_plans
 from quartzdb_platform.ports import IdentityProvider
 from quartzdb_platform.wiring import Platform, assemble
+from tests.doubles.archives_here import ArchivesHere
 from tests.manual_clock import ManualClock
 from tests.platform.billing.till import SECRET, Till
 
@@ -157,6 +158,7 @@ def site(
 ) -> Iterator[Site]:
     adapters = embedded_adapters(EmbeddedSettings(tmp_path / "data"), clock)
     database = assemble_database(adapters, writer="test.1", workspace=tmp_path / "building")
+    export = TenantExport(database.namespaces, database.records, database.key_values)
     with SqliteDocuments(tmp_path / "platform.db") as table:
         outbox = Outbox(tmp_path / "outbox", "QuartzDB <no-reply@example.com>", clock)
         platform = assemble(
@@ -173,7 +175,9 @@ def site(
             plans=plans,
             relying_party=RelyingParty("example.com", (CONSOLE_ORIGIN,)),
             tenants=database.tenant_deletion(),
-            data=LocalData(TenantExport(database.namespaces, database.records, database.key_values)),
+            data=LocalData(export),
+            archives=ArchivesHere(export),
+            makes_archives=False,
             descriptions=HeldNamespaces(database.namespaces),
             look=lambda: database.namespaces.list("status", limit=1),
             remains=REMAINS,

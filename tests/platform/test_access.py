@@ -179,7 +179,9 @@ def asked(site: Site) -> tuple[Site, Person, dict[str, str]]:
         "token_id": token,
         "invitation_id": invitation,
         "user_id": victim.user_id,
+        "export_id": owner.must("POST", f"/organizations/{organization}/exports")["id"],
     }
+    site.platform.exports.run_due(0)
     return site, owner, names
 
 

@@ -45,6 +45,7 @@ def theirs(site: Site) -> tuple[Person, Mapping[str, str], str]:
         "token_id": token,
         "invitation_id": invitation,
         "user_id": member.user_id,
+        "export_id": owner.must("POST", f"{of_it}/exports")["id"],
     }
     return owner, names, key["key"]
 
@@ -86,7 +87,10 @@ def _state(owner: Person, names: Mapping[str, str]) -> Mapping[str, Any]:
         path: owner.must("GET", path)
         for path in (
             of_it,
-            *(f"{of_it}/{part}" for part in ("members", "invitations", "projects", "tokens", "audit")),
+            *(
+                f"{of_it}/{part}"
+                for part in ("members", "invitations", "projects", "tokens", "audit", "exports")
+            ),
             f"/projects/{names['project_id']}",
             f"/projects/{names['project_id']}/keys",
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -211,13 +211,9 @@ def assemble(
         Step("all-caps", 86_400, caps.run_all),
         Step("statements", 60, statements.run),
         *further_steps,
+        *_learnt_of_data(table, clock, sizes, key_uses),
+        Step("gone-projects", 3_600, lambda now_ms: forget_late(table, now_ms, (places.usage_pk(""),))),
     ]
-    if sizes is not None:
-        storage = StorageSampling(table, sizes.sizes, clock, spares=sizes.spares, drifted=sizes.drifted)
-        steps += [
-            Step("storage", 600, storage.sample),
-            Step("storage-reconciliation", sizes.compared_every_seconds, storage.reconcile),
-        ]
     if takes_delivered_audit:
         delivered = DeliveredAudit(table, clock)
         steps.append(Step("delivered-audit", 60, lambda _: delivered.take_all(data_plane_audit)))
@@ -228,12 +224,6 @@ def assemble(
         own = OwnProbe(table, clock, "database", look)
         steps.append(Step("status", 60, own.probe))
         status_source = own
-    if key_uses is not None:
-        uses = KeyUses(table, key_uses, clock)
-        steps.append(Step("key-uses", 3_600, uses.run))
-    steps.append(
-        Step("gone-projects", 3_600, lambda now_ms: forget_late(table, now_ms, (places.usage_pk(""),)))
-    )
     notices = Notices(table, mailer, clock)
     steps.append(Step("notices", 60, lambda _: notices.send_all()))
     exports = Exports(table, audit, credentials, keys, archives, clock)
@@ -357,3 +347,15 @@ def assemble(
         deletions=deletions,
         billing=desk,
     )
+
+
+def _learnt_of_data(
+    table: DocumentTable, clock: Clock, sizes: StorageSizes | None, key_uses: KeyUseTable | None
+) -> Iterator[Step]:
+    """What is asked of the database once in a while, and told to it."""
+    if sizes is not None:
+        storage = StorageSampling(table, sizes.sizes, clock, spares=sizes.spares, drifted=sizes.drifted)
+        yield Step("storage", 600, storage.sample)
+        yield Step("storage-reconciliation", sizes.compared_every_seconds, storage.reconcile)
+    if key_uses is not None:
+        yield Step("key-uses", 3_600, KeyUses(table, key_uses, clock).run)

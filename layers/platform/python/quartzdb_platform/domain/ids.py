@@ -13,9 +13,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _TIME_CHARACTERS = 10
 _RANDOM_CHARACTERS = 16
 _RANDOM_BYTES = 10
-PREFIXES = frozenset(
-    {"org", "prj", "usr", "inv", "tok", "evt", "ses", "psk", "crd", "opr", "inc", "exp"}
-)
+PREFIXES = frozenset({"org", "prj", "usr", "inv", "tok", "evt", "ses", "psk", "crd", "opr", "inc", "exp"})
 _SHAPE = re.compile(rf"^(?:{'|'.join(sorted(PREFIXES))})_[{_ALPHABET}]{{26}}$")
 
 
