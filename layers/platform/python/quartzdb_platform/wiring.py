@@ -212,14 +212,11 @@ def assemble(
         Step("statements", 60, statements.run),
         *further_steps,
         *_learnt_of_data(table, clock, sizes, key_uses),
+        *_told(
+            data_plane_audit, audit_lines, DeliveredAudit(table, clock) if takes_delivered_audit else None
+        ),
         Step("gone-projects", 3_600, lambda now_ms: forget_late(table, now_ms, (places.usage_pk(""),))),
     ]
-    if takes_delivered_audit:
-        delivered = DeliveredAudit(table, clock)
-        steps.append(Step("delivered-audit", 60, lambda _: delivered.take_all(data_plane_audit)))
-    if audit_lines is not None:
-        lines = audit_lines
-        steps.append(Step("data-plane-audit", 60, lambda _: data_plane_audit.take_all(lines)))
     if status_source is None and look is not None:
         own = OwnProbe(table, clock, "database", look)
         steps.append(Step("status", 60, own.probe))
@@ -359,3 +356,13 @@ def _learnt_of_data(
         yield Step("storage-reconciliation", sizes.compared_every_seconds, storage.reconcile)
     if key_uses is not None:
         yield Step("key-uses", 3_600, KeyUses(table, key_uses, clock).run)
+
+
+def _told(
+    audit: DataPlaneAudit, lines: AuditLines | None, delivered: DeliveredAudit | None
+) -> Iterator[Step]:
+    """What the database tells, made events of."""
+    if delivered is not None:
+        yield Step("delivered-audit", 60, lambda _: delivered.take_all(audit))
+    if lines is not None:
+        yield Step("data-plane-audit", 60, lambda _: audit.take_all(lines))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from quartzdb.adapters.aws.failure import told_as_unavailable
 from quartzdb.domain.errors import (
@@ -20,8 +20,10 @@ from quartzdb.domain.errors import (
     QuartzError,
     Unavailable,
 )
-from quartzdb.services.tenant_deletion import TenantRemains
 from quartzdb_platform.ports import Held
+
+if TYPE_CHECKING:
+    from quartzdb.services.tenant_deletion import TenantRemains
 
 _TOLD: Mapping[str, type[QuartzError]] = {
     one.code: one for one in (Conflict, Forbidden, InvalidArgument, InvalidCursor, NamespaceShared, NotFound)
@@ -90,6 +92,9 @@ class FunctionTenants:
 
     def run(self, tenant: str) -> TenantRemains:
         """Delete what can be deleted now, and say what is left."""
+        # With it comes what a database is made of, and only who deletes needs that.
+        from quartzdb.services.tenant_deletion import TenantRemains
+
         return TenantRemains(**self._function.ask({"do": "erase", "tenant": tenant}))
 
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quartzdb.aws_lambda.database import database_settings
-from quartzdb.aws_lambda.invocation import LambdaContext
 from quartzdb.aws_lambda.settings import FunctionSettings, needed
 from quartzdb.aws_lambda.telemetry import LambdaHandler, telemetry
 from quartzdb.aws_lambda.tenant_data_requests import ArchiveStep, Erase, Sizes, parse_request
 from quartzdb.domain.errors import QuartzError, Unavailable
 from quartzdb.wiring.tenant_data import TenantData, open_tenant_data
+
+if TYPE_CHECKING:  # its module knows the web framework, for which nobody waits here
+    from quartzdb.aws_lambda.invocation import LambdaContext
 
 WORKS_SECONDS = 60.0
 """What takes longer goes on with the next invocation, where the answer's cursor says."""

@@ -14,8 +14,9 @@ import quartzdb
 from quartzdb.domain.errors import InvalidArgument, NotFound, QuartzError, Unauthenticated
 from quartzdb.domain.limits import NAMESPACE_NAME_PATTERN
 from quartzdb.services.keys import Scope
+from quartzdb.services.tenant_sizes import TenantSizes
 from quartzdb_platform.accounts.quickstart import quickstart
-from quartzdb_platform.adapters.namespace_sizes import NamespaceSizes
+from quartzdb_platform.adapters.local_sizes import LocalSizes
 from quartzdb_platform.console import page
 from quartzdb_platform.console.local.links import Links
 from quartzdb_platform.console.local.requests import FIELDS, rows
@@ -169,7 +170,7 @@ def revoke_key(key_id: str, at: HereNow, _: Posted) -> Response:
 def show_usage(request: Request, at: HereNow, who: VisitorNow) -> Response:
     """What is held, and what was asked by day and operation."""
     found = rows(at.table, day_of(at.clock.unix_ms() - (_USAGE_DAYS - 1) * DAY_MS))
-    held = NamespaceSizes(at.database.namespaces).held(at.database.tenant)
+    held = LocalSizes(TenantSizes(at.database.namespaces)).held(at.database.tenant)
     totals = [sum(column) for column in zip(*(row.counts for row in found), strict=True)] or [0] * len(FIELDS)
     values = {
         "rows": list(reversed(found)),
