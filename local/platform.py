@@ -37,7 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, rest = known.parse_known_args(given)
     # Stripe has to know where the platform will be before it is there.
     port = options.port or _free_port()
-    options.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        options.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        sys.stderr.write(f"error: The data directory cannot be made: {error}. Name another by --data-dir.\n")
+        return 1
     with _stripe(options.data_dir / STATE, f"http://127.0.0.1:{port}{_WEBHOOK}") as settings:
         environment = {**os.environ, **settings}
         sync = [*_QUARTZDB, "platform", "billing", "sync", "--url", f"http://localhost:{port}"]

@@ -48,3 +48,14 @@ def test_what_is_no_option_is_said_by_the_command_itself(
     assert main(["--data-dir", str(tmp_path)]) != 0
     assert "no secret key of Stripe's" in capfd.readouterr().err
     assert not (tmp_path / STATE).exists()
+
+
+def test_a_data_directory_that_cannot_be_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is started."""
+    monkeypatch.delenv("QUARTZDB_STRIPE_SECRET_KEY", raising=False)
+    file = tmp_path / "file"
+    file.touch()
+    assert main(["--data-dir", str(file)]) == 1
+    assert "Name another by --data-dir" in capsys.readouterr().err
