@@ -95,10 +95,11 @@ def records() -> FilePayload:
 
 
 def until(person: Person, holds: Callable[[], bool]) -> None:
-    """Load the page again until it says so."""
-    for _ in range(100):
+    """Load the page again until it says so. What could not be done at once is done by upkeep, within minutes."""
+    for _ in range(300):
         if holds():
             return
+        person.page.wait_for_timeout(500)
         person.page.reload()
     raise AssertionError(person.page.text_content("main"))
 
