@@ -111,7 +111,7 @@ Groups = dict[tuple[bytes, ...], Group]
 
 
 @dataclass(slots=True, eq=False)
-class Tally:
+class Aggregated:
     """Groups of one source or of several; `matched` records, of which `missing` have no value of some group field."""
 
     matched: int = 0
@@ -126,7 +126,7 @@ class Tally:
         )
         return len(self.groups) + values
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: Aggregated) -> None:
         """Take in another source. No record is in two."""
         self.matched += other.matched
         self.missing += other.missing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from quartzdb.domain.aggregate import AggregateRequest, Tally, check_aggregates
+from quartzdb.domain.aggregate import Aggregated, AggregateRequest, check_aggregates
 from quartzdb.domain.field_summary import Fields, FieldSummary, add_fields
 from quartzdb.domain.limits import FIELDS_SHOWN_MAX
 from quartzdb.services.consistency import STRONG, Consistency
@@ -30,10 +30,10 @@ class Aggregates:
         request: AggregateRequest,
         condition: Filter | None = None,
         consistency: Consistency = STRONG,
-    ) -> Tally:
+    ) -> Aggregated:
         """All groups of all shards. Raises InvalidArgument, TooManyGroups, DeadlineExceeded."""
         check_aggregates(request)
-        whole = Tally()
+        whole = Aggregated()
         for one in self._shards.each(
             namespace.each_shard, lambda _, view: tally(view, condition, request), consistency
         ):

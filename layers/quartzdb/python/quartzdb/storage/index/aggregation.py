@@ -16,11 +16,11 @@ import numpy.typing as npt
 from quartzdb.domain.aggregate import (
     COUNTED,
     Aggregate,
+    Aggregated,
     AggregateKind,
     AggregateRequest,
     Group,
     Partial,
-    Tally,
 )
 from quartzdb.domain.deadline import check_deadline
 from quartzdb.domain.errors import TooManyGroups
@@ -36,9 +36,9 @@ _TYPES = tuple(type_range(example) for example in (0.0, ""))
 """Where the keys of numbers are, and those of strings."""
 
 
-def tally(view: View, condition: Filter | None, request: AggregateRequest) -> Tally:
+def tally(view: View, condition: Filter | None, request: AggregateRequest) -> Aggregated:
     """The groups of a view's records. Raises TooManyGroups, DeadlineExceeded."""
-    whole = Tally()
+    whole = Aggregated()
     for part in view.parts:
         check_deadline()
         fields = part.segment.records.fields
@@ -67,13 +67,13 @@ class _Source:
     matching: Mask
     occurrences: Callable[[str], Sequence[Occurrences]]
 
-    def tally(self, request: AggregateRequest) -> Tally:
+    def tally(self, request: AggregateRequest) -> Aggregated:
         matched = int(np.count_nonzero(self.matching))
         if not matched:
-            return Tally()
+            return Aggregated()
         grouped, keys = self._grouped(request.group_by)
         records = np.bincount(grouped.codes, minlength=len(keys)).tolist()
-        result = Tally(matched, matched - _distinct(grouped.rows, len(self.matching)))
+        result = Aggregated(matched, matched - _distinct(grouped.rows, len(self.matching)))
         for key, count in zip(keys, records, strict=True):
             result.groups[key] = Group(count, {})
         for name, aggregate in request.aggregates.items():
