@@ -12,7 +12,7 @@ from quartzdb_platform.accounts.archive import Archive
 from quartzdb_platform.accounts.browser_keys import BrowserKeys
 from quartzdb_platform.accounts.closings import Closings
 from quartzdb_platform.accounts.deletions import Deletions
-from quartzdb_platform.accounts.directory import Page, page_of
+from quartzdb_platform.accounts.directory import Page, all_of, page_of
 from quartzdb_platform.accounts.exports import Exports
 from quartzdb_platform.accounts.gone_projects import forget_late
 from quartzdb_platform.accounts.leaving import Leaving
@@ -29,6 +29,7 @@ from quartzdb_platform.accounts.tokens import Tokens
 from quartzdb_platform.accounts.waitlist import Waitlist
 from quartzdb_platform.audit.data_plane import DataPlaneAudit
 from quartzdb_platform.audit.delivered import DeliveredAudit
+from quartzdb_platform.audit.failovers import FailoverAudit
 from quartzdb_platform.audit.log import AuditLog
 from quartzdb_platform.billing.desk import BillingDesk, open_desk
 from quartzdb_platform.domain.closing import Remain
@@ -217,6 +218,11 @@ def assemble(
         ),
         Step("gone-projects", 3_600, lambda now_ms: forget_late(table, now_ms, (places.usage_pk(""),))),
     ]
+    if status_source is not None:
+        failovers = FailoverAudit(
+            table, audit, status_source, lambda: ((one.id, one.created_at_ms) for one in all_of(table))
+        )
+        steps.append(Step("failovers", 60, failovers.run))
     if status_source is None and look is not None:
         own = OwnProbe(table, clock, "database", look)
         steps.append(Step("status", 60, own.probe))

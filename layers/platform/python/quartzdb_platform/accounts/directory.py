@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from quartzdb.domain.errors import NotFound
@@ -13,6 +13,7 @@ from quartzdb_platform.domain.records import Organization
 from quartzdb_platform.ports import Change, DocumentTable, Put
 from quartzdb_platform.transaction import change
 
+_PAGE = 100
 _LISTED_ALL = "MIGRATIONS", "organizations-listed"
 
 
@@ -42,6 +43,17 @@ def page_of(table: DocumentTable, limit: int, after: str | None = None) -> Page:
         closing = closing_document(table, organization_id)
         found.append(Listed(organization, Closing(**closing.body).delete_at_ms if closing else None))
     return Page(found, ids[-1] if len(ids) == limit else None)
+
+
+def all_of(table: DocumentTable) -> Iterator[Organization]:
+    """Every organization, the oldest first, page by page."""
+    after: str | None = None
+    while True:
+        page = page_of(table, _PAGE, after)
+        yield from (one.organization for one in page.organizations)
+        after = page.next
+        if after is None:
+            return
 
 
 class PartitionedTable(DocumentTable, Protocol):
