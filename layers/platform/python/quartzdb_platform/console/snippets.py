@@ -1,4 +1,4 @@
-"""The same first call in the languages people have at hand. Each is run by a test as it is printed."""
+"""The same first call in the languages people have at hand. A test runs each but the one in Rust as it is printed."""
 
 from __future__ import annotations
 
@@ -31,6 +31,23 @@ await call("POST", "/v1/namespaces", {{ name: "hello-javascript", dimension: 3 }
 await call("POST", "/v1/namespaces/hello-javascript/vectors", {{ vectors: [{{ id: "first", vector: [1, 2, 3] }}] }});
 console.log(await call("POST", "/v1/namespaces/hello-javascript/query", {{ vector: [1, 2, 3], top_k: 1 }}));
 """
+_RUST = """\
+// cargo add ureq@3
+fn call(path: &str, body: &str) -> Result<String, Box<dyn std::error::Error>> {{
+    let mut answer = ureq::post(format!("{url}{{path}}"))
+        .header("Authorization", "Bearer {key}")
+        .header("Content-Type", "application/json")
+        .send(body)?;
+    Ok(answer.body_mut().read_to_string()?)
+}}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {{
+    call("/v1/namespaces", r#"{{"name": "hello-rust", "dimension": 3}}"#)?;
+    call("/v1/namespaces/hello-rust/vectors", r#"{{"vectors": [{{"id": "first", "vector": [1, 2, 3]}}]}}"#)?;
+    println!("{{}}", call("/v1/namespaces/hello-rust/query", r#"{{"vector": [1, 2, 3], "top_k": 1}}"#)?);
+    Ok(())
+}}
+"""
 
 
 class Snippet(NamedTuple):
@@ -46,4 +63,5 @@ def snippets(url: str, key: str, shell: str) -> Sequence[Snippet]:
         Snippet("curl", shell),
         Snippet("Python", _PYTHON.format(url=url, key=key)),
         Snippet("JavaScript", _JAVASCRIPT.format(url=url, key=key)),
+        Snippet("Rust", _RUST.format(url=url, key=key)),
     )
