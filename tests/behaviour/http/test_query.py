@@ -201,3 +201,21 @@ def test_an_empty_namespace_has_no_matches(http: Client, books: str) -> None:
     """Which is no error."""
     answer = http.post(f"{books}/query", {"vector": [1, 0, 0]})
     assert answer.json()["matches"] == []
+
+
+def test_only_what_scores_well_enough_is_answered(http: Client, books: str) -> None:
+    """Of the best; scores are those of an answer without it, and none at all may be good enough."""
+    vectors = {"same": [1, 0, 0], "near": [1, 1, 0], "far": [0, 0, 1], "against": [-1, 0, 0]}
+    records = [{"id": name, "vector": vector} for name, vector in vectors.items()]
+    http.post(f"{books}/vectors", {"vectors": records})
+    question: dict[str, object] = {"vector": [1, 0, 0], "top_k": 10}
+    every = http.post(f"{books}/query", question).json()["matches"]
+    assert [match["id"] for match in every] == ["same", "near", "far", "against"]
+    for least, expected in ((-2, 4), (0, 3), (every[1]["score"], 2), (0.9, 1), (1.5, 0)):
+        body = {**question, "min_score": least}
+        answer = http.post(f"{books}/query", body).json()
+        assert answer["matches"] == every[:expected]
+        assert answer["usage"]["records_returned"] == expected
+        of_batch = http.post(f"{books}/query/batch", {"queries": [body, question]}).json()["answers"]
+        assert [len(one["matches"]) for one in of_batch] == [expected, 4]
+    refused(http.post(f"{books}/query", {**question, "min_score": "0"}), 400, "invalid_argument", "min_score")

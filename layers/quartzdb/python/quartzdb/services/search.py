@@ -27,7 +27,7 @@ class QueryRequest:
 
     `recall` is what share of the true nearest the answer shall have: 1 scores every record that matches; without it,
     what each index was calibrated to find by default. `budget` is that of the whole answer: the metadata of matches is
-    taken from it.
+    taken from it. `min_score`: of the best, only those that score at least so.
     """
 
     vector: Vector | None = None
@@ -39,6 +39,7 @@ class QueryRequest:
     recall: float | None = None
     include_metadata: bool = True
     budget: AnswerBudget | None = None
+    min_score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ class Search:
         begun = self._timer()
         check_query(namespace, request)
         found = self._found(namespace, request)
-        return QueryAnswer(found.matches, found.work, (self._timer() - begun) * 1000)
+        matches = _good_enough(found.matches, request.min_score)
+        return QueryAnswer(matches, found.work, (self._timer() - begun) * 1000)
 
     def query_batch(
         self, namespace: Namespace, requests: Sequence[QueryRequest], consistency: Consistency = STRONG
@@ -109,7 +111,8 @@ class Search:
         answers = []
         for position, request in enumerate(requests):
             found = found_in_all([of_shard[position] for of_shard in of_shards], request.top_k)
-            answers.append(QueryAnswer(found.matches, found.work, milliseconds))
+            matches = _good_enough(found.matches, request.min_score)
+            answers.append(QueryAnswer(matches, found.work, milliseconds))
         return answers
 
     def _vectors_from_any_shard(
@@ -156,6 +159,12 @@ def check_query(namespace: Namespace, request: QueryRequest) -> None:
         check_vector(namespace, request.vector, "vector")
     else:
         check_id(request.id)
+
+
+def _good_enough(matches: Sequence[Match], min_score: float | None) -> Sequence[Match]:
+    if min_score is None:
+        return matches
+    return [match for match in matches if match.score >= min_score]
 
 
 def _check_recall(recall: float | None) -> None:

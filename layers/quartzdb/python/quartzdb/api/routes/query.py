@@ -167,6 +167,7 @@ def _request(
         recall=body.recall,
         include_metadata=body.include_metadata,
         budget=budget,
+        min_score=body.min_score,
     )
 
 

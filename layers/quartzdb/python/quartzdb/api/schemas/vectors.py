@@ -312,6 +312,10 @@ class QueryInBatch(Body):
     )
     top_k: int = Field(10, json_schema_extra={"minimum": 1, "maximum": TOP_K_MAX})
     recall: Recall = None
+    min_score: float | None = Field(
+        None,
+        description="Of the `top_k` best, only those with at least this score; higher is better by every metric.",
+    )
     filter: Filter = None
     include_vectors: VectorForm = False
     include_metadata: bool = True
