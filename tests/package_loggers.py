@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_TAKEN_OVER = ("quartzdb", "quartzdb.access", "quartzdb_platform")
+_TAKEN_OVER = ("quartzdb", "quartzdb.access", "quartzdb.audit", "quartzdb_platform")
 
 
 @contextmanager
