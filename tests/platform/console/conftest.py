@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,6 +63,15 @@ class Person:
 
     def go(self, path: str) -> None:
         self.page.goto(f"{self.url}/platform{path}")
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        """Load the page again until it holds. What could not be done at once is done by upkeep, within minutes."""
+        for _ in range(300):
+            if holds():
+                return
+            self.page.wait_for_timeout(500)
+            self.page.reload()
+        raise AssertionError(self.page.text_content("main"))
 
     def check(self) -> None:
         """Have this page looked at by axe-core."""
