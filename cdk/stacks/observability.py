@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aws_cdk import CfnOutput, Environment, Stack
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from cdk.constructs.alarms import PERIOD, Alarms
@@ -85,22 +86,8 @@ class ObservabilityStack(Stack):
             ("api", "search", "indexer", "compactor"), self._service.functions, strict=True
         ):
             function = one.function
-            self._alarms.add(
-                f"{short}-errors",
-                function.metric_errors(period=PERIOD),
-                above=0,
-                minutes=3,
-                of_minutes=15,
-                what=f"Invocations of {short} end in an error or a timeout.",
-            )
-            self._alarms.add(
-                f"{short}-throttles",
-                function.metric_throttles(period=PERIOD),
-                above=0,
-                minutes=3,
-                of_minutes=15,
-                what=f"Lambda refuses to run {short}: its concurrency, or the account's, is used up.",
-            )
+            self._errors(short, function, f"Invocations of {short} end in an error or a timeout.")
+            self._throttles(short, function)
             slow = _SLOW_ANSWER_MS if one in answering else int(one.timeout.to_milliseconds() * _NEAR_THE_END)
             self._alarms.add(
                 f"{short}-duration",
@@ -108,6 +95,27 @@ class ObservabilityStack(Stack):
                 above=slow,
                 what=f"One of a hundred invocations of {short} takes longer than {slow:,} ms.",
             )
+
+    def _errors(self, name: str, function: lambda_.IFunction, what: str) -> None:
+        self._alarms.add(
+            f"{name}-errors",
+            function.metric_errors(period=PERIOD),
+            above=0,
+            minutes=3,
+            of_minutes=15,
+            what=what,
+        )
+
+    def _throttles(self, folder: str, function: lambda_.IFunction) -> None:
+        """`folder`: of the function's code."""
+        self._alarms.add(
+            f"{folder.replace('_', '-')}-throttles",
+            function.metric_throttles(period=PERIOD),
+            above=0,
+            minutes=3,
+            of_minutes=15,
+            what=f"Lambda refuses to run {folder}: its concurrency, or the account's, is used up.",
+        )
 
     def _on_answers(self) -> None:
         answering = [self._service.api, self._service.search]
@@ -222,14 +230,7 @@ class ObservabilityStack(Stack):
             silence_is_bad=True,
             what="Nobody has looked at the origins for 3 minutes: routing stays as it is, whatever happens.",
         )
-        self._alarms.add(
-            "probe-errors",
-            probe.function.metric_errors(period=PERIOD),
-            above=0,
-            minutes=3,
-            of_minutes=15,
-            what="Runs of the health probe end in an error or a timeout.",
-        )
+        self._errors("probe", probe.function, "Runs of the health probe end in an error or a timeout.")
         self._alarms.add(
             "probes-impossible",
             written("ProbesImpossible", probe),
@@ -265,13 +266,8 @@ class ObservabilityStack(Stack):
 
     def _on_replication(self, failover: Failover) -> None:
         replicator = failover.replicator
-        self._alarms.add(
-            "replicator-errors",
-            replicator.function.metric_errors(period=PERIOD),
-            above=0,
-            minutes=3,
-            of_minutes=15,
-            what="Runs of the replicator end in an error or a timeout.",
+        self._errors(
+            "replicator", replicator.function, "Runs of the replicator end in an error or a timeout."
         )
         self._alarms.add(
             "replication-lag",
@@ -307,22 +303,12 @@ class ObservabilityStack(Stack):
 
     def _on_platform(self, platform: PlatformStack) -> None:
         answering = platform.platform
-        self._alarms.add(
-            "platform-errors",
-            answering.function.metric_errors(period=PERIOD),
-            above=0,
-            minutes=3,
-            of_minutes=15,
-            what="Invocations of platform end in an error or a timeout: people cannot sign in or make keys.",
+        self._errors(
+            "platform",
+            answering.function,
+            "Invocations of platform end in an error or a timeout: people cannot sign in or make keys.",
         )
-        self._alarms.add(
-            "platform-throttles",
-            answering.function.metric_throttles(period=PERIOD),
-            above=0,
-            minutes=3,
-            of_minutes=15,
-            what="Lambda refuses to run platform: its concurrency, or the account's, is used up.",
-        )
+        self._throttles("platform", answering.function)
         self._alarms.add(
             "platform-duration",
             answering.function.metric_duration(statistic="p99", period=PERIOD),
@@ -349,26 +335,14 @@ class ObservabilityStack(Stack):
         self._on_tenant_data(platform)
         self._on_metering(platform)
         if platform.billing is not None:
-            self._alarms.add(
-                "billing-errors",
-                platform.billing.function.metric_errors(period=PERIOD),
-                above=0,
-                minutes=3,
-                of_minutes=15,
-                what="What is asked of Stripe ends in an error or a timeout.",
+            self._errors(
+                "billing", platform.billing.function, "What is asked of Stripe ends in an error or a timeout."
             )
         self._on_mail(platform.mail)
 
     def _on_upkeep(self, platform: PlatformStack) -> None:
         upkeep = platform.upkeep
-        self._alarms.add(
-            "upkeep-errors",
-            upkeep.function.metric_errors(period=PERIOD),
-            above=0,
-            minutes=3,
-            of_minutes=15,
-            what="Runs of the platform's upkeep end in an error or a timeout.",
-        )
+        self._errors("upkeep", upkeep.function, "Runs of the platform's upkeep end in an error or a timeout.")
         self._alarms.add(
             "upkeep-stopped",
             written("UpkeepSteps", upkeep),
@@ -396,22 +370,12 @@ class ObservabilityStack(Stack):
     def _on_tenant_data(self, platform: PlatformStack) -> None:
         tenant_data = self._service.tenant_data
         assert tenant_data is not None, "a service beside a platform has it"
-        self._alarms.add(
-            "tenant-data-errors",
-            tenant_data.function.metric_errors(period=PERIOD),
-            above=0,
-            minutes=3,
-            of_minutes=15,
-            what="What projects hold cannot be asked, exported or deleted: invocations of tenant_data fail.",
+        self._errors(
+            "tenant-data",
+            tenant_data.function,
+            "What projects hold cannot be asked, exported or deleted: invocations of tenant_data fail.",
         )
-        self._alarms.add(
-            "tenant-data-throttles",
-            tenant_data.function.metric_throttles(period=PERIOD),
-            above=0,
-            minutes=3,
-            of_minutes=15,
-            what="Lambda refuses to run tenant_data: its concurrency, or the account's, is used up.",
-        )
+        self._throttles("tenant_data", tenant_data.function)
         self._alarms.add(
             "storage-drift",
             written("StorageDrift", platform.upkeep),
@@ -422,13 +386,10 @@ class ObservabilityStack(Stack):
 
     def _on_metering(self, platform: PlatformStack) -> None:
         metering = platform.metering.function
-        self._alarms.add(
-            "metering-errors",
-            metering.metric_errors(period=PERIOD),
-            above=0,
-            minutes=3,
-            of_minutes=15,
-            what="Usage lines cannot be counted: caps and what is shown of usage stand still.",
+        self._errors(
+            "metering",
+            metering,
+            "Usage lines cannot be counted: caps and what is shown of usage stand still.",
         )
         self._alarms.add(
             "metering-late",
@@ -444,13 +405,10 @@ class ObservabilityStack(Stack):
             what="Usage lines were given up: what they say is in no bill until they are counted by hand.",
         )
 
-        self._alarms.add(
-            "mail-events-errors",
-            platform.mail_events.function.metric_errors(period=PERIOD),
-            above=0,
-            minutes=3,
-            of_minutes=15,
-            what="What SES tells of returned mail cannot be kept: it is sent there again.",
+        self._errors(
+            "mail-events",
+            platform.mail_events.function,
+            "What SES tells of returned mail cannot be kept: it is sent there again.",
         )
 
     def _on_mail(self, mail: PlatformMail) -> None:
