@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from quartzdb_platform.api.auth import PlatformNow
 from quartzdb_platform.console import page
-from quartzdb_platform.console.pages.usage import meters
-from quartzdb_platform.console.visitor import Place, in_organization, in_project
+from quartzdb_platform.console.pages.usage import Sees, SeesProject, meters
+from quartzdb_platform.console.visitor import Place
 from quartzdb_platform.console.words import english
 from quartzdb_platform.domain.money import dollars
-from quartzdb_platform.domain.permissions import Permission
 from quartzdb_platform.metering.bill import total
 from quartzdb_platform.metering.overview import Hour, Overview
 
 router = APIRouter()
 _MEGABYTE = 1_000_000
-Sees = Annotated[Place, Depends(in_organization(Permission.USAGE_READ))]
-SeesProject = Annotated[Place, Depends(in_project(Permission.USAGE_READ))]
 
 
 @router.get("/organizations/{organization_id}/overview")
