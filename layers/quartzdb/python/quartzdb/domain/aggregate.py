@@ -22,7 +22,7 @@ from quartzdb.domain.limits import (
     PERCENTILES_MAX,
     TOP_VALUES_MAX,
 )
-from quartzdb.domain.metadata import PATH_CHARACTERS_MAX, is_encodable
+from quartzdb.domain.metadata import PATH_CHARACTERS_MAX, is_path
 
 
 class AggregateKind(StrEnum):
@@ -210,5 +210,5 @@ def _percentiles(partial: Partial, wanted: Iterable[float]) -> dict[str, float |
 
 
 def _check_path(path: str, where: str) -> None:
-    if not path or len(path) > PATH_CHARACTERS_MAX or not is_encodable(path):
+    if not is_path(path):
         raise InvalidArgument(f"A field has 1 to {PATH_CHARACTERS_MAX} characters.", field=where)

@@ -123,6 +123,11 @@ def chosen_fields(metadata: Mapping[str, object], paths: Iterable[str]) -> dict[
     return chosen
 
 
+def is_path(text: str) -> bool:
+    """Whether it can name a field."""
+    return 0 < len(text) <= PATH_CHARACTERS_MAX and is_encodable(text)
+
+
 def is_encodable(text: str) -> bool:
     """Whether the text is Unicode: half a surrogate pair has no UTF-8."""
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from quartzdb.domain.errors import InvalidArgument
-from quartzdb.domain.metadata import PATH_CHARACTERS_MAX, is_encodable
+from quartzdb.domain.metadata import PATH_CHARACTERS_MAX, is_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ BY_ID = Order()
 def check_order(order: Order, field: str = "order_by") -> Order:
     """The order, if records can have it. Raises InvalidArgument."""
     path = order.field
-    if path is not None and (not path or len(path) > PATH_CHARACTERS_MAX or not is_encodable(path)):
+    if path is not None and not is_path(path):
         raise InvalidArgument(
             f"A field to order by has 1 to {PATH_CHARACTERS_MAX} characters.",
             field=f"{field}.field",

@@ -107,7 +107,7 @@ class _Source:
         codes: list[Codes] = []
         keys: list[bytes] = []
         for some in self.occurrences(path):
-            found_rows, ranks = _among(some, self.matching)
+            found_rows, ranks = some.among(self.matching)
             used, dense = _dense(ranks, some.key_count)
             _require_few(len(used))
             rows.append(found_rows)
@@ -127,7 +127,7 @@ class _Source:
                 there = ranks != UNRANKED
                 codes, ranks = grouped.codes[there], ranks[there]
             else:
-                found_rows, ranks = _among(some, self.matching)
+                found_rows, ranks = some.among(self.matching)
                 mine, theirs = _joined(grouped.rows, found_rows, len(self.matching))
                 codes, ranks = grouped.codes[mine], ranks[theirs]
             _add(partials, aggregate, codes, ranks, some)
@@ -138,15 +138,6 @@ def _of_tail(view: View, path: str) -> Sequence[Occurrences]:
     found = view.tail_fields(lambda fields: fields.occurrences(path))
     # The index may have grown since the view was taken.
     return [some.before(len(view.tail.alive)) for some in found]
-
-
-def _among(some: Occurrences, matching: Mask) -> tuple[Rows, Ranks]:
-    """Those of matching rows."""
-    if some.rows is None:
-        rows = np.flatnonzero(matching & (some.ranks != UNRANKED))
-        return rows, some.ranks[rows]
-    kept = matching[some.rows]
-    return some.rows[kept], some.ranks[kept]
 
 
 def _dense(ranks: Ranks, key_count: int) -> tuple[Codes, Codes]:

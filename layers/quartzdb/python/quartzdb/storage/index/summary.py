@@ -9,7 +9,7 @@ from quartzdb.domain.field_summary import Fields, FieldSummary, TypeSummary, add
 from quartzdb.domain.fieldkey import boolean_range, type_range
 from quartzdb.domain.vector import Mask
 from quartzdb.storage.index.fields.field_index import FieldIndex
-from quartzdb.storage.index.fields.field_order import UNRANKED, Occurrences
+from quartzdb.storage.index.fields.field_order import Occurrences
 from quartzdb.storage.index.view import View
 
 _TYPES = (("boolean", boolean_range()), ("number", type_range(0.0)), ("string", type_range("")))
@@ -40,8 +40,7 @@ def _of_rows(fields: FieldIndex, alive: Mask) -> Fields:
 
 
 def _add(summary: FieldSummary, some: Occurrences, alive: Mask) -> None:
-    there = alive & (some.ranks != UNRANKED) if some.rows is None else alive[some.rows]
-    ranks = some.ranks[there]
+    _, ranks = some.among(alive)
     for name, (low, high) in _TYPES:
         first, end = some.keys.rank(low), some.keys.rank(high)
         if first == end:

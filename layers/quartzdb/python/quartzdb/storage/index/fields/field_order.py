@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quartzdb.domain.fieldkey import encode, numbers_of
-from quartzdb.domain.vector import Rows
+from quartzdb.domain.vector import Mask, Rows
 from quartzdb.storage.index.fields.key_dictionary import KeyDictionary, ReadBlocks
 
 Ranks = npt.NDArray[np.uint32]
@@ -68,6 +68,14 @@ class Occurrences:
     keys: RankedKeys
     key_count: int
     rows: Rows | None = None
+
+    def among(self, matching: Mask) -> tuple[Rows, Ranks]:
+        """Those of the rows that a mask (n,) flags: rows and their ranks."""
+        if self.rows is None:
+            rows = np.flatnonzero(matching & (self.ranks != UNRANKED))
+            return rows, self.ranks[rows]
+        kept = matching[self.rows]
+        return self.rows[kept], self.ranks[kept]
 
     def before(self, row: int) -> Occurrences:
         """Those of rows before that one."""
