@@ -1,8 +1,12 @@
 """Looks for damage in a write-ahead log of SQLite, which SQLite itself takes for its end.
 
 A frame that does not have its checksum is where a writer was killed, for SQLite, and all that follows is passed over:
-one flipped bit undoes every commit since. Here it is told from that: frames after it are whole, or the index in shared
-memory, which a commit reaches only once it is in the log, has more of them than can be read.
+one flipped bit undoes every commit since. Here it is told from that: a later transaction is whole, or the index in
+shared memory, which a commit reaches only once it is in the log, has more frames than can be read.
+
+That frames of one transaction follow, up to its commit, is no sign of damage. A transaction that does not fit into
+memory is in the log before it commits; what it changes there again is written over in place, the commit is appended,
+and only then the checksums from there on are computed again. A writer may be killed in between.
 
 Reads files and never opens the database. The format is that of https://www.sqlite.org/walformat.html.
 """
@@ -27,6 +31,8 @@ _BLOCK = 256
 """Frames of which the checksums are computed at once."""
 _INDEX_HEADER = struct.Struct("=IIIBBHII8s8s8s")
 _LITTLE, _BIG = 0x377F0682, 0x377F0683
+_COMMITS = 2
+"""From a frame without its checksum on: its own transaction's, which may never have ended, and one that did."""
 _LOOKS = 2
 """A writer may be at work: what is damaged is so at the second look, too."""
 
@@ -99,8 +105,8 @@ def _problem(content: bytes, committed: _Committed | None) -> str | None:
         computed = frames.sum(number, seed)
         if frames.salt(number) != salt or computed != frames.stored(number):
             # What is left of a log before this one has another salt. What is left of a transaction that was killed has
-            # this one, where the next process wrote less than that over its beginning; but it has no commit.
-            if frames.commit_follows(number, frames.stored(number), computed, salt=salt):
+            # this one, where the next process wrote less than that over its beginning; but it has one commit at most.
+            if frames.transaction_follows(number, frames.stored(number), computed, salt=salt):
                 return f"is damaged at frame {number + 1}"
             return _missing(number, salt, committed)
         seed = computed
@@ -151,16 +157,14 @@ class _Frames:
             return False
         return any(self.sum(number, seed) == self.stored(number) for seed in seeds)
 
-    def commit_follows(self, number: int, *seeds: Sum, salt: bytes) -> bool:
-        """Whether frames after this one are whole, if it has one of these checksums, and it or one of them commits."""
-        commits, last = self._commits(number), number + 1
-        while self.any_follows(last, *seeds, salt=salt):
-            commits = commits or self._commits(last)
-            if commits:
-                return True
+    def transaction_follows(self, number: int, *seeds: Sum, salt: bytes) -> bool:
+        """Whether a transaction after that of this frame is whole, if the frame has one of these checksums."""
+        commits, last = int(self._commits(number)), number + 1
+        while commits < _COMMITS and self.any_follows(last, *seeds, salt=salt):
+            commits += self._commits(last)
             seeds = (self.stored(last),)
             last += 1
-        return False
+        return commits == _COMMITS
 
     def _commits(self, number: int) -> bool:
         """Whether it is the last of a transaction: it has the size of the database then."""
