@@ -16,6 +16,13 @@ METADATA_BYTES_MAX = 32 * 1024
 METADATA_MERGED_BYTES_MAX = 1024 * 1024
 """What merged patches of several writers may make of metadata: taken from exports and peers, from nobody else."""
 METADATA_DEPTH_MAX = 32
+TEXT_FIELDS_MAX = 16
+"""Of a namespace: metadata fields that are searched as text. Each has its own statistics and postings."""
+SPARSE_FIELDS_MAX = 4
+"""Of a namespace: metadata fields that hold sparse vectors."""
+SPARSE_ENTRIES_MAX = 1_024
+"""Of one sparse vector; SPLADE gives a few hundred. As JSON they also have to fit into METADATA_BYTES_MAX."""
+SPARSE_INDEX_MAX = 2**32 - 1
 NAMESPACE_NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 
 UPSERT_RECORDS_MAX = 1_000
@@ -31,6 +38,11 @@ QUERIES_MAX = 100
 """Queries in one batch."""
 RECALL_MIN = 0.5
 """The lowest recall that a query may ask for; the highest is 1, which scores every matching record."""
+TEXT_QUERY_CHARACTERS_MAX = 8_192
+"""Of all clauses of one text query together."""
+TEXT_CLAUSES_MAX = 256
+PREFIX_WORDS_MAX = 4_096
+"""Different words of one field that a prefix may stand for in one segment."""
 LIST_LIMIT_MAX = 1_000
 CHOSEN_FIELDS_MAX = 100
 """Metadata fields that a listing may name to be shown."""
