@@ -37,7 +37,8 @@ def test_the_platform_has_a_stripe_beside_it(tmp_path: Path) -> None:
     with pytest.raises(httpx.ConnectError):
         httpx.get(stripe)
     prices = json.loads((tmp_path / STATE).read_text())["price"].values()
-    assert {"quartzdb_pro_month", "quartzdb_business_read_units"} <= {each["lookup_key"] for each in prices}
+    keys = {each["lookup_key"] for each in prices}
+    assert {"quartzdb_pro_month_2026-11", "quartzdb_business_read_units_2026-11"} <= keys
 
 
 def test_what_is_no_option_is_said_by_the_command_itself(

@@ -17,10 +17,11 @@ from quartzdb_platform.adapters.remote_payments import remote_payments
 from quartzdb_platform.aws_lambda.billing_function import billing_function
 from quartzdb_platform.aws_lambda.settings import read_billing_settings
 from quartzdb_platform.domain.catalogue import catalogue_of
+from quartzdb_platform.plans.plan_file import load_plans
 from tests.aws_emulators import Emulators
 from tests.functions.lambda_context import FakeContext
 from tests.http_server import serving
-from tests.platform.plan_words import plan_of, prices
+from tests.platform.plan_words import MONTH
 
 KEY = "sk_test_of_a_function"
 
@@ -54,8 +55,9 @@ def test_stripe_is_asked_with_the_key_of_the_secret(environment: dict[str, str])
     """Products are made, a customer is, and is found again; a request that is none is an error of whoever sent it."""
     handler = billing_function(read_billing_settings(environment))
     payments = remote_payments(lambda sent: json.dumps(handler(json.loads(sent), FakeContext())).encode())
-    catalogue = catalogue_of([plan_of("pro")], prices())
-    assert len(payments.publish(catalogue, "https://db.example.com/platform")) == 9
+    catalogue = catalogue_of(load_plans(), MONTH)
+    # Two products, three meters, four prices of each plan, and the portal.
+    assert len(payments.publish(catalogue, "https://db.example.com/platform")) == 2 + 3 + 8 + 1
     assert payments.publish(catalogue, "https://db.example.com/platform") == []
     customer = payments.create_customer("org_1", "Mine", "a@example.com")
     facts = payments.facts(customer)

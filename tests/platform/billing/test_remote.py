@@ -53,7 +53,7 @@ def test_what_is_asked_and_answered_is_the_same(till: Till, remote: Payments) ->
     assert facts.subscription is not None
     till.declines = True
     with pytest.raises(PaymentDeclined, match="Your card was declined"):
-        remote.change_now(facts.subscription, "business", charge_now=True)
+        remote.change_now(facts.subscription, "quartzdb_business_month", charge_now=True)
     till.is_down = True
     with pytest.raises(Unavailable, match="Stripe cannot be reached"):
         remote.facts(customer)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -20,16 +19,22 @@ from quartzdb_platform.adapters.stripe_payments import StripePayments
 from quartzdb_platform.billing.account import account_document, account_of
 from quartzdb_platform.domain.calendar import start_ms
 from quartzdb_platform.domain.catalogue import catalogue_of
+from quartzdb_platform.domain.plan import Plans
 from quartzdb_platform.metering.counters import Counters
 from quartzdb_platform.payments import LateUsage, Payments, UsageEvent
+from quartzdb_platform.plans.plan_file import load_plans, parse_plans
 from tests.http_server import serving
 from tests.manual_clock import ManualClock
 from tests.platform.billing.stripe_site import CARD, DECLINED, FAILS_LATER, StripeSite
 from tests.platform.billing.till import SECRET
 from tests.platform.conftest import Site
-from tests.platform.plan_words import plan_of, prices
+from tests.platform.plan_words import MONTH, plan_of
+from tests.platform.test_price_versions import DECEMBER, SOLD
 
 KEY = "sk_test_of_these_tests"
+BACK = "https://console.example.com/platform"
+CHANGED = parse_plans(SOLD + DECEMBER)
+"""From December on a read costs twice as much, and Pro $109 with fewer reads."""
 DAY_S = 86_400
 
 
@@ -47,10 +52,17 @@ def stripe(clock: ManualClock) -> Iterator[tuple[LocalStripe, str]]:
 
 
 @pytest.fixture
-def payments(stripe: tuple[LocalStripe, str]) -> Iterator[Payments]:
+def plans(request: pytest.FixtureRequest) -> Plans:
+    """As they are sold, or as a test says."""
+    found: Plans = getattr(request, "param", load_plans())
+    return found
+
+
+@pytest.fixture
+def payments(stripe: tuple[LocalStripe, str], plans: Plans) -> Iterator[Payments]:
     with requests.Session() as session:
         made = StripePayments(stripe_client(KEY, stripe[1], session))
-        made.publish(catalogue(), "https://console.example.com/platform")
+        made.publish(catalogue_of(plans, "2023-11"), BACK)
         yield made
 
 
@@ -65,20 +77,24 @@ def shop(site: Site, stripe: tuple[LocalStripe, str]) -> Iterator[StripeSite]:
         yield StripeSite(site, server, url, owner, organization, project)
 
 
-def catalogue() -> Any:
-    return catalogue_of([plan_of(name) for name in ("free", "pro", "business")], prices())
-
-
 def test_publishing_again_changes_nothing_and_a_price_is_followed_by_another(
     payments: StripePayments,
 ) -> None:
-    """The lookup key moves to it; the old one is sold no more."""
-    back = "https://console.example.com/platform"
-    assert payments.publish(catalogue(), back) == []
-    dearer = catalogue_of([replace(plan_of("pro"), month_micro_dollars=120_000_000)], prices())
-    (done,) = payments.publish(dearer, back)
-    assert done.startswith("price quartzdb_pro_month: 12000 cents, in place of price_")
-    assert payments.publish(dearer, back) == []
+    """One of another version has a key of its own; one that is corrected takes the key, and the old one is sold no
+    more.
+    """
+    assert payments.publish(catalogue_of(load_plans(), MONTH), BACK) == []
+    done = payments.publish(catalogue_of(CHANGED, "2023-11"), BACK)
+    assert [one.split(":")[0] for one in done if "2023-12" in one] == [
+        "price quartzdb_pro_month_2023-12",
+        "price quartzdb_pro_read_units_2023-12",
+        "price quartzdb_business_read_units_2023-12",
+    ]
+    assert payments.publish(catalogue_of(CHANGED, "2023-11"), BACK) == []
+    dearer = parse_plans((SOLD + DECEMBER).replace("109_000_000", "120_000_000"))
+    (done_then,) = payments.publish(catalogue_of(dearer, "2023-11"), BACK)
+    assert done_then.startswith("price quartzdb_pro_month_2023-12: 12000 cents, in place of price_")
+    assert payments.publish(catalogue_of(dearer, "2023-11"), BACK) == []
 
 
 def test_what_is_made_is_made_once(payments: StripePayments, clock: ManualClock) -> None:
@@ -243,3 +259,92 @@ def use(shop: StripeSite, reads: int, writes: int) -> None:
     line = {"v": 1, "tenant": shop.project, "at": at, "key": "aaaaaaaaaaaa", "namespace": "books",
             "op": "query_vectors", "status": 200, "ms": 2.0, "read_units": reads, "write_units": writes}  # fmt: skip
     Counters(shop.site.table, shop.site.clock).apply(f"batch-{at}", [json.dumps(line)], "test")
+
+
+def until(shop: StripeSite, month: str, hours: float = 0) -> None:
+    shop.later(start_ms(month) / 1_000 + hours * 3_600 - shop.site.clock.seconds)
+
+
+def lines_of(shop: StripeSite, invoice: int = 0) -> list[tuple[str, int | None, str]]:
+    found = shop.fresh().must("GET", f"{shop.path}/invoices")[invoice]
+    return [
+        (one["description"], one["quantity"], one["dollars"])
+        for one in found["lines"]
+        if one["dollars"] != "0"
+    ]
+
+
+@pytest.mark.parametrize("plans", [CHANGED], indirect=True)
+def test_a_subscription_has_the_prices_of_each_month(shop: StripeSite, plans: Plans) -> None:
+    """The month before is billed by what it began with, the next by what is new; the statements say the same."""
+    shop.subscribe()
+    old, new = (plans.of("pro", month).included for month in ("2023-11", "2023-12"))
+    use(shop, old.read_units + 1_000_000, 0)
+    until(shop, "2023-12", -48)
+    assert [one["action"] for one in audited(shop)].count("billing.price") == 1
+    until(shop, "2023-12", -1)
+    use(shop, 7, 0)
+    until(shop, "2023-12", 0.2)
+    use(shop, new.read_units + 500_000, 0)
+    until(shop, "2023-12", 3)
+    until(shop, "2023-12", 30)
+    assert lines_of(shop)[0][2] == "109"
+    (reads,) = (one for one in lines_of(shop) if "read unit" in one[0])
+    assert "$0.000012" in reads[0]
+    until(shop, "2024-01", 3)
+    until(shop, "2024-01", 30)
+    (flat, reads) = lines_of(shop)
+    assert (flat[2], reads[1:]) == ("109", (500_000, "12"))
+    assert "$0.000024" in reads[0]
+    shop.later(4 * DAY_S)
+    shop.later(2 * 3_600)
+    december, november = shop.fresh().must("GET", f"/organizations/{shop.organization}/statements")
+    assert (december["sum"]["plan_usd"], december["lines"][0]["cost_usd"]) == ("109", "12")
+    assert november["lines"][0]["price_usd"] == "12"
+    assert [one["target"] for one in audited(shop) if one["action"] == "billing.price"] == [
+        "quartzdb_pro_read_units_2023-12",
+        "quartzdb_pro_month_2023-12",
+    ]
+
+
+@pytest.mark.parametrize("plans", [CHANGED], indirect=True)
+def test_who_was_not_moved_in_time_pays_the_same(shop: StripeSite) -> None:
+    """Nothing ran over the end of the month: what its first day charged is corrected on the next invoice, and usage has
+    waited.
+    """
+    shop.subscribe()
+    shop.site.clock.seconds = start_ms("2023-12") / 1_000 + DAY_S
+    use(shop, 1_500_000, 0)
+    shop.later(60)
+    shop.later(3_600)
+    assert lines_of(shop)[0][2] == "99"
+    until(shop, "2024-01", 3)
+    assert sorted(line[2] for line in lines_of(shop)) == sorted(["109", "-99", "109", "12"])
+
+
+@pytest.mark.parametrize("plans", [CHANGED], indirect=True)
+def test_changing_the_plan_in_the_last_days_is_at_the_prices_of_both_months(shop: StripeSite) -> None:
+    """This month's for what is left of it, the next one's after it; a smaller plan that follows is called off at no
+    cost.
+    """
+    shop.subscribe()
+    shop.fresh().must("PUT", f"{shop.path}/plan", {"plan": "business"})
+    shop.deliver()
+    shop.owner.must("PUT", f"{shop.path}/plan", {"plan": "pro"})
+    shop.owner.must("PUT", f"{shop.path}/plan", {"plan": "business"})
+    shop.owner.must("PUT", f"{shop.path}/plan", {"plan": "pro"})
+    shop.later(600)
+    assert len(shop.fresh().must("GET", f"{shop.path}/invoices")) == 2
+    until(shop, "2023-12", -24)
+    shop.fresh().must("PUT", f"{shop.path}/plan", {"plan": "business"})
+    shop.deliver()
+    shop.later(600)
+    shop.fresh().must("PUT", f"{shop.path}/plan", {"plan": "pro"})
+    until(shop, "2023-12", 3)
+    assert shop.state()["plan"] == "pro"
+    assert [line[2] for line in lines_of(shop)] == ["109"]
+    assert len(shop.fresh().must("GET", f"{shop.path}/invoices")) == 3
+
+
+def audited(shop: StripeSite) -> Any:
+    return shop.fresh().must("GET", f"/organizations/{shop.organization}/audit?limit=100")

@@ -7,14 +7,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from quartzdb.domain.errors import Unavailable
 from quartzdb_platform.domain.billing import Card, CustomerFacts, Debt, Subscription, month_anchor_ms
-from quartzdb_platform.domain.catalogue import METERS, Catalogue, meter_key, month_key
+from quartzdb_platform.domain.calendar import month_of
+from quartzdb_platform.domain.catalogue import Catalogue, meter_keys, month_key, plan_of_key
 from quartzdb_platform.domain.errors import PaymentDeclined
+from quartzdb_platform.domain.plan import Plans
 from quartzdb_platform.payments import CheckoutRequest, Invoice, LateUsage, UsageEvent
+from quartzdb_platform.plans.plan_file import load_plans
 from tests.manual_clock import ManualClock
 
 SECRET = "whsec_of_tests"
@@ -34,6 +37,7 @@ class Till:
     asked: list[CheckoutRequest] = field(default_factory=list)
     bills: list[Invoice] = field(default_factory=list)
     made: set[int] = field(default_factory=set)
+    plans: Plans = field(default_factory=load_plans)
     reads: int = 0
     is_down: bool = False
     declines: bool = False
@@ -64,23 +68,32 @@ class Till:
     def checkout(self, request: CheckoutRequest) -> str:
         self._up()
         self.asked.append(request)
-        return f"https://checkout.example/{request.plan}"
+        return f"https://checkout.example/{plan_of_key(request.prices[0])}"
 
     def portal(self, customer_id: str, return_url: str) -> str:
         self._up()
         return f"https://billing.example/{customer_id}?{return_url}"
 
-    def change_now(self, subscription: Subscription, plan: str, *, charge_now: bool) -> None:
+    def change_now(self, subscription: Subscription, price: str, *, charge_now: bool) -> None:
         self._up()
         if charge_now and self.declines:
             raise PaymentDeclined("Your card was declined.")
-        self._put(subscription, plan=plan, keeps_plan=None, keeps_until_ms=None)
+        self._put(subscription, **_flat(subscription, price), keeps_plan=None, keeps_until_ms=None)
 
-    def change_at_period_end(self, subscription: Subscription, plan: str) -> None:
+    def change_at_period_end(self, subscription: Subscription, price: str) -> None:
         self._up()
-        held = subscription.keeps_plan or subscription.plan
+        held, plan = subscription.keeps_plan or subscription.plan, plan_of_key(price)
         keeps = (held, subscription.period_ends_ms) if plan != held else (None, None)
-        self._put(subscription, plan=plan, keeps_plan=keeps[0], keeps_until_ms=keeps[1])
+        self._put(subscription, **_flat(subscription, price), keeps_plan=keeps[0], keeps_until_ms=keeps[1])
+
+    def move_flat(self, subscription: Subscription, price: str, since_ms: int | None) -> None:
+        self._up()
+        self._put(subscription, **_flat(subscription, price))
+
+    def move_meters(self, subscription: Subscription, prices: Mapping[str, str], from_ms: int) -> None:
+        self._up()
+        items = {prices.get(key, key): item for key, item in subscription.items.items()}
+        self._put(subscription, items=items, metered_from_ms=from_ms)
 
     def set_cancelling(self, subscription: Subscription, cancelling: bool) -> None:
         self._up()
@@ -97,7 +110,7 @@ class Till:
         self._up()
         return self.bills[:limit]
 
-    def preview(self, subscription: Subscription, plan: str | None) -> Invoice:
+    def preview(self, subscription: Subscription, price: str | None) -> Invoice:
         self._up()
         now, ends = self.clock.unix_ms(), subscription.period_ends_ms
         return Invoice("", None, "draft", "upcoming", now, now, ends, 0, 0, 0, None, None, ())
@@ -136,7 +149,8 @@ class Till:
 
     def subscribe(self, customer_id: str, plan: str, *, trial_ends_ms: int | None = None) -> None:
         now, anchor = self.clock.unix_ms(), month_anchor_ms(self.clock.unix_ms())
-        keys = [month_key(plan), *(meter_key(plan, meter) for meter in METERS)]
+        month = month_of(now)
+        keys = [month_key(self.plans, plan, month), *meter_keys(self.plans, plan, month).values()]
         subscription = Subscription(
             f"sub_{plan}",
             plan,
@@ -194,6 +208,12 @@ def event(event_id: str, kind: str, customer_id: str) -> bytes:
     if kind.startswith("customer.") and kind.count(".") == 1:
         about = {"object": "customer", "id": customer_id}
     return json.dumps({"id": event_id, "object": "event", "type": kind, "data": {"object": about}}).encode()
+
+
+def _flat(subscription: Subscription, price: str) -> dict[str, object]:
+    """What another flat price changes."""
+    items = {price if key == subscription.flat_key else key: item for key, item in subscription.items.items()}
+    return {"plan": plan_of_key(price), "items": items}
 
 
 def signed(payload: bytes, at_s: int, secret: str = SECRET) -> str:

@@ -6,7 +6,7 @@ What makes something is given a key of the request, and does it once however oft
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
@@ -17,13 +17,13 @@ from quartzdb_platform.domain.catalogue import Catalogue
 
 @dataclass(frozen=True, slots=True)
 class CheckoutRequest:
-    """A page on which a customer subscribes. `anchor_ms`: where whole months begin; `trial_ends_ms`: until when nothing
-    is charged, None for no trial.
+    """A page on which a customer subscribes to prices, by their keys, the flat one first. `anchor_ms`: where whole
+    months begin; `trial_ends_ms`: until when nothing is charged, None for no trial.
     """
 
     customer_id: str
     organization_id: str
-    plan: str
+    prices: tuple[str, ...]
     anchor_ms: int
     trial_ends_ms: int | None
     success_url: str
@@ -111,15 +111,27 @@ class Payments(Protocol):
         """The address of a page for cards, addresses, tax ids and invoices."""
         ...
 
-    def change_now(self, subscription: Subscription, plan: str, *, charge_now: bool) -> None:
-        """The plan's flat price from now on, the rest of the month prorated: charged at once, and refused where the
-        card is; or credited on the next invoice.
+    def change_now(self, subscription: Subscription, price: str, *, charge_now: bool) -> None:
+        """A plan's flat price, by its key, from now on, the rest of the month prorated: charged at once, and refused
+        where the card is; or credited on the next invoice.
         """
         ...
 
-    def change_at_period_end(self, subscription: Subscription, plan: str) -> None:
-        """The plan's flat price from the next month on; the present one holds until then. The same plan calls it
-        off.
+    def change_at_period_end(self, subscription: Subscription, price: str) -> None:
+        """A plan's flat price, by its key, from the next month on; the present plan holds until then. One of the same
+        plan calls it off.
+        """
+        ...
+
+    def move_flat(self, subscription: Subscription, price: str, since_ms: int | None) -> None:
+        """Another flat price of the same plan, by its key: from the next period on, or since a time within this one,
+        with the difference on the next invoice.
+        """
+        ...
+
+    def move_meters(self, subscription: Subscription, prices: Mapping[str, str], from_ms: int) -> None:
+        """Other prices with a meter, the keys of the new by those of the old, of which nothing was counted in this
+        period; usage counts by them from that time on.
         """
         ...
 
@@ -135,8 +147,8 @@ class Payments(Protocol):
         """The newest first, beyond that one."""
         ...
 
-    def preview(self, subscription: Subscription, plan: str | None) -> Invoice:
-        """The next invoice as it stands; with a plan, as it would be after changing to it now."""
+    def preview(self, subscription: Subscription, price: str | None) -> Invoice:
+        """The next invoice as it stands; with a plan's flat price, as it would be after changing to it now."""
         ...
 
     def credit(self, customer_id: str, credit_id: str, cents: int, why: str) -> bool:

@@ -1,6 +1,7 @@
 """Has a Stripe account sell what plans.toml says. Whatever is there already is found by its key, so it can be repeated.
 
-A price is never changed: another one takes its lookup key, and subscriptions keep the price that they began with.
+A price is never changed: another version has prices with keys of their own. Where one that is to come is corrected
+before anybody pays by it, another price takes its key.
 """
 
 from __future__ import annotations

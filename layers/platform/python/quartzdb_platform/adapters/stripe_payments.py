@@ -6,14 +6,14 @@ what they are marked with.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from quartzdb.domain.errors import Conflict, NotFound
 from quartzdb_platform.adapters import stripe_catalogue, stripe_reading
 from quartzdb_platform.adapters.stripe_calls import CURRENCY, PAGE, told
 from quartzdb_platform.domain.billing import CustomerFacts, Subscription
-from quartzdb_platform.domain.catalogue import METERS, Catalogue, event_name, meter_key, month_key
+from quartzdb_platform.domain.catalogue import Catalogue, event_name, plan_of_key
 from quartzdb_platform.payments import CheckoutRequest, Invoice, LateUsage, UsageEvent
 
 if TYPE_CHECKING:
@@ -108,10 +108,9 @@ class StripePayments:
                 "trial_end": request.trial_ends_ms // 1_000,
                 "trial_settings": {"end_behavior": {"missing_payment_method": "cancel"}},
             }
-        keys = [month_key(request.plan), *(meter_key(request.plan, meter) for meter in METERS)]
         with told():
-            prices = self._prices(keys)
-            flat, *metered = (prices[key] for key in keys)
+            prices = self._prices(request.prices)
+            flat, *metered = (prices[key] for key in request.prices)
             items: list[Any] = [{"price": flat, "quantity": 1}, *({"price": one} for one in metered)]
             session = self._client.v1.checkout.sessions.create(
                 {
@@ -139,10 +138,10 @@ class StripePayments:
                 wanted["configuration"] = configuration.id
             return self._client.v1.billing_portal.sessions.create(wanted).url
 
-    def change_now(self, subscription: Subscription, plan: str, *, charge_now: bool) -> None:
+    def change_now(self, subscription: Subscription, price: str, *, charge_now: bool) -> None:
         """As Payments has it."""
         wanted: Any = {
-            "items": [self._flat_item(subscription, plan)],
+            "items": [self._flat_item(subscription, price)],
             "proration_behavior": "always_invoice" if charge_now else "create_prorations",
             "metadata": {stripe_reading.KEEPS_PLAN: "", stripe_reading.KEEPS_UNTIL: ""},
         }
@@ -152,14 +151,14 @@ class StripePayments:
         with told():
             self._client.v1.subscriptions.update(subscription.id, wanted)
 
-    def change_at_period_end(self, subscription: Subscription, plan: str) -> None:
+    def change_at_period_end(self, subscription: Subscription, price: str) -> None:
         """As Payments has it. The flat price is another at once, and nothing is prorated: what holds until the end of
         what was paid for is noted in the subscription. A price with a meter is never exchanged within a month: Stripe
         would forget what was used before.
         """
         held = subscription.keeps_plan or subscription.plan
         noted = {stripe_reading.KEEPS_PLAN: "", stripe_reading.KEEPS_UNTIL: ""}
-        if plan != held:
+        if plan_of_key(price) != held:
             noted = {
                 stripe_reading.KEEPS_PLAN: held,
                 stripe_reading.KEEPS_UNTIL: str(subscription.period_ends_ms // 1_000),
@@ -168,11 +167,32 @@ class StripePayments:
             self._client.v1.subscriptions.update(
                 subscription.id,
                 {
-                    "items": [self._flat_item(subscription, plan)],
+                    "items": [self._flat_item(subscription, price)],
                     "proration_behavior": "none",
                     "metadata": noted,
                 },
             )
+
+    def move_flat(self, subscription: Subscription, price: str, since_ms: int | None) -> None:
+        """As Payments has it."""
+        wanted: Any = {"items": [self._flat_item(subscription, price)], "proration_behavior": "none"}
+        if since_ms is not None:
+            wanted |= {"proration_behavior": "create_prorations", "proration_date": since_ms // 1_000}
+        with told():
+            self._client.v1.subscriptions.update(subscription.id, wanted)
+
+    def move_meters(self, subscription: Subscription, prices: Mapping[str, str], from_ms: int) -> None:
+        """As Payments has it."""
+        with told():
+            found = self._prices(list(prices.values()))
+            wanted: Any = {
+                "items": [
+                    {"id": subscription.items[old], "price": found[new]} for old, new in prices.items()
+                ],
+                "proration_behavior": "none",
+                "metadata": {stripe_reading.METERED_FROM: str(from_ms // 1_000)},
+            }
+            self._client.v1.subscriptions.update(subscription.id, wanted)
 
     def set_cancelling(self, subscription: Subscription, cancelling: bool) -> None:
         """As Payments has it."""
@@ -192,13 +212,13 @@ class StripePayments:
         with told():
             return [stripe_reading.invoice_of(one) for one in self._client.v1.invoices.list(wanted).data]
 
-    def preview(self, subscription: Subscription, plan: str | None) -> Invoice:
+    def preview(self, subscription: Subscription, price: str | None) -> Invoice:
         """As Payments has it."""
         wanted: Any = {"subscription": subscription.id}
         with told():
-            if plan is not None:
+            if price is not None:
                 wanted["subscription_details"] = {
-                    "items": [self._flat_item(subscription, plan)],
+                    "items": [self._flat_item(subscription, price)],
                     "proration_behavior": "always_invoice",
                 }
             return stripe_reading.invoice_of(self._client.v1.invoices.create_preview(wanted))
@@ -295,9 +315,8 @@ class StripePayments:
                 {"idempotency_key": f"late-{usage.identifier}"},
             )
 
-    def _flat_item(self, subscription: Subscription, plan: str) -> Any:
-        key = month_key(plan)
-        return {"id": subscription.items[month_key(subscription.plan)], "price": self._prices([key])[key]}
+    def _flat_item(self, subscription: Subscription, price: str) -> Any:
+        return {"id": subscription.items[subscription.flat_key], "price": self._prices([price])[price]}
 
     def _prices(self, keys: Sequence[str]) -> dict[str, str]:
         found = stripe_catalogue.prices_by_key(self._client, keys)

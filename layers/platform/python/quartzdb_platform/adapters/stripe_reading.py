@@ -15,6 +15,7 @@ from quartzdb_platform.domain.catalogue import plan_of_key
 from quartzdb_platform.payments import Invoice, InvoiceLine
 
 KEEPS_PLAN, KEEPS_UNTIL = "quartzdb_keeps_plan", "quartzdb_keeps_until"
+METERED_FROM = "quartzdb_metered_from"
 
 
 def subscription_of(one: Any) -> Subscription | None:
@@ -44,6 +45,7 @@ def subscription_of(one: Any) -> Subscription | None:
         cancels_at_ms=_ms(cancels_at),
         keeps_plan=noted.get(KEEPS_PLAN) or None,
         keeps_until_ms=_ms(int(noted[KEEPS_UNTIL])) if noted.get(KEEPS_UNTIL) else None,
+        metered_from_ms=_ms(int(noted[METERED_FROM])) if noted.get(METERED_FROM) else None,
     )
 
 

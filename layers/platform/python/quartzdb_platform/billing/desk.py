@@ -11,6 +11,7 @@ from quartzdb_platform.audit.log import AuditLog
 from quartzdb_platform.billing.applying import Applying
 from quartzdb_platform.billing.due import DueCustomers
 from quartzdb_platform.billing.ending import end_billing
+from quartzdb_platform.billing.price_moves import PriceMoves
 from quartzdb_platform.billing.reconciliation import Reconciliation
 from quartzdb_platform.billing.subscriptions import Subscriptions
 from quartzdb_platform.billing.usage_outbox import UsageOutbox
@@ -82,8 +83,9 @@ def open_desk(
         table, audit, payments, clock, url, plans=words.of, noted=words.noted, changed=changed
     )
     outbox = UsageOutbox(table, payments, clock)
-    usage = UsageSending(table, settlements, outbox, plans, clock)
-    reconciliation = Reconciliation(table, payments, applying)
+    moves = PriceMoves(table, audit, payments, plans, clock)
+    usage = UsageSending(table, settlements, outbox, plans, clock, applying, moves)
+    reconciliation = Reconciliation(table, payments, applying, moves)
     due = DueCustomers(table, clock, reconciliation.read_customer)
     return BillingDesk(
         payments,
@@ -96,7 +98,7 @@ def open_desk(
             clock,
             url,
             due=due.run_one,
-            plan=words.of,
+            plans=plans,
             fits=words.fits,
         ),
         Webhooks(table, due, webhook_secrets, clock),

@@ -9,12 +9,14 @@ from typing import NamedTuple
 from quartzdb.domain.errors import NotFound, QuartzError
 from quartzdb_platform.accounts import store
 from quartzdb_platform.billing.account import (
+    Account,
     account_document,
     account_of,
     organization_of_customer,
     organizations_with_accounts,
 )
 from quartzdb_platform.billing.applying import Applying
+from quartzdb_platform.billing.price_moves import PriceMoves
 from quartzdb_platform.payments import Payments
 from quartzdb_platform.ports import DocumentTable
 
@@ -33,10 +35,13 @@ class Reconciled(NamedTuple):
 class Reconciliation:
     """One instance serves everybody."""
 
-    def __init__(self, table: DocumentTable, payments: Payments, applying: Applying) -> None:
+    def __init__(
+        self, table: DocumentTable, payments: Payments, applying: Applying, moves: PriceMoves
+    ) -> None:
         self._table = table
         self._payments = payments
         self._applying = applying
+        self._moves = moves
 
     def read_customer(self, customer_id: str) -> None:
         """Have whoever that customer is be as Stripe says. One that is of nobody here is passed over: an account of
@@ -59,22 +64,30 @@ class Reconciliation:
         self._applying.read_again(organization_id, customer_id)
 
     def run_due(self, _now_ms: int = 0) -> int:
-        """A step of upkeep: those whose time has come, by what is kept of them; how many were read. What cannot be read
-        now is as it was: nobody is suspended by what was true some time ago.
+        """A step of upkeep: those whose time has come, by what is kept of them, or who need another month's price; how
+        many were read. What cannot be read now is as it was: nobody is suspended by what was true some time ago.
         """
         read = 0
         for organization_id in organizations_with_accounts(self._table):
             document = account_document(self._table, organization_id)
-            if document is None or not self._applying.is_due(account_of(document)):
+            if document is None or not self._is_due(account_of(document)):
                 continue
             try:
-                self._applying.read_again(organization_id, account_of(document).facts.customer_id)
+                self._done(organization_id, account_of(document).facts.customer_id)
                 read += 1
             except NotFound:
                 continue
             except QuartzError as error:
                 logger.warning("The bills of %s are looked at later: %s", organization_id, error)
         return read
+
+    def _is_due(self, account: Account) -> bool:
+        return self._applying.is_due(account) or self._moves.flat_is_due(account.facts.subscription)
+
+    def _done(self, organization_id: str, customer_id: str) -> None:
+        account = self._applying.read_again(organization_id, customer_id)
+        if self._moves.move_flat(organization_id, account.facts.subscription):
+            self._applying.read_again(organization_id, customer_id)
 
     def run_all(self, _now_ms: int = 0) -> Reconciled:
         """Everybody, by what Stripe has. Raises Unavailable where that cannot be listed."""

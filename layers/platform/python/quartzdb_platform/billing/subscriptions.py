@@ -24,7 +24,9 @@ from quartzdb_platform.domain.billing import (
     month_anchor_ms,
     trial_end_ms,
 )
-from quartzdb_platform.domain.plan import Plan
+from quartzdb_platform.domain.calendar import month_of
+from quartzdb_platform.domain.catalogue import meter_keys, month_key
+from quartzdb_platform.domain.plan import Plan, Plans
 from quartzdb_platform.domain.records import Organization
 from quartzdb_platform.identity.credentials import Credentials
 from quartzdb_platform.payments import CheckoutRequest, Invoice, Payments
@@ -50,9 +52,8 @@ class Overview(NamedTuple):
 
 
 class Subscriptions:
-    """`due`: reads a customer again that is noted. `plan`: what there is by a name now, or InvalidArgument. `fits`:
-    whether what an organization used of this month is included in a smaller plan from now on, its share of the dearer
-    one counted. `url` is the billing page's.
+    """`due`: reads a customer again that is noted. `fits`: whether what an organization used of this month is included
+    in a smaller plan from now on, its share of the dearer one counted. `url` is the billing page's.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Subscriptions:
         url: str,
         *,
         due: Callable[[str], object],
-        plan: Callable[[str], Plan],
+        plans: Plans,
         fits: Callable[[Organization, Plan], bool],
     ) -> None:
         self._table = table
@@ -77,7 +78,7 @@ class Subscriptions:
         self._clock = clock
         self._url = url
         self._due = due
-        self._plan = plan
+        self._plans = plans
         self._fits = fits
 
     def overview(self, access: Access) -> Overview:
@@ -113,7 +114,10 @@ class Subscriptions:
             CheckoutRequest(
                 customer_id,
                 access.organization_id,
-                plan.name,
+                (
+                    month_key(self._plans, plan.name, month_of(now_ms)),
+                    *meter_keys(self._plans, plan.name, month_of(now_ms)).values(),
+                ),
                 month_anchor_ms(now_ms),
                 trial_end_ms(now_ms) if trial else None,
                 f"{page}?done=1",
@@ -171,7 +175,8 @@ class Subscriptions:
         plan = self._sold(plan_name)
         document = account_document(self._table, access.organization_id)
         subscription = None if document is None else account_of(document).facts.subscription
-        return None if subscription is None else self._payments.preview(subscription, plan.name)
+        price = month_key(self._plans, plan.name, month_of(self._clock.unix_ms()))
+        return None if subscription is None else self._payments.preview(subscription, price)
 
     def upcoming(self, access: Access) -> Invoice | None:
         """The next invoice as it stands. Raises Unavailable."""
@@ -193,23 +198,26 @@ class Subscriptions:
     def _change(self, access: Access, subscription: Subscription, plan: Plan, when: When) -> None:
         now_ms = self._clock.unix_ms()
         held = self._plan(subscription.plan_at(now_ms))
-        follows = subscription.keeps_plan is not None and now_ms < (subscription.keeps_until_ms or 0)
+        follows = subscription.keeps_at(now_ms)
+        month = month_of(now_ms)
+        price, held_price = (month_key(self._plans, one.name, month) for one in (plan, held))
         if plan.name == held.name:
             if follows:
-                self._payments.change_at_period_end(subscription, held.name)
+                self._payments.change_at_period_end(subscription, held_price)
             return
         if subscription.status == "trialing":
-            self._payments.change_now(subscription, plan.name, charge_now=False)
+            self._payments.change_now(subscription, price, charge_now=False)
             return
         if plan.month_micro_dollars > held.month_micro_dollars:
             if follows:
                 # Else Stripe would have the difference to the smaller plan paid, of which this month is not.
-                self._payments.change_at_period_end(subscription, held.name)
+                self._payments.change_at_period_end(subscription, held_price)
                 subscription = self._subscription(access)
-            self._payments.change_now(subscription, plan.name, charge_now=True)
+            self._payments.change_now(subscription, price, charge_now=True)
             return
         if when is When.PERIOD_END:
-            self._payments.change_at_period_end(subscription, plan.name)
+            following = month_key(self._plans, plan.name, month_of(subscription.period_ends_ms))
+            self._payments.change_at_period_end(subscription, following)
             return
         if follows:
             raise Conflict("A smaller plan follows at the month's end already.", hint="Take that back first.")
@@ -219,7 +227,7 @@ class Subscriptions:
                 f"More was used of this month than {plan.title} includes for what is left of it.",
                 hint="Have the plan change at the end of the month.",
             )
-        self._payments.change_now(subscription, plan.name, charge_now=False)
+        self._payments.change_now(subscription, price, charge_now=False)
 
     def _set_cancelling(self, access: Access, cancelling: bool) -> Overview:
         self._require_person(access)
@@ -257,6 +265,9 @@ class Subscriptions:
         customer_id = self._payments.create_customer(organization.id, organization.name, email)
         self._applying.read_again(organization.id, customer_id)
         return customer_id
+
+    def _plan(self, name: str) -> Plan:
+        return self._plans.of(name, month_of(self._clock.unix_ms()))
 
     def _sold(self, plan_name: str) -> Plan:
         plan = self._plan(plan_name)

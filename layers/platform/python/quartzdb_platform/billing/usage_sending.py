@@ -19,6 +19,8 @@ from quartzdb_platform.billing.account import (
     account_of,
     organizations_with_accounts,
 )
+from quartzdb_platform.billing.applying import Applying
+from quartzdb_platform.billing.price_moves import PriceMoves, meter_moves
 from quartzdb_platform.billing.usage_outbox import MINUTE_MS, UsageOutbox, Waiting, put_waiting
 from quartzdb_platform.domain.calendar import (
     DAY_MS,
@@ -48,13 +50,22 @@ class UsageSending:
     """A step of upkeep, safe to repeat and to be cut off anywhere."""
 
     def __init__(
-        self, table: DocumentTable, settlements: Settlements, outbox: UsageOutbox, plans: Plans, clock: Clock
+        self,
+        table: DocumentTable,
+        settlements: Settlements,
+        outbox: UsageOutbox,
+        plans: Plans,
+        clock: Clock,
+        applying: Applying,
+        moves: PriceMoves,
     ) -> None:
         self._table = table
         self._settlements = settlements
         self._outbox = outbox
         self._plans = plans
         self._clock = clock
+        self._applying = applying
+        self._moves = moves
 
     def run(self, _now_ms: int = 0) -> int:
         """Settle what is due, and send what waits; how many events were sent. Raises Unavailable where Stripe is."""
@@ -69,10 +80,31 @@ class UsageSending:
         return self._outbox.send()
 
     def settle(self, organization_id: str, month: str) -> None:
-        """Settle the hours of a month that are over, once in an hour. Raises NotFound, Conflict, Unavailable."""
+        """Settle the hours of a month that are over, once in an hour. A month that is paid by other prices than the one
+        before waits until Stripe has them. Raises NotFound, Conflict, Unavailable.
+        """
+        if not self._is_priced(organization_id, month):
+            return
         hour = _last_hour(self._clock.unix_ms())
         while change(self._table, partial(self._settled, organization_id, month, hour)):
             pass
+
+    def _is_priced(self, organization_id: str, month: str) -> bool:
+        """Whether the subscription has the prices of the present month, or else has them now."""
+        document = account_document(self._table, organization_id)
+        facts = None if document is None else account_of(document).facts
+        if facts is None or facts.subscription is None or month != month_of(self._clock.unix_ms()):
+            return True
+        if not meter_moves(facts.subscription, self._plans, month):
+            return True
+        found = self._settlements.document(organization_id, month)
+        if found is not None and found.body.get("sent"):
+            return True  # prices with a meter are never exchanged in the middle of what they count
+        subscription = self._applying.read_again(organization_id, facts.customer_id).facts.subscription
+        moved = subscription is not None and self._moves.move_meters(organization_id, subscription, month)
+        if moved:
+            self._applying.read_again(organization_id, facts.customer_id)
+        return moved is not None
 
     def _months(self) -> Sequence[str]:
         """This one and, for some days, the one before."""
@@ -94,7 +126,11 @@ class UsageSending:
         opened = self._settlements.opened(organization, month) if found is None else ledger_of(found)
         ledger = self._settlements.settled(organization, opened)
         sent = {name: Used(*units) for name, units in (found.body.get("sent", {}) if found else {}).items()}
-        begun_ms = subscription.started_at_ms if subscription else start_ms(month)
+        begun_ms = start_ms(month)
+        if subscription is not None:
+            begun_ms = subscription.started_at_ms
+            if month == month_of(self._clock.unix_ms()):
+                begun_ms = max(begun_ms, subscription.metered_from_ms or 0)
         events = list(self._unsent(organization_id, month, hour, sendable(ledger), sent, begun_ms))
         puts: list[Put] = []
         for event, project_id, place in events[:_EVENTS_AT_ONCE]:

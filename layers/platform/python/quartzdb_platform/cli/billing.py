@@ -37,7 +37,7 @@ def billing() -> None:
 def sync(public_url: str, stripe: StripeSettings | None, as_json: bool) -> None:
     """Make products, meters, prices and the customer portal what the plans say.
 
-    A price that changed is another price with the same lookup key; subscriptions keep the one they began with.
+    Prices of versions that are to come are made, too: subscriptions have them from their month on.
     """
     from quartzdb.adapters.system_clock import SystemClock
     from quartzdb_platform.domain.calendar import month_of
@@ -46,8 +46,7 @@ def sync(public_url: str, stripe: StripeSettings | None, as_json: bool) -> None:
     from quartzdb_platform.settings import checked_origin
 
     checked_origin(public_url, "url")
-    version = load_plans().at(month_of(SystemClock().unix_ms()))
-    catalogue = catalogue_of(list(version.by_name.values()), version.prices)
+    catalogue = catalogue_of(load_plans(), month_of(SystemClock().unix_ms()))
     done = _payments(stripe).publish(catalogue, f"{public_url}/platform")
     if as_json:
         print_json({"changed": list(done)})
@@ -70,6 +69,7 @@ def reconcile(data_dir: Path, stripe: StripeSettings | None, as_json: bool) -> N
     from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
     from quartzdb_platform.audit.log import AuditLog
     from quartzdb_platform.billing.applying import Applying
+    from quartzdb_platform.billing.price_moves import PriceMoves
     from quartzdb_platform.billing.reconciliation import Reconciliation
     from quartzdb_platform.domain.calendar import month_of
     from quartzdb_platform.local_platform import PLATFORM_FILE
@@ -81,9 +81,10 @@ def reconcile(data_dir: Path, stripe: StripeSettings | None, as_json: bool) -> N
         raise Failure(f"There is no platform in {data_dir}.", hint="Name its directory: --data-dir DIR")
     payments, clock, plans = _payments(stripe), SystemClock(), load_plans()
     with SqliteDocuments(file) as table:
+        audit = AuditLog(table, clock)
         applying = Applying(
             table,
-            AuditLog(table, clock),
+            audit,
             payments,
             clock,
             "the console's page `billing` of {organization}",
@@ -91,7 +92,8 @@ def reconcile(data_dir: Path, stripe: StripeSettings | None, as_json: bool) -> N
             noted=Settlements(table, plans, clock).plan_changed,
             changed=lambda _: None,
         )
-        done = Reconciliation(table, payments, applying).run_all()
+        moves = PriceMoves(table, audit, payments, plans, clock)
+        done = Reconciliation(table, payments, applying, moves).run_all()
     if as_json:
         print_json(done._asdict())
     else:

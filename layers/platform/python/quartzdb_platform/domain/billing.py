@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from quartzdb.domain.grant import TenantStatus
 from quartzdb_platform.domain.calendar import DAY_MS, month_end_ms, month_of
+from quartzdb_platform.domain.catalogue import plan_of_key
 
 FREE_PLAN = "free"
 TRIAL_DAYS_MIN = 14
@@ -48,7 +49,8 @@ IN_DEBT = frozenset(
 class Subscription:
     """What is paid for each month. `keeps_plan`: the dearer plan that was paid for and holds until `keeps_until_ms`,
     where a smaller one follows it. `cancels_at_ms`: when it ends, where that was asked for. `items`: the id of each of
-    its items by the lookup key of its price.
+    its items by the lookup key of its price. `metered_from_ms`: from when on its prices
+    with a meter count, where they are others than before.
     """
 
     id: str
@@ -62,11 +64,20 @@ class Subscription:
     cancels_at_ms: int | None = None
     keeps_plan: str | None = None
     keeps_until_ms: int | None = None
+    metered_from_ms: int | None = None
+
+    @property
+    def flat_key(self) -> str:
+        """The key of the plan's own price."""
+        return next(key for key in self.items if plan_of_key(key) is not None)
+
+    def keeps_at(self, now_ms: int) -> bool:
+        """Whether a dearer plan holds, and the smaller one follows."""
+        return self.keeps_plan is not None and now_ms < (self.keeps_until_ms or 0)
 
     def plan_at(self, now_ms: int) -> str:
         """The plan that holds at that time."""
-        keeps = self.keeps_plan is not None and now_ms < (self.keeps_until_ms or 0)
-        return self.keeps_plan if keeps and self.keeps_plan else self.plan
+        return self.keeps_plan if self.keeps_plan and self.keeps_at(now_ms) else self.plan
 
 
 @dataclass(frozen=True, slots=True)
