@@ -28,13 +28,16 @@ SOURCES = --no-build-isolation --require-hashes
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help run platform test journey lint format bench-engines bench-graphs bench-peers bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean
+.PHONY: help run parquet platform test journey lint format bench-engines bench-graphs bench-peers bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 run: $(RUNTIME) ## Start the database on this machine
 	$(BIN)/quartzdb serve $(ARGS)
+
+parquet: $(RUNTIME) ## Add to .venv what Parquet files need (pyarrow, 170 MB)
+	$(BIN)/python -m pip install --quiet $(WHEELS) -r requirements-parquet.txt
 
 platform: $(RUNTIME) ## Start the database with accounts, projects and keys on this machine
 	$(BIN)/python -m local.platform $(ARGS)
@@ -130,7 +133,9 @@ drill: $(DEV) $(WORKERD) ## Break the Cloudflare origin in every way while clien
 # Existing pins are kept unless asked otherwise: make lock ARGS=--upgrade
 lock: $(DEV) ## Lock the dependencies again
 	$(LOCK) $(ARGS) --extra demo --output-file requirements.txt pyproject.toml requirements-platform.in
-	$(LOCK) $(ARGS) --extra demo --constraint requirements.txt --output-file requirements-dev.txt \
+	$(LOCK) $(ARGS) --constraint requirements.txt --output-file requirements-parquet.txt requirements-parquet.in
+	$(LOCK) $(ARGS) --extra demo --extra parquet --constraint requirements.txt --constraint requirements-parquet.txt \
+		--output-file requirements-dev.txt \
 		pyproject.toml requirements-platform.in requirements-dev.in
 	$(LOCK) $(ARGS) --constraint requirements-dev.txt --output-file requirements-build.txt requirements-build.in
 	$(LOCK) $(ARGS) --output-file requirements-ministack.txt requirements-ministack.in

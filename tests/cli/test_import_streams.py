@@ -149,9 +149,9 @@ def test_endings_in_any_case(tmp_path: Path, name: str, content: bytes) -> None:
 
 def test_an_unknown_ending_names_the_formats(tmp_path: Path) -> None:
     """Wrong usage, not a guess."""
-    (tmp_path / "x.parquet").write_bytes(b"PAR1")
-    said = refusal(tmp_path, "import", tmp_path / "x.parquet", "--namespace", "n", exit_code=2)
-    assert "--format jsonl, csv, tsv or npy" in said
+    (tmp_path / "x.xlsx").write_bytes(b"PAR1")
+    said = refusal(tmp_path, "import", tmp_path / "x.xlsx", "--namespace", "n", exit_code=2)
+    assert "--format jsonl, csv, tsv, npy or parquet" in said
 
 
 def test_an_export_goes_through_a_pipe(tmp_path: Path) -> None:

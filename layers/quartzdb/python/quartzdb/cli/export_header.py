@@ -1,7 +1,8 @@
 """The first line of an export: what was exported, and the settings of its namespace, so that an import can have them.
 
-Settings are written as they are named in NamespaceSettings. One that this release does not know is kept apart, so that
-an import can say that it is lost. The line is told from a record by its one field, which no record may have.
+A Parquet file has the same in its metadata. Settings are written as they are named in NamespaceSettings. One that this
+release does not know is kept apart, so that an import can say that it is lost. The line is told from a record by its
+one field, which no record may have.
 """
 
 from __future__ import annotations
@@ -32,8 +33,7 @@ class ExportHeader:
 
 def parse_header(line: bytes, number: int) -> ExportHeader | None:
     """The header, or None for a line that is none. Raises Failure for one that cannot be read."""
-    from quartzdb.domain.namespace import NamespaceSettings
-    from quartzdb.services.exported_lines import FORMAT, HEADER_FIELD
+    from quartzdb.services.exported_lines import HEADER_FIELD
 
     if HEADER_FIELD.encode() not in line:
         return None
@@ -43,7 +43,24 @@ def parse_header(line: bytes, number: int) -> ExportHeader | None:
         return None
     if not isinstance(whole, dict) or set(whole) != {HEADER_FIELD}:
         return None
-    document = whole[HEADER_FIELD]
+    hint = "Import the lines without it, with settings by options: tail -n +2 FILE | quartzdb import - …"
+    return _read(whole[HEADER_FIELD], f"Line {number}, the header of an export,", hint)
+
+
+def header_in_parquet(value: bytes) -> ExportHeader:
+    """The header that stands in a Parquet file's key-value metadata. Raises Failure for one that cannot be read."""
+    hint = "Write the file anew without its metadata, and import that with settings by options."
+    try:
+        document = orjson.loads(value)
+    except ValueError:
+        document = value
+    return _read(document, "The header in the file's metadata", hint)
+
+
+def _read(document: Any, where: str, hint: str) -> ExportHeader:
+    from quartzdb.domain.namespace import NamespaceSettings
+    from quartzdb.services.exported_lines import FORMAT
+
     try:
         if document["format"] != FORMAT:
             raise Failure(
@@ -62,10 +79,7 @@ def parse_header(line: bytes, number: int) -> ExportHeader | None:
         )
         settings_of(header.settings)
     except (KeyError, TypeError, ValueError) as error:
-        raise Failure(
-            f"Line {number}, the header of an export, cannot be read: {error}.",
-            hint="Import the lines without it, with settings by options: tail -n +2 FILE | quartzdb import - …",
-        ) from error
+        raise Failure(f"{where} cannot be read: {error}.", hint=hint) from error
     return header
 
 

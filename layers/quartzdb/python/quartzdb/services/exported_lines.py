@@ -11,19 +11,13 @@ import orjson
 
 from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.vector import to_base64
+from quartzdb.services.exported_pages import item_page, record_page
 from quartzdb.services.keyvalue import KeyValues
 from quartzdb.services.records import Records
 
 FORMAT = 1
 HEADER_FIELD = "quartzdb_export"
 """A line is told from a record by its one field, which no record may have."""
-RECORDS_AT_ONCE = 1_000
-_VECTORS_BYTES_AT_ONCE = 8_000_000
-_BYTES_A_COMPONENT = 20
-"""Of a number as text, about."""
-_RECORDS_AT_ONCE_MIN = 50
-_KEYS_AT_ONCE = 20
-"""Values may have 10 MiB each, and a page is held in memory."""
 
 
 class Lines(NamedTuple):
@@ -35,28 +29,26 @@ class Lines(NamedTuple):
 
 def encode_header(kind: str, namespace: Namespace) -> bytes:
     """The first line: `kind` is records or kv; settings are written as they are named in NamespaceSettings."""
-    document = {
+    return orjson.dumps({HEADER_FIELD: header_document(kind, namespace)}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def header_document(kind: str, namespace: Namespace) -> dict[str, Any]:
+    """What a header says, in a format of any kind."""
+    return {
         "format": FORMAT,
         "kind": kind,
         "namespace": namespace.name,
         "settings": asdict(namespace.settings),
     }
-    return orjson.dumps({HEADER_FIELD: document}, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def record_lines(
     records: Records, namespace: Namespace, cursor: str | None, *, base64_vectors: bool = False
 ) -> Lines:
     """Of its records, a line each. Raises NamespaceNotFound where it was deleted since."""
-    fitting = _VECTORS_BYTES_AT_ONCE // (_BYTES_A_COMPONENT * (namespace.settings.dimension or 1))
-    limit = max(_RECORDS_AT_ONCE_MIN, min(RECORDS_AT_ONCE, fitting))
-    page = records.list(namespace, cursor=cursor, limit=limit)
-    found = records.fetch(namespace, page.items) if page.items else {}
+    page = record_page(records, namespace, cursor)
     lines = []
-    for record_id in page.items:
-        record = found.get(record_id)
-        if record is None:
-            continue  # deleted since it was listed
+    for record in page.items:
         document: dict[str, Any] = {
             "id": record.id,
             "vector": to_base64(record.vector) if base64_vectors else record.vector,
@@ -69,7 +61,7 @@ def record_lines(
 
 def key_value_lines(key_values: KeyValues, namespace: Namespace, cursor: str | None) -> Lines:
     """Of its key-values, a line each."""
-    page = key_values.list(namespace, cursor=cursor, limit=_KEYS_AT_ONCE, values=True)
+    page = item_page(key_values, namespace, cursor)
     lines = []
     for item in page.items:
         document: dict[str, Any] = {

@@ -38,8 +38,9 @@ class BegunSource:
         if not self._seen:
             raise Failure("There is no record in the file, so no dimension to create the namespace with.")
         first = self._seen[0]
+        noun = first.noun.lower()
         raise Failure(
-            f"None of the {len(self._seen):,} lines is a record; line {first.number}: {_problem(first)}"
+            f"None of the {len(self._seen):,} {noun}s is a record; {first.place.lower()}: {_problem(first)}"
         )
 
     def lines(self, after: int) -> Iterator[ImportLine]:
@@ -51,10 +52,11 @@ class BegunSource:
 
 def refused(line: ImportLine, bad: BadLine, written: str) -> Failure:
     """What ends an import at a bad line. `written` says what became of those before it."""
-    hints = [bad.hint, "Mend the line and import again, or pass over such lines: --skip-bad"]
-    return Failure(
-        f"Line {line.number}: {bad.problem.rstrip('.')}. {written}", hint=" ".join(filter(None, hints))
-    )
+    hints = [
+        bad.hint,
+        f"Mend the {line.noun.lower()} and import again, or pass over such {line.noun.lower()}s: --skip-bad",
+    ]
+    return Failure(f"{line.place}: {bad.problem.rstrip('.')}. {written}", hint=" ".join(filter(None, hints)))
 
 
 def _problem(line: ImportLine) -> BadLine | None:

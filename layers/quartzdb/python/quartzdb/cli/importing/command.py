@@ -21,8 +21,6 @@ from quartzdb.cli.progress import progress
 if TYPE_CHECKING:
     from quartzdb.cli.export_header import ExportHeader
     from quartzdb.cli.importing.checkpoint import ImportCheckpoint
-    from quartzdb.cli.importing.line_file import LineFile
-    from quartzdb.cli.importing.source import ImportSource
     from quartzdb.domain.namespace import Namespace
 
 _NAMED = {"records": "records", "kv": "key-values"}
@@ -36,6 +34,7 @@ Examples:
   quartzdb import base.jsonl --namespace docs --create
   quartzdb import books.csv.gz --namespace books --id-column isbn --text-column isbn --skip-bad
   quartzdb import base.npy --namespace bench --create --metric dot --id-prefix row-
+  quartzdb import docs.parquet --namespace docs --create --id-column doc_id --vector-column embedding
   quartzdb import docs-kv.jsonl --namespace docs --kind kv
   quartzdb import docs.jsonl.gz --namespace docs8 --create --shards 8 --override-header
   zcat base.jsonl.gz | jq -c 'select(.metadata.year > 1960)' | quartzdb import - --namespace docs
@@ -43,7 +42,8 @@ Examples:
 \b
 A line of JSONL:  {"id": "dune", "vector": [0.9, 0.1, 0.0], "metadata": {"year": 1965}}
 A header of CSV:  id,vector,year            with the vector as "[0.9, 0.1, 0.0]" or base64 of little-endian f32
-              or  id,v0,v1,v2,year""",
+              or  id,v0,v1,v2,year
+Columns of Parquet:  id (text), vector (list of floats), metadata (text with JSON), and others as metadata""",
 )
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
 @location_options
@@ -68,7 +68,14 @@ A header of CSV:  id,vector,year            with the vector as "[0.9, 0.1, 0.0]"
     "text_columns",
     multiple=True,
     metavar="NAME",
-    help="A CSV column that stays text even where it looks like a number. May be repeated.",
+    help="A column of CSV or Parquet that is text, also where it looks like a number. May be repeated.",
+)
+@click.option(
+    "--ignore-column",
+    "ignored_columns",
+    multiple=True,
+    metavar="NAME",
+    help="A column of CSV or Parquet that becomes no metadata. May be repeated.",
 )
 @click.option(
     "--ids",
@@ -109,6 +116,7 @@ def import_(
     id_column: str,
     vector_column: str,
     text_columns: tuple[str, ...],
+    ignored_columns: tuple[str, ...],
     ids: Path | None,
     id_prefix: str,
     create: bool,
@@ -124,7 +132,7 @@ def import_(
     A record replaces what its id had before, so importing a file twice changes nothing. An import that was interrupted
     goes on where it stopped when the same command is given again; how far it got is kept in the data directory, or
     for a database on AWS in this user's cache. A pipe cannot be gone on with: importing it again begins with its first
-    line. FILE may be compressed with gzip, except for .npy.
+    line. FILE may be compressed with gzip, except for .npy and Parquet.
 
     An export begins with a line that has the settings of its namespace. With --create they become those of the new
     one; where they contradict the options or a namespace that is there, nothing is written but with --override-header.
@@ -137,19 +145,19 @@ def import_(
             f"{source_file.name} is a stream, which cannot be gone on with in the middle: leave --resume out."
         )
     from quartzdb.cli.importing.begun_source import BegunSource
-    from quartzdb.cli.importing.line_file import LineFile
+    from quartzdb.cli.importing.reading import OpenedFile, Reading
     from quartzdb.cli.importing.run import ImportRun, KeyValueTarget, RecordTarget, Target
     from quartzdb.cli.importing.target_namespace import target_namespace
 
-    lines = LineFile(source_file) if format_ == "jsonl" else None
-    header = lines.header if lines else None
+    reading = Reading(format_, id_column, vector_column, text_columns, ignored_columns, ids, id_prefix)
+    opened = OpenedFile(source_file, reading)
+    header = opened.header
     kind = _checked_kind(source_file, kind, header)
     if header is not None and header.unknown:
         lost = ", ".join(f"{setting} {value}" for setting, value in header.unknown.items())
         notice(f"{source_file.name} has settings that this release does not know, and that are lost: {lost}")
-    reading = (kind, format_, id_column, vector_column, text_columns, ids, id_prefix)
     database = location.open(create=create)
-    source = BegunSource(_source(source_file, lines, *reading))
+    source = BegunSource(opened.source(kind))
     namespace = target_namespace(
         database,
         name,
@@ -160,7 +168,7 @@ def import_(
         create=create,
         skip_bad=skip_bad,
     )
-    checkpoint = None if source_file.is_stream else _checkpoint(location, file, namespace, reading)
+    checkpoint = None if source_file.is_stream else _checkpoint(location, file, namespace, (kind, reading))
     if checkpoint is not None and not resume:
         checkpoint.clear()
     target: Target = (
@@ -169,9 +177,10 @@ def import_(
         else RecordTarget(database, namespace, exported=header is not None)
     )
     run = ImportRun(source, target, checkpoint, batch=batch, skip_bad=skip_bad)
+    noun = "row" if format_ == "parquet" else "line"
     if run.done.resumed_at:
         notice(
-            f"going on after line {run.done.resumed_at:,} of {file}, where an earlier import stopped",
+            f"going on after {noun} {run.done.resumed_at:,} of {file}, where an earlier import stopped",
             quiet=as_json,
         )
     begun = time.monotonic()
@@ -214,7 +223,7 @@ def import_(
         f"({done.written / max(seconds, 1e-3):,.0f} a second)."
     )
     if done.skipped:
-        click.echo(f"{done.skipped:,} bad lines passed over, the first of them:")
+        click.echo(f"{done.skipped:,} bad {noun}s passed over, the first of them:")
         for line in done.bad_lines:
             click.echo(f"  {line}")
 
@@ -226,8 +235,12 @@ def _checked_format(file: SourceFile, kind: str | None, given: str | None) -> st
         raise click.UsageError(
             f"The name {file.path.name!r} does not say what is in it: give --format {known}."
         )
-    if kind == "kv" and format_ != "jsonl":
-        raise click.UsageError("Key-values are imported from JSON lines only.")
+    if kind == "kv" and format_ not in {"jsonl", "parquet"}:
+        raise click.UsageError("Key-values are imported from JSON lines and Parquet only.")
+    if format_ == "parquet" and (file.is_stream or file.path.suffix.lower() == ".gz"):
+        raise click.UsageError(
+            "A Parquet file has at its end what is in it: it cannot be compressed, nor a pipe. Make a file of it first."
+        )
     if format_ == "npy" and (file.is_stream or file.path.suffix.lower() == ".gz"):
         raise click.UsageError(
             "A .npy file is mapped: it cannot be compressed, nor a pipe. Make a file of it first."
@@ -252,34 +265,3 @@ def _checkpoint(
     from quartzdb.cli.importing.checkpoint import ImportCheckpoint, identity
 
     return ImportCheckpoint(location.imports, identity(file, namespace.generation, repr(reading)))
-
-
-def _source(
-    file: SourceFile,
-    lines: LineFile | None,
-    kind: str,
-    format_: str,
-    id_column: str,
-    vector_column: str,
-    text_columns: tuple[str, ...],
-    ids: Path | None,
-    id_prefix: str,
-) -> ImportSource:
-    from quartzdb.cli.importing.csv_table import CsvTable
-    from quartzdb.cli.importing.jsonl import JsonLines
-    from quartzdb.cli.importing.kv_lines import KeyValueLines
-    from quartzdb.cli.importing.npy_matrix import NpyMatrix
-
-    if lines is not None and kind == "kv":
-        return KeyValueLines(lines)
-    if lines is not None:
-        return JsonLines(lines, id_field=id_column, vector_field=vector_column)
-    if format_ == "npy":
-        return NpyMatrix(file.path, ids=ids, id_prefix=id_prefix)
-    return CsvTable(
-        file,
-        delimiter="\t" if format_ == "tsv" else ",",
-        id_column=id_column,
-        vector_column=vector_column,
-        text_columns=text_columns,
-    )

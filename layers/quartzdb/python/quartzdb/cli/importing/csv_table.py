@@ -30,7 +30,7 @@ class CsvTable:
 
     A cell of metadata is a number, true or false where it is written like one, text otherwise; an empty cell is no
     field. Whole numbers are kept to the last digit as far as metadata can hold them (64 bits), and are text beyond.
-    `text_columns` always stay text: for what only looks like a number, such as a zip code.
+    `text_columns` always stay text: for what only looks like a number, such as a zip code. `ignored` are no metadata.
     """
 
     total: int | None = None
@@ -43,12 +43,14 @@ class CsvTable:
         id_column: str = "id",
         vector_column: str = "vector",
         text_columns: Sequence[str] = (),
+        ignored: Sequence[str] = (),
     ) -> None:
         self._file = file
         self._delimiter = delimiter
         self._id_column = id_column
         self._vector_column = vector_column
         self._text_columns = frozenset(text_columns)
+        self._ignored = frozenset(ignored)
 
     def lines(self, after: int) -> Iterator[ImportLine]:
         """What follows row `after`."""
@@ -95,7 +97,7 @@ class CsvTable:
         metadata = {}
         for place in layout.metadata:
             name, cell = layout.header[place], row[place]
-            if cell:
+            if cell and name not in self._ignored:
                 metadata[name] = cell if name in self._text_columns else _typed(cell)
         try:
             return SourceRecord(row[layout.id], _vector(layout, row), metadata)
@@ -146,13 +148,7 @@ class _Layout:
 
 def _vector(layout: _Layout, row: Sequence[str]) -> Vector:
     if layout.one_cell:
-        cell = row[layout.vector[0]].strip()
-        if not cell.startswith("["):
-            return parse_vector(cell)
-        try:
-            return parse_vector(orjson.loads(cell))
-        except orjson.JSONDecodeError as error:
-            raise BadLine(f"vector: not a JSON list: {json_problem(cell, error)}") from error
+        return vector_of_cell(row[layout.vector[0]])
     numbers = []
     for place in layout.vector:
         try:
@@ -160,6 +156,17 @@ def _vector(layout: _Layout, row: Sequence[str]) -> Vector:
         except ValueError:
             raise BadLine(f"{layout.header[place]}: {row[place]!r} is no number") from None
     return parse_vector(numbers)
+
+
+def vector_of_cell(text: str) -> Vector:
+    """A vector as text: a JSON list, or base64 of little-endian float32. Raises BadLine, InvalidVector."""
+    cell = text.strip()
+    if not cell.startswith("["):
+        return parse_vector(cell)
+    try:
+        return parse_vector(orjson.loads(cell))
+    except orjson.JSONDecodeError as error:
+        raise BadLine(f"vector: not a JSON list: {json_problem(cell, error)}") from error
 
 
 def _typed(cell: str) -> Any:

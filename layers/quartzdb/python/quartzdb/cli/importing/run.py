@@ -168,7 +168,7 @@ class ImportRun:
             raise refused(line, bad, written) from bad
         self.done.skipped += 1
         if len(self.done.bad_lines) < _BAD_LINES_SHOWN:
-            self.done.bad_lines.append(f"Line {line.number}: {bad.problem}")
+            self.done.bad_lines.append(f"{line.place}: {bad.problem}")
 
     def _flush(self) -> None:
         if self._pending:

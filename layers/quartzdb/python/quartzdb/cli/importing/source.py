@@ -40,12 +40,19 @@ class BadLine(Exception):
 class ImportLine:
     """One line (or row) by its number in the file, from 1. `content` is what it holds, or why it is bad.
 
-    `position` counts what was read up to and with it: reading again from there goes on with the next.
+    `position` counts what was read up to and with it: reading again from there goes on with the next. `noun` is what
+    messages call it.
     """
 
     number: int
     position: int
     content: Any
+    noun: str = "Line"
+
+    @property
+    def place(self) -> str:
+        """As messages begin with it."""
+        return f"{self.noun} {self.number:,}" if self.noun == "Row" else f"{self.noun} {self.number}"
 
 
 class ImportSource(Protocol):

@@ -20,6 +20,7 @@ from quartzdb.cli.failure import Failure
 
 _STDIN = Path("-")
 _GZIP = b"\x1f\x8b"
+_PARQUET = b"PAR1"
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _FORMATS = {
     ".jsonl": "jsonl",
@@ -28,6 +29,8 @@ _FORMATS = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".npy": "npy",
+    ".parquet": "parquet",
+    ".pq": "parquet",
 }
 FORMATS = tuple(dict.fromkeys(_FORMATS.values()))
 
@@ -57,6 +60,12 @@ class SourceFile:
         return "jsonl" if self.path == _STDIN else _FORMATS.get(name.suffix.lower())
 
     @contextmanager
+    def open_bytes(self) -> Iterator[BinaryIO]:
+        """As they are, to be read in any order."""
+        with self.path.open("rb") as file:
+            yield file
+
+    @contextmanager
     def open(self) -> Iterator[BinaryIO]:
         """Its bytes from the first, decompressed where they are compressed, whatever the name. Raises Failure."""
         with ExitStack() as stack:
@@ -65,10 +74,12 @@ class SourceFile:
             else:
                 raw = stack.enter_context(self.path.open("rb"))
             opened = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw)  # type: ignore[type-var]  # a test's stdin
-            head = opened.peek(2)[:2]
-            if head in _UTF_16:
+            head = opened.peek(4)
+            if head[:2] in _UTF_16:
                 raise Failure(f"{self.name} is UTF-16 text.", hint="Save it as UTF-8 and import that.")
-            if head != _GZIP:
+            if head[:4] == _PARQUET:
+                raise Failure(f"{self.name} is a Parquet file.", hint="Say so: --format parquet")
+            if head[:2] != _GZIP:
                 yield opened
                 return
             unpacked = stack.enter_context(gzip.GzipFile(fileobj=opened, mode="rb"))
