@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,7 @@ from local.stripe.app import LocalStripe
 from local.stripe.control import Control
 from local.stripe.deliveries import Deliveries
 from local.stripe.world import Settings
+from quartzdb_platform.accounts.store import organization_of
 from quartzdb_platform.adapters.stripe_calls import stripe_client
 from quartzdb_platform.adapters.stripe_payments import StripePayments
 from quartzdb_platform.billing.account import account_document, account_of
@@ -344,6 +346,48 @@ def test_changing_the_plan_in_the_last_days_is_at_the_prices_of_both_months(shop
     assert shop.state()["plan"] == "pro"
     assert [line[2] for line in lines_of(shop)] == ["109"]
     assert len(shop.fresh().must("GET", f"{shop.path}/invoices")) == 3
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_page_statement_and_invoices_say_the_same_of_a_month_with_any_changes(
+    shop: StripeSite, seed: int
+) -> None:
+    """To the cent, although what Stripe does is heard of minutes later, after the month too: of the plan and of
+    usage.
+    """
+    chosen = random.Random(seed)
+    shop.site.clock.seconds += chosen.randrange(20 * DAY_S)
+    url = shop.fresh().must("POST", f"{shop.path}/checkout", {"plan": "pro"})["url"]
+    assert shop.fill_in(url, do="pay", **CARD)[0] == 303
+    shop.site.clock.seconds += chosen.randrange(3_000)
+    shop.deliver()
+    plan = "pro"
+    for _ in range(5):
+        shop.site.clock.seconds += chosen.randrange(DAY_S) + chosen.random()
+        use(shop, chosen.randrange(30_000_000), chosen.randrange(3_000_000))
+        shop.later(3_600)
+        other = {"pro": "business", "business": "pro"}[plan]
+        answer = shop.fresh().ask("PUT", f"{shop.path}/plan", {"plan": other, "when": "now"})
+        if answer.status_code == 200:  # else more was used than what is left includes
+            plan = other
+        shop.site.clock.seconds += chosen.randrange(1_000)
+        shop.deliver()
+    shop.fresh().must("POST", f"{shop.path}/cancel")
+    page = shop.owner.must("GET", f"/organizations/{shop.organization}/usage")["month"]
+    shop.site.clock.seconds = start_ms("2023-12") / 1_000 + 1_700
+    for _ in range(3):
+        shop.later(3_600)
+    shop.later(3 * DAY_S)
+    shop.later(2 * 3_600)
+    (statement,) = shop.fresh().must("GET", f"/organizations/{shop.organization}/statements")
+    assert (statement["month"], statement["sum"]) == ("2023-11", page["sum"])
+    every = [line for one in shop.owner.must("GET", f"{shop.path}/invoices") for line in one["lines"]]
+    usage = [Decimal(line["dollars"]) for line in every if line["quantity"] is not None]
+    assert sum(usage) == Decimal(statement["sum"]["beyond_usd"]) > 0
+    prorated = sum(Decimal(line["dollars"]) for line in every if line["quantity"] is None)
+    assert prorated == Decimal(statement["sum"]["plan_usd"]) > 0
+    document = shop.site.platform.statements.present(organization_of(shop.site.table, shop.organization)[0])
+    assert document.plan_micro_dollars == 0, "what ended with the month costs nothing after it"
 
 
 def audited(shop: StripeSite) -> Any:

@@ -74,11 +74,12 @@ class Till:
         self._up()
         return f"https://billing.example/{customer_id}?{return_url}"
 
-    def change_now(self, subscription: Subscription, price: str, *, charge_now: bool) -> None:
+    def change_now(self, subscription: Subscription, price: str, since_ms: int, *, charge_now: bool) -> None:
         self._up()
         if charge_now and self.declines:
             raise PaymentDeclined("Your card was declined.")
-        self._put(subscription, **_flat(subscription, price), keeps_plan=None, keeps_until_ms=None)
+        changes = {"keeps_plan": None, "keeps_until_ms": None, "plan_since_ms": since_ms}
+        self._put(subscription, **_flat(subscription, price), **changes)
 
     def change_at_period_end(self, subscription: Subscription, price: str) -> None:
         self._up()
@@ -172,7 +173,7 @@ class Till:
         self._set(customer_id, debts=())
 
     def cancelled(self, customer_id: str) -> None:
-        self._set(customer_id, subscription=None)
+        self._set(customer_id, subscription=None, ended_at_ms=self.clock.unix_ms())
 
     def renew(self, customer_id: str) -> None:
         """The period is another, and a trial is over."""

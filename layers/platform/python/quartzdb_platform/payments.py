@@ -111,9 +111,9 @@ class Payments(Protocol):
         """The address of a page for cards, addresses, tax ids and invoices."""
         ...
 
-    def change_now(self, subscription: Subscription, price: str, *, charge_now: bool) -> None:
-        """A plan's flat price, by its key, from now on, the rest of the month prorated: charged at once, and refused
-        where the card is; or credited on the next invoice.
+    def change_now(self, subscription: Subscription, price: str, since_ms: int, *, charge_now: bool) -> None:
+        """A plan's flat price, by its key, from that second on, the rest of the month prorated: charged at once, and
+        refused where the card is; or credited on the next invoice.
         """
         ...
 

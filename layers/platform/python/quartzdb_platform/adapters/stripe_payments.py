@@ -91,6 +91,7 @@ class StripePayments:
             -(customer.balance or 0),
             customer.email,
             tuple(one.value for one in (customer.tax_ids.data if customer.tax_ids else ())),
+            stripe_reading.ended_at_ms(every),
         )
 
     def checkout(self, request: CheckoutRequest) -> str:
@@ -138,12 +139,18 @@ class StripePayments:
                 wanted["configuration"] = configuration.id
             return self._client.v1.billing_portal.sessions.create(wanted).url
 
-    def change_now(self, subscription: Subscription, price: str, *, charge_now: bool) -> None:
-        """As Payments has it."""
+    def change_now(self, subscription: Subscription, price: str, since_ms: int, *, charge_now: bool) -> None:
+        """As Payments has it. The second is noted: what is told here goes by it, too."""
+        since = since_ms // 1_000
         wanted: Any = {
             "items": [self._flat_item(subscription, price)],
             "proration_behavior": "always_invoice" if charge_now else "create_prorations",
-            "metadata": {stripe_reading.KEEPS_PLAN: "", stripe_reading.KEEPS_UNTIL: ""},
+            "proration_date": since,
+            "metadata": {
+                stripe_reading.KEEPS_PLAN: "",
+                stripe_reading.KEEPS_UNTIL: "",
+                stripe_reading.PLAN_SINCE: str(since),
+            },
         }
         if charge_now:
             # Where the card is declined nothing is changed at all.

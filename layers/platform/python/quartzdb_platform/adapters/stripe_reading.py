@@ -15,7 +15,7 @@ from quartzdb_platform.domain.catalogue import plan_of_key
 from quartzdb_platform.payments import Invoice, InvoiceLine
 
 KEEPS_PLAN, KEEPS_UNTIL = "quartzdb_keeps_plan", "quartzdb_keeps_until"
-METERED_FROM = "quartzdb_metered_from"
+METERED_FROM, PLAN_SINCE = "quartzdb_metered_from", "quartzdb_plan_since"
 
 
 def subscription_of(one: Any) -> Subscription | None:
@@ -46,6 +46,7 @@ def subscription_of(one: Any) -> Subscription | None:
         keeps_plan=noted.get(KEEPS_PLAN) or None,
         keeps_until_ms=_ms(int(noted[KEEPS_UNTIL])) if noted.get(KEEPS_UNTIL) else None,
         metered_from_ms=_ms(int(noted[METERED_FROM])) if noted.get(METERED_FROM) else None,
+        plan_since_ms=_ms(int(noted[PLAN_SINCE])) if noted.get(PLAN_SINCE) else None,
     )
 
 
@@ -53,6 +54,12 @@ def live(subscriptions: Iterable[Any]) -> list[Subscription]:
     """Those that are ones, the first that was begun first."""
     found = [subscription_of(one) for one in subscriptions if one.status in LIVE]
     return sorted((one for one in found if one is not None), key=lambda one: (one.started_at_ms, one.id))
+
+
+def ended_at_ms(subscriptions: Iterable[Any]) -> int | None:
+    """When the last one ended that is no more."""
+    found = [one.ended_at for one in subscriptions if one.ended_at and subscription_of(one) is not None]
+    return _ms(max(found, default=None))
 
 
 def debts_of(open_invoices: Iterable[Any]) -> tuple[Debt, ...]:

@@ -29,6 +29,7 @@ from quartzdb_platform.billing.letters import letters_due
 from quartzdb_platform.domain.billing import (
     BillingState,
     CustomerFacts,
+    changed_at_ms,
     deadlines,
     plan_at,
     state_at,
@@ -53,8 +54,8 @@ _MAILS_MAX = 8
 
 class Applying:
     """`url` is the billing page's, with the place of the organization's id. `plans`: what there is by a name now;
-    `noted`: what else is stored where an organization, before and after, is on another. `changed` is told of an
-    organization whose grants, blocks or mails may be others now; all of it is noted, too.
+    `noted`: what else is stored where an organization, before and after, is on another since a time. `changed` is told
+    of an organization whose grants, blocks or mails may be others now; all of it is noted, too.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Applying:
         url: str,
         *,
         plans: Callable[[str], Plan],
-        noted: Callable[[Organization, Organization], Sequence[Change]],
+        noted: Callable[[Organization, Organization, int], Sequence[Change]],
         changed: Callable[[str], object],
     ) -> None:
         self._table = table
@@ -146,7 +147,7 @@ class Applying:
         trial = BillingState.TRIALING.value in {organization.billing_state, state.value}
         history: Sequence[Change] = ()
         if plan != organization.plan or (trial and organization.billing_state != state.value):
-            history = self._noted(organization, after)
+            history = self._noted(organization, after, changed_at_ms(facts, now_ms))
         recipients = _recipients(self._table, organization_id)
         values = _values(organization, facts, plan)
         url = self._url.format(organization=organization_id)

@@ -51,7 +51,7 @@ class PlanWords:
     """
 
     of: Callable[[str], Plan]
-    noted: Callable[[Organization, Organization], Sequence[Change]]
+    noted: Callable[[Organization, Organization, int], Sequence[Change]]
     fits: Callable[[Organization, Plan], bool]
 
 

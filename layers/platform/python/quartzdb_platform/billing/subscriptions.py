@@ -199,6 +199,8 @@ class Subscriptions:
         now_ms = self._clock.unix_ms()
         held = self._plan(subscription.plan_at(now_ms))
         follows = subscription.keeps_at(now_ms)
+        # Our clock may be behind: nothing is prorated since before the period.
+        since_ms = max(now_ms, subscription.period_starts_ms)
         month = month_of(now_ms)
         price, held_price = (month_key(self._plans, one.name, month) for one in (plan, held))
         if plan.name == held.name:
@@ -206,14 +208,14 @@ class Subscriptions:
                 self._payments.change_at_period_end(subscription, held_price)
             return
         if subscription.status == "trialing":
-            self._payments.change_now(subscription, price, charge_now=False)
+            self._payments.change_now(subscription, price, since_ms, charge_now=False)
             return
         if plan.month_micro_dollars > held.month_micro_dollars:
             if follows:
                 # Else Stripe would have the difference to the smaller plan paid, of which this month is not.
                 self._payments.change_at_period_end(subscription, held_price)
                 subscription = self._subscription(access)
-            self._payments.change_now(subscription, price, charge_now=True)
+            self._payments.change_now(subscription, price, since_ms, charge_now=True)
             return
         if when is When.PERIOD_END:
             following = month_key(self._plans, plan.name, month_of(subscription.period_ends_ms))
@@ -227,7 +229,7 @@ class Subscriptions:
                 f"More was used of this month than {plan.title} includes for what is left of it.",
                 hint="Have the plan change at the end of the month.",
             )
-        self._payments.change_now(subscription, price, charge_now=False)
+        self._payments.change_now(subscription, price, since_ms, charge_now=False)
 
     def _set_cancelling(self, access: Access, cancelling: bool) -> Overview:
         self._require_person(access)

@@ -49,8 +49,8 @@ IN_DEBT = frozenset(
 class Subscription:
     """What is paid for each month. `keeps_plan`: the dearer plan that was paid for and holds until `keeps_until_ms`,
     where a smaller one follows it. `cancels_at_ms`: when it ends, where that was asked for. `items`: the id of each of
-    its items by the lookup key of its price. `metered_from_ms`: from when on its prices
-    with a meter count, where they are others than before.
+    its items by the lookup key of its price. `metered_from_ms`: from when on its prices with a meter count, where they
+    are others than before. `plan_since_ms`: since when its plan is prorated, where it was another.
     """
 
     id: str
@@ -65,6 +65,7 @@ class Subscription:
     keeps_plan: str | None = None
     keeps_until_ms: int | None = None
     metered_from_ms: int | None = None
+    plan_since_ms: int | None = None
 
     @property
     def flat_key(self) -> str:
@@ -110,7 +111,7 @@ class Card:
 class CustomerFacts:
     """Everything that Stripe says of a customer. `debts`: the oldest first. `subscribed_before`: whether there ever was
     a subscription, this one included; `superfluous`: further live ones, which are a mistake. `balance_cents`: what is
-    taken off the next invoices.
+    taken off the next invoices. `ended_at_ms`: when the last subscription ended, if one did.
     """
 
     customer_id: str
@@ -123,6 +124,7 @@ class CustomerFacts:
     balance_cents: int = 0
     email: str | None = None
     tax_ids: tuple[str, ...] = ()
+    ended_at_ms: int | None = None
 
 
 def state_at(facts: CustomerFacts, now_ms: int) -> BillingState:
@@ -140,6 +142,20 @@ def state_at(facts: CustomerFacts, now_ms: int) -> BillingState:
 def plan_at(facts: CustomerFacts, now_ms: int) -> str:
     """The plan that a customer has by what Stripe says."""
     return FREE_PLAN if facts.subscription is None else facts.subscription.plan_at(now_ms)
+
+
+def changed_at_ms(facts: CustomerFacts, now_ms: int) -> int:
+    """When what holds now began, by what Stripe charges: a plan, or what follows a trial."""
+    subscription = facts.subscription
+    if subscription is None:
+        return now_ms if facts.ended_at_ms is None else facts.ended_at_ms
+    moments = (
+        subscription.started_at_ms,
+        subscription.plan_since_ms,
+        subscription.keeps_until_ms,
+        subscription.trial_ends_ms,
+    )
+    return max((at for at in moments if at is not None and at <= now_ms), default=now_ms)
 
 
 def status_in(state: BillingState) -> TenantStatus:

@@ -13,19 +13,21 @@ from typing import NamedTuple
 
 from quartzdb.domain.grant import Prices
 from quartzdb_platform.domain.calendar import HOUR_MS, month_end_ms, start_ms
-from quartzdb_platform.domain.money import divided
+from quartzdb_platform.domain.catalogue import BYTES_OF_UNIT
+from quartzdb_platform.domain.money import CENT, charged
 from quartzdb_platform.domain.plan import Plan
 from quartzdb_platform.metering.bill import BillLine, Used
 
 NOTHING = Used()
 _MILLION = 1_000_000
 _GIGABYTE = 1_000_000_000
-_MICRO_DOLLARS_OF_CENT = 10_000
 _NAMES = (("reads", "read unit"), ("writes", "write unit"), ("storage", "byte-hour"))
 
 
 class Phase(NamedTuple):
-    """From when on an organization was on a plan, and whether that sold what is beyond: a trial does not."""
+    """From when on an organization was on a plan, and whether that sold what is beyond: a trial does not. Where it is
+    paid, from the second that Stripe has.
+    """
 
     from_ms: int
     plan: str
@@ -92,7 +94,7 @@ def settled(
         for whole, done in zip(included(ledger, plan_of), ledger.total("covered"), strict=True)
     ]
     projects = dict(ledger.projects)
-    charged = list(ledger.total("charged"))
+    beyond_before = list(ledger.total("charged"))
     capped = ledger.capped
     for place in range(len(_NAMES)):
         for project_id in sorted(used):
@@ -105,9 +107,9 @@ def settled(
             beyond = more - cover
             charge = 0
             if phase.overage:
-                most = _affordable(charged, place, prices, ledger.month, cap_micro_dollars)
+                most = _affordable(beyond_before, place, prices, ledger.month, cap_micro_dollars)
                 charge = beyond if most is None else min(beyond, most)
-                charged[place] += charge
+                beyond_before[place] += charge
                 capped = capped or charge < beyond
             projects[project_id] = Settled(
                 _added(before.covered, place, cover),
@@ -130,27 +132,39 @@ def with_another_cap(ledger: Ledger) -> Ledger:
 
 
 def lines(ledger: Ledger, plan_of: Callable[[str], Plan], prices: Prices) -> Sequence[BillLine]:
-    """The bill of what is settled: units that are charged times a price, each line rounded once."""
-    whole, charged = included(ledger, plan_of), ledger.total("charged")
+    """The bill of what is settled, as the invoice has it: units that are sent times a price, each line rounded to a
+    cent.
+    """
+    whole, beyond_of = included(ledger, plan_of), ledger.total("charged")
+    units = sum(sendable(ledger).values(), Used())
+    of_units = (_MILLION, _MILLION, _GIGABYTE // BYTES_OF_UNIT)
     counted = sum((one.counted for one in ledger.projects.values()), Used())
     found = []
     for place, ((name, unit), (price, per)) in enumerate(
         zip(_NAMES, _priced(prices, ledger.month), strict=True)
     ):
-        beyond = charged[place]
-        amount = divided(beyond * price, per)
-        found.append(BillLine(name, unit, counted[place], whole[place], beyond, price, per, amount))
+        amount = charged(units[place] * price, of_units[place])
+        found.append(BillLine(name, unit, counted[place], whole[place], beyond_of[place], price, per, amount))
     return found
 
 
 def plan_price(ledger: Ledger, plan_of: Callable[[str], Plan]) -> int:
-    """The plans' own price of the month, each for its part of it, in micro-dollars."""
+    """The plans' own price of the month, in whole cents as micro-dollars: of each plan what is charged for the rest of
+    the month when it begins, less that part of it which was left when another followed, both rounded as Stripe's lines
+    are. A trial costs nothing.
+    """
     begins, ends = start_ms(ledger.month), month_end_ms(ledger.month)
     price = 0
     for number, phase in enumerate(ledger.phases):
+        plan, from_ms = plan_of(phase.plan), max(begins, phase.from_ms)
+        if plan.overage and not phase.overage:
+            continue
         until = ledger.phases[number + 1].from_ms if number + 1 < len(ledger.phases) else ends
-        price += plan_of(phase.plan).month_micro_dollars * max(0, until - max(begins, phase.from_ms))
-    return divided(price, ends - begins)
+        if until <= from_ms:
+            continue
+        debit = charged(plan.month_micro_dollars * (ends - from_ms), ends - begins)
+        price += debit - charged(debit * (ends - until), ends - from_ms)
+    return price
 
 
 def sendable(ledger: Ledger) -> Mapping[str, Used]:
@@ -158,29 +172,31 @@ def sendable(ledger: Ledger) -> Mapping[str, Used]:
     hours = (month_end_ms(ledger.month) - start_ms(ledger.month)) // HOUR_MS
     return {
         project_id: Used(
-            one.charged.read_units, one.charged.write_units, one.charged.byte_hours // (1_000 * hours)
+            one.charged.read_units,
+            one.charged.write_units,
+            one.charged.byte_hours // (BYTES_OF_UNIT * hours),
         )
         for project_id, one in ledger.projects.items()
     }
 
 
 def _affordable(
-    charged: Sequence[int], place: int, prices: Prices, month: str, cap_micro_dollars: int | None
+    settled_units: Sequence[int], place: int, prices: Prices, month: str, cap_micro_dollars: int | None
 ) -> int | None:
     """How many more units of one kind keep the bill within the cap, every line rounded up to a cent; None: any
     number.
     """
     if cap_micro_dollars is None:
         return None
-    left = cap_micro_dollars // _MICRO_DOLLARS_OF_CENT
+    left = cap_micro_dollars // CENT
     priced = _priced(prices, month)
     for other, (price, per) in enumerate(priced):
         if other != place:
-            left -= -(-charged[other] * price // (per * _MICRO_DOLLARS_OF_CENT))
+            left -= -(-settled_units[other] * price // (per * CENT))
     price, per = priced[place]
     if not price:
         return None
-    return max(0, max(0, left) * _MICRO_DOLLARS_OF_CENT * per // price - charged[place])
+    return max(0, max(0, left) * CENT * per // price - settled_units[place])
 
 
 def _priced(prices: Prices, month: str) -> Sequence[tuple[int, int]]:

@@ -11,7 +11,7 @@ from typing import Any
 from quartzdb.domain.clock import Clock
 from quartzdb_platform.accounts import store
 from quartzdb_platform.domain.billing import BillingState
-from quartzdb_platform.domain.calendar import month_of, start_ms
+from quartzdb_platform.domain.calendar import DAY_MS, month_of, start_ms
 from quartzdb_platform.domain.plan import Plan, Plans
 from quartzdb_platform.domain.records import Organization
 from quartzdb_platform.metering.bill import BillLine, Used, total
@@ -31,6 +31,8 @@ from quartzdb_platform.metering.month import used_in
 from quartzdb_platform.ports import Change, Document, DocumentTable, Put
 
 _PREFIX = "ledger#"
+LATE_MS = 3 * DAY_MS
+"""How long after a month's end a change of plan within it can be known: after that its statement is made."""
 
 
 class Settlements:
@@ -108,14 +110,23 @@ class Settlements:
         )
         return all(done <= most for done, most in zip(ledger.total("covered"), whole, strict=True))
 
-    def plan_changed(self, before: Organization, after: Organization) -> Sequence[Change]:
-        """What to add to the transaction that puts an organization on another plan, or ends its trial."""
+    def plan_changed(self, before: Organization, after: Organization, since_ms: int) -> Sequence[Change]:
+        """What to add to the transaction that puts an organization on another plan, or ends its trial: since then by
+        whoever charges for it, which may be somewhat earlier than it is known here, and in the month before.
+        """
         now_ms = self._clock.unix_ms()
-        month = month_of(now_ms)
-        found = self.document(before.id, month)
-        ledger = self.opened(before, month) if found is None else ledger_of(found)
-        changed = with_phase(self.settled(before, ledger), self._phase(after, now_ms))
-        return [put_ledger(before.id, changed, found)]
+        present = month_of(now_ms)
+        months = [present]
+        if since_ms < start_ms(present) and now_ms - start_ms(present) < LATE_MS:
+            months.insert(0, month_of(start_ms(present) - 1))
+        changes = []
+        for month in months:
+            found = self.document(before.id, month)
+            ledger = self.opened(before, month) if found is None else ledger_of(found)
+            from_ms = min(max(since_ms, start_ms(month), ledger.phases[-1].from_ms), now_ms)
+            changed = with_phase(self.settled(before, ledger), self._phase(after, from_ms))
+            changes.append(put_ledger(before.id, changed, found))
+        return changes
 
     def cap_changed(self, organization: Organization) -> Sequence[Change]:
         """What to add to the transaction that gives an organization, as it is before, another cap: also for the month
