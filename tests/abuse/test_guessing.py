@@ -8,9 +8,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from starlette.applications import Starlette
 
 from quartzdb.api.app import create_app
+from quartzdb.api.edge import Edge
 from quartzdb.api.failed_keys import FailedKeys
 from quartzdb.api.refusals import TooManyFailures
 from quartzdb.api.settings import ApiSettings
@@ -35,14 +35,14 @@ def database(tmp_path: Path, clock: ManualClock) -> Database:
 
 
 @pytest.fixture
-def app(database: Database) -> Starlette:
+def app(database: Database) -> Edge:
     return create_app(database, ApiSettings(failures_burst=BURST, failure_seconds=10, key_cache_seconds=5))
 
 
 class From(Client):
     """A client at an address."""
 
-    def __init__(self, app: Starlette, address: str, key: str | None = None) -> None:
+    def __init__(self, app: Edge, address: str, key: str | None = None) -> None:
         super().__init__(app, key)
         self._client = httpx.AsyncClient(
             transport=httpx.ASGITransport(app, client=(address, 1)), base_url=BASE
@@ -50,7 +50,7 @@ class From(Client):
 
 
 @pytest.fixture
-def attacker(app: Starlette) -> Iterator[Client]:
+def attacker(app: Edge) -> Iterator[Client]:
     with From(app, HERE) as client:
         yield client
 
@@ -97,7 +97,7 @@ def test_a_refused_guess_is_not_looked_up(
     assert len(asked) == BURST
 
 
-def test_a_holder_is_heard_from_elsewhere(app: Starlette, database: Database, attacker: Client) -> None:
+def test_a_holder_is_heard_from_elsewhere(app: Edge, database: Database, attacker: Client) -> None:
     """Many addresses that guess at one key do not lock it."""
     key, text = database.api_keys.create("t", "holder", ("admin",))
     for address in range(20):
@@ -109,7 +109,7 @@ def test_a_holder_is_heard_from_elsewhere(app: Starlette, database: Database, at
 
 
 def test_a_key_that_worked_works_on_from_the_same_address(
-    app: Starlette, database: Database, attacker: Client, clock: ManualClock
+    app: Edge, database: Database, attacker: Client, clock: ManualClock
 ) -> None:
     """Behind a proxy all have one address: whoever was let in before is not shut out by who is not."""
     holder = database.api_keys.create("t", "holder", ("admin",))[1]

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.applications import Starlette
 
 from quartzdb.api.app import create_app
+from quartzdb.api.edge import Edge
 from quartzdb.api.refusals import Overloaded, TooManyUnderWay
 from quartzdb.api.settings import ApiSettings
 from quartzdb.api.shares import Shares
@@ -29,13 +29,13 @@ def database(tmp_path: Path) -> Database:
 
 
 @pytest.fixture
-def app(database: Database) -> Starlette:
+def app(database: Database) -> Edge:
     """One key has three requests under way, and holds 100,000 bytes."""
     return create_app(database, ApiSettings(requests_of_key_max=3, bodies_bytes_max=200_000))
 
 
 @pytest.fixture
-def http(app: Starlette, database: Database) -> Iterator[Client]:
+def http(app: Edge, database: Database) -> Iterator[Client]:
     with Client(app, database.api_keys.create("t", "k", ("read", "write"))[1]) as client:
         yield client
 
@@ -73,7 +73,7 @@ def test_a_key_that_never_finishes_leaves_room_for_others(http: Client, database
     assert http.get("/v1/namespaces/kv/kv").status_code == 200
 
 
-def test_an_answer_is_held_until_it_is_sent(app: Starlette, http: Client) -> None:
+def test_an_answer_is_held_until_it_is_sent(app: Edge, http: Client) -> None:
     """Answers that nobody reads held 1.7 GB. What does not fit beside them is refused until they are read."""
 
     async def run() -> None:

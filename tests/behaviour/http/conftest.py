@@ -6,9 +6,9 @@ import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
-from starlette.applications import Starlette
 
 from quartzdb.api.app import create_app
+from quartzdb.api.edge import Edge
 from quartzdb.api.settings import ApiSettings
 from quartzdb.replication.site_endpoint import Peering
 from quartzdb.wiring.embedded import Database, EmbeddedSettings, open_embedded
@@ -29,7 +29,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
 
 
 @pytest.fixture(scope="module")
-def app(database: Database) -> Starlette:
+def app(database: Database) -> Edge:
     # Many of these tests send keys that are not good, all from one address.
     return create_app(database, ApiSettings(failures_burst=10_000))
 
@@ -50,7 +50,7 @@ def make_key(database: Database, tenant: str) -> MakeKey:
 
 
 @pytest.fixture
-def http(app: Starlette, make_key: MakeKey) -> Iterator[Client]:
+def http(app: Edge, make_key: MakeKey) -> Iterator[Client]:
     """A client with a key that may do everything."""
     with Client(app, make_key()) as client:
         yield client

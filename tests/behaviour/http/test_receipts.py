@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from starlette.applications import Starlette
 
 from quartzdb.api.app import create_app
+from quartzdb.api.edge import Edge
 from quartzdb.api.trace import Trace
 from quartzdb.api.usage_line import LINE_BYTES_MAX, TENANT_CHARACTERS_MAX, usage_line
 from quartzdb.domain.grant import Prices, TenantGrant
@@ -30,7 +30,7 @@ def lines() -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def app(database: Database, lines: list[dict[str, Any]]) -> Starlette:
+def app(database: Database, lines: list[dict[str, Any]]) -> Edge:
     return create_app(database, take_line=lambda line: lines.append(json.loads(line)))
 
 

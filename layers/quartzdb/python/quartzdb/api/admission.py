@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-
 from quartzdb.api.refusals import Overloaded
 
 EXEMPT = frozenset({"/health", "/v1/health"})
@@ -11,24 +9,23 @@ EXEMPT = frozenset({"/health", "/v1/health"})
 
 
 class Admission:
-    """Middleware, inside Failures. Raises Overloaded."""
+    """Of one process. One event loop calls it. Whoever enters leaves when its answer is sent."""
 
-    def __init__(self, app: ASGIApp, *, requests_max: int) -> None:
-        self._app = app
+    __slots__ = ("_requests_max", "_under_way")
+
+    def __init__(self, requests_max: int) -> None:
         self._requests_max = requests_max
         self._under_way = 0
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in EXEMPT:
-            await self._app(scope, receive, send)
-            return
+    def enter(self) -> None:
+        """One more. Raises Overloaded, and then it has not entered."""
         if self._under_way >= self._requests_max:
             raise Overloaded(
                 f"{self._requests_max} requests are under way already.",
                 hint="Try again, with a growing pause.",
             )
         self._under_way += 1
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            self._under_way -= 1
+
+    def leave(self) -> None:
+        """One less."""
+        self._under_way -= 1

@@ -13,8 +13,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from starlette.datastructures import Headers
-
+from quartzdb.api.request_headers import RequestHeaders
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Unauthenticated
 from quartzdb.services.keys import ApiKeys, Principal, RotatedKey
@@ -25,7 +24,7 @@ ANONYMOUS = Principal("", "", frozenset())
 _KEYS_REMEMBERED_MAX = 10_000
 
 
-def key_of(headers: Headers) -> str | None:
+def key_of(headers: RequestHeaders) -> str | None:
     """The key that a request carries. Raises Unauthenticated for an Authorization that is no bearer's, with no other.
 
     X-API-Key is looked at too, because a proxy may use Authorization for its own signature.

@@ -9,10 +9,9 @@ import asyncio
 import zlib
 from collections.abc import Iterator
 
-from starlette.datastructures import Headers
-from starlette.types import Receive
-
+from quartzdb.api.asgi import Receive
 from quartzdb.api.refusals import BodyTimeout, BodyTooLarge, InvalidBody, UnsupportedMediaType
+from quartzdb.api.request_headers import RequestHeaders
 from quartzdb.api.shares import Share
 from quartzdb.domain.clock import Clock
 
@@ -38,7 +37,7 @@ class Bodies:
         self._seconds_max = seconds_max
         self._bytes_per_second_min = bytes_per_second_min
 
-    async def read(self, receive: Receive, headers: Headers, limit: int, share: Share) -> bytes:
+    async def read(self, receive: Receive, headers: RequestHeaders, limit: int, share: Share) -> bytes:
         """The body as it was sent, held in the request's share.
 
         Raises BodyTooLarge, BodyTimeout, InvalidBody, Overloaded, UnsupportedMediaType.
@@ -86,7 +85,7 @@ class Bodies:
         )
 
 
-def is_compressed(headers: Headers) -> bool:
+def is_compressed(headers: RequestHeaders) -> bool:
     """Whether the body has to be inflated."""
     return headers.get("content-encoding", "").strip().lower() in {"gzip", "x-gzip"}
 
@@ -131,7 +130,7 @@ def _pieces(member: zlib._Decompress, given: bytes | memoryview) -> Iterator[byt
             return
 
 
-def _check_encoding(headers: Headers) -> None:
+def _check_encoding(headers: RequestHeaders) -> None:
     encoding = headers.get("content-encoding", "").strip()
     if encoding and encoding.lower() != "identity" and not is_compressed(headers):
         raise UnsupportedMediaType(

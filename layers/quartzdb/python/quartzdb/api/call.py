@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from starlette.datastructures import Headers
-
 from quartzdb.api import answer, limits
 from quartzdb.api.auth import Authenticator
 from quartzdb.api.health import Health
 from quartzdb.api.json_body import parse_json
 from quartzdb.api.limits import RateLimiter
 from quartzdb.api.query_string import parse_query
+from quartzdb.api.request_headers import RequestHeaders
 from quartzdb.api.schemas.model import Body, QueryString
 from quartzdb.api.schemas.validation import validate
 from quartzdb.api.services import Services
@@ -47,7 +46,7 @@ class Call:
     path: str
     parameters: Mapping[str, str]
     query_string: bytes
-    headers: Headers
+    headers: RequestHeaders
     body: bytes
     request_id: str
     operation: str

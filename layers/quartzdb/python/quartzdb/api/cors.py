@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import MutableHeaders
-from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from quartzdb.api.answer import Answer
 
-from quartzdb.api.surface import is_cloudflare
-
-_PREFLIGHT = {
-    "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE, OPTIONS",
-    "Access-Control-Allow-Headers": "Content-Type, Authorization, X-API-Key",
-    "Access-Control-Max-Age": "86400",
-}
-
-
-class Cors:
-    """Middleware, outside Failures so that errors carry the header too."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not is_cloudflare(scope["path"]):
-            await self._app(scope, receive, send)
-            return
-
-        async def send_open(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["Access-Control-Allow-Origin"] = "*"
-            await send(message)
-
-        if scope["method"] == "OPTIONS":
-            await Response(status_code=200, headers=_PREFLIGHT)(scope, receive, send_open)
-            return
-        await self._app(scope, receive, send_open)
+OPEN_TO_PAGES = (b"access-control-allow-origin", b"*")
+"""What every answer at those paths carries, errors too."""
+PREFLIGHT = Answer(
+    200,
+    content_type=None,
+    headers=(
+        ("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS"),
+        ("Access-Control-Allow-Headers", "Content-Type, Authorization, X-API-Key"),
+        ("Access-Control-Max-Age", "86400"),
+    ),
+)

@@ -9,37 +9,31 @@ Only the handlers' thread may block; a slow one keeps no other request from bein
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-
-from starlette.datastructures import Headers
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.types import Receive, Send
-from starlette.types import Scope as AsgiScope
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from quartzdb.api import limits
 from quartzdb.api.answer import Answer
 from quartzdb.api.answer import Headers as ResponseHeaders
+from quartzdb.api.asgi import Receive
 from quartzdb.api.audit import DONE, write_audit_line
 from quartzdb.api.auth import ANONYMOUS, key_of
 from quartzdb.api.body import Bodies, inflate, is_compressed
 from quartzdb.api.call import Call, Context
 from quartzdb.api.failed_keys import FailedKeys
-from quartzdb.api.failures import to_response
 from quartzdb.api.fair_threads import FairThreads
 from quartzdb.api.idempotency import perform
+from quartzdb.api.incoming import Incoming
 from quartzdb.api.json_structure import check_structure
 from quartzdb.api.key_watch import KeyWatch
 from quartzdb.api.operation import Access, JsonBody, Operation, RawBody
 from quartzdb.api.peer import PEER, PeerAuthenticator, not_the_peer
 from quartzdb.api.preconditions import CONDITIONS, no_condition
-from quartzdb.api.raw_path import decoded
+from quartzdb.api.request_headers import RequestHeaders
 from quartzdb.api.schemas.model import NoQuery
 from quartzdb.api.shares import Share, Shares
 from quartzdb.api.surface import is_cloudflare
-from quartzdb.api.trace import Trace, trace_of
 from quartzdb.domain.deadline import ReadDeadline, within
 from quartzdb.domain.errors import Forbidden, QuartzError, Unauthenticated
 from quartzdb.domain.freeing import freeing
@@ -52,6 +46,55 @@ _RATE_THREADS = 4
 """And those that ask how much of a rate is left: a store that is slow there holds up nothing else."""
 _KEY_THREADS = 4
 """So have look-ups of keys: who sends a request is known before it waits among that key's others."""
+
+
+class Served(NamedTuple):
+    """An answer, and the share that it holds until it is sent: whoever sends it ends it."""
+
+    answer: Answer
+    share: Share | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServedOperation:
+    """An operation, and what of it is the same for each of its requests.
+
+    `bytes_max`: of a body, as sent or inflated. `of_cloudflare`: which surface it belongs to. `looks_at_conditions`:
+    whether its handler does; otherwise a request that has one is refused.
+    """
+
+    operation: Operation
+    bytes_max: int
+    of_cloudflare: bool
+    changes: bool
+    reads_data: bool
+    writes_data: bool
+    looks_at_region: bool
+    frees_space: bool
+    looks_at_conditions: bool
+
+    @classmethod
+    def of(cls, operation: Operation, body_bytes_max: int) -> ServedOperation:
+        """The operation with bodies of at most so many bytes, or fewer where it says so."""
+        body = operation.body
+        if isinstance(body, RawBody):
+            body_bytes_max = min(body_bytes_max, body.bytes_max)
+        elif body is not None:
+            body_bytes_max = min(body_bytes_max, body.limit.bytes_max)
+        of_cloudflare = is_cloudflare(operation.path)
+        return cls(
+            operation,
+            body_bytes_max,
+            of_cloudflare,
+            changes=operation.changes,
+            reads_data=operation.reads_data,
+            writes_data=operation.writes_data,
+            looks_at_region=operation.writes_data or operation.name == "create_namespace",
+            frees_space=operation.frees_space,
+            looks_at_conditions=of_cloudflare
+            or operation.method in {"GET", "HEAD"}
+            or CONDITIONS[0] in operation.headers,
+        )
 
 
 class Dispatcher:
@@ -83,41 +126,37 @@ class Dispatcher:
         self._rate_threads = ThreadPoolExecutor(_RATE_THREADS, thread_name_prefix="quartzdb-rate")
         self._key_threads = ThreadPoolExecutor(_KEY_THREADS, thread_name_prefix="quartzdb-keys")
 
-    def endpoint(self, operation: Operation) -> Callable[[Request], Awaitable[Sent]]:
-        """The endpoint of an operation. What it raises becomes an answer in Failures."""
-        limit = self._context.settings.body_bytes_max
-        if isinstance(operation.body, RawBody):
-            limit = min(limit, operation.body.bytes_max)
-        elif operation.body is not None:
-            limit = min(limit, operation.body.limit.bytes_max)
+    def served(self, operation: Operation) -> ServedOperation:
+        """An operation as `serve` takes it."""
+        return ServedOperation.of(operation, self._context.settings.body_bytes_max)
 
-        async def endpoint(request: Request) -> Sent:
-            if operation.audit is None:
-                try:
-                    return await self._serve(operation, request, limit)
-                except (Forbidden, Unauthenticated) as error:
-                    self._watch.refused(trace_of(request.scope), error.code, address_of(request))
-                    raise
-            outcome = "internal"
+    async def serve(self, served: ServedOperation, incoming: Incoming, receive: Receive) -> Served:
+        """The answer to a request for an operation. Raises what is wrong with it, or went wrong."""
+        action = served.operation.audit
+        if action is None:
             try:
-                response = await self._serve(operation, request, limit)
-                outcome = DONE if response.status_code < 400 else f"status {response.status_code}"
-            except QuartzError as error:
-                outcome = error.code
+                return await self._serve(served, incoming, receive)
+            except (Forbidden, Unauthenticated) as error:
+                self._watch.refused(incoming.trace, error.code, incoming.address)
                 raise
-            finally:
-                self._audit(operation.audit, request, outcome)
-            return response
+        outcome = "internal"
+        try:
+            sent = await self._serve(served, incoming, receive)
+            status = sent.answer.status
+            outcome = DONE if status < 400 else f"status {status}"
+        except QuartzError as error:
+            outcome = error.code
+            raise
+        finally:
+            self._audit(action, incoming, outcome)
+        return sent
 
-        return endpoint
+    def _audit(self, action: str, incoming: Incoming, outcome: str) -> None:
+        named = incoming.parameters.get("id") or incoming.parameters.get("namespace")
+        target = incoming.trace.target or named
+        write_audit_line(action, incoming.trace, target, outcome, self._clock.unix_ms(), incoming.address)
 
-    def _audit(self, action: str, request: Request, outcome: str) -> None:
-        trace = trace_of(request.scope)
-        named = request.path_params.get("id") or request.path_params.get("namespace")
-        target = trace.target or (decoded(named) if named else None)
-        write_audit_line(action, trace, target, outcome, self._clock.unix_ms(), address_of(request))
-
-    async def principal(self, headers: Headers, address: str) -> Principal:
+    async def principal(self, headers: RequestHeaders, address: str) -> Principal:
         """Who sent a request from there. Raises Unauthenticated, TooManyFailures."""
         key = key_of(headers)
         authenticator = self._context.authenticator
@@ -134,11 +173,12 @@ class Dispatcher:
             raise
 
     async def _admitted(
-        self, operation: Operation, scope: Scope | Access, headers: Headers, address: str, trace: Trace
+        self, served: ServedOperation, scope: Scope | Access, incoming: Incoming
     ) -> Principal:
         """Who sent a request for this. Raises Unauthenticated, Forbidden, LimitReached, TooManyFailures,
         Unavailable.
         """
+        headers, address, trace = incoming.headers, incoming.address, incoming.trace
         if isinstance(scope, Access):
             key = key_of(headers)
             loop = asyncio.get_running_loop()
@@ -159,35 +199,32 @@ class Dispatcher:
         if not principal.of_browser:
             self._context.services.key_uses.note(principal.key_id)
             self._watch.used(trace, address)
-        principal.require_tenant(changes=operation.changes)
+        principal.require_tenant(changes=served.changes)
         principal.require(scope)
-        if operation.writes_data or operation.name == "create_namespace":
+        if served.looks_at_region:
             principal.require_region(self._context.settings.region)
         principal.require_unblocked(
-            reads=operation.reads_data, writes=operation.writes_data, now_ms=self._clock.unix_ms()
+            reads=served.reads_data, writes=served.writes_data, now_ms=self._clock.unix_ms()
         )
         return principal
 
-    async def _serve(self, operation: Operation, request: Request, limit: int) -> Sent:
-        trace = trace_of(request.scope)
+    async def _serve(self, served: ServedOperation, incoming: Incoming, receive: Receive) -> Served:
+        operation, trace = served.operation, incoming.trace
         trace.operation = operation.name
         if operation.scope is None:
             loop = asyncio.get_running_loop()
-            call = self._call(operation, request, ANONYMOUS, b"")
-            answer = await loop.run_in_executor(self._open_threads, _work, operation, call, limit, None)
-            return _response(answer, request)
-        trace.namespace = _namespace_of(operation, request)
-        principal = await self._admitted(
-            operation, operation.scope, request.headers, address_of(request), trace
-        )
+            call = self._call(operation, incoming, ANONYMOUS, b"")
+            return Served(await loop.run_in_executor(self._open_threads, _work, served, call, None, None))
+        trace.namespace = _namespace_of(served, incoming)
+        principal = await self._admitted(served, operation.scope, incoming)
         trace.tenant, trace.key_id = principal.tenant, principal.key_id
-        _require_reach(principal, operation, request)
+        _require_reach(principal, served, incoming)
         headers = await self._within_rate(principal, operation)
         share = self._shares.begin(principal.tenant, principal.key_id)
         try:
             body = b""
             if operation.body is not None:
-                body = await self._bodies.read(request.receive, request.headers, limit, share)
+                body = await self._bodies.read(receive, incoming.headers, served.bytes_max, share)
                 trace.bytes_in = len(body)
             deadline = self._deadline(operation)
             answer = await self._threads_for(operation).run(
@@ -195,9 +232,8 @@ class Dispatcher:
                 principal.key_id,
                 deadline,
                 _work,
-                operation,
-                self._call(operation, request, principal, body),
-                limit,
+                served,
+                self._call(operation, incoming, principal, body),
                 share,
                 deadline,
             )
@@ -207,7 +243,7 @@ class Dispatcher:
                 told = {name for name, _ in answer.headers}
                 others = tuple(header for header in headers if header[0] not in told)
                 answer = replace(answer, headers=(*answer.headers, *others))
-            return _response(answer, request, share)
+            return Served(answer, share)
         except BaseException:
             share.end()
             raise
@@ -228,19 +264,19 @@ class Dispatcher:
                 return ()
         return limits.told(quota)
 
-    def _call(self, operation: Operation, request: Request, principal: Principal, body: bytes) -> Call:
+    def _call(self, operation: Operation, incoming: Incoming, principal: Principal, body: bytes) -> Call:
         return Call(
             self._context,
             principal,
-            request.method,
-            request.scope["path"],
-            {name: decoded(value) for name, value in request.path_params.items()},
-            request.scope["query_string"],
-            request.headers,
+            incoming.method,
+            incoming.path,
+            incoming.parameters,
+            incoming.query_string,
+            incoming.headers,
             body,
-            trace_of(request.scope).request_id,
+            incoming.trace.request_id,
             operation.name,
-            trace_of(request.scope),
+            incoming.trace,
         )
 
     def _deadline(self, operation: Operation) -> ReadDeadline | None:
@@ -254,63 +290,37 @@ class Dispatcher:
         return self._computing_threads if operation.computes else self._threads
 
 
-def _require_reach(principal: Principal, operation: Operation, request: Request) -> None:
+def _require_reach(principal: Principal, served: ServedOperation, incoming: Incoming) -> None:
     """Raises Forbidden where the key does not reach the namespace that the request is about.
 
     Operations whose path names none are about all, or see to it themselves.
     """
-    if is_cloudflare(operation.path):
+    if served.of_cloudflare:
         principal.require_namespace(DEFAULT_NAMESPACE)
-    elif "namespace" in request.path_params:
-        principal.require_namespace(decoded(request.path_params["namespace"]))
-    elif isinstance(operation.scope, Access):
+    elif "namespace" in incoming.parameters:
+        principal.require_namespace(incoming.parameters["namespace"])
+    elif isinstance(served.operation.scope, Access):
         principal.require_every_namespace()
 
 
-def _namespace_of(operation: Operation, request: Request) -> str | None:
+def _namespace_of(served: ServedOperation, incoming: Incoming) -> str | None:
     """Which namespace a request is about, for its usage line: None for what could be none."""
-    if is_cloudflare(operation.path):
+    if served.of_cloudflare:
         return DEFAULT_NAMESPACE
-    name = decoded(request.path_params.get("namespace", ""))
+    name = incoming.parameters.get("namespace", "")
     return name if is_namespace_name(name) else None
 
 
-class Sent(Response):
-    """A response, and the share that it holds until it is sent."""
-
-    share: Share | None = None
-
-    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            if self.share is not None:
-                self.share.end()
-
-
-def address_of(request: Request) -> str:
-    """Where a request came from."""
-    return request.client.host if request.client else ""
-
-
-def _response(answer: Answer, request: Request, share: Share | None = None) -> Sent:
-    response = to_response(answer, Sent)
-    response.share = share
-    if request.method == "HEAD":
-        response.body = b""  # the length in the headers stays that of the body
-    return response
-
-
 def _work(
-    operation: Operation, call: Call, limit: int, share: Share | None, deadline: ReadDeadline | None = None
+    served: ServedOperation, call: Call, share: Share | None, deadline: ReadDeadline | None = None
 ) -> Answer:
-    with within(deadline), freeing(operation.frees_space):
+    operation = served.operation
+    with within(deadline), freeing(served.frees_space):
         if share is not None and operation.body is not None:
-            call = _measured(operation.body, call, limit, share)
-        if operation.query is NoQuery and not is_cloudflare(call.path):
+            call = _measured(operation.body, call, served.bytes_max, share)
+        if operation.query is NoQuery and not served.of_cloudflare:
             call.query(NoQuery)
-        looked_at = call.method in {"GET", "HEAD"} or CONDITIONS[0] in operation.headers
-        if not looked_at and not is_cloudflare(call.path):
+        if not served.looks_at_conditions:
             no_condition(call.headers, "this operation looks at no single record or key.")
         return perform(operation, call)
 

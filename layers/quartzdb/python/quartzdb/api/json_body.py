@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import orjson
-from starlette.datastructures import Headers
 
 from quartzdb.api.refusals import InvalidJson, UnsupportedMediaType
+from quartzdb.api.request_headers import RequestHeaders
 
 
-def parse_json(body: bytes, headers: Headers, *, optional: bool = False, any_type: bool = False) -> object:
+def parse_json(
+    body: bytes, headers: RequestHeaders, *, optional: bool = False, any_type: bool = False
+) -> object:
     """The document. Strict: no NaN, no half surrogate pairs, no nesting beyond what the parser's stack takes.
 
     Integers outside 64 bits become floating-point numbers. Raises InvalidJson, UnsupportedMediaType.
@@ -29,7 +31,7 @@ def parse_json(body: bytes, headers: Headers, *, optional: bool = False, any_typ
         ) from error
 
 
-def _check_type(headers: Headers) -> None:
+def _check_type(headers: RequestHeaders) -> None:
     given = headers.get("content-type")
     essence = (given or "").partition(";")[0].strip().lower()
     if essence == "application/json" or (essence.startswith("application/") and essence.endswith("+json")):

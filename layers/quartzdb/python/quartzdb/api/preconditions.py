@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Protocol
 
-from starlette.datastructures import Headers
-
+from quartzdb.api.request_headers import RequestHeaders
 from quartzdb.domain.condition import ABSENT, Condition
 from quartzdb.domain.errors import InvalidArgument, InvalidVersion, PreconditionFailed
 from quartzdb.domain.hlc import Version
@@ -37,13 +36,13 @@ def etag_of(version: Version) -> str:
     return f'"{version}"'
 
 
-def after_of(headers: Headers) -> Version | None:
+def after_of(headers: RequestHeaders) -> Version | None:
     """The version token that a raw request carries. Raises InvalidVersion."""
     token = headers.get(VERSION_HEADER)
     return None if token is None else Version.parse(token)
 
 
-def condition_of(headers: Headers) -> Condition | None:
+def condition_of(headers: RequestHeaders) -> Condition | None:
     """The condition of a request on one record or key. Raises InvalidArgument for what is none.
 
     `*`, and lists of ETags, also over several lines of a header. If-Match compares strongly (RFC 9110, 13.1.1): a tag
@@ -55,7 +54,7 @@ def condition_of(headers: Headers) -> Condition | None:
     return _condition(given[0], headers) if given else None
 
 
-def no_condition(headers: Headers, why: str) -> None:
+def no_condition(headers: RequestHeaders, why: str) -> None:
     """Raises InvalidArgument where a request has a condition that nothing would look at."""
     for name in CONDITIONS:
         if name in headers:
@@ -64,7 +63,7 @@ def no_condition(headers: Headers, why: str) -> None:
             )
 
 
-def condition_of_one(headers: Headers, ids: Sequence[str]) -> dict[str, Condition]:
+def condition_of_one(headers: RequestHeaders, ids: Sequence[str]) -> dict[str, Condition]:
     """The condition of the one record of a batch. Raises InvalidArgument where there are others."""
     condition = condition_of(headers)
     if condition is None:
@@ -74,7 +73,7 @@ def condition_of_one(headers: Headers, ids: Sequence[str]) -> dict[str, Conditio
     return {ids[0]: condition}
 
 
-def conditions_of(headers: Headers, records: Sequence[RecordCondition]) -> dict[str, Condition]:
+def conditions_of(headers: RequestHeaders, records: Sequence[RecordCondition]) -> dict[str, Condition]:
     """The conditions of a batch: each record has its own, or one alone that of the headers. Raises InvalidArgument."""
     conditions: dict[str, Condition] = {}
     for position, record in enumerate(records):
@@ -98,7 +97,7 @@ def conditions_of(headers: Headers, records: Sequence[RecordCondition]) -> dict[
     return condition_of_one(headers, [record.id for record in records])
 
 
-def unchanged(headers: Headers, version: Version) -> bool:
+def unchanged(headers: RequestHeaders, version: Version) -> bool:
     """Whether what is read need not be sent, since If-None-Match names its version. Raises PreconditionFailed where
     If-Match names others.
     """
@@ -112,7 +111,7 @@ def unchanged(headers: Headers, version: Version) -> bool:
     )
 
 
-def _condition(name: str, headers: Headers) -> Condition:
+def _condition(name: str, headers: RequestHeaders) -> Condition:
     text = ",".join(headers.getlist(name))
     weak = name == "If-None-Match"
     if text.strip() == "*":

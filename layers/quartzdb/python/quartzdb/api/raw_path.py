@@ -1,6 +1,6 @@
 """Paths: routing sees them percent-encoded, so that an encoded slash in a key stays part of the key.
 
-The ASGI `path` is decoded, and cannot tell a%2Fb from a/b. Here it is replaced by the raw one in canonical encoding;
+The ASGI `path` is decoded, and cannot tell a%2Fb from a/b. Instead of it the raw one is taken, in canonical encoding;
 `decoded` then turns each parameter into text exactly once.
 """
 
@@ -8,22 +8,13 @@ from __future__ import annotations
 
 from urllib.parse import quote, unquote, unquote_to_bytes
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-
+from quartzdb.api.asgi import AsgiScope
 from quartzdb.api.refusals import InvalidPath
 
 
-class RawPath:
-    """Middleware, directly around the router. Raises InvalidPath."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            # A copy: what is outside keeps the path as it came.
-            scope = {**scope, "path": canonical(scope.get("raw_path") or quote(scope["path"]).encode())}
-        await self._app(scope, receive, send)
+def canonical_path(scope: AsgiScope) -> str:
+    """The path of a request, in canonical encoding. Raises InvalidPath."""
+    return canonical(scope.get("raw_path") or quote(scope["path"]).encode())
 
 
 def canonical(raw: bytes) -> str:

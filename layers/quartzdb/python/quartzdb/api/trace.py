@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from starlette.types import Scope
-
+from quartzdb.api.asgi import AsgiScope
 from quartzdb.domain.units import NOTHING, Units
 
 _PLACE = "quartzdb.trace"
@@ -35,21 +34,21 @@ class Trace:
         self.units, self.records = units, records
 
 
-def begin_trace(scope: Scope, request_id: str) -> Trace:
+def begin_trace(scope: AsgiScope, request_id: str) -> Trace:
     """Attach a new trace to a request."""
     trace = Trace(request_id)
     scope[_PLACE] = trace
     return trace
 
 
-def trace_of(scope: Scope) -> Trace:
-    """The trace of a request that came through the RequestId middleware."""
+def trace_of(scope: AsgiScope) -> Trace:
+    """The trace of a request that came as far as the application."""
     trace = scope[_PLACE]
     assert isinstance(trace, Trace)
     return trace
 
 
-def find_trace(scope: Scope) -> Trace | None:
+def find_trace(scope: AsgiScope) -> Trace | None:
     """The trace of a request that may not have come that far."""
     trace = scope.get(_PLACE)
     assert trace is None or isinstance(trace, Trace)

@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
+from quartzdb.api.asgi import Application, AsgiScope, Message, Receive, Send
 from quartzdb.aws_lambda.early_answer import refuse
 from quartzdb.aws_lambda.invocation import invocation_of
 from quartzdb.domain.errors import DeadlineExceeded
@@ -22,12 +21,12 @@ MARGIN_MS = 500
 class InvocationDeadline:
     """Middleware, outside the application. `exceeded` is told of each request that ran out of time."""
 
-    def __init__(self, app: ASGIApp, *, exceeded: Callable[[], None], margin_ms: int = MARGIN_MS) -> None:
+    def __init__(self, app: Application, *, exceeded: Callable[[], None], margin_ms: int = MARGIN_MS) -> None:
         self._app = app
         self._exceeded = exceeded
         self._margin_ms = margin_ms
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         begun = False
 
         async def watched(message: Message) -> None:
@@ -47,4 +46,4 @@ class InvocationDeadline:
                 "The request was not done when the time for it ended.",
                 hint="A write may have happened or not; send it again. Send large batches in smaller parts.",
             )
-            await refuse(error, scope, receive, send)
+            await refuse(error, scope, send)

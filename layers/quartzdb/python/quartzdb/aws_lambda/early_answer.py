@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from starlette.types import Receive, Scope, Send
-
 from quartzdb.api.answer import Answer
+from quartzdb.api.asgi import AsgiScope, Send
 from quartzdb.api.errors import error_answer
-from quartzdb.api.failures import to_response
 from quartzdb.api.request_id import HEADER
+from quartzdb.api.sending import raw_headers, send_answer
 from quartzdb.aws_lambda.invocation import invocation_of
 from quartzdb.domain.errors import QuartzError
 
@@ -21,7 +20,7 @@ def early_answer(error: QuartzError, path: str, request_id: str) -> Answer:
     return Answer(answer.status, answer.body, answer.content_type, headers)
 
 
-async def refuse(error: QuartzError, scope: Scope, receive: Receive, send: Send) -> None:
+async def refuse(error: QuartzError, scope: AsgiScope, send: Send) -> None:
     """Send it."""
     answer = early_answer(error, scope["path"], invocation_of(scope).request_id)
-    await to_response(answer)(scope, receive, send)
+    await send_answer(answer, raw_headers(answer), answer.body, send)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from quartzdb.api.asgi import RawHeaders
 from quartzdb.api.errors import PROBLEM
 from quartzdb.aws_lambda.early_answer import early_answer
-from quartzdb.aws_lambda.invocation import Invocation, RawHeaders, attach, identified
+from quartzdb.aws_lambda.invocation import Invocation, attach, identified
 from quartzdb.domain.errors import AnswerTooLarge
 
 RESPONSE_BYTES_MAX = 6_291_556

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from mangum import Mangum
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from quartzdb.api.asgi import Application, AsgiScope, Message, Receive, Send
 from quartzdb.api.trace import find_trace
 from quartzdb.aws_lambda.deadline import InvocationDeadline
 from quartzdb.aws_lambda.function_url import FunctionUrl
@@ -24,11 +24,11 @@ from quartzdb.domain.errors import Corrupted
 class Observed:
     """Middleware, outermost: every log line of the request carries its id, and failures are counted."""
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+    def __init__(self, app: Application, telemetry: Telemetry) -> None:
         self._app = app
         self._telemetry = telemetry
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         self._telemetry.logger.set_correlation_id(invocation_of(scope).request_id)
 
         async def watched(message: Message) -> None:
@@ -51,7 +51,7 @@ class Observed:
             self._telemetry.count(CloudWatchMetric.SNAPSHOT_DEGRADED)
 
 
-def http_handler(app: ASGIApp, secret: OriginSecret, telemetry: Telemetry) -> LambdaHandler:
+def http_handler(app: Application, secret: OriginSecret, telemetry: Telemetry) -> LambdaHandler:
     """The function that Lambda calls with an event of a Function URL."""
 
     def refused() -> None:

@@ -6,11 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from starlette.types import Scope
-
+from quartzdb.api.asgi import AsgiScope, RawHeaders
 from quartzdb.api.request_id import HEADER, is_sane
-
-RawHeaders = list[tuple[bytes, bytes]]
 
 _PLACE = "quartzdb.invocation"
 _REQUEST_ID = HEADER.lower().encode()
@@ -47,13 +44,13 @@ def identified(headers: RawHeaders, context: LambdaContext) -> str:
     return context.aws_request_id
 
 
-def attach(scope: Scope, invocation: Invocation) -> Scope:
+def attach(scope: AsgiScope, invocation: Invocation) -> AsgiScope:
     """The scope, with the invocation in it."""
     scope[_PLACE] = invocation
     return scope
 
 
-def invocation_of(scope: Scope) -> Invocation:
+def invocation_of(scope: AsgiScope) -> Invocation:
     """The invocation of a request that came through an event adapter."""
     invocation = scope[_PLACE]
     assert isinstance(invocation, Invocation)

@@ -9,11 +9,9 @@ import hmac
 import logging
 from collections.abc import Callable, Sequence
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-
+from quartzdb.api.asgi import Application, AsgiScope, RawHeaders, Receive, Send
 from quartzdb.api.refusals import OriginRefused
 from quartzdb.aws_lambda.early_answer import refuse
-from quartzdb.aws_lambda.invocation import RawHeaders
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import QuartzError, Unavailable
 
@@ -85,23 +83,23 @@ class OriginSecret:
 class OriginGuard:
     """Middleware, outside everything. `refused` is told of each request that was refused."""
 
-    def __init__(self, app: ASGIApp, secret: OriginSecret, *, refused: Callable[[], None]) -> None:
+    def __init__(self, app: Application, secret: OriginSecret, *, refused: Callable[[], None]) -> None:
         self._app = app
         self._secret = secret
         self._refused = refused
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         try:
             admitted = self._secret.admits(scope["headers"])
         except QuartzError as error:
-            await refuse(error, scope, receive, send)
+            await refuse(error, scope, send)
             return
         if not admitted:
             self._refused()
             refusal = OriginRefused(
                 "This address is not for clients.", hint="Use the address of the deployment, its ApiUrl."
             )
-            await refuse(refusal, scope, receive, send)
+            await refuse(refusal, scope, send)
             return
         # No further than here: the application has no use for it, and must not be able to repeat it.
         scope["headers"] = [pair for pair in scope["headers"] if pair[0] != HEADER]

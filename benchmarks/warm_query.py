@@ -1,0 +1,281 @@
+"""What a warm query costs in several states of this project: `python -m benchmarks.warm_query NAME=TREE NAME=TREE …`.
+
+TREE is a checkout of the repository ("." is this one). Of each a server is started, over the same records, each in a
+data directory of its own, written by that tree's own command. All servers are kept on one core and the client on
+another. Blocks of questions take turns, in an order that is shuffled anew for each round, so that whatever else the
+machine does falls on all alike. The first tree is what the others are compared with.
+
+Two figures. The median of the times that the client saw is what a client waits, its own part included. The processor
+time of the server's process for a question, user and system, is what stays nearly the same when others use the machine.
+Ratios are medians of the ratios of blocks of one round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import numpy.typing as npt
+
+NAMESPACE = "warm"
+DIMENSION = 384
+CLUSTERS = 64
+QUESTIONS = 2_000
+YEARS = (1920, 2020)
+KINDS = ("query", "with a filter")
+PACKAGES = (Path("layers") / "quartzdb" / "python", Path("layers") / "platform" / "python")
+SERVER_CORE, CLIENT_CORE = 0, 1
+WARM_UP = 300
+
+
+@dataclass(slots=True)
+class Server:
+    """A running one, and what was measured of it: a figure for each block, by the kind of question."""
+
+    name: str
+    pid: int
+    connection: Connection
+    requests: Mapping[str, Sequence[bytes]]
+    waits: dict[str, list[float]] = field(default_factory=dict)
+    processor: dict[str, list[float]] = field(default_factory=dict)
+    inside: dict[str, list[float]] = field(default_factory=dict)
+
+
+class Connection:
+    """HTTP by hand on one connection, because a client's own time would be most of what is measured."""
+
+    def __init__(self, url: str) -> None:
+        address = urlsplit(url)
+        self._address = str(address.hostname), int(address.port or 80)
+        self._socket: socket.socket | None = None
+
+    def ask(self, request: bytes) -> bytes:
+        """The body of the answer. Ends the program where it is no success."""
+        if self._socket is None:
+            # Not before: a server closes a connection on which nothing comes.
+            self._socket = socket.create_connection(self._address)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket.sendall(request)
+        received = self._more()
+        while (end := received.find(b"\r\n\r\n")) < 0:
+            received += self._more()
+        head = received[:end].lower()
+        at = head.find(b"content-length:")
+        if not head.startswith(b"http/1.1 200") or at < 0:
+            sys.exit(received.decode(errors="replace"))
+        size = int(head[at + 15 :].partition(b"\r\n")[0])
+        while len(received) < end + 4 + size:
+            received += self._more()
+        return received[end + 4 :]
+
+    def _more(self) -> bytes:
+        assert self._socket is not None
+        more = self._socket.recv(1 << 18)
+        if not more:
+            sys.exit("The server closed the connection.")
+        return more
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "trees", nargs="+", metavar="NAME=TREE", help="the first is what others are compared with"
+    )
+    parser.add_argument("--records", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=20, help="blocks of each tree and kind of question")
+    parser.add_argument("--block", type=int, default=250, help="questions of a block")
+    parser.add_argument("--only", nargs="*", choices=KINDS, help="kinds of question; all of them by default")
+    parser.add_argument(
+        "--keep", type=Path, help="keep the data directories here, and use those that are there"
+    )
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    trees = {name: Path(tree).resolve() for name, _, tree in (one.partition("=") for one in given.trees)}
+    with tempfile.TemporaryDirectory(prefix="quartzdb-warm-") as folder, ExitStack() as stack:
+        kept = given.keep or Path(folder)
+        servers = [
+            stack.enter_context(_served(name, tree, kept, given.records)) for name, tree in trees.items()
+        ]
+        os.sched_setaffinity(0, {CLIENT_CORE % (os.cpu_count() or 1)})
+        kinds = [kind for kind in KINDS if not given.only or kind in given.only]
+        _measure(servers, kinds, given.rounds, given.block)
+    report = {kind: _figures(servers, kind) for kind in kinds}
+    if given.json:
+        print(json.dumps(report))
+        return
+    print(
+        f"{given.records:,} records of {DIMENSION} numbers, {given.rounds} blocks of {given.block} questions of each, "
+        f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    )
+    print(_table(report))
+
+
+def _measure(servers: Sequence[Server], kinds: Sequence[str], rounds: int, block: int) -> None:
+    for server in servers:
+        for kind in kinds:
+            for question in server.requests[kind][:WARM_UP]:
+                server.connection.ask(question)
+    order, choice = list(servers), random.Random(1)
+    for number in range(rounds):
+        for kind in kinds:
+            choice.shuffle(order)
+            for server in order:
+                questions = server.requests[kind]
+                some = [questions[(number * block + place) % len(questions)] for place in range(block)]
+                _block(server, kind, some)
+
+
+def _block(server: Server, kind: str, questions: Sequence[bytes]) -> None:
+    waits, inside = [], []
+    before = _processor_seconds(server.pid)
+    for question in questions:
+        begun = time.perf_counter()
+        answer = server.connection.ask(question)
+        waits.append((time.perf_counter() - begun) * 1_000)
+        inside.append(answer)
+    used = (_processor_seconds(server.pid) - before) * 1_000 / len(questions)
+    server.waits.setdefault(kind, []).append(statistics.median(waits))
+    server.processor.setdefault(kind, []).append(used)
+    times = [json.loads(answer)["performance"]["milliseconds"] for answer in inside]
+    server.inside.setdefault(kind, []).append(statistics.median(times))
+
+
+def _figures(servers: Sequence[Server], kind: str) -> list[dict[str, float | str]]:
+    first = servers[0]
+    rows = []
+    for server in servers:
+        row: dict[str, float | str] = {"tree": server.name}
+        for name in ("waits", "processor", "inside"):
+            own, others = getattr(server, name)[kind], getattr(first, name)[kind]
+            row[f"{name}_ms"] = round(statistics.median(own), 4)
+            row[f"{name}_ratio"] = round(
+                statistics.median(a / b for a, b in zip(own, others, strict=True)), 4
+            )
+        rows.append(row)
+    return rows
+
+
+def _table(report: Mapping[str, Sequence[Mapping[str, float | str]]]) -> str:
+    lines = [
+        "| question | tree | p50 at the client, ms | ratio | server's processor, ms | ratio | search, ms | ratio |",
+        "|---|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for kind, rows in report.items():
+        lines += [
+            f"| {kind} | {row['tree']} | {row['waits_ms']:.3f} | {row['waits_ratio']:.3f} | {row['processor_ms']:.3f} "
+            f"| {row['processor_ratio']:.3f} | {row['inside_ms']:.3f} | {row['inside_ratio']:.3f} |"
+            for row in rows
+        ]
+    return "\n".join(lines)
+
+
+def _processor_seconds(pid: int) -> float:
+    """Seconds that the threads of a process have run."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+
+def _vectors(seed: int, count: int) -> npt.NDArray[np.float32]:
+    """Vectors of unit length around a few centres, as those of texts are."""
+    choice = np.random.default_rng(seed)
+    centres = np.random.default_rng(0).normal(size=(CLUSTERS, DIMENSION))
+    vectors = centres[choice.integers(CLUSTERS, size=count)] + choice.normal(size=(count, DIMENSION))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors.astype(np.float32)
+
+
+def _requests(url: str, key: str) -> dict[str, list[bytes]]:
+    """Ready-made requests, by the kind of question."""
+    vectors = [[float(str(number)) for number in vector] for vector in _vectors(2, QUESTIONS)]
+    documents: dict[str, list[dict[str, object]]] = {
+        "query": [{"vector": vector, "top_k": 10} for vector in vectors],
+        "with a filter": [
+            {"vector": vector, "top_k": 10, "filter": {"year": {"$gt": YEARS[0] + place % 50}}}
+            for place, vector in enumerate(vectors)
+        ],
+    }
+    head = (
+        f"POST /v1/namespaces/{NAMESPACE}/query HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\n"
+        f"Authorization: Bearer {key}\r\nContent-Type: application/json\r\nContent-Length: "
+    )
+    bodies = {kind: [json.dumps(one).encode() for one in some] for kind, some in documents.items()}
+    return {
+        kind: [head.encode() + str(len(body)).encode() + b"\r\n\r\n" + body for body in some]
+        for kind, some in bodies.items()
+    }
+
+
+@contextmanager
+def _served(name: str, tree: Path, kept: Path, records: int) -> Iterator[Server]:
+    data_dir = kept / f"{name}-{records}"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(str(tree / package) for package in PACKAGES)}
+    command = [sys.executable, "-m", "quartzdb.cli"]
+    if not data_dir.is_dir():
+        _fill(command, environment, data_dir, records)
+    serve = [*command, "serve", "--data-dir", str(data_dir), "--port", "0", "--json"]
+    made = [
+        *command,
+        "keys",
+        "create",
+        "--name",
+        "warm",
+        "--scopes",
+        "read",
+        "--data-dir",
+        str(data_dir),
+        "--json",
+    ]
+    key = json.loads(subprocess.run(made, env=environment, capture_output=True, check=True).stdout)["key"]
+    with subprocess.Popen(serve, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            url = json.loads(process.stdout.readline())["url"]
+            for task in Path(f"/proc/{process.pid}/task").iterdir():
+                os.sched_setaffinity(int(task.name), {SERVER_CORE})
+            yield Server(name, process.pid, Connection(url), _requests(url, key))
+        finally:
+            process.terminate()
+
+
+def _fill(command: Sequence[str], environment: Mapping[str, str], data_dir: Path, records: int) -> None:
+    with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
+        for number, vector in enumerate(_vectors(1, records)):
+            metadata = {"year": YEARS[0] + number % (YEARS[1] - YEARS[0]), "title": f"The title of {number}"}
+            line = {"id": f"record-{number}", "vector": vector.tolist(), "metadata": metadata}
+            file.write(json.dumps(line) + "\n")
+        file.flush()
+        for step in (
+            ["import", file.name, "--namespace", NAMESPACE, "--create"],
+            ["compact"],
+        ):
+            ran = subprocess.run(
+                [*command, *step, "--data-dir", str(data_dir)],
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if ran.returncode:
+                sys.exit(f"quartzdb {step[0]} failed: {ran.stderr}")
+
+
+if __name__ == "__main__":
+    main()

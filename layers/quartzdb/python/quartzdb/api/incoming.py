@@ -1,0 +1,22 @@
+"""A request that has a route: what of ASGI's scope is needed from there on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from quartzdb.api.request_headers import RequestHeaders
+from quartzdb.api.trace import Trace
+
+
+@dataclass(slots=True)
+class Incoming:
+    """`path` is the canonical one, still encoded; `parameters` are those of it, decoded. `address`: the client's."""
+
+    method: str
+    path: str
+    parameters: Mapping[str, str]
+    query_string: bytes
+    headers: RequestHeaders
+    address: str
+    trace: Trace
