@@ -50,6 +50,9 @@ export class Directory extends DurableObject {
     for (const column of LATER) {
       if (!present.has(column)) this.#sql.exec(`ALTER TABLE api_keys ADD COLUMN ${column} TEXT`);
     }
+    // What the other site declares of the tenant's namespace, as JSON that nothing here reads.
+    const ofTenants = [...this.#sql.exec("PRAGMA table_info(tenants)")].map(({ name }) => name);
+    if (!ofTenants.includes("declared")) this.#sql.exec("ALTER TABLE tenants ADD COLUMN declared TEXT");
   }
 
   // The key of an id, revoked and expired ones included, with its tenant's `grant`; null where there is none.
@@ -126,18 +129,17 @@ export class Directory extends DurableObject {
     return true;
   }
 
+  // Each { name, declared }, in order.
   tenants() {
-    return this.#sql
-      .exec("SELECT name FROM tenants ORDER BY name")
-      .toArray()
-      .map(({ name }) => name);
+    return this.#sql.exec("SELECT name, declared FROM tenants ORDER BY name").toArray();
   }
 
-  // Gives whether it may be here: false for one that is gone.
-  register(tenant) {
+  // Gives whether it may be here: false for one that is gone. `declared` null: nothing is said of it.
+  register(tenant, declared = null) {
     const said = this.#granted(tenant);
     if (said !== null && said.gone_at_ms !== null) return false;
     this.#sql.exec("INSERT OR IGNORE INTO tenants (name) VALUES (?)", tenant);
+    if (declared !== null) this.#sql.exec("UPDATE tenants SET declared = ? WHERE name = ?", declared, tenant);
     return true;
   }
 

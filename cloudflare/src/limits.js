@@ -51,6 +51,8 @@ export const API_KEYS_MAX = 500;
 export const GRANTS_MAX = 500;
 export const ERASURES_MAX = 500;
 export const KEY_NAMESPACES_MAX = 100;
+// Of what a namespace declares, as JSON.
+export const DECLARED_CHARACTERS_MAX = 64 * 1024;
 // The end of the year 9999, the last that a date can say: a later time could be stored, but never be shown.
 export const TIME_MS_MAX = 253_402_300_799_999;
 // A record that many patches made large. One field is never larger than a row of the storage takes.

@@ -2,11 +2,12 @@
 // written, and what they mean is the tenant's to know.
 
 import { badArgument, bodyTooLarge, foreseen, Refusal, routeNotFound } from "./errors.js";
-import { isObject } from "./json.js";
+import { isObject, stringify } from "./json.js";
 import { json } from "./answers.js";
 import {
   API_KEYS_MAX,
   CHANGES_MAX,
+  DECLARED_CHARACTERS_MAX,
   DIMENSION,
   ENTRIES_MAX,
   ENVELOPE_BYTES_MAX,
@@ -80,9 +81,10 @@ export async function replicate(call) {
 }
 
 async function namespaces(site) {
-  const tenants = (await site.directory.tenants()).filter((tenant) => site.shares(tenant));
+  const tenants = (await site.directory.tenants()).filter(({ name }) => site.shares(name));
   const settings = { namespace: NAMESPACE, dimension: DIMENSION, metric: METRIC };
-  return { site: site.name, namespaces: tenants.map((tenant) => ({ tenant, ...settings })) };
+  const shown = ({ name, declared }) => ({ tenant: name, ...settings, ...JSON.parse(declared ?? "{}") });
+  return { site: site.name, namespaces: tenants.map(shown) };
 }
 
 async function changes({ query, site }) {
@@ -106,7 +108,7 @@ async function apply({ body, site }) {
   const bytesMax = PAGE_BYTES_MAX + ENVELOPE_BYTES_MAX;
   if (documents.length > 1 && bytes > bytesMax) throw bodyTooLarge(bytesMax);
   const decoded = documents.map((change, at) => decodeChange(feed, change, `changes[${at}]`));
-  await site.register(tenant);
+  await site.register(tenant, declaredBy(document.settings));
   return site.tenant(tenant).apply(feed, decoded);
 }
 
@@ -117,6 +119,22 @@ function requireSettings(settings) {
       field: "settings",
     });
   }
+}
+
+// What the other site searches the namespace by besides its vectors, as JSON: kept for whoever asks, and otherwise
+// nothing that this site knows. Null where it says none.
+function declaredBy({ text = null, sparse = null }) {
+  if ((text !== null && !isObject(text)) || (sparse !== null && !Array.isArray(sparse))) {
+    throw badArgument("Declared fields are an object `text` and an array `sparse`.", { field: "settings.text" });
+  }
+  const said = {};
+  if (text !== null && Object.keys(text).length) said.text = text;
+  if (sparse?.length) said.sparse = sparse;
+  const declared = stringify(said);
+  if (declared.length > DECLARED_CHARACTERS_MAX) {
+    throw badArgument("That is more than a namespace declares.", { field: "settings.text" });
+  }
+  return Object.keys(said).length ? declared : null;
 }
 
 async function entries({ query, site }, bucket) {

@@ -9,7 +9,7 @@ const TENANTS_REMEMBERED_MAX = 10_000;
 const authenticator = new Authenticator();
 const rates = new RateLimiter();
 const refused = new Refused();
-const registered = new Set();
+const registered = new Map(); // by tenant: what was last said to be declared
 
 export class Site {
   constructor(bindings) {
@@ -53,17 +53,18 @@ export class Site {
     authenticator.clear();
   }
 
-  // Have the tenant among those that are shared.
-  async register(tenant) {
-    if (registered.has(tenant)) return;
-    if (!(await this.directory.register(tenant))) {
+  // Have the tenant among those that are shared. `declared` is kept for it, unless it is null.
+  async register(tenant, declared) {
+    const known = registered.get(tenant);
+    if (known !== undefined && (declared === null || declared === known)) return;
+    if (!(await this.directory.register(tenant, declared))) {
       throw new Refusal(404, "namespace_not_found", `The tenant ${tenant} was deleted.`, {
         field: "tenant",
         hint: "Its grant says so. Say another one at the site that gives grants, if it is to be there again.",
       });
     }
     if (registered.size >= TENANTS_REMEMBERED_MAX) registered.clear();
-    registered.add(tenant);
+    registered.set(tenant, declared ?? known ?? null);
   }
 
   // Leave nothing of a tenant.

@@ -121,6 +121,52 @@ def test_a_present_namespace_that_contradicts_the_header(tmp_path: Path) -> None
     assert "dimension 3" in refusal(tmp_path / "b", "import", out, "--namespace", "small")
 
 
+def test_declared_fields_are_exported(tmp_path: Path) -> None:
+    """And text without vectors: a copy declares and holds the same. What contradicts it is refused."""
+    declared = (
+        "--text",
+        "title",
+        "--text",
+        "body=german",
+        "--text",
+        'code={"stemming": false}',
+        "--sparse",
+        "s",
+    )
+    answer(tmp_path / "a", "namespaces", "create", "docs", *declared, "--shards", "2")
+    sparse = '{"title": "Of Arrakis", "s": {"indices": [4], "values": [0.5]}}'
+    answer(tmp_path / "a", "records", "put", "dune", "--namespace", "docs", "--metadata", sparse)
+    out = tmp_path / "docs.jsonl"
+    run(tmp_path / "a", "export", "--namespace", "docs", "--output", out)
+    answer(tmp_path / "b", "import", out, "--namespace", "copy", "--create")
+    described = answer(tmp_path / "b", "namespaces", "describe", "copy")
+    assert described["text"] == {
+        "title": {"language": "english", "stemming": True, "stopwords": True},
+        "body": {"language": "german", "stemming": True, "stopwords": True},
+        "code": {"language": "english", "stemming": False, "stopwords": True},
+    }
+    assert (described["dimension"], described["sparse"], described["shards"]) == (None, ["s"], 2)
+    (record,) = answer(tmp_path / "b", "records", "get", "dune", "--namespace", "copy", "--vectors")[
+        "records"
+    ]
+    assert "vector" not in record
+    assert record["metadata"] == json.loads(sparse)
+    answer(tmp_path / "b", "namespaces", "create", "plain", "--text", "title")
+    said = refusal(tmp_path / "b", "import", out, "--namespace", "plain")
+    assert "The namespace 'plain' has shards 1" in said or "has text title" in said or "has 1 shards" in said
+
+
+def test_records_without_vectors_are_imported(tmp_path: Path) -> None:
+    """From lines without one, into a namespace that is created for text; otherwise it is said what is missing."""
+    lines = write_jsonl(tmp_path / "notes.jsonl", ['{"id": "a", "metadata": {"body": "Of Arrakis."}}'])
+    said = refusal(tmp_path / "b", "import", lines, "--namespace", "notes", "--create")
+    assert "--text FIELD" in said
+    created = answer(tmp_path / "b", "import", lines, "--namespace", "notes", "--create", "--text", "body")
+    assert created["written"] == 1
+    answer(tmp_path / "b", "namespaces", "create", "four", "--dimension", "4")
+    assert "The vector is missing" in refusal(tmp_path / "b", "import", lines, "--namespace", "four")
+
+
 def test_without_create_a_header_creates_nothing(tmp_path: Path) -> None:
     """A mistyped name is an error with a header, too."""
     out = _exported(tmp_path)
@@ -141,10 +187,10 @@ def _with_header(tmp_path: Path, document: Any) -> Path:
 
 def test_settings_of_a_later_release_are_said_to_be_lost(tmp_path: Path) -> None:
     """An import says what it loses, and does the rest."""
-    settings = {"dimension": 2, "metric": "dot", "text": {"fields": ["title"]}}
+    settings = {"dimension": 2, "metric": "dot", "colour": {"fields": ["title"]}}
     source = _with_header(tmp_path, {"format": 1, "kind": "records", "namespace": "n", "settings": settings})
     ran = run(tmp_path / "d", "import", source, "--namespace", "n", "--create")
-    assert (ran.exit_code, "that are lost: text" in ran.stderr) == (0, True)
+    assert (ran.exit_code, "that are lost: colour" in ran.stderr) == (0, True)
     assert answer(tmp_path / "d", "namespaces", "describe", "n")["metric"] == "dot"
 
 

@@ -110,7 +110,7 @@ def test_npy_rows_take_ids_from_a_file_or_from_their_numbers(tmp_path: Path) -> 
     [
         ("{", "not JSON"),
         ("[1, 2]", "not a JSON object"),
-        ('{"id": "x"}', "there is no 'vector'"),
+        ('{"id": "x"}', "The vector is missing"),
         ('{"id": "x", "vector": [1,2,3,4], "metdata": {}}', "'metdata' is no field of a record"),
         ('{"id": "x", "vector": [1, 2]}', "has 2 numbers but the namespace has dimension 4"),
         ('{"id": "x", "vector": [1, "2", 3, 4]}', "vector[1]: The entry at position 1 is not a number"),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from quartzdb.domain.limits import SHARDS_MAX
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Precision
+from quartzdb.domain.text_fields import LANGUAGES, TextField
 from quartzdb.storage.ports import NamespaceCatalog
 from tests.contracts.adapters import in_threads
 
@@ -17,6 +18,12 @@ KINDS = {
     "metric": st.sampled_from(Metric),
     "engine": st.sampled_from(EngineChoice),
     "precision": st.sampled_from(Precision),
+    "text": st.dictionaries(
+        st.sampled_from(["title", "body", "größe", 'a"b']),
+        st.builds(TextField, st.sampled_from(LANGUAGES), st.booleans(), st.booleans()),
+        max_size=3,
+    ),
+    "sparse": st.lists(st.sampled_from(["splade", "bm42"]), unique=True).map(tuple),
 }
 SETTINGS = st.one_of(
     st.builds(NamespaceSettings, dimension=st.none(), **KINDS),

@@ -147,7 +147,12 @@ def test_the_rest_is_read_back() -> None:
     """Digests, namespaces, API keys, and what applying came to."""
     digests = Digests([(number, number << 32) for number in range(256)], 7)
     assert parse_digests(sent(digests_document(digests))) == digests
-    shared = [SharedNamespace("t", "n", None, Metric.DOT), SharedNamespace("t", "m", 4_096, Metric.COSINE)]
+    declared = '{"sparse":["s"],"text":{"body":{"language":"of a later release"}}}'
+    shared = [
+        SharedNamespace("t", "n", None, Metric.DOT),
+        SharedNamespace("t", "m", 4_096, Metric.COSINE),
+        SharedNamespace("t", "o", None, Metric.COSINE, declared),
+    ]
     document = {"site": "here", "namespaces": [namespace_document(one) for one in shared]}
     assert parse_namespaces(sent(document)) == ("here", shared)
     keys = [

@@ -19,6 +19,8 @@ def test_a_namespace_is_created_with_its_settings(http: Client) -> None:
         "precision": "f16",
         "shards": 4,
         "purge_after_days": 7,
+        "text": {"body": {"language": "english", "stemming": False, "stopwords": True}},
+        "sparse": ["splade"],
     }
     created = http.post("/v1/namespaces", wanted)
     assert created.status_code == 201

@@ -43,6 +43,28 @@ def test_ids_that_only_the_other_site_can_write_are_taken(records: Peer, http: S
     assert http.get("/api/vector/get/a%20b").status_code == 404
 
 
+def test_what_the_other_site_declares_is_kept_for_it(records: Peer) -> None:
+    """As it was said: this site knows nothing of text. Not saying it again takes nothing back."""
+
+    def listed() -> Document:
+        every = records.ask("GET", "namespaces").json()["namespaces"]
+        found: Document = next(one for one in every if one["tenant"] == records.tenant)
+        return {name: value for name, value in found.items() if name not in ("tenant", "namespace")}
+
+    text = {"body": {"language": "klingon", "later": [1, {"two": None}]}}
+    said = {**SETTINGS, "text": text, "sparse": ["splade"]}
+    change = peer.upsert("a", peer.version(peer.now_ms()))
+    assert records.ask("POST", "changes", json=body_of(records, settings=said, changes=[change])).is_success
+    assert listed() == said
+    assert records.apply(change) == (0, 1)
+    assert listed() == said
+    wrong: list[Document] = [{"text": ["body"]}, {"sparse": {}}, {"text": {"x" * 70_000: {}}}]
+    for bad in wrong:
+        records.refused(
+            400, "invalid_argument", "POST", "changes", json=body_of(records, settings={**SETTINGS, **bad})
+        )
+
+
 @pytest.mark.parametrize("ahead_ms", [60_000, 10_000_000])
 def test_a_version_from_the_future_is_refused_with_its_request(records: Peer, ahead_ms: int) -> None:
     """409, and nothing of the request is applied."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 
+from quartzdb.domain.declared_fields import parse_text, text_document
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import (
     DEFAULT_PURGE_AFTER_DAYS,
@@ -35,6 +36,8 @@ def encode_namespace(namespace: Namespace) -> bytes:
                 if settings.purge_after_days != DEFAULT_PURGE_AFTER_DAYS
                 else {}
             ),
+            **({"text": text_document(settings.text)} if settings.text else {}),
+            **({"sparse": settings.sparse} if settings.sparse else {}),
         },
         separators=(",", ":"),
     ).encode()
@@ -57,6 +60,8 @@ def decode_namespace(document: bytes) -> Namespace:
             precision=Precision(stored["precision"]),
             shards=stored.get("shards", 1),
             purge_after_days=stored.get("purge_after_days", DEFAULT_PURGE_AFTER_DAYS),
+            text=parse_text(stored.get("text", {})),
+            sparse=tuple(stored.get("sparse", ())),
         ),
         created_at_ms=stored["created_at_ms"],
     )

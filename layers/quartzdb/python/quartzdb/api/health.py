@@ -78,7 +78,7 @@ class Health:
         if damage is not None:
             raise RuntimeError(damage)
         namespace = self._services.catalog.get(tenant, DEFAULT_NAMESPACE)
-        if namespace is not None and namespace.settings.dimension is not None:
+        if namespace is not None and namespace.settings.holds_records:
             self._services.records.count(namespace, None, _EVENTUAL)
 
 

@@ -69,7 +69,7 @@ def compact(
         if reclaim:
             wanted = reclaim_at_once(database, wanted)
         for namespace in wanted:
-            if namespace.settings.dimension is None:
+            if not namespace.settings.holds_records:
                 continue  # key-values only: nothing to fold
             done = _compacted(database, namespace, reclaim=reclaim, quiet=as_json)
             if done is None:

@@ -74,8 +74,8 @@ def export(
     """Write all records of a namespace, one JSON object a line: {"id", "vector", "metadata"}.
 
     With --kind kv: {"key", "value", "content_type", "expires_at_ms"}, the value in base64. Either way the numbers come
-    back bit for bit. A first line has the settings: dimension, metric, engine, precision and shards. Versions are not
-    in an export: what is imported is a new write.
+    back bit for bit. A first line has the settings: dimension, metric, engine, precision, shards, and fields that
+    are declared as text or sparse. Versions are not in an export: what is imported is a new write.
 
     With --format parquet: a row each with id, vector, metadata (as JSON) and quartzdb_version, or with key, value,
     content_type, expires_at and quartzdb_version. Versions are for those who read them: an import passes over them.

@@ -7,7 +7,7 @@ one field, which no record may have.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -85,10 +85,17 @@ def _read(document: Any, where: str, hint: str) -> ExportHeader:
 
 def settings_of(named: Mapping[str, Any]) -> NamespaceSettings:
     """Settings by name; those not named are as ever. Raises ValueError, TypeError, InvalidArgument."""
+    from quartzdb.domain.declared_fields import parse_sparse, parse_text
     from quartzdb.domain.metric import Metric
     from quartzdb.domain.namespace import EngineChoice, NamespaceSettings, Precision
 
-    kinds = {"metric": Metric, "engine": EngineChoice, "precision": Precision}
+    kinds: dict[str, Callable[[Any], Any]] = {
+        "metric": Metric,
+        "engine": EngineChoice,
+        "precision": Precision,
+        "text": parse_text,
+        "sparse": parse_sparse,
+    }
     typed: dict[str, Any] = {
         name: kinds[name](value) if name in kinds else value for name, value in named.items()
     }

@@ -56,7 +56,7 @@ def reclaim_at_once(database: Database, namespaces: Sequence[Namespace]) -> Sequ
     database.maintenance.drop_deleted()
     if not database.short():
         return namespaces
-    held = [one for one in namespaces if one.settings.dimension is not None]
+    held = [one for one in namespaces if one.settings.holds_records]
     for namespace in held:
         release_previous_manifests(database, namespace)
     # What has the least to build goes first: each leaves more room for the next.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,7 +14,7 @@ from quartzdb.cli.namespace_settings import settings_options
 from quartzdb.cli.numbers import WholeNumber
 from quartzdb.cli.output import json_option, print_facts, print_json, print_table, size_text
 from quartzdb.cli.shared_namespace import refuse_where_shared
-from quartzdb.cli.stats import every_namespace, stats_document
+from quartzdb.cli.stats import dimension_text, every_namespace, stats_document
 from quartzdb.domain.limits import DIMENSION_MAX
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def namespaces() -> None:
     """Create, list, describe and delete namespaces.
 
-    A namespace has records of one dimension and metric, and key-values. Its settings are fixed at creation.
+    A namespace has records of one dimension and metric, or of text alone, and key-values. Its settings are fixed at
+    creation.
     """
 
 
@@ -34,6 +35,8 @@ def namespaces() -> None:
 Examples:
   quartzdb namespaces create docs --dimension 384
   quartzdb namespaces create images --dimension 768 --metric dot --precision f16 --shards 4
+  quartzdb namespaces create articles --dimension 256 --text title --text body=german
+  quartzdb namespaces create notes --text body               searched by text alone
   quartzdb namespaces create sessions                        key-values only"""
 )
 @click.argument("name")
@@ -41,18 +44,18 @@ Examples:
 @click.option(
     "--dimension",
     type=WholeNumber(1, DIMENSION_MAX),
-    help="Numbers in a vector. Default: key-values only.",
+    help="Numbers in a vector. Default: no vectors, and without --text and --sparse key-values only.",
 )
 @settings_options("Default:")
 @json_option
-def create(location: DatabaseLocation, name: str, as_json: bool, **settings: str | int | None) -> None:
+def create(location: DatabaseLocation, name: str, as_json: bool, **settings: Any) -> None:
     """Create the namespace NAME. One that is there with the same settings stays as it is."""
     from quartzdb.cli.export_header import settings_of
 
     given = {setting: value for setting, value in settings.items() if value is not None}
-    if "dimension" not in given and given:
+    if not given.keys() & {"dimension", "text", "sparse"} and given:
         raise click.UsageError(
-            f"--{next(iter(given)).replace('_', '-')} is of records: give --dimension, too."
+            f"--{next(iter(given)).replace('_', '-')} is of records: give --dimension or --text, too."
         )
     wanted = settings_of(given)
     database = location.open(create=True)
@@ -96,7 +99,9 @@ def describe(location: DatabaseLocation, name: str, as_json: bool) -> None:
     print_facts(
         {
             "namespace": namespace.name,
-            "dimension": str(settings.dimension or "none: key-values only"),
+            "dimension": dimension_text(settings),
+            "text": ", ".join(f"{name} ({one.language})" for name, one in settings.text.items()) or "none",
+            "sparse": ", ".join(settings.sparse) or "none",
             "metric": str(settings.metric),
             "precision": str(settings.precision),
             "engine": str(settings.engine),
@@ -156,6 +161,8 @@ def delete(location: DatabaseLocation, name: str, yes: bool, as_json: bool) -> N
 
 
 def _document(namespace: Namespace) -> dict[str, object]:
+    from quartzdb.domain.declared_fields import text_document
+
     settings = namespace.settings
     return {
         "name": namespace.name,
@@ -165,18 +172,20 @@ def _document(namespace: Namespace) -> dict[str, object]:
         "precision": settings.precision,
         "shards": settings.shards,
         "purge_after_days": settings.purge_after_days,
+        "text": text_document(settings.text),
+        "sparse": list(settings.sparse),
         "created_at_ms": namespace.created_at_ms,
     }
 
 
 def _row(namespace: Namespace) -> list[str]:
     settings = namespace.settings
-    if settings.dimension is None:
+    if not settings.holds_records:
         return [namespace.name, "-", "-", "-", "-", "-", _moment(namespace)]
     return [
         namespace.name,
-        str(settings.dimension),
-        str(settings.metric),
+        str(settings.dimension or "-"),
+        str(settings.metric) if settings.dimension else "-",
         str(settings.precision),
         str(settings.engine),
         str(settings.shards),

@@ -67,7 +67,8 @@ def get(location: DatabaseLocation, ids: Sequence[str], name: str, with_vectors:
     epilog="""\b
 Examples:
   quartzdb records put dune --namespace books --vector '[0.9, 0.1, 0.0]' --metadata '{"year": 1965}'
-  quartzdb records put logo --namespace images --vector-file logo.npy"""
+  quartzdb records put logo --namespace images --vector-file logo.npy
+  quartzdb records put dune --namespace notes --metadata '{"body": "Of Arrakis."}'   where there are no vectors"""
 )
 @click.argument("record_id", metavar="ID")
 @location_options
@@ -90,15 +91,16 @@ def put(
     as_json: bool,
 ) -> None:
     """Write the record ID; it replaces what the id had."""
-    if (vector is None) == (vector_file is None):
-        raise click.UsageError("Give exactly one of --vector and --vector-file.")
+    if vector is not None and vector_file is not None:
+        raise click.UsageError("Give --vector or --vector-file, not both.")
     fields = {} if metadata is None else parsed_object(metadata, "--metadata")
     numbers = given_vector(vector, vector_file)
-    assert numbers is not None  # one of them was given
     database = location.open()
+    from quartzdb.domain.vector import NO_VECTOR
     from quartzdb.services.record_rules import NewRecord
 
-    version = database.records.upsert(find_namespace(database, name), [NewRecord(record_id, numbers, fields)])
+    record = NewRecord(record_id, NO_VECTOR if numbers is None else numbers, fields)
+    version = database.records.upsert(find_namespace(database, name), [record])
     if as_json:
         print_json({"id": record_id, "version": str(version)})
     else:
@@ -261,6 +263,6 @@ def _document(record: Record, with_vectors: bool) -> dict[str, Any]:
         "version": str(record.version),
         "metadata": dict(record.metadata),
     }
-    if with_vectors:
+    if with_vectors and record.vector.size:
         document["vector"] = record.vector
     return document

@@ -12,7 +12,7 @@ from quartzdb.cli.database_location import DatabaseLocation, location_options
 from quartzdb.cli.output import json_option, print_facts, print_json, print_table, size_text
 
 if TYPE_CHECKING:
-    from quartzdb.domain.namespace import Namespace
+    from quartzdb.domain.namespace import Namespace, NamespaceSettings
     from quartzdb.services.namespaces import NamespaceStats
     from quartzdb.wiring.embedded import Database
 
@@ -57,7 +57,7 @@ def stats(location: DatabaseLocation, name: str | None, as_json: bool) -> None:
         print_facts(
             {
                 "namespace": namespace.name,
-                "dimension": str(namespace.settings.dimension or "none: key-values only"),
+                "dimension": dimension_text(namespace.settings),
                 "metric": str(namespace.settings.metric),
                 "shards": str(namespace.settings.shards),
                 "records": f"{held.records:,}",
@@ -91,8 +91,17 @@ def every_namespace(database: Database) -> Iterator[Namespace]:
             return
 
 
+def dimension_text(settings: NamespaceSettings) -> str:
+    """The dimension, or what it means that there is none."""
+    if settings.dimension is not None:
+        return str(settings.dimension)
+    return "none: searched by text" if settings.holds_records else "none: key-values only"
+
+
 def stats_document(namespace: Namespace, held: NamespaceStats) -> dict[str, object]:
     """A namespace's figures as JSON."""
+    from quartzdb.domain.declared_fields import text_document
+
     return {
         "name": namespace.name,
         "dimension": namespace.settings.dimension,
@@ -101,6 +110,8 @@ def stats_document(namespace: Namespace, held: NamespaceStats) -> dict[str, obje
         "precision": namespace.settings.precision,
         "shards": namespace.settings.shards,
         "purge_after_days": namespace.settings.purge_after_days,
+        "text": text_document(namespace.settings.text),
+        "sparse": list(namespace.settings.sparse),
         "created_at_ms": namespace.created_at_ms,
         "records": held.records,
         "tail_rows": held.tail_rows,

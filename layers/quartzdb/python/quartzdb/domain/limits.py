@@ -16,6 +16,8 @@ METADATA_BYTES_MAX = 32 * 1024
 METADATA_MERGED_BYTES_MAX = 1024 * 1024
 """What merged patches of several writers may make of metadata: taken from exports and peers, from nobody else."""
 METADATA_DEPTH_MAX = 32
+DECLARED_NAME_PATTERN = r"^[^$.][^.]*$"
+"""Of a metadata field that a namespace declares as text or sparse: a top-level one."""
 TEXT_FIELDS_MAX = 16
 """Of a namespace: metadata fields that are searched as text. Each has its own statistics and postings."""
 SPARSE_FIELDS_MAX = 4
@@ -34,8 +36,6 @@ DELETE_BY_FILTER_MAX = 100_000
 PATCH_BY_FILTER_MAX = 1_000
 """Records that one patch by filter changes; the answer has a cursor if there are more."""
 TOP_K_MAX = 1_000
-PAGED_DEPTH_MAX = 10_000
-"""How deep the pages of a query go where an index is searched; where everything that matches is scored, to its end."""
 QUERIES_MAX = 100
 """Queries in one batch."""
 RECALL_MIN = 0.5

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import blake2b
 
+from quartzdb.domain.declared_fields import check_declared
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.limits import (
     DIMENSION_MAX,
@@ -16,6 +17,7 @@ from quartzdb.domain.limits import (
     SHARDS_MAX,
 )
 from quartzdb.domain.metric import Metric
+from quartzdb.domain.text_fields import TextField
 
 DEFAULT_NAMESPACE = "default"
 """Where the Cloudflare-compatible surface keeps its data."""
@@ -46,11 +48,14 @@ class Precision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NamespaceSettings:
-    """What is fixed at creation. `dimension` None is a namespace for key-values only.
+    """What is fixed at creation. Without dimension there are no vectors: records are text or sparse then, and where
+    none of that is declared either, the namespace is for key-values only.
 
     `shards`: over how many partitions the records are spread. Key-values are not: each is an item of its own.
     `purge_after_days`: after how long a row that was deleted or replaced makes its segment due to be rewritten without
     it, however few they are.
+    `text`: metadata fields that are searched as text, and how each is analysed. `sparse`: metadata fields that hold
+    sparse vectors.
     """
 
     dimension: int | None = None
@@ -59,11 +64,23 @@ class NamespaceSettings:
     precision: Precision = Precision.F32
     shards: int = 1
     purge_after_days: int = DEFAULT_PURGE_AFTER_DAYS
+    text: Mapping[str, TextField] = field(default_factory=dict, hash=False)
+    sparse: tuple[str, ...] = ()
+
+    @property
+    def holds_records(self) -> bool:
+        """Whether there are records: without, the namespace is for key-values only."""
+        return self.dimension is not None or bool(self.text) or bool(self.sparse)
+
+    @property
+    def vector_size(self) -> int:
+        """How many numbers the vector of a record has: 0 where records have none."""
+        return self.dimension or 0
 
     @property
     def vector_bytes(self) -> int:
         """What a vector takes as it is stored."""
-        return (self.dimension or 0) * (2 if self.precision is Precision.F16 else 4)
+        return self.vector_size * (2 if self.precision is Precision.F16 else 4)
 
     def __post_init__(self) -> None:
         if self.dimension is not None and not 1 <= self.dimension <= DIMENSION_MAX:
@@ -80,11 +97,12 @@ class NamespaceSettings:
                 field="purge_after_days",
                 hint="For single records sooner, erase them.",
             )
-        if self.shards > 1 and self.dimension is None:
+        check_declared(self.text, self.sparse)
+        if self.shards > 1 and not self.holds_records:
             raise InvalidArgument(
-                "Only a namespace with a dimension has shards: it is records that are spread over them.",
+                "Only a namespace with a dimension or text has shards: it is records that are spread over them.",
                 field="shards",
-                hint="Give a dimension, or leave `shards` out.",
+                hint="Give a dimension or text fields, or leave `shards` out.",
             )
 
 

@@ -25,6 +25,10 @@ Rows = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 """One flag per row, shape (n,)."""
 
+NO_VECTOR: Vector = np.empty(0, dtype=np.float32)
+"""That of a record in a namespace without dimension."""
+NO_VECTOR.flags.writeable = False
+
 LENGTH_MAX = 1e15
 LENGTH_MIN = 1e-15
 """Lengths between which products of two vectors keep their digits in float32."""

@@ -216,7 +216,7 @@ class EmbeddedMaintenance:
         thresholds = self._policy.thresholds
         sweeping = now_ms - memory.swept_ms >= self._policy.sweep_pause_ms(memory.swept_in_vain)
         busy = False
-        if shard.settings.dimension is not None:
+        if shard.settings.holds_records:
             busy = self._maintain_segments(shard, memory, sweeping)
             if shard.partition in self._erasures.shards:
                 self._erase(shard)

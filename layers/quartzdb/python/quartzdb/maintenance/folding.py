@@ -81,7 +81,7 @@ class Folding:
 
         `erasing`: an erasure of it is open.
         """
-        if namespace.settings.dimension is None:
+        if not namespace.settings.holds_records:
             return Folded()
         backlog = self._backlog(namespace.partition)
         reason = self._policy.due(backlog, erasing=() if erasing else None).fold

@@ -144,7 +144,7 @@ class Restoration:
         return [
             f"{namespace.tenant}/{namespace.name}: {why}"
             for namespace in (self._deployed or self._catalog).all_namespaces()
-            if namespace.settings.dimension is not None
+            if namespace.settings.holds_records
             for shard in namespace.each_shard
             for why in self._missing(shard)
         ]

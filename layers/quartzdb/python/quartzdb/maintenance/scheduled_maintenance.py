@@ -148,7 +148,7 @@ class ScheduledMaintenance:
             if namespace.shard == 0 and _turn(partition, minute, self._policy.thresholds.purge_every_ms):
                 self._purge(partition)
             settled = True
-            if namespace.settings.dimension is not None:
+            if namespace.settings.holds_records:
                 settled = self._maintain_segments(namespace, budget, report)
             if settled and note is not None:
                 self._pending_work.settle(note)

@@ -77,7 +77,7 @@ class Verification:
     def of(self, namespace: Namespace, tick: Callable[[str], None] = lambda _: None) -> Verified:
         """Verify one namespace, all its shards. `tick` is told of each file before it is read."""
         verified = Verified(namespace.name)
-        if namespace.settings.dimension is not None:
+        if namespace.settings.holds_records:
             for shard in namespace.each_shard:
                 verified.add(self._of_shard(shard, tick))
         return verified
@@ -223,7 +223,7 @@ class Verification:
                     verified.damaged(f"{partition}/log/{key}", error)
                     continue
                 sizes = {change.vector.size for change in changes if isinstance(change, Upsert)}
-                if sizes - {namespace.settings.dimension}:
+                if sizes - {namespace.settings.vector_size}:
                     verified.damaged(f"{partition}/log/{key}", f"has vectors of {sorted(sizes)} numbers")
                 strays = [change.id for change in changes if namespace.shard_of(change.id) != namespace]
                 if strays:

@@ -92,7 +92,11 @@ def _news(present: dict[str, Outline], changes: Sequence[Change]) -> list[Change
 
 def _rounded(namespace: Namespace, change: Change) -> Change:
     # As for a client's write: a record reads the same before and after it is folded.
-    if not isinstance(change, Upsert) or namespace.settings.precision is not Precision.F16:
+    if (
+        not isinstance(change, Upsert)
+        or not change.vector.size
+        or namespace.settings.precision is not Precision.F16
+    ):
         return change
     vector = change.vector
     largest = float(np.max(np.abs(vector)))

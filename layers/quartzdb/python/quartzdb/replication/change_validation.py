@@ -15,13 +15,14 @@ from quartzdb.domain.record import check_id
 from quartzdb.domain.vector import check_finite
 from quartzdb.replication.wire.limits import CHANGES_MAX, CLOCK_SKEW_MS_MAX, FOREIGN_METADATA_BYTES_MAX
 from quartzdb.services.keyvalue import check_content, check_key
-from quartzdb.services.record_rules import MetadataPatch, check_comparable, check_fields
+from quartzdb.services.record_rules import MetadataPatch, check_comparable, check_fields, check_own_vector
 from quartzdb.storage.ports import Item
 
 
 def check_changes(namespace: Namespace, changes: Sequence[Change]) -> None:
     """Raises InvalidArgument, which names the place, for what the namespace cannot take."""
-    if namespace.settings.dimension is None:
+    settings = namespace.settings
+    if not settings.holds_records:
         raise InvalidArgument(
             f"The namespace {namespace.name!r} holds key-values only.",
             field="feed",
@@ -31,10 +32,11 @@ def check_changes(namespace: Namespace, changes: Sequence[Change]) -> None:
         place = f"changes[{position}]"
         check_id(change.id, f"{place}.id")
         if isinstance(change, Upsert):
-            check_finite(change.vector, f"{place}.vector")
-            check_comparable(
-                change.vector, namespace.settings.dimension, namespace.settings.metric, f"{place}.vector"
-            )
+            if settings.dimension is None:
+                check_own_vector(namespace, change.vector, f"{place}.vector")
+            else:
+                check_finite(change.vector, f"{place}.vector")
+                check_comparable(change.vector, settings.dimension, settings.metric, f"{place}.vector")
             check_metadata(change.metadata, field=f"{place}.metadata", bytes_max=FOREIGN_METADATA_BYTES_MAX)
         elif isinstance(change, Patch):
             patch = MetadataPatch(change.id, change.set, tuple(change.unset))

@@ -315,7 +315,7 @@ def _from(namespace: Namespace, place: FeedPosition) -> FeedPosition:
 
 
 def _has(namespace: Namespace, feed: Feed) -> bool:
-    return feed is Feed.KEYS or namespace.settings.dimension is not None
+    return feed is Feed.KEYS or namespace.settings.holds_records
 
 
 def _check_limit(limit: int, most: int) -> None:

@@ -30,12 +30,22 @@ class Feed(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class SharedNamespace:
-    """A namespace that both sites have, by name: each site has a generation of its own."""
+    """A namespace that both sites have, by name: each site has a generation of its own.
+
+    `declared`: the fields that it declares as text and as sparse, as the text of one JSON object; "" where there are
+    none. It is a text so that a site passes on what it does not understand.
+    """
 
     tenant: str
     namespace: str
     dimension: int | None
     metric: Metric
+    declared: str = ""
+
+    @property
+    def holds_records(self) -> bool:
+        """Whether there are records: without, the namespace is for keys only."""
+        return self.dimension is not None or bool(self.declared)
 
 
 Changes = Sequence[Change] | Sequence[Item]

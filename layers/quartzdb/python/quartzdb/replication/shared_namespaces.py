@@ -10,11 +10,11 @@ from quartzdb.domain.errors import NamespaceDiffers, NamespaceNotFound
 from quartzdb.domain.namespace import (
     DEFAULT_NAMESPACE,
     Namespace,
-    NamespaceSettings,
     check_namespace_name,
     check_tenant,
 )
 from quartzdb.replication.ports import SharedNamespace, SharedPart
+from quartzdb.replication.wire.declared_document import declared_by, settings_as
 from quartzdb.storage.ports import NamespaceCatalog
 
 Shared = Callable[[str, str], bool]
@@ -68,7 +68,9 @@ class SharedNamespaceLookup:
     def all_shared(self) -> Sequence[SharedNamespace]:
         """All of them, in order."""
         return sorted(
-            SharedNamespace(one.tenant, one.name, one.settings.dimension, one.settings.metric)
+            SharedNamespace(
+                one.tenant, one.name, one.settings.dimension, one.settings.metric, declared_by(one.settings)
+            )
             for one in self._catalog.all_namespaces()
             if self._shared(one.tenant, one.name)
         )
@@ -99,10 +101,14 @@ class SharedNamespaceLookup:
         return self._catalog.get(wanted.tenant, wanted.namespace)
 
     def take(self, wanted: SharedNamespace) -> Namespace:
-        """The namespace of that name, created if it is not there. Raises NamespaceDiffers, NamespaceNotFound."""
+        """The namespace of that name, created if it is not there. Raises NamespaceDiffers, NamespaceNotFound.
+
+        What is declared at one of the sites alone is no difference: it is about how a site searches, and a Cloudflare
+        site knows nothing of it until it is told.
+        """
         found = self.find(wanted)
         if found is None:
-            settings = NamespaceSettings(wanted.dimension, wanted.metric)
+            settings = settings_as(wanted)
             made = Namespace(
                 wanted.tenant, wanted.namespace, self._new_generation(), settings, self._clock.unix_ms()
             )
@@ -112,6 +118,13 @@ class SharedNamespaceLookup:
             raise NamespaceDiffers(
                 f"The namespace {wanted.namespace!r} has dimension {mine.dimension} and metric {mine.metric} here, "
                 f"but dimension {wanted.dimension} and metric {wanted.metric} at the peer.",
+                field="settings",
+                hint="Settings are fixed at creation: one of the two has to be exported and created anew.",
+            )
+        declared = declared_by(mine)
+        if declared and wanted.declared and declared != wanted.declared:
+            raise NamespaceDiffers(
+                f"The namespace {wanted.namespace!r} declares other text or sparse fields here than at the peer.",
                 field="settings",
                 hint="Settings are fixed at creation: one of the two has to be exported and created anew.",
             )

@@ -69,7 +69,7 @@ class ErasureReplay:
                 self._versions.resume_after(one.version.stamp)
             of_ids = [one for one in reminders if not one.erasure.by_keys]
             of_keys = [one for one in reminders if one.erasure.by_keys]
-            if of_ids and namespace.settings.dimension is not None:
+            if of_ids and namespace.settings.holds_records:
                 records += self._erase_records(namespace, of_ids)
             if of_keys:
                 keys += self._erase_keys(namespace, of_keys)

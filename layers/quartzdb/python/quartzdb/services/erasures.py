@@ -208,7 +208,7 @@ class Erasures:
 
 def heads_of(log: ChangeLog, namespace: Namespace, erasure: Erasure) -> Sequence[int]:
     """Up to where each of the namespace's logs may have something of it."""
-    if namespace.settings.dimension is None or erasure.by_keys:
+    if not namespace.settings.holds_records or erasure.by_keys:
         return ()
     return [log.head(partition) for partition in namespace.partitions]
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.namespace import Namespace, NamespaceSettings
 from quartzdb.domain.vector import to_base64
 from quartzdb.services.exported_pages import item_page, record_page
 from quartzdb.services.keyvalue import KeyValues
@@ -38,8 +38,15 @@ def header_document(kind: str, namespace: Namespace) -> dict[str, Any]:
         "format": FORMAT,
         "kind": kind,
         "namespace": namespace.name,
-        "settings": asdict(namespace.settings),
+        "settings": settings_document(namespace.settings),
     }
+
+
+def settings_document(settings: NamespaceSettings) -> dict[str, Any]:
+    """Settings by name. What not every release knows is left out where it is not used."""
+    document = asdict(settings)
+    text, sparse = document.pop("text"), list(document.pop("sparse"))
+    return document | ({"text": text} if text else {}) | ({"sparse": sparse} if sparse else {})
 
 
 def record_lines(
@@ -49,10 +56,9 @@ def record_lines(
     page = record_page(records, namespace, cursor)
     lines = []
     for record in page.items:
-        document: dict[str, Any] = {
-            "id": record.id,
-            "vector": to_base64(record.vector) if base64_vectors else record.vector,
-        }
+        document: dict[str, Any] = {"id": record.id}
+        if record.vector.size:
+            document["vector"] = to_base64(record.vector) if base64_vectors else record.vector
         if record.metadata:
             document["metadata"] = dict(record.metadata)
         lines.append(orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE))

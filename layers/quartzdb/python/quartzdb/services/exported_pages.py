@@ -20,7 +20,7 @@ _KEYS_AT_ONCE = 20
 
 def record_page(records: Records, namespace: Namespace, cursor: str | None) -> Page[Record]:
     """Records in the order of their ids, from the cursor on. Raises NamespaceNotFound where it was deleted since."""
-    fitting = _VECTORS_BYTES_AT_ONCE // (_BYTES_A_COMPONENT * (namespace.settings.dimension or 1))
+    fitting = _VECTORS_BYTES_AT_ONCE // (_BYTES_A_COMPONENT * max(1, namespace.settings.vector_size))
     limit = max(_RECORDS_AT_ONCE_MIN, min(RECORDS_AT_ONCE, fitting))
     page = records.list(namespace, cursor=cursor, limit=limit)
     found = records.fetch(namespace, page.items) if page.items else {}

@@ -47,7 +47,7 @@ class NamespaceCreation:
         """
         check_tenant(tenant)
         check_namespace_name(name, "name")
-        allowed, dimension = grant.limits.namespaces, settings.dimension or 0
+        allowed, dimension = grant.limits.namespaces, settings.vector_size
         most = NAMESPACES_PER_TENANT_MAX if allowed is None else min(allowed, NAMESPACES_PER_TENANT_MAX)
         present = self._catalog.count(tenant, most) if most else 0
         too_large = grant.limits.dimension is not None and dimension > grant.limits.dimension
@@ -73,5 +73,6 @@ def _shown(settings: NamespaceSettings) -> str:
     return (
         f"dimension {settings.dimension}, metric {settings.metric}, engine {settings.engine}, "
         f"precision {settings.precision}, shards {settings.shards}, "
-        f"purge_after_days {settings.purge_after_days}"
+        f"purge_after_days {settings.purge_after_days}, text {', '.join(settings.text) or 'none'}, "
+        f"sparse {', '.join(settings.sparse) or 'none'}"
     )

@@ -191,7 +191,7 @@ class Namespaces:
     def stats(self, namespace: Namespace, consistency: Consistency = STRONG) -> NamespaceStats:
         """What the namespace holds."""
         keys, key_value_bytes = self._table.count(namespace.partition, self._clock.unix_ms())
-        if namespace.settings.dimension is None:
+        if not namespace.settings.holds_records:
             return NamespaceStats(keys=keys, key_value_bytes=key_value_bytes)
         held = [self._shard_stats(shard, consistency) for shard in namespace.each_shard]
         return NamespaceStats(

@@ -14,6 +14,7 @@ import numpy as np
 
 from quartzdb.domain.change import Metadata
 from quartzdb.domain.condition import Condition
+from quartzdb.domain.declared_values import check_sparse, check_text
 from quartzdb.domain.errors import (
     DuplicateId,
     InvalidArgument,
@@ -77,13 +78,47 @@ def check_conditions(conditions: Conditions, present: Mapping[str, Record]) -> N
 
 
 def check_record(
-    namespace: Namespace, record: NewRecord, field: str, *, metadata_bytes_max: int = METADATA_BYTES_MAX
+    namespace: Namespace,
+    record: NewRecord,
+    field: str,
+    *,
+    metadata_bytes_max: int = METADATA_BYTES_MAX,
+    exported: bool = False,
 ) -> None:
-    """Raises what is wrong with one record; `field` is where it stands in the request."""
+    """Raises what is wrong with one record; `field` is where it stands in the request.
+
+    `exported`: it was a database's, which may hold in declared fields what its peer has told it.
+    """
     prefix = f"{field}." if field else ""
     check_id(record.id, f"{prefix}id")
-    check_vector(namespace, record.vector, f"{prefix}vector")
+    check_own_vector(namespace, record.vector, f"{prefix}vector")
     check_metadata(record.metadata, field=f"{prefix}metadata", bytes_max=metadata_bytes_max)
+    if not exported:
+        check_declared_values(namespace, record.metadata, f"{prefix}metadata")
+
+
+def check_declared_values(namespace: Namespace, metadata: Metadata, field: str) -> None:
+    """Raises InvalidMetadata where a field that is declared as text or sparse has something else. Null is nothing."""
+    settings = namespace.settings
+    for name in settings.text:
+        if metadata.get(name) is not None:
+            check_text(metadata[name], f"{field}.{name}")
+    for name in settings.sparse:
+        if metadata.get(name) is not None:
+            check_sparse(metadata[name], f"{field}.{name}")
+
+
+def check_own_vector(namespace: Namespace, vector: Vector, field: str) -> None:
+    """As check_vector, and where records have no vector, raises InvalidVector for one that is there."""
+    require_records(namespace)
+    if namespace.settings.dimension is not None:
+        check_vector(namespace, vector, field)
+    elif vector.size:
+        raise InvalidVector(
+            f"The namespace {namespace.name!r} was created without a dimension: its records have no vectors.",
+            field=field,
+            hint="Leave the vector out, or create a namespace with a dimension.",
+        )
 
 
 def check_vector(namespace: Namespace, vector: Vector, field: str) -> None:
@@ -108,20 +143,26 @@ def check_vector(namespace: Namespace, vector: Vector, field: str) -> None:
 
 def check_comparable(vector: Vector, dimension: int, metric: Metric, field: str = "vector") -> None:
     """Raises DimensionMismatch or InvalidVector for what the metric is not defined for."""
+    if not vector.size:
+        raise InvalidVector(
+            "The vector is missing.", field=field, hint=f"This namespace has {dimension} numbers in each."
+        )
     check_dimension(vector, dimension, field)
     if metric is Metric.COSINE:
         check_direction(vector, field)
 
 
-def check_patch(patch: MetadataPatch, field: str) -> None:
+def check_patch(namespace: Namespace, patch: MetadataPatch, field: str) -> None:
     """Raises what is wrong with a patch, whatever record it is for."""
     check_id(patch.id, f"{field}.id")
-    check_changes(patch, f"{field}.")
+    check_changes(namespace, patch, f"{field}.")
 
 
-def check_changes(patch: MetadataPatch, prefix: str = "") -> None:
+def check_changes(namespace: Namespace, patch: MetadataPatch, prefix: str = "") -> None:
     """Raises what is wrong with what a patch sets and unsets, of whichever records."""
+    require_records(namespace)
     _check_fields(patch, prefix)
+    check_declared_values(namespace, patch.set, f"{prefix}set")
     if not patch.set and not patch.unset:
         raise InvalidArgument(
             "The patch changes nothing.",
@@ -161,21 +202,32 @@ def check_batch(ids: Sequence[str], most: int, field: str) -> None:
         seen.add(record_id)
 
 
-def dimension_of(namespace: Namespace) -> int:
-    """How many entries a vector has here. Raises InvalidArgument where there are no vectors."""
-    dimension = namespace.settings.dimension
-    if dimension is None:
+def require_records(namespace: Namespace) -> None:
+    """Raises InvalidArgument where there are key-values only."""
+    if not namespace.settings.holds_records:
         raise InvalidArgument(
             f"The namespace {namespace.name!r} was created without a dimension: it holds key-values only.",
             field="namespace",
-            hint="Create a namespace with a dimension for vectors.",
+            hint="Create a namespace with a dimension for vectors, or with text fields.",
+        )
+
+
+def dimension_of(namespace: Namespace) -> int:
+    """How many entries a vector has here. Raises InvalidArgument where there are no vectors."""
+    require_records(namespace)
+    dimension = namespace.settings.dimension
+    if dimension is None:
+        raise InvalidArgument(
+            f"The namespace {namespace.name!r} was created without a dimension: it is searched by text, not by vector.",
+            field="namespace",
+            hint="Ask with `text` or `sparse`, or create a namespace with a dimension for vectors.",
         )
     return dimension
 
 
 def as_stored(namespace: Namespace, vector: Vector) -> Vector:
     """The vector as it will be read, (d,) f32: rounded when it is written, so that folding changes nothing."""
-    if namespace.settings.precision is Precision.F16:
+    if namespace.settings.precision is Precision.F16 and vector.size:
         return vector.astype(np.float16).astype(np.float32)
     return vector
 

@@ -36,8 +36,8 @@ from quartzdb.services.record_rules import (
     check_conditions,
     check_patch,
     check_record,
-    dimension_of,
     record_not_found,
+    require_records,
 )
 from quartzdb.services.shard_answers import ids_in_order
 from quartzdb.services.shard_reads import ShardReads
@@ -98,12 +98,14 @@ class Records:
         conditions: Conditions = UNCONDITIONAL,
         after: Version | None = None,
         metadata_bytes_max: int = METADATA_BYTES_MAX,
+        exported: bool = False,
     ) -> Version:
         """Write all records or none; each replaces what its id had. Returns the version of the write.
 
         Raises PreconditionFailed, and writes nothing, where the condition of an id does not hold at that moment.
+        `exported`: see check_record.
         """
-        self.check_upsert(namespace, records, metadata_bytes_max=metadata_bytes_max)
+        self.check_upsert(namespace, records, metadata_bytes_max=metadata_bytes_max, exported=exported)
         vectors = [as_stored(namespace, record.vector) for record in records]
         changes = [
             Upsert(record.id, OWN, vector, record.metadata)
@@ -319,26 +321,34 @@ class Records:
 
     @staticmethod
     def check_upsert(
-        namespace: Namespace, records: Sequence[NewRecord], *, metadata_bytes_max: int = METADATA_BYTES_MAX
+        namespace: Namespace,
+        records: Sequence[NewRecord],
+        *,
+        metadata_bytes_max: int = METADATA_BYTES_MAX,
+        exported: bool = False,
     ) -> None:
         """Raises what is wrong with records to be written, whatever is there."""
         check_batch([record.id for record in records], UPSERT_RECORDS_MAX, "vectors")
         for position, record in enumerate(records):
-            check_record(namespace, record, f"vectors[{position}]", metadata_bytes_max=metadata_bytes_max)
+            check_record(
+                namespace,
+                record,
+                f"vectors[{position}]",
+                metadata_bytes_max=metadata_bytes_max,
+                exported=exported,
+            )
 
     @staticmethod
     def check_patches(namespace: Namespace, patches: Sequence[MetadataPatch]) -> None:
         """Raises what is wrong with patches, whatever is there."""
         check_batch([patch.id for patch in patches], UPSERT_RECORDS_MAX, "patches")
         for position, patch in enumerate(patches):
-            check_patch(patch, f"patches[{position}]")
-        dimension_of(namespace)
+            check_patch(namespace, patch, f"patches[{position}]")
 
     @staticmethod
     def check_fields(namespace: Namespace, fields: MetadataPatch) -> None:
         """Raises what is wrong with a patch for all that match."""
-        check_changes(fields)
-        dimension_of(namespace)
+        check_changes(namespace, fields)
 
     @staticmethod
     def check_delete(namespace: Namespace, ids: Sequence[str]) -> None:
@@ -346,7 +356,7 @@ class Records:
         check_batch(ids, DELETE_IDS_MAX, "ids")
         for position, record_id in enumerate(ids):
             check_id(record_id, f"ids[{position}]")
-        dimension_of(namespace)
+        require_records(namespace)
 
     def _delete_if(self, namespace: Namespace, ids: Sequence[str], conditions: Conditions) -> Deletion:
         self._check_decides(namespace)
@@ -362,7 +372,7 @@ class Records:
         return Deletion(version, existed)
 
     def _check_decides(self, namespace: Namespace) -> None:
-        dimension_of(namespace)
+        require_records(namespace)
         if not self._active(namespace):
             raise NotActiveSite(
                 "This site is not the active one, so it cannot know what the record is now.",
@@ -371,7 +381,7 @@ class Records:
             )
 
     def _append(self, namespace: Namespace, changes: Sequence[Change], after: Version | None) -> Version:
-        dimension_of(namespace)
+        require_records(namespace)
         honour(self._versions, after)
         return self._writer.write(namespace, changes)
 

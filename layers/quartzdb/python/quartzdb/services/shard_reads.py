@@ -17,7 +17,7 @@ from quartzdb.domain.hlc import HybridClock
 from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.record import Record
 from quartzdb.services.consistency import Consistency, honour
-from quartzdb.services.record_rules import dimension_of
+from quartzdb.services.record_rules import require_records
 from quartzdb.storage.index.view import View
 from quartzdb.storage.snapshot.readers import Readers
 
@@ -39,7 +39,7 @@ class ShardReads:
 
     def one(self, shard: Namespace, use: Callable[[View], Read], consistency: Consistency) -> Read:
         """What `use` makes of one shard's view, which it may be given twice."""
-        dimension_of(shard)
+        require_records(shard)
         honour(self._versions, consistency.at_least)
         return self._one(shard, use, consistency)
 
@@ -55,7 +55,7 @@ class ShardReads:
 
         `to_change`: what is written next is later than anything in any of them.
         """
-        dimension_of(shards[0])
+        require_records(shards[0])
         honour(self._versions, consistency.at_least)
 
         def read(shard: Namespace) -> Read:

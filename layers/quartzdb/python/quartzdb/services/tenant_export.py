@@ -63,7 +63,7 @@ class TenantExport:
 
 
 def _kinds(namespace: Namespace) -> tuple[str, ...]:
-    return (_KEY_VALUES,) if namespace.settings.dimension is None else (_RECORDS, _KEY_VALUES)
+    return (_RECORDS, _KEY_VALUES) if namespace.settings.holds_records else (_KEY_VALUES,)
 
 
 def _place(at: str | None) -> dict[str, Any]:

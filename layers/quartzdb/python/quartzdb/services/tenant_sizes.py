@@ -92,7 +92,7 @@ def _live_bytes(stats: NamespaceStats, vector_bytes: int) -> int:
 def _published_size(published: Published, namespace: Namespace) -> TenantSize:
     keys, size = published.table.count(namespace.partition, published.clock.unix_ms())
     vectors = 0
-    for shard in namespace.each_shard if namespace.settings.dimension is not None else ():
+    for shard in namespace.each_shard if namespace.settings.holds_records else ():
         pointer = published.store.pointer(shard.partition)
         if pointer is None:
             continue

@@ -214,7 +214,7 @@ def open_repairs(
         for one in local.namespaces()
         if (one.tenant, one.namespace) in there
         for feed in Feed
-        if feed is Feed.KEYS or one.dimension is not None
+        if feed is Feed.KEYS or one.holds_records
         for outbound in [Direction(local.site, peer.site, one.tenant, one.namespace, feed)]
     ]
 

@@ -67,7 +67,7 @@ def list_records(call: Call) -> Answer:
             f"At most {CHOSEN_FIELDS_MAX} fields can be named, not {len(chosen)}.", field="include_metadata"
         )
     budget = AnswerBudget()
-    size = vector_bytes(namespace.settings.dimension or 0, body.include_vectors)
+    size = vector_bytes(namespace.settings.vector_size, body.include_vectors)
     budget.take_records(min(max(body.limit, 0), LIST_LIMIT_MAX), size, "limit")
     order_by = body.order_by
     page = call.services.listing.page(
@@ -94,7 +94,7 @@ def list_records(call: Call) -> Answer:
 def _document(record: ShownRecord, body: schemas.ListMatching) -> dict[str, object]:
     record_id, version, vector, metadata = record
     document: dict[str, object] = {"id": record_id, "version": str(version)}
-    if vector is not None:
+    if vector is not None and vector.size:
         document["vector"] = vector_document(vector, str(body.include_vectors))
     if metadata is not None:
         chosen = body.include_metadata

@@ -8,6 +8,7 @@ from quartzdb.api.freshness import consistency_of
 from quartzdb.api.operation import Family, IdempotentReplay, JsonBody, Success
 from quartzdb.api.schemas import namespaces as schemas
 from quartzdb.api.times import rfc3339
+from quartzdb.domain.declared_fields import parse_sparse, parse_text, text_document
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Precision
 from quartzdb.services.keys import Scope
@@ -25,6 +26,8 @@ _BOOKS = {
     "precision": "f32",
     "shards": 1,
     "purge_after_days": 30,
+    "text": {"title": {"language": "english", "stemming": True, "stopwords": True}},
+    "sparse": [],
     "created_at": "2025-01-01T12:00:00.000Z",
 }
 _STATS = {
@@ -47,7 +50,13 @@ _STATS = {
     summary="Create a namespace",
     audit="namespace.create",
     scope=Scope.ADMIN,
-    body=JsonBody(schemas.NewNamespace, {"vectors": {"name": "books", "dimension": 3, "metric": "cosine"}}),
+    body=JsonBody(
+        schemas.NewNamespace,
+        {
+            "vectors": {"name": "books", "dimension": 3, "metric": "cosine", "text": {"title": {}}},
+            "text": {"name": "notes", "text": {"body": {"language": "german"}}},
+        },
+    ),
     answers=(
         Success("It is new.", schemas.NamespaceSummary, _BOOKS, status=201, headers=("Location",)),
         Success("It was there already, with the same settings.", schemas.NamespaceSummary, _BOOKS),
@@ -69,6 +78,8 @@ def create_namespace(call: Call) -> Answer:
         Precision(body.precision),
         body.shards,
         body.purge_after_days,
+        parse_text({name: one.model_dump() for name, one in body.text.items()}),
+        parse_sparse(body.sparse),
     )
     namespace, new = call.services.namespaces.create(
         call.principal.tenant, body.name, settings, call.principal.grant
@@ -165,5 +176,7 @@ def summary(namespace: Namespace) -> dict[str, object]:
         "precision": settings.precision.value,
         "shards": settings.shards,
         "purge_after_days": settings.purge_after_days,
+        "text": text_document(settings.text),
+        "sparse": settings.sparse,
         "created_at": rfc3339(namespace.created_at_ms),
     }

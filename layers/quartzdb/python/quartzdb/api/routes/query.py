@@ -58,7 +58,6 @@ _ANSWER: dict[str, object] = {
             "vector": {"vector": [1, 0, 0], "top_k": 2, "filter": {"year": {"$gt": 1960}}},
             "id": {"id": "dune", "include_vectors": "base64"},
             "recall": {"vector": [1, 0, 0], "recall": 0.9},
-            "pages": {"vector": [1, 0, 0], "top_k": 20, "page": True},
         },
         QUERY_JSON,
     ),
@@ -72,9 +71,7 @@ _ANSWER: dict[str, object] = {
 )
 def query_vectors(call: Call) -> Answer:
     """The nearest records by the namespace's metric, among those that the filter accepts. The filter is applied before
-    the search, so it never costs recall. With `page` the answer has a `cursor` if there are more, and the same question
-    with that cursor gives the next page. No record comes twice in a walk without writes. Pages go 10,000 records deep;
-    with `recall` 1 the walk is the whole ranking, to its end. Each page is of the moment at which it is asked for.
+    the search, so it never costs recall.
     """
     body = call.json(schemas.Query)
     budget = AnswerBudget()
@@ -153,7 +150,7 @@ def query_vectors_batch(call: Call) -> Answer:
 
 def _take(budget: AnswerBudget, namespace: Namespace, body: schemas.QueryInBatch) -> None:
     """What the answer to a question may have, before it is searched for. Raises AnswerTooLarge."""
-    size = vector_bytes(namespace.settings.dimension or 0, body.include_vectors)
+    size = vector_bytes(namespace.settings.vector_size, body.include_vectors)
     budget.take_records(min(max(body.top_k, 0), TOP_K_MAX), size, "top_k")
 
 
@@ -171,17 +168,13 @@ def _request(
         include_metadata=body.include_metadata,
         budget=budget,
         min_score=body.min_score,
-        paged=body.page or body.cursor is not None,
-        cursor=body.cursor,
     )
 
 
 def _document(answer: QueryAnswer, body: schemas.QueryInBatch) -> dict[str, object]:
     work = answer.work
-    paged = body.page or body.cursor is not None
     return {
         "matches": [match_document(match, body) for match in answer.matches],
-        **({"cursor": answer.cursor} if paged else {}),
         "performance": {
             "milliseconds": round(answer.milliseconds, 3),
             "mode": "exact" if work.exact else "approximate",
@@ -208,7 +201,7 @@ def match_document(match: Match, body: schemas.QueryInBatch) -> dict[str, object
         "distance": match.distance,
         "version": str(match.version),
     }
-    if match.vector is not None:
+    if match.vector is not None and match.vector.size:
         document["vector"] = vector_document(match.vector, str(body.include_vectors))
     if body.include_metadata:
         document["metadata"] = match.metadata

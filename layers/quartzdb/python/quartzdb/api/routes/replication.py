@@ -16,6 +16,7 @@ from quartzdb.domain.metric import Metric
 from quartzdb.replication.ports import Feed, FeedGap, SharedNamespace
 from quartzdb.replication.wire.api_key_document import parse_api_keys
 from quartzdb.replication.wire.change_document import parse_changes
+from quartzdb.replication.wire.declared_document import declared_in
 from quartzdb.replication.wire.erasure_document import (
     copy_document,
     erasure_document,
@@ -158,8 +159,10 @@ def apply_changes(call: Call) -> Answer:
     feed = Feed(body.feed)
     if len(body.changes) > 1 and len(call.body) > _REQUEST_BYTES_MAX:
         raise BodyTooLarge(_REQUEST_BYTES_MAX)
+    settings = body.settings
+    declared = declared_in({"text": settings.text, "sparse": settings.sparse}, "settings")
     namespace = SharedNamespace(
-        body.tenant, body.namespace, _dimension(body.settings), Metric(body.settings.metric)
+        body.tenant, body.namespace, _dimension(settings), Metric(settings.metric), declared
     )
     changes = parse_changes(body.changes, feed, most=CHANGES_MAX)
     applied = _served(call).replica.apply(namespace, feed, changes)

@@ -36,7 +36,7 @@ from quartzdb.domain.metadata import check_metadata
 from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.record import Record
 from quartzdb.domain.units import Units, units_deleted, units_written
-from quartzdb.domain.vector import Vector, parse_vector, to_base64
+from quartzdb.domain.vector import NO_VECTOR, Vector, parse_vector, to_base64
 from quartzdb.services.keys import Scope
 from quartzdb.services.record_rules import MetadataPatch, NewRecord
 from quartzdb.services.records import Deletion
@@ -83,7 +83,9 @@ def upsert_vectors(call: Call) -> Answer:
     records = [
         NewRecord(
             record.id,
-            parse_vector(record.vector, field=f"vectors[{position}].vector"),
+            NO_VECTOR
+            if record.vector is None
+            else parse_vector(record.vector, field=f"vectors[{position}].vector"),
             _metadata(record.metadata),
         )
         for position, record in enumerate(body.vectors)
@@ -147,7 +149,7 @@ def fetch_vectors(call: Call) -> Answer:
     namespace = call.namespace()
     body = call.json(schemas.Fetch)
     ids = list(dict.fromkeys(body.ids))
-    size = vector_bytes(namespace.settings.dimension or 0, body.encoding)
+    size = vector_bytes(namespace.settings.vector_size, body.encoding)
     AnswerBudget().take_records(min(len(ids), FETCH_IDS_MAX), size, "ids")
     found = call.services.records.fetch(namespace, ids, consistency_of(body))
     return read_answer(
@@ -411,12 +413,10 @@ def vector_document(vector: Vector, encoding: str) -> object:
 
 def record_document(record: Record, encoding: str) -> dict[str, object]:
     """A record as answers have it."""
-    return {
-        "id": record.id,
-        "vector": vector_document(record.vector, encoding),
-        "metadata": record.metadata,
-        "version": str(record.version),
-    }
+    document: dict[str, object] = {"id": record.id}
+    if record.vector.size:
+        document["vector"] = vector_document(record.vector, encoding)
+    return {**document, "metadata": record.metadata, "version": str(record.version)}
 
 
 def units_of_records(namespace: Namespace, records: Iterable[NewRecord]) -> Units:

@@ -17,7 +17,16 @@ from quartzdb.api.schemas.fields import (
     Time,
 )
 from quartzdb.api.schemas.model import Body, Document, QueryString
-from quartzdb.domain.limits import DIMENSION_MAX, PURGE_AFTER_DAYS_MAX, SHARDS_MAX
+from quartzdb.domain.limits import (
+    DECLARED_NAME_PATTERN,
+    DIMENSION_MAX,
+    PURGE_AFTER_DAYS_MAX,
+    SHARDS_MAX,
+    SPARSE_FIELDS_MAX,
+    TEXT_FIELDS_MAX,
+)
+from quartzdb.domain.metadata import PATH_CHARACTERS_MAX
+from quartzdb.domain.text_fields import LANGUAGES
 
 MetricChoice = Literal["cosine", "dot", "euclidean"]
 Engine = Literal["auto", "exact", "annoy", "ivf", "hnsw"]
@@ -39,10 +48,42 @@ PurgeAfterDays = Annotated[
 Dimension = Annotated[
     int | None,
     Field(
-        description="How many numbers each vector has. Without it the namespace holds key-values only.",
+        description=(
+            "How many numbers each vector has. Without it records have no vectors; if no text or sparse field is "
+            "declared either, the namespace holds key-values only."
+        ),
         json_schema_extra={
             "anyOf": [{"type": "integer", "minimum": 1, "maximum": DIMENSION_MAX}, {"type": "null"}]
         },
+    ),
+]
+
+
+class TextFieldSettings(Body):
+    """How the words of a field are found."""
+
+    language: str = Field(
+        "english",
+        description="What stop words and stems are those of.",
+        json_schema_extra={"enum": list(LANGUAGES)},
+    )
+    stemming: bool = Field(True, description="Whether words of one stem are alike.")
+    stopwords: bool = Field(True, description="Whether the commonest words are left out.")
+
+
+_FIELD_NAME = {"type": "string", "pattern": DECLARED_NAME_PATTERN, "maxLength": PATH_CHARACTERS_MAX}
+TextFields = Annotated[
+    dict[str, TextFieldSettings],
+    Field(
+        description="Metadata fields that are searched as text: strings, or arrays of strings.",
+        json_schema_extra={"maxProperties": TEXT_FIELDS_MAX, "propertyNames": _FIELD_NAME},
+    ),
+]
+SparseFields = Annotated[
+    list[str],
+    Field(
+        description='Metadata fields that hold sparse vectors: `{"indices": [], "values": []}`.',
+        json_schema_extra={"maxItems": SPARSE_FIELDS_MAX, "uniqueItems": True, "items": _FIELD_NAME},
     ),
 ]
 
@@ -57,6 +98,8 @@ class NewNamespace(Body):
     precision: PrecisionChoice = Field("f32", description="f16 halves the bytes that vectors take.")
     shards: Shards = 1
     purge_after_days: PurgeAfterDays = 30
+    text: TextFields = Field({})
+    sparse: SparseFields = Field([])
 
 
 class NamespaceSummary(Document):
@@ -69,6 +112,8 @@ class NamespaceSummary(Document):
     precision: PrecisionChoice
     shards: Shards
     purge_after_days: PurgeAfterDays
+    text: TextFields
+    sparse: SparseFields
     created_at: Time
 
 

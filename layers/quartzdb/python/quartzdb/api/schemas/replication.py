@@ -27,8 +27,15 @@ FeedName = Annotated[
     Literal["records", "keys"], Field(description="Changes of records, or of key-value items.")
 ]
 Metric = Annotated[Literal["cosine", "dot", "euclidean"], Field(description="How vectors are compared.")]
-Dimension = Annotated[
-    int | None, Field(description="Of its vectors; null for a namespace of key-values only.")
+Dimension = Annotated[int | None, Field(description="Of its vectors; null for a namespace without vectors.")]
+TextFields = Annotated[
+    dict[str, Any] | None,
+    Field(
+        description="Fields that are searched as text, as the namespace declares them; left out if there are none."
+    ),
+]
+SparseFields = Annotated[
+    list[str] | None, Field(description="Fields that hold sparse vectors; left out if there are none.")
 ]
 UnixMs = Annotated[int, Field(description="Unix time in milliseconds.")]
 FeedCursor = Annotated[str, Field(description="The place after these changes, to go on from.")]
@@ -85,6 +92,8 @@ class SharedSettings(Body):
 
     dimension: Dimension = None
     metric: Metric
+    text: TextFields = None
+    sparse: SparseFields = None
 
 
 class SharedNamespaceDocument(Document):
@@ -94,6 +103,8 @@ class SharedNamespaceDocument(Document):
     namespace: NamespaceName
     dimension: Dimension
     metric: Metric
+    text: TextFields = None
+    sparse: SparseFields = None
 
 
 class SharedNamespaceList(Document):

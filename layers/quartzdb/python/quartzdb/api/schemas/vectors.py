@@ -85,7 +85,7 @@ class RecordToUpsert(Body):
     """A record to be written."""
 
     id: RecordId
-    vector: Vector
+    vector: Vector = None
     metadata: Metadata = None
     if_version: IfVersion = None
     if_absent: bool = Field(False, description="Write only if there is no record with this id.")
@@ -111,7 +111,7 @@ class RecordInList(Document):
     """A record."""
 
     id: RecordId
-    vector: Vector
+    vector: Vector = None
     metadata: Annotated[dict[str, Any], Field(description="{} where there is none.")]
     version: Version
 
@@ -319,13 +319,6 @@ class QueryInBatch(Body):
     filter: Filter = None
     include_vectors: VectorForm = False
     include_metadata: bool = True
-    page: bool = Field(False, description="Whether the answer shall have a `cursor` for what comes after it.")
-    cursor: Annotated[
-        str | None,
-        Field(
-            description="The `cursor` of the page before, with all that decides the order the same; `top_k` may differ."
-        ),
-    ] = None
 
 
 class Query(QueryInBatch):
@@ -380,19 +373,10 @@ class QueryPerformance(Document):
     tail_rows: int
 
 
-PageCursor = Annotated[
-    str | None,
-    Field(
-        description="Only where pages were asked for: where the next one begins; null where nothing more matches."
-    ),
-]
-
-
 class QueryResult(Document):
     """Matches, best first."""
 
     matches: list[MatchDocument]
-    cursor: PageCursor = None
     usage: QueryReceipt
     performance: QueryPerformance
 
@@ -401,7 +385,6 @@ class QueryResultInBatch(Document):
     """Matches, best first."""
 
     matches: list[MatchDocument]
-    cursor: PageCursor = None
     usage: QueryUsage
     performance: QueryPerformance
 

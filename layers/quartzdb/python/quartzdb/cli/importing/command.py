@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from quartzdb.domain.namespace import Namespace
 
 _NAMED = {"records": "records", "kv": "key-values"}
-_SETTINGS = ("metric", "precision", "engine", "shards", "purge_after_days")
+_SETTINGS = ("metric", "precision", "engine", "shards", "purge_after_days", "text", "sparse")
 
 
 @click.command(
@@ -125,7 +125,7 @@ def import_(
     resume: bool,
     skip_bad: bool,
     as_json: bool,
-    **settings: str | int | None,
+    **settings: Any,
 ) -> None:
     """Write the records in FILE to a namespace; `-` is standard input.
 

@@ -11,7 +11,7 @@ from quartzdb.cli.importing.line_file import LineFile
 from quartzdb.cli.importing.source import BadLine, ImportLine, SourceRecord
 from quartzdb.domain.errors import QuartzError
 from quartzdb.domain.metadata import json_type
-from quartzdb.domain.vector import parse_vector
+from quartzdb.domain.vector import NO_VECTOR, parse_vector
 
 _NAMES_SHOWN = 6
 
@@ -42,7 +42,8 @@ class JsonLines:
         vector = document.pop(self._vector_field, None)
         metadata = document.pop("metadata", None)
         metadata = {} if metadata is None else metadata
-        if record_id is None or vector is None:
+        # Where the namespace has none, a record goes without a vector; but another field may be meant for it.
+        if record_id is None or (vector is None and document):
             missing = self._id_field if record_id is None else self._vector_field
             raise BadLine(
                 f"there is no {missing!r}, but {names}",
@@ -56,7 +57,9 @@ class JsonLines:
         if isinstance(record_id, int) and not isinstance(record_id, bool):
             record_id = str(record_id)
         try:
-            return SourceRecord(record_id, parse_vector(vector, field=self._vector_field), metadata)
+            # Whether a record may go without, the namespace says.
+            own = NO_VECTOR if vector is None else parse_vector(vector, field=self._vector_field)
+            return SourceRecord(record_id, own, metadata)
         except QuartzError as error:
             raise BadLine.of(error) from error
 

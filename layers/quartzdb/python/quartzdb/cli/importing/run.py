@@ -44,20 +44,34 @@ class RecordTarget:
     bytes_max = 32 * 1024 * 1024
 
     def __init__(self, database: Database, namespace: Namespace, *, exported: bool = False) -> None:
-        """`exported`: they were a database's, where metadata may be larger than a client may write it."""
+        """`exported`: they were a database's, where metadata may be larger than a client may write it, and of other
+        kinds in declared fields.
+        """
         self._records = database.records
         self._namespace = namespace
         self._metadata_bytes_max = METADATA_MERGED_BYTES_MAX if exported else METADATA_BYTES_MAX
+        self._exported = exported
 
     def accept(self, content: SourceRecord) -> tuple[str, NewRecord, int] | None:
         """The record, if the namespace may have it."""
         record = NewRecord(content.id, content.vector, content.metadata)
-        check_record(self._namespace, record, "", metadata_bytes_max=self._metadata_bytes_max)
+        check_record(
+            self._namespace,
+            record,
+            "",
+            metadata_bytes_max=self._metadata_bytes_max,
+            exported=self._exported,
+        )
         return record.id, record, record.vector.nbytes
 
     def write(self, batch: Sequence[NewRecord]) -> None:
         """One log entry."""
-        self._records.upsert(self._namespace, batch, metadata_bytes_max=self._metadata_bytes_max)
+        self._records.upsert(
+            self._namespace,
+            batch,
+            metadata_bytes_max=self._metadata_bytes_max,
+            exported=self._exported,
+        )
 
 
 class KeyValueTarget:

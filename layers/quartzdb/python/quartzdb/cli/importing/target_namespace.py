@@ -6,7 +6,6 @@ Whatever two of them contradict each other in is an error: a metric that changes
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from quartzdb.cli.data_dir import find_namespace
@@ -38,6 +37,7 @@ def target_namespace(
     the header. Raises Failure.
     """
     from quartzdb.domain.namespace import NamespaceSettings, check_namespace_name
+    from quartzdb.services.exported_lines import settings_document
 
     check_namespace_name(name)
     exported = header.settings if header else {}
@@ -55,12 +55,18 @@ def target_namespace(
         if header is not None:
             settings = settings_of({**exported, **options})
         elif records is not None:
-            settings = settings_of({"dimension": records.dimension(skip_bad=skip_bad), **options})
+            size = records.dimension(skip_bad=skip_bad)
+            settings = settings_of(({"dimension": size} if size else {}) | dict(options))
+            if not settings.holds_records:
+                raise Failure(
+                    "The first record has no vector, and nothing is declared that it could be found by.",
+                    hint="Name fields to search as text, --text FIELD, or create the namespace first.",
+                )
         return database.namespaces.create(database.tenant, name, settings)[0]
     namespace = find_namespace(database, name)
     if records is None:
         return namespace  # key-values are the same under any settings
-    present = asdict(namespace.settings)
+    present: Mapping[str, Any] = {"text": {}, "sparse": [], **settings_document(namespace.settings)}
     for wanted, whose in (
         (options, "not"),
         ({} if override else exported, "but the file was exported from one with"),
@@ -78,6 +84,8 @@ def target_namespace(
 
 
 def _shown(setting: str, value: Any) -> str:
-    if value is None:
+    if value is None or value in ({}, []):
         return f"no {setting}"
+    if setting in ("text", "sparse"):
+        return f"{setting} {', '.join(value)}"
     return f"{value} shards" if setting == "shards" else f"{setting} {value}"

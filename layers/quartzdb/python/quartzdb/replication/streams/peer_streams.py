@@ -67,7 +67,7 @@ class FullPeerStreams:
         for name in sorted(here.keys() | there.keys()):
             mine, theirs = here.get(name) or there[name], there.get(name) or here[name]
             for feed in Feed:
-                if feed is Feed.RECORDS and mine.dimension is None and theirs.dimension is None:
+                if feed is Feed.RECORDS and not mine.holds_records and not theirs.holds_records:
                     continue  # a namespace of keys only
                 stream = self._streams.get((mine, theirs, feed)) or self._stream(mine, theirs, feed)
                 wanted[mine, theirs, feed] = stream

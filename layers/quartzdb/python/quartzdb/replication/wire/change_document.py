@@ -13,7 +13,7 @@ import orjson
 from quartzdb.domain.change import Change, Delete, Patch, Upsert
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.metadata import check_metadata
-from quartzdb.domain.vector import parse_vector, to_base64
+from quartzdb.domain.vector import NO_VECTOR, parse_vector, to_base64
 from quartzdb.replication.ports import Changes, Feed
 from quartzdb.replication.wire import fields
 from quartzdb.replication.wire.fields import within
@@ -73,7 +73,8 @@ def parse_change(document: object, position: str) -> Change:
         fields.version_in(change, "version", position),
     )
     if kind == "upsert":
-        vector = parse_vector(fields.text_in(change, "vector", position), field=within(position, "vector"))
+        given = fields.text_in(change, "vector", position)
+        vector = parse_vector(given, field=within(position, "vector")) if given else NO_VECTOR
         return Upsert(record_id, version, vector, _metadata(change, "metadata", position))
     if kind == "patch":
         unset = fields.list_of(change.get("unset", []), within(position, "unset"), fields.text, _UNSET_MAX)

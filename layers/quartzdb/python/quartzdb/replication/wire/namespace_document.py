@@ -9,6 +9,7 @@ from quartzdb.domain.limits import DIMENSION_MAX
 from quartzdb.domain.metric import Metric
 from quartzdb.replication.ports import SharedNamespace
 from quartzdb.replication.wire import fields
+from quartzdb.replication.wire.declared_document import declared_in, declared_members
 from quartzdb.replication.wire.fields import within
 
 NAMESPACES_MAX = 100_000
@@ -21,12 +22,17 @@ def namespace_document(namespace: SharedNamespace) -> dict[str, Any]:
         "namespace": namespace.namespace,
         "dimension": namespace.dimension,
         "metric": namespace.metric.value,
+        **declared_members(namespace.declared),
     }
 
 
 def settings_document(namespace: SharedNamespace) -> dict[str, Any]:
     """The settings alone."""
-    return {"dimension": namespace.dimension, "metric": namespace.metric.value}
+    return {
+        "dimension": namespace.dimension,
+        "metric": namespace.metric.value,
+        **declared_members(namespace.declared),
+    }
 
 
 def parse_namespaces(document: object) -> tuple[str, list[SharedNamespace]]:
@@ -45,6 +51,7 @@ def parse_namespace(document: object, position: str) -> SharedNamespace:
         fields.text_in(namespace, "namespace", position),
         dimension,
         metric,
+        declared_in(namespace, position),
     )
 
 

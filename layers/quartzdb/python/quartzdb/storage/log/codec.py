@@ -57,7 +57,10 @@ def _decode(body: bytes, version: Version) -> list[Change]:
     start = 4 + _HEAD_LENGTH.size
     head = orjson.loads(body[start : start + length])
     block = np.frombuffer(body, dtype="<f4", offset=start + length)
-    rows = block.reshape(-1, head["dimension"]) if head["dimension"] else block.reshape(0, 1)
+    if head["dimension"]:
+        rows = block.reshape(-1, head["dimension"])
+    else:  # upserts without vectors, or none at all
+        rows = block.reshape(sum(kind == "u" for kind, *_ in head["operations"]), 0)
     changes: list[Change] = []
     row = 0
     for kind, record_id, born, *rest in head["operations"]:

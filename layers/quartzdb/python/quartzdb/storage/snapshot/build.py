@@ -36,8 +36,8 @@ class SegmentBuild:
         default_engine: EngineChoice = EngineChoice.AUTO,
     ) -> None:
         settings = namespace.settings
-        if settings.dimension is None:
-            raise ValueError(f"namespace {namespace.name!r} holds no vectors")
+        if not settings.holds_records:
+            raise ValueError(f"namespace {namespace.name!r} holds no records")
         self._store = store
         self._namespace = namespace
         self._engine = settings.engine if settings.engine is not EngineChoice.AUTO else default_engine
@@ -50,7 +50,7 @@ class SegmentBuild:
             try:
                 self.writer = SegmentWriter(
                     self._directory,
-                    settings.dimension,
+                    settings.vector_size,
                     settings.metric,
                     settings.precision,
                     read_in_parts=store.blobs.remote,

@@ -80,10 +80,10 @@ class NamespaceReader:
     def __init__(
         self, namespace: Namespace, log: ChangeLog, store: SnapshotStore, cache: SegmentCache, clock: Clock
     ) -> None:
-        if namespace.settings.dimension is None:
-            raise ValueError(f"namespace {namespace.name!r} holds no vectors")
+        if not namespace.settings.holds_records:
+            raise ValueError(f"namespace {namespace.name!r} holds no records")
         self.namespace = namespace
-        self._dimension = namespace.settings.dimension
+        self._dimension = namespace.settings.vector_size
         self._log = log
         self._store = store
         self._cache = cache
@@ -288,9 +288,9 @@ class NamespaceReader:
         tail, lock = state.tail, self._lock
 
         # Not of `self`, which has the view: in a ring, files would stay open until the garbage collector comes.
-        def read_tail_fields(read: Callable[[FieldIndex], Answer]) -> Answer:
+        def tail_fields(read: Callable[[FieldIndex], Answer]) -> Answer:
             with lock:
                 return read(tail.fields())
 
         metric, highest = self.namespace.settings.metric, state.position.highest
-        return View(metric, parts, tail.view(), read_tail_fields, highest)
+        return View(metric, parts, tail.view(), tail_fields, highest)

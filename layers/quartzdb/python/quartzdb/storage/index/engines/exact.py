@@ -110,4 +110,4 @@ def best(scores: Floats, count: int) -> Rows:
 
 
 def _block_rows(dimension: int) -> int:
-    return max(1, BLOCK_FLOATS // dimension)
+    return max(1, BLOCK_FLOATS // max(1, dimension))

@@ -116,5 +116,5 @@ def _opened(shape: SegmentShape, files: SegmentFiles) -> tuple[SegmentRecords, S
         )
         return SegmentRecords.of_file(files.whole(RECORDS_FILE), shape.rows, held=files.held), mapped
     pages = RecordPages(stored, files.header)
-    fetched = FetchedVectors(vectors, norms, shape.dimension, dtype, pages.rows, files.execute)
+    fetched = FetchedVectors(vectors, norms, (shape.rows, shape.dimension), dtype, pages.rows, files.execute)
     return fetched_records(pages, shape.rows, fetched), fetched

@@ -118,7 +118,8 @@ class SegmentWriter:
     def finish(self, choice: EngineChoice, *, seed: int, threads: int) -> WrittenSegment:
         """Build the index, put everything in its order, and close."""
         self._vectors.close()
-        engine = choose(choice, self.rows)
+        # Without vectors there is nothing to index.
+        engine = choose(choice if self._dimension else EngineChoice.EXACT, self.rows)
         built = BuiltIndex(files=(), parameters={})
         if self.rows:
             built = engine_named(engine).build(
@@ -150,6 +151,8 @@ class SegmentWriter:
     def _added_vectors(self) -> Matrix:
         """As they were added, mapped."""
         shape = (self.rows, self._dimension)
+        if not self._dimension:
+            return np.empty(shape, self._dtype)  # an empty file cannot be mapped
         return np.asarray(np.memmap(self._unordered / VECTORS_FILE, dtype=self._dtype, mode="r", shape=shape))
 
     def _write_vectors(self, order: Rows | None) -> None:

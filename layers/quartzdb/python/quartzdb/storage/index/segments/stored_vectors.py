@@ -81,7 +81,7 @@ class FetchedVectors:
         self,
         vectors: PartialFile,
         norms: PartialFile,
-        dimension: int,
+        shape: tuple[int, int],
         dtype: str,
         records_too: Callable[[Rows], None],
         execute: Executor,
@@ -91,8 +91,8 @@ class FetchedVectors:
         self._records_too = records_too
         self._execute = execute
         self._dtype = np.dtype(dtype)
-        self._row_bytes = dimension * self._dtype.itemsize
-        self._shape = vectors.size // self._row_bytes, dimension
+        self._row_bytes = shape[1] * self._dtype.itemsize
+        self._shape = vectors.size // self._row_bytes if self._row_bytes else shape[0], shape[1]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -103,6 +103,9 @@ class FetchedVectors:
         """Fetch them side by side."""
         if rows is None:
             all_of(self._execute, self._norms.expect_all, self._vectors.expect_all)
+        elif not self._row_bytes:
+            if rows.size <= RECORDS_TOO_ROWS_MAX:
+                self._records_too(rows)
         elif 0 < rows.size <= RECORDS_TOO_ROWS_MAX:
             starts = rows * self._row_bytes
             if self._vectors.has(starts, self._row_bytes):
@@ -117,13 +120,15 @@ class FetchedVectors:
             self._vectors.expect(rows * self._row_bytes, self._row_bytes)
 
     def gather(self, rows: Rows) -> tuple[Matrix, Floats]:
-        if not rows.size:
-            return np.empty((0, self._shape[1]), self._dtype), np.empty(0, np.float32)
+        if not rows.size or not self._row_bytes:
+            return np.empty((rows.size, self._shape[1]), self._dtype), np.zeros(rows.size, np.float32)
         vectors: Matrix = self._vectors.take(rows, self._row_bytes).view(self._dtype)
         return vectors, norms_of(vectors)
 
     def span(self, start: int, stop: int) -> tuple[Matrix, Floats]:
         stop = min(stop, self._shape[0])
+        if not self._row_bytes:
+            return np.empty((stop - start, 0), self._dtype), np.zeros(stop - start, np.float32)
         vectors = np.frombuffer(
             self._vectors.read(start * self._row_bytes, (stop - start) * self._row_bytes), self._dtype
         )
