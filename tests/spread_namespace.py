@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
+from quartzdb.domain.vector import Vector
 from quartzdb.services.record_rules import MetadataPatch, NewRecord
 from quartzdb.wiring.embedded import Database
 from tests.embedded import Embedded
@@ -45,14 +47,26 @@ def metadata(draw: random.Random) -> dict[str, Any]:
     return fields
 
 
-def filled(site: Embedded, seed: int, shards: int) -> tuple[Database, Namespace, Model]:
+def ones(_: random.Random) -> Vector:
+    """The same vector for all."""
+    return np.ones(2, np.float32)
+
+
+def filled(
+    site: Embedded,
+    seed: int,
+    shards: int,
+    *,
+    metric: Metric = Metric.COSINE,
+    vector: Callable[[random.Random], Vector] = ones,
+) -> tuple[Database, Namespace, Model]:
     """Segments in which some rows are dead, and a tail; an id may be prefixed by another."""
     database, draw = site.open(), random.Random(seed)
-    namespace, _ = database.namespaces.create("t", f"n{seed}", NamespaceSettings(2, shards=shards))
+    namespace, _ = database.namespaces.create("t", f"n{seed}", NamespaceSettings(2, metric, shards=shards))
     model: Model = {}
     for turn in range(4):
         ids = draw.sample([f"r{number}" for number in range(150)], 90 if turn < 3 else 25)
-        records = [NewRecord(one, np.ones(2, np.float32), metadata(draw)) for one in ids]
+        records = [NewRecord(one, vector(draw), metadata(draw)) for one in ids]
         database.records.upsert(namespace, records)
         model |= {record.id: record.metadata for record in records}
         doomed = draw.sample(sorted(model), 8)

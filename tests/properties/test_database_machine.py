@@ -208,6 +208,28 @@ class DatabaseMachine(RuleBasedStateMachine):
         hits = sum(true[match.id] >= cut - 1e-4 for match in answer.matches)
         assert hits >= 0.95 * len(answer.matches)
 
+    @rule(
+        process=processes,
+        top_k=st.integers(1, 15),
+        group=st.one_of(st.none(), st.integers(0, 3)),
+        recall=st.sampled_from([None, 0.8, 1.0]),
+    )
+    def walk_through_a_query(self, process: int, top_k: int, group: int | None, recall: float | None) -> None:
+        """Every record that matches comes once, and in the order of its score, whichever process answers a page."""
+        condition = None if group is None else parse({"group": group})
+        request = QueryRequest(self._vectors(1)[0], None, top_k, condition, recall=recall, paged=True)
+        seen: list[tuple[float, str]] = []
+        while True:
+            answer = self.databases[process].search.query(self.namespace, request)
+            seen += [(-match.score, match.id) for match in answer.matches]
+            process = 1 - process
+            request = replace(request, cursor=answer.cursor)
+            if answer.cursor is None:
+                break
+        assert seen == sorted(set(seen))
+        eligible = {i for i, (_, m) in self.model.items() if group is None or m["group"] == group}
+        assert {record_id for _, record_id in seen} == eligible
+
     @rule(process=processes, group=st.one_of(st.none(), st.integers(0, 3)), descending=st.booleans())
     def list_by_tag(self, process: int, group: int | None, descending: bool) -> None:
         """In the order of a field that some records have lost, equals and those without it by id."""

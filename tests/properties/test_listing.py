@@ -15,7 +15,7 @@ from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.order import Order
 from quartzdb.services.listing import ListRequest
 from quartzdb.services.record_rules import NewRecord
-from quartzdb.storage.index import listing
+from quartzdb.storage.index import sources
 from quartzdb.wiring.embedded import Database
 from tests.embedded import embedded
 from tests.spread_namespace import Model, filled, metadata
@@ -75,8 +75,8 @@ def test_pages_are_what_sorting_everything_gives(
     walked_share: float,
 ) -> None:
     """By each of the ways in which equals are found: reading their ids, walking along all ids, ranking all ids."""
-    monkeypatch.setattr(listing, "_READ_MAX", read_max)
-    monkeypatch.setattr(listing, "_WALKED_SHARE_MIN", walked_share)
+    monkeypatch.setattr(sources, "READ_MAX", read_max)
+    monkeypatch.setattr(sources, "WALKED_SHARE_MIN", walked_share)
     database, namespace, model = filled(embedded(tmp_path), seed, shards)
     for document in FILTERS:
         condition = None if document is None else parse(document)

@@ -18,7 +18,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from quartzdb.domain.errors import QuartzError
+from quartzdb.domain.errors import QuartzError, RecordNotFound
 from quartzdb.domain.filter import Filter, parse
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
@@ -160,6 +160,23 @@ class TwinNamespaces(RuleBasedStateMachine):
             QueryRequest(vector=question, top_k=top_k, condition=_in(group), include_values=values), strong
         )
 
+    @rule(
+        group=st.one_of(st.none(), groups),
+        top_k=st.integers(1, 20),
+        record_id=st.one_of(st.none(), st.sampled_from(IDS)),
+    )
+    def walk_through_a_query(self, group: int | None, top_k: int, record_id: str | None) -> None:
+        """Page by page: the same pages of the same records with the same scores, to the bit."""
+        question = self._vectors(1)[0] if record_id is None else None
+        request = QueryRequest(question, record_id, top_k, _in(group), recall=1.0, paged=True)
+        try:
+            pages = self._both(lambda at: self._walked(at, request))
+        except RecordNotFound:
+            return
+        assert pages[0] == pages[1]
+        ids = [one for page in pages[0] for one, _ in page]
+        assert len(set(ids)) == len(ids) == self.database.records.count(self.namespaces[0], _in(group))
+
     @rule(record_id=st.sampled_from(IDS), top_k=st.integers(1, 20), strong=consistencies)
     def query_by_id(self, record_id: str, top_k: int, strong: bool) -> None:
         """By a record, there or not."""
@@ -252,6 +269,15 @@ class TwinNamespaces(RuleBasedStateMachine):
             assert left.metadata == right.metadata
             assert (left.vector is None) == (right.vector is None)
             assert left.vector is None or left.vector.tobytes() == right.vector.tobytes()  # type: ignore[union-attr]
+
+    def _walked(self, namespace: Namespace, request: QueryRequest) -> list[list[tuple[str, float]]]:
+        pages, cursor = [], None
+        while True:
+            answer = self.database.search.query(namespace, replace(request, cursor=cursor))
+            pages.append([(match.id, match.score) for match in answer.matches])
+            cursor = answer.cursor
+            if cursor is None:
+                return pages
 
     def _write(self, write: Callable[[Namespace, Version | None], Version]) -> None:
         outcomes: list[str] = []

@@ -177,6 +177,8 @@ def test_a_deep_filter_is_refused(http: Client, compass: str) -> None:
         ({"vector": [1, 0, 0], "include_vectors": "yes"}, "include_vectors"),
         ({"vector": [1, 0, 0], "include_vectors": 1}, "include_vectors"),
         ({"vector": [1, 0, 0], "include_metadata": "true"}, "include_metadata"),
+        ({"vector": [1, 0, 0], "page": 1}, "page"),
+        ({"vector": [1, 0, 0], "cursor": 7}, "cursor"),
     ],
 )
 def test_bad_questions_are_refused(http: Client, compass: str, body: object, field: str) -> None:
@@ -219,3 +221,34 @@ def test_only_what_scores_well_enough_is_answered(http: Client, books: str) -> N
         of_batch = http.post(f"{books}/query/batch", {"queries": [body, question]}).json()["answers"]
         assert [len(one["matches"]) for one in of_batch] == [expected, 4]
     refused(http.post(f"{books}/query", {**question, "min_score": "0"}), 400, "invalid_argument", "min_score")
+
+
+def test_the_answer_to_a_query_comes_in_pages(http: Client, compass: str) -> None:
+    """Where it is asked for: by `page` at the beginning, and then by each answer's cursor, until there is none."""
+    question = {"vector": [2, 0, 0], "top_k": 3}
+    assert "cursor" not in http.post(f"{compass}/query", question).json()
+    first = http.post(f"{compass}/query", {**question, "page": True}).json()
+    assert [match["id"] for match in first["matches"]] == ["east", "northeast", "north"]
+    assert first["usage"]["records_returned"] == 3
+    following = {**question, "cursor": first["cursor"]}
+    last = http.post(f"{compass}/query", following).json()
+    assert ([match["id"] for match in last["matches"]], last["cursor"]) == (["up"], None)
+    batch = http.post(f"{compass}/query/batch", {"queries": [following, question]}).json()["answers"]
+    assert [match["id"] for match in batch[0]["matches"]] == ["up"]
+    assert (batch[0]["cursor"], "cursor" in batch[1]) == (None, False)
+
+
+def test_a_cursor_of_another_question_is_refused(http: Client, compass: str) -> None:
+    """Or one that nobody was given."""
+    question = {"vector": [2, 0, 0], "top_k": 1}
+    cursor = http.post(f"{compass}/query", {**question, "page": True}).json()["cursor"]
+    for body in (
+        {**question, "vector": [0, 1, 0], "cursor": cursor},
+        {**question, "filter": {"rank": 1}, "cursor": cursor},
+        {**question, "cursor": "AAAA"},
+        {**question, "cursor": ""},
+    ):
+        refused(http.post(f"{compass}/query", body), 400, "invalid_cursor", "cursor")
+    queries = [question, {**question, "id": "up", "vector": None, "cursor": cursor}]
+    answer = http.post(f"{compass}/query/batch", {"queries": queries})
+    refused(answer, 400, "invalid_cursor", "queries[1].cursor")

@@ -26,7 +26,12 @@ def decode_cursor(listing: str, cursor: str) -> str:
             return body.decode()
     except (binascii.Error, ValueError):
         pass  # said below: one answer for every way of being wrong
-    raise InvalidCursor(
+    raise not_of_this_listing()
+
+
+def not_of_this_listing() -> InvalidCursor:
+    """What is said of a cursor that was not made here."""
+    return InvalidCursor(
         "The cursor does not belong to this listing.",
         field="cursor",
         hint="Send the cursor of the previous page with the same parameters, or none to begin.",

@@ -131,6 +131,19 @@ class FilterTooCostly(TooCostly):
     code = "filter_too_costly"
 
 
+class TooDeep(TooCostly):
+    """A page of a query lies deeper than an index is searched for pages."""
+
+    code = "too_deep"
+
+    def __init__(self, depth_max: int) -> None:
+        super().__init__(
+            f"The pages of an approximate search go {depth_max:,} records deep, and this one lies beyond.",
+            field="cursor",
+            hint="Begin anew with a narrower filter, or with `recall`: 1, whose pages go to the end.",
+        )
+
+
 class TooManyGroups(TooCostly):
     """An aggregate would have more groups, or more different values, than are counted for one answer."""
 

@@ -36,6 +36,8 @@ DELETE_BY_FILTER_MAX = 100_000
 PATCH_BY_FILTER_MAX = 1_000
 """Records that one patch by filter changes; the answer has a cursor if there are more."""
 TOP_K_MAX = 1_000
+PAGED_DEPTH_MAX = 10_000
+"""How deep the pages of a query go where an index is searched; where everything that matches is scored, to its end."""
 QUERIES_MAX = 100
 """Queries in one batch."""
 RECALL_MIN = 0.5

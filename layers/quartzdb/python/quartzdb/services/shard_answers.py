@@ -14,8 +14,8 @@ def found_in_all(found: Sequence[Found], top_k: int) -> Found:
     """The `top_k` best of all, equal scores in id order, and all that it took. Exact where every shard was."""
     if len(found) == 1:
         return found[0]
-    best = heapq.merge(*(one.matches for one in found), key=_rank)
-    return Found(list(islice(best, top_k)), _together([one.work for one in found]))
+    best = heapq.merge(*(one.matches for one in found), key=rank_of)
+    return Found(list(islice(best, top_k)), work_together([one.work for one in found]))
 
 
 def ids_in_order(pages: Sequence[Sequence[str]], limit: int) -> list[str]:
@@ -23,11 +23,13 @@ def ids_in_order(pages: Sequence[Sequence[str]], limit: int) -> list[str]:
     return list(islice(heapq.merge(*pages), limit))
 
 
-def _rank(match: Match) -> tuple[float, str]:
+def rank_of(match: Match) -> tuple[float, str]:
+    """What is less for what comes first."""
     return (-match.score, match.id)
 
 
-def _together(searches: Sequence[SearchWork]) -> SearchWork:
+def work_together(searches: Sequence[SearchWork]) -> SearchWork:
+    """What several searches took."""
     return SearchWork(
         exact=all(one.exact for one in searches),
         segments=sum(one.segments for one in searches),

@@ -319,6 +319,13 @@ class QueryInBatch(Body):
     filter: Filter = None
     include_vectors: VectorForm = False
     include_metadata: bool = True
+    page: bool = Field(False, description="Whether the answer shall have a `cursor` for what comes after it.")
+    cursor: Annotated[
+        str | None,
+        Field(
+            description="The `cursor` of the page before, with all that decides the order the same; `top_k` may differ."
+        ),
+    ] = None
 
 
 class Query(QueryInBatch):
@@ -373,10 +380,19 @@ class QueryPerformance(Document):
     tail_rows: int
 
 
+PageCursor = Annotated[
+    str | None,
+    Field(
+        description="Only where pages were asked for: where the next one begins; null where nothing more matches."
+    ),
+]
+
+
 class QueryResult(Document):
     """Matches, best first."""
 
     matches: list[MatchDocument]
+    cursor: PageCursor = None
     usage: QueryReceipt
     performance: QueryPerformance
 
@@ -385,6 +401,7 @@ class QueryResultInBatch(Document):
     """Matches, best first."""
 
     matches: list[MatchDocument]
+    cursor: PageCursor = None
     usage: QueryUsage
     performance: QueryPerformance
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +46,7 @@ def tally(view: View, condition: Filter | None, request: AggregateRequest) -> Ag
         _require_few(whole.size)
     if view.tail.alive_count:
         check_deadline()
-        whole.add(_Source(view.tail_matching(condition), partial(_of_tail, view)).tally(request))
+        whole.add(_Source(view.tail_matching(condition), view.tail_fields.occurrences).tally(request))
         _require_few(whole.size)
     return whole
 
@@ -132,12 +131,6 @@ class _Source:
                 codes, ranks = grouped.codes[mine], ranks[theirs]
             _add(partials, aggregate, codes, ranks, some)
         return partials
-
-
-def _of_tail(view: View, path: str) -> Sequence[Occurrences]:
-    found = view.tail_fields(lambda fields: fields.occurrences(path))
-    # The index may have grown since the view was taken.
-    return [some.before(len(view.tail.alive)) for some in found]
 
 
 def _dense(ranks: Ranks, key_count: int) -> tuple[Codes, Codes]:

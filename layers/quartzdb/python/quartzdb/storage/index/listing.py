@@ -7,10 +7,9 @@ those, and of rows that are equal where the page ends. Records are read of the p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -20,14 +19,9 @@ from quartzdb.domain.order import BY_ID, Order, OrderPlace
 from quartzdb.domain.record import ShownRecord
 from quartzdb.domain.vector import Mask, Rows
 from quartzdb.storage.index.fields.field_order import UNRANKED, FieldOrder, Ranks
-from quartzdb.storage.index.hits import Shown, shown_of_segment, shown_of_tail
-from quartzdb.storage.index.view import Part, View
-
-_READ_MAX = 4_096
-"""The ids of so many rows are read and sorted sooner than all ids are ranked."""
-_WALKED_SHARE_MIN = 1 / 32
-"""From this share of rows on, walking along the ids meets them sooner than all ids are ranked."""
-_WALKED_AT_ONCE = 512
+from quartzdb.storage.index.hits import Shown
+from quartzdb.storage.index.sources import RowSource, sources_of
+from quartzdb.storage.index.view import View
 
 Item = TypeVar("Item")
 
@@ -61,7 +55,7 @@ def list_records(
 
     Raises AnswerTooLarge, DeadlineExceeded.
     """
-    sources = _sources(view)
+    sources = sources_of(view)
     found: list[tuple[OrderPlace, int, int]] = []
     for number, source in enumerate(sources):
         check_deadline()
@@ -81,29 +75,10 @@ def matching_ids(view: View, condition: Filter, after: str | None, limit: int) -
     """The first `limit` ids of live records after an id that the filter accepts, in order. Raises DeadlineExceeded."""
     begin = None if after is None else OrderPlace(None, after)
     found: list[str] = []
-    for source in _sources(view):
+    for source in sources_of(view):
         check_deadline()
         found += [place.id for place, _ in _first_of(source, condition, BY_ID, begin, limit)]
     return sorted(found)[:limit]
-
-
-class _Source(Protocol):
-    """Some rows in which each id is once: those of a segment, or of the tail."""
-
-    def matching(self, condition: Filter | None) -> Rows: ...
-
-    def order(self, path: str) -> FieldOrder: ...
-
-    def ids(self, rows: Rows) -> dict[int, str]: ...
-
-    def first_by_id(self, rows: Rows, after: str | None, limit: int, *, descending: bool) -> list[int]: ...
-
-    def shown(self, rows: list[int], shown: Shown) -> dict[int, ShownRecord]: ...
-
-
-def _sources(view: View) -> Sequence[_Source]:
-    parts: list[_Source] = [_OfSegment(part) for part in view.parts]
-    return [*parts, _OfTail(view)] if view.tail.alive_count else parts
 
 
 def _place(found: tuple[OrderPlace, int, int]) -> OrderPlace:
@@ -111,7 +86,7 @@ def _place(found: tuple[OrderPlace, int, int]) -> OrderPlace:
 
 
 def _first_of(
-    source: _Source, condition: Filter | None, order: Order, after: OrderPlace | None, limit: int
+    source: RowSource, condition: Filter | None, order: Order, after: OrderPlace | None, limit: int
 ) -> list[tuple[OrderPlace, int]]:
     """The places and rows of the first records of one source, in no particular order."""
     rows = source.matching(condition)
@@ -156,7 +131,7 @@ def _forward(ranks: Ranks, order: Order) -> Ranks:
     return np.where(ranks == UNRANKED, UNRANKED, np.uint32(UNRANKED - 1) - ranks).astype(np.uint32)
 
 
-def _first_by_rank(source: _Source, rows: Rows, ranks: Ranks, limit: int) -> list[int]:
+def _first_by_rank(source: RowSource, rows: Rows, ranks: Ranks, limit: int) -> list[int]:
     """The first rows by rank, equals by id; in no particular order."""
     if limit <= 0:
         return []
@@ -166,102 +141,3 @@ def _first_by_rank(source: _Source, rows: Rows, ranks: Ranks, limit: int) -> lis
     before = rows[ranks < last].tolist()
     tied = source.first_by_id(rows[ranks == last], None, limit - len(before), descending=False)
     return [*before, *tied]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _OfSegment:
-    part: Part
-
-    def matching(self, condition: Filter | None) -> Rows:
-        if condition is None:
-            return np.flatnonzero(self.part.alive)
-        selection = self.part.selected(condition)
-        if selection.rows is not None:
-            return selection.rows
-        assert selection.mask is not None
-        return np.flatnonzero(selection.mask)
-
-    def order(self, path: str) -> FieldOrder:
-        return self.part.segment.records.fields.order(path)
-
-    def ids(self, rows: Rows) -> dict[int, str]:
-        return self.part.segment.records.ids_at(rows.tolist())
-
-    def first_by_id(self, rows: Rows, after: str | None, limit: int, *, descending: bool) -> list[int]:
-        if not rows.size or limit <= 0:
-            return []
-        if rows.size <= _READ_MAX:
-            return _first_ids(self.ids(rows), after, limit, descending=descending)
-        if rows.size >= _WALKED_SHARE_MIN * len(self.part.alive):
-            return self._walked(rows, after, limit, descending=descending)
-        return self._ranked(rows, after, limit, descending=descending)
-
-    def shown(self, rows: list[int], shown: Shown) -> dict[int, ShownRecord]:
-        return shown_of_segment(self.part, rows, shown)
-
-    def _walked(self, rows: Rows, after: str | None, limit: int, *, descending: bool) -> list[int]:
-        wanted = np.zeros(len(self.part.alive), dtype=np.bool_)
-        wanted[rows] = True
-        chosen: list[int] = []
-        for row in self._along_ids(after, descending=descending):
-            if wanted[row]:
-                chosen.append(row)
-                if len(chosen) == limit:
-                    break
-        return chosen
-
-    def _along_ids(self, after: str | None, *, descending: bool) -> Iterator[int]:
-        beyond = partial(self.part.segment.records.ids_beyond, descending=descending)
-        while block := beyond(after, _WALKED_AT_ONCE):
-            check_deadline()
-            yield from (row for _, row in block)
-            after = block[-1][0]
-
-    def _ranked(self, rows: Rows, after: str | None, limit: int, *, descending: bool) -> list[int]:
-        records = self.part.segment.records
-        all_ranks = records.id_ranks()
-        ranks = all_ranks[rows]
-        if after is not None:
-            following = records.ids_beyond(after, 1, descending=descending)
-            if not following:
-                return []
-            boundary = all_ranks[following[0][1]]
-            beyond = ranks <= boundary if descending else ranks >= boundary
-            rows, ranks = rows[beyond], ranks[beyond]
-        if rows.size > limit:
-            kept = np.argpartition(np.iinfo(ranks.dtype).max - ranks if descending else ranks, limit - 1)
-            rows = rows[kept[:limit]]
-        return list(rows.tolist())
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _OfTail:
-    view: View
-
-    def matching(self, condition: Filter | None) -> Rows:
-        return np.flatnonzero(self.view.tail_matching(condition))
-
-    def order(self, path: str) -> FieldOrder:
-        order = self.view.tail_fields(lambda fields: fields.order(path))
-        return FieldOrder(order.ranks[: len(self.view.tail.alive)], order.keys)
-
-    def ids(self, rows: Rows) -> dict[int, str]:
-        ids = self.view.tail.ids
-        return {row: ids[row] for row in rows.tolist()}
-
-    def first_by_id(self, rows: Rows, after: str | None, limit: int, *, descending: bool) -> list[int]:
-        return _first_ids(self.ids(rows), after, limit, descending=descending)
-
-    def shown(self, rows: list[int], shown: Shown) -> dict[int, ShownRecord]:
-        return shown_of_tail(self.view, rows, shown)
-
-
-def _first_ids(ids: dict[int, str], after: str | None, limit: int, *, descending: bool) -> list[int]:
-    """The rows of the first ids after one."""
-    beyond = [
-        (record_id, row)
-        for row, record_id in ids.items()
-        if after is None or (record_id < after if descending else record_id > after)
-    ]
-    beyond.sort(reverse=descending)
-    return [row for _, row in beyond[: max(0, limit)]]

@@ -21,7 +21,7 @@ def field_summaries(view: View) -> Fields:
     for part in view.parts:
         add_fields(found, _of_rows(part.segment.records.fields, part.alive))
     if view.tail.alive_count:
-        add_fields(found, view.tail_fields(lambda fields: _of_rows(fields, view.tail.alive)))
+        add_fields(found, _of_rows(view.tail_fields, view.tail.alive))
     return found
 
 
@@ -29,13 +29,12 @@ def _of_rows(fields: FieldIndex, alive: Mask) -> Fields:
     found: Fields = {}
     for path in fields.paths():
         check_deadline()
-        # The tail's index may have grown since the view was taken.
-        records = int(np.count_nonzero(fields.existing(path)[: len(alive)] & alive))
+        records = int(np.count_nonzero(fields.existing(path) & alive))
         if not records:
             continue
         summary = found[path] = FieldSummary(records)
         for some in fields.occurrences(path):
-            _add(summary, some.before(len(alive)), alive)
+            _add(summary, some, alive)
     return found
 
 

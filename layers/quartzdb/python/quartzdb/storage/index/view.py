@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -19,12 +18,12 @@ from quartzdb.domain.vector import Mask, Vector
 from quartzdb.storage.index.fields.field_index import FieldIndex
 from quartzdb.storage.index.fields.filtering import evaluate
 from quartzdb.storage.index.fields.selections import Selection
+from quartzdb.storage.index.fields.trimmed_fields import ReadFields, TrimmedFields
 from quartzdb.storage.index.segments.records import StoredRecord, decode_metadata, decode_patches
 from quartzdb.storage.index.segments.segment import Segment
 from quartzdb.storage.index.tail import TailView
 
 _LIST_BLOCK = 256
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,16 +67,10 @@ class Part:
             yield record, Record(record.id, version_of(record), vectors[record.row], metadata)
 
 
-class TailFields(Protocol):
-    """Reads the field index of a tail, while nobody writes to it."""
-
-    def __call__(self, read: Callable[[FieldIndex], Answer], /) -> Answer: ...
-
-
 @dataclass(frozen=True, eq=False)
 class View:
-    """Immutable; safe to read from several threads. `tail_fields` gives what is made of the tail's field index, which
-    goes on growing: rows that are not in `tail` are none of this view's.
+    """Immutable; safe to read from several threads. `read_tail_fields` reads the tail's field index, which goes on
+    growing: `tail_fields` has the rows of this view.
 
     `highest` is the highest append stamp in it: a write that was decided from this view must be later.
     """
@@ -85,7 +78,7 @@ class View:
     metric: Metric
     parts: Sequence[Part]
     tail: TailView
-    tail_fields: TailFields
+    read_tail_fields: ReadFields
     highest: int
 
     @cached_property
@@ -93,12 +86,16 @@ class View:
         """Live records."""
         return sum(part.alive_count for part in self.parts) + self.tail.alive_count
 
+    @cached_property
+    def tail_fields(self) -> FieldIndex:
+        """The field index of the tail's rows."""
+        return TrimmedFields(self.read_tail_fields, len(self.tail.alive))
+
     def tail_matching(self, condition: Filter | None) -> Mask:
         """Live tail rows that the filter accepts."""
         if condition is None or not self.tail.alive_count:
             return self.tail.alive
-        rows = len(self.tail.alive)
-        mask: Mask = self.tail_fields(lambda fields: evaluate(condition, fields))[:rows] & self.tail.alive
+        mask: Mask = evaluate(condition, self.tail_fields) & self.tail.alive
         return mask
 
     def count_matching(self, condition: Filter | None) -> int:

@@ -288,9 +288,9 @@ class NamespaceReader:
         tail, lock = state.tail, self._lock
 
         # Not of `self`, which has the view: in a ring, files would stay open until the garbage collector comes.
-        def tail_fields(read: Callable[[FieldIndex], Answer]) -> Answer:
+        def read_tail_fields(read: Callable[[FieldIndex], Answer]) -> Answer:
             with lock:
                 return read(tail.fields())
 
         metric, highest = self.namespace.settings.metric, state.position.highest
-        return View(metric, parts, tail.view(), tail_fields, highest)
+        return View(metric, parts, tail.view(), read_tail_fields, highest)
