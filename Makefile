@@ -28,7 +28,7 @@ SOURCES = --no-build-isolation --require-hashes
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help run parquet platform test journey lint format bench-engines bench-graphs bench-peers bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean
+.PHONY: help run parquet platform test journey clients-types lint format bench-engines bench-graphs bench-peers bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,9 @@ test: $(DEV) $(MINISTACK) $(INFRA) $(RIE) $(WORKERD) $(ASSETS) $(BUILT) ## Run e
 
 journey: $(DEV) $(ASSETS) ## Go through the console as a person would, with screenshots in build/journey
 	QUARTZDB_JOURNEY=build/journey $(BIN)/python -m pytest tests/platform/console/test_journey.py $(ARGS)
+
+clients-types: $(DEV) ## Write the clients' types from what the API says of itself
+	$(BIN)/python -m clients.generate
 
 lint: $(DEV) ## Check style, types and the import rules
 	$(BIN)/ruff check
@@ -171,7 +174,7 @@ clean: ## Remove the environment and everything generated; data/ stays
 	rm -rf .venv .venv-ministack .venv-infra .venv-rie .venv-graphs .venv-peers cloudflare/node_modules layers/platform/assets/node_modules build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(RUNTIME): requirements.txt requirements-build.txt pyproject.toml layers/platform/pyproject.toml .ci/install
+$(RUNTIME): requirements.txt requirements-build.txt pyproject.toml layers/platform/pyproject.toml clients/python/pyproject.toml .ci/install
 	@.ci/install "$(PYTHON)" requirements.txt
 	@touch $@
 

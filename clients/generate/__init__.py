@@ -1,0 +1,1 @@
+"""Writes the clients' types from the OpenAPI document."""

@@ -1,0 +1,1 @@
+"""The blocking client, made of `_async` by `make clients-types`: do not edit."""

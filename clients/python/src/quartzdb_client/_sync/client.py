@@ -1,0 +1,160 @@
+"""The client: namespaces of one database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from quartzdb_client._sync.namespace import Namespace
+from quartzdb_client.calls import JSON, Call, answer_of, body_of, path_of, query_of
+from quartzdb_client.errors import InvalidRequest
+from quartzdb_client.freshness import LastWritten
+from quartzdb_client.retries import Retries
+from quartzdb_client.types import (
+    Health,
+    NamespaceDeleted,
+    NamespacePage,
+    NamespaceSummary,
+    Usage,
+)
+from quartzdb_client.version import USER_AGENT
+
+if TYPE_CHECKING:
+    import httpx2
+
+TIMEOUT_SECONDS = 30.0
+
+
+class Client:
+    """A database at a URL, as one key may use it.
+
+    `url` and `api_key` are taken from QUARTZDB_URL and QUARTZDB_API_KEY where they are not given. `timeout_seconds`
+    bounds each call, its retries included; `retries` says how often. With `read_your_writes` each read includes what
+    this client wrote to the namespace before, on whichever cloud it lands. `http` is a client of httpx2 with settings
+    of your own (proxies, certificates); it is closed with this one.
+
+    Raises InvalidRequest where there is no key or URL.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        api_key: str | None = None,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        retries: Retries | None = None,
+        read_your_writes: bool = False,
+        headers: Mapping[str, str] | None = None,
+        http: httpx2.Client | None = None,
+    ) -> None:
+        import httpx2
+
+        from quartzdb_client._sync.transport import Transport
+
+        url = url or os.environ.get("QUARTZDB_URL")
+        api_key = api_key or os.environ.get("QUARTZDB_API_KEY")
+        if not url:
+            raise InvalidRequest("There is no URL.", hint="Give one, or set QUARTZDB_URL.")
+        if not api_key:
+            raise InvalidRequest("There is no key.", hint="Give `api_key`, or set QUARTZDB_API_KEY.")
+        self._transport = Transport(
+            http or httpx2.Client(),
+            url.rstrip("/").removesuffix("/v1"),
+            {**(headers or {}), "Authorization": f"Bearer {api_key}", "User-Agent": USER_AGENT},
+            timeout_seconds=timeout_seconds,
+            retries=retries or Retries(),
+        )
+        self._written = LastWritten() if read_your_writes else None
+
+    @classmethod
+    def embedded(cls, path: str | os.PathLike[str], **options: Any) -> Client:
+        """The database in a directory, opened in this process: no server. Needs the package `quartzdb`.
+
+        The directory is made where there is none. `options` are those of the client. Close it: until then no other
+        process can write there.
+        """
+        from quartzdb_client.embedded import KEY, URL, opened
+
+        return cls(URL, api_key=KEY, http=opened(path), **options)
+
+    def create_namespace(
+        self,
+        name: str,
+        *,
+        dimension: int | None = None,
+        metric: str | None = None,
+        engine: str | None = None,
+        precision: str | None = None,
+        shards: int | None = None,
+        purge_after_days: int | None = None,
+        **settings: Any,
+    ) -> Namespace:
+        """Make a namespace. The same one twice is no error; with other settings it is a Conflict.
+
+        What is not given is as the server has it: cosine, f32, one shard. `settings` are sent as they are.
+        """
+        content = body_of(
+            name=name,
+            dimension=dimension,
+            metric=metric,
+            engine=engine,
+            precision=precision,
+            shards=shards,
+            purge_after_days=purge_after_days,
+            **settings,
+        )
+        made = self._transport.send(
+            Call("POST", path_of("namespaces"), answer_of(NamespaceSummary), {}, JSON, content, writes=True)
+        )
+        return self.namespace(made.name)
+
+    def namespace(self, name: str) -> Namespace:
+        """A namespace that is there; nothing is sent."""
+        return Namespace(self._transport, name, self._written)
+
+    def list_namespaces(
+        self, *, prefix: str | None = None, page_size: int | None = None
+    ) -> Iterator[NamespaceSummary]:
+        """All of them in order; pages are asked for as they are needed."""
+        cursor = None
+        while True:
+            query = query_of(prefix=prefix, limit=page_size, cursor=cursor)
+            page = self._transport.send(Call("GET", path_of("namespaces"), answer_of(NamespacePage), query))
+            for one in page.namespaces:
+                yield one
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    def delete_namespace(self, name: str) -> NamespaceDeleted:
+        """Delete a namespace with all that it has. Raises NotFound."""
+        call = Call("DELETE", path_of("namespaces", name), answer_of(NamespaceDeleted), writes=True)
+        deleted = self._transport.send(call)
+        if self._written is not None:
+            self._written.forget(name)
+        return deleted
+
+    def usage(self, *, prefix: str | None = None) -> Usage:
+        """What namespaces hold: records, keys and bytes. The first page, of those with the prefix."""
+        return self._transport.send(Call("GET", path_of("usage"), answer_of(Usage), query_of(prefix=prefix)))
+
+    def health(self) -> Health:
+        """Whether the server can serve. Raises ServerError where it cannot."""
+        return self._transport.send(Call("GET", path_of("health"), answer_of(Health)))
+
+    def close(self) -> None:
+        """End its connections."""
+        self._transport.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,50 @@
+"""Answers as classes. What a newer server adds is left out, what an older one lacks is None."""
+
+from __future__ import annotations
+
+import types as python_types
+from collections.abc import Callable, Hashable, Mapping
+from functools import cache
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from quartzdb_client import types
+from quartzdb_client.answer_part import AnswerPart
+from quartzdb_client.vectors import decoded
+
+T = TypeVar("T")
+_Decode = Callable[[Any], Any]
+_UNIONS = (Union, python_types.UnionType)
+
+
+def decode(kind: type[T], document: Mapping[str, Any]) -> T:
+    """A document as one of `types`."""
+    decoders = _decoders(cast("Hashable", kind))
+    return kind(
+        *[
+            None if (value := document.get(name)) is None else (value if inner is None else inner(value))
+            for name, inner in decoders
+        ]
+    )
+
+
+@cache
+def _decoders(kind: Hashable) -> list[tuple[str, _Decode | None]]:
+    hints = get_type_hints(cast("Any", kind).__init__, vars(types))
+    return [(name, _decoder(name, hint)) for name, hint in hints.items() if name != "return"]
+
+
+def _decoder(name: str, hint: Any) -> _Decode | None:
+    if name == "vector":
+        return decoded
+    if get_origin(hint) in _UNIONS:
+        some = [one for one in get_args(hint) if one is not type(None)]
+        return _decoder(name, some[0]) if len(some) == 1 else None
+    if get_origin(hint) is list:
+        one = _decoder(name, get_args(hint)[0])
+        return None if one is None else lambda values: [one(value) for value in values]
+    if get_origin(hint) is dict:
+        each = _decoder(name, get_args(hint)[1])
+        return None if each is None else lambda values: {key: each(value) for key, value in values.items()}
+    if isinstance(hint, type) and issubclass(hint, AnswerPart):
+        return lambda document: decode(hint, document)
+    return None

@@ -1,0 +1,1269 @@
+# ruff: noqa: E501 - descriptions are those of the document
+"""What requests and answers are made of. Written from the OpenAPI document by `make clients-types`: do not edit.
+
+Answers may have more fields than are known here: those are left out. What is missing is None.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+from quartzdb_client.answer_part import AnswerPart
+from quartzdb_client.vectors import Vector, VectorLike
+
+
+class AggregateAnswer(AnswerPart):
+    """All of it exact. Without `group_by` there is one group, of all records."""
+
+    __slots__ = ("groups", "missing", "more", "records", "usage")
+
+    def __init__(self, records: int, missing: int, groups: list[Group], more: bool, usage: Receipt) -> None:
+        self.records = records
+        self.missing = missing
+        self.groups = groups
+        self.more = more
+        self.usage = usage
+
+
+class _AggregateBodyNeeds(TypedDict):
+    kind: Literal["count", "distinct", "min", "max", "sum", "average", "percentiles", "top"]
+    field: str
+
+
+class AggregateBody(_AggregateBodyNeeds, total=False):
+    """What to make of a field's values. A record counts for each value, and for each element of an array; null is no value."""
+
+    percentiles: list[float]
+    limit: int
+
+
+class AggregateQuery(TypedDict, total=False):
+    """Which records, in which groups, and what of each."""
+
+    filter: dict[str, Any] | None
+    group_by: list[str]
+    aggregates: dict[str, AggregateBody]
+    limit: int
+    consistency: Literal["strong", "eventual"]
+    version: str | None
+    dry_run: bool
+
+
+class Checks(AnswerPart):
+    """Part by part."""
+
+    __slots__ = (
+        "storage",
+        "vector_index",
+    )
+
+    def __init__(self, storage: Literal["ok", "fail"], vector_index: Literal["ok", "fail"]) -> None:
+        self.storage = storage
+        self.vector_index = vector_index
+
+
+class Count(TypedDict, total=False):
+    """Which records to count; all of them without a filter."""
+
+    filter: dict[str, Any] | None
+    consistency: Literal["strong", "eventual"]
+    version: str | None
+    dry_run: bool
+
+
+class CountResult(AnswerPart):
+    """How many records there are, or match."""
+
+    __slots__ = (
+        "count",
+        "usage",
+    )
+
+    def __init__(self, count: int, usage: Receipt) -> None:
+        self.count = count
+        self.usage = usage
+
+
+class _DeleteItemsNeeds(TypedDict):
+    keys: list[str]
+
+
+class DeleteItems(_DeleteItemsNeeds, total=False):
+    """Keys to delete; one that does not exist is no error."""
+
+    version: str | None
+    dry_run: bool
+
+
+class DeleteRequest(TypedDict, total=False):
+    """What to delete: exactly one of `ids` and `filter`."""
+
+    ids: list[str] | None
+    filter: dict[str, Any] | None
+    version: str | None
+    dry_run: bool
+
+
+class Deleted(AnswerPart):
+    """How many records existed and are gone now."""
+
+    __slots__ = ("deleted", "more", "usage", "version")
+
+    def __init__(self, deleted: int, version: str | None, more: bool, usage: Receipt) -> None:
+        self.deleted = deleted
+        self.version = version
+        self.more = more
+        self.usage = usage
+
+
+class EraseRequest(TypedDict, total=False):
+    """What to erase: exactly one of `ids`, `keys` and `filter`."""
+
+    ids: list[str] | None
+    keys: list[str] | None
+    filter: dict[str, Any] | None
+    version: str | None
+
+
+class ErasureBegun(AnswerPart):
+    """It is deleted, and is being erased."""
+
+    __slots__ = ("deleted", "id", "more", "status", "usage", "version")
+
+    def __init__(
+        self,
+        id: str,
+        status: Literal["pending", "gone"],
+        deleted: int,
+        version: str | None,
+        more: bool,
+        usage: Receipt,
+    ) -> None:
+        self.id = id
+        self.status = status
+        self.deleted = deleted
+        self.version = version
+        self.more = more
+        self.usage = usage
+
+
+class ErasurePage(AnswerPart):
+    """A page of erasures, the oldest first."""
+
+    __slots__ = ("cursor", "erasures")
+
+    def __init__(self, erasures: list[ErasureReport], cursor: str | None) -> None:
+        self.erasures = erasures
+        self.cursor = cursor
+
+
+class ErasurePlace(AnswerPart):
+    """A place that may have something of it."""
+
+    __slots__ = ("at", "place", "status", "until", "why")
+
+    def __init__(
+        self,
+        place: Literal["segments", "log", "files", "values", "keys", "idempotent_answers", "peer"],
+        status: Literal["pending", "gone"],
+        at: str | None,
+        until: str | None,
+        why: str | None,
+    ) -> None:
+        self.place = place
+        self.status = status
+        self.at = at
+        self.until = until
+        self.why = why
+
+
+class ErasureReport(AnswerPart):
+    """What is gone from where."""
+
+    __slots__ = ("copies", "deleted", "id", "places", "requested_at", "status")
+
+    def __init__(
+        self,
+        id: str,
+        status: Literal["pending", "gone"],
+        requested_at: str,
+        deleted: int,
+        places: list[ErasurePlace],
+        copies: list[str],
+    ) -> None:
+        self.id = id
+        self.status = status
+        self.requested_at = requested_at
+        self.deleted = deleted
+        self.places = places
+        self.copies = copies
+
+
+class _FetchNeeds(TypedDict):
+    ids: list[str]
+
+
+class Fetch(_FetchNeeds, total=False):
+    """Which records to read."""
+
+    encoding: Literal["numbers", "base64"]
+    consistency: Literal["strong", "eventual"]
+    version: str | None
+    dry_run: bool
+
+
+class Fetched(AnswerPart):
+    """The records that exist, in the order asked for, and the ids of those that do not."""
+
+    __slots__ = ("missing", "records", "usage")
+
+    def __init__(self, records: list[RecordInList], missing: list[str], usage: Receipt) -> None:
+        self.records = records
+        self.missing = missing
+        self.usage = usage
+
+
+class Field(AnswerPart):
+    """A metadata field that some record has."""
+
+    __slots__ = (
+        "field",
+        "records",
+        "values",
+    )
+
+    def __init__(self, field: str, records: int, values: list[Values]) -> None:
+        self.field = field
+        self.records = records
+        self.values = values
+
+
+class FieldsAnswer(AnswerPart):
+    """The fields, in order."""
+
+    __slots__ = (
+        "fields",
+        "more",
+        "usage",
+    )
+
+    def __init__(self, fields: list[Field], more: bool, usage: Receipt) -> None:
+        self.fields = fields
+        self.more = more
+        self.usage = usage
+
+
+class _GetItemsNeeds(TypedDict):
+    keys: list[str]
+
+
+class GetItems(_GetItemsNeeds, total=False):
+    """Which items to read."""
+
+    consistency: Literal["strong", "eventual"]
+    version: str | None
+    dry_run: bool
+
+
+class Group(AnswerPart):
+    """Records that have these values. A string longer than 256 characters is shown by its beginning."""
+
+    __slots__ = ("aggregates", "records", "values")
+
+    def __init__(self, values: dict[str, Any], records: int, aggregates: dict[str, Any]) -> None:
+        self.values = values
+        self.records = records
+        self.aggregates = aggregates
+
+
+class Health(AnswerPart):
+    """Whether this deployment can serve."""
+
+    __slots__ = ("checks", "service", "status", "uptime_seconds", "version")
+
+    def __init__(
+        self,
+        status: Literal["healthy", "degraded"],
+        service: str,
+        version: str,
+        uptime_seconds: float,
+        checks: Checks,
+    ) -> None:
+        self.status = status
+        self.service = service
+        self.version = version
+        self.uptime_seconds = uptime_seconds
+        self.checks = checks
+
+
+class IdPage(AnswerPart):
+    """A page of ids in order."""
+
+    __slots__ = ("cursor", "ids", "usage")
+
+    def __init__(self, ids: list[str], cursor: str | None, usage: Receipt) -> None:
+        self.ids = ids
+        self.cursor = cursor
+        self.usage = usage
+
+
+class Item(AnswerPart):
+    """An item: `value` where its bytes are UTF-8 text, else `value_base64`; neither where only keys were asked for."""
+
+    __slots__ = ("content_type", "expires_at", "key", "value", "value_base64", "version")
+
+    def __init__(
+        self,
+        key: str,
+        version: str,
+        content_type: str,
+        expires_at: str | None,
+        value: str | None = None,
+        value_base64: str | None = None,
+    ) -> None:
+        self.key = key
+        self.version = version
+        self.content_type = content_type
+        self.expires_at = expires_at
+        self.value = value
+        self.value_base64 = value_base64
+
+
+class ItemPage(AnswerPart):
+    """A page of items in key order."""
+
+    __slots__ = ("cursor", "items", "usage")
+
+    def __init__(self, items: list[Item], cursor: str | None, usage: Receipt) -> None:
+        self.items = items
+        self.cursor = cursor
+        self.usage = usage
+
+
+class _ItemToPutNeeds(TypedDict):
+    key: str
+
+
+class ItemToPut(_ItemToPutNeeds, total=False):
+    """An item to be written, with exactly one of `value`, `value_base64` and `json`."""
+
+    value: str | None
+    value_base64: str | None
+    json: Any
+    content_type: str | None
+    ttl_seconds: float | None
+
+
+class ItemsDeleted(AnswerPart):
+    """How many keys existed."""
+
+    __slots__ = ("deleted", "usage", "version")
+
+    def __init__(self, deleted: int, version: str, usage: Receipt) -> None:
+        self.deleted = deleted
+        self.version = version
+        self.usage = usage
+
+
+class ItemsFound(AnswerPart):
+    """The items that exist, in the order asked for, and the keys of those that do not."""
+
+    __slots__ = (
+        "items",
+        "missing",
+        "usage",
+    )
+
+    def __init__(self, items: list[Item], missing: list[str], usage: Receipt) -> None:
+        self.items = items
+        self.missing = missing
+        self.usage = usage
+
+
+class ItemsPut(AnswerPart):
+    """How many items were written, at which version."""
+
+    __slots__ = ("put", "usage", "version")
+
+    def __init__(self, put: int, version: str, usage: Receipt) -> None:
+        self.put = put
+        self.version = version
+        self.usage = usage
+
+
+class KeyCreated(AnswerPart):
+    """A key with its text, which can be seen this once."""
+
+    __slots__ = (
+        "created_at",
+        "created_by",
+        "expires_at",
+        "id",
+        "key",
+        "last_used_at",
+        "name",
+        "namespaces",
+        "revoked_at",
+        "scopes",
+    )
+
+    def __init__(
+        self,
+        id: str,
+        name: str,
+        scopes: list[Literal["read", "write", "admin"]],
+        created_at: str,
+        expires_at: str | None,
+        revoked_at: str | None,
+        namespaces: list[str] | None,
+        created_by: str | None,
+        last_used_at: str | None,
+        key: str,
+    ) -> None:
+        self.id = id
+        self.name = name
+        self.scopes = scopes
+        self.created_at = created_at
+        self.expires_at = expires_at
+        self.revoked_at = revoked_at
+        self.namespaces = namespaces
+        self.created_by = created_by
+        self.last_used_at = last_used_at
+        self.key = key
+
+
+class KeyDeleted(AnswerPart):
+    """Whether the key existed."""
+
+    __slots__ = ("deleted", "usage", "version")
+
+    def __init__(self, deleted: bool, version: str, usage: Receipt) -> None:
+        self.deleted = deleted
+        self.version = version
+        self.usage = usage
+
+
+class KeyList(AnswerPart):
+    """All keys by creation time, revoked ones included."""
+
+    __slots__ = ("keys",)
+
+    def __init__(self, keys: list[KeySummary]) -> None:
+        self.keys = keys
+
+
+class KeyReplaced(AnswerPart):
+    """The key before, and when it ends."""
+
+    __slots__ = ("expires_at", "id")
+
+    def __init__(self, id: str, expires_at: str) -> None:
+        self.id = id
+        self.expires_at = expires_at
+
+
+class KeyRevoked(AnswerPart):
+    """The key has ended."""
+
+    __slots__ = ("ids", "revoked")
+
+    def __init__(self, revoked: bool, ids: list[str]) -> None:
+        self.revoked = revoked
+        self.ids = ids
+
+
+class KeyRotated(AnswerPart):
+    """The key that follows another."""
+
+    __slots__ = (
+        "created_at",
+        "created_by",
+        "expires_at",
+        "id",
+        "key",
+        "last_used_at",
+        "name",
+        "namespaces",
+        "replaces",
+        "revoked_at",
+        "scopes",
+    )
+
+    def __init__(
+        self,
+        id: str,
+        name: str,
+        scopes: list[Literal["read", "write", "admin"]],
+        created_at: str,
+        expires_at: str | None,
+        revoked_at: str | None,
+        namespaces: list[str] | None,
+        created_by: str | None,
+        last_used_at: str | None,
+        key: str,
+        replaces: KeyReplaced,
+    ) -> None:
+        self.id = id
+        self.name = name
+        self.scopes = scopes
+        self.created_at = created_at
+        self.expires_at = expires_at
+        self.revoked_at = revoked_at
+        self.namespaces = namespaces
+        self.created_by = created_by
+        self.last_used_at = last_used_at
+        self.key = key
+        self.replaces = replaces
+
+
+class KeySummary(AnswerPart):
+    """A key without its secret."""
+
+    __slots__ = (
+        "created_at",
+        "created_by",
+        "expires_at",
+        "id",
+        "last_used_at",
+        "name",
+        "namespaces",
+        "revoked_at",
+        "scopes",
+    )
+
+    def __init__(
+        self,
+        id: str,
+        name: str,
+        scopes: list[Literal["read", "write", "admin"]],
+        created_at: str,
+        expires_at: str | None,
+        revoked_at: str | None,
+        namespaces: list[str] | None,
+        created_by: str | None,
+        last_used_at: str | None,
+    ) -> None:
+        self.id = id
+        self.name = name
+        self.scopes = scopes
+        self.created_at = created_at
+        self.expires_at = expires_at
+        self.revoked_at = revoked_at
+        self.namespaces = namespaces
+        self.created_by = created_by
+        self.last_used_at = last_used_at
+
+
+class ListMatching(TypedDict, total=False):
+    """Which records, in which order, and what of each."""
+
+    filter: dict[str, Any] | None
+    order_by: OrderBy | None
+    limit: int
+    cursor: str | None
+    include_vectors: Literal[True, False, "base64"]
+    include_metadata: Any
+    consistency: Literal["strong", "eventual"]
+    version: str | None
+    dry_run: bool
+
+
+class ListedRecord(AnswerPart):
+    """A record, with what was asked for."""
+
+    __slots__ = ("id", "metadata", "vector", "version")
+
+    def __init__(
+        self, id: str, version: str, vector: Vector | None = None, metadata: dict[str, Any] | None = None
+    ) -> None:
+        self.id = id
+        self.version = version
+        self.vector = vector
+        self.metadata = metadata
+
+
+class Match(AnswerPart):
+    """One match. Scores are higher for better matches, distances lower."""
+
+    __slots__ = ("distance", "id", "metadata", "score", "vector", "version")
+
+    def __init__(
+        self,
+        id: str,
+        score: float,
+        distance: float,
+        version: str,
+        vector: Vector | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self.id = id
+        self.score = score
+        self.distance = distance
+        self.version = version
+        self.vector = vector
+        self.metadata = metadata
+
+
+class NamespaceDeleted(AnswerPart):
+    """The name is free again."""
+
+    __slots__ = ("deleted",)
+
+    def __init__(self, deleted: bool) -> None:
+        self.deleted = deleted
+
+
+class NamespaceDescription(AnswerPart):
+    """A namespace with what it holds."""
+
+    __slots__ = (
+        "created_at",
+        "dimension",
+        "engine",
+        "metric",
+        "name",
+        "precision",
+        "purge_after_days",
+        "shards",
+        "sparse",
+        "stats",
+        "text",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        dimension: int | None,
+        metric: Literal["cosine", "dot", "euclidean"],
+        engine: Literal["auto", "exact", "annoy", "ivf", "hnsw"],
+        precision: Literal["f32", "f16"],
+        shards: int,
+        purge_after_days: int,
+        text: dict[str, TextFieldSettings],
+        sparse: list[str],
+        created_at: str,
+        stats: NamespaceStatistics,
+    ) -> None:
+        self.name = name
+        self.dimension = dimension
+        self.metric = metric
+        self.engine = engine
+        self.precision = precision
+        self.shards = shards
+        self.purge_after_days = purge_after_days
+        self.text = text
+        self.sparse = sparse
+        self.created_at = created_at
+        self.stats = stats
+
+
+class NamespacePage(AnswerPart):
+    """A page of namespaces in name order."""
+
+    __slots__ = ("cursor", "namespaces")
+
+    def __init__(self, namespaces: list[NamespaceSummary], cursor: str | None) -> None:
+        self.namespaces = namespaces
+        self.cursor = cursor
+
+
+class NamespaceStatistics(AnswerPart):
+    """What a namespace holds."""
+
+    __slots__ = (
+        "degraded",
+        "deleted_rows",
+        "key_value_bytes",
+        "keys",
+        "records",
+        "segment_bytes",
+        "segments",
+        "tail_rows",
+    )
+
+    def __init__(
+        self,
+        records: int,
+        deleted_rows: int,
+        tail_rows: int,
+        segment_bytes: int,
+        keys: int,
+        key_value_bytes: int,
+        segments: list[SegmentSummary],
+        degraded: str | None,
+    ) -> None:
+        self.records = records
+        self.deleted_rows = deleted_rows
+        self.tail_rows = tail_rows
+        self.segment_bytes = segment_bytes
+        self.keys = keys
+        self.key_value_bytes = key_value_bytes
+        self.segments = segments
+        self.degraded = degraded
+
+
+class NamespaceSummary(AnswerPart):
+    """A namespace and its settings."""
+
+    __slots__ = (
+        "created_at",
+        "dimension",
+        "engine",
+        "metric",
+        "name",
+        "precision",
+        "purge_after_days",
+        "shards",
+        "sparse",
+        "text",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        dimension: int | None,
+        metric: Literal["cosine", "dot", "euclidean"],
+        engine: Literal["auto", "exact", "annoy", "ivf", "hnsw"],
+        precision: Literal["f32", "f16"],
+        shards: int,
+        purge_after_days: int,
+        text: dict[str, TextFieldSettings],
+        sparse: list[str],
+        created_at: str,
+    ) -> None:
+        self.name = name
+        self.dimension = dimension
+        self.metric = metric
+        self.engine = engine
+        self.precision = precision
+        self.shards = shards
+        self.purge_after_days = purge_after_days
+        self.text = text
+        self.sparse = sparse
+        self.created_at = created_at
+
+
+class NamespaceUsage(AnswerPart):
+    """What one namespace uses."""
+
+    __slots__ = ("key_value_bytes", "keys", "name", "records", "segment_bytes")
+
+    def __init__(self, name: str, records: int, segment_bytes: int, keys: int, key_value_bytes: int) -> None:
+        self.name = name
+        self.records = records
+        self.segment_bytes = segment_bytes
+        self.keys = keys
+        self.key_value_bytes = key_value_bytes
+
+
+class _NewKeyNeeds(TypedDict):
+    name: str
+    scopes: list[Literal["read", "write", "admin"]]
+
+
+class NewKey(_NewKeyNeeds, total=False):
+    """A key to be made."""
+
+    expires_in_seconds: int | None
+    namespaces: list[str] | None
+
+
+class _NewNamespaceNeeds(TypedDict):
+    name: str
+
+
+class NewNamespace(_NewNamespaceNeeds, total=False):
+    """Settings are fixed at creation."""
+
+    dimension: int | None
+    metric: Literal["cosine", "dot", "euclidean"]
+    engine: Literal["auto", "exact", "annoy", "ivf", "hnsw"]
+    precision: Literal["f32", "f16"]
+    shards: int
+    purge_after_days: int
+    text: dict[str, TextFieldSettings]
+    sparse: list[str]
+
+
+class OrderBy(TypedDict, total=False):
+    """By what records are listed. Equals are in id order."""
+
+    field: str | None
+    direction: Literal["asc", "desc"]
+
+
+class PatchOne(TypedDict, total=False):
+    """Changes to one record's metadata."""
+
+    set: dict[str, Any] | None
+    unset: list[str]
+    version: str | None
+    dry_run: bool
+
+
+class PatchRequest(TypedDict, total=False):
+    """Changes to be made together, all of them or none: `patches`, or `set` and `unset` for what a filter accepts."""
+
+    patches: list[RecordPatch] | None
+    filter: dict[str, Any] | None
+    set: dict[str, Any] | None
+    unset: list[str]
+    cursor: str | None
+    version: str | None
+    dry_run: bool
+
+
+class PatchResult(AnswerPart):
+    """How many records were patched, at which version."""
+
+    __slots__ = ("cursor", "patched", "usage", "version")
+
+    def __init__(self, patched: int, version: str | None, usage: Receipt, cursor: str | None = None) -> None:
+        self.patched = patched
+        self.version = version
+        self.usage = usage
+        self.cursor = cursor
+
+
+class ProblemDocument(AnswerPart):
+    """A problem document (RFC 9457)."""
+
+    __slots__ = (
+        "allowed",
+        "code",
+        "cursor",
+        "detail",
+        "failures",
+        "field",
+        "hint",
+        "limit",
+        "raise_at",
+        "request_id",
+        "resets_at",
+        "status",
+        "title",
+        "type",
+        "unit",
+        "used",
+    )
+
+    def __init__(
+        self,
+        type: str,
+        title: str,
+        status: int,
+        detail: str,
+        code: str,
+        field: str | None,
+        hint: str | None,
+        request_id: str,
+        cursor: str | None = None,
+        failures: list[UnmetCondition] | None = None,
+        limit: str | None = None,
+        used: int | None = None,
+        allowed: int | None = None,
+        unit: str | None = None,
+        resets_at: str | None = None,
+        raise_at: str | None = None,
+    ) -> None:
+        self.type = type
+        self.title = title
+        self.status = status
+        self.detail = detail
+        self.code = code
+        self.field = field
+        self.hint = hint
+        self.request_id = request_id
+        self.cursor = cursor
+        self.failures = failures
+        self.limit = limit
+        self.used = used
+        self.allowed = allowed
+        self.unit = unit
+        self.resets_at = resets_at
+        self.raise_at = raise_at
+
+
+class _PutItemsNeeds(TypedDict):
+    items: list[ItemToPut]
+
+
+class PutItems(_PutItemsNeeds, total=False):
+    """Items to be written together: all of them or none."""
+
+    version: str | None
+    dry_run: bool
+
+
+class ItemPut(AnswerPart):
+    """The item's new version, which is also its ETag."""
+
+    __slots__ = ("key", "usage", "version")
+
+    def __init__(self, key: str, version: str, usage: Receipt) -> None:
+        self.key = key
+        self.version = version
+        self.usage = usage
+
+
+class Query(TypedDict, total=False):
+    """A question: exactly one of `vector` and `id`."""
+
+    vector: VectorLike
+    id: str | None
+    top_k: int
+    recall: float | None
+    min_score: float | None
+    filter: dict[str, Any] | None
+    include_vectors: Literal[True, False, "base64"]
+    include_metadata: bool
+    consistency: Literal["strong", "eventual"]
+    version: str | None
+    dry_run: bool
+
+
+class _QueryBatchNeeds(TypedDict):
+    queries: list[QueryInBatch]
+
+
+class QueryBatch(_QueryBatchNeeds, total=False):
+    """Several questions about one moment."""
+
+    consistency: Literal["strong", "eventual"]
+    version: str | None
+    dry_run: bool
+
+
+class QueryBatchAnswer(AnswerPart):
+    """One answer for each question, in order. The time of each is that of all."""
+
+    __slots__ = (
+        "answers",
+        "usage",
+    )
+
+    def __init__(self, answers: list[QueryResultInBatch], usage: Receipt) -> None:
+        self.answers = answers
+        self.usage = usage
+
+
+class QueryInBatch(TypedDict, total=False):
+    """A question: exactly one of `vector` and `id`."""
+
+    vector: VectorLike
+    id: str | None
+    top_k: int
+    recall: float | None
+    min_score: float | None
+    filter: dict[str, Any] | None
+    include_vectors: Literal[True, False, "base64"]
+    include_metadata: bool
+
+
+class QueryPerformance(AnswerPart):
+    """How the answer was found."""
+
+    __slots__ = ("milliseconds", "mode", "rows_scored", "segments", "tail_rows")
+
+    def __init__(
+        self,
+        milliseconds: float,
+        mode: Literal["exact", "approximate"],
+        segments: int,
+        rows_scored: int,
+        tail_rows: int,
+    ) -> None:
+        self.milliseconds = milliseconds
+        self.mode = mode
+        self.segments = segments
+        self.rows_scored = rows_scored
+        self.tail_rows = tail_rows
+
+
+class QueryReceipt(AnswerPart):
+    """What the request used, in records and in units."""
+
+    __slots__ = (
+        "cost_usd",
+        "read_units",
+        "records_matched",
+        "records_returned",
+        "records_scored",
+        "write_units",
+    )
+
+    def __init__(
+        self,
+        read_units: int,
+        write_units: int,
+        records_matched: int,
+        records_scored: int,
+        records_returned: int,
+        cost_usd: str | None = None,
+    ) -> None:
+        self.read_units = read_units
+        self.write_units = write_units
+        self.records_matched = records_matched
+        self.records_scored = records_scored
+        self.records_returned = records_returned
+        self.cost_usd = cost_usd
+
+
+class QueryResult(AnswerPart):
+    """Matches, best first."""
+
+    __slots__ = ("matches", "performance", "usage")
+
+    def __init__(self, matches: list[Match], usage: QueryReceipt, performance: QueryPerformance) -> None:
+        self.matches = matches
+        self.usage = usage
+        self.performance = performance
+
+
+class QueryResultInBatch(AnswerPart):
+    """Matches, best first."""
+
+    __slots__ = ("matches", "performance", "usage")
+
+    def __init__(self, matches: list[Match], usage: QueryUsage, performance: QueryPerformance) -> None:
+        self.matches = matches
+        self.usage = usage
+        self.performance = performance
+
+
+class QueryUsage(AnswerPart):
+    """What the answer took, in records."""
+
+    __slots__ = ("records_matched", "records_returned", "records_scored")
+
+    def __init__(self, records_matched: int, records_scored: int, records_returned: int) -> None:
+        self.records_matched = records_matched
+        self.records_scored = records_scored
+        self.records_returned = records_returned
+
+
+class Quote(AnswerPart):
+    """What the request would have used. Nothing was done."""
+
+    __slots__ = (
+        "dry_run",
+        "usage",
+    )
+
+    def __init__(self, dry_run: Literal[True], usage: Receipt) -> None:
+        self.dry_run = dry_run
+        self.usage = usage
+
+
+class Receipt(AnswerPart):
+    """What the request used."""
+
+    __slots__ = ("cost_usd", "read_units", "write_units")
+
+    def __init__(self, read_units: int, write_units: int, cost_usd: str | None = None) -> None:
+        self.read_units = read_units
+        self.write_units = write_units
+        self.cost_usd = cost_usd
+
+
+class Record(AnswerPart):
+    """A record."""
+
+    __slots__ = ("id", "metadata", "usage", "vector", "version")
+
+    def __init__(
+        self, id: str, metadata: dict[str, Any], version: str, usage: Receipt, vector: Vector | None = None
+    ) -> None:
+        self.id = id
+        self.metadata = metadata
+        self.version = version
+        self.usage = usage
+        self.vector = vector
+
+
+class RecordInList(AnswerPart):
+    """A record."""
+
+    __slots__ = ("id", "metadata", "vector", "version")
+
+    def __init__(self, id: str, metadata: dict[str, Any], version: str, vector: Vector | None = None) -> None:
+        self.id = id
+        self.metadata = metadata
+        self.version = version
+        self.vector = vector
+
+
+class RecordPage(AnswerPart):
+    """A page of records in order."""
+
+    __slots__ = ("cursor", "records", "usage")
+
+    def __init__(self, records: list[ListedRecord], cursor: str | None, usage: Receipt) -> None:
+        self.records = records
+        self.cursor = cursor
+        self.usage = usage
+
+
+class _RecordPatchNeeds(TypedDict):
+    id: str
+
+
+class RecordPatch(_RecordPatchNeeds, total=False):
+    """Changes to one record's metadata, in a batch."""
+
+    set: dict[str, Any] | None
+    unset: list[str]
+
+
+class _RecordToUpsertNeeds(TypedDict):
+    id: str
+
+
+class RecordToUpsert(_RecordToUpsertNeeds, total=False):
+    """A record to be written."""
+
+    vector: VectorLike
+    metadata: dict[str, Any] | None
+    if_version: str | None
+    if_absent: bool
+
+
+class RotateKey(TypedDict, total=False):
+    """How a key gives way to the next."""
+
+    overlap_seconds: int
+    expires_in_seconds: int | None
+
+
+class SegmentSummary(AnswerPart):
+    """One immutable segment."""
+
+    __slots__ = ("bytes", "engine", "live_rows", "name", "rows", "shard")
+
+    def __init__(self, name: str, shard: int, engine: str, rows: int, live_rows: int, bytes: int) -> None:
+        self.name = name
+        self.shard = shard
+        self.engine = engine
+        self.rows = rows
+        self.live_rows = live_rows
+        self.bytes = bytes
+
+
+class TextFieldSettings(TypedDict, total=False):
+    """How the words of a field are found."""
+
+    language: Literal[
+        "arabic",
+        "armenian",
+        "basque",
+        "catalan",
+        "chinese",
+        "czech",
+        "danish",
+        "dutch",
+        "english",
+        "esperanto",
+        "estonian",
+        "finnish",
+        "french",
+        "german",
+        "greek",
+        "hindi",
+        "hungarian",
+        "indonesian",
+        "irish",
+        "italian",
+        "japanese",
+        "khmer",
+        "korean",
+        "lao",
+        "lithuanian",
+        "nepali",
+        "norwegian",
+        "other",
+        "persian",
+        "polish",
+        "portuguese",
+        "romanian",
+        "russian",
+        "serbian",
+        "spanish",
+        "swedish",
+        "tamil",
+        "thai",
+        "turkish",
+        "yiddish",
+    ]
+    stemming: bool
+    stopwords: bool
+
+
+class UnmetCondition(AnswerPart):
+    """A record whose condition does not hold."""
+
+    __slots__ = ("id", "reason", "version")
+
+    def __init__(self, id: str, version: str | None, reason: str) -> None:
+        self.id = id
+        self.version = version
+        self.reason = reason
+
+
+class _UpsertRequestNeeds(TypedDict):
+    vectors: list[RecordToUpsert]
+
+
+class UpsertRequest(_UpsertRequestNeeds, total=False):
+    """Records to be written together: all of them or none."""
+
+    version: str | None
+    dry_run: bool
+
+
+class Upserted(AnswerPart):
+    """How many records were written, at which version."""
+
+    __slots__ = ("upserted", "usage", "version")
+
+    def __init__(self, upserted: int, version: str, usage: Receipt) -> None:
+        self.upserted = upserted
+        self.version = version
+        self.usage = usage
+
+
+class Usage(AnswerPart):
+    """A page of namespaces with what they use, and the sums of that page."""
+
+    __slots__ = ("cursor", "namespaces", "totals")
+
+    def __init__(self, namespaces: list[NamespaceUsage], totals: UsageTotals, cursor: str | None) -> None:
+        self.namespaces = namespaces
+        self.totals = totals
+        self.cursor = cursor
+
+
+class UsageTotals(AnswerPart):
+    """Sums over the namespaces of the answer."""
+
+    __slots__ = ("key_value_bytes", "keys", "namespaces", "records", "segment_bytes")
+
+    def __init__(
+        self, namespaces: int, records: int, segment_bytes: int, keys: int, key_value_bytes: int
+    ) -> None:
+        self.namespaces = namespaces
+        self.records = records
+        self.segment_bytes = segment_bytes
+        self.keys = keys
+        self.key_value_bytes = key_value_bytes
+
+
+class Values(AnswerPart):
+    """Values of one type, those in arrays included."""
+
+    __slots__ = ("count", "max", "min", "type")
+
+    def __init__(self, type: Literal["boolean", "number", "string"], count: int, min: Any, max: Any) -> None:
+        self.type = type
+        self.count = count
+        self.min = min
+        self.max = max

@@ -1,0 +1,41 @@
+"""The server's application for a program that has it in its own process, without a port."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from quartzdb.cli.serve.peer import PeerOptions
+from quartzdb.cli.serve.worker import WithBackground, application
+from quartzdb.services.keys import BROWSER_KEY_SECONDS, Scope
+
+if TYPE_CHECKING:
+    from quartzdb.wiring.embedded import Database
+
+_RENEWED_AFTER_SECONDS = BROWSER_KEY_SECONDS / 2
+
+
+class InProcess:
+    """An application that begins and ends with its lifespan, and a key for it. Raises QuartzError where the directory
+    cannot be opened.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self.application: WithBackground
+        self._database: Database
+        self.application, self._database = application(data_dir, PeerOptions())
+        self._key = ""
+        self._made_at = float("-inf")
+        self._lock = threading.Lock()
+
+    def key(self) -> str:
+        """One that is good for minutes, for all but keys themselves. It is in no list, and leaves nothing behind."""
+        with self._lock:
+            now = self._database.clock.monotonic()
+            if now - self._made_at > _RENEWED_AFTER_SECONDS:
+                _, self._key = self._database.api_keys.create_for_browser(
+                    self._database.tenant, "embedded", tuple(Scope)
+                )
+                self._made_at = now
+            return self._key

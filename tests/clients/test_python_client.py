@@ -1,0 +1,187 @@
+"""What only the Python client has: arrays, embedded databases, options, and what it logs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import subprocess
+import sys
+from array import array
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from quartzdb_client import (
+    AsyncClient,
+    Client,
+    Conflict,
+    ConnectionFailed,
+    InvalidRequest,
+    NotFound,
+    QuartzDBError,
+    RateLimited,
+    Retries,
+    upsert_many,
+    upsert_many_async,
+)
+from quartzdb_client.decoding import decode
+from quartzdb_client.retries import NeverSent
+from quartzdb_client.types import Match, QueryResult
+from quartzdb_client.vectors import decoded, encoded
+from tests.clients.conftest import Served
+
+VECTORS = [
+    [0.5, -1, 2],
+    (0.5, -1, 2),
+    array("f", [0.5, -1, 2]),
+    np.array([0.5, -1, 2], np.float32),
+    np.array([0.5, -1, 2], np.float64),
+    np.array([0.5, 9, -1, 9, 2], np.float32)[::2],
+    memoryview(array("f", [0.5, -1, 2])),
+]
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: type(vector).__name__)
+def test_a_vector_is_sent_as_its_floats_whatever_it_is(vector: object) -> None:
+    """And comes back as the same."""
+    assert decoded(encoded(vector)) == array("f", [0.5, -1, 2])
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((2, 2), np.float32), ["a"], {1.0: 2}, b"bytes", 7, [1e39]])
+def test_what_is_no_vector_is_refused_before_anything_is_sent(wrong: object) -> None:
+    """By an error of Python: it is a mistake of the program."""
+    with pytest.raises((TypeError, ValueError)):
+        encoded(wrong)
+
+
+def test_a_vector_of_an_answer_is_an_array_that_numpy_looks_at_without_a_copy() -> None:
+    """A change of one is seen in the other."""
+    vector = decoded(encoded([1, 2]))
+    assert vector is not None
+    seen = np.asarray(vector)
+    seen[0] = 5
+    assert vector[0] == 5
+
+
+def test_an_answer_may_have_more_and_less_than_is_known() -> None:
+    """Of a newer server, and of an older one."""
+    result = decode(QueryResult, {"matches": [{"id": "a", "score": 1, "new": 2}], "newer": {}})
+    assert result.matches[0].id == "a"
+    assert result.to_dict()["matches"] == [
+        {"id": "a", "score": 1, "distance": None, "version": None, "vector": None, "metadata": None}
+    ]
+    assert result.matches[0] == decode(Match, {"id": "a", "score": 1})
+    assert "id='a'" in repr(result)
+
+
+def test_waits_double_stay_below_the_longest_and_listen_to_the_server() -> None:
+    """By chance anything from nothing to that."""
+    retries = Retries(max_retries=9, backoff_seconds=1, backoff_seconds_max=4, rng=random.Random(1))
+    failed = ConnectionFailed("gone")
+    for attempt, most in enumerate([1, 2, 4, 4, 4]):
+        waits = [retries.wait(failed, attempt, repeatable=True) for _ in range(200)]
+        assert all(wait is not None and 0 <= wait <= most for wait in waits)
+        assert max(wait or 0 for wait in waits) > 0.9 * most
+    asked = RateLimited("slow", status=429, retry_after_seconds=30)
+    assert retries.wait(asked, 0, repeatable=True) == 30
+    assert retries.wait(failed, 9, repeatable=True) is None
+
+
+def test_what_cannot_be_repeated_is_so_only_where_nothing_was_done() -> None:
+    """A secret that was answered is not answered again."""
+    retries = Retries()
+    assert retries.wait(ConnectionFailed("lost"), 0, repeatable=False) is None
+    assert retries.wait(NeverSent("no listener"), 0, repeatable=False) is not None
+    assert retries.wait(RateLimited("slow", status=429), 0, repeatable=False) is not None
+    assert retries.wait(NotFound("no", status=404), 0, repeatable=True) is None
+    assert retries.wait(Conflict("differs", status=409, code="namespace_differs"), 0, repeatable=True) is None
+    assert (
+        retries.wait(Conflict("wait", status=409, code="idempotency_conflict"), 0, repeatable=True)
+        is not None
+    )
+
+
+def test_it_is_not_made_without_a_url_or_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both may be in the environment."""
+    monkeypatch.delenv("QUARTZDB_URL", raising=False)
+    monkeypatch.delenv("QUARTZDB_API_KEY", raising=False)
+    with pytest.raises(InvalidRequest, match="QUARTZDB_URL"):
+        Client(api_key="k")
+    with pytest.raises(InvalidRequest, match="QUARTZDB_API_KEY"):
+        Client("http://127.0.0.1:1")
+    monkeypatch.setenv("QUARTZDB_URL", "http://127.0.0.1:1/v1")
+    monkeypatch.setenv("QUARTZDB_API_KEY", "k")
+    Client().close()
+
+
+def test_what_is_logged_has_no_key_and_no_data(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    """At the most talkative level."""
+    caplog.set_level(logging.DEBUG, logger="quartzdb_client")
+    with Client(served.url, api_key=served.api_key) as db:
+        db.create_namespace("logged", dimension=2).upsert(
+            [{"id": "a", "vector": [1, 0], "metadata": {"secret": "do not log"}}]
+        )
+        assert served.api_key not in repr(vars(db.namespace("logged")))
+    assert "POST /v1/namespaces/logged/vectors: 200" in caplog.text
+    assert served.api_key not in caplog.text
+    assert "do not log" not in caplog.text
+
+
+def test_embedded_is_the_same_without_a_server(tmp_path: Path) -> None:
+    """What was written is there when the directory is opened again, also by the asynchronous client."""
+    with Client.embedded(tmp_path / "data") as db:
+        books = db.create_namespace("books", dimension=2)
+        books.upsert([{"id": "a", "vector": np.array([1, 0], np.float32), "metadata": {"n": 1}}])
+        books.kv.put("k", b"v")
+        assert books.query([1, 0], filter={"n": 1}).matches[0].id == "a"
+        assert db.health().status == "healthy"
+        with pytest.raises(NotFound):
+            books.get("b")
+
+    async def again() -> None:
+        async with AsyncClient.embedded(tmp_path / "data") as db:
+            assert [one.name async for one in db.list_namespaces()] == ["books"]
+            assert (await db.namespace("books").kv.get("k")).value == b"v"
+
+    asyncio.run(again())
+
+
+def test_a_directory_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
+    """As any other error of the client."""
+    (tmp_path / "data").write_text("no directory")
+    with pytest.raises(QuartzDBError, match="data"):
+        Client.embedded(tmp_path / "data")
+
+
+def test_many_records_come_from_any_iterable(tmp_path: Path) -> None:
+    """A generator of either kind; what stops it is raised, and what came before is written."""
+
+    def some() -> Iterator[dict[str, object]]:
+        for number in range(25):
+            yield {"id": f"{number}", "vector": [float(number), 1.0]}
+
+    async def same() -> AsyncIterator[dict[str, object]]:
+        for record in some():
+            yield record
+
+    async def write() -> None:
+        async with AsyncClient.embedded(tmp_path / "data") as db:
+            report = await upsert_many_async(db.namespace("many"), same(), batch_size=10, parallel=2)
+            assert (report.upserted, report.failed) == (25, {})
+
+    with Client.embedded(tmp_path / "data") as db:
+        many = db.create_namespace("many", dimension=2)
+        report = upsert_many(many, some(), batch_size=10, parallel=2)
+        assert (report.upserted, report.failed) == (25, {})
+        assert many.get("24").version <= (report.version or "")
+    asyncio.run(write())
+
+
+def test_importing_it_imports_nothing_of_a_network() -> None:
+    """It is imported by programs that may never call it."""
+    code = "import sys, quartzdb_client; print({'httpx2', 'ssl', 'asyncio', 'numpy'} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "set()"
