@@ -60,6 +60,9 @@ NEEDS = {
     ("POST", "/organizations/{organization_id}/settings/keep"): Permission.ORGANIZATION_DELETE,
     ("GET", "/projects/{project_id}/settings"): Permission.PROJECTS_READ,
     ("POST", "/projects/{project_id}/settings"): Permission.PROJECTS_CREATE,
+    ("POST", "/projects/{project_id}/settings/status"): Permission.PROJECTS_SUSPEND,
+    ("POST", "/projects/{project_id}/settings/delete"): Permission.PROJECTS_DELETE,
+    ("POST", "/projects/{project_id}/settings/keep"): Permission.PROJECTS_DELETE,
     ("GET", "/organizations/{organization_id}/team"): Permission.MEMBERS_READ,
     ("POST", "/organizations/{organization_id}/team/invitations"): Permission.MEMBERS_MANAGE,
     (

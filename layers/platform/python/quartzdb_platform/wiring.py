@@ -20,6 +20,8 @@ from quartzdb_platform.accounts.members import Members
 from quartzdb_platform.accounts.notices import Notices
 from quartzdb_platform.accounts.onboarding import Onboarding
 from quartzdb_platform.accounts.organizations import Organizations
+from quartzdb_platform.accounts.project_deletions import ProjectDeletions
+from quartzdb_platform.accounts.project_ends import ProjectEnds
 from quartzdb_platform.accounts.projects import Projects
 from quartzdb_platform.accounts.referrals import Referrals
 from quartzdb_platform.accounts.residences import Residences
@@ -46,7 +48,7 @@ from quartzdb_platform.identity.provider_signature import ProviderSignatures
 from quartzdb_platform.identity.providers import Providers
 from quartzdb_platform.identity.sign_in import HASH_COST, SignIn
 from quartzdb_platform.mail.suppressions import SuppressingMailer, Suppressions
-from quartzdb_platform.metering import places
+from quartzdb_platform.metering import former_projects, places
 from quartzdb_platform.metering.cap_keeping import CapKeeping
 from quartzdb_platform.metering.counters import Counters
 from quartzdb_platform.metering.journal import JournalReader, UsageJournal
@@ -116,6 +118,7 @@ class Platform:
     passkeys: Passkeys
     plan_changes: PlanChanges
     plans: Plans
+    project_ends: ProjectEnds
     projects: Projects
     providers: Providers
     recommendations: Recommendations
@@ -134,6 +137,7 @@ class Platform:
     usage_journal: JournalReader | None = None
     secret_scanning: SecretScanning | None = None
     deletions: Deletions | None = None
+    project_deletions: ProjectDeletions | None = None
     billing: BillingDesk | None = None
 
 
@@ -252,8 +256,11 @@ def assemble(
             changed=changed,
         )
         steps += desk.steps
-    deletions = None
+    deletions = project_deletions = None
     if tenants is not None:
+        project_deletions = ProjectDeletions(
+            table, audit, tenants, notices, clock, remains, partial(former_projects.put, table), scrub=scrub
+        )
         deletions = Deletions(
             table,
             audit,
@@ -265,9 +272,9 @@ def assemble(
             scrub=scrub,
             end_billing=desk.end if desk else lambda _: None,
             forget_archives=exports.forget if archives is not None else lambda _: None,
+            end_projects=project_deletions.end_all,
         )
-        due = deletions
-        steps.append(Step("deletions", 300, lambda _: due.run_due()))
+        steps += _deletes(deletions, project_deletions)
     members = Members(table, audit, mailer, publisher, clock, f"{console_url}/invitation")
     usage = Usage(table, plans, clock)
     passkeys = Passkeys(table, credentials, challenges, mailer, clock, relying_party)
@@ -307,6 +314,15 @@ def assemble(
         passkeys=passkeys,
         plan_changes=PlanChanges(table, audit, plans, publisher, clock),
         plans=plans,
+        project_ends=ProjectEnds(
+            table,
+            audit,
+            credentials,
+            publisher,
+            notices,
+            clock,
+            deletes=deletes_elsewhere or project_deletions is not None,
+        ),
         projects=projects,
         providers=Providers(
             table,
@@ -348,6 +364,7 @@ def assemble(
         ),
         secret_scanning=scanning,
         deletions=deletions,
+        project_deletions=project_deletions,
         billing=desk,
     )
 
@@ -362,6 +379,11 @@ def _learnt_of_data(
         yield Step("storage-reconciliation", sizes.compared_every_seconds, storage.reconcile)
     if key_uses is not None:
         yield Step("key-uses", 3_600, KeyUses(table, key_uses, clock).run)
+
+
+def _deletes(deletions: Deletions, project_deletions: ProjectDeletions) -> Iterator[Step]:
+    yield Step("deletions", 300, lambda _: deletions.run_due())
+    yield Step("project-deletions", 300, lambda _: project_deletions.run_due())
 
 
 def _told(

@@ -34,7 +34,8 @@ _DELETION, _CERTIFICATE = "deletion", "certificate"
 
 class Deletions:
     """`scrub`: leaves nothing of deleted documents in files; `remains`: what no deletion here reaches;
-    `end_billing`: has nothing more be paid; `forget_archives`: leaves nothing of what was made to be taken along.
+    `end_billing`: has nothing more be paid; `forget_archives`: leaves nothing of what was made to be taken along;
+    `end_projects`: goes on with single projects whose deletion has begun, and says whether none is left.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Deletions:
         scrub: Callable[[], bool] = lambda: True,
         end_billing: Callable[[str], object] = lambda _: None,
         forget_archives: Callable[[str], None] = lambda _: None,
+        end_projects: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._table = table
         self._audit = audit
@@ -61,6 +63,7 @@ class Deletions:
         self._scrub = scrub
         self._end_billing = end_billing
         self._forget_archives = forget_archives
+        self._end_projects = end_projects
 
     def run_due(self) -> None:
         """Go on with every organization whose time has come. One that fails keeps no other from its end."""
@@ -78,6 +81,8 @@ class Deletions:
         if not self._begun(organization_id):
             return None
         self._end_billing(organization_id)
+        if not self._end_projects(organization_id):
+            return None
         self._let_people_go(organization_id)
         self._forget_projects(organization_id)
         if not self._delete_data(organization_id):
@@ -212,9 +217,9 @@ class Deletions:
             text = json.dumps(document, indent=2, ensure_ascii=False)
             mails = [messages.deleted(to, body["name"], text) for to in body["owners"][:_MAILS_MAX]]
             queued = self._table.get(QUEUE_PK, organization_id)
-            before = self._table.get(_pk(organization_id), _CERTIFICATE)
+            before = self._table.get(*certificate_place(organization_id))
             return certificate, [
-                Put(_pk(organization_id), _CERTIFICATE, document, before.revision if before else None),
+                Put(*certificate_place(organization_id), document, before.revision if before else None),
                 Delete(state.pk, state.sk, state.revision),
                 *([Delete(queued.pk, queued.sk, queued.revision)] if queued else []),
                 *self._notices.put(mails),
@@ -255,17 +260,22 @@ class Deletions:
         change(self._table, decide)
 
 
-def certificate_of(table: DocumentTable, organization_id: str) -> dict[str, object]:
-    """What was certified, for whoever operates this. Raises NotFound."""
-    found = table.get(_pk(organization_id), _CERTIFICATE)
+def certificate_of(table: DocumentTable, of_id: str) -> dict[str, object]:
+    """What was certified of an organization or a project, for whoever operates this. Raises NotFound."""
+    found = table.get(*certificate_place(of_id))
     if found is None:
-        raise NotFound(f"There is no certificate for {organization_id[:80]!r}.", field="organization")
+        raise NotFound(f"There is no certificate for {of_id[:80]!r}.", field="organization")
     return dict(found.body)
+
+
+def certificate_place(of_id: str) -> tuple[str, str]:
+    """Where the certificate of an organization or a project is."""
+    return _pk(of_id), _CERTIFICATE
 
 
 def _projects(state: Document) -> dict[str, ProjectEnd]:
     return {project_id: ProjectEnd(**end) for project_id, end in state.body["projects"].items()}
 
 
-def _pk(organization_id: str) -> str:
-    return f"DELETION#{organization_id}"
+def _pk(of_id: str) -> str:
+    return f"DELETION#{of_id}"

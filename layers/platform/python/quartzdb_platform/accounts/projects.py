@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 
 from quartzdb.domain.clock import Clock
-from quartzdb.domain.errors import NotFound
 from quartzdb.domain.grant import TenantGrant
 from quartzdb.services.keys import RotatedKey
 from quartzdb.services.ports import ApiKey
@@ -64,18 +63,11 @@ class Projects:
 
     def rename(self, access: Access, project: Project, name: str) -> Project:
         """Raises InvalidArgument."""
-        renamed = replace(project, name=checked_name(name))
+        named = checked_name(name)
 
         def decide() -> tuple[Project, Sequence[Change]]:
-            places = (
-                (f"PROJECT#{project.id}", "project"),
-                (store.organization_pk(project.organization_id), f"project#{project.id}"),
-            )
-            found = [self._table.get(*place) for place in places]
-            if None in found:
-                raise NotFound(f"There is no project {project.id!r}.", field="project")
+            renamed, puts = store.changed_project(self._table, project, lambda one: replace(one, name=named))
             event = self._audit.entry(access.organization_id, access.actor, "project.rename", project.id)
-            puts = [Put(one.pk, one.sk, asdict(renamed), one.revision) for one in found if one is not None]
             return renamed, [*puts, *event]
 
         return change(self._table, decide)
@@ -87,16 +79,13 @@ class Projects:
         name = checked_name(name)
         now_ms = self._clock.unix_ms()
         project = Project(new_id("prj", now_ms, self._random_bytes), organization_id, name, now_ms)
-        body, pk = asdict(project), store.organization_pk(organization_id)
-        return project, [
-            Put(f"PROJECT#{project.id}", "project", body),
-            Put(pk, f"project#{project.id}", body),
-        ]
+        places = store.places_of_project(organization_id, project.id)
+        return project, [Put(*place, asdict(project)) for place in places]
 
     def grant(self, project: Project) -> TenantGrant:
         """What the plan allows the project, whether or not the database knows by now."""
         organization = store.organization_of(self._table, project.organization_id)[0]
-        return self._grants.grant(organization, project.id)
+        return self._grants.grant(organization, project)
 
     def publish_grants(self, organization_id: str) -> None:
         """Tell the database what new projects are allowed."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from quartzdb.domain.errors import NotFound
+from quartzdb_platform.domain.closing import Closing
 from quartzdb_platform.domain.permissions import Role
 from quartzdb_platform.domain.records import Invitation, Member, Organization, Project
-from quartzdb_platform.ports import Document, DocumentTable, Put
+from quartzdb_platform.ports import Change, Document, DocumentTable, Put
 
 LISTED_MAX = 1_000
 _ORGANIZATIONS = "ORGANIZATIONS"
@@ -87,7 +88,31 @@ def put_membership(member: Member) -> Put:
 
 def project_of(document: Document) -> Project:
     """The value of a project."""
-    return Project(**document.body)
+    closing = document.body.get("closing")
+    return Project(**{**document.body, "closing": None if closing is None else Closing(**closing)})
+
+
+def places_of_project(organization_id: str, project_id: str) -> Sequence[tuple[str, str]]:
+    """Both documents of a project: by its id, and where its organization's are listed."""
+    return (
+        (f"PROJECT#{project_id}", "project"),
+        (organization_pk(organization_id), f"project#{project_id}"),
+    )
+
+
+def changed_project(
+    table: DocumentTable, project: Project, after: Callable[[Project], Project]
+) -> tuple[Project, Sequence[Change]]:
+    """A project after a change, and what to add to its transaction: nothing where it is so already. Raises NotFound."""
+    found = [table.get(*place) for place in places_of_project(project.organization_id, project.id)]
+    documents = [one for one in found if one is not None]
+    if len(documents) < len(found):
+        raise NotFound(f"There is no project {project.id!r}.", field="project")
+    before = project_of(documents[0])
+    changed = after(before)
+    if changed == before:
+        return before, ()
+    return changed, [Put(one.pk, one.sk, asdict(changed), one.revision) for one in documents]
 
 
 def invitation_of(document: Document) -> Invitation:

@@ -181,12 +181,16 @@ class InvitationAnswer(BaseModel):
 
 
 class ProjectAnswer(BaseModel):
-    """A project."""
+    """A project. `status` is what its organization says of it alone; `delete_at`: when it is deleted, where that was
+    asked for.
+    """
 
     id: str
     organization_id: str
     name: str
     created_at: str
+    status: str
+    delete_at: str | None
 
     @classmethod
     def of(cls, project: Project) -> ProjectAnswer:
@@ -196,7 +200,15 @@ class ProjectAnswer(BaseModel):
             organization_id=project.organization_id,
             name=project.name,
             created_at=at(project.created_at_ms),
+            status=project.status,
+            delete_at=None if project.closing is None else at(project.closing.delete_at_ms),
         )
+
+
+class ProjectStatusBody(Body):
+    """What a project is to answer: `active`, `read_only` or `suspended`."""
+
+    status: Text
 
 
 class KeyAnswer(BaseModel):

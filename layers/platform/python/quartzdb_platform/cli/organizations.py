@@ -112,7 +112,7 @@ def resume(organization: str, data_dir: Path, url: str | None, token: str | None
 @click.argument("organization")
 @data_dir_option
 def certificate(organization: str, data_dir: Path) -> None:
-    """Print what was certified when an ORGANIZATION was deleted, as JSON."""
+    """Print what was certified when an ORGANIZATION, or a single project, was deleted, as JSON."""
     from quartzdb_platform.accounts.deletions import certificate_of
 
     with local_table(data_dir) as table:

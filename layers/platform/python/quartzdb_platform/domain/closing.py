@@ -1,4 +1,4 @@
-"""The end of an organization, as values: asked for, put off for thirty days, done, and certified."""
+"""The end of an organization or of a project, as values: asked for, put off for thirty days, done, and certified."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GRACE_MS = 30 * 24 * 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """A deletion that was asked for. Until then the organization's data can be read, and not changed."""
+    """A deletion that was asked for. Until then data can be read, and not changed."""
 
     requested_at_ms: int
     requested_by: str
@@ -83,13 +83,54 @@ class Certificate:
                 ],
             },
             "audit_log": {"events": self.audit_events, "head": self.audit_head},
-            "remains": [
-                {
-                    "what": one.what,
-                    "until": None
-                    if one.milliseconds is None
-                    else rfc3339(self.finished_at_ms + one.milliseconds),
-                }
-                for one in self.remains
-            ],
+            "remains": _remaining(self.remains, self.finished_at_ms),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectCertificate:
+    """The same of a single project. `audit_event`: the number of the event of its organization's audit log that tells
+    of the deletion.
+    """
+
+    project_id: str
+    organization_id: str
+    closing: Closing
+    began_at_ms: int
+    finished_at_ms: int
+    end: ProjectEnd
+    audit_event: int
+    remains: tuple[Remain, ...] = field(default=())
+
+    def document(self) -> dict[str, Any]:
+        """As people are given it: times are RFC 3339, in UTC."""
+        return {
+            "certificate_of_deletion": 1,
+            "project": self.project_id,
+            "organization": self.organization_id,
+            "requested_at": rfc3339(self.closing.requested_at_ms),
+            "requested_by": self.closing.requested_by,
+            "began_at": rfc3339(self.began_at_ms),
+            "finished_at": rfc3339(self.finished_at_ms),
+            "gone": {
+                "namespaces_deleted": self.end.namespaces,
+                "keys_revoked": self.end.keys,
+                "gone_at": rfc3339(self.end.gone_at_ms or self.finished_at_ms),
+                "of_the_project": [
+                    "the project, its name and grant",
+                    "usage, but for sums of months to be billed",
+                ],
+            },
+            "audit_log": {"event": self.audit_event},
+            "remains": _remaining(self.remains, self.finished_at_ms),
+        }
+
+
+def _remaining(remains: tuple[Remain, ...], since_ms: int) -> list[dict[str, str | None]]:
+    return [
+        {
+            "what": one.what,
+            "until": None if one.milliseconds is None else rfc3339(since_ms + one.milliseconds),
+        }
+        for one in remains
+    ]

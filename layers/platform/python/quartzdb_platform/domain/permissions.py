@@ -33,6 +33,8 @@ class Permission(StrEnum):
     OWNERS_MANAGE = "owners:manage"
     PROJECTS_READ = "projects:read"
     PROJECTS_CREATE = "projects:create"
+    PROJECTS_SUSPEND = "projects:suspend"
+    PROJECTS_DELETE = "projects:delete"
     KEYS_READ = "keys:read"
     KEYS_CREATE = "keys:create"
     KEYS_REVOKE = "keys:revoke"
@@ -66,6 +68,7 @@ _DEVELOPER = _VIEWER | {
 _ADMIN = _DEVELOPER | {
     Permission.ORGANIZATION_UPDATE,
     Permission.MEMBERS_MANAGE,
+    Permission.PROJECTS_SUSPEND,
     Permission.TOKENS_READ,
     Permission.TOKENS_MANAGE,
     Permission.AUDIT_READ,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from quartzdb_platform.domain.closing import Closing
 from quartzdb_platform.domain.permissions import Role
 
 
@@ -50,12 +51,16 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A tenant of the database."""
+    """A tenant of the database. `status`: what its organization says of it alone; `closing`: its deletion, where it was
+    asked for.
+    """
 
     id: str
     organization_id: str
     name: str
     created_at_ms: int
+    status: str = "active"
+    closing: Closing | None = None
 
 
 @dataclass(frozen=True, slots=True)

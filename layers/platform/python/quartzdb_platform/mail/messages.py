@@ -117,3 +117,46 @@ def deleted(to: str, organization: str, certificate: str) -> Mail:
 the export is whole.
 """,
     )
+
+
+def project_deletion_requested(to: str, project: str, until: str) -> Mail:
+    """An owner asked for the end of a project."""
+    return Mail(
+        to,
+        f"The project {project} will be deleted",
+        f"""\
+An owner has asked for the deletion of the project {project}. It comes at
+
+  {until}
+
+and cannot be undone then. Until that time its data can be read and exported, nothing can be changed, and any owner can
+call it off in the settings of the project.
+
+If you do not expect this, sign in and call it off now.
+""",
+    )
+
+
+def project_deletion_cancelled(to: str, project: str) -> Mail:
+    """An owner called the end of a project off."""
+    return Mail(
+        to,
+        f"The project {project} will not be deleted",
+        f"An owner has called the deletion of the project {project} off. Everything is as before.\n",
+    )
+
+
+def project_deleted(to: str, project: str, certificate: str) -> Mail:
+    """The end of a project."""
+    return Mail(
+        to,
+        f"The project {project} has been deleted",
+        f"""\
+The project {project} has been deleted, with everything that was in it. This says what is gone, and what remains until
+when:
+
+{certificate}
+
+The audit log of the organization says so, too.
+""",
+    )

@@ -21,8 +21,9 @@ from quartzdb_platform.domain.ids import is_id
 from quartzdb_platform.domain.plan import Plans, PlanVersion
 from quartzdb_platform.domain.records import Organization
 from quartzdb_platform.metering.caps import Standing, blocks_for
+from quartzdb_platform.metering.former_projects import used_by_all
 from quartzdb_platform.metering.late_lines import forget_gone
-from quartzdb_platform.metering.month import held_now, used_in
+from quartzdb_platform.metering.month import held_now
 from quartzdb_platform.metering.settlements import Settlements
 from quartzdb_platform.metering.storage import every_organization
 from quartzdb_platform.plans import unlooked
@@ -130,7 +131,7 @@ class CapKeeping:
         listed = self._table.query(pk, "project#", limit=store.LISTED_MAX)
         projects = [store.project_of(document).id for document in listed]
         month = month_of(self._clock.unix_ms())
-        used = used_in(self._table, projects, month)
+        used = used_by_all(self._table, organization.id, month)
         ledger = self._settlements.present(organization, month, used)
         return Standing(
             self._plans.of(organization.plan, month),

@@ -16,6 +16,7 @@ from quartzdb_platform.domain.plan import Plan, Plans
 from quartzdb_platform.domain.records import Organization
 from quartzdb_platform.metering.bill import BillLine, Used, total
 from quartzdb_platform.metering.caps import Spending
+from quartzdb_platform.metering.former_projects import used_by_all
 from quartzdb_platform.metering.ledger import (
     Ledger,
     Phase,
@@ -27,7 +28,6 @@ from quartzdb_platform.metering.ledger import (
     with_another_cap,
     with_phase,
 )
-from quartzdb_platform.metering.month import used_in
 from quartzdb_platform.ports import Change, Document, DocumentTable, Put
 
 _PREFIX = "ledger#"
@@ -61,7 +61,7 @@ class Settlements:
     ) -> Ledger:
         """A ledger with all that was used by now."""
         if used is None:
-            used = used_in(self._table, self._projects(organization.id), ledger.month)
+            used = used_by_all(self._table, organization.id, ledger.month)
         month = ledger.month
         return settled(
             ledger,
@@ -149,10 +149,6 @@ class Settlements:
         plan = self.plan(organization.plan, month_of(from_ms))
         trial = organization.billing_state == BillingState.TRIALING
         return Phase(from_ms, plan.name, plan.overage and not trial)
-
-    def _projects(self, organization_id: str) -> Sequence[str]:
-        found = self._table.query(store.organization_pk(organization_id), "project#", limit=store.LISTED_MAX)
-        return [store.project_of(document).id for document in found]
 
 
 def ledger_of(document: Document) -> Ledger:

@@ -21,7 +21,7 @@ from quartzdb_platform.domain.credit import Credit, Taken, taken_off
 from quartzdb_platform.domain.plan import Plan, Plans
 from quartzdb_platform.domain.records import Organization
 from quartzdb_platform.metering.bill import BillLine, Used, bill, total
-from quartzdb_platform.metering.month import used_in
+from quartzdb_platform.metering.former_projects import used_by_all
 from quartzdb_platform.metering.settlements import Settlements
 from quartzdb_platform.plans.plan_history import billed_plan
 from quartzdb_platform.ports import Change, Document, DocumentTable, Put
@@ -157,7 +157,7 @@ class Statements:
     ) -> Statement:
         plan = billed_plan(self._table, self._plans, organization, month)
         prices = self._plans.prices_at(month)
-        by_project = used_in(self._table, self._projects(organization.id), month)
+        by_project = used_by_all(self._table, organization.id, month)
         if used is not None:
             # Nobody's project: only the sum of what is beyond decides.
             more = (all_of - now for all_of, now in zip(used, sum(by_project.values(), Used()), strict=True))
@@ -197,10 +197,6 @@ class Statements:
     def _credits(self, organization_id: str) -> Sequence[Credit]:
         found = self._table.query(store.organization_pk(organization_id), "credit#", limit=store.LISTED_MAX)
         return [Credit(**document.body) for document in found]
-
-    def _projects(self, organization_id: str) -> Sequence[str]:
-        found = self._table.query(store.organization_pk(organization_id), "project#", limit=store.LISTED_MAX)
-        return [store.project_of(document).id for document in found]
 
 
 def _after(month: str) -> str:

@@ -17,6 +17,7 @@ from quartzdb_platform.domain.records import Organization
 from quartzdb_platform.metering import places
 from quartzdb_platform.metering.addition import added
 from quartzdb_platform.metering.bill import BillLine, Used, bill, total
+from quartzdb_platform.metering.former_projects import used_by_former
 from quartzdb_platform.metering.month import held_now, used_in
 from quartzdb_platform.metering.places import RowPlace, row_of
 from quartzdb_platform.metering.settlements import Settlements
@@ -185,7 +186,8 @@ class Usage:
         now_ms = self._clock.unix_ms()
         month = month_of(now_ms)
         by_project = used_in(self._table, project_ids, month)
-        used = sum(by_project.values(), Used())
+        gone_projects = {} if organization is None else used_by_former(self._table, organization.id, month)
+        used = sum((*by_project.values(), *gone_projects.values()), Used())
         held = held_now(self._table, project_ids).values()
         begun, ends = start_ms(month), month_end_ms(month)
         gone = max(1, now_ms - begun)
@@ -193,7 +195,8 @@ class Usage:
             project_id: Used(*(value * (ends - begun) // gone for value in one))
             for project_id, one in by_project.items()
         }
-        forecast = Used(*(value * (ends - begun) // gone for value in used))
+        by_project, to_come = {**gone_projects, **by_project}, {**gone_projects, **to_come}
+        forecast = sum(to_come.values(), Used())
         prices = self._plans.prices_at(month)
         settled = organization and self._settlements.lines(organization, month, by_project)
         settled_then = organization and self._settlements.lines(organization, month, to_come)

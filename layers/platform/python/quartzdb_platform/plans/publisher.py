@@ -18,7 +18,7 @@ from quartzdb.domain.grant import TenantGrant, TenantStatus
 from quartzdb_platform.accounts import store
 from quartzdb_platform.domain.calendar import month_of
 from quartzdb_platform.domain.plan import Plans, PlanVersion
-from quartzdb_platform.domain.records import Organization
+from quartzdb_platform.domain.records import Organization, Project
 from quartzdb_platform.plans import pending
 from quartzdb_platform.plans.blocks import Blocked, Blocks, block_of
 from quartzdb_platform.ports import DataPlaneGrants, Document, DocumentTable, Put
@@ -76,25 +76,27 @@ class GrantPublisher:
         pk = store.organization_pk(organization_id)
         changed = 0
         for document in self._table.query(pk, "project#", limit=store.LISTED_MAX):
-            project_id = store.project_of(document).id
+            project = store.project_of(document)
             wanted = replace(
-                self.grant(organization, project_id),
-                reads_blocked=block_of(blocks, Blocked.READS, project_id),
-                writes_blocked=block_of(blocks, Blocked.WRITES, project_id),
+                self.grant(organization, project),
+                reads_blocked=block_of(blocks, Blocked.READS, project.id),
+                writes_blocked=block_of(blocks, Blocked.WRITES, project.id),
             )
             changed += self._say(wanted)
         if note is not None:
             pending.take_back(self._table, note)
         return changed
 
-    def grant(self, organization: Organization, project_id: str) -> TenantGrant:
+    def grant(self, organization: Organization, project: Project) -> TenantGrant:
         """What the plan allows one of its projects, before blocks; its revision is yet to be found."""
         version = self._version()
         plan = version.of(organization.plan)
+        ends = TenantStatus.ACTIVE if project.closing is None else TenantStatus.READ_ONLY
+        said = (TenantStatus(organization.status), TenantStatus(project.status), ends)
         return TenantGrant(
-            project_id,
+            project.id,
             0,
-            TenantStatus(organization.status),
+            max(said, key=_STRICTNESS.__getitem__),
             plan=plan.name,
             limits=plan.limits,
             region=organization.region,

@@ -10,16 +10,21 @@ from pydantic import BaseModel
 
 from quartzdb_platform.accounts.exports import Export
 from quartzdb_platform.accounts.organizations import Access
-from quartzdb_platform.api.auth import CallerNow, PlatformNow, UserNow, may
-from quartzdb_platform.api.models import NameBody, at
+from quartzdb_platform.api.auth import CallerNow, PlatformNow, UserNow, may, may_in_project
+from quartzdb_platform.api.models import NameBody, ProjectAnswer, ProjectStatusBody, at
 from quartzdb_platform.domain.closing import Closing
 from quartzdb_platform.domain.permissions import Permission
+from quartzdb_platform.domain.records import Project
 
 router = APIRouter(tags=["Life of an organization"])
 _ORGANIZATION = "/organizations/{organization_id}"
+_PROJECT = "/projects/{project_id}"
 Reads = Annotated[Access, Depends(may(Permission.ORGANIZATION_READ))]
 Deletes = Annotated[Access, Depends(may(Permission.ORGANIZATION_DELETE))]
 Exports = Annotated[Access, Depends(may(Permission.ORGANIZATION_EXPORT))]
+ReadsProject = Annotated[tuple[Access, Project], Depends(may_in_project(Permission.PROJECTS_READ))]
+SuspendsProject = Annotated[tuple[Access, Project], Depends(may_in_project(Permission.PROJECTS_SUSPEND))]
+DeletesProject = Annotated[tuple[Access, Project], Depends(may_in_project(Permission.PROJECTS_DELETE))]
 
 
 class DeletionAnswer(BaseModel):
@@ -58,6 +63,34 @@ def request_deletion(body: NameBody, access: Deletes, platform: PlatformNow) -> 
 def cancel_deletion(access: Deletes, platform: PlatformNow) -> None:
     """Call it off: everything is as before."""
     platform.closings.cancel(access)
+
+
+@router.put(f"{_PROJECT}/status")
+def set_project_status(
+    body: ProjectStatusBody, found: SuspendsProject, platform: PlatformNow
+) -> ProjectAnswer:
+    """Have everything of the project answered, only what reads, or nothing; its data and keys stay. The stricter of
+    this, its organization's status and a deletion that was asked for holds, and none lifts another."""
+    return ProjectAnswer.of(platform.project_ends.say(*found, body.status))
+
+
+@router.get(f"{_PROJECT}/deletion")
+def show_project_deletion(found: ReadsProject) -> DeletionAnswer:
+    """Whether the project's deletion was asked for, and when it comes."""
+    return DeletionAnswer.of(found[1].closing)
+
+
+@router.post(f"{_PROJECT}/deletion", status_code=202)
+def request_project_deletion(body: NameBody, found: DeletesProject, platform: PlatformNow) -> DeletionAnswer:
+    """Have the project deleted in thirty days, with all that is in it. Until then its data can be read and exported,
+    and not changed. Needs a sign-in of the last minutes, and the project's name."""
+    return DeletionAnswer.of(platform.project_ends.request(*found, body.name))
+
+
+@router.delete(f"{_PROJECT}/deletion", status_code=204)
+def cancel_project_deletion(found: DeletesProject, platform: PlatformNow) -> None:
+    """Call it off: everything is as before."""
+    platform.project_ends.cancel(*found)
 
 
 @router.get(

@@ -1,4 +1,4 @@
-"""Settings of an organization and of a project, their export, and the end of an organization."""
+"""Settings of an organization and of a project, their export, and the end of both."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ Caps = Annotated[Place, Depends(in_organization(Permission.CAP_UPDATE))]
 Deletes = Annotated[Place, Depends(in_organization(Permission.ORGANIZATION_DELETE))]
 SeesProject = Annotated[Place, Depends(in_project(Permission.PROJECTS_READ))]
 RenamesProject = Annotated[Place, Depends(in_project(Permission.PROJECTS_CREATE))]
+SuspendsProject = Annotated[Place, Depends(in_project(Permission.PROJECTS_SUSPEND))]
+DeletesProject = Annotated[Place, Depends(in_project(Permission.PROJECTS_DELETE))]
 
 
 @router.get(_PATH)
@@ -89,8 +91,45 @@ def show_project_settings(request: Request, place: SeesProject) -> Response:
 @router.post(_PROJECT)
 def rename_project(request: Request, place: RenamesProject, form: Posted, platform: PlatformNow) -> Response:
     """Call it something else."""
+    return _done_there(
+        request, place, lambda: platform.projects.rename(place.access, place.here, form.text("name"))
+    )
+
+
+@router.post(f"{_PROJECT}/status")
+def say_status(request: Request, place: SuspendsProject, form: Posted, platform: PlatformNow) -> Response:
+    """Have it answer everything, reads, or nothing."""
+    return _done_there(
+        request, place, lambda: platform.project_ends.say(place.access, place.here, form.text("status"))
+    )
+
+
+@router.post(f"{_PROJECT}/delete")
+def request_project_deletion(
+    request: Request, place: DeletesProject, form: Posted, platform: PlatformNow
+) -> Response:
+    """Have it deleted in thirty days; its name is typed once more."""
+    return _done_there(
+        request,
+        place,
+        lambda: platform.project_ends.request(place.access, place.here, form.text("confirm")),
+    )
+
+
+@router.post(f"{_PROJECT}/keep")
+def cancel_project_deletion(
+    request: Request, place: DeletesProject, _: Posted, platform: PlatformNow
+) -> Response:
+    """Call that off."""
+    return _done_there(request, place, lambda: platform.project_ends.cancel(place.access, place.here))
+
+
+def _done_there(request: Request, place: Place, change: Callable[[], object]) -> Response:
+    """The same of a project."""
     try:
-        platform.projects.rename(place.access, place.here, form.text("name"))
+        change()
+    except StepUpRequired:
+        raise
     except QuartzError as error:
         values = {"visitor": place.visitor, "place": place}
         return page.render(request, "project_settings.html", values, error=error)
