@@ -10,7 +10,7 @@ import pytest
 
 # Each costs tens of milliseconds, or belongs to something that runs elsewhere: engines load with the first segment that
 # needs them, the SDK with the adapters of a deployment, and the command line on a person's machine.
-_ENGINES = {"annoy", "faiss", "hnswlib"}
+_ENGINES = {"annoy", "faiss", "hnswlib", "Stemmer"}
 _SDK = {"boto3", "botocore", "s3transfer", "aws_lambda_powertools"}
 _COMMAND_LINE = {"click", "rich", "uvicorn", "uvloop", "httptools", "wordllama"}
 _CLIENTS = {"httpx", "requests", "urllib3"}

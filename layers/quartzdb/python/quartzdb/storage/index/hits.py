@@ -49,13 +49,18 @@ def best_hits(source: int, rows: Rows, scores: Floats, top_k: int) -> Hits:
     return Hits(source, rows[kept], scores[kept])
 
 
-def matches_of(view: View, hits: Sequence[Hits], top_k: int, shown: Shown) -> list[Match]:
-    """The `top_k` best of all hits as matches, best first. Raises AnswerTooLarge."""
+def matches_of(
+    view: View, hits: Sequence[Hits], top_k: int, shown: Shown, *, by_vector: bool = True
+) -> list[Match]:
+    """The `top_k` best of all hits as matches, best first. Raises AnswerTooLarge.
+
+    `by_vector`: scores are those of the metric, and so are distances; others have a distance that is their negative.
+    """
     if not hits:
         return []
     sources, merged = _merged(hits, top_k)
     rows, scores = merged.rows.tolist(), merged.scores.tolist()
-    distances = view.metric.distances(merged.scores).tolist()
+    distances = (view.metric.distances(merged.scores) if by_vector else -merged.scores).tolist()
     wanted: dict[int, list[int]] = {}
     for source, row in zip(sources, rows, strict=True):
         wanted.setdefault(source, []).append(row)

@@ -6,17 +6,22 @@ owner's lock stays valid while later writes go on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from quartzdb.domain.change import Change
 from quartzdb.domain.merge import UNKNOWN, RecordState, apply
 from quartzdb.domain.metric import Metric
+from quartzdb.domain.text_fields import TextField
 from quartzdb.domain.vector import Floats, Mask, Rows, Vector, norms_of
 from quartzdb.storage.index.fields.memory_fields import MemoryFields
 from quartzdb.storage.index.segments.located import Located, SegmentLookup
+
+if TYPE_CHECKING:
+    from quartzdb.storage.index.text.memory_inverted import MemoryInverted
 
 _CHUNK_ROWS_MIN = 64
 _CHUNK_ROWS_MAX = 4096
@@ -85,9 +90,18 @@ class TailView:
 
 
 class Tail:
-    """Not thread-safe: its owner serialises calls, and hands out views."""
+    """Not thread-safe: its owner serialises calls, and hands out views.
 
-    def __init__(self, dimension: int, lookup: SegmentLookup) -> None:
+    `text` and `sparse` are the metadata fields that are searched.
+    """
+
+    def __init__(
+        self,
+        dimension: int,
+        lookup: SegmentLookup,
+        text: Mapping[str, TextField] | None = None,
+        sparse: Sequence[str] = (),
+    ) -> None:
         self._dimension = dimension
         self._lookup = lookup
         self._chunks: list[_Chunk] = []
@@ -97,6 +111,9 @@ class Tail:
         self._states: dict[str, tuple[RecordState, int | None]] = {}
         self._fields = MemoryFields()
         self._fields_upto = 0
+        self._text = text or {}
+        self._sparse = sparse
+        self._inverted: MemoryInverted | None = None
         self._view: TailView | None = None
         self.superseded: dict[int, list[int]] = {}
         """Rows of each segment (by its number) that a record in the tail replaces."""
@@ -145,6 +162,17 @@ class Tail:
             self._fields.append(state.visible_metadata())
         self._fields_upto = len(self._row_states)
         return self._fields
+
+    def inverted(self) -> MemoryInverted:
+        """The inverted index of all rows so far, brought up to date when it is asked."""
+        if self._inverted is None:
+            # Imported only where a namespace has text.
+            from quartzdb.storage.index.text.memory_inverted import MemoryInverted
+
+            self._inverted = MemoryInverted(self._text, self._sparse)
+        for state in self._row_states[self._inverted.rows :]:
+            self._inverted.append(state.visible_metadata())
+        return self._inverted
 
     def _apply_one(self, change: Change, located: Located | None) -> None:
         known = self._states.get(change.id)

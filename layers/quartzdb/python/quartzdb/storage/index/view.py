@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from quartzdb.domain.filter import Filter
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.record import Record
+from quartzdb.domain.text_fields import TextField
 from quartzdb.domain.vector import Mask, Vector
 from quartzdb.storage.index.fields.field_index import FieldIndex
 from quartzdb.storage.index.fields.filtering import evaluate
@@ -22,6 +24,9 @@ from quartzdb.storage.index.fields.trimmed_fields import ReadFields, TrimmedFiel
 from quartzdb.storage.index.segments.records import StoredRecord, decode_metadata, decode_patches
 from quartzdb.storage.index.segments.segment import Segment
 from quartzdb.storage.index.tail import TailView
+
+if TYPE_CHECKING:
+    from quartzdb.storage.index.text.inverted import ReadInverted
 
 _LIST_BLOCK = 256
 
@@ -72,6 +77,9 @@ class View:
     """Immutable; safe to read from several threads. `read_tail_fields` reads the tail's field index, which goes on
     growing: `tail_fields` has the rows of this view.
 
+    `read_tail_inverted` reads its inverted index of the fields `text` and `sparse`, which grows likewise; None where no
+    field is searched.
+
     `highest` is the highest append stamp in it: a write that was decided from this view must be later.
     """
 
@@ -80,6 +88,9 @@ class View:
     tail: TailView
     read_tail_fields: ReadFields
     highest: int
+    read_tail_inverted: ReadInverted | None = None
+    text: Mapping[str, TextField] = field(default_factory=dict)
+    sparse: Sequence[str] = ()
 
     @cached_property
     def count(self) -> int:

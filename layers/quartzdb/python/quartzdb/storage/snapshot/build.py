@@ -54,6 +54,8 @@ class SegmentBuild:
                     settings.metric,
                     settings.precision,
                     read_in_parts=store.blobs.remote,
+                    text=settings.text,
+                    sparse=settings.sparse,
                 )
             except BaseException:
                 shutil.rmtree(self._directory, ignore_errors=True)

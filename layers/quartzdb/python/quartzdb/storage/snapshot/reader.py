@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from quartzdb.storage.snapshot.cache import SegmentCache
 from quartzdb.storage.snapshot.record_states import RecordStates
 from quartzdb.storage.snapshot.snapshot import Snapshot, open_recent_snapshot, open_snapshot
 from quartzdb.storage.snapshot.store import SnapshotStore
+
+if TYPE_CHECKING:
+    from quartzdb.storage.index.text.inverted import Inverted
 
 logger = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
@@ -269,7 +272,9 @@ class NamespaceReader:
             snapshot = opened(self._store, self._cache, self.namespace.partition)
             manifest = snapshot.manifest
             position = LogTail(self._log, manifest.partition, manifest.watermark, manifest.folded)
-            state = _State(snapshot, Tail(self._dimension, snapshot.locate), position)
+            settings = self.namespace.settings
+            tail = Tail(self._dimension, snapshot.locate, settings.text, settings.sparse)
+            state = _State(snapshot, tail, position)
             try:
                 state.catch_up()
             except GapInLog:
@@ -292,5 +297,19 @@ class NamespaceReader:
             with lock:
                 return read(tail.fields())
 
-        metric, highest = self.namespace.settings.metric, state.position.highest
-        return View(metric, parts, tail.view(), read_tail_fields, highest)
+        def read_tail_inverted(read: Callable[[Inverted], Answer]) -> Answer:
+            with lock:
+                return read(tail.inverted())
+
+        settings, highest = self.namespace.settings, state.position.highest
+        searched = bool(settings.text or settings.sparse)
+        return View(
+            settings.metric,
+            parts,
+            tail.view(),
+            read_tail_fields,
+            highest,
+            read_tail_inverted if searched else None,
+            settings.text,
+            settings.sparse,
+        )

@@ -160,6 +160,11 @@ class PartialFile:
         """Bring what is about to be read: ranges of one length that begin there."""
         self._bring(_blocks(starts, length))
 
+    def expect_ranges(self, starts: Rows, lengths: Rows) -> None:
+        """Bring ranges of any lengths (each >= 1) that begin there."""
+        if starts.size:
+            self._bring(_blocks_between(starts, starts + lengths))
+
     def has(self, starts: Rows, length: int) -> bool:
         """Whether that is here already."""
         return bool(self._here[_blocks(starts, length)].all())

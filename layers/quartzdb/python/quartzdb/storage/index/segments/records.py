@@ -129,12 +129,16 @@ class RecordsWriter:
         if len(self._tombstones) >= _INSERT_ROWS:
             self._flush()
 
+    def metadata(self) -> Iterator[dict[str, Any]]:
+        """What readers see of all rows so far, in their order."""
+        encoded = self._connection.execute("SELECT metadata FROM records ORDER BY row")
+        return (decode_metadata(metadata) for (metadata,) in encoded)
+
     def finish(self) -> None:
         """Write the indexes and close the file."""
         self._flush()
         self._connection.execute("CREATE UNIQUE INDEX records_id ON records (id)")
-        encoded = self._connection.execute("SELECT metadata FROM records ORDER BY row")
-        write_fields(self._connection, (decode_metadata(metadata) for (metadata,) in encoded))
+        write_fields(self._connection, self.metadata())
         self._connection.execute("COMMIT")
         if self.rows + self.tombstones <= _SMALL_ROWS:
             # Each of a dozen tables and indexes has a page of its own at least, most of it empty.

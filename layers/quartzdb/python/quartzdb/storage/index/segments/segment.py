@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Precision
 from quartzdb.storage.index.engines.port import Index
 from quartzdb.storage.index.engines.registry import engine_named
+from quartzdb.storage.index.executor import Executor
 from quartzdb.storage.index.segments.fetched_records import RecordPages, fetched_records
 from quartzdb.storage.index.segments.mapped_file import array_of
 from quartzdb.storage.index.segments.records import (
@@ -24,6 +25,7 @@ from quartzdb.storage.index.segments.records import (
     tombstone_state,
 )
 from quartzdb.storage.index.segments.segment_files import (
+    INVERTED_FILE,
     NORMS_FILE,
     RECORDS_FILE,
     VECTORS_FILE,
@@ -32,6 +34,9 @@ from quartzdb.storage.index.segments.segment_files import (
     SegmentFiles,
 )
 from quartzdb.storage.index.segments.stored_vectors import FetchedVectors, MappedVectors, StoredVectors
+
+if TYPE_CHECKING:
+    from quartzdb.storage.index.text.inverted_file import InvertedFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class Segment:
         self._files = files
         self.records, self.vectors = _opened(shape, files)
         self._index: Index | None = None
+        self._inverted: InvertedFile | None = None
         self._opening = threading.Lock()
 
     @property
@@ -71,6 +77,26 @@ class Segment:
                         files, self.shape.parameters, self.vectors, self.shape.metric
                     )
         return self._index
+
+    @property
+    def inverted(self) -> InvertedFile | None:
+        """The inverted index, opened when it is first needed; None where no field was searched when it was written.
+
+        Raises Corrupted and BlobMissing, as `index`.
+        """
+        if self._inverted is None and INVERTED_FILE in self._files.names:
+            with self._opening:
+                if self._inverted is None:
+                    # Imported only where a namespace has text.
+                    from quartzdb.storage.index.segments.stored_postings import opened_inverted
+
+                    self._inverted = opened_inverted(self._files, self.shape.rows)
+        return self._inverted
+
+    @property
+    def execute(self) -> Executor:
+        """How fetches of several segments are waited for at once."""
+        return self._files.execute
 
     @property
     def damage(self) -> Exception | None:

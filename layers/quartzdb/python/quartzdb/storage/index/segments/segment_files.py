@@ -16,9 +16,11 @@ VECTORS_FILE = "vectors"
 NORMS_FILE = "norms"
 RECORDS_FILE = "records.sqlite"
 HEADER_FILE = "opening"
+INVERTED_FILE = "inverted"
+POSTINGS_FILE = "postings"
 PARTLY_READ = (VECTORS_FILE, NORMS_FILE, RECORDS_FILE)
-"""Files that can be read in parts."""
-DATA_FILES = frozenset({*PARTLY_READ, HEADER_FILE})
+"""Files that every segment has and that can be read in parts."""
+DATA_FILES = frozenset({*PARTLY_READ, HEADER_FILE, INVERTED_FILE, POSTINGS_FILE})
 """All that is not the engine's."""
 
 
@@ -35,7 +37,9 @@ class SegmentFiles(Protocol):
         ...
 
     def engine_file(self, name: str) -> Path:
-        """A file for the engine: like `whole`, but where `partial` has it too, some parts may be missing yet."""
+        """A file for the engine, or the head of the inverted index: like `whole`, but where `partial` has it too, some
+        parts may be missing yet.
+        """
         ...
 
     def partial(self, name: str) -> PartialFile | None:

@@ -6,7 +6,7 @@ The engine says in which order rows should lie, so until then they wait in files
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import orjson
 from quartzdb.domain.merge import RecordState
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Precision
+from quartzdb.domain.text_fields import TextField
 from quartzdb.domain.vector import Mask, Matrix, Rows, norms_of
 from quartzdb.storage.index.engines.port import BuiltIndex
 from quartzdb.storage.index.engines.registry import choose, engine_named, read_in_parts
@@ -24,8 +25,10 @@ from quartzdb.storage.index.segments.records import RecordsWriter, encode_patche
 from quartzdb.storage.index.segments.segment import Segment, SegmentShape
 from quartzdb.storage.index.segments.segment_files import (
     HEADER_FILE,
+    INVERTED_FILE,
     NORMS_FILE,
     PARTLY_READ,
+    POSTINGS_FILE,
     RECORDS_FILE,
     VECTORS_FILE,
 )
@@ -48,7 +51,8 @@ class WrittenSegment:
 class SegmentWriter:
     """Builds one segment in a directory of its own. Which row becomes which number, the engine decides.
 
-    `read_in_parts`: it will be read from elsewhere, so what such a reader begins with is written beside it.
+    `read_in_parts`: it will be read from elsewhere, so what such a reader begins with is written beside it. `text` and
+    `sparse` are the metadata fields that are searched: with any, an inverted index over them is written, too.
     """
 
     def __init__(
@@ -59,6 +63,8 @@ class SegmentWriter:
         precision: Precision,
         *,
         read_in_parts: bool = True,
+        text: Mapping[str, TextField] | None = None,
+        sparse: Sequence[str] = (),
     ) -> None:
         self._unordered = directory / _UNORDERED
         self._unordered.mkdir(parents=True)
@@ -68,6 +74,8 @@ class SegmentWriter:
         self._precision = precision
         self._dtype = np.dtype("<f4" if precision is Precision.F32 else "<f2")
         self._read_in_parts = read_in_parts
+        self._text = text or {}
+        self._sparse = sparse
         self._vectors = (self._unordered / VECTORS_FILE).open("wb")
         self._spool = RecordSpool(self._unordered / RECORDS_FILE)
         self._records = RecordsWriter(directory / RECORDS_FILE)
@@ -127,23 +135,50 @@ class SegmentWriter:
             )
         self._write_vectors(built.order)
         self._records.add(self._spool.read(range(self.rows) if built.order is None else built.order.tolist()))
+        inverted = self._write_inverted()
         self._records.finish()
         shutil.rmtree(self._unordered)
-        files = [*PARTLY_READ, *built.files]
+        files = [*PARTLY_READ, *inverted, *built.files]
         if self._read_in_parts:
             files.append(HEADER_FILE)
-            self._write_header(engine, built)
+            self._write_header(engine, built, inverted)
         shape = SegmentShape(
             self.rows, self._dimension, self._precision, self._metric, engine, dict(built.parameters)
         )
         return WrittenSegment(shape, files, built.order)
 
-    def _write_header(self, engine: str, built: BuiltIndex) -> None:
-        small = [name for name in built.files if (self._directory / name).stat().st_size <= PACKED_BYTES_MAX]
+    def _write_inverted(self) -> Sequence[str]:
+        """The inverted index, in the order of the rows that are written; its files, none where no field is searched."""
+        if not self._text and not self._sparse:
+            return ()
+        # Imported only where a namespace has text.
+        from quartzdb.storage.index.text.inverted_writer import InvertedWriter
+
+        waiting = self._unordered / INVERTED_FILE
+        waiting.mkdir()
+        writer = InvertedWriter(
+            self._directory / INVERTED_FILE,
+            self._directory / POSTINGS_FILE,
+            waiting,
+            self._text,
+            self._sparse,
+        )
+        try:
+            for metadata in self._records.metadata():
+                writer.add(metadata)
+            writer.finish()
+        finally:
+            writer.close()
+        return INVERTED_FILE, POSTINGS_FILE
+
+    def _write_header(self, engine: str, built: BuiltIndex, inverted: Sequence[str]) -> None:
+        in_parts = [name for name in inverted if name == POSTINGS_FILE]
+        packed = [name for name in (*built.files, *inverted) if name not in in_parts]
+        small = [name for name in packed if (self._directory / name).stat().st_size <= PACKED_BYTES_MAX]
         header = SegmentHeader.of(
             self._directory,
             RECORDS_FILE,
-            (*PARTLY_READ, *read_in_parts(engine, built.parameters)),
+            (*PARTLY_READ, *in_parts, *read_in_parts(engine, built.parameters)),
             small,
         )
         (self._directory / HEADER_FILE).write_bytes(header.encode())
