@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from quartzdb.cli.importing.run import Imported, ImportRun
 from tests.cli.invoke import answer, books, refusal, run, write_jsonl
 
 
@@ -152,15 +155,44 @@ def test_a_finished_import_leaves_no_checkpoint(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_is_of_one_file_as_it_was(tmp_path: Path) -> None:
-    """A changed file, another namespace, or --no-resume begins anew."""
+    """Another namespace or --restart begins anew; a changed file is not gone on with."""
     source = write_jsonl(tmp_path / "books.jsonl", [*books(5), "{", *books(9)[5:]])
     refusal(tmp_path, "import", source, "--namespace", "n", "--create")
     refusal(tmp_path, "import", source, "--namespace", "other", "--create")
     resumed = answer(tmp_path, "import", source, "--namespace", "other", "--skip-bad", "--no-resume")
     assert (resumed["resumed_at"], resumed["written"]) == (0, 9)
     write_jsonl(source, books(9))
-    mended = answer(tmp_path, "import", source, "--namespace", "n")
+    said = refusal(tmp_path, "import", source, "--namespace", "n", exit_code=4)
+    assert f"{source} has changed since the import of it that stopped after 5" in said
+    assert "--restart" in said
+    assert answer(tmp_path, "records", "count", "--namespace", "n")["count"] == 5, "nothing was written"
+    mended = answer(tmp_path, "import", source, "--namespace", "n", "--restart")
     assert (mended["resumed_at"], mended["written"]) == (0, 9)
+
+
+def test_a_touch_is_a_change(tmp_path: Path) -> None:
+    """Nobody can tell whether all of the content is what it was."""
+    source = write_jsonl(tmp_path / "books.jsonl", [*books(5), "{"])
+    refusal(tmp_path, "import", source, "--namespace", "n", "--create")
+    os.utime(source, ns=(1, 1))
+    assert "has changed" in refusal(tmp_path, "import", source, "--namespace", "n", exit_code=4)
+
+
+def test_a_file_that_changes_while_it_is_imported_is_noticed(tmp_path: Path) -> None:
+    """At its end: what was written may be of what it was or of what it is."""
+    source = write_jsonl(tmp_path / "books.jsonl", books(5))
+    run_of = ImportRun.run
+
+    def changed(run: ImportRun, report: Callable[[int], None]) -> Imported:
+        done = run_of(run, report)
+        write_jsonl(source, books(6))
+        return done
+
+    with pytest.MonkeyPatch.context() as patching:
+        patching.setattr(ImportRun, "run", changed)
+        said = refusal(tmp_path, "import", source, "--namespace", "n", "--create", exit_code=4)
+    assert "books.jsonl was changed while it was imported; 5 records were written" in said
+    assert answer(tmp_path, "import", source, "--namespace", "n")["written"] == 6
 
 
 def test_a_killed_import_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, TYPE_CHECKING
 
 import click
@@ -14,6 +14,7 @@ from quartzdb.cli.database_location import DatabaseLocation, location_options
 from quartzdb.cli.output import notice
 from quartzdb.cli.output_file import output_file
 from quartzdb.cli.progress import progress
+from quartzdb.cli.s3_url import FileOrObject, S3Url
 
 if TYPE_CHECKING:
     from quartzdb.domain.namespace import Namespace
@@ -26,6 +27,7 @@ Examples:
   quartzdb export --namespace docs --output docs.jsonl.gz
   quartzdb export --namespace docs | head -1
   quartzdb export --namespace docs --output docs.parquet
+  quartzdb export --namespace docs --output s3://bucket/docs.parquet
   quartzdb export --namespace docs --kind kv --output docs-kv.jsonl
   quartzdb import docs.jsonl.gz --namespace copy --create"""
 )
@@ -33,8 +35,8 @@ Examples:
 @click.option("--namespace", "name", required=True, help="What to export.")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The file to write; .gz is compressed. Default: stdout.",
+    type=FileOrObject(click.Path(dir_okay=False)),
+    help="The file to write, or s3://BUCKET/KEY; .gz is compressed. Default: stdout.",
 )
 @click.option(
     "--kind",
@@ -65,7 +67,7 @@ Examples:
 def export(
     location: DatabaseLocation,
     name: str,
-    output: Path | None,
+    output: Path | S3Url | None,
     kind: str,
     format_: str | None,
     vectors: str | None,
@@ -80,8 +82,8 @@ def export(
     With --format parquet: a row each with id, vector, metadata (as JSON) and quartzdb_version, or with key, value,
     content_type, expires_at and quartzdb_version. Versions are for those who read them: an import passes over them.
 
-    What is written during an export may or may not be in it; everything from before it is. The file appears when it is
-    whole.
+    What is written during an export may or may not be in it; everything from before it is. The file or object appears
+    when it is whole.
     """
     format_ = _checked_format(format_, output)
     vectors = _checked_vectors(format_, vectors)
@@ -106,8 +108,8 @@ def export(
         notice(f"{done:,} {unit} written to {output}")
 
 
-def _checked_format(given: str | None, output: Path | None) -> str:
-    suffix = output.suffix.lower() if output else ""
+def _checked_format(given: str | None, output: Path | S3Url | None) -> str:
+    suffix = PurePath(output.name).suffix.lower() if output else ""
     format_ = given or ("parquet" if suffix in {".parquet", ".pq"} else "jsonl")
     if format_ == "parquet" and output is None and sys.stdout.isatty():
         raise click.UsageError("Parquet is nothing for a terminal: give --output, or a pipe.")

@@ -52,10 +52,9 @@ class BegunSource:
 
 def refused(line: ImportLine, bad: BadLine, written: str) -> Failure:
     """What ends an import at a bad line. `written` says what became of those before it."""
-    hints = [
-        bad.hint,
-        f"Mend the {line.noun.lower()} and import again, or pass over such {line.noun.lower()}s: --skip-bad",
-    ]
+    noun = line.noun.lower()
+    mend = f"Pass over such {noun}s (--skip-bad), or mend this one and import the file again: --restart"
+    hints = [bad.hint, mend]
     return Failure(f"{line.place}: {bad.problem.rstrip('.')}. {written}", hint=" ".join(filter(None, hints)))
 
 

@@ -14,7 +14,7 @@ import orjson
 from quartzdb.cli.failure import Failure
 from quartzdb.cli.importing.jsonl import json_problem
 from quartzdb.cli.importing.source import BadLine, ImportLine, SourceRecord
-from quartzdb.cli.importing.source_file import SourceFile
+from quartzdb.cli.importing.source_file import SourceBytes
 from quartzdb.domain.errors import QuartzError
 from quartzdb.domain.metadata import INTEGER_MAX, INTEGER_MIN
 from quartzdb.domain.vector import Vector, parse_vector
@@ -37,7 +37,7 @@ class CsvTable:
 
     def __init__(
         self,
-        file: SourceFile,
+        file: SourceBytes,
         *,
         delimiter: str = ",",
         id_column: str = "id",

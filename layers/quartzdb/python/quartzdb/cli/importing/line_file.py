@@ -11,7 +11,7 @@ from functools import cached_property
 
 from quartzdb.cli.export_header import ExportHeader, parse_header
 from quartzdb.cli.failure import Failure
-from quartzdb.cli.importing.source_file import SourceFile
+from quartzdb.cli.importing.source_file import SourceBytes
 
 Line = tuple[int, bytes]
 
@@ -19,7 +19,7 @@ Line = tuple[int, bytes]
 class LineFile:
     """Empty lines are passed over, and so is a byte order mark."""
 
-    def __init__(self, file: SourceFile) -> None:
+    def __init__(self, file: SourceBytes) -> None:
         self._file = file
         self._first: Line | None = None
         self._rest: Iterator[Line] | None = None

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from quartzdb.cli.export_header import ExportHeader
     from quartzdb.cli.importing.line_file import LineFile
     from quartzdb.cli.importing.source import ImportSource
-    from quartzdb.cli.importing.source_file import SourceFile
+    from quartzdb.cli.importing.source_file import SourceBytes
     from quartzdb.cli.parquet.reading import ParquetFile
 
 
@@ -31,7 +31,7 @@ class Reading:
 class OpenedFile:
     """A file of which the header is read first, and then records or key-values."""
 
-    def __init__(self, file: SourceFile, reading: Reading) -> None:
+    def __init__(self, file: SourceBytes, reading: Reading) -> None:
         self._file = file
         self._reading = reading
 
@@ -57,7 +57,7 @@ class OpenedFile:
         if how.format == "npy":
             from quartzdb.cli.importing.npy_matrix import NpyMatrix
 
-            return NpyMatrix(self._file.path, ids=how.ids, id_prefix=how.id_prefix)
+            return NpyMatrix(Path(self._file.place), ids=how.ids, id_prefix=how.id_prefix)
         from quartzdb.cli.importing.csv_table import CsvTable
 
         return CsvTable(

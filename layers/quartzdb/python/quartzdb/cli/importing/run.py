@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -113,7 +113,8 @@ class Imported:
 class ImportRun:
     """One import. Stops at the first bad line unless `skip_bad`; everything before it is written then.
 
-    `checkpoint` is None for a stream, which nothing can go on in the middle of.
+    `checkpoint` is None for a stream, which nothing can go on in the middle of. `resumed_at` is the position that an
+    earlier run wrote everything up to.
     """
 
     def __init__(
@@ -124,6 +125,7 @@ class ImportRun:
         *,
         batch: int,
         skip_bad: bool,
+        resumed_at: int = 0,
     ) -> None:
         self._source = source
         self._target = target
@@ -133,23 +135,31 @@ class ImportRun:
         self._pending: dict[str, Any] = {}
         self._pending_bytes = 0
         self._position = 0
-        self.done = Imported(checkpoint.read() if checkpoint else 0)
+        self.done = Imported(resumed_at)
 
     def run(self, report: Callable[[int], None]) -> Imported:
         """Write everything. `report` is told the position. Raises Failure at a bad line."""
         self._position = self.done.resumed_at
-        try:
-            for line in self._source.lines(self._position):
-                self._next(line)
-                report(self._position)
-        except (Failure, OSError, EOFError, zlib.error):
-            # The file cannot be read further: what was read of it is good all the same.
-            self._flush()
-            raise
+        lines = self._source.lines(self._position)
+        while (line := self._read(lines)) is not None:
+            self._next(line)
+            report(self._position)
         self._flush()
         if self._checkpoint:
             self._checkpoint.clear()
         return self.done
+
+    def _read(self, lines: Iterator[ImportLine]) -> ImportLine | None:
+        try:
+            return next(lines, None)
+        except QuartzError as error:
+            self._flush()
+            written = f"Everything before it was written ({self.done.written:,} in this run)."
+            raise Failure(f"{error.message} {written}", hint=error.hint) from error
+        except (Failure, OSError, EOFError, zlib.error):
+            # The file cannot be read further: what was read of it is good all the same.
+            self._flush()
+            raise
 
     def _next(self, line: ImportLine) -> None:
         try:
