@@ -253,7 +253,12 @@ def test_a_column_of_metadata_is_all_of_it(tmp_path: Path, column: Any) -> None:
     ("table", "problem", "hint"),
     [
         ({"vector": vectors(1)}, "no column 'id', but 'vector'", "--id-column"),
-        ({"id": ["a"]}, "no column 'vector', but 'id'", "--vector-column"),
+        (
+            {"id": ["a"], "embedding": vectors(1)},
+            "no column 'vector', but 'id', 'embedding'",
+            "--vector-column",
+        ),
+        ({"id": ["a"], "year": [1965]}, "The first record has no vector", "--text FIELD"),
         (
             {"id": [1.5], "vector": vectors(1)},
             "'id' is double, and ids are text or whole numbers",
@@ -354,6 +359,23 @@ def test_a_damaged_page_is_noticed(tmp_path: Path) -> None:
     said = refusal(tmp_path, "import", out, "--namespace", "m", "--create")
     assert "n.parquet is no Parquet file, or a damaged one" in said
     assert "CRC" in said
+
+
+def test_records_without_vectors_come_back(tmp_path: Path) -> None:
+    """Where a namespace is searched by text alone: there is no column of vectors, and none is missed."""
+    lines = [{"id": "a", "metadata": {"body": "of Arrakis"}}, {"id": "b", "metadata": {"body": "of Gethen"}}]
+    source = write_jsonl(tmp_path / "n.jsonl", lines)
+    answer(tmp_path / "a", "import", source, "--namespace", "n", "--create", "--text", "body")
+    out = tmp_path / "n.parquet"
+    assert run(tmp_path / "a", "export", "--namespace", "n", "--output", out).exit_code == 0
+    assert pq.read_schema(out).names == ["id", "metadata", "quartzdb_version"]
+    assert answer(tmp_path / "b", "import", out, "--namespace", "n", "--create")["written"] == 2
+    assert _exported(tmp_path / "b") == _exported(tmp_path / "a")
+    with_text = write_parquet(tmp_path / "x.parquet", {"id": ["c"], "body": ["of Solaris"]})
+    assert answer(tmp_path / "b", "import", with_text, "--namespace", "n")["written"] == 1
+    answer(tmp_path / "b", "namespaces", "create", "v", "--dimension", "2")
+    said = refusal(tmp_path / "b", "import", with_text, "--namespace", "v")
+    assert "Row 1: vector: The vector is missing" in said
 
 
 def test_text_columns_keep_digits(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -11,11 +11,12 @@ from quartzdb.cli.failure import Failure
 from quartzdb.cli.importing.jsonl import json_problem
 from quartzdb.cli.importing.source import BadLine, ImportLine, SourceRecord
 from quartzdb.cli.parquet.cells import Read, Unsupported, is_text, reader
-from quartzdb.cli.parquet.columns import METADATA, VERSION
+from quartzdb.cli.parquet.columns import METADATA, VECTOR, VERSION
 from quartzdb.cli.parquet.library import pyarrow
 from quartzdb.cli.parquet.reading import ParquetFile
-from quartzdb.cli.parquet.vectors import vector_reader
+from quartzdb.cli.parquet.vectors import At, is_vector_type, vector_reader
 from quartzdb.domain.metadata import json_type
+from quartzdb.domain.vector import NO_VECTOR
 
 _NAMES_SHOWN = 8
 
@@ -24,7 +25,8 @@ class ParquetRecords:
     """Positions are rows from 1.
 
     A column `metadata` of JSON text, or of structs or maps, is the metadata; any other column is a field of it, and
-    goes before one of that name there. `text_columns` become text, whatever they are; `ignored` are passed over.
+    goes before one of that name there. Without a column of vectors records have none. `text_columns` become text,
+    whatever they are; `ignored` are passed over.
     """
 
     def __init__(
@@ -42,15 +44,11 @@ class ParquetRecords:
         names = file.schema.names
         if len(set(names)) != len(names):
             raise Failure("The file names a column twice.", hint="Write it with names of their own.")
-        _check_there([id_column, vector_column, *text_columns, *ignored], names)
+        self._has_vectors = vector_column in names or not self._may_go_without(names, ignored)
+        wanted = [id_column, *([vector_column] if self._has_vectors else []), *text_columns, *ignored]
+        _check_there(wanted, names)
         self._id_read = _id_reader(self._type(id_column), id_column)
-        try:
-            self._vector_read = vector_reader(self._type(vector_column), vector_column)
-        except Unsupported as error:
-            raise Failure(
-                f"The column {vector_column!r} is {error}, which is no list of numbers.",
-                hint="Vectors are lists of numbers, or text with JSON or base64. Name another: --vector-column",
-            ) from error
+        self._vector_read = self._vector_reader() if self._has_vectors else _without
         passed_over = {id_column, vector_column, VERSION, *ignored}
         self._whole: Read | None = None
         self._fields: dict[str, Read] = {}
@@ -70,10 +68,11 @@ class ParquetRecords:
 
     def lines(self, after: int) -> Iterator[ImportLine]:
         """What follows row `after`."""
-        columns = [self._id, self._vector, *([METADATA] if self._whole else []), *self._fields]
+        columns = [self._id, *([self._vector] if self._has_vectors else []), *self._fields]
+        columns += [METADATA] if self._whole else []
         for before, batch in self._file.batches(after, columns):
             ids = self._id_read(batch.column(self._id))
-            vector_at = self._vector_read(batch.column(self._vector))
+            vector_at = self._vector_read(batch.column(self._vector if self._has_vectors else self._id))
             fields = [(name, read(batch.column(name))) for name, read in self._fields.items()]
             wholes = self._whole(batch.column(METADATA)) if self._whole else None
             for place, record_id in enumerate(ids):
@@ -93,6 +92,21 @@ class ParquetRecords:
     def _type(self, name: str) -> Any:
         return self._file.schema.field(name).type
 
+    def _may_go_without(self, names: Sequence[str], ignored: Collection[str]) -> bool:
+        """Whether records have no vectors, as far as the file says: none of its columns may be meant for them."""
+        return self._vector == VECTOR and not any(
+            is_vector_type(self._type(name)) for name in names if name not in ignored
+        )
+
+    def _vector_reader(self) -> Callable[[Any], At]:
+        try:
+            return vector_reader(self._type(self._vector), self._vector)
+        except Unsupported as error:
+            raise Failure(
+                f"The column {self._vector!r} is {error}, which is no list of numbers.",
+                hint="Vectors are lists of numbers, or text with JSON or base64. Name another: --vector-column",
+            ) from error
+
     def _cell_reader(self, name: str, *, as_text: bool) -> Read:
         try:
             return reader(self._type(name), as_text=as_text)
@@ -101,6 +115,11 @@ class ParquetRecords:
                 f"The column {name!r} is {error}, which metadata cannot hold.",
                 hint=f"Leave it out (--ignore-column {name}), or write it as text.",
             ) from error
+
+
+def _without(_: Any) -> At:
+    """Whether records may go without, the namespace says."""
+    return lambda _: NO_VECTOR
 
 
 def _check_there(wanted: list[str], names: list[str]) -> None:

@@ -23,14 +23,19 @@ At = Callable[[int], "Vector"]
 
 def vector_reader(kind: Any, column: str) -> Callable[[Any], At]:
     """How arrays of this pyarrow.DataType are read. Raises Unsupported."""
-    types = pyarrow().types
     if is_text(kind):
         read = reader(kind)
         return lambda array: _texts(read(array), column)
-    lists = types.is_fixed_size_list(kind) or types.is_list(kind) or types.is_large_list(kind)
-    if not lists or not _is_number(kind.value_type):
+    if not is_vector_type(kind):
         raise Unsupported(str(kind))
     return lambda array: _lists(array, column)
+
+
+def is_vector_type(kind: Any) -> bool:
+    """Whether it is a list of numbers, of one length or not."""
+    types = pyarrow().types
+    lists = types.is_fixed_size_list(kind) or types.is_list(kind) or types.is_large_list(kind)
+    return bool(lists and _is_number(kind.value_type))
 
 
 def _is_number(kind: Any) -> bool:
