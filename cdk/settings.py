@@ -167,6 +167,8 @@ class Settings:
     """Rows of each segment that the state machine builds. Those of more than half of it are merged no further."""
     default_engine: Engine = "auto"
     """What new segments are searched with in namespaces that name no engine. `auto`: by their size."""
+    changes_days: int = 7
+    """How long a cursor of a change feed is good: so long the log keeps what was written."""
     log_retention_days: int = 30
     edge_logs: bool = True
     """CloudFront logs each request, without its path. The emulator's CloudFormation knows no such logs."""
@@ -189,6 +191,7 @@ class Settings:
         for name in _CONCURRENCIES:
             _between(name, getattr(self, name), 1, 10_000)
         _between("merge_concurrency", self.merge_concurrency, 1, 40)
+        _between("changes_days", self.changes_days, 0, 365)
         for name in ("merge_run_rows", "merge_shard_rows"):
             _between(name, getattr(self, name), 100, 2**24)
         _between("waf_requests_per_5_minutes", self.waf_requests_per_5_minutes, 10, 2_000_000_000)

@@ -20,13 +20,19 @@ class Embedded:
     directory: Path
     clock: ManualClock
     opened: int = 0
+    changes_kept_ms: int = 0
 
     def open(self) -> Database:
         """A fresh process: nothing in memory but what it reads."""
         self.opened += 1
         adapters = embedded_adapters(EmbeddedSettings(self.directory), self.clock)
         workspace = self.directory / "building" / str(self.opened)
-        return assemble(adapters, writer=f"local.{self.opened}", workspace=workspace)
+        return assemble(
+            adapters,
+            writer=f"local.{self.opened}",
+            workspace=workspace,
+            changes_kept_ms=self.changes_kept_ms,
+        )
 
 
 def embedded(directory: Path) -> Embedded:

@@ -53,6 +53,7 @@ class MaintenanceDeployment:
     session: Session = field(default_factory=Session)
     observer: Database | None = None
     opened: int = 0
+    changes_kept_ms: int = 0
 
     def __post_init__(self) -> None:
         # Blobs are dated by the emulator.
@@ -93,6 +94,7 @@ class MaintenanceDeployment:
             workspace=self.work_dir / "building",
             limits=self.shard_limits,
             run_limits=self.run_limits,
+            changes_kept_ms=self.changes_kept_ms,
         )
 
     def indexer(self, maintenance: MaintenanceServices | None = None) -> Handler:

@@ -170,6 +170,14 @@ class ServiceStack(Stack):
         self.secret.grant_read(function.role)
         return function
 
+    @property
+    def _building(self) -> dict[str, str]:
+        """What whoever builds segments, and then trims the log, has to know."""
+        return {
+            "QUARTZDB_DEFAULT_ENGINE": self._settings.default_engine,
+            "QUARTZDB_CHANGES_DAYS": str(self._settings.changes_days),
+        }
+
     def _indexer(self) -> DatabaseFunction:
         return self._function(
             "indexer",
@@ -177,7 +185,7 @@ class ServiceStack(Stack):
             self._settings.indexer_memory_mb,
             INDEXER,
             timeout=_FOLDS_WITHIN,
-            environment={"QUARTZDB_DEFAULT_ENGINE": self._settings.default_engine},
+            environment=self._building,
         )
 
     def _compactor(self) -> DatabaseFunction:
@@ -193,7 +201,7 @@ class ServiceStack(Stack):
                 "QUARTZDB_DISK_CACHE_MB": str(disk_mb // _COMPACTOR_CACHE_SHARE),
                 "QUARTZDB_MERGE_RUN_ROWS": str(self._settings.merge_run_rows),
                 "QUARTZDB_MERGE_SHARD_ROWS": str(self._settings.merge_shard_rows),
-                "QUARTZDB_DEFAULT_ENGINE": self._settings.default_engine,
+                **self._building,
                 "QUARTZDB_INDEX_THREADS": "2",  # from 1,770 MB a function has a second core
             },
             disk_mb=disk_mb,

@@ -35,9 +35,10 @@ class GrowingLog(MemoryChangeLog):
         known: Collection[Version] = (),
         *,
         bytes_max: int | None = None,
+        entries_max: int | None = None,
     ) -> LogPage:
         """As of a moment before the writer goes on."""
-        page = super().read(partition, after, known, bytes_max=bytes_max)
+        page = super().read(partition, after, known, bytes_max=bytes_max, entries_max=entries_max)
         self.write(self.entries)
         return page
 

@@ -39,10 +39,11 @@ class CountedLog(MemoryChangeLog):
         known: Collection[Version] = (),
         *,
         bytes_max: int | None = None,
+        entries_max: int | None = None,
     ) -> LogPage:
         """As the port says."""
         self.reads += 1
-        return super().read(partition, after, known, bytes_max=bytes_max)
+        return super().read(partition, after, known, bytes_max=bytes_max, entries_max=entries_max)
 
 
 @pytest.fixture

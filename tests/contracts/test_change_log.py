@@ -103,6 +103,25 @@ def test_a_byte_limit_stops_the_read_and_says_so(log: ChangeLog, partition: Part
     assert (stamps(page.entries), page.more) == ([1, 2], False)
 
 
+def test_a_limit_on_entries_stops_the_read_and_says_so(log: ChangeLog, partition: Partition) -> None:
+    """Whatever is known does not count, and the limit on bytes holds as well."""
+    for stamp in range(1, 8):
+        log.append(partition, key(stamp), b"x" * 10)
+    page = log.read(partition, 0, entries_max=2)
+    assert (stamps(page.entries), page.more) == ([1, 2], True)
+    page = log.read(partition, 2, [key(3), key(5)], entries_max=2)
+    assert (stamps(page.entries), page.more) == ([4, 6], True)
+    page = log.read(partition, 5, entries_max=2)
+    assert (stamps(page.entries), page.more) == ([6, 7], False)
+    page = log.read(partition, 5, [key(6), key(7)], entries_max=1)
+    assert (stamps(page.entries), page.more) == ([], False)
+    page = log.read(partition, 0, bytes_max=15, entries_max=5)
+    assert (stamps(page.entries), page.more) == ([1, 2], True)
+    log.trim(partition, 3)
+    page = log.read(partition, 0, entries_max=1)
+    assert (stamps(page.entries), page.floor, page.more) == ([4], 3, True)
+
+
 def test_partitions_do_not_see_each_other(log: ChangeLog) -> None:
     """Generation and shard are part of the address."""
     first = fresh_partition()

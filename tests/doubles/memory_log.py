@@ -132,6 +132,7 @@ class MemoryChangeLog:
         known: Collection[Version] = (),
         *,
         bytes_max: int | None = None,
+        entries_max: int | None = None,
     ) -> LogPage:
         """Every entry with a stamp > `after` that is not in `known`, or the first of them past `bytes_max`."""
         with self._lock:
@@ -144,6 +145,8 @@ class MemoryChangeLog:
                 if key in known:
                     continue
                 if bytes_max is not None and size > bytes_max:
+                    return LogPage(entries, log.floor, more=True)
+                if entries_max is not None and len(entries) >= entries_max:
                     return LogPage(entries, log.floor, more=True)
                 entries.append((key, log.bodies[key]))
                 size += len(log.bodies[key])

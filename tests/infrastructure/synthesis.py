@@ -30,6 +30,7 @@ CONTEXTS: Mapping[str, Mapping[str, str]] = {
         "quartzdb:waf_requests_per_5_minutes": "",
         "quartzdb:search_concurrency": "50",
         "quartzdb:default_engine": "annoy",
+        "quartzdb:changes_days": "3",
     },
     # Two origins, and the other one speaks the protocol of replication.
     "two_origins": {

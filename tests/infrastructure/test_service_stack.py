@@ -93,16 +93,17 @@ def test_merges_are_as_large_as_the_package_says(dev: Deployment) -> None:
 
 
 @pytest.mark.parametrize("name", ["indexer", "compactor"])
-def test_functions_that_build_segments_know_the_default_engine(
+def test_functions_that_build_segments_know_with_what_and_what_to_keep(
     dev: Deployment, abroad: Deployment, name: str
 ) -> None:
-    """What the setting says is what the program reads."""
-    for deployment, engine in ((dev, "auto"), (abroad, "annoy")):
+    """What the settings say is what the program reads."""
+    for deployment, engine, days in ((dev, "auto", 7), (abroad, "annoy", 3)):
         variables = deployment.function(name).properties["Environment"]["Variables"]
         settings = read_settings(
             {key: value if isinstance(value, str) else key for key, value in variables.items()}
         )
         assert settings.default_engine == engine
+        assert settings.changes_kept_ms == days * 86_400_000
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -66,6 +66,7 @@ def test_an_environment_may_have_settings_of_its_own() -> None:
         ({"quartzdb:region": "Frankfurt"}, "region is 'Frankfurt'"),
         ({"quartzdb:architecture": "riscv"}, "one of x86_64, arm64"),
         ({"quartzdb:default_engine": "scann"}, "one of auto, annoy, ivf, hnsw, exact"),
+        ({"quartzdb:changes_days": "366"}, "changes_days is 366; it has to be from 0 to 365"),
         ({"quartzdb:log_retention_days": "10"}, "log_retention_days is 10; it has to be one of 1, 3, 5, 7"),
         ({"quartzdb:waf_requests_per_5_minutes": "1"}, "from 10 to"),
         ({"quartzdb:alarm_email": "ops"}, "an e-mail address"),

@@ -44,9 +44,9 @@ def append(key: Version, body: bytes) -> LogCall:
     return lambda log, at: log.append(at, key, body)
 
 
-def read(after: int, known: list[Version], bytes_max: int | None) -> LogCall:
+def read(after: int, known: list[Version], bytes_max: int | None, entries_max: int | None) -> LogCall:
     def call(log: ChangeLog, at: Partition) -> LogPage:
-        page = log.read(at, after, known, bytes_max=bytes_max)
+        page = log.read(at, after, known, bytes_max=bytes_max, entries_max=entries_max)
         return page._replace(entries=list(page.entries))
 
     return call
@@ -75,6 +75,7 @@ def log_calls() -> st.SearchStrategy[LogCall]:
             st.integers(0, 20),
             st.lists(VERSIONS, max_size=6),
             st.one_of(st.none(), st.integers(0, 12)),
+            st.one_of(st.none(), st.integers(1, 4)),
         ),
         st.builds(lambda upto: lambda log, at: log.trim(at, upto), STAMPS),
         st.just(lambda log, at: log.head(at)),
@@ -131,7 +132,7 @@ def test_logs_agree(
             memory.seal(at)
     for shard in (0, 1):
         at = Partition("t", "n", generation, shard)
-        assert read(0, [], None)(sqlite, at) == read(0, [], None)(memory, at)
+        assert read(0, [], None, None)(sqlite, at) == read(0, [], None, None)(memory, at)
 
 
 @given(calls=st.lists(st.tuples(SHARDS, table_calls()), max_size=30))

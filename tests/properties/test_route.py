@@ -140,6 +140,17 @@ def test_an_active_origin_that_is_suspect_is_guarded(
     assert route(state, CONFIG, traits).guarded == (mode is Mode.GUARDED and is_safe(*request))
 
 
+def test_a_request_that_may_wait_has_no_deadline() -> None:
+    """Else a long wait would be taken for a failure of the origin. Its neighbours have one."""
+    state = RoutingState(1, 1, Origin.AWS, Mode.GUARDED, 0, "", primary=Origin.AWS)
+    everywhere = {**CONFIG.origins, Origin.CLOUDFLARE: EdgeOrigin("db.example.workers.dev")}
+    serving = replace(CONFIG, origins=everywhere)
+    for path, guarded in (("changes", False), ("schema", True)):
+        traits = RequestTraits("GET", f"/v1/namespaces/books/{path}", "")
+        assert route(state, serving, traits).guarded is guarded
+        assert is_safe(traits.method, traits.path)
+
+
 @given(st.text(max_size=20), st.integers(0, 100), st.integers(0, 100))
 def test_a_client_stays_on_its_side_of_a_growing_ramp(client: str, less: int, more: int) -> None:
     """Whoever was sent over at 10 % still is at 50 %."""

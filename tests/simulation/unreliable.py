@@ -81,11 +81,12 @@ class UnreliableLog:
         known: Collection[Version] = (),
         *,
         bytes_max: int | None = None,
+        entries_max: int | None = None,
     ) -> LogPage:
         """As the port says."""
         self.reads += 1
         self._world.step(self._latency())
-        page = self._shared.read(partition, after, known, bytes_max=bytes_max)
+        page = self._shared.read(partition, after, known, bytes_max=bytes_max, entries_max=entries_max)
         self._world.step(self._latency())
         return page
 

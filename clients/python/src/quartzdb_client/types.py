@@ -49,6 +49,51 @@ class AggregateQuery(TypedDict, total=False):
     dry_run: bool
 
 
+class Change(AnswerPart):
+    """One change of a record."""
+
+    __slots__ = ("at", "id", "kind", "metadata", "set", "shard", "unset", "vector", "version")
+
+    def __init__(
+        self,
+        kind: Literal["upsert", "patch", "delete"],
+        id: str,
+        version: str,
+        shard: int,
+        at: str,
+        vector: Any = None,
+        metadata: dict[str, Any] | None = None,
+        set: dict[str, Any] | None = None,
+        unset: list[str] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.id = id
+        self.version = version
+        self.shard = shard
+        self.at = at
+        self.vector = vector
+        self.metadata = metadata
+        self.set = set
+        self.unset = unset
+
+
+class ChangePage(AnswerPart):
+    """What changed."""
+
+    __slots__ = (
+        "changes",
+        "cursor",
+        "more",
+        "usage",
+    )
+
+    def __init__(self, changes: list[Change], cursor: str, more: bool, usage: Receipt) -> None:
+        self.changes = changes
+        self.cursor = cursor
+        self.more = more
+        self.usage = usage
+
+
 class Checks(AnswerPart):
     """Part by part."""
 
@@ -917,6 +962,8 @@ class Query(TypedDict, total=False):
     filter: dict[str, Any] | None
     include_vectors: Literal[True, False, "base64"]
     include_metadata: bool
+    page: bool
+    cursor: str | None
     consistency: Literal["strong", "eventual"]
     version: str | None
     dry_run: bool
@@ -958,6 +1005,8 @@ class QueryInBatch(TypedDict, total=False):
     filter: dict[str, Any] | None
     include_vectors: Literal[True, False, "base64"]
     include_metadata: bool
+    page: bool
+    cursor: str | None
 
 
 class QueryPerformance(AnswerPart):
@@ -1012,23 +1061,37 @@ class QueryReceipt(AnswerPart):
 class QueryResult(AnswerPart):
     """Matches, best first."""
 
-    __slots__ = ("matches", "performance", "usage")
+    __slots__ = ("cursor", "matches", "performance", "usage")
 
-    def __init__(self, matches: list[Match], usage: QueryReceipt, performance: QueryPerformance) -> None:
+    def __init__(
+        self,
+        matches: list[Match],
+        usage: QueryReceipt,
+        performance: QueryPerformance,
+        cursor: str | None = None,
+    ) -> None:
         self.matches = matches
         self.usage = usage
         self.performance = performance
+        self.cursor = cursor
 
 
 class QueryResultInBatch(AnswerPart):
     """Matches, best first."""
 
-    __slots__ = ("matches", "performance", "usage")
+    __slots__ = ("cursor", "matches", "performance", "usage")
 
-    def __init__(self, matches: list[Match], usage: QueryUsage, performance: QueryPerformance) -> None:
+    def __init__(
+        self,
+        matches: list[Match],
+        usage: QueryUsage,
+        performance: QueryPerformance,
+        cursor: str | None = None,
+    ) -> None:
         self.matches = matches
         self.usage = usage
         self.performance = performance
+        self.cursor = cursor
 
 
 class QueryUsage(AnswerPart):

@@ -9,9 +9,11 @@ Only the handlers' thread may block; a slow one keeps no other request from bein
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from quartzdb.api import limits
 from quartzdb.api.answer import Answer
@@ -23,6 +25,9 @@ from quartzdb.api.body import Bodies, inflate, is_compressed
 from quartzdb.api.call import Call, Context
 from quartzdb.api.failed_keys import FailedKeys
 from quartzdb.api.fair_threads import FairThreads
+from quartzdb.api.feed import OpenFeed
+from quartzdb.api.feeds import Feeds
+from quartzdb.api.following import EVENT_STREAM, EventStream, ends_of, long_poll, wants_stream
 from quartzdb.api.idempotency import perform
 from quartzdb.api.incoming import Incoming
 from quartzdb.api.json_structure import check_structure
@@ -30,6 +35,7 @@ from quartzdb.api.key_watch import KeyWatch
 from quartzdb.api.operation import Access, JsonBody, Operation, RawBody
 from quartzdb.api.peer import PEER, PeerAuthenticator, not_the_peer
 from quartzdb.api.preconditions import CONDITIONS, no_condition
+from quartzdb.api.refusals import NoEventStream
 from quartzdb.api.request_headers import RequestHeaders
 from quartzdb.api.schemas.model import NoQuery
 from quartzdb.api.shares import Share, Shares
@@ -40,6 +46,8 @@ from quartzdb.domain.freeing import freeing
 from quartzdb.domain.namespace import DEFAULT_NAMESPACE, is_namespace_name
 from quartzdb.services.keys import KeyEnded, Principal, Scope
 
+T = TypeVar("T")
+
 _OPEN_THREADS = 2
 """Open operations have threads of their own, so that health is answered while all others are busy."""
 _RATE_THREADS = 4
@@ -49,10 +57,14 @@ _KEY_THREADS = 4
 
 
 class Served(NamedTuple):
-    """An answer, and the share that it holds until it is sent: whoever sends it ends it."""
+    """An answer, and the share that it holds until it is sent: whoever sends it ends it.
+
+    `stream`: what is sent in its place.
+    """
 
     answer: Answer
     share: Share | None = None
+    stream: EventStream | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +133,12 @@ class Dispatcher:
         self._threads = FairThreads(settings.threads, settings.spare_threads, "quartzdb-api")
         self._computing_threads = FairThreads(
             settings.computing_threads, settings.spare_threads, "quartzdb-search"
+        )
+        self._feeds = Feeds(
+            feeds_max=settings.feeds_max,
+            of_tenant_max=settings.feeds_of_tenant_max,
+            of_key_max=settings.feeds_of_key_max,
+            pause_seconds=settings.feed_pause_seconds,
         )
         self._open_threads = ThreadPoolExecutor(_OPEN_THREADS, thread_name_prefix="quartzdb-open")
         self._rate_threads = ThreadPoolExecutor(_RATE_THREADS, thread_name_prefix="quartzdb-rate")
@@ -222,6 +240,10 @@ class Dispatcher:
         headers = await self._within_rate(principal, operation)
         share = self._shares.begin(principal.tenant, principal.key_id)
         try:
+            if operation.feed is not None:
+                return await self._follow(
+                    served, operation.feed, incoming, receive, principal, share, headers
+                )
             body = b""
             if operation.body is not None:
                 body = await self._bodies.read(receive, incoming.headers, served.bytes_max, share)
@@ -237,16 +259,63 @@ class Dispatcher:
                 share,
                 deadline,
             )
-            share.hold(len(answer.body))
-            if headers:
-                # A handler that counted further requests has told what is left after those.
-                told = {name for name, _ in answer.headers}
-                others = tuple(header for header in headers if header[0] not in told)
-                answer = replace(answer, headers=(*answer.headers, *others))
-            return Served(answer, share)
+            return _told(answer, share, headers)
         except BaseException:
             share.end()
             raise
+
+    async def _follow(
+        self,
+        served: ServedOperation,
+        opening: Callable[[Call], OpenFeed],
+        incoming: Incoming,
+        receive: Receive,
+        principal: Principal,
+        share: Share,
+        headers: ResponseHeaders,
+    ) -> Served:
+        """A page of a feed, waited for where that is asked for, or the feed as an event stream."""
+        settings, operation = self._context.settings, served.operation
+        streams = wants_stream(incoming.headers.get("accept"))
+        if streams and not settings.streams:
+            raise NoEventStream
+
+        async def work(do: Callable[[], T]) -> T:
+            # Each has a deadline of its own, and what is waited between them holds no thread.
+            deadline = self._deadline(operation)
+
+            def done() -> T:
+                with within(deadline):
+                    return do()
+
+            return await self._threads.run(principal.tenant, principal.key_id, deadline, done)
+
+        async def admitted() -> None:
+            assert operation.scope is not None
+            _require_reach(await self._admitted(served, operation.scope, incoming), served, incoming)
+
+        call = self._call(operation, incoming, principal, b"")
+        feed = await work(lambda: opening(call))
+        with ExitStack() as closing:
+            if streams or feed.wait_seconds:
+                closing.enter_context(self._feeds.opened(principal.tenant, principal.key_id))
+            if not streams:
+                with ends_of(incoming.stopping, receive) as ended:
+                    answer = await long_poll(self._feeds, feed, work, self._clock.monotonic, ended)
+                return _told(answer, share, headers)
+            first = await work(feed.page)
+            stream = EventStream(
+                self._feeds,
+                feed,
+                first,
+                work,
+                admitted,
+                settings,
+                self._clock.monotonic,
+                incoming,
+                closing.pop_all(),
+            )
+            return Served(Answer(200, content_type=EVENT_STREAM, headers=headers), share, stream)
 
     async def _within_rate(self, principal: Principal, operation: Operation) -> ResponseHeaders:
         """The headers that the answer carries. Raises RateLimited. A limiter that cannot tell in time admits."""
@@ -288,6 +357,16 @@ class Dispatcher:
 
     def _threads_for(self, operation: Operation) -> FairThreads:
         return self._computing_threads if operation.computes else self._threads
+
+
+def _told(answer: Answer, share: Share, headers: ResponseHeaders) -> Served:
+    share.hold(len(answer.body))
+    if headers:
+        # A handler that counted further requests has told what is left after those.
+        told = {name for name, _ in answer.headers}
+        others = tuple(header for header in headers if header[0] not in told)
+        answer = replace(answer, headers=(*answer.headers, *others))
+    return Served(answer, share)
 
 
 def _require_reach(principal: Principal, served: ServedOperation, incoming: Incoming) -> None:

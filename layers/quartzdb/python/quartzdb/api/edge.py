@@ -18,6 +18,7 @@ from quartzdb.api.asgi import AsgiScope, Message, RawHeaders, Receive, Send
 from quartzdb.api.cors import OPEN_TO_PAGES, PREFLIGHT
 from quartzdb.api.dispatch import Dispatcher, Served, ServedOperation
 from quartzdb.api.failures import answer_to
+from quartzdb.api.following import STOPPING
 from quartzdb.api.incoming import Incoming
 from quartzdb.api.operation import Operation
 from quartzdb.api.raw_path import canonical_path, decoded
@@ -70,7 +71,7 @@ class Edge:
         headers = RequestHeaders(scope["headers"])
         trace = begin_trace(scope, request_id_of(headers, self._new_id))
         path = scope["path"]
-        entered, share = False, None
+        entered, share, stream = False, None, None
         status, bytes_out = None, 0
         try:
             try:
@@ -80,12 +81,16 @@ class Edge:
                     if path not in EXEMPT:
                         self._admission.enter()
                         entered = True
-                    answer, share = await self._served(scope, headers, trace, receive)
+                    answer, share, stream = await self._served(scope, headers, trace, receive)
                 sent_headers = _headers(answer, path, trace)
             except Exception as error:  # noqa: BLE001 - the last place where anything at all can be answered
                 answer = answer_to(error, path, trace)
                 sent_headers = _headers(answer, path, trace)
             # The length in the headers stays that of the body.
+            if stream is not None:
+                status = answer.status
+                await stream.send(sent_headers, receive, send)
+                return
             body = b"" if scope["method"] == "HEAD" else answer.body
             status, bytes_out = answer.status, len(body)
             await send_answer(answer, sent_headers, body, send)
@@ -94,6 +99,8 @@ class Edge:
                 share.end()
             if entered:
                 self._admission.leave()
+            if stream is not None:
+                bytes_out = stream.sent_bytes
             self._access_log.write(trace, status, self._timer() - begun, bytes_out)
 
     async def _served(
@@ -106,7 +113,10 @@ class Edge:
         if found is None:
             raise await self._nothing(method, path, headers, address)
         parameters = {name: decoded(value) for name, value in found.parameters.items()}
-        incoming = Incoming(method, path, parameters, scope["query_string"], headers, address, trace)
+        stopping = scope.get(STOPPING)
+        incoming = Incoming(
+            method, path, parameters, scope["query_string"], headers, address, trace, stopping
+        )
         return await self._dispatcher.serve(found.endpoint, incoming, receive)
 
     async def _nothing(

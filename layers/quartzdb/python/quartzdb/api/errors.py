@@ -20,12 +20,14 @@ from quartzdb.api.refusals import (
     HeadersTooLarge,
     IdempotencyMismatch,
     MethodNotAllowed,
+    NoEventStream,
     RateLimited,
     UnsupportedMediaType,
 )
 from quartzdb.api.surface import is_cloudflare
 from quartzdb.api.times import rfc3339_or_none
 from quartzdb.domain.errors import (
+    ChangesGone,
     ClockSkew,
     Conflict,
     Corrupted,
@@ -54,9 +56,11 @@ STATUSES: dict[type[QuartzError], int] = {
     Forbidden: 403,
     NotFound: 404,
     MethodNotAllowed: 405,
+    NoEventStream: 406,
     BodyTimeout: 408,
     Conflict: 409,
     ClockSkew: 409,
+    ChangesGone: 410,
     FeedGone: 410,
     PreconditionFailed: 412,
     BodyTooLarge: 413,
@@ -107,7 +111,7 @@ def error_answer(error: QuartzError, path: str, request_id: str) -> Answer:
         document["failures"] = [
             {"id": one.id, "version": one.version, "reason": one.reason} for one in error.failures
         ]
-    if isinstance(error, FeedGone):
+    if isinstance(error, FeedGone | ChangesGone):
         document["cursor"] = error.cursor
     return Answer(status, _dumps(document), PROBLEM, _headers(error))
 

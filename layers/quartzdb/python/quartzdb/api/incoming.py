@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,7 +12,10 @@ from quartzdb.api.trace import Trace
 
 @dataclass(slots=True)
 class Incoming:
-    """`path` is the canonical one, still encoded; `parameters` are those of it, decoded. `address`: the client's."""
+    """`path` is the canonical one, still encoded; `parameters` are those of it, decoded. `address`: the client's.
+
+    `stopping` is set when the server stops, where it says so.
+    """
 
     method: str
     path: str
@@ -20,3 +24,4 @@ class Incoming:
     headers: RequestHeaders
     address: str
     trace: Trace
+    stopping: asyncio.Event | None = None

@@ -57,6 +57,11 @@ _HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
         "ETags, or `*`: only if the record or key is at one of these versions now, or exists.",
         {"type": "string", "pattern": '^([*]|"[!#-~]*"(, ?"[!#-~]*")*)$'},
     ),
+    "Last-Event-ID": (
+        "Of an event stream that goes on: the id of the last event that came, which is a cursor. It goes before the "
+        "parameters that say where to begin.",
+        {"type": "string", "maxLength": 8192},
+    ),
     "If-None-Match": (
         "ETags, or `*`: only if the record or key is at none of these versions now, or does not exist.",
         {"type": "string", "pattern": '^([*]|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$'},
@@ -140,6 +145,13 @@ _ERRORS: dict[int, tuple[str, str, str, str | None, str | None]] = {
         "Nothing more of the body came for 30 s.",
         None,
         "Send it without a pause.",
+    ),
+    406: (
+        "Nothing can be sent in the form that is asked for.",
+        "no_event_stream",
+        "This site sends no event streams.",
+        "Accept",
+        "Ask for application/json with `wait`, again and again, with the cursor of each answer.",
     ),
     409: (
         "The request contradicts the present state, or its first sending is still under way.",

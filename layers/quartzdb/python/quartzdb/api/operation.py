@@ -13,6 +13,7 @@ from typing import Any
 
 from quartzdb.api.answer import JSON, Answer
 from quartzdb.api.call import Call
+from quartzdb.api.feed import OpenFeed
 from quartzdb.api.schemas.model import Body, Document, NoQuery, QueryString
 from quartzdb.api.surface import is_cloudflare
 from quartzdb.domain.limits import SMALL_JSON, JsonLimit
@@ -83,6 +84,7 @@ class Operation:
     `audit`: what an attempt at it is called in the audit log; None: it is not in there.
     `while_read_only`: it changes something, and is answered also to a tenant that may only read.
     `hidden`: part of the server, but no part of the API. `computes`: bound by the processor, not by waiting.
+    `feed`: what opens the feed that the handler answers one page of; such a request may wait, and be an event stream.
     """
 
     method: str
@@ -103,6 +105,7 @@ class Operation:
     while_read_only: bool = False
     hidden: bool = False
     computes: bool = False
+    feed: Callable[[Call], OpenFeed] | None = None
 
     @property
     def frees_space(self) -> bool:

@@ -122,6 +122,30 @@ class RateLimited(QuartzError):
         self.reached = reached
 
 
+class NoEventStream(QuartzError):
+    """This site has no event streams: a request there ends within seconds."""
+
+    code = "no_event_stream"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This site sends no event streams.",
+            field="Accept",
+            hint="Ask for application/json with `wait`, again and again, with the cursor of each answer.",
+        )
+
+
+class TooManyFeeds(RateLimited):
+    """This key, this tenant or this process has as many feeds open as one may have."""
+
+    code = "too_many_feeds"
+
+    def __init__(self, whose: str, feeds_max: int) -> None:
+        super().__init__(1, ())
+        self.message = f"This {whose} has {feeds_max} change feeds open already."
+        self.hint = "Close one, let one process follow a feed for all, or ask without `wait`."
+
+
 class TooManyUnderWay(RateLimited):
     """This key, or this tenant, has as many requests under way as one may have."""
 

@@ -15,6 +15,7 @@ from quartzdb.services.keyvalue import KeyValues
 from quartzdb.services.listing import Listing
 from quartzdb.services.namespaces import Namespaces
 from quartzdb.services.ports import IdempotencyTable, RateSlices
+from quartzdb.services.record_changes import RecordChanges
 from quartzdb.services.records import Records
 from quartzdb.services.search import Search
 from quartzdb.services.tenants import Tenants
@@ -90,6 +91,9 @@ class Services(Protocol):
 
     @property
     def key_values(self) -> KeyValues: ...
+
+    @property
+    def record_changes(self) -> RecordChanges: ...
 
     @property
     def erasures(self) -> Erasures: ...

@@ -48,6 +48,20 @@ class ApiSettings:
     """How long a key that was good is taken to be good still: what a revocation elsewhere takes at most."""
     rate_seconds_max: float = 1.0
     """How long a request waits to hear what is left of its rate; then it is admitted."""
+    streams: bool = True
+    """Whether change feeds are served as event streams: not where a request ends with its function."""
+    feeds_max: int = 256
+    feeds_of_tenant_max: int = 64
+    feeds_of_key_max: int = 16
+    """Feeds that are open at one time, streams and requests that wait, of `requests_max`."""
+    feed_pause_seconds: float = 0.1
+    """How often it is looked whether those that wait have something."""
+    looks_cost: bool = False
+    """Whether each such look is a request that somebody pays for, and so a read in the receipt."""
+    heartbeat_seconds: float = 15.0
+    """How long a stream may be silent; then its key is looked at again, too."""
+    stream_seconds_max: float = 900.0
+    """How long a stream lasts: each has one usage line, at its end."""
     health_seconds_max: float = 3.0
     health_cache_seconds: float = 1.0
     """Health is open to anybody, so it is found out at most this often."""

@@ -22,6 +22,7 @@ def database_settings(settings: FunctionSettings) -> AwsSettings:
         fetched_bytes_max=settings.fetched_bytes_max,
         index_threads=settings.index_threads,
         default_engine=settings.default_engine,
+        changes_kept_ms=settings.changes_kept_ms,
         endpoints=settings.endpoints,
     )
 

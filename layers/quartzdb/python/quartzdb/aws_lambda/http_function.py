@@ -30,6 +30,10 @@ API_SETTINGS = ApiSettings(
     requests_max=16,
     threads=4,
     computing_threads=2,
+    # A request ends with its invocation, and each look at a feed is a request to DynamoDB.
+    streams=False,
+    feed_pause_seconds=1.0,
+    looks_cost=True,
 )
 
 

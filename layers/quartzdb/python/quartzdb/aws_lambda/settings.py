@@ -14,6 +14,7 @@ from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 from quartzdb.domain.errors import QuartzError
+from quartzdb.domain.limits import CHANGES_DAYS, CHANGES_DAYS_MAX, DAY_MS
 from quartzdb.domain.namespace import EngineChoice
 from quartzdb.routing.decision.state import Origin
 from quartzdb.wiring.aws_clients import AwsEndpoints
@@ -52,8 +53,8 @@ class FunctionSettings:
     The two ARNs, `probe` and `peer` are None for functions that have no use for them; `needed` turns an absence into an
     error.
     `tenant_prefix`: what names of tenants begin with that it may be asked about by others.
-    `xray_daemon` None: nothing is traced. `service` names the function
-    in logs and is the dimension of its metrics.
+    Whoever follows changes may be `changes_kept_ms` behind.
+    `xray_daemon` None: nothing is traced. `service` names the function in logs and is the dimension of its metrics.
     """
 
     table: str
@@ -66,6 +67,7 @@ class FunctionSettings:
     default_engine: EngineChoice = EngineChoice.AUTO
     merge_run_rows: int = MERGE_RUN_ROWS
     merge_shard_rows: int = MERGE_SHARD_ROWS
+    changes_kept_ms: int = CHANGES_DAYS * DAY_MS
     origin_secret_arn: str | None = None
     merge_machine_arn: str | None = None
     region: str | None = None
@@ -95,6 +97,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> FunctionSettin
         default_engine=_default_engine(environment),
         merge_run_rows=_whole(environment, "QUARTZDB_MERGE_RUN_ROWS", MERGE_RUN_ROWS, 100, 2**24),
         merge_shard_rows=_whole(environment, "QUARTZDB_MERGE_SHARD_ROWS", MERGE_SHARD_ROWS, 100, 2**24),
+        changes_kept_ms=_whole(environment, "QUARTZDB_CHANGES_DAYS", CHANGES_DAYS, 0, CHANGES_DAYS_MAX)
+        * DAY_MS,
         origin_secret_arn=environment.get("QUARTZDB_ORIGIN_SECRET_ARN") or None,
         merge_machine_arn=environment.get("QUARTZDB_MERGE_MACHINE_ARN") or None,
         region=environment.get("AWS_REGION") or None,

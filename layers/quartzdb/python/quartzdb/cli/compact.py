@@ -55,10 +55,11 @@ def compact(
     after a large import. They go on meanwhile; files that they may still read are removed later. On AWS the segments
     that are merged come to this machine and what they are merged into goes back.
 
-    Of a namespace that another site has, too, writes and deletions of the last 7 days are kept for that one.
+    Of a namespace that another site has, too, writes and deletions of the last 7 days are kept for that one. What
+    change feeds have stays, unless --reclaim is given: then they begin anew.
     """
     kept = location.recorded_retention()
-    database = location.open(default_engine=default_engine, retention=kept)
+    database = location.open(default_engine=default_engine, retention=kept, keep_changes=not reclaim)
     wanted: Sequence[Namespace]
     wanted = list(every_namespace(database)) if name is None else [find_namespace(database, name)]
     from quartzdb.domain.freeing import freeing

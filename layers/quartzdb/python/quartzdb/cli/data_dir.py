@@ -45,14 +45,17 @@ def open_database(
     create: bool = False,
     default_engine: str = "auto",
     retention: Retention | None = None,
+    keep_changes: bool = False,
 ) -> Database:
     """The database in a directory; with `create`, a new one where there is none. Raises Failure.
 
-    `retention`: what must be kept for another site. Where the directory cannot be written to, it is opened to be read.
+    `retention`: what must be kept for another site; `keep_changes`: all that change feeds have, since it is the server
+    that knows for how long. Where the directory cannot be written to, it is opened to be read.
     """
     if not create:
         require_database(data_dir)
     # Imported only now: numpy and the rest would cost every --help a quarter of a second.
+    from quartzdb.domain.limits import KEPT_FOR_EVER_MS
     from quartzdb.domain.namespace import EngineChoice
     from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
 
@@ -64,6 +67,7 @@ def open_database(
                 read_only=read_only,
                 default_engine=EngineChoice(default_engine),
                 segment_files_max=divide_open_files().segments,
+                changes_kept_ms=KEPT_FOR_EVER_MS if keep_changes else 0,
             ),
             retention=retention,
         )

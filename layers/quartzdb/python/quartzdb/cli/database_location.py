@@ -28,11 +28,16 @@ class DatabaseLocation(Protocol):
     """One database, opened when it is needed."""
 
     def open(
-        self, *, create: bool = False, default_engine: str = "auto", retention: Retention | None = None
+        self,
+        *,
+        create: bool = False,
+        default_engine: str = "auto",
+        retention: Retention | None = None,
+        keep_changes: bool = False,
     ) -> Database:
         """The database; with `create`, a new one where a new one can be made. Raises Failure, QuartzError.
 
-        `default_engine` and `retention` are for commands that build segments.
+        `default_engine`, `retention` and `keep_changes` are for commands that build segments.
         """
         ...
 
@@ -57,10 +62,21 @@ class DataDirectory:
     path: Path
 
     def open(
-        self, *, create: bool = False, default_engine: str = "auto", retention: Retention | None = None
+        self,
+        *,
+        create: bool = False,
+        default_engine: str = "auto",
+        retention: Retention | None = None,
+        keep_changes: bool = False,
     ) -> Database:
         """Raises Failure where there is none, unless `create`."""
-        return open_database(self.path, create=create, default_engine=default_engine, retention=retention)
+        return open_database(
+            self.path,
+            create=create,
+            default_engine=default_engine,
+            retention=retention,
+            keep_changes=keep_changes,
+        )
 
     def recorded_retention(self) -> RecordedRetention:
         """By what its server has noted. Raises Failure where there is no database."""
@@ -90,15 +106,26 @@ class Deployment:
     region: str | None
 
     def open(
-        self, *, create: bool = False, default_engine: str = "auto", retention: Retention | None = None
+        self,
+        *,
+        create: bool = False,
+        default_engine: str = "auto",
+        retention: Retention | None = None,
+        keep_changes: bool = False,
     ) -> Database:
         """Raises Unavailable where the table cannot be read, is none of ours, or nobody is signed in."""
         del create  # a mistyped name must not become a new table
+        from quartzdb.domain.limits import KEPT_FOR_EVER_MS
         from quartzdb.domain.namespace import DEFAULT_NAMESPACE, EngineChoice
         from quartzdb.wiring.aws import open_aws
 
         database = open_aws(
-            replace(self.settings(), default_engine=EngineChoice(default_engine)), retention=retention
+            replace(
+                self.settings(),
+                default_engine=EngineChoice(default_engine),
+                changes_kept_ms=KEPT_FOR_EVER_MS if keep_changes else 0,
+            ),
+            retention=retention,
         )
         # One read before anything is written: what is wrong with the place should be said at once.
         database.catalog.get(database.tenant, DEFAULT_NAMESPACE)

@@ -114,7 +114,9 @@ def _release(database: Database, shard: Namespace) -> None:
     from quartzdb.maintenance.sweep import SUPERSEDED_MS, sweep
 
     kept_ms = SUPERSEDED_MS if database.store.blobs.remote else 0
-    database.indexer.release_previous(shard.partition)
+    database.indexer.release_previous(shard.partition, keep_changes=False)
+    # A server may have released it before, and kept what was written for who follows changes.
+    database.indexer.drop_old_changes(shard.partition, keep_changes=False)
     sweep(database.store, database.clock, shard.partition, superseded_ms=kept_ms)
     database.readers.of(shard).reload()
 

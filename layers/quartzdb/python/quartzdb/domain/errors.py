@@ -94,6 +94,23 @@ class InvalidCursor(InvalidArgument):
     code = "invalid_cursor"
 
 
+class ChangesGone(QuartzError):
+    """The change feed is not kept from there on. Whoever follows it takes the problem's `cursor`, reads everything
+    anew, and then goes on from that cursor: what is written meanwhile comes after it.
+    """
+
+    code = "changes_gone"
+
+    def __init__(self, message: str, *, cursor: str) -> None:
+        super().__init__(
+            message,
+            field="cursor",
+            hint="Keep the `cursor` of this problem, list everything anew (POST …/vectors/list, or GET …/kv), then go "
+            "on from that cursor.",
+        )
+        self.cursor = cursor
+
+
 class InvalidVersion(InvalidArgument):
     """A version token does not parse, or is further ahead than any honest clock."""
 

@@ -117,6 +117,17 @@ ANSWER_RECORD_BYTES = 512
 NUMBER_BYTES_MAX = 16
 """A 32-bit float as JSON, with its comma."""
 
+WAIT_SECONDS_MAX = 20
+"""How long a request for changes may wait for some."""
+CHANGES_DAYS = 7
+"""How long a cursor of a change feed is good, where a deployment says nothing else."""
+CHANGES_DAYS_MAX = 365
+DAY_MS = 24 * 3_600_000
+KEPT_FOR_EVER_MS = 100 * 365 * DAY_MS
+"""Longer than there has been any of these databases."""
+CHANGES_BYTES_MAX = 4 * 1024 * 1024
+"""Of events as JSON on one page of a change feed; the first one is always on it."""
+
 IDEMPOTENCY_KEY_CHARACTERS_MAX = 255
 IDEMPOTENCY_TTL_SECONDS = 24 * 3600
 ERASURES_OPEN_MAX = 1_000

@@ -226,6 +226,9 @@ class EmbeddedMaintenance:
             # At rest, with nothing kept beside what is served, a sweep finds what others left that were killed.
             alone = memory.settled is not None and memory.previous_released == memory.settled
             memory.swept_in_vain = 0 if gone or not alone else memory.swept_in_vain + 1
+        if shard.settings.dimension is not None and (sweeping or self._short):
+            # Of several that do it at once, one does it; the others find nothing.
+            self._indexer.drop_old_changes(shard.partition, keep_changes=not self._short)
         # Key-values are in the first shard's partition.
         if shard.shard == 0 and now_ms - memory.purged_ms >= thresholds.purge_every_ms:
             # Some in each pass, so that many do not keep others waiting.
@@ -354,7 +357,7 @@ class EmbeddedMaintenance:
         ):
             with self._lease(shard) as lease:
                 if lease.held:
-                    self._indexer.release_previous(shard.partition)
+                    self._indexer.release_previous(shard.partition, keep_changes=not self._short)
                     if self._short:
                         # A reader that is just opening what goes begins again.
                         sweep(self._store, self._clock, shard.partition, superseded_ms=0)

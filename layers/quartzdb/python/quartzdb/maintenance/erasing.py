@@ -111,10 +111,10 @@ class Erasing:
             return
         partition = shard.partition
         behind = any(self._floor(one) < one.head and self._log_may_go(one) for one in cleaned)
-        if behind and not self._indexer.release_previous(partition):
+        if behind and not self._indexer.release_previous(partition, keep_changes=False):
             # The log is trimmed by publications, and the last one was made when somebody still needed it.
             self._indexer.fold(shard, advance=True)
-        self._indexer.release_previous(partition)
+        self._indexer.release_previous(partition, keep_changes=False)
         remote = self._store.blobs.remote
         # In a directory at once: a reader that is just opening what goes begins again.
         sweep(self._store, self._clock, partition, superseded_ms=SUPERSEDED_MS if remote else 0)

@@ -19,6 +19,7 @@ from quartzdb.maintenance.dead_rows import with_dead
 from quartzdb.maintenance.merge_plan import BuiltShard, MergePlan
 from quartzdb.maintenance.merge_policy import MergePolicy, full_tier
 from quartzdb.maintenance.merger import Merger
+from quartzdb.maintenance.old_changes import drop_old_changes
 from quartzdb.maintenance.previous_manifest import release_previous
 from quartzdb.storage.index.segments.located import Located
 from quartzdb.storage.log.codec import decode_entry
@@ -58,6 +59,7 @@ class Indexer:
     """Builds segments for any namespace. `workspace` is a local directory for builds in progress.
 
     `default_engine` is for namespaces that say `auto`. `retention` says what must be kept for peers; None: nothing.
+    Entries of the log stay for `changes_kept_ms`, for who follows what changes.
     `new_name` makes a name that no segment had before.
     """
 
@@ -73,6 +75,7 @@ class Indexer:
         default_engine: EngineChoice = EngineChoice.AUTO,
         fold_bytes_max: int = FOLD_BYTES_MAX,
         retention: Retention | None = None,
+        changes_kept_ms: int = 0,
         new_name: Callable[[], str] = lambda: secrets.token_hex(12),
     ) -> None:
         self._log = log
@@ -84,7 +87,14 @@ class Indexer:
         self._default_engine = default_engine
         self._new_name = new_name
         self._fold_bytes_max = fold_bytes_max
-        self._publisher = Publisher(log, store, clock, retention.log_needed_from if retention else None)
+        self._publisher = Publisher(
+            log,
+            store,
+            clock,
+            retention.log_needed_from if retention else None,
+            changes_kept_ms=changes_kept_ms,
+        )
+        self._keeps_changes = changes_kept_ms > 0
         self.merger = Merger(
             store,
             cache,
@@ -99,7 +109,7 @@ class Indexer:
         """Fold the entries that no earlier one can still join into one new segment.
 
         With `advance` a manifest is published where there are none, too: its watermark says that there were none. What
-        is kept because of how close it is to the watermark can go then.
+        is kept because of how close it is to the watermark can go then, and so can what is kept for change feeds.
         """
         snapshot = open_snapshot(self._store, self._cache, namespace.partition)
         entries, upto = self._unfolded(snapshot)
@@ -126,6 +136,7 @@ class Indexer:
             segments=segments,
             watermark=watermark,
             folded=folded,
+            keep_changes=not advance,
         )
         return IndexingResult(published, entries=len(keys), records=records, degraded=snapshot.degraded)
 
@@ -146,9 +157,14 @@ class Indexer:
         rows = sum(one.segment.shape.rows for one in built)
         return IndexingResult(published, records=rows, merged_segments=len(plan.segments))
 
-    def release_previous(self, partition: Partition) -> bool:
+    def release_previous(self, partition: Partition, *, keep_changes: bool = True) -> bool:
         """Let go of what is kept for the manifest before the current one. See previous_manifest.py."""
-        return release_previous(self._store, self._publisher, partition)
+        return release_previous(self._store, self._publisher, partition, keep_changes=keep_changes)
+
+    def drop_old_changes(self, partition: Partition, *, keep_changes: bool = True) -> None:
+        """Let go of what of the log was kept for who follows changes, where it is too old. See old_changes.py."""
+        if self._keeps_changes or not keep_changes:  # else publications have dropped what nobody else needs
+            drop_old_changes(self._log, self._store, self._publisher, partition, keep_changes=keep_changes)
 
     def _unfolded(self, snapshot: Snapshot) -> tuple[Entries, int]:
         """Entries to fold now, and the watermark once they are folded."""

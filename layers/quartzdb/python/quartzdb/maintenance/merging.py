@@ -140,6 +140,10 @@ class Merging:
         """Let go of what is kept for the manifest before the current one: previous_manifest.py."""
         return self._indexer.release_previous(partition)
 
+    def drop_old_changes(self, partition: Partition) -> None:
+        """Let go of what of the log was kept for who follows changes, where it is too old."""
+        self._indexer.drop_old_changes(partition)
+
     def _start(self, plan: MergePlan) -> Merged:
         # The notice first: a workflow without one would not be published.
         if not self._notices.post(plan):

@@ -12,7 +12,9 @@ from quartzdb.storage.snapshot.publication import Publisher
 from quartzdb.storage.snapshot.store import SnapshotStore
 
 
-def release_previous(store: SnapshotStore, publisher: Publisher, partition: Partition) -> bool:
+def release_previous(
+    store: SnapshotStore, publisher: Publisher, partition: Partition, *, keep_changes: bool = True
+) -> bool:
     """Whether it was published: not without a manifest, nor twice, nor where another publication came first.
 
     Raises Corrupted or BlobMissing where the segments are not what they must be: then everything is kept.
@@ -35,4 +37,5 @@ def release_previous(store: SnapshotStore, publisher: Publisher, partition: Part
         watermark=manifest.watermark,
         folded=manifest.folded,
         previous_released=True,
+        keep_changes=keep_changes,
     )

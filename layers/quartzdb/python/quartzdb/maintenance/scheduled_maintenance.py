@@ -191,6 +191,7 @@ class ScheduledMaintenance:
                 break  # One is enough, but where all that was erased is to go: what is folded meanwhile adds to it.
         if due.release_previous:
             self._merging.release_previous(partition)
+        self._merging.drop_old_changes(partition)
         sweep(self._store, self._clock, partition)
         if opened:
             self._erasing.sweep(namespace, self._opened(partition))

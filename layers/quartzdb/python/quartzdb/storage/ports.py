@@ -27,7 +27,7 @@ class LogPage(NamedTuple):
 
     `entries` are in key order. `floor` is the stamp up to which the log was trimmed when they were read: a reader whose
     own position is below it has a gap and must start again from the manifest. SEALED: the generation is gone.
-    `more`: the read stopped at its byte limit, and at least one further entry follows.
+    `more`: the read stopped at one of its limits, and at least one further entry follows.
     """
 
     entries: Sequence[tuple[Version, bytes]]
@@ -106,10 +106,12 @@ class ChangeLog(Protocol):
         known: Collection[Version] = (),
         *,
         bytes_max: int | None = None,
+        entries_max: int | None = None,
     ) -> LogPage:
         """Every entry with a stamp > `after` (exclusive) that is not in `known`, strongly consistent.
 
-        With `bytes_max` it stops after the entry whose body passes that many bytes in all, and says `more`.
+        With `bytes_max` it stops after the entry whose body passes that many bytes in all, with `entries_max` after so
+        many, and says `more`. A long log is cheap to look into with the latter: its keys are not all read.
         """
         ...
 

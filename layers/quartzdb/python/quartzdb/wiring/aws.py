@@ -57,7 +57,8 @@ class AwsSettings:
     ones; nothing in it has to last. Segments read in parts take at most `fetched_bytes_max` of memory. `searches`: this
     process is there to search, so what that takes is imported before the first one, and indexes are fetched along with
     what else a segment is opened with. `default_engine` is what segments are built with that this process builds for
-    namespaces which say `auto`. `patience` None: each service's own.
+    namespaces which say `auto`. `patience` None: each service's own. Whoever follows changes may be `changes_kept_ms`
+    behind.
     """
 
     table: str
@@ -73,6 +74,7 @@ class AwsSettings:
     tenant: str = DEFAULT_TENANT
     endpoints: AwsEndpoints = field(default_factory=AwsEndpoints)
     patience: Patience | None = None
+    changes_kept_ms: int = 0
 
     def clients(self) -> AwsClients:
         """For a database and whatever else one process asks of AWS."""
@@ -166,6 +168,7 @@ def open_aws(
         remembered_seconds=NAMESPACE_REMEMBERED_SECONDS,
         peering=peering,
         retention=retention,
+        changes_kept_ms=settings.changes_kept_ms,
     )
 
 

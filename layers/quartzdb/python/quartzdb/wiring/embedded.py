@@ -46,6 +46,7 @@ from quartzdb.services.keyvalue import KeyValues
 from quartzdb.services.listing import Listing
 from quartzdb.services.namespaces import Namespaces
 from quartzdb.services.ports import ApiKeyTable, IdempotencyTable, RateSlices, TenantGrants
+from quartzdb.services.record_changes import RecordChanges
 from quartzdb.services.records import Records
 from quartzdb.services.remembered_namespaces import RememberedNamespaces
 from quartzdb.services.search import Search
@@ -91,7 +92,8 @@ class EmbeddedSettings:
 
     `read_only`: it is there, nothing in it can be written, and whatever would write is refused. `default_engine`
     is for segments that this process builds of namespaces which say `auto`. Segments have at most `segment_files_max`
-    files open. `reserve_bytes` are kept on the disk for what frees space when it is full; None: as it is.
+    files open. `reserve_bytes` are kept on the disk for what frees space when it is full; None: as it is. Whoever
+    follows changes may be `changes_kept_ms` behind.
     """
 
     data_dir: Path
@@ -102,6 +104,7 @@ class EmbeddedSettings:
     tenant: str = DEFAULT_TENANT
     segment_files_max: int = FILES_MAX
     reserve_bytes: int | None = None
+    changes_kept_ms: int = 0
 
 
 BACKUPS = (
@@ -156,6 +159,7 @@ class Database:
     listing: Listing
     aggregates: Aggregates
     key_values: KeyValues
+    record_changes: RecordChanges
     erasures: Erasures
     namespaces: Namespaces
     api_keys: ApiKeys
@@ -324,6 +328,7 @@ def open_embedded(
         segment_files_max=settings.segment_files_max,
         peering=peering,
         retention=retention,
+        changes_kept_ms=settings.changes_kept_ms,
     )
     if workspace:
         weakref.finalize(database.indexer, workspace.release)
@@ -373,12 +378,13 @@ def assemble(
     remembered_seconds: float = 0.0,
     peering: Peering | None = None,
     retention: Retention | None = None,
+    changes_kept_ms: int = 0,
 ) -> Database:
     """Services over any adapters. `writer` names this process in versions and must be its alone.
 
     Segments in remote storage take at most `fetched_bytes_max` of memory; `searches` and `execute` are SegmentCache's.
     Searches take a namespace that was found to exist to be there for `remembered_seconds`. With `peering` this site is
-    one of two; without it `retention` says what must be kept for others.
+    one of two; without it `retention` says what must be kept for others. `changes_kept_ms` are for who follows changes.
     """
     clock = adapters.clock
     versions = HybridClock(clock.unix_ms, writer, ahead_ms_max=CLOCK_ERROR_MAX_MS)
@@ -404,6 +410,7 @@ def assemble(
         listing=Listing(shards),
         aggregates=Aggregates(shards),
         key_values=key_values,
+        record_changes=RecordChanges(adapters.log, clock),
         erasures=Erasures(
             records,
             key_values,
@@ -447,6 +454,7 @@ def assemble(
             index_threads,
             default_engine,
             peering.retention if peering else retention,
+            changes_kept_ms,
         ),
         scrub=adapters.scrub,
         replication=_served(peering, adapters, readers, log_writer, versions, tenants) if peering else None,
@@ -467,6 +475,7 @@ def _maintenance(
     index_threads: int,
     default_engine: EngineChoice,
     retention: Retention | None,
+    changes_kept_ms: int,
 ) -> tuple[Indexer, EmbeddedMaintenance]:
     # Imported by a process that maintains its database, and by no other.
     from quartzdb.maintenance.embedded_maintenance import EmbeddedMaintenance
@@ -483,6 +492,7 @@ def _maintenance(
         threads=index_threads,
         default_engine=default_engine,
         retention=retention,
+        changes_kept_ms=changes_kept_ms,
     )
     maintenance = EmbeddedMaintenance(
         catalog=adapters.catalog,

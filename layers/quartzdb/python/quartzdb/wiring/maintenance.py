@@ -76,6 +76,7 @@ def open_maintenance(
         limits=shard_limits(settings.cache_bytes_max, merge_shard_rows),
         run_limits=replace(RUN_LIMITS, shard_rows=merge_run_rows),
         retention=retention(clients) if retention else None,
+        changes_kept_ms=settings.changes_kept_ms,
     )
 
 
@@ -90,8 +91,11 @@ def assemble_maintenance(
     default_engine: EngineChoice = EngineChoice.AUTO,
     run_limits: MergeLimits = RUN_LIMITS,
     retention: Retention | None = None,
+    changes_kept_ms: int = 0,
 ) -> MaintenanceServices:
-    """The services over any adapters. `retention` says what must be kept for peers; None: nothing."""
+    """The services over any adapters. `retention` says what must be kept for peers; None: nothing. Whoever follows
+    changes may be `changes_kept_ms` behind.
+    """
     owner = LeaseOwner(site)
     policy = MaintenancePolicy(SCHEDULED_THRESHOLDS, limits)
     clock = adapters.clock
@@ -107,6 +111,7 @@ def assemble_maintenance(
         default_engine=default_engine,
         fold_bytes_max=FOLD_BYTES_MAX,
         retention=retention,
+        changes_kept_ms=changes_kept_ms,
     )
     folding = Folding(
         adapters.catalog,

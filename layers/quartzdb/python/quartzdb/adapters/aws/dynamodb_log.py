@@ -31,6 +31,7 @@ _PAST_ENTRIES = "~"
 _MARKERS = "LOGS"
 _MARKED_MAX = 10_000
 _READS_MAX = 4
+_PAGE_ITEMS_MAX = 1_000
 _UPLOADS_MAX = 16
 _ATTEMPTS_MAX = 8
 _FENCED_MAX = 50
@@ -196,11 +197,12 @@ class DynamoChangeLog:
         known: Collection[Version] = (),
         *,
         bytes_max: int | None = None,
+        entries_max: int | None = None,
     ) -> LogPage:
         """Every entry with a stamp > `after` that is not in `known`: one Query for each MB that is there."""
         seen = known if isinstance(known, Set) else frozenset(known)
         for _ in range(_READS_MAX):
-            found, floor, more = self._find(partition, after, seen, bytes_max)
+            found, floor, more = self._find(partition, after, seen, bytes_max, entries_max)
             try:
                 bodies = self._spilled.load([one.reference for one in found if one.reference is not None])
                 entries = [(one.key, next(bodies) if one.body is None else one.body) for one in found]
@@ -270,12 +272,19 @@ class DynamoChangeLog:
         return sorted(partition for partition in marked if self._has_entries(partition))
 
     def _find(
-        self, partition: Partition, after: int, seen: Set[Version], bytes_max: int | None
+        self,
+        partition: Partition,
+        after: int,
+        seen: Set[Version],
+        bytes_max: int | None,
+        entries_max: int | None,
     ) -> tuple[list[_Found], int, bool]:
         """Entries without the bodies of those that are blobs; the floor, read after them; whether more follow."""
         found: list[_Found] = []
         floor, size = 0, 0
-        for page in self._table.query(_pk(partition), _place(after + 1), _FLOOR):
+        # One more than wanted, those that are known, and the floor: what is looked into is not paid for whole.
+        page_items = None if entries_max is None else min(entries_max + len(seen) + 2, _PAGE_ITEMS_MAX)
+        for page in self._table.query(_pk(partition), _place(after + 1), _FLOOR, page_items_max=page_items):
             for item in page:
                 if item["sk"] == _FLOOR:
                     floor = number_of(item, "floor")
@@ -283,7 +292,7 @@ class DynamoChangeLog:
                 entry = _entry(item)
                 if entry.key in seen:
                     continue
-                if bytes_max is not None and size > bytes_max:
+                if (bytes_max is not None and size > bytes_max) or len(found) == entries_max:
                     return found, self._floor(partition), True
                 found.append(entry)
                 size += entry.size

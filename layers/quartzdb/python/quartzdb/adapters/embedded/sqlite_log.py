@@ -26,7 +26,9 @@ _DELETED_AT_ONCE_MAX = 1_000
 _KEYS = """
     SELECT e.stamp, e.writer, p.floor, p.row_sum FROM partitions p
     LEFT JOIN log e ON e.partition = p.id AND e.stamp > ? WHERE p.id = ? ORDER BY e.stamp, e.writer
+    LIMIT ?
 """
+_NO_LIMIT = -1
 _BODIES = """
     SELECT stamp, writer, body, row_sum FROM log
     WHERE partition = ? AND (stamp, writer) >= (?, ?) AND (stamp, writer) <= (?, ?)
@@ -159,27 +161,34 @@ class SqliteChangeLog:
         known: Collection[Version] = (),
         *,
         bytes_max: int | None = None,
+        entries_max: int | None = None,
     ) -> LogPage:
-        """Every entry with a stamp > `after` that is not in `known`, or the first of them past `bytes_max`."""
+        """Every entry with a stamp > `after` that is not in `known`, or the first of them up to a limit."""
         identity = self._ids.find(partition)
         if identity is None:
             return LogPage((), 0)
-        rows = self._database.rows(_KEYS, (after, identity))
+        seen = known if isinstance(known, Set) else frozenset(known)
+        # One more than wanted tells whether there is more; those that are known may all be among them.
+        keys_max = _NO_LIMIT if entries_max is None else entries_max + len(seen) + 1
+        rows = self._database.rows(_KEYS, (after, identity, keys_max))
         floor = self._sound_floor(partition, rows[0][2], rows[0][3])
         if rows[0][0] is None:
             return LogPage((), floor)
-        seen = known if isinstance(known, Set) else frozenset(known)
         unseen = [row[:2] not in seen for row in rows]
         if True not in unseen:
             return LogPage((), floor)
+        cut = entries_max is not None and sum(unseen) > entries_max
+        if cut:
+            new = [place for place, is_new in enumerate(unseen) if is_new]
+            unseen = unseen[: new[entries_max or 0]]
         # Bodies are fetched by runs of neighbouring new keys: for a warm reader that is one run at the end.
-        runs = [list(run) for is_new, run in groupby(range(len(rows)), key=unseen.__getitem__) if is_new]
+        runs = [list(run) for is_new, run in groupby(range(len(unseen)), key=unseen.__getitem__) if is_new]
         entries, more = self._bodies(
             identity, [(rows[run[0]][:2], rows[run[-1]][:2]) for run in runs], bytes_max
         )
         # Entries may have been trimmed since their keys were read. The floor is raised before they go, so a floor that
         # is read after them betrays every gap.
-        return LogPage(entries, self._floor(identity, partition), more)
+        return LogPage(entries, self._floor(identity, partition), more or cut)
 
     def trim(self, partition: Partition, upto: int) -> int:
         """Raise the floor to `upto`, then drop entries with a stamp <= it. Returns how many were dropped."""

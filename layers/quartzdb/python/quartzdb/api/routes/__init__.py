@@ -5,6 +5,7 @@ from __future__ import annotations
 from quartzdb.api.operation import Family
 from quartzdb.api.routes import (
     aggregates,
+    changes,
     cloudflare,
     cloudflare_vectors,
     docs,
@@ -29,6 +30,7 @@ FAMILIES: tuple[Family, ...] = (
     aggregates.FAMILY,
     keyvalue.FAMILY,
     keyvalue_json.FAMILY,
+    changes.FAMILY,
     erasures.FAMILY,
     keys.FAMILY,
     usage.FAMILY,

@@ -27,7 +27,9 @@ class Problem(Document):
     hint: str | None = Field(description="What to do about it.")
     request_id: str = Field(description="Names this request in the log.")
     cursor: str = Field(
-        default="", description="Only of `feed_gap`: the place in the feed to go on from after a repair."
+        default="",
+        description="Only of `feed_gap` and `changes_gone`: the place in the feed to go on from after a repair, or "
+        "after everything was listed anew.",
     )
     failures: list[UnmetConditionDocument] = Field(
         default=[], description="Of `precondition_failed` for a batch of records: those that it failed for."

@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 from enum import Enum, auto
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from quartzdb.api.errors import error_answer
+from quartzdb.api.following import STOPPING
 from quartzdb.api.refusals import HeadersTooLarge, Overloaded
 from quartzdb.cli.serve.connections import Connections
 from quartzdb.domain.errors import QuartzError
@@ -53,6 +54,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._blocked_since: float | None = None
         self._writing_since: float | None = None
         self._written_bytes = 0
+        self._stopping = asyncio.Event()
 
     @property
     def idle_since(self) -> float | None:
@@ -83,6 +85,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self.address = self.client[0] if self.client else ""
         if not self._connections.admit(self):
             self._refuse(Overloaded("Too many connections are open.", hint="Use fewer, and keep them."))
+
+    def shutdown(self) -> None:
+        """The server stops: whoever waits for something to tell is to end its answer."""
+        self._stopping.set()
+        super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave the place."""
@@ -129,6 +136,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse_headers()
             return
         self._now_doing(_Doing.SENDING_BODY)
+        cast(dict[str, Any], self.scope)[STOPPING] = self._stopping
         super().on_headers_complete()
         self.cycle.transport = _Lingering(self)  # type: ignore[assignment]  # all of a transport that a cycle uses
         if len(self.pipeline) > self._limits.pipelined_max:

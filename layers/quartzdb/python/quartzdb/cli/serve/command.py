@@ -18,7 +18,13 @@ from quartzdb.cli.output import json_option
 from quartzdb.cli.serve.additions import Addition, additions
 from quartzdb.cli.serve.greeting import greet
 from quartzdb.cli.serve.listener import listen, url_of
-from quartzdb.cli.serve.options import disk_reserve_option, host_option, log_level_option, port_option
+from quartzdb.cli.serve.options import (
+    changes_days_option,
+    disk_reserve_option,
+    host_option,
+    log_level_option,
+    port_option,
+)
 from quartzdb.cli.serve.peer import PeerOptions, peer_options
 from quartzdb.cli.serve.settings import WorkerSettings, limit_threads, log_to_stderr
 from quartzdb.domain.errors import QuartzError
@@ -51,6 +57,7 @@ Examples:
 @log_level_option
 @default_engine_option
 @disk_reserve_option
+@changes_days_option
 @click.option(
     "--usage-journal",
     is_flag=True,
@@ -73,6 +80,7 @@ def serve(
     log_level: str,
     default_engine: str,
     disk_reserve_mb: int,
+    changes_days: int,
     usage_journal: bool,
     plain: bool,
     peer: PeerOptions,
@@ -104,7 +112,15 @@ def serve(
         greet(url, data_dir, key, keys=keys, as_json=as_json, more=_greetings(added, url))
 
     settings = WorkerSettings(
-        data_dir, os.getpid(), log_level, default_engine, disk_reserve_mb, peer, usage_journal, plain
+        data_dir,
+        os.getpid(),
+        log_level,
+        default_engine,
+        disk_reserve_mb,
+        peer,
+        usage_journal,
+        plain,
+        changes_days,
     )
     if workers == 1:
         _serve_one(settings, listener, ready, added)
@@ -140,6 +156,7 @@ def _serve_one(
         settings.default_engine,
         settings.disk_reserve_mb,
         usage_journal=settings.usage_journal,
+        changes_days=settings.changes_days,
         added=added,
     )
     serve_here(served, listener, log_level=settings.log_level, on_ready=lambda: ready(database))

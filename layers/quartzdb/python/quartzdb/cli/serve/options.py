@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from quartzdb.cli.numbers import WholeNumber
+from quartzdb.domain.limits import CHANGES_DAYS, CHANGES_DAYS_MAX
 
 host_option = click.option(
     "--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0 for all."
@@ -23,6 +24,16 @@ log_level_option = click.option(
 )
 
 DISK_RESERVE_MB = 64
+
+changes_days_option = click.option(
+    "--changes-days",
+    type=WholeNumber(0, CHANGES_DAYS_MAX),
+    default=CHANGES_DAYS,
+    envvar="QUARTZDB_CHANGES_DAYS",
+    show_default=True,
+    show_envvar=True,
+    help="How long a cursor of a change feed is good: so long the log keeps what was written. 0: as short as it may.",
+)
 
 disk_reserve_option = click.option(
     "--disk-reserve-mb",

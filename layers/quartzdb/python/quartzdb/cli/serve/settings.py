@@ -14,6 +14,7 @@ from pathlib import Path
 
 from quartzdb.cli.serve.options import DISK_RESERVE_MB
 from quartzdb.cli.serve.peer import PeerOptions
+from quartzdb.domain.limits import CHANGES_DAYS
 
 _DATA_DIR = "QUARTZDB_SERVE_DATA_DIR"
 _LOG_LEVEL = "QUARTZDB_SERVE_LOG_LEVEL"
@@ -23,6 +24,7 @@ _DISK_RESERVE_MB = "QUARTZDB_SERVE_DISK_RESERVE_MB"
 _PEER = "QUARTZDB_SERVE_PEER"
 _USAGE_JOURNAL = "QUARTZDB_SERVE_USAGE_JOURNAL"
 _PLAIN = "QUARTZDB_SERVE_PLAIN"
+_CHANGES_DAYS = "QUARTZDB_SERVE_CHANGES_DAYS"
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -38,6 +40,7 @@ class WorkerSettings:
     peer: PeerOptions = PeerOptions()  # noqa: RUF009 - immutable
     usage_journal: bool = False
     plain: bool = False
+    changes_days: int = CHANGES_DAYS
 
     def to_environment(self, environment: MutableMapping[str, str] = os.environ) -> None:
         """Leave them for processes started from here."""
@@ -49,6 +52,7 @@ class WorkerSettings:
         environment[_PEER] = json.dumps(self.peer.document())
         environment[_USAGE_JOURNAL] = str(int(self.usage_journal))
         environment[_PLAIN] = str(int(self.plain))
+        environment[_CHANGES_DAYS] = str(self.changes_days)
 
     @staticmethod
     def from_environment(environment: MutableMapping[str, str] = os.environ) -> WorkerSettings:
@@ -62,6 +66,7 @@ class WorkerSettings:
             PeerOptions(**json.loads(environment[_PEER])),
             environment[_USAGE_JOURNAL] == "1",
             environment[_PLAIN] == "1",
+            int(environment[_CHANGES_DAYS]),
         )
 
 

@@ -19,6 +19,7 @@ from quartzdb.cli.serve.peer import PeerOptions
 from quartzdb.cli.serve.pieces import InPieces
 from quartzdb.cli.serve.settings import WorkerSettings, log_to_stderr
 from quartzdb.domain.errors import QuartzError
+from quartzdb.domain.limits import CHANGES_DAYS, DAY_MS
 from quartzdb.maintenance.background import IDLE_SHARE, Background
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ def application(
     disk_reserve_mb: int = DISK_RESERVE_MB,
     *,
     usage_journal: bool = False,
+    changes_days: int = CHANGES_DAYS,
     added: Sequence[Addition] = (),
 ) -> tuple[WithBackground, Database]:
     """The application of this process, and its database; with a journal of usage lines, and what other packages add.
@@ -143,6 +145,7 @@ def application(
         default_engine=EngineChoice(default_engine),
         segment_files_max=divide_open_files(connections_max=ConnectionLimits().connections_max).segments,
         reserve_bytes=disk_reserve_mb * 1024 * 1024,
+        changes_kept_ms=changes_days * DAY_MS,
     )
     log_check = require_whole(data_dir)
     two = peer.settings()
@@ -218,6 +221,7 @@ def worker_application() -> WithBackground:
         settings.default_engine,
         settings.disk_reserve_mb,
         usage_journal=settings.usage_journal,
+        changes_days=settings.changes_days,
         added=() if settings.plain else additions(settings.data_dir),
     )[0]
 

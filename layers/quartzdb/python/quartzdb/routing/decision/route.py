@@ -24,6 +24,9 @@ _V1_READS_BY_POST = (
     "kv-batch/get",
 )
 """Below /v1/namespaces/NAME/."""
+_WAITING = ("changes",)
+"""The same: what may take as long as the client asks for. A deadline would take it for a failure, and nobody else has
+the place in the log that it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,12 @@ def route(
     choice = _choose(state, config, request, suspects)
     safe = is_safe(request.method, request.path)
     other = _other(choice.origin)
-    if choice.suspect and safe and _may_serve(other, state, config, request.path):
+    if (
+        choice.suspect
+        and safe
+        and not _may_wait(request.path)
+        and _may_serve(other, state, config, request.path)
+    ):
         return Route(choice.origin, choice.why, fallback=other)
     mirrored = choice.origin is Origin.CLOUDFLARE and config.mirror_queue_url is not None and not safe
     return Route(choice.origin, choice.why, mirror=mirrored)
@@ -100,8 +108,17 @@ def is_safe(method: str, path: str) -> bool:
         return False
     if path in _READS_BY_POST:
         return True
+    return _in_namespace(path) in _V1_READS_BY_POST
+
+
+def _may_wait(path: str) -> bool:
+    return _in_namespace(path) in _WAITING
+
+
+def _in_namespace(path: str) -> str:
+    """What a path says below a namespace's; "" for others."""
     beginning, _, rest = path.removeprefix("/v1/namespaces/").partition("/")
-    return path.startswith("/v1/namespaces/") and bool(beginning) and rest in _V1_READS_BY_POST
+    return rest if path.startswith("/v1/namespaces/") and beginning else ""
 
 
 def percentile(client: str) -> int:

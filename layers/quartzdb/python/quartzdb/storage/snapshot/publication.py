@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from quartzdb.domain.clock import Clock
-from quartzdb.domain.hlc import Version
+from quartzdb.domain.hlc import Version, stamp_at
 from quartzdb.domain.namespace import Partition
 from quartzdb.storage.log.protocol import margin_of
 from quartzdb.storage.ports import ChangeLog
@@ -23,7 +23,8 @@ FOLDED_MAX = 5_000
 class Publisher:
     """Safe to use from anywhere at once: of several who publish on one base, one wins.
 
-    `log_needed_from` gives, for a partition, the lowest stamp of the log that must be kept for a peer.
+    `log_needed_from` gives, for a partition, the lowest stamp of the log that must be kept for a peer. Entries of the
+    last `changes_kept_ms` are kept as well, for whoever follows what changes.
     """
 
     def __init__(
@@ -32,11 +33,14 @@ class Publisher:
         store: SnapshotStore,
         clock: Clock,
         log_needed_from: Callable[[Partition], int] | None = None,
+        *,
+        changes_kept_ms: int = 0,
     ) -> None:
         self._log = log
         self._store = store
         self._clock = clock
         self._log_needed_from = log_needed_from
+        self._changes_kept_ms = changes_kept_ms
 
     def publish(
         self,
@@ -48,8 +52,12 @@ class Publisher:
         watermark: int,
         folded: Sequence[Version],
         previous_released: bool = False,
+        keep_changes: bool = True,
     ) -> bool:
-        """Publish what follows `base`, which has this blob key and pointer's tag. False: another was faster."""
+        """Publish what follows `base`, which has this blob key and pointer's tag. False: another was faster.
+
+        Without `keep_changes` nothing is kept for who follows changes: what was erased has to go.
+        """
         margin = margin_of(self._log)
         recent = sorted({one for one in folded if one.stamp > watermark - margin})[-FOLDED_MAX:]
         now_ms = self._clock.unix_ms()
@@ -67,12 +75,26 @@ class Publisher:
             logger.info("another indexer published %s first", manifest.partition)
             return False
         # Kept back to the previous manifest's margin, so that a reader that falls back to it still has its whole tail.
-        floor = base.watermark - margin
-        if self._log_needed_from is not None:
-            floor = min(floor, self._log_needed_from(manifest.partition) - 1)
-        if floor > 0:
-            self._log.trim(manifest.partition, floor)
+        self.trim(manifest.partition, base.watermark - margin, keep_changes=keep_changes)
         return True
+
+    def trim(self, partition: Partition, upto: int, *, keep_changes: bool = True) -> None:
+        """Drop what of the log nobody needs any more, at most up to a stamp."""
+        floor = upto
+        if self._log_needed_from is not None:
+            floor = min(floor, self._log_needed_from(partition) - 1)
+        if keep_changes and self._changes_kept_ms:
+            kept_from = stamp_at(max(0, self._clock.unix_ms() - self._changes_kept_ms))
+            floor = min(floor, kept_from - 1)
+            # A floor is not raised where nothing goes: whoever has read everything would be told of a gap.
+            if not self.has_entries(partition, floor):
+                return
+        if floor > 0:
+            self._log.trim(partition, floor)
+
+    def has_entries(self, partition: Partition, upto: int) -> bool:
+        """Whether the log has anything up to a stamp: one small read."""
+        return any(key.stamp <= upto for key, _ in self._log.read(partition, 0, entries_max=1).entries)
 
 
 def _dated(ref: SegmentRef, now_ms: int) -> SegmentRef:
