@@ -16,7 +16,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from quartzdb.domain.fieldkey import decode
 from quartzdb.domain.filter import parse
+from quartzdb.domain.grouping import GroupBy
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Precision
@@ -229,6 +231,27 @@ class DatabaseMachine(RuleBasedStateMachine):
         assert seen == sorted(set(seen))
         eligible = {i for i, (_, m) in self.model.items() if group is None or m["group"] == group}
         assert {record_id for _, record_id in seen} == eligible
+
+    @rule(process=processes, per_group=st.integers(1, 12), groups=st.integers(1, 5))
+    def query_in_groups(self, process: int, per_group: int, groups: int) -> None:
+        """As many groups as there are, each with its best records; which groups these are, an index may get wrong."""
+        question = self._vectors(1)[0]
+        answer = self.databases[process].search.query(
+            self.namespace, QueryRequest(question, group_by=GroupBy("group", per_group, groups))
+        )
+        members: dict[object, list[str]] = {}
+        for record_id, (_, metadata) in self.model.items():
+            members.setdefault(metadata["group"], []).append(record_id)
+        assert answer.groups is not None
+        assert len(answer.groups) == min(groups, len(members))
+        best = [group.matches[0] for group in answer.groups]
+        assert [(-one.score, one.id) for one in best] == sorted((-one.score, one.id) for one in best)
+        for group in answer.groups:
+            ids = members[decode(group.key)]
+            rows = np.stack([self.model[record_id][0] for record_id in ids])
+            scores = self.namespace.settings.metric.scores(rows, norms_of(rows), question)
+            expected = sorted(scores.tolist(), reverse=True)[:per_group]
+            assert [match.score for match in group.matches] == pytest.approx(expected, abs=1e-3)
 
     @rule(process=processes, group=st.one_of(st.none(), st.integers(0, 3)), descending=st.booleans())
     def list_by_tag(self, process: int, group: int | None, descending: bool) -> None:

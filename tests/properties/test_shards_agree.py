@@ -20,6 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from quartzdb.domain.errors import QuartzError, RecordNotFound
 from quartzdb.domain.filter import Filter, parse
+from quartzdb.domain.grouping import GroupBy
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Precision
@@ -177,6 +178,28 @@ class TwinNamespaces(RuleBasedStateMachine):
         ids = [one for page in pages[0] for one, _ in page]
         assert len(set(ids)) == len(ids) == self.database.records.count(self.namespaces[0], _in(group))
 
+    @rule(
+        group=st.one_of(st.none(), groups),
+        field=st.sampled_from(["tag", "group", "patched"]),
+        per_group=st.integers(1, 5),
+        count=st.integers(1, 5),
+        distinct=st.booleans(),
+    )
+    def walk_through_groups(
+        self, group: int | None, field: str, per_group: int, count: int, distinct: bool
+    ) -> None:
+        """The same groups with the same records, page by page, though the records of a group lie in many shards."""
+        request = QueryRequest(
+            self._vectors(1)[0],
+            top_k=count,
+            condition=_in(group),
+            paged=True,
+            group_by=None if distinct else GroupBy(field, per_group, count),
+            distinct=field if distinct else None,
+        )
+        pages = self._both(lambda at: self._walked(at, request))
+        assert pages[0] == pages[1]
+
     @rule(record_id=st.sampled_from(IDS), top_k=st.integers(1, 20), strong=consistencies)
     def query_by_id(self, record_id: str, top_k: int, strong: bool) -> None:
         """By a record, there or not."""
@@ -270,11 +293,16 @@ class TwinNamespaces(RuleBasedStateMachine):
             assert (left.vector is None) == (right.vector is None)
             assert left.vector is None or left.vector.tobytes() == right.vector.tobytes()  # type: ignore[union-attr]
 
-    def _walked(self, namespace: Namespace, request: QueryRequest) -> list[list[tuple[str, float]]]:
-        pages, cursor = [], None
+    def _walked(self, namespace: Namespace, request: QueryRequest) -> list[list[Any]]:
+        pages: list[list[Any]] = []
+        cursor: str | None = None
         while True:
             answer = self.database.search.query(namespace, replace(request, cursor=cursor))
             pages.append([(match.id, match.score) for match in answer.matches])
+            pages[-1] += [
+                (found.key, [(match.id, match.score) for match in found.matches])
+                for found in answer.groups or ()
+            ]
             cursor = answer.cursor
             if cursor is None:
                 return pages

@@ -178,6 +178,20 @@ def test_a_deep_filter_is_refused(http: Client, compass: str) -> None:
         ({"vector": [1, 0, 0], "include_vectors": 1}, "include_vectors"),
         ({"vector": [1, 0, 0], "include_metadata": "true"}, "include_metadata"),
         ({"vector": [1, 0, 0], "page": 1}, "page"),
+        ({"vector": [1, 0, 0], "group_by": "side"}, "group_by"),
+        ({"vector": [1, 0, 0], "group_by": {}}, "group_by.field"),
+        ({"vector": [1, 0, 0], "group_by": {"field": ""}}, "group_by.field"),
+        ({"vector": [1, 0, 0], "group_by": {"field": "side", "groups": 0}}, "group_by.groups"),
+        ({"vector": [1, 0, 0], "group_by": {"field": "side", "groups": 201}}, "group_by.groups"),
+        ({"vector": [1, 0, 0], "group_by": {"field": "side", "per_group": 0}}, "group_by.per_group"),
+        ({"vector": [1, 0, 0], "group_by": {"field": "side", "per_group": 101}}, "group_by.per_group"),
+        (
+            {"vector": [1, 0, 0], "group_by": {"field": "side", "per_group": 100, "groups": 11}},
+            "group_by.groups",
+        ),
+        ({"vector": [1, 0, 0], "group_by": {"field": "side"}, "distinct": "side"}, "distinct"),
+        ({"vector": [1, 0, 0], "distinct": ""}, "distinct"),
+        ({"vector": [1, 0, 0], "distinct": ["side"]}, "distinct"),
         ({"vector": [1, 0, 0], "cursor": 7}, "cursor"),
     ],
 )
@@ -252,3 +266,35 @@ def test_a_cursor_of_another_question_is_refused(http: Client, compass: str) -> 
     queries = [question, {**question, "id": "up", "vector": None, "cursor": cursor}]
     answer = http.post(f"{compass}/query/batch", {"queries": queries})
     refused(answer, 400, "invalid_cursor", "queries[1].cursor")
+
+
+def test_matches_come_in_groups(http: Client, compass: str) -> None:
+    """By a field, the group with the best match first, as many of each as are asked for; who lacks it is in none."""
+    question = {"vector": [2, 0, 0], "include_metadata": False}
+    by_side = {**question, "group_by": {"field": "side", "per_group": 2, "groups": 1}, "page": True}
+    first = http.post(f"{compass}/query", by_side).json()
+    assert (first["matches"], first["usage"]["records_returned"]) == ([], 1)
+    assert [(group["value"], len(group["matches"])) for group in first["groups"]] == [("right", 1)]
+    assert set(first["groups"][0]["matches"][0]) == {"id", "score", "distance", "version"}
+    last = http.post(f"{compass}/query", {**by_side, "cursor": first["cursor"]}).json()
+    ids = {group["value"]: [match["id"] for match in group["matches"]] for group in last["groups"]}
+    assert (ids, last["cursor"]) == ({"top": ["northeast", "north"]}, None)
+    by_tag = {**question, "group_by": {"field": "tags", "per_group": 5}}
+    batch = http.post(f"{compass}/query/batch", {"queries": [by_tag, by_side]}).json()["answers"]
+    assert [group["value"] for group in batch[0]["groups"]] == ["a", "b"]
+    assert batch[1]["groups"] == first["groups"]
+    filtered = {**by_side, "filter": {"rank": {"$gt": 1}}, "min_score": 0.5}
+    groups = http.post(f"{compass}/query", filtered).json()["groups"]
+    assert [[match["id"] for match in group["matches"]] for group in groups] == [["northeast"]]
+
+
+def test_one_match_for_each_value(http: Client, compass: str) -> None:
+    """The best of each, as plain matches."""
+    question = {"vector": [2, 0, 0], "distinct": "side"}
+    answer = http.post(f"{compass}/query", question).json()
+    assert [match["id"] for match in answer["matches"]] == ["east", "northeast"]
+    assert "groups" not in answer
+    pages = {**question, "top_k": 1, "page": True}
+    cursor = http.post(f"{compass}/query", pages).json()["cursor"]
+    answer = http.post(f"{compass}/query", {**pages, "cursor": cursor}).json()
+    assert ([match["id"] for match in answer["matches"]], answer["cursor"]) == (["northeast"], None)

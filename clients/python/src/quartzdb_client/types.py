@@ -310,6 +310,17 @@ class GetItems(_GetItemsNeeds, total=False):
     dry_run: bool
 
 
+class _GroupByFieldNeeds(TypedDict):
+    field: str
+
+
+class GroupByField(_GroupByFieldNeeds, total=False):
+    """Groups of matches by the value of a metadata field."""
+
+    per_group: int
+    groups: int
+
+
 class Group(AnswerPart):
     """Records that have these values. A string longer than 256 characters is shown by its beginning."""
 
@@ -649,6 +660,16 @@ class Match(AnswerPart):
         self.metadata = metadata
 
 
+class MatchGroup(AnswerPart):
+    """Matches with one value, best first. Of a string longer than 256 characters the value is the beginning."""
+
+    __slots__ = ("matches", "value")
+
+    def __init__(self, value: Any, matches: list[Match]) -> None:
+        self.value = value
+        self.matches = matches
+
+
 class NamespaceDeleted(AnswerPart):
     """The name is free again."""
 
@@ -962,6 +983,8 @@ class Query(TypedDict, total=False):
     filter: dict[str, Any] | None
     include_vectors: Literal[True, False, "base64"]
     include_metadata: bool
+    group_by: GroupByField | None
+    distinct: str | None
     page: bool
     cursor: str | None
     consistency: Literal["strong", "eventual"]
@@ -1005,6 +1028,8 @@ class QueryInBatch(TypedDict, total=False):
     filter: dict[str, Any] | None
     include_vectors: Literal[True, False, "base64"]
     include_metadata: bool
+    group_by: GroupByField | None
+    distinct: str | None
     page: bool
     cursor: str | None
 
@@ -1061,36 +1086,40 @@ class QueryReceipt(AnswerPart):
 class QueryResult(AnswerPart):
     """Matches, best first."""
 
-    __slots__ = ("cursor", "matches", "performance", "usage")
+    __slots__ = ("cursor", "groups", "matches", "performance", "usage")
 
     def __init__(
         self,
         matches: list[Match],
         usage: QueryReceipt,
         performance: QueryPerformance,
+        groups: list[MatchGroup] | None = None,
         cursor: str | None = None,
     ) -> None:
         self.matches = matches
         self.usage = usage
         self.performance = performance
+        self.groups = groups
         self.cursor = cursor
 
 
 class QueryResultInBatch(AnswerPart):
     """Matches, best first."""
 
-    __slots__ = ("cursor", "matches", "performance", "usage")
+    __slots__ = ("cursor", "groups", "matches", "performance", "usage")
 
     def __init__(
         self,
         matches: list[Match],
         usage: QueryUsage,
         performance: QueryPerformance,
+        groups: list[MatchGroup] | None = None,
         cursor: str | None = None,
     ) -> None:
         self.matches = matches
         self.usage = usage
         self.performance = performance
+        self.groups = groups
         self.cursor = cursor
 
 

@@ -38,6 +38,9 @@ PATCH_BY_FILTER_MAX = 1_000
 TOP_K_MAX = 1_000
 PAGED_DEPTH_MAX = 10_000
 """How deep the pages of a query go where an index is searched; where everything that matches is scored, to its end."""
+GROUPS_ASKED_MAX = 200
+GROUP_MATCHES_MAX = 100
+"""Groups of a query, and matches of each: TOP_K_MAX together."""
 QUERIES_MAX = 100
 """Queries in one batch."""
 RECALL_MIN = 0.5

@@ -36,7 +36,7 @@ class Walk:
     depth: int = 0
 
     def cursor(self, matches: Sequence[Match]) -> str:
-        """The cursor of the page after these matches, of which there is one at least."""
+        """That of the page after these matches, of which there is one at least."""
         last = matches[-1]
         return encode_cursor(self.name, json.dumps([last.score, last.id, self.depth + len(matches)]))
 

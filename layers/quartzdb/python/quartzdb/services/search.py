@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeVar
 
 from quartzdb.domain.answer_budget import AnswerBudget
 from quartzdb.domain.errors import InvalidArgument, TooLarge, within_field
 from quartzdb.domain.filter import Filter
+from quartzdb.domain.grouping import GroupBy, check_group_by, check_group_path
 from quartzdb.domain.limits import QUERIES_MAX, RECALL_MIN, TOP_K_MAX
 from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.record import Match, Record, check_id
 from quartzdb.domain.vector import Vector
 from quartzdb.services.consistency import STRONG, Consistency
-from quartzdb.services.query_pages import Walk, name_of_walk, page_in_all, walk_at
+from quartzdb.services.query_groups import group_walk_at
+from quartzdb.services.query_pages import name_of_walk, walk_at
+from quartzdb.services.ranked_answers import (
+    AskAgain,
+    GroupedQuestion,
+    PagedQuestion,
+    RankedAnswer,
+    RankedQuestion,
+)
 from quartzdb.services.record_rules import check_vector, record_not_found
 from quartzdb.services.shard_answers import found_in_all
 from quartzdb.services.shard_reads import ShardReads
+from quartzdb.storage.index.grouping import FoundGroup
 from quartzdb.storage.index.hits import Shown
 from quartzdb.storage.index.query import Found, Question, SearchWork, search, search_each
-from quartzdb.storage.index.ranked_page import PageQuestion, RankedPage, page_of
+from quartzdb.storage.index.ranking import Ranking
 from quartzdb.storage.index.vector_ranking import VectorRanking
 from quartzdb.storage.index.view import View
 
@@ -35,7 +46,9 @@ class QueryRequest:
     `recall` is what share of the true nearest the answer shall have: 1 scores every record that matches; without it,
     what each index was calibrated to find by default. `budget` is that of the whole answer: the metadata of matches is
     taken from it. `min_score`: of the best, only those that score at least so. `paged`: the answer has a cursor if
-    there are more, and with it the next page is asked for; scores are then those of `storage.index.steady_scores`.
+    there are more, and with it the next page is asked for. `group_by`: groups in the place of matches, and `top_k` is
+    not used; `distinct`: the best match of each value of a field. Scores of all three are *steady*
+    (`storage.index.steady_scores`).
     """
 
     vector: Vector | None = None
@@ -50,16 +63,29 @@ class QueryRequest:
     min_score: float | None = None
     paged: bool = False
     cursor: str | None = None
+    group_by: GroupBy | None = None
+    distinct: str | None = None
+
+    @property
+    def ranked(self) -> bool:
+        """Whether the answer is made of a ranking, and not just the best."""
+        return self.paged or self.group_by is not None or self.distinct is not None
 
 
 @dataclass(frozen=True, slots=True)
 class QueryAnswer:
-    """Matches, best first, what it took, and how long in milliseconds; where pages were asked for, the next one's."""
+    """Matches or groups, best first, what it took, and how long in milliseconds; the cursor of the page after them."""
 
     matches: Sequence[Match]
     work: SearchWork
     milliseconds: float
     cursor: str | None = None
+    groups: Sequence[FoundGroup] | None = None
+
+    @property
+    def returned(self) -> int:
+        """Records in it."""
+        return len(self.matches) + sum(len(group.matches) for group in self.groups or ())
 
 
 class Search:
@@ -73,12 +99,8 @@ class Search:
         """The nearest records by the namespace's metric."""
         begun = self._timer()
         check_query(namespace, request)
-        if request.paged:
-            walk = _walk_of(namespace, request)
-            pages = self._of_each_shard(
-                namespace, request, lambda view, question: _page(view, question, request, walk)
-            )
-            return _paged(walk, pages, request, (self._timer() - begun) * 1000)
+        if request.ranked:
+            return self._ranked(namespace, request, begun)
         found = found_in_all(
             self._of_each_shard(namespace, request, lambda view, question: _search(view, question, request)),
             request.top_k,
@@ -108,13 +130,15 @@ class Search:
         # Records that are named by id may lie in other shards than their neighbours: then they are looked up first.
         known = self._vectors_from_any_shard(namespace, requests, consistency) if len(shards) > 1 else None
 
-        walks = {
-            position: _walk_of(namespace, one, f"queries[{position}]")
-            for position, one in enumerate(requests)
-            if one.paged
-        }
+        ranked = {}
+        for position, one in enumerate(requests):
+            if one.ranked:
+                with within_field(f"queries[{position}]"):
+                    ranked[position] = _ranked_question(namespace, one)
 
-        def find(_: Namespace, view: View) -> tuple[list[Found], dict[int, RankedPage]]:
+        asked_for: dict[str, Sequence[Vector]] = {}
+
+        def find(_: Namespace, view: View) -> tuple[list[Found], dict[int, Any]]:
             vectors = known or _vectors_of(namespace, requests, view.fetch)
             plain = [
                 Question(
@@ -127,22 +151,24 @@ class Search:
                     one.budget,
                 )
                 for vector, one in zip(vectors, requests, strict=True)
-                if not one.paged
+                if not one.ranked
             ]
-            pages = {
-                position: _page(view, vectors[position], requests[position], walk)
-                for position, walk in walks.items()
+            parts = {
+                position: asked.of_shard(view, _ranking(view, vectors[position], requests[position]))
+                for position, asked in ranked.items()
             }
-            return search_each(view, plain), pages
+            asked_for.setdefault("vectors", vectors)
+            return search_each(view, plain), parts
 
         of_shards = self._shards.each(shards, find, consistency)
         milliseconds = (self._timer() - begun) * 1000
         founds = zip(*(found for found, _ in of_shards), strict=True)
         answers = []
         for position, request in enumerate(requests):
-            if request.paged:
-                pages = [pages[position] for _, pages in of_shards]
-                answers.append(_paged(walks[position], pages, request, milliseconds))
+            if position in ranked:
+                again = self._again(shards, request, asked_for["vectors"][position], consistency)
+                parts = [parts[position] for _, parts in of_shards]
+                answers.append(_answer(ranked[position].together(parts, again), milliseconds))
                 continue
             found = found_in_all(next(founds), request.top_k)
             matches = _good_enough(found.matches, request.min_score)
@@ -156,26 +182,59 @@ class Search:
             namespace, requests, lambda ids: self._shards.records(namespace, ids, consistency) if ids else {}
         )
 
+    def _ranked(self, namespace: Namespace, request: QueryRequest, begun: float) -> QueryAnswer:
+        """The answer to a question for pages or groups."""
+        asked = _ranked_question(namespace, request)
+        questions: list[Vector] = []
+
+        def ask(view: View, question: Vector) -> Any:
+            questions.append(question)
+            return asked.of_shard(view, _ranking(view, question, request))
+
+        of_shards = self._of_each_shard(namespace, request, ask)
+        order = _shards_of(namespace, request)
+        again = self._again(order, request, questions[0], request.consistency)
+        return _answer(asked.together(of_shards, again), (self._timer() - begun) * 1000)
+
+    def _again(
+        self, shards: Sequence[Namespace], request: QueryRequest, question: Vector, consistency: Consistency
+    ) -> AskAgain:
+        numbers = {shard.shard: number for number, shard in enumerate(shards)}
+        # What was just read is young enough: no log is read again.
+        recent = replace(consistency, strong=False)
+
+        def again(use: Callable[[int, View, Ranking], Read]) -> Sequence[Read]:
+            return self._shards.each(
+                shards,
+                lambda shard, view: use(numbers[shard.shard], view, _ranking(view, question, request)),
+                recent,
+            )
+
+        return again
+
     def _of_each_shard(
         self, namespace: Namespace, request: QueryRequest, ask: Callable[[View, Vector], Read]
     ) -> Sequence[Read]:
-        """What each shard says to a question, that of the named record first."""
+        """What each shard says to a question, in the order of `_shards_of`."""
+        shards = _shards_of(namespace, request)
         if request.vector is not None:
             question = request.vector
-            return self._shards.each(
-                namespace.each_shard, lambda _, view: ask(view, question), request.consistency
-            )
-        home = namespace.shard_of(check_id(request.id))
+            return self._shards.each(shards, lambda _, view: ask(view, question), request.consistency)
         question, nearest = self._shards.one(
-            home, lambda view: _near_record(namespace, request, view, ask), request.consistency
+            shards[0], lambda view: _near_record(namespace, request, view, ask), request.consistency
         )
-        others = [shard for shard in namespace.each_shard if shard != home]
-        if not others:
+        if len(shards) == 1:
             return [nearest]
-        return [
-            nearest,
-            *self._shards.each(others, lambda _, view: ask(view, question), request.consistency),
-        ]
+        others = self._shards.each(shards[1:], lambda _, view: ask(view, question), request.consistency)
+        return [nearest, *others]
+
+
+def _shards_of(namespace: Namespace, request: QueryRequest) -> Sequence[Namespace]:
+    """Every shard; that of the record whose vector is the question first."""
+    if request.vector is not None:
+        return namespace.each_shard
+    home = namespace.shard_of(check_id(request.id))
+    return [home, *(shard for shard in namespace.each_shard if shard != home)]
 
 
 def check_query(namespace: Namespace, request: QueryRequest) -> None:
@@ -183,6 +242,16 @@ def check_query(namespace: Namespace, request: QueryRequest) -> None:
     if not 1 <= request.top_k <= TOP_K_MAX:
         raise InvalidArgument(f"top_k must be 1 to {TOP_K_MAX}, not {request.top_k}.", field="top_k")
     _check_recall(request.recall)
+    if request.group_by is not None:
+        check_group_by(request.group_by)
+        if request.distinct is not None:
+            raise InvalidArgument(
+                "A query is grouped or has distinct values, not both.",
+                field="distinct",
+                hint="`distinct` is `group_by` with `per_group` 1, whose matches are answered without their groups.",
+            )
+    elif request.distinct is not None:
+        check_group_path(request.distinct, "distinct")
     if (request.vector is None) == (request.id is None):
         raise InvalidArgument(
             "A query needs exactly one of `vector` and `id`.",
@@ -246,28 +315,27 @@ def _near_record(
     return question, ask(view, question)
 
 
-def _walk_of(namespace: Namespace, request: QueryRequest, field: str = "") -> Walk:
+def _ranked_question(namespace: Namespace, request: QueryRequest) -> RankedQuestion[Any]:
+    """Raises InvalidCursor."""
     question = request.vector if request.vector is not None else str(request.id)
-    name = name_of_walk(namespace, question, request.condition, request.recall)
-    if not field:
-        return walk_at(name, request.cursor)
-    with within_field(field):
-        return walk_at(name, request.cursor)
-
-
-def _page(view: View, question: Vector, request: QueryRequest, walk: Walk) -> RankedPage:
-    ranking = VectorRanking(view, question, request.condition, request.recall)
-    page = PageQuestion(request.top_k, walk.after, walk.depth, request.min_score)
+    name = partial(name_of_walk, namespace, question, request.condition, request.recall)
     shown = Shown(request.include_values, request.include_metadata, request.budget)
-    return page_of(view, ranking, page, shown)
+    if request.distinct is not None:
+        walk = group_walk_at(name("distinct", request.distinct), request.cursor)
+        best = GroupBy(request.distinct, 1, request.top_k)
+        return GroupedQuestion(walk, best, request.min_score, shown, request.paged, distinct=True)
+    if request.group_by is not None:
+        walk = group_walk_at(name("group_by", request.group_by.path), request.cursor)
+        return GroupedQuestion(walk, request.group_by, request.min_score, shown, request.paged)
+    return PagedQuestion(walk_at(name(), request.cursor), request.top_k, request.min_score, shown)
 
 
-def _paged(
-    walk: Walk, pages: Sequence[RankedPage], request: QueryRequest, milliseconds: float
-) -> QueryAnswer:
-    found, more = page_in_all(pages, request.top_k)
-    cursor = walk.cursor(found.matches) if more else None
-    return QueryAnswer(found.matches, found.work, milliseconds, cursor)
+def _ranking(view: View, question: Vector, request: QueryRequest) -> Ranking:
+    return VectorRanking(view, question, request.condition, request.recall)
+
+
+def _answer(ranked: RankedAnswer, milliseconds: float) -> QueryAnswer:
+    return QueryAnswer(ranked.matches, ranked.work, milliseconds, ranked.cursor, ranked.groups)
 
 
 def _search(view: View, question: Vector, request: QueryRequest) -> Found:

@@ -13,8 +13,10 @@ from quartzdb.api.routes.vectors import READ, VERSION, vector_document
 from quartzdb.api.schemas import vectors as schemas
 from quartzdb.domain.answer_budget import AnswerBudget, vector_bytes
 from quartzdb.domain.errors import within_field
+from quartzdb.domain.fieldkey import decode
 from quartzdb.domain.filter import FilterBudget, parse
 from quartzdb.domain.granted_limits import require_at_most
+from quartzdb.domain.grouping import GroupBy
 from quartzdb.domain.limits import QUERIES_JSON, QUERIES_MAX, QUERY_JSON, TOP_K_MAX
 from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.record import Match
@@ -59,6 +61,8 @@ _ANSWER: dict[str, object] = {
             "id": {"id": "dune", "include_vectors": "base64"},
             "recall": {"vector": [1, 0, 0], "recall": 0.9},
             "pages": {"vector": [1, 0, 0], "top_k": 20, "page": True},
+            "groups": {"vector": [1, 0, 0], "group_by": {"field": "tags", "per_group": 2, "groups": 5}},
+            "distinct": {"vector": [1, 0, 0], "top_k": 5, "distinct": "year"},
         },
         QUERY_JSON,
     ),
@@ -74,11 +78,13 @@ def query_vectors(call: Call) -> Answer:
     """The nearest records by the namespace's metric, among those that the filter accepts. The filter is applied before
     the search, so it never costs recall. With `page` the answer has a `cursor` if there are more, and the same question
     with that cursor gives the next page. No record comes twice in a walk without writes. Pages go 10,000 records deep;
-    with `recall` 1 the walk is the whole ranking, to its end. Each page is of the moment at which it is asked for.
+    with `recall` 1 the walk is the whole ranking, to its end. Each page is of the moment at which it is asked for. With
+    `group_by` the answer has `groups`, the one with the best record first, and no other matches; `distinct` answers the
+    best match of each value of a field. A record without a value of the field is then in no answer.
     """
     body = call.json(schemas.Query)
     budget = AnswerBudget()
-    require_at_most(call.principal.grant, "top_k", body.top_k, "results", field="top_k")
+    _require_allowed(call, body)
     request = _request(body, consistency_of(body), FilterBudget(), budget)
     search = call.services.search
 
@@ -91,7 +97,7 @@ def query_vectors(call: Call) -> Answer:
     return read_answer(
         call,
         _document(answer, body),
-        records=len(answer.matches),
+        records=answer.returned,
         usage=_usage(answer),
         dry_run=body.dry_run,
     )
@@ -124,7 +130,7 @@ def query_vectors_batch(call: Call) -> Answer:
     budget, filters = AnswerBudget(), FilterBudget()
     for position, one in enumerate(body.queries):
         with within_field(f"queries[{position}]"):
-            require_at_most(call.principal.grant, "top_k", one.top_k, "results", field="top_k")
+            _require_allowed(call, one)
             requests.append(_request(one, consistency, filters, budget))
     search = call.services.search
 
@@ -145,7 +151,7 @@ def query_vectors_batch(call: Call) -> Answer:
         call,
         b'{"answers":[' + b",".join(encoded) + b"]}",
         reads=len(requests),
-        records=sum(len(answer.matches) for answer in answers),
+        records=sum(answer.returned for answer in answers),
         headers=headers,
         dry_run=body.dry_run,
     )
@@ -154,12 +160,27 @@ def query_vectors_batch(call: Call) -> Answer:
 def _take(budget: AnswerBudget, namespace: Namespace, body: schemas.QueryInBatch) -> None:
     """What the answer to a question may have, before it is searched for. Raises AnswerTooLarge."""
     size = vector_bytes(namespace.settings.vector_size, body.include_vectors)
-    budget.take_records(min(max(body.top_k, 0), TOP_K_MAX), size, "top_k")
+    wanted, field = _matches_wanted(body)
+    budget.take_records(min(max(wanted, 0), TOP_K_MAX), size, field)
+
+
+def _matches_wanted(body: schemas.QueryInBatch) -> tuple[int, str]:
+    """How many the answer has at most, and which field says so."""
+    if body.group_by is None:
+        return body.top_k, "top_k"
+    return body.group_by.groups * body.group_by.per_group, "group_by.groups"
+
+
+def _require_allowed(call: Call, body: schemas.QueryInBatch) -> None:
+    """Raises LimitReached for more results than the tenant's grant allows."""
+    wanted, field = _matches_wanted(body)
+    require_at_most(call.principal.grant, "top_k", wanted, "results", field=field)
 
 
 def _request(
     body: schemas.QueryInBatch, consistency: Consistency, filters: FilterBudget, budget: AnswerBudget
 ) -> QueryRequest:
+    asked = body.group_by
     return QueryRequest(
         vector=None if body.vector is None else parse_vector(body.vector),
         id=body.id,
@@ -173,6 +194,8 @@ def _request(
         min_score=body.min_score,
         paged=body.page or body.cursor is not None,
         cursor=body.cursor,
+        group_by=None if asked is None else GroupBy(asked.field, asked.per_group, asked.groups),
+        distinct=body.distinct,
     )
 
 
@@ -181,6 +204,11 @@ def _document(answer: QueryAnswer, body: schemas.QueryInBatch) -> dict[str, obje
     paged = body.page or body.cursor is not None
     return {
         "matches": [match_document(match, body) for match in answer.matches],
+        **(
+            {}
+            if answer.groups is None
+            else {"groups": [_group(one.key, one.matches, body) for one in answer.groups]}
+        ),
         **({"cursor": answer.cursor} if paged else {}),
         "performance": {
             "milliseconds": round(answer.milliseconds, 3),
@@ -192,11 +220,15 @@ def _document(answer: QueryAnswer, body: schemas.QueryInBatch) -> dict[str, obje
     }
 
 
+def _group(key: bytes, matches: Sequence[Match], body: schemas.QueryInBatch) -> dict[str, object]:
+    return {"value": decode(key), "matches": [match_document(match, body) for match in matches]}
+
+
 def _usage(answer: QueryAnswer) -> dict[str, object]:
     return {
         "records_matched": answer.work.matches,
         "records_scored": answer.work.rows_scored,
-        "records_returned": len(answer.matches),
+        "records_returned": answer.returned,
     }
 
 

@@ -29,6 +29,8 @@ from quartzdb.domain.limits import (
     CHOSEN_FIELDS_MAX,
     DELETE_IDS_MAX,
     FETCH_IDS_MAX,
+    GROUP_MATCHES_MAX,
+    GROUPS_ASKED_MAX,
     QUERIES_MAX,
     TOP_K_MAX,
     UPSERT_RECORDS_MAX,
@@ -303,6 +305,28 @@ class CountResult(Document):
     usage: Receipt
 
 
+class GroupByField(Body):
+    """Groups of matches by the value of a metadata field."""
+
+    field: str = Field(
+        description=(
+            "`a.b` names a nested one. A record is in the group of each of its values, elements of arrays included; "
+            "without any, or with null, it is in none."
+        ),
+        json_schema_extra={"minLength": 1, "maxLength": PATH_CHARACTERS_MAX},
+    )
+    per_group: int = Field(
+        3,
+        description="How many matches of each group.",
+        json_schema_extra={"minimum": 1, "maximum": GROUP_MATCHES_MAX},
+    )
+    groups: int = Field(
+        10,
+        description=f"How many groups; with `per_group` matches each, {TOP_K_MAX} matches at most.",
+        json_schema_extra={"minimum": 1, "maximum": GROUPS_ASKED_MAX},
+    )
+
+
 class QueryInBatch(Body):
     """A question: exactly one of `vector` and `id`."""
 
@@ -319,6 +343,14 @@ class QueryInBatch(Body):
     filter: Filter = None
     include_vectors: VectorForm = False
     include_metadata: bool = True
+    group_by: GroupByField | None = Field(
+        None, description="Groups in the place of matches; `top_k` is not used then."
+    )
+    distinct: str | None = Field(
+        None,
+        description="A metadata field: of each of its values the best match. Not together with `group_by`.",
+        json_schema_extra={"minLength": 1, "maxLength": PATH_CHARACTERS_MAX},
+    )
     page: bool = Field(False, description="Whether the answer shall have a `cursor` for what comes after it.")
     cursor: Annotated[
         str | None,
@@ -380,6 +412,17 @@ class QueryPerformance(Document):
     tail_rows: int
 
 
+class MatchGroup(Document):
+    """Matches with one value, best first. Of a string longer than 256 characters the value is the beginning."""
+
+    value: bool | float | str
+    matches: list[MatchDocument]
+
+
+Groups = Annotated[
+    list[MatchGroup],
+    Field(description="Only with `group_by`: the group with the best match first. `matches` is empty then."),
+]
 PageCursor = Annotated[
     str | None,
     Field(
@@ -392,6 +435,7 @@ class QueryResult(Document):
     """Matches, best first."""
 
     matches: list[MatchDocument]
+    groups: Groups = Field(default_factory=list)
     cursor: PageCursor = None
     usage: QueryReceipt
     performance: QueryPerformance
@@ -401,6 +445,7 @@ class QueryResultInBatch(Document):
     """Matches, best first."""
 
     matches: list[MatchDocument]
+    groups: Groups = Field(default_factory=list)
     cursor: PageCursor = None
     usage: QueryUsage
     performance: QueryPerformance

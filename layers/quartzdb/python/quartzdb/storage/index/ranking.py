@@ -43,5 +43,5 @@ class Ranking(Protocol):
         ...
 
     def best_among(self, source: int, rows: Rows, count: int) -> RankedRows:
-        """The same of some of the matching rows, ascending."""
+        """The same among some rows (m,), ascending; those of them that do not match are left out."""
         ...

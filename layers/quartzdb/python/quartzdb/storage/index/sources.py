@@ -16,7 +16,7 @@ from quartzdb.domain.deadline import check_deadline
 from quartzdb.domain.filter import Filter
 from quartzdb.domain.record import ShownRecord
 from quartzdb.domain.vector import Rows
-from quartzdb.storage.index.fields.field_order import FieldOrder
+from quartzdb.storage.index.fields.field_order import FieldOrder, Occurrences
 from quartzdb.storage.index.hits import Shown, shown_of_segment, shown_of_tail
 from quartzdb.storage.index.view import Part, View
 
@@ -33,6 +33,8 @@ class RowSource(Protocol):
     def matching(self, condition: Filter | None) -> Rows: ...
 
     def order(self, path: str) -> FieldOrder: ...
+
+    def occurrences(self, path: str) -> Sequence[Occurrences]: ...
 
     def ids(self, rows: Rows) -> dict[int, str]: ...
 
@@ -64,6 +66,9 @@ class SegmentRows:
 
     def order(self, path: str) -> FieldOrder:
         return self.part.segment.records.fields.order(path)
+
+    def occurrences(self, path: str) -> Sequence[Occurrences]:
+        return self.part.segment.records.fields.occurrences(path)
 
     def ids(self, rows: Rows) -> dict[int, str]:
         return self.part.segment.records.ids_at(rows.tolist())
@@ -126,6 +131,9 @@ class TailRows:
 
     def order(self, path: str) -> FieldOrder:
         return self.view.tail_fields.order(path)
+
+    def occurrences(self, path: str) -> Sequence[Occurrences]:
+        return self.view.tail_fields.occurrences(path)
 
     def ids(self, rows: Rows) -> dict[int, str]:
         ids = self.view.tail.ids

@@ -37,19 +37,29 @@ class VectorRanking:
 
     def best_among(self, source: int, rows: Rows, count: int) -> RankedRows:
         if source == len(self.view.parts):
-            return self._of_tail(rows)
+            return self._of_tail(rows[self.view.tail_matching(self.condition)[rows]])
         part = self.view.parts[source]
+        rows = self._matching(part, rows)
         if len(rows) <= max(LISTED_MAX, count):
             return self._scored(part, rows)
         mask = np.zeros(len(part.alive), dtype=np.bool_)
         mask[rows] = True
         return self._of_plan(Plan(part, len(rows), filtered=True, allowed=mask), count)
 
+    def _matching(self, part: Part, rows: Rows) -> Rows:
+        if self.condition is None:
+            return rows[part.alive[rows]]
+        selection = part.selected(self.condition)
+        if selection.rows is not None:
+            return np.intersect1d(rows, selection.rows, assume_unique=True)
+        assert selection.mask is not None, "a selection lists its rows or flags them"
+        return rows[selection.mask[rows]]
+
     def _of_plan(self, chosen: Plan, count: int) -> RankedRows:
         if chosen.rows is not None or not chosen.matches:
             return self._scored(chosen.part, np.empty(0, np.int64) if chosen.rows is None else chosen.rows)
         index = chosen.part.segment.index
-        if self.exact or isinstance(index, ExactIndex):
+        if self.exact or isinstance(index, ExactIndex) or count >= chosen.matches:
             return self._scored_all(chosen.part, chosen.allowed)
         wanted = min(count, chosen.matches)
         found = scored(chosen, self.view.metric, self.query, wanted, self.recall)
