@@ -18,7 +18,7 @@ from quartzdb.wiring.embedded import Database
 from quartzdb.wiring.tenant_data import assemble_tenant_data
 from quartzdb_platform.adapters.local_sizes import LocalSizes
 from quartzdb_platform.adapters.tenant_data import FunctionSizes, FunctionTenants, TenantDataFunction
-from quartzdb_platform.ports import DataPlaneSizes, DataPlaneTenants
+from quartzdb_platform.ports import DataPlaneTenants, DescribedSizes
 from tests.aws_emulators import Emulators
 from tests.embedded import embedded
 from tests.maintenance_deployment import MaintenanceDeployment, deployed
@@ -54,7 +54,7 @@ class DataPlane:
     """`maintain` does what a minute of the background does. `invoked` and `site` are there on AWS."""
 
     database: Database
-    sizes: DataPlaneSizes
+    sizes: DescribedSizes
     tenants: DataPlaneTenants
     clock: ManualClock
     maintain: Callable[[], None]

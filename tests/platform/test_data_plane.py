@@ -60,6 +60,10 @@ def test_what_a_project_holds(plane: DataPlane) -> None:
     folded = plane.sizes.held(PROJECT)
     assert folded == plane.sizes.held(PROJECT, exact=True)
     assert (folded.vectors, folded.keys) == (8, 1)
+    again, (first, second) = plane.sizes.described(PROJECT)
+    assert again == folded
+    assert (first.name, first.dimension, first.half, first.records) == ("a", 8, False, 8)
+    assert (second.name, second.bytes, first.bytes + second.bytes) == ("b", 1_000, folded.bytes)
     plane.database.namespaces.delete(PROJECT, "a")
     assert plane.sizes.held(PROJECT) == Held(1_000, 0, 1)
     assert plane.sizes.held(OTHER) == folded
@@ -123,6 +127,7 @@ def test_what_is_asked_of_the_function_is_checked(on_aws: DataPlane) -> None:
         ({"do": "sizes", "tenant": "canary"}, "tenant"),
         ({"do": "sizes", "tenant": PROJECT, "exact": "yes"}, "exact"),
         ({"do": "sizes", "tenant": PROJECT, "cursor": 7}, "cursor"),
+        ({"do": "sizes", "tenant": PROJECT, "describe": 1}, "describe"),
         ({"do": "sizes", "tenant": PROJECT, "namespace": "a"}, "namespace"),
         ({"do": "erase", "tenant": PROJECT, "exact": True}, "exact"),
         ({"do": "archive", "archive": "../other", "step": 1, "finish": True}, "archive"),

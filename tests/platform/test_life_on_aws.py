@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from cdk.constructs.data_bucket import EXPORT_DAYS
 from quartzdb.adapters.aws.dynamodb_table import DynamoTable
 from quartzdb.adapters.aws.s3_archives import S3ArchiveLinks
-from quartzdb.domain.namespace import NamespaceSettings
+from quartzdb.domain.namespace import NamespaceSettings, Precision
 from quartzdb.services.keyvalue import NewItem
 from quartzdb.services.record_rules import NewRecord
 from quartzdb_platform.accounts.exports import KEPT_MS, RUN_SECONDS
@@ -26,10 +26,12 @@ from quartzdb_platform.adapters.dynamodb_documents import DynamoDocuments
 from quartzdb_platform.adapters.outbox import Outbox
 from quartzdb_platform.adapters.tenant_data import FunctionArchives, FunctionTenants
 from quartzdb_platform.api.app import create_app
+from quartzdb_platform.audit.log import Actor
 from quartzdb_platform.aws_platform import REMAINS
 from quartzdb_platform.domain.closing import GRACE_MS
 from quartzdb_platform.domain.passkey import RelyingParty
-from quartzdb_platform.wiring import Platform, assemble
+from quartzdb_platform.metering.counters import Counters
+from quartzdb_platform.wiring import Platform, StorageSizes, assemble
 from tests.aws_emulators import Emulators, create_table
 from tests.platform.conftest import CONSOLE_ORIGIN, CONSOLE_URL, DATABASE_URL, Mailbox, Person, Site
 from tests.platform.data_plane import DataPlane, data_plane
@@ -105,6 +107,7 @@ def aws_site(tmp_path: Path, aws: Emulators) -> Iterator[AwsSite]:
                 deletes_elsewhere=True,
                 archives=FunctionArchives(function, lambda: links),
                 makes_archives=asks,
+                sizes=StorageSizes(plane.sizes, spares=True) if asks else None,
                 remains=REMAINS,
                 code_hash_cost=2,
             )
@@ -292,3 +295,58 @@ def test_an_organization_is_deleted_until_nothing_is_left(aws_site: AwsSite) -> 
     assert aws_site.plane.sizes.held(their_project, exact=True).vectors == 2
     assert fresh(aws_site, "other@example.com").must("GET", f"/organizations/{theirs}/audit/verify")["whole"]
     del other
+
+
+def test_what_namespaces_hold_is_recommended_on_without_a_right_to_ask(aws_site: AwsSite) -> None:
+    """Whoever answers people reads what the scheduled pass learnt with a sample of storage, which was one request."""
+    site, plane = aws_site.site, aws_site.plane
+    owner = site.person("owner@example.com")
+    organization = site.organization(owner, NAME)
+    project = owner.must("POST", f"/organizations/{organization}/projects", {"name": "p"})["id"]
+    for name, precision in (("wide", Precision.F32), ("half", Precision.F16)):
+        settings = NamespaceSettings(2_048, precision=precision)
+        namespace, _ = plane.database.namespaces.create(project, name, settings)
+        vectors = np.ones((300, 2_048), np.float32)
+        plane.database.records.upsert(namespace, [NewRecord(str(n), one) for n, one in enumerate(vectors)])
+    path = f"/projects/{project}/recommendations"
+    assert owner.must("GET", path)["described"] is False
+    site.platform.plan_changes.set(organization, "pro", Actor("operator", "here"))
+    plane.maintain()
+    assert plane.invoked is not None
+    asked = plane.invoked.asked
+    aws_site.upkeep()
+    assert plane.invoked.asked == asked + 1
+    plane.clock.seconds += 9 * 86_400
+    aws_site.upkeep()
+    count = {"v": 1, "tenant": project, "at": plane.clock.unix_ms(), "key": "aaaaaaaaaaaa", "namespace": "wide",
+             "op": "query_vectors", "status": 200, "ms": 2.0, "read_units": 1}  # fmt: skip
+    Counters(site.table, plane.clock).apply("batch", [json.dumps(count)], "test")
+    found = fresh(aws_site, "owner@example.com").must("GET", path)
+    assert found["described"] is True
+    told = {one["about"]: one for one in found["recommendations"]}
+    assert {name: one["advice"] for name, one in told.items()} == {
+        "half": "idle_namespace",
+        "wide": "half_precision",
+    }
+    assert told["wide"]["computed_from"]["records"] == 300
+    assert told["half"]["saving"]["bytes"] >= 300 * 2_048 * 2
+
+
+def test_a_single_project_ends_on_aws(aws_site: AwsSite) -> None:
+    """Nothing of it is left in the bucket or in either table, and the other project is as it was."""
+    owner, organization, project = held(aws_site, "owner@example.com", MARKER)
+    other = owner.must("POST", f"/organizations/{organization}/projects", {"name": "other"})["id"]
+    kept, _ = aws_site.plane.database.namespaces.create(other, "books", SETTINGS)
+    aws_site.plane.database.records.upsert(kept, [NewRecord("a", np.ones(2, np.float32))])
+    owner = fresh(aws_site, "owner@example.com")
+    owner.must("POST", f"/projects/{project}/deletion", {"name": MARKER})
+    aws_site.plane.clock.seconds += GRACE_MS / 1_000
+    for _ in range(5):
+        aws_site.upkeep()
+        aws_site.plane.maintain()
+    owner = fresh(aws_site, "owner@example.com")
+    actions = [one["action"] for one in owner.must("GET", f"/organizations/{organization}/audit")]
+    assert actions[:2] == ["project.delete", "project.deletion.begin"]
+    assert aws_site.with_marker() == set()
+    assert aws_site.plane.sizes.held(other, exact=True).vectors == 1
+    assert owner.ask("GET", f"/projects/{project}").status_code == 404

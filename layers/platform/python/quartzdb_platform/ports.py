@@ -230,6 +230,14 @@ class DataPlaneSizes(Protocol):
         ...
 
 
+class DescribedSizes(DataPlaneSizes, Protocol):
+    """The same, by somebody who can say of what it is the sum."""
+
+    def described(self, tenant: str) -> tuple[Held, Sequence[HeldNamespace]]:
+        """The same, not exact, and what each of its namespaces is and holds, by name. Raises Unavailable."""
+        ...
+
+
 class HeldNamespace(NamedTuple):
     """What a namespace is and holds. `dimension` None: key-values alone. `half`: of two bytes for each number. `bytes`
     are those of live data.
@@ -244,10 +252,10 @@ class HeldNamespace(NamedTuple):
 
 
 class DataPlaneDescriptions(Protocol):
-    """What the namespaces of projects hold, one by one."""
+    """What the namespaces of projects hold, one by one, where somebody can be asked at once or has learnt it."""
 
-    def describe(self, tenant: str) -> Sequence[HeldNamespace]:
-        """By name; of very many the first. Raises Unavailable."""
+    def describe(self, tenant: str) -> Sequence[HeldNamespace] | None:
+        """By name; of very many the first. None: it is not known yet. Raises Unavailable."""
         ...
 
 

@@ -51,6 +51,7 @@ from quartzdb_platform.mail.suppressions import SuppressingMailer, Suppressions
 from quartzdb_platform.metering import former_projects, places
 from quartzdb_platform.metering.cap_keeping import CapKeeping
 from quartzdb_platform.metering.counters import Counters
+from quartzdb_platform.metering.descriptions import StoredDescriptions
 from quartzdb_platform.metering.journal import JournalReader, UsageJournal
 from quartzdb_platform.metering.key_uses import KeyUses, KeyUseTable
 from quartzdb_platform.metering.overview import Overviews
@@ -71,8 +72,8 @@ from quartzdb_platform.ports import (
     DataPlaneGrants,
     DataPlaneKeys,
     DataPlaneNamespaces,
-    DataPlaneSizes,
     DataPlaneTenants,
+    DescribedSizes,
     DocumentTable,
     IdentityProvider,
     Mailer,
@@ -88,7 +89,7 @@ from quartzdb_platform.upkeep import Step, Upkeep
 class StorageSizes(NamedTuple):
     """Where to ask what projects hold; `spares`, `drifted` and how often they are compared are StorageSampling's."""
 
-    sizes: DataPlaneSizes
+    sizes: DescribedSizes
     spares: bool = False
     drifted: Callable[[Drift], object] = lambda _: None
     compared_every_seconds: int = 86_400
@@ -183,7 +184,8 @@ def assemble(
     `audit_lines` are what the database tells, and `usage_journal` what was used of it; None: they are brought here by
     others, `takes_delivered_audit` says whether as audit.delivered has them. `key_uses` are told when keys
     were used, from what was counted; None: the database notes it itself. `sizes` are what projects hold; None:
-    their storage is not sampled here. `descriptions`: what namespaces hold, for recommendations. `status_source` knows
+    their storage is not sampled here. `descriptions`: what namespaces hold, for recommendations;
+    None: what a sample of storage learns is kept. `status_source` knows
     how origins do; else `look` raises QuartzError where the one database does not do what it should, and is asked each
     minute. `further_steps`: what adapters have done by the scheduled pass.
     `tenants` deletes what projects have and `data` sends it; None: this process does neither, and `deletes_elsewhere`
@@ -216,7 +218,7 @@ def assemble(
         Step("all-caps", 86_400, caps.run_all),
         Step("statements", 60, statements.run),
         *further_steps,
-        *_learnt_of_data(table, clock, sizes, key_uses),
+        *_learnt_of_data(table, clock, sizes, key_uses, describes=descriptions is None),
         *_told(
             data_plane_audit, audit_lines, DeliveredAudit(table, clock) if takes_delivered_audit else None
         ),
@@ -334,7 +336,9 @@ def assemble(
             providers or {},
             f"{console_url}/v1/sign-in/providers/{{provider}}/callback",
         ),
-        recommendations=Recommendations(table, usage, keys, descriptions, plans, clock),
+        recommendations=Recommendations(
+            table, usage, keys, descriptions or StoredDescriptions(table), plans, clock
+        ),
         referrals=referrals,
         residences=Residences(table, audit, publisher, namespaces, regions),
         status=StatusReports(status_source, Incidents(table, clock), clock),
@@ -370,11 +374,23 @@ def assemble(
 
 
 def _learnt_of_data(
-    table: DocumentTable, clock: Clock, sizes: StorageSizes | None, key_uses: KeyUseTable | None
+    table: DocumentTable,
+    clock: Clock,
+    sizes: StorageSizes | None,
+    key_uses: KeyUseTable | None,
+    *,
+    describes: bool,
 ) -> Iterator[Step]:
     """What is asked of the database once in a while, and told to it."""
     if sizes is not None:
-        storage = StorageSampling(table, sizes.sizes, clock, spares=sizes.spares, drifted=sizes.drifted)
+        storage = StorageSampling(
+            table,
+            sizes.sizes,
+            clock,
+            spares=sizes.spares,
+            describe=sizes.sizes.described if describes else None,
+            drifted=sizes.drifted,
+        )
         yield Step("storage", 600, storage.sample)
         yield Step("storage-reconciliation", sizes.compared_every_seconds, storage.reconcile)
     if key_uses is not None:

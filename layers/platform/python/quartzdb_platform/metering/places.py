@@ -64,6 +64,11 @@ def storage(project_id: str, day: str) -> Place:
     return Place(usage_pk(project_id), STORAGE + day)
 
 
+def described(project_id: str) -> Place:
+    """Of what its namespaces are."""
+    return Place(usage_pk(project_id), "described")
+
+
 def expires_at_ms(day: str) -> int:
     """When what is about a day may be dropped. Sums of months stay: they are what was billed."""
     return start_ms(day) + _KEPT_MS

@@ -30,7 +30,7 @@ from quartzdb_platform.metering.tally import (
     WRITE_UNITS,
 )
 from quartzdb_platform.metering.usage import Month, Usage
-from quartzdb_platform.ports import DataPlaneDescriptions, DataPlaneKeys, DocumentTable
+from quartzdb_platform.ports import DataPlaneDescriptions, DataPlaneKeys, DocumentTable, HeldNamespace
 
 DAYS_MAX = 30
 _PAGE = 500
@@ -48,7 +48,7 @@ class Found(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """`days` that were looked at. `described`: whether what namespaces hold was known."""
+    """`days` that were looked at. `described`: whether what namespaces hold was known, of all of the projects."""
 
     days: int
     described: bool
@@ -56,14 +56,14 @@ class Answer(NamedTuple):
 
 
 class Recommendations:
-    """`descriptions` None: what namespaces hold is not known here, and nothing is said of it."""
+    """One instance serves everybody."""
 
     def __init__(
         self,
         table: DocumentTable,
         usage: Usage,
         keys: DataPlaneKeys,
-        descriptions: DataPlaneDescriptions | None,
+        descriptions: DataPlaneDescriptions,
         plans: Plans,
         clock: Clock,
     ) -> None:
@@ -78,13 +78,15 @@ class Recommendations:
         """Of these projects; the bill is of `everything` that the organization has. Raises Unavailable."""
         month = self._usage.month([project.id for project in everything], plan)
         days = min(DAYS_MAX, plan.retention_days)
-        found = []
+        found, described = [], True
         for project in projects:
-            for one in recommendations(self._facts(project, days)):
+            namespaces = self._descriptions.describe(project.id)
+            described = described and namespaces is not None
+            for one in recommendations(self._facts(project, days, namespaces or ())):
                 saved = one.saving.micro_dollars(self._plans.prices_at(month.month))
                 found.append(Found(project.id, one, saved, self._off_the_bill(plan, month, one.saving)))
         found.sort(key=lambda one: -one.micro_dollars)
-        return Answer(days, self._descriptions is not None, found)
+        return Answer(days, described, found)
 
     def _off_the_bill(self, plan: Plan, month: Month, saving: Saving) -> int:
         used = month.forecast_used
@@ -98,7 +100,7 @@ class Recommendations:
             bill(plan, self._plans.prices_at(month.month), less, month.month)
         )
 
-    def _facts(self, project: Project, days: int) -> Facts:
+    def _facts(self, project: Project, days: int, namespaces: Sequence[HeldNamespace]) -> Facts:
         """Of whole days that are over, and of as many as the project has been there."""
         now_ms = self._clock.unix_ms()
         today_ms = start_ms(day_of(now_ms))
@@ -129,7 +131,7 @@ class Recommendations:
             first_ms,
             {of: _counted(sums) for of, sums in counts.items()},
             asked,
-            [] if self._descriptions is None else self._descriptions.describe(project.id),
+            namespaces,
             keys,
         )
 

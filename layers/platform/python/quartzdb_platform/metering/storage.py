@@ -14,9 +14,9 @@ from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import QuartzError
 from quartzdb_platform.accounts import store
 from quartzdb_platform.domain.calendar import day_of, hour_of
-from quartzdb_platform.metering import places
+from quartzdb_platform.metering import descriptions, places
 from quartzdb_platform.plans.unlooked import note
-from quartzdb_platform.ports import Change, DataPlaneSizes, DocumentTable, Held, Put
+from quartzdb_platform.ports import Change, DataPlaneSizes, DocumentTable, Held, HeldNamespace, Put
 from quartzdb_platform.transaction import change
 
 logger = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ RUN_SECONDS = 240.0
 KEYS_AN_HOUR = 50_000
 """Where asking costs: for each so many keys that a project holds it is asked an hour later, and daily at least."""
 _PAGE = 100
+Describe = Callable[[str], tuple[Held, Sequence[HeldNamespace]]]
 
 
 class Drift(NamedTuple):
@@ -42,7 +43,9 @@ class StorageSampling:
     """Both are steps of upkeep, and safe to repeat: an hour has one sample, the first; a day has one comparison.
 
     `spares`: asking costs, and usage is counted some minutes late. Then a project that wrote nothing for an hour has
-    its last sample of the day for every further hour, and only that is compared. `drifted` is told of each drift.
+    its last sample of the day for every further hour, and only that is compared. `describe`: whoever tells people what
+    namespaces hold cannot ask, so it is asked for and kept with the first sample of a day. `drifted` is told of each
+    drift.
     """
 
     def __init__(
@@ -52,12 +55,14 @@ class StorageSampling:
         clock: Clock,
         *,
         spares: bool = False,
+        describe: Describe | None = None,
         drifted: Callable[[Drift], object] = lambda _: None,
     ) -> None:
         self._table = table
         self._sizes = sizes
         self._clock = clock
         self._spares = spares
+        self._describe = describe
         self._drifted = drifted
 
     def sample(self, now_ms: int) -> int:
@@ -69,11 +74,20 @@ class StorageSampling:
                 continue
             try:
                 known = self._known(project_id, today, now_ms) if self._spares else None
-                self._note(project_id, now_ms, known or self._sizes.held(project_id), asked=known is None)
+                held = known or self._asked(project_id, now_ms)
+                self._note(project_id, now_ms, held, asked=known is None)
                 sampled += 1
             except QuartzError as error:
                 logger.warning("The storage of %s could not be sampled: %s", project_id, error)
         return sampled
+
+    def _asked(self, project_id: str, now_ms: int) -> Held:
+        if self._describe is None or not descriptions.is_due(self._table, project_id, now_ms):
+            return self._sizes.held(project_id)
+        held, namespaces = self._describe(project_id)
+        # Whoever was faster put the same.
+        self._table.transact([descriptions.put(self._table, project_id, now_ms, namespaces)])
+        return held
 
     def reconcile(self, now_ms: int) -> Sequence[Drift]:
         """Compare the last sample of each project with its data. What differs is logged as an error, and sampled anew.

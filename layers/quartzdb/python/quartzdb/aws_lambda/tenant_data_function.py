@@ -15,6 +15,8 @@ from quartzdb.aws_lambda.settings import FunctionSettings, needed
 from quartzdb.aws_lambda.telemetry import LambdaHandler, telemetry
 from quartzdb.aws_lambda.tenant_data_requests import ArchiveStep, Erase, Sizes, parse_request
 from quartzdb.domain.errors import QuartzError, Unavailable
+from quartzdb.domain.namespace import Precision
+from quartzdb.services.tenant_sizes import NamespaceSize, TenantSize
 from quartzdb.wiring.tenant_data import TenantData, open_tenant_data
 
 if TYPE_CHECKING:  # its module knows the web framework, for which nobody waits here
@@ -68,14 +70,28 @@ def answering(
 def _answer(data: TenantData, event: Any, tenant_prefix: str, more: Callable[[], bool]) -> Answer:
     request = parse_request(event, tenant_prefix)
     if isinstance(request, Sizes):
-        held, cursor = data.sizes.page(request.tenant, exact=request.exact, cursor=request.cursor, more=more)
-        return {**held._asdict(), "cursor": cursor}
+        found, cursor = data.sizes.each(request.tenant, exact=request.exact, cursor=request.cursor, more=more)
+        held = sum((one.size for one in found), TenantSize())
+        described = {"namespaces": [_described(one) for one in found]} if request.describe else {}
+        return {**held._asdict(), "cursor": cursor, **described}
     if isinstance(request, Erase):
         return asdict(data.deletion.run(request.tenant))
     if isinstance(request, ArchiveStep):
         return _step(data, request, more)
     data.archives.delete(request.archive)
     return {}
+
+
+def _described(one: NamespaceSize) -> Mapping[str, Any]:
+    settings = one.namespace.settings
+    return {
+        "name": one.namespace.name,
+        "created_at_ms": one.namespace.created_at_ms,
+        "dimension": settings.dimension,
+        "half": settings.precision is Precision.F16,
+        "records": one.size.vectors,
+        "bytes": one.size.bytes,
+    }
 
 
 def _step(data: TenantData, asked: ArchiveStep, more: Callable[[], bool]) -> Answer:

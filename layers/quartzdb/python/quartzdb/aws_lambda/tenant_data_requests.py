@@ -1,6 +1,7 @@
 """What the function of tenants' data is asked and answers: documents, checked before anything is done.
 
     {"do": "sizes", "tenant": T, "exact": false, "cursor": null} → {"bytes", "vectors", "keys", "cursor"}
+      and with "describe": true also "namespaces": [{"name", "created_at_ms", "dimension", "half", "records", "bytes"}]
     {"do": "archive", "archive": A, "step": N, "files": [{"name", "text"}]} → {}
     {"do": "archive", "archive": A, "step": N, "tenant": T, "folder": F, "cursor": null} → {"cursor"}
     {"do": "archive", "archive": A, "step": N, "finish": true} → {"bytes"}
@@ -30,11 +31,12 @@ FILES_MAX = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What a tenant holds."""
+    """What a tenant holds; `describe`: and what each of its namespaces is."""
 
     tenant: str
     exact: bool
     cursor: str | None
+    describe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Erase:
 
 Request = Sizes | ArchiveStep | ForgetArchive | Erase
 _FIELDS: Mapping[str, frozenset[str]] = {
-    "sizes": frozenset({"tenant", "exact", "cursor"}),
+    "sizes": frozenset({"tenant", "exact", "cursor", "describe"}),
     "archive": frozenset({"archive", "step", "files", "tenant", "folder", "cursor", "finish"}),
     "forget_archive": frozenset({"archive"}),
     "erase": frozenset({"tenant"}),
@@ -87,7 +89,8 @@ def parse_request(event: Any, tenant_prefix: str) -> Request:
     for name in sorted(set(event) - _FIELDS[do] - {"do"}):
         raise InvalidArgument(f"{do} has no {str(name)[:40]!r}.", field=str(name)[:40])
     if do == "sizes":
-        return Sizes(_tenant(event, tenant_prefix), _truth(event, "exact"), _cursor(event))
+        tenant, exact = _tenant(event, tenant_prefix), _truth(event, "exact")
+        return Sizes(tenant, exact, _cursor(event), _truth(event, "describe"))
     if do == "erase":
         return Erase(_tenant(event, tenant_prefix))
     archive = _matching(event, "archive", _ARCHIVE)

@@ -5,7 +5,7 @@ Live bytes are those of its segments' files that are of live rows, of vectors th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from quartzdb.domain.clock import Clock
@@ -34,6 +34,13 @@ class TenantSize(NamedTuple):
         return TenantSize(*(one + more for one, more in zip(self, other, strict=True)))
 
 
+class NamespaceSize(NamedTuple):
+    """What one of its namespaces holds."""
+
+    namespace: Namespace
+    size: TenantSize
+
+
 class Published(NamedTuple):
     """Where a process looks that holds nothing in memory: manifests, one read for each shard, and items."""
 
@@ -58,18 +65,29 @@ class TenantSizes:
         cursor: str | None = None,
         more: Callable[[], bool] = lambda: True,
     ) -> tuple[TenantSize, str | None]:
-        """The sum of some namespaces and where to go on, None at the end; `more` is asked between pages of them.
+        """The sum of some namespaces and where to go on, None at the end; see `each`."""
+        found, cursor = self.each(tenant, exact=exact, cursor=cursor, more=more)
+        return sum((one.size for one in found), TenantSize()), cursor
+
+    def each(
+        self,
+        tenant: str,
+        *,
+        exact: bool,
+        cursor: str | None = None,
+        more: Callable[[], bool] = lambda: True,
+    ) -> tuple[Sequence[NamespaceSize], str | None]:
+        """Some namespaces by name and where to go on, None at the end; `more` is asked between pages of them.
 
         `exact`: with every write that was acknowledged before; else what was not folded yet may be missing.
         """
-        held = TenantSize()
+        found: list[NamespaceSize] = []
         while True:
             page = self._namespaces.list(tenant, cursor=cursor, limit=_PAGE)
-            for namespace in page.items:
-                held += self._of(namespace, exact=exact)
+            found += (NamespaceSize(one, self._of(one, exact=exact)) for one in page.items)
             cursor = page.cursor
             if cursor is None or not more():
-                return held, cursor
+                return found, cursor
 
     def _of(self, namespace: Namespace, *, exact: bool) -> TenantSize:
         if self._published is not None and not exact:
