@@ -27,11 +27,16 @@ from quartzdb.adapters.embedded.sqlite_row_sums import add_sums
 from quartzdb.domain.errors import Corrupted, QuartzError
 from quartzdb.domain.grant import TenantStatus
 from quartzdb.domain.namespace import NamespaceSettings
+from quartzdb.domain.text_fields import TextField
+from quartzdb.domain.text_query import TextQuery
 from quartzdb.maintenance.verification import Verification
 from quartzdb.services.keyvalue import NewItem
 from quartzdb.services.ports import StoredAnswer
 from quartzdb.services.record_rules import NewRecord
 from quartzdb.services.search import QueryRequest
+from quartzdb.storage.index.query import Found
+from quartzdb.storage.index.text_search import search_text, statistics
+from quartzdb.storage.index.view import View
 from quartzdb.storage.ports import BlobMissing
 from quartzdb.wiring.embedded import (
     DATABASE_FILES,
@@ -71,8 +76,10 @@ def whole_directory(place: Path, *, page_bytes: int | None = None) -> Directory:
     site = embedded(place)
     database = site.open()
     database.change_mark()
-    namespace, _ = database.namespaces.create(TENANT, "n", NamespaceSettings(4, shards=1))
-    records = [NewRecord(f"r{n}", vector_of(n, 4), {"n": n, "tag": "abc"[n % 3]}) for n in range(20)]
+    namespace, _ = database.namespaces.create(
+        TENANT, "n", NamespaceSettings(4, shards=1, text={"tag": TextField("other")}, sparse=("numbers",))
+    )
+    records = [NewRecord(f"r{n}", vector_of(n, 4), {"n": n, "tag": f"tag{n % 3}"}) for n in range(20)]
     database.records.upsert(namespace, records)
     fold(database, site.clock, namespace)
     database.records.upsert(namespace, [NewRecord("late", vector_of(99, 4), {"text": "of the tail"})])
@@ -150,6 +157,9 @@ def _facts(path: Path, settings: EmbeddedSettings, clock: ManualClock) -> Served
             )
         answer = database.search.query(namespace, QueryRequest(vector=np.ones(4, np.float32), top_k=30))
         facts |= {("match", match.id, match.score) for match in answer.matches}
+        by_words = database.readers.of(namespace).read(_by_words)
+        # Without scores: they are of all records together, so they are others where one is missing.
+        facts |= {("found", match.id) for match in by_words.matches}
         partition = namespace.partition
         keys = [f"key-{number}" for number in range(6)]
         facts |= {("item", repr(item)) for item in adapters.table.get(partition, keys).values()}
@@ -160,6 +170,11 @@ def _facts(path: Path, settings: EmbeddedSettings, clock: ManualClock) -> Served
     facts |= {("key", repr(key)) for key in adapters.api_keys.list(TENANT)}
     facts |= {("grant", repr(grant)) for grant in adapters.grants.list()}
     return frozenset(facts)
+
+
+def _by_words(view: View) -> Found:
+    query = TextQuery("tag1 tag*")
+    return search_text(view, query, statistics(view, query), 30, None)
 
 
 def all_rows(path: Path) -> list[Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -80,8 +80,11 @@ class TextQuery:
     must: tuple[Clause, ...] = ()
     should: tuple[Clause, ...] = ()
     must_not: tuple[Clause, ...] = ()
+    wanted: tuple[Clause, ...] = field(init=False, repr=False, compare=False)
+    """What a record had better have."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "wanted", (*clauses_of(self.query), *self.should))
         every = (*self.wanted, *self.must, *self.must_not)
         if not any(clause.text.strip() for clause in (*self.wanted, *self.must)):
             raise InvalidArgument(
@@ -100,11 +103,6 @@ class TextQuery:
                 field="query",
             )
         _check_weights(self.fields)
-
-    @property
-    def wanted(self) -> tuple[Clause, ...]:
-        """What a record had better have."""
-        return (*clauses_of(self.query), *self.should)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,6 +18,7 @@ from quartzdb.storage.index.segments.partial_file import FetchedMemory
 from quartzdb.storage.index.segments.segment import Segment
 from quartzdb.storage.index.segments.segment_files import (
     DATA_FILES,
+    INVERTED_FILE,
     RECORDS_FILE,
     LocalFiles,
     SegmentFiles,
@@ -158,6 +159,9 @@ class SegmentCache:
             files.bring_vectors()  # so few are all scored, whatever index there is
         elif self._searches:
             files.bring(ref.files.keys() - DATA_FILES)
+        if self._searches and INVERTED_FILE in ref.files:
+            files.bring((INVERTED_FILE,))
+            files.bring_postings()
         return files
 
 

@@ -11,11 +11,13 @@ import threading
 import weakref
 from collections.abc import Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from quartzdb.domain.errors import Corrupted
+import numpy as np
+
+from quartzdb.domain.errors import Corrupted, Unavailable
 from quartzdb.storage.index.executor import Executor, Future
 from quartzdb.storage.index.segments.partial_file import (
     REQUEST_BYTES_MAX,
@@ -37,6 +39,8 @@ from quartzdb.storage.snapshot.store import SnapshotStore
 
 LISTS_FROM_BYTES = 8 * 1024 * 1024
 """From this size on an engine's file is not waited for: its parts come as searches need them (docs/cold-start.md)."""
+POSTINGS_OPENING_BYTES = 1024 * 1024
+"""Of larger postings, what comes unasked: lengths and dictionary of some hundred thousand texts, which lie there."""
 _TOGETHER = 8
 """Parts of one file that are fetched into memory at a time."""
 
@@ -65,6 +69,7 @@ class FetchedFiles:
         self.held = False
         self._lock = threading.RLock()
         self._coming: dict[str, Future[Path]] = {}
+        self._postings: Future[None] | None = None
         self.execute = execute
         self._header = execute(self._fetched_header)
 
@@ -84,6 +89,26 @@ class FetchedFiles:
         for file in (self.partial(VECTORS_FILE), self.partial(NORMS_FILE)):
             if file is not None:
                 self.execute(file.expect_all)
+
+    def bring_postings(self) -> None:
+        """Start to bring postings, or how they begin: somebody is going to search by words."""
+        file = self.partial(POSTINGS_FILE)
+        if file is None:
+            return
+        if file.size <= min(LISTS_FROM_BYTES, self._memory.bytes_max // 2):
+            self._postings = self.execute(file.expect_all)
+        else:
+            length = min(POSTINGS_OPENING_BYTES, self._memory.bytes_max // 4)
+            self._postings = self.execute(
+                lambda: file.expect_ranges(np.zeros(1, np.int64), np.array([length]))
+            )
+
+    def wait_for_postings(self) -> None:
+        coming, self._postings = self._postings, None
+        if coming is not None:
+            # What failed is brought again when it is read, and raises then if it must.
+            with suppress(Corrupted, BlobMissing, Unavailable):
+                coming.result()
 
     @property
     def header(self) -> SegmentHeader:

@@ -46,6 +46,10 @@ class SegmentFiles(Protocol):
         """The file in parts, where bringing all of it would cost more; None where `whole` costs nothing."""
         ...
 
+    def wait_for_postings(self) -> None:
+        """If some of them are on their way, wait until they are here; raises nothing."""
+        ...
+
     @property
     def execute(self) -> Executor:
         """How several fetches are waited for at once."""
@@ -93,6 +97,9 @@ class LocalFiles:
 
     def partial(self, name: str) -> None:
         del name
+
+    def wait_for_postings(self) -> None:
+        """Everything is here."""
 
 
 class EngineFiles(Mapping[str, Path]):

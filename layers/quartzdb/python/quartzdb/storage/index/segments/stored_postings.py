@@ -51,6 +51,7 @@ def opened_inverted(files: SegmentFiles, rows: int) -> InvertedFile:
         raise damaged(f"it is of {head.rows} rows, not of {rows}")
     file = files.partial(POSTINGS_FILE)
     if file is not None:
+        files.wait_for_postings()
         return InvertedFile(head, FetchedPostings(file))
     path = files.whole(POSTINGS_FILE)
     return InvertedFile(head, MappedPostings(array_of(path, "u1", (path.stat().st_size,))))

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from quartzdb.storage.index.text.gaps import Numbers
 from quartzdb.storage.index.text.postings import EncodedLists, ListShape, damaged
 
 BLOCK_WORDS = 128
 _COLUMNS = 4
+_BETWEEN = "\n"
+"""What no word has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +41,29 @@ class WordEntry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WordBlock:
-    """Some words in order, with their entries."""
+    """Some words in order, and in columns (n,) how their lists are to be read and where they begin."""
 
     words: Sequence[str]
-    entries: Sequence[WordEntry]
+    columns: Sequence[Numbers]
+    kinds: bytes
+    list_starts: Numbers
+    places_starts: Numbers
 
     @property
     def bytes(self) -> int:
         """In memory, roughly."""
-        return 300 * len(self.words)
+        return 140 * len(self.words)
+
+    def entry(self, number: int) -> WordEntry:
+        """That of one of its words."""
+        documents, rows, counts, places = (int(column[number]) for column in self.columns)
+        shape = ListShape(documents, rows, counts, places, self.kinds[number])
+        return WordEntry(int(self.list_starts[number]), int(self.places_starts[number]), shape)
 
 
 def encode_block(words: Sequence[str], encoded: EncodedLists, first: int) -> bytes:
     """The words (at most BLOCK_WORDS) whose lists are those from number `first` on."""
     some = slice(first, first + len(words))
-    keys = [word.encode() for word in words]
     columns = np.stack(
         [
             encoded.documents[some],
@@ -62,11 +73,11 @@ def encode_block(words: Sequence[str], encoded: EncodedLists, first: int) -> byt
         ]
     ).astype("<u4")
     parts = [
-        np.array([len(words), *map(len, keys)], dtype="<u2").tobytes(),
+        np.array([len(words)], dtype="<u2").tobytes(),
         # Byte by byte of all numbers: most of those are small, and their upper bytes are nothing but zeros.
         columns.view(np.uint8).reshape(-1, 4).T.tobytes(),
         encoded.kinds[some].astype(np.uint8).tobytes(),
-        *keys,
+        _BETWEEN.join(words).encode(),
     ]
     return zlib.compress(b"".join(parts), 6)
 
@@ -76,26 +87,21 @@ def decode_block(data: bytes, place: BlockPlace) -> WordBlock:
     try:
         content = zlib.decompress(data)
         count = int(np.frombuffer(content, "<u2", 1)[0])
-        lengths = np.frombuffer(content, "<u2", count, 2).tolist()
-        at = 2 + 2 * count
-        planes = np.frombuffer(content, np.uint8, 4 * _COLUMNS * count, at).reshape(4, -1)
-        columns = np.ascontiguousarray(planes.T).view("<u4").reshape(_COLUMNS, count).tolist()
-        at += 4 * _COLUMNS * count
-        kinds = content[at : at + count]
-        at += count
-        words: list[str] = []
-        for length in lengths:
-            words.append(content[at : at + length].decode())
-            at += length
+        end = 2 + 4 * _COLUMNS * count
+        planes = np.frombuffer(content[2:end], np.uint8).reshape(4, _COLUMNS * count)
+        columns = np.ascontiguousarray(planes.T).view("<u4").reshape(_COLUMNS, count).astype(np.int64)
+        kinds = content[end : end + count]
+        words = content[end + count :].decode().split(_BETWEEN)
     except (zlib.error, ValueError, IndexError) as error:
         raise damaged("a block of words cannot be read") from error
-    if at != len(content) or len(kinds) != count:
-        raise damaged("a block of words has another length than it says")
-    entries: list[WordEntry] = []
-    list_start, places_start = place.lists, place.places
-    for documents, row_bytes, count_bytes, place_bytes, kind in zip(*columns, kinds, strict=True):
-        shape = ListShape(documents, row_bytes, count_bytes, place_bytes, kind)
-        entries.append(WordEntry(list_start, places_start, shape))
-        list_start += shape.list_bytes
-        places_start += shape.place_bytes
-    return WordBlock(words, entries)
+    if len(words) != count or len(kinds) != count:
+        raise damaged("a block has other words than it says")
+    _, rows, counts, places = columns
+    lists = rows + counts
+    return WordBlock(
+        words,
+        list(columns),
+        kinds,
+        place.lists + np.cumsum(lists) - lists,
+        place.places + np.cumsum(places) - places,
+    )

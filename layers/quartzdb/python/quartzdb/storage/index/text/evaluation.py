@@ -185,7 +185,9 @@ class _Accumulation:
             enough = self._sums >= score if score > 0 else self._sums > 0
             return np.flatnonzero(enough)
         rows = np.concatenate([rows[self._sums[rows] >= score] for rows in self._added])
-        return np.unique(rows).astype(np.int64)
+        rows.sort()  # np.unique takes ten times as long
+        found: Rows = rows[np.diff(rows, prepend=-1) != 0].astype(np.int64)
+        return found
 
     def _looked_up(self, number: int, rest: Sequence[float], threshold: float, top_k: int) -> Evaluated:
         """The best, where rows that have none of the lists before this one cannot be among them."""

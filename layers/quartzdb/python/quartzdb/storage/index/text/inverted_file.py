@@ -72,9 +72,9 @@ class InvertedFile:
         return (0, 0) if one is None else (one.head.documents, one.head.total)
 
     def documents(self, field: str, word: str) -> int:
-        one = self._fields.get(field)
-        entry = None if one is None else one.entry(word)
-        return 0 if entry is None else entry.shape.documents
+        # Whoever wants to know is going to need the list, and that is kept, unlike every block of words.
+        found = self.postings(field, word)
+        return 0 if found is None else found.rows.size
 
     def postings(self, field: str, word: str) -> Postings | None:
         one = self._fields.get(field)
@@ -118,9 +118,10 @@ class _Field:
         for number in self._block_numbers(wanted):
             block = self._block(number)
             first = bisect_left(block.words, wanted.word)
-            for word, entry in zip(block.words[first:], block.entries[first:], strict=True):
+            for place, word in enumerate(block.words[first:], first):
                 if not (word.startswith(wanted.word) if wanted.prefix else word == wanted.word):
                     break
+                entry = block.entry(place)
                 yield entry.list_start, entry.shape.list_bytes
                 if wanted.places and entry.shape.place_bytes:
                     yield entry.places_start, entry.shape.place_bytes
@@ -131,7 +132,7 @@ class _Field:
             return None
         block = self._block(number)
         place = bisect_left(block.words, word)
-        return block.entries[place] if place < len(block.words) and block.words[place] == word else None
+        return block.entry(place) if place < len(block.words) and block.words[place] == word else None
 
     def postings(self, word: str) -> Postings | None:
         return self._cache.get(

@@ -7,7 +7,7 @@ stems differ from field to field where these are analysed differently.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from quartzdb.domain.text_fields import TextField
@@ -31,6 +31,13 @@ class Leaf:
     """
 
     forms: tuple[tuple[str, tuple[tuple[int, Stem], ...]], ...]
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash(self.forms))
+
+    def __hash__(self) -> int:
+        return self._hash  # each is looked up a dozen times
 
     @property
     def phrase(self) -> bool:
