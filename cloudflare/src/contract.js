@@ -3,6 +3,7 @@
 
 import { requireTopK } from "./allowed.js";
 import { badArgument, invalid, Refusal, routeNotFound } from "./errors.js";
+import { checkOwn } from "./expiry.js";
 import { isObject, parseOwn } from "./json.js";
 import {
   BATCH_MAX,
@@ -191,7 +192,9 @@ function field(document, name, type) {
 function recordOf(document) {
   const id = field(document, "id", "string");
   if (!Object.hasOwn(document, "vector")) throw badArgument("'vector' is missing.", { field: "vector" });
-  const metadata = checkMetadata(document.metadata ?? {});
+  const given = document.metadata ?? {};
+  const metadata = checkMetadata(given);
+  checkOwn(given, "metadata");
   const vector = parseVector(document.vector);
   checkId(id);
   return { id, vector: checkComparable(vector), metadata };

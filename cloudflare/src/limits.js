@@ -15,6 +15,8 @@ export const FOREIGN_ID_BYTES_MAX = 512;
 export const DIMENSION_MAX = 4096;
 export const METADATA_BYTES_MAX = 32 * 1024;
 export const METADATA_DEPTH_MAX = 32;
+// How long after its moment a record that has expired is kept: a patch that prolonged it in time may still come.
+export const PURGED_AFTER_SECONDS = 60;
 export const BATCH_MAX = 100;
 export const K_DEFAULT = 10;
 export const K_MAX = 1_000;

@@ -19,7 +19,9 @@ export function apply(state, change) {
 }
 
 function replaced(state, { op, version, vector, metadata }) {
-  if (version <= state.base) return null;
+  // Of one version the record wins over the tombstone that it leaves when it has expired.
+  const again = version === state.base && op === "upsert" && !isLive(state);
+  if (version <= state.base && !again) return null;
   const patches = new Map([...state.patches].filter(([, [patchedAt]]) => patchedAt > version));
   return op === "upsert"
     ? { base: version, vector, metadata, patches }

@@ -6,7 +6,8 @@
 import { randomBytes } from "node:crypto";
 import { DurableObject } from "cloudflare:workers";
 import { HybridClock } from "./clock.js";
-import { DIMENSION, TOMBSTONE_SECONDS } from "./limits.js";
+import { expiryOf } from "./expiry.js";
+import { DIMENSION, PURGED_AFTER_SECONDS, TOMBSTONE_SECONDS } from "./limits.js";
 import { VectorIndex } from "./search.js";
 import { Rates } from "./gcra.js";
 import { Erasures } from "./store/erasures.js";
@@ -31,6 +32,7 @@ export class Tenant extends DurableObject {
   #erasures;
   #rates;
   #index = null; // loaded by the first search
+  #expiresFromMs = 0; // before that, nothing in the index has expired
   #alarmMs = null;
 
   constructor(context, bindings) {
@@ -57,7 +59,9 @@ export class Tenant extends DurableObject {
     const writer = `${bindings.SITE ?? "cloudflare"}.${randomBytes(4).toString("hex")}`;
     this.#clock = new HybridClock(() => Date.now(), writer, this.#progress.clock);
     const keepMs = 1_000 * Number(bindings.TOMBSTONE_SECONDS ?? TOMBSTONE_SECONDS);
-    this.#forgetting = new Forgetting({ records: this.#records, keys: this.#keys }, this.#progress, keepMs);
+    const purgedAfterMs = 1_000 * Number(bindings.PURGED_AFTER_SECONDS ?? PURGED_AFTER_SECONDS);
+    const tables = { records: this.#records, keys: this.#keys };
+    this.#forgetting = new Forgetting(tables, this.#progress, keepMs, purgedAfterMs);
     this.#erasures = new Erasures(sql, [this.#records, this.#keys], keepMs);
     this.#rates = new Rates(sql);
   }
@@ -94,7 +98,8 @@ export class Tenant extends DurableObject {
 
   record(id) {
     const state = this.#records.state(id);
-    return state?.vector ? { id, vector: state.vector, metadata: Records.visible(state) } : null;
+    if (state === null || !Records.shown(state, Date.now())) return null;
+    return { id, vector: state.vector, metadata: Records.visible(state) };
   }
 
   // The k nearest, as [id, score, metadata as JSON text].
@@ -105,7 +110,7 @@ export class Tenant extends DurableObject {
   }
 
   stats() {
-    const { known, live } = this.#records.counts();
+    const { known, live } = this.#records.counts(Date.now());
     return { known, live, dimension: DIMENSION };
   }
 
@@ -232,7 +237,11 @@ export class Tenant extends DurableObject {
 
   #applyRecord(change) {
     const state = this.#records.apply(change, () => this.#progress.nextPlace(), Date.now());
-    if (state !== null) this.#changed.push([change.id, state.vector]);
+    if (state !== null) {
+      this.#changed.push([change.id, state.vector]);
+      const moment = state.vector === null ? null : expiryOf(state);
+      if (moment !== null) this.#expiresFromMs = Math.min(this.#expiresFromMs, moment);
+    }
     return state !== null;
   }
 
@@ -245,6 +254,13 @@ export class Tenant extends DurableObject {
       const index = new VectorIndex();
       for (const [id, vector] of this.#records.vectors()) index.set(id, vector);
       this.#index = index;
+      this.#expiresFromMs = 0;
+    }
+    const now = Date.now();
+    if (now >= this.#expiresFromMs) {
+      const { ids, next } = this.#records.expired(now);
+      for (const id of ids) this.#index.delete(id);
+      this.#expiresFromMs = next ?? Infinity;
     }
     return this.#index;
   }

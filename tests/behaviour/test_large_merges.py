@@ -228,3 +228,35 @@ def segments_of(site: MaintenanceDeployment, namespace: Namespace) -> set[str]:
     prefix = f"{namespace.partition}/segments/"
     blobs = site.database().store.blobs.list(prefix)
     return {key.removeprefix(prefix).partition("/")[0] for key, _, _ in blobs}
+
+
+def test_what_expires_in_a_large_merge_is_left_out(site: MaintenanceDeployment) -> None:
+    """By each builder as of its own moment; what was prolonged while it was built lives on."""
+    database = site.database()
+    namespace = create(database, engine=EngineChoice.EXACT)
+    moment = site.clock.unix_ms() + 60_000
+    for start in range(0, ROWS, 100):
+        write(database, namespace, range(start, start + 100))
+        site.clock.seconds += 5
+        ids = [f"r{number}" for number in range(start, start + 100, 10)]
+        database.records.patch(namespace, [MetadataPatch(one, expires_at_ms=moment) for one in ids])
+        site.clock.seconds += 5
+        assert database.indexer.fold(namespace).published
+    site.adapters().pending_work.note(namespace.partition, site.clock.unix_ms())
+    assert site.compactor()(SCHEDULED, LambdaContext())["failed"] == []
+    database.records.patch(namespace, [MetadataPatch("r0", keeps=True), MetadataPatch("r390", keeps=True)])
+    site.clock.seconds += 5
+    assert database.indexer.fold(namespace).published
+    site.clock.seconds += 200
+    document = started(site)
+    results = built(site, document)
+    assert any("purged" in result for result in results)
+    assert published(site, document, results)["published"] is True
+    fresh = site.database()
+    assert fresh.records.count(namespace) == ROWS - 40 + 2
+    assert set(fresh.records.fetch(namespace, ["r0", "r10", "r390"])) == {"r0", "r390"}
+    pointer = fresh.store.pointer(namespace.partition)
+    assert pointer is not None
+    merged = fresh.store.manifest(pointer.current).segments
+    assert sum(one.shape.rows for one in merged) == ROWS - 40 + 2
+    assert [one.expiring for one in merged] == [()] * len(merged)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from quartzdb.domain.expiry import PURGED_AFTER_MS
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Partition, Precision
 from quartzdb.maintenance.backlog import Backlog
@@ -170,3 +173,49 @@ def test_no_row_stays_dead_for_longer_than_its_namespace_allows(
         merge = policy.due(seen(manifest(age_ms, young, old)), purge_after_days=days).merge
         assert merge is not None
         assert (merge.segments, merge.reason) == ((old,), MergeReason.AGE)
+
+
+def expiring(name: str, rows: int, *steps: tuple[int, int], dead: int = 0) -> SegmentRef:
+    """`steps`: from how long ago (ms) on, how many of its rows have expired."""
+    moments = tuple((NOW_MS - ago_ms, count) for ago_ms, count in steps)
+    return replace(segment(name, rows, dead), expiring=moments)
+
+
+@BOTH
+def test_what_has_expired_counts_as_dead(thresholds: MaintenanceThresholds) -> None:
+    """A segment of which more than a quarter has expired is rebuilt, also where nothing is ever written again."""
+    policy = MaintenancePolicy(thresholds)
+    for age_ms in (1_000, DAY_MS):
+        worn = expiring("worn", 10_000, (90_000, 1), (61_000, 2_501), (-5_000, 9_000))
+        due = policy.due(seen(manifest(age_ms, worn)))
+        assert due.merge is not None
+        assert [one.name for one in due.merge.segments] == ["worn"]
+        # Expired too recently: somebody may still prolong it.
+        fresh = expiring("fresh", 10_000, (90_000, 1), (59_000, 2_501))
+        due = policy.due(seen(manifest(age_ms, fresh)))
+        assert due.merge is None
+        assert due.purge_ms == NOW_MS - 59_000 + PURGED_AFTER_MS
+    # Dead rows may be the expired ones: neither is added to the other.
+    both = expiring("both", 10_000, (90_000, 2_000), dead=2_000)
+    assert policy.due(seen(manifest(1_000, both))).merge is None
+
+
+@BOTH
+def test_what_expired_long_ago_is_dropped_however_little_it_is(thresholds: MaintenanceThresholds) -> None:
+    """At the age that the namespace sets for what is dead."""
+    policy = MaintenancePolicy(thresholds)
+    little = expiring("little", 10_000, (3 * DAY_MS, 1))
+    due = policy.due(seen(manifest(DAY_MS, little)), purge_after_days=4)
+    assert (due.merge, due.purge_ms) == (None, NOW_MS + DAY_MS)
+    due = policy.due(seen(manifest(DAY_MS, little)), purge_after_days=3)
+    assert due.merge is not None
+    assert due.merge.reason is MergeReason.AGE
+
+
+def test_what_waits_in_the_log_keeps_expired_rows() -> None:
+    """No segment is rebuilt for rows that its merge could not drop: a patch among what waits may prolong them."""
+    policy = MaintenancePolicy(T)
+    worn = expiring("worn", 10_000, (90_000, 9_000))
+    waiting = seen(manifest(1_000, worn), waited_ms=10_000, rows=1)
+    assert policy.due(waiting).merge is None
+    assert policy.due(seen(manifest(1_000, worn))).merge is not None

@@ -66,6 +66,34 @@ def test_key_values_come_back_with_type_and_expiry(tmp_path: Path) -> None:
     assert abs(copied - original) < 1_000
 
 
+def test_records_come_back_with_their_expiry(tmp_path: Path) -> None:
+    """As unix milliseconds in the line; what has expired is in no export, and an import passes it over."""
+    database = open_embedded(EmbeddedSettings(tmp_path / "a"))
+    namespace, _ = database.namespaces.create(DEFAULT_TENANT, "n", NamespaceSettings(2))
+    moment, ones = database.clock.unix_ms() + 3_600_000, np.ones(2, np.float32)
+    over = NewRecord("over", ones, {}, database.clock.unix_ms() - 1)
+    database.records.upsert(namespace, [NewRecord("a", ones, {"n": 1}, moment), NewRecord("b", ones), over])
+    out = tmp_path / "records.jsonl"
+    run(tmp_path / "a", "export", "--namespace", "n", "--output", out)
+    _, first, second = map(json.loads, out.read_text().splitlines())
+    assert first == {"id": "a", "vector": [1.0, 1.0], "metadata": {"n": 1}, "expires_at_ms": moment}
+    assert second == {"id": "b", "vector": [1.0, 1.0]}
+    late = write_jsonl(tmp_path / "late.jsonl", [{**first, "id": "late", "expires_at_ms": 1}, first, second])
+    assert answer(tmp_path / "b", "import", late, "--namespace", "m", "--create")["written"] == 2
+    copy = open_embedded(EmbeddedSettings(tmp_path / "b"))
+    target = copy.namespaces.get(DEFAULT_TENANT, "m")
+    found = copy.records.fetch(target, ["a", "b", "late"])
+    assert {one: record.expires_at_ms for one, record in found.items()} == {"a": moment, "b": None}
+
+
+def test_an_expiry_that_is_no_moment_is_a_bad_line(tmp_path: Path) -> None:
+    """By the number of its line, with what to write."""
+    bad = write_jsonl(tmp_path / "x.jsonl", [{"id": "a", "vector": [1.5], "expires_at_ms": "soon"}])
+    said = refusal(tmp_path, "import", bad, "--namespace", "n", "--create")
+    assert "'soon' is no moment" in said
+    assert "unix milliseconds" in said
+
+
 def test_a_line_has_what_import_reads(tmp_path: Path) -> None:
     """The format is the documented one; a record without metadata has no such field."""
     source = write_jsonl(tmp_path / "x.jsonl", [{"id": "a", "vector": [1.5, 2.0]}])

@@ -82,6 +82,23 @@ def test_key_values_come_back_with_type_and_end(tmp_path: Path) -> None:
     assert whole[0] == whole[1]
 
 
+def test_records_come_back_with_their_expiry(tmp_path: Path) -> None:
+    """To the millisecond; a column of that name which is no moment is refused."""
+    lines = [{"id": "a", "vector": [1.0], "expires_at_ms": 2_000_000_000_123}, {"id": "b", "vector": [2.0]}]
+    answer(tmp_path / "a", "import", write_jsonl(tmp_path / "x.jsonl", lines), "--namespace", "n", "--create")
+    out = tmp_path / "n.parquet"
+    assert run(tmp_path / "a", "export", "--namespace", "n", "--output", out).exit_code == 0
+    answer(tmp_path / "b", "import", out, "--namespace", "n", "--create")
+    assert list(map(json.loads, _exported(tmp_path / "b").splitlines()[1:])) == lines
+    table = pq.read_table(out)
+    place = table.schema.get_field_index("quartzdb_expires_at")
+    texts = table.set_column(place, "quartzdb_expires_at", pa.array(["soon", None]))
+    pq.write_table(texts, tmp_path / "bad.parquet")
+    said = refusal(tmp_path / "c", "import", tmp_path / "bad.parquet", "--namespace", "n", "--create")
+    assert "not a timestamp" in said
+    assert "--ignore-column quartzdb_expires_at" in said
+
+
 def test_an_exported_file_is_as_other_programs_expect(tmp_path: Path) -> None:
     """Text, a list of one length, JSON, versions; the settings in the file's metadata; rows sorted by id."""
     answer(tmp_path, "import", write_jsonl(tmp_path / "b.jsonl", books(3)), "--namespace", "n", "--create")
@@ -91,6 +108,7 @@ def test_an_exported_file_is_as_other_programs_expect(tmp_path: Path) -> None:
         ("id", "string", False),
         ("vector", "fixed_size_list<element: float not null>[4]", False),
         ("metadata", "string", True),
+        ("quartzdb_expires_at", "timestamp[ms, tz=UTC]", True),
         ("quartzdb_version", "string", False),
     ]
     header = json.loads(file.metadata.metadata[b"quartzdb_export"])
@@ -101,7 +119,7 @@ def test_an_exported_file_is_as_other_programs_expect(tmp_path: Path) -> None:
     assert (row["id"], json.loads(row["metadata"])) == ("b0", books(1)[0]["metadata"])
     assert row["quartzdb_version"] == record["version"]
     group = file.metadata.row_group(0)
-    codecs = {group.column(place).path_in_schema: group.column(place).compression for place in range(4)}
+    codecs = {group.column(place).path_in_schema: group.column(place).compression for place in range(5)}
     assert (codecs["vector.list.element"], codecs["metadata"]) == ("UNCOMPRESSED", "SNAPPY")
     assert group.sorting_columns[0].column_index == 0
 

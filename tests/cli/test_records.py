@@ -38,6 +38,28 @@ def test_put_get_patch_delete(data: Path, tmp_path: Path) -> None:
     refusal(data, "records", "get", "x", "--namespace", "n", exit_code=3)
 
 
+def test_records_that_expire(data: Path) -> None:
+    """--ttl says when, on both commands, --keep takes it back, and get shows it."""
+
+    def moment() -> int | None:
+        found = answer(data, "records", "get", "x", "--namespace", "n")["records"][0]
+        shown: int | None = found.get("expires_at_ms")
+        return shown
+
+    answer(data, "records", "put", "x", "--namespace", "n", "--vector", "[1, 0, 0, 0]", "--ttl", "12h")
+    first = moment()
+    assert first is not None
+    answer(data, "records", "patch", "x", "--namespace", "n", "--set", '{"n": 2}')
+    assert moment() == first
+    answer(data, "records", "patch", "x", "--namespace", "n", "--ttl", "30d")
+    assert (moment() or 0) > first + 1_000_000
+    answer(data, "records", "patch", "x", "--namespace", "n", "--keep")
+    assert moment() is None
+    refusal(data, "records", "patch", "x", "--namespace", "n", "--keep", "--ttl", "1h", exit_code=2)
+    said = refusal(data, "records", "patch", "x", "--namespace", "n", "--ttl", "600w")
+    assert "time to live" in said
+
+
 def test_get_says_what_is_missing(data: Path) -> None:
     """Those that are there are printed, in the order asked for; the status is that of what is not there."""
     ran = run(data, "records", "get", "b2", "none", "b1", "--namespace", "n")
@@ -87,7 +109,7 @@ def test_deleting_by_filter_asks(data: Path) -> None:
         (["put", "x", "--vector", "[1, 2, 3, 4]", "--metadata", "[]"], 2, "must be a JSON object, not an array"),
         (["put", "x", "--vector-file", "none.json"], 2, "does not exist"),
         (["patch", "none", "--set", '{"n": 1}'], 3, "none"),
-        (["patch", "b1"], 2, "--set or --unset"),
+        (["patch", "b1"], 2, "--set, --unset, --ttl or --keep"),
         (["delete"], 2, "either ids or --filter"),
         (["delete", "b1", "--filter", "{}"], 2, "either ids or --filter"),
         (["count", "--filter", '{"a": {"$near": 1}}'], 1, "$near"),

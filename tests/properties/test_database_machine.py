@@ -1,5 +1,6 @@
 """The whole embedded database against a dictionary: any sequence of writes, folds, compactions, sweeps and restarts, by
-two processes on one directory. After every step the four promises hold, and queries agree with brute force.
+two processes on one directory, while time passes and records expire. After every step the four promises hold, and
+queries agree with brute force.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ DIMENSION = 6
 IDS = [f"id-{number:02d}" for number in range(40)]
 processes = st.integers(0, 1)
 some_ids = st.lists(st.sampled_from(IDS), min_size=1, max_size=12, unique=True)
+lives = st.sampled_from([None, None, None, 1, 20, 3_000])
+"""Seconds until a record expires. Steps take from half a second to over an hour."""
 
 
 class CountingLog:
@@ -56,17 +59,30 @@ class CountingLog:
 
 
 class DatabaseMachine(RuleBasedStateMachine):
-    """`model` is what the database must hold."""
+    """`model` is what the database must hold. `moments` are those at which some of it expires."""
 
     def __init__(self) -> None:
         super().__init__()
         self.directory = Path(tempfile.mkdtemp(prefix="quartzdb-machine-"))
         self.clock = ManualClock()
         self.model: dict[str, tuple[Vector, dict[str, object]]] = {}
+        self.moments: dict[str, int] = {}
         self.deleted: set[str] = set()
         self.random = np.random.default_rng(7)
         self.starts = 0
         self.token: Version | None = None
+
+    @property
+    def model(self) -> dict[str, tuple[Vector, dict[str, object]]]:
+        """What has not expired by now."""
+        for record_id in [one for one, moment in self.moments.items() if moment <= self.clock.unix_ms()]:
+            del self.moments[record_id]
+            self._model.pop(record_id, None)
+        return self._model
+
+    @model.setter
+    def model(self, model: dict[str, tuple[Vector, dict[str, object]]]) -> None:
+        self._model = model
 
     @initialize(
         engine=st.sampled_from(
@@ -87,21 +103,34 @@ class DatabaseMachine(RuleBasedStateMachine):
         assert created
         assert self.databases[1].namespaces.get("t", "n") == self.namespace
 
-    @rule(process=processes, ids=some_ids, group=st.integers(0, 3))
-    def upsert(self, process: int, ids: list[str], group: int) -> None:
-        """Write records."""
+    @rule(process=processes, ids=some_ids, group=st.integers(0, 3), seconds=lives)
+    def upsert(self, process: int, ids: list[str], group: int, seconds: int | None) -> None:
+        """Write records, some of which will expire."""
         vectors = self._vectors(len(ids))
+        moment = self._moment(seconds)
         records = [
-            NewRecord(record_id, vector, {"group": group, "tag": record_id})
+            NewRecord(record_id, vector, {"group": group, "tag": record_id}, moment)
             for record_id, vector in zip(ids, vectors, strict=True)
         ]
         self._wrote(self.databases[process].records.upsert(self.namespace, records, after=self.token))
         self.model |= {record.id: (record.vector, dict(record.metadata)) for record in records}
+        self._expire(ids, moment)
         self.deleted -= set(ids)
+
+    @rule(process=processes, ids=some_ids, seconds=lives)
+    def prolong(self, process: int, ids: list[str], seconds: int | None) -> None:
+        """Say anew when records expire that exist, or that they never do."""
+        present = [record_id for record_id in ids if record_id in self.model]
+        if not present:
+            return
+        moment = self._moment(seconds)
+        patches = [MetadataPatch(i, expires_at_ms=moment, keeps=moment is None) for i in present]
+        self._wrote(self.databases[process].records.patch(self.namespace, patches, after=self.token))
+        self._expire(present, moment)
 
     @rule(process=processes, ids=some_ids, group=st.integers(0, 3), unset=st.booleans())
     def patch(self, process: int, ids: list[str], group: int, unset: bool) -> None:
-        """Change metadata of records that exist."""
+        """Change metadata of records that exist; when they expire stays."""
         present = [record_id for record_id in ids if record_id in self.model]
         if not present:
             return
@@ -121,6 +150,7 @@ class DatabaseMachine(RuleBasedStateMachine):
         self._wrote(deletion.version)
         for record_id in ids:
             self.model.pop(record_id, None)
+        self._expire(ids, None)
         self.deleted |= set(ids)
 
     @rule(process=processes, group=st.integers(0, 3), to=st.integers(0, 3))
@@ -144,8 +174,14 @@ class DatabaseMachine(RuleBasedStateMachine):
         deletion = self.databases[process].records.delete_matching(self.namespace, parse({"group": group}))
         assert deletion.deleted == len(doomed)
         self.model = {record_id: kept for record_id, kept in self.model.items() if record_id not in doomed}
+        self._expire(list(doomed), None)
         if deletion.version is not None:
             self._wrote(deletion.version)
+
+    @rule(seconds=st.sampled_from([0.5, 25.0, 100.0]))
+    def wait(self, seconds: float) -> None:
+        """Nobody writes, and some records expire."""
+        self.clock.seconds += seconds
 
     @rule(process=processes, seconds=st.sampled_from([0.5, 3.0, 40.0]), number=st.integers(0, 3))
     def fold(self, process: int, seconds: float, number: int) -> None:
@@ -188,6 +224,7 @@ class DatabaseMachine(RuleBasedStateMachine):
             vector, metadata = self.model[record_id]
             assert record.vector.tobytes() == vector.tobytes()
             assert dict(record.metadata) == metadata
+            assert record.expires_at_ms == self.moments.get(record_id)
 
     @rule(process=processes, top_k=st.integers(1, 50), group=st.one_of(st.none(), st.integers(0, 3)))
     def query(self, process: int, top_k: int, group: int | None) -> None:
@@ -206,6 +243,7 @@ class DatabaseMachine(RuleBasedStateMachine):
         true = dict(zip(eligible, scores.tolist(), strict=True))
         for match in answer.matches:
             assert match.score == pytest.approx(true[match.id], abs=1e-3)
+            assert match.expires_at_ms == self.moments.get(match.id)
         cut = sorted(true.values(), reverse=True)[len(answer.matches) - 1]
         hits = sum(true[match.id] >= cut - 1e-4 for match in answer.matches)
         assert hits >= 0.95 * len(answer.matches)
@@ -262,8 +300,9 @@ class DatabaseMachine(RuleBasedStateMachine):
             request = ListRequest(condition, order, cursor, 11)
             page = self.databases[process].listing.page(self.namespace, request)
             listed += [record_id for record_id, *_ in page.items]
-            for record_id, _, _, metadata in page.items:
+            for record_id, _, _, metadata, expires_at_ms in page.items:
                 assert metadata == self.model[record_id][1]
+                assert expires_at_ms == self.moments.get(record_id)
             cursor = page.cursor
             if cursor is None:
                 break
@@ -303,6 +342,7 @@ class DatabaseMachine(RuleBasedStateMachine):
         for database in self.databases:
             assert list(database.records.list(self.namespace, limit=1000).items) == sorted(self.model)
             assert database.records.count(self.namespace) == len(self.model)
+            assert database.namespaces.stats(self.namespace).records == len(self.model)
 
     def teardown(self) -> None:
         """Remove the directory."""
@@ -319,6 +359,15 @@ class DatabaseMachine(RuleBasedStateMachine):
             writer=f"local.{process}-{self.starts}",
             workspace=self.directory / "building" / str(self.starts),
         )
+
+    def _moment(self, seconds: int | None) -> int | None:
+        return None if seconds is None else self.clock.unix_ms() + 1000 * seconds
+
+    def _expire(self, ids: list[str], moment: int | None) -> None:
+        for record_id in ids:
+            self.moments.pop(record_id, None)
+        if moment is not None:
+            self.moments |= dict.fromkeys(ids, moment)
 
     def _shard(self, number: int) -> Namespace:
         """Some shard of the namespace, or the only one."""

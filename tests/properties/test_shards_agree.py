@@ -66,11 +66,12 @@ class TwinNamespaces(RuleBasedStateMachine):
             for count in (1, shards)
         ]
 
-    @rule(ids=some_ids, group=groups)
-    def upsert(self, ids: list[str], group: int) -> None:
-        """Write the same records to both."""
+    @rule(ids=some_ids, group=groups, seconds=st.sampled_from([None, None, 1, 30]))
+    def upsert(self, ids: list[str], group: int, seconds: int | None) -> None:
+        """Write the same records to both, some of which will expire."""
+        moment = None if seconds is None else self.clock.unix_ms() + 1000 * seconds
         records = [
-            NewRecord(record_id, vector, {"group": group, "tag": record_id[0]})
+            NewRecord(record_id, vector, {"group": group, "tag": record_id[0]}, moment)
             for record_id, vector in zip(ids, self._vectors(len(ids)), strict=True)
         ]
         self._write(lambda at, after: self.database.records.upsert(at, records, after=after))
@@ -81,12 +82,18 @@ class TwinNamespaces(RuleBasedStateMachine):
         patches = [MetadataPatch(one, {"group": group}, ("tag",) if unset else ()) for one in ids]
         self._write(lambda at, after: self.database.records.patch(at, patches, after=after))
 
-    @rule(ids=some_ids)
-    def patch_those_there(self, ids: list[str]) -> None:
-        """The same for records that all exist."""
+    @rule(seconds=st.sampled_from([0.5, 35.0, 90.0]))
+    def wait(self, seconds: float) -> None:
+        """Nobody writes, and some records expire."""
+        self.clock.seconds += seconds
+
+    @rule(ids=some_ids, seconds=st.sampled_from([None, 1, 30]))
+    def patch_those_there(self, ids: list[str], seconds: int | None) -> None:
+        """The same for records that all exist, and say anew when they expire."""
         there = list(self.database.records.fetch(self.namespaces[0], ids))
         if there:
-            patches = [MetadataPatch(one, {"patched": True}) for one in there]
+            moment = None if seconds is None else self.clock.unix_ms() + 1000 * seconds
+            patches = [MetadataPatch(one, {"patched": True}, (), moment, moment is None) for one in there]
             self._write(lambda at, after: self.database.records.patch(at, patches, after=after))
 
     @rule(ids=some_ids)
@@ -289,7 +296,7 @@ class TwinNamespaces(RuleBasedStateMachine):
         assert one[1:] == many[1:]
         assert one[1], "every matching record was scored"
         for left, right in zip(one[0], many[0], strict=True):
-            assert left.metadata == right.metadata
+            assert (left.metadata, left.expires_at_ms) == (right.metadata, right.expires_at_ms)
             assert (left.vector is None) == (right.vector is None)
             assert left.vector is None or left.vector.tobytes() == right.vector.tobytes()  # type: ignore[union-attr]
 
@@ -349,7 +356,7 @@ class TwinNamespaces(RuleBasedStateMachine):
         cursor: str | None = None
         while True:
             page = self.database.listing.page(namespace, replace(request, cursor=cursor))
-            pages.append([(record_id, metadata) for record_id, _, _, metadata in page.items])
+            pages.append([(record_id, *shown) for record_id, _, _, *shown in page.items])
             cursor = page.cursor
             if cursor is None:
                 return pages
@@ -378,8 +385,11 @@ def _in(group: int | None) -> Filter | None:
     return None if group is None else parse({"group": group})
 
 
-def _seen(found: Mapping[str, Record]) -> dict[str, tuple[bytes, dict[str, object]]]:
-    return {one: (record.vector.tobytes(), dict(record.metadata)) for one, record in found.items()}
+def _seen(found: Mapping[str, Record]) -> dict[str, tuple[bytes, dict[str, object], int | None]]:
+    return {
+        one: (record.vector.tobytes(), dict(record.metadata), record.expires_at_ms)
+        for one, record in found.items()
+    }
 
 
 TestShardsAgree = TwinNamespaces.TestCase

@@ -46,7 +46,7 @@ def test_any_rows_are_scored_as_the_metric_says(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_CHUNK_ROWS_MIN", 3)
         patch.setattr(module, "_CHUNK_ROWS_MAX", 16)
-        view = tail_of(batches, generator).view()
+        view = tail_of(batches, generator).view(lambda: 0)
     query = generator.standard_normal(DIMENSION).astype(np.float32)
     rows = np.flatnonzero(generator.random(len(view.ids)) < share)
     vectors = np.array([view.states[row].vector for row in rows.tolist()], dtype=np.float32).reshape(
@@ -61,10 +61,10 @@ def test_a_view_of_before_stays_as_it_was() -> None:
     generator = np.random.default_rng(7)
     tail = tail_of([5], generator)
     query = generator.standard_normal(DIMENSION).astype(np.float32)
-    before = tail.view()
+    before = tail.view(lambda: 0)
     scores = before.scores(Metric.COSINE, query)
     tail.apply(
         [Upsert("new", Version(10**6, "w"), query, {}), Upsert("1", Version(10**6 + 1, "w"), query, {})]
     )
     np.testing.assert_array_equal(before.scores(Metric.COSINE, query), scores)
-    assert tail.view().scores(Metric.COSINE, query)[-1] == pytest.approx(1.0)
+    assert tail.view(lambda: 0).scores(Metric.COSINE, query)[-1] == pytest.approx(1.0)

@@ -1,9 +1,15 @@
 // Records on disk: the state of each id, read and replaced whole. Knows merging; knows nothing of who asks.
+//
+// A record that has expired reads as absent at once; `expire` later turns it into a tombstone of the same version.
 
+import { EXPIRY_FIELD, expiryOf, mayExpire, momentIn } from "../expiry.js";
 import { PARAMETERS_MAX } from "../limits.js";
 import { apply, changesOf, unknown } from "../merge.js";
 import { parseOwn, stringify } from "../json.js";
 import { bucketOf, stateHash } from "../statehash.js";
+
+// Live, and not expired at a time.
+const SHOWN = "live = 1 AND NOT EXISTS (SELECT 1 FROM expiries e WHERE e.id = records.id AND e.at_ms <= ?)";
 
 export class Records {
   #sql;
@@ -56,6 +62,9 @@ export class Records {
       metadata,
       vector,
     );
+    const moment = live ? expiryOf({ metadata, patches }) : null;
+    if (moment !== null) this.#sql.exec("INSERT OR REPLACE INTO expiries (id, at_ms) VALUES (?, ?)", id, moment);
+    else if (expiryOf(before) !== null) this.#sql.exec("DELETE FROM expiries WHERE id = ?", id);
     if (before.patches.size) this.#sql.exec("DELETE FROM patches WHERE id = ?", id);
     for (const [field, [version, value]] of patches) {
       this.#sql.exec("INSERT INTO patches (id, field, version, value) VALUES (?, ?, ?, ?)", id, field, version, value);
@@ -64,13 +73,14 @@ export class Records {
 
   // The metadata that readers see, as JSON text: the base with the patches over it.
   static visible({ metadata, patches }) {
-    if (patches.size === 0) return metadata;
+    if (patches.size === 0 && !mayExpire(metadata)) return metadata;
     // Through a Map: a field may be called __proto__.
     const shown = new Map(Object.entries(parseOwn(metadata)));
     for (const [name, [, text]] of patches) {
       if (text === null) shown.delete(name);
       else shown.set(name, parseOwn(text));
     }
+    if (momentIn(shown.get(EXPIRY_FIELD)) !== null) shown.delete(EXPIRY_FIELD);
     return stringify(Object.fromEntries(shown));
   }
 
@@ -94,8 +104,43 @@ export class Records {
     }
   }
 
-  counts() {
-    return this.#sql.exec("SELECT count(*) AS known, coalesce(sum(live), 0) AS live FROM records").one();
+  // Whether the record of a state is there for readers.
+  static shown(state, nowMs) {
+    const moment = state.vector === null ? 0 : expiryOf(state);
+    return moment === null || moment > nowMs;
+  }
+
+  counts(nowMs) {
+    const { known, live } = this.#sql
+      .exec("SELECT count(*) AS known, coalesce(sum(live), 0) AS live FROM records")
+      .one();
+    const { expired } = this.#sql.exec("SELECT count(*) AS expired FROM expiries WHERE at_ms <= ?", nowMs).one();
+    return { known, live: live - expired };
+  }
+
+  // The ids of records that have expired, and when the next expires: null where none does.
+  expired(nowMs) {
+    const rows = this.#sql.exec("SELECT id FROM expiries WHERE at_ms <= ?", nowMs).toArray();
+    const { at } = this.#sql.exec("SELECT min(at_ms) AS at FROM expiries WHERE at_ms > ?", nowMs).one();
+    return { ids: rows.map(({ id }) => id), next: at };
+  }
+
+  // Turn some of what had expired by a time into tombstones. Patches stay: they are later than what they patched.
+  expire(untilMs, nowMs, limit) {
+    const rows = this.#sql.exec("SELECT id FROM expiries WHERE at_ms <= ? LIMIT ?", untilMs, limit).toArray();
+    for (const { id } of rows) {
+      this.#sql.exec(
+        "UPDATE records SET live = 0, hash = 0, metadata = '{}', vector = NULL, touched_ms = ? WHERE id = ?",
+        nowMs,
+        id,
+      );
+      this.#sql.exec("DELETE FROM expiries WHERE id = ?", id);
+    }
+    return rows.length;
+  }
+
+  nextExpiry() {
+    return this.#sql.exec("SELECT min(at_ms) AS at FROM expiries").one().at;
   }
 
   // For the feed: rows from a place on, without what is large.
@@ -126,22 +171,23 @@ export class Records {
       .toArray()[0]?.touched_ms;
   }
 
-  digests() {
+  digests(nowMs) {
     return this.#sql
-      .exec("SELECT bucket, count(*) AS count, sum(hash) AS sum FROM records WHERE live = 1 GROUP BY bucket")
+      .exec(`SELECT bucket, count(*) AS count, sum(hash) AS sum FROM records WHERE ${SHOWN} GROUP BY bucket`, nowMs)
       .toArray();
   }
 
-  entries(bucket, after, limit) {
+  entries(bucket, after, limit, nowMs) {
     const rows = this.#sql.exec(
-      "SELECT id, base, live, patched FROM records WHERE bucket = ? AND id > ? ORDER BY id LIMIT ?",
+      `SELECT id, base, (${SHOWN}) AS shown, patched FROM records WHERE bucket = ? AND id > ? ORDER BY id LIMIT ?`,
+      nowMs,
       bucket,
       after,
       limit,
     );
-    return rows.toArray().map(({ id, base, live, patched }) => {
+    return rows.toArray().map(({ id, base, shown, patched }) => {
       const versions = patched ? [...this.patches(id)].map(([name, [version]]) => [name, version]) : [];
-      return [id, base, Object.fromEntries(versions), live === 1];
+      return [id, base, Object.fromEntries(versions), shown === 1];
     });
   }
 

@@ -30,6 +30,9 @@ const STATEMENTS = [
      value TEXT,
      PRIMARY KEY (id, field)
    )`,
+  // The live records that expire.
+  "CREATE TABLE IF NOT EXISTS expiries (id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL)",
+  "CREATE INDEX IF NOT EXISTS expiries_at ON expiries (at_ms)",
   `CREATE TABLE IF NOT EXISTS keys (
      key TEXT PRIMARY KEY,
      place INTEGER NOT NULL,

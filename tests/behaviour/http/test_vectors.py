@@ -417,7 +417,8 @@ def test_an_unknown_field_of_a_record_is_answered_with_the_known_ones(http: Clie
         upsert_one(http, books, {"id": "a", "vector": [1], "values": [1]}), 400, "invalid_argument"
     )
     assert problem["hint"] == (
-        "The fields here are id, vector, metadata (optional), if_version (optional), if_absent (optional)."
+        "The fields here are id, vector (optional), metadata (optional), ttl_seconds (optional), "
+        "expires_at (optional), if_version (optional), if_absent (optional)."
     )
 
 

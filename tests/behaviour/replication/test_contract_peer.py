@@ -174,6 +174,23 @@ def test_what_cannot_be_said_there_is_counted(pair: Pair) -> None:
     assert (state.unreplayable, state.error) == (2, None)
 
 
+def test_a_record_that_expires_is_not_there(pair: Pair) -> None:
+    """The peer would show it for ever; also what it had of it before goes."""
+    services, namespace, clock = pair.local.database, pair.namespace, pair.clock
+    moment = clock.unix_ms() + 3_600_000
+    records = [NewRecord(f"r{n}", np.array(vector(n), np.float32), {}) for n in range(2)]
+    services.records.upsert(namespace, records)
+    pair.run()
+    assert pair.ask("GET", "/api/vector/get/r0").status_code == 200
+    services.records.patch(namespace, [MetadataPatch("r0", expires_at_ms=moment)])
+    assert pair.run().unreplayable == 1
+    assert pair.ask("GET", "/api/vector/get/r0").status_code == 404
+    services.records.patch(namespace, [MetadataPatch("r0", keeps=True)])
+    assert pair.run().unreplayable == 0
+    assert pair.ask("GET", "/api/vector/get/r0").json()["metadata"] == {}
+    assert pair.ask("GET", "/api/vector/get/r1").status_code == 200
+
+
 def test_what_the_peer_took_is_here(pair: Pair) -> None:
     """Each kind of write, with the time of its acceptance, and none of it goes back."""
     at = pair.clock.unix_ms()

@@ -73,14 +73,15 @@ def export(
     vectors: str | None,
     header: bool,
 ) -> None:
-    """Write all records of a namespace, one JSON object a line: {"id", "vector", "metadata"}.
+    """Write all records of a namespace, one JSON object a line: {"id", "vector", "metadata", "expires_at_ms"}.
 
     With --kind kv: {"key", "value", "content_type", "expires_at_ms"}, the value in base64. Either way the numbers come
     back bit for bit. A first line has the settings: dimension, metric, engine, precision, shards, and fields that
     are declared as text or sparse. Versions are not in an export: what is imported is a new write.
 
-    With --format parquet: a row each with id, vector, metadata (as JSON) and quartzdb_version, or with key, value,
-    content_type, expires_at and quartzdb_version. Versions are for those who read them: an import passes over them.
+    With --format parquet: a row each with id, vector, metadata (as JSON), quartzdb_expires_at and quartzdb_version, or
+    with key, value, content_type, expires_at and quartzdb_version. Versions are for those who read them: an import
+    passes over them.
 
     What is written during an export may or may not be in it; everything from before it is. The file or object appears
     when it is whole.

@@ -12,6 +12,7 @@ import orjson
 
 from quartzdb.cli.data_dir import find_namespace
 from quartzdb.cli.database_location import DatabaseLocation, location_options
+from quartzdb.cli.duration import Duration
 from quartzdb.cli.failure import NOT_FOUND, Failure
 from quartzdb.cli.json_text import given_vector, parsed, parsed_object
 from quartzdb.cli.listing import listing_options, pages, tell_of_more
@@ -67,6 +68,7 @@ def get(location: DatabaseLocation, ids: Sequence[str], name: str, with_vectors:
     epilog="""\b
 Examples:
   quartzdb records put dune --namespace books --vector '[0.9, 0.1, 0.0]' --metadata '{"year": 1965}'
+  quartzdb records put draft --namespace books --vector '[0.9, 0.1, 0.0]' --ttl 12h
   quartzdb records put logo --namespace images --vector-file logo.npy
   quartzdb records put dune --namespace notes --metadata '{"body": "Of Arrakis."}'   where there are no vectors"""
 )
@@ -80,6 +82,7 @@ Examples:
     help="The same in a file: JSON, base64, or .npy.",
 )
 @click.option("--metadata", metavar="JSON", help="A JSON object. Default: none.")
+@click.option("--ttl", type=Duration(), help="How long it is kept, as in 90s or 30d. Default: for ever.")
 @json_option
 def put(
     location: DatabaseLocation,
@@ -88,18 +91,21 @@ def put(
     vector: str | None,
     vector_file: Path | None,
     metadata: str | None,
+    ttl: int | None,
     as_json: bool,
 ) -> None:
-    """Write the record ID; it replaces what the id had."""
+    """Write the record ID; it replaces what the id had, and when that was to expire."""
     if vector is not None and vector_file is not None:
         raise click.UsageError("Give --vector or --vector-file, not both.")
     fields = {} if metadata is None else parsed_object(metadata, "--metadata")
     numbers = given_vector(vector, vector_file)
     database = location.open()
     from quartzdb.domain.vector import NO_VECTOR
+    from quartzdb.services.record_expiry import asked_moment
     from quartzdb.services.record_rules import NewRecord
 
-    record = NewRecord(record_id, NO_VECTOR if numbers is None else numbers, fields)
+    moment = asked_moment(ttl, None, database.clock.unix_ms())
+    record = NewRecord(record_id, NO_VECTOR if numbers is None else numbers, fields, moment)
     version = database.records.upsert(find_namespace(database, name), [record])
     if as_json:
         print_json({"id": record_id, "version": str(version)})
@@ -109,14 +115,17 @@ def put(
 
 @records.command(
     epilog="""\b
-Example:
-  quartzdb records patch dune --namespace books --set '{"year": 1966}' --unset draft"""
+Examples:
+  quartzdb records patch dune --namespace books --set '{"year": 1966}' --unset draft
+  quartzdb records patch dune --namespace books --keep"""
 )
 @click.argument("record_id", metavar="ID")
 @location_options
 @namespace_option
 @click.option("--set", "set_", metavar="JSON", help="A JSON object: metadata fields and their new values.")
 @click.option("--unset", multiple=True, metavar="FIELD", help="A metadata field to remove. May be repeated.")
+@click.option("--ttl", type=Duration(), help="How long it is kept from now on, as in 90s or 30d.")
+@click.option("--keep", is_flag=True, help="It no longer expires.")
 @json_option
 def patch(
     location: DatabaseLocation,
@@ -124,17 +133,23 @@ def patch(
     name: str,
     set_: str | None,
     unset: tuple[str, ...],
+    ttl: int | None,
+    keep: bool,
     as_json: bool,
 ) -> None:
-    """Change metadata fields of the record ID; its vector and its other fields stay."""
-    if set_ is None and not unset:
-        raise click.UsageError("Give --set or --unset.")
+    """Change metadata fields of the record ID, or when it expires; its vector and its other fields stay."""
+    if set_ is None and not unset and ttl is None and not keep:
+        raise click.UsageError("Give --set, --unset, --ttl or --keep.")
+    if ttl is not None and keep:
+        raise click.UsageError("Give --ttl or --keep, not both.")
     fields = {} if set_ is None else parsed_object(set_, "--set")
     database = location.open()
+    from quartzdb.services.record_expiry import asked_moment
     from quartzdb.services.record_rules import MetadataPatch
 
+    moment = asked_moment(ttl, None, database.clock.unix_ms())
     version = database.records.patch(
-        find_namespace(database, name), [MetadataPatch(record_id, fields, unset)]
+        find_namespace(database, name), [MetadataPatch(record_id, fields, unset, moment, keep)]
     )
     if as_json:
         print_json({"id": record_id, "version": str(version)})
@@ -263,6 +278,8 @@ def _document(record: Record, with_vectors: bool) -> dict[str, Any]:
         "version": str(record.version),
         "metadata": dict(record.metadata),
     }
+    if record.expires_at_ms is not None:
+        document["expires_at_ms"] = record.expires_at_ms
     if with_vectors and record.vector.size:
         document["vector"] = record.vector
     return document

@@ -2,6 +2,9 @@
 
 A record is replaced whole by the latest upsert or delete; a patched field keeps its own version until such a later
 one replaces the record. `join` is commutative, associative and idempotent: everything else leans on that.
+
+A record that has expired is dropped from storage as a tombstone of the same version. Of both the record wins: a patch
+that prolonged it elsewhere may come later, and then the record can be brought back from whoever still has it.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from quartzdb.domain.change import Change, Delete, Metadata, Upsert
+from quartzdb.domain.expiry import EXPIRY_FIELD, moment_in
 from quartzdb.domain.hlc import BEGINNING, Version
 from quartzdb.domain.vector import Vector
 
@@ -35,8 +39,18 @@ class RecordState:
 
     @property
     def live(self) -> bool:
-        """Whether a reader sees a record."""
+        """Whether there is a record; a reader sees it as long as it has not expired."""
         return self.vector is not None
+
+    @property
+    def expires_at_ms(self) -> int | None:
+        """From when on no reader sees it, in unix ms; None where that never comes."""
+        patch = self.patches.get(EXPIRY_FIELD)
+        return moment_in(self.metadata.get(EXPIRY_FIELD) if patch is None else patch.value)
+
+    def without_record(self) -> RecordState:
+        """What stays of one that has expired, so that nothing older comes back in its place."""
+        return RecordState(self.base, patches=self.patches)
 
     @property
     def version(self) -> Version:
@@ -44,7 +58,7 @@ class RecordState:
         return max([self.base, *(patch.version for patch in self.patches.values())])
 
     def visible_metadata(self) -> dict[str, Any]:
-        """The metadata a reader sees: the base with the patches over it."""
+        """The base with the patches over it: the metadata that a reader sees, and the moment of expiry."""
         shown = dict(self.metadata)
         for name, patch in self.patches.items():
             if patch.removed:
@@ -71,7 +85,7 @@ def state_of(change: Change) -> RecordState:
 
 def join(left: RecordState, right: RecordState) -> RecordState:
     """What both know together. Returns `left` itself where `right` adds nothing."""
-    winner = right if right.base > left.base else left
+    winner = right if (right.base, right.live) > (left.base, left.live) else left
     patches = {name: patch for name, patch in left.patches.items() if patch.version > winner.base}
     for name, patch in right.patches.items():
         known = patches.get(name)

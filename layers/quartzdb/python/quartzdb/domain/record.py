@@ -25,16 +25,17 @@ _CONTRACT_ID = re.compile(CONTRACT_ID_PATTERN)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
-    """One live record at one version."""
+    """One live record at one version. `expires_at_ms` (unix) is when it is gone, None for never."""
 
     id: str
     version: Version
     vector: Vector
     metadata: Metadata
+    expires_at_ms: int | None = None
 
 
-ShownRecord = tuple[str, Version, Vector | None, Metadata | None]
-"""Id, version, and vector and metadata where they were asked for."""
+ShownRecord = tuple[str, Version, Vector | None, Metadata | None, int | None]
+"""Id, version, vector and metadata where they were asked for, and when it expires in unix ms, None for never."""
 
 
 class Match(NamedTuple):
@@ -46,6 +47,7 @@ class Match(NamedTuple):
     version: Version
     vector: Vector | None = None
     metadata: Metadata | None = None
+    expires_at_ms: int | None = None
 
 
 def check_id(record_id: object, field: str = "id") -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Corrupted
-from quartzdb.domain.hlc import Version
+from quartzdb.domain.expiry import PURGED_AFTER_MS
+from quartzdb.domain.hlc import COUNTER_BITS, Version
 from quartzdb.domain.namespace import Partition
 from quartzdb.storage.log.codec import decode_entry
 from quartzdb.storage.log.protocol import OVERLAP_MS, margin_of
@@ -38,6 +39,14 @@ class Backlog:
     def lag_ms(self) -> int:
         """How long the oldest entry has waited."""
         return 0 if self.oldest_ms is None else max(0, self.now_ms - self.oldest_ms)
+
+    @property
+    def purged_until_ms(self) -> int:
+        """The moment (unix) up to which a merge drops what has expired: see Indexer."""
+        complete_ms = self.now_ms
+        if self.manifest is not None and self.oldest_ms is not None:
+            complete_ms = min(complete_ms, self.manifest.watermark >> COUNTER_BITS)
+        return complete_ms - PURGED_AFTER_MS
 
 
 def read_backlog(log: ChangeLog, store: SnapshotStore, clock: Clock, partition: Partition) -> Backlog:

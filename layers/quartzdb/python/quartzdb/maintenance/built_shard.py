@@ -26,7 +26,8 @@ def store_built(store: SnapshotStore, plan: MergePlan, built: BuiltShard) -> dic
     """Store what is large about it; the rest fits into the state of a workflow."""
     key = f"{plan.partition}/copied/{built.segment.name}"
     order = b"" if built.order is None else built.order.astype("<u4").tobytes()
-    parts = [order, *(rows.serialize() for rows in built.copied)]
+    purged = built.purged if any(built.purged) else ()
+    parts = [order, *(rows.serialize() for rows in (*built.copied, *purged))]
     rows = store.store_file(key, b"".join(_LENGTH.pack(len(one)) + one for one in parts))
     return {
         "shard": built.shard,
@@ -34,6 +35,7 @@ def store_built(store: SnapshotStore, plan: MergePlan, built: BuiltShard) -> dic
         # Not "copied", which the first version of this wrote, without an order: whoever knows no order must fail.
         "rows": asdict(rows),
         "watermark": built.watermark,
+        **({"purged": len(purged)} if purged else {}),
     }
 
 
@@ -44,6 +46,7 @@ def load_built(store: SnapshotStore, document: Mapping[str, Any]) -> BuiltShard:
         file = FileRef(**document["rows" if ordered else "copied"])
         segment = parse_segment(document["segment"])
         shard, watermark = int(document["shard"]), int(document["watermark"])
+        purged = int(document.get("purged", 0))
     except (ValueError, KeyError, TypeError) as error:
         raise _no_result(error) from error
     content = store.blobs.get(file.key)
@@ -51,8 +54,9 @@ def load_built(store: SnapshotStore, document: Mapping[str, Any]) -> BuiltShard:
         raise Corrupted(f"{file.key} does not match its checksum.", hint="The merge is planned anew later.")
     parts = _parts(content)
     order = np.frombuffer(next(parts), "<u4").astype(np.int64) if ordered else np.empty(0, np.int64)
-    copied = [BitMap.deserialize(part) for part in parts]
-    return BuiltShard(shard, segment, copied, order if order.size else None, watermark)
+    rows = [BitMap.deserialize(part) for part in parts]
+    copied = rows[: len(rows) - purged]
+    return BuiltShard(shard, segment, copied, order if order.size else None, watermark, rows[len(copied) :])
 
 
 def _parts(content: bytes) -> Iterator[bytes]:

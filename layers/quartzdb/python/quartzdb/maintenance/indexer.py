@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quartzdb.domain.clock import Clock
-from quartzdb.domain.hlc import Version, stamp_at
+from quartzdb.domain.expiry import PURGED_AFTER_MS
+from quartzdb.domain.hlc import COUNTER_BITS, Version, stamp_at
 from quartzdb.domain.merge import UNKNOWN, RecordState, apply
 from quartzdb.domain.namespace import EngineChoice, Namespace, Partition
 from quartzdb.maintenance.dead_rows import with_dead
@@ -102,6 +103,8 @@ class Indexer:
             self._build,
             new_name,
             margin=margin_of(log),
+            now_ms=clock.unix_ms,
+            purged_until_ms=self._purged_until_ms,
             tombstones_needed_from=retention.tombstones_needed_from if retention else None,
         )
 
@@ -121,7 +124,7 @@ class Indexer:
         if changed:
             segments = self._with_dead_rows(snapshot, before, changed)
             with self._build(namespace) as build:
-                for record_id, state in changed.items():
+                for record_id, state in self._unexpired(namespace.partition, changed, upto).items():
                     build.writer.add(record_id, state)
                 # All of it is in files by now, and an index over a full fold takes as much memory again.
                 del before, changed, entries
@@ -182,6 +185,27 @@ class Indexer:
         if page.more:
             upto = min(upto, page.entries[-1][0].stamp)
         return [(key, body) for key, body in page.entries if key.stamp <= upto], upto
+
+    def _purged_until_ms(self, partition: Partition, watermark: int) -> int:
+        """The moment (unix ms) up to which what has expired may go, once the log is folded up to a watermark: no patch
+        that prolonged it in time is still to be folded.
+        """
+        now_ms = self._clock.unix_ms()
+        if self._log.head(partition) > watermark:
+            now_ms = min(now_ms, watermark >> COUNTER_BITS)
+        return now_ms - PURGED_AFTER_MS
+
+    def _unexpired(
+        self, partition: Partition, states: Mapping[str, RecordState], watermark: int
+    ) -> Mapping[str, RecordState]:
+        """The states as they go into a segment: of records that expired a while ago, what stays of them."""
+        if all(state.expires_at_ms is None for state in states.values()):
+            return states
+        until_ms = self._purged_until_ms(partition, watermark)
+        return {
+            record_id: state if (state.expires_at_ms or until_ms + 1) > until_ms else state.without_record()
+            for record_id, state in states.items()
+        }
 
     def _with_dead_rows(
         self, snapshot: Snapshot, before: Mapping[str, Located], changed: Iterable[str]

@@ -75,7 +75,8 @@ class BuiltShard:
 
     `copied` are the rows of each planned segment that are in it, in the order of the plan. One after another, number
     `order[i]` of them is its row i; None: they are its rows as they are.
-    `watermark` is that of the manifest which it was built from.
+    `watermark` is that of the manifest which it was built from. `purged` are the rows of each planned segment that were
+    left out because they have expired; empty where no segment has such rows.
     """
 
     shard: int
@@ -83,6 +84,7 @@ class BuiltShard:
     copied: Sequence[BitMap]
     order: Rows | None
     watermark: int
+    purged: Sequence[BitMap] = ()
 
 
 def share(ids: Iterable[str], shards: int, shard: int) -> Mask:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from quartzdb.domain.expiry import PURGED_AFTER_MS
 from quartzdb.storage.snapshot.manifest import SegmentRef
 
 FANOUT = 4
@@ -77,6 +78,17 @@ def either(first: MergePolicy, second: MergePolicy) -> MergePolicy:
 def too_dead(segment: SegmentRef) -> bool:
     """Whether so much of it is dead that it is worth being rebuilt."""
     return segment.dead_rows > DEAD_SHARE_MAX * segment.shape.rows
+
+
+def worn_from_ms(segment: SegmentRef, purge_after_ms: int) -> int | None:
+    """From when (unix ms) a segment is worth being rebuilt though nothing is written; None for never.
+
+    What is dead in it, or expires, is dropped after so long, and so much of it that is dead or expires at once.
+    """
+    since = [ms for ms in (segment.dead_since_ms, segment.expires_from_ms) if ms is not None]
+    moments = [min(since) + purge_after_ms] if since else []
+    moments += [at + PURGED_AFTER_MS for at, _ in segment.expiring if too_dead(segment.at(at))]
+    return min(moments, default=None)
 
 
 def idle(segments: Sequence[SegmentRef]) -> tuple[SegmentRef, ...]:

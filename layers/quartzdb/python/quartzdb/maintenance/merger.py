@@ -16,9 +16,13 @@ from pyroaring import BitMap
 from quartzdb.domain.errors import InvalidArgument, Unavailable
 from quartzdb.domain.merge import RecordState
 from quartzdb.domain.namespace import Namespace, Partition
+from quartzdb.domain.vector import Rows
 from quartzdb.maintenance.dead_rows import with_dead
 from quartzdb.maintenance.merge_plan import BuiltShard, MergePlan, rows_of_shard, share
 from quartzdb.maintenance.merge_policy import MergePolicy
+from quartzdb.storage.index.segments.records import decode_patches
+from quartzdb.storage.index.segments.segment import Segment
+from quartzdb.storage.index.view import version_of
 from quartzdb.storage.snapshot.build import SegmentBuild
 from quartzdb.storage.snapshot.cache import SegmentCache
 from quartzdb.storage.snapshot.manifest import SegmentRef
@@ -38,6 +42,7 @@ class Merger:
     """Plans, builds and publishes merges of any namespace. `new_build` starts a segment under a name never used.
 
     `margin` is that of the log, in stamp units: what is so close to a watermark may be read once more.
+    `purged_until_ms` says, for a partition and its watermark, up to which moment (unix) what has expired may go.
     `tombstones_needed_from` gives, for a partition, the oldest stamp from which tombstones must be kept for a peer.
     """
 
@@ -50,6 +55,8 @@ class Merger:
         new_name: Callable[[], str],
         *,
         margin: int,
+        now_ms: Callable[[], int],
+        purged_until_ms: Callable[[Partition, int], int],
         tombstones_needed_from: Callable[[Partition], int] | None = None,
     ) -> None:
         self._store = store
@@ -58,6 +65,8 @@ class Merger:
         self._new_build = new_build
         self._new_name = new_name
         self._margin = margin
+        self._now_ms = now_ms
+        self._purged_until_ms = purged_until_ms
         self._tombstones_needed_from = tombstones_needed_from
 
     def plan(self, partition: Partition, policy: MergePolicy) -> MergePlan | None:
@@ -65,7 +74,8 @@ class Merger:
         pointer = self._store.pointer(partition)
         if pointer is None:
             return None
-        group = policy(self._store.manifest(pointer.current).segments)
+        now_ms = self._now_ms()
+        group = policy([ref.at(now_ms) for ref in self._store.manifest(pointer.current).segments])
         return MergePlan(partition, tuple(ref.name for ref in group)) if group else None
 
     def build_shard(self, namespace: Namespace, plan: MergePlan, shard: int) -> BuiltShard | None:
@@ -76,16 +86,27 @@ class Merger:
             logger.info("the merge %s of %s is void", plan.name, namespace.partition)
             return None
         copied: list[BitMap] = []
+        purged: list[BitMap] = []
+        planned = [snapshot.segments[numbers[name]] for name in plan.segments]
+        until_ms = 0
+        if any(segment.expires_from_ms is not None for segment in planned):
+            until_ms = self._purged_until_ms(namespace.partition, snapshot.manifest.watermark)
         with self._new_build(namespace) as build:
             for name in plan.segments:
                 segment, alive = snapshot.segments[numbers[name]].whole(), snapshot.alive[numbers[name]]
                 rows = alive & rows_of_shard(segment, plan, shard)
+                expired = segment.expiries.expired(until_ms)
+                gone = expired[rows[expired]]
+                rows[gone] = False
                 build.writer.copy(segment, rows)
                 copied.append(BitMap(np.flatnonzero(rows).astype(np.uint32)))
+                purged.append(BitMap(gone.astype(np.uint32)))
+                for record_id, state in self._of_purged(snapshot, segment, gone):
+                    build.writer.add(record_id, state)
             for record_id, state in self._tombstones_to_keep(snapshot, plan, shard):
                 build.writer.add(record_id, state)
             ref = build.finish(seed=plan.seed + shard)
-        return BuiltShard(shard, ref, copied, build.order, snapshot.manifest.watermark)
+        return BuiltShard(shard, ref, copied, build.order, snapshot.manifest.watermark, purged)
 
     def publish(self, plan: MergePlan, built: Sequence[BuiltShard]) -> bool:
         """Put what was built in the place of the planned segments; False where the plan is void. Repeating is harmless.
@@ -146,7 +167,9 @@ class Merger:
         """The built segments with the rows dead that died since; None where a living record was not copied."""
         alive_in = [self._store.alive(live[name].shape.rows, live[name].dead) for name in plan.segments]
         for number, alive in enumerate(alive_in):
-            everywhere = BitMap.union(*(one.copied[number] for one in built))
+            everywhere = BitMap.union(
+                *(one.copied[number] for one in built), *(one.purged[number] for one in built if one.purged)
+            )
             if not BitMap(np.flatnonzero(alive).astype(np.uint32)) <= everywhere:
                 return None
         merged: list[SegmentRef] = []
@@ -169,9 +192,7 @@ class Merger:
         self, snapshot: Snapshot, plan: MergePlan, shard: int
     ) -> Iterable[tuple[str, RecordState]]:
         """Tombstones of the planned segments that something late could still need, each id once."""
-        keep_from = snapshot.manifest.watermark - self._margin
-        if self._tombstones_needed_from is not None:
-            keep_from = min(keep_from, self._tombstones_needed_from(snapshot.manifest.partition))
+        keep_from = self._keep_from(snapshot)
         members = [segment for segment in snapshot.segments if segment.name in plan.segments]
         ids = sorted({stone.id for segment in members for stone in segment.records.all_tombstones()})
         ids = [one for one, own in zip(ids, share(ids, plan.shards, shard), strict=True) if own]
@@ -179,3 +200,20 @@ class Merger:
             for record_id, located in snapshot.locate(ids[start : start + _TOMBSTONES_AT_ONCE]).items():
                 if located.row is None and located.state.version.stamp > keep_from:
                     yield record_id, located.state
+
+    def _of_purged(
+        self, snapshot: Snapshot, segment: Segment, rows: Rows
+    ) -> Iterable[tuple[str, RecordState]]:
+        """Tombstones in the place of rows that have expired, where something late could still need them."""
+        keep_from = self._keep_from(snapshot)
+        for start in range(0, len(rows), _TOMBSTONES_AT_ONCE):
+            for stored in segment.records.each_at(rows[start : start + _TOMBSTONES_AT_ONCE].tolist()):
+                if version_of(stored).stamp > keep_from:
+                    yield stored.id, RecordState(stored.version, patches=decode_patches(stored.patches))
+
+    def _keep_from(self, snapshot: Snapshot) -> int:
+        """From which stamp on tombstones are kept."""
+        keep_from = snapshot.manifest.watermark - self._margin
+        if self._tombstones_needed_from is not None:
+            keep_from = min(keep_from, self._tombstones_needed_from(snapshot.manifest.partition))
+        return keep_from

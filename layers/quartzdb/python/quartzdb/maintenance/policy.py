@@ -24,7 +24,9 @@ from quartzdb.maintenance.merge_policy import (
     full_tier,
     idle,
     named,
+    too_dead,
     within,
+    worn_from_ms,
 )
 from quartzdb.maintenance.sweep import ORPHANED_MS, SUPERSEDED_MS
 from quartzdb.storage.snapshot.manifest import SegmentRef
@@ -161,18 +163,20 @@ class MaintenancePolicy:
         purge_after_ms = purge_after_days * DAY_MS
         erased = named(erasing or ())
         expired = any_of(erased, dead_for(purge_after_ms, seen.now_ms))
-        for_speed: MergePolicy = idle if is_idle else full_tier
+        # Records expire also where nothing is written.
+        for_speed: MergePolicy = either(idle, alone(too_dead)) if is_idle else full_tier
         for_age = alone(expired)
         if self._merge_limits is not None:
             for_speed = within(self._merge_limits, for_speed)
             for_age = within(self._merge_limits, for_age, expired)
         choose = either(for_age, for_speed) if erasing else either(for_speed, for_age)
-        wanted = choose(seen.manifest.segments)
-        segments = except_for(merging, choose)(seen.manifest.segments) if wanted else ()
+        present = [one.at(seen.purged_until_ms) for one in seen.manifest.segments]
+        wanted = choose(present)
+        segments = except_for(merging, choose)(present) if wanted else ()
         reason = MergeReason.IDLE if is_idle else MergeReason.TIER
         if segments and any(map(expired, segments)):
             reason = MergeReason.ERASURE if any(map(erased, segments)) else MergeReason.AGE
-        dead_since = [one.dead_since_ms for one in seen.manifest.segments if one.dead_since_ms is not None]
+        worn_ms = [ms for one in present if (ms := worn_from_ms(one, purge_after_ms)) is not None]
         at_rest = is_idle and not wanted and not merging and not seen.damaged
         return ShardDue(
             fold,
@@ -182,7 +186,7 @@ class MaintenancePolicy:
             and not seen.manifest.previous_released
             and age_ms >= self.thresholds.release_previous_after_ms,
             settled=at_rest and erasing is None and age_ms >= self.thresholds.settled_after_ms,
-            purge_ms=min(dead_since) + purge_after_ms if dead_since else None,
+            purge_ms=min(worn_ms, default=None),
         )
 
     def deletion(self, age_ms: int) -> DeletionStep:

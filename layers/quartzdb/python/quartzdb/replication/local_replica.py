@@ -116,7 +116,7 @@ class LocalReplica:
         self._record_feed = RecordFeed(log, clock)
         self._sharded_feed = ShardedFeed(self._record_feed)
         self._key_feed = KeyFeed(table, clock, keys_behind_ms)
-        self._states = ShardDigests(readers)
+        self._states = ShardDigests(readers, clock)
         self._applier = ChangeApplier(table, self._states, writer, versions, clock)
         self._takes_api_keys = takes_api_keys
 

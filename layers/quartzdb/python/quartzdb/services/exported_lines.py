@@ -61,6 +61,8 @@ def record_lines(
             document["vector"] = to_base64(record.vector) if base64_vectors else record.vector
         if record.metadata:
             document["metadata"] = dict(record.metadata)
+        if record.expires_at_ms is not None:
+            document["expires_at_ms"] = record.expires_at_ms
         lines.append(orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE))
     return Lines(lines, page.cursor)
 

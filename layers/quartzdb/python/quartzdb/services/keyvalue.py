@@ -29,6 +29,7 @@ from quartzdb.domain.limits import (
     KV_BATCH_BYTES_MAX,
     KV_BATCH_ITEMS_MAX,
     TTL_SECONDS_MAX,
+    TTL_SECONDS_MIN,
     VALUE_BYTES_MAX,
 )
 from quartzdb.domain.metadata import json_type
@@ -318,9 +319,9 @@ def check_key(key: object, field: str = "key") -> str:
 def check_item(item: NewItem, prefix: str = "") -> None:
     """Raises what is wrong with a value to be stored."""
     check_content(item.key, item.value, item.content_type, prefix)
-    if item.ttl_seconds is not None and not 0.001 <= item.ttl_seconds <= TTL_SECONDS_MAX:
+    if item.ttl_seconds is not None and not TTL_SECONDS_MIN <= item.ttl_seconds <= TTL_SECONDS_MAX:
         raise InvalidArgument(
-            f"A time to live is 0.001 to {TTL_SECONDS_MAX} seconds, not {item.ttl_seconds}.",
+            f"A time to live is {TTL_SECONDS_MIN} to {TTL_SECONDS_MAX} seconds, not {item.ttl_seconds}.",
             field=f"{prefix}ttl_seconds",
             hint="Leave it out to keep the value for ever; delete the key to end it now.",
         )

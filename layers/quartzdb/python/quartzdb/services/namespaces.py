@@ -209,7 +209,8 @@ class Namespaces:
         reader = self._readers.of(shard)
         view = reader.view(strong=consistency.strong, at_least=consistency.at_least)
         snapshot = reader.snapshot
-        refs = snapshot.manifest.segments if snapshot else ()
+        now_ms = self._clock.unix_ms()
+        refs = [ref.at(now_ms) for ref in snapshot.manifest.segments] if snapshot else []
         return NamespaceStats(
             records=view.count,
             deleted_rows=sum(part.segment.shape.rows - part.alive_count for part in view.parts),

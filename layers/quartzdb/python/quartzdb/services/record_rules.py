@@ -6,7 +6,7 @@ have written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -18,12 +18,14 @@ from quartzdb.domain.declared_values import check_sparse, check_text
 from quartzdb.domain.errors import (
     DuplicateId,
     InvalidArgument,
+    InvalidMetadata,
     InvalidVector,
     PreconditionFailed,
     RecordNotFound,
     TooLarge,
     UnmetCondition,
 )
+from quartzdb.domain.expiry import EXPIRY_FIELD, with_expiry
 from quartzdb.domain.limits import METADATA_BYTES_MAX
 from quartzdb.domain.metadata import check_metadata
 from quartzdb.domain.metric import Metric
@@ -38,20 +40,41 @@ F16_MIN = 2.0**-24
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NewRecord:
-    """A record to be written."""
+    """A record to be written. `expires_at_ms` (unix) is when it is gone, None for never."""
 
     id: str
     vector: Vector
     metadata: Metadata = field(default_factory=dict)
+    expires_at_ms: int | None = None
+
+    @property
+    def stored_metadata(self) -> Metadata:
+        """With the moment of expiry."""
+        return with_expiry(self.metadata, self.expires_at_ms)
 
 
 @dataclass(frozen=True, slots=True)
 class MetadataPatch:
-    """Top-level metadata fields to set and to remove; the rest of the record stays."""
+    """Top-level metadata fields to set and to remove; the rest of the record stays.
+
+    `expires_at_ms` (unix) is when the record is gone from now on; with `keeps` it never is. Without either that stays.
+    """
 
     id: str
     set: Metadata = field(default_factory=dict)
     unset: tuple[str, ...] = ()
+    expires_at_ms: int | None = None
+    keeps: bool = False
+
+    @property
+    def stored_set(self) -> Metadata:
+        """What it sets, with the moment of expiry."""
+        return with_expiry(self.set, self.expires_at_ms)
+
+    @property
+    def stored_unset(self) -> tuple[str, ...]:
+        """What it removes, with the moment of expiry."""
+        return (*self.unset, EXPIRY_FIELD) if self.keeps else self.unset
 
 
 Conditions = Mapping[str, Condition]
@@ -93,6 +116,7 @@ def check_record(
     check_id(record.id, f"{prefix}id")
     check_own_vector(namespace, record.vector, f"{prefix}vector")
     check_metadata(record.metadata, field=f"{prefix}metadata", bytes_max=metadata_bytes_max)
+    _check_own(record.metadata, f"{prefix}metadata")
     if not exported:
         check_declared_values(namespace, record.metadata, f"{prefix}metadata")
 
@@ -163,11 +187,13 @@ def check_changes(namespace: Namespace, patch: MetadataPatch, prefix: str = "") 
     require_records(namespace)
     _check_fields(patch, prefix)
     check_declared_values(namespace, patch.set, f"{prefix}set")
-    if not patch.set and not patch.unset:
+    _check_own(patch.set, f"{prefix}set")
+    _check_own(patch.unset, f"{prefix}unset")
+    if not (patch.set or patch.unset or patch.keeps or patch.expires_at_ms is not None):
         raise InvalidArgument(
             "The patch changes nothing.",
             field=prefix.removesuffix(".") or "set",
-            hint="Give `set`, `unset` or both.",
+            hint="Give `set`, `unset`, `ttl_seconds` or `expires_at`.",
         )
     both = patch.set.keys() & set(patch.unset)
     if both:
@@ -178,6 +204,15 @@ def check_fields(patch: MetadataPatch, field: str, bytes_max: int = METADATA_BYT
     """Raises what is wrong with the fields that a patch names."""
     check_id(patch.id, f"{field}.id")
     _check_fields(patch, f"{field}.", bytes_max)
+
+
+def _check_own(names: Container[str], field: str) -> None:
+    if EXPIRY_FIELD in names:
+        raise InvalidMetadata(
+            f"{EXPIRY_FIELD!r} is no field of metadata: records keep there when they expire.",
+            field=field,
+            hint="Say it with `ttl_seconds` or `expires_at`, beside the metadata.",
+        )
 
 
 def _check_fields(patch: MetadataPatch, prefix: str, bytes_max: int = METADATA_BYTES_MAX) -> None:

@@ -108,7 +108,7 @@ class Records:
         self.check_upsert(namespace, records, metadata_bytes_max=metadata_bytes_max, exported=exported)
         vectors = [as_stored(namespace, record.vector) for record in records]
         changes = [
-            Upsert(record.id, OWN, vector, record.metadata)
+            Upsert(record.id, OWN, vector, record.stored_metadata)
             for record, vector in zip(records, vectors, strict=True)
         ]
         if not conditions:
@@ -140,7 +140,7 @@ class Records:
             self._check_decides(namespace)
         honour(self._versions, after)
         growth = PatchGrowth(patches)
-        changes = [Patch(patch.id, OWN, patch.set, patch.unset) for patch in patches]
+        changes = [Patch(patch.id, OWN, patch.stored_set, patch.stored_unset) for patch in patches]
 
         def decide(present: Present) -> Sequence[Change]:
             check_conditions(conditions, present)
@@ -194,7 +194,7 @@ class Records:
                 raise _AllGone
             growth = PatchGrowth(patched, from_filter=True)
             growth.measure(present)
-            return [Patch(one.id, OWN, one.set, one.unset) for one in patched]
+            return [Patch(one.id, OWN, one.stored_set, one.stored_unset) for one in patched]
 
         try:
             version = self._decisions.write(

@@ -1,6 +1,7 @@
 """What a tenant holds: bytes of live data and vectors, over all of its namespaces, page by page.
 
 Live bytes are those of its segments' files that are of live rows, of vectors that no segment has yet, and of values.
+What has expired is not live; of those in one segment up to a sixteenth may be counted somewhat longer.
 """
 
 from __future__ import annotations
@@ -108,7 +109,8 @@ def _live_bytes(stats: NamespaceStats, vector_bytes: int) -> int:
 
 
 def _published_size(published: Published, namespace: Namespace) -> TenantSize:
-    keys, size = published.table.count(namespace.partition, published.clock.unix_ms())
+    now_ms = published.clock.unix_ms()
+    keys, size = published.table.count(namespace.partition, now_ms)
     vectors = 0
     for shard in namespace.each_shard if namespace.settings.holds_records else ():
         pointer = published.store.pointer(shard.partition)
@@ -120,6 +122,7 @@ def _published_size(published: Published, namespace: Namespace) -> TenantSize:
             raise Unavailable(
                 f"The manifest of {shard.partition} is being replaced.", hint="Ask again in a moment."
             ) from error
-        vectors += manifest.live_rows
-        size += sum(one.bytes * one.live_rows // max(one.shape.rows, 1) for one in manifest.segments)
+        present = [one.at(now_ms) for one in manifest.segments]
+        vectors += sum(one.live_rows for one in present)
+        size += sum(one.bytes * one.live_rows // max(one.shape.rows, 1) for one in present)
     return TenantSize(size, vectors, keys)

@@ -12,9 +12,10 @@ from quartzdb.api.operation import Family, Success
 from quartzdb.api.receipts import read_body
 from quartzdb.api.routes.vectors import READ, VERSION, vector_document
 from quartzdb.api.schemas import changes as schemas
-from quartzdb.api.times import rfc3339, unix_ms_of
+from quartzdb.api.times import rfc3339, rfc3339_or_none, unix_ms_of
 from quartzdb.domain.change import Change, Patch, Upsert
 from quartzdb.domain.errors import InvalidArgument, InvalidVersion
+from quartzdb.domain.expiry import EXPIRY_FIELD, split_expiry
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.limits import CHANGES_BYTES_MAX, WAIT_SECONDS_MAX
 from quartzdb.domain.units import units_read
@@ -101,10 +102,19 @@ class FollowedRecords:
         if isinstance(change, Upsert):
             if self._query.include_vectors != "false":
                 contents["vector"] = vector_document(change.vector, self._query.include_vectors)
+            metadata = dict(change.metadata)
+            moment = split_expiry(metadata)
+            if moment is not None:
+                contents["expires_at"] = rfc3339(moment)
             if self._query.include_metadata:
-                contents["metadata"] = change.metadata
-        elif isinstance(change, Patch) and self._query.include_metadata:
-            contents |= {"set": change.set, "unset": list(change.unset)}
+                contents["metadata"] = metadata
+        elif isinstance(change, Patch):
+            fields = dict(change.set)
+            moment = split_expiry(fields)
+            if moment is not None or EXPIRY_FIELD in change.unset:
+                contents["expires_at"] = rfc3339_or_none(moment)
+            if self._query.include_metadata:
+                contents |= {"set": fields, "unset": [one for one in change.unset if one != EXPIRY_FIELD]}
         return contents
 
 

@@ -9,6 +9,7 @@ from quartzdb.api.operation import Family, JsonBody, Success
 from quartzdb.api.receipts import read_answer
 from quartzdb.api.routes.vectors import READ, VERSION, vector_document
 from quartzdb.api.schemas import vectors as schemas
+from quartzdb.api.times import rfc3339
 from quartzdb.domain.answer_budget import AnswerBudget, vector_bytes
 from quartzdb.domain.errors import TooLarge
 from quartzdb.domain.filter import parse
@@ -92,11 +93,13 @@ def list_records(call: Call) -> Answer:
 
 
 def _document(record: ShownRecord, body: schemas.ListMatching) -> dict[str, object]:
-    record_id, version, vector, metadata = record
+    record_id, version, vector, metadata, expires_at_ms = record
     document: dict[str, object] = {"id": record_id, "version": str(version)}
     if vector is not None and vector.size:
         document["vector"] = vector_document(vector, str(body.include_vectors))
     if metadata is not None:
         chosen = body.include_metadata
         document["metadata"] = chosen_fields(metadata, chosen) if isinstance(chosen, list) else metadata
+    if expires_at_ms is not None:
+        document["expires_at"] = rfc3339(expires_at_ms)
     return document

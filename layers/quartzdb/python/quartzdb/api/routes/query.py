@@ -11,6 +11,7 @@ from quartzdb.api.operation import Family, JsonBody, Success
 from quartzdb.api.receipts import read_answer, read_body
 from quartzdb.api.routes.vectors import READ, VERSION, vector_document
 from quartzdb.api.schemas import vectors as schemas
+from quartzdb.api.times import rfc3339
 from quartzdb.domain.answer_budget import AnswerBudget, vector_bytes
 from quartzdb.domain.errors import within_field
 from quartzdb.domain.fieldkey import decode
@@ -244,4 +245,6 @@ def match_document(match: Match, body: schemas.QueryInBatch) -> dict[str, object
         document["vector"] = vector_document(match.vector, str(body.include_vectors))
     if body.include_metadata:
         document["metadata"] = match.metadata
+    if match.expires_at_ms is not None:
+        document["expires_at"] = rfc3339(match.expires_at_ms)
     return document

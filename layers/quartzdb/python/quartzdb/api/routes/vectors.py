@@ -19,6 +19,7 @@ from quartzdb.api.preconditions import (
 )
 from quartzdb.api.receipts import USAGE_HEADER, quote, read_answer, usage_header, write_answer
 from quartzdb.api.schemas import vectors as schemas
+from quartzdb.api.times import rfc3339
 from quartzdb.domain.answer_budget import AnswerBudget, vector_bytes
 from quartzdb.domain.change import Metadata
 from quartzdb.domain.errors import InvalidArgument
@@ -38,6 +39,7 @@ from quartzdb.domain.record import Record
 from quartzdb.domain.units import Units, units_deleted, units_written
 from quartzdb.domain.vector import NO_VECTOR, Vector, parse_vector, to_base64
 from quartzdb.services.keys import Scope
+from quartzdb.services.record_expiry import asked_moment
 from quartzdb.services.record_rules import MetadataPatch, NewRecord
 from quartzdb.services.records import Deletion
 
@@ -57,7 +59,11 @@ _UBIK = {"id": "ubik", "vector": "zcxMP5qZmT7NzMw9", "metadata": {"year": 1969}}
     scope=Scope.WRITE,
     body=JsonBody(
         schemas.UpsertRequest,
-        {"numbers": {"vectors": [_DUNE]}, "base64": {"vectors": [_UBIK], "version": VERSION}},
+        {
+            "numbers": {"vectors": [_DUNE]},
+            "base64": {"vectors": [_UBIK], "version": VERSION},
+            "expiring": {"vectors": [{**_DUNE, "ttl_seconds": 3600}]},
+        },
         WRITE_JSON,
     ),
     headers=CONDITIONS,
@@ -80,6 +86,7 @@ def upsert_vectors(call: Call) -> Answer:
     """
     namespace = call.namespace()
     body = call.json(schemas.UpsertRequest)
+    now_ms = call.services.clock.unix_ms()
     records = [
         NewRecord(
             record.id,
@@ -87,6 +94,7 @@ def upsert_vectors(call: Call) -> Answer:
             if record.vector is None
             else parse_vector(record.vector, field=f"vectors[{position}].vector"),
             _metadata(record.metadata),
+            asked_moment(record.ttl_seconds, record.expires_at, now_ms, f"vectors[{position}]."),
         )
         for position, record in enumerate(body.vectors)
     ]
@@ -173,6 +181,7 @@ def fetch_vectors(call: Call) -> Answer:
         {
             "one": {"patches": [{"id": "dune", "set": {"read": True}, "unset": ["tags"]}]},
             "filter": {"filter": {"year": {"$lt": 1966}}, "set": {"era": "early"}},
+            "expiry": {"patches": [{"id": "dune", "ttl_seconds": 3600}, {"id": "ubik", "expires_at": None}]},
         },
         WRITE_JSON,
     ),
@@ -186,7 +195,8 @@ def fetch_vectors(call: Call) -> Answer:
     replay=IdempotentReplay.ACCEPTED,
 )
 def patch_vectors(call: Call) -> Answer:
-    """Set and remove top-level metadata fields: of all these records or of none. Vectors stay as they are. `If-Match`
+    """Set and remove top-level metadata fields, and say when records expire: of all of them or of none. `expires_at`
+    null: a record no longer expires. Vectors stay as they are. `If-Match`
     and `If-None-Match` are for a batch of one record; with more it is refused. With a filter, the same fields of all
     records that it accepts: of at most 10,000 in one request, in the order of their ids, and `cursor` goes on where
     they end. It uses the write units of the fields for each record.
@@ -201,15 +211,14 @@ def patch_vectors(call: Call) -> Answer:
         )
     if body.patches is None:
         return _patch_matching(call, namespace, body)
-    if body.set is not None or body.unset or body.cursor is not None:
+    if body.model_fields_set & {"set", "unset", "cursor", "ttl_seconds", "expires_at"}:
         raise InvalidArgument(
-            "`set`, `unset` and `cursor` go with a filter.",
+            "`set`, `unset`, `ttl_seconds`, `expires_at` and `cursor` go with a filter.",
             field="set",
-            hint="Each of `patches` has its own `set` and `unset`.",
+            hint="Each of `patches` has its own.",
         )
     patches = [
-        _patch(patch.id, patch.set, patch.unset, f"patches[{position}].")
-        for position, patch in enumerate(body.patches)
+        _patch(call, patch.id, patch, f"patches[{position}].") for position, patch in enumerate(body.patches)
     ]
     if body.dry_run:
         return _quoted_patches(call, namespace, patches)
@@ -355,10 +364,12 @@ def fetch_vector(call: Call) -> Answer:
     replay=IdempotentReplay.ACCEPTED,
 )
 def patch_vector(call: Call) -> Answer:
-    """Set and remove top-level metadata fields of one record. Its vector stays as it is."""
+    """Set and remove top-level metadata fields of one record, and say when it expires: `expires_at` null takes that
+    back. Its vector stays as it is.
+    """
     namespace = call.namespace()
     body = call.json(schemas.PatchOne)
-    patch = _patch(call.parameters["id"], body.set, body.unset, "")
+    patch = _patch(call, call.parameters["id"], body, "")
     if body.dry_run:
         return _quoted_patches(call, namespace, [patch])
     version = call.services.records.patch(
@@ -416,7 +427,10 @@ def record_document(record: Record, encoding: str) -> dict[str, object]:
     document: dict[str, object] = {"id": record.id}
     if record.vector.size:
         document["vector"] = vector_document(record.vector, encoding)
-    return {**document, "metadata": record.metadata, "version": str(record.version)}
+    document |= {"metadata": record.metadata, "version": str(record.version)}
+    if record.expires_at_ms is not None:
+        document["expires_at"] = rfc3339(record.expires_at_ms)
+    return document
 
 
 def units_of_records(namespace: Namespace, records: Iterable[NewRecord]) -> Units:
@@ -430,15 +444,22 @@ def _metadata(document: object) -> Metadata:
     return {} if document is None else cast(Metadata, document)
 
 
-def _patch(record_id: str, fields: object, unset: list[str], prefix: str) -> MetadataPatch:
-    checked = {} if fields is None else check_metadata(fields, field=f"{prefix}set")
-    return MetadataPatch(record_id, checked, tuple(unset))
+def _patch(
+    call: Call,
+    record_id: str,
+    body: schemas.PatchOne | schemas.RecordPatch | schemas.PatchRequest,
+    prefix: str,
+) -> MetadataPatch:
+    checked = {} if body.set is None else check_metadata(body.set, field=f"{prefix}set")
+    moment = asked_moment(body.ttl_seconds, body.expires_at, call.services.clock.unix_ms(), prefix)
+    keeps = moment is None and "expires_at" in body.model_fields_set
+    return MetadataPatch(record_id, checked, tuple(body.unset), moment, keeps)
 
 
 def _patch_matching(call: Call, namespace: Namespace, body: schemas.PatchRequest) -> Answer:
     no_condition(call.headers, "a filter names records, not one record.")
     condition = parse(body.filter)
-    fields = _patch("", body.set, body.unset, "")
+    fields = _patch(call, "", body, "")
     of_one = _units_of([fields])
     records = call.services.records
     if body.dry_run:

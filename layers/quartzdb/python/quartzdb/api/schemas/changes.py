@@ -77,6 +77,12 @@ class ChangeDocument(Document):
         default=None, description="Of a patch, where metadata is asked for."
     )
     unset: list[str] | None = Field(default=None, description="Of a patch, where metadata is asked for.")
+    expires_at: str | None = Field(
+        default=None,
+        description="When the record expires: RFC 3339, in UTC. Of an upsert, missing where it never does; of a patch, "
+        "missing where that stays as it was, and null where it never does from now on.",
+        json_schema_extra={"format": "date-time"},
+    )
 
 
 class ChangePage(Document):

@@ -18,6 +18,7 @@ from quartzdb.domain.limits import (
     NAMESPACE_NAME_PATTERN,
     RECALL_MIN,
     TTL_SECONDS_MAX,
+    TTL_SECONDS_MIN,
 )
 
 NamespaceName = Annotated[
@@ -146,9 +147,37 @@ TtlSeconds = Annotated[
     float | None,
     Field(
         description="Seconds until the item is gone; for ever without it.",
-        json_schema_extra={"minimum": 0.001, "maximum": TTL_SECONDS_MAX},
+        json_schema_extra={"minimum": TTL_SECONDS_MIN, "maximum": TTL_SECONDS_MAX},
+    ),
+]
+RecordTtl = Annotated[
+    float | None,
+    Field(
+        description="Seconds until the record expires, from when the server takes the request: nobody sees it then.",
+        json_schema_extra={"minimum": TTL_SECONDS_MIN, "maximum": TTL_SECONDS_MAX},
+    ),
+]
+ExpiresAt = Annotated[
+    str | None,
+    Field(
+        description="The same as a moment to come, in RFC 3339 with its time zone, at most ten years away.",
+        json_schema_extra={"format": "date-time"},
+    ),
+]
+PatchedExpiry = Annotated[
+    str | None,
+    Field(
+        description="When the record expires from now on, in RFC 3339; null: never. Left out, that stays as it is.",
+        json_schema_extra={"format": "date-time"},
     ),
 ]
 Time = Annotated[
     str, Field(description="RFC 3339, in UTC, to the millisecond.", json_schema_extra={"format": "date-time"})
+]
+ShownExpiry = Annotated[
+    str | None,
+    Field(
+        description="When the record expires: RFC 3339, in UTC, to the millisecond. Not there where it never does.",
+        json_schema_extra={"format": "date-time"},
+    ),
 ]

@@ -12,14 +12,18 @@ from quartzdb.api.schemas.fields import (
     ConsistencyChoice,
     Cursor,
     Encoding,
+    ExpiresAt,
     Filter,
     Limit,
     Metadata,
     MetadataFields,
     NextCursor,
+    PatchedExpiry,
     Prefix,
     Recall,
     RecordId,
+    RecordTtl,
+    ShownExpiry,
     Vector,
     Version,
 )
@@ -89,6 +93,8 @@ class RecordToUpsert(Body):
     id: RecordId
     vector: Vector = None
     metadata: Metadata = None
+    ttl_seconds: RecordTtl = None
+    expires_at: ExpiresAt = None
     if_version: IfVersion = None
     if_absent: bool = Field(False, description="Write only if there is no record with this id.")
 
@@ -116,6 +122,7 @@ class RecordInList(Document):
     vector: Vector = None
     metadata: Annotated[dict[str, Any], Field(description="{} where there is none.")]
     version: Version
+    expires_at: ShownExpiry = None
 
 
 class RecordDocument(RecordInList):
@@ -204,6 +211,7 @@ class ListedRecord(Document):
     version: Version
     vector: Vector = None
     metadata: dict[str, Any] | None = None
+    expires_at: ShownExpiry = None
 
 
 class RecordPage(Document):
@@ -215,24 +223,28 @@ class RecordPage(Document):
 
 
 class PatchOne(Body):
-    """Changes to one record's metadata."""
+    """Changes to one record's metadata, and to when it expires."""
 
     set: MetadataFields = None
     unset: Array[str] = Field([], description="Top-level metadata fields to remove.")
+    ttl_seconds: RecordTtl = None
+    expires_at: PatchedExpiry = None
     version: After = None
     dry_run: DryRun = False
 
 
 class RecordPatch(Body):
-    """Changes to one record's metadata, in a batch."""
+    """Changes to one record's metadata, and to when it expires, in a batch."""
 
     id: RecordId
     set: MetadataFields = None
     unset: Array[str] = Field([], description="Top-level metadata fields to remove.")
+    ttl_seconds: RecordTtl = None
+    expires_at: PatchedExpiry = None
 
 
 class PatchRequest(Body):
-    """Changes to be made together, all of them or none: `patches`, or `set` and `unset` for what a filter accepts."""
+    """Changes to be made together, all of them or none: `patches`, or the fields of one for what a filter accepts."""
 
     patches: Array[RecordPatch] | None = Field(
         None, json_schema_extra={"minItems": 1, "maxItems": UPSERT_RECORDS_MAX}
@@ -240,6 +252,8 @@ class PatchRequest(Body):
     filter: Filter = None
     set: MetadataFields = None
     unset: Array[str] = Field([], description="Top-level metadata fields to remove.")
+    ttl_seconds: RecordTtl = None
+    expires_at: PatchedExpiry = None
     cursor: Annotated[
         str | None,
         Field(
@@ -386,6 +400,7 @@ class MatchDocument(Document):
     version: Version
     vector: Vector = None
     metadata: dict[str, Any] | None = None
+    expires_at: ShownExpiry = None
 
 
 class QueryUsage(Document):

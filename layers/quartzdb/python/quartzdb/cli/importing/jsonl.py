@@ -1,4 +1,4 @@
-"""Records from JSON lines: {"id": …, "vector": [numbers] or base64, "metadata": {…}}."""
+"""Records from JSON lines: {"id": …, "vector": [numbers] or base64, "metadata": {…}, "expires_at_ms": unix ms}."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import orjson
 from quartzdb.cli.importing.line_file import LineFile
 from quartzdb.cli.importing.source import BadLine, ImportLine, SourceRecord
 from quartzdb.domain.errors import QuartzError
+from quartzdb.domain.expiry import moment_in
 from quartzdb.domain.metadata import json_type
 from quartzdb.domain.vector import NO_VECTOR, parse_vector
 
@@ -42,6 +43,7 @@ class JsonLines:
         vector = document.pop(self._vector_field, None)
         metadata = document.pop("metadata", None)
         metadata = {} if metadata is None else metadata
+        expires_at_ms = document.pop("expires_at_ms", None)
         # Where the namespace has none, a record goes without a vector; but another field may be meant for it.
         if record_id is None or (vector is None and document):
             missing = self._id_field if record_id is None else self._vector_field
@@ -52,16 +54,27 @@ class JsonLines:
         if document:
             raise BadLine(
                 f"{sorted(document)[0]!r} is no field of a record",
-                hint=f'A line has "{self._id_field}", "{self._vector_field}" and "metadata", and nothing else.',
+                hint=f'A line has "{self._id_field}", "{self._vector_field}", "metadata" and "expires_at_ms", and '
+                "nothing else.",
             )
         if isinstance(record_id, int) and not isinstance(record_id, bool):
             record_id = str(record_id)
         try:
             # Whether a record may go without, the namespace says.
             own = NO_VECTOR if vector is None else parse_vector(vector, field=self._vector_field)
-            return SourceRecord(record_id, own, metadata)
+            return SourceRecord(record_id, own, metadata, stored_moment(expires_at_ms))
         except QuartzError as error:
             raise BadLine.of(error) from error
+
+
+def stored_moment(value: object) -> int | None:
+    """A moment as exports have it. Raises BadLine."""
+    moment = moment_in(value)
+    if moment is None and value is not None:
+        raise BadLine(
+            f"expires_at_ms: {value!r} is no moment", hint="Write unix milliseconds, or leave it out."
+        )
+    return moment
 
 
 def json_object(text: bytes) -> dict[str, Any]:

@@ -48,13 +48,15 @@ class RecordTarget:
         kinds in declared fields.
         """
         self._records = database.records
+        self._clock = database.clock
         self._namespace = namespace
         self._metadata_bytes_max = METADATA_MERGED_BYTES_MAX if exported else METADATA_BYTES_MAX
         self._exported = exported
 
     def accept(self, content: SourceRecord) -> tuple[str, NewRecord, int] | None:
-        """The record, if the namespace may have it."""
-        record = NewRecord(content.id, content.vector, content.metadata)
+        """The record, if the namespace may have it, unless it has expired."""
+        moment = content.expires_at_ms
+        record = NewRecord(content.id, content.vector, content.metadata, moment)
         check_record(
             self._namespace,
             record,
@@ -62,6 +64,8 @@ class RecordTarget:
             metadata_bytes_max=self._metadata_bytes_max,
             exported=self._exported,
         )
+        if moment is not None and moment <= self._clock.unix_ms():
+            return None
         return record.id, record, record.vector.nbytes
 
     def write(self, batch: Sequence[NewRecord]) -> None:

@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SourceRecord:
-    """One record of the source. Its vector and id are not checked against the namespace yet."""
+    """One record of the source. Its vector and id are not checked against the namespace yet.
+
+    `expires_at_ms` (unix) is when it is gone, None for never.
+    """
 
     id: str
     vector: Vector
     metadata: dict[str, Any] = field(default_factory=dict)
+    expires_at_ms: int | None = None
 
 
 class BadLine(Exception):

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 ID, VECTOR, METADATA = "id", "vector", "metadata"
 KEY, VALUE, CONTENT_TYPE, EXPIRES_AT = "key", "value", "content_type", "expires_at"
+RECORD_EXPIRES_AT = "quartzdb_expires_at"
+"""When a record expires. Under a longer name than that of a key-value, which may be a field of metadata."""
 VERSION = "quartzdb_version"
 """For those who read: what is imported is a new write, so an import passes over it."""
 HEADER_KEY = b"quartzdb_export"
@@ -22,7 +24,7 @@ HEADER_KEY = b"quartzdb_export"
 
 
 def record_schema(namespace: Namespace, vectors: str) -> Any:
-    """A pyarrow.Schema: id, vector, metadata as JSON text (null where there is none), version."""
+    """A pyarrow.Schema: id, vector, metadata as JSON text (null where there is none), end (null for never), version."""
     pa = pyarrow()
     number = pa.float16() if vectors == "f16" else pa.float32()
     columns = [pa.field(ID, pa.string(), nullable=False)]
@@ -30,6 +32,7 @@ def record_schema(namespace: Namespace, vectors: str) -> Any:
         element = pa.field("element", number, nullable=False)
         columns.append(pa.field(VECTOR, pa.list_(element, namespace.settings.dimension), nullable=False))
     columns.append(pa.field(METADATA, pa.string()))
+    columns.append(pa.field(RECORD_EXPIRES_AT, pa.timestamp("ms", tz="UTC")))
     columns.append(pa.field(VERSION, pa.string(), nullable=False))
     return pa.schema(columns)
 
@@ -46,3 +49,8 @@ def key_value_schema() -> Any:
             pa.field(VERSION, pa.string(), nullable=False),
         ]
     )
+
+
+def moments(array: Any) -> list[int | None]:
+    """A column of timestamps in unix milliseconds, null for never."""
+    return list(array.cast(pyarrow().timestamp("ms", tz="UTC"), safe=False).cast("int64").to_pylist())

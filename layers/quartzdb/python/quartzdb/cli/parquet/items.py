@@ -8,7 +8,7 @@ from typing import Any
 from quartzdb.cli.failure import Failure
 from quartzdb.cli.importing.kv_lines import SourceItem
 from quartzdb.cli.importing.source import BadLine, ImportLine
-from quartzdb.cli.parquet.columns import CONTENT_TYPE, EXPIRES_AT, KEY, VALUE, VERSION
+from quartzdb.cli.parquet.columns import CONTENT_TYPE, EXPIRES_AT, KEY, VALUE, VERSION, moments
 from quartzdb.cli.parquet.library import pyarrow
 from quartzdb.cli.parquet.reading import ParquetFile
 
@@ -63,7 +63,7 @@ class ParquetItems:
 
 def _cells(array: Any, name: str) -> list[Any]:
     if name == EXPIRES_AT:
-        return list(array.cast(pyarrow().timestamp("ms", tz="UTC"), safe=False).cast("int64").to_pylist())
+        return list(moments(array))
     return list(array.to_pylist())
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 
 from quartzdb.cli.failure import Failure
-from quartzdb.cli.importing.jsonl import json_problem
+from quartzdb.cli.importing.jsonl import json_problem, stored_moment
 from quartzdb.cli.importing.source import BadLine, ImportLine, SourceRecord
 from quartzdb.cli.parquet.cells import Read, Unsupported, is_text, reader
-from quartzdb.cli.parquet.columns import METADATA, VECTOR, VERSION
+from quartzdb.cli.parquet.columns import METADATA, RECORD_EXPIRES_AT, VECTOR, VERSION, moments
 from quartzdb.cli.parquet.library import pyarrow
 from quartzdb.cli.parquet.reading import ParquetFile
 from quartzdb.cli.parquet.vectors import At, is_vector_type, vector_reader
@@ -25,8 +25,8 @@ class ParquetRecords:
     """Positions are rows from 1.
 
     A column `metadata` of JSON text, or of structs or maps, is the metadata; any other column is a field of it, and
-    goes before one of that name there. Without a column of vectors records have none. `text_columns` become text,
-    whatever they are; `ignored` are passed over.
+    goes before one of that name there. Without a column of vectors records have none; `quartzdb_expires_at` says when
+    they expire. `text_columns` become text, whatever they are; `ignored` are passed over.
     """
 
     def __init__(
@@ -49,7 +49,13 @@ class ParquetRecords:
         _check_there(wanted, names)
         self._id_read = _id_reader(self._type(id_column), id_column)
         self._vector_read = self._vector_reader() if self._has_vectors else _without
-        passed_over = {id_column, vector_column, VERSION, *ignored}
+        passed_over = {id_column, vector_column, VERSION, RECORD_EXPIRES_AT, *ignored}
+        self._expires = RECORD_EXPIRES_AT in names and RECORD_EXPIRES_AT not in ignored
+        if self._expires and not pyarrow().types.is_timestamp(self._type(RECORD_EXPIRES_AT)):
+            raise Failure(
+                f"The column {RECORD_EXPIRES_AT!r} is {self._type(RECORD_EXPIRES_AT)}, not a timestamp.",
+                hint=f"It says when records expire. Leave it out: --ignore-column {RECORD_EXPIRES_AT}",
+            )
         self._whole: Read | None = None
         self._fields: dict[str, Read] = {}
         for name in names:
@@ -70,11 +76,13 @@ class ParquetRecords:
         """What follows row `after`."""
         columns = [self._id, *([self._vector] if self._has_vectors else []), *self._fields]
         columns += [METADATA] if self._whole else []
+        columns += [RECORD_EXPIRES_AT] if self._expires else []
         for before, batch in self._file.batches(after, columns):
             ids = self._id_read(batch.column(self._id))
             vector_at = self._vector_read(batch.column(self._vector if self._has_vectors else self._id))
             fields = [(name, read(batch.column(name))) for name, read in self._fields.items()]
             wholes = self._whole(batch.column(METADATA)) if self._whole else None
+            ends = moments(batch.column(RECORD_EXPIRES_AT)) if self._expires else None
             for place, record_id in enumerate(ids):
                 content: SourceRecord | BadLine
                 try:
@@ -84,7 +92,8 @@ class ParquetRecords:
                     for name, cells in fields:
                         if cells[place] is not None:
                             metadata[name] = cells[place]
-                    content = SourceRecord(record_id, vector_at(place), metadata)
+                    end = stored_moment(ends[place]) if ends else None
+                    content = SourceRecord(record_id, vector_at(place), metadata, end)
                 except BadLine as bad:
                     content = bad
                 yield ImportLine(before + place + 1, before + place + 1, content, "Row")

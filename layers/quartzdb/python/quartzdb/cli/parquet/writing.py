@@ -21,6 +21,7 @@ from quartzdb.cli.parquet.columns import (
     ID,
     KEY,
     METADATA,
+    RECORD_EXPIRES_AT,
     VALUE,
     VECTOR,
     VERSION,
@@ -58,6 +59,7 @@ class ParquetExport:
         columns: dict[str, Any] = {
             ID: [one.id for one in records],
             METADATA: encoded,
+            RECORD_EXPIRES_AT: [one.expires_at_ms for one in records],
             VERSION: [str(one.version) for one in records],
         }
         size = sum(len(text or "") for text in encoded)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 
+from quartzdb.domain.clock import Clock
 from quartzdb.domain.merge import RecordState
 from quartzdb.domain.namespace import Namespace
 from quartzdb.replication.ports import EntryPage
@@ -19,23 +20,26 @@ from quartzdb.storage.snapshot.record_states import RecordStates
 class ShardDigests:
     """Thread-safe. One per process, so that what was computed for a segment serves again."""
 
-    def __init__(self, readers: Readers) -> None:
+    def __init__(self, readers: Readers, clock: Clock) -> None:
         self._readers = readers
+        self._clock = clock
         self._record_states = RecordDigests()
 
     def digests(self, namespace: Namespace) -> Sequence[tuple[int, int]]:
         """(count, sum of state hashes) of each bucket: those of the shards, added."""
-        of_shards = [self._digests(shard) for shard in namespace.each_shard]
+        now_ms = self._clock.unix_ms()
+        of_shards = [self._digests(shard, now_ms) for shard in namespace.each_shard]
         return [
             (sum(count for count, _ in bucket), sum(number for _, number in bucket))
             for bucket in zip(*of_shards, strict=True)
         ]
 
     def entries(self, namespace: Namespace, bucket: int, after: str | None, limit: int) -> EntryPage:
-        """The states of one bucket in order of id, tombstones included."""
+        """The states of one bucket in order of id, tombstones included; what has expired is not live."""
+        now_ms = self._clock.unix_ms()
         pages = [
             self._readers.of(shard).study(
-                partial(self._record_states.entries, bucket=bucket, after=after, limit=limit)
+                partial(self._record_states.entries, bucket=bucket, after=after, limit=limit, now_ms=now_ms)
             )
             for shard in namespace.each_shard
         ]
@@ -58,9 +62,9 @@ class ShardDigests:
                 found |= self._readers.of(shard).study(partial(RecordStates.outlines, ids=some))
         return found
 
-    def _digests(self, shard: Namespace) -> Sequence[tuple[int, int]]:
+    def _digests(self, shard: Namespace, now_ms: int) -> Sequence[tuple[int, int]]:
         reader = self._readers.of(shard)
         # A put that landed after its writer had given up is behind a warm reader's position: a fold brings it to light.
         with suppress(BlobMissing):
             reader.reload()
-        return reader.study(self._record_states.digests)
+        return reader.study(partial(self._record_states.digests, now_ms=now_ms))

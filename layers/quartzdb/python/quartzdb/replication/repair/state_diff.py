@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quartzdb.domain.change import Change, Patch
+from quartzdb.domain.change import Change, Patch, Upsert
 from quartzdb.domain.hlc import BEGINNING
 from quartzdb.replication.ports import Entry
 from quartzdb.storage.ports import Item
@@ -19,7 +19,8 @@ def is_behind(mine: Entry | None, theirs: Entry | None) -> bool:
     if mine is None:
         return theirs.live or bool(theirs.patches)
     base = mine.base or BEGINNING
-    if (theirs.base or BEGINNING) > base:
+    # Of one version only one has the record: where it had expired it was dropped, and elsewhere a patch prolonged it.
+    if (theirs.base or BEGINNING, theirs.live) > (base, mine.live):
         return True
     return any(
         version > max(base, mine.patches.get(name, BEGINNING)) for name, version in theirs.patches.items()
@@ -34,4 +35,4 @@ def is_news(change: Change | Item, known: Entry | None) -> bool:
     if isinstance(change, Patch):
         fields = [*change.set, *change.unset]
         return any(change.version > max(base, known.patches.get(name, BEGINNING)) for name in fields)
-    return change.version > base
+    return (change.version, isinstance(change, Upsert)) > (base, known.live)

@@ -61,6 +61,7 @@ class ContractPeer:
             states.setdefault(change.id, []).append(change)
         inserts: list[tuple[str, Vector, Metadata]] = []
         applied = known = unreplayable = 0
+        now_ms = self._clock.unix_ms()
         for record_id, parts in states.items():
             state: RecordState = reduce(apply, parts, UNKNOWN)
             if state.version.site == self.site:
@@ -69,8 +70,15 @@ class ContractPeer:
                 # The peer has no record of that name, and takes none.
                 logger.warning("the peer does not take the record %r: its contract has no such id", record_id)
                 unreplayable += 1
-            elif state.vector is not None:
+            elif state.vector is not None and state.expires_at_ms is None:
                 inserts.append((record_id, state.vector, state.visible_metadata()))
+            elif state.vector is not None and (state.expires_at_ms or 0) > now_ms:
+                # Nor what it had before: it would show that for ever.
+                logger.warning(
+                    "the peer cannot be told when the record %r expires: it has none then", record_id
+                )
+                self._api.delete_vector(record_id)
+                unreplayable += 1
             else:
                 self._api.delete_vector(record_id)
                 applied += 1

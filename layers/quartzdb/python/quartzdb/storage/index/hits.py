@@ -5,15 +5,16 @@ A query spends its last microseconds here: each segment is asked once, for the r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from quartzdb.domain.answer_budget import AnswerBudget
+from quartzdb.domain.expiry import split_expiry
 from quartzdb.domain.record import Match, ShownRecord
-from quartzdb.domain.vector import Floats, Rows
-from quartzdb.storage.index.segments.records import decode_metadata
+from quartzdb.domain.vector import Floats, Rows, Vector
+from quartzdb.storage.index.segments.records import StoredRecord, decode_metadata
 from quartzdb.storage.index.view import Part, View, latest_version
 
 _SORTED_WHOLE_MAX = 512
@@ -72,8 +73,8 @@ def matches_of(
     }
     found = []
     for source, row, score, distance in zip(sources, rows, scores, distances, strict=True):
-        record_id, version, vector, metadata = records[source][row]
-        found.append(Match(record_id, score, distance, version, vector, metadata))
+        record_id, version, vector, metadata, expires_at_ms = records[source][row]
+        found.append(Match(record_id, score, distance, version, vector, metadata, expires_at_ms))
     if len(set(scores)) < len(scores):
         # Equal scores come in id order. Which of several equals make the cut at top_k is left open.
         found.sort(key=lambda match: (-match.score, match.id))
@@ -95,16 +96,16 @@ def shown_of_segment(part: Part, rows: list[int], shown: Shown) -> dict[int, Sho
     """What is shown of some rows of a segment, by row. Raises AnswerTooLarge."""
     vectors = part.vectors_of(rows) if shown.vectors else {}
     stored = list(part.segment.records.each_at(rows))
+    if part.segment.expires_from_ms is not None:
+        return _shown_expiring(stored, vectors, shown)
     if not shown.metadata:
         return {
-            row: (record_id, latest_version(version, patches), vectors.get(row), None)
+            row: (record_id, latest_version(version, patches), vectors.get(row), None, None)
             for row, record_id, version, _, patches in stored
         }
-    if shown.budget is not None:
-        # Before it is decoded, and counted twice, because as objects it takes several times as much.
-        shown.budget.take(2 * sum(len(metadata or b"") for _, _, _, metadata, _ in stored))
+    _take(shown, stored)
     return {
-        row: (record_id, latest_version(version, patches), vectors.get(row), decode_metadata(metadata))
+        row: (record_id, latest_version(version, patches), vectors.get(row), decode_metadata(metadata), None)
         for row, record_id, version, metadata, patches in stored
     }
 
@@ -119,6 +120,34 @@ def shown_of_tail(view: View, rows: list[int], shown: Shown) -> dict[int, ShownR
             record.version,
             record.vector if shown.vectors else None,
             record.metadata if shown.metadata else None,
+            record.expires_at_ms,
         )
         for row, record in records.items()
     }
+
+
+def _shown_expiring(
+    stored: Sequence[StoredRecord], vectors: Mapping[int, Vector], shown: Shown
+) -> dict[int, ShownRecord]:
+    """As `shown_of_segment`, of a segment in which some row expires: that stands in the metadata."""
+    if shown.metadata:
+        _take(shown, stored)
+    found: dict[int, ShownRecord] = {}
+    for row, record_id, version, encoded, patches in stored:
+        metadata = decode_metadata(encoded)
+        expires_at_ms = split_expiry(metadata)
+        latest = latest_version(version, patches)
+        found[row] = (
+            record_id,
+            latest,
+            vectors.get(row),
+            metadata if shown.metadata else None,
+            expires_at_ms,
+        )
+    return found
+
+
+def _take(shown: Shown, stored: Sequence[StoredRecord]) -> None:
+    if shown.budget is not None:
+        # Before it is decoded, and counted twice, because as objects it takes several times as much.
+        shown.budget.take(2 * sum(len(record.metadata or b"") for record in stored))

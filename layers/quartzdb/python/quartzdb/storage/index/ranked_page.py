@@ -79,8 +79,8 @@ def matches_at(
     distances = view.metric.distances(np.array([place.score for place, _, _ in placed], np.float32)).tolist()
     matches = []
     for (place, number, row), distance in zip(placed, distances, strict=True):
-        record_id, version, vector, metadata = records[number][row]
-        matches.append(Match(record_id, place.score, distance, version, vector, metadata))
+        record_id, version, vector, metadata, expires_at_ms = records[number][row]
+        matches.append(Match(record_id, place.score, distance, version, vector, metadata, expires_at_ms))
     return matches
 
 

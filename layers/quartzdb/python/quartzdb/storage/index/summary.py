@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from quartzdb.domain.deadline import check_deadline
+from quartzdb.domain.expiry import EXPIRY_FIELD
 from quartzdb.domain.field_summary import Fields, FieldSummary, TypeSummary, add_fields
 from quartzdb.domain.fieldkey import boolean_range, type_range
 from quartzdb.domain.vector import Mask
@@ -28,6 +29,8 @@ def field_summaries(view: View) -> Fields:
 def _of_rows(fields: FieldIndex, alive: Mask) -> Fields:
     found: Fields = {}
     for path in fields.paths():
+        if path == EXPIRY_FIELD:
+            continue  # no field of the client's
         check_deadline()
         records = int(np.count_nonzero(fields.existing(path) & alive))
         if not records:

@@ -6,8 +6,9 @@ owner's lock stays valid while later writes go on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,13 +43,17 @@ class _Chunk:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TailView:
-    """The tail as it was at one moment. `alive` flags the rows that hold a record's present state."""
+    """The tail as it was at one moment. `alive` flags the rows that hold a record's present state.
+
+    What has expired is not among them. `expires_from_ms` is when the next of them expires, None for never.
+    """
 
     chunks: Sequence[tuple[np.ndarray[tuple[int, int], np.dtype[np.float32]], Floats]]
     ids: Sequence[str]
     states: Sequence[RecordState]
     alive: Mask
     alive_count: int
+    expires_from_ms: int | None = None
 
     def scores(self, metric: Metric, query: Vector) -> Floats:
         """Exact scores of all rows, dead ones included."""
@@ -115,6 +120,8 @@ class Tail:
         self._sparse = sparse
         self._inverted: MemoryInverted | None = None
         self._view: TailView | None = None
+        self._expiring_rows = array("q")
+        self._moments = array("q")
         self.superseded: dict[int, list[int]] = {}
         """Rows of each segment (by its number) that a record in the tail replaces."""
 
@@ -143,8 +150,8 @@ class Tail:
         """All that it knows at this moment, tombstones included."""
         return {record_id: state for record_id, (state, _) in self._states.items()}
 
-    def view(self) -> TailView:
-        """The present moment, shared until the next write."""
+    def view(self, now_ms: Callable[[], int]) -> TailView:
+        """The present moment; shared until the next write where nothing expires, and then `now_ms` is not asked."""
         if self._view is None:
             alive = np.frombuffer(bytes(self._alive), dtype=np.bool_)
             self._view = TailView(
@@ -154,7 +161,7 @@ class Tail:
                 alive=alive,
                 alive_count=int(np.count_nonzero(alive)),
             )
-        return self._view
+        return self._unexpired(self._view, now_ms()) if self._moments else self._view
 
     def fields(self) -> MemoryFields:
         """The inverted index of all rows so far, brought up to date."""
@@ -203,10 +210,28 @@ class Tail:
         chunk.used += 1
         # The state's vector now points into the chunk, so that the log entry's bytes can be freed.
         kept = RecordState(state.base, slot, state.metadata, state.patches)
+        moment = kept.expires_at_ms
+        if moment is not None:
+            self._expiring_rows.append(len(self._ids))
+            self._moments.append(moment)
         self._ids.append(record_id)
         self._row_states.append(kept)
         self._alive.append(1)
         return kept, len(self._ids) - 1
+
+    def _unexpired(self, view: TailView, now_ms: int) -> TailView:
+        rows, moments = np.array(self._expiring_rows, np.int64), np.array(self._moments, np.int64)
+        still = view.alive[rows]
+        rows, moments = rows[still], moments[still]
+        expired = moments <= now_ms
+        ahead = moments[~expired]
+        following = int(ahead.min()) if ahead.size else None
+        if ahead.size == moments.size:
+            return replace(view, expires_from_ms=following)
+        alive = view.alive.copy()
+        alive[rows[expired]] = False
+        count = view.alive_count - int(np.count_nonzero(expired))
+        return replace(view, alive=alive, alive_count=count, expires_from_ms=following)
 
     @staticmethod
     def _measure(chunk: _Chunk) -> None:

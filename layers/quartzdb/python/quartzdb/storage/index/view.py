@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from quartzdb.domain.deadline import check_deadline
+from quartzdb.domain.expiry import split_expiry
 from quartzdb.domain.filter import Filter
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
@@ -33,7 +34,9 @@ _LIST_BLOCK = 256
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """One segment of a view. `alive` flags the rows that neither a newer segment nor the tail replaced."""
+    """One segment of a view. `alive` flags the rows that neither a newer segment nor the tail replaced, and that had
+    not expired when the view was taken.
+    """
 
     segment: Segment
     alive: Mask
@@ -69,7 +72,9 @@ class Part:
         vectors = self.vectors_of([record.row for record in records])
         for record in records:
             metadata = decode_metadata(record.metadata)
-            yield record, Record(record.id, version_of(record), vectors[record.row], metadata)
+            expires_at_ms = None if self.segment.expires_from_ms is None else split_expiry(metadata)
+            vector = vectors[record.row]
+            yield record, Record(record.id, version_of(record), vector, metadata, expires_at_ms)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +86,7 @@ class View:
     field is searched.
 
     `highest` is the highest append stamp in it: a write that was decided from this view must be later.
+    `until_ms` is when the next of its records expires (unix), None for never: from then on it is good for nobody.
     """
 
     metric: Metric
@@ -88,6 +94,7 @@ class View:
     tail: TailView
     read_tail_fields: ReadFields
     highest: int
+    until_ms: int | None = None
     read_tail_inverted: ReadInverted | None = None
     text: Mapping[str, TextField] = field(default_factory=dict)
     sparse: Sequence[str] = ()
@@ -121,7 +128,9 @@ class View:
         state = self.tail.states[row]
         if state.vector is None:
             raise ValueError(f"tail row {row} holds no vector")
-        return Record(self.tail.ids[row], state.version, state.vector, state.visible_metadata())
+        metadata = state.visible_metadata()
+        expires_at_ms = split_expiry(metadata)
+        return Record(self.tail.ids[row], state.version, state.vector, metadata, expires_at_ms)
 
     def fetch(self, ids: Sequence[str]) -> dict[str, Record]:
         """The live records of those ids that have one."""

@@ -95,7 +95,7 @@ class SegmentBuild:
         files = {
             name: self._store.store_file(f"{prefix}/{name}", self._directory / name) for name in written.files
         }
-        return SegmentRef(self._name, written.shape, self.writer.tombstones, files)
+        return SegmentRef(self._name, written.shape, self.writer.tombstones, files, expiring=written.expiring)
 
 
 def _means_full(error: BaseException) -> bool:

@@ -135,12 +135,13 @@ class SegmentCache:
 
     def _newly_opened(self, ref: SegmentRef) -> Segment:
         if self._store.blobs.remote:
-            return Segment(ref.name, ref.shape, self._fetched_files(ref))
+            return Segment(ref.name, ref.shape, self._fetched_files(ref), expires_from_ms=ref.expires_from_ms)
         place = self._room.take(ref.files[RECORDS_FILE].size, open_files(ref.shape.engine), self.give_way)
         try:
             with _told_as_unavailable(ref.name):
                 paths = {name: self._store.verified_file(file) for name, file in ref.files.items()}
-                segment = Segment(ref.name, ref.shape, LocalFiles(paths, held=place.held))
+                files = LocalFiles(paths, held=place.held)
+                segment = Segment(ref.name, ref.shape, files, expires_from_ms=ref.expires_from_ms)
         except BaseException:
             self._room.leave(place)
             raise

@@ -16,6 +16,7 @@ from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Partition, Precision
+from quartzdb.storage.index.expiries import Steps, expired_at_least
 from quartzdb.storage.index.segments.segment import SegmentShape
 
 _FORMAT = 1
@@ -35,6 +36,7 @@ class SegmentRef:
     """One live segment. `dead` names the rows (a roaring bitmap) that newer segments replaced.
 
     `dead_since_ms` (unix) is since when it has dead rows or tombstones, from its publication on; None: it has none.
+    `expiring` says how many of its rows have expired by when, the dead ones included.
     """
 
     name: str
@@ -44,6 +46,20 @@ class SegmentRef:
     dead: FileRef | None = None
     dead_rows: int = 0
     dead_since_ms: int | None = None
+    expiring: Steps = ()
+
+    @property
+    def expires_from_ms(self) -> int | None:
+        """The moment of the row that expires first; None where none ever does."""
+        return self.expiring[0][0] if self.expiring else None
+
+    def at(self, now_ms: int) -> SegmentRef:
+        """The same with rows that have expired counted among the dead: at least as many as there are of both."""
+        expired = expired_at_least(self.expiring, now_ms)
+        if not expired:
+            return self
+        since_ms = min(self.expiring[0][0], self.dead_since_ms or now_ms)
+        return replace(self, dead_rows=max(self.dead_rows, expired), dead_since_ms=since_ms)
 
     @property
     def live_rows(self) -> int:
@@ -149,6 +165,7 @@ def segment_document(segment: SegmentRef) -> dict[str, Any]:
         "dead": _file_document(segment.dead) if segment.dead else None,
         "dead_rows": segment.dead_rows,
         "dead_since_ms": segment.dead_since_ms,
+        **({"expiring": segment.expiring} if segment.expiring else {}),
     }
 
 
@@ -170,6 +187,7 @@ def parse_segment(document: Mapping[str, Any]) -> SegmentRef:
         dead=FileRef(**document["dead"]) if document["dead"] else None,
         dead_rows=document["dead_rows"],
         dead_since_ms=document.get("dead_since_ms"),
+        expiring=tuple((int(moment), int(rows)) for moment, rows in document.get("expiring", ())),
     )
 
 

@@ -17,6 +17,7 @@ from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Corrupted, NamespaceNotFound, Unavailable
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Namespace
+from quartzdb.storage.index.expiries import UnexpiredRows
 from quartzdb.storage.index.fields.field_index import FieldIndex
 from quartzdb.storage.index.segments.segment import Segment
 from quartzdb.storage.index.tail import Tail
@@ -54,6 +55,33 @@ class _State:
         self.alive = list(snapshot.alive)
         self.counts = [int(np.count_nonzero(alive)) for alive in snapshot.alive]
         self.superseded: dict[int, int] = {}
+        self._unexpired = {
+            number: UnexpiredRows()
+            for number, segment in enumerate(snapshot.segments)
+            if segment.expires_from_ms is not None
+        }
+
+    def parts(self, now_ms: Callable[[], int]) -> tuple[list[Part], int | None]:
+        """The segments with their live rows, and when the next of these expires (unix ms), None for never.
+
+        Where no row expires the clock is not asked. Raises BlobMissing, Corrupted.
+        """
+        segments = self.snapshot.segments
+        parts = list(map(Part, segments, self.alive, self.counts))
+        moments: list[int] = []
+        now = now_ms() if self._unexpired else 0
+        for number, unexpired in self._unexpired.items():
+            segment = segments[number]
+            if segment.expires_from_ms is not None and now < segment.expires_from_ms:
+                moments.append(segment.expires_from_ms)
+                continue
+            alive, count, following = unexpired.of(
+                segment.expiries, self.alive[number], self.counts[number], now
+            )
+            parts[number] = Part(segment, alive, count)
+            if following is not None:
+                moments.append(following)
+        return parts, min(moments, default=None)
 
     def catch_up(self) -> bool:
         """Apply what is new in the log; whether there was anything."""
@@ -120,8 +148,7 @@ class NamespaceReader:
                 self._polled_at = self._clock.monotonic()
             # Whoever has the token was answered, so a read that began after it was shown has that write.
             self._honoured = at_least or self._honoured
-            assert self._view is not None
-            return self._view
+            return self._present_view()
 
     def read(
         self, use: Callable[[View], Answer], *, strong: bool = True, at_least: Version | None = None
@@ -214,7 +241,17 @@ class NamespaceReader:
             young = self._clock.monotonic() - self._polled_at < EVENTUAL_SECONDS_MAX
             if state is None or not young or (at_least and not self._includes(state, at_least)):
                 return None
-            return self._view
+            return None if self._view is None else self._present_view()
+
+    def _present_view(self) -> View:
+        """The view that is there, made anew where something in it has expired since."""
+        view = self._view
+        assert view is not None
+        if view.until_ms is None or self._clock.unix_ms() < view.until_ms:
+            return view
+        assert self._state is not None
+        self._view = self._opened_view(self._state)
+        return self._view
 
     def _includes(self, state: _State, token: Version) -> bool:
         """Whether the write of a token is in the view for certain, if it was written to this log at all.
@@ -231,12 +268,29 @@ class NamespaceReader:
             else:
                 changed = self._go_on(self._state)
         except LogSealed as sealed:
-            raise NamespaceNotFound(
-                f"The namespace {self.namespace.name!r} was deleted.", field="namespace"
-            ) from sealed
+            raise self._deleted() from sealed
         if changed or self._view is None:
-            self._view = self._make_view(self._state)
+            self._view = self._opened_view(self._state)
         return self._view
+
+    def _opened_view(self, state: _State) -> View:
+        """The view of a state: which rows have expired is read only when the first of them does."""
+        try:
+            return self._make_view(state)
+        except (BlobMissing, Corrupted) as error:
+            # As in `read`: a newly opened snapshot knows better.
+            logger.warning("%s is opened anew: %s", self.namespace.partition, error)
+            for segment in state.snapshot.segments:
+                self._cache.mark_damaged(segment)
+            self._state, self._view = None, None
+        try:
+            self._state = self._load()
+        except LogSealed as sealed:
+            raise self._deleted() from sealed
+        return self._make_view(self._state)
+
+    def _deleted(self) -> NamespaceNotFound:
+        return NamespaceNotFound(f"The namespace {self.namespace.name!r} was deleted.", field="namespace")
 
     def _go_on(self, state: _State) -> bool:
         """Apply what is new since the last time; whether there was anything."""
@@ -286,10 +340,7 @@ class NamespaceReader:
         )
 
     def _make_view(self, state: _State) -> View:
-        parts = [
-            Part(segment, alive, count)
-            for segment, alive, count in zip(state.snapshot.segments, state.alive, state.counts, strict=True)
-        ]
+        parts, of_parts_ms = state.parts(self._clock.unix_ms)
         tail, lock = state.tail, self._lock
 
         # Not of `self`, which has the view: in a ring, files would stay open until the garbage collector comes.
@@ -303,12 +354,15 @@ class NamespaceReader:
 
         settings, highest = self.namespace.settings, state.position.highest
         searched = bool(settings.text or settings.sparse)
+        of_tail = tail.view(self._clock.unix_ms)
+        until_ms = min((ms for ms in (of_parts_ms, of_tail.expires_from_ms) if ms is not None), default=None)
         return View(
             settings.metric,
             parts,
-            tail.view(),
+            of_tail,
             read_tail_fields,
             highest,
+            until_ms,
             read_tail_inverted if searched else None,
             settings.text,
             settings.sparse,

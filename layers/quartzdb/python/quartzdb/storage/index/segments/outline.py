@@ -23,13 +23,14 @@ class Outline:
         """The outline once the change is applied; `self` where the change is old news. Follows domain/merge.py."""
         if isinstance(change, Patch):
             return self._patched(change)
-        if change.version <= self.base:
+        upserted = isinstance(change, Upsert)
+        if (change.version, upserted) <= (self.base, self.live):
             return self
-        return Outline(change.version, self._later_than(change.version), isinstance(change, Upsert))
+        return Outline(change.version, self._later_than(change.version), upserted)
 
     def joined(self, other: Outline) -> Outline:
         """What both know together."""
-        winner = other if other.base > self.base else self
+        winner = other if (other.base, other.live) > (self.base, self.live) else self
         patches = dict(winner._later_than(winner.base))
         for name, version in (self if winner is other else other)._later_than(winner.base).items():
             patches[name] = max(version, patches.get(name, BEGINNING))

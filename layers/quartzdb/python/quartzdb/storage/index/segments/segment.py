@@ -15,6 +15,7 @@ from quartzdb.domain.namespace import Precision
 from quartzdb.storage.index.engines.port import Index
 from quartzdb.storage.index.engines.registry import engine_named
 from quartzdb.storage.index.executor import Executor
+from quartzdb.storage.index.expiries import NO_EXPIRIES, Expiries, expiries_of
 from quartzdb.storage.index.segments.fetched_records import RecordPages, fetched_records
 from quartzdb.storage.index.segments.mapped_file import array_of
 from quartzdb.storage.index.segments.records import (
@@ -52,15 +53,19 @@ class SegmentShape:
 
 
 class Segment:
-    """An opened segment. Thread-safe."""
+    """An opened segment. Thread-safe. `expires_from_ms` is the moment of the row that expires first, None for none."""
 
-    def __init__(self, name: str, shape: SegmentShape, files: SegmentFiles) -> None:
+    def __init__(
+        self, name: str, shape: SegmentShape, files: SegmentFiles, *, expires_from_ms: int | None = None
+    ) -> None:
         self.name = name
         self.shape = shape
+        self.expires_from_ms = expires_from_ms
         self._files = files
         self.records, self.vectors = _opened(shape, files)
         self._index: Index | None = None
         self._inverted: InvertedFile | None = None
+        self._expiries: Expiries | None = None
         self._opening = threading.Lock()
 
     @property
@@ -99,6 +104,16 @@ class Segment:
         return self._files.execute
 
     @property
+    def expiries(self) -> Expiries:
+        """Its rows that expire, read once: 16 bytes for each of them. Raises as `index` does."""
+        if self.expires_from_ms is None:
+            return NO_EXPIRIES
+        if self._expiries is None:
+            # Two threads that come together both read it, and neither waits.
+            self._expiries = expiries_of(self.records.fields)
+        return self._expiries
+
+    @property
     def damage(self) -> Exception | None:
         """The Corrupted or BlobMissing that reading it has raised since it was opened."""
         return self._files.damage
@@ -108,7 +123,7 @@ class Segment:
         if self._files.partial(VECTORS_FILE) is None:
             return self
         files = LocalFiles({name: self._files.whole(name) for name in self._files.names})
-        return Segment(self.name, self.shape, files)
+        return Segment(self.name, self.shape, files, expires_from_ms=self.expires_from_ms)
 
     def located(self, ids: Sequence[str]) -> Iterable[tuple[str, int | None, RecordState]]:
         """(id, row, state) for each of `ids` that this segment has; row None for a tombstone."""

@@ -6,6 +6,7 @@ The engine says in which order rows should lie, so until then they wait in files
 from __future__ import annotations
 
 import shutil
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from quartzdb.domain.text_fields import TextField
 from quartzdb.domain.vector import Mask, Matrix, Rows, norms_of
 from quartzdb.storage.index.engines.port import BuiltIndex
 from quartzdb.storage.index.engines.registry import choose, engine_named, read_in_parts
+from quartzdb.storage.index.expiries import Steps, steps_of
 from quartzdb.storage.index.segments.record_spool import RecordSpool
 from quartzdb.storage.index.segments.records import RecordsWriter, encode_patches
 from quartzdb.storage.index.segments.segment import Segment, SegmentShape
@@ -46,6 +48,7 @@ class WrittenSegment:
     shape: SegmentShape
     files: Sequence[str]
     order: Rows | None
+    expiring: Steps = ()
 
 
 class SegmentWriter:
@@ -79,6 +82,7 @@ class SegmentWriter:
         self._vectors = (self._unordered / VECTORS_FILE).open("wb")
         self._spool = RecordSpool(self._unordered / RECORDS_FILE)
         self._records = RecordsWriter(directory / RECORDS_FILE)
+        self._moments = array("q")
 
     def close(self) -> None:
         """Let go of the files; finished or not."""
@@ -109,6 +113,8 @@ class SegmentWriter:
             orjson.dumps(metadata) if metadata else None,
             encode_patches(state.patches),
         )
+        if state.expires_at_ms is not None:
+            self._moments.append(state.expires_at_ms)
         self._add_vectors(state.vector[None, :])
 
     def copy(self, segment: Segment, alive: Mask) -> None:
@@ -120,6 +126,9 @@ class SegmentWriter:
                 number = self._records.writer_number(writer)
                 self._spool.add(record.id, stamp, number, record.metadata, record.patches)
         rows = np.flatnonzero(alive)
+        if segment.expires_from_ms is not None:
+            moments = segment.expiries.by_row(segment.shape.rows)[rows]
+            self._moments.extend(moments[moments > 0].tolist())
         for start in range(0, len(rows), _COPY_ROWS):
             self._add_vectors(segment.vectors.gather(rows[start : start + _COPY_ROWS])[0])
 
@@ -145,7 +154,7 @@ class SegmentWriter:
         shape = SegmentShape(
             self.rows, self._dimension, self._precision, self._metric, engine, dict(built.parameters)
         )
-        return WrittenSegment(shape, files, built.order)
+        return WrittenSegment(shape, files, built.order, steps_of(self._moments))
 
     def _write_inverted(self) -> Sequence[str]:
         """The inverted index, in the order of the rows that are written; its files, none where no field is searched."""
