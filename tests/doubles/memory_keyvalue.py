@@ -19,6 +19,15 @@ class MemoryKeyValue:
         self._lock = threading.Lock()
 
     @property
+    def ordered(self) -> bool:
+        """False: `appended` is as it is given."""
+        return False
+
+    def head(self, partition: Partition) -> int:
+        """Never: raises NotImplementedError."""
+        raise NotImplementedError("not ordered")
+
+    @property
     def batch_items_max(self) -> int:
         """No limit of its own: what the service accepts."""
         return KV_BATCH_ITEMS_MAX

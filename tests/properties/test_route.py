@@ -145,7 +145,7 @@ def test_a_request_that_may_wait_has_no_deadline() -> None:
     state = RoutingState(1, 1, Origin.AWS, Mode.GUARDED, 0, "", primary=Origin.AWS)
     everywhere = {**CONFIG.origins, Origin.CLOUDFLARE: EdgeOrigin("db.example.workers.dev")}
     serving = replace(CONFIG, origins=everywhere)
-    for path, guarded in (("changes", False), ("schema", True)):
+    for path, guarded in (("changes", False), ("kv-changes", False), ("schema", True)):
         traits = RequestTraits("GET", f"/v1/namespaces/books/{path}", "")
         assert route(state, serving, traits).guarded is guarded
         assert is_safe(traits.method, traits.path)

@@ -56,6 +56,15 @@ class SlowTable:
         self._shared = shared
 
     @property
+    def ordered(self) -> bool:
+        """As the shared one."""
+        return self._shared.ordered
+
+    def head(self, partition: Partition) -> int:
+        """As the port says."""
+        return self._shared.head(partition)
+
+    @property
     def batch_items_max(self) -> int:
         """Few, so that a page of changes takes several."""
         return 3

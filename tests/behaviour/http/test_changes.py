@@ -251,3 +251,52 @@ def test_where_looks_are_paid_for_the_receipt_has_them(database: Database, http:
         assert answer.json()["usage"]["read_units"] > 2
         assert client.get(f"{books}/changes").json()["usage"]["read_units"] == 1
     assert changes(http, books, wait=0.05)["usage"]["read_units"] == 1
+
+
+def key_changes(http: Client, books: str, **query: object) -> dict[str, Any]:
+    answer = http.get(f"{books}/kv-changes", params=query)
+    assert answer.status_code == 200, answer.text
+    page: dict[str, Any] = answer.json()
+    return page
+
+
+def test_key_values_have_a_feed_of_their_own(http: Client, books: str) -> None:
+    """Each key once, with its last state, and its value where that is asked for."""
+    begun = key_changes(http, books)
+    assert begun["changes"] == []
+    http.put(f"{books}/kv/a", content=b"1")
+    http.put(f"{books}/kv/b?ttl_seconds=60", content=b"\xff", headers={"Content-Type": "image/png"})
+    last = http.put(f"{books}/kv/a", content=b"2").json()["version"]
+    http.put(f"{books}/kv/c", content=b"3")
+    assert http.delete(f"{books}/kv/c").json()["deleted"]
+    upsert(http, books, "no-key")
+    page = key_changes(http, books, cursor=begun["cursor"], values=True)
+    assert [(one["kind"], one["key"]) for one in page["changes"]] == [
+        ("put", "b"),
+        ("put", "a"),
+        ("delete", "c"),
+    ]
+    assert page["changes"][1]["version"] == last
+    assert page["changes"][1]["value"] == "2"
+    assert (page["changes"][0]["value_base64"], page["changes"][0]["content_type"]) == ("/w==", "image/png")
+    assert page["changes"][0]["expires_at"]
+    assert set(page["changes"][2]) == {"kind", "key", "version", "at"}
+    assert all("value" not in one for one in key_changes(http, books, cursor=begun["cursor"])["changes"])
+    first = key_changes(http, books, cursor=begun["cursor"], limit=2)
+    assert (len(first["changes"]), first["more"]) == (2, True)
+    rest = key_changes(http, books, cursor=first["cursor"], limit=2)
+    assert ([one["key"] for one in rest["changes"]], rest["more"]) == (["c"], False)
+    assert len(key_changes(http, books, **{"from": "beginning"})["changes"]) == 3
+
+
+def test_who_waits_for_a_key_is_answered_when_one_changes(http: Client, books: str) -> None:
+    """The cursor is of this feed alone."""
+    cursor = key_changes(http, books)["cursor"]
+    waited, _ = http.together(
+        ("GET", f"{books}/kv-changes", {"params": {"cursor": cursor, "wait": 20, "values": True}}),
+        ("PUT", f"{books}/kv/a", {"content": b"now"}),
+    )
+    assert [one["value"] for one in waited.json()["changes"]] == ["now"]
+    refused(http.get(f"{books}/changes", params={"cursor": cursor}), 400, "invalid_cursor", "cursor")
+    refused(http.get(f"{books}/kv-changes", params={"wait": 21}), 400, "invalid_argument", "wait")
+    refused(http.get(f"{books}/kv-changes", params={"include_vectors": "true"}), 400, "invalid_argument")

@@ -22,7 +22,7 @@ OPERATION_IDS = [
     "create_namespace", "list_namespaces", "describe_namespace", "delete_namespace",
     "query_vectors", "query_vectors_batch",
     "upsert_vectors", "list_vectors", "fetch_vectors", "patch_vectors", "delete_vectors", "count_vectors",
-    "list_records", "aggregate_records", "describe_fields", "follow_changes",
+    "list_records", "aggregate_records", "describe_fields", "follow_changes", "follow_key_changes",
     "fetch_vector", "patch_vector", "delete_vector",
     "put_value", "head_value", "get_value", "delete_value",
     "list_values", "get_values", "put_values", "delete_values",

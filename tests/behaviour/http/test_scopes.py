@@ -35,6 +35,7 @@ EXPECTED = {
     ("POST", "/v1/namespaces/{namespace}/aggregate"): "read",
     ("GET", "/v1/namespaces/{namespace}/schema"): "read",
     ("GET", "/v1/namespaces/{namespace}/changes"): "read",
+    ("GET", "/v1/namespaces/{namespace}/kv-changes"): "read",
     ("GET", "/v1/namespaces/{namespace}/vectors/{id}"): "read",
     ("PATCH", "/v1/namespaces/{namespace}/vectors/{id}"): "write",
     ("DELETE", "/v1/namespaces/{namespace}/vectors/{id}"): "write",

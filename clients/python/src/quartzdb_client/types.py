@@ -447,6 +447,49 @@ class ItemsPut(AnswerPart):
         self.usage = usage
 
 
+class KeyChange(AnswerPart):
+    """What a key is now, that changed."""
+
+    __slots__ = ("at", "content_type", "expires_at", "key", "kind", "value", "value_base64", "version")
+
+    def __init__(
+        self,
+        kind: Literal["put", "delete"],
+        key: str,
+        version: str,
+        at: str,
+        content_type: str | None = None,
+        expires_at: str | None = None,
+        value: str | None = None,
+        value_base64: str | None = None,
+    ) -> None:
+        self.kind = kind
+        self.key = key
+        self.version = version
+        self.at = at
+        self.content_type = content_type
+        self.expires_at = expires_at
+        self.value = value
+        self.value_base64 = value_base64
+
+
+class KeyChangePage(AnswerPart):
+    """Which keys changed."""
+
+    __slots__ = (
+        "changes",
+        "cursor",
+        "more",
+        "usage",
+    )
+
+    def __init__(self, changes: list[KeyChange], cursor: str, more: bool, usage: Receipt) -> None:
+        self.changes = changes
+        self.cursor = cursor
+        self.more = more
+        self.usage = usage
+
+
 class KeyCreated(AnswerPart):
     """A key with its text, which can be seen this once."""
 

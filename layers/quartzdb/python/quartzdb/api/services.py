@@ -9,6 +9,7 @@ from quartzdb.domain.clock import Clock
 from quartzdb.replication.ports import Changes, ErasingSite, Feed, Replica, SharedNamespace
 from quartzdb.services.aggregates import Aggregates
 from quartzdb.services.erasures import Erasures
+from quartzdb.services.key_changes import KeyChanges
 from quartzdb.services.key_uses import KeyUses
 from quartzdb.services.keys import ApiKeys
 from quartzdb.services.keyvalue import KeyValues
@@ -94,6 +95,9 @@ class Services(Protocol):
 
     @property
     def record_changes(self) -> RecordChanges: ...
+
+    @property
+    def key_changes(self) -> KeyChanges: ...
 
     @property
     def erasures(self) -> Erasures: ...

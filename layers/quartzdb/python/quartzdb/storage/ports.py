@@ -212,6 +212,17 @@ class KeyValueTable(Protocol):
     """
 
     @property
+    def ordered(self) -> bool:
+        """Whether an item is given an `appended` later than all there are when it is committed: `changes` is then what
+        was committed, in that order, at once. The items of one `put_many` share it.
+        """
+        ...
+
+    def head(self, partition: Partition) -> int:
+        """The highest `appended` of an item; 0 for none. Only of an ordered table."""
+        ...
+
+    @property
     def batch_items_max(self) -> int:
         """The most items that `put_many` can store all or none of."""
         ...

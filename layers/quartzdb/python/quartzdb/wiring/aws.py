@@ -83,6 +83,8 @@ class AwsSettings:
 
 EXPIRY_LATE_MS = 7 * 24 * 3_600_000
 """DynamoDB removes what has expired "within a few days"."""
+KEYS_BEHIND_MS = 5_000
+"""The overlap, and how far the index of the feed lags behind the table: usually some milliseconds."""
 COPIES = (
     "The bucket keeps versions of what was deleted for 35 days.",
     "Point-in-time recovery of the table goes back 35 days; `quartzdb restore` erases it again.",
@@ -135,6 +137,7 @@ def aws_adapters(
         clock=clock,
         pending_work=DynamoPendingWork(table),
         expiry_late_ms=EXPIRY_LATE_MS,
+        keys_behind_ms=KEYS_BEHIND_MS,
         copies=COPIES,
     )
 

@@ -40,6 +40,7 @@ from quartzdb.domain.namespace import EngineChoice
 from quartzdb.services.aggregates import Aggregates
 from quartzdb.services.consistency import ActiveSite
 from quartzdb.services.erasures import Erasures
+from quartzdb.services.key_changes import KeyChanges
 from quartzdb.services.key_uses import KeyUses
 from quartzdb.services.keys import ApiKeys
 from quartzdb.services.keyvalue import KeyValues
@@ -56,7 +57,7 @@ from quartzdb.storage.erasure_ledger import ErasureLedger
 from quartzdb.storage.erasure_reminders import ErasureReminders
 from quartzdb.storage.index.executor import Executor, Lazy
 from quartzdb.storage.log.append import LogWriter
-from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS
+from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS, OVERLAP_MS
 from quartzdb.storage.ports import (
     BlobStore,
     ChangeLog,
@@ -133,6 +134,8 @@ class Adapters:
     """Leaves nothing of deleted rows in files of this machine; False where it has to be done again."""
     expiry_late_ms: int = field(default=0, kw_only=True)
     """How long after its time something may stay that expires."""
+    keys_behind_ms: int = field(default=OVERLAP_MS, kw_only=True)
+    """How old an item is when nothing that was acknowledged can come before it any more, in a table without order."""
     copies: tuple[str, ...] = field(default=(BACKUPS, OTHERS), kw_only=True)
     """Which copies no deletion reaches, for people."""
     short: Callable[[], bool] = field(default=lambda: False, kw_only=True)
@@ -160,6 +163,7 @@ class Database:
     aggregates: Aggregates
     key_values: KeyValues
     record_changes: RecordChanges
+    key_changes: KeyChanges
     erasures: Erasures
     namespaces: Namespaces
     api_keys: ApiKeys
@@ -246,7 +250,7 @@ def embedded_adapters(settings: EmbeddedSettings, clock: Clock | None = None) ->
     return Adapters(
         # -1: nothing behind the head, so that versions follow real time across processes.
         log=SqliteChangeLog(log_file, behind_max=-1),
-        table=SqliteKeyValue(keyvalue_file),
+        table=SqliteKeyValue(keyvalue_file, ordered=True),
         blobs=FilesystemBlobs(settings.data_dir / "segments", clock, read_only=read_only, reserve=reserve),
         catalog=SqliteCatalog(catalog_file),
         api_keys=SqliteApiKeys(catalog_file),
@@ -411,6 +415,7 @@ def assemble(
         aggregates=Aggregates(shards),
         key_values=key_values,
         record_changes=RecordChanges(adapters.log, clock),
+        key_changes=KeyChanges(adapters.table, clock, adapters.keys_behind_ms),
         erasures=Erasures(
             records,
             key_values,

@@ -16,7 +16,7 @@ from quartzdb.domain.clock import Clock
 from quartzdb.replication.peer_settings import PeerSettings
 from quartzdb.replication.retention import PeerRetention
 from quartzdb.storage.ports import Retention
-from quartzdb.wiring.aws import AwsSettings, open_aws
+from quartzdb.wiring.aws import KEYS_BEHIND_MS, AwsSettings, open_aws
 from quartzdb.wiring.aws_clients import AwsClients
 from quartzdb.wiring.embedded import Database
 from quartzdb.wiring.replication import (
@@ -25,9 +25,6 @@ from quartzdb.wiring.replication import (
     ReplicationAdapters,
     peering_of,
 )
-
-KEYS_BEHIND_MS = 5_000
-"""The overlap, and how far the index of the feed lags behind the table: usually some milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)

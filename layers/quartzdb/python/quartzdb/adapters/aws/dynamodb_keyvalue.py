@@ -48,6 +48,15 @@ class DynamoKeyValue:
         self._feed = DynamoFeed(table, self._spilled)
 
     @property
+    def ordered(self) -> bool:
+        """False: writers do not wait for each other, and the index follows the table."""
+        return False
+
+    def head(self, partition: Partition) -> int:
+        """Never: raises NotImplementedError. Ask `ordered` first."""
+        raise NotImplementedError("A DynamoDB table is not ordered: ask for changes that are old enough.")
+
+    @property
     def batch_items_max(self) -> int:
         """What one transaction takes."""
         return TRANSACTION_ITEMS_MAX

@@ -55,15 +55,27 @@ _EXPIRED = "SELECT id FROM items WHERE partition = ? AND expires_at_ms < ? AND b
 _DELETED = """
     SELECT id FROM items INDEXED BY items_deleted WHERE partition = ? AND appended < ? AND bytes IS NULL LIMIT ?
 """
+_HEAD = "SELECT max(appended) FROM items INDEXED BY items_by_appended WHERE partition = ?"
 _ANY = "SELECT id FROM items WHERE partition = ? LIMIT ?"
 
 
 class SqliteKeyValue:
-    """KeyValueTable over a SqliteDatabase."""
+    """KeyValueTable over a SqliteDatabase. `ordered`: items are appended in the order in which they are committed."""
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    def __init__(self, database: SqliteDatabase, *, ordered: bool = False) -> None:
         self._database = database
         self._ids = PartitionIds(database)
+        self._ordered = ordered
+
+    @property
+    def ordered(self) -> bool:
+        """Whether `appended` is made under the write lock."""
+        return self._ordered
+
+    def head(self, partition: Partition) -> int:
+        """The highest `appended` of an item; 0 for none."""
+        identity = self._ids.find(partition)
+        return 0 if identity is None else int(self._database.rows(_HEAD, (identity,))[0][0] or 0)
 
     @property
     def batch_items_max(self) -> int:
@@ -88,16 +100,23 @@ class SqliteKeyValue:
     def put(self, partition: Partition, item: Item, expect: Expect | None = None) -> PutOutcome:
         """Store the item if `expect` holds and no stored version is later or equal."""
         identity = self._ids.ensure(partition)
-        return self._database.write(lambda connection: self._put(connection, identity, item, expect))
+        return self._database.write(
+            lambda connection: self._put(
+                connection, identity, item, expect, self._after(connection, identity)
+            )
+        )
 
     def put_many(self, partition: Partition, items: Sequence[Item]) -> Sequence[PutOutcome]:
         """Store each as `put` would, in order: all of them or none."""
         if not items:
             return []
         identity = self._ids.ensure(partition)
-        return self._database.write(
-            lambda connection: [self._put(connection, identity, item, None) for item in items]
-        )
+
+        def put(connection: sqlite3.Connection) -> list[PutOutcome]:
+            after = self._after(connection, identity)
+            return [self._put(connection, identity, item, None, after) for item in items]
+
+        return self._database.write(put)
 
     def list(
         self, partition: Partition, *, prefix: str, after: str | None, limit: int, now_ms: int, values: bool
@@ -163,8 +182,12 @@ class SqliteKeyValue:
         ((items, size),) = self._database.rows(_COUNT, (identity, now_ms))
         return int(items), int(size)
 
+    def _after(self, connection: sqlite3.Connection, identity: int) -> int:
+        """The stamp after which an item is appended now."""
+        return (connection.execute(_HEAD, (identity,)).fetchone()[0] or 0) if self._ordered else 0
+
     def _put(
-        self, connection: sqlite3.Connection, identity: int, item: Item, expect: Expect | None
+        self, connection: sqlite3.Connection, identity: int, item: Item, expect: Expect | None, after: int
     ) -> PutOutcome:
         key = _encoded(item.key)
         row = connection.execute(_PREVIOUS, (identity, key)).fetchone()
@@ -172,7 +195,7 @@ class SqliteKeyValue:
         if not item.replaces(previous, expect):
             return PutOutcome(False, previous)
         size = None if item.value is None else len(key) + len(item.value)
-        state = (item.appended, item.expires_at_ms, size, item.content_type, item.value)
+        state = (max(item.appended, after + 1), item.expires_at_ms, size, item.content_type, item.value)
         connection.execute(_PUT, (identity, key, *item.version, *state))
         return PutOutcome(True, previous)
 

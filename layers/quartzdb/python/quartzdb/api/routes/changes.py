@@ -196,7 +196,7 @@ def checked_wait(seconds: float) -> float:
     return seconds
 
 
-def origin_of(query: schemas.FollowChanges) -> Origin:
+def origin_of(query: schemas.FollowChanges | schemas.FollowKeyChanges) -> Origin:
     """Where to begin without a cursor. Raises InvalidArgument."""
     given = [
         name

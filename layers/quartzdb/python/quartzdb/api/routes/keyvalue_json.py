@@ -53,7 +53,7 @@ def list_values(call: Call) -> Answer:
         call.namespace(), prefix=query.prefix, cursor=query.cursor, limit=query.limit, values=query.values
     )
     budget = AnswerBudget()
-    items = [_document(item, budget, with_value=query.values) for item in page.items]
+    items = [item_document(item, budget, with_value=query.values) for item in page.items]
     return read_answer(call, {"items": items, "cursor": page.cursor}, records=len(items))
 
 
@@ -85,7 +85,9 @@ def get_values(call: Call) -> Answer:
     return read_answer(
         call,
         {
-            "items": [_document(found[key], budget, with_value=True) for key in body.keys if key in found],
+            "items": [
+                item_document(found[key], budget, with_value=True) for key in body.keys if key in found
+            ],
             "missing": [key for key in body.keys if key not in found],
         },
         reads=len(body.keys),
@@ -162,7 +164,8 @@ def delete_values(call: Call) -> Answer:
     return write_answer(call, {"deleted": existed, "version": str(version)}, units, records=existed)
 
 
-def _document(item: Item, budget: AnswerBudget, *, with_value: bool) -> dict[str, object]:
+def item_document(item: Item, budget: AnswerBudget, *, with_value: bool) -> dict[str, object]:
+    """An item as answers have it: text as it is, other bytes in base64. Raises AnswerTooLarge."""
     document: dict[str, object] = {
         "key": item.key,
         "version": str(item.version),

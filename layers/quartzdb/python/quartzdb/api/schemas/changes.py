@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from quartzdb.api.schemas.fields import Limit, RecordId, Time, Version
+from quartzdb.api.schemas.fields import Key, Limit, RecordId, Time, Version
 from quartzdb.api.schemas.model import Document, QueryString
 from quartzdb.api.schemas.receipt import Receipt
 from quartzdb.domain.limits import WAIT_SECONDS_MAX
@@ -60,6 +60,17 @@ class FollowChanges(QueryString):
     )
 
 
+class FollowKeyChanges(QueryString):
+    """From where, how many, and whether with values."""
+
+    cursor: FeedCursor = None
+    begin: From = None
+    since: Since = None
+    limit: Limit = 100
+    wait: Wait = 0
+    values: bool = Field(False, description="With values: as text, or base64 where they are none.")
+
+
 class ChangeDocument(Document):
     """One change of a record."""
 
@@ -89,6 +100,28 @@ class ChangePage(Document):
     """What changed."""
 
     changes: list[ChangeDocument]
+    cursor: str = CURSOR_FIELD
+    more: bool = MORE_FIELD
+    usage: Receipt
+
+
+class KeyChangeDocument(Document):
+    """What a key is now, that changed."""
+
+    kind: Literal["put", "delete"]
+    key: Key
+    version: Version
+    at: Time = AT_FIELD
+    content_type: str = Field(default="", description="Of a put, as the next three.")
+    expires_at: Time | None = None
+    value: str | None = Field(default=None, description="Where asked for, and text.")
+    value_base64: str | None = Field(default=None, description="Where asked for, and no text.")
+
+
+class KeyChangePage(Document):
+    """Which keys changed."""
+
+    changes: list[KeyChangeDocument]
     cursor: str = CURSOR_FIELD
     more: bool = MORE_FIELD
     usage: Receipt

@@ -24,7 +24,7 @@ _V1_READS_BY_POST = (
     "kv-batch/get",
 )
 """Below /v1/namespaces/NAME/."""
-_WAITING = ("changes",)
+_WAITING = ("changes", "kv-changes")
 """The same: what may take as long as the client asks for. A deadline would take it for a failure, and nobody else has
 the place in the log that it is about."""
 
