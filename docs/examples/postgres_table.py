@@ -1,0 +1,96 @@
+"""Keep a table of Postgres in step with a namespace: `python postgres_table.py`, once its .sql was run.
+
+The table and the cursor change in one transaction, so the table is at every moment what the namespace was at some
+moment. The first time, and where it was away for too long (410), everything is listed anew.
+
+QUARTZDB_URL (http://127.0.0.1:8787/v1), QUARTZDB_API_KEY and NAMESPACE say what is followed, and PGHOST, PGDATABASE, …
+where the table is. Needs nothing but Python and psql.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any
+
+URL = os.environ.get("QUARTZDB_URL", "http://127.0.0.1:8787/v1")
+KEY = os.environ.get("QUARTZDB_API_KEY", "")
+NAMESPACE = os.environ.get("NAMESPACE", "books")
+
+
+def main() -> None:
+    """Follow for ever."""
+    while True:
+        step(wait=20)
+
+
+def step(wait: float) -> None:
+    """One page, or all anew."""
+    cursor = sql(f"SELECT cursor FROM feed_cursors WHERE namespace = {quoted(NAMESPACE)}")
+    if not cursor:
+        # From now on; what is there already is listed after that, so nothing falls between the two.
+        list_anew(ask("GET", "changes")["cursor"])
+        return
+    query = urllib.parse.urlencode(
+        {"cursor": cursor, "wait": wait, "limit": 1_000, "include_metadata": "true"}
+    )
+    try:
+        page = ask("GET", f"changes?{query}")
+    except urllib.error.HTTPError as error:
+        if error.code != 410:
+            raise
+        list_anew(json.load(error)["cursor"])
+        return
+    call("apply_changes", page["changes"], page["cursor"])
+
+
+def list_anew(cursor: str) -> None:
+    """Everything that is there now, and where to go on afterwards."""
+    records: list[Any] = []
+    place = None
+    while True:
+        page = ask("POST", "vectors/list", {"limit": 1_000, "cursor": place})
+        records += page["records"]
+        place = page["cursor"]
+        if place is None:
+            call("replace_all", records, cursor)
+            return
+
+
+def call(function: str, documents: list[Any], cursor: str) -> None:
+    """A function of the .sql, in its own transaction."""
+    sql(f"SELECT {function}({quoted(NAMESPACE)}, {quoted(json.dumps(documents))}::jsonb, {quoted(cursor)})")
+
+
+def sql(statement: str) -> str:
+    """What psql prints of a statement."""
+    psql = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"]
+    return subprocess.run(psql, input=statement, text=True, check=True, capture_output=True).stdout.strip()
+
+
+def quoted(text: str) -> str:
+    """A literal between dollars: nothing in it means anything, since nobody can guess the tag."""
+    tag = f"${'q' + secrets.token_hex(8)}$"
+    return f"{tag}{text}{tag}"
+
+
+def ask(method: str, path: str, body: object = None) -> dict[str, Any]:
+    """One request to the namespace."""
+    request = urllib.request.Request(
+        f"{URL}/namespaces/{NAMESPACE}/{path}",
+        None if body is None else json.dumps(body).encode(),
+        {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"},
+        method=method,
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        document: dict[str, Any] = json.load(answer)
+    return document
+
+
+if __name__ == "__main__":
+    main()
