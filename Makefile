@@ -15,6 +15,7 @@ GRAPHS = .venv-graphs/.stamp
 PEERS = .venv-peers/.stamp
 WORKERD = cloudflare/node_modules/.stamp
 ASSETS = layers/platform/assets/node_modules/.stamp
+JAVASCRIPT = clients/javascript/dist/.stamp
 BUILT = build/layers/manifest.json
 # The CPython 3.13 that `make layers` compiles with, where it is not found by itself.
 LAYER_PYTHON =
@@ -46,7 +47,7 @@ platform: $(RUNTIME) ## Start the database with accounts, projects and keys on t
 # Files go out in the order of tests/conftest.py, not by their number of tests.
 # Some environments forbid bytecode: then each of the hundreds of processes that tests start compiles the package anew.
 test: export PYTHONDONTWRITEBYTECODE =
-test: $(DEV) $(MINISTACK) $(INFRA) $(RIE) $(WORKERD) $(ASSETS) $(BUILT) ## Run every test
+test: $(DEV) $(MINISTACK) $(INFRA) $(RIE) $(WORKERD) $(ASSETS) $(JAVASCRIPT) $(BUILT) ## Run every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 journey: $(DEV) $(ASSETS) ## Go through the console as a person would, with screenshots in build/journey
@@ -171,7 +172,7 @@ licences: $(DEV) ## Write docs/licences.md: the licences of all that is installe
 	$(BIN)/python -m supply_chain.licences
 
 clean: ## Remove the environment and everything generated; data/ stays
-	rm -rf .venv .venv-ministack .venv-infra .venv-rie .venv-graphs .venv-peers cloudflare/node_modules layers/platform/assets/node_modules build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-ministack .venv-infra .venv-rie .venv-graphs .venv-peers cloudflare/node_modules layers/platform/assets/node_modules clients/javascript/node_modules clients/javascript/dist clients/javascript/build build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUNTIME): requirements.txt requirements-build.txt pyproject.toml layers/platform/pyproject.toml clients/python/pyproject.toml .ci/install
@@ -230,6 +231,12 @@ $(ASSETS): layers/platform/assets/package-lock.json
 	@if ! command -v npm >/dev/null; then echo "npm is not installed, so some tests of the console will be skipped"; \
 	elif $(NPM_CI) --prefix layers/platform/assets; then touch $@; \
 	else echo "Installing the console's assets failed: $(NPM_CI) --prefix layers/platform/assets" >&2; exit 1; fi
+
+# The client for JavaScript. esbuild's package only checks, in a script, that its program runs.
+$(JAVASCRIPT): clients/javascript/package-lock.json $(wildcard clients/javascript/*.* clients/javascript/src/* clients/javascript/conformance/*)
+	@if ! command -v npm >/dev/null; then echo "npm is not installed, so tests of the client for JavaScript will be skipped"; \
+	elif $(NPM_CI) --prefix clients/javascript && npm run --silent --prefix clients/javascript build; then touch $@; \
+	else echo "Building the client for JavaScript failed: clients/javascript" >&2; exit 1; fi
 
 # What the functions' tests unpack; of the package itself they take the present state.
 $(BUILT): requirements-lambda.txt requirements-lambda-platform.txt $(wildcard layers/build/*.py) $(LAYERS)

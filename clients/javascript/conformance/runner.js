@@ -1,0 +1,154 @@
+// Goes through the scenarios with this client, in Node.js, workerd or a browser: fetch is all it needs.
+
+import { QuartzDB, QuartzDBError, upsertMany } from "@quartzdb/client";
+
+const METHODS = { describe_namespace: "describe" };
+const OPTIONS = {
+  ttl_seconds: "ttlSeconds", page_size: "pageSize", order_by: "orderBy", include_vectors: "includeVectors",
+  include_metadata: "includeMetadata", if_version: "ifVersion", if_absent: "ifAbsent", content_type: "contentType",
+  group_by: "groupBy", top_k: "topK", min_score: "minScore", purge_after_days: "purgeAfterDays", batch_size: "batchSize",
+};
+
+/** `[{"scenario": …, "problems": […]}]`, in order. `url` is the proxy's. `place` is where this runs, if some may not hold there. */
+export async function run(scenarios, url, apiKey, place) {
+  const results = [];
+  for (const scenario of scenarios) {
+    if (scenario.not_in?.includes(place)) continue;
+    results.push({ scenario: scenario.name, problems: await problemsOf(scenario, url, apiKey) });
+  }
+  return results;
+}
+
+async function problemsOf(scenario, proxy, apiKey) {
+  const { namespace } = await control(proxy, "begin", { scenario: scenario.name });
+  const { url = proxy, api_key = apiKey, max_retries = 3, timeout_seconds, read_your_writes } = scenario.client ?? {};
+  const db = new QuartzDB({
+    url,
+    apiKey: api_key,
+    timeoutSeconds: timeout_seconds,
+    readYourWrites: read_your_writes,
+    retries: { maxRetries: max_retries, backoffSeconds: 0.05 },
+  });
+  const saved = {};
+  const problems = [];
+  for (const step of scenario.steps) {
+    const begun = Date.now();
+    let outcome;
+    try {
+      outcome = await called(db, namespace, step.do, filled(step.with ?? {}, namespace, saved));
+      if (outcome?.[Symbol.asyncIterator]) outcome = await collected(outcome);
+    } catch (error) {
+      if (!(error instanceof QuartzDBError)) throw error;
+      outcome = error;
+    }
+    const seconds = (Date.now() - begun) / 1000;
+    if (seconds < (step.takes_at_least_seconds ?? 0) || seconds > (step.takes_at_most_seconds ?? 60)) {
+      problems.push(`${step.do} took ${seconds} s`);
+    }
+    problems.push(...judged(step, outcome, (value) => filled(value, namespace, saved)));
+    for (const [name, path] of Object.entries(step.save ?? {})) saved[name] = at(outcome, path);
+  }
+  return [...problems, ...(await control(proxy, "end", {})).problems];
+}
+
+async function control(proxy, what, body) {
+  return (await fetch(`${proxy}/__conformance/${what}`, { method: "POST", body: JSON.stringify(body) })).json();
+}
+
+function called(db, own, name, args) {
+  if (name === "list_namespaces") return db.listNamespaces(spelled(args));
+  const { name: namespaceName = own, ...rest } = args;
+  if (name === "create_namespace") return db.createNamespace({ name: namespaceName, ...spelled(rest) });
+  if (name === "delete_namespace") return db.deleteNamespace(namespaceName);
+  const namespace = db.namespace(namespaceName);
+  if (name === "upsert_many") return reported(namespace, rest);
+  const target = name.startsWith("kv_") ? namespace.kv : namespace;
+  const method = METHODS[name] ?? camel(name.replace(/^kv_/, ""));
+  // What has to be given comes first, the rest as one object.
+  const { records, queries, ids, keys, key, id, value, filter, patches, items, ...options } = rest;
+  const first = {
+    upsert: [records?.map(spelled)], queryBatch: [queries?.map(spelled)], fetch: [ids], get: [name === "kv_get" ? key : id],
+    patch: [patches], patchOne: [id], patchMatching: [filter], delete: [name === "kv_delete" ? key : ids], deleteOne: [id],
+    deleteMatching: [filter], put: [key, value], getMany: [keys], putMany: [items], deleteMany: [keys],
+  }[method];
+  if (first) return target[method](...first, spelled(options));
+  return target[method]({ ...spelled(options), ...(filter ? { filter } : {}), ...(id ? { id } : {}) });
+}
+
+async function reported(namespace, { count, dimension, wrong, batch_size }) {
+  function* records() {
+    for (let number = 0; number < count; number++) {
+      yield { id: `r-${number}`, vector: new Float32Array(dimension + (wrong.includes(number) ? 1 : 0)).fill(1) };
+    }
+  }
+  const { upserted, failed } = await upsertMany(namespace, records(), { batchSize: batch_size });
+  return { upserted, failed: [...failed] };
+}
+
+async function collected(iterable) {
+  const found = [];
+  for await (const one of iterable) found.push(one);
+  return found;
+}
+
+function filled(value, namespace, saved) {
+  if (typeof value === "string") return value[0] === "$" ? saved[value.slice(1)] : value.replaceAll("{namespace}", namespace);
+  if (Array.isArray(value)) return value.map((one) => filled(one, namespace, saved));
+  if (typeof value !== "object" || value === null) return value;
+  if ("$bytes" in value) return Uint8Array.from(atob(value.$bytes), (one) => one.charCodeAt(0));
+  if ("$float32" in value) return Float32Array.from(value.$float32);
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, filled(one, namespace, saved)]));
+}
+
+function* judged(step, outcome, fill) {
+  if (outcome instanceof QuartzDBError) {
+    if (!step.fails) {
+      yield `${step.do} failed: ${outcome} ${outcome.hint ?? ""} ${outcome.cause ?? ""}`;
+      return;
+    }
+    for (const [name, value] of Object.entries(fill(step.fails))) {
+      if (name === "has") yield* value.filter((one) => !outcome[camel(one)]).map((one) => `${step.do}: the error has no ${one}`);
+      else if (name === "hides") {
+        if (`${outcome} ${outcome.stack} ${JSON.stringify(outcome)}`.includes(value)) yield `${step.do}: the error shows the key`;
+      } else yield* differences(`${step.do}: ${name} of the error`, value, outcome[camel(name)]);
+    }
+    return;
+  }
+  if (step.fails) yield `${step.do} did not fail, and gave ${JSON.stringify(outcome)}`;
+  else if ("expect" in step) yield* differences(step.do, fill(step.expect), outcome);
+}
+
+function* differences(what, expected, found) {
+  if (expected instanceof Uint8Array || Array.isArray(expected)) {
+    if (found?.length !== expected.length) {
+      yield `${what} is ${JSON.stringify(found)}, expected ${expected.length} items`;
+      return;
+    }
+    for (let at = 0; at < expected.length; at++) yield* differences(`${what}[${at}]`, expected[at], found[at]);
+  } else if (typeof expected === "object" && expected !== null) {
+    if (expected.$any) {
+      if (found === undefined || found === null) yield `${what} is missing`;
+    } else if ("$count" in expected) {
+      if (found?.length !== expected.$count) yield `${what} has ${found?.length} items, expected ${expected.$count}`;
+    } else {
+      for (const [name, one] of Object.entries(expected)) yield* differences(`${what}.${name}`, one, at(found, name));
+    }
+  } else if (typeof expected === "number") {
+    if (typeof found !== "number" || Math.abs(found - expected) > 1e-5 * Math.abs(expected) + 1e-20) {
+      yield `${what} is ${found}, expected ${expected}`;
+    }
+  } else if (found !== expected) yield `${what} is ${JSON.stringify(found)}, expected ${JSON.stringify(expected)}`;
+}
+
+function at(found, path) {
+  for (const name of path.split(".")) found = found?.[name] ?? found?.[camel(name)];
+  return found;
+}
+
+function spelled(options) {
+  return Object.fromEntries(Object.entries(options).map(([name, value]) => [OPTIONS[name] ?? name, value]));
+}
+
+function camel(name) {
+  return name.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
+}

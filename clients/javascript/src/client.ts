@@ -1,0 +1,111 @@
+import { InvalidRequest } from "./errors.js";
+import { LastWritten } from "./freshness.js";
+import { Namespace } from "./namespace.js";
+import { sent, spelled } from "./spelling.js";
+import { type CallOptions, type RequestEvent, type RetryOptions, Transport, pathOf } from "./transport.js";
+import type { Health, NamespaceDeleted, NamespacePage, NamespaceSummary, NewNamespace, Usage } from "./types.js";
+import { VERSION } from "./version.js";
+
+export interface ClientOptions {
+  /** Of the database, as "https://db.example.com"; QUARTZDB_URL of the environment otherwise. */
+  url?: string;
+  /** QUARTZDB_API_KEY of the environment otherwise. */
+  apiKey?: string;
+  /** Bounds each call, its retries included; 30. */
+  timeoutSeconds?: number;
+  retries?: RetryOptions;
+  /** Each read includes what this client wrote to the namespace before, on whichever cloud it lands. */
+  readYourWrites?: boolean;
+  headers?: Record<string, string>;
+  /** Another fetch than the global one. */
+  fetch?: typeof globalThis.fetch;
+  /** Told of every request. */
+  onRequest?: (event: RequestEvent) => void;
+}
+
+/** A database at a URL, as one key may use it. */
+export class QuartzDB {
+  readonly #transport: Transport;
+  readonly #written: LastWritten | undefined;
+
+  /** Throws InvalidRequest where there is no key or URL. */
+  constructor(options: ClientOptions = {}) {
+    const url = options.url ?? environment("QUARTZDB_URL");
+    const apiKey = options.apiKey ?? environment("QUARTZDB_API_KEY");
+    if (!url) throw new InvalidRequest("There is no URL: give `url`, or set QUARTZDB_URL.");
+    if (!apiKey) throw new InvalidRequest("There is no key: give `apiKey`, or set QUARTZDB_API_KEY.");
+    const { maxRetries = 3, backoffSeconds = 0.2, backoffSecondsMax = 8 } = options.retries ?? {};
+    this.#transport = new Transport({
+      url: url.replace(/\/+$/, "").replace(/\/v1$/, ""),
+      headers: {
+        ...options.headers,
+        Authorization: `Bearer ${apiKey}`,
+        "User-Agent": `quartzdb-javascript/${VERSION}`,
+      },
+      timeoutSeconds: options.timeoutSeconds ?? 30,
+      retries: { maxRetries, backoffSeconds, backoffSecondsMax },
+      // A browser's fetch wants to be called as the window's.
+      fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
+      onRequest: options.onRequest,
+    });
+    this.#written = options.readYourWrites ? new LastWritten() : undefined;
+  }
+
+  /** Make a namespace. The same one twice is no error; with other settings it is a Conflict. */
+  async createNamespace(settings: NewNamespace, options?: CallOptions): Promise<Namespace> {
+    const made = (await this.#transport.json(
+      {
+        method: "POST",
+        path: pathOf("namespaces"),
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify(sent(settings)),
+        writes: true,
+      },
+      options,
+    )) as NamespaceSummary;
+    return this.namespace(made.name);
+  }
+
+  /** A namespace that is there; nothing is sent. */
+  namespace(name: string): Namespace {
+    return new Namespace(this.#transport, name, this.#written);
+  }
+
+  /** All of them in order; pages are asked for as they are needed. */
+  async *listNamespaces(
+    { prefix, pageSize, ...options }: { prefix?: string; pageSize?: number } & CallOptions = {},
+  ): AsyncGenerator<NamespaceSummary, void, void> {
+    let cursor: string | undefined;
+    do {
+      const query = { prefix, limit: pageSize, cursor };
+      const answer = await this.#transport.json({ method: "GET", path: pathOf("namespaces"), query }, options);
+      const page = spelled(answer) as NamespacePage;
+      yield* page.namespaces;
+      cursor = page.cursor ?? undefined;
+    } while (cursor !== undefined);
+  }
+
+  /** Delete a namespace with all that it has. */
+  async deleteNamespace(name: string, options?: CallOptions): Promise<NamespaceDeleted> {
+    const call = { method: "DELETE", path: pathOf("namespaces", name), writes: true };
+    const deleted = (await this.#transport.json(call, options)) as NamespaceDeleted;
+    this.#written?.forget(name);
+    return deleted;
+  }
+
+  /** What namespaces hold: records, keys and bytes. The first page, of those with the prefix. */
+  async usage({ prefix, ...options }: { prefix?: string } & CallOptions = {}): Promise<Usage> {
+    const call = { method: "GET", path: pathOf("usage"), query: { prefix } };
+    return spelled(await this.#transport.json(call, options)) as Usage;
+  }
+
+  /** Whether the server can serve. */
+  async health(options?: CallOptions): Promise<Health> {
+    return spelled(await this.#transport.json({ method: "GET", path: pathOf("health") }, options)) as Health;
+  }
+}
+
+function environment(name: string): string | undefined {
+  const host = globalThis as { process?: { env?: Record<string, string | undefined> } };
+  return host.process?.env?.[name];
+}

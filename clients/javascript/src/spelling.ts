@@ -1,0 +1,36 @@
+// The API spells names with underscores, this client as JavaScript does. What users named themselves stays as it is.
+
+import { decodedVector } from "./vectors.js";
+
+const USERS_OWN = new Set(["metadata", "aggregates"]);
+
+/** An answer in this language's spelling, its vectors as arrays of 32-bit floats. */
+export function spelled(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(spelled);
+  if (typeof value !== "object" || value === null) return value;
+  const found: Record<string, unknown> = {};
+  for (const [name, one] of Object.entries(value)) {
+    if (name === "vector" && one !== null) found.vector = decodedVector(one);
+    // The values of groups are by field, those of a field are a list.
+    else if (USERS_OWN.has(name) || (name === "values" && !Array.isArray(one))) found[name] = one;
+    else found[camel(name)] = spelled(one);
+  }
+  return found;
+}
+
+/** Options in the API's spelling, without what is undefined; one level. */
+export function sent(options: object): Record<string, unknown> {
+  const found: Record<string, unknown> = {};
+  for (const [name, one] of Object.entries(options)) {
+    if (one !== undefined) found[snake(name)] = one;
+  }
+  return found;
+}
+
+function camel(name: string): string {
+  return name.includes("_") ? name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()) : name;
+}
+
+function snake(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

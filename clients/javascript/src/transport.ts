@@ -1,0 +1,161 @@
+// Sends calls: attempts, waits, the deadline.
+
+import { ConnectionFailed, Conflict, DeadlineExceeded, QuartzDBError, RateLimited, errorOf } from "./errors.js";
+
+/** How often a call that failed is tried again. Waits double from `backoffSeconds`, by chance anything below that. */
+export interface RetryOptions {
+  maxRetries?: number;
+  backoffSeconds?: number;
+  backoffSecondsMax?: number;
+}
+
+/** What a call may be given beside its arguments. */
+export interface CallOptions {
+  /** Ends the call early, with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+export interface Call {
+  method: string;
+  path: string;
+  query?: Record<string, string | number | boolean | undefined>;
+  headers?: Record<string, string>;
+  body?: string | Uint8Array;
+  /** An idempotency key is sent, so that it can be repeated. */
+  writes?: boolean;
+}
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  content: ArrayBuffer;
+}
+
+/** Told of every request, for logs and metrics. Never has keys or data. */
+export interface RequestEvent {
+  method: string;
+  path: string;
+  attempt: number;
+  milliseconds: number;
+  status?: number;
+  requestId?: string;
+}
+
+export interface TransportOptions {
+  url: string;
+  headers: Record<string, string>;
+  timeoutSeconds: number;
+  retries: Required<RetryOptions>;
+  fetch: typeof globalThis.fetch;
+  onRequest?: (event: RequestEvent) => void;
+}
+
+const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
+
+export class Transport {
+  readonly #options: TransportOptions;
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+  }
+
+  /** The answer, retried as it may be. Throws a QuartzDBError, or the reason of the signal. */
+  async send(call: Call, { signal }: CallOptions = {}): Promise<Answer> {
+    const { timeoutSeconds, retries } = this.#options;
+    const endsAt = Date.now() + timeoutSeconds * 1000;
+    const headers: Record<string, string> = { ...call.headers, ...this.#options.headers };
+    if (call.writes) headers["Idempotency-Key"] = crypto.randomUUID();
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.#once(call, headers, endsAt, attempt, signal);
+      } catch (error) {
+        if (!(error instanceof QuartzDBError) || attempt >= retries.maxRetries || !passes(error)) throw error;
+        const most = Math.min(retries.backoffSecondsMax, retries.backoffSeconds * 2 ** attempt);
+        const wait = Math.max(Math.random() * most, error.retryAfterSeconds ?? 0) * 1000;
+        if (Date.now() + wait >= endsAt) throw error;
+        await pause(wait, signal);
+      }
+    }
+  }
+
+  /** The JSON of the answer. */
+  async json(call: Call, options?: CallOptions): Promise<unknown> {
+    const { content } = await this.send(call, options);
+    return JSON.parse(new TextDecoder().decode(content));
+  }
+
+  async #once(
+    call: Call,
+    headers: Record<string, string>,
+    endsAt: number,
+    attempt: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Answer> {
+    const { url, fetch, timeoutSeconds, onRequest } = this.#options;
+    const begun = Date.now();
+    // One controller for both: AbortSignal.any is not everywhere yet.
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(), Math.max(1, endsAt - begun));
+    const stop = () => controller.abort();
+    signal?.throwIfAborted();
+    signal?.addEventListener("abort", stop, { once: true });
+    const event: RequestEvent = { method: call.method, path: call.path, attempt, milliseconds: 0 };
+    try {
+      const response = await fetch(`${url}${call.path}${queryOf(call.query)}`, {
+        method: call.method,
+        headers,
+        body: call.body as BodyInit | undefined,
+        signal: controller.signal,
+      });
+      const content = await response.arrayBuffer();
+      event.status = response.status;
+      event.requestId = response.headers.get("x-request-id") ?? undefined;
+      if (!response.ok) throw errorOf(response.status, response.headers, new TextDecoder().decode(content));
+      return { status: response.status, headers: response.headers, content };
+    } catch (error) {
+      if (error instanceof QuartzDBError) throw error;
+      signal?.throwIfAborted();
+      if (controller.signal.aborted) {
+        throw new DeadlineExceeded(`${call.method} ${call.path} took longer than ${timeoutSeconds} s.`);
+      }
+      throw new ConnectionFailed(`${call.method} ${call.path} got no answer, or half of one.`, { cause: error });
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", stop);
+      event.milliseconds = Date.now() - begun;
+      onRequest?.(event);
+    }
+  }
+}
+
+/** A path below /v1; what parts have of slashes and the like is escaped. */
+export function pathOf(...parts: string[]): string {
+  return `/v1/${parts.map(encodeURIComponent).join("/")}`;
+}
+
+function queryOf(query: Call["query"]): string {
+  const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined);
+  if (given.length === 0) return "";
+  return `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()}`;
+}
+
+function passes(error: QuartzDBError): boolean {
+  // The same write is being done at this moment: its answer can be had a little later.
+  if (error instanceof Conflict) return error.code === "idempotency_conflict";
+  if (error instanceof ConnectionFailed || error instanceof RateLimited) return true;
+  return PASSING.has(error.status ?? 0);
+}
+
+function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }, milliseconds);
+    signal?.addEventListener("abort", stop, { once: true });
+  });
+}

@@ -1,0 +1,4 @@
+declare const __VERSION__: string;
+
+/** Of this client. */
+export const VERSION: string = __VERSION__;
