@@ -4,15 +4,21 @@ every page is one that axe-core finds nothing wrong with.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
+from quartzdb_platform.api.app import create_app
+from quartzdb_platform.console.app import add_console
+from tests.http_server import serving
+from tests.platform.conftest import Site
 from tests.platform.console.conftest import Person, person_of
 
 PAGE_BYTES_MAX = 150_000
@@ -284,6 +290,67 @@ def test_a_token_of_an_organization(ada: Person) -> None:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(400, "dark"), (1280, "light")])
+def test_archives_are_made_fetched_and_deleted(
+    browser: Browser, site: Site, tmp_path: Path, width: int, scheme: str
+) -> None:
+    """Where a deployment keeps them: each state of one, on a phone and on a desk."""
+    application = create_app(site.platform)
+    add_console(application)
+    with serving(application) as url:
+        there = {
+            "console_url": f"{url.replace('127.0.0.1', 'localhost')}/platform",
+            "outbox": str(site.mailbox.directory),
+        }
+        person = person_of(browser, there, "owner@example.com", width)
+        page, main = person.page, person.page.locator("main")
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+
+        def looks_well() -> None:
+            person.check()
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+        person.sign_in()
+        page.click("text=Create both, and a key")
+        person.go("/home")
+        page.click("nav >> text=Settings")
+        page.click("main >> text=Archives")
+        expect(main).to_contain_text("There are no archives.")
+        looks_well()
+        page.click("text=Make an archive")
+        expect(page.locator("tbody tr")).to_contain_text("being made, 0 steps so far")
+        expect(page.locator("text=Make an archive")).to_have_count(0)
+        looks_well()
+        site.platform.exports.run_due(0)
+        page.click("text=See how far it is")
+        row = page.locator("tbody tr")
+        expect(row).to_contain_text("ready")
+        expect(row).to_contain_text(re.compile(r"\d\.\d kB"))
+        page.click("tbody >> text=Fetch")
+        link = page.locator("text=Download the ZIP file")
+        expect(link).to_have_attribute("href", re.compile("^https://archives.example.com/.*for=900$"))
+        expect(link).to_have_attribute("rel", "noreferrer")
+        looks_well()
+        page.screenshot(path=str(tmp_path / "archives.png"), full_page=True)
+        site.clock.seconds += 16 * 60
+        page.click("tbody >> text=Fetch")
+        expect(page.locator("#email")).to_be_visible()  # once more, and then back to the page
+        page.fill("#email", person.email)
+        page.click("text=Send me a code")
+        page.fill("#code", person.code())
+        page.click("button:has-text('Sign in')")
+        expect(page.locator("h1")).to_have_text("Archives")
+        page.click("tbody >> text=Delete")
+        expect(row).to_contain_text("being deleted")
+        expect(page.locator("tbody button")).to_have_count(0)
+        looks_well()
+        site.platform.exports.run_due(0)
+        page.reload()
+        expect(main).to_contain_text("There are no archives.")
+        person.context.close()
+        assert person.wrong == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(400, "dark"), (1280, "light")])
 def test_every_page_is_accessible_small_and_fits(
     browser: Browser, served: dict[str, str], width: int, scheme: str
 ) -> None:
@@ -302,7 +369,7 @@ def test_every_page_is_accessible_small_and_fits(
         for link in person.page.locator("nav a").all()
     ]
     person.expected.append("status of 404")
-    paths.append(paths[-1].rpartition("/")[0] + "/recommendations")
+    paths += [paths[-1].rpartition("/")[0] + "/recommendations", paths[-1] + "/exports"]
     for path in [
         *paths,
         "/organizations",

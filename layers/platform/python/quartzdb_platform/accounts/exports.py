@@ -81,6 +81,11 @@ class Exports:
         self._attempts = Attempts(table, clock)
         self._steps = None if archives is None else ExportSteps(table, keys, archives, clock)
 
+    @property
+    def kept(self) -> bool:
+        """Whether this deployment keeps archives."""
+        return self._archives is not None
+
     def request(self, access: Access) -> Export:
         """Have one made. Raises StepUpRequired, TooManyAttempts, Conflict."""
         self._credentials.require_fresh(access.credential)

@@ -157,5 +157,6 @@ def _show(request: Request, place: Place, platform: Platform, error: QuartzError
         "regions": platform.residences.regions,
         "closing": platform.closings.get(place.access),
         "export": f"/platform/v1/organizations/{place.organization.id}/export",
+        "archives": platform.exports.kept,
     }
     return page.render(request, "settings.html", values, error=error)
