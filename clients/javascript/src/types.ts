@@ -62,6 +62,8 @@ export interface Change {
   set?: { [name: string]: unknown } | null;
   /** Of a patch, where metadata is asked for. */
   unset?: Array<string> | null;
+  /** When the record expires: RFC 3339, in UTC. Of an upsert, missing where it never does; of a patch, missing where that stays as it was, and null where it never does from now on. */
+  expiresAt?: string | null;
 }
 
 /** What changed. */
@@ -182,6 +184,13 @@ export interface ErasureReport {
   places: Array<ErasurePlace>;
   /** What no erasure reaches, and how long that is kept. */
   copies: Array<string>;
+}
+
+/** The parts by which the record was found. */
+export interface Explanation {
+  vector?: PartRank | null;
+  text?: PartRank | null;
+  sparse?: PartRank | null;
 }
 
 /** Which records to read. */
@@ -327,6 +336,34 @@ export interface ItemsPut {
   usage: Receipt;
 }
 
+/** What a key is now, that changed. */
+export interface KeyChange {
+  kind: "put" | "delete";
+  /** Any Unicode text, compared code point by code point and never normalised. */
+  key: string;
+  /** When and by whom a change was made. Opaque; later versions win. */
+  version: string;
+  /** When it was committed at this site: events of a shard are in this order. */
+  at: string;
+  /** Of a put, as the next three. */
+  contentType?: string;
+  expiresAt?: string | null;
+  /** Where asked for, and text. */
+  value?: string | null;
+  /** Where asked for, and no text. */
+  valueBase64?: string | null;
+}
+
+/** Which keys changed. */
+export interface KeyChangePage {
+  changes: Array<KeyChange>;
+  /** Where to go on. There always is one. */
+  cursor: string;
+  /** Whether there is more at once; else go on with `wait`. */
+  more: boolean;
+  usage: Receipt;
+}
+
 /** A key with its text, which can be seen this once. */
 export interface KeyCreated {
   id: string;
@@ -441,19 +478,24 @@ export interface ListedRecord {
   /** The numbers, or their little-endian 32-bit floats in base64, which is smaller and faster. */
   vector?: Float32Array;
   metadata?: { [name: string]: unknown } | null;
+  /** When the record expires: RFC 3339, in UTC, to the millisecond. Not there where it never does. */
+  expiresAt?: string | null;
 }
 
-/** One match. Scores are higher for better matches, distances lower. */
+/** One match. Scores are higher for better matches, distances lower; only a search by vector alone has distances. */
 export interface Match {
   /** 1 to 512 bytes of printable text in UTF-8, compared code point by code point and never normalised; '.' and '..' are none. */
   id: string;
   score: number;
-  distance: number;
+  distance?: number | null;
+  explain?: Explanation | null;
   /** When and by whom a change was made. Opaque; later versions win. */
   version: string;
   /** The numbers, or their little-endian 32-bit floats in base64, which is smaller and faster. */
   vector?: Float32Array;
   metadata?: { [name: string]: unknown } | null;
+  /** When the record expires: RFC 3339, in UTC, to the millisecond. Not there where it never does. */
+  expiresAt?: string | null;
 }
 
 /** Matches with one value, best first. Of a string longer than 256 characters the value is the beginning. */
@@ -582,19 +624,29 @@ export interface OrderBy {
   direction?: "asc" | "desc";
 }
 
-/** Changes to one record's metadata. */
+/** Where a record stands in the ranking of one part, the best at 1, and with which score of that part. */
+export interface PartRank {
+  rank: number;
+  score: number;
+}
+
+/** Changes to one record's metadata, and to when it expires. */
 export interface PatchOne {
   /** Top-level metadata fields to set. */
   set?: { [name: string]: unknown } | null;
   /** Top-level metadata fields to remove. */
   unset?: Array<string>;
+  /** Seconds until the record expires, from when the server takes the request: nobody sees it then. */
+  ttlSeconds?: number | null;
+  /** When the record expires from now on, in RFC 3339; null: never. Left out, that stays as it is. */
+  expiresAt?: string | null;
   /** The `version` of an earlier answer: this request is ordered after it, and sees it. */
   version?: string | null;
   /** Do nothing, and answer what it would have used: `{"dry_run": true, "usage": …}`. Of a read that is found out by reading. */
   dryRun?: boolean;
 }
 
-/** Changes to be made together, all of them or none: `patches`, or `set` and `unset` for what a filter accepts. */
+/** Changes to be made together, all of them or none: `patches`, or the fields of one for what a filter accepts. */
 export interface PatchRequest {
   patches?: Array<RecordPatch> | null;
   /** Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them. An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything. */
@@ -603,6 +655,10 @@ export interface PatchRequest {
   set?: { [name: string]: unknown } | null;
   /** Top-level metadata fields to remove. */
   unset?: Array<string>;
+  /** Seconds until the record expires, from when the server takes the request: nobody sees it then. */
+  ttlSeconds?: number | null;
+  /** When the record expires from now on, in RFC 3339; null: never. Left out, that stays as it is. */
+  expiresAt?: string | null;
   /** With a filter: the `cursor` of the answer before, for the records that were left. */
   cursor?: string | null;
   /** The `version` of an earlier answer: this request is ordered after it, and sees it. */
@@ -674,16 +730,24 @@ export interface ItemPut {
   usage: Receipt;
 }
 
-/** A question: exactly one of `vector` and `id`. */
+/** A question: one of `vector` and `id`, or `text`, or `sparse`, or several of these. */
 export interface Query {
   /** The numbers, or their little-endian 32-bit floats in base64, which is smaller and faster. */
   vector?: VectorLike;
   /** The record whose vector is the question. It is among the matches. */
   id?: string | null;
+  /** Words to find in the text fields that the namespace declares: the best records have many of them, and rare ones. `"in quotes"` is a phrase, `begin*` any word that begins so. */
+  text?: { [name: string]: unknown } | null;
+  /** A sparse vector: the best records have the greatest products with it. */
+  sparse?: { [name: string]: unknown } | null;
+  /** How the rankings of several parts become one. `rrf`, which is meant where nothing is said: the sum of 1 / (k + rank). `weighted`: the sum of weights times scores, those of each part stretched to 0 … 1. */
+  fusion?: unknown;
+  /** Whether each match says how it stands in each part. */
+  explain?: boolean;
   topK?: number;
   /** What share of the true nearest the answer should have: less is found faster. What each share takes was measured when an index was built; what it cannot promise is searched exactly. 1 scores every matching record. Without it, about 0.98. */
   recall?: number | null;
-  /** Of the `top_k` best, only those with at least this score; higher is better by every metric. */
+  /** Of the `top_k` best, only those with at least this score; higher is better by every metric. Of several parts it is the fused score that counts: by `rrf` at most 1 / (k + 1) for each part. */
   minScore?: number | null;
   /** Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them. An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything. */
   filter?: { [name: string]: unknown } | null;
@@ -723,16 +787,24 @@ export interface QueryBatchAnswer {
   usage: Receipt;
 }
 
-/** A question: exactly one of `vector` and `id`. */
+/** A question: one of `vector` and `id`, or `text`, or `sparse`, or several of these. */
 export interface QueryInBatch {
   /** The numbers, or their little-endian 32-bit floats in base64, which is smaller and faster. */
   vector?: VectorLike;
   /** The record whose vector is the question. It is among the matches. */
   id?: string | null;
+  /** Words to find in the text fields that the namespace declares: the best records have many of them, and rare ones. `"in quotes"` is a phrase, `begin*` any word that begins so. */
+  text?: { [name: string]: unknown } | null;
+  /** A sparse vector: the best records have the greatest products with it. */
+  sparse?: { [name: string]: unknown } | null;
+  /** How the rankings of several parts become one. `rrf`, which is meant where nothing is said: the sum of 1 / (k + rank). `weighted`: the sum of weights times scores, those of each part stretched to 0 … 1. */
+  fusion?: unknown;
+  /** Whether each match says how it stands in each part. */
+  explain?: boolean;
   topK?: number;
   /** What share of the true nearest the answer should have: less is found faster. What each share takes was measured when an index was built; what it cannot promise is searched exactly. 1 scores every matching record. Without it, about 0.98. */
   recall?: number | null;
-  /** Of the `top_k` best, only those with at least this score; higher is better by every metric. */
+  /** Of the `top_k` best, only those with at least this score; higher is better by every metric. Of several parts it is the fused score that counts: by `rrf` at most 1 / (k + 1) for each part. */
   minScore?: number | null;
   /** Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them. An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything. */
   filter?: { [name: string]: unknown } | null;
@@ -829,6 +901,8 @@ export interface Record {
   metadata: { [name: string]: unknown };
   /** When and by whom a change was made. Opaque; later versions win. */
   version: string;
+  /** When the record expires: RFC 3339, in UTC, to the millisecond. Not there where it never does. */
+  expiresAt?: string | null;
   usage: Receipt;
 }
 
@@ -842,6 +916,8 @@ export interface RecordInList {
   metadata: { [name: string]: unknown };
   /** When and by whom a change was made. Opaque; later versions win. */
   version: string;
+  /** When the record expires: RFC 3339, in UTC, to the millisecond. Not there where it never does. */
+  expiresAt?: string | null;
 }
 
 /** A page of records in order. */
@@ -852,7 +928,7 @@ export interface RecordPage {
   usage: Receipt;
 }
 
-/** Changes to one record's metadata, in a batch. */
+/** Changes to one record's metadata, and to when it expires, in a batch. */
 export interface RecordPatch {
   /** 1 to 512 bytes of printable text in UTF-8, compared code point by code point and never normalised; '.' and '..' are none. */
   id: string;
@@ -860,6 +936,10 @@ export interface RecordPatch {
   set?: { [name: string]: unknown } | null;
   /** Top-level metadata fields to remove. */
   unset?: Array<string>;
+  /** Seconds until the record expires, from when the server takes the request: nobody sees it then. */
+  ttlSeconds?: number | null;
+  /** When the record expires from now on, in RFC 3339; null: never. Left out, that stays as it is. */
+  expiresAt?: string | null;
 }
 
 /** A record to be written. */
@@ -870,6 +950,10 @@ export interface RecordToUpsert {
   vector?: VectorLike;
   /** A JSON object of at most 32768 bytes and 32 levels. Integers outside 64 bits become floating-point numbers. */
   metadata?: { [name: string]: unknown } | null;
+  /** Seconds until the record expires, from when the server takes the request: nobody sees it then. */
+  ttlSeconds?: number | null;
+  /** The same as a moment to come, in RFC 3339 with its time zone, at most ten years away. */
+  expiresAt?: string | null;
   /** Write only if the record is at this version. Otherwise nothing of the batch is written. */
   ifVersion?: string | null;
   /** Write only if there is no record with this id. */

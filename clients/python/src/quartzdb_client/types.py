@@ -52,7 +52,7 @@ class AggregateQuery(TypedDict, total=False):
 class Change(AnswerPart):
     """One change of a record."""
 
-    __slots__ = ("at", "id", "kind", "metadata", "set", "shard", "unset", "vector", "version")
+    __slots__ = ("at", "expires_at", "id", "kind", "metadata", "set", "shard", "unset", "vector", "version")
 
     def __init__(
         self,
@@ -65,6 +65,7 @@ class Change(AnswerPart):
         metadata: dict[str, Any] | None = None,
         set: dict[str, Any] | None = None,
         unset: list[str] | None = None,
+        expires_at: str | None = None,
     ) -> None:
         self.kind = kind
         self.id = id
@@ -75,6 +76,7 @@ class Change(AnswerPart):
         self.metadata = metadata
         self.set = set
         self.unset = unset
+        self.expires_at = expires_at
 
 
 class ChangePage(AnswerPart):
@@ -242,6 +244,19 @@ class ErasureReport(AnswerPart):
         self.deleted = deleted
         self.places = places
         self.copies = copies
+
+
+class Explanation(AnswerPart):
+    """The parts by which the record was found."""
+
+    __slots__ = ("sparse", "text", "vector")
+
+    def __init__(
+        self, vector: PartRank | None = None, text: PartRank | None = None, sparse: PartRank | None = None
+    ) -> None:
+        self.vector = vector
+        self.text = text
+        self.sparse = sparse
 
 
 class _FetchNeeds(TypedDict):
@@ -670,37 +685,47 @@ class ListMatching(TypedDict, total=False):
 class ListedRecord(AnswerPart):
     """A record, with what was asked for."""
 
-    __slots__ = ("id", "metadata", "vector", "version")
+    __slots__ = ("expires_at", "id", "metadata", "vector", "version")
 
     def __init__(
-        self, id: str, version: str, vector: Vector | None = None, metadata: dict[str, Any] | None = None
+        self,
+        id: str,
+        version: str,
+        vector: Vector | None = None,
+        metadata: dict[str, Any] | None = None,
+        expires_at: str | None = None,
     ) -> None:
         self.id = id
         self.version = version
         self.vector = vector
         self.metadata = metadata
+        self.expires_at = expires_at
 
 
 class Match(AnswerPart):
-    """One match. Scores are higher for better matches, distances lower."""
+    """One match. Scores are higher for better matches, distances lower; only a search by vector alone has distances."""
 
-    __slots__ = ("distance", "id", "metadata", "score", "vector", "version")
+    __slots__ = ("distance", "expires_at", "explain", "id", "metadata", "score", "vector", "version")
 
     def __init__(
         self,
         id: str,
         score: float,
-        distance: float,
         version: str,
+        distance: float | None = None,
+        explain: Explanation | None = None,
         vector: Vector | None = None,
         metadata: dict[str, Any] | None = None,
+        expires_at: str | None = None,
     ) -> None:
         self.id = id
         self.score = score
-        self.distance = distance
         self.version = version
+        self.distance = distance
+        self.explain = explain
         self.vector = vector
         self.metadata = metadata
+        self.expires_at = expires_at
 
 
 class MatchGroup(AnswerPart):
@@ -901,22 +926,39 @@ class OrderBy(TypedDict, total=False):
     direction: Literal["asc", "desc"]
 
 
+class PartRank(AnswerPart):
+    """Where a record stands in the ranking of one part, the best at 1, and with which score of that part."""
+
+    __slots__ = (
+        "rank",
+        "score",
+    )
+
+    def __init__(self, rank: int, score: float) -> None:
+        self.rank = rank
+        self.score = score
+
+
 class PatchOne(TypedDict, total=False):
-    """Changes to one record's metadata."""
+    """Changes to one record's metadata, and to when it expires."""
 
     set: dict[str, Any] | None
     unset: list[str]
+    ttl_seconds: float | None
+    expires_at: str | None
     version: str | None
     dry_run: bool
 
 
 class PatchRequest(TypedDict, total=False):
-    """Changes to be made together, all of them or none: `patches`, or `set` and `unset` for what a filter accepts."""
+    """Changes to be made together, all of them or none: `patches`, or the fields of one for what a filter accepts."""
 
     patches: list[RecordPatch] | None
     filter: dict[str, Any] | None
     set: dict[str, Any] | None
     unset: list[str]
+    ttl_seconds: float | None
+    expires_at: str | None
     cursor: str | None
     version: str | None
     dry_run: bool
@@ -1016,10 +1058,14 @@ class ItemPut(AnswerPart):
 
 
 class Query(TypedDict, total=False):
-    """A question: exactly one of `vector` and `id`."""
+    """A question: one of `vector` and `id`, or `text`, or `sparse`, or several of these."""
 
     vector: VectorLike
     id: str | None
+    text: dict[str, Any] | None
+    sparse: dict[str, Any] | None
+    fusion: Any
+    explain: bool
     top_k: int
     recall: float | None
     min_score: float | None
@@ -1061,10 +1107,14 @@ class QueryBatchAnswer(AnswerPart):
 
 
 class QueryInBatch(TypedDict, total=False):
-    """A question: exactly one of `vector` and `id`."""
+    """A question: one of `vector` and `id`, or `text`, or `sparse`, or several of these."""
 
     vector: VectorLike
     id: str | None
+    text: dict[str, Any] | None
+    sparse: dict[str, Any] | None
+    fusion: Any
+    explain: bool
     top_k: int
     recall: float | None
     min_score: float | None
@@ -1204,28 +1254,43 @@ class Receipt(AnswerPart):
 class Record(AnswerPart):
     """A record."""
 
-    __slots__ = ("id", "metadata", "usage", "vector", "version")
+    __slots__ = ("expires_at", "id", "metadata", "usage", "vector", "version")
 
     def __init__(
-        self, id: str, metadata: dict[str, Any], version: str, usage: Receipt, vector: Vector | None = None
+        self,
+        id: str,
+        metadata: dict[str, Any],
+        version: str,
+        usage: Receipt,
+        vector: Vector | None = None,
+        expires_at: str | None = None,
     ) -> None:
         self.id = id
         self.metadata = metadata
         self.version = version
         self.usage = usage
         self.vector = vector
+        self.expires_at = expires_at
 
 
 class RecordInList(AnswerPart):
     """A record."""
 
-    __slots__ = ("id", "metadata", "vector", "version")
+    __slots__ = ("expires_at", "id", "metadata", "vector", "version")
 
-    def __init__(self, id: str, metadata: dict[str, Any], version: str, vector: Vector | None = None) -> None:
+    def __init__(
+        self,
+        id: str,
+        metadata: dict[str, Any],
+        version: str,
+        vector: Vector | None = None,
+        expires_at: str | None = None,
+    ) -> None:
         self.id = id
         self.metadata = metadata
         self.version = version
         self.vector = vector
+        self.expires_at = expires_at
 
 
 class RecordPage(AnswerPart):
@@ -1244,10 +1309,12 @@ class _RecordPatchNeeds(TypedDict):
 
 
 class RecordPatch(_RecordPatchNeeds, total=False):
-    """Changes to one record's metadata, in a batch."""
+    """Changes to one record's metadata, and to when it expires, in a batch."""
 
     set: dict[str, Any] | None
     unset: list[str]
+    ttl_seconds: float | None
+    expires_at: str | None
 
 
 class _RecordToUpsertNeeds(TypedDict):
@@ -1259,6 +1326,8 @@ class RecordToUpsert(_RecordToUpsertNeeds, total=False):
 
     vector: VectorLike
     metadata: dict[str, Any] | None
+    ttl_seconds: float | None
+    expires_at: str | None
     if_version: str | None
     if_absent: bool
 

@@ -27,6 +27,8 @@ Examples:
   quartzdb query --namespace docs --vector '[0.1, 0.2, 0.3]' --top-k 5
   quartzdb query --namespace docs --vector-file question.json --filter '{"year": {"$gte": 1960}}'
   quartzdb query --namespace demo --id gzip-open
+  quartzdb query --namespace notes --text 'desert "red planet" mars*'
+  quartzdb query --namespace docs --text 'red planet' --vector-file question.json --explain
   quartzdb query --namespace demo --id gzip-open --filter '{"module": {"$ne": "gzip"}}' --json | jq '.matches[].id'"""
 )
 @location_options
@@ -43,6 +45,23 @@ Examples:
     help="The same in a file: JSON, base64, or .npy.",
 )
 @click.option("--id", "record_id", help="Ask with the vector of this record; it is then its own best match.")
+@click.option(
+    "--text",
+    "text_given",
+    metavar="WORDS",
+    help='Words to find in text fields: plain ones, "a phrase", begin*. Or JSON: {"query": "…", "fields": {}}.',
+)
+@click.option(
+    "--sparse", metavar="JSON", help='A sparse vector: {"indices": [3, 17], "values": [0.5, 1.25]}.'
+)
+@click.option(
+    "--fusion",
+    metavar="JSON",
+    help='How several of these become one ranking: {"k": 60}, or {"method": "weighted", "vector": 0.7, "text": 0.3}.',
+)
+@click.option(
+    "--explain", is_flag=True, help="Say where each match stands by vector, text and sparse vector."
+)
 @click.option("--top-k", type=WholeNumber(1, 1_000), default=10, show_default=True, help="How many matches.")
 @click.option(
     "--recall",
@@ -60,22 +79,31 @@ def query(
     vector_text: str | None,
     vector_file: Path | None,
     record_id: str | None,
+    text_given: str | None,
+    sparse: str | None,
+    fusion: str | None,
+    explain: bool,
     top_k: int,
     recall: float | None,
     filter_text: str | None,
     with_vectors: bool,
     as_json: bool,
 ) -> None:
-    """Find the records nearest to a vector.
+    """Find the records nearest to a vector, or by words in the fields that a namespace declares as text.
 
-    Give exactly one of --vector, --vector-file and --id. A higher score is better, whatever the metric. Filters know
-    $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains $and $or $not.
+    Give one of --vector, --vector-file and --id, or --text, or --sparse; of several, both rankings become one. A higher
+    score is better, whatever the metric. Filters know $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains $and
+    $or $not.
     """
-    if sum(given is not None for given in (vector_text, vector_file, record_id)) != 1:
-        raise click.UsageError("Give exactly one of --vector, --vector-file and --id.")
+    near = sum(given is not None for given in (vector_text, vector_file, record_id))
+    if near > 1 or (near == 0 and text_given is None and sparse is None):
+        raise click.UsageError(
+            "Give exactly one of --vector, --vector-file and --id, or --text, or --sparse, alone or beside it."
+        )
     condition = None if filter_text is None else parsed(filter_text, "--filter")
     database = location.open()
     from quartzdb.domain.filter import parse
+    from quartzdb.domain.query_documents import parse_fusion, parse_sparse_query, parse_text_query
     from quartzdb.services.search import QueryRequest
 
     answer = database.search.query(
@@ -87,13 +115,19 @@ def query(
             condition=None if condition is None else parse(condition),
             include_values=with_vectors,
             recall=recall,
+            text=None if text_given is None else parse_text_query(_text(text_given), "--text"),
+            sparse=None if sparse is None else parse_sparse_query(parsed(sparse, "--sparse"), "--sparse"),
+            fusion=None if fusion is None else parse_fusion(parsed(fusion, "--fusion"), "--fusion"),
         ),
     )
     if as_json:
-        print_json(answer_document(answer))
+        print_json(answer_document(answer, explain=explain))
         return
-    rows = [[match.id, f"{match.score:.4f}", _shortened(match)] for match in answer.matches]
-    print_table(["id", "score", "metadata"], rows)
+    rows = [
+        [match.id, f"{match.score:.4f}", *([_explained(match)] if explain else []), _shortened(match)]
+        for match in answer.matches
+    ]
+    print_table(["id", "score", *(["found by"] if explain else []), "metadata"], rows)
     work = answer.work
     segments = "1 segment" if work.segments == 1 else f"{work.segments} segments"
     click.echo(
@@ -102,10 +136,10 @@ def query(
     )
 
 
-def answer_document(answer: QueryAnswer) -> dict[str, object]:
+def answer_document(answer: QueryAnswer, *, explain: bool = False) -> dict[str, object]:
     """An answer as JSON."""
     return {
-        "matches": [_match_document(match) for match in answer.matches],
+        "matches": [_match_document(match, explain=explain) for match in answer.matches],
         "exact": answer.work.exact,
         "rows_scored": answer.work.rows_scored,
         "segments": answer.work.segments,
@@ -114,17 +148,29 @@ def answer_document(answer: QueryAnswer) -> dict[str, object]:
     }
 
 
-def _match_document(match: Match) -> dict[str, object]:
+def _match_document(match: Match, *, explain: bool) -> dict[str, object]:
     document: dict[str, object] = {
         "id": match.id,
         "score": match.score,
-        "distance": match.distance,
+        # By words, or by several parts, there are no distances.
+        **({"distance": match.distance} if match.explained is None else {}),
         "version": str(match.version),
         "metadata": dict(match.metadata or {}),
     }
-    if match.vector is not None:
+    if explain and match.explained is not None:
+        document["explain"] = {part.value: one._asdict() for part, one in match.explained.items()}
+    if match.vector is not None and match.vector.size:
         document["vector"] = match.vector
     return document
+
+
+def _explained(match: Match) -> str:
+    parts = match.explained or {}
+    return ", ".join(f"{part} {one.rank} ({one.score:.4f})" for part, one in parts.items()) or "vector"
+
+
+def _text(given: str) -> object:
+    return parsed(given, "--text") if given.lstrip().startswith("{") else {"query": given}
 
 
 def _shortened(match: Match) -> str:

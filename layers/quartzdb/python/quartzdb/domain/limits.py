@@ -45,6 +45,8 @@ QUERIES_MAX = 100
 """Queries in one batch."""
 RECALL_MIN = 0.5
 """The lowest recall that a query may ask for; the highest is 1, which scores every matching record."""
+FUSION_K_MAX = 10_000
+FUSION_WEIGHT_MAX = 1e6
 TEXT_QUERY_CHARACTERS_MAX = 8_192
 """Of all clauses of one text query together."""
 TEXT_CLAUSES_MAX = 256

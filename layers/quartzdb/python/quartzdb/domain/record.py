@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from quartzdb.domain.change import Metadata
 from quartzdb.domain.errors import InvalidId
+from quartzdb.domain.fusion import PartRank, QueryPart
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.limits import (
     CONTRACT_ID_CHARACTERS_MAX,
@@ -39,7 +41,11 @@ ShownRecord = tuple[str, Version, Vector | None, Metadata | None, int | None]
 
 
 class Match(NamedTuple):
-    """One answer of a query; vector and metadata only where they were asked for."""
+    """One answer of a query; vector and metadata only where they were asked for.
+
+    `explained`: where the record stands in the ranking of each part that has it, where the question was answered as one
+    of parts. `distance` is the score's negative where it was not by vector alone.
+    """
 
     id: str
     score: float
@@ -48,6 +54,7 @@ class Match(NamedTuple):
     vector: Vector | None = None
     metadata: Metadata | None = None
     expires_at_ms: int | None = None
+    explained: Mapping[QueryPart, PartRank] | None = None
 
 
 def check_id(record_id: object, field: str = "id") -> str:

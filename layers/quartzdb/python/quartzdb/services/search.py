@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import blake2b
 from typing import Any, TypeVar
 
 from quartzdb.domain.answer_budget import AnswerBudget
 from quartzdb.domain.errors import InvalidArgument, TooLarge, within_field
 from quartzdb.domain.filter import Filter
+from quartzdb.domain.fusion import RRF, Fusion, QueryPart
 from quartzdb.domain.grouping import GroupBy, check_group_by, check_group_path
 from quartzdb.domain.limits import QUERIES_MAX, RECALL_MIN, TOP_K_MAX
 from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.record import Match, Record, check_id
+from quartzdb.domain.text_query import SparseQuery, TextQuery
 from quartzdb.domain.vector import Vector
 from quartzdb.services.consistency import STRONG, Consistency
+from quartzdb.services.fused_search import FusedPage, FusedQuestion, FusedSearch
 from quartzdb.services.query_groups import group_walk_at
-from quartzdb.services.query_pages import name_of_walk, walk_at
+from quartzdb.services.query_pages import Walk, name_of_walk, walk_at
+from quartzdb.services.query_rules import check_words, parts_of, sparse_of
 from quartzdb.services.ranked_answers import (
     AskAgain,
     GroupedQuestion,
@@ -26,7 +32,7 @@ from quartzdb.services.ranked_answers import (
     RankedAnswer,
     RankedQuestion,
 )
-from quartzdb.services.record_rules import check_vector, record_not_found
+from quartzdb.services.record_rules import check_vector, dimension_of, record_not_found
 from quartzdb.services.shard_answers import found_in_all
 from quartzdb.services.shard_reads import ShardReads
 from quartzdb.storage.index.grouping import FoundGroup
@@ -41,7 +47,8 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QueryRequest:
-    """What to search for: a vector, or the id of a record whose vector is the question.
+    """What to search for: a vector, or the id of a record whose vector is the question; words; a sparse vector; or
+    several of these, which are fused as `fusion` says (None: by reciprocal rank).
 
     `recall` is what share of the true nearest the answer shall have: 1 scores every record that matches; without it,
     what each index was calibrated to find by default. `budget` is that of the whole answer: the metadata of matches is
@@ -65,11 +72,29 @@ class QueryRequest:
     cursor: str | None = None
     group_by: GroupBy | None = None
     distinct: str | None = None
+    text: TextQuery | None = None
+    sparse: SparseQuery | None = None
+    fusion: Fusion | None = None
 
     @property
     def ranked(self) -> bool:
         """Whether the answer is made of a ranking, and not just the best."""
-        return self.paged or self.group_by is not None or self.distinct is not None
+        return self.paged or self.grouped
+
+    @property
+    def grouped(self) -> bool:
+        """Whether the answer has groups, or the best of each."""
+        return self.group_by is not None or self.distinct is not None
+
+    @property
+    def parts(self) -> Sequence[QueryPart]:
+        """What is asked for beside the filter."""
+        return parts_of(self.vector, self.id, self.text, self.sparse)
+
+    @property
+    def by_vector_alone(self) -> bool:
+        """Whether neither words nor sparse vectors are searched for."""
+        return self.text is None and self.sparse is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +118,17 @@ class Search:
 
     def __init__(self, shards: ShardReads, *, timer: Callable[[], float] = time.perf_counter) -> None:
         self._shards = shards
+        self._fused = FusedSearch(shards)
         self._timer = timer
 
     def query(self, namespace: Namespace, request: QueryRequest) -> QueryAnswer:
         """The nearest records by the namespace's metric."""
         begun = self._timer()
         check_query(namespace, request)
+        if not request.by_vector_alone:
+            question = fused_question(namespace, request)
+            (page,) = self._fused.answers(namespace, [question], request.consistency)
+            return _fused_answer(namespace, request, question, page, (self._timer() - begun) * 1000)
         if request.ranked:
             return self._ranked(namespace, request, begun)
         found = found_in_all(
@@ -126,6 +156,18 @@ class Search:
         for position, request in enumerate(requests):
             with within_field(f"queries[{position}]"):
                 check_query(namespace, request)
+        if not all(request.by_vector_alone for request in requests):
+            _check_unranked_by_vector(requests)
+            questions = [
+                fused_question(namespace, request, f"queries[{position}]")
+                for position, request in enumerate(requests)
+            ]
+            found_pages = self._fused.answers(namespace, questions, consistency)
+            milliseconds = (self._timer() - begun) * 1000
+            return [
+                _fused_answer(namespace, request, question, page, milliseconds)
+                for request, question, page in zip(requests, questions, found_pages, strict=True)
+            ]
         shards = namespace.each_shard
         # Records that are named by id may lie in other shards than their neighbours: then they are looked up first.
         known = self._vectors_from_any_shard(namespace, requests, consistency) if len(shards) > 1 else None
@@ -252,16 +294,25 @@ def check_query(namespace: Namespace, request: QueryRequest) -> None:
             )
     elif request.distinct is not None:
         check_group_path(request.distinct, "distinct")
-    if (request.vector is None) == (request.id is None):
+    if (request.vector is not None and request.id is not None) or not request.parts:
         raise InvalidArgument(
-            "A query needs exactly one of `vector` and `id`.",
+            "A query needs exactly one of `vector` and `id`, or `text` or `sparse`, alone or beside it.",
             field="vector",
-            hint="Send a vector, or the id of a record whose vector is the question.",
+            hint="Send a vector, or the id of a record whose vector is the question, or words.",
         )
     if request.vector is not None:
         check_vector(namespace, request.vector, "vector")
-    else:
+    elif request.id is not None:
+        dimension_of(namespace)
         check_id(request.id)
+    if request.grouped and not request.by_vector_alone:
+        raise InvalidArgument(
+            "Groups and distinct values are of a search by vector alone.",
+            field="distinct" if request.group_by is None else "group_by",
+            hint="Leave it out, or ask without `text` and `sparse`.",
+        )
+    if not request.by_vector_alone or request.fusion is not None:
+        check_words(namespace, request.text, request.sparse, request.fusion, request.parts)
 
 
 def _good_enough(matches: Sequence[Match], min_score: float | None) -> Sequence[Match]:
@@ -313,6 +364,61 @@ def _near_record(
     question = records[record_id].vector
     check_vector(namespace, question, "vector")
     return question, ask(view, question)
+
+
+def _check_unranked_by_vector(requests: Sequence[QueryRequest]) -> None:
+    """Raises InvalidArgument: where words are searched for, all of a batch is answered by another way."""
+    for position, request in enumerate(requests):
+        if request.by_vector_alone and request.ranked:
+            raise InvalidArgument(
+                "Pages and groups by vector are not answered in one batch with `text` or `sparse`.",
+                field=f"queries[{position}]",
+                hint="Send it in a request of its own.",
+            )
+
+
+def fused_question(namespace: Namespace, request: QueryRequest, field: str = "") -> FusedQuestion:
+    """A request that was checked as a question of several parts. Raises InvalidCursor."""
+    after = None
+    if request.paged:
+        with within_field(field) if field else nullcontext():
+            after = walk_at(_name_of_fused_walk(namespace, request), request.cursor).after
+    return FusedQuestion(
+        request.top_k,
+        Shown(request.include_values, request.include_metadata, request.budget),
+        request.vector,
+        request.id,
+        request.text,
+        None if request.sparse is None else sparse_of(namespace, request.sparse),
+        request.fusion or RRF,
+        request.condition,
+        request.recall,
+        request.min_score,
+        after,
+        request.paged,
+        field,
+    )
+
+
+def _fused_answer(
+    namespace: Namespace, request: QueryRequest, question: FusedQuestion, page: FusedPage, milliseconds: float
+) -> QueryAnswer:
+    cursor = None
+    if request.paged and page.more:
+        cursor = Walk(_name_of_fused_walk(namespace, request), question.after).cursor(page.matches)
+    return QueryAnswer(page.matches, page.work, milliseconds, cursor)
+
+
+def _name_of_fused_walk(namespace: Namespace, request: QueryRequest) -> str:
+    sparse = request.sparse
+    asked = (
+        repr(request.text),
+        "" if sparse is None else repr((sparse.field, sparse.indices.tolist(), sparse.values.tolist())),
+        repr(request.fusion or RRF),
+    )
+    of_parts = blake2b("\n".join(asked).encode(), digest_size=16).hexdigest()
+    question = request.vector if request.vector is not None else request.id or ""
+    return name_of_walk(namespace, question, request.condition, request.recall, of_parts)
 
 
 def _ranked_question(namespace: Namespace, request: QueryRequest) -> RankedQuestion[Any]:

@@ -11,20 +11,48 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.hlc import HybridClock
 from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.record import Record
 from quartzdb.services.consistency import Consistency, honour
 from quartzdb.services.record_rules import require_records
 from quartzdb.storage.index.view import View
+from quartzdb.storage.snapshot.reader import ViewLost
 from quartzdb.storage.snapshot.readers import Readers
 
 SHARD_THREADS = 8
 """Shards read at once, by all requests together: most of a read is waiting for the log, or work without the GIL."""
 
+_MOMENTS = 3
+"""How often a moment is taken anew."""
+
 Read = TypeVar("Read")
+
+
+class OneMoment:
+    """The views of some shards, read in as many steps as an answer takes: all see the same."""
+
+    def __init__(
+        self,
+        shards: Sequence[Namespace],
+        views: Sequence[View],
+        readers: Readers,
+        side_by_side: Callable[[Sequence[Namespace], Callable[[Namespace], Any]], list[Any]],
+    ) -> None:
+        self._views = dict(zip(shards, views, strict=True))
+        self._readers = readers
+        self._side_by_side = side_by_side
+
+    def each(self, use: Callable[[Namespace, View], Read], *, of: Sequence[Namespace] = ()) -> list[Read]:
+        """What `use` makes of each shard's view, in their order. `of`: some of them alone."""
+        found: list[Read] = self._side_by_side(of or list(self._views), lambda shard: self._one(shard, use))
+        return found
+
+    def _one(self, shard: Namespace, use: Callable[[Namespace, View], Read]) -> Read:
+        return self._readers.of(shard).read_again(self._views[shard], lambda view: use(shard, view))
 
 
 class ShardReads:
@@ -69,6 +97,22 @@ class ShardReads:
             return self._one(shard, resume, consistency)
 
         return self._side_by_side(shards, read_to_change if to_change else read)
+
+    def at_one_moment(
+        self, shards: Sequence[Namespace], answer: Callable[[OneMoment], Read], consistency: Consistency
+    ) -> Read:
+        """What `answer` makes of the views of these shards, which it may read several times; it may be given others
+        where files of theirs are gone by then. Raises Unavailable where that happens again and again.
+        """
+        for _ in range(_MOMENTS):
+            views = self.each(shards, lambda _, view: view, consistency)
+            try:
+                return answer(OneMoment(shards, views, self._readers, self._side_by_side))
+            except ViewLost:
+                continue
+        raise Unavailable(
+            "The files that a query was reading were replaced again and again.", hint="Try again."
+        )
 
     def records(
         self, namespace: Namespace, ids: Sequence[str], consistency: Consistency, *, to_change: bool = False

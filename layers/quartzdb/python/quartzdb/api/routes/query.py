@@ -20,6 +20,7 @@ from quartzdb.domain.granted_limits import require_at_most
 from quartzdb.domain.grouping import GroupBy
 from quartzdb.domain.limits import QUERIES_JSON, QUERIES_MAX, QUERY_JSON, TOP_K_MAX
 from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.query_documents import parse_fusion, parse_sparse_query, parse_text_query
 from quartzdb.domain.record import Match
 from quartzdb.domain.vector import parse_vector
 from quartzdb.services.consistency import Consistency
@@ -52,7 +53,7 @@ _ANSWER: dict[str, object] = {
 @FAMILY.operation(
     "POST",
     "/v1/namespaces/{namespace}/query",
-    summary="Query by vector or id",
+    summary="Query by vector, id or words",
     computes=True,
     scope=Scope.READ,
     body=JsonBody(
@@ -61,6 +62,8 @@ _ANSWER: dict[str, object] = {
             "vector": {"vector": [1, 0, 0], "top_k": 2, "filter": {"year": {"$gt": 1960}}},
             "id": {"id": "dune", "include_vectors": "base64"},
             "recall": {"vector": [1, 0, 0], "recall": 0.9},
+            "text": {"text": {"query": "desert planet", "must_not": ["moon"]}},
+            "hybrid": {"vector": [1, 0, 0], "text": {"query": "desert"}, "explain": True},
             "pages": {"vector": [1, 0, 0], "top_k": 20, "page": True},
             "groups": {"vector": [1, 0, 0], "group_by": {"field": "tags", "per_group": 2, "groups": 5}},
             "distinct": {"vector": [1, 0, 0], "top_k": 5, "distinct": "year"},
@@ -197,6 +200,9 @@ def _request(
         cursor=body.cursor,
         group_by=None if asked is None else GroupBy(asked.field, asked.per_group, asked.groups),
         distinct=body.distinct,
+        text=None if body.text is None else parse_text_query(body.text),
+        sparse=None if body.sparse is None else parse_sparse_query(body.sparse),
+        fusion=None if body.fusion is None else parse_fusion(body.fusion),
     )
 
 
@@ -204,7 +210,7 @@ def _document(answer: QueryAnswer, body: schemas.QueryInBatch) -> dict[str, obje
     work = answer.work
     paged = body.page or body.cursor is not None
     return {
-        "matches": [match_document(match, body) for match in answer.matches],
+        "matches": _matches(answer.matches, body),
         **(
             {}
             if answer.groups is None
@@ -233,14 +239,25 @@ def _usage(answer: QueryAnswer) -> dict[str, object]:
     }
 
 
+def _matches(matches: Sequence[Match], body: schemas.QueryInBatch) -> list[dict[str, object]]:
+    documents = [match_document(match, body) for match in matches]
+    if body.explain and body.text is None and body.sparse is None:
+        # Of one part, which is all there is: a match's rank is its place. A later page does not know it.
+        for rank, (document, match) in enumerate(zip(documents, matches, strict=True), 1):
+            document["explain"] = {} if body.cursor else {"vector": {"rank": rank, "score": match.score}}
+    return documents
+
+
 def match_document(match: Match, body: schemas.QueryInBatch) -> dict[str, object]:
     """A match as the answer has it."""
-    document: dict[str, object] = {
-        "id": match.id,
-        "score": match.score,
-        "distance": match.distance,
-        "version": str(match.version),
-    }
+    document: dict[str, object] = {"id": match.id, "score": match.score}
+    if body.text is None and body.sparse is None:
+        document["distance"] = match.distance
+    elif body.explain and match.explained is not None:
+        document["explain"] = {
+            part.value: {"rank": one.rank, "score": one.score} for part, one in match.explained.items()
+        }
+    document["version"] = str(match.version)
     if match.vector is not None and match.vector.size:
         document["vector"] = vector_document(match.vector, str(body.include_vectors))
     if body.include_metadata:

@@ -28,6 +28,7 @@ from quartzdb.api.schemas.fields import (
     Version,
 )
 from quartzdb.api.schemas.model import Array, Body, Document, QueryString
+from quartzdb.api.schemas.query_parts import Explain, Explanation, FusionChoice, SparsePart, TextPart
 from quartzdb.api.schemas.receipt import DryRun, Receipt
 from quartzdb.domain.limits import (
     CHOSEN_FIELDS_MAX,
@@ -342,17 +343,24 @@ class GroupByField(Body):
 
 
 class QueryInBatch(Body):
-    """A question: exactly one of `vector` and `id`."""
+    """A question: one of `vector` and `id`, or `text`, or `sparse`, or several of these."""
 
     vector: Vector = None
     id: str | None = Field(
         None, description="The record whose vector is the question. It is among the matches."
     )
+    text: TextPart = None
+    sparse: SparsePart = None
+    fusion: FusionChoice = None
+    explain: Explain = False
     top_k: int = Field(10, json_schema_extra={"minimum": 1, "maximum": TOP_K_MAX})
     recall: Recall = None
     min_score: float | None = Field(
         None,
-        description="Of the `top_k` best, only those with at least this score; higher is better by every metric.",
+        description=(
+            "Of the `top_k` best, only those with at least this score; higher is better by every metric. Of several "
+            "parts it is the fused score that counts: by `rrf` at most 1 / (k + 1) for each part."
+        ),
     )
     filter: Filter = None
     include_vectors: VectorForm = False
@@ -375,7 +383,7 @@ class QueryInBatch(Body):
 
 
 class Query(QueryInBatch):
-    """A question: exactly one of `vector` and `id`."""
+    """A question: one of `vector` and `id`, or `text`, or `sparse`, or several of these."""
 
     consistency: ConsistencyChoice = "strong"
     version: After = None
@@ -392,11 +400,12 @@ class QueryBatch(Body):
 
 
 class MatchDocument(Document):
-    """One match. Scores are higher for better matches, distances lower."""
+    """One match. Scores are higher for better matches, distances lower; only a search by vector alone has distances."""
 
     id: RecordId
     score: float
-    distance: float
+    distance: float | None = None
+    explain: Explanation | None = None
     version: Version
     vector: Vector = None
     metadata: dict[str, Any] | None = None

@@ -105,6 +105,10 @@ class _State:
         return changed
 
 
+class ViewLost(Exception):
+    """A view's files are gone, or damaged."""
+
+
 class NamespaceReader:
     """Thread-safe. One per namespace generation and process."""
 
@@ -165,6 +169,16 @@ class NamespaceReader:
         except (BlobMissing, Corrupted) as error:
             self._begin_again([part.segment for part in view.parts], error)
         return use(self.view(strong=strong, at_least=at_least))
+
+    def read_again(self, view: View, use: Callable[[View], Answer]) -> Answer:
+        """What `use` makes of a view that was given out before. Raises ViewLost where its files are gone or damaged by
+        now: then a new view has others, and is of a later moment.
+        """
+        try:
+            return use(view)
+        except (BlobMissing, Corrupted) as error:
+            self._begin_again([part.segment for part in view.parts], error)
+            raise ViewLost from error
 
     def study(self, use: Callable[[RecordStates], Answer]) -> Answer:
         """What `use` makes of all that is known now, tombstones included; it may be given it twice, as in `read`."""
