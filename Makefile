@@ -29,7 +29,7 @@ SOURCES = --no-build-isolation --require-hashes
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help run parquet platform test journey clients-types lint format bench-engines bench-graphs bench-peers bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean
+.PHONY: help run parquet platform test journey clients-types lint format bench-engines bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +72,9 @@ bench-engines: $(DEV) ## Measure the search engines: recall, speed, size
 
 bench-graphs: $(GRAPHS) ## Measure graph indexes of other libraries beside ours
 	.venv-graphs/bin/python -m benchmarks.graphs $(ARGS)
+
+bench-text: $(PEERS) ## Measure search by words beside bm25s, tantivy and SQLite FTS5
+	.venv-peers/bin/python -m benchmarks.text $(ARGS)
 
 bench-peers: $(PEERS) ## Measure other vector databases beside ours, on the same data in one run
 	.venv-peers/bin/python -m benchmarks.peers $(ARGS)

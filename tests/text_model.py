@@ -97,6 +97,7 @@ def queries(draw: random.Random) -> Iterator[TextQuery]:
     yield TextQuery("京", should=(Phrase("東京都"),))
     yield TextQuery("the of and", must=(Phrase("wing"),))
     yield TextQuery("the of x")
+    yield TextQuery("boundary-la* x-wi*", must_not=(WordPrefix("the-pla"),))
     yield TextQuery("nobody has this")
 
 
@@ -198,7 +199,13 @@ def _stands(words: Sequence[str | None], at: int, form: Sequence[tuple[int, str]
 
 def _leaves(clause: Clause, analysers: Mapping[str, Analyser]) -> Iterator[_Leaf]:
     if isinstance(clause, WordPrefix):
-        yield {name: [(0, analyser.prefix(clause.text) + "*")] for name, analyser in analysers.items()}
+        begun: _Leaf = {}
+        for name, analyser in analysers.items():
+            words, last = analyser.beginning(clause.text)
+            stems_of = [(place, analyser.stems[word]) for place, word in enumerate(words)]
+            there = [(place, stem) for place, stem in (*stems_of, (len(words), last + "*")) if stem]
+            begun[name] = [(place - there[0][0], stem) for place, stem in there]
+        yield begun
         return
     stems = {}
     for name, analyser in analysers.items():

@@ -100,12 +100,14 @@ class Analyser:
             for place, word in enumerate(words)
         ]
 
-    def prefix(self, text: str) -> str:
-        """How stems begin that stand for words which begin so: what was written, but for case and accents."""
+    def beginning(self, text: str) -> tuple[Sequence[str], str]:
+        """Of what a word begins with: the words before it (`wi` of `wi-fi`), and how stems begin that stand for words
+        which begin so: as it was written, but for case and accents.
+        """
         if self._turkish:
             text = text.translate(_TURKISH)
-        text = unicodedata.normalize("NFKC", text).casefold()
-        return "".join(_folded(word) for word in _WORDS.findall(text))[:WORD_CHARACTERS_MAX]
+        words = _WORDS.findall(unicodedata.normalize("NFKC", text).casefold())
+        return (words[:-1], _folded(words[-1])[:WORD_CHARACTERS_MAX]) if words else ((), "")
 
 
 def _single(word: str) -> bool:

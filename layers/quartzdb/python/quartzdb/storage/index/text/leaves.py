@@ -100,8 +100,9 @@ def _analyser(field: TextField) -> Analyser:
 def _leaves(clauses: Iterable[Clause], fields: Sequence[tuple[str, Analyser]]) -> Iterator[Leaf]:
     for clause in clauses:
         if isinstance(clause, WordPrefix):
-            forms = [(name, analyser.prefix(clause.text)) for name, analyser in fields]
-            yield from _leaf((name, [(0, Stem(text, prefix=True))] if text else []) for name, text in forms)
+            yield from _leaf(
+                (name, _followed(_beginning(analyser, clause.text))) for name, analyser in fields
+            )
             continue
         stems = [(name, _stems(analyser, clause.text)) for name, analyser in fields]
         if isinstance(clause, Phrase):
@@ -127,6 +128,12 @@ def _stems(analyser: Analyser, text: str) -> list[Stem | None]:
         Stem(stem, prefix=len(stem) == 1) if (stem := analyser.stems[word]) else None
         for word in analyser.query_words(text)
     ]
+
+
+def _beginning(analyser: Analyser, text: str) -> list[Stem | None]:
+    words, last = analyser.beginning(text)
+    before = [Stem(stem) if (stem := analyser.stems[word]) else None for word in words]
+    return [*before, Stem(last, prefix=True)] if last else []
 
 
 def _followed(stems: Sequence[Stem | None]) -> list[tuple[int, Stem]]:
