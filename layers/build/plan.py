@@ -45,7 +45,8 @@ SIGNING_LAYERS = (*DATABASE_LAYERS, SIGNING)
 BILLING_LAYERS = (*PLATFORM_LAYERS, BILLING)
 BILLING_PACKAGES = frozenset({"certifi", "charset-normalizer", "requests", "stripe"})
 SIGNING_PACKAGES = frozenset({"cffi", "cryptography", "pycparser"})
-ENGINE_PACKAGES = frozenset({"annoy", "faiss-cpu"})
+# With engines belongs what finds the stems of words: only who searches or builds segments needs either.
+ENGINE_PACKAGES = frozenset({"annoy", "faiss-cpu", "pystemmer"})
 # An sdist only, whose default is to compile for the machine it is compiled on.
 COMPILED_HERE = "annoy"
 

@@ -50,6 +50,9 @@ coded.train(np.tile(vectors, (20, 1)))
 coded.add(vectors)
 assert coded.search(vectors, 1)[1].shape == (8, 1)
 
+import Stemmer
+assert Stemmer.Stemmer("english").stemWord("wings") == "wing"
+
 import orjson, pyroaring, xxhash
 assert list(pyroaring.BitMap.deserialize(pyroaring.BitMap([1, 70000]).serialize())) == [1, 70000]
 assert orjson.loads(orjson.dumps({"a": [1]})) == {"a": [1]}
