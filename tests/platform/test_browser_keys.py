@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,8 +11,9 @@ from quartzdb.api.app import create_app
 from quartzdb.api.settings import ApiSettings
 from quartzdb.services.keys import BROWSER_KEY_SECONDS
 from quartzdb.services.ports import BROWSER
-from quartzdb_platform.accounts.browser_keys import OF_PERSON
-from quartzdb_platform.domain.permissions import Role
+from quartzdb_platform.accounts.browser_keys import LEFT_SECONDS_MIN, OF_PERSON
+from quartzdb_platform.domain.errors import TooManyAttempts
+from quartzdb_platform.domain.permissions import Permission, Role
 from tests.behaviour.http.client import Client, refused
 from tests.platform.conftest import Person, Site
 
@@ -60,13 +62,16 @@ def test_a_role_decides_what_a_page_may(site: Site, owned: tuple[Person, str, st
 def test_it_ends_by_itself_and_then_is_gone(
     site: Site, owned: tuple[Person, str, str], database: Client
 ) -> None:
-    """After 15 minutes; what is stored of it goes with the next one."""
+    """After 15 minutes at most; what is stored of it goes with the next one."""
     owner, _, project = owned
     made = owner.must("POST", f"/projects/{project}/browser-keys")
     assert made["scopes"] == ["admin", "read", "write"]
     key = site.database.api_keys.of_text(made["key"])
     assert key is not None
-    site.clock.seconds += BROWSER_KEY_SECONDS - 1
+    assert key.expires_at_ms is not None
+    left = key.expires_at_ms / 1_000 - site.clock.seconds
+    assert LEFT_SECONDS_MIN <= left <= BROWSER_KEY_SECONDS
+    site.clock.seconds += left - 1
     assert database.get("/v1/namespaces", key=made["key"]).status_code == 200
     site.clock.seconds += 1
     assert (
@@ -100,26 +105,79 @@ def test_no_list_has_it(site: Site, owned: tuple[Person, str, str], database: Cl
 
 
 def test_its_requests_are_counted_together(site: Site, owned: tuple[Person, str, str]) -> None:
-    """Each page has another key: usage by key names all of them by one name."""
-    owner, _, project = owned
+    """Whoever they are of: usage by key names all of them by one name."""
+    owner, organization, project = owned
+    viewer = site.join(owner, organization, "viewer@example.com", Role.VIEWER)
     lines: list[bytes] = []
     application = create_app(site.database, take_line=lines.append)
     with Client(application) as http:
-        for _ in range(2):
-            text = owner.must("POST", f"/projects/{project}/browser-keys")["key"]
+        for who in (owner, viewer):
+            text = who.must("POST", f"/projects/{project}/browser-keys")["key"]
             assert http.get("/v1/namespaces", key=text).status_code == 200
     assert [f'"key":"{BROWSER}"'.encode() in line for line in lines] == [True, True]
 
 
 def test_one_person_makes_so_many(site: Site, owned: tuple[Person, str, str]) -> None:
     """A burst, and then one every few seconds."""
-    owner, _, project = owned
-    path = f"/projects/{project}/browser-keys"
-    for _ in range(OF_PERSON.burst):
-        owner.must("POST", path)
-    assert owner.ask("POST", path).status_code == 429
+    owner, organization, project = owned
+    credential = site.platform.credentials.authenticate(owner.token)
+    access, found = site.platform.organizations.access_to_project(
+        credential, project, Permission.DATA_READ, "here"
+    )
+    user = site.platform.credentials.user(credential)
+
+    def make(session: str) -> None:
+        site.platform.browser_keys.create(access, user, found, session)
+
+    for number in range(OF_PERSON.burst):
+        make(f"session {number}")
+    with pytest.raises(TooManyAttempts):
+        make("another")
+    make("session 0")
     site.clock.seconds += OF_PERSON.seconds
-    owner.must("POST", path)
+    make("yet another")
+    events = [one["action"] for one in owner.must("GET", f"/organizations/{organization}/audit?limit=100")]
+    assert events.count("key.for_browser") == OF_PERSON.burst + 1
+
+
+def test_a_session_is_given_the_same_key_again_until_it_is_about_to_end(
+    site: Site, owned: tuple[Person, str, str], database: Client
+) -> None:
+    """With one event, and nothing stored but its hash; another session, project, role or time has another. One that was
+    revoked is not given again.
+    """
+    owner, organization, project = owned
+    path = f"/projects/{project}/browser-keys"
+    other = owner.must("POST", f"/organizations/{organization}/projects", {"name": "other"})["id"]
+    first, again = (owner.must("POST", path) for _ in range(2))
+    assert first == again
+    assert owner.must("POST", f"/projects/{other}/browser-keys")["key"] != first["key"]
+    rows = site.table._connection.execute("SELECT body FROM documents").fetchall()
+    assert not any(first["key"][-49:] in body for (body,) in rows)
+    assert not any(first["key"][-49:].encode() in file.read_bytes() for file in files(site))
+    before = owner
+    site.people.clear()
+    owner = site.person("owner@example.com")
+    second = owner.must("POST", path)["key"]
+    assert second != first["key"]
+    assert {database.get("/v1/namespaces", key=one).status_code for one in (first["key"], second)} == {200}
+    site.clock.seconds += BROWSER_KEY_SECONDS - LEFT_SECONDS_MIN
+    later = owner.must("POST", path)["key"]
+    assert later not in {first["key"], second}
+    key = site.database.api_keys.of_text(later)
+    assert key is not None
+    site.database.api_keys.revoke(project, key.id)
+    fresh = owner.must("POST", path)["key"]
+    assert fresh != later
+    assert database.get("/v1/namespaces", key=fresh).status_code == 200
+    events = before.must("GET", f"/organizations/{organization}/audit?action=key.for_browser&limit=100")
+    assert len(events) == 5
+
+
+def files(site: Site) -> list[Path]:
+    """All that is kept on disk."""
+    directory = site.mailbox.directory.parent
+    return [one for one in directory.rglob("*") if one.is_file()]
 
 
 def test_deleting_a_project_s_data_ends_it(site: Site, owned: tuple[Person, str, str]) -> None:

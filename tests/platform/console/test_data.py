@@ -150,6 +150,7 @@ def test_a_query_with_a_filter_is_answered_and_the_same_as_programs(library: Lib
     expect(page.locator("#answer tbody tr")).to_have_count(4)
     expect(page.locator("#answer tbody tr").first).to_contain_text('{"year": 1910, "of": {"n": 10}}')
     expect(page.locator("#answer .tiles")).to_contain_text("20 of 20")
+    enough = float(page.locator("#answer tbody tr").nth(2).locator(":scope > :nth-child(3)").inner_text())
     expect(page.locator("#answer .tiles")).to_contain_text("1 read unit, $0.0000")
     library.person.check()
     for name, command in RUNS.items():
@@ -164,6 +165,11 @@ def test_a_query_with_a_filter_is_answered_and_the_same_as_programs(library: Lib
         assert ran.stdout.count("b1") == 4, (name, ran.stdout)
     page.click("text=What would it cost?")
     expect(page.locator("#answer")).to_contain_text("Nothing was counted")
+    # Of the best only those that score enough; figures are shown with seven digits.
+    page.fill("[name=min_score]", str(enough - 1e-6))
+    expect(page.locator("#program-curl")).to_contain_text("min_score")
+    page.click("button:has-text('Search')")
+    expect(page.locator("#answer tbody tr")).to_have_count(3)
 
 
 def test_a_pasted_filter_is_taken_over_or_used_as_it_stands(library: Library) -> None:

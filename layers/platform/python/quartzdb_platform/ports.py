@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from quartzdb.domain.grant import TenantGrant
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
-from quartzdb.services.keys import RotatedKey, Scope
+from quartzdb.services.keys import BrowserKey, RotatedKey, Scope
 from quartzdb.services.ports import ApiKey
 from quartzdb_platform.domain.availability import Observed
 from quartzdb_platform.domain.provider import ProvenIdentity, ProviderRequest
@@ -292,6 +292,12 @@ class DataPlaneKeys(Protocol):
 
     def create_for_browser(self, tenant: str, name: str, scopes: Sequence[Scope]) -> tuple[ApiKey, str]:
         """A key for a page, for minutes, and its text. No list has it, and it is dropped by itself."""
+        ...
+
+    def for_browser(
+        self, tenant: str, name: str, scopes: Sequence[Scope], seed: bytes, ends_ms: int
+    ) -> BrowserKey:
+        """The same of a seed, again and again. Raises Conflict where it was revoked."""
         ...
 
     def list(self, tenant: str) -> Sequence[ApiKey]:

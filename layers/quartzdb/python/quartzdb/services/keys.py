@@ -44,6 +44,7 @@ BROWSER_KEY_SECONDS = 900
 """How long a key of a page in a browser is good."""
 _ID_CHARACTERS = 12
 _SECRET_BYTES = 32
+BROWSER_SEED_BYTES = _ID_CHARACTERS // 2 + _SECRET_BYTES
 _CHECKSUM_CHARACTERS = 6
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SHAPE = re.compile(rf"^{PREFIX}([0-9a-f]{{{_ID_CHARACTERS}}})_([0-9A-Za-z]{{43}})([0-9A-Za-z]{{6}})$")
@@ -164,6 +165,14 @@ def key_text(id_bytes: bytes, secret_bytes: bytes) -> KeyText:
     return KeyText(key_id, f"{PREFIX}{key_id}_{secret}{_checksum(key_id, secret)}", _hash(secret))
 
 
+class BrowserKey(NamedTuple):
+    """A key of a page, its text, and whether it was made just now."""
+
+    key: ApiKey
+    text: str
+    is_new: bool
+
+
 class RotatedKey(NamedTuple):
     """The key that follows another, its text, and the other with the end that it has now."""
 
@@ -237,6 +246,30 @@ class ApiKeys:
         check_tenant(tenant)
         ends_ms = self._clock.unix_ms() + BROWSER_KEY_SECONDS * 1_000
         return self._add(tenant, name, frozenset(scope.value for scope in scopes), ends_ms, None, BROWSER)
+
+    def for_browser(
+        self, tenant: str, name: str, scopes: Iterable[Scope], seed: bytes, ends_ms: int
+    ) -> BrowserKey:
+        """The same, of a seed of BROWSER_SEED_BYTES that nobody can guess: whoever has that gets the same key again, of
+        which only the hash is stored as of every other. Raises Conflict where it was revoked.
+        """
+        made = key_text(seed[: _ID_CHARACTERS // 2], seed[_ID_CHARACTERS // 2 : BROWSER_SEED_BYTES])
+        named = frozenset(scope.value for scope in scopes)
+        key = ApiKey(
+            made.id, check_tenant(tenant), name, named, made.secret_sha256, self._clock.unix_ms(), ends_ms,
+            created_by=BROWSER,
+        )  # fmt: skip
+        present = self._table.get(made.id)
+        if present is None:
+            try:
+                self._table.add(key)
+            except Conflict:
+                present = self._table.get(made.id)  # another page of the same person's was faster
+            else:
+                return BrowserKey(key, made.text, is_new=True)
+        if present is None or replace(present, created_at_ms=key.created_at_ms) != key:
+            raise Conflict("This key is another's, or was revoked.", hint="Use another seed.")
+        return BrowserKey(present, made.text, is_new=False)
 
     def _add(
         self,

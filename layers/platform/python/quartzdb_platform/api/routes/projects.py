@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from quartzdb_platform.accounts.organizations import Access
-from quartzdb_platform.api.auth import PlatformNow, UserNow, may, may_in_project
+from quartzdb_platform.api.auth import CallerNow, PlatformNow, UserNow, may, may_in_project
 from quartzdb_platform.api.models import (
     BrowserKeyAnswer,
     KeyAnswer,
@@ -98,11 +98,14 @@ def revoke_key(key_id: str, found: RevokesKeys, platform: PlatformNow) -> None:
 
 
 @router.post(f"{_PROJECT}/browser-keys", status_code=201, tags=["API keys"])
-def create_browser_key(found: ReadsData, user: UserNow, platform: PlatformNow) -> BrowserKeyAnswer:
-    """A key of the database for a page that shows data, good for 15 minutes: to read, or with `data:write` to read,
-    write and manage namespaces. It manages no keys, and is in no list. Only a person is given one.
+def create_browser_key(
+    found: ReadsData, user: UserNow, asks: CallerNow, platform: PlatformNow
+) -> BrowserKeyAnswer:
+    """A key of the database for a page that shows data, good for 5 to 15 minutes: to read, or with `data:write` to
+    read, write and manage namespaces. It manages no keys, and is in no list. Only a person is given one, and the same
+    again in the same session while that is good for five minutes at least.
     """
     access, project = found
-    key, text = platform.browser_keys.create(access, user, project)
+    key, text = platform.browser_keys.create(access, user, project, asks.text)
     assert key.expires_at_ms is not None
     return BrowserKeyAnswer(key=text, scopes=sorted(key.scopes), expires_at=at(key.expires_at_ms))

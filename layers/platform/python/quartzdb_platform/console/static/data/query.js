@@ -27,6 +27,7 @@ const KINDS = {
 function body() {
   const asked = { ...KINDS[form.kind.value](), top_k: Number(form.top_k.value) };
   if (form.choose_recall.checked) asked.recall = Number(form.recall.value);
+  if (form.min_score.value !== "") asked.min_score = Number(form.min_score.value);
   const filter = builder.value;
   if (filter !== undefined) asked.filter = filter;
   if (!form.metadata.checked) asked.include_metadata = false;
