@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import pytest
 
 from quartzdb_platform.domain.calendar import HOUR_MS
 from quartzdb_platform.domain.permissions import Role
 from quartzdb_platform.metering import places
-from quartzdb_platform.ports import Put
+from quartzdb_platform.metering.overview import Overviews
+from quartzdb_platform.metering.usage import Usage
+from quartzdb_platform.ports import Change, Document, DocumentTable, Put
 from tests.platform.conftest import Site
 from tests.platform.test_usage import Project, choose, count, line, project
 
@@ -72,3 +78,75 @@ def test_who_may_see_usage_sees_an_overview(site: Site, project: Project) -> Non
     assert billing.ask("GET", f"/projects/{project_id}/overview").status_code == 200
     stranger = site.person("eve@example.com")
     assert stranger.ask("GET", f"/projects/{project_id}/overview").status_code == 404
+
+
+@dataclass
+class Reads:
+    """A table, and what is asked of it: documents by key, and documents of ranges."""
+
+    table: DocumentTable
+    keys: int = 0
+    rows: int = 0
+
+    def get(self, pk: str, sk: str) -> Document | None:
+        self.keys += 1
+        return self.table.get(pk, sk)
+
+    def query(self, pk: str, prefix: str, **how: Any) -> Sequence[Document]:
+        found = self.table.query(pk, prefix, **how)
+        self.rows += max(1, len(found))
+        return found
+
+    def transact(self, changes: Sequence[Change]) -> bool:
+        return self.table.transact(changes)
+
+    def taken(self) -> tuple[int, int]:
+        found = (self.keys, self.rows)
+        self.keys = self.rows = 0
+        return found
+
+
+def test_who_looks_every_few_seconds_reads_next_to_nothing(site: Site, project: Project) -> None:
+    """Two keys while nothing is counted; the present day's rows where something was, those of the day before once a
+    minute, and of a busy project at most every two seconds.
+    """
+    _, _, project_id = project
+    now = site.clock.unix_ms()
+    lines = [line(project_id, now - back * HOUR_MS, namespace=f"n{n}") for n in range(20) for back in (1, 23)]
+    count(site, *lines)
+    reads = Reads(site.table)
+    overviews = Overviews(
+        reads, Usage(reads, site.platform.plans, site.clock), site.platform.plans, site.clock
+    )
+
+    def look(seconds: float = 5) -> int:
+        site.clock.seconds += seconds
+        return overviews.of([project_id], "free").requests
+
+    assert (look(0), reads.taken()[1] > 40) == (40, True)
+    for _ in range(10):
+        assert (look(), reads.taken()) == (40, (2, 0))
+    count(site, line(project_id, now))
+    assert look(4) == 41
+    keys, rows = reads.taken()
+    assert keys <= 5
+    # Of today 20 namespaces and one more, one sketch of each hour; of yesterday nothing.
+    assert rows <= 21 + 3 + 3
+    for _ in range(20):
+        count(site, line(project_id, site.clock.unix_ms()))
+        look(0.05)
+    assert reads.taken() == (0, 0)
+    assert look(2) == 61
+    reads.taken()
+    assert look(61) == 61
+    assert reads.taken()[1] > 40, "what was counted late is seen within a minute"
+
+
+def test_a_cap_and_another_plan_are_seen_at_once(site: Site, project: Project) -> None:
+    """They are in no counter."""
+    owner, organization, _ = project
+    path = f"/organizations/{organization}/overview"
+    assert owner.must("GET", path)["cap"]["dollars"] is None
+    choose(site, organization, plan="pro")
+    owner.must("PUT", f"/organizations/{organization}/cap", {"dollars": "7"})
+    assert owner.must("GET", path)["cap"]["dollars"] == "7"

@@ -23,8 +23,9 @@ def project_overview(found: ReadsOne, platform: PlatformNow) -> OverviewAnswer:
     access, project = found
     organization = platform.organizations.get(access)
     everything = [one.id for one in platform.projects.list(access)]
-    whole = platform.usage.month(everything, platform.statements.billed_plan(organization), organization)
-    overview = platform.overviews.of([project.id], platform.statements.billed_plan(organization).name)
+    plan = platform.statements.billed_plan(organization)
+    whole = platform.overviews.month(everything, plan, organization)
+    overview = platform.overviews.of([project.id], plan.name)
     return OverviewAnswer.of(overview, organization, whole, billed=False)
 
 

@@ -43,7 +43,7 @@ def _show(request: Request, place: Place, platform: PlatformNow, part: str) -> R
     whole = (
         overview.month
         if place.project is None
-        else platform.usage.month(everything, plan, place.organization)
+        else platform.overviews.month(everything, plan, place.organization)
     )
     cap = place.organization.cap_micro_dollars
     values = {
