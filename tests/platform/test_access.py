@@ -114,6 +114,9 @@ OPERATOR = {
     "GET /operator/organizations",
     "PUT /operator/organizations/{organization_id}/status",
     "PUT /operator/organizations/{organization_id}/plan",
+    "POST /operator/plans/publish",
+    "GET /operator/organizations/{organization_id}/audit/verify",
+    "GET /operator/certificates/{of_id}",
 }
 """Of who operates the platform, by a token of theirs; tests/platform/test_operators.py says who is refused."""
 PERSONAL = {f"POST {_P}/browser-keys"}

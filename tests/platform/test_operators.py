@@ -19,13 +19,15 @@ from quartzdb.cli.main import cli
 from quartzdb.domain.errors import Unauthenticated
 from quartzdb.services.keys import checksum_of
 from quartzdb_platform.accounts import store
+from quartzdb_platform.accounts.deletions import certificate_place
 from quartzdb_platform.adapters.dynamodb_documents import DynamoDocuments
 from quartzdb_platform.adapters.sqlite_documents import SqliteDocuments
 from quartzdb_platform.api.app import PREFIX
 from quartzdb_platform.identity.credentials import Credentials
 from quartzdb_platform.local_platform import PLATFORM_FILE, with_platform
 from quartzdb_platform.mail.suppressions import Suppressed, Suppressions
-from quartzdb_platform.ports import Delete
+from quartzdb_platform.plans import pending
+from quartzdb_platform.ports import Delete, Put
 from quartzdb_platform.transaction import change
 from tests.aws_emulators import Emulators
 from tests.http_server import serving
@@ -86,7 +88,7 @@ def test_nobody_else_is_an_operator(site: Site, operator: Person) -> None:
     site.clock.seconds += 1
     for route in sorted(OPERATOR):
         method, _, path = route.partition(" ")
-        path = path.format(organization_id=organization)
+        path = path.format(organization_id=organization, of_id=organization)
         for person, status in (
             (owner, 403),
             (Person(site.http, "", token), 403),
@@ -209,11 +211,35 @@ def test_commands_work_on_an_address(site: Site, served: str, tmp_path: Path) ->
     told("organizations", "suspend", organization, *there, token=made["token"])
     (listed,) = told("organizations", "list", *there, token=made["token"])["organizations"]
     assert (listed["plan"], listed["status"]) == ("pro", "suspended")
+    assert told("plan", "publish", *there, token=made["token"]) == {"organizations": 1}
+    assert store_pending(site) == [organization]
+    verified = told("audit", "verify", organization, *there, token=made["token"])
+    assert verified == {"organization": organization, "events": verified["events"], "whole": True}
+    assert verified["events"] == site.platform.audit.count(organization) > 2
+    assert "no events" in run("audit", "verify", "org_x", *there, token=made["token"]).stderr
+    place = certificate_place(organization)
+    assert site.table.transact([Put(*place, {"organization": organization})])
+    at_address = ("--url", served)
+    assert told("organizations", "certificate", organization, *at_address, token=made["token"]) == {
+        "organization": organization
+    }
+    absent = run("organizations", "certificate", "prj_x", *at_address, token=made["token"])
+    assert (absent.exit_code, "no certificate" in absent.stderr) == (3, True)
+    event = site.table.get(store.organization_pk(organization), "audit#000000000002")
+    assert event is not None
+    edited = Put(event.pk, event.sk, {**event.body, "action": "nothing"}, event.revision)
+    assert site.table.transact([edited])
+    broken = run("audit", "verify", organization, *there, token=made["token"])
+    assert (broken.exit_code, "is broken" in broken.stderr) == (1, True)
     here = ("--data-dir", str(tmp_path), "--json")
     assert [one["name"] for one in told("operator", "list", *here)["tokens"]] == ["ci"]
     told("operator", "revoke", made["id"], *here)
     assert run(*invite, token=made["token"]).exit_code == 1
     assert run("operator", "revoke", made["id"], *here).exit_code != 0
+
+
+def store_pending(site: Site) -> list[str]:
+    return list(pending.noted(site.table, limit=10))
 
 
 def test_a_token_is_made_in_the_table_of_a_deployment(

@@ -11,7 +11,7 @@ from quartzdb.domain.clock import Clock
 from quartzdb_platform.accounts.archive import Archive
 from quartzdb_platform.accounts.browser_keys import BrowserKeys
 from quartzdb_platform.accounts.closings import Closings
-from quartzdb_platform.accounts.deletions import Deletions
+from quartzdb_platform.accounts.deletions import Deletions, certificate_of
 from quartzdb_platform.accounts.directory import Page, all_of, page_of
 from quartzdb_platform.accounts.exports import Exports
 from quartzdb_platform.accounts.gone_projects import forget_late
@@ -107,6 +107,7 @@ class Platform:
     clock: Clock
     caps: CapKeeping
     closings: Closings
+    certificate: Callable[[str], dict[str, object]]
     credentials: Credentials
     directory: Callable[[int, str | None], Page]
     exports: Exports
@@ -302,6 +303,7 @@ def assemble(
             clock,
             deletes=deletes_elsewhere or deletions is not None,
         ),
+        certificate=partial(certificate_of, table),
         credentials=credentials,
         directory=partial(page_of, table),
         exports=exports,

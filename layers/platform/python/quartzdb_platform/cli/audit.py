@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import quote
 
 import click
 
-from quartzdb.cli.data_dir import data_dir_option
 from quartzdb.cli.failure import Failure
 from quartzdb.cli.output import json_option, print_json
 from quartzdb_platform.cli.local_table import local_table
+from quartzdb_platform.cli.over_http import ask_as_operator, operated
 
 
 @click.group()
@@ -19,19 +20,24 @@ def audit() -> None:
 
 @audit.command()
 @click.argument("organization")
-@data_dir_option
+@operated
 @json_option
-def verify(organization: str, data_dir: Path, as_json: bool) -> None:
+def verify(organization: str, data_dir: Path, url: str | None, token: str | None, as_json: bool) -> None:
     """Walk the chain of an ORGANIZATION's audit log and find any event that was edited, taken out or moved.
 
     Exits 1 where it is broken.
     """
-    from quartzdb.adapters.system_clock import SystemClock
-    from quartzdb_platform.audit.log import AuditLog
+    if url is not None:
+        path = f"/organizations/{quote(organization, safe='')}/audit/verify"
+        found = ask_as_operator(url, token, "GET", path)
+        events, broken_at = found["events"], found["broken_at"]
+    else:
+        from quartzdb.adapters.system_clock import SystemClock
+        from quartzdb_platform.audit.log import AuditLog
 
-    with local_table(data_dir) as table:
-        log = AuditLog(table, SystemClock())
-        events, broken_at = log.count(organization), log.broken_at(organization)
+        with local_table(data_dir) as table:
+            log = AuditLog(table, SystemClock())
+            events, broken_at = log.count(organization), log.broken_at(organization)
     if not events:
         raise Failure(f"There are no events of an organization {organization!r}.")
     if broken_at is not None:

@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 import click
 
-from quartzdb.cli.data_dir import data_dir_option
 from quartzdb.cli.output import json_option, print_json, print_table
 from quartzdb_platform.cli.local_table import local_table
 from quartzdb_platform.cli.over_http import ask_as_operator, operated
@@ -110,13 +109,17 @@ def resume(organization: str, data_dir: Path, url: str | None, token: str | None
 
 @organizations.command()
 @click.argument("organization")
-@data_dir_option
-def certificate(organization: str, data_dir: Path) -> None:
+@operated
+def certificate(organization: str, data_dir: Path, url: str | None, token: str | None) -> None:
     """Print what was certified when an ORGANIZATION, or a single project, was deleted, as JSON."""
-    from quartzdb_platform.accounts.deletions import certificate_of
+    if url is not None:
+        found = ask_as_operator(url, token, "GET", f"/certificates/{quote(organization, safe='')}")
+    else:
+        from quartzdb_platform.accounts.deletions import certificate_of
 
-    with local_table(data_dir) as table:
-        click.echo(json.dumps(certificate_of(table, organization), indent=2, ensure_ascii=False))
+        with local_table(data_dir) as table:
+            found = certificate_of(table, organization)
+    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
 
 
 def _say(

@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 import click
 
-from quartzdb.cli.data_dir import data_dir_option
 from quartzdb.cli.output import json_option, print_json, print_table
 from quartzdb_platform.cli.local_table import local_table
 from quartzdb_platform.cli.over_http import ask_as_operator, operated
@@ -76,17 +75,20 @@ def set_plan(
 
 
 @plan.command()
-@data_dir_option
+@operated
 @json_option
-def publish(data_dir: Path, as_json: bool) -> None:
+def publish(data_dir: Path, url: str | None, token: str | None, as_json: bool) -> None:
     """Have the server compare every project's grant with what it should say, and correct it: after the plans changed.
 
     It does so within a minute, and once a day without being told.
     """
-    from quartzdb_platform.plans.pending import mark_all
+    if url is not None:
+        count = ask_as_operator(url, token, "POST", "/plans/publish")["organizations"]
+    else:
+        from quartzdb_platform.plans.pending import mark_all
 
-    with local_table(data_dir) as table:
-        count = mark_all(table)
+        with local_table(data_dir) as table:
+            count = mark_all(table)
     if as_json:
         print_json({"organizations": count})
     else:

@@ -38,6 +38,10 @@ class PlanChanges:
         self._publisher = publisher
         self._clock = clock
 
+    def compare_all(self) -> int:
+        """Have the next pass compare every grant with what it should say; of how many organizations."""
+        return pending.mark_all(self._table)
+
     def set(self, organization_id: str, plan_name: str, actor: Actor) -> Organization:
         """Have the organization on that plan; saying it again changes nothing. What it has more of than a smaller plan
         allows stays, and nothing is added to it. Raises InvalidArgument, NotFound.

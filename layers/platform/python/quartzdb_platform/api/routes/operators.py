@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from quartzdb.domain.errors import InvalidArgument
+from quartzdb.domain.errors import InvalidArgument, NotFound
 from quartzdb.domain.grant import TenantStatus
 from quartzdb_platform.api.auth import OperatorNow, PlatformNow
 from quartzdb_platform.api.models import Body, EmailBody, Text, at
@@ -75,6 +75,20 @@ class OrganizationsAnswer(BaseModel):
     next: str | None
 
 
+class PublishedAnswer(BaseModel):
+    """How many organizations there are."""
+
+    organizations: int
+
+
+class ChainAnswer(BaseModel):
+    """Whether an audit log has every event, as it was written; else where it is broken."""
+
+    events: int
+    whole: bool
+    broken_at: str | None
+
+
 @router.get("/waitlist")
 def list_waiting(_: OperatorNow, platform: PlatformNow) -> WaitingAnswer:
     """At most a thousand."""
@@ -138,6 +152,32 @@ def say_status(organization_id: str, body: StatusBody, who: OperatorNow, platfor
 def set_plan(organization_id: str, body: PlanBody, who: OperatorNow, platform: PlatformNow) -> None:
     """Put it on a plan. It is in the organization's audit log."""
     platform.plan_changes.set(organization_id, body.plan, who)
+
+
+@router.post("/plans/publish")
+def publish_plans(who: OperatorNow, platform: PlatformNow) -> PublishedAnswer:
+    """Have every project's grant compared with what it should say, within a minute: after the plans changed."""
+    count = platform.plan_changes.compare_all()
+    logger.info("%s has the grants of %d organizations compared", who.id, count)
+    return PublishedAnswer(organizations=count)
+
+
+@router.get("/organizations/{organization_id}/audit/verify")
+def verify_audit(organization_id: str, _: OperatorNow, platform: PlatformNow) -> ChainAnswer:
+    """Walk the whole chain of its audit log. No event is shown."""
+    events = platform.audit.count(organization_id)
+    if not events:
+        raise NotFound(
+            f"There are no events of an organization {organization_id[:80]!r}.", field="organization"
+        )
+    broken_at = platform.audit.broken_at(organization_id)
+    return ChainAnswer(events=events, whole=broken_at is None, broken_at=broken_at)
+
+
+@router.get("/certificates/{of_id}")
+def show_certificate(of_id: str, _: OperatorNow, platform: PlatformNow) -> dict[str, Any]:
+    """What was certified when an organization, or a single project, was deleted."""
+    return platform.certificate(of_id)
 
 
 def status_of(text: str) -> TenantStatus:
