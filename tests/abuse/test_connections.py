@@ -93,9 +93,13 @@ class Server:
         return asyncio.run_coroutine_threadsafe(acted(), self.loop).result(20)
 
     def later(self, seconds: float) -> None:
-        """Time passes."""
-        self.clock.seconds += seconds
-        self.do(self.connections.cut_overdue)
+        """Time passes, between two things that the server does: an answer that was read may not be done with yet."""
+
+        def passed() -> None:
+            self.clock.seconds += seconds
+            self.connections.cut_overdue()
+
+        self.do(passed)
 
     def connect(self, address: str = "127.0.0.1", first: bytes = b"") -> socket.socket:
         """A connection from there, once the server knows of it and has what is sent first."""

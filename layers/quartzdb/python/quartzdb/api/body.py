@@ -5,11 +5,11 @@ A body over the limit is refused as soon as that is known, and not read any furt
 
 from __future__ import annotations
 
-import asyncio
 import zlib
 from collections.abc import Iterator
 
 from quartzdb.api.asgi import Receive
+from quartzdb.api.at_once import within_time
 from quartzdb.api.refusals import BodyTimeout, BodyTooLarge, InvalidBody, UnsupportedMediaType
 from quartzdb.api.request_headers import RequestHeaders
 from quartzdb.api.shares import Share
@@ -64,8 +64,7 @@ class Bodies:
         if left <= 0:
             raise self._too_slow()
         try:
-            async with asyncio.timeout(min(left, self._idle_seconds_max)):
-                message = await receive()
+            message = await within_time(receive(), min(left, self._idle_seconds_max))
         except TimeoutError as error:
             if left < self._idle_seconds_max:
                 raise self._too_slow() from error

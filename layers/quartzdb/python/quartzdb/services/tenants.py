@@ -31,7 +31,7 @@ class Tenants:
 
     def said(self, tenant: str) -> int:
         """How often something was said of the tenant in this process: what was remembered before then is of no use."""
-        return self._said[tenant]
+        return self._said.get(tenant, 0)
 
     def grant(self, tenant: str) -> TenantGrant:
         """What the tenant is allowed now; revision 0 where nothing was ever said."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from quartzdb_platform.transaction import change
 KEPT_DAYS = 31
 _PK = "REQUESTS"
 _PAGE = 500
+_LINES_MAX = 20_000
 FIELDS = ("requests", "refused", "failed", "read_units", "write_units")
 """`refused` were answered 4xx, `failed` 5xx or not at all."""
 
@@ -35,9 +37,22 @@ class RequestCounts:
         self._clock = clock
         self._lock = threading.Lock()
         self._counts: dict[tuple[str, str, str], list[int]] = {}
+        self._lines: deque[bytes] = deque()
 
     def take(self, line: bytes) -> None:
-        """Count a usage line. Never waits for a disk, never raises."""
+        """Count a usage line. Never waits for a disk, never raises. What the line says is looked at when it is to be
+        written, or when very many wait for that.
+        """
+        self._lines.append(line)
+        if len(self._lines) > _LINES_MAX:
+            self._count_one()
+
+    def _count_one(self) -> bool:
+        """Count the oldest line that is not counted yet; whether there was one."""
+        try:
+            line = self._lines.popleft()
+        except IndexError:
+            return False
         document = orjson.loads(line)
         at_ms, status = document["at"], document.get("status", 0)
         one = (
@@ -52,15 +67,18 @@ class RequestCounts:
             counts = self._counts.setdefault(of, [0] * len(FIELDS))
             for place, value in enumerate(one):
                 counts[place] += value
+        return True
 
     def any(self) -> bool:
         """Whether there is something to write."""
-        return bool(self._counts)
+        return bool(self._counts or self._lines)
 
     def write(self, table: DocumentTable) -> int:
         """Add them to what is there: how many documents. What could not be written is kept. Raises Unavailable,
         Conflict.
         """
+        while self._count_one():
+            pass
         with self._lock:
             taken, self._counts = self._counts, {}
         by_document: dict[str, dict[str, list[int]]] = {}

@@ -11,13 +11,16 @@ import asyncio
 import secrets
 from enum import Enum, auto
 from typing import Any, cast
+from urllib.parse import unquote
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from quartzdb.api.errors import error_answer
 from quartzdb.api.following import STOPPING
 from quartzdb.api.refusals import HeadersTooLarge, Overloaded
 from quartzdb.cli.serve.connections import Connections
+from quartzdb.cli.serve.exchange import Exchange
 from quartzdb.domain.errors import QuartzError
 
 _DRAINED_BYTES = 48 * 1024
@@ -125,7 +128,11 @@ class BoundedProtocol(HttpToolsProtocol):
         """One field; also of those after a body, which count alike."""
         self._header_bytes += len(name) + len(value) + 4
         if self._header_bytes <= self._limits.header_bytes_max:
-            super().on_header(name, value)
+            # As in the class above, which every header would be one more call of.
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The request is known: have it answered."""
@@ -137,10 +144,39 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._now_doing(_Doing.SENDING_BODY)
         cast(dict[str, Any], self.scope)[STOPPING] = self._stopping
-        super().on_headers_complete()
-        self.cycle.transport = _Lingering(self)  # type: ignore[assignment]  # all of a transport that a cycle uses
+        self._begin_exchange()
         if len(self.pipeline) > self._limits.pipelined_max:
             self.cut()
+
+    def _begin_exchange(self) -> None:
+        """Have the application answer, once what was asked before is answered."""
+        version, scope, url = self.parser.get_http_version(), self.scope, httptools.parse_url(self.url)
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        path = url.path.decode("ascii")
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"] = url.path
+        scope["query_string"] = url.query or b""
+        before: RequestResponseCycle | None = self.cycle  # None before the first request
+        self.cycle = Exchange(
+            scope=scope,
+            # All of a transport that an exchange uses.
+            transport=cast(asyncio.Transport, _Lingering(self)),
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
         """Some of the body."""
@@ -168,7 +204,13 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """The answer is with the transport."""
         sent = self._doing is _Doing.WAITING
-        super().on_response_complete()
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            if self.pipeline:
+                cycle, app = self.pipeline.pop()
+                self._start_asgi_task(cycle, app)
+            # No timer for the connection that is idle now: all are looked at once a second.
         if sent:
             self._answered()
         else:
