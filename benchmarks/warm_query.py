@@ -8,6 +8,9 @@ machine does falls on all alike. The first tree is what the others are compared 
 Two figures. The median of the times that the client saw is what a client waits, its own part included. The processor
 time of the server's process for a question, user and system, is what stays nearly the same when others use the machine.
 Ratios are medians of the ratios of blocks of one round.
+
+`--crowd SECONDS` lets eight clients ask each server instead, of one process and of two, on all cores, in turns: what is
+answered in a second.
 """
 
 from __future__ import annotations
@@ -32,6 +35,9 @@ from urllib.parse import urlsplit
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.load import Load, run
+from benchmarks.scenarios import SEARCH, Searches
+
 NAMESPACE = "warm"
 DIMENSION = 384
 CLUSTERS = 64
@@ -41,6 +47,7 @@ KINDS = ("query", "with a filter")
 PACKAGES = (Path("layers") / "quartzdb" / "python", Path("layers") / "platform" / "python")
 SERVER_CORE, CLIENT_CORE = 0, 1
 WARM_UP = 300
+CLIENTS = 8
 
 
 @dataclass(slots=True)
@@ -51,6 +58,9 @@ class Server:
     pid: int
     connection: Connection
     requests: Mapping[str, Sequence[bytes]]
+    url: str
+    headers: Mapping[str, str]
+    bodies: Sequence[bytes]
     waits: dict[str, list[float]] = field(default_factory=dict)
     processor: dict[str, list[float]] = field(default_factory=dict)
     inside: dict[str, list[float]] = field(default_factory=dict)
@@ -106,9 +116,15 @@ def main() -> None:
     parser.add_argument(
         "--keep", type=Path, help="keep the data directories here, and use those that are there"
     )
+    parser.add_argument(
+        "--crowd", type=float, metavar="SECONDS", help="how long eight clients ask, each round"
+    )
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     trees = {name: Path(tree).resolve() for name, _, tree in (one.partition("=") for one in given.trees)}
+    if given.crowd:
+        _crowd(trees, given)
+        return
     with tempfile.TemporaryDirectory(prefix="quartzdb-warm-") as folder, ExitStack() as stack:
         kept = given.keep or Path(folder)
         servers = [
@@ -126,6 +142,38 @@ def main() -> None:
         f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
     )
     print(_table(report))
+
+
+def _crowd(trees: Mapping[str, Path], given: argparse.Namespace) -> None:
+    print("| processes | tree | answers a second | ratio | p50 ms | p99 ms |\n|---|---|--:|--:|--:|--:|")
+    with tempfile.TemporaryDirectory(prefix="quartzdb-warm-") as folder:
+        for workers in (1, 2):
+            with ExitStack() as stack:
+                kept = given.keep or Path(folder)
+                servers = [
+                    stack.enter_context(_served(name, tree, kept, given.records, workers=workers))
+                    for name, tree in trees.items()
+                ]
+                loads: dict[str, list[Load]] = {server.name: [] for server in servers}
+                for number in range(given.rounds):
+                    for server in servers if number % 2 else servers[::-1]:
+                        asking = Searches(f"/v1/namespaces/{NAMESPACE}/query", server.bodies)
+                        loads[server.name].append(
+                            run(asking, server.url, server.headers, CLIENTS, given.crowd)
+                        )
+                base = loads[servers[0].name]
+                for name, of_tree in loads.items():
+                    rate = statistics.median(load.rate(SEARCH) for load in of_tree)
+                    ratio = statistics.median(
+                        load.rate(SEARCH) / first.rate(SEARCH)
+                        for load, first in zip(of_tree, base, strict=True)
+                    )
+                    p50 = statistics.median(load.percentiles(SEARCH)[0] for load in of_tree)
+                    p99 = statistics.median(load.percentiles(SEARCH)[2] for load in of_tree)
+                    print(
+                        f"| {workers} | {name} | {rate:,.0f} | {ratio:.2f} | {p50:.1f} | {p99:.1f} |",
+                        flush=True,
+                    )
 
 
 def _measure(servers: Sequence[Server], kinds: Sequence[str], rounds: int, block: int) -> None:
@@ -202,8 +250,8 @@ def _vectors(seed: int, count: int) -> npt.NDArray[np.float32]:
     return vectors.astype(np.float32)
 
 
-def _requests(url: str, key: str) -> dict[str, list[bytes]]:
-    """Ready-made requests, by the kind of question."""
+def _bodies() -> dict[str, list[bytes]]:
+    """Ready-made bodies, by the kind of question."""
     vectors = [[float(str(number)) for number in vector] for vector in _vectors(2, QUESTIONS)]
     documents: dict[str, list[dict[str, object]]] = {
         "query": [{"vector": vector, "top_k": 10} for vector in vectors],
@@ -212,11 +260,14 @@ def _requests(url: str, key: str) -> dict[str, list[bytes]]:
             for place, vector in enumerate(vectors)
         ],
     }
+    return {kind: [json.dumps(one).encode() for one in some] for kind, some in documents.items()}
+
+
+def _requests(url: str, key: str, bodies: Mapping[str, Sequence[bytes]]) -> dict[str, list[bytes]]:
     head = (
         f"POST /v1/namespaces/{NAMESPACE}/query HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\n"
         f"Authorization: Bearer {key}\r\nContent-Type: application/json\r\nContent-Length: "
     )
-    bodies = {kind: [json.dumps(one).encode() for one in some] for kind, some in documents.items()}
     return {
         kind: [head.encode() + str(len(body)).encode() + b"\r\n\r\n" + body for body in some]
         for kind, some in bodies.items()
@@ -224,13 +275,15 @@ def _requests(url: str, key: str) -> dict[str, list[bytes]]:
 
 
 @contextmanager
-def _served(name: str, tree: Path, kept: Path, records: int) -> Iterator[Server]:
+def _served(name: str, tree: Path, kept: Path, records: int, *, workers: int = 0) -> Iterator[Server]:
+    """A server of so many processes; of one that is kept on a core where nothing is said."""
     data_dir = kept / f"{name}-{records}"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(str(tree / package) for package in PACKAGES)}
     command = [sys.executable, "-m", "quartzdb.cli"]
     if not data_dir.is_dir():
         _fill(command, environment, data_dir, records)
     serve = [*command, "serve", "--data-dir", str(data_dir), "--port", "0", "--json"]
+    serve += ["--workers", str(workers or 1)]
     made = [
         *command,
         "keys",
@@ -248,9 +301,12 @@ def _served(name: str, tree: Path, kept: Path, records: int) -> Iterator[Server]
         try:
             assert process.stdout is not None
             url = json.loads(process.stdout.readline())["url"]
-            for task in Path(f"/proc/{process.pid}/task").iterdir():
+            for task in () if workers else Path(f"/proc/{process.pid}/task").iterdir():
                 os.sched_setaffinity(int(task.name), {SERVER_CORE})
-            yield Server(name, process.pid, Connection(url), _requests(url, key))
+            bodies = _bodies()
+            headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+            requests = _requests(url, key, bodies)
+            yield Server(name, process.pid, Connection(url), requests, url, headers, bodies[KINDS[0]])
         finally:
             process.terminate()
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from quartzdb.api import answer, limits
 from quartzdb.api.auth import Authenticator
@@ -51,6 +51,7 @@ class Call:
     request_id: str
     operation: str
     trace: Trace
+    _parsed: dict[type[Body], Any] = field(default_factory=dict)
 
     @property
     def services(self) -> Services:
@@ -68,8 +69,12 @@ class Call:
         return limits.admit(self.context.rate_limiter, self.principal, self.operation, requests)
 
     def json(self, model: type[B], *, optional: bool = False, any_type: bool = False) -> B:
-        """The body. Raises InvalidJson, UnsupportedMediaType, InvalidArgument."""
-        return validate(model, parse_json(self.body, self.headers, optional=optional, any_type=any_type))
+        """The body, parsed once. Raises InvalidJson, UnsupportedMediaType, InvalidArgument."""
+        known: B | None = self._parsed.get(model)
+        if known is None:
+            document = parse_json(self.body, self.headers, optional=optional, any_type=any_type)
+            known = self._parsed[model] = validate(model, document)
+        return known
 
     def query(self, model: type[Q]) -> Q:
         """The query string. Raises InvalidArgument."""

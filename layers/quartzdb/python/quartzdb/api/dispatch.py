@@ -3,7 +3,8 @@
 authenticate → the tenant's grant → scope → rate limit → the key's and the tenant's share → read the body → in a thread:
 decompress, measure, idempotency key, handler.
 
-Only the handlers' thread may block; a slow one keeps no other request from being read or answered.
+Only the handlers' thread may block; a slow one keeps no other request from being read or answered. A read whose kind is
+known to be brief takes the same steps without a thread, one in each round of the event loop.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from quartzdb.api import limits
@@ -21,32 +23,26 @@ from quartzdb.api.answer import Headers as ResponseHeaders
 from quartzdb.api.asgi import Receive
 from quartzdb.api.audit import DONE, write_audit_line
 from quartzdb.api.auth import ANONYMOUS, key_of
-from quartzdb.api.body import Bodies, inflate, is_compressed
+from quartzdb.api.body import Bodies
+from quartzdb.api.brief_reads import BriefReads, is_small
 from quartzdb.api.call import Call, Context
 from quartzdb.api.failed_keys import FailedKeys
 from quartzdb.api.fair_threads import FairThreads
 from quartzdb.api.feed import OpenFeed
 from quartzdb.api.feeds import Feeds
 from quartzdb.api.following import EVENT_STREAM, EventStream, ends_of, long_poll, wants_stream
-from quartzdb.api.idempotency import perform
 from quartzdb.api.incoming import Incoming
-from quartzdb.api.json_structure import check_structure
 from quartzdb.api.key_watch import KeyWatch
-from quartzdb.api.operation import Access, JsonBody, Operation, RawBody
+from quartzdb.api.operation import Access, Operation
 from quartzdb.api.peer import PEER, PeerAuthenticator, not_the_peer
-from quartzdb.api.preconditions import CONDITIONS, no_condition
 from quartzdb.api.refusals import NoEventStream
 from quartzdb.api.request_headers import RequestHeaders
-from quartzdb.api.schemas.model import NoQuery
 from quartzdb.api.shares import Share, Shares
-from quartzdb.api.surface import is_cloudflare
+from quartzdb.api.work import ServedOperation, work
 from quartzdb.domain.deadline import ReadDeadline, within
 from quartzdb.domain.errors import Forbidden, QuartzError, Unauthenticated
-from quartzdb.domain.freeing import freeing
 from quartzdb.domain.namespace import DEFAULT_NAMESPACE, is_namespace_name
 from quartzdb.services.keys import KeyEnded, Principal, Scope
-
-T = TypeVar("T")
 
 _OPEN_THREADS = 2
 """Open operations have threads of their own, so that health is answered while all others are busy."""
@@ -54,6 +50,9 @@ _RATE_THREADS = 4
 """And those that ask how much of a rate is left: a store that is slow there holds up nothing else."""
 _KEY_THREADS = 4
 """So have look-ups of keys: who sends a request is known before it waits among that key's others."""
+
+
+T = TypeVar("T")
 
 
 class Served(NamedTuple):
@@ -65,48 +64,6 @@ class Served(NamedTuple):
     answer: Answer
     share: Share | None = None
     stream: EventStream | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ServedOperation:
-    """An operation, and what of it is the same for each of its requests.
-
-    `bytes_max`: of a body, as sent or inflated. `of_cloudflare`: which surface it belongs to. `looks_at_conditions`:
-    whether its handler does; otherwise a request that has one is refused.
-    """
-
-    operation: Operation
-    bytes_max: int
-    of_cloudflare: bool
-    changes: bool
-    reads_data: bool
-    writes_data: bool
-    looks_at_region: bool
-    frees_space: bool
-    looks_at_conditions: bool
-
-    @classmethod
-    def of(cls, operation: Operation, body_bytes_max: int) -> ServedOperation:
-        """The operation with bodies of at most so many bytes, or fewer where it says so."""
-        body = operation.body
-        if isinstance(body, RawBody):
-            body_bytes_max = min(body_bytes_max, body.bytes_max)
-        elif body is not None:
-            body_bytes_max = min(body_bytes_max, body.limit.bytes_max)
-        of_cloudflare = is_cloudflare(operation.path)
-        return cls(
-            operation,
-            body_bytes_max,
-            of_cloudflare,
-            changes=operation.changes,
-            reads_data=operation.reads_data,
-            writes_data=operation.writes_data,
-            looks_at_region=operation.writes_data or operation.name == "create_namespace",
-            frees_space=operation.frees_space,
-            looks_at_conditions=of_cloudflare
-            or operation.method in {"GET", "HEAD"}
-            or CONDITIONS[0] in operation.headers,
-        )
 
 
 class Dispatcher:
@@ -140,6 +97,7 @@ class Dispatcher:
             of_key_max=settings.feeds_of_key_max,
             pause_seconds=settings.feed_pause_seconds,
         )
+        self._brief = BriefReads(clock) if settings.brief_on_loop else None
         self._open_threads = ThreadPoolExecutor(_OPEN_THREADS, thread_name_prefix="quartzdb-open")
         self._rate_threads = ThreadPoolExecutor(_RATE_THREADS, thread_name_prefix="quartzdb-rate")
         self._key_threads = ThreadPoolExecutor(_KEY_THREADS, thread_name_prefix="quartzdb-keys")
@@ -232,7 +190,7 @@ class Dispatcher:
         if operation.scope is None:
             loop = asyncio.get_running_loop()
             call = self._call(operation, incoming, ANONYMOUS, b"")
-            return Served(await loop.run_in_executor(self._open_threads, _work, served, call, None, None))
+            return Served(await loop.run_in_executor(self._open_threads, work, served, call, None, None))
         trace.namespace = _namespace_of(served, incoming)
         principal = await self._admitted(served, operation.scope, incoming)
         trace.tenant, trace.key_id = principal.tenant, principal.key_id
@@ -249,16 +207,15 @@ class Dispatcher:
                 body = await self._bodies.read(receive, incoming.headers, served.bytes_max, share)
                 trace.bytes_in = len(body)
             deadline = self._deadline(operation)
-            answer = await self._threads_for(operation).run(
-                principal.tenant,
-                principal.key_id,
-                deadline,
-                _work,
-                served,
-                self._call(operation, incoming, principal, body),
-                share,
-                deadline,
-            )
+            call = self._call(operation, incoming, principal, body)
+            threads = self._computing_threads if operation.computes else self._threads
+            turn = principal.tenant, principal.key_id, deadline
+            if self._brief is not None and operation.kind_of is not None and is_small(call):
+                answer = await self._brief.answer(
+                    served, operation.kind_of, call, share, deadline, partial(threads.run, *turn)
+                )
+            else:
+                answer = await threads.run(*turn, work, served, call, share, deadline)
             return _told(answer, share, headers)
         except BaseException:
             share.end()
@@ -280,7 +237,7 @@ class Dispatcher:
         if streams and not settings.streams:
             raise NoEventStream
 
-        async def work(do: Callable[[], T]) -> T:
+        async def in_turn(do: Callable[[], T]) -> T:
             # Each has a deadline of its own, and what is waited between them holds no thread.
             deadline = self._deadline(operation)
 
@@ -295,20 +252,20 @@ class Dispatcher:
             _require_reach(await self._admitted(served, operation.scope, incoming), served, incoming)
 
         call = self._call(operation, incoming, principal, b"")
-        feed = await work(lambda: opening(call))
+        feed = await in_turn(lambda: opening(call))
         with ExitStack() as closing:
             if streams or feed.wait_seconds:
                 closing.enter_context(self._feeds.opened(principal.tenant, principal.key_id))
             if not streams:
                 with ends_of(incoming.stopping, receive) as ended:
-                    answer = await long_poll(self._feeds, feed, work, self._clock.monotonic, ended)
+                    answer = await long_poll(self._feeds, feed, in_turn, self._clock.monotonic, ended)
                 return _told(answer, share, headers)
-            first = await work(feed.page)
+            first = await in_turn(feed.page)
             stream = EventStream(
                 self._feeds,
                 feed,
                 first,
-                work,
+                in_turn,
                 admitted,
                 settings,
                 self._clock.monotonic,
@@ -355,9 +312,6 @@ class Dispatcher:
         seconds = self._context.settings.read_seconds_max
         return ReadDeadline(self._clock.monotonic, self._clock.monotonic() + seconds, seconds)
 
-    def _threads_for(self, operation: Operation) -> FairThreads:
-        return self._computing_threads if operation.computes else self._threads
-
 
 def _told(answer: Answer, share: Share, headers: ResponseHeaders) -> Served:
     share.hold(len(answer.body))
@@ -388,26 +342,3 @@ def _namespace_of(served: ServedOperation, incoming: Incoming) -> str | None:
         return DEFAULT_NAMESPACE
     name = incoming.parameters.get("namespace", "")
     return name if is_namespace_name(name) else None
-
-
-def _work(
-    served: ServedOperation, call: Call, share: Share | None, deadline: ReadDeadline | None = None
-) -> Answer:
-    operation = served.operation
-    with within(deadline), freeing(served.frees_space):
-        if share is not None and operation.body is not None:
-            call = _measured(operation.body, call, served.bytes_max, share)
-        if operation.query is NoQuery and not served.of_cloudflare:
-            call.query(NoQuery)
-        if not served.looks_at_conditions:
-            no_condition(call.headers, "this operation looks at no single record or key.")
-        return perform(operation, call)
-
-
-def _measured(body: JsonBody | RawBody, call: Call, limit: int, share: Share) -> Call:
-    """The call with its body inflated, and held in the share as what it will be parsed to."""
-    if is_compressed(call.headers):
-        call = replace(call, body=inflate(call.body, limit, share))
-    if isinstance(body, JsonBody):
-        share.hold(check_structure(call.body, body.limit).memory_bytes)
-    return call

@@ -16,7 +16,7 @@ from quartzdb.api.admission import EXEMPT, Admission
 from quartzdb.api.answer import Answer
 from quartzdb.api.asgi import AsgiScope, Message, RawHeaders, Receive, Send
 from quartzdb.api.cors import OPEN_TO_PAGES, PREFLIGHT
-from quartzdb.api.dispatch import Dispatcher, Served, ServedOperation
+from quartzdb.api.dispatch import Dispatcher, Served
 from quartzdb.api.failures import answer_to
 from quartzdb.api.following import STOPPING
 from quartzdb.api.incoming import Incoming
@@ -29,6 +29,7 @@ from quartzdb.api.route_table import RouteTable
 from quartzdb.api.sending import raw_headers, send_answer
 from quartzdb.api.surface import is_cloudflare
 from quartzdb.api.trace import Trace, begin_trace
+from quartzdb.api.work import ServedOperation
 
 _ID_HEADER = HEADER.lower().encode()
 # Values are users' bytes: a browser must never guess that some of them are a page.

@@ -6,7 +6,7 @@ So a route without a scope, or with undocumented answers, cannot come about by f
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
@@ -21,6 +21,8 @@ from quartzdb.services.keys import Scope
 
 Handler = Callable[[Call], Answer]
 """Does the work of a request. Runs in a thread, and may block."""
+KindOf = Callable[[Call], Hashable | None]
+"""What a request is like, in how long it takes; None for one that may take any time. Reads no more than the body."""
 
 
 class Access(Enum):
@@ -85,6 +87,7 @@ class Operation:
     `while_read_only`: it changes something, and is answered also to a tenant that may only read.
     `hidden`: part of the server, but no part of the API. `computes`: bound by the processor, not by waiting.
     `feed`: what opens the feed that the handler answers one page of; such a request may wait, and be an event stream.
+    `kind_of`: of a read that may be begun anew, and is done on the event loop where its kind is known to be brief.
     """
 
     method: str
@@ -106,6 +109,7 @@ class Operation:
     hidden: bool = False
     computes: bool = False
     feed: Callable[[Call], OpenFeed] | None = None
+    kind_of: KindOf | None = None
 
     @property
     def frees_space(self) -> bool:

@@ -42,6 +42,8 @@ class ApiSettings:
     computing_threads: int = 2
     """Searches of one key that run side by side. They contend for the interpreter lock: 16 answered a quarter fewer
     than 2."""
+    brief_on_loop: bool = True
+    """Whether searches that are known to be brief are done on the event loop: api/pace.py says which are."""
     spare_threads: int = 2
     """Of either kind, for the requests of other keys; the last one for those of another tenant."""
     key_cache_seconds: float = 5.0

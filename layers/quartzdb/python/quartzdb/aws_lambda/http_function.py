@@ -34,6 +34,8 @@ API_SETTINGS = ApiSettings(
     streams=False,
     feed_pause_seconds=1.0,
     looks_cost=True,
+    # The log is asked over a network, and the deadline of an invocation is kept by the event loop.
+    brief_on_loop=False,
 )
 
 

@@ -6,6 +6,7 @@ knows a clock. Work that is handed to another thread has to take its context alo
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -46,6 +47,24 @@ def within(deadline: ReadDeadline | None) -> Iterator[None]:
         yield
     finally:
         _DEADLINE.reset(token)
+
+
+def acquire_in_time(lock: threading.Lock) -> None:
+    """Take a lock. Raises DeadlineExceeded where it has not come by the deadline of this work."""
+    if lock.acquire(blocking=False):
+        return
+    deadline = _DEADLINE.get()
+    if deadline is None:
+        lock.acquire()
+    elif not lock.acquire(timeout=max(0.0, deadline.left)):
+        raise deadline.exceeded()
+
+
+def require_time(seconds: float) -> None:
+    """Before what takes so long and cannot be broken off. Raises DeadlineExceeded where the deadline is sooner."""
+    deadline = _DEADLINE.get()
+    if deadline is not None and deadline.left < seconds:
+        raise deadline.exceeded()
 
 
 def check_deadline() -> None:

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, TypeVar
 
+from quartzdb.domain.deadline import require_time
 from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.hlc import HybridClock
 from quartzdb.domain.namespace import Namespace
@@ -25,6 +26,8 @@ from quartzdb.storage.snapshot.readers import Readers
 
 SHARD_THREADS = 8
 """Shards read at once, by all requests together: most of a read is waiting for the log, or work without the GIL."""
+_WAITING_SECONDS = 0.05
+"""What waiting for them may take, which cannot be broken off: whoever has less time does not begin."""
 
 _MOMENTS = 3
 """How often a moment is taken anew."""
@@ -130,6 +133,7 @@ class ShardReads:
     def _side_by_side(self, shards: Sequence[Namespace], read: Callable[[Namespace], Read]) -> list[Read]:
         if len(shards) == 1 or self._threads == 1:
             return [read(shard) for shard in shards]
+        require_time(_WAITING_SECONDS)
         pool = self._threads_of_this_process()
         # With this thread's context, which has the deadline of its work.
         others = [pool.submit(copy_context().run, read, shard) for shard in shards[1:]]

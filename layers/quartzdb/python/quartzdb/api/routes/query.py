@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from quartzdb.api.answer import Answer, json_answer
 from quartzdb.api.call import Call
@@ -28,6 +28,20 @@ from quartzdb.services.keys import Scope
 from quartzdb.services.search import QueryAnswer, QueryRequest
 
 FAMILY = Family("query", "Search.")
+BRIEF_TOP_K_MAX = 100
+_BRIEF_FIELDS = frozenset(
+    {
+        "vector",
+        "id",
+        "top_k",
+        "filter",
+        "recall",
+        "min_score",
+        "include_vectors",
+        "include_metadata",
+        "consistency",
+    }
+)
 _WORK = {"records_matched": 1, "records_scored": 1, "records_returned": 1}
 _ANSWER: dict[str, object] = {
     "matches": [
@@ -50,11 +64,25 @@ _ANSWER: dict[str, object] = {
 }
 
 
+def _kind_of(call: Call) -> Hashable | None:
+    """What decides how long a question takes, beside the namespace. None for what may take any time, and for whatever
+    is not named here.
+    """
+    body = call.json(schemas.Query)
+    if body.top_k > BRIEF_TOP_K_MAX or not body.model_fields_set <= _BRIEF_FIELDS:
+        return None
+    filtered, by_id = body.filter is not None, body.id is not None
+    size = len(call.body).bit_length() if filtered else 0
+    of = call.principal.tenant, call.parameters["namespace"], body.consistency
+    return (*of, filtered, size, by_id, body.recall, body.top_k.bit_length(), body.include_vectors)
+
+
 @FAMILY.operation(
     "POST",
     "/v1/namespaces/{namespace}/query",
     summary="Query by vector, id or words",
     computes=True,
+    kind_of=_kind_of,
     scope=Scope.READ,
     body=JsonBody(
         schemas.Query,

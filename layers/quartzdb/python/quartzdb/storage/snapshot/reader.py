@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from quartzdb.domain.clock import Clock
+from quartzdb.domain.deadline import acquire_in_time, require_time
 from quartzdb.domain.errors import Corrupted, NamespaceNotFound, Unavailable
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Namespace
@@ -43,6 +44,8 @@ LOOK_SECONDS = 5.0
 EVENTUAL_SECONDS_MAX = 3.0
 """How old an eventually consistent view may be."""
 _LOAD_ATTEMPTS = 4
+_OPENING_SECONDS = 0.05
+"""What opening a snapshot may take, which cannot be broken off: whoever has less time does not begin."""
 
 
 class _State:
@@ -137,14 +140,17 @@ class NamespaceReader:
     def view(self, *, strong: bool = True, at_least: Version | None = None) -> View:
         """Everything acknowledged before this call; with `strong` False, at least everything up to `at_least`.
 
-        Raises NamespaceNotFound when the generation was deleted, Corrupted when its segments cannot be served.
+        Raises NamespaceNotFound when the generation was deleted, Corrupted when its segments cannot be served,
+        DeadlineExceeded where there is no time to wait for others or to open anything.
         """
         if not strong:
             recent = self._recent(at_least)
             if recent is not None:
                 return recent
         arrived = self._polls_begun
-        with self._lock:
+        # It may be held by somebody who opens a snapshot.
+        acquire_in_time(self._lock)
+        try:
             if self._polls_done <= arrived or self._view is None:
                 self._polls_begun += 1
                 self._catch_up()
@@ -153,6 +159,8 @@ class NamespaceReader:
             # Whoever has the token was answered, so a read that began after it was shown has that write.
             self._honoured = at_least or self._honoured
             return self._present_view()
+        finally:
+            self._lock.release()
 
     def read(
         self, use: Callable[[View], Answer], *, strong: bool = True, at_least: Version | None = None
@@ -318,6 +326,8 @@ class NamespaceReader:
             # which for a deleted generation never comes, nothing is held.
             self._state, self._view = None, None
             raise
+        if changed:
+            self._view = None  # also where what follows goes wrong
         if self._should_look_for_newer(state):
             self._looked_at = self._clock.monotonic()
             pointer = self._store.pointer(self.namespace.partition)
@@ -334,6 +344,7 @@ class NamespaceReader:
         return outgrown and self._clock.monotonic() - self._looked_at >= LOOK_SECONDS
 
     def _load(self) -> _State:
+        require_time(_OPENING_SECONDS)
         for attempt in range(_LOAD_ATTEMPTS):
             # A reader that has nothing yet can do with what was current; one that has is looking for something newer.
             opened = open_recent_snapshot if self._state is None and attempt == 0 else open_snapshot
