@@ -45,6 +45,13 @@ class Server:
     place: str
     key: str
     data_dir: Path
+    pid: int
+
+    @property
+    def processor_ms(self) -> float:
+        """What its process has used."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2].split()
+        return (int(fields[11]) + int(fields[12])) * 1_000 / os.sysconf("SC_CLK_TCK")
 
     def connection(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self.place, timeout=60)
@@ -197,25 +204,28 @@ def _writes(directory: Path, given: argparse.Namespace) -> None:
             server.create()
         connections = [server.connection() for server in servers]
         blocks: list[list[float]] = [[] for _ in servers]
+        used = [0.0 for _ in servers]
         number = 0
         for turn in range(given.blocks + 1):
             order = list(range(len(servers)))
             order = order[turn % len(order) :] + order[: turn % len(order)]
             for place in order:
-                begun = time.perf_counter()
+                begun, before = time.perf_counter(), servers[place].processor_ms
                 for _ in range(given.block):
                     number += 1
                     servers[place].ask(connections[place], "POST", f"{PATH}/vectors", _body(number))
                 if turn:  # the first warms up
                     blocks[place].append((time.perf_counter() - begun) * 1_000 / given.block)
+                    used[place] += servers[place].processor_ms - before
         print(f"\n{given.blocks} blocks of {given.block} writes of one record for each server, in turns")
         last = statistics.median(blocks[-1])
-        for server, some in zip(servers, blocks, strict=True):
-            size = (server.data_dir / "log.db").stat().st_size
+        for server, some, processor in zip(servers, blocks, used, strict=True):
+            size = sum(file.stat().st_size for file in server.data_dir.glob("log.db*"))
             quiet = sorted(some)[len(some) // 4]
             print(
                 f"{server.name}: {statistics.median(some):.3f} ms a write (quarter {quiet:.3f}), "
-                f"{statistics.median(some) / last:.3f} of the last; log.db {size / 1e6:.1f} MB"
+                f"{statistics.median(some) / last:.3f} of the last; "
+                f"processor {processor / given.blocks / given.block:.3f} ms; log.db {size / 1e6:.1f} MB"
             )
 
 
@@ -253,7 +263,7 @@ def serving(name: str, data_dir: Path, package: Path, days: str) -> Iterator[Ser
             if not line:
                 raise SystemExit(f"{name}: the server did not start")
             greeting = json.loads(line)
-            yield Server(name, urlsplit(greeting["url"]).netloc, greeting["key"], data_dir)
+            yield Server(name, urlsplit(greeting["url"]).netloc, greeting["key"], data_dir, process.pid)
         finally:
             process.terminate()
 

@@ -46,7 +46,7 @@ def step(wait: float) -> None:
             raise
         list_anew(json.load(error)["cursor"])
         return
-    call("apply_changes", page["changes"], page["cursor"])
+    call("apply_changes", page["changes"], page["cursor"], page["complete_until"])
 
 
 def list_anew(cursor: str) -> None:
@@ -62,9 +62,10 @@ def list_anew(cursor: str) -> None:
             return
 
 
-def call(function: str, documents: list[Any], cursor: str) -> None:
+def call(function: str, documents: list[Any], *others: str) -> None:
     """A function of the .sql, in its own transaction."""
-    sql(f"SELECT {function}({quoted(NAMESPACE)}, {quoted(json.dumps(documents))}::jsonb, {quoted(cursor)})")
+    rest = ", ".join(map(quoted, others))
+    sql(f"SELECT {function}({quoted(NAMESPACE)}, {quoted(json.dumps(documents))}::jsonb, {rest})")
 
 
 def sql(statement: str) -> str:

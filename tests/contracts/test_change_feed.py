@@ -36,6 +36,8 @@ class Followed:
         settings = NamespaceSettings(3, shards=shards)
         self.namespace = Namespace(at.tenant, at.namespace, at.generation, settings, 0)
 
+        self.complete_ms = 0
+
     def write(self, *changes: Change) -> Version:
         """One write, and time for it to be told."""
         version = self.writer.write(self.namespace, changes)
@@ -51,7 +53,7 @@ class Followed:
             found.append(event)
             return True
 
-        places, more = self.feed.page(self.namespace, places, take, limit)
+        places, more, self.complete_ms = self.feed.page(self.namespace, places, take, limit)
         return found, places, more
 
 
@@ -173,3 +175,23 @@ def test_a_change_from_the_other_site_comes_where_it_is_committed_here(log: Chan
     events, _, _ = followed.read(begun)
     assert [event.change.version for event in events] == [own, foreign]
     assert events[1].at_ms > foreign.milliseconds
+
+
+def test_a_page_says_up_to_when_it_is_complete(log: ChangeLog) -> None:
+    """What was committed by then is on it or before it: at the end that is now, or as late as clocks allow."""
+    followed = Followed(log, shards=2)
+    begun = followed.feed.begin(followed.namespace, FROM_NOW)
+    versions = [followed.write(*(upsert(f"r{n}") for n in range(6))) for _ in range(3)]
+    now_ms = followed.clock.unix_ms()
+    told: list[tuple[str, Version]] = []
+    places, more, before = begun, True, 0
+    while more:
+        events, places, more = followed.read(places, 4)
+        told += [(event.change.id, event.change.version) for event in events]
+        missing = [v for v in versions if sum(version == v for _, version in told) < 6]
+        assert followed.complete_ms < min((v.milliseconds for v in missing), default=now_ms + 1)
+        before = max(before, followed.complete_ms)
+    assert before >= now_ms - (0 if log.ordered else 2_000)
+    followed.clock.seconds += 60
+    followed.read(places)
+    assert followed.complete_ms >= now_ms + 58_000

@@ -41,6 +41,8 @@ class Followed:
         at = fresh_partition()
         self.namespace = Namespace(at.tenant, at.namespace, at.generation, NamespaceSettings(None), 0)
 
+        self.complete_ms = 0
+
     def settle(self) -> None:
         """Until what was written is old enough."""
         self.clock.seconds += BEHIND_MS / 1_000 + 1
@@ -60,7 +62,7 @@ class Followed:
             found.append(event)
             return True
 
-        places, more = self.feed.page(self.namespace, places, take)
+        places, more, self.complete_ms = self.feed.page(self.namespace, places, take)
         return found, places, more
 
     def all_pages(self, places: ChangePlaces, limit: int) -> Iterator[KeyEvent]:
@@ -97,6 +99,7 @@ def test_each_key_comes_with_its_last_state_in_the_order_of_its_change(followed:
     ]  # fmt: skip
     assert events[-1].item.expires_at_ms is not None
     assert [one.at_ms for one in events] == sorted(one.at_ms for one in events)
+    assert followed.complete_ms >= followed.clock.unix_ms() - BEHIND_MS
     assert followed.read(places)[0] == []
     assert not followed.feed.has_more(followed.namespace, places)
     for limit in (1, 2, 4):

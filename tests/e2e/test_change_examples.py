@@ -191,9 +191,8 @@ def test_a_table_of_postgres_is_kept_in_step(
     expected = {"dune": {"year": 1966}, "ubik": {"by": "it's $q$ \\ 'x'"}}
     assert rows() == expected
     # Somebody was interrupted, and does the last page again.
-    table.call(
-        "apply_changes", table.ask("GET", f"changes?cursor={before}&include_metadata=true")["changes"], before
-    )
+    page = table.ask("GET", f"changes?cursor={before}&include_metadata=true")
+    table.call("apply_changes", page["changes"], before, page["complete_until"])
     assert rows() == expected
     table.step(wait=0)
     assert rows() == expected
@@ -208,3 +207,13 @@ def test_a_table_of_postgres_is_kept_in_step(
     table.step(wait=20)
     later.join()
     assert rows() == {"solaris": {"year": 1961}, "more": {"year": 1516}}
+    brief = [
+        {"id": "brief", "vector": [1, 2], "ttl_seconds": 0.3},
+        {"id": "kept", "vector": [1, 2], "ttl_seconds": 60},
+    ]
+    client.post("/namespaces/books/vectors", json={"vectors": brief}).raise_for_status()
+    for _ in range(100):
+        table.step(wait=0.1)
+        if "brief" not in rows() and "kept" in rows():
+            break
+    assert set(rows()) == {"solaris", "more", "kept"}

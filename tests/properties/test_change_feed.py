@@ -127,7 +127,7 @@ class World:
 
         try:
             places: ChangePlaces = changes.resume(self.namespace, follower.cursor)
-            places, more = changes.page(self.namespace, places, take, limit)
+            places, more, _ = changes.page(self.namespace, places, take, limit)
         except ChangesGone as gone:
             # Only what is older than the retention may be. A log in the order of clocks tells of what is seconds old.
             assert self.clock.unix_ms() - self.read_ms > KEPT_MS - 5_000

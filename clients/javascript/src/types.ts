@@ -73,6 +73,8 @@ export interface ChangePage {
   cursor: string;
   /** Whether there is more at once; else go on with `wait`. */
   more: boolean;
+  /** All that was committed at this site up to then was told, up to this page. What was to expire by then, by what was told of it last, has expired. */
+  completeUntil: string;
   usage: Receipt;
 }
 
@@ -361,6 +363,8 @@ export interface KeyChangePage {
   cursor: string;
   /** Whether there is more at once; else go on with `wait`. */
   more: boolean;
+  /** All that was committed at this site up to then was told, up to this page. What was to expire by then, by what was told of it last, has expired. */
+  completeUntil: string;
   usage: Receipt;
 }
 

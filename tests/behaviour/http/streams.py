@@ -62,7 +62,7 @@ class Stream:
                 return text
 
     async def block(self) -> bytes:
-        """What comes up to the next empty line: an event, or a comment; nothing once it has ended."""
+        """What comes up to the next empty line; nothing once it has ended."""
         while b"\n\n" not in self._text:
             message = await asyncio.wait_for(self._sent.get(), SECONDS_MAX)
             if message["type"] == "http.response.body":
@@ -73,13 +73,19 @@ class Stream:
         return block
 
     async def event(self) -> tuple[str, str | None, Any]:
-        """The next event that is no comment: its kind, its id, and its document; "" for the end."""
-        while (block := await self.block()).startswith(b":"):
-            pass
+        """The next event: its kind, its id, and its document; "" for the end."""
+        block = await self.block()
         fields = dict(line.split(": ", 1) for line in block.decode().split("\n") if line)
         if not fields:
             return "", None, None
         return fields["event"], fields.get("id"), orjson.loads(fields["data"])
+
+    async def told(self) -> tuple[str, str | None, Any]:
+        """The next event that tells something: the others say that the stream lives."""
+        while True:
+            kind, place, document = await self.event()
+            if kind != "changes" or document["changes"]:
+                return kind, place, document
 
     async def leave(self) -> None:
         """As a client that closes its connection."""

@@ -67,9 +67,12 @@ def test_changes_come_as_events_and_a_client_that_returns_misses_nothing(
         assert (kind, document["changes"]) == ("changes", [])
         assert begun == document["cursor"]
         await upsert(ask, "a", "b")
-        kind, last, document = await stream.event()
+        kind, last, document = await stream.told()
         assert ids(document) == ["a", "b"]
-        assert (await stream.block()).startswith(b":")
+        # A silent stream says that it lives, and up to when all was told.
+        _, later, silent = await stream.event()
+        assert (silent["changes"], silent["cursor"]) == ([], later)
+        assert silent["complete_until"] >= document["complete_until"]
         await stream.leave()
         await upsert(ask, "c")
         for place, expected in ((last, ["c"]), (begun, ["a", "b", "c"])):
@@ -95,14 +98,14 @@ def test_its_end_has_a_reason(
         mine = await ask("GET", "/v1/keys")
         revoked = next(one for one in mine.json()["keys"] if other.split("_")[2] == one["id"])
         assert (await ask("DELETE", f"/v1/keys/{revoked['id']}")).status_code == 200
-        kind, place, problem = await stream.event()
+        kind, place, problem = await stream.told()
         assert (kind, place, problem["code"]) == ("problem", None, "unauthenticated")
         assert (await stream.event())[0] == ""
         await stream.task
         stream = Stream(app, PATH, key)
         assert (await stream.event())[0] == "changes"
         assert (await ask("DELETE", "/v1/namespaces/books")).status_code == 200
-        kind, _, problem = await stream.event()
+        kind, _, problem = await stream.told()
         assert (kind, problem["code"], problem["status"]) == ("problem", "namespace_not_found", 404)
         assert (await stream.event())[0] == ""
         await stream.task
@@ -126,7 +129,7 @@ def test_a_stream_is_an_open_feed_and_ends_when_the_server_stops(app: Edge, http
         assert (await fourth.event())[0] == "changes"
         for stream in (streams[1], fourth):
             stream.stopping.set()
-            assert (await stream.event())[0] == ""
+            assert (await stream.told())[0] == ""
             await stream.task
         wrong = Stream(app, PATH, key, query="cursor=x")
         assert (await wrong.start())["status"] == 400
@@ -149,7 +152,7 @@ def test_a_stream_lasts_so_long_and_has_one_usage_line(database: Database, http:
     async def scenario(ask: Ask) -> None:
         stream = Stream(short, PATH, http.key or "", query="from=beginning&include_metadata=true")
         assert len(ids((await stream.event())[2])) == 100
-        assert (await stream.event())[0] == ""
+        assert (await stream.told())[0] == ""
         await stream.task
 
     run(short, http.key or "", scenario)

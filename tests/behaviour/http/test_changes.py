@@ -58,6 +58,7 @@ def test_every_kind_of_change_comes_in_commit_order(http: Client, books: str) ->
     assert {one["shard"] for one in page["changes"]} == {0}
     assert page["usage"]["read_units"] == 1
     assert not page["more"]
+    assert page["complete_until"] >= page["changes"][-1]["at"]
     whole = changes(http, books, cursor=begun["cursor"], include_metadata=True, include_vectors=True)
     assert whole["changes"][0]["metadata"] == {"year": 1965, "by": "x"}
     assert whole["changes"][0]["vector"] == ONE
@@ -300,3 +301,25 @@ def test_who_waits_for_a_key_is_answered_when_one_changes(http: Client, books: s
     refused(http.get(f"{books}/changes", params={"cursor": cursor}), 400, "invalid_cursor", "cursor")
     refused(http.get(f"{books}/kv-changes", params={"wait": 21}), 400, "invalid_argument", "wait")
     refused(http.get(f"{books}/kv-changes", params={"include_vectors": "true"}), 400, "invalid_argument")
+
+
+def test_what_expires_is_told_by_the_moment_up_to_which_all_was_told(http: Client, books: str) -> None:
+    """Whoever keeps a copy drops what was to expire by then, and so has what the database has; keys alike."""
+    feeds = {"changes": changes(http, books)["cursor"], "kv-changes": key_changes(http, books)["cursor"]}
+    ends = {"short": 0.05, "long": 60}
+    records = [{"id": name, "vector": ONE, "ttl_seconds": seconds} for name, seconds in ends.items()]
+    assert http.post(f"{books}/vectors", {"vectors": records}).status_code == 200
+    for name, seconds in ends.items():
+        assert http.put(f"{books}/kv/{name}?ttl_seconds={seconds}", content=b"x").status_code == 200
+    for feed, begun in feeds.items():
+        cursor, copy = begun, dict[str, str]()
+        for _ in range(400):
+            page = http.get(f"{books}/{feed}", params={"cursor": cursor, "wait": 0.05}).json()
+            cursor = page["cursor"]
+            copy |= {one.get("id") or one["key"]: one["expires_at"] for one in page["changes"]}
+            copy = {name: end for name, end in copy.items() if end > page["complete_until"]}
+            if set(copy) == {"long"}:
+                break
+        assert set(copy) == {"long"}
+    assert http.get(f"{books}/vectors/short").status_code == 404
+    assert http.get(f"{books}/kv/short").status_code == 404

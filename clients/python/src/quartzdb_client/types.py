@@ -82,17 +82,15 @@ class Change(AnswerPart):
 class ChangePage(AnswerPart):
     """What changed."""
 
-    __slots__ = (
-        "changes",
-        "cursor",
-        "more",
-        "usage",
-    )
+    __slots__ = ("changes", "complete_until", "cursor", "more", "usage")
 
-    def __init__(self, changes: list[Change], cursor: str, more: bool, usage: Receipt) -> None:
+    def __init__(
+        self, changes: list[Change], cursor: str, more: bool, complete_until: str, usage: Receipt
+    ) -> None:
         self.changes = changes
         self.cursor = cursor
         self.more = more
+        self.complete_until = complete_until
         self.usage = usage
 
 
@@ -491,17 +489,15 @@ class KeyChange(AnswerPart):
 class KeyChangePage(AnswerPart):
     """Which keys changed."""
 
-    __slots__ = (
-        "changes",
-        "cursor",
-        "more",
-        "usage",
-    )
+    __slots__ = ("changes", "complete_until", "cursor", "more", "usage")
 
-    def __init__(self, changes: list[KeyChange], cursor: str, more: bool, usage: Receipt) -> None:
+    def __init__(
+        self, changes: list[KeyChange], cursor: str, more: bool, complete_until: str, usage: Receipt
+    ) -> None:
         self.changes = changes
         self.cursor = cursor
         self.more = more
+        self.complete_until = complete_until
         self.usage = usage
 
 

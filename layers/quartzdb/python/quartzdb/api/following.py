@@ -126,7 +126,8 @@ class EventStream:
                     answer = error_answer(error, self._incoming.path, self._incoming.trace.request_id)
                     await send(_part(_event("problem", answer.body, None)))
                     break
-                text = _event("changes", page.body, page.cursor) if page.events else b":\n\n"
+                # Also one without changes: it says that the stream lives, and its cursor is good for longer.
+                text = _event("changes", page.body, page.cursor)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

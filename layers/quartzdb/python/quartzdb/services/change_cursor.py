@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from quartzdb.domain.cursor import decode_cursor, encode_cursor
 from quartzdb.domain.errors import ChangesGone, InvalidCursor
@@ -28,6 +29,18 @@ class ChangePlaces:
     def next_in_turn(self, shard: int) -> ChangePlaces:
         """The next page begins after this shard."""
         return ChangePlaces(self.places, (shard + 1) % len(self.places))
+
+
+class Followed(NamedTuple):
+    """Where to go on, and whether there is more at once.
+
+    `complete_ms` (unix): all that was committed up to then was told. So what was to expire by then, by what was told
+    of it last, has expired.
+    """
+
+    places: ChangePlaces
+    more: bool
+    complete_ms: int
 
 
 def encode_places(namespace: Namespace, of: str, places: ChangePlaces) -> str:

@@ -19,7 +19,7 @@ from quartzdb.domain.errors import ChangesGone
 from quartzdb.domain.hlc import COUNTER_BITS, stamp_at
 from quartzdb.domain.limits import CHANGES_DAYS, DAY_MS
 from quartzdb.domain.namespace import Namespace
-from quartzdb.services.change_cursor import KEYS, ChangePlaces, decode_places, encode_places
+from quartzdb.services.change_cursor import KEYS, ChangePlaces, Followed, decode_places, encode_places
 from quartzdb.services.change_origin import FromNow, FromOldest, Origin, SinceMoment
 from quartzdb.storage.log.history import LogPlace, after_stamp
 from quartzdb.storage.ports import Item, KeyValueTable
@@ -72,8 +72,8 @@ class KeyChanges:
         """What `resume` takes."""
         return encode_places(namespace, KEYS, places)
 
-    def page(self, namespace: Namespace, places: ChangePlaces, take: Take) -> tuple[ChangePlaces, bool]:
-        """Give `take` what comes after a place until it is full; where to go on, and whether there is more.
+    def page(self, namespace: Namespace, places: ChangePlaces, take: Take) -> Followed:
+        """Give `take` what comes after a place until it is full.
 
         Raises ChangesGone with a cursor to begin anew with.
         """
@@ -89,14 +89,14 @@ class KeyChanges:
         young_after = max(upto, place.given)
         for item, here in self._after(namespace, place, upto):
             if not take(_event(item)):
-                return ChangePlaces((place._replace(given=place.given),)), True
+                return Followed(ChangePlaces((place,)), True, (place.stamp >> COUNTER_BITS) - 1)
             place = here._replace(given=place.given)
         rests_at = stamp_at(now_ms - _CLOCK_BACK_MS) if self._table.ordered else upto
         place = max(place, after_stamp(rests_at))._replace(given=place.given)
         if self._table.ordered:
-            return ChangePlaces((place,)), False
+            return Followed(ChangePlaces((place,)), False, now_ms)
         reached, more = self._take_young(namespace, young_after, take)
-        return ChangePlaces((place._replace(given=reached),)), more
+        return Followed(ChangePlaces((place._replace(given=reached),)), more, upto >> COUNTER_BITS)
 
     def has_more(self, namespace: Namespace, places: ChangePlaces) -> bool:
         """Whether anything comes after a place: one look, or two in a table that is not ordered."""

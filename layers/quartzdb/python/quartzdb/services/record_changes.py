@@ -12,9 +12,9 @@ from quartzdb.domain.change import Change
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.deadline import check_deadline
 from quartzdb.domain.errors import ChangesGone, NamespaceNotFound
-from quartzdb.domain.hlc import stamp_at
+from quartzdb.domain.hlc import COUNTER_BITS, stamp_at
 from quartzdb.domain.namespace import Namespace, Partition
-from quartzdb.services.change_cursor import RECORDS, ChangePlaces, decode_places, encode_places
+from quartzdb.services.change_cursor import RECORDS, ChangePlaces, Followed, decode_places, encode_places
 from quartzdb.services.change_origin import FromNow, FromOldest, Origin, SinceMoment
 from quartzdb.storage.log.codec import decode_entry
 from quartzdb.storage.log.history import LogHistory, LogPlace, after_entry
@@ -56,19 +56,18 @@ class RecordChanges:
         """What `resume` takes."""
         return encode_places(namespace, RECORDS, places)
 
-    def page(
-        self, namespace: Namespace, places: ChangePlaces, take: Take, events_max: int
-    ) -> tuple[ChangePlaces, bool]:
-        """Give `take` what comes after those places until it is full; where to go on, and whether there is more.
+    def page(self, namespace: Namespace, places: ChangePlaces, take: Take, events_max: int) -> Followed:
+        """Give `take` what comes after those places until it is full.
 
         Raises ChangesGone with a cursor to begin anew with, and NamespaceNotFound.
         """
         partitions = namespace.partitions
         taken = 0
         more = False
+        complete_ms = [place.stamp >> COUNTER_BITS for place in places.places]
         for step in range(len(partitions)):
             shard = (places.turn + step) % len(partitions)
-            place, count, full = self._fill(
+            place, count, full, complete_ms[shard] = self._fill(
                 namespace, partitions[shard], shard, places.places[shard], take, events_max - taken
             )
             places = places.moved(shard, place)
@@ -77,7 +76,7 @@ class RecordChanges:
                 more = True
                 places = places.next_in_turn(shard)
                 break
-        return places, more
+        return Followed(places, more, min(complete_ms))
 
     def has_more(self, namespace: Namespace, places: ChangePlaces) -> bool:
         """Whether anything comes after those places: one look at each shard."""
@@ -94,8 +93,8 @@ class RecordChanges:
         place: LogPlace,
         take: Take,
         events_max: int,
-    ) -> tuple[LogPlace, int, bool]:
-        """Where to go on in a shard, how many events were taken, and whether the page is full."""
+    ) -> tuple[LogPlace, int, bool, int]:
+        """Where to go on in a shard, how many events were taken, whether the page is full, and its complete_ms."""
         taken = 0
         while True:
             check_deadline()
@@ -112,14 +111,14 @@ class RecordChanges:
                         continue
                     event = RecordEvent(shard, key.milliseconds, change)
                     if taken >= events_max or not take(event):
-                        return LogPlace(key.stamp, key.writer, number), taken, True
+                        return LogPlace(key.stamp, key.writer, number), taken, True, key.milliseconds - 1
                     taken += 1
                 place = after_entry(key)
             place = page.through
             if not page.more:
-                return place, taken, False
+                return place, taken, False, page.complete_ms
             if taken >= events_max:
-                return place, taken, True
+                return place, taken, True, page.complete_ms
 
     def _first(self, partition: Partition, origin: Origin) -> LogPlace:
         if isinstance(origin, FromNow):

@@ -19,6 +19,7 @@ from quartzdb.domain.expiry import EXPIRY_FIELD, split_expiry
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.limits import CHANGES_BYTES_MAX, WAIT_SECONDS_MAX
 from quartzdb.domain.units import units_read
+from quartzdb.services.change_cursor import Followed
 from quartzdb.services.change_origin import FROM_NOW, FromOldest, Origin, SinceMoment, SinceWrite
 from quartzdb.services.keys import Scope
 from quartzdb.services.page import check_limit
@@ -69,8 +70,9 @@ class FollowedRecords:
             size += len(document) + 1
             return True
 
-        self._places, more = changes.page(namespace, self._places, take, self._limit)
-        return page_of(written, changes.cursor(namespace, self._places), more=more)
+        followed = changes.page(namespace, self._places, take, self._limit)
+        self._places = followed.places
+        return page_of(written, changes.cursor(namespace, self._places), followed)
 
     def look(self) -> bool:
         """As the protocol says."""
@@ -157,6 +159,7 @@ def open_record_feed(call: Call) -> OpenFeed:
                 ],
                 "cursor": "q1w2e3r4t5y6",
                 "more": False,
+                "complete_until": "2026-11-30T05:20:00.500Z",
                 "usage": READ,
             },
         ),
@@ -172,6 +175,9 @@ def follow_changes(call: Call) -> Answer:
     two seconds after they were acknowledged, and one whose writer had to send it again may come twice, with two
     versions.
 
+    `complete_until`: all that was committed up to then was told. A record whose last told `expires_at` is not after
+    that has expired: an expiry is no change, and has no event of its own.
+
     A cursor that is older than the retention (7 days, unless the server is told otherwise), or than an erasure, is
     answered 410 with a cursor to begin anew with.
     """
@@ -179,10 +185,12 @@ def follow_changes(call: Call) -> Answer:
     return feed.answer(feed.page())
 
 
-def page_of(written: list[bytes], cursor: str, *, more: bool) -> ToldChanges:
+def page_of(written: list[bytes], cursor: str, followed: Followed) -> ToldChanges:
     """A page of events that are JSON already."""
-    rest = orjson.dumps({"cursor": cursor, "more": more})
-    return ToldChanges(b'{"changes":[' + b",".join(written) + b"]," + rest[1:], cursor, more, len(written))
+    through = rfc3339(max(0, followed.complete_ms))
+    rest = orjson.dumps({"cursor": cursor, "more": followed.more, "complete_until": through})
+    body = b'{"changes":[' + b",".join(written) + b"]," + rest[1:]
+    return ToldChanges(body, cursor, followed.more, len(written))
 
 
 def checked_wait(seconds: float) -> float:

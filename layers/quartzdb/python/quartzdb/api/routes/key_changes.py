@@ -61,8 +61,9 @@ class FollowedKeys:
             size += len(document) + 1
             return True
 
-        self._places, more = changes.page(namespace, self._places, take)
-        return of_records.page_of(written, changes.cursor(namespace, self._places), more=more)
+        followed = changes.page(namespace, self._places, take)
+        self._places = followed.places
+        return of_records.page_of(written, changes.cursor(namespace, self._places), followed)
 
     def look(self) -> bool:
         """As the protocol says."""
@@ -126,6 +127,7 @@ def open_key_feed(call: Call) -> OpenFeed:
                 ],
                 "cursor": "q1w2e3r4t5y6",
                 "more": False,
+                "complete_until": "2026-11-30T05:20:00.500Z",
                 "usage": READ,
             },
         ),
@@ -133,7 +135,8 @@ def open_key_feed(call: Call) -> OpenFeed:
 )
 def follow_key_changes(call: Call) -> Answer:
     """Every key that was put or deleted after the cursor, in commit order, with its last state: one that was put
-    several times since is told once. A put says when it ends (`expires_at`); that it has ended is no change of its own.
+    several times since is told once. A put says when it ends (`expires_at`): a key whose last told end is not after
+    `complete_until` has ended.
 
     On AWS a key comes when its change is five seconds old, in order, and at once before that, out of order: so most
     come twice, with the same version. A cursor is good for 7 days, as long as names of deleted keys are kept; from

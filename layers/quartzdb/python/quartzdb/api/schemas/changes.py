@@ -41,6 +41,10 @@ Wait = Annotated[
 ]
 CURSOR_FIELD = Field(description="Where to go on. There always is one.")
 MORE_FIELD = Field(description="Whether there is more at once; else go on with `wait`.")
+COMPLETE_FIELD = Field(
+    description="All that was committed at this site up to then was told, up to this page. What was to expire by then, "
+    "by what was told of it last, has expired."
+)
 AT_FIELD = Field(description="When it was committed at this site: events of a shard are in this order.")
 
 
@@ -102,6 +106,7 @@ class ChangePage(Document):
     changes: list[ChangeDocument]
     cursor: str = CURSOR_FIELD
     more: bool = MORE_FIELD
+    complete_until: Time = COMPLETE_FIELD
     usage: Receipt
 
 
@@ -124,4 +129,5 @@ class KeyChangePage(Document):
     changes: list[KeyChangeDocument]
     cursor: str = CURSOR_FIELD
     more: bool = MORE_FIELD
+    complete_until: Time = COMPLETE_FIELD
     usage: Receipt

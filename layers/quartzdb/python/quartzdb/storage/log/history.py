@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from quartzdb.domain.clock import Clock
-from quartzdb.domain.hlc import Version, stamp_at
+from quartzdb.domain.hlc import COUNTER_BITS, Version, stamp_at
 from quartzdb.domain.namespace import Partition
 from quartzdb.storage.log.protocol import overlap_of
 from quartzdb.storage.log.tail import GapInLog, LogSealed
@@ -43,11 +43,15 @@ def after_entry(key: Version) -> LogPlace:
 
 
 class HistoryPage(NamedTuple):
-    """Entries in commit order; where to go on once all of them were taken; whether there is more at once."""
+    """Entries in commit order; where to go on once all of them were taken; whether there is more at once.
+
+    `complete_ms`: nothing that was committed up to this moment (unix) comes after them.
+    """
 
     entries: Sequence[tuple[Version, bytes]]
     through: LogPlace
     more: bool
+    complete_ms: int
 
 
 class LogHistory:
@@ -76,8 +80,11 @@ class LogHistory:
             if key.stamp <= upto and (key.stamp, key.writer) >= (place.stamp, place.writer)
         ]
         if read.more and read.entries[-1][0].stamp <= upto:
-            return HistoryPage(entries, max(place, after_entry(read.entries[-1][0])), True)
-        return HistoryPage(entries, max(place, after_stamp(upto)), False)
+            last = read.entries[-1][0]
+            # Another entry may share the last one's millisecond.
+            return HistoryPage(entries, max(place, after_entry(last)), True, last.milliseconds - 1)
+        complete_ms = now_ms if self._log.ordered else upto >> COUNTER_BITS
+        return HistoryPage(entries, max(place, after_stamp(upto)), False, complete_ms)
 
     def is_beyond(self, partition: Partition, place: LogPlace) -> bool:
         """Whether something comes after a place that can be read now. Raises nothing of what `after` does."""
