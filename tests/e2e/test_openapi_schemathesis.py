@@ -29,6 +29,7 @@ from quartzdb.api.app import create_app
 from quartzdb.api.operation import Access
 from quartzdb.api.routes import FAMILIES
 from quartzdb.api.schemas.model import NoQuery
+from quartzdb.api.settings import ApiSettings
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import NamespaceSettings
 from quartzdb.replication.site_endpoint import Peering
@@ -52,6 +53,8 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
+HURRIED = ApiSettings(wait_seconds_max=0.01)
+"""Random requests would wait for changes that nobody makes."""
 KEY: dict[str, str] = {}
 SECRET = "the secret of the two sites"
 FOR_THE_PEER = {one.name for one in OPERATIONS if isinstance(one.scope, Access)}
@@ -69,7 +72,7 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> OpenApiSchema:
     config = SchemathesisConfig(
         projects=ProjectsConfig(default=ProjectConfig(generation=GENERATION, request_timeout=300))
     )
-    schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(database), config=config)
+    schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(database, HURRIED), config=config)
     KEY["X-API-Key"] = database.api_keys.create(TENANT, "test", ["read", "write", "admin"])[1]
     return schema
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import quartzdb
-from quartzdb.domain.limits import BODY_BYTES_MAX
+from quartzdb.domain.limits import BODY_BYTES_MAX, WAIT_SECONDS_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ class ApiSettings:
     feeds_of_tenant_max: int = 64
     feeds_of_key_max: int = 16
     """Feeds that are open at one time, streams and requests that wait, of `requests_max`."""
+    wait_seconds_max: float = WAIT_SECONDS_MAX
+    """A request that would wait for longer is answered after that."""
     feed_pause_seconds: float = 0.1
     """How often it is looked whether those that wait have something."""
     looks_cost: bool = False

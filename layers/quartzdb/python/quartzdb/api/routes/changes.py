@@ -43,7 +43,7 @@ class FollowedRecords:
         self._call = call
         self._query = query = call.query(schemas.FollowChanges)
         self._limit = check_limit(query.limit)
-        self.wait_seconds = checked_wait(query.wait)
+        self.wait_seconds = min(checked_wait(query.wait), call.context.settings.wait_seconds_max)
         changes, namespace = call.services.record_changes, call.namespace()
         cursor = call.headers.get(LAST_EVENT_ID) or query.cursor
         origin = origin_of(query)

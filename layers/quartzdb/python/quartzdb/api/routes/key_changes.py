@@ -32,7 +32,7 @@ class FollowedKeys:
         self._call = call
         self._query = query = call.query(schemas.FollowKeyChanges)
         self._limit = check_limit(query.limit)
-        self.wait_seconds = of_records.checked_wait(query.wait)
+        self.wait_seconds = min(of_records.checked_wait(query.wait), call.context.settings.wait_seconds_max)
         changes, namespace = call.services.key_changes, call.namespace()
         cursor = call.headers.get(LAST_EVENT_ID) or query.cursor
         origin = of_records.origin_of(query)
