@@ -6,7 +6,7 @@ import { contractError, finish, isContract, json, preflight, problem } from "./a
 import { readBody, readJson } from "./body.js";
 import { requireNamespace, requireScope } from "./auth.js";
 import { routeOf } from "./contract.js";
-import { foreseen, routeNotFound } from "./errors.js";
+import { foreseen, Refusal, routeNotFound } from "./errors.js";
 import { health } from "./health.js";
 import { parseBody } from "./json.js";
 import { NAMESPACE, SERVICE, VERSION } from "./limits.js";
@@ -18,6 +18,8 @@ import { Site } from "./site.js";
 export { Directory } from "./directory.js";
 export { Tenant } from "./tenant.js";
 
+// What the other site serves below /v1, and this one does not.
+const OTHER_SITES = new Set(["namespaces", "keys", "usage"]);
 const REQUEST_ID = /^[A-Za-z0-9._:/+=@-]{1,128}$/;
 
 export default {
@@ -62,6 +64,11 @@ async function answer(request, site, { path, segments, query, requestId }) {
         const bytes = await readBody(request, limit.bytesMax);
         return { document: parseBody(bytes, limit), bytes: bytes.length };
       },
+    });
+  }
+  if (segments[0] === "v1" && OTHER_SITES.has(segments[1])) {
+    throw new Refusal(501, "not_served_here", "This site has the API under /api alone: no text search, and no filters.", {
+      hint: "Ask the other site; the router at the edge does so by itself.",
     });
   }
   if (method === "GET" || method === "HEAD") {

@@ -32,6 +32,7 @@ from quartzdb.api.schemas.model import NoQuery
 from quartzdb.api.settings import ApiSettings
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import NamespaceSettings
+from quartzdb.domain.text_fields import TextField
 from quartzdb.replication.site_endpoint import Peering
 from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
 
@@ -68,7 +69,8 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> OpenApiSchema:
     database = open_embedded(EmbeddedSettings(tmp_path_factory.mktemp("database")), peering=peering)
     for name in ("books", "default"):
         # Of one dimension and a metric that takes zeros, so that random vectors are often good ones.
-        database.namespaces.create(TENANT, name, NamespaceSettings(1, Metric.DOT))
+        settings = NamespaceSettings(1, Metric.DOT, text={"title": TextField()}, sparse=("splade",))
+        database.namespaces.create(TENANT, name, settings)
     config = SchemathesisConfig(
         projects=ProjectsConfig(default=ProjectConfig(generation=GENERATION, request_timeout=300))
     )

@@ -19,11 +19,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from quartzdb.domain.fieldkey import decode
 from quartzdb.domain.filter import parse
+from quartzdb.domain.fusion import QueryPart
 from quartzdb.domain.grouping import GroupBy
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Precision
 from quartzdb.domain.order import Order
+from quartzdb.domain.text_fields import TextField
+from quartzdb.domain.text_query import TextQuery
 from quartzdb.domain.vector import Vector, norms_of
 from quartzdb.maintenance.merge_policy import MergePolicy, all_segments, full_tier, idle
 from quartzdb.maintenance.sweep import sweep
@@ -98,7 +101,9 @@ class DatabaseMachine(RuleBasedStateMachine):
         self.databases: list[Database] = [self._database(0), self._database(1)]
         self.namespace: Namespace
         self.namespace, created = self.databases[0].namespaces.create(
-            "t", "n", NamespaceSettings(DIMENSION, metric, engine, precision, shards)
+            "t",
+            "n",
+            NamespaceSettings(DIMENSION, metric, engine, precision, shards, text={"tag": TextField("other")}),
         )
         assert created
         assert self.databases[1].namespaces.get("t", "n") == self.namespace
@@ -269,6 +274,28 @@ class DatabaseMachine(RuleBasedStateMachine):
         assert seen == sorted(set(seen))
         eligible = {i for i, (_, m) in self.model.items() if group is None or m["group"] == group}
         assert {record_id for _, record_id in seen} == eligible
+
+    @rule(process=processes, number=st.integers(0, 39), group=st.one_of(st.none(), st.integers(0, 3)))
+    def query_by_words(self, process: int, number: int, group: int | None) -> None:
+        """Exactly the records that have a word, as of this moment, with one read of each log; fused with all others."""
+        condition = None if group is None else parse({"group": group})
+        search, log = self.databases[process].search, self.adapters[process].log
+        assert isinstance(log, CountingLog)
+        eligible = {i: m for i, (_, m) in self.model.items() if group is None or m["group"] == group}
+        tagged = {i for i, m in eligible.items() if "tag" in m}
+        of_all = QueryRequest(text=TextQuery("id"), condition=condition, top_k=100)
+        assert {match.id for match in search.query(self.namespace, of_all).matches} == tagged
+        before = log.reads
+        of_one = replace(of_all, text=TextQuery(f"{number:02d}"))
+        found = [match.id for match in search.query(self.namespace, of_one).matches]
+        assert found == sorted({IDS[number]} & tagged)
+        assert log.reads == before + self.namespace.settings.shards
+        hybrid = replace(of_one, vector=self._vectors(1)[0], recall=1.0)
+        fused = search.query(self.namespace, hybrid).matches
+        assert {match.id for match in fused} == set(eligible)
+        assert all((QueryPart.TEXT in (one.explained or {})) == (one.id in found) for one in fused)
+        for match in fused:
+            assert match.metadata == eligible[match.id]
 
     @rule(process=processes, per_group=st.integers(1, 12), groups=st.integers(1, 5))
     def query_in_groups(self, process: int, per_group: int, groups: int) -> None:

@@ -65,6 +65,16 @@ def test_what_the_other_site_declares_is_kept_for_it(records: Peer) -> None:
         )
 
 
+@pytest.mark.parametrize("path", ["namespaces/default/query", "namespaces", "keys", "usage"])
+def test_what_the_other_site_serves_is_not_served_here(records: Peer, http: SyncClient, path: str) -> None:
+    """A problem document that says where to ask."""
+    answer = http.post(f"/v1/{path}", json={"text": {"query": "a"}})
+    assert (answer.status_code, answer.json()["code"]) == (501, "not_served_here")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "other site" in answer.json()["hint"]
+    assert http.get("/v1/nothing").status_code == 404
+
+
 @pytest.mark.parametrize("ahead_ms", [60_000, 10_000_000])
 def test_a_version_from_the_future_is_refused_with_its_request(records: Peer, ahead_ms: int) -> None:
     """409, and nothing of the request is applied."""

@@ -244,14 +244,14 @@ def _shown(moment: OneMoment, chosen: Sequence[Where], shown: Shown) -> dict[Whe
 
 
 def _work(found: Sequence[Mapping[QueryPart, Candidates]]) -> SearchWork:
-    """Of all parts: what is scored adds up; what matches is told by the part that matches most."""
+    """Of all parts: records that several of them scored or matched count once, so the part with most tells it."""
     of_parts = [
         work_together([of_shard[part].work for of_shard in found]) for part in (found[0] if found else ())
     ]
     return SearchWork(
         exact=all(one.exact for one in of_parts),
         segments=max(one.segments for one in of_parts),
-        rows_scored=sum(one.rows_scored for one in of_parts),
-        tail_rows=sum(one.tail_rows for one in of_parts),
+        rows_scored=max(one.rows_scored for one in of_parts),
+        tail_rows=max(one.tail_rows for one in of_parts),
         matches=max(one.matches for one in of_parts),
     )

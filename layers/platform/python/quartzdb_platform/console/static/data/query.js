@@ -13,9 +13,14 @@ const { namespace } = settings;
 const problem = showIn(find("problem"));
 const form = find("query");
 let dimension = null;
+let fields = []; // that are searched as text
 
 /** What a question may be by, and what each adds to the body; the form has a choice and a part for each. */
 const KINDS = {
+  none: () => {
+    if (words() === "") throw new Mistake(say("query.no_words"));
+    return {};
+  },
   vector: () => ({ vector: vectorOf(form.vector.value, dimension) }),
   id: () => {
     if (form.elements.id.value === "") throw new Mistake(say("query.no_id"));
@@ -23,9 +28,23 @@ const KINDS = {
   },
 };
 
+const words = () => (fields.length ? form.elements.text.value.trim() : "");
+const isHybrid = () => words() !== "" && form.kind.value !== "none";
+
+/** What the words add, alone or beside what is near. */
+function textPart() {
+  if (words() === "") return {};
+  const text = { text: { query: words() } };
+  if (!isHybrid()) return text;
+  const share = Number(form.share.value);
+  // A rest of a subtraction is a long number: 1 - 0.7.
+  const weights = { method: "weighted", vector: share, text: Number((1 - share).toFixed(2)) };
+  return { ...text, ...(form.elements.fusion.value === "weighted" ? { fusion: weights } : {}), explain: true };
+}
+
 /** The body of the call that the form says. Throws Mistake. */
 function body() {
-  const asked = { ...KINDS[form.kind.value](), top_k: Number(form.top_k.value) };
+  const asked = { ...KINDS[form.kind.value](), ...textPart(), top_k: Number(form.top_k.value) };
   if (form.choose_recall.checked) asked.recall = Number(form.recall.value);
   if (form.min_score.value !== "") asked.min_score = Number(form.min_score.value);
   const filter = builder.value;
@@ -47,17 +66,27 @@ function showPrograms() {
   for (const [name, text] of Object.entries(texts ?? {})) find(`program-${name}`).textContent = text;
 }
 
-const builder = new FilterBuilder(find("filter"), () => { if (dimension !== null) showPrograms(); });
+const builder = new FilterBuilder(find("filter"), () => { if (!form.hidden) showPrograms(); });
 
 function showKind() {
-  for (const kind of Object.keys(KINDS)) find(`by-${kind}`).hidden = form.kind.value !== kind;
+  for (const kind of ["vector", "id"]) find(`by-${kind}`).hidden = form.kind.value !== kind;
+  find("fusion").hidden = !isHybrid();
+  form.share.disabled = form.elements.fusion.value !== "weighted";
+  find("share-value").textContent = form.share.disabled ? "" : say("query.share_is", { vector: form.share.value, text: (1 - form.share.value).toFixed(2) });
+}
+
+/** In which place a match is for each part that found it: "vector 3, text 1". */
+function foundBy(explain) {
+  return ["vector", "text", "sparse"].filter((part) => explain[part]).map((part) => say(`query.found_by_${part}`, { rank: explain[part].rank, score: explain[part].score.toPrecision(4) })).join(", ");
 }
 
 function matchRow(match, place) {
   return [
     String(place + 1),
     make("a", { href: `${settings.root}/${namespace}/records?id=${encodeURIComponent(match.id)}` }, match.id),
-    match.score.toPrecision(7), match.distance.toPrecision(7),
+    match.score.toPrecision(7),
+    ...(match.distance === undefined ? [] : [match.distance.toPrecision(7)]),
+    ...(match.explain === undefined ? [] : [foundBy(match.explain)]),
     ...(match.metadata === undefined ? [] : [make("code", {}, cut(oneLine(match.metadata), 400))]),
     ...(match.vector === undefined ? [] : [make("code", {}, shortVector(match.vector))]),
   ];
@@ -65,7 +94,8 @@ function matchRow(match, place) {
 
 function showAnswer({ json, ms }) {
   const { matches, performance: found, usage } = json;
-  const heads = ["place", "id", "score", "distance", ...(form.metadata.checked ? ["metadata"] : []), ...(form.vectors.value === "no" ? [] : ["vector"])];
+  const [first] = matches;
+  const heads = ["place", "id", "score", ...(first?.distance === undefined ? [] : ["distance"]), ...(first?.explain === undefined ? [] : ["found_by"]), ...(form.metadata.checked ? ["metadata"] : []), ...(first?.vector === undefined ? [] : ["vector"])];
   fill(find("answer"),
     make("h2", {}, say("query.answer")),
     make("section", { class: "tiles", "aria-label": say("query.how") },
@@ -98,12 +128,17 @@ async function send(button) {
 async function begin() {
   const { json } = await ask("GET", at(namespace));
   dimension = json.dimension;
-  if (dimension === null) {
+  fields = Object.keys(json.text ?? {});
+  if (dimension === null && fields.length === 0) {
     announce(say("query.no_vectors"));
     fill(find("answer"), make("p", { class: "quiet" }, say("query.no_vectors")));
     return;
   }
   find("vector-hint").textContent = say("query.vector_hint", { n: dimension });
+  find("words").hidden = find("kind-none").hidden = fields.length === 0;
+  find("text-hint").textContent = say("query.text_hint", { fields: fields.join(", ") });
+  find("near").hidden = dimension === null;
+  if (fields.length) form.kind.value = "none";
   form.hidden = false;
   const id = new URLSearchParams(location.search).get("id");
   if (id !== null) {
@@ -116,7 +151,7 @@ async function begin() {
 }
 
 form.addEventListener("input", (event) => {
-  if (event.target.name === "kind") showKind();
+  showKind();
   form.recall.disabled = !form.choose_recall.checked;
   find("recall-value").textContent = form.choose_recall.checked ? Number(form.recall.value).toFixed(2) : say("query.recall_default");
   showPrograms();
