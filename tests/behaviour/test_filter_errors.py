@@ -54,7 +54,7 @@ def field_nested(levels: int) -> dict[str, Any]:
         ({"$or": []}, "filter.$or", "no filters", "at least one"),
         ({"$and": []}, "filter.$and", "no filters", "at least one"),
         ({"$and": [{"a": 1}, 3]}, "filter.$and[1]", "not a number", "{"),
-        ({"$not": [{"a": 1}]}, "filter.$not", "not an array", "{"),
+        ({"$not": []}, "filter.$not", "no filters", "at least one"),
         ({"a": {"$not": 3}}, "filter.a.$not", "an object of operators, not a number", "$ne"),
         ({"a": {"$not": {}}}, "filter.a.$not", "no condition", "$exists"),
         # operands

@@ -102,6 +102,9 @@ class _Parser:
             return And(clauses) if name == "$and" else Or(clauses)
         if name == "$not":
             self._count(place)
+            if isinstance(operand, list | tuple):
+                # None of several, as others take it.
+                return Not(Or(self._clause_list(name, operand, place, depth)))
             return Not(self.parse(operand, place, depth + 1))
         if name.startswith("$"):
             raise _misplaced(name, place)

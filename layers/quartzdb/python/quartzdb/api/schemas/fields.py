@@ -89,7 +89,8 @@ Filter = Annotated[
         {
             "description": (
                 "Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are "
-                "$eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them. "
+                "$eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them (of an "
+                "array of filters $not holds if none does). "
                 "An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none "
                 "is; $contains asks for an element alone. "
                 "{} matches everything."
