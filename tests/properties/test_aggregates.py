@@ -15,7 +15,7 @@ from quartzdb.domain.errors import TooManyGroups
 from quartzdb.domain.fieldkey import decode, encode
 from quartzdb.domain.filter import matches, parse
 from quartzdb.domain.metadata import Kind, flatten
-from quartzdb.storage.index import aggregation
+from quartzdb.storage.index import partial_answers
 from tests.embedded import embedded
 from tests.spread_namespace import Model, filled
 
@@ -141,7 +141,7 @@ def test_the_largest_groups_come_first(tmp_path: Path) -> None:
 def test_more_groups_than_are_counted_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request_: AggregateRequest
 ) -> None:
-    monkeypatch.setattr(aggregation, "GROUPS_MAX", 20)
+    monkeypatch.setattr(partial_answers, "GROUPS_MAX", 20)
     database, namespace, _ = filled(embedded(tmp_path), 4, 1)
     with pytest.raises(TooManyGroups, match="20 different"):
         database.aggregates.tally(namespace, request_)

@@ -5,34 +5,29 @@ What comes of one source are groups with partial answers, which add up over sour
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from quartzdb.domain.aggregate import (
-    COUNTED,
-    Aggregate,
-    Aggregated,
-    AggregateKind,
-    AggregateRequest,
-    Group,
-    Partial,
-)
+from quartzdb.domain.aggregate import Aggregate, Aggregated, AggregateRequest, Group, Partial
 from quartzdb.domain.deadline import check_deadline
-from quartzdb.domain.errors import TooManyGroups
-from quartzdb.domain.fieldkey import type_range
 from quartzdb.domain.filter import Filter
-from quartzdb.domain.limits import GROUPS_MAX
 from quartzdb.domain.vector import Mask, Rows
 from quartzdb.storage.index.fields.field_order import UNRANKED, Occurrences, Ranks
+from quartzdb.storage.index.partial_answers import (
+    Codes,
+    Counts,
+    add_by_group,
+    add_counts,
+    counts_of_few,
+    counts_of_many,
+    require_few,
+)
 from quartzdb.storage.index.view import View
 
-Codes = npt.NDArray[np.int64]
-_TYPES = tuple(type_range(example) for example in (0.0, ""))
-"""Where the keys of numbers are, and those of strings."""
+_FEW = 16
+"""Below this part of all rows, or keys, sorting what there is takes less time than counting through all."""
 
 
 def tally(view: View, condition: Filter | None, request: AggregateRequest) -> Aggregated:
@@ -41,13 +36,21 @@ def tally(view: View, condition: Filter | None, request: AggregateRequest) -> Ag
     for part in view.parts:
         check_deadline()
         fields = part.segment.records.fields
-        found = _Source(part.matching(condition), fields.occurrences).tally(request)
-        whole.add(found)
-        _require_few(whole.size)
+        if condition is None:
+            source = _Source(len(part.alive), part.alive_count, fields.occurrences, mask=part.alive)
+        else:
+            chosen = part.selected(condition)
+            source = _Source(
+                len(part.alive), chosen.matches, fields.occurrences, mask=chosen.mask, few=chosen.rows
+            )
+        whole.add(source.tally(request))
+        require_few(whole.size)
     if view.tail.alive_count:
         check_deadline()
-        whole.add(_Source(view.tail_matching(condition), view.tail_fields.occurrences).tally(request))
-        _require_few(whole.size)
+        mask = view.tail_matching(condition)
+        matched = int(np.count_nonzero(mask))
+        whole.add(_Source(len(mask), matched, view.tail_fields.occurrences, mask=mask).tally(request))
+        require_few(whole.size)
     return whole
 
 
@@ -61,18 +64,22 @@ class _Found:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Source:
-    """Rows (n,) of which some match."""
+    """`row_count` rows of which `matched` match: as a mask, or by number, ascending, where they are few."""
 
-    matching: Mask
+    row_count: int
+    matched: int
     occurrences: Callable[[str], Sequence[Occurrences]]
+    mask: Mask | None = None
+    few: Rows | None = None
 
     def tally(self, request: AggregateRequest) -> Aggregated:
-        matched = int(np.count_nonzero(self.matching))
-        if not matched:
+        if not self.matched:
             return Aggregated()
+        if not request.group_by:
+            return self._of_all(request)
         grouped, keys = self._grouped(request.group_by)
         records = np.bincount(grouped.codes, minlength=len(keys)).tolist()
-        result = Aggregated(matched, matched - _distinct(grouped.rows, len(self.matching)))
+        result = Aggregated(self.matched, self.matched - _distinct(grouped.rows, self.row_count))
         for key, count in zip(keys, records, strict=True):
             result.groups[key] = Group(count, {})
         for name, aggregate in request.aggregates.items():
@@ -82,19 +89,48 @@ class _Source:
                 result.groups[key].partials[name] = one
         return result
 
+    def _of_all(self, request: AggregateRequest) -> Aggregated:
+        """One group, of everything: how often each key comes says all that there is to say."""
+        group = Group(self.matched)
+        counted: dict[str, list[tuple[Occurrences, Counts]]] = {}
+        for name, aggregate in request.aggregates.items():
+            check_deadline()
+            if aggregate.path not in counted:
+                counted[aggregate.path] = [
+                    (some, self._counts(some)) for some in self.occurrences(aggregate.path)
+                ]
+            partial = group.partials[name] = Partial()
+            for some, counts in counted[aggregate.path]:
+                add_counts(partial, aggregate, counts, some.keys)
+        return Aggregated(self.matched, groups={(): group})
+
+    def _counts(self, some: Occurrences) -> Counts:
+        if self.few is not None:
+            return counts_of_few(some.at(self.few)[1])
+        assert self.mask is not None, "rows are listed or flagged"
+        ranks = some.ranks
+        if self.matched < self.row_count:
+            ranks = ranks[self.mask if some.rows is None else self.mask[some.rows]]
+        return counts_of_many(ranks, some.key_count)
+
+    def _occurring(self, some: Occurrences) -> tuple[Rows, Ranks]:
+        """Matching rows and the ranks that they have, ascending by row."""
+        if self.few is not None:
+            places, ranks = some.at(self.few)
+            return self.few[places], ranks
+        assert self.mask is not None, "rows are listed or flagged"
+        return some.among(self.mask)
+
     def _grouped(self, paths: Sequence[str]) -> tuple[_Found, list[tuple[bytes, ...]]]:
         """Each matching row with the group that it is in; a row may be in several, and twice in none."""
-        if not paths:
-            rows = np.flatnonzero(self.matching)
-            return _Found(rows, np.zeros(len(rows), dtype=np.int64)), [()]
         found, first = self._values(paths[0])
         if len(paths) == 1:
             return found, [(key,) for key in first]
         other, second = self._values(paths[1])
-        mine, theirs = _joined(found.rows, other.rows, len(self.matching))
+        mine, theirs = _joined(found.rows, other.rows, self.row_count)
         codes = found.codes[mine] * max(1, len(second)) + other.codes[theirs]
         used, dense = np.unique(codes, return_inverse=True)
-        _require_few(len(used))
+        require_few(len(used))
         keys: list[tuple[bytes, ...]] = [
             (first[code // len(second)], second[code % len(second)]) for code in used.tolist()
         ]
@@ -106,9 +142,9 @@ class _Source:
         codes: list[Codes] = []
         keys: list[bytes] = []
         for some in self.occurrences(path):
-            found_rows, ranks = some.among(self.matching)
+            found_rows, ranks = self._occurring(some)
             used, dense = _dense(ranks, some.key_count)
-            _require_few(len(used))
+            require_few(len(used))
             rows.append(found_rows)
             codes.append(dense + len(keys))
             keys += some.keys.at(used.tolist())
@@ -126,15 +162,18 @@ class _Source:
                 there = ranks != UNRANKED
                 codes, ranks = grouped.codes[there], ranks[there]
             else:
-                found_rows, ranks = some.among(self.matching)
-                mine, theirs = _joined(grouped.rows, found_rows, len(self.matching))
+                found_rows, ranks = self._occurring(some)
+                mine, theirs = _joined(grouped.rows, found_rows, self.row_count)
                 codes, ranks = grouped.codes[mine], ranks[theirs]
-            _add(partials, aggregate, codes, ranks, some)
+            add_by_group(partials, aggregate, codes, ranks, some)
         return partials
 
 
 def _dense(ranks: Ranks, key_count: int) -> tuple[Codes, Codes]:
     """The ranks that come, ascending, and of each occurrence its place among them."""
+    if len(ranks) < key_count // _FEW:
+        few, inverse = np.unique(ranks, return_inverse=True)
+        return few.astype(np.int64), inverse
     present = np.zeros(key_count, dtype=np.bool_)
     present[ranks] = True
     used = np.flatnonzero(present)
@@ -153,100 +192,22 @@ def _merged_kinds(rows: Rows, codes: Codes, keys: list[bytes]) -> tuple[_Found, 
 
 def _joined(left: Rows, right: Rows, row_count: int) -> tuple[Codes, Codes]:
     """All pairs of places whose rows are the same; `right` is ascending."""
-    counts = np.bincount(right, minlength=row_count)
-    starts = np.cumsum(counts) - counts
-    of_left = counts[left]
+    if len(left) + len(right) < row_count // _FEW:
+        starts = np.searchsorted(right, left, side="left")
+        of_left = np.searchsorted(right, left, side="right") - starts
+    else:
+        counts = np.bincount(right, minlength=row_count)
+        of_left = counts[left]
+        starts = (np.cumsum(counts) - counts)[left]
     mine = np.repeat(np.arange(len(left)), of_left)
     # Within the run of each left place: 0, 1, …
     within = np.arange(len(mine)) - np.repeat(np.cumsum(of_left) - of_left, of_left)
-    return mine, starts[left[mine]] + within
+    return mine, starts[mine] + within
 
 
 def _distinct(rows: Rows, row_count: int) -> int:
+    if len(rows) < row_count // _FEW:
+        return len(np.unique(rows))
     seen = np.zeros(row_count, dtype=np.bool_)
     seen[rows] = True
     return int(np.count_nonzero(seen))
-
-
-def _add(
-    partials: Sequence[Partial], aggregate: Aggregate, codes: Codes, ranks: Ranks, some: Occurrences
-) -> None:
-    """What occurrences add to the groups' partial answers."""
-    for one, count in zip(partials, np.bincount(codes, minlength=len(partials)).tolist(), strict=True):
-        one.count += count
-    kind = aggregate.kind
-    if kind is AggregateKind.COUNT or not len(ranks):
-        return
-    places = ranks.astype(np.int64)  # what numpy counts and takes by without a copy of its own
-    if kind in COUNTED:
-        _add_counts(partials, codes, places, some)
-    elif kind in (AggregateKind.MIN, AggregateKind.MAX):
-        _add_extremes(partials, codes, places, some, greatest=kind is AggregateKind.MAX)
-    else:
-        _add_numbers(partials, codes, places, some, keep=kind is AggregateKind.PERCENTILES)
-
-
-def _add_counts(partials: Sequence[Partial], codes: Codes, ranks: Codes, some: Occurrences) -> None:
-    held = sum(len(one.occurrences) for one in partials)
-    for code, of_group in _by_code(codes, ranks):
-        counts = np.bincount(of_group, minlength=1)
-        used = np.flatnonzero(counts)
-        held += len(used)
-        _require_few(held)
-        counted = partials[code].occurrences
-        keys = some.keys.at(used.tolist())
-        counted.update(Counter(dict(zip(keys, counts[used].tolist(), strict=True))))
-
-
-def _add_extremes(
-    partials: Sequence[Partial], codes: Codes, ranks: Codes, some: Occurrences, *, greatest: bool
-) -> None:
-    for number, (low, high) in enumerate(_TYPES):
-        first, end = some.keys.rank(low), some.keys.rank(high)
-        inside = (ranks >= first) & (ranks < end)
-        of_type, groups = ranks[inside], codes[inside]
-        if not len(of_type):
-            continue
-        best = np.full(len(partials), -1 if greatest else UNRANKED, dtype=np.int64)
-        (np.maximum if greatest else np.minimum).at(best, groups, of_type)
-        there = [(code, rank) for code, rank in enumerate(best.tolist()) if 0 <= rank < UNRANKED]
-        for (code, _), key in zip(there, some.keys.at([rank for _, rank in there]), strict=True):
-            extreme = Partial()
-            (extreme.greatest if greatest else extreme.least)[number] = key
-            partials[code].add(extreme)
-
-
-def _add_numbers(
-    partials: Sequence[Partial], codes: Codes, ranks: Codes, some: Occurrences, *, keep: bool
-) -> None:
-    first, end = (some.keys.rank(key) for key in _TYPES[0])
-    inside = (ranks >= first) & (ranks < end)
-    ranks, codes = ranks[inside], codes[inside]
-    if not len(ranks):
-        return
-    values = some.keys.numbers()
-    if keep:
-        for code, of_group in _by_code(codes, ranks):
-            counts = np.bincount(of_group)
-            used = np.flatnonzero(counts)
-            partials[code].values.append((values[used], counts[used]))
-        return
-    numbers = np.bincount(codes, minlength=len(partials)).tolist()
-    totals = np.bincount(codes, weights=values[ranks], minlength=len(partials)).tolist()
-    for one, count, total in zip(partials, numbers, totals, strict=True):
-        one.numbers += count
-        one.total += total
-
-
-def _by_code(codes: Codes, ranks: Codes) -> list[tuple[int, Codes]]:
-    """The ranks of each code that comes."""
-    if len(codes) and not codes.any():
-        return [(0, ranks)]
-    order = np.argsort(codes, kind="stable")
-    used, starts = np.unique(codes[order], return_index=True)
-    return list(zip(used.tolist(), np.split(ranks[order], starts[1:]), strict=True))
-
-
-def _require_few(count: int) -> None:
-    if count > GROUPS_MAX:
-        raise TooManyGroups(GROUPS_MAX)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quartzdb.domain.vector import Floats, Rows
-from quartzdb.storage.index.fields.field_order import UNRANKED, Occurrences, Ranks
+from quartzdb.storage.index.fields.field_order import Occurrences, Ranks
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class GroupValues:
         by_key: dict[bytes, float] = {}
         beyond: float | None = None
         for some in self.occurrences:
-            places, ranks = _ranks_at(some, rows)
+            places, ranks = some.at(rows)
             if not len(ranks):
                 continue
             used, best = _best_by_rank(ranks, scores[places], some.key_count)
@@ -75,20 +75,6 @@ def _rows_of_kind(some: Occurrences, keys: Sequence[bytes]) -> Iterator[tuple[by
     rows = places if some.rows is None else some.rows[places]
     for number, key in enumerate(here):
         yield key, rows[numbers == number]
-
-
-def _ranks_at(some: Occurrences, rows: Rows) -> tuple[Rows, Ranks]:
-    """Of some rows: places among them, and the rank of each value that the row there has."""
-    if some.rows is None:
-        ranks = some.ranks[rows]
-        places = np.flatnonzero(ranks != UNRANKED)
-        return places, ranks[places]
-    starts = np.searchsorted(some.rows, rows, side="left")
-    counts = np.searchsorted(some.rows, rows, side="right") - starts
-    places = np.repeat(np.arange(len(rows)), counts)
-    # Within the run of each row: 0, 1, …
-    within = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return places, some.ranks[starts[places] + within]
 
 
 def _best_by_rank(ranks: Ranks, scores: Floats, key_count: int) -> tuple[npt.NDArray[np.int64], Floats]:

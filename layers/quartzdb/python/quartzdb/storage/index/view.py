@@ -120,7 +120,7 @@ class View:
         """Live records that the filter accepts."""
         if condition is None:
             return self.count
-        in_segments = sum(int(np.count_nonzero(part.matching(condition))) for part in self.parts)
+        in_segments = sum(part.selected(condition).matches for part in self.parts)
         return in_segments + int(np.count_nonzero(self.tail_matching(condition)))
 
     def tail_record(self, row: int) -> Record:

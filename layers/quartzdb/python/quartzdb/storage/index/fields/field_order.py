@@ -77,6 +77,19 @@ class Occurrences:
         kept = matching[self.rows]
         return self.rows[kept], self.ranks[kept]
 
+    def at(self, rows: Rows) -> tuple[Rows, Ranks]:
+        """Those of a few rows (k,), ascending: places among them, and the rank of each key that the row there has."""
+        if self.rows is None:
+            ranks = self.ranks[rows]
+            places = np.flatnonzero(ranks != UNRANKED)
+            return places, ranks[places]
+        starts = np.searchsorted(self.rows, rows, side="left")
+        counts = np.searchsorted(self.rows, rows, side="right") - starts
+        places = np.repeat(np.arange(len(rows)), counts)
+        # Within the run of each row: 0, 1, …
+        within = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return places, self.ranks[starts[places] + within]
+
     def before(self, row: int) -> Occurrences:
         """Those of rows before that one."""
         if self.rows is None:
