@@ -28,7 +28,7 @@ export interface AggregateBody {
 
 /** Which records, in which groups, and what of each. */
 export interface AggregateQuery {
-  /** Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them. An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything. */
+  /** Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them (of an array of filters $not holds if none does). An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything. */
   filter?: { [name: string]: unknown } | null;
   groupBy?: Array<string>;
   aggregates?: { [name: string]: AggregateBody };
@@ -86,7 +86,7 @@ export interface Checks {
 
 /** Which records to count; all of them without a filter. */
 export interface Count {
-  /** Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them. An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything. */
+  /** Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them (of an array of filters $not holds if none does). An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything. */
   filter?: { [name: string]: unknown } | null;
   /** `strong` sees every write that was acknowledged before; `eventual` may be some seconds behind. */
   consistency?: "strong" | "eventual";
@@ -114,7 +114,7 @@ export interface DeleteItems {
 /** What to delete: exactly one of `ids` and `filter`. */
 export interface DeleteRequest {
   ids?: Array<string> | null;
-  /** Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them. An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything. */
+  /** Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them (of an array of filters $not holds if none does). An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything. */
   filter?: { [name: string]: unknown } | null;
   /** The `version` of an earlier answer: this request is ordered after it, and sees it. */
   version?: string | null;
@@ -136,7 +136,7 @@ export interface Deleted {
 export interface EraseRequest {
   ids?: Array<string> | null;
   keys?: Array<string> | null;
-  /** Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them. An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything. */
+  /** Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them (of an array of filters $not holds if none does). An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything. */
   filter?: { [name: string]: unknown } | null;
   /** The `version` of an earlier answer: this request is ordered after it, and sees it. */
   version?: string | null;
@@ -454,7 +454,7 @@ export interface KeySummary {
 
 /** Which records, in which order, and what of each. */
 export interface ListMatching {
-  /** Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them. An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything. */
+  /** Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them (of an array of filters $not holds if none does). An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything. */
   filter?: { [name: string]: unknown } | null;
   orderBy?: OrderBy | null;
   /** How many to a page. */
@@ -653,7 +653,7 @@ export interface PatchOne {
 /** Changes to be made together, all of them or none: `patches`, or the fields of one for what a filter accepts. */
 export interface PatchRequest {
   patches?: Array<RecordPatch> | null;
-  /** Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them. An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything. */
+  /** Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them (of an array of filters $not holds if none does). An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything. */
   filter?: { [name: string]: unknown } | null;
   /** Top-level metadata fields to set. */
   set?: { [name: string]: unknown } | null;
@@ -753,7 +753,7 @@ export interface Query {
   recall?: number | null;
   /** Of the `top_k` best, only those with at least this score; higher is better by every metric. Of several parts it is the fused score that counts: by `rrf` at most 1 / (k + 1) for each part. */
   minScore?: number | null;
-  /** Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them. An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything. */
+  /** Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them (of an array of filters $not holds if none does). An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything. */
   filter?: { [name: string]: unknown } | null;
   /** `base64` is the compact form. */
   includeVectors?: true | false | "base64";
@@ -810,7 +810,7 @@ export interface QueryInBatch {
   recall?: number | null;
   /** Of the `top_k` best, only those with at least this score; higher is better by every metric. Of several parts it is the fused score that counts: by `rrf` at most 1 / (k + 1) for each part. */
   minScore?: number | null;
-  /** Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them. An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything. */
+  /** Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them (of an array of filters $not holds if none does). An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything. */
   filter?: { [name: string]: unknown } | null;
   /** `base64` is the compact form. */
   includeVectors?: true | false | "base64";

@@ -79,7 +79,7 @@ class Partial:
     greatest: dict[int, bytes] = field(default_factory=dict)
     occurrences: Counter[bytes] = field(default_factory=Counter)
     values: list[tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]] = field(default_factory=list)
-    """Numbers, and how often each comes."""
+    """Ascending numbers, and how often each comes."""
 
     def add(self, other: Partial) -> None:
         """Take in what other records give."""
@@ -199,14 +199,17 @@ def _first(keys: Mapping[int, bytes]) -> object:
 def _percentiles(partial: Partial, wanted: Iterable[float]) -> dict[str, float | None]:
     if not partial.values:
         return {f"{one:g}": None for one in wanted}
-    values = np.concatenate([values for values, _ in partial.values])
-    counts = np.concatenate([counts for _, counts in partial.values])
-    order = np.argsort(values, kind="stable")
-    reached = np.cumsum(counts[order])
+    # All others are sorted and go into the largest at once, which is in order already.
+    (values, counts), *others = sorted(partial.values, key=lambda one: -len(one[0]))
+    if others:
+        more = np.concatenate([some for some, _ in others])
+        order = np.argsort(more, kind="stable")
+        places = np.searchsorted(values, more[order])
+        values = np.insert(values, places, more[order])
+        counts = np.insert(counts, places, np.concatenate([how_often for _, how_often in others])[order])
+    reached = np.cumsum(counts)
     ranks = {one: max(1, int(np.ceil(one / 100 * reached[-1]))) for one in wanted}
-    return {
-        f"{one:g}": float(values[order[int(np.searchsorted(reached, rank))]]) for one, rank in ranks.items()
-    }
+    return {f"{one:g}": float(values[int(np.searchsorted(reached, rank))]) for one, rank in ranks.items()}
 
 
 def _check_path(path: str, where: str) -> None:

@@ -20,6 +20,7 @@ from quartzdb.storage.index.partial_answers import (
     Counts,
     add_by_group,
     add_counts,
+    add_without_counting,
     counts_of_few,
     counts_of_many,
     require_few,
@@ -77,6 +78,10 @@ class _Source:
             return Aggregated()
         if not request.group_by:
             return self._of_all(request)
+        if len(request.group_by) == 1 and not request.aggregates:
+            kinds = self.occurrences(request.group_by[0])
+            if len(kinds) == 1:
+                return self._counted(kinds[0])
         grouped, keys = self._grouped(request.group_by)
         records = np.bincount(grouped.codes, minlength=len(keys)).tolist()
         result = Aggregated(self.matched, self.matched - _distinct(grouped.rows, self.row_count))
@@ -89,29 +94,51 @@ class _Source:
                 result.groups[key].partials[name] = one
         return result
 
+    def _counted(self, some: Occurrences) -> Aggregated:
+        """Groups by values of one kind, and nothing but how many records each has."""
+        rows, ranks = self._occurring(some)
+        counts = self._counts(ranks, some.key_count)
+        require_few(len(counts.ranks))
+        result = Aggregated(self.matched, self.matched - _distinct(rows, self.row_count))
+        keys = some.keys.at(counts.ranks.tolist())
+        result.groups = {
+            (key,): Group(count) for key, count in zip(keys, counts.counts.tolist(), strict=True)
+        }
+        return result
+
     def _of_all(self, request: AggregateRequest) -> Aggregated:
         """One group, of everything: how often each key comes says all that there is to say."""
         group = Group(self.matched)
-        counted: dict[str, list[tuple[Occurrences, Counts]]] = {}
+        ranked: dict[str, list[tuple[Occurrences, Ranks]]] = {}
+        counted: dict[tuple[str, int], Counts] = {}
         for name, aggregate in request.aggregates.items():
             check_deadline()
-            if aggregate.path not in counted:
-                counted[aggregate.path] = [
-                    (some, self._counts(some)) for some in self.occurrences(aggregate.path)
-                ]
+            path = aggregate.path
+            if path not in ranked:
+                ranked[path] = [(some, self._ranks(some)) for some in self.occurrences(path)]
             partial = group.partials[name] = Partial()
-            for some, counts in counted[aggregate.path]:
-                add_counts(partial, aggregate, counts, some.keys)
+            for kind, (some, ranks) in enumerate(ranked[path]):
+                if add_without_counting(partial, aggregate, ranks, some.keys):
+                    continue
+                if (path, kind) not in counted:
+                    counted[path, kind] = self._counts(ranks, some.key_count)
+                add_counts(partial, aggregate, counted[path, kind], some.keys)
         return Aggregated(self.matched, groups={(): group})
 
-    def _counts(self, some: Occurrences) -> Counts:
+    def _ranks(self, some: Occurrences) -> Ranks:
+        """The ranks that matching rows have, in no particular order."""
         if self.few is not None:
-            return counts_of_few(some.at(self.few)[1])
+            return some.at(self.few)[1]
         assert self.mask is not None, "rows are listed or flagged"
         ranks = some.ranks
         if self.matched < self.row_count:
             ranks = ranks[self.mask if some.rows is None else self.mask[some.rows]]
-        return counts_of_many(ranks, some.key_count)
+        if some.rows is None and len(ranks) and int(ranks.max()) == UNRANKED:
+            ranks = ranks[ranks != UNRANKED]
+        return ranks
+
+    def _counts(self, ranks: Ranks, key_count: int) -> Counts:
+        return counts_of_few(ranks) if len(ranks) < key_count // _FEW else counts_of_many(ranks, key_count)
 
     def _occurring(self, some: Occurrences) -> tuple[Rows, Ranks]:
         """Matching rows and the ranks that they have, ascending by row."""
@@ -119,6 +146,8 @@ class _Source:
             places, ranks = some.at(self.few)
             return self.few[places], ranks
         assert self.mask is not None, "rows are listed or flagged"
+        if some.rows is not None and self.matched == self.row_count:
+            return some.rows, some.ranks
         return some.among(self.mask)
 
     def _grouped(self, paths: Sequence[str]) -> tuple[_Found, list[tuple[bytes, ...]]]:
@@ -159,8 +188,10 @@ class _Source:
         for some in self.occurrences(aggregate.path):
             if some.rows is None:
                 ranks = some.ranks[grouped.rows]
-                there = ranks != UNRANKED
-                codes, ranks = grouped.codes[there], ranks[there]
+                codes = grouped.codes
+                if len(ranks) and int(ranks.max()) == UNRANKED:
+                    there = ranks != UNRANKED
+                    codes, ranks = codes[there], ranks[there]
             else:
                 found_rows, ranks = self._occurring(some)
                 mine, theirs = _joined(grouped.rows, found_rows, self.row_count)

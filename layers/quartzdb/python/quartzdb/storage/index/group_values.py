@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quartzdb.domain.vector import Floats, Rows
-from quartzdb.storage.index.fields.field_order import Occurrences, Ranks
+from quartzdb.storage.index.fields.field_order import NULL_KEY, Occurrences, Ranks
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,16 @@ class GroupValues:
     """Values, and elements of arrays, each kind with ranks of its own."""
 
     occurrences: Sequence[Occurrences]
+
+    @property
+    def key_count(self) -> int:
+        """How many values there may be: null may be counted, and so may one twice that is an element, too."""
+        return sum(some.key_count for some in self.occurrences)
+
+    def every_key(self) -> list[bytes]:
+        """Each of them but null."""
+        found = {key for some in self.occurrences for key in some.keys.at(list(range(some.key_count)))}
+        return list(found - {NULL_KEY})
 
     def best(self, rows: Rows, scores: Floats, limit: int) -> BestOfValues:
         """The `limit` best values of some rows with scores, of each kind; more where scores are equal."""

@@ -31,6 +31,8 @@ _ROWS_MIN = 128
 """How many rows are ranked at first."""
 _DEEPER = 4
 _EVERYTHING = 1 << 62
+_VALUES_FEW = 32
+"""Of so many values each group is completed sooner than the best of them are found."""
 TOGETHER_MAX = 16_384
 """Groups of up to so many rows are scored to the last one, all at once; of a larger one its best rows are searched."""
 
@@ -85,7 +87,10 @@ def groups_of(view: View, ranking: Ranking, question: GroupQuestion, shown: Show
     search.rank(wanted)
     while len(done) < needed:
         check_deadline()
-        batch, exhausted = search.leading(known, needed - len(done))
+        if (few := search.values_of_few()) is not None:
+            batch, exhausted = [key for key in few if key not in known], True
+        else:
+            batch, exhausted = search.leading(known, needed - len(done))
         if batch:
             known.update(batch)
             for key, placed in search.completed(batch).items():
@@ -148,6 +153,12 @@ class _Search:
             ranked = self.ranking.best(number, wanted)
             self._count(number, len(ranked.rows))
             self.ranked[number : number + 1] = [ranked]
+
+    def values_of_few(self) -> list[bytes] | None:
+        """Every key that there is at the path, where these are so few that no search has to find them."""
+        if sum(values.key_count for values in self.values) > max(_VALUES_FEW, 2 * self.question.groups):
+            return None
+        return sorted({key for values in self.values for key in values.every_key()})
 
     def leading(self, known: Collection[bytes], count: int) -> tuple[list[bytes], bool]:
         """The keys of the best groups that are not known, so far as the ranked rows show which these are: `count`, and

@@ -39,11 +39,34 @@ def counts_of_few(ranks: Ranks) -> Counts:
 
 
 def counts_of_many(ranks: Ranks, key_count: int) -> Counts:
-    """In one pass; ranks may be UNRANKED."""
-    # All that have none get one place after the last.
-    every = np.bincount(np.minimum(ranks, np.uint32(key_count)), minlength=key_count + 1)[:key_count]
+    """In one pass."""
+    every = np.bincount(ranks, minlength=key_count)
     used = np.flatnonzero(every)
     return Counts(used, every if len(used) == key_count else every[used])
+
+
+def add_without_counting(partial: Partial, aggregate: Aggregate, ranks: Ranks, keys: RankedKeys) -> bool:
+    """What all occurrences add to a partial answer, by their ranks (m,), where that can be said without counting how
+    often each comes; whether it could.
+    """
+    kind = aggregate.kind
+    if kind is AggregateKind.COUNT or not len(ranks):
+        partial.count += len(ranks)
+        return True
+    first, end = (keys.rank(key) for key in _TYPES[0])
+    least, greatest = int(ranks.min()), int(ranks.max())
+    if kind in COUNTED or kind is AggregateKind.PERCENTILES or not first <= least <= greatest < end:
+        return False
+    # Numbers alone.
+    partial.count += len(ranks)
+    if kind in (AggregateKind.MIN, AggregateKind.MAX):
+        extreme = Partial()
+        extreme.least[0], extreme.greatest[0] = keys.at([least, greatest])
+        partial.add(extreme)
+    else:
+        partial.numbers += len(ranks)
+        partial.total += float(keys.numbers().take(ranks).sum())
+    return True
 
 
 def add_counts(partial: Partial, aggregate: Aggregate, counts: Counts, keys: RankedKeys) -> None:
