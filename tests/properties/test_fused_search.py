@@ -12,6 +12,7 @@ import pytest
 
 from quartzdb.domain.filter import parse
 from quartzdb.domain.fusion import Fusion, FusionMethod, QueryPart
+from quartzdb.domain.grouping import GroupBy
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
 from quartzdb.domain.text_query import TextQuery, sparse_query
 from quartzdb.domain.vector import Vector
@@ -191,3 +192,58 @@ def test_several_questions_of_one_moment(filled: Filled) -> None:
             assert [match.score for match in answer.matches] == pytest.approx(
                 [match.score for match in alone.matches]
             )
+
+
+def in_groups(ranking: Ranking, model: Mapping[str, Mapping[str, object]], per_group: int) -> list[list[str]]:
+    """Groups by the field `group`, in the order of their best records. Scores of groups are float32."""
+    ordered = sorted(ranking, key=lambda one: (-float(np.float32(one[1])), one[0]))
+    groups: dict[object, list[str]] = {}
+    for name, _ in ordered:
+        if model[name].get("group") is not None:
+            groups.setdefault(model[name]["group"], []).append(name)
+    return [ids[:per_group] for ids in groups.values()]
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+@pytest.mark.parametrize("parts", ["text", "sparse", "text and vector", "all"])
+def test_groups_are_those_of_the_whole_ranking(filled: Filled, shards: int, parts: str) -> None:
+    """By words, sparse vectors and what is fused as by vector: in pages, distinct, and in a batch beside others."""
+    request = QueryRequest(
+        vector=question(3) if parts in ("text and vector", "all") else None,
+        text=TextQuery("wing flow of heat") if parts != "sparse" else None,
+        sparse=SPARSE if parts in ("sparse", "all") else None,
+        recall=1.0,
+        condition=FILTER,
+    )
+    # The whole ranking: fused as deep as for pages.
+    search, namespace = filled.database[shards].search, filled.namespace[shards]
+    page = search.query(namespace, replace(request, top_k=1000, paged=True))
+    whole = [(match.id, match.score) for match in page.matches]
+    assert len(whole) > 20
+    for per_group, count in ((1, 2), (4, 3), (100, 10)):
+        expected = in_groups(whole, filled.model, per_group)
+        grouped = replace(request, group_by=GroupBy("group", per_group, count), paged=True)
+        first = search.query(namespace, grouped)
+        (in_batch, _, beside) = search.query_batch(
+            namespace,
+            [grouped, QueryRequest(text=TextQuery("heat")), QueryRequest(vector=question(4), paged=True)],
+        )
+        assert in_batch.cursor == first.cursor
+        assert beside.cursor is not None
+        found: list[list[str]] = []
+        answer = first
+        while True:
+            assert answer.groups is not None
+            found += [[match.id for match in group.matches] for group in answer.groups]
+            if answer.cursor is None:
+                break
+            answer = search.query(namespace, replace(grouped, cursor=answer.cursor))
+        assert found == expected
+        for group in first.groups or ():
+            for match in group.matches:
+                assert match.distance == -match.score
+                assert match.explained is not None
+        distinct = search.query(namespace, replace(request, distinct="group", top_k=50))
+        assert [match.id for match in distinct.matches] == [
+            ids[0] for ids in in_groups(whole, filled.model, 1)
+        ]

@@ -227,3 +227,41 @@ def test_without_dimension(http: Client) -> None:
     assert "vector" not in answer.json()["matches"][0]
     both = http.post("/v1/namespaces/notes/query", {**asked, "vector": [1]})
     assert (both.status_code, both.json()["field"]) == (400, "namespace")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"text": {"query": "desert planet"}},
+        {"sparse": {"field": "splade", "indices": [1, 2], "values": [1, 1]}},
+        {"vector": [1, 0, 0], "text": {"query": "desert planet"}},
+    ],
+)
+def test_in_groups(http: Client, shelf: str, query: dict[str, Any]) -> None:
+    """As by vector: scores without distances, a page after the other, and the best of each value."""
+    by_year = {
+        **query,
+        "group_by": {"field": "year", "per_group": 2, "groups": 1},
+        "page": True,
+        "explain": True,
+    }
+    answer = http.post(f"{shelf}/query", by_year)
+    assert answer.status_code == 200, answer.text
+    first = answer.json()
+    assert first["matches"] == []
+    assert len(first["groups"]) == 1
+    best = first["groups"][0]["matches"][0]
+    assert "distance" not in best
+    assert set(best["explain"]) == ({"vector", "text"} if "vector" in query else set())
+    second = http.post(f"{shelf}/query", {**by_year, "cursor": first["cursor"]}).json()
+    years = {first["groups"][0]["value"], second["groups"][0]["value"]}
+    assert years == {1965, 1949}
+    distinct = http.post(f"{shelf}/query", {**query, "distinct": "year", "filter": {"year": {"$gt": 1900}}})
+    assert set(ids(distinct)) == {"dune", "mars"}
+    batch = http.post(
+        f"{shelf}/query/batch", {"queries": [by_year, {"vector": [1, 0, 0], "top_k": 1, "page": True}]}
+    ).json()["answers"]
+    assert batch[0]["groups"] == first["groups"]
+    assert [match["id"] for match in batch[1]["matches"]] == ["dune"]
+    assert "distance" in batch[1]["matches"][0]
+    assert batch[1]["cursor"] is not None

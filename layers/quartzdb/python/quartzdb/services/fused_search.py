@@ -7,10 +7,10 @@ not depend on where it lies; and each part is put into one order before parts ar
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from quartzdb.domain.text_query import SparseQuery, TextQuery
 from quartzdb.domain.vector import Vector
 from quartzdb.services.consistency import Consistency
 from quartzdb.services.query_rules import parts_of
+from quartzdb.services.ranked_answers import RankedAnswer, RankedQuestion
 from quartzdb.services.record_rules import check_vector, record_not_found
 from quartzdb.services.shard_answers import work_together
 from quartzdb.services.shard_reads import OneMoment, ShardReads
@@ -35,11 +36,18 @@ from quartzdb.storage.index.candidates import (
     by_vector,
     shown_at,
 )
-from quartzdb.storage.index.hits import Shown
+from quartzdb.storage.index.grouping import FoundGroup
+from quartzdb.storage.index.hits import Hits, Shown
+from quartzdb.storage.index.listed_ranking import ListedRanking
 from quartzdb.storage.index.query import SearchWork
+from quartzdb.storage.index.ranking import Ranking
+from quartzdb.storage.index.sparse_search import rank_sparse
 from quartzdb.storage.index.text.text_statistics import TextStatistics
-from quartzdb.storage.index.text_search import statistics
+from quartzdb.storage.index.text_search import rank_text, statistics
+from quartzdb.storage.index.vector_ranking import VectorRanking
 from quartzdb.storage.index.view import View
+
+Read = TypeVar("Read")
 
 FUSED_DEPTH = 100
 """How many of each part are fused at least. Measured: docs/text-search.md."""
@@ -51,11 +59,12 @@ Where = tuple[Namespace, int, int]
 
 
 class FusedPage(NamedTuple):
-    """Matches in order, whether there are more, and what it took."""
+    """Matches in order, whether there are more, and what it took; `ranked`: what came of a question for that."""
 
     matches: Sequence[Match]
     more: bool
     work: SearchWork
+    ranked: RankedAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +72,7 @@ class FusedQuestion:
     """A question that was checked, with at least one part. `id`: of the record whose vector is asked for.
 
     `after`: only what comes after that place; `paged`: whether it is told if there are more. `field` is where the
-    question stands in the request.
+    question stands in the request. `ranked`: groups, or pages by vector, in the place of plain matches and of pages.
     """
 
     top_k: int
@@ -79,6 +88,7 @@ class FusedQuestion:
     after: RankPlace | None = None
     paged: bool = False
     field: str = ""
+    ranked: RankedQuestion[Any] | None = None
 
     @property
     def parts(self) -> Sequence[QueryPart]:
@@ -90,7 +100,9 @@ class FusedQuestion:
         """How much of each part is put into order."""
         if len(self.parts) == 1:
             return Cut(self.top_k + 1 if self.paged else self.top_k, self.after)
-        return Cut(PAGED_FUSED_DEPTH if self.paged else max(self.top_k, FUSED_DEPTH))
+        return Cut(
+            PAGED_FUSED_DEPTH if self.paged or self.ranked is not None else max(self.top_k, FUSED_DEPTH)
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,13 +128,20 @@ class FusedSearch:
             known = _known(namespace, moment, questions)
             found = moment.each(
                 lambda _, view: [
-                    _candidates(view, one, of_one) for one, of_one in zip(questions, known, strict=True)
+                    {} if one.ranked is not None and len(one.parts) == 1 else _candidates(view, one, of_one)
+                    for one, of_one in zip(questions, known, strict=True)
                 ]
             )
-            return [
-                _page(moment, namespace.each_shard, one, [of_shard[position] for of_shard in found])
-                for position, one in enumerate(questions)
-            ]
+            pages = []
+            for position, (one, of_one) in enumerate(zip(questions, known, strict=True)):
+                of_shards = [of_shard[position] for of_shard in found]
+                if one.ranked is None:
+                    pages.append(_page(moment, namespace.each_shard, one, of_shards))
+                elif len(one.parts) == 1:
+                    pages.append(_ranked_by_one_part(moment, one, of_one))
+                else:
+                    pages.append(_ranked_by_all(moment, namespace.each_shard, one, of_shards))
+            return pages
 
         return self._shards.at_one_moment(namespace.each_shard, answer, consistency)
 
@@ -175,14 +194,7 @@ def _page(
     found: Sequence[Mapping[QueryPart, Candidates]],
 ) -> FusedPage:
     ids: dict[Where, str] = {}
-    rankings = {part: _in_all(shards, question, part, found, ids) for part in question.parts}
-    if len(rankings) == 1:
-        ((part, only),) = rankings.items()
-        scored: Mapping[Where, tuple[float, Mapping[QueryPart, PartRank]]] = {
-            where: (score, {part: PartRank(rank, score)}) for rank, (where, score) in enumerate(only, 1)
-        }
-    else:
-        scored = fused(rankings, question.fusion)
+    scored = _scored(shards, question, found, ids)
     placed = sorted((RankPlace(score, ids[where]).sort_key, where) for where, (score, _) in scored.items())
     if question.after is not None:
         placed = [one for one in placed if one[0] > question.after.sort_key]
@@ -203,6 +215,93 @@ def _page(
             Match(record_id, score, distance, version, vector, metadata, expires_at_ms, scored[where][1])
         )
     return FusedPage(matches, len(placed) > question.top_k, _work(found))
+
+
+def _scored(
+    shards: Sequence[Namespace],
+    question: FusedQuestion,
+    found: Sequence[Mapping[QueryPart, Candidates]],
+    ids: dict[Where, str],
+) -> Mapping[Where, tuple[float, Mapping[QueryPart, PartRank]]]:
+    """The score of each record that any part has, and what each part says of it; `ids` gets theirs."""
+    rankings = {part: _in_all(shards, question, part, found, ids) for part in question.parts}
+    if len(rankings) > 1:
+        return fused(rankings, question.fusion)
+    ((part, only),) = rankings.items()
+    return {where: (score, {part: PartRank(rank, score)}) for rank, (where, score) in enumerate(only, 1)}
+
+
+def _ranked_by_one_part(moment: OneMoment, question: FusedQuestion, known: _Known) -> FusedPage:
+    """Of everything that matches."""
+    condition = question.condition
+
+    def ranking(view: View) -> Ranking:
+        if question.text is not None:
+            return ListedRanking(rank_text(view, question.text, known.statistics, None, condition).hits)
+        if question.sparse is not None:
+            return ListedRanking(rank_sparse(view, question.sparse, None, condition).hits)
+        assert known.vector is not None, "a question has one part"
+        return VectorRanking(view, known.vector, condition, question.recall)
+
+    rankings = dict(moment.each(lambda shard, view: (shard, ranking(view))))
+    answer = _ranked(moment, question, rankings)
+    if question.parts == [QueryPart.VECTOR]:
+        return FusedPage((), more=False, work=answer.work, ranked=answer)
+    # Ranks are not known: only the scores of what is shown were put into order.
+    return FusedPage((), more=False, work=answer.work, ranked=_without_distances(answer, {}))
+
+
+def _ranked_by_all(
+    moment: OneMoment,
+    shards: Sequence[Namespace],
+    question: FusedQuestion,
+    found: Sequence[Mapping[QueryPart, Candidates]],
+) -> FusedPage:
+    """Of what is fused: the best of each part."""
+    ids: dict[Where, str] = {}
+    scored = _scored(shards, question, found, ids)
+    listed: dict[Namespace, dict[int, list[tuple[int, float]]]] = {shard: {} for shard in shards}
+    for (shard, source, row), (score, _) in scored.items():
+        listed[shard].setdefault(source, []).append((row, score))
+    rankings: dict[Namespace, Ranking] = {
+        shard: ListedRanking(
+            Hits(
+                source, np.array([row for row, _ in some]), np.array([score for _, score in some], np.float32)
+            )
+            for source, some in of_sources.items()
+        )
+        for shard, of_sources in listed.items()
+    }
+    explained = {ids[where]: of_parts for where, (_, of_parts) in scored.items()}
+    answer = _ranked(moment, question, rankings)
+    return FusedPage((), more=False, work=_work(found), ranked=_without_distances(answer, explained))
+
+
+def _ranked(
+    moment: OneMoment, question: FusedQuestion, rankings: Mapping[Namespace, Ranking]
+) -> RankedAnswer:
+    asked = question.ranked
+    assert asked is not None, "nothing else is ranked"
+    numbers = {shard: number for number, shard in enumerate(rankings)}
+
+    def again(use: Callable[[int, View, Ranking], Read]) -> Sequence[Read]:
+        return moment.each(lambda shard, view: use(numbers[shard], view, rankings[shard]))
+
+    return asked.together(again(lambda _, view, ranking: asked.of_shard(view, ranking)), again)
+
+
+def _without_distances(
+    answer: RankedAnswer, explained: Mapping[str, Mapping[QueryPart, PartRank]]
+) -> RankedAnswer:
+    """Of scores that are not by vector alone, and what each part says of a match."""
+
+    def told(matches: Sequence[Match]) -> list[Match]:
+        return [one._replace(distance=-one.score, explained=explained.get(one.id, {})) for one in matches]
+
+    groups = answer.groups
+    if groups is not None:
+        groups = [FoundGroup(group.key, told(group.matches)) for group in groups]
+    return replace(answer, matches=told(answer.matches), groups=groups)
 
 
 def _in_all(

@@ -157,7 +157,6 @@ class Search:
             with within_field(f"queries[{position}]"):
                 check_query(namespace, request)
         if not all(request.by_vector_alone for request in requests):
-            _check_unranked_by_vector(requests)
             questions = [
                 fused_question(namespace, request, f"queries[{position}]")
                 for position, request in enumerate(requests)
@@ -305,12 +304,6 @@ def check_query(namespace: Namespace, request: QueryRequest) -> None:
     elif request.id is not None:
         dimension_of(namespace)
         check_id(request.id)
-    if request.grouped and not request.by_vector_alone:
-        raise InvalidArgument(
-            "Groups and distinct values are of a search by vector alone.",
-            field="distinct" if request.group_by is None else "group_by",
-            hint="Leave it out, or ask without `text` and `sparse`.",
-        )
     if not request.by_vector_alone or request.fusion is not None:
         check_words(namespace, request.text, request.sparse, request.fusion, request.parts)
 
@@ -366,23 +359,14 @@ def _near_record(
     return question, ask(view, question)
 
 
-def _check_unranked_by_vector(requests: Sequence[QueryRequest]) -> None:
-    """Raises InvalidArgument: where words are searched for, all of a batch is answered by another way."""
-    for position, request in enumerate(requests):
-        if request.by_vector_alone and request.ranked:
-            raise InvalidArgument(
-                "Pages and groups by vector are not answered in one batch with `text` or `sparse`.",
-                field=f"queries[{position}]",
-                hint="Send it in a request of its own.",
-            )
-
-
 def fused_question(namespace: Namespace, request: QueryRequest, field: str = "") -> FusedQuestion:
     """A request that was checked as a question of several parts. Raises InvalidCursor."""
-    after = None
-    if request.paged:
-        with within_field(field) if field else nullcontext():
-            after = walk_at(_name_of_fused_walk(namespace, request), request.cursor).after
+    after = ranked = None
+    with within_field(field) if field else nullcontext():
+        if request.grouped or (request.ranked and request.by_vector_alone):
+            ranked = _ranked_question(namespace, request)
+        elif request.paged:
+            after = walk_at(_name_of_walk(namespace, request), request.cursor).after
     return FusedQuestion(
         request.top_k,
         Shown(request.include_values, request.include_metadata, request.budget),
@@ -397,19 +381,26 @@ def fused_question(namespace: Namespace, request: QueryRequest, field: str = "")
         after,
         request.paged,
         field,
+        ranked,
     )
 
 
 def _fused_answer(
     namespace: Namespace, request: QueryRequest, question: FusedQuestion, page: FusedPage, milliseconds: float
 ) -> QueryAnswer:
+    if page.ranked is not None:
+        return replace(_answer(page.ranked, milliseconds), work=page.work)
     cursor = None
     if request.paged and page.more:
-        cursor = Walk(_name_of_fused_walk(namespace, request), question.after).cursor(page.matches)
+        cursor = Walk(_name_of_walk(namespace, request), question.after).cursor(page.matches)
     return QueryAnswer(page.matches, page.work, milliseconds, cursor)
 
 
-def _name_of_fused_walk(namespace: Namespace, request: QueryRequest) -> str:
+def _name_of_walk(namespace: Namespace, request: QueryRequest, *further: str) -> str:
+    """What cursors belong to."""
+    question = request.vector if request.vector is not None else request.id or ""
+    if request.by_vector_alone:
+        return name_of_walk(namespace, question, request.condition, request.recall, *further)
     sparse = request.sparse
     asked = (
         repr(request.text),
@@ -417,14 +408,12 @@ def _name_of_fused_walk(namespace: Namespace, request: QueryRequest) -> str:
         repr(request.fusion or RRF),
     )
     of_parts = blake2b("\n".join(asked).encode(), digest_size=16).hexdigest()
-    question = request.vector if request.vector is not None else request.id or ""
-    return name_of_walk(namespace, question, request.condition, request.recall, of_parts)
+    return name_of_walk(namespace, question, request.condition, request.recall, of_parts, *further)
 
 
 def _ranked_question(namespace: Namespace, request: QueryRequest) -> RankedQuestion[Any]:
     """Raises InvalidCursor."""
-    question = request.vector if request.vector is not None else str(request.id)
-    name = partial(name_of_walk, namespace, question, request.condition, request.recall)
+    name = partial(_name_of_walk, namespace, request)
     shown = Shown(request.include_values, request.include_metadata, request.budget)
     if request.distinct is not None:
         walk = group_walk_at(name("distinct", request.distinct), request.cursor)
