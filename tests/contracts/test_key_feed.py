@@ -11,14 +11,14 @@ import pytest
 from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
 from quartzdb.adapters.embedded.sqlite_keyvalue import SqliteKeyValue
 from quartzdb.domain.errors import ChangesGone
-from quartzdb.domain.hlc import HybridClock
+from quartzdb.domain.hlc import HybridClock, Version
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
 from quartzdb.services.change_cursor import ChangePlaces
 from quartzdb.services.change_origin import FROM_NOW, FromOldest, SinceMoment, SinceWrite
 from quartzdb.services.key_changes import KEPT_MS, KeyChanges, KeyEvent
 from quartzdb.services.keyvalue import KeyValues, NewItem
 from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS
-from quartzdb.storage.ports import KeyValueTable
+from quartzdb.storage.ports import Item, KeyValueTable
 from tests.contracts.adapters import KEY_VALUES, Storage, fresh_partition
 from tests.manual_clock import ManualClock
 
@@ -160,6 +160,20 @@ def test_a_cursor_is_good_as_long_as_deleted_keys_are_known(followed: Followed) 
     followed.settle()
     for place in (anew, kept):
         assert shown(followed.read(place)[0]) == [("b", b"x")]
+
+
+def test_what_is_committed_later_comes_later_whatever_its_stamp(tmp_path: Path) -> None:
+    """In a directory: a writer whose stamp is older than another's commit is told after that."""
+    table = SqliteKeyValue(SqliteDatabase(tmp_path / "keyvalue.db"), ordered=True)
+    at = fresh_partition()
+    table.put(at, Item("a", Version(20, "w"), 20, b"x"))
+    assert table.head(at) == 20
+    table.put(at, Item("b", Version(10, "w"), 10, b"x"))
+    table.put_many(at, [Item(key, Version(5, "w"), 5, b"x") for key in "dc"])
+    later = table.changes(at, 20, 1 << 62, 10)
+    assert [item.key for item in later] == ["b", "c", "d"]
+    assert [item.version.stamp for item in later] == [10, 5, 5]
+    assert later[0].appended < later[1].appended == later[2].appended == table.head(at)
 
 
 def test_writers_side_by_side_are_told_in_the_order_of_their_commits(tmp_path: Path) -> None:

@@ -244,6 +244,18 @@ def test_a_deleted_namespace_ends_its_feed(http: Client, books: str) -> None:
     assert changes(http, books, cursor=problem["cursor"])["changes"] == []
 
 
+def test_a_deleted_namespace_ends_the_feed_of_its_keys(http: Client, books: str) -> None:
+    """Also for who waits."""
+    cursor = key_changes(http, books)["cursor"]
+    waited, deleted = http.together(
+        ("GET", f"{books}/kv-changes", {"params": {"cursor": cursor, "wait": 20}}), ("DELETE", books, {})
+    )
+    assert deleted.status_code == 200
+    refused(waited, 404, "namespace_not_found")
+    assert http.post("/v1/namespaces", {"name": "books", "dimension": 3}).status_code == 201
+    refused(http.get(f"{books}/kv-changes", params={"cursor": cursor}), 410, "changes_gone", "cursor")
+
+
 def test_where_looks_are_paid_for_the_receipt_has_them(database: Database, http: Client, books: str) -> None:
     """Each look at each shard is a read."""
     paid = create_app(database, ApiSettings(feed_pause_seconds=0.01, looks_cost=True))

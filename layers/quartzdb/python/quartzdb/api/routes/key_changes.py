@@ -69,6 +69,9 @@ class FollowedKeys:
         """As the protocol says."""
         changes = self._call.services.key_changes
         self._looks += changes.looks
+        if not self._call.context.settings.looks_cost:
+            # Raises where it was deleted, so that nobody waits for what cannot come.
+            self._call.namespace()
         return changes.has_more(self._namespace, self._places)
 
     def answer(self, page: ToldChanges) -> Answer:
