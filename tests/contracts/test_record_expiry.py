@@ -13,18 +13,25 @@ from quartzdb.domain.condition import ABSENT, Condition
 from quartzdb.domain.errors import PreconditionFailed, RecordNotFound
 from quartzdb.domain.expiry import EXPIRY_FIELD, PURGED_AFTER_MS
 from quartzdb.domain.filter import parse
+from quartzdb.domain.grouping import GroupBy
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
 from quartzdb.domain.order import Order
+from quartzdb.domain.text_fields import TextField
+from quartzdb.domain.text_query import TextQuery
 from quartzdb.maintenance.merge_policy import all_segments
+from quartzdb.maintenance.sweep import sweep
 from quartzdb.services.consistency import Consistency
 from quartzdb.services.listing import ListRequest
 from quartzdb.services.record_rules import MetadataPatch, NewRecord
 from quartzdb.services.search import QueryRequest
+from quartzdb.storage.index.text_search import search_text, statistics
 from quartzdb.storage.snapshot.record_states import RecordStates
-from quartzdb.wiring.embedded import Database
+from quartzdb.wiring.backup import restore_backup, take_backup
+from quartzdb.wiring.embedded import Database, EmbeddedSettings, assemble, embedded_adapters
 from tests.aws_deployment import Deployment
 from tests.aws_emulators import Emulators
 from tests.embedded import Embedded, embedded
+from tests.manual_clock import ManualClock
 
 SIDE = 4
 QUESTION = np.ones(SIDE, dtype=np.float32)
@@ -38,6 +45,11 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Embedded | Deploymen
     aws: Emulators = request.getfixturevalue("aws")
     emulator = aws.get(request.param)
     return Deployment(request.param, emulator.endpoint_url, emulator.new_place(), tmp_path)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Embedded:
+    return embedded(tmp_path / "data")
 
 
 class Place:
@@ -161,9 +173,9 @@ def test_no_read_has_a_record_from_its_moment_on(site: Embedded | Deployment) ->
     shows(place, "a", cold=True)
 
 
-def test_a_record_says_when_it_expires(site: Embedded | Deployment) -> None:
+def test_a_record_says_when_it_expires(directory: Embedded) -> None:
     """Beside its metadata, in every answer that shows it, from the tail and from a segment."""
-    place = Place(site)
+    place = Place(directory)
     moment = place.now + 50_000
     place.put("a", 50, kind="x")
     place.put("b", None, kind="x")
@@ -185,9 +197,9 @@ def test_a_record_says_when_it_expires(site: Embedded | Deployment) -> None:
         ]
 
 
-def test_patches_prolong_set_and_take_back(site: Embedded | Deployment) -> None:
+def test_patches_prolong_set_and_take_back(directory: Embedded) -> None:
     """One at a time, by filter, and of a record in a segment. An upsert without a moment takes it back, too."""
-    place = Place(site)
+    place = Place(directory)
     records, namespace = place.database.records, place.namespace
     for one in "abcd":
         place.put(one, 10, kind="x")
@@ -284,9 +296,9 @@ def test_nothing_is_dropped_while_a_patch_may_wait_in_the_log(site: Embedded | D
     shows(place, "a")
 
 
-def test_who_expires_in_an_interval(site: Embedded | Deployment) -> None:
+def test_who_expires_in_an_interval(directory: Embedded) -> None:
     """In the order of the moments, whether or not it has passed; without what was replaced, prolonged or deleted."""
-    place = Place(site)
+    place = Place(directory)
     begun = place.now
     for number, one in enumerate("abcdef"):
         place.put(one, 10 + number, kind="x")
@@ -305,3 +317,109 @@ def test_who_expires_in_an_interval(site: Embedded | Deployment) -> None:
 
         assert reader.study(expiring) == wanted
         assert reader.study(lambda states: states.expiring(begun + 14_000, begun + 17_500)) == wanted[2:]
+
+
+def test_moments_are_read_when_the_first_of_them_comes(site: Embedded | Deployment) -> None:
+    """By a reader that opened the segment long before; whose files were swept since, or are damaged, by then."""
+    place = Place(site)
+    for number in range(40):
+        place.put(f"r{number:02}", 10 if number % 2 else None, kind="x")
+    place.fold()
+    late = site.open()
+    assert late.records.count(place.namespace) == 40
+    place.put("more", None, kind="x")
+    place.fold()
+    place.merge()
+    place.wait(100)
+    sweep(place.database.store, site.clock, place.namespace.partition, superseded_ms=0)
+    for database in (late, place.database):
+        assert database.records.count(place.namespace) == 21
+        request = QueryRequest(vector=QUESTION, top_k=50)
+        found = database.search.query(place.namespace, request).matches
+        assert sorted(match.id for match in found) == sorted(["more", *(f"r{n:02}" for n in range(0, 40, 2))])
+
+
+def test_texts_and_groups_of_what_has_expired_count_for_nothing(tmp_path: Path) -> None:
+    """Neither found, nor in the statistics that scores are made of, nor a group."""
+    clock = embedded(tmp_path / "data")
+    database = clock.open()
+    settings = NamespaceSettings(SIDE, text={"body": TextField()})
+    namespace, _ = database.namespaces.create("t", "n", settings)
+    moment = clock.clock.unix_ms() + 10_000
+    database.records.upsert(
+        namespace,
+        [
+            NewRecord("a", QUESTION, {"body": "a quiet desert", "kind": "x"}),
+            NewRecord("b", QUESTION, {"body": "a loud desert", "kind": "y"}, moment),
+        ],
+    )
+    asked = TextQuery("desert")
+    for step in ("tail", "segment"):
+        view = database.readers.of(namespace).view()
+        live = ["a", "b"] if step == "tail" else ["a"]
+        counted = statistics(view, asked)
+        assert counted.records == len(live)
+        found = search_text(view, asked, counted, 10, None)
+        assert sorted(match.id for match in found.matches) == live
+        grouped = database.search.query(namespace, QueryRequest(vector=QUESTION, group_by=GroupBy("kind")))
+        assert grouped.groups is not None
+        assert len(grouped.groups) == len(live)
+        clock.clock.seconds += 5
+        assert database.indexer.fold(namespace).published or step == "segment"
+        database.readers.of(namespace).reload()
+        clock.clock.seconds += 5
+
+
+class AskedClock(ManualClock):
+    """Counts how often it is asked what time it is."""
+
+    asked = 0
+
+    def unix_ms(self) -> int:
+        """Wall clock in milliseconds."""
+        self.asked += 1
+        return super().unix_ms()
+
+
+def test_where_nothing_expires_no_clock_is_asked(tmp_path: Path) -> None:
+    """By a warm read, from a segment and the tail; where something does, once for each."""
+    place = Place(embedded(tmp_path / "data"))
+    place.put("a", None, kind="x")
+    place.fold()
+    place.put("b", None, kind="x")
+    clock = AskedClock()
+    clock.seconds = place.site.clock.seconds
+    database = assemble(
+        embedded_adapters(EmbeddedSettings(tmp_path / "data"), clock), writer="l.2", workspace=tmp_path / "b"
+    )
+
+    def asked_by_a_query() -> int:
+        place_of_count = clock.asked
+        found = database.search.query(place.namespace, QueryRequest(vector=QUESTION)).matches
+        assert {match.id for match in found} >= {"a", "b"}
+        return clock.asked - place_of_count
+
+    asked_by_a_query()
+    assert asked_by_a_query() == 0
+    place.put("c", 60, kind="x")
+    asked_by_a_query()
+    assert asked_by_a_query() == 1
+
+
+def test_a_restored_backup_keeps_the_moments(tmp_path: Path) -> None:
+    """What expired in the backup meanwhile is not shown; what had not is as it was."""
+    place = Place(embedded(tmp_path / "data"))
+    place.put("a", 10, kind="x")
+    place.put("b", 1_000, kind="x")
+    place.fold()
+    moment = place.database.records.fetch_one(place.namespace, "b").expires_at_ms
+    take_backup(tmp_path / "data", tmp_path / "backups", link=False, read_only=False)
+    restore_backup(tmp_path / "backups", None, tmp_path / "restored")
+    again = embedded(tmp_path / "restored")
+    again.clock.seconds = place.site.clock.seconds
+    database = again.open()
+    namespace = database.namespaces.get("t", "n")
+    assert set(database.records.fetch(namespace, ["a", "b"])) == {"a", "b"}
+    again.clock.seconds += 10
+    found = database.records.fetch(namespace, ["a", "b"])
+    assert {one: record.expires_at_ms for one, record in found.items()} == {"b": moment}

@@ -57,13 +57,18 @@ def missing_item(latest: Item | None, item: Item) -> bool:
     return latest is None or latest.version < item.version
 
 
-def truth(sites: list[Landed]) -> dict[str, RecordState]:
-    """What every site must have in the end: all live states, from everything that landed anywhere."""
+def truth(sites: list[Landed], now_ms: int) -> dict[str, RecordState]:
+    """What every site must have in the end: all states that are shown, from everything that landed anywhere."""
     whole: dict[str, RecordState] = {}
     for landed in sites:
         for record_id, state in landed.states.items():
             whole[record_id] = join(whole.get(record_id, UNKNOWN), state)
-    return {record_id: state for record_id, state in whole.items() if state.live}
+    return {record_id: state for record_id, state in whole.items() if shows(state, now_ms)}
+
+
+def shows(state: RecordState, now_ms: int) -> bool:
+    """Whether a reader sees a record: sites drop at different times what has expired."""
+    return state.live and (state.expires_at_ms is None or state.expires_at_ms > now_ms)
 
 
 def returned(destination: str, changes: list[Change] | list[Item]) -> list[str]:

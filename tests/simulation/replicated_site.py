@@ -8,6 +8,7 @@ from pathlib import Path
 
 from quartzdb.domain.change import OWN, Change, Delete, Patch, Upsert
 from quartzdb.domain.errors import QuartzError, Unavailable
+from quartzdb.domain.expiry import EXPIRY_FIELD
 from quartzdb.domain.hlc import HybridClock, stamp_at
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Partition
 from quartzdb.maintenance.indexer import Indexer
@@ -180,7 +181,8 @@ class ReplicatedSite:
         chance = self.world.random
         self._names += 1
         name = f"w{self._names}"
-        changes = [self._change(one, name) for one in chance.sample(IDS, chance.randint(1, 3))]
+        now_ms = process.clock.unix_ms()
+        changes = [self._change(one, name, now_ms) for one in chance.sample(IDS, chance.randint(1, 3))]
         try:
             version = process.writer.append(namespace.partition, changes)
         except Unavailable:
@@ -208,10 +210,14 @@ class ReplicatedSite:
             return
         self.acknowledged.append(Acknowledged(self.world.now, self.name, written))
 
-    def _change(self, record_id: str, name: str) -> Change:
+    def _change(self, record_id: str, name: str, now_ms: int) -> Change:
         kind, field_name = self.world.random.choice("uuupd"), self.world.random.choice("ab")
         if kind == "u":
-            return Upsert(record_id, OWN, vector_of(name), {"born": name, "a": name, "b": name})
+            metadata: dict[str, object] = {"born": name, "a": name, "b": name}
+            # Long before the end, so that some are dropped; or shortly before it.
+            if self.world.random.random() < 0.2:
+                metadata[EXPIRY_FIELD] = now_ms + int(1000 * self.world.random.choice([2, 15, 150]))
+            return Upsert(record_id, OWN, vector_of(name), metadata)
         if kind == "d":
             return Delete(record_id, OWN)
         if field_name == "a":

@@ -27,6 +27,7 @@ from tests.simulation.replicated_history import (
     Acknowledged,
     missing_item,
     missing_record,
+    shows,
     truth,
 )
 from tests.simulation.replicated_site import TENANT, WRITING_S, Process, ReplicatedSite
@@ -282,16 +283,16 @@ class TwoSites:
                 shows = change.live(now_ms) or (latest is not None and latest.live(now_ms))
                 missing = missing_item(latest, change) and shows
             else:
-                missing = missing_record(site.landed, change) and self._shows(change.id)
+                missing = missing_record(site.landed, change) and self._shows(change.id, now_ms)
             if missing:
                 raise Violation(
                     f"at {self.world.now:.1f} lag is zero, but {site.name} lacks {change} of {write.at:.1f}"
                 )
 
-    def _shows(self, record_id: str) -> bool:
+    def _shows(self, record_id: str, now_ms: int) -> bool:
         """Whether either site shows the record, or should. Sites forget what does not show at different times."""
         states = [site.landed.states.get(record_id, UNKNOWN) for site in (self.a, self.b)]
-        return any(state.live for state in [*states, reduce(join, states)])
+        return any(shows(state, now_ms) for state in [*states, reduce(join, states)])
 
     @property
     def settled(self) -> bool:
@@ -309,12 +310,13 @@ class TwoSites:
         """When all is quiet, both sites show the join of all that ever landed at either, and lag is zero."""
         assert self.check_lag(SkewedClock(self.world, 0)) == 0, self.checkpoints["aws"].all_checkpoints()
         a, b = (site.process(reliable=True).replica for site in (self.a, self.b))
-        expected = truth([self.a.landed, self.b.landed])
+        now_ms = SkewedClock(self.world, 0).unix_ms()
+        expected = truth([self.a.landed, self.b.landed], now_ms)
         (namespace,) = a.namespaces()
         assert list(b.namespaces()) == [namespace]
         assert self.settled, "the digests differ"
         ids = sorted({*self.a.landed.states, *self.b.landed.states})
-        shown = [_live_records(replica, namespace, ids) for replica in (a, b)]
+        shown = [_live_records(replica, namespace, ids, now_ms) for replica in (a, b)]
         assert shown[0] == shown[1]
         assert sorted(shown[0]) == sorted(expected), (sorted(shown[0]), sorted(expected))
         for record_id, state in expected.items():
@@ -327,7 +329,7 @@ class TwoSites:
         assert list(self.a.api_keys.list(TENANT)) == list(self.b.api_keys.list(TENANT))
         assert list(self.a.grants.list()) == list(self.b.grants.list())
         for write in self.acknowledged:
-            self._check_at_both(write, SkewedClock(self.world, 0).unix_ms())
+            self._check_at_both(write, now_ms)
 
     def _check_keys(self) -> None:
         now_ms = SkewedClock(self.world, 0).unix_ms()
@@ -345,7 +347,9 @@ def _shown(item: Item) -> tuple[object, ...]:
     return item.version, item.value, item.content_type, item.expires_at_ms
 
 
-def _live_records(replica: LocalReplica, namespace: SharedNamespace, ids: list[str]) -> dict[str, tuple]:  # type: ignore[type-arg]
+def _live_records(
+    replica: LocalReplica, namespace: SharedNamespace, ids: list[str], now_ms: int
+) -> dict[str, tuple]:  # type: ignore[type-arg]
     states: dict[str, list] = {}  # type: ignore[type-arg]
     for change in replica.fetch(namespace, Feed.RECORDS, ids):
         assert not isinstance(change, Item)
@@ -353,7 +357,7 @@ def _live_records(replica: LocalReplica, namespace: SharedNamespace, ids: list[s
     shown = {}
     for record_id, changes in states.items():
         state = reduce(apply, changes, UNKNOWN)
-        if state.vector is not None:
+        if state.vector is not None and shows(state, now_ms):
             patches = tuple(sorted((name, patch.version) for name, patch in state.patches.items()))
             shown[record_id] = (state.base, state.vector.tobytes(), state.visible_metadata(), patches)
     return shown

@@ -28,7 +28,9 @@ def moment_in(value: object) -> int | None:
 
 def split_expiry(metadata: dict[str, Any]) -> int | None:
     """Take the moment out of metadata that is the caller's own; None where there is none, and nothing changes."""
-    moment = moment_in(metadata.get(EXPIRY_FIELD))
+    if EXPIRY_FIELD not in metadata:
+        return None
+    moment = moment_in(metadata[EXPIRY_FIELD])
     if moment is not None:
         del metadata[EXPIRY_FIELD]
     return moment
