@@ -271,23 +271,51 @@ def test_records_are_listed_by_filter_and_order_and_edited(library: Library) -> 
     page.click("#found button:text-is('b9')")
     expect(page.locator("#record-title")).to_be_focused()
     page.fill("#record-metadata", '{"year": 1, "tags": ["<b>"]}')
-    page.click("text=Save the metadata")
+    page.click("text=Save the changes")
     expect(page.locator("#data-status")).to_contain_text("Saved: 1 write unit")
     assert library.ask("GET", "/books/vectors/b9").json()["metadata"] == {"year": 1, "tags": ["<b>"]}
     library.ask("PATCH", "/books/vectors/b9", {"set": {"year": 2}}).raise_for_status()
     library.person.expected.append("status of 412")
     page.fill("#record-metadata", '{"year": 3}')
-    page.click("text=Save the metadata")
+    page.click("text=Save the changes")
     expect(page.locator("#record .problem")).to_contain_text("nothing was overwritten")
     expect(page.locator("#record-metadata")).to_have_value('{"year": 3}')
     assert library.ask("GET", "/books/vectors/b9").json()["metadata"]["year"] == 2
     page.click("text=Load it again")
     expect(page.locator("#record-metadata")).to_have_value(re.compile('"year": 2'))
-    page.click("text=Save the metadata")
+    page.click("text=Save the changes")
     expect(page.locator("#record .problem")).to_contain_text("Nothing is different")
     page.fill("#record-metadata", "[]")
-    page.click("text=Save the metadata")
+    page.click("text=Save the changes")
     expect(page.locator("#record .problem")).to_contain_text("Metadata is a JSON object")
+
+
+def test_a_record_is_given_an_end_and_kept(library: Library) -> None:
+    """Seconds from now on, in the form of a new record and on the page of one; 0 takes it back."""
+    library.books(1)
+    page = library.page
+    library.go("/books/records")
+    page.click("summary:text-is('Insert a record')")
+    page.fill("#insert #id", "brief")
+    page.fill("#insert #vector", "1, 2, 3")
+    page.fill("#insert [name=ttl]", "3600")
+    page.click("text=Insert it")
+    page.click("#found button:text-is('brief')")
+    shown = page.locator("#record dl")
+    expect(shown).to_contain_text(re.compile(r"Expires\s*20\d\d-.* UTC"))
+    library.person.check()
+    page.fill("#record-life", "0")
+    page.click("text=Save the changes")
+    expect(shown).to_contain_text(re.compile(r"Expires\s*never"))
+    assert "expires_at" not in library.ask("GET", "/books/vectors/brief").json()
+    page.fill("#record-life", "7200")
+    page.click("text=Save the changes")
+    expect(shown).to_contain_text(re.compile(r"Expires\s*20"))
+    assert library.ask("GET", "/books/vectors/brief").json()["metadata"] == {}
+    library.person.expected.append("status of 400")
+    page.fill("#record-life", "400000000")
+    page.click("text=Save the changes")
+    expect(page.locator("#record .problem")).to_contain_text("A time to live is")
 
 
 def test_a_record_is_inserted_deleted_and_erased(library: Library) -> None:

@@ -86,6 +86,24 @@ def test_csv_with_a_mapping_and_what_is_refused_of_it(library: Library) -> None:
     assert [json.loads(line)["line"] for line in download.value.path().read_text().splitlines()] == [4, 6, 7]
 
 
+def test_what_an_export_says_of_an_end_is_taken_over(library: Library) -> None:
+    """Under the names of both formats, as milliseconds; what is no moment is refused by its line."""
+    page = library.page
+    rows = [
+        {"id": "a", "vector": [1, 2, 3], "expires_at_ms": 2_000_000_000_125},
+        {"id": "b", "vector": [1, 2, 3]},
+        {"id": "c", "vector": [1, 2, 3], "expires_at_ms": "soon"},
+    ]
+    choose(library, "books.jsonl", b"".join(json.dumps(row).encode() + b"\n" for row in rows))
+    library.person.check()
+    page.click("#begin")
+    expect(page.locator("#data-status")).to_have_text("Done: 2 are written, 1 were refused.")
+    expect(page.locator("#progress tbody")).to_contain_text("is no moment")
+    found = library.ask("GET", "/books/vectors/a").json()
+    assert (found["metadata"], found["expires_at"]) == ({}, "2033-05-18T03:33:20.125Z")
+    assert "expires_at" not in library.ask("GET", "/books/vectors/b").json()
+
+
 def test_numbers_of_a_vector_in_columns_of_their_own(library: Library) -> None:
     """A thousand rows, in two batches; what the database refuses of one is named by its line."""
     page = library.page
@@ -173,6 +191,7 @@ def test_an_import_is_cancelled_or_begins_later(library: Library) -> None:
 def test_an_export_is_what_the_command_line_takes(library: Library, tmp_path: Path) -> None:
     """Written into a file that the browser was given, or downloaded where it gives none."""
     vectors = [{"id": f"b{n}", "vector": [1, n, 0], "metadata": {"n": n}} for n in range(20)]
+    vectors[7]["expires_at"] = "2033-05-18T03:33:20.125Z"
     library.ask("POST", "/books/vectors", {"vectors": vectors}).raise_for_status()
     page = library.page
     page.evaluate(
@@ -198,3 +217,7 @@ def test_an_export_is_what_the_command_line_takes(library: Library, tmp_path: Pa
     ran = CliRunner().invoke(cli, [*arguments, "--data-dir", str(tmp_path / "data")])
     assert ran.exit_code == 0, ran.output
     assert json.loads(ran.stdout)["written"] == 20
+    lines = [json.loads(line) for line in file.read_text().splitlines()[1:]]
+    assert {one["id"]: one["expires_at_ms"] for one in lines if "expires_at_ms" in one} == {
+        "b7": 2_000_000_000_125
+    }

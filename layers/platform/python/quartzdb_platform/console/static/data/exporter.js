@@ -40,7 +40,11 @@ export async function exportRecords(namespace, filter, sink, written, signal) {
   for (let cursor = null; ;) {
     const question = { filter, limit, include_vectors: "base64", ...(cursor === null ? {} : { cursor }) };
     const { json } = await ask("POST", at(namespace.name, "vectors", "list"), { json: question, signal });
-    const lines = json.records.map(({ id, vector, metadata }) => (Object.keys(metadata).length ? { id, vector, metadata } : { id, vector }));
+    const lines = json.records.map(({ id, vector, metadata, expires_at }) => ({
+      id, vector,
+      ...(Object.keys(metadata).length ? { metadata } : {}),
+      ...(expires_at === undefined ? {} : { expires_at_ms: Date.parse(expires_at) }),
+    }));
     await sink.write(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
     count += lines.length;
     written(count, json.usage);

@@ -4,7 +4,9 @@ import { Mistake } from "./problem.js";
 import { say } from "./settings.js";
 import { vectorOf } from "./vector.js";
 
-export const TARGETS = ["none", "id", "vector", "number", "field", "object"];
+export const TARGETS = ["none", "id", "vector", "number", "field", "object", "expiry"];
+/** As exports name what says when a record expires, in JSON lines and in Parquet. */
+const EXPIRIES = ["expires_at_ms", "quartzdb_expires_at"];
 export const TYPES = ["auto", "text", "number", "boolean", "json"];
 
 /** What is likely meant, by names and by what is in the first rows. */
@@ -20,6 +22,7 @@ export function likely(names, rows) {
     else if (name === vector) target = "vector";
     else if (vector === undefined && /^(v|x|dim|e|emb|vector)[_.-]?\d+$/i.test(name)) target = "number";
     else if (name.toLowerCase() === "metadata" && looksLikeObject(value)) target = "object";
+    else if (EXPIRIES.includes(name)) target = "expiry";
     return { name, target, type: "auto", field: name };
   });
 }
@@ -38,6 +41,7 @@ export function recordOf(values, mapping, dimension) {
     if (target === "id") record.id = idOf(value);
     else if (target === "vector") record.vector = base64(vectorFrom(value, dimension));
     else if (target === "number") numbers.push(numberOf(value, name));
+    else if (target === "expiry") Object.assign(record, expiryOf(value, name));
     else if (target === "object") Object.assign(record.metadata, objectOf(value, name));
     else {
       const read = valueOf(value, type, name);
@@ -80,6 +84,14 @@ function numberOf(value, name) {
   const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
   if (typeof number !== "number" || !Number.isFinite(number)) throw new Mistake(say("mapping.no_number", { name, value: String(value) }));
   return number;
+}
+
+/** A moment as unix milliseconds or as a date; nothing where there is none. */
+function expiryOf(value, name) {
+  if (value === null || value === "") return {};
+  const moment = new Date(typeof value === "string" && /^\d+$/.test(value) ? Number(value) : value);
+  if (Number.isNaN(moment.getTime())) throw new Mistake(say("mapping.no_moment", { name, value: String(value) }));
+  return { expires_at: moment.toISOString() };
 }
 
 function jsonOf(value, name) {

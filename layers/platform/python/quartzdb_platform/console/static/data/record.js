@@ -4,13 +4,19 @@ import { ask, at } from "./api.js";
 import { confirm } from "./confirm.js";
 import { announce, busy, facts, fill, make } from "./dom.js";
 import { erasureReport } from "./erasure.js";
-import { receipt } from "./format.js";
+import { moment, receipt } from "./format.js";
 import { difference, metadataOf } from "./metadata.js";
 import { Mistake, Problem, showIn } from "./problem.js";
 import { say, settings } from "./settings.js";
 import { shortVector } from "./vector.js";
 
 const { namespace } = settings;
+
+/** What a patch says of the expiry, by the seconds that were typed: 0 is for ever, and nothing leaves it as it is. */
+function expiryOf(seconds) {
+  if (seconds === "") return null;
+  return Number(seconds) === 0 ? { expires_at: null } : { ttl_seconds: Number(seconds) };
+}
 
 /** Show the record of an id in an element, and have it seen. `changed` is called when it was changed or is gone. */
 export async function openRecord(element, id, changed) {
@@ -20,13 +26,15 @@ export async function openRecord(element, id, changed) {
   const problem = showIn(alert);
   const text = make("textarea", { id: "record-metadata", rows: 10, spellcheck: "false", readonly: !settings.may_write });
   text.value = JSON.stringify(record.metadata, null, 2);
+  const life = make("input", { id: "record-life", type: "number", min: "0", step: "any", autocomplete: "off", "aria-describedby": "record-life-hint" });
   const again = make("button", { type: "button", class: "quiet", hidden: true, onclick: () => busy(element, () => openRecord(element, id, changed), problem) }, say("record.load"));
 
   async function save() {
     const patch = difference(record.metadata, metadataOf(text.value));
-    if (Object.keys(patch.set).length === 0 && patch.unset.length === 0) throw new Mistake(say("record.same"));
+    const expiry = expiryOf(life.value.trim());
+    if (Object.keys(patch.set).length === 0 && patch.unset.length === 0 && expiry === null) throw new Mistake(say("record.same"));
     try {
-      const done = await ask("PATCH", at(namespace, "vectors", id), { json: patch, headers: { "If-Match": etag } });
+      const done = await ask("PATCH", at(namespace, "vectors", id), { json: { ...patch, ...expiry }, headers: { "If-Match": etag } });
       await openRecord(element, id, changed);
       announce(say("record.saved", { receipt: receipt(done.json.usage) }));
       changed();
@@ -66,9 +74,13 @@ export async function openRecord(element, id, changed) {
     alert,
     facts([
       [say("record.version"), make("code", {}, record.version)],
+      [say("record.expires"), record.expires_at === undefined ? say("record.never") : moment(record.expires_at)],
       [say("record.vector"), make("details", {}, make("summary", {}, shortVector(record.vector)), make("pre", { class: "long", tabindex: "0" }, full))],
     ]),
     make("div", { class: "field" }, make("label", { for: text.id }, say("record.metadata")), text),
+    settings.may_write
+      ? make("div", { class: "field" }, make("label", { for: life.id }, say("record.life")), life, make("small", { id: "record-life-hint" }, say("record.life_hint")))
+      : null,
     make("p", { class: "inline" },
       settings.may_write ? make("button", { type: "button", onclick: () => busy(element, save, problem) }, say("record.save")) : null,
       again,

@@ -71,6 +71,8 @@ async function count() {
 
 async function insert(form) {
   const record = { id: form.elements.id.value, vector: vectorOf(form.vector.value, dimension), metadata: metadataOf(form.metadata.value) };
+  const seconds = form.ttl.value.trim();
+  if (seconds !== "") record.ttl_seconds = Number(seconds);
   const { json } = await ask("POST", at(namespace, "vectors"), { json: { vectors: [record] }, headers: { "If-None-Match": "*" } });
   await list();
   announce(say("records.inserted", { id: record.id, receipt: receipt(json.usage) }));
