@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from quartzdb.domain.change import Change, Delete, Patch, Upsert
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.merge import UNKNOWN, RecordState, apply, join, state_of
+from quartzdb.storage.index.segments.outline import outline_of
 from tests.properties.strategies import changes
 
 one_record = st.lists(changes(("a",)), max_size=12)
@@ -80,3 +81,17 @@ def test_unknown_is_the_identity() -> None:
     state = state_of(Delete("a", Version(5, "here.1")))
     assert same(join(UNKNOWN, state), state)
     assert join(state, UNKNOWN) is state
+
+
+@given(one_record, one_record, one_record)
+def test_what_was_dropped_because_it_expired_joins_like_the_rest(
+    first: list[Change], second: list[Change], third: list[Change]
+) -> None:
+    """In any order and grouping; and whoever still has the record brings it back to whoever dropped it."""
+    a, b, c = everything(first), everything(second).without_record(), everything(third)
+    assert same(join(join(a, b), c), join(a, join(b, c)))
+    assert same(join(a, b), join(b, a))
+    assert same(join(a.without_record(), a), a)
+    assert same(join(a, a.without_record()), a)
+    outlines = [outline_of(one) for one in (a, b)]
+    assert outlines[0].joined(outlines[1]) == outline_of(join(a, b))
