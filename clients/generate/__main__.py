@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from clients.generate import python, sync, typescript
+from clients.generate import python, rust, sync, typescript
 from clients.generate.document import DOCUMENT, described, written
 
 CLIENTS = Path(__file__).parents[1]
 MADE: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     python.TYPES: python.types,
     typescript.TYPES: typescript.types,
+    rust.TYPES: rust.types,
     **{target: sync.made(source) for source, target in sync.PAIRS.items()},
 }
 """Files, relative to `clients/`, and how each is made of the document."""

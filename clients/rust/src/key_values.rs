@@ -1,0 +1,186 @@
+use crate::pages::Pages;
+use crate::transport::{path_of, Answer, Call, Transport};
+use crate::types::{Item as ListedItem, ItemPage, ItemPut, ItemToPut, ItemsDeleted, ItemsFound, ItemsPut, KeyDeleted, Receipt};
+use crate::{Freshness, Result};
+use serde::Serialize;
+use serde_json::{json, Value};
+use std::sync::Arc;
+
+/// A key with its value, type and version. `value` is None where only keys were asked for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Item {
+    /// The key.
+    pub key: String,
+    /// The bytes.
+    pub value: Option<Vec<u8>>,
+    /// As it was put.
+    pub content_type: String,
+    /// For conditions, and for reads that must include it.
+    pub version: String,
+    /// When it ends, if it does.
+    pub expires_at: Option<String>,
+    /// What the request used.
+    pub usage: Option<Receipt>,
+}
+
+impl Item {
+    /// The value as UTF-8, None where it is none.
+    pub fn text(&self) -> Option<&str> {
+        std::str::from_utf8(self.value.as_deref()?).ok()
+    }
+}
+
+/// How to put a value.
+#[derive(Debug, Clone, Default)]
+pub struct PutOptions {
+    /// application/octet-stream otherwise.
+    pub content_type: Option<String>,
+    /// After so many seconds it is gone.
+    pub ttl_seconds: Option<f64>,
+    /// Only where the key is still at this version.
+    pub if_version: Option<String>,
+    /// Only where there is no such key.
+    pub if_absent: bool,
+}
+
+/// Key-values of one namespace: any bytes in, the same bytes out.
+#[derive(Clone)]
+pub struct KeyValues {
+    transport: Arc<Transport>,
+    namespace: String,
+}
+
+impl KeyValues {
+    pub(crate) fn new(transport: Arc<Transport>, namespace: String) -> KeyValues {
+        KeyValues { transport, namespace }
+    }
+
+    /// Set a value.
+    pub fn put(&self, key: &str, value: &[u8], options: &PutOptions) -> Result<ItemPut> {
+        let kind = options.content_type.clone().unwrap_or_else(|| "application/octet-stream".to_owned());
+        let mut call = Call { method: "PUT", path: self.path(key), body: Some(value.to_vec()), ..Call::default() };
+        call.headers = vec![("Content-Type", kind)];
+        if let Some(version) = &options.if_version {
+            call.headers.push(("If-Match", format!("\"{version}\"")));
+        }
+        if options.if_absent {
+            call.headers.push(("If-None-Match", "*".to_owned()));
+        }
+        if let Some(seconds) = options.ttl_seconds {
+            call.query.push(("ttl_seconds", seconds.to_string()));
+        }
+        let done: ItemPut = self.written(call)?.json()?;
+        self.note(&done.version);
+        Ok(done)
+    }
+
+    /// A value with its type and version.
+    pub fn get(&self, key: &str, fresh: &Freshness) -> Result<Item> {
+        let answer = self.transport.send(&self.fresh(Call::get(self.path(key), []), fresh))?;
+        let header = |name: &str| answer.headers.get(name).cloned();
+        Ok(Item {
+            key: key.to_owned(),
+            content_type: header("content-type").unwrap_or_default(),
+            version: header("x-quartzdb-version").unwrap_or_default(),
+            expires_at: header("x-quartzdb-expires"),
+            usage: header("x-usage").and_then(|text| serde_json::from_str(&text).ok()),
+            value: Some(answer.content),
+        })
+    }
+
+    /// Delete a key; one that is not there is no error, and said.
+    pub fn delete(&self, key: &str, if_version: Option<&str>) -> Result<KeyDeleted> {
+        let mut call = Call { method: "DELETE", path: self.path(key), ..Call::default() };
+        if let Some(version) = if_version {
+            call.headers.push(("If-Match", format!("\"{version}\"")));
+        }
+        let done: KeyDeleted = self.written(call)?.json()?;
+        self.note(&done.version);
+        Ok(done)
+    }
+
+    /// All keys in order, with `values` also these; pages are asked for as they are needed.
+    pub fn list(&self, prefix: Option<&str>, values: bool, page_size: Option<u32>) -> Pages<'_, Item> {
+        let prefix = prefix.map(str::to_owned);
+        Pages::new(move |cursor| {
+            let query = [
+                ("prefix", prefix.clone()),
+                ("limit", page_size.map(|size| size.to_string())),
+                ("cursor", cursor),
+                ("values", values.then(|| "true".to_owned())),
+            ];
+            let call = Call::get(path_of(&["namespaces", &self.namespace, "kv"]), query);
+            let page: ItemPage = self.transport.json(&self.fresh(call, &Freshness::default()))?;
+            let usage = page.usage;
+            Ok((page.items.into_iter().map(|one| item(one, &usage)).collect(), page.cursor))
+        })
+    }
+
+    /// Set several values, all or none.
+    pub fn put_many(&self, items: &[(&str, &[u8])]) -> Result<ItemsPut> {
+        let items: Vec<ItemToPut> = items
+            .iter()
+            .map(|(key, value)| ItemToPut { key: (*key).to_owned(), value_base64: Some(base64::encode(value)), ..ItemToPut::default() })
+            .collect();
+        let done: ItemsPut = self.written(self.batch("put", &json!({ "items": items })))?.json()?;
+        self.note(&done.version);
+        Ok(done)
+    }
+
+    /// The items of several keys, and which keys have none.
+    pub fn get_many(&self, keys: &[&str]) -> Result<(Vec<Item>, Vec<String>)> {
+        let mut body = json!({ "keys": keys });
+        if let Some(version) = self.transport.last_written(&self.namespace) {
+            body["version"] = Value::String(version);
+        }
+        let found: ItemsFound = self.transport.json(&self.batch("get", &body))?;
+        let usage = found.usage;
+        Ok((found.items.into_iter().map(|one| item(one, &usage)).collect(), found.missing))
+    }
+
+    /// Delete several keys, all or none.
+    pub fn delete_many(&self, keys: &[&str]) -> Result<ItemsDeleted> {
+        let done: ItemsDeleted = self.written(self.batch("delete", &json!({ "keys": keys })))?.json()?;
+        self.note(&done.version);
+        Ok(done)
+    }
+
+    fn written(&self, call: Call) -> Result<Answer> {
+        self.transport.send(&Call { writes: true, ..call })
+    }
+
+    fn note(&self, version: &str) {
+        self.transport.note_written(&self.namespace, Some(version));
+    }
+
+    fn batch(&self, what: &str, body: &Value) -> Call {
+        let path = path_of(&["namespaces", &self.namespace, "kv-batch", what]);
+        Call { method: "POST", path, ..Call::default() }.with_json(body)
+    }
+
+    fn path(&self, key: &str) -> String {
+        path_of(&["namespaces", &self.namespace, "kv", key])
+    }
+
+    fn fresh(&self, mut call: Call, fresh: &Freshness) -> Call {
+        if let Some(consistency) = &fresh.consistency {
+            call.query.push(("consistency", consistency.clone()));
+        }
+        if let Some(version) = fresh.version.clone().or_else(|| self.transport.last_written(&self.namespace)) {
+            call.query.push(("version", version));
+        }
+        call
+    }
+}
+
+fn item(one: ListedItem, usage: &Receipt) -> Item {
+    let bytes = one.value_base64.and_then(|text| base64::decode(text).ok());
+    Item {
+        key: one.key,
+        value: bytes.or_else(|| one.value.map(String::into_bytes)),
+        content_type: one.content_type,
+        version: one.version,
+        expires_at: one.expires_at,
+        usage: Some(usage.clone()),
+    }
+}

@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod batches;
+mod client;
+mod error;
+mod key_values;
+mod namespace;
+mod pages;
+mod retries;
+mod transport;
+#[allow(missing_docs)]
+pub mod types;
+mod vectors;
+
+pub use batches::{upsert_many, BatchOptions, Report};
+pub use client::{Builder, Client};
+pub use error::{Error, ErrorKind};
+pub use key_values::{Item, KeyValues, PutOptions};
+pub use namespace::{Freshness, ListOptions, Namespace};
+pub use pages::Pages;
+pub use retries::Retries;
+pub use vectors::Vector;
+
+/// What calls give.
+pub type Result<T> = std::result::Result<T, Error>;
