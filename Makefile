@@ -15,6 +15,9 @@ GRAPHS = .venv-graphs/.stamp
 PEERS = .venv-peers/.stamp
 WORKERD = cloudflare/node_modules/.stamp
 ASSETS = layers/platform/assets/node_modules/.stamp
+# Where the system has crates, nothing is asked of a registry.
+SYSTEM_CRATES = $(if $(wildcard /usr/share/cargo/registry/ureq-*),--offline \
+	--config 'source.crates-io.replace-with="system"' --config 'source.system.directory="/usr/share/cargo/registry"')
 JAVASCRIPT = clients/javascript/dist/.stamp
 BUILT = build/layers/manifest.json
 # The CPython 3.13 that `make layers` compiles with, where it is not found by itself.
@@ -29,7 +32,7 @@ SOURCES = --no-build-isolation --require-hashes
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help run parquet platform test journey clients-types lint format bench-engines bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean
+.PHONY: help run parquet platform test journey clients-types lint format bench-engines bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean clients
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +55,15 @@ test: $(DEV) $(MINISTACK) $(INFRA) $(RIE) $(WORKERD) $(ASSETS) $(JAVASCRIPT) $(B
 
 journey: $(DEV) $(ASSETS) ## Go through the console as a person would, with screenshots in build/journey
 	QUARTZDB_JOURNEY=build/journey $(BIN)/python -m pytest tests/platform/console/test_journey.py $(ARGS)
+
+clients: $(DEV) $(JAVASCRIPT) ## Build what is published of the clients: wheel, sdist, npm tarball, crate
+	@rm -rf build/clients && mkdir -p build/clients
+	cd clients/python && ../../$(BIN)/python -m hatchling build -d ../../build/clients
+	@if ! command -v npm >/dev/null; then echo "npm is not installed, so there is no tarball"; \
+	else cd clients/javascript && npm pack --silent --pack-destination ../../build/clients; fi
+	@if ! command -v cargo >/dev/null; then echo "cargo is not installed, so there is no crate"; \
+	else cd clients/rust && cargo $(SYSTEM_CRATES) --quiet package --no-verify --allow-dirty --target-dir ../../build/rust && \
+		cp ../../build/rust/package/*.crate ../../build/clients/; fi
 
 clients-types: $(DEV) ## Write the clients' types from what the API says of itself
 	$(BIN)/python -m clients.generate
