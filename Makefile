@@ -32,7 +32,7 @@ SOURCES = --no-build-isolation --require-hashes
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help run parquet platform test journey clients-types lint format bench-engines bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean clients
+.PHONY: help run parquet platform test journey clients-types lint format bench-engines bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean clients conformance
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +64,9 @@ clients: $(DEV) $(JAVASCRIPT) ## Build what is published of the clients: wheel, 
 	@if ! command -v cargo >/dev/null; then echo "cargo is not installed, so there is no crate"; \
 	else cd clients/rust && cargo $(SYSTEM_CRATES) --quiet package --no-verify --allow-dirty --target-dir ../../build/rust && \
 		cp ../../build/rust/package/*.crate ../../build/clients/; fi
+
+conformance: $(DEV) $(JAVASCRIPT) $(WORKERD) ## Run every client through every scenario, and write docs/clients.md
+	$(BIN)/python -m tests.clients.table
 
 clients-types: $(DEV) ## Write the clients' types from what the API says of itself
 	$(BIN)/python -m clients.generate

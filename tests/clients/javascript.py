@@ -24,6 +24,11 @@ _SECONDS_MAX = 240
 Results = list[dict[str, Any]]
 
 
+def by_scenario(results: Results) -> dict[str, list[str]]:
+    """What was wrong in each."""
+    return {one["scenario"]: one["problems"] for one in results}
+
+
 def in_node(served: Served) -> Results:
     """What its own program prints."""
     ran = subprocess.run(

@@ -39,7 +39,7 @@ def results(
         if shutil.which("chromium") is None:
             pytest.skip("not installed: chromium")
         found = javascript.in_chromium(served)
-    return {one["scenario"]: one["problems"] for one in found}
+    return javascript.by_scenario(found)
 
 
 PLACES = ["Node.js", "workerd", "Chromium"]
