@@ -40,7 +40,7 @@ pub struct AggregateBody {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AggregateQuery {
-    /// Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them. An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything.
+    /// Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them (of an array of filters $not holds if none does). An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,6 +101,8 @@ pub struct ChangePage {
     pub cursor: String,
     /// Whether there is more at once; else go on with `wait`.
     pub more: bool,
+    /// All that was committed at this site up to then was told, up to this page. What was to expire by then, by what was told of it last, has expired.
+    pub complete_until: String,
     pub usage: Receipt,
 }
 
@@ -116,7 +118,7 @@ pub struct Checks {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Count {
-    /// Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them. An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything.
+    /// Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them (of an array of filters $not holds if none does). An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<Map<String, Value>>,
     /// `strong` sees every write that was acknowledged before; `eventual` may be some seconds behind.
@@ -157,7 +159,7 @@ pub struct DeleteItems {
 pub struct DeleteRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ids: Option<Vec<String>>,
-    /// Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them. An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything.
+    /// Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them (of an array of filters $not holds if none does). An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<Map<String, Value>>,
     /// The `version` of an earlier answer: this request is ordered after it, and sees it.
@@ -189,7 +191,7 @@ pub struct EraseRequest {
     pub ids: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys: Option<Vec<String>>,
-    /// Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them. An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything.
+    /// Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them (of an array of filters $not holds if none does). An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<Map<String, Value>>,
     /// The `version` of an earlier answer: this request is ordered after it, and sees it.
@@ -493,6 +495,8 @@ pub struct KeyChangePage {
     pub cursor: String,
     /// Whether there is more at once; else go on with `wait`.
     pub more: bool,
+    /// All that was committed at this site up to then was told, up to this page. What was to expire by then, by what was told of it last, has expired.
+    pub complete_until: String,
     pub usage: Receipt,
 }
 
@@ -613,7 +617,7 @@ pub struct KeySummary {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ListMatching {
-    /// Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them. An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything.
+    /// Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them (of an array of filters $not holds if none does). An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -884,7 +888,7 @@ pub struct PatchOne {
 pub struct PatchRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patches: Option<Vec<RecordPatch>>,
-    /// Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them. An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything.
+    /// Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them (of an array of filters $not holds if none does). An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<Map<String, Value>>,
     /// Top-level metadata fields to set.
@@ -1026,7 +1030,7 @@ pub struct Query {
     /// Of the `top_k` best, only those with at least this score; higher is better by every metric. Of several parts it is the fused score that counts: by `rrf` at most 1 / (k + 1) for each part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_score: Option<f64>,
-    /// Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them. An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything.
+    /// Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them (of an array of filters $not holds if none does). An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<Map<String, Value>>,
     /// `base64` is the compact form.
@@ -1112,7 +1116,7 @@ pub struct QueryInBatch {
     /// Of the `top_k` best, only those with at least this score; higher is better by every metric. Of several parts it is the fused score that counts: by `rrf` at most 1 / (k + 1) for each part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_score: Option<f64>,
-    /// Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them. An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything.
+    /// Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them (of an array of filters $not holds if none does). An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<Map<String, Value>>,
     /// `base64` is the compact form.
