@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from quartzdb.domain.answer_budget import AnswerBudget
 from quartzdb.domain.errors import InvalidArgument, TooLarge, within_field
@@ -21,7 +21,6 @@ from quartzdb.domain.record import Match, Record, check_id
 from quartzdb.domain.text_query import SparseQuery, TextQuery
 from quartzdb.domain.vector import Vector
 from quartzdb.services.consistency import STRONG, Consistency
-from quartzdb.services.fused_search import FusedPage, FusedQuestion, FusedSearch
 from quartzdb.services.query_groups import group_walk_at
 from quartzdb.services.query_pages import Walk, name_of_walk, walk_at
 from quartzdb.services.query_rules import check_words, parts_of, sparse_of
@@ -41,6 +40,9 @@ from quartzdb.storage.index.query import Found, Question, SearchWork, search, se
 from quartzdb.storage.index.ranking import Ranking
 from quartzdb.storage.index.vector_ranking import VectorRanking
 from quartzdb.storage.index.view import View
+
+if TYPE_CHECKING:
+    from quartzdb.services.fused_search import FusedPage, FusedQuestion, FusedSearch
 
 Read = TypeVar("Read")
 
@@ -118,8 +120,14 @@ class Search:
 
     def __init__(self, shards: ShardReads, *, timer: Callable[[], float] = time.perf_counter) -> None:
         self._shards = shards
-        self._fused = FusedSearch(shards)
         self._timer = timer
+
+    @cached_property
+    def _fused(self) -> FusedSearch:
+        # Imported by the first question about words: a namespace without text has no use for it.
+        from quartzdb.services.fused_search import FusedSearch
+
+        return FusedSearch(self._shards)
 
     def query(self, namespace: Namespace, request: QueryRequest) -> QueryAnswer:
         """The nearest records by the namespace's metric."""
@@ -361,6 +369,8 @@ def _near_record(
 
 def fused_question(namespace: Namespace, request: QueryRequest, field: str = "") -> FusedQuestion:
     """A request that was checked as a question of several parts. Raises InvalidCursor."""
+    from quartzdb.services.fused_search import FusedQuestion
+
     after = ranked = None
     with within_field(field) if field else nullcontext():
         if request.grouped or (request.ranked and request.by_vector_alone):
