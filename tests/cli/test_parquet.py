@@ -386,7 +386,7 @@ def test_records_without_vectors_come_back(tmp_path: Path) -> None:
     answer(tmp_path / "a", "import", source, "--namespace", "n", "--create", "--text", "body")
     out = tmp_path / "n.parquet"
     assert run(tmp_path / "a", "export", "--namespace", "n", "--output", out).exit_code == 0
-    assert pq.read_schema(out).names == ["id", "metadata", "quartzdb_version"]
+    assert pq.read_schema(out).names == ["id", "metadata", "quartzdb_expires_at", "quartzdb_version"]
     assert answer(tmp_path / "b", "import", out, "--namespace", "n", "--create")["written"] == 2
     assert _exported(tmp_path / "b") == _exported(tmp_path / "a")
     with_text = write_parquet(tmp_path / "x.parquet", {"id": ["c"], "body": ["of Solaris"]})
