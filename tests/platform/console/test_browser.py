@@ -4,6 +4,7 @@ every page is one that axe-core finds nothing wrong with.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from quartzdb_platform.console.app import add_console
 from tests.http_server import serving
 from tests.platform.conftest import Site
 from tests.platform.console.conftest import Person, person_of
+from tests.rust_programs import missing, run_rust
 
 PAGE_BYTES_MAX = 150_000
 """What a page and all it loads may have, as sent."""
@@ -67,6 +69,16 @@ def test_the_programs_on_the_page_run(ada: Person) -> None:
         assert program is not None
         ran = subprocess.run([*command, program], capture_output=True, text=True, timeout=60, check=True)
         assert "matches" in ran.stdout, name
+
+
+@pytest.mark.skipif(missing() is not None, reason=missing() or "")
+def test_the_program_in_rust_is_compiled_and_runs(ada: Person, tmp_path: Path) -> None:
+    """As it is printed."""
+    start(ada)
+    program = ada.page.text_content("#snippet-4")
+    assert program is not None
+    answer = json.loads(run_rust(program, tmp_path))
+    assert [one["id"] for one in answer["matches"]] == ["first"]
 
 
 def test_a_key_is_shown_once_and_revoked(ada: Person) -> None:

@@ -1,4 +1,4 @@
-"""The same first call in the languages people have at hand. A test runs each but the one in Rust as it is printed."""
+"""The same first call in the languages people have at hand. Tests run each as it is printed."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ await call("POST", "/v1/namespaces/hello-javascript/vectors", {{ vectors: [{{ id
 console.log(await call("POST", "/v1/namespaces/hello-javascript/query", {{ vector: [1, 2, 3], top_k: 1 }}));
 """
 _RUST = """\
-// cargo add ureq@3
+// cargo add ureq@2
 fn call(path: &str, body: &str) -> Result<String, Box<dyn std::error::Error>> {{
-    let mut answer = ureq::post(format!("{url}{{path}}"))
-        .header("Authorization", "Bearer {key}")
-        .header("Content-Type", "application/json")
-        .send(body)?;
-    Ok(answer.body_mut().read_to_string()?)
+    let answer = ureq::post(&format!("{url}{{path}}"))
+        .set("Authorization", "Bearer {key}")
+        .set("Content-Type", "application/json")
+        .send_string(body)?;
+    Ok(answer.into_string()?)
 }}
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {{

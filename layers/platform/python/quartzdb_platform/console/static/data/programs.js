@@ -42,15 +42,15 @@ print(json.load(urllib.request.urlopen(request)))
 });
 console.log(JSON.stringify(await answer.json()));
 `,
-    rust: `// cargo add ureq@3
+    rust: `// cargo add ureq@2
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let key = std::env::var("QUARTZDB_API_KEY")?;
     let body = ${rustString(json)};
-    let mut answer = ureq::post(${JSON.stringify(url)})
-        .header("Authorization", format!("Bearer {key}"))
-        .header("Content-Type", "application/json")
-        .send(body)?;
-    println!("{}", answer.body_mut().read_to_string()?);
+    let answer = ureq::post(${JSON.stringify(url)})
+        .set("Authorization", &format!("Bearer {key}"))
+        .set("Content-Type", "application/json")
+        .send_string(body)?;
+    println!("{}", answer.into_string()?);
     Ok(())
 }
 `,
