@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -95,7 +96,7 @@ def check_direction(vector: Vector, field: str = "vector") -> None:
 def length_of(vector: Vector) -> float:
     """The Euclidean length, in float64."""
     wide = vector.astype(np.float64)
-    return float(np.sqrt(wide @ wide))
+    return math.sqrt(wide @ wide)
 
 
 def norms_of(rows: Matrix) -> Floats:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.cursor import decode_cursor, encode_cursor
-from quartzdb.domain.errors import NamespaceNotFound, NamespaceShared
+from quartzdb.domain.errors import InvalidArgument, NamespaceNotFound, NamespaceShared
 from quartzdb.domain.freeing import freeing
 from quartzdb.domain.grant import UNGRANTED, TenantGrant
 from quartzdb.domain.namespace import (
@@ -111,16 +111,23 @@ class Namespaces:
         use: Callable[[Namespace], Answer],
         name: str | None = None,
         grant: TenantGrant = UNGRANTED,
+        *,
+        strong: bool = True,
     ) -> Answer:
         """What `use` makes of the namespace (None: the default one), as remembered or, if that is gone, as it is now.
 
-        `use` must raise NamespaceNotFound for a generation that was deleted, as every strong view does.
+        `use` must raise NamespaceNotFound for a generation that was deleted, as every `strong` view does.
         """
-        known = self._remembered.get(tenant, name or DEFAULT_NAMESPACE)
+        known = self._remembered.get(tenant, name or DEFAULT_NAMESPACE, strong=strong)
         if known is not None:
             try:
                 return use(known)
             except NamespaceNotFound:
+                self._remembered.forget(known.tenant, known.name)
+            except InvalidArgument:
+                # It may be right for the one that has the name now.
+                if self._catalog.get(tenant, known.name) == known:
+                    raise
                 self._remembered.forget(known.tenant, known.name)
         namespace = self.default(tenant, grant) if name is None else self.get(tenant, name)
         self._remembered.keep(namespace)

@@ -15,19 +15,23 @@ _KEPT_MAX = 1_000
 
 
 class RememberedNamespaces:
-    """Thread-safe. Each is kept for `seconds`; 0 keeps none."""
+    """Thread-safe. Each is kept for `seconds`; 0 keeps none. `strong_only`: for strongly consistent reads alone, which
+    notice at once that it is gone; others may be some seconds behind.
+    """
 
-    def __init__(self, clock: Clock, seconds: float) -> None:
+    def __init__(self, clock: Clock, seconds: float, *, strong_only: bool = False) -> None:
         self._clock = clock
         self._seconds = seconds
+        self._strong_only = strong_only
         self._kept: OrderedDict[tuple[str, str], tuple[Namespace, float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, tenant: str, name: str) -> Namespace | None:
-        """The namespace, if it was found lately."""
-        with self._lock:
-            namespace, until = self._kept.get((tenant, name), (None, 0.0))
-            return namespace if self._clock.monotonic() < until else None
+    def get(self, tenant: str, name: str, *, strong: bool) -> Namespace | None:
+        """The namespace, if it was found lately; `strong`: whether what is read of it is all that was acknowledged."""
+        if self._strong_only and not strong:
+            return None
+        namespace, until = self._kept.get((tenant, name), (None, 0.0))  # one look, which needs no lock
+        return namespace if self._clock.monotonic() < until else None
 
     def keep(self, namespace: Namespace) -> None:
         """It was found just now."""

@@ -169,6 +169,7 @@ def open_aws(
         searches=settings.searches,
         execute=Immediate,
         remembered_seconds=NAMESPACE_REMEMBERED_SECONDS,
+        remembered_strong_only=False,
         peering=peering,
         retention=retention,
         changes_kept_ms=settings.changes_kept_ms,

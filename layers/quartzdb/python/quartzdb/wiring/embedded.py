@@ -81,6 +81,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+NAMESPACE_REMEMBERED_SECONDS = 5.0
+"""A search need not ask the catalog again: the log, which it reads in any case, says when a namespace is deleted. Far
+shorter than what a deleted one's log stays."""
 LOG_FILE = "log.db"
 USAGE_FILE = "usage.db"
 RATES_FILE = "rates.db"
@@ -330,6 +333,7 @@ def open_embedded(
         default_engine=settings.default_engine,
         tenant=settings.tenant,
         segment_files_max=settings.segment_files_max,
+        remembered_seconds=NAMESPACE_REMEMBERED_SECONDS,
         peering=peering,
         retention=retention,
         changes_kept_ms=settings.changes_kept_ms,
@@ -380,6 +384,7 @@ def assemble(
     searches: bool = False,
     execute: Executor = Lazy,
     remembered_seconds: float = 0.0,
+    remembered_strong_only: bool = True,
     peering: Peering | None = None,
     retention: Retention | None = None,
     changes_kept_ms: int = 0,
@@ -387,8 +392,9 @@ def assemble(
     """Services over any adapters. `writer` names this process in versions and must be its alone.
 
     Segments in remote storage take at most `fetched_bytes_max` of memory; `searches` and `execute` are SegmentCache's.
-    Searches take a namespace that was found to exist to be there for `remembered_seconds`. With `peering` this site is
-    one of two; without it `retention` says what must be kept for others. `changes_kept_ms` are for who follows changes.
+    Searches take a namespace that was found to exist to be there for `remembered_seconds`, unless they find it gone;
+    `remembered_strong_only`: only those that would notice. With `peering` this site is one of two; without it
+    `retention` says what must be kept for others. `changes_kept_ms` are for who follows changes.
     """
     clock = adapters.clock
     versions = HybridClock(clock.unix_ms, writer, ahead_ms_max=CLOCK_ERROR_MAX_MS)
@@ -433,7 +439,7 @@ def assemble(
             adapters.table,
             readers,
             clock,
-            remembered=RememberedNamespaces(clock, remembered_seconds),
+            remembered=RememberedNamespaces(clock, remembered_seconds, strong_only=remembered_strong_only),
             shared=peering.shared if peering else lambda _tenant, _name: False,
         ),
         api_keys=ApiKeys(adapters.api_keys, clock),

@@ -7,7 +7,7 @@ an entry" needs no assumption about clocks: an entry is refused as soon as it wo
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import groupby
 
 from quartzdb.adapters.embedded.sqlite_database import Row, SqliteDatabase
@@ -167,7 +167,7 @@ class SqliteChangeLog:
         identity = self._ids.find(partition)
         if identity is None:
             return LogPage((), 0)
-        seen = known if isinstance(known, Set) else frozenset(known)
+        seen = known if isinstance(known, set | frozenset) else frozenset(known)
         # One more than wanted tells whether there is more; those that are known may all be among them.
         keys_max = _NO_LIMIT if entries_max is None else entries_max + len(seen) + 1
         rows = self._database.rows(_KEYS, (after, identity, keys_max))

@@ -125,7 +125,9 @@ def query_vectors(call: Call) -> Answer:
         _take(budget, namespace, body)
         return search.query(namespace, request)
 
-    answer = call.services.namespaces.search(call.principal.tenant, query, call.parameters["namespace"])
+    answer = call.services.namespaces.search(
+        call.principal.tenant, query, call.parameters["namespace"], strong=request.consistency.strong
+    )
     return read_answer(
         call,
         _document(answer, body),
@@ -173,7 +175,9 @@ def query_vectors_batch(call: Call) -> Answer:
                 _take(budget, namespace, one)
         return search.query_batch(namespace, requests, consistency)
 
-    answers = call.services.namespaces.search(call.principal.tenant, query, call.parameters["namespace"])
+    answers = call.services.namespaces.search(
+        call.principal.tenant, query, call.parameters["namespace"], strong=consistency.strong
+    )
     # Each is encoded by itself, so that what they come to is known before it is held.
     encoded, sizes = [], AnswerBudget()
     for answer, one in zip(answers, body.queries, strict=True):
