@@ -164,7 +164,7 @@ def test_a_server_may_have_nothing_done_on_the_loop(database: Database, searches
 def test_what_holds_the_loop_is_broken_off_and_begun_anew(
     http: Client, searches: Searches, clock: ManualClock
 ) -> None:
-    """In a thread, where it ends; and for a while nothing of its kind is tried on the loop again."""
+    """In a thread, where it ends; after a few of them nothing of its kind is tried on the loop for a while."""
     ask(http)
     searches.on_loop.clear()
 
@@ -175,8 +175,23 @@ def test_what_holds_the_loop_is_broken_off_and_begun_anew(
             raise AssertionError("it was not broken off")
 
     searches.in_the_midst = takes_long  # type: ignore[method-assign]  # that is what it is for
-    ask(http, SEVERAL + 1)
-    assert searches.on_loop == [True] + [False] * (SEVERAL + 1)
+    ask(http, SEVERAL)
+    assert searches.on_loop == [True, False] * 4 + [False] * (SEVERAL - 4)
+
+
+def test_what_is_kept_from_the_processor_is_brief_all_the_same(
+    http: Client, searches: Searches, clock: ManualClock
+) -> None:
+    """A thread would have been kept from it, too."""
+    ask(http)
+    searches.on_loop.clear()
+
+    def waits() -> None:
+        clock.seconds += STOPPED_SECONDS * 0.9
+
+    searches.in_the_midst = waits  # type: ignore[method-assign]  # that is what it is for
+    ask(http, 20)
+    assert searches.on_loop == [True] * 20
 
 
 def test_shards_are_not_waited_for_on_the_loop(http: Client, searches: Searches) -> None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 
 BRIEF_SECONDS = 0.003
-"""What it may take: of the processor while it is measured in threads, where it waits for others; by the clock on the
-loop."""
+"""What it may take of the processor; by the clock others may keep it from that."""
 STOPPED_SECONDS = 0.01
 """After so long on the loop it is broken off at its next step, and begun anew in a thread."""
 TIMES_MIN = 4
@@ -20,7 +19,7 @@ REMEMBERED_SECONDS = 30.0
 SLOW_EVERY = 16
 """One of so many may take longer on the loop, as others use the machine; what does so more often goes to threads."""
 SLOW_SECONDS = 1.0
-"""For so long then, as where one had to be broken off, and twice as long each further time."""
+"""For so long then, as what begins something that cannot be broken off, and twice as long each further time."""
 _SLOW_SECONDS_MAX = 60.0
 _SLOW_MAX = 3 * SLOW_EVERY
 _PAUSES_MAX = 6
@@ -68,7 +67,7 @@ class Pace:
         known.seen_at = now
 
     def held(self, kind: Hashable, seconds: float) -> None:
-        """One that was taken to be brief held the event loop for so long."""
+        """One that was taken to be brief took so long on the event loop."""
         known = self._kinds.get(kind)
         if known is None:
             return
@@ -84,7 +83,7 @@ class Pace:
             self.stopped(kind)
 
     def stopped(self, kind: Hashable) -> None:
-        """One had to be broken off, or too many were slow."""
+        """One may take any time, or too many were slow."""
         known = self._kinds.get(kind)
         if known is not None:
             known.slow = known.brief = 0
