@@ -27,8 +27,16 @@ export function sent(options: object): Record<string, unknown> {
   return found;
 }
 
+const KNOWN = new Map<string, string>();
+const KNOWN_MAX = 1000;
+
 function camel(name: string): string {
-  return name.includes("_") ? name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()) : name;
+  let found = KNOWN.get(name);
+  if (found === undefined) {
+    found = name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+    if (KNOWN.size < KNOWN_MAX) KNOWN.set(name, found);
+  }
+  return found;
 }
 
 function snake(name: string): string {
