@@ -217,7 +217,7 @@ def test_a_threads_connection_ends_with_it(path: Path, database: SqliteDatabase)
 @pytest.mark.parametrize(
     ("statement", "parameters", "index"),
     [
-        (sqlite_log._KEYS, 2, "COVERING INDEX sqlite_autoindex_log_1"),
+        (sqlite_log._KEYS, 3, "COVERING INDEX sqlite_autoindex_log_1"),
         (sqlite_keyvalue._COUNT, 2, "COVERING INDEX items_by_appended"),
         (sqlite_keyvalue._DELETED, 3, "INDEX items_deleted"),
         (sqlite_keyvalue._EXPIRED, 3, "INDEX items_by_expiry"),

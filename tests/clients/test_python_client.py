@@ -70,9 +70,8 @@ def test_an_answer_may_have_more_and_less_than_is_known() -> None:
     """Of a newer server, and of an older one."""
     result = decode(QueryResult, {"matches": [{"id": "a", "score": 1, "new": 2}], "newer": {}})
     assert result.matches[0].id == "a"
-    assert result.to_dict()["matches"] == [
-        {"id": "a", "score": 1, "distance": None, "version": None, "vector": None, "metadata": None}
-    ]
+    plain = result.matches[0].to_dict()
+    assert {"id": "a", "score": 1, "vector": None, "metadata": None}.items() <= plain.items()
     assert result.matches[0] == decode(Match, {"id": "a", "score": 1})
     assert "id='a'" in repr(result)
 

@@ -118,7 +118,7 @@ def test_an_unknown_field_is_answered_with_the_known_ones(http: Client) -> None:
     assert (
         problem["hint"]
         == "The fields here are name, dimension (optional), metric (optional), engine (optional), "
-        "precision (optional), shards (optional), purge_after_days (optional)."
+        "precision (optional), shards (optional), purge_after_days (optional), text (optional), sparse (optional)."
     )
 
 

@@ -394,7 +394,7 @@ def test_one_id_twice_in_a_batch_is_refused(http: Client, books: str) -> None:
         ({"vectors": []}, "too_large", "vectors"),
         ({"vectors": {}}, "invalid_argument", "vectors"),
         ({"vectors": [3]}, "invalid_argument", "vectors[0]"),
-        ({"vectors": [{"id": "a"}]}, "invalid_argument", "vectors[0].vector"),
+        ({"vectors": [{"id": "a"}]}, "invalid_vector", "vectors[0].vector"),
         ({"vectors": [{"vector": [1, 2, 3]}]}, "invalid_argument", "vectors[0].id"),
         (
             {"vectors": [{"id": "a", "vector": [1, 2, 3], "values": [1]}]},

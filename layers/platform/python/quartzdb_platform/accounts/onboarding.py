@@ -127,10 +127,10 @@ class Onboarding:
         project, planned = self._projects.planned(organization.id, project_name)
 
         def decide() -> tuple[tuple[dict[str, Any], bool], Sequence[Change]]:
-            now = self._present(user)
-            if now is not None:  # asked for twice at once
-                return (self._repeatable(now), False), ()
+            # Read once: what another request stores between two looks would be written over by its own revision.
             gone = self._table.get(*_key(user))
+            if gone is not None and self._has_seat(user, gone):  # asked for twice at once
+                return (self._repeatable(gone), False), ()
             body: dict[str, Any] = {
                 "organization_id": organization.id,
                 "project_id": project.id,
@@ -157,10 +157,10 @@ class Onboarding:
     def _present(self, user: User) -> Document | None:
         """What was begun, as long as the person has a seat there."""
         found = self._table.get(*_key(user))
-        if found is None:
-            return None
-        seat = store.member_document(self._table, found.body["organization_id"], user.id)
-        return None if seat is None else found
+        return found if found is not None and self._has_seat(user, found) else None
+
+    def _has_seat(self, user: User, begun: Document) -> bool:
+        return store.member_document(self._table, begun.body["organization_id"], user.id) is not None
 
     def _repeatable(self, begun: Document) -> dict[str, Any]:
         if self._clock.unix_ms() - begun.body["at_ms"] > AGAIN_MS:

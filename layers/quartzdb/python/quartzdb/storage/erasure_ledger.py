@@ -206,8 +206,10 @@ class ErasureLedger:
                 LEDGER, prefix=prefix, after=None, limit=_FORGOTTEN_AT_ONCE, now_ms=0, values=False
             ).items:
                 self._table.put_many(LEDGER, [_item(one.key, None, one.version.stamp + 1) for one in items])
-                last = max(one.version.stamp for one in items)
-                self._table.purge(LEDGER, 0, last + 2, _PAGE)
+                last = max(one.version.stamp for one in items) + 1
+                if self._table.ordered:  # it has appended them later than that
+                    last = self._table.head(LEDGER)
+                self._table.purge(LEDGER, 0, last + 1, _PAGE)
 
     def _each(self, prefix: str, now_ms: int, *, values: bool = True) -> Iterator[Item]:
         after: str | None = None
