@@ -2,7 +2,7 @@ import { InvalidRequest } from "./errors.js";
 import { LastWritten } from "./freshness.js";
 import { Namespace } from "./namespace.js";
 import { sent, spelled } from "./spelling.js";
-import { type CallOptions, type RequestEvent, type RetryOptions, Transport, pathOf } from "./transport.js";
+import { type CallOptions, JSON_TYPE, type RequestEvent, type RetryOptions, Transport, pathOf } from "./transport.js";
 import type { Health, NamespaceDeleted, NamespacePage, NamespaceSummary, NewNamespace, Usage } from "./types.js";
 import { VERSION } from "./version.js";
 
@@ -57,7 +57,7 @@ export class QuartzDB {
       {
         method: "POST",
         path: pathOf("namespaces"),
-        headers: { "Content-Type": "application/json" },
+        headers: JSON_TYPE,
         body: JSON.stringify(sent(settings)),
         writes: true,
       },
@@ -87,10 +87,7 @@ export class QuartzDB {
 
   /** Delete a namespace with all that it has. */
   async deleteNamespace(name: string, options?: CallOptions): Promise<NamespaceDeleted> {
-    const call = { method: "DELETE", path: pathOf("namespaces", name), writes: true };
-    const deleted = (await this.#transport.json(call, options)) as NamespaceDeleted;
-    this.#written?.forget(name);
-    return deleted;
+    return this.namespace(name).deleteNamespace(options);
   }
 
   /** What namespaces hold: records, keys and bytes. The first page, of those with the prefix. */

@@ -15,6 +15,11 @@ export class LastWritten {
   }
 }
 
+/** How fresh an answer must be: `version` goes before what was written. */
+export function including(written: LastWritten | undefined, namespace: string, { consistency, version }: Freshness): Freshness {
+  return { consistency, version: version ?? written?.of(namespace) };
+}
+
 /** How fresh an answer must be. */
 export interface Freshness {
   /** "strong", the default of the server: every write that was acknowledged before; "eventual" may be a little behind. */

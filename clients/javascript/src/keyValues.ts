@@ -1,6 +1,6 @@
-import type { Freshness, LastWritten } from "./freshness.js";
+import { type Freshness, type LastWritten, including } from "./freshness.js";
 import { sent, spelled } from "./spelling.js";
-import { type Call, type CallOptions, type Transport, pathOf } from "./transport.js";
+import { type Call, type CallOptions, JSON_TYPE, type Transport, matching, pathOf } from "./transport.js";
 import type { Item as ListedItem, ItemPage, ItemPut, ItemToPut, ItemsDeleted, ItemsFound, ItemsPut, KeyDeleted, Receipt } from "./types.js";
 import { base64, bytes } from "./vectors.js";
 
@@ -133,7 +133,7 @@ export class KeyValues {
     return {
       method: "POST",
       path: pathOf("namespaces", this.#namespace, "kv-batch", what),
-      headers: { "Content-Type": "application/json" },
+      headers: JSON_TYPE,
       body: JSON.stringify(body),
     };
   }
@@ -142,8 +142,8 @@ export class KeyValues {
     return pathOf("namespaces", this.#namespace, "kv", key);
   }
 
-  #fresh({ consistency, version }: Freshness): Freshness {
-    return { consistency, version: version ?? this.#written?.of(this.#namespace) };
+  #fresh(fresh: Freshness): Freshness {
+    return including(this.#written, this.#namespace, fresh);
   }
 }
 
@@ -156,8 +156,4 @@ function item(one: ListedItem, usage: Receipt): Item {
 
 function content(value: Value): string | Uint8Array {
   return value instanceof ArrayBuffer ? new Uint8Array(value) : value;
-}
-
-function matching(version: string | undefined): Record<string, string> {
-  return version === undefined ? {} : { "If-Match": `"${version}"` };
 }

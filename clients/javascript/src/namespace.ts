@@ -1,7 +1,7 @@
-import type { Freshness, LastWritten } from "./freshness.js";
+import { type Freshness, type LastWritten, including } from "./freshness.js";
 import { KeyValues } from "./keyValues.js";
 import { sent, spelled } from "./spelling.js";
-import { type Call, type CallOptions, type Transport, pathOf } from "./transport.js";
+import { type Call, type CallOptions, JSON_TYPE, type Transport, matching, pathOf } from "./transport.js";
 import type {
   AggregateAnswer,
   AggregateQuery,
@@ -42,8 +42,6 @@ export interface ListOptions extends ReadOptions {
   pageSize?: number;
 }
 
-const JSON_TYPE = { "Content-Type": "application/json" };
-
 /** One namespace: records, queries, and its key-values. Vectors are arrays of numbers or of 32-bit floats. */
 export class Namespace {
   readonly name: string;
@@ -61,7 +59,7 @@ export class Namespace {
 
   /** Its settings, and how much is in it. */
   async describe({ signal, ...fresh }: ReadOptions = {}): Promise<NamespaceDescription> {
-    return this.#get([], this.#fresh(fresh), signal);
+    return this.#get([], { ...this.#fresh(fresh) }, signal);
   }
 
   /** Delete it with all that it has. */
@@ -196,7 +194,7 @@ export class Namespace {
 
   /** The fields of metadata that records have, with types, counts and ranges. */
   async schema({ signal, ...fresh }: ReadOptions = {}): Promise<FieldsAnswer> {
-    return this.#get(["schema"], this.#fresh(fresh), signal);
+    return this.#get(["schema"], { ...this.#fresh(fresh) }, signal);
   }
 
   async #get<T>(path: string[], query: NonNullable<Call["query"]>, signal: AbortSignal | undefined): Promise<T> {
@@ -230,8 +228,8 @@ export class Namespace {
     return pathOf("namespaces", this.name, ...parts);
   }
 
-  #fresh({ consistency, version }: Freshness): { consistency?: "strong" | "eventual"; version?: string } {
-    return { consistency, version: version ?? this.#written?.of(this.name) };
+  #fresh(fresh: Freshness): Freshness {
+    return including(this.#written, this.name, fresh);
   }
 }
 
@@ -244,8 +242,4 @@ function asked(query: BatchedQuery): Record<string, unknown> {
 function withVector(part: Record<string, unknown>): Record<string, unknown> {
   if (part.vector != null) part.vector = encodedVector(part.vector as ArrayLike<number>);
   return part;
-}
-
-function matching(version: string | undefined): Record<string, string> {
-  return version === undefined ? {} : { "If-Match": `"${version}"` };
 }

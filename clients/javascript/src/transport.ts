@@ -128,6 +128,14 @@ export class Transport {
   }
 }
 
+/** The headers of a body that is JSON. */
+export const JSON_TYPE = { "Content-Type": "application/json" };
+
+/** The headers of a write that goes through only at a version. */
+export function matching(version: string | undefined): Record<string, string> {
+  return version === undefined ? {} : { "If-Match": `"${version}"` };
+}
+
 /** A path below /v1; what parts have of slashes and the like is escaped. */
 export function pathOf(...parts: string[]): string {
   return `/v1/${parts.map(encodeURIComponent).join("/")}`;

@@ -162,14 +162,8 @@ impl KeyValues {
         path_of(&["namespaces", &self.namespace, "kv", key])
     }
 
-    fn fresh(&self, mut call: Call, fresh: &Freshness) -> Call {
-        if let Some(consistency) = &fresh.consistency {
-            call.query.push(("consistency", consistency.clone()));
-        }
-        if let Some(version) = fresh.version.clone().or_else(|| self.transport.last_written(&self.namespace)) {
-            call.query.push(("version", version));
-        }
-        call
+    fn fresh(&self, call: Call, fresh: &Freshness) -> Call {
+        self.transport.freshened(call, &self.namespace, fresh)
     }
 }
 

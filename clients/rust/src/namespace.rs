@@ -224,13 +224,7 @@ impl Namespace {
         query: [(&'static str, Option<String>); N],
         fresh: &Freshness,
     ) -> Result<T> {
-        let mut call = Call::get(self.path(path), query);
-        if let Some(consistency) = &fresh.consistency {
-            call.query.push(("consistency", consistency.clone()));
-        }
-        if let Some(version) = fresh.version.clone().or_else(|| self.transport.last_written(&self.name)) {
-            call.query.push(("version", version));
-        }
+        let call = self.transport.freshened(Call::get(self.path(path), query), &self.name, fresh);
         self.transport.json(&call)
     }
 

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind};
 use crate::retries::{random, Retries};
-use crate::Result;
+use crate::{Freshness, Result};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::io::Read;
@@ -68,6 +68,17 @@ impl Transport {
     /// What a read of the namespace must include.
     pub fn last_written(&self, namespace: &str) -> Option<String> {
         self.written.as_ref()?.lock().ok()?.get(namespace).cloned()
+    }
+
+    /// The call, with what it says of how fresh its answer must be in its query.
+    pub fn freshened(&self, mut call: Call, namespace: &str, fresh: &Freshness) -> Call {
+        if let Some(consistency) = &fresh.consistency {
+            call.query.push(("consistency", consistency.clone()));
+        }
+        if let Some(version) = fresh.version.clone().or_else(|| self.last_written(namespace)) {
+            call.query.push(("version", version));
+        }
+        call
     }
 
     /// A write was answered with this version. Versions are ordered as texts are.

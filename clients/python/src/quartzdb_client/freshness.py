@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Protocol
 
+from quartzdb_client.calls import given
+
 
 class Written(Protocol):
     """What a write is answered with: its version, None where nothing was written."""
@@ -38,3 +40,12 @@ class LastWritten:
         """It was deleted: another one of that name knows nothing of its versions."""
         with self._lock:
             self._versions.pop(namespace, None)
+
+
+def freshness(
+    written: LastWritten | None, namespace: str, consistency: str | None, version: str | None
+) -> dict[str, str]:
+    """What a read says of how fresh its answer must be. `version` goes before what was `written`."""
+    if version is None and written is not None:
+        version = written.of(namespace)
+    return given({"consistency": consistency, "version": version})

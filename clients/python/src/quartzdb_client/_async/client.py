@@ -132,11 +132,7 @@ class AsyncClient:
 
     async def delete_namespace(self, name: str) -> NamespaceDeleted:
         """Delete a namespace with all that it has. Raises NotFound."""
-        call = Call("DELETE", path_of("namespaces", name), answer_of(NamespaceDeleted), writes=True)
-        deleted = await self._transport.send(call)
-        if self._written is not None:
-            self._written.forget(name)
-        return deleted
+        return await self.namespace(name).delete_namespace()
 
     async def usage(self, *, prefix: str | None = None) -> Usage:
         """What namespaces hold: records, keys and bytes. The first page, of those with the prefix."""

@@ -130,11 +130,7 @@ class Client:
 
     def delete_namespace(self, name: str) -> NamespaceDeleted:
         """Delete a namespace with all that it has. Raises NotFound."""
-        call = Call("DELETE", path_of("namespaces", name), answer_of(NamespaceDeleted), writes=True)
-        deleted = self._transport.send(call)
-        if self._written is not None:
-            self._written.forget(name)
-        return deleted
+        return self.namespace(name).delete_namespace()
 
     def usage(self, *, prefix: str | None = None) -> Usage:
         """What namespaces hold: records, keys and bytes. The first page, of those with the prefix."""

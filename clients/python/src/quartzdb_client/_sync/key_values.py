@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from quartzdb_client.calls import JSON, Call, answer_of, body_of, given, path_of, query_of
-from quartzdb_client.freshness import LastWritten, Written
+from quartzdb_client.calls import JSON, Call, answer_of, body_of, path_of, query_of
+from quartzdb_client.freshness import LastWritten, Written, freshness
 from quartzdb_client.items import Found, Item, condition, item_of, item_to_put
 from quartzdb_client.types import ItemPage, ItemPut, ItemsDeleted, ItemsFound, ItemsPut, KeyDeleted
 
@@ -61,7 +61,7 @@ class KeyValues:
 
     def delete(self, key: str, *, if_version: str | None = None) -> KeyDeleted:
         """Delete a key; one that is not there is no error, and said."""
-        headers = condition(if_version, False)
+        headers = condition(if_version, if_absent=False)
         call = Call("DELETE", self._path(key), answer_of(KeyDeleted), {}, headers, writes=True)
         return self._write(call)
 
@@ -135,6 +135,4 @@ class KeyValues:
         return path_of("namespaces", self._namespace, "kv-batch", what)
 
     def _fresh(self, consistency: str | None, version: str | None) -> dict[str, str]:
-        if version is None and self._written is not None:
-            version = self._written.of(self._namespace)
-        return given({"consistency": consistency, "version": version})
+        return freshness(self._written, self._namespace, consistency, version)

@@ -18,7 +18,8 @@ from quartzdb_client.calls import (
     query_of,
     with_vector,
 )
-from quartzdb_client.freshness import LastWritten, Written
+from quartzdb_client.freshness import LastWritten, Written, freshness
+from quartzdb_client.items import condition
 from quartzdb_client.types import (
     AggregateAnswer,
     CountResult,
@@ -230,7 +231,12 @@ class Namespace:
         """Change metadata of one record. Raises NotFound; PreconditionFailed where it has another version."""
         content = body_of(set=set, unset=unset)
         return self._write(
-            "PATCH", answer_of(PatchResult), content, "vectors", id, headers=_matching(if_version)
+            "PATCH",
+            answer_of(PatchResult),
+            content,
+            "vectors",
+            id,
+            headers=condition(if_version, if_absent=False),
         )
 
     def patch_matching(
@@ -255,7 +261,9 @@ class Namespace:
 
     def delete_one(self, id: str, *, if_version: str | None = None) -> Deleted:
         """Delete one record. Raises PreconditionFailed where it has another version."""
-        return self._write("DELETE", answer_of(Deleted), None, "vectors", id, headers=_matching(if_version))
+        return self._write(
+            "DELETE", answer_of(Deleted), None, "vectors", id, headers=condition(if_version, if_absent=False)
+        )
 
     def delete_matching(self, filter: Filter) -> Deleted:
         """Delete all records that match, in as many steps as it takes. `deleted` counts those of all steps."""
@@ -312,10 +320,4 @@ class Namespace:
         return path_of("namespaces", self.name, *parts)
 
     def _fresh(self, consistency: str | None, version: str | None) -> dict[str, str]:
-        if version is None and self._written is not None:
-            version = self._written.of(self.name)
-        return given({"consistency": consistency, "version": version})
-
-
-def _matching(version: str | None) -> dict[str, str]:
-    return {} if version is None else {"If-Match": f'"{version}"'}
+        return freshness(self._written, self.name, consistency, version)
