@@ -81,6 +81,43 @@ def test_a_csv_column_can_be_kept_as_text(tmp_path: Path) -> None:
     assert "no column 'id', but 'isbn', 'vector'" in said
 
 
+def test_a_table_without_vectors_is_searched_by_words(tmp_path: Path) -> None:
+    """As a Parquet file without them; a column that only seems to be meant for vectors is asked about."""
+    (tmp_path / "t.csv").write_text("id,title,year\na,Red desert,1964\nb,Blue desert,1965\n")
+    answer(tmp_path, "import", tmp_path / "t.csv", "--namespace", "n", "--create", "--text", "title")
+    found = answer(tmp_path, "query", "--namespace", "n", "--text", "red")["matches"]
+    assert [(match["id"], match["metadata"]["year"]) for match in found] == [("a", 1964)]
+    assert "--text FIELD" in refusal(tmp_path, "import", tmp_path / "t.csv", "--namespace", "m", "--create")
+    answer(tmp_path, "namespaces", "create", "v", "--dimension", "2")
+    assert "The vector is missing" in refusal(tmp_path, "import", tmp_path / "t.csv", "--namespace", "v")
+    (tmp_path / "e.csv").write_text('id,embedding\na,"[1, 2]"\n')
+    said = refusal(tmp_path, "import", tmp_path / "e.csv", "--namespace", "v")
+    assert "'embedding' has lists" in said
+    assert "--vector-column embedding" in said
+    said = refusal(tmp_path, "import", tmp_path / "t.csv", "--namespace", "v", "--vector-column", "vec")
+    assert "neither a column 'vec'" in said
+
+
+def test_a_column_of_a_table_says_when_records_expire(tmp_path: Path) -> None:
+    """Unix milliseconds or RFC 3339; what has expired is passed over, and what is no moment is a bad line."""
+    later = 4_000_000_000_000
+    rows = [f"a,[1],{later}", 'b,[1],"2096-10-02T07:06:40Z"', "c,[1],", "d,[1],1000"]
+    (tmp_path / "t.csv").write_text("\n".join(["id,vector,quartzdb_expires_at", *rows, ""]))
+    answer(tmp_path, "import", tmp_path / "t.csv", "--namespace", "n", "--create")
+    lines = run(tmp_path, "export", "--namespace", "n", "--no-header").stdout.splitlines()
+    assert {line["id"]: line.get("expires_at_ms") for line in map(json.loads, lines)} == {
+        "a": later,
+        "b": later,
+        "c": None,
+    }
+    assert all("quartzdb_expires_at" not in line for line in lines)
+    for cell in ("soon", "2096-10-02", "2096-10-02T07:06:40", "1" * 30):
+        (tmp_path / "t.csv").write_text(f"id,vector,quartzdb_expires_at\na,[1],{cell}\n")
+        said = refusal(tmp_path, "import", tmp_path / "t.csv", "--namespace", "n", "--restart")
+        assert f"quartzdb_expires_at: '{cell}' is no moment" in said
+        assert "RFC 3339" in said
+
+
 def test_npy_rows_take_ids_from_a_file_or_from_their_numbers(tmp_path: Path) -> None:
     """One vector a row."""
     np.save(tmp_path / "m.npy", np.eye(3, dtype=np.float64))

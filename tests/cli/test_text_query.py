@@ -68,3 +68,25 @@ def test_wrong_input(data: Path, arguments: list[str], status: int, reason: str)
 def test_where_nothing_is_declared(data: Path) -> None:
     """It is said how to declare it."""
     assert "no text fields" in refusal(data, "query", "--namespace", "plain", "--text", "a")
+
+
+def test_pages_groups_and_distinct(data: Path) -> None:
+    """Each page goes on where the one before ended; groups are shown with their value."""
+    asked = ("query", "--namespace", "docs", "--text", "planet sand", "--top-k", "1")
+    first = answer(data, *asked, "--page")
+    second = answer(data, *asked, "--cursor", first["cursor"])
+    assert [match["id"] for page in (first, second) for match in page["matches"]] == ["b", "a"]
+    assert f"--cursor {first['cursor']}" in run(data, *asked, "--page").stdout
+    grouped = ("query", "--namespace", "docs", "--text", "planet sand", "--group-by", "body")
+    groups = answer(data, *grouped)["groups"]
+    assert [(group["value"], len(group["matches"])) for group in groups] == [
+        ("planets of sand", 1),
+        ("the red planet", 1),
+    ]
+    assert "planets of sand" in run(data, *grouped).stdout
+    distinct = answer(data, "query", "--namespace", "docs", "--text", "planet", "--distinct", "body")
+    assert len(distinct["matches"]) == 2
+    least = str(first["matches"][0]["score"])
+    assert len(answer(data, *asked[:-1], "9", "--min-score", least)["matches"]) == 1
+    assert "belongs to --group-by" in refusal(data, *asked, "--groups", "3", exit_code=2)
+    assert "1 to 100" in refusal(data, *grouped, "--per-group", "0", exit_code=2)

@@ -6,19 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import orjson
+from click.core import ParameterSource
 
 from quartzdb.cli.data_dir import find_namespace
 from quartzdb.cli.database_location import DatabaseLocation, location_options
 from quartzdb.cli.json_text import given_vector, parsed
 from quartzdb.cli.numbers import Number, WholeNumber
-from quartzdb.cli.output import json_option, print_json, print_table
+from quartzdb.cli.output import json_option, print_json
+from quartzdb.cli.query_answer import answer_document, print_answer
+from quartzdb.domain.limits import GROUP_MATCHES_MAX, GROUPS_ASKED_MAX
 
 if TYPE_CHECKING:
-    from quartzdb.domain.record import Match
-    from quartzdb.services.search import QueryAnswer
-
-_METADATA_CHARACTERS = 100
+    from quartzdb.domain.grouping import GroupBy
 
 
 @click.command(
@@ -29,6 +28,8 @@ Examples:
   quartzdb query --namespace demo --id gzip-open
   quartzdb query --namespace notes --text 'desert "red planet" mars*'
   quartzdb query --namespace docs --text 'red planet' --vector-file question.json --explain
+  quartzdb query --namespace notes --text sand --group-by author --per-group 1
+  quartzdb query --namespace notes --text sand --top-k 50 --page
   quartzdb query --namespace demo --id gzip-open --filter '{"module": {"$ne": "gzip"}}' --json | jq '.matches[].id'"""
 )
 @location_options
@@ -68,6 +69,25 @@ Examples:
     type=Number(0.5, 1),
     help="What share of the true nearest to find, 0.5 to 1: less is faster, 1 is exact. Without it, some .98.",
 )
+@click.option("--min-score", type=float, help="Of the best, only those with at least this score.")
+@click.option("--group-by", metavar="FIELD", help="The best groups by the values of a metadata field.")
+@click.option(
+    "--groups",
+    type=WholeNumber(1, GROUPS_ASKED_MAX),
+    default=10,
+    show_default=True,
+    help="With --group-by: how many.",
+)
+@click.option(
+    "--per-group",
+    type=WholeNumber(1, GROUP_MATCHES_MAX),
+    default=3,
+    show_default=True,
+    help="With --group-by: how many matches of each.",
+)
+@click.option("--distinct", metavar="FIELD", help="Of each value of a metadata field the best match.")
+@click.option("--page", is_flag=True, help="Answer with a cursor for what comes after, where there is more.")
+@click.option("--cursor", help="The cursor of the page before, with the same question.")
 @click.option("--filter", "filter_text", metavar="JSON", help="Only records whose metadata match.")
 @click.option(
     "--vectors", "with_vectors", is_flag=True, help="Answer with the matches' vectors too (with --json)."
@@ -85,6 +105,13 @@ def query(
     explain: bool,
     top_k: int,
     recall: float | None,
+    min_score: float | None,
+    group_by: str | None,
+    groups: int,
+    per_group: int,
+    distinct: str | None,
+    page: bool,
+    cursor: str | None,
     filter_text: str | None,
     with_vectors: bool,
     as_json: bool,
@@ -115,6 +142,11 @@ def query(
             condition=None if condition is None else parse(condition),
             include_values=with_vectors,
             recall=recall,
+            min_score=min_score,
+            group_by=_grouped(group_by, per_group, groups),
+            distinct=distinct,
+            paged=page or cursor is not None,
+            cursor=cursor,
             text=None if text_given is None else parse_text_query(_text(text_given), "--text"),
             sparse=None if sparse is None else parse_sparse_query(parsed(sparse, "--sparse"), "--sparse"),
             fusion=None if fusion is None else parse_fusion(parsed(fusion, "--fusion"), "--fusion"),
@@ -122,57 +154,24 @@ def query(
     )
     if as_json:
         print_json(answer_document(answer, explain=explain))
-        return
-    rows = [
-        [match.id, f"{match.score:.4f}", *([_explained(match)] if explain else []), _shortened(match)]
-        for match in answer.matches
-    ]
-    print_table(["id", "score", *(["found by"] if explain else []), "metadata"], rows)
-    work = answer.work
-    segments = "1 segment" if work.segments == 1 else f"{work.segments} segments"
-    click.echo(
-        f"{len(rows)} matches in {answer.milliseconds:.1f} ms, {'exact' if work.exact else 'approximate'}: "
-        f"{work.rows_scored:,} rows scored in {segments} and among {work.tail_rows:,} recent writes."
-    )
+    else:
+        print_answer(answer, explain=explain)
 
 
-def answer_document(answer: QueryAnswer, *, explain: bool = False) -> dict[str, object]:
-    """An answer as JSON."""
-    return {
-        "matches": [_match_document(match, explain=explain) for match in answer.matches],
-        "exact": answer.work.exact,
-        "rows_scored": answer.work.rows_scored,
-        "segments": answer.work.segments,
-        "tail_rows": answer.work.tail_rows,
-        "milliseconds": round(answer.milliseconds, 3),
-    }
+def _grouped(field: str | None, per_group: int, groups: int) -> GroupBy | None:
+    if field is None:
+        asked = [name for name in ("groups", "per_group") if _typed(name)]
+        if asked:
+            raise click.UsageError(f"--{asked[0].replace('_', '-')} belongs to --group-by.")
+        return None
+    from quartzdb.domain.grouping import GroupBy
+
+    return GroupBy(field, per_group, groups)
 
 
-def _match_document(match: Match, *, explain: bool) -> dict[str, object]:
-    document: dict[str, object] = {
-        "id": match.id,
-        "score": match.score,
-        # By words, or by several parts, there are no distances.
-        **({"distance": match.distance} if match.explained is None else {}),
-        "version": str(match.version),
-        "metadata": dict(match.metadata or {}),
-    }
-    if explain and match.explained is not None:
-        document["explain"] = {part.value: one._asdict() for part, one in match.explained.items()}
-    if match.vector is not None and match.vector.size:
-        document["vector"] = match.vector
-    return document
-
-
-def _explained(match: Match) -> str:
-    parts = match.explained or {}
-    return ", ".join(f"{part} {one.rank} ({one.score:.4f})" for part, one in parts.items()) or "vector"
+def _typed(name: str) -> bool:
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def _text(given: str) -> object:
     return parsed(given, "--text") if given.lstrip().startswith("{") else {"query": given}
-
-
-def _shortened(match: Match) -> str:
-    text = orjson.dumps(dict(match.metadata)).decode() if match.metadata else ""
-    return text if len(text) <= _METADATA_CHARACTERS else text[:_METADATA_CHARACTERS] + "…"

@@ -38,6 +38,7 @@ _SETTINGS = ("metric", "precision", "engine", "shards", "purge_after_days", "tex
 Examples:
   quartzdb import base.jsonl --namespace docs --create
   quartzdb import books.csv.gz --namespace books --id-column isbn --text-column isbn --skip-bad
+  quartzdb import notes.csv --namespace notes --create --text title --text body
   quartzdb import base.npy --namespace bench --create --metric dot --id-prefix row-
   quartzdb import docs.parquet --namespace docs --create --id-column doc_id --vector-column embedding
   quartzdb import s3://bucket/docs.parquet --namespace docs --create
@@ -49,6 +50,7 @@ Examples:
 A line of JSONL:  {"id": "dune", "vector": [0.9, 0.1, 0.0], "metadata": {"year": 1965}}
 A header of CSV:  id,vector,year            with the vector as "[0.9, 0.1, 0.0]" or base64 of little-endian f32
               or  id,v0,v1,v2,year
+              or  id,title,body,quartzdb_expires_at    for a namespace that is searched by words alone
 Columns of Parquet:  id (text), vector (list of floats), metadata (text with JSON), and others as metadata""",
 )
 @click.argument("file", type=FileOrObject(click.Path(exists=True, dir_okay=False, allow_dash=True)))

@@ -1,4 +1,8 @@
-"""Records from CSV or TSV with a header: an id column, a vector (one column, or v0, v1, …), metadata in the others."""
+"""Records from CSV or TSV with a header: an id column, a vector (one column, or v0, v1, …), metadata in the others.
+
+Without a column for the vector records have none, as those of a namespace that is searched by words alone; the column
+`quartzdb_expires_at` says when a record expires. Both are as in Parquet.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from math import isfinite
 from typing import Any
 
@@ -16,9 +21,15 @@ from quartzdb.cli.importing.jsonl import json_problem
 from quartzdb.cli.importing.source import BadLine, ImportLine, SourceRecord
 from quartzdb.cli.importing.source_file import SourceBytes
 from quartzdb.domain.errors import QuartzError
+from quartzdb.domain.expiry import moment_in
 from quartzdb.domain.metadata import INTEGER_MAX, INTEGER_MIN
-from quartzdb.domain.vector import Vector, parse_vector
+from quartzdb.domain.vector import NO_VECTOR, Vector, parse_vector
 
+EXPIRES_AT = "quartzdb_expires_at"
+"""The column that says when a record expires, unix milliseconds or RFC 3339; an empty cell is never."""
+
+VECTOR_COLUMN = "vector"
+"""What the column with vectors is called unless something else is said."""
 _FIELD_CHARACTERS_MAX = 1 << 24
 _NUMBERED = re.compile(r"v(0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -41,7 +52,7 @@ class CsvTable:
         *,
         delimiter: str = ",",
         id_column: str = "id",
-        vector_column: str = "vector",
+        vector_column: str = VECTOR_COLUMN,
         text_columns: Sequence[str] = (),
         ignored: Sequence[str] = (),
     ) -> None:
@@ -83,6 +94,8 @@ class CsvTable:
                 if row is None:
                     return
                 position += 1
+                if position == 1:
+                    self._check_first(layout, row)
                 if position <= after or not row:
                     continue
                 try:
@@ -90,6 +103,18 @@ class CsvTable:
                 except BadLine as bad:
                     content = bad
                 yield ImportLine(number, position, content)
+
+    def _check_first(self, layout: _Layout, row: Sequence[str]) -> None:
+        """Raises Failure where no column is the vector's, but one looks as if it were meant for it."""
+        if layout.vector:
+            return
+        for name, cell in zip(layout.header, row, strict=False):
+            if cell.lstrip().startswith("[") and name not in self._ignored | self._text_columns:
+                raise Failure(
+                    f"The header of {self._file.name} has neither a column {self._vector_column!r} nor v0, v1, …, "
+                    f"but {name!r} has lists.",
+                    hint=f"If these are the vectors: --vector-column {name}. If they are text: --text-column {name}",
+                )
 
     def _record(self, layout: _Layout, row: Sequence[str]) -> SourceRecord:
         if len(row) != len(layout.header):
@@ -99,8 +124,9 @@ class CsvTable:
             name, cell = layout.header[place], row[place]
             if cell and name not in self._ignored:
                 metadata[name] = cell if name in self._text_columns else _typed(cell)
+        ends = None if layout.expires_at is None else _moment(row[layout.expires_at])
         try:
-            return SourceRecord(row[layout.id], _vector(layout, row), metadata)
+            return SourceRecord(row[layout.id], _vector(layout, row), metadata, ends)
         except QuartzError as error:
             raise BadLine.of(error) from error
 
@@ -115,12 +141,13 @@ class _Layout:
         self.id = id_place
         self.vector = vector
         self.one_cell = one_cell
-        taken = {id_place, *vector}
+        self.expires_at = header.index(EXPIRES_AT) if EXPIRES_AT in header else None
+        taken = {id_place, *vector, self.expires_at}
         self.metadata = [place for place in range(len(header)) if place not in taken]
 
     @staticmethod
     def of(header: Sequence[str], id_column: str, vector_column: str, name: str) -> _Layout:
-        """Raises Failure where the header has no id or no vector."""
+        """Raises Failure where the header has no id, or not the vector that it was said to have."""
         columns = ", ".join(map(repr, header[:8])) or "nothing"
         if len(set(header)) != len(header):
             raise Failure(f"The header of {name} names a column twice.")
@@ -136,17 +163,20 @@ class _Layout:
             for place, column in enumerate(header)
             if (match := _NUMBERED.fullmatch(column))
         }
-        if not numbered or sorted(numbered) != list(range(len(numbered))):
+        if vector_column != VECTOR_COLUMN or sorted(numbered) != list(range(len(numbered))):
             raise Failure(
                 f"The header of {name} has neither a column {vector_column!r} nor columns v0, v1, …, but {columns}.",
                 hint="Name the vector's column with --vector-column.",
             )
+        # Without any, the namespace says whether its records may go without.
         return _Layout(
             header, header.index(id_column), [numbered[n] for n in range(len(numbered))], one_cell=False
         )
 
 
 def _vector(layout: _Layout, row: Sequence[str]) -> Vector:
+    if not layout.vector:
+        return NO_VECTOR
     if layout.one_cell:
         return vector_of_cell(row[layout.vector[0]])
     numbers = []
@@ -156,6 +186,26 @@ def _vector(layout: _Layout, row: Sequence[str]) -> Vector:
         except ValueError:
             raise BadLine(f"{layout.header[place]}: {row[place]!r} is no number") from None
     return parse_vector(numbers)
+
+
+def _moment(cell: str) -> int | None:
+    """Unix milliseconds, None for an empty cell. Raises BadLine."""
+    if not cell:
+        return None
+    try:
+        whole = int(cell) if cell.isascii() and cell.isdigit() else None
+        moment = None if whole is not None else datetime.fromisoformat(cell)
+    except ValueError:
+        whole = moment = None
+    if moment is not None and moment.tzinfo is not None:
+        whole = int(moment.timestamp() * 1000)
+    stored = moment_in(whole)
+    if stored is None:
+        raise BadLine(
+            f"{EXPIRES_AT}: {cell[:80]!r} is no moment",
+            hint="Write unix milliseconds or RFC 3339, as in 2027-01-31T12:00:00Z, or leave the cell empty.",
+        )
+    return stored
 
 
 def vector_of_cell(text: str) -> Vector:

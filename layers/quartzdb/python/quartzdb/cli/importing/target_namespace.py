@@ -60,7 +60,7 @@ def target_namespace(
             if not settings.holds_records:
                 raise Failure(
                     "The first record has no vector, and nothing is declared that it could be found by.",
-                    hint="Name fields to search as text, --text FIELD, or create the namespace first.",
+                    hint="Name fields to search as text, --text FIELD, or the column with the vector, --vector-column.",
                 )
         return database.namespaces.create(database.tenant, name, settings)[0]
     namespace = find_namespace(database, name)
