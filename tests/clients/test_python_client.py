@@ -29,7 +29,7 @@ from quartzdb_client import (
 )
 from quartzdb_client.decoding import decode
 from quartzdb_client.retries import NeverSent
-from quartzdb_client.types import Match, QueryResult
+from quartzdb_client.types import Match, PartRank, QueryResult
 from quartzdb_client.vectors import decoded, encoded
 from tests.clients.conftest import Served
 
@@ -74,6 +74,16 @@ def test_an_answer_may_have_more_and_less_than_is_known() -> None:
     assert {"id": "a", "score": 1, "vector": None, "metadata": None}.items() <= plain.items()
     assert result.matches[0] == decode(Match, {"id": "a", "score": 1})
     assert "id='a'" in repr(result)
+
+
+def test_how_a_match_stands_by_its_vector_is_no_vector() -> None:
+    """Both have the same name."""
+    stands = {"vector": {"rank": 1, "score": 0.5}, "text": {"rank": 2, "score": 3.0}}
+    match = {"id": "a", "score": 0.9, "version": "v", "vector": "AACAPw==", "explain": stands}
+    read = decode(Match, match)
+    assert read.explain is not None
+    assert (read.explain.vector, read.explain.text) == (PartRank(rank=1, score=0.5), PartRank(2, 3.0))
+    assert list(read.vector or ()) == [1.0]
 
 
 def test_waits_double_stay_below_the_longest_and_listen_to_the_server() -> None:
@@ -146,6 +156,22 @@ def test_embedded_is_the_same_without_a_server(tmp_path: Path) -> None:
             assert (await db.namespace("books").kv.get("k")).value == b"v"
 
     asyncio.run(again())
+
+
+def test_a_program_that_forgets_to_close_an_embedded_one_ends_quietly(tmp_path: Path) -> None:
+    """Also where everything is logged: lines for each request are for those who run a server."""
+    code = (
+        "import logging, sys, quartzdb_client; logging.basicConfig(level='INFO');"
+        "db = quartzdb_client.Client.embedded(sys.argv[1]); db.create_namespace('n', dimension=1);"
+        "db.namespace('n').upsert([{'id': 'a', 'vector': [1]}])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "data")], capture_output=True, text=True, check=True
+    )
+    assert "quartzdb" not in ran.stderr
+    assert "asyncio" not in ran.stderr
+    with Client.embedded(tmp_path / "data") as db:
+        assert db.namespace("n").count().count == 1
 
 
 def test_a_directory_that_cannot_be_opened_is_told(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ export function spelled(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   const found: Record<string, unknown> = {};
   for (const [name, one] of Object.entries(value)) {
-    if (name === "vector" && one !== null) found.vector = decodedVector(one);
+    // Under this name also stands how a match was found by its vector, which is an object.
+    if (name === "vector" && (typeof one === "string" || Array.isArray(one))) found.vector = decodedVector(one);
     // The values of groups are by field, those of a field are a list.
     else if (USERS_OWN.has(name) || (name === "values" && !Array.isArray(one))) found[name] = one;
     else found[camel(name)] = spelled(one);

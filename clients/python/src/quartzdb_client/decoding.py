@@ -34,8 +34,8 @@ def _decoders(kind: Hashable) -> list[tuple[str, _Decode | None]]:
 
 
 def _decoder(name: str, hint: Any) -> _Decode | None:
-    if name == "vector":
-        return decoded
+    if isinstance(hint, type) and issubclass(hint, AnswerPart):
+        return lambda document: decode(hint, document)
     if get_origin(hint) in _UNIONS:
         some = [one for one in get_args(hint) if one is not type(None)]
         return _decoder(name, some[0]) if len(some) == 1 else None
@@ -45,6 +45,5 @@ def _decoder(name: str, hint: Any) -> _Decode | None:
     if get_origin(hint) is dict:
         each = _decoder(name, get_args(hint)[1])
         return None if each is None else lambda values: {key: each(value) for key, value in values.items()}
-    if isinstance(hint, type) and issubclass(hint, AnswerPart):
-        return lambda document: decode(hint, document)
-    return None
+    # Under this name: numbers, and not how a match stands by its vector, which has a class.
+    return decoded if name == "vector" else None

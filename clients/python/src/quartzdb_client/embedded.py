@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import threading
 from collections.abc import Coroutine, MutableMapping
@@ -89,19 +90,38 @@ class _InProcess(httpx2.BaseTransport):
         self._thread = threading.Thread(target=self._loop.run_forever, name="quartzdb-embedded", daemon=True)
         self._thread.start()
         self._application = self._in_loop(_made(database))
+        atexit.register(self._abandon)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         return self._in_loop(self._application.answer(request))
 
     def close(self) -> None:
+        atexit.unregister(self._abandon)
         if self._thread.is_alive():
             self._in_loop(self._application.end())
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
 
+    def _abandon(self) -> None:
+        """Where a program ends without having closed its client: what it wrote is safe, and asyncio does not warn.
+
+        It is too late then for an orderly end, which needs threads.
+        """
+        if self._thread.is_alive():
+            self._in_loop(_cancelled_all())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+
     def _in_loop(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+async def _cancelled_all() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 async def _made(database: InProcess) -> _Application:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,11 @@ class InProcess:
     def __init__(self, data_dir: Path) -> None:
         self.application: WithBackground
         self._database: Database
+        for name in ("quartzdb.access", "quartzdb.audit"):
+            # A line for each request is for those who run a server, not for a program that logs what it does itself;
+            # one that wants them says so to the logger.
+            if logging.getLogger(name).level == logging.NOTSET:
+                logging.getLogger(name).setLevel(logging.WARNING)
         self.application, self._database = application(data_dir, PeerOptions())
         self._key = ""
         self._made_at = float("-inf")
