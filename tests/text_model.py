@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from quartzdb.domain.filter import Filter, matches
+from quartzdb.domain.fusion import Fusion, FusionMethod, QueryPart
 from quartzdb.domain.text_fields import TextField
 from quartzdb.domain.text_query import Clause, Phrase, SparseQuery, TextQuery, WordPrefix, searched_fields
 from quartzdb.storage.index.text.analysis import Analyser
@@ -55,6 +56,8 @@ K1, B = 1.5, 0.75
 
 Model = Mapping[str, Mapping[str, Any]]
 Texts = Mapping[str, Sequence[str | None]]
+Ranking = list[tuple[str, float]]
+"""Ids with their scores, the best first."""
 
 
 def text(draw: random.Random, words: int) -> str:
@@ -230,3 +233,27 @@ def best(scores: Mapping[str, float], top_k: int) -> list[float]:
 def same_scores(left: Sequence[float], right: Sequence[float]) -> bool:
     """As far as 32-bit numbers go."""
     return len(left) == len(right) and bool(np.allclose(left, right, rtol=2e-5, atol=1e-6))
+
+
+def naively_fused(parts: Mapping[QueryPart, Ranking], fusion: Fusion) -> Ranking:
+    """By the definition."""
+    scores: dict[str, float] = {}
+    for part, ranking in parts.items():
+        values = [score for _, score in ranking]
+        for name, score in ranking:
+            if fusion.method is FusionMethod.RRF:
+                added = 1 / (fusion.k + 1 + [one for one, _ in ranking].index(name))
+            else:
+                added = fusion.weights[part] * (score - min(values)) / (max(values) - min(values))
+            scores[name] = scores.get(name, 0.0) + added
+    return sorted(scores.items(), key=lambda one: (-one[1], one[0]))
+
+
+def in_groups(ranking: Ranking, model: Mapping[str, Mapping[str, object]], per_group: int) -> list[list[str]]:
+    """Groups by the field `group`, in the order of their best records. Scores of groups are float32."""
+    ordered = sorted(ranking, key=lambda one: (-float(np.float32(one[1])), one[0]))
+    groups: dict[object, list[str]] = {}
+    for name, _ in ordered:
+        if model[name].get("group") is not None:
+            groups.setdefault(model[name]["group"], []).append(name)
+    return [ids[:per_group] for ids in groups.values()]

@@ -20,18 +20,21 @@ from quartzdb.adapters.aws.dynamodb_origin_states import DynamoOriginStates
 from quartzdb.adapters.aws.dynamodb_table import DynamoTable
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.namespace import NamespaceSettings
+from quartzdb.domain.text_fields import TextField
 from quartzdb.domain.vector import Matrix
 from quartzdb.routing.decision.state import decode_state
 from quartzdb.routing.ports import PUBLISHED_KEY
 from quartzdb.routing.probe.canary import CANARY_TENANT, canary_key
 from quartzdb.services.record_rules import NewRecord
 from quartzdb.storage.index.engines.annoy import TREES_FILE
+from quartzdb.storage.index.segments.segment_files import POSTINGS_FILE
 from quartzdb.wiring.aws import AwsSettings, open_aws
 from quartzdb.wiring.aws_clients import AwsEndpoints
 from tests.aws_deployment import Deployment
 from tests.aws_emulators import REGION, Emulators, Place, create_table
 from tests.contract_origin import contract_origin
 from tests.doubles.memory_api_keys import MemoryApiKeys
+from tests.embedded import vector_of
 from tests.functions.conftest import SECRET, Reply, url_reply
 from tests.functions.emulator import REPOSITORY, Instance, running, unpacked_layers
 from tests.functions.events import event, function_url
@@ -269,6 +272,48 @@ def test_a_deployment_may_have_annoy_as_its_default_engine(
     assert answer["matches"][0]["id"] == "r1234"
     assert answer["performance"]["mode"] == "approximate"
     assert answer["performance"]["rows_scored"] < len(vectors)
+
+
+def test_words_are_found_by_functions(
+    layers: Path, deployment: dict[str, str], aws: Emulators, search: Instance, key: str, tmp_path: Path
+) -> None:
+    """The indexer writes postings and a cold search reads them: the layers have what stems are made with."""
+    place = Place(deployment["QUARTZDB_TABLE"], deployment["QUARTZDB_BUCKET"])
+    writing = Deployment("ministack", deployment["AWS_ENDPOINT_URL"], place, tmp_path)
+    writing.clock.seconds = time.time() - 120  # old enough to be folded
+    database = writing.open()
+    declared = NamespaceSettings(4, text={"body": TextField("german")}, sparse=("splade",))
+    namespace, _ = database.namespaces.create("t", "notizen", declared)
+    texts = {"a": "Die Häuser am Meer", "b": "Ein Haus, und noch ein Haus", "c": "Wälder"}
+    records = [
+        NewRecord(name, vector_of(number, 4), {"body": text, "splade": {"indices": [number], "values": [2]}})
+        for number, (name, text) in enumerate(texts.items())
+    ]
+    database.records.upsert(namespace, records)
+    with running("indexer", layers, deployment) as indexer:
+        woken = {"Records": [stream_record(aws, deployment, "notizen")]}
+        assert indexer.invoke(woken) == {"batchItemFailures": []}, indexer.log
+    pointer = database.store.pointer(namespace.partition)
+    assert pointer is not None
+    (segment,) = database.store.manifest(pointer.current).segments
+    assert POSTINGS_FILE in segment.files
+
+    def found(question: dict[str, Any]) -> Any:
+        answer = send(search, key, "POST", "/v1/namespaces/notizen/query", question)
+        assert answer.status == 200, (answer.body, search.log)
+        return answer.json()
+
+    assert [one["id"] for one in found({"text": {"query": "hauses"}})["matches"]] == ["b", "a"]
+    hybrid = {
+        "vector": vector_of(2, 4).tolist(),
+        "text": {"query": "Haus"},
+        "sparse": {"indices": [1], "values": [1]},
+    }
+    answer = found({**hybrid, "top_k": 1, "explain": True})
+    assert (answer["matches"][0]["id"], answer["performance"]["tail_rows"]) == ("b", 0)
+    assert set(answer["matches"][0]["explain"]) == {"vector", "text", "sparse"}
+    groups = found({**hybrid, "group_by": {"field": "body"}})["groups"]
+    assert groups[0]["matches"][0]["id"] == "b"
 
 
 def _clustered(rows: int, dimension: int) -> Matrix:

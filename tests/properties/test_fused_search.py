@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,8 +24,6 @@ from tests.embedded import embedded, vector_of
 ROWS = 160
 FILTER = parse({"group": {"$lt": 4}})
 SPARSE = sparse_query("splade", [3, 5, 2**32 - 1], [1.0, -0.5, 2.0])
-
-Ranking = list[tuple[str, float]]
 
 
 class Filled:
@@ -64,7 +61,7 @@ class Filled:
             assert database.indexer.fold(shard).published
             database.readers.of(shard).reload()
 
-    def ranking(self, shards: int, request: QueryRequest) -> Ranking:
+    def ranking(self, shards: int, request: QueryRequest) -> text_model.Ranking:
         """Ids with their scores."""
         matches = self.database[shards].search.query(self.namespace[shards], request).matches
         return [(match.id, match.score) for match in matches]
@@ -122,7 +119,7 @@ def test_fusion_is_that_of_the_rankings_of_the_parts(filled: Filled, fusion: Fus
         part: filled.ranking(1, replace(one, top_k=100, condition=FILTER, paged=part is QueryPart.VECTOR))
         for part, one in asked.items()
     }
-    wanted = naively_fused(parts, fusion)
+    wanted = text_model.naively_fused(parts, fusion)
     request = QueryRequest(
         vector=question(row),
         recall=1.0,
@@ -141,20 +138,6 @@ def test_fusion_is_that_of_the_rankings_of_the_parts(filled: Filled, fusion: Fus
         assert [name for name, _ in good] == [name for name, score in wanted[:25] if score >= limit]
 
 
-def naively_fused(parts: Mapping[QueryPart, Ranking], fusion: Fusion) -> Ranking:
-    """By the definition."""
-    scores: dict[str, float] = {}
-    for part, ranking in parts.items():
-        values = [score for _, score in ranking]
-        for name, score in ranking:
-            if fusion.method is FusionMethod.RRF:
-                added = 1 / (fusion.k + 1 + [one for one, _ in ranking].index(name))
-            else:
-                added = fusion.weights[part] * (score - min(values)) / (max(values) - min(values))
-            scores[name] = scores.get(name, 0.0) + added
-    return sorted(scores.items(), key=lambda one: (-one[1], one[0]))
-
-
 @pytest.mark.parametrize("shards", [1, 3])
 @pytest.mark.parametrize("hybrid", [False, True])
 def test_pages_are_the_whole_ranking(filled: Filled, shards: int, hybrid: bool) -> None:
@@ -163,7 +146,7 @@ def test_pages_are_the_whole_ranking(filled: Filled, shards: int, hybrid: bool) 
         text=TextQuery("wing flow of heat"), vector=question(1) if hybrid else None, recall=1.0, top_k=1000
     )
     whole = filled.ranking(shards, request)
-    walked: Ranking = []
+    walked: text_model.Ranking = []
     cursor = None
     while True:
         one = replace(request, top_k=17, paged=True, cursor=cursor)
@@ -194,16 +177,6 @@ def test_several_questions_of_one_moment(filled: Filled) -> None:
             )
 
 
-def in_groups(ranking: Ranking, model: Mapping[str, Mapping[str, object]], per_group: int) -> list[list[str]]:
-    """Groups by the field `group`, in the order of their best records. Scores of groups are float32."""
-    ordered = sorted(ranking, key=lambda one: (-float(np.float32(one[1])), one[0]))
-    groups: dict[object, list[str]] = {}
-    for name, _ in ordered:
-        if model[name].get("group") is not None:
-            groups.setdefault(model[name]["group"], []).append(name)
-    return [ids[:per_group] for ids in groups.values()]
-
-
 @pytest.mark.parametrize("shards", [1, 3])
 @pytest.mark.parametrize("parts", ["text", "sparse", "text and vector", "all"])
 def test_groups_are_those_of_the_whole_ranking(filled: Filled, shards: int, parts: str) -> None:
@@ -221,7 +194,7 @@ def test_groups_are_those_of_the_whole_ranking(filled: Filled, shards: int, part
     whole = [(match.id, match.score) for match in page.matches]
     assert len(whole) > 20
     for per_group, count in ((1, 2), (4, 3), (100, 10)):
-        expected = in_groups(whole, filled.model, per_group)
+        expected = text_model.in_groups(whole, filled.model, per_group)
         grouped = replace(request, group_by=GroupBy("group", per_group, count), paged=True)
         first = search.query(namespace, grouped)
         (in_batch, _, beside) = search.query_batch(
@@ -245,5 +218,5 @@ def test_groups_are_those_of_the_whole_ranking(filled: Filled, shards: int, part
                 assert match.explained is not None
         distinct = search.query(namespace, replace(request, distinct="group", top_k=50))
         assert [match.id for match in distinct.matches] == [
-            ids[0] for ids in in_groups(whole, filled.model, 1)
+            ids[0] for ids in text_model.in_groups(whole, filled.model, 1)
         ]
