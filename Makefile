@@ -13,6 +13,8 @@ INFRA = .venv-infra/.stamp
 RIE = .venv-rie/.stamp
 GRAPHS = .venv-graphs/.stamp
 PEERS = .venv-peers/.stamp
+INTEGRATIONS = .venv-integrations/.stamp
+FRAMEWORKS = .venv-integrations/.frameworks-stamp
 WORKERD = cloudflare/node_modules/.stamp
 ASSETS = layers/platform/assets/node_modules/.stamp
 # Where the system has crates, nothing is asked of a registry.
@@ -32,7 +34,7 @@ SOURCES = --no-build-isolation --require-hashes
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help run parquet platform test journey clients-types lint format bench-engines bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean clients conformance
+.PHONY: help integrations-types run parquet platform test journey clients-types lint format bench-engines bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean clients conformance
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -50,7 +52,7 @@ platform: $(RUNTIME) ## Start the database with accounts, projects and keys on t
 # Files go out in the order of tests/conftest.py, not by their number of tests.
 # Some environments forbid bytecode: then each of the hundreds of processes that tests start compiles the package anew.
 test: export PYTHONDONTWRITEBYTECODE =
-test: $(DEV) $(MINISTACK) $(INFRA) $(RIE) $(WORKERD) $(ASSETS) $(JAVASCRIPT) $(BUILT) ## Run every test
+test: $(DEV) $(MINISTACK) $(INFRA) $(RIE) $(INTEGRATIONS) $(WORKERD) $(ASSETS) $(JAVASCRIPT) $(BUILT) ## Run every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 journey: $(DEV) $(ASSETS) ## Go through the console as a person would, with screenshots in build/journey
@@ -70,6 +72,9 @@ conformance: $(DEV) $(JAVASCRIPT) $(WORKERD) ## Run every client through every s
 
 clients-types: $(DEV) ## Write the clients' types from what the API says of itself
 	$(BIN)/python -m clients.generate
+
+integrations-types: $(DEV) $(INTEGRATIONS) ## Check integrations/ with the types of the frameworks (a minute)
+	$(BIN)/mypy --config-file integrations/mypy.ini --python-executable .venv-integrations/bin/python
 
 lint: $(DEV) ## Check style, types and the import rules
 	$(BIN)/ruff check
@@ -166,6 +171,7 @@ lock: $(DEV) ## Lock the dependencies again
 	$(LOCK) $(ARGS) --constraint requirements-dev.txt --output-file requirements-graphs.txt requirements-graphs.in
 	$(LOCK) $(ARGS) --constraint requirements-dev.txt --output-file requirements-peers.txt \
 		pyproject.toml requirements-peers.in
+	$(LOCK) $(ARGS) --constraint requirements-dev.txt --output-file requirements-integrations.txt requirements-integrations.in
 	$(LOCK) $(ARGS) --output-file requirements-layers.txt requirements-layers.in
 	$(BIN)/uv pip compile --quiet --no-config --python-version 3.13 --python-platform x86_64-manylinux_2_28 \
 		--generate-hashes --custom-compile-command "make lock" --constraint requirements.txt \
@@ -190,7 +196,7 @@ licences: $(DEV) ## Write docs/licences.md: the licences of all that is installe
 	$(BIN)/python -m supply_chain.licences
 
 clean: ## Remove the environment and everything generated; data/ stays
-	rm -rf .venv .venv-ministack .venv-infra .venv-rie .venv-graphs .venv-peers cloudflare/node_modules layers/platform/assets/node_modules clients/javascript/node_modules clients/javascript/dist clients/javascript/build build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-ministack .venv-infra .venv-rie .venv-graphs .venv-peers .venv-integrations cloudflare/node_modules layers/platform/assets/node_modules clients/javascript/node_modules clients/javascript/dist clients/javascript/build build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUNTIME): requirements.txt requirements-build.txt pyproject.toml layers/platform/pyproject.toml clients/python/pyproject.toml .ci/install
@@ -231,6 +237,17 @@ $(PEERS): requirements-peers.txt $(RUNTIME)
 	$(PIP_INTO) .venv-peers install $(WHEELS) -r requirements-build.txt
 	$(PIP_INTO) .venv-peers install $(SOURCES) -r requirements-peers.txt
 	$(PIP_INTO) .venv-peers install --no-build-isolation --no-deps --editable .
+	@touch $@
+
+# The frameworks that integrations/ are for, and the packages there. Only what is imported is compiled, then.
+$(FRAMEWORKS): requirements-integrations.txt $(RUNTIME)
+	$(BIN)/python -m venv --clear --without-pip .venv-integrations
+	$(PIP_INTO) .venv-integrations install --no-compile $(WHEELS) -r requirements-integrations.txt
+	@touch $@
+
+$(INTEGRATIONS): clients/python/pyproject.toml $(wildcard integrations/*/pyproject.toml) $(FRAMEWORKS)
+	$(PIP_INTO) .venv-integrations install --no-build-isolation --no-deps --editable clients/python \
+		$(patsubst %/pyproject.toml,--editable %,$(wildcard integrations/*/pyproject.toml))
 	@touch $@
 
 # Lambda's runtime and its emulator, with Lambda's version of Python.

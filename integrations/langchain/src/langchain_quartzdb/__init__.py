@@ -1,0 +1,5 @@
+"""QuartzDB in LangChain."""
+
+from langchain_quartzdb.byte_store import QuartzDBByteStore
+
+__all__ = ["QuartzDBByteStore"]
