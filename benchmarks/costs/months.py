@@ -13,7 +13,7 @@ GB = 10**9
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """One month of one namespace with 384 dimensions. Writes are of one record each: the dearest way to write."""
+    """One month of one namespace. Writes are of one record each: the dearest way to write."""
 
     vectors: int
     queries: int = 1_000_000
@@ -21,13 +21,14 @@ class Workload:
     cold_share: float = 0.001
     metadata_bytes: int = 200
     id_bytes: int = 16
+    dimension: int = 384
     search_ms: float = deployed.SEARCH_MS
     search_gb: float = deployed.SEARCH_GB
 
     @property
     def record_bytes(self) -> int:
         """As a client sees it: 4 bytes a dimension, id and metadata."""
-        return 384 * 4 + self.metadata_bytes + self.id_bytes
+        return self.dimension * 4 + self.metadata_bytes + self.id_bytes
 
 
 def at_rest() -> Mapping[str, float]:

@@ -43,13 +43,13 @@ def s3_vectors(work: Workload) -> float:
 
 def vectorize(work: Workload) -> float:
     """Dimensions of stored and queried vectors alike, and a little for storage; writes are free. Workers Paid: 5."""
-    stored = work.vectors * 384
-    return 5 + (stored + work.queries * 384) * 0.01 / _MILLION + stored * 0.05 / (100 * _MILLION)
+    stored = work.vectors * work.dimension
+    return 5 + (stored + work.queries * work.dimension) * 0.01 / _MILLION + stored * 0.05 / (100 * _MILLION)
 
 
 def upstash(work: Workload) -> float:
     """Pay as you go: every operation alike, and storage of vectors and metadata."""
-    stored = work.vectors * (384 * 4 + work.metadata_bytes) / GB
+    stored = work.vectors * (work.dimension * 4 + work.metadata_bytes) / GB
     return (work.queries + work.writes) * 0.40 / 100_000 + stored * 0.25
 
 

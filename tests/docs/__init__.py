@@ -1,0 +1,1 @@
+"""The documentation: its pages, its examples and its site."""
