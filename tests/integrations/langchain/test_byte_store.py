@@ -36,14 +36,15 @@ class TestStandardAsync(BaseStoreAsyncTests[bytes]):
         return THREE
 
 
-def test_more_than_a_request_carries(namespace: str, client: Client) -> None:
+def test_more_than_a_request_carries(namespace: str, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys and bytes beyond one request are sent in several; a key that comes twice has its last value."""
+    monkeypatch.setattr("langchain_quartzdb.byte_store.BATCH_BYTES", 100_000)
     store = QuartzDBByteStore(namespace, client=client)
     store.mset([(f"{n:04}", b"small") for n in range(1_001)] + [("0000", b"last")])
-    store.mset([("large-1", bytes(5_000_000)), ("large-2", bytes(5_000_000))])
+    store.mset([("large-1", bytes(60_000)), ("large-2", bytes(60_000))])
     keys = list(store.yield_keys())
     assert len(keys) == 1_003
-    assert [len(value or b"") for value in store.mget(["large-1", "large-2"])] == [5_000_000] * 2
+    assert [len(value or b"") for value in store.mget(["large-1", "large-2"])] == [60_000] * 2
     assert store.mget(keys[:1_001]) == [b"last"] + [b"small"] * 1_000
     store.mdelete(keys)
     assert list(store.yield_keys()) == []
