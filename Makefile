@@ -21,6 +21,8 @@ ASSETS = layers/platform/assets/node_modules/.stamp
 SYSTEM_CRATES = $(if $(wildcard /usr/share/cargo/registry/ureq-*),--offline \
 	--config 'source.crates-io.replace-with="system"' --config 'source.system.directory="/usr/share/cargo/registry"')
 JAVASCRIPT = clients/javascript/dist/.stamp
+NPM_FRAMEWORKS = integrations/node_modules/.stamp
+NPM_PACKAGES = integrations/node_modules/.built-stamp
 BUILT = build/layers/manifest.json
 # The CPython 3.13 that `make layers` compiles with, where it is not found by itself.
 LAYER_PYTHON =
@@ -52,17 +54,18 @@ platform: $(RUNTIME) ## Start the database with accounts, projects and keys on t
 # Files go out in the order of tests/conftest.py, not by their number of tests.
 # Some environments forbid bytecode: then each of the hundreds of processes that tests start compiles the package anew.
 test: export PYTHONDONTWRITEBYTECODE =
-test: $(DEV) $(MINISTACK) $(INFRA) $(RIE) $(INTEGRATIONS) $(WORKERD) $(ASSETS) $(JAVASCRIPT) $(BUILT) ## Run every test
+test: $(DEV) $(MINISTACK) $(INFRA) $(RIE) $(INTEGRATIONS) $(WORKERD) $(ASSETS) $(JAVASCRIPT) $(NPM_PACKAGES) $(BUILT) ## Run every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 journey: $(DEV) $(ASSETS) ## Go through the console as a person would, with screenshots in build/journey
 	QUARTZDB_JOURNEY=build/journey $(BIN)/python -m pytest tests/platform/console/test_journey.py $(ARGS)
 
-clients: $(DEV) $(JAVASCRIPT) ## Build what is published of the clients: wheel, sdist, npm tarball, crate
+clients: $(DEV) $(JAVASCRIPT) $(NPM_PACKAGES) ## Build what is published of the clients and integrations: wheels, sdists, npm tarballs, crate
 	@rm -rf build/clients && mkdir -p build/clients
 	cd clients/python && ../../$(BIN)/python -m hatchling build -d ../../build/clients
 	@if ! command -v npm >/dev/null; then echo "npm is not installed, so there is no tarball"; \
-	else cd clients/javascript && npm pack --silent --pack-destination ../../build/clients; fi
+	else npm pack --silent --pack-destination build/clients ./clients/javascript && cd integrations && \
+		npm pack --silent --workspaces --pack-destination ../build/clients; fi
 	@if ! command -v cargo >/dev/null; then echo "cargo is not installed, so there is no crate"; \
 	else cd clients/rust && cargo $(SYSTEM_CRATES) --quiet package --no-verify --allow-dirty --target-dir ../../build/rust && \
 		cp ../../build/rust/package/*.crate ../../build/clients/; fi
@@ -196,7 +199,7 @@ licences: $(DEV) ## Write docs/licences.md: the licences of all that is installe
 	$(BIN)/python -m supply_chain.licences
 
 clean: ## Remove the environment and everything generated; data/ stays
-	rm -rf .venv .venv-ministack .venv-infra .venv-rie .venv-graphs .venv-peers .venv-integrations cloudflare/node_modules layers/platform/assets/node_modules clients/javascript/node_modules clients/javascript/dist clients/javascript/build build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-ministack .venv-infra .venv-rie .venv-graphs .venv-peers .venv-integrations cloudflare/node_modules layers/platform/assets/node_modules clients/javascript/node_modules clients/javascript/dist clients/javascript/build integrations/node_modules integrations/*/dist build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUNTIME): requirements.txt requirements-build.txt pyproject.toml layers/platform/pyproject.toml clients/python/pyproject.toml .ci/install
@@ -272,6 +275,15 @@ $(JAVASCRIPT): clients/javascript/package-lock.json $(wildcard clients/javascrip
 	@if ! command -v npm >/dev/null; then echo "npm is not installed, so tests of the client for JavaScript will be skipped"; \
 	elif $(NPM_CI) --prefix clients/javascript && npm run --silent --prefix clients/javascript build; then touch $@; \
 	else echo "Building the client for JavaScript failed: clients/javascript" >&2; exit 1; fi
+
+# Frameworks for TypeScript, and the packages for them. What needs a newer Node.js than this one's says so, and is tested all the same.
+$(NPM_FRAMEWORKS): integrations/package-lock.json
+	@if ! command -v npm >/dev/null; then echo "npm is not installed, so tests of the integrations for TypeScript will be skipped"; \
+	elif $(NPM_CI) --prefix integrations; then touch $@; \
+	else echo "Installing the frameworks for TypeScript failed: $(NPM_CI) --prefix integrations" >&2; exit 1; fi
+
+$(NPM_PACKAGES): $(NPM_FRAMEWORKS) $(JAVASCRIPT) $(wildcard integrations/*.json integrations/*.mjs integrations/*/*.json integrations/*/src/*)
+	@if command -v npm >/dev/null; then npm run --silent --prefix integrations --workspaces build && touch $@; fi
 
 # What the functions' tests unpack; of the package itself they take the present state.
 $(BUILT): requirements-lambda.txt requirements-lambda-platform.txt $(wildcard layers/build/*.py) $(LAYERS)
