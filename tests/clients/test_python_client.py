@@ -174,6 +174,25 @@ def test_a_program_that_forgets_to_close_an_embedded_one_ends_quietly(tmp_path: 
         assert db.namespace("n").count().count == 1
 
 
+def test_a_program_may_end_while_its_data_are_indexed(tmp_path: Path) -> None:
+    """Closed or not, it ends as every program does: its other endings run, and nothing aborts it."""
+    code = (
+        "import atexit, sys, numpy, quartzdb_client; atexit.register(print, 'ended');"
+        "db = quartzdb_client.Client.embedded(sys.argv[1]); space = db.create_namespace('n', dimension=16);"
+        "points = numpy.random.default_rng(1).normal(size=(3_000, 16)).astype('f4');"
+        "quartzdb_client.upsert_many(space, ({'id': str(n), 'vector': one} for n, one in enumerate(points)));"
+        "len(sys.argv) == 3 and db.close()"
+    )
+    for arguments in ([], ["close"]):
+        data = str(tmp_path / f"data{len(arguments)}")
+        ran = subprocess.run(
+            [sys.executable, "-c", code, data, *arguments], capture_output=True, text=True, check=False
+        )
+        assert (ran.returncode, ran.stdout, ran.stderr) == (0, "ended\n", "")
+        with Client.embedded(data) as db:
+            assert db.namespace("n").count().count == 3_000
+
+
 def test_a_directory_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
     """As any other error of the client."""
     (tmp_path / "data").write_text("no directory")

@@ -57,10 +57,11 @@ class Background:
         """Begin."""
         self._thread.start()
 
-    def stop(self, timeout_seconds: float) -> bool:
-        """Begin no further pass and wait for the present one. Whether it ended in time."""
+    def stop(self, timeout_seconds: float | None) -> bool:
+        """Begin no further pass and wait for the present one, None: as long as it takes. Whether it ended in time."""
         self._stopping.set()
-        self._thread.join(timeout_seconds)
+        if self._thread.ident is not None:
+            self._thread.join(timeout_seconds)
         return not self._thread.is_alive()
 
     def _run(self) -> None:

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from quartzdb.cli.serve.peer import PeerOptions
 from quartzdb.cli.serve.worker import WithBackground, application
+from quartzdb.maintenance.background import Background
 from quartzdb.services.keys import BROWSER_KEY_SECONDS, Scope
 
 if TYPE_CHECKING:
     from quartzdb.wiring.embedded import Database
 
 _RENEWED_AFTER_SECONDS = BROWSER_KEY_SECONDS / 2
+
+
+_begun: WeakSet[Background] = WeakSet()
+
+
+@atexit.register
+def _wait_for_passes() -> None:
+    """Where a program ends that did not close its database. The interpreter must not be torn down while data are being
+    indexed: compiled code that comes back to none aborts the process. A server leaves without an end; a program cannot.
+    """
+    for work in list(_begun):
+        work.stop(None)
 
 
 class InProcess:
@@ -31,6 +46,8 @@ class InProcess:
             if logging.getLogger(name).level == logging.NOTSET:
                 logging.getLogger(name).setLevel(logging.WARNING)
         self.application, self._database = application(data_dir, PeerOptions())
+        self.application.stop_seconds = None
+        _begun.update(self.application.background)
         self._key = ""
         self._made_at = float("-inf")
         self._lock = threading.Lock()

@@ -50,7 +50,9 @@ class WithBackground:
     ) -> None:
         self._application = application
         self._at_end = at_end
-        self._background = background
+        self.background = background
+        self.stop_seconds: float | None = STOP_SECONDS_MAX
+        """How long a pass that is under way may hold up the end; None: as long as it takes."""
         self.background_runs = False
         """Whether a pass was still under way when the server had stopped."""
 
@@ -62,12 +64,12 @@ class WithBackground:
 
         async def tell(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "lifespan.startup.complete":
-                for work in self._background:
+                for work in self.background:
                     work.start()
             elif message["type"].startswith("lifespan.shutdown."):
                 # Before it is passed on: then the server ends the event loop, and whatever still runs in it.
                 stopped = await asyncio.gather(
-                    *(asyncio.to_thread(work.stop, STOP_SECONDS_MAX) for work in self._background)
+                    *(asyncio.to_thread(work.stop, self.stop_seconds) for work in self.background)
                 )
                 self.background_runs = not all(stopped)
                 await asyncio.to_thread(self._end)
@@ -111,7 +113,7 @@ class JournalWriting(Background):
         self._journal.write()
         return False
 
-    def stop(self, timeout_seconds: float) -> bool:
+    def stop(self, timeout_seconds: float | None) -> bool:
         """Nothing more comes: write what there is. Lines that cannot be written now are lost, and said to be."""
         ended = super().stop(timeout_seconds)
         try:
