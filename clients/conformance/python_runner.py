@@ -11,16 +11,20 @@ import json
 import math
 import os
 import sys
+import threading
 import time
 from array import array
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from inspect import isawaitable
 from typing import Any
 
 import httpx2
 
 from clients.conformance.scenario import Scenario, scenarios
-from quartzdb_client import AsyncClient, Client, QuartzDBError, Retries, upsert_many, upsert_many_async
+from quartzdb_client import NEVER, AsyncClient, Client, QuartzDBError, Retries, upsert_many, upsert_many_async
 
 _RENAMED = {"delete_namespace": "delete_namespace", "describe_namespace": "describe"}
 _TOLERANCE = 1e-5
@@ -58,12 +62,16 @@ class _Steps:
                 return base64.b64decode(value["$bytes"])
             if set(value) == {"$float32"}:
                 return array("f", value["$float32"])
+            if set(value) == {"$in_seconds"}:
+                return datetime.now(timezone.utc) + timedelta(seconds=value["$in_seconds"])  # noqa: UP017 - Python 3.10
+            if set(value) == {"$never"}:
+                return NEVER
             return {key: self.filled(one) for key, one in value.items()}
         if isinstance(value, list):
             return [self.filled(one) for one in value]
         if isinstance(value, str):
             if value[:1] == "$":
-                return self.saved[value[1:]]
+                return value[1:] if value[:2] == "$$" else self.saved[value[1:]]
             return value.replace("{namespace}", self.namespace)
         return value
 
@@ -102,9 +110,54 @@ class _Steps:
             batch_size = arguments.pop("batch_size")
             write = upsert_many_async if isinstance(db, AsyncClient) else upsert_many
             return write(namespace, _records(**arguments), batch_size=batch_size)
+        if do == "list_pages":
+            return namespace.list(**arguments).pages()
+        if do.endswith("changes"):
+            return _Followed(namespace, do, arguments)
         if do.startswith("kv_"):
             return getattr(namespace.kv, do[3:])(**arguments)
         return getattr(namespace, _RENAMED.get(do, do))(**arguments)
+
+
+class _Followed:
+    """A feed: so many changes of it, or until it is stopped, or until it ends."""
+
+    def __init__(self, namespace: Any, do: str, arguments: dict[str, Any]) -> None:
+        self._take: int | None = arguments.pop("take", None)
+        self._stop_after = arguments.pop("stop_after_seconds", None)
+        self._feed = (namespace.kv if do == "kv_changes" else namespace).changes(**arguments)
+
+    def taken(self) -> dict[str, Any]:
+        """The changes, and where the feed stands."""
+        changes: list[Any] = []
+        with self._stopping():
+            for change in self._feed:
+                if self._took(changes, change):
+                    break
+        return {"changes": changes, "cursor": self._feed.cursor}
+
+    async def taken_async(self) -> dict[str, Any]:
+        """The same of an asynchronous one."""
+        changes: list[Any] = []
+        with self._stopping():
+            async for change in self._feed:
+                if self._took(changes, change):
+                    break
+        return {"changes": changes, "cursor": self._feed.cursor}
+
+    def _took(self, changes: list[Any], change: Any) -> bool:
+        changes.append(change)
+        return self._take is not None and len(changes) >= self._take
+
+    @contextmanager
+    def _stopping(self) -> Iterator[None]:
+        timer = threading.Timer(self._stop_after or 0, self._feed.stop)
+        if self._stop_after is not None:
+            timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 class _Run(_Steps):
@@ -114,12 +167,25 @@ class _Run(_Steps):
             for step in self.steps:
                 begun = time.monotonic()
                 try:
-                    outcome = self.called(db, step)
-                    outcome = list(outcome) if isinstance(outcome, Iterator) else outcome
+                    with self.meanwhile(db, step):
+                        outcome = self.called(db, step)
+                        if isinstance(outcome, _Followed):
+                            outcome = outcome.taken()
+                        elif isinstance(outcome, Iterator):
+                            outcome = list(outcome)
                 except QuartzDBError as error:
                     outcome = error
                 problems += self.judged(step, outcome, time.monotonic() - begun)
         return problems
+
+    @contextmanager
+    def meanwhile(self, db: Client, step: Mapping[str, Any]) -> Iterator[None]:
+        """What is done in another thread while the step is."""
+        with ThreadPoolExecutor(1) as pool:
+            done = pool.submit(self.called, db, step["meanwhile"]) if "meanwhile" in step else None
+            yield
+            if done is not None:
+                done.result()
 
 
 class _AsyncRun(_Steps):
@@ -130,10 +196,16 @@ class _AsyncRun(_Steps):
                 begun = time.monotonic()
                 try:
                     outcome = self.called(db, step)
-                    if isinstance(outcome, AsyncIterator):
+                    other = self.called(db, step["meanwhile"]) if "meanwhile" in step else None
+                    task = None if other is None else asyncio.ensure_future(other)
+                    if isinstance(outcome, _Followed):
+                        outcome = await outcome.taken_async()
+                    elif isinstance(outcome, AsyncIterator):
                         outcome = [one async for one in outcome]
                     elif isawaitable(outcome):
                         outcome = await outcome
+                    if task is not None:
+                        await task
                 except QuartzDBError as error:
                     outcome = error
                 problems += self.judged(step, outcome, time.monotonic() - begun)

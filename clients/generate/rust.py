@@ -25,6 +25,8 @@ _WORDS = {
     "any": "Value",
     "literal": "String",
 }
+_NULL_IS_SAID = {("PatchOne", "expires_at"), ("PatchRequest", "expires_at"), ("RecordPatch", "expires_at")}
+"""Fields of requests in which null says something else than nothing."""
 _KEYWORDS = {"type", "match", "where", "ref"}
 
 
@@ -45,7 +47,7 @@ def _struct(schema: Schema) -> str:
             lines.append(f"    /// {field.description}")
         lines += _attributes(field)
         name = f"r#{field.name}" if field.name in _KEYWORDS else field.name
-        lines.append(f"    pub {name}: {_word(field)},")
+        lines.append(f"    pub {name}: {_word(schema, field)},")
     return "\n".join([*lines, "}", ""])
 
 
@@ -64,8 +66,10 @@ def _optional(field: Field) -> bool:
     return field.type.nullable or not field.required
 
 
-def _word(field: Field) -> str:
+def _word(schema: Schema, field: Field) -> str:
     word = _spelled(field.type)
+    if (schema.name, field.name) in _NULL_IS_SAID:
+        return f"Option<Option<{word}>>"
     return f"Option<{word}>" if _optional(field) else word
 
 

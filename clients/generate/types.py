@@ -41,6 +41,8 @@ class Schema:
     sent: bool
 
 
+_WITHIN = {"text": "TextQuery", "sparse": "SparseVector", "fusion": "Fusion"}
+"""Objects that the document writes out where they are used, by the field: what they are called."""
 _RENAMED = {
     "MatchDocument": "Match",
     "RecordDocument": "Record",
@@ -55,32 +57,61 @@ def public_name(name: str) -> str:
 
 
 def schemas(document: Mapping[str, Any]) -> list[Schema]:
-    """All objects of the document, by name."""
+    """All objects of the document, by name; also those that are written out where they are used."""
     known = document["components"]["schemas"]
     sent = _sent(document)
-    return [
-        Schema(
-            public_name(name),
-            _sentence(one.get("description", "")),
-            [
-                Field(
-                    field,
-                    _type(part),
-                    field in one.get("required", ()),
-                    _sentence(part.get("description", "")),
-                )
-                for field, part in one["properties"].items()
-            ],
-            name in sent,
-        )
-        for name, one in sorted(known.items())
-        if one.get("type") == "object" and "properties" in one
-    ]
+    found: dict[str, Schema] = {}
+    for name, one in known.items():
+        if one.get("type") == "object" and "properties" in one:
+            found[name] = _schema(public_name(name), one, sent=name in sent)
+            for field, part in one["properties"].items():
+                if inner := _written_out(part):
+                    found[_WITHIN[field]] = _schema(_WITHIN[field], inner, sent=name in sent)
+    return [found[name] for name in sorted(found)]
 
 
-def _type(part: Mapping[str, Any]) -> Type:
+def _schema(name: str, one: Mapping[str, Any], *, sent: bool) -> Schema:
+    return Schema(
+        name,
+        _sentence(one.get("description", "")),
+        [
+            Field(
+                field,
+                _type(part, field),
+                field in one.get("required", ()),
+                _sentence(part.get("description", "")),
+            )
+            for field, part in one["properties"].items()
+        ],
+        sent,
+    )
+
+
+def _written_out(part: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The object that a field is; of several kinds of objects one with the fields of all."""
+    if "properties" in part:
+        return part
+    kinds = [one for one in part.get("anyOf", ()) if "properties" in one]
+    if not kinds:
+        return None
+    fields: dict[str, Any] = {}
+    for kind in kinds:
+        for name, one in kind["properties"].items():
+            both = name in fields and "const" in one
+            fields[name] = {"enum": [fields[name]["const"], one["const"]]} if both else one
+    return {
+        "description": part.get("description", ""),
+        "properties": fields,
+        "required": [name for name in fields if all(name in kind.get("required", ()) for kind in kinds)],
+    }
+
+
+def _type(part: Mapping[str, Any], field: str = "") -> Type:
     if "$ref" in part:
         return Type("schema", name=public_name(part["$ref"].rpartition("/")[2]))
+    if _written_out(part):
+        nullable = any("null" in _names(one) for one in (part, *part.get("anyOf", ())))
+        return Type("schema", nullable, name=_WITHIN[field])
     for word in ("anyOf", "oneOf"):
         if word in part:
             return _one_of(part[word])
@@ -111,9 +142,16 @@ def _one_of(parts: Sequence[Mapping[str, Any]]) -> Type:
     if len(kinds) == 1:
         only = kinds[0]
         return Type(only.kind, nullable or only.nullable, only.values, only.of, only.name)
-    if any(part.get("contentEncoding") == "base64" for part in some):
+    if any(part.get("contentEncoding") == "base64" for part in some) or _numbers_or_text(some):
         return Type("vector", nullable)
     return Type("any", nullable)
+
+
+def _numbers_or_text(parts: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether it is a vector in either of its forms."""
+    return [part.get("type") for part in parts] == ["array", "string"] and parts[0]["items"] == {
+        "type": "number"
+    }
 
 
 def _names(part: Mapping[str, Any]) -> list[str]:

@@ -26,10 +26,11 @@ def test_a_scenario(results: dict[str, list[str]], scenario: Scenario) -> None:
     assert results[scenario.name] == []
 
 
-def test_the_examples_in_its_documentation_compile() -> None:
+@pytest.mark.parametrize("which", ["--lib", "--doc"])
+def test_its_own_tests_pass_and_the_examples_in_its_documentation_compile(which: str) -> None:
     """The README is the crate's front page."""
     try:
-        ran = rust.cargo("test", "--doc")
+        ran = rust.cargo("test", which)
     except rust.NotInstalled as missing:
         pytest.skip(str(missing))
     assert ran.returncode == 0, ran.stdout + ran.stderr

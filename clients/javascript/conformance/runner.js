@@ -7,6 +7,7 @@ const OPTIONS = {
   ttl_seconds: "ttlSeconds", page_size: "pageSize", order_by: "orderBy", include_vectors: "includeVectors",
   include_metadata: "includeMetadata", if_version: "ifVersion", if_absent: "ifAbsent", content_type: "contentType",
   group_by: "groupBy", top_k: "topK", min_score: "minScore", purge_after_days: "purgeAfterDays", batch_size: "batchSize",
+  expires_at: "expiresAt", from_beginning: "fromBeginning", wait_seconds: "waitSeconds", per_group: "perGroup", must_not: "mustNot",
 };
 
 /** `[{"scenario": …, "problems": […]}]`, in order. `url` is the proxy's. `place` is where this runs, if some may not hold there. */
@@ -35,7 +36,10 @@ async function problemsOf(scenario, proxy, apiKey) {
     const begun = Date.now();
     let outcome;
     try {
-      outcome = await called(db, namespace, step.do, filled(step.with ?? {}, namespace, saved));
+      const begun = called(db, namespace, step.do, filled(step.with ?? {}, namespace, saved));
+      const other = step.meanwhile && called(db, namespace, step.meanwhile.do, filled(step.meanwhile.with, namespace, saved));
+      outcome = await begun;
+      await other;
       if (outcome?.[Symbol.asyncIterator]) outcome = await collected(outcome);
     } catch (error) {
       if (!(error instanceof QuartzDBError)) throw error;
@@ -62,17 +66,41 @@ function called(db, own, name, args) {
   if (name === "delete_namespace") return db.deleteNamespace(namespaceName);
   const namespace = db.namespace(namespaceName);
   if (name === "upsert_many") return reported(namespace, rest);
+  if (name.endsWith("changes")) return followed(name === "kv_changes" ? namespace.kv : namespace, rest);
+  if (name === "list_pages") return namespace.list(spelled(rest)).pages();
   const target = name.startsWith("kv_") ? namespace.kv : namespace;
   const method = METHODS[name] ?? camel(name.replace(/^kv_/, ""));
   // What has to be given comes first, the rest as one object.
   const { records, queries, ids, keys, key, id, value, filter, patches, items, ...options } = rest;
   const first = {
-    upsert: [records?.map(spelled)], queryBatch: [queries?.map(spelled)], fetch: [ids], get: [name === "kv_get" ? key : id],
-    patch: [patches], patchOne: [id], patchMatching: [filter], delete: [name === "kv_delete" ? key : ids], deleteOne: [id],
+    upsert: [records?.map(spelled)], queryBatch: [queries?.map(asked)], fetch: [ids], get: [name === "kv_get" ? key : id],
+    patch: [patches?.map(spelled)], patchOne: [id], patchMatching: [filter], delete: [name === "kv_delete" ? key : ids], deleteOne: [id],
     deleteMatching: [filter], put: [key, value], getMany: [keys], putMany: [items], deleteMany: [keys],
   }[method];
   if (first) return target[method](...first, spelled(options));
-  return target[method]({ ...spelled(options), ...(filter ? { filter } : {}), ...(id ? { id } : {}) });
+  return target[method]({ ...(name.startsWith("query") ? asked(options) : spelled(options)), ...(filter ? { filter } : {}), ...(id ? { id } : {}) });
+}
+
+/** A feed: so many changes of it, or until it is stopped, or until it ends. */
+async function followed(target, { take, stop_after_seconds: after, ...options }) {
+  const feed = target.changes(spelled(options));
+  const timer = after === undefined ? undefined : setTimeout(() => feed.stop(), after * 1000);
+  const changes = [];
+  for await (const change of feed) {
+    changes.push(change);
+    if (changes.length === take) break;
+  }
+  clearTimeout(timer);
+  return { changes, cursor: feed.cursor };
+}
+
+/** A query, as deep as it has names. */
+function asked(options) {
+  const query = spelled(options);
+  for (const part of ["text", "groupBy"]) {
+    if (typeof query[part] === "object") query[part] = spelled(query[part]);
+  }
+  return query;
 }
 
 async function reported(namespace, { count, dimension, wrong, batch_size }) {
@@ -92,10 +120,13 @@ async function collected(iterable) {
 }
 
 function filled(value, namespace, saved) {
+  if (typeof value === "string" && value.startsWith("$$")) return value.slice(1);
   if (typeof value === "string") return value[0] === "$" ? saved[value.slice(1)] : value.replaceAll("{namespace}", namespace);
   if (Array.isArray(value)) return value.map((one) => filled(one, namespace, saved));
   if (typeof value !== "object" || value === null) return value;
   if ("$bytes" in value) return Uint8Array.from(atob(value.$bytes), (one) => one.charCodeAt(0));
+  if ("$in_seconds" in value) return new Date(Date.now() + value.$in_seconds * 1000);
+  if ("$never" in value) return null;
   if ("$float32" in value) return Float32Array.from(value.$float32);
   return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, filled(one, namespace, saved)]));
 }
@@ -137,7 +168,7 @@ function* differences(what, expected, found) {
     if (typeof found !== "number" || Math.abs(found - expected) > 1e-5 * Math.abs(expected) + 1e-20) {
       yield `${what} is ${found}, expected ${expected}`;
     }
-  } else if (found !== expected) yield `${what} is ${JSON.stringify(found)}, expected ${JSON.stringify(expected)}`;
+  } else if (expected === null ? found != null : found !== expected) yield `${what} is ${JSON.stringify(found)}, expected ${JSON.stringify(expected)}`;
 }
 
 function at(found, path) {

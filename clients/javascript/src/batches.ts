@@ -1,6 +1,5 @@
 import { QuartzDBError } from "./errors.js";
-import type { Namespace } from "./namespace.js";
-import type { RecordToUpsert } from "./types.js";
+import type { Namespace, NewRecord } from "./namespace.js";
 
 /** What became of many records. `version` is the highest that was written. */
 export interface Report {
@@ -14,12 +13,12 @@ export interface Report {
  * refused is reported, not thrown. */
 export async function upsertMany(
   namespace: Namespace,
-  records: Iterable<RecordToUpsert> | AsyncIterable<RecordToUpsert>,
+  records: Iterable<NewRecord> | AsyncIterable<NewRecord>,
   { batchSize = 500, parallel = 4, signal }: { batchSize?: number; parallel?: number; signal?: AbortSignal } = {},
 ): Promise<Report> {
   const report: Report = { upserted: 0, version: undefined, failed: new Map() };
   const underWay = new Set<Promise<void>>();
-  const write = async (part: RecordToUpsert[]): Promise<void> => {
+  const write = async (part: NewRecord[]): Promise<void> => {
     try {
       const done = await namespace.upsert(part, { signal });
       report.upserted += done.upserted;
@@ -29,13 +28,13 @@ export async function upsertMany(
       for (const record of part) report.failed.set(record.id, error);
     }
   };
-  const begin = async (part: RecordToUpsert[]): Promise<void> => {
+  const begin = async (part: NewRecord[]): Promise<void> => {
     if (underWay.size >= parallel) await Promise.race(underWay);
     const one: Promise<void> = write(part).finally(() => underWay.delete(one));
     one.catch(() => undefined); // whoever waits for it is told
     underWay.add(one);
   };
-  let part: RecordToUpsert[] = [];
+  let part: NewRecord[] = [];
   for await (const record of records) {
     part.push(record);
     if (part.length === batchSize) {

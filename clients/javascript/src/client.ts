@@ -1,6 +1,7 @@
 import { InvalidRequest } from "./errors.js";
 import { LastWritten } from "./freshness.js";
 import { Namespace } from "./namespace.js";
+import { Pages } from "./pages.js";
 import { sent, spelled } from "./spelling.js";
 import { type CallOptions, JSON_TYPE, type RequestEvent, type RetryOptions, Transport, pathOf } from "./transport.js";
 import type { Health, NamespaceDeleted, NamespacePage, NamespaceSummary, NewNamespace, Usage } from "./types.js";
@@ -22,6 +23,9 @@ export interface ClientOptions {
   /** Told of every request. */
   onRequest?: (event: RequestEvent) => void;
 }
+
+/** Settings of a namespace. `text` may be names alone. */
+export type NamespaceSettings = Omit<NewNamespace, "text"> & { text?: NewNamespace["text"] | string[] };
 
 /** A database at a URL, as one key may use it. */
 export class QuartzDB {
@@ -51,14 +55,16 @@ export class QuartzDB {
     this.#written = options.readYourWrites ? new LastWritten() : undefined;
   }
 
-  /** Make a namespace. The same one twice is no error; with other settings it is a Conflict. */
-  async createNamespace(settings: NewNamespace, options?: CallOptions): Promise<Namespace> {
+  /** Make a namespace. The same one twice is no error; with other settings it is a Conflict. Without a `dimension` records
+   * have no vectors; `text` are the fields of metadata that are searched as words, `sparse` those that hold sparse vectors. */
+  async createNamespace(settings: NamespaceSettings, options?: CallOptions): Promise<Namespace> {
+    const { text } = settings;
     const made = (await this.#transport.json(
       {
         method: "POST",
         path: pathOf("namespaces"),
         headers: JSON_TYPE,
-        body: JSON.stringify(sent(settings)),
+        body: JSON.stringify({ ...sent(settings), ...(Array.isArray(text) ? { text: byName(text) } : {}) }),
         writes: true,
       },
       options,
@@ -72,17 +78,18 @@ export class QuartzDB {
   }
 
   /** All of them in order; pages are asked for as they are needed. */
-  async *listNamespaces(
-    { prefix, pageSize, ...options }: { prefix?: string; pageSize?: number } & CallOptions = {},
-  ): AsyncGenerator<NamespaceSummary, void, void> {
-    let cursor: string | undefined;
-    do {
-      const query = { prefix, limit: pageSize, cursor };
-      const answer = await this.#transport.json({ method: "GET", path: pathOf("namespaces"), query }, options);
-      const page = spelled(answer) as NamespacePage;
-      yield* page.namespaces;
-      cursor = page.cursor ?? undefined;
-    } while (cursor !== undefined);
+  listNamespaces(
+    { prefix, pageSize, cursor, ...options }: { prefix?: string; pageSize?: number; cursor?: string } & CallOptions = {},
+  ): Pages<NamespacePage, NamespaceSummary> {
+    return new Pages(
+      async (cursor) => {
+        const query = { prefix, limit: pageSize, cursor };
+        const answer = await this.#transport.json({ method: "GET", path: pathOf("namespaces"), query }, options);
+        return spelled(answer) as NamespacePage;
+      },
+      (page) => page.namespaces,
+      cursor,
+    );
   }
 
   /** Delete a namespace with all that it has. */
@@ -100,6 +107,10 @@ export class QuartzDB {
   async health(options?: CallOptions): Promise<Health> {
     return spelled(await this.#transport.json({ method: "GET", path: pathOf("health") }, options)) as Health;
   }
+}
+
+function byName(fields: string[]): NewNamespace["text"] {
+  return Object.fromEntries(fields.map((field) => [field, {}]));
 }
 
 function environment(name: string): string | undefined {

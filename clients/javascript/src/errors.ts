@@ -77,6 +77,11 @@ export class NotFound extends QuartzDBError {
 export class Conflict extends QuartzDBError {
   override readonly kind = "conflict";
 }
+/** It was there, and is no longer kept: what comes next in a feed. `problem.cursor` is where to go on, once all was listed
+ * anew. */
+export class Gone extends QuartzDBError {
+  override readonly kind = "gone";
+}
 /** A condition of the write does not hold; nothing was written. */
 export class PreconditionFailed extends QuartzDBError {
   override readonly kind = "precondition_failed";
@@ -104,6 +109,7 @@ const BY_STATUS: Record<number, typeof QuartzDBError> = {
   403: Forbidden,
   404: NotFound,
   409: Conflict,
+  410: Gone,
   412: PreconditionFailed,
   429: RateLimited,
 };

@@ -1,7 +1,21 @@
+import { Changes, type FeedOptions, placeOf } from "./changes.js";
 import { type Freshness, type LastWritten, including } from "./freshness.js";
+import { Pages } from "./pages.js";
 import { sent, spelled } from "./spelling.js";
 import { type Call, type CallOptions, JSON_TYPE, type Transport, matching, pathOf } from "./transport.js";
-import type { Item as ListedItem, ItemPage, ItemPut, ItemToPut, ItemsDeleted, ItemsFound, ItemsPut, KeyDeleted, Receipt } from "./types.js";
+import type {
+  Item as ListedItem,
+  ItemPage,
+  ItemPut,
+  ItemToPut,
+  ItemsDeleted,
+  ItemsFound,
+  ItemsPut,
+  KeyChange,
+  KeyChangePage,
+  KeyDeleted,
+  Receipt,
+} from "./types.js";
 import { base64, bytes } from "./vectors.js";
 
 export type Value = string | Uint8Array | ArrayBuffer;
@@ -35,6 +49,32 @@ export class Item {
   /** The value as JSON. Throws a SyntaxError. */
   json<T = unknown>(): T {
     return JSON.parse(this.text) as T;
+  }
+}
+
+/** What a key is now, that changed. `value` is undefined where it was deleted, or not asked for. */
+export class ItemChange {
+  readonly kind: KeyChange["kind"];
+  readonly key: string;
+  readonly version: string;
+  readonly at: string;
+  readonly value: Uint8Array | undefined;
+  readonly contentType: string | undefined;
+  readonly expiresAt: string | undefined;
+
+  constructor(change: KeyChange) {
+    this.kind = change.kind;
+    this.key = change.key;
+    this.version = change.version;
+    this.at = change.at;
+    this.value = valueOf(change);
+    this.contentType = change.contentType ?? undefined;
+    this.expiresAt = change.expiresAt ?? undefined;
+  }
+
+  /** The value as UTF-8. */
+  get text(): string {
+    return new TextDecoder().decode(this.value);
   }
 }
 
@@ -80,19 +120,31 @@ export class KeyValues {
     return this.#write({ method: "DELETE", path: this.#path(key), headers: matching(ifVersion) }, signal);
   }
 
-  /** All keys in order, with `values` also these; pages are asked for as they are needed. */
-  async *list(
-    options: { prefix?: string; values?: boolean; pageSize?: number } & ReadOptions = {},
-  ): AsyncGenerator<Item, void, void> {
-    const { prefix, values, pageSize, signal, ...fresh } = options;
-    let cursor: string | undefined;
-    do {
-      const query = { prefix, limit: pageSize, cursor, values: values || undefined, ...this.#fresh(fresh) };
-      const call = { method: "GET", path: pathOf("namespaces", this.#namespace, "kv"), query };
-      const page = spelled(await this.#transport.json(call, { signal })) as ItemPage;
-      for (const one of page.items) yield item(one, page.usage);
-      cursor = page.cursor ?? undefined;
-    } while (cursor !== undefined);
+  /** All keys in order, with `values` also these; pages are asked for as they are needed, and `.pages()` gives these. */
+  list(
+    options: { prefix?: string; values?: boolean; pageSize?: number; cursor?: string } & ReadOptions = {},
+  ): Pages<ItemPage, Item> {
+    const { prefix, values, pageSize, cursor, signal, ...fresh } = options;
+    return new Pages(
+      (cursor) => {
+        const query = { prefix, limit: pageSize, cursor, values: values || undefined, ...this.#fresh(fresh) };
+        return this.#page<ItemPage>("kv", query, signal);
+      },
+      (page) => page.items.map((one) => item(one, page.usage)),
+      cursor,
+    );
+  }
+
+  /** Which keys change from now on, with `values` also these: as `changes` of records. */
+  changes(options: FeedOptions & { values?: boolean } = {}): Changes<KeyChangePage, ItemChange> {
+    const { values, waitSeconds = 20 } = options;
+    const wait = this.#transport.wait(waitSeconds);
+    return new Changes(
+      (cursor, signal) =>
+        this.#page<KeyChangePage>("kv-changes", { values: values || undefined, ...placeOf(cursor, options, wait) }, signal),
+      (page) => page.changes.map((change) => new ItemChange(change)),
+      options,
+    );
   }
 
   /** Set several values, all or none: by key, or items with `ttlSeconds` and the like. */
@@ -123,6 +175,11 @@ export class KeyValues {
     return this.#write(this.#batch("delete", { keys, version }), signal);
   }
 
+  async #page<T>(what: string, query: Call["query"], signal: AbortSignal | undefined): Promise<T> {
+    const call = { method: "GET", path: pathOf("namespaces", this.#namespace, what), query };
+    return spelled(await this.#transport.json(call, { signal })) as T;
+  }
+
   async #write<T extends { version: string }>(call: Call, signal: AbortSignal | undefined): Promise<T> {
     const answer = spelled(await this.#transport.json({ ...call, writes: true }, { signal })) as T;
     this.#written?.note(this.#namespace, answer.version);
@@ -147,11 +204,13 @@ export class KeyValues {
   }
 }
 
+function valueOf({ value, valueBase64 }: { value?: string | null; valueBase64?: string | null }): Uint8Array | undefined {
+  if (valueBase64 != null) return bytes(valueBase64);
+  return value == null ? undefined : new TextEncoder().encode(value);
+}
+
 function item(one: ListedItem, usage: Receipt): Item {
-  let value: Uint8Array | undefined;
-  if (one.valueBase64 != null) value = bytes(one.valueBase64);
-  else if (one.value != null) value = new TextEncoder().encode(one.value);
-  return new Item(one.key, value, one.contentType, one.version, one.expiresAt ?? undefined, usage);
+  return new Item(one.key, valueOf(one), one.contentType, one.version, one.expiresAt ?? undefined, usage);
 }
 
 function content(value: Value): string | Uint8Array {

@@ -1,18 +1,26 @@
+import { Changes, type FeedOptions, placeOf } from "./changes.js";
 import { type Freshness, type LastWritten, including } from "./freshness.js";
 import { KeyValues } from "./keyValues.js";
+import { type Moment, withExpiry } from "./moments.js";
+import { Pages } from "./pages.js";
 import { sent, spelled } from "./spelling.js";
 import { type Call, type CallOptions, JSON_TYPE, type Transport, matching, pathOf } from "./transport.js";
 import type {
   AggregateAnswer,
   AggregateQuery,
+  Change,
+  ChangePage,
   CountResult,
   Deleted,
   Fetched,
   FieldsAnswer,
+  GroupByField,
   IdPage,
   ListedRecord,
   NamespaceDeleted,
   NamespaceDescription,
+  OrderBy,
+  PatchOne,
   PatchResult,
   Query,
   QueryBatchAnswer,
@@ -22,24 +30,39 @@ import type {
   RecordPage,
   RecordPatch,
   RecordToUpsert,
+  TextQuery,
   Upserted,
 } from "./types.js";
 import { encodedVector } from "./vectors.js";
 
 export type Filter = Record<string, unknown>;
-/** `includeVectors` gives arrays of 32-bit floats. */
-export type QueryOptions = Omit<Query, "includeVectors" | "dryRun"> & { includeVectors?: boolean; [more: string]: unknown };
-type BatchedQuery = Omit<QueryInBatch, "includeVectors"> & { includeVectors?: boolean; [more: string]: unknown };
+interface Shortly {
+  /** `true` gives arrays of 32-bit floats. */
+  includeVectors?: boolean;
+  /** Words, or what else there is to say of them. */
+  text?: string | TextQuery | null;
+  /** A field of metadata, or also how many groups, and of each. */
+  groupBy?: string | GroupByField | null;
+  [more: string]: unknown;
+}
+export type QueryOptions = Omit<Query, "includeVectors" | "text" | "groupBy" | "dryRun"> & Shortly;
+export type BatchedQuery = Omit<QueryInBatch, "includeVectors" | "text" | "groupBy"> & Shortly;
+/** A record to write. `expiresAt` is a Date, milliseconds since 1970, or RFC 3339. */
+export type NewRecord = Omit<RecordToUpsert, "expiresAt"> & { expiresAt?: Moment | null };
+/** Changes of a record: null as `expiresAt` says that it does not expire any more. */
+export type PatchOptions = Pick<PatchOne, "set" | "unset" | "ttlSeconds" | "version"> & { expiresAt?: Moment | null } & CallOptions;
 type ReadOptions = Freshness & CallOptions;
 
 export interface ListOptions extends ReadOptions {
   filter?: Filter;
   /** A field of metadata; the id without one. */
-  orderBy?: string;
+  orderBy?: string | OrderBy;
   descending?: boolean;
   includeVectors?: boolean;
   includeMetadata?: boolean | string[];
   pageSize?: number;
+  /** Where another list went on. */
+  cursor?: string;
 }
 
 /** One namespace: records, queries, and its key-values. Vectors are arrays of numbers or of 32-bit floats. */
@@ -71,16 +94,28 @@ export class Namespace {
   }
 
   /** Write records, all or none. With `ifAbsent` or `ifVersion` it throws PreconditionFailed, whose `failures` say for
-   * which. For more than one request can carry there is `upsertMany`. */
-  async upsert(records: RecordToUpsert[], { version, signal }: { version?: string } & CallOptions = {}): Promise<Upserted> {
-    const vectors = records.map((record) => withVector(sent(record)));
+   * which. With `ttlSeconds` or `expiresAt` a record expires. For more than one request can carry there is `upsertMany`. */
+  async upsert(records: NewRecord[], { version, signal }: { version?: string } & CallOptions = {}): Promise<Upserted> {
+    const vectors = records.map((record) => withExpiry(withVector(sent(record))));
     return this.#write("POST", ["vectors"], { vectors, version }, signal);
   }
 
-  /** The nearest records to a vector, or to the record that has an `id`, best first. */
+  /** The best records, best first: the nearest to a vector or to the record that has an `id`, those with the words of `text`,
+   * those with the greatest products with `sparse`; of several of these, what `fusion` makes of them. With `groupBy` the answer
+   * has `groups`; with `page` it has a `cursor`, by which the same question goes on: `queryPages` does that. */
   async query({ consistency, version, signal, ...query }: QueryOptions & ReadOptions): Promise<QueryResult> {
     const body = { ...asked(query), ...this.#fresh({ consistency, version }) };
     return this.#read(["query"], body, signal);
+  }
+
+  /** The same question page by page, each with its `matches` or `groups`, and the `cursor` with which it goes on. */
+  queryPages({ cursor, consistency, version, signal, ...query }: QueryOptions & ReadOptions): Pages<QueryResult, QueryResult> {
+    const body = { ...asked(query), page: true };
+    return new Pages(
+      (cursor) => this.#read(["query"], { ...body, cursor, ...this.#fresh({ consistency, version }) }, signal),
+      (page) => [page],
+      cursor ?? undefined,
+    );
   }
 
   /** Several queries in one request, all of one moment. */
@@ -103,62 +138,55 @@ export class Namespace {
     return this.#read(["vectors", "count"], { filter, ...this.#fresh(fresh) }, signal);
   }
 
-  /** All records that match, in order; pages are asked for as they are needed. */
-  async *list(options: ListOptions = {}): AsyncGenerator<ListedRecord, void, void> {
-    const { filter, orderBy, descending, includeVectors, includeMetadata, pageSize, signal, ...fresh } = options;
-    const order = orderBy || descending ? { field: orderBy, direction: descending ? "desc" : undefined } : undefined;
-    let cursor: string | undefined;
-    do {
-      const body = {
-        filter,
-        order_by: order,
-        include_vectors: includeVectors ? "base64" : undefined,
-        include_metadata: includeMetadata,
-        limit: pageSize,
-        cursor,
-        ...this.#fresh(fresh),
-      };
-      const page: RecordPage = await this.#read(["vectors", "list"], body, signal);
-      yield* page.records;
-      cursor = page.cursor ?? undefined;
-    } while (cursor !== undefined);
+  /** All records that match, in order; pages are asked for as they are needed, and `.pages()` gives these. */
+  list(options: ListOptions = {}): Pages<RecordPage, ListedRecord> {
+    const { filter, orderBy, descending, includeVectors, includeMetadata, pageSize, cursor, signal, ...fresh } = options;
+    const order = typeof orderBy === "object" ? orderBy : { field: orderBy };
+    const body = {
+      filter,
+      order_by: orderBy || descending ? { ...order, ...(descending ? { direction: "desc" } : {}) } : undefined,
+      include_vectors: includeVectors ? "base64" : undefined,
+      include_metadata: includeMetadata,
+      limit: pageSize,
+    };
+    return new Pages(
+      (cursor) => this.#read<RecordPage>(["vectors", "list"], { ...body, cursor, ...this.#fresh(fresh) }, signal),
+      (page) => page.records,
+      cursor,
+    );
   }
 
   /** The ids of all records in order; pages are asked for as they are needed. */
-  async *listIds(
-    { prefix, pageSize, signal, ...fresh }: { prefix?: string; pageSize?: number } & ReadOptions = {},
-  ): AsyncGenerator<string, void, void> {
-    let cursor: string | undefined;
-    do {
-      const page: IdPage = await this.#get(["vectors"], { prefix, limit: pageSize, cursor, ...this.#fresh(fresh) }, signal);
-      yield* page.ids;
-      cursor = page.cursor ?? undefined;
-    } while (cursor !== undefined);
+  listIds(options: { prefix?: string; pageSize?: number; cursor?: string } & ReadOptions = {}): Pages<IdPage, string> {
+    const { prefix, pageSize, cursor, signal, ...fresh } = options;
+    return new Pages(
+      (cursor) => this.#get<IdPage>(["vectors"], { prefix, limit: pageSize, cursor, ...this.#fresh(fresh) }, signal),
+      (page) => page.ids,
+      cursor,
+    );
   }
 
-  /** Change metadata of records, all or none. */
-  async patch(patches: RecordPatch[], { version, signal }: { version?: string } & CallOptions = {}): Promise<PatchResult> {
-    return this.#write("POST", ["vectors", "patch"], { patches, version }, signal);
-  }
-
-  /** Change metadata of one record. Throws NotFound; PreconditionFailed where it has another version. */
-  async patchOne(
-    id: string,
-    { set, unset, ifVersion, signal }: { set?: Record<string, unknown>; unset?: string[]; ifVersion?: string } & CallOptions,
+  /** Change metadata of records, and when they expire, all or none. */
+  async patch(
+    patches: Array<Omit<RecordPatch, "expiresAt"> & { expiresAt?: Moment | null }>,
+    { version, signal }: { version?: string } & CallOptions = {},
   ): Promise<PatchResult> {
-    return this.#write("PATCH", ["vectors", id], { set, unset }, signal, matching(ifVersion));
+    const body = { patches: patches.map((patch) => withExpiry(sent(patch))), version };
+    return this.#write("POST", ["vectors", "patch"], body, signal);
   }
 
-  /** Change metadata of all records that match, in as many steps as it takes, each all or none. */
-  async patchMatching(
-    filter: Filter,
-    { set, unset, signal }: { set?: Record<string, unknown>; unset?: string[] } & CallOptions,
-  ): Promise<PatchResult> {
+  /** Change metadata of one record, and when it expires. Throws NotFound; PreconditionFailed where it has another version. */
+  async patchOne(id: string, { ifVersion, signal, ...patch }: { ifVersion?: string } & PatchOptions): Promise<PatchResult> {
+    return this.#write("PATCH", ["vectors", id], withExpiry(sent(patch)), signal, matching(ifVersion));
+  }
+
+  /** Change all records that match, in as many steps as it takes, each all or none. */
+  async patchMatching(filter: Filter, { signal, ...patch }: PatchOptions): Promise<PatchResult> {
+    const body = { filter, ...withExpiry(sent(patch)) };
     let patched = 0;
     let cursor: string | null | undefined;
     for (;;) {
-      const body = { filter, set, unset, cursor: cursor ?? undefined };
-      const done: PatchResult = await this.#write("POST", ["vectors", "patch"], body, signal);
+      const done: PatchResult = await this.#write("POST", ["vectors", "patch"], { ...body, cursor: cursor ?? undefined }, signal);
       patched += done.patched;
       cursor = done.cursor;
       if (!cursor) return { ...done, patched };
@@ -176,9 +204,9 @@ export class Namespace {
   }
 
   /** Delete all records that match, in as many steps as it takes. */
-  async deleteMatching(filter: Filter, { signal }: CallOptions = {}): Promise<Deleted> {
+  async deleteMatching(filter: Filter, { version, signal }: { version?: string } & CallOptions = {}): Promise<Deleted> {
     for (let deleted = 0; ; ) {
-      const done: Deleted = await this.#write("POST", ["vectors", "delete"], { filter }, signal);
+      const done: Deleted = await this.#write("POST", ["vectors", "delete"], { filter, version }, signal);
       deleted += done.deleted;
       if (!done.more) return { ...done, deleted };
     }
@@ -195,6 +223,24 @@ export class Namespace {
   /** The fields of metadata that records have, with types, counts and ranges. */
   async schema({ signal, ...fresh }: ReadOptions = {}): Promise<FieldsAnswer> {
     return this.#get(["schema"], { ...this.#fresh(fresh) }, signal);
+  }
+
+  /** What changes from now on, from the first change that is kept, or since a moment or the version of a write: an iterator
+   * that waits for more until it is stopped. It begins when the first change is asked for. */
+  changes(
+    options: FeedOptions & { includeMetadata?: boolean; includeVectors?: boolean } = {},
+  ): Changes<ChangePage, Change> {
+    const { includeMetadata, includeVectors, waitSeconds = 20 } = options;
+    const query = {
+      include_metadata: includeMetadata || undefined,
+      include_vectors: includeVectors ? "base64" : undefined,
+    };
+    const wait = this.#transport.wait(waitSeconds);
+    return new Changes(
+      (cursor, signal) => this.#get<ChangePage>(["changes"], { ...query, ...placeOf(cursor, options, wait) }, signal),
+      (page) => page.changes,
+      options,
+    );
   }
 
   async #get<T>(path: string[], query: NonNullable<Call["query"]>, signal: AbortSignal | undefined): Promise<T> {
@@ -235,6 +281,10 @@ export class Namespace {
 
 function asked(query: BatchedQuery): Record<string, unknown> {
   const body = withVector(sent(query));
+  if (typeof body.text === "string") body.text = { query: body.text };
+  else if (body.text) body.text = sent(body.text);
+  if (typeof body.group_by === "string") body.group_by = { field: body.group_by };
+  else if (body.group_by) body.group_by = sent(body.group_by);
   if (body.include_vectors) body.include_vectors = "base64";
   return body;
 }

@@ -2,7 +2,8 @@
 
 import { decodedVector } from "./vectors.js";
 
-const USERS_OWN = new Set(["metadata", "aggregates"]);
+/** Objects whose names are the user's: metadata, what a patch set of it, results by name, text fields by name. */
+const USERS_OWN = new Set(["metadata", "set", "aggregates", "text"]);
 
 /** An answer in this language's spelling, its vectors as arrays of 32-bit floats. */
 export function spelled(value: unknown): unknown {

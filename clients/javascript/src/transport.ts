@@ -59,6 +59,11 @@ export class Transport {
     this.#options = options;
   }
 
+  /** How long an answer may be waited for of so many seconds: a call has to end before its deadline. */
+  wait(seconds: number): number {
+    return Math.max(0, Math.min(seconds, this.#options.timeoutSeconds * 0.8));
+  }
+
   /** The answer, retried as it may be. Throws a QuartzDBError, or the reason of the signal. */
   async send(call: Call, { signal }: CallOptions = {}): Promise<Answer> {
     const { timeoutSeconds, retries } = this.#options;

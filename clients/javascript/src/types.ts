@@ -55,7 +55,7 @@ export interface Change {
   /** When it was committed at this site: events of a shard are in this order. */
   at: string;
   /** Of an upsert, where asked for. */
-  vector?: unknown;
+  vector?: Float32Array | null;
   /** Of an upsert, where asked for. */
   metadata?: { [name: string]: unknown } | null;
   /** Of a patch, where metadata is asked for. */
@@ -229,6 +229,15 @@ export interface FieldsAnswer {
   /** Whether there are further fields: 1,000 are shown. */
   more: boolean;
   usage: Receipt;
+}
+
+/** How the rankings of several parts become one. `rrf`, which is meant where nothing is said: the sum of 1 / (k + rank). `weighted`: the sum of weights times scores, those of each part stretched to 0 … 1. */
+export interface Fusion {
+  method?: "rrf" | "weighted";
+  k?: number;
+  vector?: number;
+  text?: number;
+  sparse?: number;
 }
 
 /** Which items to read. */
@@ -741,11 +750,11 @@ export interface Query {
   /** The record whose vector is the question. It is among the matches. */
   id?: string | null;
   /** Words to find in the text fields that the namespace declares: the best records have many of them, and rare ones. `"in quotes"` is a phrase, `begin*` any word that begins so. */
-  text?: { [name: string]: unknown } | null;
+  text?: TextQuery | null;
   /** A sparse vector: the best records have the greatest products with it. */
-  sparse?: { [name: string]: unknown } | null;
+  sparse?: SparseVector | null;
   /** How the rankings of several parts become one. `rrf`, which is meant where nothing is said: the sum of 1 / (k + rank). `weighted`: the sum of weights times scores, those of each part stretched to 0 … 1. */
-  fusion?: unknown;
+  fusion?: Fusion | null;
   /** Whether each match says how it stands in each part. */
   explain?: boolean;
   topK?: number;
@@ -798,11 +807,11 @@ export interface QueryInBatch {
   /** The record whose vector is the question. It is among the matches. */
   id?: string | null;
   /** Words to find in the text fields that the namespace declares: the best records have many of them, and rare ones. `"in quotes"` is a phrase, `begin*` any word that begins so. */
-  text?: { [name: string]: unknown } | null;
+  text?: TextQuery | null;
   /** A sparse vector: the best records have the greatest products with it. */
-  sparse?: { [name: string]: unknown } | null;
+  sparse?: SparseVector | null;
   /** How the rankings of several parts become one. `rrf`, which is meant where nothing is said: the sum of 1 / (k + rank). `weighted`: the sum of weights times scores, those of each part stretched to 0 … 1. */
-  fusion?: unknown;
+  fusion?: Fusion | null;
   /** Whether each match says how it stands in each part. */
   explain?: boolean;
   topK?: number;
@@ -982,6 +991,14 @@ export interface SegmentSummary {
   bytes: number;
 }
 
+/** A sparse vector: the best records have the greatest products with it. */
+export interface SparseVector {
+  /** Which field that the namespace declares as sparse; not needed where there is one. */
+  field?: string;
+  indices: Array<number>;
+  values: Array<number>;
+}
+
 /** How the words of a field are found. */
 export interface TextFieldSettings {
   /** What stop words and stems are those of. */
@@ -990,6 +1007,20 @@ export interface TextFieldSettings {
   stemming?: boolean;
   /** Whether the commonest words are left out. */
   stopwords?: boolean;
+}
+
+/** Words to find in the text fields that the namespace declares: the best records have many of them, and rare ones. `"in quotes"` is a phrase, `begin*` any word that begins so. */
+export interface TextQuery {
+  /** Words, of which the best records have many. Or clauses in `must` and `should`. */
+  query?: string;
+  /** Which fields, and how much each counts; all of them alike without it. */
+  fields?: { [name: string]: number } | null;
+  /** What every match has. */
+  must?: Array<string>;
+  /** What makes a match better. */
+  should?: Array<string>;
+  /** What no match has. */
+  mustNot?: Array<string>;
 }
 
 /** A record whose condition does not hold. */

@@ -1,13 +1,15 @@
 //! Goes through the scenarios: `cargo run --example conformance -- FOLDER`, with QUARTZDB_URL (the proxy's) and
 //! QUARTZDB_API_KEY. One line of JSON for each scenario.
 
-use quartzdb_client::types::{AggregateQuery, NewNamespace, Query, QueryInBatch, RecordPatch, RecordToUpsert};
-use quartzdb_client::{upsert_many, BatchOptions, Client, Error, Freshness, ListOptions, PutOptions, Retries};
+use quartzdb_client::types::{AggregateQuery, NewNamespace, PatchOne, Query, QueryInBatch, RecordPatch, RecordToUpsert};
+use quartzdb_client::{
+    rfc3339, upsert_many, BatchOptions, Changes, Client, Error, FeedOptions, Freshness, ListOptions, PutOptions, Retries,
+};
 use serde::de::DeserializeOwned;
 use serde::Serialize;
 use serde_json::{json, Map, Value};
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 type Outcome = Result<Value, Error>;
 
@@ -56,7 +58,14 @@ fn problems_of(scenario: &Value, proxy: &str, key: &str) -> Vec<String> {
     for step in scenario["steps"].as_array().expect("steps") {
         let arguments = run.filled(step.get("with").unwrap_or(&json!({})));
         let started = Instant::now();
-        let outcome = run.done(step["do"].as_str().expect("do"), &arguments);
+        let outcome = std::thread::scope(|scope| {
+            if let Some(other) = step.get("meanwhile") {
+                let with = run.filled(&other["with"]);
+                let run = &run;
+                scope.spawn(move || run.done(other["do"].as_str().expect("do"), &with).expect("what is done meanwhile"));
+            }
+            run.done(step["do"].as_str().expect("do"), &arguments)
+        });
         let seconds = started.elapsed().as_secs_f64();
         if seconds < step["takes_at_least_seconds"].as_f64().unwrap_or(0.0)
             || seconds > step["takes_at_most_seconds"].as_f64().unwrap_or(60.0)
@@ -87,8 +96,7 @@ impl Run {
         let kv = ns.kv();
         let fresh = Freshness { consistency: text(&with["consistency"]), version: text(&with["version"]) };
         let (id, key) = (with["id"].as_str().unwrap_or_default(), with["key"].as_str().unwrap_or_default());
-        let (filter, set) = (&with["filter"], &with["set"]);
-        let (ids, keys, unset) = (strings(&with["ids"]), strings(&with["keys"]), strings(&with["unset"]));
+        let (ids, keys) = (strings(&with["ids"]), strings(&with["keys"]));
         let page_size = with["page_size"].as_u64().map(|size| size as u32);
         match what {
             "create_namespace" => {
@@ -101,33 +109,38 @@ impl Run {
             "delete_namespace" => value(self.db.delete_namespace(name)),
             "upsert" => value(ns.upsert(&read::<Vec<RecordToUpsert>>(&with["records"]))),
             "upsert_many" => Ok(self.many(with)),
-            "query" => {
-                let mut query = with.clone();
-                if with["include_vectors"] == true {
-                    query["include_vectors"] = json!("base64");
-                }
-                value(ns.query(&read::<Query>(&query)))
-            }
+            "query" => value(ns.query(&query_of(with))),
+            "query_pages" => all(ns.query_pages(&query_of(with))),
             "query_batch" => value(ns.query_batch(&read::<Vec<QueryInBatch>>(&with["queries"]), &fresh)),
             "get" => value(ns.get(id, &fresh)),
             "fetch" => value(ns.fetch(&ids, &fresh)),
             "count" => value(ns.count(with.get("filter"), &fresh)),
-            "list" => all(ns.list(&ListOptions {
-                filter: with.get("filter").cloned(),
-                order_by: text(&with["order_by"]),
-                descending: with["descending"] == true,
-                include_vectors: with["include_vectors"] == true,
-                include_metadata: with.get("include_metadata").cloned(),
-                page_size,
-                fresh,
-            })),
+            "list" => all(ns.list(&list_of(with, fresh))),
+            "list_pages" => {
+                let mut pages = ns.list(&list_of(with, fresh));
+                if let Some(cursor) = with["cursor"].as_str() {
+                    pages = pages.from_cursor(cursor);
+                }
+                let mut found = Vec::new();
+                while let Some(page) = pages.next_page() {
+                    let page = page?;
+                    found.push(json!({ "records": page.items, "cursor": page.cursor }));
+                }
+                Ok(numbers(Value::Array(found)))
+            }
+            "changes" => followed(ns.changes(&feed_of(with)), with, |change| json!(change)),
+            "kv_changes" => followed(kv.changes(&feed_of(with)), with, |change| {
+                let mut found = json!(change);
+                found["text"] = json!(change.text());
+                found
+            }),
             "list_ids" => all(ns.list_ids(with["prefix"].as_str(), page_size)),
             "patch" => value(ns.patch(&read::<Vec<RecordPatch>>(&with["patches"]))),
-            "patch_one" => value(ns.patch_one(id, set, &unset, with["if_version"].as_str())),
-            "patch_matching" => value(ns.patch_matching(filter, set, &unset)),
+            "patch_one" => value(ns.patch_one(id, &patch_of(with), with["if_version"].as_str())),
+            "patch_matching" => value(ns.patch_matching(&with["filter"], &patch_of(with))),
             "delete" => value(ns.delete(&ids)),
             "delete_one" => value(ns.delete_one(id, with["if_version"].as_str())),
-            "delete_matching" => value(ns.delete_matching(filter)),
+            "delete_matching" => value(ns.delete_matching(&with["filter"])),
             "aggregate" => value(ns.aggregate(&read::<AggregateQuery>(with))),
             "schema" => value(ns.schema(&fresh)),
             "kv_put" => {
@@ -172,10 +185,16 @@ impl Run {
 
     fn filled(&self, value: &Value) -> Value {
         match value {
+            Value::String(text) if text.starts_with("$$") => json!(text[1..]),
             Value::String(text) if text.starts_with('$') => self.saved[&text[1..]].clone(),
             Value::String(text) => json!(text.replace("{namespace}", &self.namespace)),
             Value::Array(items) => items.iter().map(|one| self.filled(one)).collect(),
             Value::Object(map) if map.contains_key("$float32") => map["$float32"].clone(),
+            Value::Object(map) if map.contains_key("$in_seconds") => {
+                let seconds = map["$in_seconds"].as_i64().expect("whole seconds");
+                let apart = Duration::from_secs(seconds.unsigned_abs());
+                json!(rfc3339(if seconds < 0 { SystemTime::now() - apart } else { SystemTime::now() + apart }))
+            }
             Value::Object(map) if map.contains_key("$bytes") => {
                 json!({ "$bytes": base64::decode(map["$bytes"].as_str().unwrap_or_default()).expect("base64") })
             }
@@ -258,6 +277,77 @@ fn differences(what: &str, expected: &Value, found: &Value, problems: &mut Vec<S
         other if other != found => problems.push(format!("{what} is {found}, expected {other}")),
         _ => {}
     }
+}
+
+fn query_of(with: &Value) -> Query {
+    let mut query = with.clone();
+    if with["include_vectors"] == true {
+        query["include_vectors"] = json!("base64");
+    }
+    read(&query)
+}
+
+fn list_of(with: &Value, fresh: Freshness) -> ListOptions {
+    ListOptions {
+        filter: with.get("filter").cloned(),
+        order_by: text(&with["order_by"]),
+        descending: with["descending"] == true,
+        include_vectors: with["include_vectors"] == true,
+        include_metadata: with.get("include_metadata").cloned(),
+        page_size: with["page_size"].as_u64().map(|size| size as u32),
+        fresh,
+    }
+}
+
+fn patch_of(with: &Value) -> PatchOne {
+    let never = with["expires_at"]["$never"] == true;
+    let mut patch = with.clone();
+    if never {
+        patch["expires_at"] = Value::Null;
+    }
+    let mut patch: PatchOne = read(&patch);
+    if never {
+        patch.expires_at = Some(None);
+    }
+    patch
+}
+
+fn feed_of(with: &Value) -> FeedOptions {
+    FeedOptions {
+        cursor: text(&with["cursor"]),
+        from_beginning: with["from_beginning"] == true,
+        since: text(&with["since"]),
+        page_size: with["page_size"].as_u64().map(|size| size as u32),
+        wait: with["wait_seconds"].as_f64().map_or(FeedOptions::default().wait, Duration::from_secs_f64),
+        follow: with["follow"] != false,
+        include_metadata: with["include_metadata"] == true,
+        include_vectors: with["include_vectors"] == true,
+        values: with["values"] == true,
+    }
+}
+
+/// A feed: so many changes of it, or until it is stopped, or until it ends.
+fn followed<T>(mut feed: Changes<'_, T>, with: &Value, shown: impl Fn(&T) -> Value) -> Outcome {
+    let take = with["take"].as_u64().map_or(usize::MAX, |count| count as usize);
+    let stop = feed.stopper();
+    let after = with["stop_after_seconds"].as_f64().map(Duration::from_secs_f64);
+    let stopping = after.map(|after| {
+        std::thread::spawn(move || {
+            std::thread::sleep(after);
+            stop.stop();
+        })
+    });
+    let mut changes = Vec::new();
+    while changes.len() < take {
+        match feed.next() {
+            Some(change) => changes.push(shown(&change?)),
+            None => break,
+        }
+    }
+    if let Some(stopping) = stopping {
+        stopping.join().expect("the thread that stops it");
+    }
+    Ok(numbers(json!({ "changes": changes, "cursor": feed.cursor() })))
 }
 
 /// A vector of an answer is in base64 when it is written again: as numbers here.

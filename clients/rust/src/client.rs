@@ -133,7 +133,7 @@ impl Client {
 }
 
 impl Call {
-    pub(crate) fn get<const N: usize>(path: String, query: [(&'static str, Option<String>); N]) -> Call {
+    pub(crate) fn get(path: String, query: impl IntoIterator<Item = (&'static str, Option<String>)>) -> Call {
         let query = query.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect();
         Call { method: "GET", path, query, ..Call::default() }
     }

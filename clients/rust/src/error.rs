@@ -18,6 +18,9 @@ pub enum ErrorKind {
     NotFound,
     /// It contradicts what is there. 409.
     Conflict,
+    /// It was there, and is no longer kept: what comes next in a feed. `cursor` of `problem` is where to go on, once all was
+    /// listed anew. 410.
+    Gone,
     /// A condition of the write does not hold; nothing was written. 412.
     PreconditionFailed,
     /// Too many requests, also after the retries. 429.
@@ -40,6 +43,7 @@ impl ErrorKind {
             ErrorKind::Forbidden => "forbidden",
             ErrorKind::NotFound => "not_found",
             ErrorKind::Conflict => "conflict",
+            ErrorKind::Gone => "gone",
             ErrorKind::PreconditionFailed => "precondition_failed",
             ErrorKind::RateLimited => "rate_limited",
             ErrorKind::ServerError => "server_error",
@@ -55,6 +59,7 @@ impl ErrorKind {
             403 => ErrorKind::Forbidden,
             404 => ErrorKind::NotFound,
             409 => ErrorKind::Conflict,
+            410 => ErrorKind::Gone,
             412 => ErrorKind::PreconditionFailed,
             429 => ErrorKind::RateLimited,
             500..=599 => ErrorKind::ServerError,

@@ -1,6 +1,9 @@
+use crate::changes::{Changes, ChangesPage, FeedOptions};
 use crate::pages::Pages;
 use crate::transport::{path_of, Answer, Call, Transport};
-use crate::types::{Item as ListedItem, ItemPage, ItemPut, ItemToPut, ItemsDeleted, ItemsFound, ItemsPut, KeyDeleted, Receipt};
+use crate::types::{
+    Item as ListedItem, ItemPage, ItemPut, ItemToPut, ItemsDeleted, ItemsFound, ItemsPut, KeyChange, KeyChangePage, KeyDeleted, Receipt,
+};
 use crate::{Freshness, Result};
 use serde::Serialize;
 use serde_json::{json, Value};
@@ -24,6 +27,44 @@ pub struct Item {
 }
 
 impl Item {
+    /// The value as UTF-8, None where it is none.
+    pub fn text(&self) -> Option<&str> {
+        std::str::from_utf8(self.value.as_deref()?).ok()
+    }
+}
+
+/// What a key is now, that changed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ItemChange {
+    /// "put" or "delete", or what a newer server knows beside these.
+    pub kind: String,
+    /// The key.
+    pub key: String,
+    /// With which it changed.
+    pub version: String,
+    /// When the server committed it.
+    pub at: String,
+    /// The bytes; None where it was deleted, or not asked for.
+    pub value: Option<Vec<u8>>,
+    /// As it was put.
+    pub content_type: Option<String>,
+    /// When it ends, if it does.
+    pub expires_at: Option<String>,
+}
+
+impl ItemChange {
+    fn of(change: KeyChange) -> ItemChange {
+        ItemChange {
+            kind: change.kind,
+            key: change.key,
+            version: change.version,
+            at: change.at,
+            value: bytes(change.value, change.value_base64),
+            content_type: change.content_type,
+            expires_at: change.expires_at,
+        }
+    }
+
     /// The value as UTF-8, None where it is none.
     pub fn text(&self) -> Option<&str> {
         std::str::from_utf8(self.value.as_deref()?).ok()
@@ -116,6 +157,17 @@ impl KeyValues {
         })
     }
 
+    /// Which keys change from now on, with `values` also these: as `changes` of a namespace.
+    pub fn changes(&self, options: &FeedOptions) -> Changes<'_, ItemChange> {
+        let asked = options.clone();
+        Changes::new(options, move |cursor| {
+            let path = path_of(&["namespaces", &self.namespace, "kv-changes"]);
+            let page: KeyChangePage = self.transport.json(&Call::get(path, asked.query(cursor, &self.transport)))?;
+            let KeyChangePage { changes, cursor, more, complete_until, .. } = page;
+            Ok(ChangesPage { changes: changes.into_iter().map(ItemChange::of).collect(), cursor, more, complete_until })
+        })
+    }
+
     /// Set several values, all or none.
     pub fn put_many(&self, items: &[(&str, &[u8])]) -> Result<ItemsPut> {
         let items: Vec<ItemToPut> = items
@@ -168,13 +220,16 @@ impl KeyValues {
 }
 
 fn item(one: ListedItem, usage: &Receipt) -> Item {
-    let bytes = one.value_base64.and_then(|text| base64::decode(text).ok());
     Item {
         key: one.key,
-        value: bytes.or_else(|| one.value.map(String::into_bytes)),
+        value: bytes(one.value, one.value_base64),
         content_type: one.content_type,
         version: one.version,
         expires_at: one.expires_at,
         usage: Some(usage.clone()),
     }
+}
+
+fn bytes(text: Option<String>, in_base64: Option<String>) -> Option<Vec<u8>> {
+    in_base64.and_then(|text| base64::decode(text).ok()).or_else(|| text.map(String::into_bytes))
 }

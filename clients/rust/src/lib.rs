@@ -3,9 +3,11 @@
 #![warn(missing_docs)]
 
 mod batches;
+mod changes;
 mod client;
 mod error;
 mod key_values;
+mod moments;
 mod namespace;
 mod pages;
 mod retries;
@@ -15,11 +17,13 @@ pub mod types;
 mod vectors;
 
 pub use batches::{upsert_many, BatchOptions, Report};
+pub use changes::{Changes, ChangesPage, FeedOptions, Stop};
 pub use client::{Builder, Client};
 pub use error::{Error, ErrorKind};
-pub use key_values::{Item, KeyValues, PutOptions};
+pub use key_values::{Item, ItemChange, KeyValues, PutOptions};
+pub use moments::rfc3339;
 pub use namespace::{Freshness, ListOptions, Namespace};
-pub use pages::Pages;
+pub use pages::{Page, Pages};
 pub use retries::Retries;
 pub use vectors::Vector;
 

@@ -1,10 +1,11 @@
+use crate::changes::{Changes, ChangesPage, FeedOptions};
 use crate::key_values::KeyValues;
 use crate::pages::Pages;
 use crate::transport::{path_of, Call, Transport};
 use crate::types::{
-    AggregateAnswer, AggregateQuery, CountResult, Deleted, Fetched, FieldsAnswer, IdPage, ListedRecord, NamespaceDeleted,
-    NamespaceDescription, PatchResult, Query, QueryBatchAnswer, QueryInBatch, QueryResult, Record, RecordPage, RecordPatch,
-    RecordToUpsert, Upserted,
+    AggregateAnswer, AggregateQuery, Change, ChangePage, CountResult, Deleted, Fetched, FieldsAnswer, IdPage, ListedRecord,
+    NamespaceDeleted, NamespaceDescription, PatchOne, PatchRequest, PatchResult, Query, QueryBatchAnswer, QueryInBatch, QueryResult,
+    Record, RecordPage, RecordPatch, RecordToUpsert, Upserted,
 };
 use crate::Result;
 use serde::de::DeserializeOwned;
@@ -80,11 +81,24 @@ impl Namespace {
         self.write("POST", &["vectors"], Some(&json!({ "vectors": records })), None, |done: &Upserted| Some(&done.version))
     }
 
-    /// The nearest records, best first. Of vectors, ask by `include_vectors: Some(json!("base64"))`.
+    /// The best records, best first: the nearest to a vector or to the record that has an `id`, those with the words of `text`,
+    /// those with the greatest products with `sparse`; of several of these, what `fusion` makes of them. With `group_by` the
+    /// answer has `groups`; with `page` it has a `cursor`, by which the same question goes on: [`Namespace::query_pages`] does
+    /// that. Of vectors, ask by `include_vectors: Some(json!("base64"))`.
     pub fn query(&self, query: &Query) -> Result<QueryResult> {
         let mut body = object(json!(query));
         self.freshen(&mut body, &Freshness { consistency: query.consistency.clone(), version: query.version.clone() });
         self.read(&["query"], &Value::Object(body))
+    }
+
+    /// The same question page by page, each with its `matches` or `groups`, and the `cursor` with which it goes on.
+    pub fn query_pages(&self, query: &Query) -> Pages<'_, QueryResult> {
+        let query = Query { page: Some(true), ..query.clone() };
+        Pages::new(move |cursor| {
+            let page = self.query(&Query { cursor: cursor.or_else(|| query.cursor.clone()), ..query.clone() })?;
+            let cursor = page.cursor.clone();
+            Ok((vec![page], cursor))
+        })
     }
 
     /// Several queries in one request, all of one moment.
@@ -159,25 +173,28 @@ impl Namespace {
         self.write("POST", &["vectors", "patch"], Some(&json!({ "patches": patches })), None, patched)
     }
 
-    /// Change metadata of one record; with `if_version` only where it has that version.
-    pub fn patch_one(&self, id: &str, set: &Value, unset: &[&str], if_version: Option<&str>) -> Result<PatchResult> {
-        let body = json!({ "set": set, "unset": unset });
-        self.write("PATCH", &["vectors", id], Some(&body), if_version, patched)
+    /// Change metadata of one record, and when it expires; with `if_version` only where it has that version.
+    pub fn patch_one(&self, id: &str, patch: &PatchOne, if_version: Option<&str>) -> Result<PatchResult> {
+        self.write("PATCH", &["vectors", id], Some(&json!(patch)), if_version, patched)
     }
 
-    /// Change metadata of all records that match, in as many steps as it takes, each all or none.
-    pub fn patch_matching(&self, filter: &Value, set: &Value, unset: &[&str]) -> Result<PatchResult> {
+    /// Change all records that match, in as many steps as it takes, each all or none.
+    pub fn patch_matching(&self, filter: &Value, patch: &PatchOne) -> Result<PatchResult> {
+        let mut request = PatchRequest {
+            filter: filter.as_object().cloned(),
+            set: patch.set.clone(),
+            unset: patch.unset.clone(),
+            ttl_seconds: patch.ttl_seconds,
+            expires_at: patch.expires_at.clone(),
+            version: patch.version.clone(),
+            ..PatchRequest::default()
+        };
         let mut all = 0;
-        let mut cursor: Option<String> = None;
         loop {
-            let mut body = object(json!({ "filter": filter, "set": set, "unset": unset }));
-            if let Some(cursor) = cursor {
-                body.insert("cursor".to_owned(), Value::String(cursor));
-            }
-            let done: PatchResult = self.write("POST", &["vectors", "patch"], Some(&Value::Object(body)), None, patched)?;
+            let done: PatchResult = self.write("POST", &["vectors", "patch"], Some(&json!(request)), None, patched)?;
             all += done.patched;
-            cursor = done.cursor.clone();
-            if cursor.is_none() {
+            request.cursor = done.cursor.clone();
+            if request.cursor.is_none() {
                 return Ok(PatchResult { patched: all, ..done });
             }
         }
@@ -218,10 +235,21 @@ impl Namespace {
         self.get_at(&["schema"], [], fresh)
     }
 
-    fn get_at<T: DeserializeOwned, const N: usize>(
+    /// What changes from now on, from the first change that is kept, or since a moment or the version of a write: an iterator
+    /// that waits for more until it is stopped. It begins when the first change is asked for.
+    pub fn changes(&self, options: &FeedOptions) -> Changes<'_, Change> {
+        let asked = options.clone();
+        Changes::new(options, move |cursor| {
+            let call = Call::get(self.path(&["changes"]), asked.query(cursor, &self.transport));
+            let ChangePage { changes, cursor, more, complete_until, .. } = self.transport.json(&call)?;
+            Ok(ChangesPage { changes, cursor, more, complete_until })
+        })
+    }
+
+    fn get_at<T: DeserializeOwned>(
         &self,
         path: &[&str],
-        query: [(&'static str, Option<String>); N],
+        query: impl IntoIterator<Item = (&'static str, Option<String>)>,
         fresh: &Freshness,
     ) -> Result<T> {
         let call = self.transport.freshened(Call::get(self.path(path), query), &self.name, fresh);

@@ -65,6 +65,11 @@ impl Transport {
         self.send(call)?.json()
     }
 
+    /// How long an answer may be waited for of so long: a call has to end before its deadline.
+    pub fn wait(&self, wanted: Duration) -> Duration {
+        wanted.min(self.timeout.mul_f64(0.8))
+    }
+
     /// What a read of the namespace must include.
     pub fn last_written(&self, namespace: &str) -> Option<String> {
         self.written.as_ref()?.lock().ok()?.get(namespace).cloned()

@@ -77,7 +77,8 @@ pub struct Change {
     pub at: String,
     /// Of an upsert, where asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub vector: Option<Value>,
+    #[serde(with = "vectors::optional")]
+    pub vector: Option<Vector>,
     /// Of an upsert, where asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Map<String, Value>>,
@@ -316,6 +317,22 @@ pub struct FieldsAnswer {
     /// Whether there are further fields: 1,000 are shown.
     pub more: bool,
     pub usage: Receipt,
+}
+
+/// How the rankings of several parts become one. `rrf`, which is meant where nothing is said: the sum of 1 / (k + rank). `weighted`: the sum of weights times scores, those of each part stretched to 0 … 1.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Fusion {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub k: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vector: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sparse: Option<f64>,
 }
 
 /// Which items to read.
@@ -873,7 +890,7 @@ pub struct PatchOne {
     pub ttl_seconds: Option<f64>,
     /// When the record expires from now on, in RFC 3339; null: never. Left out, that stays as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<String>,
+    pub expires_at: Option<Option<String>>,
     /// The `version` of an earlier answer: this request is ordered after it, and sees it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
@@ -902,7 +919,7 @@ pub struct PatchRequest {
     pub ttl_seconds: Option<f64>,
     /// When the record expires from now on, in RFC 3339; null: never. Left out, that stays as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<String>,
+    pub expires_at: Option<Option<String>>,
     /// With a filter: the `cursor` of the answer before, for the records that were left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
@@ -1012,13 +1029,13 @@ pub struct Query {
     pub id: Option<String>,
     /// Words to find in the text fields that the namespace declares: the best records have many of them, and rare ones. `"in quotes"` is a phrase, `begin*` any word that begins so.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub text: Option<Map<String, Value>>,
+    pub text: Option<TextQuery>,
     /// A sparse vector: the best records have the greatest products with it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sparse: Option<Map<String, Value>>,
+    pub sparse: Option<SparseVector>,
     /// How the rankings of several parts become one. `rrf`, which is meant where nothing is said: the sum of 1 / (k + rank). `weighted`: the sum of weights times scores, those of each part stretched to 0 … 1.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub fusion: Option<Value>,
+    pub fusion: Option<Fusion>,
     /// Whether each match says how it stands in each part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain: Option<bool>,
@@ -1098,13 +1115,13 @@ pub struct QueryInBatch {
     pub id: Option<String>,
     /// Words to find in the text fields that the namespace declares: the best records have many of them, and rare ones. `"in quotes"` is a phrase, `begin*` any word that begins so.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub text: Option<Map<String, Value>>,
+    pub text: Option<TextQuery>,
     /// A sparse vector: the best records have the greatest products with it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sparse: Option<Map<String, Value>>,
+    pub sparse: Option<SparseVector>,
     /// How the rankings of several parts become one. `rrf`, which is meant where nothing is said: the sum of 1 / (k + rank). `weighted`: the sum of weights times scores, those of each part stretched to 0 … 1.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub fusion: Option<Value>,
+    pub fusion: Option<Fusion>,
     /// Whether each match says how it stands in each part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain: Option<bool>,
@@ -1295,7 +1312,7 @@ pub struct RecordPatch {
     pub ttl_seconds: Option<f64>,
     /// When the record expires from now on, in RFC 3339; null: never. Left out, that stays as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<String>,
+    pub expires_at: Option<Option<String>>,
 }
 
 /// A record to be written.
@@ -1349,6 +1366,17 @@ pub struct SegmentSummary {
     pub bytes: i64,
 }
 
+/// A sparse vector: the best records have the greatest products with it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SparseVector {
+    /// Which field that the namespace declares as sparse; not needed where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    pub indices: Vec<i64>,
+    pub values: Vec<f64>,
+}
+
 /// How the words of a field are found.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -1362,6 +1390,27 @@ pub struct TextFieldSettings {
     /// Whether the commonest words are left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopwords: Option<bool>,
+}
+
+/// Words to find in the text fields that the namespace declares: the best records have many of them, and rare ones. `"in quotes"` is a phrase, `begin*` any word that begins so.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TextQuery {
+    /// Words, of which the best records have many. Or clauses in `must` and `should`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// Which fields, and how much each counts; all of them alike without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fields: Option<std::collections::BTreeMap<String, f64>>,
+    /// What every match has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub must: Option<Vec<String>>,
+    /// What makes a match better.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub should: Option<Vec<String>>,
+    /// What no match has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub must_not: Option<Vec<String>>,
 }
 
 /// A record whose condition does not hold.

@@ -8,18 +8,23 @@ books.query([1, 0, 0], top_k=1, filter={"year": {"$gt": 1960}}).matches[0].id
 
 from __future__ import annotations
 
+from quartzdb_client._async.changes import AsyncChanges
 from quartzdb_client._async.client import AsyncClient
 from quartzdb_client._async.key_values import AsyncKeyValues
 from quartzdb_client._async.namespace import AsyncNamespace
+from quartzdb_client._async.pages import AsyncPages
+from quartzdb_client._sync.changes import Changes
 from quartzdb_client._sync.client import Client
 from quartzdb_client._sync.key_values import KeyValues
 from quartzdb_client._sync.namespace import Namespace
+from quartzdb_client._sync.pages import Pages
 from quartzdb_client.batches import FailedPart, Report, upsert_many, upsert_many_async
 from quartzdb_client.errors import (
     Conflict,
     ConnectionFailed,
     DeadlineExceeded,
     Forbidden,
+    Gone,
     InvalidRequest,
     LimitReached,
     NotFound,
@@ -29,16 +34,21 @@ from quartzdb_client.errors import (
     ServerError,
     Unauthenticated,
 )
-from quartzdb_client.items import Found, Item
+from quartzdb_client.items import Found, Item, ItemChange
+from quartzdb_client.moments import NEVER
 from quartzdb_client.retries import Retries
 from quartzdb_client.version import VERSION
 
 __version__ = VERSION
 
 __all__ = [
+    "NEVER",
+    "AsyncChanges",
     "AsyncClient",
     "AsyncKeyValues",
     "AsyncNamespace",
+    "AsyncPages",
+    "Changes",
     "Client",
     "Conflict",
     "ConnectionFailed",
@@ -46,12 +56,15 @@ __all__ = [
     "FailedPart",
     "Forbidden",
     "Found",
+    "Gone",
     "InvalidRequest",
     "Item",
+    "ItemChange",
     "KeyValues",
     "LimitReached",
     "Namespace",
     "NotFound",
+    "Pages",
     "PreconditionFailed",
     "QuartzDBError",
     "RateLimited",

@@ -9,7 +9,6 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from quartzdb_client.decoding import decode
-from quartzdb_client.vectors import encoded
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -60,7 +59,12 @@ def path_of(*parts: str) -> str:
 
 def body_of(**values: Any) -> bytes:
     """JSON of what is not None."""
-    return json.dumps(given(values), separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return json_of(given(values))
+
+
+def json_of(document: Mapping[str, Any]) -> bytes:
+    """JSON of all of it, None as null."""
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 def query_of(**values: object) -> dict[str, str]:
@@ -71,14 +75,6 @@ def query_of(**values: object) -> dict[str, str]:
 def given(values: Mapping[str, Any]) -> dict[str, Any]:
     """Without what is None."""
     return {name: value for name, value in values.items() if value is not None}
-
-
-def with_vector(part: Mapping[str, Any]) -> dict[str, Any]:
-    """A record or query with its vector as it is sent, without what is None. Raises ValueError, TypeError."""
-    sent = {name: value for name, value in part.items() if value is not None}
-    if "vector" in sent:
-        sent["vector"] = encoded(sent["vector"])
-    return sent
 
 
 JSON = {"Content-Type": "application/json"}

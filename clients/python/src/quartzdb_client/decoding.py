@@ -9,7 +9,7 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 
 from quartzdb_client import types
 from quartzdb_client.answer_part import AnswerPart
-from quartzdb_client.vectors import decoded
+from quartzdb_client.vectors import Vector, decoded
 
 T = TypeVar("T")
 _Decode = Callable[[Any], Any]
@@ -30,20 +30,21 @@ def decode(kind: type[T], document: Mapping[str, Any]) -> T:
 @cache
 def _decoders(kind: Hashable) -> list[tuple[str, _Decode | None]]:
     hints = get_type_hints(cast("Any", kind).__init__, vars(types))
-    return [(name, _decoder(name, hint)) for name, hint in hints.items() if name != "return"]
+    return [(name, _decoder(hint)) for name, hint in hints.items() if name != "return"]
 
 
-def _decoder(name: str, hint: Any) -> _Decode | None:
+def _decoder(hint: Any) -> _Decode | None:
     if isinstance(hint, type) and issubclass(hint, AnswerPart):
         return lambda document: decode(hint, document)
+    if hint is Vector:
+        return decoded
     if get_origin(hint) in _UNIONS:
         some = [one for one in get_args(hint) if one is not type(None)]
-        return _decoder(name, some[0]) if len(some) == 1 else None
+        return _decoder(some[0]) if len(some) == 1 else None
     if get_origin(hint) is list:
-        one = _decoder(name, get_args(hint)[0])
+        one = _decoder(get_args(hint)[0])
         return None if one is None else lambda values: [one(value) for value in values]
     if get_origin(hint) is dict:
-        each = _decoder(name, get_args(hint)[1])
+        each = _decoder(get_args(hint)[1])
         return None if each is None else lambda values: {key: each(value) for key, value in values.items()}
-    # Under this name: numbers, and not how a match stands by its vector, which has a class.
-    return decoded if name == "vector" else None
+    return None

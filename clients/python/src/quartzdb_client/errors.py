@@ -84,6 +84,13 @@ class Conflict(QuartzDBError):
     kind = "conflict"
 
 
+class Gone(QuartzDBError):
+    """It was there, and is no longer kept: what comes next in a feed. `cursor` of `problem` is where to go on, once all
+    was listed anew. 410."""
+
+    kind = "gone"
+
+
 class PreconditionFailed(QuartzDBError):
     """A condition of the write does not hold; nothing was written. 412."""
 
@@ -120,6 +127,7 @@ _BY_STATUS: Mapping[int, type[QuartzDBError]] = {
     403: Forbidden,
     404: NotFound,
     409: Conflict,
+    410: Gone,
     412: PreconditionFailed,
     429: RateLimited,
 }

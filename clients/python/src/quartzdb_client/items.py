@@ -11,7 +11,7 @@ from typing import Any
 from quartzdb_client.calls import Answer
 from quartzdb_client.decoding import decode
 from quartzdb_client.types import Item as ItemDocument
-from quartzdb_client.types import Receipt
+from quartzdb_client.types import KeyChange, Receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,41 @@ class Item:
     @staticmethod
     def of(document: ItemDocument, usage: Receipt | None) -> Item:
         """Of an item in a list."""
-        value = None if document.value is None else document.value.encode()
-        if document.value_base64 is not None:
-            value = b64decode(document.value_base64)
+        value = _bytes(document.value, document.value_base64)
         return Item(document.key, value, document.content_type, document.version, document.expires_at, usage)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemChange:
+    """What a key is now, that changed. `kind` is "put" or "delete", or what a newer server knows beside these."""
+
+    kind: str
+    key: str
+    version: str
+    at: str
+    value: bytes | None
+    content_type: str | None
+    expires_at: str | None
+
+    @property
+    def text(self) -> str:
+        """The value as UTF-8. Raises UnicodeDecodeError, ValueError where there is none."""
+        if self.value is None:
+            raise ValueError("There is no value: it was deleted, or not asked for by changes(values=True).")
+        return self.value.decode()
+
+    @staticmethod
+    def of(document: KeyChange) -> ItemChange:
+        """Of a change in a feed."""
+        return ItemChange(
+            document.kind,
+            document.key,
+            document.version,
+            document.at,
+            _bytes(document.value, document.value_base64),
+            document.content_type,
+            document.expires_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +112,9 @@ def condition(if_version: str | None, if_absent: bool) -> dict[str, str]:
     if if_version is not None:
         return {"If-Match": f'"{if_version}"'}
     return {"If-None-Match": "*"} if if_absent else {}
+
+
+def _bytes(text: str | None, in_base64: str | None) -> bytes | None:
+    if in_base64 is not None:
+        return b64decode(in_base64)
+    return None if text is None else text.encode()

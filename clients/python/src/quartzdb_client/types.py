@@ -61,7 +61,7 @@ class Change(AnswerPart):
         version: str,
         shard: int,
         at: str,
-        vector: Any = None,
+        vector: Vector | None = None,
         metadata: dict[str, Any] | None = None,
         set: dict[str, Any] | None = None,
         unset: list[str] | None = None,
@@ -309,6 +309,16 @@ class FieldsAnswer(AnswerPart):
         self.fields = fields
         self.more = more
         self.usage = usage
+
+
+class Fusion(TypedDict, total=False):
+    """How the rankings of several parts become one. `rrf`, which is meant where nothing is said: the sum of 1 / (k + rank). `weighted`: the sum of weights times scores, those of each part stretched to 0 … 1."""
+
+    method: Literal["rrf", "weighted"]
+    k: int
+    vector: float
+    text: float
+    sparse: float
 
 
 class _GetItemsNeeds(TypedDict):
@@ -1058,9 +1068,9 @@ class Query(TypedDict, total=False):
 
     vector: VectorLike
     id: str | None
-    text: dict[str, Any] | None
-    sparse: dict[str, Any] | None
-    fusion: Any
+    text: TextQuery | None
+    sparse: SparseVector | None
+    fusion: Fusion | None
     explain: bool
     top_k: int
     recall: float | None
@@ -1107,9 +1117,9 @@ class QueryInBatch(TypedDict, total=False):
 
     vector: VectorLike
     id: str | None
-    text: dict[str, Any] | None
-    sparse: dict[str, Any] | None
-    fusion: Any
+    text: TextQuery | None
+    sparse: SparseVector | None
+    fusion: Fusion | None
     explain: bool
     top_k: int
     recall: float | None
@@ -1349,6 +1359,17 @@ class SegmentSummary(AnswerPart):
         self.bytes = bytes
 
 
+class _SparseVectorNeeds(TypedDict):
+    indices: list[int]
+    values: list[float]
+
+
+class SparseVector(_SparseVectorNeeds, total=False):
+    """A sparse vector: the best records have the greatest products with it."""
+
+    field: str
+
+
 class TextFieldSettings(TypedDict, total=False):
     """How the words of a field are found."""
 
@@ -1396,6 +1417,16 @@ class TextFieldSettings(TypedDict, total=False):
     ]
     stemming: bool
     stopwords: bool
+
+
+class TextQuery(TypedDict, total=False):
+    """Words to find in the text fields that the namespace declares: the best records have many of them, and rare ones. `"in quotes"` is a phrase, `begin*` any word that begins so."""
+
+    query: str
+    fields: dict[str, float] | None
+    must: list[str]
+    should: list[str]
+    must_not: list[str]
 
 
 class UnmetCondition(AnswerPart):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from quartzdb_client._async.namespace import AsyncNamespace
+from quartzdb_client._async.pages import AsyncPages
 from quartzdb_client.calls import JSON, Call, answer_of, body_of, path_of, query_of
 from quartzdb_client.errors import InvalidRequest
 from quartzdb_client.freshness import LastWritten
@@ -17,6 +18,7 @@ from quartzdb_client.types import (
     NamespaceDeleted,
     NamespacePage,
     NamespaceSummary,
+    TextFieldSettings,
     Usage,
 )
 from quartzdb_client.version import USER_AGENT
@@ -89,11 +91,16 @@ class AsyncClient:
         precision: str | None = None,
         shards: int | None = None,
         purge_after_days: int | None = None,
+        text: Mapping[str, TextFieldSettings] | Sequence[str] | None = None,
+        sparse: Sequence[str] | None = None,
         **settings: Any,
     ) -> AsyncNamespace:
         """Make a namespace. The same one twice is no error; with other settings it is a Conflict.
 
-        What is not given is as the server has it: cosine, f32, one shard. `settings` are sent as they are.
+        What is not given is as the server has it: cosine, f32, one shard. Without a `dimension` records have no
+        vectors. `text` are the fields of metadata that are searched as words, each with its settings or none;
+        `sparse` those that hold sparse vectors. Without any of the three it has key-values only. `settings` are sent
+        as they are.
         """
         content = body_of(
             name=name,
@@ -103,6 +110,8 @@ class AsyncClient:
             precision=precision,
             shards=shards,
             purge_after_days=purge_after_days,
+            text=text if text is None or isinstance(text, Mapping) else {field: {} for field in text},
+            sparse=None if sparse is None else list(sparse),
             **settings,
         )
         made = await self._transport.send(
@@ -114,21 +123,17 @@ class AsyncClient:
         """A namespace that is there; nothing is sent."""
         return AsyncNamespace(self._transport, name, self._written)
 
-    async def list_namespaces(
-        self, *, prefix: str | None = None, page_size: int | None = None
-    ) -> AsyncIterator[NamespaceSummary]:
+    def list_namespaces(
+        self, *, prefix: str | None = None, page_size: int | None = None, cursor: str | None = None
+    ) -> AsyncPages[NamespacePage, NamespaceSummary]:
         """All of them in order; pages are asked for as they are needed."""
-        cursor = None
-        while True:
+
+        async def ask(cursor: str | None) -> NamespacePage:
             query = query_of(prefix=prefix, limit=page_size, cursor=cursor)
-            page = await self._transport.send(
-                Call("GET", path_of("namespaces"), answer_of(NamespacePage), query)
-            )
-            for one in page.namespaces:
-                yield one
-            cursor = page.cursor
-            if cursor is None:
-                return
+            call = Call("GET", path_of("namespaces"), answer_of(NamespacePage), query)
+            return await self._transport.send(call)
+
+        return AsyncPages(ask, lambda page: page.namespaces, cursor)
 
     async def delete_namespace(self, name: str) -> NamespaceDeleted:
         """Delete a namespace with all that it has. Raises NotFound."""

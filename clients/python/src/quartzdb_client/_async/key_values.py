@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from quartzdb_client._async.changes import WAIT_SECONDS, AsyncChanges
+from quartzdb_client._async.pages import AsyncPages
 from quartzdb_client.calls import JSON, Call, answer_of, body_of, path_of, query_of
 from quartzdb_client.freshness import LastWritten, Written, freshness
-from quartzdb_client.items import Found, Item, condition, item_of, item_to_put
-from quartzdb_client.types import ItemPage, ItemPut, ItemsDeleted, ItemsFound, ItemsPut, KeyDeleted
+from quartzdb_client.items import Found, Item, ItemChange, condition, item_of, item_to_put
+from quartzdb_client.moments import Moment
+from quartzdb_client.questions import feed_place
+from quartzdb_client.types import (
+    ItemPage,
+    ItemPut,
+    ItemsDeleted,
+    ItemsFound,
+    ItemsPut,
+    KeyChangePage,
+    KeyDeleted,
+)
 
 if TYPE_CHECKING:
     from quartzdb_client._async.transport import AsyncTransport
@@ -67,18 +79,19 @@ class AsyncKeyValues:
         call = Call("DELETE", self._path(key), answer_of(KeyDeleted), {}, headers, writes=True)
         return await self._write(call)
 
-    async def list(
+    def list(
         self,
         *,
         prefix: str | None = None,
         values: bool = False,
         page_size: int | None = None,
+        cursor: str | None = None,
         consistency: str | None = None,
         version: str | None = None,
-    ) -> AsyncIterator[Item]:
+    ) -> AsyncPages[ItemPage, Item]:
         """All keys in order, with `values` also these; pages are asked for as they are needed."""
-        cursor = None
-        while True:
+
+        async def ask(cursor: str | None) -> ItemPage:
             query = query_of(
                 prefix=prefix,
                 limit=page_size,
@@ -86,14 +99,32 @@ class AsyncKeyValues:
                 values=values or None,
                 **self._fresh(consistency, version),
             )
-            page = await self._transport.send(
-                Call("GET", path_of("namespaces", self._namespace, "kv"), answer_of(ItemPage), query)
-            )
-            for one in page.items:
-                yield Item.of(one, page.usage)
-            cursor = page.cursor
-            if cursor is None:
-                return
+            call = Call("GET", path_of("namespaces", self._namespace, "kv"), answer_of(ItemPage), query)
+            return await self._transport.send(call)
+
+        return AsyncPages(ask, lambda page: [Item.of(one, page.usage) for one in page.items], cursor)
+
+    def changes(
+        self,
+        cursor: str | None = None,
+        *,
+        from_beginning: bool = False,
+        since: Moment | None = None,
+        values: bool = False,
+        page_size: int | None = None,
+        wait_seconds: float = WAIT_SECONDS,
+        follow: bool = True,
+    ) -> AsyncChanges[KeyChangePage, ItemChange]:
+        """Which keys change from now on, with `values` also these: as `changes` of records."""
+        query = query_of(limit=page_size, values=values or None)
+        wait = self._transport.wait(wait_seconds) if follow else None
+        path = path_of("namespaces", self._namespace, "kv-changes")
+
+        async def ask(cursor: str | None) -> KeyChangePage:
+            place = feed_place(cursor, from_beginning, since, wait)
+            return await self._transport.send(Call("GET", path, answer_of(KeyChangePage), {**query, **place}))
+
+        return AsyncChanges(ask, lambda page: map(ItemChange.of, page.changes), cursor, follow=follow)
 
     async def put_many(
         self, items: Mapping[str, bytes | str] | Sequence[Mapping[str, Any]], *, version: str | None = None

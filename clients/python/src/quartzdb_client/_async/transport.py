@@ -20,6 +20,7 @@ logger = logging.getLogger("quartzdb_client")
 
 T = TypeVar("T")
 _REFUSED = 400
+_WAIT_SHARE = 0.8
 
 
 class AsyncTransport:
@@ -39,6 +40,10 @@ class AsyncTransport:
         self._headers = dict(headers)
         self._timeout_seconds = timeout_seconds
         self._retries = retries
+
+    def wait(self, seconds: float) -> float:
+        """How long an answer may be waited for of so many seconds: a call has to end before its deadline."""
+        return max(0.0, min(seconds, self._timeout_seconds * _WAIT_SHARE))
 
     async def send(self, call: Call[T]) -> T:
         """What the call gives. Raises QuartzDBError."""
