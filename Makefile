@@ -243,7 +243,7 @@ $(PEERS): requirements-peers.txt $(RUNTIME)
 	@touch $@
 
 # The frameworks that integrations/ are for, and the packages there. Only what is imported is compiled, then.
-$(FRAMEWORKS): requirements-integrations.txt $(RUNTIME)
+$(FRAMEWORKS): requirements-integrations.txt | $(RUNTIME)
 	$(BIN)/python -m venv --clear --without-pip .venv-integrations
 	$(PIP_INTO) .venv-integrations install --no-compile $(WHEELS) -r requirements-integrations.txt
 	@touch $@

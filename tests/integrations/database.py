@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import secrets
 from collections.abc import Iterator
 
@@ -12,6 +13,8 @@ from quartzdb_client import Client
 
 _RUN = secrets.token_hex(4)  # a server that somebody has running may have seen these tests before
 _NUMBERS = itertools.count()
+
+os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"  # read when it is imported
 
 
 @pytest.fixture
