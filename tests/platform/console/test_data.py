@@ -526,3 +526,64 @@ def test_every_page_is_accessible_small_and_fits(
         assert 0 < loaded <= PAGE_BYTES_MAX, path
     person.context.close()
     assert person.wrong == []
+
+
+def test_a_namespace_of_words_alone_from_its_creation_to_its_export(library: Library, tmp_path: Path) -> None:
+    """It is made in the form, filled from a table, searched, shown and exported as one of words."""
+    page = library.page
+    library.go("")
+    page.fill("#create [name=name]", "stories")
+    page.fill("#create [name=text]", "title, body=german")
+    page.click("#create summary")
+    page.fill("#create [name=sparse]", "splade")
+    page.click("button:has-text('Create namespace')")
+    expect(page.locator("#described")).to_contain_text("body (german), title (english)")
+    expect(page.locator("#described")).to_contain_text("without vectors, found by words")
+    library.go("/stories/transfer")
+    table = tmp_path / "stories.csv"
+    table.write_text(
+        'id,title,body,splade\na,Red planets,Häuser,"{""indices"":[3],""values"":[2]}"\nb,Villages,Dörfer,\n'
+    )
+    page.set_input_files("input[type=file]", table)
+    page.select_option("[aria-label='Type of splade']", "json")
+    expect(page.locator("#preview li").first).to_contain_text("a: ")
+    page.click("#begin")
+    expect(page.locator("#progress")).to_contain_text("2")
+    library.go("/stories/query")
+    page.fill("#text", "planet")
+    page.click("button:has-text('Search')")
+    expect(page.locator("#answer tbody tr")).to_have_count(1)
+    page.fill("#text", "")
+    page.fill("#sparse", "{}")
+    page.click("button:has-text('Search')")
+    expect(page.locator("#problem")).to_contain_text("The sparse vector is an object like")
+    page.fill("#sparse", '{"indices": [3], "values": [1]}')
+    page.click("button:has-text('Search')")
+    expect(page.locator("#answer tbody tr")).to_have_count(1)
+    page.fill("#text", "village")
+    page.click("button:has-text('Search')")
+    expect(page.locator("#answer tbody tr")).to_have_count(2)
+    expect(page.locator("#answer")).to_contain_text("words 1.")
+    expect(page.locator("#answer")).to_contain_text("sparse 1.")
+    program = page.text_content("#program-python")
+    assert program is not None
+    assert '"sparse": {"field": "splade", "indices": [3], "values": [1]}' in program
+    library.person.check()
+    library.go("/stories/records?id=a")
+    expect(page.locator("#record")).to_contain_text("Metadata")
+    expect(page.locator("#record")).not_to_contain_text("Vector")
+    page.click("summary:has-text('Insert a record')")
+    expect(page.locator("#insert-vector")).to_be_hidden()
+    page.fill("#insert [name=id]", "c")
+    page.fill("#metadata", '{"title": "Oceans"}')
+    page.click("#insert button")
+    expect(page.locator("#found")).to_contain_text("Oceans")
+    library.go("/stories/transfer")
+    with page.expect_download() as loading:
+        page.evaluate("delete window.showSaveFilePicker")
+        page.click("button:has-text('Export')")
+    lines = [json.loads(line) for line in Path(loading.value.path()).read_text("utf-8").splitlines()]
+    assert lines[0]["quartzdb_export"]["settings"]["text"]["body"]["language"] == "german"
+    assert lines[0]["quartzdb_export"]["settings"]["sparse"] == ["splade"]
+    assert [line["id"] for line in lines[1:]] == ["a", "b", "c"]
+    assert all("vector" not in line for line in lines[1:])

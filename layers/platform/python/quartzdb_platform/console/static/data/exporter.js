@@ -27,21 +27,22 @@ export async function sinkOf(name) {
 
 /** The first line of what `quartzdb export` writes, so that `quartzdb import` can make the same namespace of it. */
 function header(namespace) {
-  const { name, dimension, metric, engine, precision, shards, purge_after_days } = namespace;
-  const settings = { dimension, metric, engine, precision, shards, purge_after_days };
+  const { name, dimension, metric, engine, precision, shards, purge_after_days, text, sparse } = namespace;
+  const settings = { dimension, metric, engine, precision, shards, purge_after_days, text, sparse };
   return `${JSON.stringify({ quartzdb_export: { format: 1, kind: "records", namespace: name, settings } })}\n`;
 }
 
 /** Write all records that the filter accepts, and say after each page how many are written. */
 export async function exportRecords(namespace, filter, sink, written, signal) {
-  const limit = Math.max(1, Math.min(1_000, Math.floor(PAGE_CHARACTERS / (6 * namespace.dimension + 1_000))));
+  const limit = Math.max(1, Math.min(1_000, Math.floor(PAGE_CHARACTERS / (6 * (namespace.dimension ?? 0) + 1_000))));
   await sink.write(header(namespace));
   let count = 0;
   for (let cursor = null; ;) {
     const question = { filter, limit, include_vectors: "base64", ...(cursor === null ? {} : { cursor }) };
     const { json } = await ask("POST", at(namespace.name, "vectors", "list"), { json: question, signal });
     const lines = json.records.map(({ id, vector, metadata, expires_at }) => ({
-      id, vector,
+      id,
+      ...(vector === undefined || vector === null ? {} : { vector }),
       ...(Object.keys(metadata).length ? { metadata } : {}),
       ...(expires_at === undefined ? {} : { expires_at_ms: Date.parse(expires_at) }),
     }));

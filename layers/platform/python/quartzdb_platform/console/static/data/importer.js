@@ -67,7 +67,7 @@ export class Import {
         if (row.wrong) throw new Mistake(row.wrong);
         const record = this.read(row.values);
         batch.push({ line: row.line, record });
-        characters += record.vector.length + JSON.stringify(record.metadata).length;
+        characters += (record.vector?.length ?? 0) + JSON.stringify(record.metadata).length;
       } catch (error) {
         if (!(error instanceof Mistake)) throw error;
         this.refuse(row.line, row.values, error.message);

@@ -9,8 +9,8 @@ export const TARGETS = ["none", "id", "vector", "number", "field", "object", "ex
 const EXPIRIES = ["expires_at_ms", "quartzdb_expires_at"];
 export const TYPES = ["auto", "text", "number", "boolean", "json"];
 
-/** What is likely meant, by names and by what is in the first rows. */
-export function likely(names, rows) {
+/** What is likely meant, by names and by what is in the first rows. `dimension` is null where records have no vectors. */
+export function likely(names, rows, dimension) {
   const lower = names.map((name) => name.toLowerCase());
   const pick = (wanted) => names[lower.findIndex((name) => wanted.includes(name))];
   const id = pick(["id", "_id", "key", "uuid"]);
@@ -19,8 +19,8 @@ export function likely(names, rows) {
     const value = rows.map((row) => row[name]).find((one) => one !== undefined && one !== null && one !== "");
     let target = "field";
     if (name === id) target = "id";
-    else if (name === vector) target = "vector";
-    else if (vector === undefined && /^(v|x|dim|e|emb|vector)[_.-]?\d+$/i.test(name)) target = "number";
+    else if (name === vector && dimension !== null) target = "vector";
+    else if (vector === undefined && dimension !== null && /^(v|x|dim|e|emb|vector)[_.-]?\d+$/i.test(name)) target = "number";
     else if (name.toLowerCase() === "metadata" && looksLikeObject(value)) target = "object";
     else if (EXPIRIES.includes(name)) target = "expiry";
     return { name, target, type: "auto", field: name };
@@ -31,13 +31,14 @@ function looksLikeObject(value) {
   return typeof value === "string" ? value.trim().startsWith("{") : value !== null && typeof value === "object" && !Array.isArray(value);
 }
 
-/** The record of a row, its vector as base64. Throws Mistake for what makes none. */
+/** The record of a row, its vector as base64; without one where `dimension` is null. Throws Mistake for what makes none. */
 export function recordOf(values, mapping, dimension) {
   const record = { id: null, vector: null, metadata: {} };
   const numbers = [];
   for (const { name, target, type, field } of mapping) {
     const value = values[name];
     if (target === "none" || value === undefined) continue;
+    if (dimension === null && (target === "vector" || target === "number")) throw new Mistake(say("mapping.no_vectors"));
     if (target === "id") record.id = idOf(value);
     else if (target === "vector") record.vector = base64(vectorFrom(value, dimension));
     else if (target === "number") numbers.push(numberOf(value, name));
@@ -52,6 +53,10 @@ export function recordOf(values, mapping, dimension) {
   if (numbers.length) {
     if (numbers.length !== dimension) throw new Mistake(say("vector.length", { n: numbers.length, dimension }));
     record.vector = base64(numbers);
+  }
+  if (dimension === null) {
+    delete record.vector;
+    return record;
   }
   if (record.vector === null) throw new Mistake(say("mapping.no_vector"));
   return record;

@@ -6,6 +6,7 @@ import { fieldsOf } from "./fields.js";
 import { bytes, cut, moment, number } from "./format.js";
 import { Mistake, showIn } from "./problem.js";
 import { say, settings } from "./settings.js";
+import { holdsRecords } from "./vector.js";
 
 const { namespace } = settings;
 const problem = showIn(find("problem"));
@@ -23,12 +24,14 @@ async function show() {
   fill(find("described"),
     stats.degraded ? make("p", { class: "problem" }, say("namespace.degraded", { why: stats.degraded })) : null,
     make("section", { class: "tiles", "aria-label": word("holds") },
-      tile("records", number(stats.records), found.dimension === null ? word("no_vectors") : say("namespace.space", { n: found.dimension, metric: found.metric })),
+      tile("records", number(stats.records), found.dimension === null ? (holdsRecords(found) ? word("words_only") : word("no_vectors")) : say("namespace.space", { n: found.dimension, metric: found.metric })),
       tile("tail", number(stats.tail_rows), word("tail_what")),
       tile("deleted", number(stats.deleted_rows), say("namespace.deleted_what", { n: found.purge_after_days })),
       tile("segments", number(stats.segments.length), bytes(stats.segment_bytes)),
       tile("keys", number(stats.keys), bytes(stats.key_value_bytes))),
     facts([
+      ...(Object.keys(found.text ?? {}).length ? [[word("text"), Object.entries(found.text).map(([name, { language }]) => `${name} (${language})`).join(", ")]] : []),
+      ...(found.sparse?.length ? [[word("sparse"), found.sparse.join(", ")]] : []),
       [word("engine"), say(`namespace.engine_${found.engine}`)],
       [word("precision"), say(`namespace.precision_${found.precision}`)],
       [word("shards"), number(found.shards)],

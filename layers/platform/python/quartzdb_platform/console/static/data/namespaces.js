@@ -50,11 +50,22 @@ async function show() {
   await next();
 }
 
+/** Names with commas between them. */
+const names = (text) => text.split(",").map((one) => one.trim()).filter(Boolean);
+
+/** What is searched as text, by field: "title, body=german". */
+function textFields(text) {
+  const parts = names(text).map((one) => one.split("=").map((part) => part.trim()));
+  return Object.fromEntries(parts.map(([name, language]) => [name, language ? { language } : {}]));
+}
+
 onSubmit(search, show, problem);
 if (create) {
   onSubmit(create, async () => {
     const given = (name) => (create[name].value.trim() === "" ? undefined : Number(create[name].value));
     const body = {
+      ...(names(create.text.value).length ? { text: textFields(create.text.value) } : {}),
+      ...(names(create.sparse.value).length ? { sparse: names(create.sparse.value) } : {}),
       name: create.elements.name.value.trim(), dimension: given("dimension"), metric: create.metric.value, engine: create.engine.value,
       precision: create.precision.value, shards: given("shards"), purge_after_days: given("purge_after_days"),
     };

@@ -7,18 +7,20 @@ import { cut, number, oneLine, receipt } from "./format.js";
 import { programs } from "./programs.js";
 import { Mistake, showIn } from "./problem.js";
 import { say, settings } from "./settings.js";
-import { randomVector, shortVector, vectorOf } from "./vector.js";
+import { holdsRecords, randomVector, shortVector, vectorOf } from "./vector.js";
 
 const { namespace } = settings;
 const problem = showIn(find("problem"));
 const form = find("query");
 let dimension = null;
 let fields = []; // that are searched as text
+let sparseFields = [];
+const SPARSE_EXAMPLE = '{"indices": [3, 17], "values": [0.5, 1.25]}';
 
 /** What a question may be by, and what each adds to the body; the form has a choice and a part for each. */
 const KINDS = {
   none: () => {
-    if (words() === "") throw new Mistake(say("query.no_words"));
+    if (words() === "" && !hasSparse()) throw new Mistake(say("query.no_words"));
     return {};
   },
   vector: () => ({ vector: vectorOf(form.vector.value, dimension) }),
@@ -29,12 +31,28 @@ const KINDS = {
 };
 
 const words = () => (fields.length ? form.elements.text.value.trim() : "");
-const isHybrid = () => words() !== "" && form.kind.value !== "none";
+const hasSparse = () => sparseFields.length > 0 && form.sparse.value.trim() !== "";
+const isNear = () => form.kind.value !== "none";
+/** Whether a vector and words become one ranking, for which weights can be chosen. */
+const isHybrid = () => words() !== "" && isNear() && !hasSparse();
+
+/** What a sparse vector adds. Throws Mistake. */
+function sparsePart() {
+  if (!hasSparse()) return {};
+  try {
+    const { indices, values } = JSON.parse(form.sparse.value);
+    if (Array.isArray(indices) && Array.isArray(values)) return { sparse: { field: form.sparse_field.value, indices, values } };
+  } catch (error) {
+    if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
+  }
+  throw new Mistake(say("query.sparse_wrong", { example: SPARSE_EXAMPLE }));
+}
 
 /** What the words add, alone or beside what is near. */
 function textPart() {
-  if (words() === "") return {};
-  const text = { text: { query: words() } };
+  const explain = (words() !== "" || isNear()) && hasSparse() ? { explain: true } : {};
+  if (words() === "") return explain;
+  const text = { text: { query: words() }, ...explain };
   if (!isHybrid()) return text;
   const share = Number(form.share.value);
   // A rest of a subtraction is a long number: 1 - 0.7.
@@ -44,7 +62,7 @@ function textPart() {
 
 /** The body of the call that the form says. Throws Mistake. */
 function body() {
-  const asked = { ...KINDS[form.kind.value](), ...textPart(), top_k: Number(form.top_k.value) };
+  const asked = { ...KINDS[form.kind.value](), ...textPart(), ...sparsePart(), top_k: Number(form.top_k.value) };
   if (form.choose_recall.checked) asked.recall = Number(form.recall.value);
   if (form.min_score.value !== "") asked.min_score = Number(form.min_score.value);
   const filter = builder.value;
@@ -129,16 +147,22 @@ async function begin() {
   const { json } = await ask("GET", at(namespace));
   dimension = json.dimension;
   fields = Object.keys(json.text ?? {});
-  if (dimension === null && fields.length === 0) {
+  sparseFields = json.sparse ?? [];
+  if (!holdsRecords(json)) {
     announce(say("query.no_vectors"));
     fill(find("answer"), make("p", { class: "quiet" }, say("query.no_vectors")));
     return;
   }
   find("vector-hint").textContent = say("query.vector_hint", { n: dimension });
-  find("words").hidden = find("kind-none").hidden = fields.length === 0;
+  find("words").hidden = fields.length === 0;
+  find("sparse-part").hidden = sparseFields.length === 0;
+  find("sparse-which").hidden = sparseFields.length < 2;
+  find("kind-none").hidden = fields.length === 0 && sparseFields.length === 0;
+  fill(form.sparse_field, ...sparseFields.map((name) => make("option", { value: name }, name)));
+  find("sparse-hint").textContent = say("query.sparse_hint", { example: SPARSE_EXAMPLE, fields: sparseFields.join(", ") });
   find("text-hint").textContent = say("query.text_hint", { fields: fields.join(", ") });
   find("near").hidden = dimension === null;
-  if (fields.length) form.kind.value = "none";
+  if (fields.length || dimension === null) form.kind.value = "none";
   form.hidden = false;
   const id = new URLSearchParams(location.search).get("id");
   if (id !== null) {

@@ -68,14 +68,15 @@ export async function openRecord(element, id, changed) {
     changed();
   }
 
-  const full = typeof record.vector === "string" ? record.vector : JSON.stringify(record.vector);
+  const vector = record.vector ?? null; // none, where records are found by words alone
+  const full = vector === null ? "" : typeof record.vector === "string" ? record.vector : JSON.stringify(record.vector);
   fill(element,
     make("h2", { tabindex: "-1", id: "record-title" }, say("record.title", { id })),
     alert,
     facts([
       [say("record.version"), make("code", {}, record.version)],
       [say("record.expires"), record.expires_at === undefined ? say("record.never") : moment(record.expires_at)],
-      [say("record.vector"), make("details", {}, make("summary", {}, shortVector(record.vector)), make("pre", { class: "long", tabindex: "0" }, full))],
+      ...(vector === null ? [] : [[say("record.vector"), make("details", {}, make("summary", {}, shortVector(record.vector)), make("pre", { class: "long", tabindex: "0" }, full))]]),
     ]),
     make("div", { class: "field" }, make("label", { for: text.id }, say("record.metadata")), text),
     settings.may_write

@@ -10,7 +10,7 @@ import { metadataOf } from "./metadata.js";
 import { Mistake, showIn } from "./problem.js";
 import { openRecord } from "./record.js";
 import { say, settings } from "./settings.js";
-import { vectorOf } from "./vector.js";
+import { holdsRecords, vectorOf } from "./vector.js";
 
 const { namespace } = settings;
 const main = document.querySelector("main");
@@ -70,7 +70,8 @@ async function count() {
 }
 
 async function insert(form) {
-  const record = { id: form.elements.id.value, vector: vectorOf(form.vector.value, dimension), metadata: metadataOf(form.metadata.value) };
+  const vector = dimension === null ? {} : { vector: vectorOf(form.vector.value, dimension) };
+  const record = { id: form.elements.id.value, ...vector, metadata: metadataOf(form.metadata.value) };
   const seconds = form.ttl.value.trim();
   if (seconds !== "") record.ttl_seconds = Number(seconds);
   const { json } = await ask("POST", at(namespace, "vectors"), { json: { vectors: [record] }, headers: { "If-None-Match": "*" } });
@@ -115,12 +116,13 @@ async function deleteMany() {
 async function begin() {
   const { json } = await ask("GET", at(namespace));
   dimension = json.dimension;
-  if (dimension === null) {
+  if (!holdsRecords(json)) {
     fill(find("found"), make("p", { class: "quiet" }, say("records.no_vectors")));
     announce(say("records.no_vectors"));
     return;
   }
   find("all").hidden = false;
+  if (settings.may_write) find("insert-vector").hidden = dimension === null;
   const id = new URLSearchParams(location.search).get("id");
   await list();
   if (id !== null) await openRecord(find("record"), id, () => { find("again").hidden = false; });

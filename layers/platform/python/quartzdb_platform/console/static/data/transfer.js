@@ -10,6 +10,7 @@ import { TARGETS, TYPES, likely, recordOf } from "./mapping.js";
 import { Mistake, showIn } from "./problem.js";
 import { formatOf, rowsOf } from "./rows.js";
 import { say, settings } from "./settings.js";
+import { holdsRecords } from "./vector.js";
 
 const SAMPLE_ROWS = 20;
 const REFUSED_SHOWN_MAX = 100;
@@ -40,7 +41,7 @@ async function look() {
   }
   const rows = sample.filter((row) => row.values).map((row) => row.values);
   if (rows.length === 0) throw new Mistake(sample[0]?.wrong ?? say("transfer.empty"));
-  mapping = likely([...new Set(rows.flatMap((row) => Object.keys(row)))], rows);
+  mapping = likely([...new Set(rows.flatMap((row) => Object.keys(row)))], rows, namespace.dimension);
   drawMapping(rows);
   find("mapped").hidden = false;
   find("mapped").querySelector("h2").focus();
@@ -79,7 +80,7 @@ function preview() {
     try {
       if (row.wrong) throw new Mistake(row.wrong);
       const { id, metadata } = recordOf(row.values, mapping, namespace.dimension);
-      text = say("transfer.becomes", { id, dimension: namespace.dimension, metadata: oneLine(metadata) });
+      text = say(namespace.dimension === null ? "transfer.becomes_words" : "transfer.becomes", { id, dimension: namespace.dimension, metadata: oneLine(metadata) });
     } catch (error) {
       if (!(error instanceof Mistake)) throw error;
       text = say("transfer.refused_line", { line: row.line, reason: error.message });
@@ -186,7 +187,7 @@ async function run() {
 
 async function open() {
   namespace = (await ask("GET", at(settings.namespace))).json;
-  if (namespace.dimension === null) {
+  if (!holdsRecords(namespace)) {
     problem(new Mistake(say("transfer.no_vectors")));
     return;
   }

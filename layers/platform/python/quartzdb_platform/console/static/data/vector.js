@@ -3,6 +3,9 @@
 import { Mistake } from "./problem.js";
 import { say } from "./settings.js";
 
+/** Whether a namespace can hold records: vectors, or fields that are searched by words or as sparse vectors. */
+export const holdsRecords = ({ dimension, text, sparse }) => dimension !== null || Object.keys(text ?? {}).length + (sparse ?? []).length > 0;
+
 /** What the API takes of a text: numbers, or the base64 as it is. Throws Mistake. */
 export function vectorOf(text, dimension) {
   const trimmed = text.trim();
