@@ -101,3 +101,11 @@ def test_an_unknown_namespace_names_those_that_there_are(tmp_path: Path) -> None
     """The hint has the names."""
     run(tmp_path, "keys", "create", "--name", "x")
     assert "There are none yet." in refusal(tmp_path, "stats", "--namespace", "docs", exit_code=3)
+
+
+def test_a_command_of_a_package_that_is_not_installed_says_which() -> None:
+    """Others are no commands."""
+    for name, says in (("mcp", "pip install quartzdb-mcp"), ("mcq", "No such command 'mcq'")):
+        result = CliRunner().invoke(cli, [name, "--data", "d"])
+        assert result.exit_code == 2
+        assert says in result.stderr

@@ -35,6 +35,8 @@ from quartzdb.domain.errors import QuartzError
 
 COMMANDS = "quartzdb.commands"
 """The entry points by which other packages add commands; nothing of them is imported before it is asked for."""
+PACKAGES = {"mcp": "quartzdb-mcp"}
+"""Commands that are in packages of their own, for whoever asks for one that is not installed."""
 
 
 class _Group(click.Group):
@@ -63,6 +65,14 @@ class _Group(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """In the order of a first acquaintance, and then those of other packages."""
         return [*self.commands, *sorted(entry_points(group=COMMANDS).names)]
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is asked for. One of another package that is not installed is told with its package."""
+        if (package := PACKAGES.get(args[0])) is not None and self.get_command(ctx, args[0]) is None:
+            ctx.fail(f"`quartzdb {args[0]}` is in a package of its own: pip install {package}")
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, of this package or of another one that is installed."""
