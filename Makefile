@@ -15,6 +15,7 @@ GRAPHS = .venv-graphs/.stamp
 PEERS = .venv-peers/.stamp
 INTEGRATIONS = .venv-integrations/.stamp
 FRAMEWORKS = .venv-integrations/.frameworks-stamp
+DOCS = .venv-docs/.stamp
 WORKERD = cloudflare/node_modules/.stamp
 ASSETS = layers/platform/assets/node_modules/.stamp
 # Where the system has crates, nothing is asked of a registry.
@@ -36,7 +37,7 @@ SOURCES = --no-build-isolation --require-hashes
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help integrations-types run parquet platform test journey clients-types lint format bench-engines bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean clients conformance
+.PHONY: help docs test-docs integrations-types run parquet platform test journey clients-types lint format bench-engines bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean clients conformance
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +60,14 @@ test: $(DEV) $(MINISTACK) $(INFRA) $(RIE) $(INTEGRATIONS) $(WORKERD) $(ASSETS) $
 
 journey: $(DEV) $(ASSETS) ## Go through the console as a person would, with screenshots in build/journey
 	QUARTZDB_JOURNEY=build/journey $(BIN)/python -m pytest tests/platform/console/test_journey.py $(ARGS)
+
+docs: $(DEV) $(DOCS) ## Build the documentation into build/site/, which the server shows at /docs from then on
+	$(BIN)/python -m docsite
+	@mkdir -p .venv/share/quartzdb && ln -sfn ../../../build/site .venv/share/quartzdb/docs
+
+test-docs: export QUARTZDB_SITE = build/site
+test-docs: docs $(ASSETS) ## Build the documentation, and look at all of it: links, sizes, accessibility
+	$(BIN)/python -m pytest tests/site $(ARGS)
 
 clients: $(DEV) $(JAVASCRIPT) $(NPM_PACKAGES) ## Build what is published of the clients and integrations: wheels, sdists, npm tarballs, crate
 	@rm -rf build/clients && mkdir -p build/clients
@@ -176,6 +185,7 @@ lock: $(DEV) ## Lock the dependencies again
 		pyproject.toml requirements-peers.in
 	$(LOCK) $(ARGS) --constraint requirements-dev.txt --output-file requirements-integrations.txt requirements-integrations.in
 	$(LOCK) $(ARGS) --output-file requirements-layers.txt requirements-layers.in
+	$(LOCK) $(ARGS) --output-file requirements-docs.txt requirements-docs.in
 	$(BIN)/uv pip compile --quiet --no-config --python-version 3.13 --python-platform x86_64-manylinux_2_28 \
 		--generate-hashes --custom-compile-command "make lock" --constraint requirements.txt \
 		--output-file requirements-lambda.txt requirements-lambda.in
@@ -199,7 +209,7 @@ licences: $(DEV) ## Write docs/licences.md: the licences of all that is installe
 	$(BIN)/python -m supply_chain.licences
 
 clean: ## Remove the environment and everything generated; data/ stays
-	rm -rf .venv .venv-ministack .venv-infra .venv-rie .venv-graphs .venv-peers .venv-integrations cloudflare/node_modules layers/platform/assets/node_modules clients/javascript/node_modules clients/javascript/dist clients/javascript/build integrations/node_modules integrations/*/dist build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-ministack .venv-infra .venv-rie .venv-graphs .venv-peers .venv-docs .venv-integrations cloudflare/node_modules layers/platform/assets/node_modules clients/javascript/node_modules clients/javascript/dist clients/javascript/build integrations/node_modules integrations/*/dist build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUNTIME): requirements.txt requirements-build.txt pyproject.toml layers/platform/pyproject.toml clients/python/pyproject.toml .ci/install
@@ -251,6 +261,10 @@ $(FRAMEWORKS): requirements-integrations.txt | $(RUNTIME)
 $(INTEGRATIONS): clients/python/pyproject.toml $(wildcard integrations/*/pyproject.toml) $(FRAMEWORKS)
 	$(PIP_INTO) .venv-integrations install --no-build-isolation --no-deps --editable clients/python \
 		$(patsubst %/pyproject.toml,--editable %,$(wildcard integrations/*/pyproject.toml))
+# The generator of the documentation's site: it needs nothing of ours, and other versions of what others need.
+$(DOCS): requirements-docs.txt $(RUNTIME)
+	$(BIN)/python -m venv --clear --without-pip .venv-docs
+	$(PIP_INTO) .venv-docs install $(WHEELS) -r requirements-docs.txt
 	@touch $@
 
 # Lambda's runtime and its emulator, with Lambda's version of Python.

@@ -59,6 +59,9 @@ def aws() -> Iterator[Emulators]:
         yield running
 
 
+collect_ignore = [] if os.environ.get("QUARTZDB_SITE") else ["site"]
+"""The built documentation has a profile of its own, `make test-docs`: building it takes longer than most tests."""
+
 _LONG = (
     "tests/simulation/",
     "tests/e2e/",

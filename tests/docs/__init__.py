@@ -1,1 +1,1 @@
-"""The documentation: its pages, its examples and its site."""
+"""What holds the documentation's sources to themselves and to the code. Built pages are looked at in tests/site/."""

@@ -18,6 +18,7 @@ from quartzdb.cli.serve.options import DISK_RESERVE_MB
 from quartzdb.cli.serve.peer import PeerOptions
 from quartzdb.cli.serve.pieces import InPieces
 from quartzdb.cli.serve.settings import WorkerSettings, log_to_stderr
+from quartzdb.cli.serve.site import with_site
 from quartzdb.domain.errors import QuartzError
 from quartzdb.domain.limits import CHANGES_DAYS, DAY_MS
 from quartzdb.maintenance.background import IDLE_SHARE, Background
@@ -207,9 +208,10 @@ def _to_each(takes: Sequence[Callable[[bytes], None]]) -> Callable[[bytes], None
 
 
 def _around(added: Sequence[Addition], app: Application, database: Database) -> Application:
+    served = with_site(app)
     for one in added:
-        app = one.around(app, database)
-    return app
+        served = one.around(served, database)
+    return served
 
 
 def worker_application() -> WithBackground:

@@ -1,0 +1,142 @@
+"""The documentation as a site, at /docs of a server on this machine, where it is installed.
+
+Files alone: it knows nothing of the database, and what is not below /docs goes to the application.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import sys
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from quartzdb.cli.serve.additions import Application
+
+MOUNT = "/docs"
+PROBLEMS = f"{MOUNT}/problems"
+"""Where the `type` of a problem leads, which the application answers."""
+INSTALLED = Path(sys.prefix) / "share/quartzdb/docs"
+"""Where `make docs` puts it, or a packager."""
+
+_TYPES: Mapping[str, str] = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".md": "text/markdown; charset=utf-8",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".xml": "application/xml",
+}
+_COMPRESSED = frozenset(_TYPES) - {".png"}
+_OF_PAGES = "frame-ancestors 'none'"
+"""The rest of a page's policy is in the page."""
+_OF_FILES = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+_GZIP_FROM_BYTES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes = b""
+
+
+class WithSite:
+    """An application with the site in `folder` before it, which has a page for paths that it lacks, too."""
+
+    def __init__(self, application: Application, folder: Path) -> None:
+        self._application = application
+        self._folder = folder.resolve()
+
+    async def __call__(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[Any]],
+        send: Callable[[Any], Awaitable[None]],
+    ) -> None:
+        """Answer GET and HEAD below /docs; pass everything else on."""
+        path = scope.get("path", "")
+        mine = path == MOUNT or (path.startswith(f"{MOUNT}/") and path != PROBLEMS)
+        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD") or not mine:
+            await self._application(scope, receive, send)
+            return
+        headers = {name.lower(): value for name, value in scope["headers"]}
+        zipped = b"gzip" in headers.get(b"accept-encoding", b"")
+        answer = await asyncio.to_thread(self._answer, path, zipped)
+        if answer.status == 200 and headers.get(b"if-none-match") == dict(answer.headers)[b"etag"]:
+            answer = _Answer(304, answer.headers)
+        length = () if answer.status == 304 else ((b"content-length", str(len(answer.body)).encode()),)
+        start = {
+            "type": "http.response.start",
+            "status": answer.status,
+            "headers": [*answer.headers, *length],
+        }
+        await send(start)
+        body = b"" if scope["method"] == "HEAD" else answer.body
+        await send({"type": "http.response.body", "body": body})
+
+    def _answer(self, path: str, zipped: bool) -> _Answer:
+        if path == MOUNT:
+            return _redirect(f"{MOUNT}/")
+        file = self._file(path.removeprefix(f"{MOUNT}/"))
+        if file is None:
+            return _read(self._folder / "404.html", zipped, status=404)
+        if file.is_dir():
+            if not path.endswith("/"):
+                return _redirect(f"{path}/")
+            return _read(file / "index.html", zipped)
+        return _read(file, zipped)
+
+    def _file(self, name: str) -> Path | None:
+        """A file of the site, or a folder with a page; None for anything else, which nothing can lead out of."""
+        if "\0" in name or "\\" in name:
+            return None
+        file = (self._folder / name).resolve()
+        if not file.is_relative_to(self._folder):
+            return None
+        if file.is_dir():
+            return file if (file / "index.html").is_file() else None
+        return file if file.is_file() and file.suffix in _TYPES and not name.endswith("/") else None
+
+
+def with_site(application: Application, folder: Path = INSTALLED) -> Application:
+    """With the site where it is installed, and else the application as it is."""
+    return WithSite(application, folder) if (folder / "index.html").is_file() else application
+
+
+def _redirect(to: str) -> _Answer:
+    return _Answer(307, ((b"location", to.encode("ascii", "ignore")), (b"cache-control", b"no-cache")))
+
+
+def _read(file: Path, zipped: bool, *, status: int = 200) -> _Answer:
+    changed = file.stat().st_mtime_ns
+    body, etag = _contents(file, changed, zipped and file.suffix in _COMPRESSED)
+    headers = [
+        (b"content-type", _TYPES[file.suffix].encode()),
+        (b"content-security-policy", (_OF_PAGES if file.suffix == ".html" else _OF_FILES).encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"no-referrer"),
+        (b"cache-control", b"no-cache"),
+        (b"vary", b"accept-encoding"),
+        (b"etag", etag),
+    ]
+    if etag.endswith(b'z"'):
+        headers.append((b"content-encoding", b"gzip"))
+    return _Answer(status, tuple(headers), body)
+
+
+@lru_cache(maxsize=64)
+def _contents(file: Path, changed: int, zipped: bool) -> tuple[bytes, bytes]:  # noqa: ARG001 - of the key
+    """What is sent of a file as it is since `changed`, and its tag; compressed if that is of use."""
+    body = file.read_bytes()
+    digest = hashlib.sha256(body).hexdigest()[:32]
+    if zipped and len(body) >= _GZIP_FROM_BYTES:
+        return gzip.compress(body, 6, mtime=0), f'"{digest}z"'.encode()
+    return body, f'"{digest}"'.encode()

@@ -1,0 +1,65 @@
+"""Every page has its place, and every link of a page goes somewhere."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from docsite.links import ELSEWHERE, file_of, links
+from docsite.sources import ADOPTED, DOCS, EXCLUDED, ROOT, pages, written
+from tests.docs.headings import anchors
+
+PAGES = written()
+_HOST = re.compile(r"(localhost|127\.0\.0\.1|([a-z0-9-]+\.)+[a-z]{2,})(:\d+)?")
+
+
+def test_every_page_has_one_place() -> None:
+    """A file of docs/ is in mkdocs.yml's `nav`, or left out by name in docsite/sources.py."""
+    named = pages()
+    assert [name for name, times in Counter(named).items() if times > 1] == []
+    assert sorted(set(PAGES) - set(named)) == [], "not in mkdocs.yml: nav"
+    assert sorted(set(named) - set(PAGES)) == [], "in mkdocs.yml, but no file"
+
+
+def test_what_is_left_out_is_there() -> None:
+    """And what is adopted."""
+    assert all((DOCS / name).is_file() for name in EXCLUDED)
+    assert all((ROOT / name).is_file() for name in ADOPTED)
+
+
+@cache
+def anchors_of(file: Path) -> set[str]:
+    return anchors(file.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_go_somewhere(name: str) -> None:
+    """To a file of the repository, at a heading that it has, or to a well-formed address elsewhere."""
+    page = PAGES[name]
+    wrong = []
+    for link in links(page.read_text("utf-8")):
+        if ELSEWHERE.match(link.target):
+            parts = urlsplit(link.target)
+            well_formed = (parts.scheme, bool(_HOST.fullmatch(parts.netloc))) in (
+                ("https", True),
+                ("http", True),
+            )
+            if not well_formed and parts.scheme != "mailto":
+                wrong.append(link.target)
+            continue
+        file, anchor = file_of(link.target, page)
+        if not file.exists() or (anchor and file.suffix == ".md" and anchor not in anchors_of(file)):
+            wrong.append(link.target)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_one_title(name: str) -> None:
+    """In its first line, which is what menus, the search and llms.txt call it."""
+    text = PAGES[name].read_text("utf-8")
+    assert re.match(r"# \S", text.removeprefix("---\n")), "no heading at the top"

@@ -1,0 +1,1 @@
+"""The built documentation: `make test-docs` builds it and runs these."""
