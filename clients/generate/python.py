@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from clients.generate.types import Field, Schema, Type, schemas
+from clients.generate.types import Field, Schema, Type, null_is_said, schemas
 
 TYPES = "python/src/quartzdb_client/types.py"
 _HEADER = '''# ruff: noqa: E501 - descriptions are those of the document
@@ -22,6 +22,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypedDict
 
 from quartzdb_client.answer_part import AnswerPart
+from quartzdb_client.moments import Never
 from quartzdb_client.vectors import Vector, VectorLike
 
 '''
@@ -40,7 +41,7 @@ def _class(schema: Schema) -> str:
     parameters = [
         f"{one.name}: {_word(one.type, 'Vector')}"
         if one.required
-        else f"{one.name}: {_maybe(one, 'Vector')} = None"
+        else f"{one.name}: {_maybe(one, 'Vector')}{' | Never' * null_is_said(schema, one)} = None"
         for one in fields
     ]
     return "\n".join(

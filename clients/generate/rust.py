@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from clients.generate.types import Field, Schema, Type, schemas
+from clients.generate.types import Field, Schema, Type, null_is_said, schemas
 
 TYPES = "rust/src/types.rs"
 _HEADER = """//! What requests and answers are made of. Written from the OpenAPI document: `make clients-types`.
@@ -17,6 +17,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 """
+_SAID = """
+/// Null is Some(None): it says something else than a field that is missing.
+fn said<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+"""
 _WORDS = {
     "string": "String",
     "integer": "i64",
@@ -25,14 +31,12 @@ _WORDS = {
     "any": "Value",
     "literal": "String",
 }
-_NULL_IS_SAID = {("PatchOne", "expires_at"), ("PatchRequest", "expires_at"), ("RecordPatch", "expires_at")}
-"""Fields of requests in which null says something else than nothing."""
 _KEYWORDS = {"type", "match", "where", "ref"}
 
 
 def types(document: Mapping[str, Any]) -> str:
     """The module."""
-    return _HEADER + "\n".join(_struct(one) for one in schemas(document))
+    return _HEADER + "\n".join(_struct(one) for one in schemas(document)) + _SAID
 
 
 def _struct(schema: Schema) -> str:
@@ -45,13 +49,13 @@ def _struct(schema: Schema) -> str:
     for field in schema.fields:
         if field.description:
             lines.append(f"    /// {field.description}")
-        lines += _attributes(field)
+        lines += _attributes(schema, field)
         name = f"r#{field.name}" if field.name in _KEYWORDS else field.name
         lines.append(f"    pub {name}: {_word(schema, field)},")
     return "\n".join([*lines, "}", ""])
 
 
-def _attributes(field: Field) -> list[str]:
+def _attributes(schema: Schema, field: Field) -> list[str]:
     if not _optional(field):
         if field.type.kind == "vector":
             raise ValueError(f"{field.name}: a vector that is always there has no form in Rust yet.")
@@ -59,6 +63,8 @@ def _attributes(field: Field) -> list[str]:
     lines = ['    #[serde(skip_serializing_if = "Option::is_none")]']
     if field.type.kind == "vector":
         lines.append('    #[serde(with = "vectors::optional")]')
+    if null_is_said(schema, field):
+        lines.append('    #[serde(deserialize_with = "said")]')
     return lines
 
 
@@ -68,7 +74,7 @@ def _optional(field: Field) -> bool:
 
 def _word(schema: Schema, field: Field) -> str:
     word = _spelled(field.type)
-    if (schema.name, field.name) in _NULL_IS_SAID:
+    if null_is_said(schema, field):
         return f"Option<Option<{word}>>"
     return f"Option<{word}>" if _optional(field) else word
 

@@ -43,6 +43,7 @@ class Schema:
 
 _WITHIN = {"text": "TextQuery", "sparse": "SparseVector", "fusion": "Fusion"}
 """Objects that the document writes out where they are used, by the field: what they are called."""
+_EXPIRY_CHANGES = {"Change", "PatchOne", "PatchRequest", "RecordPatch"}
 _RENAMED = {
     "MatchDocument": "Match",
     "RecordDocument": "Record",
@@ -54,6 +55,11 @@ _RENAMED = {
 def public_name(name: str) -> str:
     """What a schema is called in clients: without the word Document."""
     return _RENAMED.get(name, name.removesuffix("Document"))
+
+
+def null_is_said(schema: Schema, field: Field) -> bool:
+    """Whether null says something else than a field that is missing: that a record does not expire any more."""
+    return schema.name in _EXPIRY_CHANGES and field.name == "expires_at"
 
 
 def schemas(document: Mapping[str, Any]) -> list[Schema]:

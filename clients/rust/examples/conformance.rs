@@ -136,8 +136,8 @@ impl Run {
             }),
             "list_ids" => all(ns.list_ids(with["prefix"].as_str(), page_size)),
             "patch" => value(ns.patch(&read::<Vec<RecordPatch>>(&with["patches"]))),
-            "patch_one" => value(ns.patch_one(id, &patch_of(with), with["if_version"].as_str())),
-            "patch_matching" => value(ns.patch_matching(&with["filter"], &patch_of(with))),
+            "patch_one" => value(ns.patch_one(id, &read::<PatchOne>(with), with["if_version"].as_str())),
+            "patch_matching" => value(ns.patch_matching(&with["filter"], &read::<PatchOne>(with))),
             "delete" => value(ns.delete(&ids)),
             "delete_one" => value(ns.delete_one(id, with["if_version"].as_str())),
             "delete_matching" => value(ns.delete_matching(&with["filter"])),
@@ -190,6 +190,7 @@ impl Run {
             Value::String(text) => json!(text.replace("{namespace}", &self.namespace)),
             Value::Array(items) => items.iter().map(|one| self.filled(one)).collect(),
             Value::Object(map) if map.contains_key("$float32") => map["$float32"].clone(),
+            Value::Object(map) if map.contains_key("$never") => Value::Null,
             Value::Object(map) if map.contains_key("$in_seconds") => {
                 let seconds = map["$in_seconds"].as_i64().expect("whole seconds");
                 let apart = Duration::from_secs(seconds.unsigned_abs());
@@ -297,19 +298,6 @@ fn list_of(with: &Value, fresh: Freshness) -> ListOptions {
         page_size: with["page_size"].as_u64().map(|size| size as u32),
         fresh,
     }
-}
-
-fn patch_of(with: &Value) -> PatchOne {
-    let never = with["expires_at"]["$never"] == true;
-    let mut patch = with.clone();
-    if never {
-        patch["expires_at"] = Value::Null;
-    }
-    let mut patch: PatchOne = read(&patch);
-    if never {
-        patch.expires_at = Some(None);
-    }
-    patch
 }
 
 fn feed_of(with: &Value) -> FeedOptions {

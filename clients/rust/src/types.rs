@@ -90,7 +90,8 @@ pub struct Change {
     pub unset: Option<Vec<String>>,
     /// When the record expires: RFC 3339, in UTC. Of an upsert, missing where it never does; of a patch, missing where that stays as it was, and null where it never does from now on.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<String>,
+    #[serde(deserialize_with = "said")]
+    pub expires_at: Option<Option<String>>,
 }
 
 /// What changed.
@@ -890,6 +891,7 @@ pub struct PatchOne {
     pub ttl_seconds: Option<f64>,
     /// When the record expires from now on, in RFC 3339; null: never. Left out, that stays as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "said")]
     pub expires_at: Option<Option<String>>,
     /// The `version` of an earlier answer: this request is ordered after it, and sees it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -919,6 +921,7 @@ pub struct PatchRequest {
     pub ttl_seconds: Option<f64>,
     /// When the record expires from now on, in RFC 3339; null: never. Left out, that stays as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "said")]
     pub expires_at: Option<Option<String>>,
     /// With a filter: the `cursor` of the answer before, for the records that were left.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -1312,6 +1315,7 @@ pub struct RecordPatch {
     pub ttl_seconds: Option<f64>,
     /// When the record expires from now on, in RFC 3339; null: never. Left out, that stays as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "said")]
     pub expires_at: Option<Option<String>>,
 }
 
@@ -1477,4 +1481,9 @@ pub struct Values {
     pub count: i64,
     pub min: Value,
     pub max: Value,
+}
+
+/// Null is Some(None): it says something else than a field that is missing.
+fn said<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
 }

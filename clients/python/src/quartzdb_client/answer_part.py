@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from quartzdb_client.moments import NEVER
+
 
 class AnswerPart:
     """An object of an answer. Its attributes are those of the API."""
@@ -30,4 +32,6 @@ def _plain(value: object) -> object:
         return [_plain(one) for one in value]
     if isinstance(value, dict):
         return {key: _plain(one) for key, one in value.items()}
+    if value is NEVER:
+        return None
     return value.tolist() if hasattr(value, "tolist") else value

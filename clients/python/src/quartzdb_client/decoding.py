@@ -9,6 +9,7 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 
 from quartzdb_client import types
 from quartzdb_client.answer_part import AnswerPart
+from quartzdb_client.moments import NEVER
 from quartzdb_client.vectors import Vector, decoded
 
 T = TypeVar("T")
@@ -25,6 +26,15 @@ def decode(kind: type[T], document: Mapping[str, Any]) -> T:
             for name, inner in decoders
         ]
     )
+
+
+def change_page(document: Mapping[str, Any]) -> types.ChangePage:
+    """A page of a feed. Where a change says null of an expiry that is NEVER; where it says nothing of it, None."""
+    page = decode(types.ChangePage, document)
+    for change, told in zip(page.changes, document["changes"], strict=True):
+        if "expires_at" in told and told["expires_at"] is None:
+            change.expires_at = NEVER
+    return page
 
 
 @cache

@@ -7,15 +7,17 @@ from enum import Enum
 from typing import Any, Literal, TypeAlias
 
 
-class _Never(Enum):
+class Never(Enum):
+    """What null says of an expiry."""
+
     NEVER = "never"
 
 
-NEVER: Literal[_Never.NEVER] = _Never.NEVER
-"""In a patch: the record does not expire any more."""
+NEVER: Literal[Never.NEVER] = Never.NEVER
+"""In a patch, one that is sent or one that a feed tells: the record does not expire any more."""
 Moment: TypeAlias = "datetime | float | str"
 """A datetime with its time zone, seconds since 1970, or RFC 3339."""
-Expiry: TypeAlias = "Moment | Literal[_Never.NEVER]"
+Expiry: TypeAlias = "Moment | Literal[Never.NEVER]"
 
 
 def written(moment: Moment) -> str:
@@ -35,5 +37,5 @@ def expiry(ttl_seconds: float | None, expires_at: Expiry | None) -> dict[str, An
     if ttl_seconds is not None:
         sent["ttl_seconds"] = ttl_seconds
     if expires_at is not None:
-        sent["expires_at"] = None if isinstance(expires_at, _Never) else written(expires_at)
+        sent["expires_at"] = None if isinstance(expires_at, Never) else written(expires_at)
     return sent

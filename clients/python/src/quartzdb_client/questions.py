@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from quartzdb_client.calls import query_of
-from quartzdb_client.moments import Moment, _Never, written
+from quartzdb_client.moments import Moment, Never, written
 from quartzdb_client.vectors import encoded
 
 
@@ -25,7 +25,7 @@ def patch_to_send(patch: Mapping[str, Any]) -> dict[str, Any]:
     until = patch.get("expires_at")
     if until is None:
         return dict(patch)
-    return {**patch, "expires_at": None if isinstance(until, _Never) else written(until)}
+    return {**patch, "expires_at": None if isinstance(until, Never) else written(until)}
 
 
 def question(asked: Mapping[str, Any]) -> dict[str, Any]:

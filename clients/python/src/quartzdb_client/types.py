@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypedDict
 
 from quartzdb_client.answer_part import AnswerPart
+from quartzdb_client.moments import Never
 from quartzdb_client.vectors import Vector, VectorLike
 
 
@@ -65,7 +66,7 @@ class Change(AnswerPart):
         metadata: dict[str, Any] | None = None,
         set: dict[str, Any] | None = None,
         unset: list[str] | None = None,
-        expires_at: str | None = None,
+        expires_at: str | Never | None = None,
     ) -> None:
         self.kind = kind
         self.id = id

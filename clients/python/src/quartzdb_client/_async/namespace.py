@@ -20,6 +20,7 @@ from quartzdb_client.calls import (
     path_of,
     query_of,
 )
+from quartzdb_client.decoding import change_page
 from quartzdb_client.freshness import LastWritten, Written, freshness
 from quartzdb_client.items import condition
 from quartzdb_client.moments import Expiry, Moment, expiry
@@ -398,7 +399,7 @@ class AsyncNamespace:
 
         async def ask(cursor: str | None) -> ChangePage:
             place = feed_place(cursor, from_beginning, since, wait)
-            call = Call("GET", self._path("changes"), answer_of(ChangePage), {**query, **place})
+            call = Call("GET", self._path("changes"), _change_page, {**query, **place})
             return await self._transport.send(call)
 
         return AsyncChanges(ask, lambda page: page.changes, cursor, follow=follow)
@@ -427,3 +428,7 @@ class AsyncNamespace:
 
     def _fresh(self, consistency: str | None, version: str | None) -> dict[str, str]:
         return freshness(self._written, self.name, consistency, version)
+
+
+def _change_page(answer: Answer) -> ChangePage:
+    return change_page(answer.document())

@@ -20,6 +20,7 @@ from quartzdb_client.calls import (
     path_of,
     query_of,
 )
+from quartzdb_client.decoding import change_page
 from quartzdb_client.freshness import LastWritten, Written, freshness
 from quartzdb_client.items import condition
 from quartzdb_client.moments import Expiry, Moment, expiry
@@ -394,7 +395,7 @@ class Namespace:
 
         def ask(cursor: str | None) -> ChangePage:
             place = feed_place(cursor, from_beginning, since, wait)
-            call = Call("GET", self._path("changes"), answer_of(ChangePage), {**query, **place})
+            call = Call("GET", self._path("changes"), _change_page, {**query, **place})
             return self._transport.send(call)
 
         return Changes(ask, lambda page: page.changes, cursor, follow=follow)
@@ -421,3 +422,7 @@ class Namespace:
 
     def _fresh(self, consistency: str | None, version: str | None) -> dict[str, str]:
         return freshness(self._written, self.name, consistency, version)
+
+
+def _change_page(answer: Answer) -> ChangePage:
+    return change_page(answer.document())
