@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 _CONTROL = "/__conformance/"
 _NOT_PASSED_ON = frozenset({"connection", "keep-alive", "host", "transfer-encoding", "content-length"})
 _ANSWER_SECONDS_MAX = 30
+_PIECES = 20
 _RESET = struct.pack("ii", 1, 0)
 """Lingering for no time: the connection ends in a reset and not in order."""
 
@@ -141,6 +142,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault.do == "slow":
             time.sleep(fault.seconds)
             self._answer(*self._asked(body))
+        elif fault.do == "trickle":
+            self._answer(*self._asked(body), pieces=_PIECES, seconds=fault.seconds)
         elif fault.do == "duplicate":
             self._asked(body)
             self._answer(*self._asked(body))
@@ -160,13 +163,27 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             connection.close()
 
-    def _answer(self, status: int, headers: dict[str, str], content: bytes, *, share: float = 1) -> None:
+    def _answer(
+        self,
+        status: int,
+        headers: dict[str, str],
+        content: bytes,
+        *,
+        share: float = 1,
+        pieces: int = 1,
+        seconds: float = 0,
+    ) -> None:
         lines = [f"HTTP/1.1 {status} Status", *(f"{name}: {value}" for name, value in headers.items())]
         if self.command != "HEAD" and status not in (204, 304):
             lines.append(f"Content-Length: {len(content)}")
         self.wfile.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
         if self.command != "HEAD":
-            self.wfile.write(content[: int(len(content) * share)])
+            sent = content[: int(len(content) * share)]
+            size = -(-len(sent) // pieces) or 1
+            for at in range(0, len(sent), size):
+                time.sleep(seconds)
+                self.wfile.write(sent[at : at + size])
+                self.wfile.flush()
         self.wfile.flush()
 
     def _reset(self) -> None:

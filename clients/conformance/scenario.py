@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 
-Failing = Literal["answer", "reset", "lose_answer", "truncate", "slow", "duplicate"]
+Failing = Literal["answer", "reset", "lose_answer", "truncate", "slow", "trickle", "duplicate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,8 @@ class Fault:
 
     `answer`: answered with `status`, `headers` and `body`, and not passed on. `reset`: the connection is reset
     before anything is passed on. `lose_answer`: passed on, then reset without an answer. `truncate`: half an answer,
-    then a reset. `slow`: passed on after `seconds`. `duplicate`: passed on twice; the second answer is sent.
+    then a reset. `slow`: passed on after `seconds`. `trickle`: the answer comes in twenty pieces, each `seconds` after
+    the one before. `duplicate`: passed on twice; the second answer is sent.
     """
 
     on: Pattern

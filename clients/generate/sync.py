@@ -31,7 +31,7 @@ _RULES = tuple(
         (r"\basyncio\.sleep\b", "time.sleep"),
         (r"\bimport asyncio\b", "import time"),
         (r"\b_async\b", "_sync"),
-        (r"\bopened_async\b", "opened"),
+        (r"\b(opened|prepared|until)_async\b", r"\1"),
         (r"\bhttpx2\.AsyncClient\b", "httpx2.Client"),
         (r"\bhandle_async_request\b", "handle_request"),
     )

@@ -19,6 +19,7 @@ from quartzdb_client import (
     Client,
     Conflict,
     ConnectionFailed,
+    DeadlineExceeded,
     InvalidRequest,
     NotFound,
     QuartzDBError,
@@ -28,7 +29,6 @@ from quartzdb_client import (
     upsert_many_async,
 )
 from quartzdb_client.decoding import decode
-from quartzdb_client.retries import NeverSent
 from quartzdb_client.types import Match, PartRank, QueryResult
 from quartzdb_client.vectors import decoded, encoded
 from tests.clients.conftest import Served
@@ -91,26 +91,20 @@ def test_waits_double_stay_below_the_longest_and_listen_to_the_server() -> None:
     retries = Retries(max_retries=9, backoff_seconds=1, backoff_seconds_max=4, rng=random.Random(1))
     failed = ConnectionFailed("gone")
     for attempt, most in enumerate([1, 2, 4, 4, 4]):
-        waits = [retries.wait(failed, attempt, repeatable=True) for _ in range(200)]
+        waits = [retries.wait(failed, attempt) for _ in range(200)]
         assert all(wait is not None and 0 <= wait <= most for wait in waits)
         assert max(wait or 0 for wait in waits) > 0.9 * most
     asked = RateLimited("slow", status=429, retry_after_seconds=30)
-    assert retries.wait(asked, 0, repeatable=True) == 30
-    assert retries.wait(failed, 9, repeatable=True) is None
+    assert retries.wait(asked, 0) == 30
+    assert retries.wait(failed, 9) is None
 
 
-def test_what_cannot_be_repeated_is_so_only_where_nothing_was_done() -> None:
-    """A secret that was answered is not answered again."""
+def test_only_what_may_pass_is_tried_again() -> None:
+    """Not what is refused; but a write that is being done at this moment, by an earlier attempt."""
     retries = Retries()
-    assert retries.wait(ConnectionFailed("lost"), 0, repeatable=False) is None
-    assert retries.wait(NeverSent("no listener"), 0, repeatable=False) is not None
-    assert retries.wait(RateLimited("slow", status=429), 0, repeatable=False) is not None
-    assert retries.wait(NotFound("no", status=404), 0, repeatable=True) is None
-    assert retries.wait(Conflict("differs", status=409, code="namespace_differs"), 0, repeatable=True) is None
-    assert (
-        retries.wait(Conflict("wait", status=409, code="idempotency_conflict"), 0, repeatable=True)
-        is not None
-    )
+    assert retries.wait(NotFound("no", status=404), 0) is None
+    assert retries.wait(Conflict("differs", status=409, code="namespace_differs"), 0) is None
+    assert retries.wait(Conflict("wait", status=409, code="idempotency_conflict"), 0) is not None
 
 
 def test_it_is_not_made_without_a_url_or_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,6 +185,12 @@ def test_a_program_may_end_while_its_data_are_indexed(tmp_path: Path) -> None:
         assert (ran.returncode, ran.stdout, ran.stderr) == (0, "ended\n", "")
         with Client.embedded(data) as db:
             assert db.namespace("n").count().count == 3_000
+
+
+def test_embedded_calls_have_a_deadline_too(tmp_path: Path) -> None:
+    """Whatever the database is at."""
+    with Client.embedded(tmp_path / "data", timeout_seconds=1e-5) as db, pytest.raises(DeadlineExceeded):
+        db.create_namespace("late", dimension=2)
 
 
 def test_a_directory_that_cannot_be_opened_is_told(tmp_path: Path) -> None:

@@ -29,8 +29,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T_co]):
-    """One request. `writes`: an idempotency key is sent, so that it can be repeated. `once`: its answer is a secret,
-    which the server does not keep for a repetition."""
+    """One request. `writes`: an idempotency key is sent, so that it can be repeated as reads can."""
 
     method: str
     path: str
@@ -39,12 +38,6 @@ class Call(Generic[T_co]):
     headers: Mapping[str, str] = field(default_factory=dict)
     content: bytes | None = None
     writes: bool = False
-    once: bool = False
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether sending it twice does what sending it once does."""
-        return not self.once
 
 
 def answer_of(kind: type[T]) -> Callable[[Answer], T]:

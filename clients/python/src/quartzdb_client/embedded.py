@@ -7,6 +7,7 @@ import atexit
 import os
 import threading
 from collections.abc import Coroutine, MutableMapping
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -93,7 +94,7 @@ class _InProcess(httpx2.BaseTransport):
         atexit.register(self._abandon)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        return self._in_loop(self._application.answer(request))
+        return self._in_loop(self._application.answer(request), request.extensions["timeout"]["read"])
 
     def close(self) -> None:
         atexit.unregister(self._abandon)
@@ -113,8 +114,13 @@ class _InProcess(httpx2.BaseTransport):
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
 
-    def _in_loop(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+    def _in_loop(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+        done = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return done.result(timeout)
+        except FutureTimeoutError:  # the same as TimeoutError, but in Python 3.10
+            done.cancel()
+            raise httpx2.ReadTimeout("The deadline of the call is over.") from None
 
 
 async def _cancelled_all() -> None:

@@ -10,8 +10,6 @@ from quartzdb_client.errors import Conflict, ConnectionFailed, QuartzDBError, Ra
 _STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 _UNDER_WAY = "idempotency_conflict"
 """The same write is being done at this moment: its answer can be had a little later."""
-_CERTAIN = frozenset({429})
-"""An answer that says that nothing was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +22,12 @@ class Retries:
     backoff_seconds_max: float = 8.0
     rng: random.Random = field(default_factory=random.Random, repr=False)
 
-    def wait(self, error: QuartzDBError, attempt: int, *, repeatable: bool) -> float | None:
-        """Seconds until the next attempt, or None: it is not made. `attempt` counts from 0.
-
-        A call that is not `repeatable` is only repeated where it is certain that nothing was done.
-        """
+    def wait(self, error: QuartzDBError, attempt: int) -> float | None:
+        """Seconds until the next attempt, or None: it is not made. `attempt` counts from 0."""
         if attempt >= self.max_retries or not _passes(error):
-            return None
-        if not repeatable and error.status not in _CERTAIN and not isinstance(error, NeverSent):
             return None
         doubled = min(self.backoff_seconds_max, self.backoff_seconds * 2**attempt)
         return max(self.rng.uniform(0, doubled), error.retry_after_seconds or 0)
-
-
-class NeverSent(ConnectionFailed):
-    """No connection came about, so nothing was done."""
 
 
 def _passes(error: QuartzDBError) -> bool:

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 import httpx2
 
 from quartzdb_client.calls import Answer, Call
+from quartzdb_client.deadlines import prepared, until
 from quartzdb_client.errors import ConnectionFailed, DeadlineExceeded, QuartzDBError, error_of
-from quartzdb_client.retries import NeverSent, Retries
+from quartzdb_client.retries import Retries
 
 logger = logging.getLogger("quartzdb_client")
 
@@ -35,7 +36,7 @@ class Transport:
         timeout_seconds: float,
         retries: Retries,
     ) -> None:
-        self._http = http
+        self._http = prepared(http)
         self._url = url
         self._headers = dict(headers)
         self._timeout_seconds = timeout_seconds
@@ -57,7 +58,7 @@ class Transport:
             try:
                 return call.read(self._once(call, url, headers, ends_at))
             except QuartzDBError as error:
-                wait = self._retries.wait(error, attempt, repeatable=call.repeatable)
+                wait = self._retries.wait(error, attempt)
                 if wait is None or monotonic() + wait >= ends_at:
                     raise
                 logger.info(
@@ -73,21 +74,22 @@ class Transport:
     def _once(self, call: Call[Any], url: str, headers: dict[str, str], ends_at: float) -> Answer:
         begun = monotonic()
         try:
-            response = self._http.request(
-                call.method,
-                url,
-                params=call.query or None,
-                headers=headers,
-                content=call.content,
-                timeout=max(0.001, ends_at - begun),
-            )
-        except httpx2.TimeoutException:
+            with until(ends_at):
+                response = self._http.request(
+                    call.method,
+                    url,
+                    params=call.query or None,
+                    headers=headers,
+                    content=call.content,
+                    timeout=max(0.001, ends_at - begun),
+                )
+        except (httpx2.TimeoutException, TimeoutError):
             raise DeadlineExceeded(
                 f"{call.method} {call.path} took longer than {self._timeout_seconds:g} s.",
                 hint="Ask for less, or give the client a longer `timeout_seconds`.",
             ) from None
         except (httpx2.ConnectError, httpx2.UnsupportedProtocol, httpx2.ProxyError) as error:
-            raise NeverSent(f"There is no connection to {self._url}: {error}.") from error
+            raise ConnectionFailed(f"There is no connection to {self._url}: {error}.") from error
         except httpx2.TransportError as error:
             raise ConnectionFailed(
                 f"The connection failed before all of the answer was there: {error}."
