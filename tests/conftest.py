@@ -19,6 +19,11 @@ from tests.package_loggers import loggers_given_back
 if TYPE_CHECKING:
     from tests.aws_emulators import Emulators
 
+# Workers and the servers that tests start share the cores already. Pools of threads of each would wait for one another,
+# spinning: as where the database is served, one thread each. Nothing has imported numpy or faiss yet, which read this.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
 # A failure must repeat as it was reported, on any machine and under any load.
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50, print_blob=True)
 settings.register_profile(
