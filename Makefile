@@ -24,6 +24,7 @@ SYSTEM_CRATES = $(if $(wildcard /usr/share/cargo/registry/ureq-*),--offline \
 JAVASCRIPT = clients/javascript/dist/.stamp
 NPM_FRAMEWORKS = integrations/node_modules/.stamp
 NPM_PACKAGES = integrations/node_modules/.built-stamp
+STARTER = integrations/nextjs-starter/node_modules/.stamp
 BUILT = build/layers/manifest.json
 # The CPython 3.13 that `make layers` compiles with, where it is not found by itself.
 LAYER_PYTHON =
@@ -37,7 +38,7 @@ SOURCES = --no-build-isolation --require-hashes
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help docs test-docs integrations-types run parquet platform test journey clients-types lint format bench-engines bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean clients conformance
+.PHONY: help docs test-docs integrations-types run parquet platform test test-starter journey clients-types lint format bench-engines bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean clients conformance
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +59,11 @@ test: export PYTHONDONTWRITEBYTECODE =
 test: $(DEV) $(MINISTACK) $(INFRA) $(RIE) $(INTEGRATIONS) $(WORKERD) $(ASSETS) $(JAVASCRIPT) $(NPM_PACKAGES) $(BUILT) ## Run every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
+# Of its own: Next.js has 370 MB, and a build takes a while.
+test-starter: $(DEV) $(ASSETS) $(STARTER) ## Build the Next.js starter, and go through it in a browser, with screenshots in build/starter
+	@if ! command -v npm >/dev/null; then echo "npm is not installed, so the Next.js starter is not tested"; \
+	else $(BIN)/python -m pytest tests/integrations/starter.py $(ARGS); fi
+
 journey: $(DEV) $(ASSETS) ## Go through the console as a person would, with screenshots in build/journey
 	QUARTZDB_JOURNEY=build/journey $(BIN)/python -m pytest tests/platform/console/test_journey.py $(ARGS)
 
@@ -75,6 +81,9 @@ clients: $(DEV) $(JAVASCRIPT) $(NPM_PACKAGES) ## Build what is published of the 
 	@if ! command -v npm >/dev/null; then echo "npm is not installed, so there is no tarball"; \
 	else npm pack --silent --pack-destination build/clients ./clients/javascript && cd integrations && \
 		npm pack --silent --workspaces --pack-destination ../build/clients; fi
+	@if command -v node >/dev/null; then rm -rf build/starter/packed && \
+		node integrations/starter.mjs build/starter/packed/quartzdb-nextjs-starter && \
+		tar -czf build/clients/quartzdb-nextjs-starter.tgz -C build/starter/packed quartzdb-nextjs-starter; fi
 	@if ! command -v cargo >/dev/null; then echo "cargo is not installed, so there is no crate"; \
 	else cd clients/rust && cargo $(SYSTEM_CRATES) --quiet package --no-verify --allow-dirty --target-dir ../../build/rust && \
 		cp ../../build/rust/package/*.crate ../../build/clients/; fi
@@ -209,7 +218,7 @@ licences: $(DEV) ## Write docs/licences.md: the licences of all that is installe
 	$(BIN)/python -m supply_chain.licences
 
 clean: ## Remove the environment and everything generated; data/ stays
-	rm -rf .venv .venv-ministack .venv-infra .venv-rie .venv-graphs .venv-peers .venv-docs .venv-integrations cloudflare/node_modules layers/platform/assets/node_modules clients/javascript/node_modules clients/javascript/dist clients/javascript/build integrations/node_modules integrations/*/dist build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-ministack .venv-infra .venv-rie .venv-graphs .venv-peers .venv-docs .venv-integrations cloudflare/node_modules layers/platform/assets/node_modules clients/javascript/node_modules clients/javascript/dist clients/javascript/build integrations/node_modules integrations/*/node_modules integrations/*/dist integrations/nextjs-starter/.next build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUNTIME): requirements.txt requirements-build.txt pyproject.toml layers/platform/pyproject.toml clients/python/pyproject.toml .ci/install
@@ -298,6 +307,11 @@ $(NPM_FRAMEWORKS): integrations/package-lock.json
 
 $(NPM_PACKAGES): $(NPM_FRAMEWORKS) $(JAVASCRIPT) $(wildcard integrations/*.json integrations/*.mjs integrations/*/*.json integrations/*/src/*)
 	@if command -v npm >/dev/null; then npm run --silent --prefix integrations --workspaces build && touch $@; fi
+
+$(STARTER): integrations/nextjs-starter/package-lock.json $(JAVASCRIPT)
+	@if ! command -v npm >/dev/null; then echo "npm is not installed, so the Next.js starter is not tested"; \
+	elif cd integrations/nextjs-starter && $(NPM_CI); then touch node_modules/.stamp; \
+	else echo "Installing Next.js failed: cd integrations/nextjs-starter && $(NPM_CI)" >&2; exit 1; fi
 
 # What the functions' tests unpack; of the package itself they take the present state.
 $(BUILT): requirements-lambda.txt requirements-lambda-platform.txt $(wildcard layers/build/*.py) $(LAYERS)
