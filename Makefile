@@ -13,6 +13,7 @@ INFRA = .venv-infra/.stamp
 RIE = .venv-rie/.stamp
 GRAPHS = .venv-graphs/.stamp
 PEERS = .venv-peers/.stamp
+POSTMAN = clients/postman/node_modules/.stamp
 INTEGRATIONS = .venv-integrations/.stamp
 FRAMEWORKS = .venv-integrations/.frameworks-stamp
 DOCS = .venv-docs/.stamp
@@ -56,7 +57,7 @@ platform: $(RUNTIME) ## Start the database with accounts, projects and keys on t
 # Files go out in the order of tests/conftest.py, not by their number of tests.
 # Some environments forbid bytecode: then each of the hundreds of processes that tests start compiles the package anew.
 test: export PYTHONDONTWRITEBYTECODE =
-test: $(DEV) $(MINISTACK) $(INFRA) $(RIE) $(INTEGRATIONS) $(WORKERD) $(ASSETS) $(JAVASCRIPT) $(NPM_PACKAGES) $(BUILT) ## Run every test
+test: $(DEV) $(MINISTACK) $(INFRA) $(RIE) $(INTEGRATIONS) $(WORKERD) $(ASSETS) $(JAVASCRIPT) $(POSTMAN) $(NPM_PACKAGES) $(BUILT) ## Run every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Of its own: Next.js has 370 MB, and a build takes a while.
@@ -91,8 +92,9 @@ clients: $(DEV) $(JAVASCRIPT) $(NPM_PACKAGES) ## Build what is published of the 
 conformance: $(DEV) $(JAVASCRIPT) $(WORKERD) ## Run every client through every scenario, and write docs/clients.md
 	$(BIN)/python -m tests.clients.table
 
-clients-types: $(DEV) ## Write the clients' types from what the API says of itself
+clients-types: $(DEV) ## Write the clients' types and the Postman collection from what the API says of itself
 	$(BIN)/python -m clients.generate
+	$(BIN)/python -m clients.postman
 
 integrations-types: $(DEV) $(INTEGRATIONS) ## Check integrations/ with the types of the frameworks (a minute)
 	$(BIN)/mypy --config-file integrations/mypy.ini --python-executable .venv-integrations/bin/python
@@ -218,7 +220,7 @@ licences: $(DEV) ## Write docs/licences.md: the licences of all that is installe
 	$(BIN)/python -m supply_chain.licences
 
 clean: ## Remove the environment and everything generated; data/ stays
-	rm -rf .venv .venv-ministack .venv-infra .venv-rie .venv-graphs .venv-peers .venv-docs .venv-integrations cloudflare/node_modules layers/platform/assets/node_modules clients/javascript/node_modules clients/javascript/dist clients/javascript/build integrations/node_modules integrations/*/node_modules integrations/*/dist integrations/nextjs-starter/.next build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-ministack .venv-infra .venv-rie .venv-graphs .venv-peers .venv-docs .venv-integrations cloudflare/node_modules layers/platform/assets/node_modules clients/postman/node_modules clients/javascript/node_modules clients/javascript/dist clients/javascript/build integrations/node_modules integrations/*/node_modules integrations/*/dist integrations/nextjs-starter/.next build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUNTIME): requirements.txt requirements-build.txt pyproject.toml layers/platform/pyproject.toml clients/python/pyproject.toml .ci/install
@@ -298,6 +300,12 @@ $(JAVASCRIPT): clients/javascript/package-lock.json $(wildcard clients/javascrip
 	@if ! command -v npm >/dev/null; then echo "npm is not installed, so tests of the client for JavaScript will be skipped"; \
 	elif $(NPM_CI) --prefix clients/javascript && npm run --silent --prefix clients/javascript build; then touch $@; \
 	else echo "Building the client for JavaScript failed: clients/javascript" >&2; exit 1; fi
+
+# What runs the Postman collection.
+$(POSTMAN): clients/postman/package-lock.json
+	@if ! command -v npm >/dev/null; then echo "npm is not installed, so the Postman collection is not run"; \
+	elif $(NPM_CI) --prefix clients/postman; then touch $@; \
+	else echo "Installing newman failed: $(NPM_CI) --prefix clients/postman" >&2; exit 1; fi
 
 # Frameworks for TypeScript, and the packages for them. What needs a newer Node.js than this one's says so, and is tested all the same.
 $(NPM_FRAMEWORKS): integrations/package-lock.json
