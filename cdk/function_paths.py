@@ -13,5 +13,7 @@ READ_PATHS = ("/", "/health", "/api/get/*", "/api/vector/get/*", "/api/vector/st
 """What both clouds answer, and only to GET, HEAD and OPTIONS: where there are two, a group of origins asks the other
 where the first fails. CloudFront takes no other method on a path of a group.
 """
+DOCS_PATHS = ("/docs", "/docs/*")
+"""Where the documentation is files, if it is: else the database answers there."""
 PLATFORM_PATHS = "/platform/*"
 """What the platform's function answers, where there is one. The database has no path like it."""

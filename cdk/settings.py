@@ -92,6 +92,8 @@ class Settings:
     """`ID/name` of the Route 53 zone to put the name into. Without `certificate_arn` it proves a new certificate."""
     certificate_arn: str | None = None
     """An existing certificate, in us-east-1. Without `hosted_zone` the operator points the name at the distribution."""
+    docs: bool = False
+    """The documentation is at /docs, from a bucket into which `python -m docsite.publishing` puts it."""
     price_class: PriceClass = "100"
     waf_requests_per_5_minutes: int | None = 10_000
     """From one address; beyond it AWS WAF answers 429. None: no web ACL, which saves its monthly fee."""

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from docsite.links import ELSEWHERE, Link, between, replaced
-from docsite.sources import configuration, sections
+from docsite.sources import configuration, pages, sections
 
 _HEADING = re.compile(r"^# (.+)$", re.MULTILINE)
 
@@ -16,6 +16,12 @@ def address(name: str) -> str:
     """Of a page's Markdown, below the site: a folder's index is named as the folder, like its HTML."""
     folder = re.sub(r"/(index|README)\.md$", ".md", name)
     return "index.md" if name == "index.md" else folder
+
+
+def page_addresses() -> list[str]:
+    """Of all pages, below the site, as a browser asks for them: "", "queries/"."""
+    found = (address(name).removesuffix(".md") for name in pages())
+    return ["" if name == "index" else f"{name}/" for name in found]
 
 
 def write(site: Path, sources: Path) -> None:

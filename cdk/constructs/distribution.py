@@ -1,7 +1,8 @@
 """CloudFront: one name for the API, searches to one function, the platform to its own, and all else to another.
 
-Nothing is cached: an answer belongs to one key and one moment. Limits that bind here: a function's answer and request
-may have 6 MB, an address 8,192 bytes; a Lambda@Edge router reads at most the first MB of a body.
+No answer is cached, as each belongs to one key and one moment; the documentation is, where it is files. Limits that
+bind here: a function's answer and request may have 6 MB, an address 8,192 bytes; a Lambda@Edge router reads at most the
+first MB of a body.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from cdk.constructs.custom_domain import CustomDomain
 from cdk.constructs.edge_router import SECOND_ATTEMPT_HEADER
 from cdk.constructs.origin_secret import HEADER
 from cdk.constructs.rate_limit import RateLimit
-from cdk.function_paths import NAMED_PATHS, PLATFORM_PATHS, READ_PATHS, SEARCH_PATHS
+from cdk.function_paths import DOCS_PATHS, NAMED_PATHS, PLATFORM_PATHS, READ_PATHS, SEARCH_PATHS
 from cdk.settings import PriceClass
 
 _READ_TIMEOUT = Duration.seconds(35)
@@ -49,6 +50,7 @@ class ApiDistribution(Construct):
         api_url: lambda_.IFunctionUrl,
         search_url: lambda_.IFunctionUrl,
         platform_url: lambda_.IFunctionUrl | None = None,
+        docs: cloudfront.BehaviorOptions | None = None,
         secret_header: str,
         price_class: PriceClass,
         domain: CustomDomain | None = None,
@@ -73,6 +75,7 @@ class ApiDistribution(Construct):
                 **dict.fromkeys(NAMED_PATHS, general),
                 **dict.fromkeys(SEARCH_PATHS, searches),
                 **(dict.fromkeys(READ_PATHS, reads) if reads is not None else {}),
+                **(dict.fromkeys(DOCS_PATHS, docs) if docs is not None else {}),
                 **({PLATFORM_PATHS: self._platform(platform_url)} if platform_url is not None else {}),
             },
             domain_names=[domain.name] if domain else None,

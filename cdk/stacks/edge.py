@@ -8,11 +8,13 @@ from __future__ import annotations
 from aws_cdk import CfnOutput, Environment, Stack
 from constructs import Construct
 
+import quartzdb
 from cdk.artifacts import Artifacts
 from cdk.constructs.alarms import Alarms
 from cdk.constructs.custom_domain import CustomDomain
 from cdk.constructs.data_access import ROUTING_STATE
 from cdk.constructs.distribution import ApiDistribution
+from cdk.constructs.docs_site import DocsSite
 from cdk.constructs.edge_logs import EdgeLogs
 from cdk.constructs.edge_router import ADDRESSES_HEADER, EdgeRouter, addresses
 from cdk.constructs.failover import Failover
@@ -23,6 +25,7 @@ from cdk.settings import Settings
 from cdk.stacks.data import DataStack
 from cdk.stacks.platform import PlatformStack
 from cdk.stacks.service import ServiceStack
+from docsite.plain import page_addresses
 from quartzdb.routing.decision.edge_config import CLOUDFLARE_SURFACE, EdgeConfig, EdgeOrigin
 from quartzdb.routing.decision.state import Mode, Origin, RoutingState
 
@@ -53,6 +56,19 @@ class EdgeStack(Stack):
         router = None
         if service.failover is not None:
             router = self._router(settings, artifacts, data_stack, service.failover)
+        docs = None
+        if settings.docs:
+            docs = DocsSite(
+                self,
+                "Docs",
+                version=quartzdb.__version__,
+                pages=page_addresses(),
+                keep=settings.keep_data,
+                empty=settings.empties_buckets,
+            )
+            CfnOutput(
+                self, "DocsBucket", value=docs.bucket.bucket_name, description="The documentation's files"
+            )
         limit = settings.waf_requests_per_5_minutes
         edge = ApiDistribution(
             self,
@@ -60,6 +76,7 @@ class EdgeStack(Stack):
             api_url=service.api_url,
             search_url=service.search_url,
             platform_url=platform.url if platform else None,
+            docs=docs.behavior if docs else None,
             secret_header=header_value(service.secret.arn, settings.origin_secret_version),
             price_class=settings.price_class,
             domain=self._domain(settings),

@@ -77,6 +77,7 @@ CONTEXTS: Mapping[str, Mapping[str, str]] = {
         "quartzdb:platform": "true",
         "quartzdb:mail_domain": "example.com",
         "quartzdb:platform_settings": str(PLATFORM_SETTINGS),
+        "quartzdb:docs": "true",
     },
 }
 _WORDS = ("api", "engines", "quartzdb", "platform", "signing", "billing")

@@ -53,6 +53,11 @@ WILDCARDS: Mapping[str, str] = {
         "regions, and Lambda names its log group after the function."
         for action in ("CreateLogGroup", "CreateLogStream", "PutLogEvents")
     },
+    "s3:PutObject on docs/*": "S3 writes the access log of the documentation's bucket.",
+    **{
+        f"s3:{action} on *": "CloudFront reads the documentation, in a bucket that has nothing else."
+        for action in ("GetObject", "ListBucket")
+    },
     # In bucket policies of deployments whose data goes with their stacks.
     "s3:PutBucketPolicy on *": _CDK,
     "s3:GetBucket* on *": _CDK,
