@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS feed_cursors (
 -- A page of changes and the cursor after it, in one transaction: so each change is there exactly once, whatever happens
 -- to whoever reads the feed. Versions are compared as text, which is their order: what the other of two sites wrote may
 -- come late.
-CREATE OR REPLACE FUNCTION apply_changes(of text, changes jsonb, after text, until timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION apply_changes(of text, changes jsonb, after text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     change jsonb;
 BEGIN
@@ -36,10 +36,11 @@ BEGIN
             WHERE id = change ->> 'id' AND version < change ->> 'version' COLLATE "C";
         WHEN 'delete' THEN
             DELETE FROM books WHERE id = change ->> 'id' AND version < change ->> 'version' COLLATE "C";
+        WHEN 'expire' THEN
+            -- The version is that of the record which expired. A later one was written since.
+            DELETE FROM books WHERE id = change ->> 'id' AND version <= change ->> 'version' COLLATE "C";
         END CASE;
     END LOOP;
-    -- All was told up to then, so what was to expire by then has.
-    DELETE FROM books WHERE expires_at <= until;
     INSERT INTO feed_cursors VALUES (of, after)
     ON CONFLICT (namespace) DO UPDATE SET cursor = excluded.cursor;
 END

@@ -15,9 +15,15 @@ from quartzdb.services.change_cursor import ChangePlaces
 from quartzdb.services.change_origin import FROM_NOW, FromOldest, SinceMoment, SinceWrite
 from quartzdb.services.record_changes import RecordChanges, RecordEvent
 from quartzdb.storage.log.append import LogWriter
-from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS
+from quartzdb.storage.log.codec import encode_entry
+from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS, margin_of
 from quartzdb.storage.ports import ChangeLog
+from quartzdb.storage.snapshot.cache import SegmentCache
+from quartzdb.storage.snapshot.expired_feed import ExpiredFeed
+from quartzdb.storage.snapshot.manifest import Manifest
+from quartzdb.storage.snapshot.store import SnapshotStore
 from tests.contracts.adapters import fresh_partition
+from tests.doubles.memory_blobs import MemoryBlobs
 from tests.manual_clock import ManualClock
 
 VECTOR = np.array([1, 2, 3], dtype=np.float32)
@@ -31,12 +37,20 @@ class Followed:
         self.log = log
         self.versions = HybridClock(self.clock.unix_ms, "local.1", ahead_ms_max=CLOCK_ERROR_MAX_MS)
         self.writer = LogWriter(log, self.versions, self.clock)
-        self.feed = RecordChanges(log, self.clock)
+        self.store = store = SnapshotStore(MemoryBlobs(self.clock))
+        self.feed = RecordChanges(log, ExpiredFeed(log, store, SegmentCache(store), self.clock), self.clock)
         at = fresh_partition()
         settings = NamespaceSettings(3, shards=shards)
         self.namespace = Namespace(at.tenant, at.namespace, at.generation, settings, 0)
 
         self.complete_ms = 0
+
+    def trim(self, upto: int) -> None:
+        """As a publication does: what goes is covered by a manifest."""
+        partition = self.namespace.partition
+        watermark = upto + margin_of(self.log)
+        assert self.store.publish(Manifest(partition, sequence=1, watermark=watermark), None)
+        self.log.trim(partition, upto)
 
     def write(self, *changes: Change) -> Version:
         """One write, and time for it to be told."""
@@ -92,6 +106,24 @@ def test_everything_comes_once_and_in_order(log: ChangeLog) -> None:
         ]
 
 
+def test_writers_that_share_a_stamp_are_told_one_by_one(log: ChangeLog) -> None:
+    """Pages as small as can be get past all of them, wherever one ends."""
+    followed = Followed(log)
+    begun = followed.feed.begin(followed.namespace, FROM_NOW)
+    stamp = followed.versions.now().stamp
+    if not log.ordered:
+        for writer in ("local.2", "local.3", "local.4"):
+            log.append(followed.namespace.partition, Version(stamp, writer), encode_entry([upsert(writer)]))
+    followed.clock.seconds += 3
+    followed.write(upsert("last"))
+    found: list[str] = []
+    places, more = begun, True
+    while more:
+        some, places, more = followed.read(places, 1)
+        found += names(some)
+    assert found == [*([] if log.ordered else ["local.2", "local.3", "local.4"]), "last"]
+
+
 def test_where_it_begins(log: ChangeLog) -> None:
     """With what is kept, at a moment, after a write, or now."""
     followed = Followed(log)
@@ -139,7 +171,7 @@ def test_a_place_that_is_trimmed_away_is_gone_and_one_after_it_is_not(log: Chang
     first = followed.write(upsert("a"))
     _, at_first, _ = followed.read(oldest)
     followed.write(upsert("b"))
-    log.trim(followed.namespace.partition, first.stamp)
+    followed.trim(first.stamp)
     with pytest.raises(ChangesGone) as gone:
         followed.read(oldest)
     assert names(followed.read(at_first)[0]) == ["b"]

@@ -25,7 +25,6 @@ from quartzdb.services.listing import ListRequest
 from quartzdb.services.record_rules import MetadataPatch, NewRecord
 from quartzdb.services.search import QueryRequest
 from quartzdb.storage.index.text_search import search_text, statistics
-from quartzdb.storage.snapshot.record_states import RecordStates
 from quartzdb.wiring.backup import restore_backup, take_backup
 from quartzdb.wiring.embedded import Database, EmbeddedSettings, assemble, embedded_adapters
 from tests.aws_deployment import Deployment
@@ -294,29 +293,6 @@ def test_nothing_is_dropped_while_a_patch_may_wait_in_the_log(site: Embedded | D
     place.merge()
     assert place.stored()["rows"] == ["a"]
     shows(place, "a")
-
-
-def test_who_expires_in_an_interval(directory: Embedded) -> None:
-    """In the order of the moments, whether or not it has passed; without what was replaced, prolonged or deleted."""
-    place = Place(directory)
-    begun = place.now
-    for number, one in enumerate("abcdef"):
-        place.put(one, 10 + number, kind="x")
-    place.fold()
-    place.put("a", 30, kind="x")
-    place.put("g", 12.5, kind="x")
-    place.database.records.patch(place.namespace, [MetadataPatch("c", keeps=True)])
-    place.database.records.delete(place.namespace, ["d"])
-    wanted = [(begun + 11_000, "b"), (begun + 14_000, "e"), (begun + 15_000, "f"), (begun + 17_500, "g")]
-    for seconds in (0, 20):
-        place.wait(seconds)
-        reader = place.database.readers.of(place.namespace)
-
-        def expiring(states: RecordStates) -> list[tuple[int, str]]:
-            return states.expiring(begun + 10_000, begun + 34_999)
-
-        assert reader.study(expiring) == wanted
-        assert reader.study(lambda states: states.expiring(begun + 14_000, begun + 17_500)) == wanted[2:]
 
 
 def test_moments_are_read_when_the_first_of_them_comes(site: Embedded | Deployment) -> None:

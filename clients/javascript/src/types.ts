@@ -42,10 +42,10 @@ export interface AggregateQuery {
   dryRun?: boolean;
 }
 
-/** One change of a record. */
+/** One change of a record, or its expiry. */
 export interface Change {
-  /** `upsert`: the record is exactly this now. `patch`: some metadata fields changed. `delete`: it is gone, if it was there. */
-  kind: "upsert" | "patch" | "delete";
+  /** `upsert`: the record is exactly this now. `patch`: some metadata fields changed. `delete`: it is gone, if it was there. `expire`: it was there, and its moment came. */
+  kind: "upsert" | "patch" | "delete" | "expire";
   /** 1 to 512 bytes of printable text in UTF-8, compared code point by code point and never normalised; '.' and '..' are none. */
   id: string;
   /** When and by whom a change was made. Opaque; later versions win. */
@@ -62,7 +62,7 @@ export interface Change {
   set?: { [name: string]: unknown } | null;
   /** Of a patch, where metadata is asked for. */
   unset?: Array<string> | null;
-  /** When the record expires: RFC 3339, in UTC. Of an upsert, missing where it never does; of a patch, missing where that stays as it was, and null where it never does from now on. */
+  /** When the record expires: RFC 3339, in UTC. Of an upsert, missing where it never does; of a patch, missing where that stays as it was, and null where it never does from now on. Of an expiry, when it did. */
   expiresAt?: string | null;
 }
 
@@ -73,7 +73,7 @@ export interface ChangePage {
   cursor: string;
   /** Whether there is more at once; else go on with `wait`. */
   more: boolean;
-  /** All that was committed at this site up to then was told, up to this page. What was to expire by then, by what was told of it last, has expired. */
+  /** All that was committed at this site, and has expired, up to then was told, up to this page. */
   completeUntil: string;
   usage: Receipt;
 }
@@ -372,7 +372,7 @@ export interface KeyChangePage {
   cursor: string;
   /** Whether there is more at once; else go on with `wait`. */
   more: boolean;
-  /** All that was committed at this site up to then was told, up to this page. What was to expire by then, by what was told of it last, has expired. */
+  /** All that was committed at this site, and has expired, up to then was told, up to this page. */
   completeUntil: string;
   usage: Receipt;
 }

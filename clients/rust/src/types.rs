@@ -61,11 +61,11 @@ pub struct AggregateQuery {
     pub dry_run: Option<bool>,
 }
 
-/// One change of a record.
+/// One change of a record, or its expiry.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Change {
-    /// `upsert`: the record is exactly this now. `patch`: some metadata fields changed. `delete`: it is gone, if it was there.
+    /// `upsert`: the record is exactly this now. `patch`: some metadata fields changed. `delete`: it is gone, if it was there. `expire`: it was there, and its moment came.
     pub kind: String,
     /// 1 to 512 bytes of printable text in UTF-8, compared code point by code point and never normalised; '.' and '..' are none.
     pub id: String,
@@ -88,7 +88,7 @@ pub struct Change {
     /// Of a patch, where metadata is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unset: Option<Vec<String>>,
-    /// When the record expires: RFC 3339, in UTC. Of an upsert, missing where it never does; of a patch, missing where that stays as it was, and null where it never does from now on.
+    /// When the record expires: RFC 3339, in UTC. Of an upsert, missing where it never does; of a patch, missing where that stays as it was, and null where it never does from now on. Of an expiry, when it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(deserialize_with = "said")]
     pub expires_at: Option<Option<String>>,
@@ -103,7 +103,7 @@ pub struct ChangePage {
     pub cursor: String,
     /// Whether there is more at once; else go on with `wait`.
     pub more: bool,
-    /// All that was committed at this site up to then was told, up to this page. What was to expire by then, by what was told of it last, has expired.
+    /// All that was committed at this site, and has expired, up to then was told, up to this page.
     pub complete_until: String,
     pub usage: Receipt,
 }
@@ -513,7 +513,7 @@ pub struct KeyChangePage {
     pub cursor: String,
     /// Whether there is more at once; else go on with `wait`.
     pub more: bool,
-    /// All that was committed at this site up to then was told, up to this page. What was to expire by then, by what was told of it last, has expired.
+    /// All that was committed at this site, and has expired, up to then was told, up to this page.
     pub complete_until: String,
     pub usage: Receipt,
 }

@@ -73,9 +73,14 @@ def test_changes_come_as_events_and_a_client_that_returns_misses_nothing(
         _, later, silent = await stream.event()
         assert (silent["changes"], silent["cursor"]) == ([], later)
         assert silent["complete_until"] >= document["complete_until"]
+        brief = {"vectors": [{"id": "b", "vector": [1, 2, 3], "ttl_seconds": 0.1}]}
+        assert (await ask("POST", "/v1/namespaces/books/vectors", json=brief)).status_code == 200
+        await stream.told()
+        _, last, document = await stream.told()
+        assert [(one["kind"], one["id"]) for one in document["changes"]] == [("expire", "b")]
         await stream.leave()
         await upsert(ask, "c")
-        for place, expected in ((last, ["c"]), (begun, ["a", "b", "c"])):
+        for place, expected in ((last, ["c"]), (begun, ["a", "b", "b", "b", "c"])):
             # What an address once said of where to begin is over.
             again = Stream(app, PATH, key, query="from=beginning", last=place)
             _, _, document = await again.event()

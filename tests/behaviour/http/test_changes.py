@@ -218,7 +218,9 @@ def test_what_is_no_longer_kept_says_where_to_begin_anew(
     cursor = changes(http, books)["cursor"]
     version = upsert(http, books, "a")
     late = upsert(http, books, "b")
-    partition = database.namespaces.get(tenant, "books").partition
+    namespace = database.namespaces.get(tenant, "books")
+    partition = namespace.partition
+    assert database.indexer.fold(namespace).published
     database.log.trim(partition, int(version.partition(".")[0], 16))
     for query in ({"cursor": cursor}, {"since": "2026-01-01T00:00:00Z"}, {"cursor": cursor, "wait": 5}):
         problem = refused(http.get(f"{books}/changes", params=query), 410, "changes_gone", "cursor")
@@ -315,6 +317,23 @@ def test_who_waits_for_a_key_is_answered_when_one_changes(http: Client, books: s
     refused(http.get(f"{books}/kv-changes", params={"include_vectors": "true"}), 400, "invalid_argument")
 
 
+def test_who_waits_is_answered_when_a_record_expires(http: Client, books: str) -> None:
+    """With its version and its moment, and no later than that takes; the cursor of the answer is past it."""
+    cursor = changes(http, books)["cursor"]
+    record = {"id": "brief", "vector": ONE, "ttl_seconds": 0.3}
+    version = http.post(f"{books}/vectors", {"vectors": [record]}).json()["version"]
+    put = changes(http, books, cursor=cursor)
+    ends = put["changes"][0]["expires_at"]
+    waited = changes(http, books, cursor=put["cursor"], wait=20)
+    assert waited["changes"] == [
+        {"kind": "expire", "id": "brief", "version": version, "shard": 0, "at": ends, "expires_at": ends}
+    ]
+    assert waited["complete_until"] >= ends
+    assert changes(http, books, cursor=waited["cursor"])["changes"] == []
+    both = changes(http, books, cursor=cursor, include_metadata=True)["changes"]
+    assert [one["kind"] for one in both] == ["upsert", "expire"]
+
+
 def test_what_expires_is_told_by_the_moment_up_to_which_all_was_told(http: Client, books: str) -> None:
     """Whoever keeps a copy drops what was to expire by then, and so has what the database has; keys alike."""
     feeds = {"changes": changes(http, books)["cursor"], "kv-changes": key_changes(http, books)["cursor"]}
@@ -328,7 +347,11 @@ def test_what_expires_is_told_by_the_moment_up_to_which_all_was_told(http: Clien
         for _ in range(400):
             page = http.get(f"{books}/{feed}", params={"cursor": cursor, "wait": 0.05}).json()
             cursor = page["cursor"]
-            copy |= {one.get("id") or one["key"]: one["expires_at"] for one in page["changes"]}
+            copy |= {
+                one.get("id") or one["key"]: one["expires_at"]
+                for one in page["changes"]
+                if one["kind"] != "expire"
+            }
             copy = {name: end for name, end in copy.items() if end > page["complete_until"]}
             if set(copy) == {"long"}:
                 break

@@ -51,13 +51,13 @@ class AggregateQuery(TypedDict, total=False):
 
 
 class Change(AnswerPart):
-    """One change of a record."""
+    """One change of a record, or its expiry."""
 
     __slots__ = ("at", "expires_at", "id", "kind", "metadata", "set", "shard", "unset", "vector", "version")
 
     def __init__(
         self,
-        kind: Literal["upsert", "patch", "delete"],
+        kind: Literal["upsert", "patch", "delete", "expire"],
         id: str,
         version: str,
         shard: int,

@@ -77,8 +77,12 @@ class Erasing:
         wanted = max(one.head for one in opened) + margin_of(self._log)
         while True:
             pointer = self._store.pointer(shard.partition)
-            if pointer is not None and self._store.current(pointer).watermark >= wanted:
-                return
+            if pointer is not None:
+                manifest = self._store.current(pointer)
+                if manifest.watermark >= wanted:
+                    if _has_expired(manifest, max(one.head for one in opened)):
+                        self._indexer.drop_old_changes(shard.partition, keep_changes=False)
+                    return
             if not self._indexer.fold(shard, advance=True).entries:
                 return
 
@@ -99,7 +103,8 @@ class Erasing:
                 with_ids = _with_tombstones(snapshot, one.head)
                 names |= with_ids
             rows_gone = not dead
-            clean = manifest.sequence if rows_gone and with_ids == set() else None
+            gone = rows_gone and with_ids == set() and not _has_expired(manifest, one.head)
+            clean = manifest.sequence if gone else None
             if rows_gone != one.rows_gone or clean is not None:
                 self._ledger.keep(replace(one, rows_gone=rows_gone, clean=clean))
         return names
@@ -121,7 +126,8 @@ class Erasing:
         kept = {key for key, _, _ in self._store.blobs.list(f"{partition}/")}
         manifests = [self._store.manifest(key) for key in kept if key.startswith(f"{partition}/manifests/")]
         named = {blob for manifest in manifests for blob in manifest.blob_keys}
-        if {key for key in kept if key.startswith(f"{partition}/segments/")} - named:
+        built = (f"{partition}/segments/", f"{partition}/expired/")
+        if {key for key in kept if key.startswith(built)} - named:
             return  # somebody builds, or died building: it may have begun before
         oldest = min((manifest.sequence for manifest in manifests), default=0)
         for one in cleaned:
@@ -161,6 +167,11 @@ class Erasing:
         if manifest.watermark - margin_of(self._log) < head:
             return False
         return self._retention is None or self._retention.tombstones_needed_from(manifest.partition) > head
+
+
+def _has_expired(manifest: Manifest, upto: int) -> bool:
+    """Whether it names records that expired before a stamp: what was erased may be among them."""
+    return any(one.after < upto for one in manifest.expired)
 
 
 def _with_tombstones(snapshot: Snapshot, upto: int) -> set[str]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from quartzdb.domain.change import Change
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.expiry import PURGED_AFTER_MS
 from quartzdb.domain.hlc import COUNTER_BITS, Version, stamp_at
@@ -28,6 +29,8 @@ from quartzdb.storage.log.protocol import OVERLAP, margin_of
 from quartzdb.storage.ports import SEALED, ChangeLog, Retention
 from quartzdb.storage.snapshot.build import SegmentBuild
 from quartzdb.storage.snapshot.cache import SegmentCache
+from quartzdb.storage.snapshot.expirations import Expirations, sets_moment
+from quartzdb.storage.snapshot.expired_files import ExpiredSince
 from quartzdb.storage.snapshot.manifest import SegmentRef
 from quartzdb.storage.snapshot.publication import Publisher
 from quartzdb.storage.snapshot.snapshot import Snapshot, open_snapshot
@@ -37,6 +40,7 @@ FOLD_BYTES_MAX = 256 * 1024 * 1024
 """Log bytes folded in one step; the rest waits for the next."""
 
 Entries = Sequence[tuple[Version, bytes]]
+Batches = Sequence[tuple[Version, Sequence[Change]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,11 @@ class Indexer:
         entries, upto = self._unfolded(snapshot)
         if not entries and snapshot.degraded is None and not (advance and snapshot.key is not None):
             return NOTHING_TO_DO
-        before, changed = _changed_states(snapshot, entries)
+        batches = [(key, decode_entry(body, key)) for key, body in entries]
+        before, changed = _changed_states(snapshot, batches)
+        # Never backwards: an older watermark would promise entries that the log may no longer have.
+        watermark = max(upto, snapshot.manifest.watermark)
+        expired = self._expired(snapshot, before, batches, watermark)
         keys, records = [key for key, _ in entries], len(changed)
         segments: list[SegmentRef] = list(snapshot.manifest.segments)
         if changed:
@@ -127,11 +135,9 @@ class Indexer:
                 for record_id, state in self._unexpired(namespace.partition, changed, upto).items():
                     build.writer.add(record_id, state)
                 # All of it is in files by now, and an index over a full fold takes as much memory again.
-                del before, changed, entries
+                del before, changed, entries, batches
                 segments.append(build.finish(seed=snapshot.manifest.sequence))
         folded = keys + list(snapshot.manifest.folded)
-        # Never backwards: an older watermark would promise entries that the log may no longer have.
-        watermark = max(upto, snapshot.manifest.watermark)
         published = self._publisher.publish(
             snapshot.manifest,
             snapshot.key,
@@ -140,16 +146,43 @@ class Indexer:
             watermark=watermark,
             folded=folded,
             keep_changes=not advance,
+            expired=expired,
         )
         return IndexingResult(published, entries=len(keys), records=records, degraded=snapshot.degraded)
 
+    def note_expired(self, partition: Partition) -> None:
+        """Publish what has expired and is to be dropped by a merge now: afterwards nobody could find it any more.
+
+        One look at the manifest where nothing has.
+        """
+        pointer = self._store.pointer(partition)
+        if pointer is None or not self._store.current(pointer).expires:
+            return
+        snapshot = open_snapshot(self._store, self._cache, partition)
+        manifest = snapshot.manifest
+        until_ms = self._purged_until_ms(partition, manifest.watermark)
+        expired_before = any(ref.expiring and ref.expiring[0][0] <= until_ms for ref in manifest.segments)
+        if snapshot.degraded is None and expired_before and stamp_at(until_ms) > manifest.expired_through:
+            self._publisher.publish(
+                manifest,
+                snapshot.key,
+                snapshot.tag,
+                segments=manifest.segments,
+                watermark=manifest.watermark,
+                folded=manifest.folded,
+                previous_released=manifest.previous_released,
+                expired=self._expired(snapshot, {}, [], manifest.watermark),
+            )
+
     def compact(self, namespace: Namespace, policy: MergePolicy = full_tier) -> IndexingResult:
         """Merge the segments that the policy names into one, dropping dead rows and old tombstones."""
+        self.note_expired(namespace.partition)
         plan = self.merger.plan(namespace.partition, policy)
         return self.merge(namespace, plan) if plan else NOTHING_TO_DO
 
     def merge(self, namespace: Namespace, plan: MergePlan) -> IndexingResult:
         """Carry a plan out here and now, shard after shard."""
+        self.note_expired(namespace.partition)
         built: list[BuiltShard] = []
         for shard in range(plan.shards):
             one = self.merger.build_shard(namespace, plan, shard)
@@ -195,6 +228,24 @@ class Indexer:
             now_ms = min(now_ms, watermark >> COUNTER_BITS)
         return now_ms - PURGED_AFTER_MS
 
+    def _expired(
+        self, snapshot: Snapshot, before: Mapping[str, Located], batches: Batches, watermark: int
+    ) -> ExpiredSince | None:
+        """What has expired since the snapshot's manifest, up to the watermark and to what is purged with it."""
+        manifest = snapshot.manifest
+        if not manifest.expires and not any(sets_moment(one) for _, batch in batches for one in batch):
+            return None
+        through = max(watermark, stamp_at(self._purged_until_ms(manifest.partition, watermark)))
+        reckoned = Expirations(
+            list(zip(snapshot.segments, snapshot.alive, strict=True)),
+            lambda ids: {one: before[one] for one in ids if one in before},
+            manifest.expired_through,
+        )
+        for key, batch in batches:
+            reckoned.apply(key.stamp, batch)
+        reckoned.advance(through)
+        return ExpiredSince(reckoned.found, max(through, manifest.expired_through))
+
     def _unexpired(
         self, partition: Partition, states: Mapping[str, RecordState], watermark: int
     ) -> Mapping[str, RecordState]:
@@ -232,13 +283,12 @@ class Indexer:
 
 
 def _changed_states(
-    snapshot: Snapshot, entries: Entries
+    snapshot: Snapshot, batches: Batches
 ) -> tuple[Mapping[str, Located], dict[str, RecordState]]:
     """What the segments know of the entries' ids, and the new state of each id about which that is not all."""
-    batches = [decode_entry(body, key) for key, body in entries]
-    before = snapshot.locate({change.id for batch in batches for change in batch})
+    before = snapshot.locate({change.id for _, batch in batches for change in batch})
     after: dict[str, RecordState] = {}
-    for batch in batches:
+    for _, batch in batches:
         for change in batch:
             known = after.get(change.id)
             if known is None:

@@ -14,6 +14,7 @@ import numpy as np
 from pyroaring import BitMap
 
 from quartzdb.domain.errors import InvalidArgument, Unavailable
+from quartzdb.domain.expired import reached_by
 from quartzdb.domain.merge import RecordState
 from quartzdb.domain.namespace import Namespace, Partition
 from quartzdb.domain.vector import Rows
@@ -90,7 +91,11 @@ class Merger:
         planned = [snapshot.segments[numbers[name]] for name in plan.segments]
         until_ms = 0
         if any(segment.expires_from_ms is not None for segment in planned):
-            until_ms = self._purged_until_ms(namespace.partition, snapshot.manifest.watermark)
+            # What was not noted among the expiries stays: nobody would be told of it any more.
+            until_ms = min(
+                self._purged_until_ms(namespace.partition, snapshot.manifest.watermark),
+                reached_by(snapshot.manifest.expired_through),
+            )
         with self._new_build(namespace) as build:
             for name in plan.segments:
                 segment, alive = snapshot.segments[numbers[name]].whole(), snapshot.alive[numbers[name]]

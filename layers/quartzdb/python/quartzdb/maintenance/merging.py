@@ -107,7 +107,10 @@ class Merging:
                 return Merged.POSTPONED
             logger.debug("%s is merged: %s", namespace.partition, due.reason.value)
             return Merged.PUBLISHED if self._indexer.merge(namespace, plan).published else Merged.ABANDONED
-        return Merged.UNDER_WAY if running else self._start(plan)
+        if running:
+            return Merged.UNDER_WAY
+        self._indexer.note_expired(namespace.partition)
+        return self._start(plan)
 
     def build_shard(self, plan_document: Mapping[str, Any], shard: int) -> dict[str, Any]:
         """One step of the workflow; its answer is for `publish`. Raises InvalidArgument."""

@@ -21,7 +21,8 @@ from quartzdb.storage.index.segments.segment_files import NORMS_FILE, RECORDS_FI
 from quartzdb.storage.log.codec import decode_entry
 from quartzdb.storage.log.protocol import margin_of
 from quartzdb.storage.ports import SEALED, BlobMissing, ChangeLog
-from quartzdb.storage.snapshot.manifest import Manifest, SegmentRef
+from quartzdb.storage.snapshot.expired_files import read_expired
+from quartzdb.storage.snapshot.manifest import ExpiredRef, Manifest, SegmentRef
 from quartzdb.storage.snapshot.store import Pointer, SnapshotStore
 
 _READ_BYTES = 64 * 1024 * 1024
@@ -120,6 +121,26 @@ class Verification:
                 verified.damaged(key, error)
                 continue
             self._segments(namespace, manifest, verified, tick, checked, current=key == pointer.current)
+            for ref in manifest.expired:
+                self._expired(ref, verified, tick, checked)
+
+    def _expired(
+        self, ref: ExpiredRef, verified: Verified, tick: Callable[[str], None], checked: dict[str, str]
+    ) -> None:
+        if ref.file.key in checked:
+            return
+        checked[ref.file.key] = ""
+        tick(ref.file.key)
+        verified.files += 1
+        verified.bytes += ref.file.size
+        try:
+            expiries = read_expired(self._store, ref)
+        except (Corrupted, BlobMissing) as error:
+            verified.damaged(ref.file.key, error)
+            return
+        places = [one.after for one in expiries]
+        if len(places) != ref.count or places != sorted(places):
+            verified.damaged(ref.file.key, f"has not the {ref.count} expiries of the manifest in their order")
 
     def _segments(
         self,

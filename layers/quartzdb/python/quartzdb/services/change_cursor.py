@@ -13,16 +13,31 @@ from quartzdb.domain.cursor import decode_cursor, encode_cursor
 from quartzdb.domain.errors import ChangesGone, InvalidCursor
 from quartzdb.domain.namespace import Namespace
 from quartzdb.storage.log.history import LogPlace
+from quartzdb.storage.snapshot.expired_feed import ExpiredPlace
+
+
+class ChangePlace(NamedTuple):
+    """A place in the log, and how far what expires was told. The latter goes by the clock, the former never does: so a
+    clock that is set back loses no commit.
+    """
+
+    log: LogPlace
+    expired: ExpiredPlace
+
+
+def before_expiries(log: LogPlace) -> ChangePlace:
+    """At a place in the log, with all that expired before it told."""
+    return ChangePlace(log, ExpiredPlace(log.stamp))
 
 
 @dataclass(frozen=True, slots=True)
 class ChangePlaces:
     """One place in each shard; the next page begins in the shard `turn`, so that none waits for a busy one."""
 
-    places: tuple[LogPlace, ...]
+    places: tuple[ChangePlace, ...]
     turn: int = 0
 
-    def moved(self, shard: int, place: LogPlace) -> ChangePlaces:
+    def moved(self, shard: int, place: ChangePlace) -> ChangePlaces:
         """With another place in one shard."""
         return ChangePlaces((*self.places[:shard], place, *self.places[shard + 1 :]), self.turn)
 
@@ -34,8 +49,7 @@ class ChangePlaces:
 class Followed(NamedTuple):
     """Where to go on, and whether there is more at once.
 
-    `complete_ms` (unix): all that was committed up to then was told. So what was to expire by then, by what was told
-    of it last, has expired.
+    `complete_ms` (unix): all that was committed and has expired up to then was told.
     """
 
     places: ChangePlaces
@@ -45,7 +59,7 @@ class Followed(NamedTuple):
 
 def encode_places(namespace: Namespace, of: str, places: ChangePlaces) -> str:
     """The cursor of places in the feed `of` records or keys."""
-    spelled = ";".join(f"{one.stamp:x},{one.given},{one.writer}" for one in places.places)
+    spelled = ";".join(map(_spelled, places.places))
     return encode_cursor(_listing(namespace, of), f"{namespace.generation}/{places.turn}/{spelled}")
 
 
@@ -68,9 +82,19 @@ def decode_places(namespace: Namespace, of: str, cursor: str, present: str) -> C
     return found
 
 
-def _place(text: str) -> LogPlace:
-    stamp, given, writer = text.split(",")
-    return LogPlace(int(stamp, 16), writer, int(given))
+def _spelled(place: ChangePlace) -> str:
+    log, expired = place
+    spelled = f"{log.stamp:x},{log.given},{log.writer}"
+    return spelled if place == before_expiries(log) else f"{spelled},{expired.after:x},{expired.given}"
+
+
+def _place(text: str) -> ChangePlace:
+    stamp, given, writer, *expired = text.split(",")
+    log = LogPlace(int(stamp, 16), writer, int(given))
+    if not expired:
+        return before_expiries(log)
+    after, told = expired
+    return ChangePlace(log, ExpiredPlace(int(after, 16), int(told)))
 
 
 def _places(namespace: Namespace, of: str) -> int:

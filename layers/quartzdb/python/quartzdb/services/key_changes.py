@@ -19,7 +19,14 @@ from quartzdb.domain.errors import ChangesGone
 from quartzdb.domain.hlc import COUNTER_BITS, stamp_at
 from quartzdb.domain.limits import CHANGES_DAYS, DAY_MS
 from quartzdb.domain.namespace import Namespace
-from quartzdb.services.change_cursor import KEYS, ChangePlaces, Followed, decode_places, encode_places
+from quartzdb.services.change_cursor import (
+    KEYS,
+    ChangePlaces,
+    Followed,
+    before_expiries,
+    decode_places,
+    encode_places,
+)
 from quartzdb.services.change_origin import FromNow, FromOldest, Origin, SinceMoment
 from quartzdb.storage.log.history import LogPlace, after_stamp
 from quartzdb.storage.ports import Item, KeyValueTable
@@ -59,10 +66,10 @@ class KeyChanges:
         if isinstance(origin, FromNow):
             return self._now(namespace)
         if isinstance(origin, FromOldest):
-            return ChangePlaces((LogPlace(0),))
+            return _at(LogPlace(0))
         if isinstance(origin, SinceMoment):
-            return ChangePlaces((LogPlace(max(1, stamp_at(origin.unix_ms))),))
-        return ChangePlaces((after_stamp(origin.version.stamp),))
+            return _at(LogPlace(max(1, stamp_at(origin.unix_ms))))
+        return _at(after_stamp(origin.version.stamp))
 
     def resume(self, namespace: Namespace, cursor: str) -> ChangePlaces:
         """Where a cursor goes on. Raises InvalidCursor, ChangesGone."""
@@ -77,7 +84,7 @@ class KeyChanges:
 
         Raises ChangesGone with a cursor to begin anew with.
         """
-        (place,) = places.places
+        ((place, _),) = places.places
         now_ms = self._clock.unix_ms()
         # From the very beginning nobody misses what was deleted.
         if place.stamp and place.stamp < stamp_at(now_ms - KEPT_MS):
@@ -89,18 +96,18 @@ class KeyChanges:
         young_after = max(upto, place.given)
         for item, here in self._after(namespace, place, upto):
             if not take(_event(item)):
-                return Followed(ChangePlaces((place,)), True, (place.stamp >> COUNTER_BITS) - 1)
+                return Followed(_at(place), True, (place.stamp >> COUNTER_BITS) - 1)
             place = here._replace(given=place.given)
         rests_at = stamp_at(now_ms - _CLOCK_BACK_MS) if self._table.ordered else upto
         place = max(place, after_stamp(rests_at))._replace(given=place.given)
         if self._table.ordered:
-            return Followed(ChangePlaces((place,)), False, now_ms)
+            return Followed(_at(place), False, now_ms)
         reached, more = self._take_young(namespace, young_after, take)
-        return Followed(ChangePlaces((place._replace(given=reached),)), more, upto >> COUNTER_BITS)
+        return Followed(_at(place._replace(given=reached)), more, upto >> COUNTER_BITS)
 
     def has_more(self, namespace: Namespace, places: ChangePlaces) -> bool:
         """Whether anything comes after a place: one look, or two in a table that is not ordered."""
-        (place,) = places.places
+        ((place, _),) = places.places
         if self._table.ordered:
             return self._table.head(namespace.partition) >= place.stamp
         upto = stamp_at(self._clock.unix_ms() - self._behind_ms)
@@ -145,9 +152,13 @@ class KeyChanges:
         now_ms = self._clock.unix_ms()
         if not self._table.ordered:
             # What is young is not told again: it is there when everything is listed.
-            return ChangePlaces((LogPlace(stamp_at(now_ms - self._behind_ms), "", stamp_at(now_ms) - 1),))
+            return _at(LogPlace(stamp_at(now_ms - self._behind_ms), "", stamp_at(now_ms) - 1))
         head = max(self._table.head(namespace.partition), stamp_at(now_ms - _CLOCK_BACK_MS))
-        return ChangePlaces((after_stamp(head),))
+        return _at(after_stamp(head))
+
+
+def _at(place: LogPlace) -> ChangePlaces:
+    return ChangePlaces((before_expiries(place),))
 
 
 def _take_all(items: Sequence[Item], take: Take) -> bool:

@@ -68,6 +68,7 @@ from quartzdb.storage.ports import (
     Retention,
 )
 from quartzdb.storage.snapshot.cache import FETCHED_BYTES_MAX, SegmentCache
+from quartzdb.storage.snapshot.expired_feed import ExpiredFeed
 from quartzdb.storage.snapshot.readers import Readers
 from quartzdb.storage.snapshot.segment_room import FILES_MAX
 from quartzdb.storage.snapshot.store import SnapshotStore
@@ -420,7 +421,7 @@ def assemble(
         listing=Listing(shards),
         aggregates=Aggregates(shards),
         key_values=key_values,
-        record_changes=RecordChanges(adapters.log, clock),
+        record_changes=RecordChanges(adapters.log, ExpiredFeed(adapters.log, store, cache, clock), clock),
         key_changes=KeyChanges(adapters.table, clock, adapters.keys_behind_ms),
         erasures=Erasures(
             records,

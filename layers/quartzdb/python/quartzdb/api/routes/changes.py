@@ -15,6 +15,7 @@ from quartzdb.api.schemas import changes as schemas
 from quartzdb.api.times import rfc3339, rfc3339_or_none, unix_ms_of
 from quartzdb.domain.change import Change, Patch, Upsert
 from quartzdb.domain.errors import InvalidArgument, InvalidVersion
+from quartzdb.domain.expired import Expired
 from quartzdb.domain.expiry import EXPIRY_FIELD, split_expiry
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.limits import CHANGES_BYTES_MAX, WAIT_SECONDS_MAX
@@ -33,7 +34,7 @@ FAMILY = Family(
 
 _MOMENT_MAX = 1 << 46
 """Some millenia from now: a later one has no stamp."""
-_KINDS = {"Upsert": "upsert", "Patch": "patch", "Delete": "delete"}
+_KINDS = {"Upsert": "upsert", "Patch": "patch", "Delete": "delete", "Expired": "expire"}
 
 
 class FollowedRecords:
@@ -99,8 +100,10 @@ class FollowedRecords:
         }
         return document | self._contents(change)
 
-    def _contents(self, change: Change) -> dict[str, object]:
+    def _contents(self, change: Change | Expired) -> dict[str, object]:
         contents: dict[str, object] = {}
+        if isinstance(change, Expired):
+            return {"expires_at": rfc3339(change.expires_at_ms)}
         if isinstance(change, Upsert):
             if self._query.include_vectors != "false":
                 contents["vector"] = vector_document(change.vector, self._query.include_vectors)
@@ -156,6 +159,14 @@ def open_record_feed(call: Call) -> OpenFeed:
                         "shard": 0,
                         "at": "2026-11-30T05:20:00.250Z",
                     },
+                    {
+                        "kind": "expire",
+                        "id": "ubik",
+                        "version": VERSION,
+                        "shard": 0,
+                        "at": "2026-11-30T05:20:00.375Z",
+                        "expires_at": "2026-11-30T05:20:00.375Z",
+                    },
                 ],
                 "cursor": "q1w2e3r4t5y6",
                 "more": False,
@@ -166,17 +177,20 @@ def open_record_feed(call: Call) -> OpenFeed:
     ),
 )
 def follow_changes(call: Call) -> Answer:
-    """Every upsert, patch and delete that was committed after the cursor, those of a shard in commit order. What was
-    acknowledged is in the feed, nothing else is, and a cursor gives the same again however often it is asked. Without a
-    cursor it begins now.
+    """Every upsert, patch and delete that was committed after the cursor, and every record that expired, those of a
+    shard in commit order. What was acknowledged is in the feed, nothing else is, and a cursor gives the same again
+    however often it is asked. Without a cursor it begins now.
+
+    A record's expiry stands at its moment: after all that was committed before, and before all that was committed from
+    then on. It comes once, with the version of the record that expired. What was prolonged, replaced or deleted in time
+    has none.
 
     A change that the other of two sites made comes where this site committed it, with the version it was made with;
     where that is earlier than what you have of the record, leave it out, as the database does. On AWS changes come some
     two seconds after they were acknowledged, and one whose writer had to send it again may come twice, with two
     versions.
 
-    `complete_until`: all that was committed up to then was told. A record whose last told `expires_at` is not after
-    that has expired: an expiry is no change, and has no event of its own.
+    `complete_until`: all that was committed and has expired up to then was told.
 
     A cursor that is older than the retention (7 days, unless the server is told otherwise), or than an erasure, is
     answered 410 with a cursor to begin anew with.

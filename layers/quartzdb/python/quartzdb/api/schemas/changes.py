@@ -42,8 +42,7 @@ Wait = Annotated[
 CURSOR_FIELD = Field(description="Where to go on. There always is one.")
 MORE_FIELD = Field(description="Whether there is more at once; else go on with `wait`.")
 COMPLETE_FIELD = Field(
-    description="All that was committed at this site up to then was told, up to this page. What was to expire by then, "
-    "by what was told of it last, has expired."
+    description="All that was committed at this site, and has expired, up to then was told, up to this page."
 )
 AT_FIELD = Field(description="When it was committed at this site: events of a shard are in this order.")
 
@@ -76,11 +75,11 @@ class FollowKeyChanges(QueryString):
 
 
 class ChangeDocument(Document):
-    """One change of a record."""
+    """One change of a record, or its expiry."""
 
-    kind: Literal["upsert", "patch", "delete"] = Field(
+    kind: Literal["upsert", "patch", "delete", "expire"] = Field(
         description="`upsert`: the record is exactly this now. `patch`: some metadata fields changed. `delete`: it is "
-        "gone, if it was there.",
+        "gone, if it was there. `expire`: it was there, and its moment came.",
     )
     id: RecordId
     version: Version
@@ -95,7 +94,7 @@ class ChangeDocument(Document):
     expires_at: str | None = Field(
         default=None,
         description="When the record expires: RFC 3339, in UTC. Of an upsert, missing where it never does; of a patch, "
-        "missing where that stays as it was, and null where it never does from now on.",
+        "missing where that stays as it was, and null where it never does from now on. Of an expiry, when it did.",
         json_schema_extra={"format": "date-time"},
     )
 

@@ -162,11 +162,12 @@ class TakeBackup:
 
 
 def _files(manifest: Manifest) -> list[FileRef]:
-    return [
+    of_segments = [
         file
         for segment in manifest.segments
         for file in (*segment.files.values(), *filter(None, [segment.dead]))
     ]
+    return of_segments + [one.file for one in manifest.expired]
 
 
 def _gaps(floors: Mapping[Partition, int], watermarks: Mapping[Partition, int]) -> bool:

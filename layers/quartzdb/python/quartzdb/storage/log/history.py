@@ -45,13 +45,15 @@ def after_entry(key: Version) -> LogPlace:
 class HistoryPage(NamedTuple):
     """Entries in commit order; where to go on once all of them were taken; whether there is more at once.
 
-    `complete_ms`: nothing that was committed up to this moment (unix) comes after them.
+    `complete_ms`: nothing that was committed up to this moment (unix) comes after them; `settled` says the same as a
+    stamp. What is to stand between entries can be told up to that.
     """
 
     entries: Sequence[tuple[Version, bytes]]
     through: LogPlace
     more: bool
     complete_ms: int
+    settled: int
 
 
 class LogHistory:
@@ -81,10 +83,16 @@ class LogHistory:
         ]
         if read.more and read.entries[-1][0].stamp <= upto:
             last = read.entries[-1][0]
+            if not entries and after_entry(last) <= place:
+                # So many that were read before share the place's stamp: what is wanted comes after them.
+                return self.after(partition, place, 2 * entries_max)
             # Another entry may share the last one's millisecond.
-            return HistoryPage(entries, max(place, after_entry(last)), True, last.milliseconds - 1)
+            return HistoryPage(
+                entries, max(place, after_entry(last)), True, last.milliseconds - 1, last.stamp - 1
+            )
         complete_ms = now_ms if self._log.ordered else upto >> COUNTER_BITS
-        return HistoryPage(entries, max(place, after_stamp(upto)), False, complete_ms)
+        settled = max(upto, stamp_at(now_ms) - 1) if self._log.ordered else upto
+        return HistoryPage(entries, max(place, after_stamp(upto)), False, complete_ms, settled)
 
     def is_beyond(self, partition: Partition, place: LogPlace) -> bool:
         """Whether something comes after a place that can be read now. Raises nothing of what `after` does."""
@@ -97,6 +105,11 @@ class LogHistory:
         return page.floor >= max(place.stamp, 1) or any(
             key.stamp <= upto and after_entry(key) > place for key, _ in page.entries
         )
+
+    def settled(self) -> int:
+        """A stamp up to which everything can be read now, in any log: by the clock alone."""
+        now_ms = self._clock.unix_ms()
+        return stamp_at(now_ms) - 1 if self._log.ordered else self._safe(now_ms, 0)
 
     def present(self, partition: Partition) -> LogPlace:
         """After everything that can be read now."""

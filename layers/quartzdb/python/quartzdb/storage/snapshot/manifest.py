@@ -73,12 +73,25 @@ class SegmentRef:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpiredRef:
+    """A file of expiries, kept for who follows changes: those whose place is after one stamp and up to another."""
+
+    file: FileRef
+    after: int
+    through: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """One snapshot of a partition. `watermark`: every log entry up to this append stamp is in the segments.
 
     `folded` are the entries near the watermark that are in; `previous` is the manifest that this one followed, kept
     until the next publication so that a reader can fall back to it. `previous_released`: that one names the same
     segments.
+
+    `expired` has the expiries up to `expired_through`, but those up to `expired_floor`, which are no longer kept; what
+    expires later is still to be seen in the segments and the log. All three are 0 or empty where nothing ever expired.
     """
 
     partition: Partition
@@ -89,6 +102,14 @@ class Manifest:
     previous: str | None = None
     created_at_ms: int = field(default=0, compare=False)
     previous_released: bool = False
+    expired: tuple[ExpiredRef, ...] = ()
+    expired_through: int = 0
+    expired_floor: int = 0
+
+    @property
+    def expires(self) -> bool:
+        """Whether a row of it expires at some time."""
+        return any(segment.expiring for segment in self.segments)
 
     @property
     def live_rows(self) -> int:
@@ -99,7 +120,8 @@ class Manifest:
     def blob_keys(self) -> set[str]:
         """Every blob that this snapshot needs."""
         keys = {file.key for segment in self.segments for file in segment.files.values()}
-        return keys | {segment.dead.key for segment in self.segments if segment.dead}
+        keys |= {segment.dead.key for segment in self.segments if segment.dead}
+        return keys | {one.file.key for one in self.expired}
 
 
 def checksum(data: bytes | memoryview) -> str:
@@ -120,6 +142,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
             "previous": manifest.previous,
             "created_at_ms": manifest.created_at_ms,
             "confirmed": manifest.previous_released,
+            **(_expired_document(manifest) if manifest.expired_through else {}),
         }
     )
 
@@ -144,6 +167,7 @@ def decode_manifest(data: bytes) -> Manifest:
             previous=document["previous"],
             created_at_ms=document["created_at_ms"],
             previous_released=document["confirmed"],
+            **_parse_expired(document.get("expired")),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise Corrupted("A manifest cannot be decoded.", hint="Run `quartzdb verify`.") from error
@@ -189,6 +213,24 @@ def parse_segment(document: Mapping[str, Any]) -> SegmentRef:
         dead_since_ms=document.get("dead_since_ms"),
         expiring=tuple((int(moment), int(rows)) for moment, rows in document.get("expiring", ())),
     )
+
+
+def _expired_document(manifest: Manifest) -> dict[str, Any]:
+    files = [[_file_document(one.file), one.after, one.through, one.count] for one in manifest.expired]
+    return {"expired": {"files": files, "through": manifest.expired_through, "floor": manifest.expired_floor}}
+
+
+def _parse_expired(document: Mapping[str, Any] | None) -> dict[str, Any]:
+    if document is None:
+        return {}
+    return {
+        "expired": tuple(
+            ExpiredRef(FileRef(**file), int(after), int(through), int(count))
+            for file, after, through, count in document["files"]
+        ),
+        "expired_through": int(document["through"]),
+        "expired_floor": int(document["floor"]),
+    }
 
 
 def _file_document(file: FileRef) -> dict[str, Any]:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from quartzdb.domain.clock import Clock
-from quartzdb.domain.hlc import Version, stamp_at
+from quartzdb.domain.hlc import COUNTER_BITS, Version, stamp_at
 from quartzdb.domain.namespace import Partition
 from quartzdb.storage.log.protocol import margin_of
 from quartzdb.storage.ports import ChangeLog
+from quartzdb.storage.snapshot.expired_files import ExpiredSince, KeptExpiries, kept_expiries
 from quartzdb.storage.snapshot.manifest import Manifest, SegmentRef
 from quartzdb.storage.snapshot.store import SnapshotStore
 
@@ -18,6 +19,9 @@ logger = logging.getLogger(__name__)
 
 FOLDED_MAX = 5_000
 """Entries near the watermark that a manifest names. Beyond that readers apply some again, which is harmless."""
+EXPIRED_KEPT_MS_MIN = 600_000
+"""Expiries are kept so long however short the log is: whoever has read everything a moment ago must find them."""
+_END = (1 << 63) - 1
 
 
 class Publisher:
@@ -53,14 +57,17 @@ class Publisher:
         folded: Sequence[Version],
         previous_released: bool = False,
         keep_changes: bool = True,
+        expired: ExpiredSince | None = None,
     ) -> bool:
         """Publish what follows `base`, which has this blob key and pointer's tag. False: another was faster.
 
-        Without `keep_changes` nothing is kept for who follows changes: what was erased has to go.
+        Without `keep_changes` nothing is kept for who follows changes: what was erased has to go. `expired` is what has
+        expired since `base`, where somebody looked.
         """
         margin = margin_of(self._log)
         recent = sorted({one for one in folded if one.stamp > watermark - margin})[-FOLDED_MAX:]
         now_ms = self._clock.unix_ms()
+        kept = self._kept_expiries(base, expired, now_ms, keep_changes=keep_changes)
         manifest = Manifest(
             partition=base.partition,
             sequence=base.sequence + 1,
@@ -70,6 +77,9 @@ class Publisher:
             previous=key,
             created_at_ms=now_ms,
             previous_released=previous_released,
+            expired=kept.files,
+            expired_through=kept.through,
+            expired_floor=kept.floor,
         )
         if self._store.publish(manifest, tag) is None:
             logger.info("another indexer published %s first", manifest.partition)
@@ -77,6 +87,27 @@ class Publisher:
         # Kept back to the previous manifest's margin, so that a reader that falls back to it still has its whole tail.
         self.trim(manifest.partition, base.watermark - margin, keep_changes=keep_changes)
         return True
+
+    def too_old(self, manifest: Manifest, *, keep_changes: bool = True) -> bool:
+        """Whether a manifest has expiries that are kept no longer."""
+        kept_from = self._expired_from(self._clock.unix_ms()) if keep_changes else _END
+        return any(one.through < kept_from for one in manifest.expired)
+
+    def _kept_expiries(
+        self, base: Manifest, expired: ExpiredSince | None, now_ms: int, *, keep_changes: bool
+    ) -> KeptExpiries:
+        if expired is None and not base.expired:
+            return KeptExpiries((), base.expired_through, base.expired_floor)
+        if not keep_changes:
+            through = max(base.expired_through, expired.through if expired else 0)
+            return KeptExpiries((), through, through)
+        kept_ms = max(self._changes_kept_ms, EXPIRED_KEPT_MS_MIN)
+        return kept_expiries(
+            self._store, base, expired, self._expired_from(now_ms), kept=kept_ms << COUNTER_BITS
+        )
+
+    def _expired_from(self, now_ms: int) -> int:
+        return stamp_at(max(0, now_ms - max(self._changes_kept_ms, EXPIRED_KEPT_MS_MIN)))
 
     def trim(self, partition: Partition, upto: int, *, keep_changes: bool = True) -> None:
         """Drop what of the log nobody needs any more, at most up to a stamp."""

@@ -23,26 +23,6 @@ class RecordStates:
     snapshot: Snapshot
     tail: Mapping[str, RecordState]
 
-    def expiring(self, after_ms: int, until_ms: int) -> list[tuple[int, str]]:
-        """(moment, id), in order, of the records that expire after a moment and until another, both unix ms.
-
-        Of what expired before, only what is still in storage: for PURGED_AFTER_MS at least.
-        """
-        found = [
-            (state.expires_at_ms, record_id)
-            for record_id, state in self.tail.items()
-            if state.live and state.expires_at_ms is not None and after_ms < state.expires_at_ms <= until_ms
-        ]
-        for segment, alive in zip(self.snapshot.segments, self.snapshot.alive, strict=True):
-            if segment.expires_from_ms is None or segment.expires_from_ms > until_ms:
-                continue
-            expiries = segment.expiries
-            some = slice(expiries.count(after_ms), expiries.count(until_ms))
-            moments = dict(zip(expiries.rows[some].tolist(), expiries.moments[some].tolist(), strict=True))
-            ids = segment.records.ids_at([row for row in moments if alive[row]])
-            found += [(moments[row], one) for row, one in ids.items() if one not in self.tail]
-        return sorted(found)
-
     def states(self, ids: Sequence[str]) -> dict[str, RecordState]:
         """What is known of ids, vectors and metadata included; ids never heard of are left out."""
         found = {record_id: self.tail[record_id] for record_id in ids if record_id in self.tail}
