@@ -50,7 +50,7 @@ def step(wait: float) -> None:
 
 
 def brought_back(changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Records that a patch prolonged at the last moment, so that it comes after their expiry: the table has them no more.
+    """Records that a patch prolonged at the last moment, so that it comes after their expiry: the table lacks them.
 
     They are read as they are now. An upsert that is on the same page comes first, and the later version stays.
     """
