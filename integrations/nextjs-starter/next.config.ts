@@ -1,8 +1,5 @@
 import type { NextConfig } from "next";
 
-// What Next.js would tell its makers of builds. It is read after this file.
-process.env.NEXT_TELEMETRY_DISABLED = "1";
-
 const developing = process.env.NODE_ENV === "development";
 
 // Pages load nothing from elsewhere. Next.js begins pages with scripts of its own in them, and reloads by eval and a socket in development.

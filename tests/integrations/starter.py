@@ -322,9 +322,24 @@ def test_with_an_embedding_model_meaning_counts_too(site: Site) -> None:
             assert httpx.get(f"{served}/api/search", params={"q": "dune"}, timeout=60).status_code == 502
 
 
+def test_it_can_be_developed(site: Site, library: None, tmp_path: Path) -> None:
+    """`npm run dev` serves it, and lets Next.js reload what was changed. Of others it asks npm alone, which version of
+    Next.js is the newest: that cannot be switched off."""
+    outside = tmp_path / "outside"
+    outside.touch()
+    with site.served("dev", QUARTZDB_OUTSIDE=str(outside)) as served:
+        answer = httpx.get(served, params={"q": "giant"}, timeout=120)
+        assert "A desert planet" in answer.text
+        policy = answer.headers["content-security-policy"]
+        assert "'unsafe-eval'" in policy
+        assert "connect-src 'self' ws:" in policy
+    assert set(outside.read_text().split()) <= {"registry.npmjs.org"}
+
+
 def test_nothing_was_asked_of_another_host(site: Site) -> None:
-    """By the build, and by every server before this test, which is the last."""
+    """By the build, and by every server before this test, which is the last but one."""
     assert site.outside.read_text() == ""
+    assert "telemetry" not in site.log.read_text()
 
 
 def test_the_starter_overwrites_nothing(site: Site, tmp_path: Path) -> None:

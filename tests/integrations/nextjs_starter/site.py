@@ -56,19 +56,11 @@ class Site:
         return _run(["npm", "run", "build"], self.folder, self.environment())
 
     @contextmanager
-    def served(self, **more: str) -> Iterator[str]:
-        """`npm start` on a free port, with further settings."""
+    def served(self, by: str = "start", **more: str) -> Iterator[str]:
+        """`npm start` or `npm run dev`, on a free port, with further settings."""
         port = free_port()
         url = f"http://127.0.0.1:{port}"
-        command = [
-            "node",
-            "node_modules/next/dist/bin/next",
-            "start",
-            "--hostname",
-            "127.0.0.1",
-            "--port",
-            str(port),
-        ]
+        command = ["node", "next.mjs", by, "--hostname", "127.0.0.1", "--port", str(port)]
         with (
             self.log.open("ab") as log,
             subprocess.Popen(
