@@ -118,7 +118,7 @@ async def test_a_directory_needs_no_server(tmp_path: Path) -> None:
         listed = await client.call_tool("list_namespaces", {})
         assert listed.structured_content["namespaces"] == []
         missing = await client.call_tool("put_value", {"namespace": "n", "key": "k", "value": "v"})
-        assert missing.structured_content["error"]["code"] == "namespace_not_found"
+        assert missing.meta["quartzdb/error"]["code"] == "namespace_not_found"
     assert (tmp_path / "data").stat().st_mode & 0o077 == 0
 
 

@@ -191,6 +191,6 @@ async def test_all_works_on_stdio_too(books: str) -> None:
         assert found.structured_content["matches"][0]["id"] == "dune"
         kept_out = await client.call_tool("delete", {"namespace": books, "ids": ["dune"]})
         assert kept_out.is_error
-        assert kept_out.structured_content["error"]["code"] == "not_offered"
+        assert kept_out.meta["quartzdb/error"]["code"] == "not_offered"
         key = os.environ["QUARTZDB_API_KEY"]
         assert key not in found.model_dump_json()

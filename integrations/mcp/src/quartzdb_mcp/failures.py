@@ -9,17 +9,30 @@ from pydantic import ValidationError
 
 from quartzdb_client import QuartzDBError
 
+ERROR = "quartzdb/error"
+"""In `_meta` of an answer that is an error."""
 _PROBLEMS_SHOWN = 5
+_IDS_SHOWN = 10
 
 
 def refused(code: str, message: str, hint: str | None = None, **more: Any) -> CallToolResult:
-    """An answer that is an error. `more` is shown in the structured form alone, where it is not None."""
-    text = f"{code}: {message}" if hint is None else f"{code}: {message} {hint}"
+    """An answer that is an error: a text for models, and in `_meta` the same for programs, with more.
+
+    HAZARD: there is no structured content, as some clients hold that to the tool's output schema also where it is an
+    error.
+    """
     error = {"code": code, "message": message, "hint": hint, **more}
+    text = f"{code}: {message}" if hint is None else f"{code}: {message} {hint}"
+    if ids := [failure["id"] for failure in more.get("failures") or ()]:
+        text += (
+            f" It is about: {', '.join(ids[:_IDS_SHOWN])}{' and others' if len(ids) > _IDS_SHOWN else ''}."
+        )
+    elif more.get("field"):
+        text += f" It is about `{more['field']}`."
     return CallToolResult(
         content=[TextContent(type="text", text=text)],
-        structured_content={"error": {name: value for name, value in error.items() if value is not None}},
         is_error=True,
+        _meta={ERROR: {name: value for name, value in error.items() if value is not None}},
     )
 
 
