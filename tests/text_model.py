@@ -242,7 +242,7 @@ def naively_fused(parts: Mapping[QueryPart, Ranking], fusion: Fusion) -> Ranking
         values = [score for _, score in ranking]
         for name, score in ranking:
             if fusion.method is FusionMethod.RRF:
-                added = 1 / (fusion.k + 1 + [one for one, _ in ranking].index(name))
+                added = 1 / (fusion.k + 1 + sum(other > score for other in values))
             else:
                 added = fusion.weights[part] * (score - min(values)) / (max(values) - min(values))
             scores[name] = scores.get(name, 0.0) + added

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,7 +24,7 @@ from benchmarks.coldstart.emulated_lambda import (
     url_event,
     yardstick_milliseconds,
 )
-from benchmarks.coldstart.filled import TENANT, Filled, Floats, fill, query_body, upsert_tail
+from benchmarks.coldstart.filled import TENANT, Filled, Floats, fill, query_body, texts_of, upsert_tail
 from benchmarks.coldstart.relay import Relay
 from benchmarks.mixtures import rows_of
 from quartzdb.domain.namespace import EngineChoice
@@ -35,6 +36,23 @@ from tests.aws_emulators import PATIENCE, REGION, emulators
 MB = 1_000_000
 SECRET = "benchmark-origin-secret"
 TAIL_ROWS = 5
+
+
+class Asked(StrEnum):
+    """What a search asks for."""
+
+    VECTOR = "vector"
+    WORDS = "words"
+    BOTH = "vector and words"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Which function is asked, of which namespace, for what."""
+
+    function: str
+    filled: Filled
+    asked: Asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +95,11 @@ def main() -> None:
     )
     parser.add_argument(
         "--memory-mb", type=int, default=3_008, help="of the function; a third of it holds parts of segments"
+    )
+    parser.add_argument(
+        "--text-words",
+        type=int,
+        help="instead: search by vector, by words and by both, in turns, where records have texts of so many words",
     )
     parser.add_argument("--layers", type=Path, default=LAYERS)
     parser.add_argument("--threads", type=int, default=2, help="for building")
@@ -145,11 +168,23 @@ def main() -> None:
             for engine in options.engines:
                 if engine == "annoy" and rows > options.annoy_rows_max:
                     continue
-                filled = fill(database, vectors, EngineChoice(engine), work / "segment", options.threads)
-                print(_built(filled), flush=True)
-                upsert_tail(database, database.namespaces.get(TENANT, filled.name), queries[-TAIL_ROWS:])
-                for function in ("api", "search"):
-                    cold = bench.measure(function, filled, vectors, queries, options.rounds)
+                choice, segment = EngineChoice(engine), work / "segment"
+                places = [fill(database, vectors, choice, segment, options.threads)]
+                texts = [] if options.text_words is None else texts_of(rows, options.text_words)
+                if texts:
+                    places.append(fill(database, vectors, choice, segment, options.threads, texts))
+                for filled in places:
+                    print(_built(filled), flush=True)
+                    upsert_tail(database, database.namespaces.get(TENANT, filled.name), queries[-TAIL_ROWS:])
+                cases = (
+                    [
+                        *(Case("search", filled, Asked.VECTOR) for filled in places),
+                        *(Case("search", places[-1], asked) for asked in (Asked.WORDS, Asked.BOTH)),
+                    ]
+                    if texts
+                    else [Case(function, places[0], Asked.VECTOR) for function in ("api", "search")]
+                )
+                for cold in bench.measure(cases, vectors, queries, texts, options.rounds):
                     results.append(cold)
                     print(_row(cold), flush=True)
         if options.json:
@@ -177,15 +212,25 @@ class Bench:
         self._headers = {"authorization": f"Bearer {key}", "x-quartzdb-origin-secret": SECRET}
         self._work = work
 
-    def measure(self, function: str, filled: Filled, vectors: Floats, queries: Floats, rounds: int) -> Cold:
-        """The api function fetches a record, the search function searches: what CloudFront sends each of them."""
-        takes = [self._once(function, filled, vectors, queries[number]) for number in range(rounds)]
+    def measure(
+        self, cases: Sequence[Case], vectors: Floats, queries: Floats, texts: Sequence[str], rounds: int
+    ) -> list[Cold]:
+        """Each case in each round, in turns. The api function fetches a record, the search function searches: what
+        CloudFront sends each of them.
+        """
+        takes: list[list[Cold]] = [[] for _ in cases]
+        for number in range(rounds):
+            words = " ".join(texts[number * 17].split()[:3]) if texts else ""
+            for position, case in enumerate(cases):
+                takes[position].append(self._once(case, vectors, queries[number], words))
+        return [self._middle(case, of_case) for case, of_case in zip(cases, takes, strict=True)]
 
+    def _middle(self, case: Case, takes: Sequence[Cold]) -> Cold:
         return Cold(
-            function,
-            filled.name,
-            filled.rows,
-            filled.engine,
+            _title(case),
+            case.filled.name,
+            case.filled.rows,
+            case.filled.engine,
             init_ms=statistics.median([take.init_ms for take in takes]),
             first_ms=statistics.median([take.first_ms for take in takes]),
             second_ms=statistics.median([take.second_ms for take in takes]),
@@ -201,7 +246,8 @@ class Bench:
             recall=None if takes[0].recall is None else statistics.mean(take.recall or 0.0 for take in takes),
         )
 
-    def _once(self, function: str, filled: Filled, vectors: Floats, query: Floats) -> Cold:
+    def _once(self, case: Case, vectors: Floats, query: Floats, words: str) -> Cold:
+        function, filled = case.function, case.filled
         s3, dynamodb = (relay.counted for relay in self._relays.values())
         with tempfile.TemporaryDirectory(dir=self._work) as scratch:
             environment = {**self._environment, "TMPDIR": scratch}
@@ -210,20 +256,20 @@ class Bench:
                 instance.invoke(url_event("GET", "/v1/nothing", None, self._headers))
                 s3.reset()
                 dynamodb.reset()
-                first = instance.invoke(self._event(function, filled, query))
+                first = instance.invoke(self._event(case, query, words))
                 if first.payload.get("statusCode") != 200:
                     raise RuntimeError(f"{first.payload}\n{instance.log[-3000:]}")
                 fetched, requests, waits = s3.bytes_down, sum(s3.requests.values()), s3.rounds
                 cold_queries = dynamodb.requests["Query"]
-                second = instance.invoke(self._event(function, filled, query))
+                second = instance.invoke(self._event(case, query, words))
                 dynamodb.reset()
-                warm = instance.invoke(self._event(function, filled, query))
+                warm = instance.invoke(self._event(case, query, words))
                 recall = None
-                if function == "search":
+                if function == "search" and case.asked is Asked.VECTOR:
                     found = {match["id"] for match in json.loads(first.payload["body"])["matches"]}
                     recall = len(found & _exact(vectors, query)) / 10
                 return Cold(
-                    function,
+                    _title(case),
                     filled.name,
                     filled.rows,
                     filled.engine,
@@ -241,11 +287,20 @@ class Bench:
                     recall,
                 )
 
-    def _event(self, function: str, filled: Filled, query: Floats) -> dict[str, object]:
-        path = f"/v1/namespaces/{filled.name}"
-        if function == "search":
-            return url_event("POST", f"{path}/query", query_body(query), self._headers)
-        return url_event("GET", f"{path}/vectors/record-{filled.rows // 2:08d}", None, self._headers)
+    def _event(self, case: Case, query: Floats, words: str) -> dict[str, object]:
+        path = f"/v1/namespaces/{case.filled.name}"
+        if case.function == "search":
+            body = query_body(
+                None if case.asked is Asked.WORDS else query, None if case.asked is Asked.VECTOR else words
+            )
+            return url_event("POST", f"{path}/query", body, self._headers)
+        return url_event("GET", f"{path}/vectors/record-{case.filled.rows // 2:08d}", None, self._headers)
+
+
+def _title(case: Case) -> str:
+    if not case.filled.texts:
+        return case.function
+    return f"{case.function}, {case.asked}, beside texts"
 
 
 def _exact(vectors: Floats, query: Floats) -> set[str]:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from benchmarks import dataset
-from benchmarks.coldstart.filled import TENANT, fill, upsert_tail
+from benchmarks.coldstart.filled import TENANT, fill, texts_of, upsert_tail
 from benchmarks.coldstart.relay import Counted, Relay
 from benchmarks.mixtures import rows_of
 from quartzdb.domain.namespace import EngineChoice
@@ -36,6 +36,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--engine", default="ivf")
+    parser.add_argument(
+        "--text-words", type=int, help="search by vector and words, where records have texts of so many words"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tail", type=int, default=5, help="records that no indexer has seen yet")
     parser.add_argument("--request-ms", type=float, default=60.0)
@@ -47,9 +50,8 @@ def main() -> None:
     )
     options = parser.parse_args()
     directory = options.data or dataset.make(dataset.DEFAULT_DIRECTORY)
-    base = np.load(directory / "base.npy").astype(np.float32)
     queries = np.load(directory / "queries.npy").astype(np.float32)
-    vectors = rows_of(base, options.rows)
+    vectors = rows_of(np.load(directory / "base.npy").astype(np.float32), options.rows)
 
     with ExitStack() as closing:
         work = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="quartzdb-trace-")))
@@ -68,7 +70,8 @@ def main() -> None:
                 patience=PATIENCE,
             )
         )
-        filled = fill(database, vectors, EngineChoice(options.engine), work / "segment", 2)
+        texts = None if options.text_words is None else texts_of(options.rows, options.text_words)
+        filled = fill(database, vectors, EngineChoice(options.engine), work / "segment", 2, texts)
         sizes = ", ".join(f"{name} {size / MB:.2f}" for name, size in filled.file_bytes.items())
         print(f"built in {filled.build_seconds:.0f} s; MB: {sizes}", flush=True)
         if options.tail:
@@ -93,6 +96,7 @@ def main() -> None:
                     "tenant": TENANT,
                     "namespace": filled.name,
                     "vectors": queries[[number, number]].tolist(),
+                    "words": None if texts is None else " ".join(texts[number * 17].split()[:3]),
                 }
                 done = subprocess.run(
                     [options.python, "-m", "benchmarks.coldstart.traced_query"],

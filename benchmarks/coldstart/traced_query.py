@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.text_query import TextQuery
 from quartzdb.services.search import QueryAnswer, QueryRequest
 from quartzdb.wiring.aws import AwsSettings, open_aws
 from quartzdb.wiring.aws_clients import AwsEndpoints
@@ -32,10 +33,11 @@ def main() -> None:
         )
     )
     vectors = np.array(given["vectors"], dtype=np.float32)
+    text = None if given["words"] is None else TextQuery(given["words"])
     took = []
     for vector in vectors:
         cpu, begun = time.process_time(), time.monotonic()
-        request = QueryRequest(vector=vector, top_k=10)
+        request = QueryRequest(vector=vector, top_k=10, text=text)
         answer = database.namespaces.search(
             given["tenant"], partial(_query, database, request), given["namespace"]
         )

@@ -35,7 +35,9 @@ class FusionMethod(StrEnum):
 
 
 class PartRank(NamedTuple):
-    """Where a record stands in the ranking of one part, the best at 1, and with which score of that part."""
+    """Where a record stands in the ranking of one part, and with which score of that part. `rank`: one more than there
+    are better ones, so equals share it.
+    """
 
     rank: int
     score: float
@@ -78,6 +80,14 @@ RRF = Fusion()
 """What is done where nothing is said."""
 
 
+def shared_ranks(scores: Sequence[float]) -> list[int]:
+    """The ranks of scores, best first: 1, 2, 2, 4. What is as good counts as much, whatever it is called."""
+    ranks: list[int] = []
+    for place, score in enumerate(scores, 1):
+        ranks.append(ranks[-1] if ranks and score == scores[place - 2] else place)
+    return ranks
+
+
 def fused(
     rankings: Mapping[QueryPart, Sequence[tuple[Key, float]]], fusion: Fusion
 ) -> dict[Key, tuple[float, Mapping[QueryPart, PartRank]]]:
@@ -93,7 +103,8 @@ def fused(
         if not ranking:
             continue
         highest, lowest = ranking[0][1], ranking[-1][1]
-        for rank, (key, score) in enumerate(ranking, 1):
+        ranks = shared_ranks([score for _, score in ranking])
+        for rank, (key, score) in zip(ranks, ranking, strict=True):
             found.setdefault(key, {})[part] = PartRank(rank, score)
             if fusion.method is FusionMethod.RRF:
                 added = 1.0 / (fusion.k + rank)

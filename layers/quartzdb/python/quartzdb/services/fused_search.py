@@ -6,16 +6,14 @@ not depend on where it lies; and each part is put into one order before parts ar
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from quartzdb.domain.filter import Filter
-from quartzdb.domain.fusion import RRF, Fusion, PartRank, QueryPart, fused
+from quartzdb.domain.fusion import RRF, Fusion, PartRank, QueryPart, fused, shared_ranks
 from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.rank import RankPlace
 from quartzdb.domain.record import Match, ShownRecord
@@ -28,12 +26,12 @@ from quartzdb.services.record_rules import check_vector, record_not_found
 from quartzdb.services.shard_answers import work_together
 from quartzdb.services.shard_reads import OneMoment, ShardReads
 from quartzdb.storage.index.candidates import (
-    Candidate,
     Candidates,
     Cut,
     by_sparse,
     by_text,
     by_vector,
+    ids_at,
     shown_at,
 )
 from quartzdb.storage.index.grouping import FoundGroup
@@ -100,9 +98,8 @@ class FusedQuestion:
         """How much of each part is put into order."""
         if len(self.parts) == 1:
             return Cut(self.top_k + 1 if self.paged else self.top_k, self.after)
-        return Cut(
-            PAGED_FUSED_DEPTH if self.paged or self.ranked is not None else max(self.top_k, FUSED_DEPTH)
-        )
+        deep = self.paged or self.ranked is not None
+        return Cut(PAGED_FUSED_DEPTH if deep else max(self.top_k, FUSED_DEPTH), named=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,14 +190,14 @@ def _page(
     question: FusedQuestion,
     found: Sequence[Mapping[QueryPart, Candidates]],
 ) -> FusedPage:
-    ids: dict[Where, str] = {}
+    ids = _Ids(moment)
     scored = _scored(shards, question, found, ids)
-    placed = sorted((RankPlace(score, ids[where]).sort_key, where) for where, (score, _) in scored.items())
+    placed = [(where, score) for where, (score, _) in scored.items()]
     if question.after is not None:
-        placed = [one for one in placed if one[0] > question.after.sort_key]
+        placed = _after(question.after, placed, ids)
     if question.min_score is not None:
-        placed = [one for one in placed if -one[0][0] >= question.min_score]
-    chosen = [where for _, where in placed[: question.top_k]]
+        placed = [one for one in placed if one[1] >= question.min_score]
+    chosen = [where for where, _ in _in_order(placed, question.top_k, ids)]
     records = _shown(moment, chosen, question.shown)
     scores = [scored[where][0] for where in chosen]
     by_vector_alone = question.parts == [QueryPart.VECTOR]
@@ -221,14 +218,20 @@ def _scored(
     shards: Sequence[Namespace],
     question: FusedQuestion,
     found: Sequence[Mapping[QueryPart, Candidates]],
-    ids: dict[Where, str],
+    ids: _Ids,
 ) -> Mapping[Where, tuple[float, Mapping[QueryPart, PartRank]]]:
-    """The score of each record that any part has, and what each part says of it; `ids` gets theirs."""
-    rankings = {part: _in_all(shards, question, part, found, ids) for part in question.parts}
-    if len(rankings) > 1:
-        return fused(rankings, question.fusion)
-    ((part, only),) = rankings.items()
-    return {where: (score, {part: PartRank(rank, score)}) for rank, (where, score) in enumerate(only, 1)}
+    """The score of each record that any part has, and what each part says of it."""
+    of_parts = {part: _in_all(shards, part, found, ids) for part in question.parts}
+    most = question.cut.most
+    if len(of_parts) > 1:
+        return fused({part: _as_good(placed, most) for part, placed in of_parts.items()}, question.fusion)
+    ((part, only),) = of_parts.items()
+    ranking = _in_order(only, most, ids)
+    ranks = shared_ranks([score for _, score in ranking])
+    return {
+        where: (score, {part: PartRank(rank, score)})
+        for rank, (where, score) in zip(ranks, ranking, strict=True)
+    }
 
 
 def _ranked_by_one_part(moment: OneMoment, question: FusedQuestion, known: _Known) -> FusedPage:
@@ -258,8 +261,9 @@ def _ranked_by_all(
     found: Sequence[Mapping[QueryPart, Candidates]],
 ) -> FusedPage:
     """Of what is fused: the best of each part."""
-    ids: dict[Where, str] = {}
+    ids = _Ids(moment)
     scored = _scored(shards, question, found, ids)
+    ids.read(list(scored))
     listed: dict[Namespace, dict[int, list[tuple[int, float]]]] = {shard: {} for shard in shards}
     for (shard, source, row), (score, _) in scored.items():
         listed[shard].setdefault(source, []).append((row, score))
@@ -272,7 +276,7 @@ def _ranked_by_all(
         )
         for shard, of_sources in listed.items()
     }
-    explained = {ids[where]: of_parts for where, (_, of_parts) in scored.items()}
+    explained = {ids.known[where]: of_parts for where, (_, of_parts) in scored.items()}
     answer = _ranked(moment, question, rankings)
     return FusedPage((), more=False, work=_work(found), ranked=_without_distances(answer, explained))
 
@@ -306,27 +310,80 @@ def _without_distances(
 
 def _in_all(
     shards: Sequence[Namespace],
-    question: FusedQuestion,
     part: QueryPart,
     found: Sequence[Mapping[QueryPart, Candidates]],
-    ids: dict[Where, str],
+    ids: _Ids,
 ) -> list[tuple[Where, float]]:
-    """The ranking of one part over all shards; `ids` gets those of its records."""
-    streams = (
-        [(one.place.sort_key, shard, one) for one in of_shard[part].best]
-        for shard, of_shard in zip(shards, found, strict=True)
-    )
-    ranking = []
-    merged = heapq.merge(*streams, key=lambda one: one[0])
-    for _, shard, candidate in islice(merged, question.cut.most):
-        where = _where(shard, candidate)
-        ids[where] = candidate.place.id
-        ranking.append((where, candidate.place.score))
-    return ranking
+    """What all shards have for one part."""
+    placed = []
+    for shard, of_shard in zip(shards, found, strict=True):
+        for one in of_shard[part].best:
+            where = (shard, one.source, one.row)
+            placed.append((where, one.score))
+            if one.id is not None:
+                ids.known[where] = one.id
+    return placed
 
 
-def _where(shard: Namespace, candidate: Candidate) -> Where:
-    return shard, candidate.source, candidate.row
+class _Ids:
+    """Ids of candidates. Equal scores are in the order of ids, and nothing else is: so those alone are read."""
+
+    def __init__(self, moment: OneMoment) -> None:
+        self.known: dict[Where, str] = {}
+        self._moment = moment
+
+    def read(self, wanted: Iterable[Where]) -> None:
+        """Have these known."""
+        of_shard: dict[Namespace, list[tuple[int, int]]] = {}
+        for where in wanted:
+            if where not in self.known:
+                of_shard.setdefault(where[0], []).append(where[1:])
+        if of_shard:
+            some = self._moment.each(
+                lambda shard, view: (shard, ids_at(view, of_shard[shard])), of=list(of_shard)
+            )
+            self.known |= {(shard, *at): one for shard, read in some for at, one in read.items()}
+
+
+def _tied(placed: list[tuple[Where, float]], most: int) -> list[Where]:
+    """Those of which ids say what comes first, among the first `most`."""
+    placed.sort(key=lambda one: -one[1])
+    tied: list[Where] = []
+    start = 0
+    while start < min(most, len(placed)):
+        end = start + 1
+        while end < len(placed) and placed[end][1] == placed[start][1]:
+            end += 1
+        if end > start + 1:
+            tied += [where for where, _ in placed[start:end]]
+        start = end
+    return tied
+
+
+def _as_good(placed: list[tuple[Where, float]], most: int) -> list[tuple[Where, float]]:
+    """The best `most`, best first, and those that are as good as the last of them: equals share a rank."""
+    placed.sort(key=lambda one: -one[1])
+    if len(placed) <= most:
+        return placed
+    return [one for one in placed if one[1] >= placed[most - 1][1]]
+
+
+def _in_order(placed: list[tuple[Where, float]], most: int, ids: _Ids) -> list[tuple[Where, float]]:
+    """The first `most`: by score, equals by id."""
+    ids.read(_tied(placed, most))
+    placed.sort(key=lambda one: (-one[1], ids.known.get(one[0], "")))
+    return placed[:most]
+
+
+def _after(place: RankPlace, placed: Sequence[tuple[Where, float]], ids: _Ids) -> list[tuple[Where, float]]:
+    """What comes after a place."""
+    equal = [where for where, score in placed if score == place.score]
+    ids.read(equal)
+    return [
+        (where, score)
+        for where, score in placed
+        if score < place.score or (score == place.score and ids.known[where] > place.id)
+    ]
 
 
 def _shown(moment: OneMoment, chosen: Sequence[Where], shown: Shown) -> dict[Where, ShownRecord]:

@@ -179,6 +179,10 @@ def open_aws(
 def _import_for_searches() -> None:
     """What the first search would import: a function does it at init, which a start from a snapshot has behind it."""
     import_module("quartzdb.storage.index.segments.partial_sqlite")
+    import_module("quartzdb.services.fused_search")
+    if find_spec("Stemmer") is not None:
+        import_module("quartzdb.storage.index.text.inverted_file")
+        import_module("Stemmer")
     if find_spec("faiss") is not None:
         import_module("quartzdb.storage.index.engines.ivf")
         faiss_module()

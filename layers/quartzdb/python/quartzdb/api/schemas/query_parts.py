@@ -119,7 +119,7 @@ FusionChoice = Annotated[
 
 
 class PartRankDocument(Document):
-    """Where a record stands in the ranking of one part, the best at 1, and with which score of that part."""
+    """Where a record stands in the ranking of one part, the best at 1 and equals alike, and with which score."""
 
     rank: int
     score: float

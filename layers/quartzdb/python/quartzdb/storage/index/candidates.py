@@ -1,6 +1,7 @@
-"""Candidates: the best records of one view by one part of a question, with their ids and where they lie.
+"""Candidates: the best records of one view by one part of a question, and where they lie.
 
-Of several parts or shards they can be put into one order, and only what is shown in the end is read further.
+Of several parts or shards they can be put into one order, and only what is shown in the end is read further. Ids, too,
+are read only where they decide: those of a hundred candidates of each part would be most of what a cold reader fetches.
 """
 
 from __future__ import annotations
@@ -8,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from quartzdb.domain.deadline import check_deadline
 from quartzdb.domain.filter import Filter
 from quartzdb.domain.rank import RankPlace
 from quartzdb.domain.record import ShownRecord
 from quartzdb.domain.text_query import SparseQuery, TextQuery
-from quartzdb.domain.vector import Vector
+from quartzdb.domain.vector import Floats, Rows, Vector
 from quartzdb.storage.index.hits import Shown
 from quartzdb.storage.index.query import SearchWork
 from quartzdb.storage.index.ranked_page import first_by_rank
-from quartzdb.storage.index.sources import sources_of
+from quartzdb.storage.index.sources import RowSource, sources_of
 from quartzdb.storage.index.sparse_search import rank_sparse
 from quartzdb.storage.index.text.text_statistics import TextStatistics
 from quartzdb.storage.index.text_search import RankedHits, rank_text
@@ -26,25 +29,29 @@ from quartzdb.storage.index.view import View
 
 
 class Candidate(NamedTuple):
-    """A record by its rank in one part, and its source and row in its view."""
+    """A record by its score in one part, and its source and row in its view. `id` is None where it was not read."""
 
-    place: RankPlace
+    score: float
+    id: str | None
     source: int
     row: int
 
 
 class Candidates(NamedTuple):
-    """Some best records in order, and what it took to find them."""
+    """Some best records, and what it took to find them."""
 
     best: Sequence[Candidate]
     work: SearchWork
 
 
 class Cut(NamedTuple):
-    """Which candidates: at most `most`, those after a place alone."""
+    """Which candidates: the best `most`, those after a place alone, in order and with their ids; or, where they are not
+    `named`, in no order, and those that are as good as the last of them, too.
+    """
 
     most: int
     after: RankPlace | None = None
+    named: bool = True
 
 
 def by_vector(
@@ -61,8 +68,7 @@ def by_vector(
         scored += len(ranked.rows)
         matches += ranked.matches
         of_tail = len(ranked.rows) if number == len(view.parts) else 0
-        for place, row in first_by_rank(source, ranked.rows, ranked.scores, cut.after, cut.most):
-            found.append(Candidate(place, number, row))
+        found += _of_source(number, source, ranked.rows, ranked.scores, cut)
     return Candidates(_first(found, cut), SearchWork(exact, len(view.parts), scored, of_tail, matches))
 
 
@@ -97,13 +103,41 @@ def shown_at(view: View, at: Sequence[tuple[int, int]], shown: Shown) -> dict[tu
 def _of_hits(view: View, ranked: RankedHits, cut: Cut) -> Candidates:
     sources = sources_of(view)
     found = [
-        Candidate(place, hits.source, row)
+        candidate
         for hits in ranked.hits
-        for place, row in first_by_rank(sources[hits.source], hits.rows, hits.scores, cut.after, cut.most)
+        for candidate in _of_source(hits.source, sources[hits.source], hits.rows, hits.scores, cut)
     ]
     return Candidates(_first(found, cut), ranked.work)
 
 
+def ids_at(view: View, at: Sequence[tuple[int, int]]) -> dict[tuple[int, int], str]:
+    """The ids of some records, by (source, row)."""
+    rows_of: dict[int, list[int]] = {}
+    for source, row in at:
+        rows_of.setdefault(source, []).append(row)
+    sources = sources_of(view)
+    return {
+        (source, row): record_id
+        for source, rows in rows_of.items()
+        for row, record_id in sources[source].ids(np.array(rows, dtype=np.int64)).items()
+    }
+
+
+def _of_source(number: int, source: RowSource, rows: Rows, scores: Floats, cut: Cut) -> Sequence[Candidate]:
+    if cut.named:
+        first = first_by_rank(source, rows, scores, cut.after, cut.most)
+        return [Candidate(place.score, place.id, number, row) for place, row in first]
+    if len(rows) > cut.most:
+        good = scores >= np.partition(scores, len(scores) - cut.most)[len(scores) - cut.most]
+        rows, scores = rows[good], scores[good]
+    return [
+        Candidate(score, None, number, row) for row, score in zip(rows.tolist(), scores.tolist(), strict=True)
+    ]
+
+
 def _first(found: list[Candidate], cut: Cut) -> Sequence[Candidate]:
-    found.sort(key=lambda one: one.place.sort_key)
-    return found[: cut.most]
+    if cut.named:
+        found.sort(key=lambda one: (-one.score, one.id))
+        return found[: cut.most]
+    found.sort(key=lambda one: -one.score)
+    return [one for one in found if one.score >= found[min(cut.most, len(found)) - 1].score]
