@@ -1,5 +1,5 @@
 // The wire contract over a tenant's namespace `default`: paths, fields and statuses are those of every deployment, and
-// stay so. A handler gets a call and gives a document.
+// stay so. A handler gets a call and gives a document; one that writes tells `wrote` the version of its write.
 
 import { requireTopK } from "./allowed.js";
 import { badArgument, invalid, Refusal, routeNotFound } from "./errors.js";
@@ -57,7 +57,7 @@ function match(pattern, segments) {
 
 // --- keys -------------------------------------------------------------------------------------------------------------
 
-async function put({ body, tenant }) {
+async function put({ body, tenant, wrote }) {
   const document = await bodyOf(body);
   const key = field(document, "key", "string");
   const text = field(document, "value", "string");
@@ -68,7 +68,7 @@ async function put({ body, tenant }) {
       field: "value",
     });
   }
-  await tenant.put(key, value);
+  wrote(await tenant.put(key, value));
   return { success: true, key, message: "Stored" };
 }
 
@@ -81,21 +81,21 @@ async function get({ parameter: key, tenant }) {
   return { success: true, key, value: text, source: "storage" };
 }
 
-async function remove({ parameter: key, tenant }) {
+async function remove({ parameter: key, tenant, wrote }) {
   checkKey(key);
-  await tenant.remove(key);
+  wrote(await tenant.remove(key));
   return { success: true, key, message: "Deleted" };
 }
 
 // --- records ----------------------------------------------------------------------------------------------------------
 
-async function insert({ body, tenant }) {
+async function insert({ body, tenant, wrote }) {
   const record = recordOf(await bodyOf(body));
-  await tenant.upsert([record]);
+  wrote(await tenant.upsert([record]));
   return { success: true, id: record.id, message: "Inserted" };
 }
 
-async function batchInsert({ body, tenant }) {
+async function batchInsert({ body, tenant, wrote }) {
   const vectors = field(await bodyOf(body), "vectors", "array");
   if (vectors.length < 1 || vectors.length > BATCH_MAX) {
     throw badArgument(`A batch has 1 to ${BATCH_MAX} vectors, not ${vectors.length}.`, { field: "vectors" });
@@ -112,7 +112,7 @@ async function batchInsert({ body, tenant }) {
       return { success: false, id, message: error.field ? `${error.field}: ${error.message}` : error.message };
     }
   });
-  if (good.size) await tenant.upsert([...good.values()]);
+  if (good.size) wrote(await tenant.upsert([...good.values()]));
   const inserted = results.filter(({ success }) => success).length;
   const failed = results.length - inserted;
   return { success: failed === 0, total: results.length, inserted, failed, results };
@@ -147,9 +147,10 @@ async function deleteVectorInBody(call) {
   return deleteVector({ ...call, parameter: field(await bodyOf(call.body), "id", "string") });
 }
 
-async function deleteVector({ parameter: id, tenant }) {
-  const known = couldBe(() => checkId(id)) && (await tenant.forget(id));
-  if (!known) throw neverSeen();
+async function deleteVector({ parameter: id, tenant, wrote }) {
+  const version = couldBe(() => checkId(id)) ? await tenant.forget(id) : null;
+  if (version === null) throw neverSeen();
+  wrote(version);
   return { success: true, id, message: "Deleted" };
 }
 

@@ -69,11 +69,11 @@ export class Tenant extends DurableObject {
   // --- keys -----------------------------------------------------------------------------------------------------
 
   put(key, value) {
-    this.#write((version) => this.#applyKey({ key, version, value, content_type: TEXT, expires_at_ms: null }));
+    return this.#write((version) => this.#applyKey({ key, version, value, content_type: TEXT, expires_at_ms: null }));
   }
 
   remove(key) {
-    this.#write((version) => this.#applyKey({ key, version, value: null }));
+    return this.#write((version) => this.#applyKey({ key, version, value: null }));
   }
 
   value(key) {
@@ -82,18 +82,17 @@ export class Tenant extends DurableObject {
 
   // --- records --------------------------------------------------------------------------------------------------
 
-  // Each { id, vector, metadata }: written together under one version.
+  // Each { id, vector, metadata }: written together under one version, which is given.
   upsert(records) {
-    this.#write((version) => {
+    return this.#write((version) => {
       for (const record of records) this.#applyRecord({ op: "upsert", version, ...record });
     });
   }
 
-  // Gives whether anything was ever known of the id; if not, nothing is done.
+  // Gives the version of the deletion; null where nothing was ever known of the id, and nothing is done.
   forget(id) {
-    if (this.#records.state(id) === null) return false;
-    this.#write((version) => this.#applyRecord({ op: "delete", id, version }));
-    return true;
+    if (this.#records.state(id) === null) return null;
+    return this.#write((version) => this.#applyRecord({ op: "delete", id, version }));
   }
 
   record(id) {
@@ -211,7 +210,7 @@ export class Tenant extends DurableObject {
     return feed === "records" ? this.#records : this.#keys;
   }
 
-  // Do a write, all of it or nothing, and count it in. `work` gets a version of its own.
+  // Do a write, all of it or nothing, and count it in. `work` gets a version of its own, which is given back.
   #write(work) {
     const version = this.#clock.next();
     this.#changed = [];
@@ -231,6 +230,7 @@ export class Tenant extends DurableObject {
       }
     }
     this.#arm();
+    return version;
   }
 
   #changed = [];

@@ -91,15 +91,21 @@ async function contract(request, site, segments) {
   if (stores) requireRegion(principal, site.bindings.DATA_REGION);
   requireUnblocked(principal, { reads: scope === "read", writes: stores }, Date.now());
   requireNamespace(principal, NAMESPACE);
-  const headers = site.admit(principal);
+  const headers = { ...site.admit(principal) };
   const stub = site.tenant(principal.tenant);
+  const wrote = (version) => {
+    headers["X-QuartzDB-Version"] = version;
+  };
   const answer = async (tenant) => {
     await requireNamespaceToBe(principal, () => stub.begun());
-    return handler({ parameter, tenant, principal, body: () => readJson(request, limit) });
+    return handler({ parameter, tenant, principal, wrote, body: () => readJson(request, limit) });
   };
   const counted = site.counted(principal);
-  if (counted === null) return json(await answer(stub), 200, headers);
   let document;
+  if (counted === null) {
+    document = await answer(stub);
+    return json(document, 200, headers);
+  }
   try {
     document = await answer(counted);
   } finally {

@@ -4,6 +4,8 @@ import type { VectorLike } from "./vectors.js";
 
 /** All of it exact. Without `group_by` there is one group, of all records. */
 export interface AggregateAnswer {
+  /** Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for. */
+  freshness?: Freshness | null;
   /** Records that the filter accepts. */
   records: number;
   /** Of these, those that have no value of some field of `group_by`. */
@@ -68,6 +70,8 @@ export interface Change {
 
 /** What changed. */
 export interface ChangePage {
+  /** Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for. */
+  freshness?: Freshness | null;
   changes: Array<Change>;
   /** Where to go on. There always is one. */
   cursor: string;
@@ -98,6 +102,8 @@ export interface Count {
 
 /** How many records there are, or match. */
 export interface CountResult {
+  /** Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for. */
+  freshness?: Freshness | null;
   count: number;
   usage: Receipt;
 }
@@ -210,6 +216,8 @@ export interface Fetch {
 
 /** The records that exist, in the order asked for, and the ids of those that do not. */
 export interface Fetched {
+  /** Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for. */
+  freshness?: Freshness | null;
   records: Array<RecordInList>;
   missing: Array<string>;
   usage: Receipt;
@@ -225,10 +233,23 @@ export interface Field {
 
 /** The fields, in order. */
 export interface FieldsAnswer {
+  /** Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for. */
+  freshness?: Freshness | null;
   fields: Array<Field>;
   /** Whether there are further fields: 1,000 are shown. */
   more: boolean;
   usage: Receipt;
+}
+
+/** How far behind the active site an answer is that another site gave. */
+export interface Freshness {
+  consistency: "eventual";
+  /** For how many milliseconds writes at the active site may be missing; null where nobody knows. */
+  behindMs: number | null;
+  /** Everything that the active site took up to then is in the answer: unix time in milliseconds. */
+  recoveryPointMs: number | null;
+  /** The same as a version: every write of the active site up to it is there. */
+  version: string | null;
 }
 
 /** How the rankings of several parts become one. `rrf`, which is meant where nothing is said: the sum of 1 / (k + rank). `weighted`: the sum of weights times scores, those of each part stretched to 0 … 1. */
@@ -282,6 +303,8 @@ export interface Health {
 
 /** A page of ids in order. */
 export interface IdPage {
+  /** Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for. */
+  freshness?: Freshness | null;
   ids: Array<string>;
   /** Where the next page begins; null at the end of the listing. */
   cursor: string | null;
@@ -302,6 +325,8 @@ export interface Item {
 
 /** A page of items in key order. */
 export interface ItemPage {
+  /** Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for. */
+  freshness?: Freshness | null;
   items: Array<Item>;
   /** Where the next page begins; null at the end of the listing. */
   cursor: string | null;
@@ -334,6 +359,8 @@ export interface ItemsDeleted {
 
 /** The items that exist, in the order asked for, and the keys of those that do not. */
 export interface ItemsFound {
+  /** Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for. */
+  freshness?: Freshness | null;
   items: Array<Item>;
   missing: Array<string>;
   usage: Receipt;
@@ -367,6 +394,8 @@ export interface KeyChange {
 
 /** Which keys changed. */
 export interface KeyChangePage {
+  /** Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for. */
+  freshness?: Freshness | null;
   changes: Array<KeyChange>;
   /** Where to go on. There always is one. */
   cursor: string;
@@ -524,6 +553,8 @@ export interface NamespaceDeleted {
 
 /** A namespace with what it holds. */
 export interface NamespaceDescription {
+  /** Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for. */
+  freshness?: Freshness | null;
   /** 1 to 63 characters: lower-case letters, digits, '-' and '_', beginning with a letter or digit. */
   name: string;
   /** How many numbers each vector has. Without it records have no vectors; if no text or sparse field is declared either, the namespace holds key-values only. */
@@ -637,7 +668,7 @@ export interface OrderBy {
   direction?: "asc" | "desc";
 }
 
-/** Where a record stands in the ranking of one part, the best at 1, and with which score of that part. */
+/** Where a record stands in the ranking of one part, the best at 1 and equals alike, and with which score. */
 export interface PartRank {
   rank: number;
   score: number;
@@ -796,6 +827,8 @@ export interface QueryBatch {
 
 /** One answer for each question, in order. The time of each is that of all. */
 export interface QueryBatchAnswer {
+  /** Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for. */
+  freshness?: Freshness | null;
   answers: Array<QueryResultInBatch>;
   usage: Receipt;
 }
@@ -860,6 +893,8 @@ export interface QueryReceipt {
 
 /** Matches, best first. */
 export interface QueryResult {
+  /** Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for. */
+  freshness?: Freshness | null;
   matches: Array<Match>;
   /** Only with `group_by`: the group with the best match first. `matches` is empty then. */
   groups?: Array<MatchGroup>;
@@ -906,6 +941,8 @@ export interface Receipt {
 
 /** A record. */
 export interface Record {
+  /** Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for. */
+  freshness?: Freshness | null;
   /** 1 to 512 bytes of printable text in UTF-8, compared code point by code point and never normalised; '.' and '..' are none. */
   id: string;
   /** The numbers, or their little-endian 32-bit floats in base64, which is smaller and faster. */
@@ -935,6 +972,8 @@ export interface RecordInList {
 
 /** A page of records in order. */
 export interface RecordPage {
+  /** Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for. */
+  freshness?: Freshness | null;
   records: Array<ListedRecord>;
   /** Where the next page begins; null at the end of the listing. */
   cursor: string | null;

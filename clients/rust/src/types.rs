@@ -10,6 +10,9 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AggregateAnswer {
+    /// Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<Freshness>,
     /// Records that the filter accepts.
     pub records: i64,
     /// Of these, those that have no value of some field of `group_by`.
@@ -98,6 +101,9 @@ pub struct Change {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ChangePage {
+    /// Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<Freshness>,
     pub changes: Vec<Change>,
     /// Where to go on. There always is one.
     pub cursor: String,
@@ -138,6 +144,9 @@ pub struct Count {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CountResult {
+    /// Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<Freshness>,
     pub count: i64,
     pub usage: Receipt,
 }
@@ -295,6 +304,9 @@ pub struct Fetch {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Fetched {
+    /// Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<Freshness>,
     pub records: Vec<RecordInList>,
     pub missing: Vec<String>,
     pub usage: Receipt,
@@ -314,10 +326,29 @@ pub struct Field {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FieldsAnswer {
+    /// Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<Freshness>,
     pub fields: Vec<Field>,
     /// Whether there are further fields: 1,000 are shown.
     pub more: bool,
     pub usage: Receipt,
+}
+
+/// How far behind the active site an answer is that another site gave.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Freshness {
+    pub consistency: String,
+    /// For how many milliseconds writes at the active site may be missing; null where nobody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behind_ms: Option<i64>,
+    /// Everything that the active site took up to then is in the answer: unix time in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovery_point_ms: Option<i64>,
+    /// The same as a version: every write of the active site up to it is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 /// How the rankings of several parts become one. `rrf`, which is meant where nothing is said: the sum of 1 / (k + rank). `weighted`: the sum of weights times scores, those of each part stretched to 0 … 1.
@@ -393,6 +424,9 @@ pub struct Health {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct IdPage {
+    /// Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<Freshness>,
     pub ids: Vec<String>,
     /// Where the next page begins; null at the end of the listing.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -421,6 +455,9 @@ pub struct Item {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ItemPage {
+    /// Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<Freshness>,
     pub items: Vec<Item>,
     /// Where the next page begins; null at the end of the listing.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -465,6 +502,9 @@ pub struct ItemsDeleted {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ItemsFound {
+    /// Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<Freshness>,
     pub items: Vec<Item>,
     pub missing: Vec<String>,
     pub usage: Receipt,
@@ -508,6 +548,9 @@ pub struct KeyChange {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct KeyChangePage {
+    /// Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<Freshness>,
     pub changes: Vec<KeyChange>,
     /// Where to go on. There always is one.
     pub cursor: String,
@@ -725,6 +768,9 @@ pub struct NamespaceDeleted {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NamespaceDescription {
+    /// Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<Freshness>,
     /// 1 to 63 characters: lower-case letters, digits, '-' and '_', beginning with a letter or digit.
     pub name: String,
     /// How many numbers each vector has. Without it records have no vectors; if no text or sparse field is declared either, the namespace holds key-values only.
@@ -868,7 +914,7 @@ pub struct OrderBy {
     pub direction: Option<String>,
 }
 
-/// Where a record stands in the ranking of one part, the best at 1, and with which score of that part.
+/// Where a record stands in the ranking of one part, the best at 1 and equals alike, and with which score.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PartRank {
@@ -1101,6 +1147,9 @@ pub struct QueryBatch {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct QueryBatchAnswer {
+    /// Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<Freshness>,
     pub answers: Vec<QueryResultInBatch>,
     pub usage: Receipt,
 }
@@ -1191,6 +1240,9 @@ pub struct QueryReceipt {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct QueryResult {
+    /// Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<Freshness>,
     pub matches: Vec<Match>,
     /// Only with `group_by`: the group with the best match first. `matches` is empty then.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -1252,6 +1304,9 @@ pub struct Receipt {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Record {
+    /// Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<Freshness>,
     /// 1 to 512 bytes of printable text in UTF-8, compared code point by code point and never normalised; '.' and '..' are none.
     pub id: String,
     /// The numbers, or their little-endian 32-bit floats in base64, which is smaller and faster.
@@ -1291,6 +1346,9 @@ pub struct RecordInList {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RecordPage {
+    /// Only where two sites share the namespace and the active one did not answer this: what is written there comes here a little later, whatever `consistency` asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<Freshness>,
     pub records: Vec<ListedRecord>,
     /// Where the next page begins; null at the end of the listing.
     #[serde(skip_serializing_if = "Option::is_none")]

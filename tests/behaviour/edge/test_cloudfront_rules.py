@@ -23,7 +23,7 @@ from local.cloudfront.header_rules import (
 )
 from local.cloudfront.request_rules import check_request
 from local.cloudfront.response_rules import check_generated, check_response
-from quartzdb.routing.decision.state import Origin
+from quartzdb.routing.decision.state import Mode, Origin, RoutingState
 from quartzdb.routing.edge import cloudfront_event
 from quartzdb.routing.edge.forwarding import forwarded, identify, proxied
 from quartzdb.routing.edge.generated_answer import GeneratedAnswerTooLarge, generated, refusal
@@ -230,7 +230,14 @@ def test_the_router_knows_every_disallowed_header() -> None:
 # What may come: any header that CloudFront shows a function, in any number.
 names = st.from_regex(r"[a-z][a-z0-9-]{0,12}", fullmatch=True) | st.sampled_from(
     sorted(
-        READ_ONLY_REQUEST | {"x-quartzdb-origin-secret", "x-quartzdb-epoch", "x-request-id", "authorization"}
+        READ_ONLY_REQUEST
+        | {
+            "x-quartzdb-origin-secret",
+            "x-quartzdb-epoch",
+            "x-quartzdb-active",
+            "x-request-id",
+            "authorization",
+        }
     )
 )
 shown = names.filter(lambda name: not cloudfront_event.is_disallowed(name) and name not in {"host", "via"})
@@ -255,7 +262,7 @@ def test_what_the_router_forwards_breaks_no_rule_and_leaks_no_secret(
         config = replace(config, origins={**config.origins, Origin.AWS: aws})
     request = event_request("POST", path, headers=given_headers, body=body)
     before = copy.deepcopy(request)
-    identify(request, 7, lambda: "new-id")
+    identify(request, RoutingState(7, 7, Origin.AWS, Mode.FAILED_OVER, 0, "for a test"), lambda: "new-id")
     sent = forwarded(request, origin, config)
     check_request(before, sent)
     foreign, own = (
@@ -267,6 +274,8 @@ def test_what_the_router_forwards_breaks_no_rule_and_leaks_no_secret(
     assert target == sent["origin"]["custom"]["path"] + path
     assert [value for name, value in pairs if name.lower() == "x-quartzdb-origin-secret"] == [own]
     assert [value for name, value in pairs if name.lower() == "x-quartzdb-epoch"] == ["7"]
+    active = "yes" if origin is Origin.AWS else "no"
+    assert [value for name, value in pairs if name.lower() == "x-quartzdb-active"] == [active]
     assert len([value for name, value in pairs if name.lower() == "host"]) == 1
 
 

@@ -100,6 +100,7 @@ def test_what_a_client_may_not_say_is_taken_out(edge: MakeEdge) -> None:
         "x-quartzdb-origin-secret": "guess",
         "X-QuartzDB-Cloudflare-Secret": "guess",
         "x-quartzdb-epoch": "99",
+        "x-quartzdb-active": "no",
         "x-quartzdb-origin": "aws.9999999999." + "0" * 64,
     }
     for path, request_id in (("/health", "good-id"), ("/v1/health", "no id, this")):
@@ -109,6 +110,7 @@ def test_what_a_client_may_not_say_is_taken_out(edge: MakeEdge) -> None:
         assert "guess" not in str(asked)
         assert "x-quartzdb-origin" not in asked.headers
         assert asked.headers["x-quartzdb-epoch"] == "1"
+        assert asked.headers["x-quartzdb-active"] == "yes"
     assert first.headers["x-request-id"] == "good-id"
     assert second.headers["x-request-id"] != "no id, this"
 

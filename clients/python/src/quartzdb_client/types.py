@@ -16,14 +16,23 @@ from quartzdb_client.vectors import Vector, VectorLike
 class AggregateAnswer(AnswerPart):
     """All of it exact. Without `group_by` there is one group, of all records."""
 
-    __slots__ = ("groups", "missing", "more", "records", "usage")
+    __slots__ = ("freshness", "groups", "missing", "more", "records", "usage")
 
-    def __init__(self, records: int, missing: int, groups: list[Group], more: bool, usage: Receipt) -> None:
+    def __init__(
+        self,
+        records: int,
+        missing: int,
+        groups: list[Group],
+        more: bool,
+        usage: Receipt,
+        freshness: Freshness | None = None,
+    ) -> None:
         self.records = records
         self.missing = missing
         self.groups = groups
         self.more = more
         self.usage = usage
+        self.freshness = freshness
 
 
 class _AggregateBodyNeeds(TypedDict):
@@ -83,16 +92,23 @@ class Change(AnswerPart):
 class ChangePage(AnswerPart):
     """What changed."""
 
-    __slots__ = ("changes", "complete_until", "cursor", "more", "usage")
+    __slots__ = ("changes", "complete_until", "cursor", "freshness", "more", "usage")
 
     def __init__(
-        self, changes: list[Change], cursor: str, more: bool, complete_until: str, usage: Receipt
+        self,
+        changes: list[Change],
+        cursor: str,
+        more: bool,
+        complete_until: str,
+        usage: Receipt,
+        freshness: Freshness | None = None,
     ) -> None:
         self.changes = changes
         self.cursor = cursor
         self.more = more
         self.complete_until = complete_until
         self.usage = usage
+        self.freshness = freshness
 
 
 class Checks(AnswerPart):
@@ -120,14 +136,12 @@ class Count(TypedDict, total=False):
 class CountResult(AnswerPart):
     """How many records there are, or match."""
 
-    __slots__ = (
-        "count",
-        "usage",
-    )
+    __slots__ = ("count", "freshness", "usage")
 
-    def __init__(self, count: int, usage: Receipt) -> None:
+    def __init__(self, count: int, usage: Receipt, freshness: Freshness | None = None) -> None:
         self.count = count
         self.usage = usage
+        self.freshness = freshness
 
 
 class _DeleteItemsNeeds(TypedDict):
@@ -274,12 +288,19 @@ class Fetch(_FetchNeeds, total=False):
 class Fetched(AnswerPart):
     """The records that exist, in the order asked for, and the ids of those that do not."""
 
-    __slots__ = ("missing", "records", "usage")
+    __slots__ = ("freshness", "missing", "records", "usage")
 
-    def __init__(self, records: list[RecordInList], missing: list[str], usage: Receipt) -> None:
+    def __init__(
+        self,
+        records: list[RecordInList],
+        missing: list[str],
+        usage: Receipt,
+        freshness: Freshness | None = None,
+    ) -> None:
         self.records = records
         self.missing = missing
         self.usage = usage
+        self.freshness = freshness
 
 
 class Field(AnswerPart):
@@ -300,16 +321,33 @@ class Field(AnswerPart):
 class FieldsAnswer(AnswerPart):
     """The fields, in order."""
 
-    __slots__ = (
-        "fields",
-        "more",
-        "usage",
-    )
+    __slots__ = ("fields", "freshness", "more", "usage")
 
-    def __init__(self, fields: list[Field], more: bool, usage: Receipt) -> None:
+    def __init__(
+        self, fields: list[Field], more: bool, usage: Receipt, freshness: Freshness | None = None
+    ) -> None:
         self.fields = fields
         self.more = more
         self.usage = usage
+        self.freshness = freshness
+
+
+class Freshness(AnswerPart):
+    """How far behind the active site an answer is that another site gave."""
+
+    __slots__ = ("behind_ms", "consistency", "recovery_point_ms", "version")
+
+    def __init__(
+        self,
+        consistency: Literal["eventual"],
+        behind_ms: int | None,
+        recovery_point_ms: int | None,
+        version: str | None,
+    ) -> None:
+        self.consistency = consistency
+        self.behind_ms = behind_ms
+        self.recovery_point_ms = recovery_point_ms
+        self.version = version
 
 
 class Fusion(TypedDict, total=False):
@@ -379,12 +417,15 @@ class Health(AnswerPart):
 class IdPage(AnswerPart):
     """A page of ids in order."""
 
-    __slots__ = ("cursor", "ids", "usage")
+    __slots__ = ("cursor", "freshness", "ids", "usage")
 
-    def __init__(self, ids: list[str], cursor: str | None, usage: Receipt) -> None:
+    def __init__(
+        self, ids: list[str], cursor: str | None, usage: Receipt, freshness: Freshness | None = None
+    ) -> None:
         self.ids = ids
         self.cursor = cursor
         self.usage = usage
+        self.freshness = freshness
 
 
 class Item(AnswerPart):
@@ -412,12 +453,15 @@ class Item(AnswerPart):
 class ItemPage(AnswerPart):
     """A page of items in key order."""
 
-    __slots__ = ("cursor", "items", "usage")
+    __slots__ = ("cursor", "freshness", "items", "usage")
 
-    def __init__(self, items: list[Item], cursor: str | None, usage: Receipt) -> None:
+    def __init__(
+        self, items: list[Item], cursor: str | None, usage: Receipt, freshness: Freshness | None = None
+    ) -> None:
         self.items = items
         self.cursor = cursor
         self.usage = usage
+        self.freshness = freshness
 
 
 class _ItemToPutNeeds(TypedDict):
@@ -448,16 +492,15 @@ class ItemsDeleted(AnswerPart):
 class ItemsFound(AnswerPart):
     """The items that exist, in the order asked for, and the keys of those that do not."""
 
-    __slots__ = (
-        "items",
-        "missing",
-        "usage",
-    )
+    __slots__ = ("freshness", "items", "missing", "usage")
 
-    def __init__(self, items: list[Item], missing: list[str], usage: Receipt) -> None:
+    def __init__(
+        self, items: list[Item], missing: list[str], usage: Receipt, freshness: Freshness | None = None
+    ) -> None:
         self.items = items
         self.missing = missing
         self.usage = usage
+        self.freshness = freshness
 
 
 class ItemsPut(AnswerPart):
@@ -500,16 +543,23 @@ class KeyChange(AnswerPart):
 class KeyChangePage(AnswerPart):
     """Which keys changed."""
 
-    __slots__ = ("changes", "complete_until", "cursor", "more", "usage")
+    __slots__ = ("changes", "complete_until", "cursor", "freshness", "more", "usage")
 
     def __init__(
-        self, changes: list[KeyChange], cursor: str, more: bool, complete_until: str, usage: Receipt
+        self,
+        changes: list[KeyChange],
+        cursor: str,
+        more: bool,
+        complete_until: str,
+        usage: Receipt,
+        freshness: Freshness | None = None,
     ) -> None:
         self.changes = changes
         self.cursor = cursor
         self.more = more
         self.complete_until = complete_until
         self.usage = usage
+        self.freshness = freshness
 
 
 class KeyCreated(AnswerPart):
@@ -761,6 +811,7 @@ class NamespaceDescription(AnswerPart):
         "created_at",
         "dimension",
         "engine",
+        "freshness",
         "metric",
         "name",
         "precision",
@@ -784,6 +835,7 @@ class NamespaceDescription(AnswerPart):
         sparse: list[str],
         created_at: str,
         stats: NamespaceStatistics,
+        freshness: Freshness | None = None,
     ) -> None:
         self.name = name
         self.dimension = dimension
@@ -796,6 +848,7 @@ class NamespaceDescription(AnswerPart):
         self.sparse = sparse
         self.created_at = created_at
         self.stats = stats
+        self.freshness = freshness
 
 
 class NamespacePage(AnswerPart):
@@ -934,7 +987,7 @@ class OrderBy(TypedDict, total=False):
 
 
 class PartRank(AnswerPart):
-    """Where a record stands in the ranking of one part, the best at 1, and with which score of that part."""
+    """Where a record stands in the ranking of one part, the best at 1 and equals alike, and with which score."""
 
     __slots__ = (
         "rank",
@@ -1103,14 +1156,14 @@ class QueryBatch(_QueryBatchNeeds, total=False):
 class QueryBatchAnswer(AnswerPart):
     """One answer for each question, in order. The time of each is that of all."""
 
-    __slots__ = (
-        "answers",
-        "usage",
-    )
+    __slots__ = ("answers", "freshness", "usage")
 
-    def __init__(self, answers: list[QueryResultInBatch], usage: Receipt) -> None:
+    def __init__(
+        self, answers: list[QueryResultInBatch], usage: Receipt, freshness: Freshness | None = None
+    ) -> None:
         self.answers = answers
         self.usage = usage
+        self.freshness = freshness
 
 
 class QueryInBatch(TypedDict, total=False):
@@ -1186,19 +1239,21 @@ class QueryReceipt(AnswerPart):
 class QueryResult(AnswerPart):
     """Matches, best first."""
 
-    __slots__ = ("cursor", "groups", "matches", "performance", "usage")
+    __slots__ = ("cursor", "freshness", "groups", "matches", "performance", "usage")
 
     def __init__(
         self,
         matches: list[Match],
         usage: QueryReceipt,
         performance: QueryPerformance,
+        freshness: Freshness | None = None,
         groups: list[MatchGroup] | None = None,
         cursor: str | None = None,
     ) -> None:
         self.matches = matches
         self.usage = usage
         self.performance = performance
+        self.freshness = freshness
         self.groups = groups
         self.cursor = cursor
 
@@ -1261,7 +1316,7 @@ class Receipt(AnswerPart):
 class Record(AnswerPart):
     """A record."""
 
-    __slots__ = ("expires_at", "id", "metadata", "usage", "vector", "version")
+    __slots__ = ("expires_at", "freshness", "id", "metadata", "usage", "vector", "version")
 
     def __init__(
         self,
@@ -1269,6 +1324,7 @@ class Record(AnswerPart):
         metadata: dict[str, Any],
         version: str,
         usage: Receipt,
+        freshness: Freshness | None = None,
         vector: Vector | None = None,
         expires_at: str | None = None,
     ) -> None:
@@ -1276,6 +1332,7 @@ class Record(AnswerPart):
         self.metadata = metadata
         self.version = version
         self.usage = usage
+        self.freshness = freshness
         self.vector = vector
         self.expires_at = expires_at
 
@@ -1303,12 +1360,19 @@ class RecordInList(AnswerPart):
 class RecordPage(AnswerPart):
     """A page of records in order."""
 
-    __slots__ = ("cursor", "records", "usage")
+    __slots__ = ("cursor", "freshness", "records", "usage")
 
-    def __init__(self, records: list[ListedRecord], cursor: str | None, usage: Receipt) -> None:
+    def __init__(
+        self,
+        records: list[ListedRecord],
+        cursor: str | None,
+        usage: Receipt,
+        freshness: Freshness | None = None,
+    ) -> None:
         self.records = records
         self.cursor = cursor
         self.usage = usage
+        self.freshness = freshness
 
 
 class _RecordPatchNeeds(TypedDict):

@@ -15,11 +15,10 @@ from quartzdb.api.answer import Answer
 from quartzdb.api.body import is_compressed
 from quartzdb.api.call import Call
 from quartzdb.api.fair_turns import FairTurns
-from quartzdb.api.idempotency import perform
 from quartzdb.api.operation import KindOf
 from quartzdb.api.pace import BRIEF_SECONDS, STOPPED_SECONDS, Pace
 from quartzdb.api.shares import Share
-from quartzdb.api.work import ServedOperation, prepared
+from quartzdb.api.work import ServedOperation, done, prepared
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.deadline import ReadDeadline, within
 from quartzdb.domain.errors import DeadlineExceeded
@@ -73,7 +72,7 @@ class BriefReads:
         begun, processor_begun = monotonic(), thread_time()
         try:
             with within(ReadDeadline(monotonic, begun + STOPPED_SECONDS, STOPPED_SECONDS)):
-                answer: Answer | None = perform(served.operation, call)
+                answer: Answer | None = done(served, call)
         except DeadlineExceeded:
             answer = None
         seconds = monotonic() - begun
@@ -95,5 +94,5 @@ def is_small(call: Call) -> bool:
 def _timed(served: ServedOperation, call: Call, deadline: ReadDeadline | None) -> Measured:
     begun = thread_time()
     with within(deadline):
-        answer = perform(served.operation, call)
+        answer = done(served, call)
     return answer, thread_time() - begun

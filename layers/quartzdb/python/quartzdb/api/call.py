@@ -19,6 +19,7 @@ from quartzdb.api.services import Services
 from quartzdb.api.settings import ApiSettings
 from quartzdb.api.trace import Trace
 from quartzdb.domain.namespace import Namespace
+from quartzdb.replication.ports import Behind
 from quartzdb.services.keys import Principal
 
 B = TypeVar("B", bound=Body)
@@ -38,7 +39,10 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request. `parameters` are those of the path, decoded; `path` is the canonical one, still encoded."""
+    """One request. `parameters` are those of the path, decoded; `path` is the canonical one, still encoded.
+
+    `looks`: how far behind this site was at each look, of a read that it answers without being the active one.
+    """
 
     context: Context
     principal: Principal
@@ -51,7 +55,13 @@ class Call:
     request_id: str
     operation: str
     trace: Trace
+    looks: list[Behind] = field(default_factory=list)
     _parsed: dict[type[Body], Any] = field(default_factory=dict)
+
+    @property
+    def behind(self) -> Behind | None:
+        """How far behind the answer is at most; None where this is the active site."""
+        return self.looks[-1] if self.looks else None
 
     @property
     def services(self) -> Services:

@@ -10,7 +10,7 @@ known to be brief takes the same steps without a thread, one in each round of th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -31,6 +31,7 @@ from quartzdb.api.fair_threads import FairThreads
 from quartzdb.api.feed import OpenFeed
 from quartzdb.api.feeds import Feeds
 from quartzdb.api.following import EVENT_STREAM, EventStream, ends_of, long_poll, wants_stream
+from quartzdb.api.freshness import look_behind
 from quartzdb.api.incoming import Incoming
 from quartzdb.api.key_watch import KeyWatch
 from quartzdb.api.operation import Access, Operation
@@ -38,9 +39,9 @@ from quartzdb.api.peer import PEER, PeerAuthenticator, not_the_peer
 from quartzdb.api.refusals import NoEventStream
 from quartzdb.api.request_headers import RequestHeaders
 from quartzdb.api.shares import Share, Shares
-from quartzdb.api.work import ServedOperation, work
+from quartzdb.api.work import ServedOperation, with_freshness, work
 from quartzdb.domain.deadline import ReadDeadline, within
-from quartzdb.domain.errors import Forbidden, QuartzError, Unauthenticated
+from quartzdb.domain.errors import Forbidden, QuartzError, Unauthenticated, VersionNotApplied
 from quartzdb.domain.namespace import DEFAULT_NAMESPACE, is_namespace_name
 from quartzdb.services.keys import KeyEnded, Principal, Scope
 
@@ -210,16 +211,33 @@ class Dispatcher:
             call = self._call(operation, incoming, principal, body)
             threads = self._computing_threads if operation.computes else self._threads
             turn = principal.tenant, principal.key_id, deadline
-            if self._brief is not None and operation.kind_of is not None and is_small(call):
-                answer = await self._brief.answer(
-                    served, operation.kind_of, call, share, deadline, partial(threads.run, *turn)
-                )
-            else:
-                answer = await threads.run(*turn, work, served, call, share, deadline)
-            return _told(answer, share, headers)
+
+            async def attempt() -> Answer:
+                if self._brief is not None and operation.kind_of is not None and is_small(call):
+                    run = partial(threads.run, *turn)
+                    return await self._brief.answer(served, operation.kind_of, call, share, deadline, run)
+                return await threads.run(*turn, work, served, call, share, deadline)
+
+            return _told(await self._once_applied(share, attempt), share, headers)
         except BaseException:
             share.end()
             raise
+
+    async def _once_applied(self, share: Share, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
+        """The answer, once what its version token names has come from the other site. Waiting holds no thread, and of
+        what an attempt holds nothing.
+
+        Raises VersionNotApplied where it does not come in time, and whatever `attempt` raises.
+        """
+        settings = self._context.settings
+        for _ in range(int(settings.applied_seconds_max / settings.applied_pause_seconds)):
+            held = share.held
+            try:
+                return await attempt()
+            except VersionNotApplied:
+                share.give_back(share.held - held)
+                await asyncio.sleep(settings.applied_pause_seconds)
+        return await attempt()
 
     async def _follow(
         self,
@@ -252,6 +270,7 @@ class Dispatcher:
             _require_reach(await self._admitted(served, operation.scope, incoming), served, incoming)
 
         call = self._call(operation, incoming, principal, b"")
+        await in_turn(lambda: look_behind(call))
         feed = await in_turn(lambda: opening(call))
         with ExitStack() as closing:
             if streams or feed.wait_seconds:
@@ -259,6 +278,8 @@ class Dispatcher:
             if not streams:
                 with ends_of(incoming.stopping, receive) as ended:
                     answer = await long_poll(self._feeds, feed, in_turn, self._clock.monotonic, ended)
+                if call.behind is not None:
+                    answer = with_freshness(answer, call.behind)
                 return _told(answer, share, headers)
             first = await in_turn(feed.page)
             stream = EventStream(
@@ -272,7 +293,10 @@ class Dispatcher:
                 incoming,
                 closing.pop_all(),
             )
-            return Served(Answer(200, content_type=EVENT_STREAM, headers=headers), share, stream)
+            begun = Answer(200, content_type=EVENT_STREAM, headers=headers)
+            if call.behind is not None:
+                begun = with_freshness(begun, call.behind)
+            return Served(begun, share, stream)
 
     async def _within_rate(self, principal: Principal, operation: Operation) -> ResponseHeaders:
         """The headers that the answer carries. Raises RateLimited. A limiter that cannot tell in time admits."""

@@ -42,6 +42,7 @@ from quartzdb.domain.errors import (
     TooCostly,
     Unauthenticated,
     Unavailable,
+    VersionNotApplied,
 )
 
 PROBLEM = "application/problem+json"
@@ -161,7 +162,9 @@ def _headers(error: QuartzError) -> Headers:
             return (("Accept-Encoding", "gzip"),)
         case ClockSkew() | IdempotencyMismatch():
             return ()  # trying again does not mend it
-        case Unavailable(retry_after_s=seconds) if seconds is not None:
+        case Unavailable(retry_after_s=seconds) | VersionNotApplied(retry_after_s=seconds) if (
+            seconds is not None
+        ):
             return (("Retry-After", str(max(1, math.ceil(seconds)))),)
         case Unavailable() | IdempotencyConflict():
             return (("Retry-After", str(RETRY_AFTER_SECONDS)),)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from quartzdb.api.openapi_parts import (
+    FRESHNESS_HEADERS,
     RESPONSE_HEADERS,
     SECURITY_SCHEMES,
     error_response,
@@ -106,18 +107,16 @@ def _request_body(body: JsonBody | RawBody) -> dict[str, Any]:
 
 def _responses(operation: Operation) -> dict[str, Any]:
     quoted = isinstance(operation.body, JsonBody) and "dry_run" in operation.body.model.model_fields
-    own = {
-        str(success.status): _success(success, operation.method, quoted=quoted)
-        for success in operation.answers
-    }
+    own = {str(success.status): _success(success, operation, quoted=quoted) for success in operation.answers}
     errors = {str(status): error_response(operation, status) for status in error_statuses(operation)}
     return dict(sorted({**errors, **own}.items()))
 
 
-def _success(success: Success, method: str, *, quoted: bool) -> dict[str, Any]:
-    headers = {name: RESPONSE_HEADERS[name] for name in ("X-Request-Id", *success.headers)}
+def _success(success: Success, operation: Operation, *, quoted: bool) -> dict[str, Any]:
+    freshness = FRESHNESS_HEADERS if operation.tells_freshness else ()
+    headers = {name: RESPONSE_HEADERS[name] for name in ("X-Request-Id", *success.headers, *freshness)}
     response: dict[str, Any] = {"description": success.description, "headers": headers}
-    if success.content_type is not None and method != "HEAD":
+    if success.content_type is not None and operation.method != "HEAD":
         schema: dict[str, Any] = {} if success.model is None else reference(success.model)
         if quoted:
             schema = {"anyOf": [schema, reference(Quote)]}

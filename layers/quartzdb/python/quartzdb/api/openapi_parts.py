@@ -8,6 +8,7 @@ from typing import Any
 
 from quartzdb.api.answer import JSON
 from quartzdb.api.errors import PROBLEM, PROBLEM_TYPES, reason, title_of
+from quartzdb.api.freshness import APPLIED_HEADER, BEHIND_HEADER, CONSISTENCY_HEADER
 from quartzdb.api.operation import Access, IdempotentReplay, Operation
 from quartzdb.api.preconditions import VERSION_HEADER
 from quartzdb.api.surface import is_cloudflare
@@ -93,14 +94,21 @@ RESPONSE_HEADERS: dict[str, Any] = {
     ),
     "Location": _response_header("The namespace's path."),
     "ETag": _response_header("The version in quotes, for If-Match and If-None-Match."),
-    VERSION_HEADER: _response_header("The item's version."),
+    VERSION_HEADER: _response_header("The version of the item, or of the write."),
     "X-QuartzDB-Expires": _response_header("When the item ends, if it does.", format="date-time"),
+    CONSISTENCY_HEADER: _response_header(
+        "`eventual`, only where another site is the active one: writes made there come here a little later."
+    ),
+    BEHIND_HEADER: _response_header("Then for how many milliseconds they may be missing, if that is known."),
+    APPLIED_HEADER: _response_header("Then the version up to which every write of the active site is here."),
     "X-Usage": _response_header("What the request used, as JSON: `read_units`, `write_units`, `cost_usd`."),
     "Retry-After": _response_header("Seconds to wait."),
     "RateLimit-Policy": _response_header("The quota and its window."),
     "RateLimit": _response_header("What is left of the quota, and seconds until it grows again."),
     "WWW-Authenticate": _response_header("Bearer."),
 }
+
+FRESHNESS_HEADERS = (CONSISTENCY_HEADER, BEHIND_HEADER, APPLIED_HEADER)
 
 _ERRORS: dict[int, tuple[str, str, str, str | None, str | None]] = {
     400: (
@@ -154,7 +162,8 @@ _ERRORS: dict[int, tuple[str, str, str, str | None, str | None]] = {
         "Ask for application/json with `wait`, again and again, with the cursor of each answer.",
     ),
     409: (
-        "The request contradicts the present state, or its first sending is still under way.",
+        "The request contradicts the present state, its first sending is still under way, or `version` is of a write "
+        "at the other site that has not come here yet. With `Retry-After` it is good to be sent again.",
         "idempotency_conflict",
         "The first request under this idempotency key is still under way.",
         "Idempotency-Key",
@@ -215,6 +224,7 @@ _ERRORS: dict[int, tuple[str, str, str, str | None, str | None]] = {
 """Description, and an example's code, detail, field and hint."""
 _ERROR_HEADERS = {
     401: ("WWW-Authenticate",),
+    409: ("Retry-After",),
     429: ("Retry-After", "RateLimit-Policy", "RateLimit"),
     503: ("Retry-After",),
 }
@@ -270,7 +280,7 @@ def error_statuses(operation: Operation) -> set[int]:
         if "{namespace}" in operation.path:
             statuses |= {404}
             if operation.scope is Scope.READ:
-                statuses |= {422}
+                statuses |= {409, 422}
     if operation.body is not None:
         statuses |= {413} if compatible else {408, 413, 415}
     if operation.replay is IdempotentReplay.ACCEPTED:

@@ -123,6 +123,11 @@ class Operation:
         return self.scope is Scope.READ and of_data and "/erasures" not in self.path
 
     @property
+    def tells_freshness(self) -> bool:
+        """Whether it reads what another site may have written."""
+        return self.reads_data or self.name == "describe_namespace"
+
+    @property
     def writes_data(self) -> bool:
         """Whether a tenant whose writes are used up is refused it: deleting is how there comes to be room."""
         return self.scope is Scope.WRITE and not self.frees_space

@@ -11,6 +11,7 @@ import orjson
 
 from quartzdb.api.answer import JSON, Answer, Headers
 from quartzdb.api.call import Call
+from quartzdb.api.freshness import freshness_document
 from quartzdb.api.idempotency import HEADER as IDEMPOTENCY_KEY
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.units import Units, cost_usd, units_read
@@ -50,7 +51,10 @@ def read_body(
         return quote(call, units, headers)
     call.trace.used(units, records)
     receipt = orjson.dumps({**usage, **receipt_of(call, units)})
-    return Answer(200, body[:-1] + b',"usage":' + receipt + b"}", JSON, headers)
+    told = b',"usage":' + receipt
+    if call.behind is not None:
+        told += b',"freshness":' + orjson.dumps(freshness_document(call.behind))
+    return Answer(200, body[:-1] + told + b"}", JSON, headers)
 
 
 def write_answer(

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from quartzdb.domain.clock import Clock
-from quartzdb.replication.ports import Changes, ErasingSite, Feed, Replica, SharedNamespace
+from quartzdb.domain.hlc import Version
+from quartzdb.replication.ports import Behind, Changes, ErasingSite, Feed, Replica, SharedNamespace
 from quartzdb.services.aggregates import Aggregates
 from quartzdb.services.erasures import Erasures
 from quartzdb.services.key_changes import KeyChanges
@@ -39,6 +40,20 @@ class ReplicationStatusSource(Protocol):
         ...
 
 
+class AppliedSource(Protocol):
+    """Who knows how much of the other site's writes is here."""
+
+    def behind(self, tenant: str, namespace: str, feed: Feed) -> Behind | None:
+        """How far this site is behind; None where nothing of the namespace comes from the other. Raises Unavailable."""
+        ...
+
+    def require(self, tenant: str, namespace: str, feed: Feed, token: Version) -> bool:
+        """Whether a version is one of the other site's, which this site has then. Raises VersionNotApplied where it
+        does not, and Unavailable.
+        """
+        ...
+
+
 class SaidByPeer(Protocol):
     """What the other site says of API keys and grants, signed where that is asked for."""
 
@@ -68,6 +83,9 @@ class Replication(Protocol):
 
     @property
     def status(self) -> ReplicationStatusSource | None: ...
+
+    @property
+    def applied(self) -> AppliedSource | None: ...
 
 
 class Services(Protocol):

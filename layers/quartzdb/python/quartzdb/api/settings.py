@@ -48,6 +48,9 @@ class ApiSettings:
     """Of either kind, for the requests of other keys; the last one for those of another tenant."""
     key_cache_seconds: float = 5.0
     """How long a key that was good is taken to be good still: what a revocation elsewhere takes at most."""
+    applied_seconds_max: float = 3.0
+    applied_pause_seconds: float = 0.25
+    """How long a read waits for the other site's write that its version token names, and how often it looks."""
     rate_seconds_max: float = 1.0
     """How long a request waits to hear what is left of its rate; then it is admitted."""
     streams: bool = True

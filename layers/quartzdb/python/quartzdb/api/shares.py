@@ -78,6 +78,20 @@ class Share:
             of_tenant.held += size
             self._held += size
 
+    @property
+    def held(self) -> int:
+        """How many bytes are held."""
+        return self._held
+
+    def give_back(self, size: int) -> None:
+        """So many of them are not needed any more."""
+        shares, of_key, of_tenant = self._shares, self._of_key, self._of_tenant
+        with shares.lock:
+            shares.held -= size
+            of_key.held -= size
+            of_tenant.held -= size
+            self._held -= size
+
     def end(self) -> None:
         """Nothing of it is needed any more."""
         shares, of_key, of_tenant = self._shares, self._of_key, self._of_tenant

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from quartzdb.api.answer import Answer
 from quartzdb.api.body import inflate, is_compressed
 from quartzdb.api.call import Call
+from quartzdb.api.freshness import freshness_headers, look_behind
 from quartzdb.api.idempotency import perform
 from quartzdb.api.json_structure import check_structure
 from quartzdb.api.operation import JsonBody, Operation, RawBody
@@ -16,6 +17,7 @@ from quartzdb.api.shares import Share
 from quartzdb.api.surface import is_cloudflare
 from quartzdb.domain.deadline import ReadDeadline, within
 from quartzdb.domain.freeing import freeing
+from quartzdb.replication.ports import Behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,8 @@ class ServedOperation:
     """An operation, and what of it is the same for each of its requests.
 
     `bytes_max`: of a body, as sent or inflated. `of_cloudflare`: which surface it belongs to. `looks_at_conditions`:
-    whether its handler does; otherwise a request that has one is refused.
+    whether its handler does; otherwise a request that has one is refused. `tells_freshness`: whether it reads what
+    another site may have written.
     """
 
     operation: Operation
@@ -35,6 +38,7 @@ class ServedOperation:
     looks_at_region: bool
     frees_space: bool
     looks_at_conditions: bool
+    tells_freshness: bool
 
     @classmethod
     def of(cls, operation: Operation, body_bytes_max: int) -> ServedOperation:
@@ -57,6 +61,7 @@ class ServedOperation:
             looks_at_conditions=of_cloudflare
             or operation.method in {"GET", "HEAD"}
             or CONDITIONS[0] in operation.headers,
+            tells_freshness=operation.tells_freshness,
         )
 
 
@@ -65,7 +70,20 @@ def work(
 ) -> Answer:
     """The answer to a call. For threads: it may block. Raises what is wrong with it."""
     with within(deadline), freeing(served.frees_space):
-        return perform(served.operation, prepared(served, call, share))
+        return done(served, prepared(served, call, share))
+
+
+def done(served: ServedOperation, call: Call) -> Answer:
+    """The answer to a call that is prepared. A read that another site's writes come late to says how late."""
+    if served.tells_freshness:
+        look_behind(call)
+    answer = perform(served.operation, call)
+    return answer if call.behind is None else with_freshness(answer, call.behind)
+
+
+def with_freshness(answer: Answer, behind: Behind) -> Answer:
+    """The answer with the headers that say how far behind the active site it is."""
+    return replace(answer, headers=(*answer.headers, *freshness_headers(behind)))
 
 
 def prepared(served: ServedOperation, call: Call, share: Share | None) -> Call:

@@ -234,6 +234,18 @@ class NotActiveSite(Conflict):
     code = "not_active_site"
 
 
+class VersionNotApplied(Conflict):
+    """The version token is of a write at the other site that has not come to this one yet, nor while the request waited
+    for it. Nothing was read. Send the request again after `Retry-After`.
+    """
+
+    code = "version_not_applied"
+
+    def __init__(self, message: str, *, field: str, hint: str, retry_after_s: float) -> None:
+        super().__init__(message, field=field, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
 class IdempotencyConflict(Conflict):
     """An idempotency key was used before for another request, or its first request still runs."""
 

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from quartzdb.domain.change import Change, Metadata
 from quartzdb.domain.erasure import Erasure, PeerCopy
 from quartzdb.domain.grant import TenantGrant
-from quartzdb.domain.hlc import Version
+from quartzdb.domain.hlc import Version, stamp_at
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Vector
 from quartzdb.services.ports import ApiKey
@@ -245,6 +245,32 @@ class SharedPart:
 
     all_namespaces: bool
     tenants: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """How far this site is behind the other in one feed of one namespace, as of `now_ms` (unix ms at this site).
+
+    `recovery_point_ms`: it has everything that the other one took up to then; None where that is not known.
+    """
+
+    peer_site: str
+    now_ms: int
+    recovery_point_ms: int | None
+
+    @property
+    def behind_ms(self) -> int | None:
+        """For how long writes at the other site may be missing here; None where that is not known."""
+        if self.recovery_point_ms is None:
+            return None
+        return max(0, self.now_ms - self.recovery_point_ms)
+
+    @property
+    def version(self) -> Version | None:
+        """Every write of the other site up to this version is here."""
+        if self.recovery_point_ms is None:
+            return None
+        return Version(stamp_at(self.recovery_point_ms), self.peer_site)
 
 
 class Checkpoints(Protocol):

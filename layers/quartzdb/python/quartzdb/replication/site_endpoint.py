@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from quartzdb.replication.applied import AppliedChanges
 from quartzdb.replication.local_erasures import LocalErasures
 from quartzdb.replication.local_replica import LocalReplica
 from quartzdb.replication.shared_namespaces import Shared, default_namespaces
@@ -30,7 +31,8 @@ class Peering:
     and none at all refuses everything. `named`: what settings share, whatever a grant says (None: `shared`). `verify`
     None: API keys need no signature of the other site, and grants are taken from nobody. `gives_grants`: the other one
     takes them from here, so that a tenant is deleted at both. `active` says whether this site decides
-    compare-and-sets. `retention` None: feeds are kept only as long as this site itself needs them.
+    compare-and-sets. `retention` None: feeds are kept only as long as this site itself needs them. `applied` None:
+    nobody knows what has come from the other site.
     """
 
     site: str
@@ -44,11 +46,12 @@ class Peering:
     active: Callable[[], bool] = lambda: True
     retention: Retention | None = None
     status: StatusDocument | None = None
+    applied: AppliedChanges | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SiteEndpoint:
-    """What is served to the other site. `gives_grants`: as Peering says."""
+    """What is served to the other site, and what readers are told of it. `gives_grants`, `applied`: as Peering says."""
 
     replica: LocalReplica
     erasures: LocalErasures
@@ -56,3 +59,4 @@ class SiteEndpoint:
     secrets: Callable[[], Sequence[str]]
     status: StatusDocument | None = None
     gives_grants: bool = False
+    applied: AppliedChanges | None = None

@@ -577,7 +577,15 @@ def _served(
         shared=peering.shared,
     )
     statements = Statements(peering.site, peering.verify, adapters.clock)
-    return SiteEndpoint(replica, erasures, statements, peering.secrets, peering.status, peering.gives_grants)
+    return SiteEndpoint(
+        replica,
+        erasures,
+        statements,
+        peering.secrets,
+        peering.status,
+        peering.gives_grants,
+        peering.applied,
+    )
 
 
 def _decides(peering: Peering | None) -> ActiveSite:

@@ -18,6 +18,7 @@ from quartzdb.adapters.http.http_replica import HttpReplica
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.clock import Clock
 from quartzdb.replication.api_key_push import ApiKeyPush
+from quartzdb.replication.applied import AppliedChanges
 from quartzdb.replication.erasure_exchange import ErasureExchange
 from quartzdb.replication.grant_push import GrantPush
 from quartzdb.replication.lag import ALLOWANCE_MS, lag_ms
@@ -117,6 +118,7 @@ def peering_of(
         gives_grants=_gives_grants(settings, secrets),
         retention=PeerRetention(settings.site, [settings.peer_site], checkpoints, clock, settings.shared),
         status=status_of(settings, checkpoints, clock),
+        applied=AppliedChanges(settings.site, settings.peer_site, checkpoints, clock, settings.shared),
     )
 
 

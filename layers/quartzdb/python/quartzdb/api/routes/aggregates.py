@@ -84,7 +84,7 @@ def aggregate_records(call: Call) -> Answer:
         body.limit,
     )
     condition = None if body.filter is None else parse(body.filter)
-    tally = call.services.aggregates.tally(namespace, request, condition, consistency_of(body))
+    tally = call.services.aggregates.tally(namespace, request, condition, consistency_of(call, body))
     groups = [
         {
             "values": {path: decode(key) for path, key in zip(request.group_by, keys, strict=True)},
@@ -140,7 +140,7 @@ def aggregate_records(call: Call) -> Answer:
 def describe_fields(call: Call) -> Answer:
     """The metadata fields that records have: how many have each, and the types and ranges of its values."""
     query = call.query(schemas.DescribeFields)
-    fields, more = call.services.aggregates.fields(call.namespace(), consistency_of(query))
+    fields, more = call.services.aggregates.fields(call.namespace(), consistency_of(call, query))
     return read_answer(
         call, {"fields": [_field(path, summary) for path, summary in fields.items()], "more": more}
     )

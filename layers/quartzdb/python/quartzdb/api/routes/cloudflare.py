@@ -8,6 +8,7 @@ from __future__ import annotations
 from quartzdb.api.answer import Answer, json_answer
 from quartzdb.api.call import Call
 from quartzdb.api.operation import Family, JsonBody, Success
+from quartzdb.api.preconditions import VERSION_HEADER
 from quartzdb.api.receipts import unsaid
 from quartzdb.api.routes.health import ANSWERS, health_answer
 from quartzdb.api.schemas import cloudflare as schemas
@@ -56,16 +57,22 @@ def cf_health(call: Call) -> Answer:
         any_type=True,
     ),
     answers=(
-        Success("It is stored.", schemas.KeyDone, {"success": True, "key": "greeting", "message": "Stored"}),
+        Success(
+            "It is stored.",
+            schemas.KeyDone,
+            {"success": True, "key": "greeting", "message": "Stored"},
+            headers=(VERSION_HEADER,),
+        ),
     ),
 )
 def cf_put(call: Call) -> Answer:
     """Key and value are strings."""
     body = call.json(schemas.PutValue, any_type=True)
     item = NewItem(body.key, body.value.encode("utf-8"), TEXT)
-    call.services.key_values.put(_namespace(call), item)
+    version = call.services.key_values.put(_namespace(call), item)
     call.trace.used(units_written([len(item.value)]), 1)
-    return json_answer({"success": True, "key": body.key, "message": "Stored"})
+    document = {"success": True, "key": body.key, "message": "Stored"}
+    return json_answer(document, headers=((VERSION_HEADER, str(version)),))
 
 
 @FAMILY.operation(
@@ -99,15 +106,21 @@ def cf_get(call: Call) -> Answer:
     summary="Delete a key",
     scope=Scope.WRITE,
     answers=(
-        Success("It is gone.", schemas.KeyDone, {"success": True, "key": "greeting", "message": "Deleted"}),
+        Success(
+            "It is gone.",
+            schemas.KeyDone,
+            {"success": True, "key": "greeting", "message": "Deleted"},
+            headers=(VERSION_HEADER,),
+        ),
     ),
 )
 def cf_delete(call: Call) -> Answer:
     """Also for a key that does not exist."""
     key = call.parameters["key"]
-    _, existed = call.services.key_values.delete(_namespace(call), key)
+    version, existed = call.services.key_values.delete(_namespace(call), key)
     call.trace.used(units_deleted(1), int(existed))
-    return json_answer({"success": True, "key": key, "message": "Deleted"})
+    document = {"success": True, "key": key, "message": "Deleted"}
+    return json_answer(document, headers=((VERSION_HEADER, str(version)),))
 
 
 def _namespace(call: Call) -> Namespace:

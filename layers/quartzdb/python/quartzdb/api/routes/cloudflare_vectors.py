@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from quartzdb.api.answer import Answer, json_answer
+from quartzdb.api.answer import Answer, Headers, json_answer
 from quartzdb.api.call import Call
 from quartzdb.api.operation import Family, JsonBody, Success
+from quartzdb.api.preconditions import VERSION_HEADER
 from quartzdb.api.receipts import unsaid
 from quartzdb.api.routes import cloudflare
 from quartzdb.api.routes.vectors import units_of_records
@@ -41,15 +42,16 @@ _DELETED = {"success": True, "id": "dune", "message": "Deleted"}
     summary="Insert a record",
     scope=Scope.WRITE,
     body=JsonBody(schemas.InsertVector, {"one": _DUNE}, RECORD_JSON, any_type=True),
-    answers=(Success("It is stored.", schemas.IdDone, _INSERTED),),
+    answers=(Success("It is stored.", schemas.IdDone, _INSERTED, headers=(VERSION_HEADER,)),),
 )
 def cf_insert_vector(call: Call) -> Answer:
     """One with the same id is replaced. The default namespace has 384 dimensions; examples here are shortened."""
     record = _record(call.json(schemas.InsertVector, any_type=True))
     namespace = _namespace(call)
-    call.services.records.upsert(namespace, [record])
+    version = call.services.records.upsert(namespace, [record])
     call.trace.used(units_of_records(namespace, [record]), 1)
-    return json_answer({"success": True, "id": record.id, "message": "Inserted"})
+    document = {"success": True, "id": record.id, "message": "Inserted"}
+    return json_answer(document, headers=((VERSION_HEADER, str(version)),))
 
 
 @FAMILY.operation(
@@ -63,6 +65,7 @@ def cf_insert_vector(call: Call) -> Answer:
             "What became of each.",
             schemas.BatchInserted,
             {"success": True, "total": 1, "inserted": 1, "failed": 0, "results": [_INSERTED]},
+            headers=(VERSION_HEADER,),
         ),
     ),
 )
@@ -88,13 +91,16 @@ def cf_batch_insert_vectors(call: Call) -> Answer:
         else:
             good[record.id] = record
             results.append({"success": True, "id": record.id, "message": "Inserted"})
+    headers: Headers = ()
     if good:
-        call.services.records.upsert(namespace, list(good.values()))
+        version = call.services.records.upsert(namespace, list(good.values()))
+        headers = ((VERSION_HEADER, str(version)),)
         call.trace.used(units_of_records(namespace, good.values()), len(good))
     inserted = sum(1 for result in results if result["success"])
     failed = total - inserted
     return json_answer(
-        {"success": failed == 0, "total": total, "inserted": inserted, "failed": failed, "results": results}
+        {"success": failed == 0, "total": total, "inserted": inserted, "failed": failed, "results": results},
+        headers=headers,
     )
 
 
@@ -177,7 +183,7 @@ def cf_search_vectors(call: Call) -> Answer:
     summary="Delete a record named in the body",
     scope=Scope.WRITE,
     body=JsonBody(schemas.DeleteVector, {"one": {"id": "dune"}}, any_type=True),
-    answers=(Success("It is gone.", schemas.IdDone, _DELETED),),
+    answers=(Success("It is gone.", schemas.IdDone, _DELETED, headers=(VERSION_HEADER,)),),
     errors=(404,),
 )
 def cf_delete_vector_by_body(call: Call) -> Answer:
@@ -190,7 +196,7 @@ def cf_delete_vector_by_body(call: Call) -> Answer:
     "/api/vector/delete/{id}",
     summary="Delete a record",
     scope=Scope.WRITE,
-    answers=(Success("It is gone.", schemas.IdDone, _DELETED),),
+    answers=(Success("It is gone.", schemas.IdDone, _DELETED, headers=(VERSION_HEADER,)),),
     errors=(404,),
 )
 def cf_delete_vector(call: Call) -> Answer:
@@ -254,7 +260,9 @@ def _delete(call: Call, record_id: str) -> Answer:
         raise _never_seen()
     deletion = call.services.records.delete(namespace, [record_id])
     call.trace.used(units_deleted(1), deletion.deleted)
-    return json_answer({"success": True, "id": record_id, "message": "Deleted"})
+    assert deletion.version is not None, "an id was given"
+    document = {"success": True, "id": record_id, "message": "Deleted"}
+    return json_answer(document, headers=((VERSION_HEADER, str(deletion.version)),))
 
 
 def _namespace(call: Call) -> Namespace:

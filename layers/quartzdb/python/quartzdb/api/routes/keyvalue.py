@@ -102,7 +102,7 @@ def put_value(call: Call) -> Answer:
 )
 def get_value(call: Call) -> Answer:
     """The bytes as they were put, with their Content-Type and an ETag. Always the latest that was acknowledged."""
-    consistency_of(call.query(schemas.GetQuery))
+    consistency_of(call, call.query(schemas.GetQuery))
     item = call.services.key_values.get(call.namespace(), call.parameters["key"])
     headers: Headers = (
         *_version_headers(item.version),

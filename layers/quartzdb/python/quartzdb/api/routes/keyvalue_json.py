@@ -48,7 +48,7 @@ _ITEM = {
 def list_values(call: Call) -> Answer:
     """In code point order of the keys; with their values only if asked for."""
     query = call.query(schemas.ListItems)
-    consistency_of(query)
+    consistency_of(call, query)
     page = call.services.key_values.list(
         call.namespace(), prefix=query.prefix, cursor=query.cursor, limit=query.limit, values=query.values
     )
@@ -79,7 +79,7 @@ def get_values(call: Call) -> Answer:
     """A key that does not exist is no error. The values together may have at most 32 MiB. Each key is a read."""
     namespace = call.namespace()
     body = call.json(schemas.GetItems)
-    consistency_of(body)
+    consistency_of(call, body)
     found = call.services.key_values.get_many(namespace, body.keys)
     budget = AnswerBudget()
     return read_answer(

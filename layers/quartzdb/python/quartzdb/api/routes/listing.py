@@ -80,7 +80,7 @@ def list_records(call: Call) -> Answer:
             limit=body.limit,
             include_vectors=bool(body.include_vectors),
             include_metadata=chosen is not False and chosen != [],
-            consistency=consistency_of(body),
+            consistency=consistency_of(call, body),
             budget=budget,
         ),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quartzdb.api.answer import Answer, json_answer
 from quartzdb.api.call import Call
-from quartzdb.api.freshness import consistency_of
+from quartzdb.api.freshness import consistency_of, freshness_document
 from quartzdb.api.operation import Family, IdempotentReplay, JsonBody, Success
 from quartzdb.api.schemas import namespaces as schemas
 from quartzdb.api.times import rfc3339
@@ -122,7 +122,9 @@ def list_namespaces(call: Call) -> Answer:
 def describe_namespace(call: Call) -> Answer:
     """Its settings, and what it holds now."""
     namespace = call.namespace()
-    stats = call.services.namespaces.stats(namespace, consistency_of(call.query(schemas.DescribeNamespace)))
+    stats = call.services.namespaces.stats(
+        namespace, consistency_of(call, call.query(schemas.DescribeNamespace))
+    )
     return json_answer(
         {
             **summary(namespace),
@@ -146,6 +148,7 @@ def describe_namespace(call: Call) -> Answer:
                 ],
                 "degraded": stats.degraded,
             },
+            **({} if call.behind is None else {"freshness": freshness_document(call.behind)}),
         }
     )
 

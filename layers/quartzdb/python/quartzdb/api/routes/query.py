@@ -16,6 +16,7 @@ from quartzdb.domain.answer_budget import AnswerBudget, vector_bytes
 from quartzdb.domain.errors import within_field
 from quartzdb.domain.fieldkey import decode
 from quartzdb.domain.filter import FilterBudget, parse
+from quartzdb.domain.fusion import shared_ranks
 from quartzdb.domain.granted_limits import require_at_most
 from quartzdb.domain.grouping import GroupBy
 from quartzdb.domain.limits import QUERIES_JSON, QUERIES_MAX, QUERY_JSON, TOP_K_MAX
@@ -117,7 +118,7 @@ def query_vectors(call: Call) -> Answer:
     body = call.json(schemas.Query)
     budget = AnswerBudget()
     _require_allowed(call, body)
-    request = _request(body, consistency_of(body), FilterBudget(), budget)
+    request = _request(body, consistency_of(call, body), FilterBudget(), budget)
     search = call.services.search
 
     def query(namespace: Namespace) -> QueryAnswer:
@@ -158,8 +159,8 @@ def query_vectors_batch(call: Call) -> Answer:
     MiB of answers, and filters by their clauses and operands; beyond that, send them in several requests.
     """
     body = call.json(schemas.QueryBatch)
+    consistency = consistency_of(call, body)
     headers = call.admit(min(len(body.queries), QUERIES_MAX) - 1)
-    consistency = consistency_of(body)
     requests = []
     budget, filters = AnswerBudget(), FilterBudget()
     for position, one in enumerate(body.queries):
@@ -275,7 +276,8 @@ def _matches(matches: Sequence[Match], body: schemas.QueryInBatch) -> list[dict[
     documents = [match_document(match, body) for match in matches]
     if body.explain and body.text is None and body.sparse is None:
         # Of one part, which is all there is: a match's rank is its place. A later page does not know it.
-        for rank, (document, match) in enumerate(zip(documents, matches, strict=True), 1):
+        ranks = shared_ranks([match.score for match in matches])
+        for rank, document, match in zip(ranks, documents, matches, strict=True):
             document["explain"] = {} if body.cursor else {"vector": {"rank": rank, "score": match.score}}
     return documents
 

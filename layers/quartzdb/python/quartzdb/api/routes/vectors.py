@@ -133,7 +133,7 @@ def list_vectors(call: Call) -> Answer:
         prefix=query.prefix,
         cursor=query.cursor,
         limit=query.limit,
-        consistency=consistency_of(query),
+        consistency=consistency_of(call, query),
     )
     return read_answer(call, {"ids": page.items, "cursor": page.cursor}, records=len(page.items))
 
@@ -159,7 +159,7 @@ def fetch_vectors(call: Call) -> Answer:
     ids = list(dict.fromkeys(body.ids))
     size = vector_bytes(namespace.settings.vector_size, body.encoding)
     AnswerBudget().take_records(min(len(ids), FETCH_IDS_MAX), size, "ids")
-    found = call.services.records.fetch(namespace, ids, consistency_of(body))
+    found = call.services.records.fetch(namespace, ids, consistency_of(call, body))
     return read_answer(
         call,
         {
@@ -307,7 +307,7 @@ def count_vectors(call: Call) -> Answer:
     namespace = call.namespace()
     body = call.json(schemas.Count, optional=True)
     condition = None if body.filter is None else parse(body.filter)
-    count = call.services.records.count(namespace, condition, consistency_of(body))
+    count = call.services.records.count(namespace, condition, consistency_of(call, body))
     return read_answer(call, {"count": count}, dry_run=body.dry_run)
 
 
@@ -338,7 +338,9 @@ def count_vectors(call: Call) -> Answer:
 def fetch_vector(call: Call) -> Answer:
     """One record with its vector and metadata, and its version as ETag."""
     query = call.query(schemas.FetchOne)
-    record = call.services.records.fetch_one(call.namespace(), call.parameters["id"], consistency_of(query))
+    record = call.services.records.fetch_one(
+        call.namespace(), call.parameters["id"], consistency_of(call, query)
+    )
     headers = (("ETag", etag_of(record.version)), ("Cache-Control", "private, no-cache"))
     if unchanged(call.headers, record.version):
         return Answer(304, content_type=None, headers=(*headers, *usage_header(call, 0)))

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from quartzdb.api.schemas.fields import After, ConsistencyChoice, Filter
+from quartzdb.api.schemas.freshness import ReadDocument
 from quartzdb.api.schemas.model import Array, Body, Document, QueryString
 from quartzdb.api.schemas.receipt import DryRun, Receipt
 from quartzdb.domain.limits import (
@@ -71,7 +72,7 @@ class GroupDocument(Document):
     )
 
 
-class AggregateAnswer(Document):
+class AggregateAnswer(ReadDocument):
     """All of it exact. Without `group_by` there is one group, of all records."""
 
     records: int = Field(description="Records that the filter accepts.")
@@ -107,7 +108,7 @@ class FieldDocument(Document):
     values: list[ValuesDocument]
 
 
-class FieldsAnswer(Document):
+class FieldsAnswer(ReadDocument):
     """The fields, in order."""
 
     fields: list[FieldDocument]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from quartzdb.api.schemas.fields import Key, Limit, RecordId, Time, Version
+from quartzdb.api.schemas.freshness import ReadDocument
 from quartzdb.api.schemas.model import Document, QueryString
 from quartzdb.api.schemas.receipt import Receipt
 from quartzdb.domain.limits import WAIT_SECONDS_MAX
@@ -99,7 +100,7 @@ class ChangeDocument(Document):
     )
 
 
-class ChangePage(Document):
+class ChangePage(ReadDocument):
     """What changed."""
 
     changes: list[ChangeDocument]
@@ -122,7 +123,7 @@ class KeyChangeDocument(Document):
     value_base64: str | None = Field(default=None, description="Where asked for, and no text.")
 
 
-class KeyChangePage(Document):
+class KeyChangePage(ReadDocument):
     """Which keys changed."""
 
     changes: list[KeyChangeDocument]

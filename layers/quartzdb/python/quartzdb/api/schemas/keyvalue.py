@@ -19,6 +19,7 @@ from quartzdb.api.schemas.fields import (
     TtlSeconds,
     Version,
 )
+from quartzdb.api.schemas.freshness import ReadDocument
 from quartzdb.api.schemas.model import Array, Body, Document, QueryString
 from quartzdb.api.schemas.receipt import DryRun, Receipt
 from quartzdb.domain.limits import CONTENT_TYPE_CHARACTERS_MAX, KV_BATCH_ITEMS_MAX
@@ -79,7 +80,7 @@ class ListItems(QueryString):
     version: After = None
 
 
-class ItemPage(Document):
+class ItemPage(ReadDocument):
     """A page of items in key order."""
 
     items: list[ItemDocument]
@@ -96,7 +97,7 @@ class GetItems(Body):
     dry_run: DryRun = False
 
 
-class ItemsFound(Document):
+class ItemsFound(ReadDocument):
     """The items that exist, in the order asked for, and the keys of those that do not."""
 
     items: list[ItemDocument]

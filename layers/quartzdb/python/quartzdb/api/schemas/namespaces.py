@@ -16,6 +16,7 @@ from quartzdb.api.schemas.fields import (
     Prefix,
     Time,
 )
+from quartzdb.api.schemas.freshness import ReadDocument
 from quartzdb.api.schemas.model import Body, Document, QueryString
 from quartzdb.domain.limits import (
     DECLARED_NAME_PATTERN,
@@ -150,7 +151,7 @@ class DescribeNamespace(QueryString):
     version: After = None
 
 
-class NamespaceDescription(NamespaceSummary):
+class NamespaceDescription(NamespaceSummary, ReadDocument):
     """A namespace with what it holds."""
 
     stats: NamespaceStatistics

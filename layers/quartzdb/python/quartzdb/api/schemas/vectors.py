@@ -27,6 +27,7 @@ from quartzdb.api.schemas.fields import (
     Vector,
     Version,
 )
+from quartzdb.api.schemas.freshness import ReadDocument
 from quartzdb.api.schemas.model import Array, Body, Document, QueryString
 from quartzdb.api.schemas.query_parts import Explain, Explanation, FusionChoice, SparsePart, TextPart
 from quartzdb.api.schemas.receipt import DryRun, Receipt
@@ -126,7 +127,7 @@ class RecordInList(Document):
     expires_at: ShownExpiry = None
 
 
-class RecordDocument(RecordInList):
+class RecordDocument(RecordInList, ReadDocument):
     """A record."""
 
     usage: Receipt
@@ -150,7 +151,7 @@ class Fetch(Body):
     dry_run: DryRun = False
 
 
-class Fetched(Document):
+class Fetched(ReadDocument):
     """The records that exist, in the order asked for, and the ids of those that do not."""
 
     records: list[RecordInList]
@@ -168,7 +169,7 @@ class ListRecords(QueryString):
     version: After = None
 
 
-class IdPage(Document):
+class IdPage(ReadDocument):
     """A page of ids in order."""
 
     ids: list[RecordId]
@@ -215,7 +216,7 @@ class ListedRecord(Document):
     expires_at: ShownExpiry = None
 
 
-class RecordPage(Document):
+class RecordPage(ReadDocument):
     """A page of records in order."""
 
     records: list[ListedRecord]
@@ -313,7 +314,7 @@ class Count(Body):
     dry_run: DryRun = False
 
 
-class CountResult(Document):
+class CountResult(ReadDocument):
     """How many records there are, or match."""
 
     count: int
@@ -455,7 +456,7 @@ PageCursor = Annotated[
 ]
 
 
-class QueryResult(Document):
+class QueryResult(ReadDocument):
     """Matches, best first."""
 
     matches: list[MatchDocument]
@@ -475,7 +476,7 @@ class QueryResultInBatch(Document):
     performance: QueryPerformance
 
 
-class QueryBatchAnswer(Document):
+class QueryBatchAnswer(ReadDocument):
     """One answer for each question, in order. The time of each is that of all."""
 
     answers: list[QueryResultInBatch]

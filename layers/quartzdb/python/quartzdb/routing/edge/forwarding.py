@@ -14,7 +14,7 @@ from typing import Any
 from quartzdb.net.endpoint import Endpoint
 from quartzdb.routing.decision.edge_config import EdgeConfig, EdgeOrigin
 from quartzdb.routing.decision.override import HEADER as OVERRIDE
-from quartzdb.routing.decision.state import Origin
+from quartzdb.routing.decision.state import Origin, RoutingState
 from quartzdb.routing.edge.cloudfront_event import (
     CfHeaders,
     CfRequest,
@@ -31,9 +31,11 @@ ADDRESSES = "x-quartzdb-edge-addresses"
 SECOND_ATTEMPT = "x-quartzdb-second-attempt"
 """What CloudFront says to the router where the first origin of a group failed a read."""
 EPOCH = "x-quartzdb-epoch"
+ACTIVE = "x-quartzdb-active"
+"""Whether the origin that is asked is the active one: `yes` or `no`. Inside the router, which one is."""
 REQUEST_ID = "x-request-id"
 SERVED_BY = "x-quartzdb-served-by"
-INTERNAL = (ORIGIN_SECRET, CLOUDFLARE_SECRET, ADDRESSES, SECOND_ATTEMPT, EPOCH, OVERRIDE)
+INTERNAL = (ORIGIN_SECRET, CLOUDFLARE_SECRET, ADDRESSES, SECOND_ATTEMPT, EPOCH, ACTIVE, OVERRIDE)
 """Never taken from a client; the override was looked at before."""
 _FOR_THE_ROUTER = frozenset({CLOUDFLARE_SECRET, ADDRESSES, SECOND_ATTEMPT})
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
@@ -61,15 +63,18 @@ def is_second_attempt(request: CfRequest) -> bool:
     return SECOND_ATTEMPT in (_configured(request).get("customHeaders") or {})
 
 
-def identify(request: CfRequest, epoch: int, new_id: Callable[[], str]) -> str:
-    """Take out what a client may not say, put in request id and epoch. Gives the id; one that is well-formed stays."""
+def identify(request: CfRequest, state: RoutingState, new_id: Callable[[], str]) -> str:
+    """Take out what a client may not say, put in request id, epoch and the active origin. Gives the id; one that is
+    well-formed stays.
+    """
     headers: CfHeaders = request["headers"]
     for name in INTERNAL:
         headers.pop(name, None)
     given = only_value(headers, REQUEST_ID)
     request_id = given if given is not None and _WELL_FORMED.fullmatch(given) else new_id()
     set_header(headers, REQUEST_ID, request_id)
-    set_header(headers, EPOCH, str(epoch))
+    set_header(headers, EPOCH, str(state.epoch))
+    set_header(headers, ACTIVE, state.active)
     return request_id
 
 
@@ -87,6 +92,9 @@ def forwarded(request: CfRequest, origin: Origin, config: EdgeConfig) -> CfReque
     else:
         target = {**_described(described), "customHeaders": _secret(secrets.cloudflare)}
     headers = {name: each for name, each in request["headers"].items() if name not in target["customHeaders"]}
+    active = only_value(headers, ACTIVE)
+    if active is not None:
+        set_header(headers, ACTIVE, "yes" if active == origin else "no")
     if origin is Origin.CLOUDFLARE or described.domain is not None:
         set_header(headers, "Host", target["domainName"])
     result = {**request, "headers": headers, "origin": {"custom": target}}

@@ -66,7 +66,7 @@ class Router:
         secrets = secrets_of(request)
         self.reports.marks.learn(secrets.aws)
         override = self._override(request, secrets)
-        request_id = identify(request, known.state.epoch, self.new_id)
+        request_id = identify(request, known.state, self.new_id)
         traits = RequestTraits(request["method"], request["uri"], _client(request), override)
         chosen = route(known.state, self.config, traits, suspects=self.suspicion.suspects(known.read_at))
         if is_second_attempt(request):
