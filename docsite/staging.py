@@ -10,6 +10,8 @@ from docsite.links import ELSEWHERE, Link, between, file_of, replaced
 from docsite.sources import ADOPTED, CONFIGURATION, DOCS, EXCLUDED, ROOT, configuration, written
 
 STATIC = Path(__file__).parent / "static"
+PROGRAMS = ROOT / "layers/platform/python/quartzdb_platform/console/static/data/programs.js"
+"""A call as programs: the playground shows them as the console does."""
 
 
 def stage(folder: Path, *, version: str, made: Mapping[str, str]) -> None:
@@ -25,6 +27,7 @@ def stage(folder: Path, *, version: str, made: Mapping[str, str]) -> None:
     for name, text in made.items():
         _put(sources / name, text)
     shutil.copytree(STATIC, sources / "assets")
+    shutil.copy(PROGRAMS, sources / "assets/playground")
 
 
 def moved(text: str, name: str, file: Path) -> str:

@@ -22,6 +22,7 @@ from quartzdb.domain.errors import KeyNotFound, NamespaceNotFound
 from quartzdb.domain.limits import ID_BYTES_MAX
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
+from quartzdb.domain.text_fields import TextField
 from quartzdb.services.keyvalue import NewItem
 from quartzdb.services.record_rules import NewRecord
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from quartzdb.wiring.embedded import Database
 
 NAMESPACE = "demo"
+TEXT = {"summary": TextField(), "text": TextField()}
+"""What is searched by words; the first paragraph is in both, and so counts more."""
 EXAMPLES = (
     "split a string on commas",
     "parse command line arguments",
@@ -57,9 +60,11 @@ class BuiltDemo:
 
 
 def find_demo(database: Database, tenant: str) -> tuple[Namespace, BuiltDemo] | None:
-    """The demo's namespace, if it was built to the end."""
+    """The demo's namespace, if it was built to the end, by a release that had all of it."""
     try:
         namespace = database.namespaces.get(tenant, NAMESPACE)
+        if namespace.settings.text != TEXT:
+            return None
         item = database.key_values.get(namespace, _BUILT_KEY)
         return namespace, BuiltDemo(**orjson.loads(item.value or b"{}"))
     except (NamespaceNotFound, KeyNotFound, TypeError, ValueError):
@@ -123,7 +128,8 @@ def _read(root: Path | None, *, quiet: bool) -> list[Docstring]:
 def _fresh_namespace(database: Database, tenant: str) -> Namespace:
     with contextlib.suppress(NamespaceNotFound):
         database.namespaces.delete(tenant, NAMESPACE)
-    namespace, _ = database.namespaces.create(tenant, NAMESPACE, NamespaceSettings(DIMENSION, Metric.COSINE))
+    settings = NamespaceSettings(DIMENSION, Metric.COSINE, text=TEXT)
+    namespace, _ = database.namespaces.create(tenant, NAMESPACE, settings)
     return namespace
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -28,6 +29,7 @@ _SUMMARY_CHARACTERS = 90
 Examples:
   quartzdb demo
   quartzdb demo "split a string on commas"
+  quartzdb demo --serve
   quartzdb demo "send an email" --top-k 5 --module smtplib
   quartzdb demo "compress a file with gzip" --json | jq '.matches[0].name'"""
 )
@@ -35,10 +37,19 @@ Examples:
 @data_dir_option
 @click.option("--rebuild", is_flag=True, help="Build the demo anew, as after an upgrade of Python.")
 @click.option("--top-k", type=WholeNumber(1, 100), default=10, show_default=True, help="How many answers.")
+@click.option("--serve", "serves", is_flag=True, help="Serve it, with a playground in the browser.")
+@click.option("--port", type=WholeNumber(0, 65_535), default=8787, show_default=True, help="With --serve.")
 @click.option("--module", help="Only what this module defines: a filter on the metadata.")
 @json_option
 def demo(
-    question: str | None, data_dir: Path, rebuild: bool, top_k: int, module: str | None, as_json: bool
+    question: str | None,
+    data_dir: Path,
+    rebuild: bool,
+    top_k: int,
+    serves: bool,
+    port: int,
+    module: str | None,
+    as_json: bool,
 ) -> None:
     """Search the documentation of Python's standard library by meaning.
 
@@ -47,8 +58,11 @@ def demo(
     QUESTION, and measures the answer: its latency, and how many of the ten truly nearest it found, by comparing with
     all vectors one by one.
 
-    Works beside a server on the same directory, which serves the namespace as any other.
+    Works beside a server on the same directory, which serves the namespace as any other. With --serve it is one itself,
+    on this machine alone: whoever reaches it may search the demo by words and meaning, in a page of the documentation.
     """
+    if serves and question is not None:
+        raise click.UsageError("With --serve questions are asked in the browser: leave QUESTION out.")
     database = open_database(data_dir, create=True)
     from quartzdb.cli.demo.build import build_demo, find_demo
     from quartzdb.cli.demo.embedding import Embedder
@@ -61,6 +75,9 @@ def demo(
         notice("building the demo; this is needed once", quiet=as_json)
         present = build_demo(database, database.tenant, embedder, quiet=as_json)
     namespace, built = present
+    if serves:
+        _serve(data_dir, port, as_json=as_json)
+        return
     if question is None:
         _tell_of_demo(database, namespace, built, built_now=built_now, as_json=as_json)
         return
@@ -70,6 +87,17 @@ def demo(
         print_json(answer)
     else:
         _print_answer(answer)
+
+
+def _serve(data_dir: Path, port: int, *, as_json: bool) -> None:
+    from quartzdb.cli.demo.build import NAMESPACE
+    from quartzdb.cli.serve.additions import additions
+    from quartzdb.cli.serve.command import run
+    from quartzdb.cli.serve.playground import Playground
+    from quartzdb.cli.serve.settings import WorkerSettings
+
+    settings = WorkerSettings(data_dir, os.getpid(), "warning")
+    run(settings, "127.0.0.1", port, added=[*additions(data_dir), Playground(NAMESPACE)], as_json=as_json)
 
 
 def _tell_of_demo(

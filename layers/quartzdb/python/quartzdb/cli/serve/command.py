@@ -98,19 +98,6 @@ def serve(
 
     With a peer, two sites hold the same data, and either takes writes: one of them, or both, has the other's address.
     """
-    limit_threads()
-    log_to_stderr(log_level)
-    _check_writable(data_dir)
-    listener = listen(host, port)
-    url = url_of(listener)
-    peer.check()
-
-    added = () if plain else additions(data_dir)
-
-    def ready(database: Database) -> None:
-        key, keys = _first_key(database)
-        greet(url, data_dir, key, keys=keys, as_json=as_json, more=_greetings(added, url))
-
     settings = WorkerSettings(
         data_dir,
         os.getpid(),
@@ -122,6 +109,32 @@ def serve(
         plain,
         changes_days,
     )
+    added = () if plain else additions(data_dir)
+    run(settings, host, port, workers=workers, added=added, as_json=as_json)
+
+
+def run(
+    settings: WorkerSettings,
+    host: str,
+    port: int,
+    *,
+    workers: int = 1,
+    added: Sequence[Addition] = (),
+    as_json: bool = False,
+) -> None:
+    """Serve until somebody stops it. With several workers each finds what is added by itself. Raises Failure."""
+    data_dir = settings.data_dir
+    limit_threads()
+    log_to_stderr(settings.log_level)
+    _check_writable(data_dir)
+    listener = listen(host, port)
+    url = url_of(listener)
+    settings.peer.check()
+
+    def ready(database: Database) -> None:
+        key, keys = _first_key(database)
+        greet(url, data_dir, key, keys=keys, as_json=as_json, more=_greetings(added, url))
+
     if workers == 1:
         _serve_one(settings, listener, ready, added)
     else:
