@@ -78,7 +78,8 @@ test-docs: docs $(ASSETS) ## Build the documentation, and look at all of it: lin
 
 clients: $(DEV) $(JAVASCRIPT) $(NPM_PACKAGES) ## Build what is published of the clients and integrations: wheels, sdists, npm tarballs, crate
 	@rm -rf build/clients && mkdir -p build/clients
-	cd clients/python && ../../$(BIN)/python -m hatchling build -d ../../build/clients
+	@for package in clients/python $(patsubst %/pyproject.toml,%,$(wildcard integrations/*/pyproject.toml)); do \
+		(cd $$package && $(CURDIR)/$(BIN)/python -m hatchling build -d $(CURDIR)/build/clients) || exit 1; done
 	@if ! command -v npm >/dev/null; then echo "npm is not installed, so there is no tarball"; \
 	else npm pack --silent --pack-destination build/clients ./clients/javascript && cd integrations && \
 		npm pack --silent --workspaces --pack-destination ../build/clients; fi
