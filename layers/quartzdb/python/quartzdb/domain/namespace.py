@@ -121,8 +121,9 @@ class Namespace:
     tenant: str
     name: str
     generation: str
-    settings: NamespaceSettings
-    created_at_ms: int
+    # A generation has its settings for ever: what tells namespaces apart need not hash them, a thousand times a query.
+    settings: NamespaceSettings = field(hash=False)
+    created_at_ms: int = field(hash=False)
     shard: int = 0
 
     @property
