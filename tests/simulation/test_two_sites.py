@@ -24,7 +24,8 @@ from tests.simulation.replicated_site import WRITING_S
 from tests.simulation.two_sites import QUIET_S, SETTLED_S_MAX, TROUBLED_S, Conditions, TwoSites
 from tests.simulation.world import World
 
-SEEDS = int(os.environ.get("QUARTZDB_SIMULATION_SEEDS", "60"))
+SEEDS = int(os.environ.get("QUARTZDB_SIMULATION_SEEDS", "30"))
+"""Every pair of conditions is among thirty; `make simulate` plays all of them together, many times over."""
 
 
 def play(seed: int, workspace: Path, conditions: Conditions | None = None) -> TwoSites:
