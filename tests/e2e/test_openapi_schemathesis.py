@@ -39,7 +39,7 @@ from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
 Operation = APIOperation[Any, Any, Any, Any]
 
 TENANT = "t"
-EXAMPLES = int(os.environ.get("QUARTZDB_FUZZ_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("QUARTZDB_FUZZ_EXAMPLES", "5"))
 COVERAGE_CASES_MAX = 60
 OPERATIONS = [one for family in FAMILIES for one in family.operations if not one.hidden]
 NAMES = [one.name for one in OPERATIONS]
