@@ -15,6 +15,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+LOADED = """{
+    const entries = ["navigation", "resource"].flatMap(kind => performance.getEntriesByType(kind));
+    return [...new Map(entries.reverse().map(one => [one.name, one])).values()];
+}"""
+"""What a page has loaded, as the body of a function: of what it asks for again and again, as overviews do every five
+seconds, the first time. How often it has asked until somebody looks says how busy the machine is.
+"""
+BYTES_LOADED = f"(() => {LOADED})().reduce((sum, one) => sum + one.encodedBodySize, 0)"
 AXE = Path(__file__).parents[3] / "layers/platform/assets/node_modules/axe-core/axe.min.js"
 
 

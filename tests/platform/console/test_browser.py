@@ -20,7 +20,7 @@ from quartzdb_platform.api.app import create_app
 from quartzdb_platform.console.app import add_console
 from tests.http_server import serving
 from tests.platform.conftest import Site
-from tests.platform.console.conftest import Person, person_of
+from tests.platform.console.conftest import BYTES_LOADED, Person, person_of
 from tests.rust_programs import missing, run_rust
 
 PAGE_BYTES_MAX = 150_000
@@ -395,10 +395,6 @@ def test_every_page_is_accessible_small_and_fits(
         person.go(path)
         person.check()
         assert person.page.evaluate("document.documentElement.scrollWidth") <= width, path
-        loaded = person.page.evaluate(
-            "[...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')]"
-            ".reduce((sum, entry) => sum + entry.encodedBodySize, 0)"
-        )
-        assert 0 < loaded <= PAGE_BYTES_MAX, path
+        assert 0 < person.page.evaluate(BYTES_LOADED) <= PAGE_BYTES_MAX, path
     person.context.close()
     assert person.wrong == []

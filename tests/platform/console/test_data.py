@@ -15,7 +15,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, FilePayload, expect
 
-from tests.platform.console.conftest import Person, person_of
+from tests.platform.console.conftest import BYTES_LOADED, Person, person_of
 from tests.platform.console.test_browser import PAGE_BYTES_MAX, start
 from tests.rust_programs import missing, run_rust
 
@@ -519,11 +519,7 @@ def test_every_page_is_accessible_small_and_fits(
         expect(person.page.locator("#data-status")).not_to_be_empty()
         person.check()
         assert person.page.evaluate("document.documentElement.scrollWidth") <= width, path
-        loaded = person.page.evaluate(
-            "[...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')]"
-            ".reduce((sum, entry) => sum + entry.encodedBodySize, 0)"
-        )
-        assert 0 < loaded <= PAGE_BYTES_MAX, path
+        assert 0 < person.page.evaluate(BYTES_LOADED) <= PAGE_BYTES_MAX, path
     person.context.close()
     assert person.wrong == []
 

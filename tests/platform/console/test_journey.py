@@ -21,15 +21,15 @@ from playwright.sync_api import Browser, FilePayload, expect
 
 from local.stripe.app import LocalStripe
 from tests.http_server import serving
-from tests.platform.console.conftest import Person, person_of
+from tests.platform.console.conftest import LOADED, Person, person_of
 from tests.platform.console.test_browser import PAGE_BYTES_MAX
 
 FOLDER = "QUARTZDB_JOURNEY"
 RECORDS = 1_000
 KEY, SECRET = "sk_test_of_a_journey", "whsec_of_a_journey"
 HERE = {"localhost", "127.0.0.1"}
-LOADED = (
-    "[...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')]"
+PAGE_LOADED = (
+    f"(() => {LOADED})()"
     ".filter(one => !one.name.includes('/v1/')).reduce((sum, one) => sum + one.encodedBodySize, 0)"
 )
 
@@ -80,7 +80,7 @@ class Album:
         """A screenshot of the page as it is; which is a page that axe-core finds nothing wrong with, and little."""
         self._number += 1
         page = self._person.page
-        assert 0 < page.evaluate(LOADED) <= PAGE_BYTES_MAX, name
+        assert 0 < page.evaluate(PAGE_LOADED) <= PAGE_BYTES_MAX, name
         self._person.check()
         page.screenshot(path=self._folder / f"{self._number:02}-{name}.png", full_page=True)
 
