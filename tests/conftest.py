@@ -76,6 +76,7 @@ _LONG = (
     "tests/behaviour/test_large_merges",
     "tests/behaviour/test_cold_reads",
     "tests/infrastructure/",
+    "tests/integrations/test_packages",
 )
 """Files of few tests that take long. With several workers, one that began with such a file at the end would keep the
 others waiting."""
