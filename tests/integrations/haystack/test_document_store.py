@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -37,8 +37,6 @@ from haystack.utils import Secret, document_matches_filter
 
 from haystack_integrations.document_stores.quartzdb import QuartzDBDocumentStore
 from quartzdb_client import Client, InvalidRequest
-
-Store = Callable[..., QuartzDBDocumentStore]
 
 
 @pytest.fixture
@@ -267,6 +265,8 @@ def test_what_is_refused(document_store: QuartzDBDocumentStore) -> None:
     """Names that are taken, an embedding of another length, and a document that is too long."""
     with pytest.raises(ValueError, match="'_content'"):
         document_store.write_documents([Document(content="a", meta={"_content": "b"})])
+    with pytest.raises(TypeError, match="isoformat"):
+        document_store.write_documents([Document(content="a", meta={"on": date(2026, 1, 1)})])
     with pytest.raises(ValueError, match="'_id'"):
         document_store.update_by_filter(compared("meta.n", "==", 1), {"_id": "b"})
     with pytest.raises(InvalidRequest, match="768"):

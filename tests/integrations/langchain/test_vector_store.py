@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import asyncio
+import gc
+import os
+from datetime import date
 from typing import Any
 
 import pytest
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
+from langchain_core.indexing import InMemoryRecordManager, index
 from langchain_core.vectorstores import VectorStore
 from langchain_tests.integration_tests import VectorStoreIntegrationTests
 
@@ -207,13 +211,57 @@ def test_a_document_that_does_not_fit(namespace: str) -> None:
         store.add_texts(["1 0 " + "long " * 10_000])
     with pytest.raises(ValueError, match="text_field"):
         store.add_texts(["1 0"], [{"text": "mine"}])
+    with pytest.raises(TypeError, match="isoformat"):
+        store.add_texts(["1 0"], [{"on": date(2026, 1, 1)}])
     with pytest.raises(ValueError, match="2 ids for 1 texts"):
         store.add_texts(["1 0"], ids=["a", "b"])
     with pytest.raises(ValueError, match="2 metadatas for 1 texts"):
         store.add_texts(["1 0"], [{}, {}])
 
 
-async def test_clients_of_ones_own(namespace: str, tmp_path: Path) -> None:
+def test_event_loops_come_and_go(namespace: str) -> None:
+    """A store may be used in one after another; what an ended one had open is let go of."""
+    store = animals(namespace)
+
+    def sockets() -> int:
+        gc.collect()
+        return sum(
+            "socket:" in os.path.realpath(f"/proc/self/fd/{one}") for one in os.listdir("/proc/self/fd")
+        )
+
+    found_, open_ = [], []
+    for _ in range(5):
+        found_.append(found(asyncio.run(store.asimilarity_search("1 0", 1))))
+        open_.append(sockets())
+    assert found_ == [["cat"]] * 5
+    assert open_[-1] <= open_[0]
+
+
+def test_the_indexing_api(namespace: str) -> None:
+    """Documents that are there as they are are skipped, changed ones are written again, and others go."""
+    store = QuartzDBVectorStore(Corners(), namespace)
+    manager = InMemoryRecordManager(namespace)
+    manager.create_schema()
+    documents = [Document(f"1 {n}", metadata={"source": str(n)}) for n in range(3)]
+
+    def indexed(documents: list[Document]) -> tuple[int, int, int]:
+        done = index(
+            documents,
+            manager,
+            store,
+            cleanup="full",
+            source_id_key="source",
+            key_encoder="sha256",
+            batch_size=2,
+        )
+        return done["num_added"], done["num_skipped"], done["num_deleted"]
+
+    assert indexed(documents) == (3, 0, 0)
+    assert indexed([*documents[:2], Document("0 7", metadata={"source": "2"})]) == (1, 2, 1)
+    assert {one.page_content for one in store.similarity_search("1 0")} == {"1 0", "1 1", "0 7"}
+
+
+async def test_clients_of_ones_own(namespace: str) -> None:
     """Both clients may be given."""
     async with AsyncClient() as asynchronous:
         with Client() as synchronous:

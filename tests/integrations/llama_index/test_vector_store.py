@@ -246,6 +246,17 @@ def test_whole_nodes(namespace: str) -> None:
     assert [type(one) for one in found] == [type(one) for one in reversed(nodes)]
 
 
+def test_records_of_others(namespace: str, client: Client) -> None:
+    """What no LlamaIndex wrote is a text node, too."""
+    metadata = {"text": "A desert planet.", "year": 1965}
+    client.create_namespace(namespace, dimension=2, text={"text": {}}).upsert(
+        [{"id": "dune", "vector": [1, 0], "metadata": metadata}, {"id": "none", "vector": [0, 1]}]
+    )
+    dune, none = QuartzDBVectorStore(namespace).query(asked(top_k=2)).nodes or ()
+    assert (dune.node_id, dune.get_content(), dune.metadata) == ("dune", "A desert planet.", {"year": 1965})
+    assert (none.node_id, none.get_content(), none.metadata) == ("none", "", {})
+
+
 async def test_deletion(namespace: str) -> None:
     """By document, by id, by filter, by both, and all."""
     store = QuartzDBVectorStore(namespace)

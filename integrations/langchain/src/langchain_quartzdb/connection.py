@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import MutableMapping
 from functools import cached_property
-from weakref import WeakKeyDictionary
 
 from quartzdb_client import AsyncClient, Client
 
@@ -25,7 +23,7 @@ class Connection:
         self._client = client
         self._async_client = async_client
         # Connections belong to the event loop that opened them, and a store may be used in several, one after another.
-        self._by_loop: MutableMapping[asyncio.AbstractEventLoop, AsyncClient] = WeakKeyDictionary()
+        self._by_loop: dict[asyncio.AbstractEventLoop, AsyncClient] = {}
 
     @cached_property
     def client(self) -> Client:
@@ -39,5 +37,7 @@ class Connection:
             return self._async_client
         loop = asyncio.get_running_loop()
         if loop not in self._by_loop:
+            for ended in [one for one in self._by_loop if one.is_closed()]:
+                del self._by_loop[ended]  # its connections end with it
             self._by_loop[loop] = AsyncClient(self._url, api_key=self._api_key)
         return self._by_loop[loop]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
@@ -35,7 +36,7 @@ def records_of(
     metadatas: Sequence[Mapping[str, Any]] | None,
     text_field: str,
 ) -> list[dict[str, Any]]:
-    """The records of texts. Of an id that comes twice the last one counts. Raises ValueError."""
+    """The records of texts. Of an id that comes twice the last one counts. Raises ValueError, TypeError."""
     if metadatas is not None and len(metadatas) != len(texts):
         raise ValueError(f"There are {len(metadatas)} metadatas for {len(texts)} texts: give one for each.")
     records: dict[str, dict[str, Any]] = {}
@@ -45,6 +46,12 @@ def records_of(
                 f"The metadata of document {one} has a field {text_field!r}, which is where its text goes. "
                 "Rename it, or give the store another `text_field`."
             )
+        try:
+            json.dumps(metadata)
+        except TypeError as error:
+            raise TypeError(
+                f"The metadata of document {one} is no JSON: {error}. Dates go in as texts, by isoformat()."
+            ) from error
         records[one] = {"id": one, "vector": vector, "metadata": {**metadata, text_field: text}}
     return list(records.values())
 

@@ -114,27 +114,28 @@ class QuartzDBVectorStore(VectorStore):
         metadatas: list[dict[str, Any]] | None = None,
         *,
         ids: list[str] | None = None,
+        batch_size: int | None = None,
         **kwargs: Any,
     ) -> list[str]:
-        """Write texts over those that have the ids. Raises ValueError, QuartzDBError.
+        """Write texts over those that have the ids. Raises ValueError, TypeError, QuartzDBError.
 
-        They are written in parts of `batch_size`, each whole or not at all.
+        They are written in parts of `batch_size` (the store's), each whole or not at all.
         """
         _nothing_else(kwargs)
+        size = batch_size or self._batch_size
         texts = list(texts)
         written = ids_of(len(texts), ids)
         vectors = self._embedding.embed_documents(texts)
         records = records_of(written, texts, vectors, metadatas, self._text_field)
         if records:
             client = self._connection.client
-            namespace, first = client.namespace(self._namespace), records[: self._batch_size]
+            namespace, first = client.namespace(self._namespace), records[:size]
             try:
                 namespace.upsert(first)
             except NotFound:
                 client.create_namespace(self._namespace, dimension=len(vectors[0]), **self._settings)
                 namespace.upsert(first)
-            rest = records[self._batch_size :]
-            _check(upsert_many(namespace, rest, batch_size=self._batch_size))
+            _check(upsert_many(namespace, records[size:], batch_size=size))
         return written
 
     async def aadd_texts(
@@ -143,24 +144,25 @@ class QuartzDBVectorStore(VectorStore):
         metadatas: list[dict[str, Any]] | None = None,
         *,
         ids: list[str] | None = None,
+        batch_size: int | None = None,
         **kwargs: Any,
     ) -> list[str]:
         """The same, to be awaited."""
         _nothing_else(kwargs)
+        size = batch_size or self._batch_size
         texts = list(texts)
         written = ids_of(len(texts), ids)
         vectors = await self._embedding.aembed_documents(texts)
         records = records_of(written, texts, vectors, metadatas, self._text_field)
         if records:
             client = self._connection.async_client
-            namespace, first = client.namespace(self._namespace), records[: self._batch_size]
+            namespace, first = client.namespace(self._namespace), records[:size]
             try:
                 await namespace.upsert(first)
             except NotFound:
                 await client.create_namespace(self._namespace, dimension=len(vectors[0]), **self._settings)
                 await namespace.upsert(first)
-            rest = records[self._batch_size :]
-            _check(await upsert_many_async(namespace, rest, batch_size=self._batch_size))
+            _check(await upsert_many_async(namespace, records[size:], batch_size=size))
         return written
 
     def delete(

@@ -6,6 +6,7 @@ that begin with "_".
 
 from __future__ import annotations
 
+import json
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -44,12 +45,20 @@ def check(documents: object) -> Sequence[Document]:
 
 
 def record_of(document: Document, dimension: int) -> dict[str, Any]:
-    """A document as it is stored. Raises ValueError where its metadata has a name that is taken."""
+    """A document as it is stored. Raises ValueError where its metadata has a name that is taken, TypeError
+    where it is no JSON.
+    """
     taken = OWN & document.meta.keys()
     if taken:
         raise ValueError(
             f"The metadata of document {document.id} has a field {min(taken)!r}, which is taken: rename it."
         )
+    try:
+        json.dumps(document.meta)
+    except TypeError as error:
+        raise TypeError(
+            f"The metadata of document {document.id} is no JSON: {error}. Dates go in as texts, by isoformat()."
+        ) from error
     metadata = {**document.meta, ID: document.id}
     vector: Sequence[float] | None = document.embedding
     if vector is None:

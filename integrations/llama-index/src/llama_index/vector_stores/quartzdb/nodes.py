@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from llama_index.core.schema import BaseNode, MetadataMode
+from llama_index.core.schema import BaseNode, MetadataMode, TextNode
 from llama_index.core.vector_stores.utils import metadata_dict_to_node, node_to_metadata_dict
 
 TEXT = "text"
@@ -31,6 +31,9 @@ SparseVectors = tuple[Sequence[Sequence[int]], Sequence[Sequence[float]]]
 
 class Shown(Protocol):
     """A record of an answer."""
+
+    @property
+    def id(self) -> str: ...
 
     @property
     def metadata(self) -> dict[str, Any] | None: ...
@@ -57,9 +60,16 @@ def record_of(node: BaseNode, sparse: Mapping[str, Any] | None) -> dict[str, Any
 
 
 def node_of(record: Shown) -> BaseNode:
-    """A record as a node, with an embedding where its vector was asked for. Raises ValueError for what is no node."""
+    """A record as a node, with an embedding where its vector was asked for.
+
+    One that something else wrote is a text node of its field `text`.
+    """
     stored = record.metadata or {}
-    node = metadata_dict_to_node(stored, text=stored.get(TEXT))
+    node: BaseNode
+    if _CONTENT in stored:
+        node = metadata_dict_to_node(stored, text=stored.get(TEXT))
+    else:
+        node = TextNode(id_=record.id, text=str(stored.get(TEXT, "")))
     node.metadata = {**{name: value for name, value in stored.items() if name not in OWN}, **node.metadata}
     if record.vector is not None:
         node.embedding = record.vector.tolist()
