@@ -144,3 +144,19 @@ def test_everything_is_every_tenants(catalog: NamespaceCatalog) -> None:
         catalog.create(one)
     catalog.remove(namespace("gone"))
     assert list(catalog.all_namespaces()) == kept
+
+
+def test_declaring_fields(catalog: NamespaceCatalog) -> None:
+    """Once, by the same generation, and nothing else of the settings changes."""
+    catalog.create(namespace("n", settings=NamespaceSettings(8, shards=3)))
+    catalog.create(namespace("o"))
+    text = NamespaceSettings(99, text={"body": TextField("german")}, sparse=("splade",))
+    wanted = namespace("n", settings=NamespaceSettings(8, shards=3, text=text.text, sparse=text.sparse))
+    assert catalog.declare(namespace("n", "g2", settings=text)) is None
+    assert catalog.declare(namespace("p", settings=text)) is None
+    assert catalog.declare(namespace("n", settings=text)) == wanted
+    other = NamespaceSettings(8, text={"title": TextField()})
+    assert catalog.declare(namespace("n", settings=other)) == wanted
+    assert catalog.get("t", "n") == wanted
+    assert catalog.get("t", "o") == namespace("o")
+    assert catalog.remove(wanted)

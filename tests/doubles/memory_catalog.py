@@ -26,6 +26,16 @@ class MemoryCatalog:
         with self._lock:
             return self._namespaces.setdefault((namespace.tenant, namespace.name), namespace)
 
+    def declare(self, namespace: Namespace) -> Namespace | None:
+        """Have that generation declare the fields of this one, unless it declares any."""
+        place = (namespace.tenant, namespace.name)
+        with self._lock:
+            there = self._namespaces.get(place)
+            if there is None or there.generation != namespace.generation:
+                return None
+            self._namespaces[place] = there.declaring(namespace.settings)
+            return self._namespaces[place]
+
     def list(self, tenant: str, *, prefix: str, after: str | None, limit: int) -> Sequence[Namespace]:
         """In name order, after a name."""
         with self._lock:

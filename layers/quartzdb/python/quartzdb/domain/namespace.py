@@ -70,7 +70,12 @@ class NamespaceSettings:
     @property
     def holds_records(self) -> bool:
         """Whether there are records: without, the namespace is for key-values only."""
-        return self.dimension is not None or bool(self.text) or bool(self.sparse)
+        return self.dimension is not None or self.searched
+
+    @property
+    def searched(self) -> bool:
+        """Whether metadata fields are declared that are searched by words or as sparse vectors."""
+        return bool(self.text) or bool(self.sparse)
 
     @property
     def vector_size(self) -> int:
@@ -125,6 +130,12 @@ class Namespace:
     settings: NamespaceSettings = field(hash=False)
     created_at_ms: int = field(hash=False)
     shard: int = 0
+
+    def declaring(self, settings: NamespaceSettings) -> Namespace:
+        """The namespace with the text and sparse fields of these settings, unless it has any."""
+        if self.settings.searched:
+            return self
+        return replace(self, settings=replace(self.settings, text=settings.text, sparse=settings.sparse))
 
     @property
     def partition(self) -> Partition:

@@ -226,7 +226,7 @@ class EmbeddedMaintenance:
             # At rest, with nothing kept beside what is served, a sweep finds what others left that were killed.
             alone = memory.settled is not None and memory.previous_released == memory.settled
             memory.swept_in_vain = 0 if gone or not alone else memory.swept_in_vain + 1
-        if shard.settings.dimension is not None and (sweeping or self._short):
+        if shard.settings.holds_records and (sweeping or self._short):
             # Of several that do it at once, one does it; the others find nothing.
             self._indexer.drop_old_changes(shard.partition, keep_changes=not self._short)
         # Key-values are in the first shard's partition.
@@ -258,7 +258,9 @@ class EmbeddedMaintenance:
             reader.let_go()
         else:
             seen = self._seen_by_reader(shard, memory)
-        due = self._policy.due(seen, purge_after_days=shard.settings.purge_after_days)
+        due = self._policy.due(
+            seen, purge_after_days=shard.settings.purge_after_days, searched=shard.settings.searched
+        )
         memory.settled, memory.purge_ms = present if due.settled else None, due.purge_ms
         memory.swept_in_vain = 0
         if due.fold is None and due.merge is None:
@@ -337,6 +339,7 @@ class EmbeddedMaintenance:
             replace(seen, manifest=manifest, now_ms=now_ms, damaged=False),
             purge_after_days=shard.settings.purge_after_days,
             erasing=erasing,
+            searched=shard.settings.searched,
         ).merge
         if due is None:
             return False

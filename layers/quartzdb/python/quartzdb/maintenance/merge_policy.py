@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from quartzdb.domain.expiry import PURGED_AFTER_MS
+from quartzdb.storage.index.segments.segment_files import INVERTED_FILE
 from quartzdb.storage.snapshot.manifest import SegmentRef
 
 FANOUT = 4
@@ -58,6 +59,11 @@ def dead_for(age_ms: int, now_ms: int) -> Worn:
 def named(names: Collection[str]) -> Worn:
     """Whether a segment is one of these."""
     return lambda segment: segment.name in names
+
+
+def without_inverted(segment: SegmentRef) -> bool:
+    """Whether no field was searched when its records were written."""
+    return segment.live_rows > 0 and INVERTED_FILE not in segment.files
 
 
 def any_of(*kinds: Worn) -> Worn:

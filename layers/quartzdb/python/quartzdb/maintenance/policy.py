@@ -26,6 +26,7 @@ from quartzdb.maintenance.merge_policy import (
     named,
     too_dead,
     within,
+    without_inverted,
     worn_from_ms,
 )
 from quartzdb.maintenance.sweep import ORPHANED_MS, SUPERSEDED_MS
@@ -99,6 +100,7 @@ class MergeReason(Enum):
     IDLE = "nothing is written, and queries pay for each segment"
     AGE = "a segment has had dead rows for as long as its namespace allows"
     ERASURE = "a segment has what was erased"
+    DECLARED = "a segment is older than the fields that its namespace declares"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +150,12 @@ class MaintenancePolicy:
         *,
         purge_after_days: int = DEFAULT_PURGE_AFTER_DAYS,
         erasing: Collection[str] | None = None,
+        searched: bool = False,
     ) -> ShardDue:
         """What is due for a shard. `merging` names segments of a merge that may be under way elsewhere.
 
         `purge_after_days` is the namespace's. `erasing`: an erasure is open, and these segments have what was erased.
+        `searched`: the namespace declares text or sparse fields, so segments without an index of them are rewritten.
         """
         fold = self._fold(seen)
         if fold is None and erasing is not None and seen.rows:
@@ -163,6 +167,8 @@ class MaintenancePolicy:
         purge_after_ms = purge_after_days * DAY_MS
         erased = named(erasing or ())
         expired = any_of(erased, dead_for(purge_after_ms, seen.now_ms))
+        if searched:
+            expired = any_of(expired, without_inverted)
         # Records expire also where nothing is written.
         for_speed: MergePolicy = either(idle, alone(too_dead)) if is_idle else full_tier
         for_age = alone(expired)
@@ -175,7 +181,11 @@ class MaintenancePolicy:
         segments = except_for(merging, choose)(present) if wanted else ()
         reason = MergeReason.IDLE if is_idle else MergeReason.TIER
         if segments and any(map(expired, segments)):
-            reason = MergeReason.ERASURE if any(map(erased, segments)) else MergeReason.AGE
+            reason = MergeReason.AGE
+            if any(map(erased, segments)):
+                reason = MergeReason.ERASURE
+            elif searched and any(map(without_inverted, segments)):
+                reason = MergeReason.DECLARED
         worn_ms = [ms for one in present if (ms := worn_from_ms(one, purge_after_ms)) is not None]
         at_rest = is_idle and not wanted and not merging and not seen.damaged
         return ShardDue(

@@ -182,6 +182,7 @@ class ScheduledMaintenance:
                 running.segments if running else (),
                 purge_after_days=namespace.settings.purge_after_days,
                 erasing=erasing,
+                searched=namespace.settings.searched,
             )
             merged = Merged.UNDER_WAY if due.merging_elsewhere else Merged.NOT_NEEDED
             if due.merge is not None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 from quartzdb.domain.clock import Clock
-from quartzdb.domain.errors import NamespaceDiffers, NamespaceNotFound
+from quartzdb.domain.errors import InvalidArgument, NamespaceDiffers, NamespaceNotFound
 from quartzdb.domain.namespace import (
     DEFAULT_NAMESPACE,
     Namespace,
+    NamespaceSettings,
     check_namespace_name,
     check_tenant,
 )
 from quartzdb.replication.ports import SharedNamespace, SharedPart
 from quartzdb.replication.wire.declared_document import declared_by, settings_as
 from quartzdb.storage.ports import NamespaceCatalog
+
+logger = logging.getLogger(__name__)
 
 Shared = Callable[[str, str], bool]
 """Whether the namespace (tenant, name) is shared."""
@@ -103,12 +108,11 @@ class SharedNamespaceLookup:
     def take(self, wanted: SharedNamespace) -> Namespace:
         """The namespace of that name, created if it is not there. Raises NamespaceDiffers, NamespaceNotFound.
 
-        What is declared at one of the sites alone is no difference: it is about how a site searches, and a Cloudflare
-        site knows nothing of it until it is told.
+        One that declares nothing here takes over what it declares at the peer, so that both find by the same fields.
         """
         found = self.find(wanted)
         if found is None:
-            settings = settings_as(wanted)
+            settings = _known_settings(wanted) or NamespaceSettings(wanted.dimension, wanted.metric)
             made = Namespace(
                 wanted.tenant, wanted.namespace, self._new_generation(), settings, self._clock.unix_ms()
             )
@@ -128,4 +132,23 @@ class SharedNamespaceLookup:
                 field="settings",
                 hint="Settings are fixed at creation: one of the two has to be exported and created anew.",
             )
+        if wanted.declared and not declared:
+            found = self._declaring(found, wanted)
         return found
+
+    def _declaring(self, found: Namespace, wanted: SharedNamespace) -> Namespace:
+        settings = _known_settings(wanted)
+        if settings is None:
+            return found
+        return self._catalog.declare(replace(found, settings=settings)) or found
+
+
+def _known_settings(wanted: SharedNamespace) -> NamespaceSettings | None:
+    """The settings of a namespace as the peer has it; None where it declares what is not known here."""
+    try:
+        return settings_as(wanted)
+    except InvalidArgument as error:
+        # A language that a later release has, say: nothing is searched by it here, and the data come all the same.
+        name = f"{wanted.tenant}/{wanted.namespace}"
+        logger.warning("%s declares at the peer what is not known here: %s", name, error.message)
+        return None

@@ -404,6 +404,12 @@ class NamespaceCatalog(Protocol):
         """Add it if the name is free; returns what the catalog has afterwards, which may be another's."""
         ...
 
+    def declare(self, namespace: Namespace) -> Namespace | None:
+        """Have that generation declare the text and sparse fields that this one has, unless it declares any; returns
+        what the catalog has afterwards, None where the generation is not there.
+        """
+        ...
+
     def list(self, tenant: str, *, prefix: str, after: str | None, limit: int) -> Sequence[Namespace]:
         """In name order, after a name."""
         ...

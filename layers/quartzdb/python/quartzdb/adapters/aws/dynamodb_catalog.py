@@ -38,14 +38,24 @@ class DynamoCatalog:
             # First, so that `everything` never misses a namespace.
             self._table.put({"pk": _TENANTS, "sk": namespace.tenant})
             self._known_tenants.add(namespace.tenant)
-        item: Attributes = {
-            "pk": _pk(namespace.tenant),
-            "sk": namespace.name,
-            "generation": namespace.generation,
-            "document": encode_namespace(namespace),
-        }
-        put = self._table.put(item, "attribute_not_exists(#pk)")
+        put = self._table.put(_item(namespace), "attribute_not_exists(#pk)")
         return namespace if put.stored or put.old is None else _namespace(put.old)
+
+    def declare(self, namespace: Namespace) -> Namespace | None:
+        """Have that generation declare the fields of this one, unless it declares any."""
+        for attempt in range(1, _ATTEMPTS_MAX + 1):
+            there = self.get(namespace.tenant, namespace.name)
+            if there is None or there.generation != namespace.generation:
+                return None
+            declaring = there.declaring(namespace.settings)
+            unchanged: Attributes = {"generation": there.generation, "document": encode_namespace(there)}
+            condition = "#generation = :generation AND #document = :document"
+            if declaring == there or self._table.put(_item(declaring), condition, unchanged).stored:
+                return declaring
+            self._table.wait(attempt)
+        raise Unavailable(
+            f"The namespace {namespace.name!r} is being changed by others.", hint="Try again in a moment."
+        )
 
     def list(self, tenant: str, *, prefix: str, after: str | None, limit: int) -> Sequence[Namespace]:
         """In name order, after a name."""
@@ -111,6 +121,15 @@ def _pk(tenant: str) -> str:
 
 def _place(namespace: Namespace) -> str:
     return f"{namespace.tenant}/{namespace.name}/{namespace.generation}"
+
+
+def _item(namespace: Namespace) -> Attributes:
+    return {
+        "pk": _pk(namespace.tenant),
+        "sk": namespace.name,
+        "generation": namespace.generation,
+        "document": encode_namespace(namespace),
+    }
 
 
 def _namespace(item: Attributes) -> Namespace:

@@ -48,6 +48,22 @@ class SqliteCatalog:
 
         return self._namespace(self._database.write(insert))
 
+    def declare(self, namespace: Namespace) -> Namespace | None:
+        """Have that generation declare the fields of this one, unless it declares any."""
+        place = (namespace.tenant, namespace.name)
+
+        def replace(connection: sqlite3.Connection) -> Namespace | None:
+            row = connection.execute(_GET, place).fetchone()
+            there = None if row is None else self._namespace(row)
+            if there is None or there.generation != namespace.generation:
+                return None
+            declaring = there.declaring(namespace.settings)
+            connection.execute(_REMOVE, (*place, there.generation))
+            connection.execute(_CREATE, (*place, there.generation, encode_namespace(declaring)))
+            return declaring
+
+        return self._database.write(replace)
+
     def list(self, tenant: str, *, prefix: str, after: str | None, limit: int) -> Sequence[Namespace]:
         """In name order, after a name."""
         # Names with the prefix are neighbours, and nothing sorts between the prefix itself and the first of them.

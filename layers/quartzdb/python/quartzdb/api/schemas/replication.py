@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, WithJsonSchema
 
 from quartzdb.api.schemas.fields import NamespaceName
-from quartzdb.api.schemas.model import Array, Body, Document, QueryString
+from quartzdb.api.schemas.model import Array, Body, Document, LenientBody, QueryString
 from quartzdb.replication.wire.limits import (
     API_KEYS_MAX,
     BUCKETS,
@@ -87,8 +87,8 @@ Change = Annotated[
 ]
 
 
-class SharedSettings(Body):
-    """What both sites have in common of a namespace."""
+class SharedSettings(LenientBody):
+    """What both sites have in common of a namespace. What a later release adds is passed over."""
 
     dimension: Dimension = None
     metric: Metric

@@ -111,8 +111,18 @@ class FullPeerStreams:
                 self._clock,
                 self._jitter,
                 position_of=lambda cursor: self._place_of(mine, feed, cursor),
+                announces=bool(mine.declared and not theirs.declared),
             ),
-            Pump(inbound, theirs, peer, local, self._checkpoints, self._clock, self._jitter),
+            Pump(
+                inbound,
+                theirs,
+                peer,
+                local,
+                self._checkpoints,
+                self._clock,
+                self._jitter,
+                announces=bool(theirs.declared and not mine.declared),
+            ),
         ]
         repair = AntiEntropy(outbound, mine, local, peer, self._checkpoints, self._clock)
         return Stream(pumps, repair, self._clock, self._jitter, repair_every_ms=self._repair_every_ms)

@@ -87,8 +87,10 @@ class Pass:
 
 
 class Pump:
-    """One direction. `place_of` gives the append stamp that a cursor of this site's own feed still needs (None: it is
-    the peer's feed). Not thread-safe.
+    """One direction. `position_of` gives the append stamp that a cursor of this site's own feed still needs (None: it
+    is the peer's feed). `announces`: the destination is told of the namespace even where nothing changed.
+
+    Not thread-safe.
     """
 
     def __init__(
@@ -102,6 +104,7 @@ class Pump:
         jitter: Callable[[], float],
         *,
         position_of: Callable[[str], int] | None = None,
+        announces: bool = False,
     ) -> None:
         self.direction = direction
         self.namespace = namespace
@@ -110,6 +113,7 @@ class Pump:
         self._checkpoints = checkpoints
         self._clock = clock
         self._place_of = position_of
+        self._announces = announces
         self._backoff = Backoff(clock.monotonic, jitter)
 
     def run(self) -> Pass:
@@ -130,8 +134,9 @@ class Pump:
             )
             changes = page.changes
             applied = Applied(0, 0)
-            if changes:
+            if changes or self._announces:
                 applied = self._destination.apply(self.namespace, self.direction.feed, changes)
+                self._announces = False
         except FeedGap as gap:
             return Pass(PassOutcome.GAP, gap=gap.cursor)
         except QuartzError as error:

@@ -109,7 +109,12 @@ def ranked(
         scored += found.rows.size
         of_tail = found.rows.size if number == len(view.parts) else 0
         hits.append(best_hits(number, found.rows, found.scores, found.rows.size if top_k is None else top_k))
-    return RankedHits(hits, SearchWork(True, len(view.parts), scored, of_tail, scored))
+    return RankedHits(hits, SearchWork(_all_indexed(view), len(view.parts), scored, of_tail, scored))
+
+
+def _all_indexed(view: View) -> bool:
+    """Whether nothing can be missed: a segment that is older than what is declared has no index of it yet."""
+    return all(not part.alive_count or part.segment.has_inverted for part in view.parts)
 
 
 def _best(

@@ -378,7 +378,6 @@ class NamespaceReader:
                 return read(tail.inverted())
 
         settings, highest = self.namespace.settings, state.position.highest
-        searched = bool(settings.text or settings.sparse)
         of_tail = tail.view(self._clock.unix_ms)
         until_ms = min((ms for ms in (of_parts_ms, of_tail.expires_from_ms) if ms is not None), default=None)
         return View(
@@ -388,7 +387,7 @@ class NamespaceReader:
             read_tail_fields,
             highest,
             until_ms,
-            read_tail_inverted if searched else None,
+            read_tail_inverted if settings.searched else None,
             settings.text,
             settings.sparse,
         )

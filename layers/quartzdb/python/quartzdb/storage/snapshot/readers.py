@@ -37,7 +37,7 @@ class Readers:
         with self._lock:
             shards = self._open.setdefault(namespace.generation, {})
             reader = shards.get(namespace.shard)
-            if reader is None:
+            if reader is None or _declares_since(reader.namespace, namespace):
                 reader = NamespaceReader(namespace, self._log, self._store, self._cache, self._clock)
                 shards[namespace.shard] = reader
             self._open.move_to_end(namespace.generation)
@@ -65,3 +65,8 @@ class Readers:
         """Let a deleted generation's readers go."""
         with self._lock:
             self._open.pop(namespace.generation, None)
+
+
+def _declares_since(before: Namespace, now: Namespace) -> bool:
+    """Whether a namespace that declared no field took some over from the peer since a reader was made."""
+    return before.declaring(now.settings) != before

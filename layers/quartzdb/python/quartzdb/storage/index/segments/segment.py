@@ -84,6 +84,11 @@ class Segment:
         return self._index
 
     @property
+    def has_inverted(self) -> bool:
+        """Whether some field was searched when it was written."""
+        return INVERTED_FILE in self._files.names
+
+    @property
     def inverted(self) -> InvertedFile | None:
         """The inverted index, opened when it is first needed; None where no field was searched when it was written.
 
