@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 from pathlib import Path
 
 import httpx
@@ -118,6 +119,12 @@ def test_an_answer_is_compressed_once_and_not_sent_again(reader: Reader) -> None
     assert (head.content, head.headers["content-length"]) == (b"", str(len(plain.content)))
 
 
-def test_where_no_site_is_installed_the_application_answers(tmp_path: Path) -> None:
-    """As if nothing of it were there."""
-    assert with_site(application, tmp_path) is application
+def test_where_no_site_is_installed_there_is_the_page_of_the_api(tmp_path: Path) -> None:
+    """From the package alone; and what that lacks, the application answers."""
+    reader = Reader(tmp_path)
+    page = get(reader, "/docs/")
+    assert 'data-openapi="/openapi.json"' in page.text
+    for name in re.findall(r'(?:src|href)="([\w.]+\.(?:js|css))"', page.text):
+        assert get(reader, f"/docs/{name}").status_code == 200
+    assert get(reader, "/docs/code_samples.json").json()["query_vectors"]
+    assert get(reader, "/docs/nothing/").status_code == 418

@@ -187,19 +187,19 @@ def test_the_examples_work(http: Client) -> None:
 
 
 def test_the_page_needs_nothing_from_elsewhere(http: Client) -> None:
-    """Its policy allows its own style and script, by their hashes, and connections to this server."""
+    """It says where the API is described, and its policy allows its own style, by its hash. Servers on one machine and
+    deployments with the documentation show that in its place.
+    """
     answer = http.get("/docs", key=None)
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
     assert policy["default-src"] == "'none'"
-    assert policy["connect-src"] == "'self'"
     assert policy["frame-ancestors"] == "'none'"
-    for tag, directive in (("style", "style-src"), ("script", "script-src")):
-        (inline,) = re.findall(rf"<{tag}>(.*?)</{tag}>", answer.text, re.DOTALL)
-        digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
-        assert policy[directive] == f"'sha256-{digest}'"
-    assert not re.findall(r"""(?:src|href)\s*=\s*["']?https?:|//cdn|@import|\bstyle=|\bon\w+=""", answer.text)
-    assert "innerHTML" not in answer.text
+    assert "script-src" not in policy
+    (inline,) = re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
+    assert policy["style-src"] == f"'sha256-{digest}'"
+    assert {"/openapi.json", "/docs/problems"} == set(re.findall(r'href="([^"]+)"', answer.text))
 
 
 def test_every_problem_type_leads_to_its_explanation(http: Client) -> None:

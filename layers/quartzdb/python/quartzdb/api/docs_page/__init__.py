@@ -1,6 +1,6 @@
-"""The documentation page: one HTML document with its style and script inside, so that it needs nothing from elsewhere.
+"""Pages of the application itself: one HTML document with its style inside, so that it needs nothing from elsewhere.
 
-Its policy allows exactly that style and that script, and connections to this server only.
+Its policy allows exactly that style.
 """
 
 from __future__ import annotations
@@ -24,17 +24,15 @@ class DocsPage:
 
 @cache
 def docs_page() -> DocsPage:
-    """The page that shows /openapi.json."""
-    return assemble((_HERE / "page.html").read_text("utf-8"), script=(_HERE / "page.js").read_text("utf-8"))
+    """The page that says where the API is described."""
+    return assemble((_HERE / "page.html").read_text("utf-8"))
 
 
-def assemble(html: str, *, script: str | None = None) -> DocsPage:
-    """Put the style, and the script if there is one, in their places in a document."""
+def assemble(html: str) -> DocsPage:
+    """Put the style in its place in a document."""
     style = (_HERE / "page.css").read_text("utf-8")
-    html = html.replace("/* style */", style).replace("/* script */", script or "")
+    html = html.replace("/* style */", style)
     sources = f"style-src {_hash(style)}"
-    if script is not None:
-        sources += f"; script-src {_hash(script)}; connect-src 'self'"
     policy = f"default-src 'none'; {sources}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     return DocsPage(html.encode("utf-8"), policy)
 

@@ -33,7 +33,7 @@ def get_openapi(call: Call) -> Answer:
 
 @FAMILY.operation("GET", "/docs", summary="Documentation", scope=None, answers=_ANSWERS, hidden=True)
 def get_docs(_: Call) -> Answer:
-    """Self-contained: works without any network but this server."""
+    """Where to read of the API, for deployments that do not serve the documentation in its place."""
     from quartzdb.api.docs_page import docs_page
 
     return _page(docs_page())

@@ -1,4 +1,4 @@
-"""The documentation as a site, at /docs of a server on this machine, where it is installed.
+"""The documentation at /docs of a server on this machine: the site where it is installed, else the page of the API.
 
 Files alone: it knows nothing of the database, and what is not below /docs goes to the application.
 """
@@ -22,6 +22,8 @@ PROBLEMS = f"{MOUNT}/problems"
 """Where the `type` of a problem leads, which the application answers."""
 INSTALLED = Path(sys.prefix) / "share/quartzdb/docs"
 """Where `make docs` puts it, or a packager."""
+REFERENCE = Path(__file__).parent / "reference"
+"""The page of the API, of the package itself. No function has it: it is below `cli`, which layers leave out."""
 
 _TYPES: Mapping[str, str] = {
     ".css": "text/css; charset=utf-8",
@@ -30,6 +32,8 @@ _TYPES: Mapping[str, str] = {
     ".json": "application/json",
     ".md": "text/markdown; charset=utf-8",
     ".png": "image/png",
+    ".py": "text/x-python; charset=utf-8",
+    ".sql": "text/plain; charset=utf-8",
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
     ".xml": "application/xml",
@@ -49,7 +53,7 @@ class _Answer:
 
 
 class WithSite:
-    """An application with the site in `folder` before it, which has a page for paths that it lacks, too."""
+    """An application with the site in `folder` before it, which may have a page for paths that it lacks."""
 
     def __init__(self, application: Application, folder: Path) -> None:
         self._application = application
@@ -70,6 +74,9 @@ class WithSite:
         headers = {name.lower(): value for name, value in scope["headers"]}
         zipped = b"gzip" in headers.get(b"accept-encoding", b"")
         answer = await asyncio.to_thread(self._answer, path, zipped)
+        if answer is None:
+            await self._application(scope, receive, send)
+            return
         if answer.status == 200 and headers.get(b"if-none-match") == dict(answer.headers)[b"etag"]:
             answer = _Answer(304, answer.headers)
         length = () if answer.status == 304 else ((b"content-length", str(len(answer.body)).encode()),)
@@ -82,12 +89,13 @@ class WithSite:
         body = b"" if scope["method"] == "HEAD" else answer.body
         await send({"type": "http.response.body", "body": body})
 
-    def _answer(self, path: str, zipped: bool) -> _Answer:
+    def _answer(self, path: str, zipped: bool) -> _Answer | None:
         if path == MOUNT:
             return _redirect(f"{MOUNT}/")
         file = self._file(path.removeprefix(f"{MOUNT}/"))
         if file is None:
-            return _read(self._folder / "404.html", zipped, status=404)
+            nothing = self._folder / "404.html"
+            return _read(nothing, zipped, status=404) if nothing.is_file() else None
         if file.is_dir():
             if not path.endswith("/"):
                 return _redirect(f"{path}/")
@@ -107,8 +115,8 @@ class WithSite:
 
 
 def with_site(application: Application, folder: Path = INSTALLED) -> Application:
-    """With the site where it is installed, and else the application as it is."""
-    return WithSite(application, folder) if (folder / "index.html").is_file() else application
+    """With the site where it is installed, and else with the page of the API."""
+    return WithSite(application, folder if (folder / "index.html").is_file() else REFERENCE)
 
 
 def _redirect(to: str) -> _Answer:
