@@ -39,7 +39,7 @@ SOURCES = --no-build-isolation --require-hashes
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help docs test-docs integrations-types run parquet platform test test-starter journey clients-types lint format bench-engines bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean clients conformance
+.PHONY: help docs test-docs integrations-types run parquet platform test test-starter journey clients-types lint format bench-engines bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean clients clients-matrix conformance
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -92,6 +92,9 @@ clients: $(DEV) $(JAVASCRIPT) $(NPM_PACKAGES) ## Build what is published of the 
 
 conformance: $(DEV) $(JAVASCRIPT) $(WORKERD) ## Run every client through every scenario, and write docs/clients.md
 	$(BIN)/python -m tests.clients.table
+
+clients-matrix: $(DEV) ## Try the Python client on each version of Python that is found, and write docs/clients.md
+	$(BIN)/python -m tests.clients.matrix
 
 clients-types: $(DEV) ## Write the clients' types and the Postman collection from what the API says of itself
 	$(BIN)/python -m clients.generate
@@ -197,6 +200,8 @@ lock: $(DEV) ## Lock the dependencies again
 		pyproject.toml requirements-peers.in
 	$(LOCK) $(ARGS) --constraint requirements-dev.txt --output-file requirements-integrations.txt requirements-integrations.in
 	$(LOCK) $(ARGS) --output-file requirements-layers.txt requirements-layers.in
+	$(subst --python-version 3.11,--python-version 3.10,$(subst fewest,requires-python,$(LOCK))) $(ARGS) \
+		--output-file requirements-clients.txt requirements-clients.in
 	$(LOCK) $(ARGS) --output-file requirements-docs.txt requirements-docs.in
 	$(BIN)/uv pip compile --quiet --no-config --python-version 3.13 --python-platform x86_64-manylinux_2_28 \
 		--generate-hashes --custom-compile-command "make lock" --constraint requirements.txt \

@@ -63,7 +63,7 @@ class _Steps:
             if set(value) == {"$float32"}:
                 return array("f", value["$float32"])
             if set(value) == {"$in_seconds"}:
-                return datetime.now(timezone.utc) + timedelta(seconds=value["$in_seconds"])  # noqa: UP017 - Python 3.10
+                return datetime.now(timezone.utc) + timedelta(seconds=value["$in_seconds"])
             if set(value) == {"$never"}:
                 return NEVER
             return {key: self.filled(one) for key, one in value.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from enum import Enum
 from typing import Any, Literal, TypeAlias
 
@@ -25,10 +25,10 @@ def written(moment: Moment) -> str:
     if isinstance(moment, str):
         return moment
     if not isinstance(moment, datetime):
-        moment = datetime.fromtimestamp(moment, UTC)
+        moment = datetime.fromtimestamp(moment, timezone.utc)
     if moment.tzinfo is None:
         raise ValueError(f"Which time zone is {moment} in? Give it one: .replace(tzinfo=timezone.utc).")
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def expiry(ttl_seconds: float | None, expires_at: Expiry | None) -> dict[str, Any]:

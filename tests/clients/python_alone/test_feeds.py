@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from quartzdb_client import NEVER, AsyncChanges, Changes, Client, ConnectionFailed, Pages
+from quartzdb_client import NEVER, AsyncChanges, Changes, ConnectionFailed, Pages
 from quartzdb_client.moments import expiry, written
 from quartzdb_client.questions import question
 
@@ -133,15 +132,3 @@ def test_an_asynchronous_feed_is_the_same() -> None:
             await task
 
     asyncio.run(follow())
-
-
-def test_what_has_no_name_yet_is_sent_as_it_is(tmp_path: Path) -> None:
-    """Settings and options of a newer server work before this client knows them; wrong ones are told by name."""
-    with Client.embedded(tmp_path / "data") as db:
-        words = db.create_namespace("words", text=["body"], purge_after_days=3)
-        assert words.describe().purge_after_days == 3
-        words.upsert([{"id": "a", "metadata": {"body": "giant worms"}}])
-        assert words.query(text="worms", include_metadata=False).matches[0].metadata is None
-        with pytest.raises(Exception, match="no_such_option") as told:
-            words.query(text="worms", no_such_option=1)
-        assert told.value.kind == "invalid_request"  # type: ignore[attr-defined]
