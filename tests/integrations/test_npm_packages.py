@@ -18,6 +18,8 @@ WORKSPACES: list[str] = json.loads((INTEGRATIONS / "package.json").read_text())[
 CLIENT = {"@quartzdb/client": "@quartzdb/client", "@types/node": "@types/node"}
 AI = {"6": {**CLIENT, "ai": "ai-6", "zod": "zod"}, "7": {**CLIENT, "ai": "ai", "zod": "zod"}}
 
+MASTRA = {**CLIENT, "@mastra/core": "@mastra/core", "zod": "zod"}
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _installed() -> None:
@@ -51,6 +53,24 @@ def test_ai_sdk(version: str, server: ServerProcess, tmp_path: Path) -> None:
     answer = "The office opens at nine [hours].\n"
     assert project.run("node", "readme.js") == f"3 written, 0 failed\n{answer}"
     assert project.run("node", "docs.js", **reachable) == answer
+
+
+def test_mastra(server: ServerProcess, tmp_path: Path) -> None:
+    """Its tests, its types, and the examples."""
+    project = NpmProject(tmp_path, "mastra", MASTRA)
+    project.tests(TESTS / "mastra", server)
+    readme = example(INTEGRATIONS / "mastra/README.md")
+    (tmp_path / "readme.ts").write_text(readme)
+    docs = example(ROOT / "docs/integrations.md", "Mastra")
+    (tmp_path / "docs.ts").write_text(docs)
+    project.types("typed.ts", "readme.ts", "docs.ts")
+    (tmp_path / "readme.js").write_text(
+        readme.replace("http://127.0.0.1:8787", server.url).replace("qdb_live_…", server.key)
+    )
+    (tmp_path / "docs.js").write_text(docs)
+    assert project.run("node", "readme.js") == "dune 0.99 [ 'emma', 'dune' ]\n"
+    reachable = {"QUARTZDB_URL": server.url, "QUARTZDB_API_KEY": server.key}
+    assert project.run("node", "docs.js", **reachable) == "dune\n"
 
 
 @pytest.mark.parametrize("package", WORKSPACES)

@@ -1,0 +1,3 @@
+export { QuartzDBFilterTranslator, type QuartzDBVectorFilter } from "./filter.js";
+export { QuartzDBVector, type QuartzDBVectorOptions } from "./store.js";
+export type { QuartzDBCreateIndexParams, QuartzDBQueryParams } from "./params.js";
