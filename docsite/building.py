@@ -12,6 +12,7 @@ from pathlib import Path
 
 import quartzdb
 from docsite import finishing, plain, staging
+from docsite.made import made
 from docsite.vendored import FOLDER
 from quartzdb.api.openapi import describe
 from quartzdb.api.routes import FAMILIES
@@ -33,7 +34,7 @@ def build(into: Path, *, zensical: Path) -> int:
     into.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=into.parent, prefix=".docs-") as work:
         folder = Path(work)
-        staging.stage(folder, version=version, made={})
+        staging.stage(folder, version=version, made=made())
         _generate(folder, zensical)
         site = folder / "site"
         finishing.finish(site)
@@ -55,7 +56,7 @@ def _put_api(folder: Path, version: str) -> None:
         ('href="/openapi.json"', 'href="openapi.json"'),
         ('data-openapi="/openapi.json"', 'data-openapi="openapi.json"'),
         ('id="home" href="./"', 'id="home" href="../"'),
-        ('href="problems"', 'href="../reference/api/"'),
+        ('href="problems"', 'href="../reference/errors/"'),
     ):
         if said not in page:
             raise BuildFailed(f"The page of the API has no {said}.")

@@ -105,6 +105,13 @@ def test_only_what_is_read_below_docs_is_the_site_s(reader: Reader) -> None:
         assert get(reader, path).status_code == 418
 
 
+def test_problem_types_lead_to_the_page_of_errors(reader: Reader, site: Path) -> None:
+    """Where the site has one. A browser keeps the fragment, which is the code."""
+    (site / "reference/errors").mkdir(parents=True)
+    answer = get(reader, "/docs/problems")
+    assert (answer.status_code, answer.headers["location"]) == (307, "/docs/reference/errors/")
+
+
 def test_an_answer_is_compressed_once_and_not_sent_again(reader: Reader) -> None:
     """Who says what it has gets 304; HEAD has the headers alone."""
     plain = get(reader, "/docs/guide/")

@@ -19,7 +19,8 @@ from quartzdb.cli.serve.additions import Application
 
 MOUNT = "/docs"
 PROBLEMS = f"{MOUNT}/problems"
-"""Where the `type` of a problem leads, which the application answers."""
+"""Where the `type` of a problem leads: to the site's page of errors, if there is one, or the application's."""
+_ERRORS = "reference/errors"
 INSTALLED = Path(sys.prefix) / "share/quartzdb/docs"
 """Where `make docs` puts it, or a packager."""
 REFERENCE = Path(__file__).parent / "reference"
@@ -67,7 +68,7 @@ class WithSite:
     ) -> None:
         """Answer GET and HEAD below /docs; pass everything else on."""
         path = scope.get("path", "")
-        mine = path == MOUNT or (path.startswith(f"{MOUNT}/") and path != PROBLEMS)
+        mine = path == MOUNT or path.startswith(f"{MOUNT}/")
         if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD") or not mine:
             await self._application(scope, receive, send)
             return
@@ -92,6 +93,8 @@ class WithSite:
     def _answer(self, path: str, zipped: bool) -> _Answer | None:
         if path == MOUNT:
             return _redirect(f"{MOUNT}/")
+        if path == PROBLEMS:
+            return _redirect(f"{MOUNT}/{_ERRORS}/") if (self._folder / _ERRORS).is_dir() else None
         file = self._file(path.removeprefix(f"{MOUNT}/"))
         if file is None:
             nothing = self._folder / "404.html"

@@ -1,0 +1,17 @@
+"""Pages that are made of the code each time the site is built, so that they cannot be out of date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from docsite.made import limits
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "reference/numbers.md": limits.page,
+}
+"""By their path below docs/, where no such file is."""
+
+
+def made() -> dict[str, str]:
+    """All of them."""
+    return {name: page() for name, page in PAGES.items()}
