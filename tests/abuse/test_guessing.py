@@ -146,12 +146,11 @@ def test_an_ipv6_customer_is_one_address(clock: ManualClock) -> None:
 def test_who_failed_is_remembered_within_bounds(clock: ManualClock) -> None:
     """A hundred thousand addresses take no more than ten thousand."""
     failed = FailedKeys(clock, burst=2, seconds=10)
+    begins = guess(0)[:9]
     tracemalloc.start()
     try:
         for number in range(100_000):
-            failed.count(
-                f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", guess(0)[:9] + f"{number:012x}_"
-            )
+            failed.count(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", f"{begins}{number:012x}_")
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
