@@ -1,6 +1,8 @@
 # Needs Python 3.11 or newer (with venv), make and a C++ compiler. Everything else goes into .venv.
 
 PYTHON ?= python3
+# How many tests `make test` runs at a time.
+WORKERS = 2
 # Passed on to the command of the target, as in: make run ARGS="--port 9000"
 ARGS =
 
@@ -19,6 +21,7 @@ FRAMEWORKS = .venv-integrations/.frameworks-stamp
 DOCS = .venv-docs/.stamp
 WORKERD = cloudflare/node_modules/.stamp
 ASSETS = layers/platform/assets/node_modules/.stamp
+CDK = local/node_modules/.stamp
 # Where the system has crates, nothing is asked of a registry.
 SYSTEM_CRATES = $(if $(wildcard /usr/share/cargo/registry/ureq-*),--offline \
 	--config 'source.crates-io.replace-with="system"' --config 'source.system.directory="/usr/share/cargo/registry"')
@@ -39,10 +42,20 @@ SOURCES = --no-build-isolation --require-hashes
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help docs test-docs integrations-types run parquet platform test test-starter journey clients-types lint format bench-engines bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean clients clients-matrix conformance
+.PHONY: help environments docs test-docs integrations-types run parquet platform test test-starter journey clients-types lint format bench-engines bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean clients clients-matrix conformance
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
+
+# What has an environment of its own, or is built, for `make test` and the targets beside it.
+BESIDE = $(MINISTACK) $(INFRA) $(RIE) $(FRAMEWORKS) $(INTEGRATIONS) $(DOCS) $(WORKERD) $(ASSETS) $(CDK) $(JAVASCRIPT) $(POSTMAN) \
+	$(NPM_FRAMEWORKS) $(NPM_PACKAGES) $(STARTER) $(BUILT)
+# HAZARD: it is made by .venv's pip, or checked with it, so where several are made at once .venv is complete first.
+ifneq ($(filter environments,$(MAKECMDGOALS)),)
+$(MINISTACK) $(INFRA) $(RIE) $(FRAMEWORKS) $(INTEGRATIONS) $(DOCS) lint: | $(LAYERS)
+endif
+
+environments: $(DEV) $(BESIDE) ## Make everything that tests need: several at once with make --jobs 4 environments
 
 run: $(RUNTIME) ## Start the database on this machine
 	$(BIN)/quartzdb serve $(ARGS)
@@ -58,7 +71,7 @@ platform: $(RUNTIME) ## Start the database with accounts, projects and keys on t
 # Some environments forbid bytecode: then each of the hundreds of processes that tests start compiles the package anew.
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(DEV) $(MINISTACK) $(INFRA) $(RIE) $(INTEGRATIONS) $(WORKERD) $(ASSETS) $(JAVASCRIPT) $(POSTMAN) $(NPM_PACKAGES) $(BUILT) ## Run every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Of its own: Next.js has 370 MB, and a build takes a while.
 test-starter: $(DEV) $(ASSETS) $(STARTER) ## Build the Next.js starter, and go through it in a browser, with screenshots in build/starter
@@ -248,10 +261,11 @@ $(MINISTACK): requirements-ministack.txt $(RUNTIME)
 	$(PIP_INTO) .venv-ministack install $(WHEELS) -r requirements-ministack.txt
 	@touch $@
 
-# The checkers of the templates have an environment of their own: they pin other versions of what the project uses.
+# The checkers of the templates have an environment of their own: they pin other versions of what the project uses. Only
+# what is imported of them is compiled, then.
 $(INFRA): requirements-infra.txt $(RUNTIME)
 	$(BIN)/python -m venv --clear --without-pip .venv-infra
-	$(PIP_INTO) .venv-infra install $(WHEELS) -r requirements-infra.txt
+	$(PIP_INTO) .venv-infra install --no-compile $(WHEELS) -r requirements-infra.txt
 	@touch $@
 
 # Libraries that only the comparison of graphs needs. hnswlib is compiled for this machine, as its setup has it.
@@ -278,6 +292,8 @@ $(FRAMEWORKS): requirements-integrations.txt | $(RUNTIME)
 $(INTEGRATIONS): clients/python/pyproject.toml $(wildcard integrations/*/pyproject.toml) $(FRAMEWORKS)
 	$(PIP_INTO) .venv-integrations install --no-build-isolation --no-deps --editable clients/python \
 		$(patsubst %/pyproject.toml,--editable %,$(wildcard integrations/*/pyproject.toml))
+	@touch $@
+
 # The generator of the documentation's site: it needs nothing of ours, and other versions of what others need.
 $(DOCS): requirements-docs.txt $(RUNTIME)
 	$(BIN)/python -m venv --clear --without-pip .venv-docs
@@ -300,6 +316,12 @@ $(ASSETS): layers/platform/assets/package-lock.json
 	@if ! command -v npm >/dev/null; then echo "npm is not installed, so some tests of the console will be skipped"; \
 	elif $(NPM_CI) --prefix layers/platform/assets; then touch $@; \
 	else echo "Installing the console's assets failed: $(NPM_CI) --prefix layers/platform/assets" >&2; exit 1; fi
+
+# The CDK's command. Whoever deploys to the emulator installs it too, where it is not there.
+$(CDK): local/package-lock.json
+	@if ! command -v npm >/dev/null; then echo "npm is not installed, so the deployment to an emulator will not be tested"; \
+	elif $(NPM_CI) --prefix local; then touch $@; \
+	else echo "Installing the CDK's command failed: $(NPM_CI) --prefix local" >&2; exit 1; fi
 
 # The client for JavaScript. esbuild's package only checks, in a script, that its program runs.
 $(JAVASCRIPT): clients/javascript/package-lock.json $(wildcard clients/javascript/*.* clients/javascript/src/* clients/javascript/conformance/*)
