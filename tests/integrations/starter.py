@@ -229,8 +229,7 @@ def test_somebody_searches(url: str, library: None, browser: Browser, width: int
         page.get_by_role("button", name="Search").click()
         page.get_by_role("link", name="More documents").click()
         page.get_by_text("2 documents").wait_for()
-        # The icon that browsers ask for by themselves is not there, which is no error of the page.
-        assert [one for one in problems if "favicon" not in one and "404" not in one] == []
+        assert problems == []
         assert {httpx.URL(one).host for one in asked} == {"127.0.0.1"}
 
 

@@ -72,7 +72,7 @@ export function quartzdbSearch<const Fields extends FilterFields = Record<never,
   whole("maxCharacters", maxCharacters, CHARACTERS_MIN, Number.MAX_SAFE_INTEGER);
   whole("maxFieldCharacters", maxFieldCharacters, 1, Number.MAX_SAFE_INTEGER);
 
-  // What a namespace declares never changes, so it is asked for once. A failure is not kept.
+  // What a namespace declares never changes, so it is asked for once; after a failure again, since it may be another one by then.
   let known: Parts | undefined;
 
   const search = async ({ query, limit, filters }: SearchInput<Fields>, signal: AbortSignal | undefined): Promise<SearchAnswer> => {
@@ -106,6 +106,7 @@ export function quartzdbSearch<const Fields extends FilterFields = Record<never,
       try {
         return await search(input, abortSignal);
       } catch (error) {
+        known = undefined;
         abortSignal?.throwIfAborted();
         throw new SearchFailed(`The search failed: ${told(error)}`, { cause: error });
       }

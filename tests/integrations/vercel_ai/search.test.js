@@ -144,6 +144,11 @@ test("what the database refuses is an error of the tool, with what to do", async
   const namespace = await db.createNamespace({ name: missing, dimension: 3, text: { text: {} } });
   await namespace.upsert([{ id: "here", vector: [1, 0, 0], metadata: { text: "sand" } }]);
   assert.deepEqual(ids(await search.execute({ query: "sand" }, options)), ["here"]);
+  // Another namespace goes by the name: what is known of it is asked for again.
+  await namespace.deleteNamespace();
+  await assert.rejects(search.execute({ query: "sand" }, options), SearchFailed);
+  await (await db.createNamespace({ name: missing, text: { text: {} } })).upsert([{ id: "there", metadata: { text: "sand" } }]);
+  assert.deepEqual(ids(await search.execute({ query: "sand" }, options)), ["there"]);
 });
 
 test("a failure never shows the key", async () => {
