@@ -113,10 +113,15 @@ def clauses(draw: random.Random, count: int) -> tuple[Clause, ...]:
     return tuple(made)
 
 
-def found(model: Model, query: TextQuery, condition: Filter | None) -> dict[str, float]:
+def found(
+    model: Model,
+    query: TextQuery,
+    condition: Filter | None,
+    declared: Mapping[str, TextField] = TEXT,
+) -> dict[str, float]:
     """The score of every record that matches, by the definition and nothing else."""
-    weights = searched_fields(TEXT, query.fields)
-    analysers = {name: Analyser(TEXT[name]) for name in weights}
+    weights = searched_fields(declared, query.fields)
+    analysers = {name: Analyser(declared[name]) for name in weights}
     texts = {
         i: {name: list(_places(analysers[name], m.get(name))) for name in weights} for i, m in model.items()
     }

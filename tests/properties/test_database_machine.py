@@ -17,6 +17,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from quartzdb.domain.aggregate import Aggregate, AggregateKind, AggregateRequest, Partial, answer_of
+from quartzdb.domain.condition import ABSENT, PRESENT, Condition
+from quartzdb.domain.errors import PreconditionFailed
 from quartzdb.domain.fieldkey import decode
 from quartzdb.domain.filter import parse
 from quartzdb.domain.fusion import QueryPart
@@ -120,6 +123,45 @@ class DatabaseMachine(RuleBasedStateMachine):
         self._wrote(self.databases[process].records.upsert(self.namespace, records, after=self.token))
         self.model |= {record.id: (record.vector, dict(record.metadata)) for record in records}
         self._expire(ids, moment)
+        self.deleted -= set(ids)
+
+    @rule(
+        process=processes,
+        ids=some_ids,
+        group=st.integers(0, 3),
+        wanted=st.sampled_from(["absent", "present", "as seen", "as seen", "older"]),
+    )
+    def upsert_on_condition(self, process: int, ids: list[str], group: int, wanted: str) -> None:
+        """All records are written, or none where one is not as it should be; each that is not is named."""
+        seen = self.databases[1 - process].records.fetch(self.namespace, ids)
+        conditions = dict.fromkeys(ids, ABSENT)
+        if wanted == "present":
+            conditions = dict.fromkeys(ids, PRESENT)
+        elif wanted in ("as seen", "older"):
+            back = 1 if wanted == "older" else 0
+            conditions |= {
+                i: Condition.at(Version(one.version.stamp - back, one.version.writer))
+                for i, one in seen.items()
+            }
+        failing = {
+            "absent": set(seen),
+            "present": set(ids) - set(seen),
+            "as seen": set(),
+            "older": set(seen),
+        }[wanted]
+        records = [
+            NewRecord(record_id, vector, {"group": group, "tag": record_id})
+            for record_id, vector in zip(ids, self._vectors(len(ids)), strict=True)
+        ]
+        upsert = self.databases[process].records.upsert
+        if failing:
+            with pytest.raises(PreconditionFailed) as refused:
+                upsert(self.namespace, records, conditions=conditions, after=self.token)
+            assert {one.id for one in refused.value.failures} == failing
+            return
+        self._wrote(upsert(self.namespace, records, conditions=conditions, after=self.token))
+        self.model |= {record.id: (record.vector, dict(record.metadata)) for record in records}
+        self._expire(ids, None)
         self.deleted -= set(ids)
 
     @rule(process=processes, ids=some_ids, seconds=lives)
@@ -336,6 +378,29 @@ class DatabaseMachine(RuleBasedStateMachine):
         eligible = {i: m for i, (_, m) in self.model.items() if group is None or m["group"] == group}
         tagged = sorted((i for i, m in eligible.items() if "tag" in m), reverse=descending)
         assert listed == tagged + sorted(i for i, m in eligible.items() if "tag" not in m)
+
+    @rule(process=processes, group=st.one_of(st.none(), st.integers(0, 3)))
+    def facets(self, process: int, group: int | None) -> None:
+        """Groups with their sizes, how many records have lost a field, and how often which of its values is there."""
+        condition = None if group is None else parse({"group": group})
+        top = Aggregate(AggregateKind.TOP, "tag", limit=50)
+        request = AggregateRequest({"tags": top, "tagged": Aggregate(AggregateKind.COUNT, "tag")}, ("group",))
+        counted = self.databases[process].aggregates.tally(self.namespace, request, condition)
+        members: dict[object, list[str]] = {}
+        for record_id, (_, metadata) in self.model.items():
+            if group is None or metadata["group"] == group:
+                members.setdefault(metadata["group"], []).append(record_id)
+        assert counted.matched == sum(map(len, members.values()))
+        assert {decode(key): found.records for (key,), found in counted.groups.items()} == {
+            value: len(ids) for value, ids in members.items()
+        }
+        for (key,), found in counted.groups.items():
+            tags = sorted(i for i in members[decode(key)] if "tag" in self.model[i][1])
+            assert answer_of(request.aggregates["tagged"], found.partials.get("tagged", Partial())) == len(
+                tags
+            )
+            told = answer_of(top, found.partials.get("tags", Partial()))
+            assert told == [{"value": tag, "count": 1} for tag in tags]
 
     @rule(process=processes)
     def one_read_a_query(self, process: int) -> None:

@@ -11,6 +11,7 @@ from quartzdb.domain.errors import QuartzError, Unavailable
 from quartzdb.domain.expiry import EXPIRY_FIELD
 from quartzdb.domain.hlc import HybridClock, stamp_at
 from quartzdb.domain.namespace import EngineChoice, Namespace, NamespaceSettings, Partition
+from quartzdb.domain.text_fields import TextField
 from quartzdb.maintenance.indexer import Indexer
 from quartzdb.maintenance.merge_policy import all_segments
 from quartzdb.replication.local_replica import LocalReplica
@@ -38,6 +39,8 @@ WRITING_S = 30.0
 KEYS_BEHIND_MS = 2_500
 """The overlap, and as much as the index may lag."""
 TENANT, NAME = "t", "shared"
+DECLARED = {"a": TextField("other"), "b": TextField("other")}
+SPARSE = ("s",)
 
 
 @dataclass
@@ -49,6 +52,8 @@ class Process:
     key_values: KeyValues
     indexer: Indexer
     replica: LocalReplica
+    readers: Readers
+    versions: HybridClock
 
 
 @dataclass
@@ -63,9 +68,11 @@ class ReplicatedSite:
     forget_before_ms: Callable[[], int]
     keeps_feeds: bool
     late_puts: bool = True
+    slow_keys: bool = True
     index_lag_s: float = 0.0
     takes_api_keys: bool = False
     has_namespace: bool = True
+    declares: bool = True
     landed: Landed = field(default_factory=Landed)
     crashes: int = 0
 
@@ -79,6 +86,8 @@ class ReplicatedSite:
         self._names = 0
         if self.has_namespace:
             settings = NamespaceSettings(3, engine=EngineChoice.EXACT)
+            if self.declares:
+                settings = replace(settings, text=DECLARED, sparse=SPARSE)
             self.catalog.create(Namespace(TENANT, NAME, f"g-{self.name}", settings, 0))
 
     def process(self, *, reliable: bool = False, stalls: bool = False) -> Process:
@@ -90,7 +99,9 @@ class ReplicatedSite:
         log: ChangeLog = self.log
         if not reliable:
             log = UnreliableLog(self.world, self.log, late_puts=self.late_puts)
-        table: KeyValueTable = self.table if reliable else SlowTable(self.world, self.table)
+        table: KeyValueTable = self.table
+        if not reliable:
+            table = SlowTable(self.world, self.table, stalls=self.slow_keys)
         blobs = UnreliableBlobs(self.world, self.blobs, stalls=0.004 if stalls else 0.0)
         store = SnapshotStore(self.blobs if reliable else blobs)
         cache = SegmentCache(store)
@@ -120,7 +131,7 @@ class ReplicatedSite:
             new_name=self._new_name,
             retention=self,
         )
-        return Process(clock, writer, KeyValues(table, versions, clock), indexer, replica)
+        return Process(clock, writer, KeyValues(table, versions, clock), indexer, replica, readers, versions)
 
     def live(self, work: Callable[[Process], None], *, stalls: bool = False) -> None:
         """An actor: work over and over, by a new process after each crash."""
@@ -213,7 +224,14 @@ class ReplicatedSite:
     def _change(self, record_id: str, name: str, now_ms: int) -> Change:
         kind, field_name = self.world.random.choice("uuupd"), self.world.random.choice("ab")
         if kind == "u":
-            metadata: dict[str, object] = {"born": name, "a": name, "b": name}
+            number = int(name[1:])
+            metadata: dict[str, object] = {
+                "born": name,
+                "a": f"{name} of {self.name}",
+                "b": name,
+                "group": number % 3,
+                "s": {"indices": [number % 5, 7], "values": [1.0, number]},
+            }
             # Long before the end, so that some are dropped; or shortly before it.
             if self.world.random.random() < 0.2:
                 metadata[EXPIRY_FIELD] = now_ms + int(1000 * self.world.random.choice([2, 15, 150]))
@@ -221,7 +239,7 @@ class ReplicatedSite:
         if kind == "d":
             return Delete(record_id, OWN)
         if field_name == "a":
-            return Patch(record_id, OWN, set={"a": name})
+            return Patch(record_id, OWN, set={"a": f"{self.name} {name}"})
         return Patch(record_id, OWN, unset=("b",))
 
     @staticmethod

@@ -49,11 +49,15 @@ class LaggingKeyValue(MemoryKeyValue):
 
 
 class SlowTable:
-    """KeyValueTable of one process. A put that fails may have been stored all the same."""
+    """KeyValueTable of one process. A put that fails may have been stored all the same.
 
-    def __init__(self, world: World, shared: KeyValueTable) -> None:
+    `stalls`: some requests take seconds. A put that is stored late and then fails may be in no page of the feed.
+    """
+
+    def __init__(self, world: World, shared: KeyValueTable, *, stalls: bool = True) -> None:
         self._world = world
         self._shared = shared
+        self._stalls = stalls
 
     @property
     def ordered(self) -> bool:
@@ -125,7 +129,7 @@ class SlowTable:
         return outcome
 
     def _step(self) -> None:
-        slow = self._world.random.random() < 0.03
+        slow = self._world.random.random() < 0.03 and self._stalls
         self._world.step(
             self._world.random.uniform(0.1, 4.0) if slow else self._world.random.expovariate(1 / 0.01)
         )

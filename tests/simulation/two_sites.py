@@ -23,6 +23,7 @@ from quartzdb.storage.ports import Item
 from tests.doubles.memory_checkpoints import MemoryCheckpoints
 from tests.simulation.history import Violation
 from tests.simulation.link import Line, Link
+from tests.simulation.replicated_answers import check_answers
 from tests.simulation.replicated_history import (
     Acknowledged,
     missing_item,
@@ -48,8 +49,9 @@ CLOCKS_FROM = "aws"
 
 @dataclass(frozen=True)
 class Conditions:
-    """What differs from seed to seed. `keeps_feeds`: logs are trimmed only behind the checkpoints;
-    `long_cut`: there is no line for longer than they are kept otherwise; `grants`: tenants are given some.
+    """What differs from seed to seed. `declares`: which sites declare text and sparse fields. `keeps_feeds`: logs are
+    trimmed only behind the checkpoints; `long_cut`: there is no line for longer than they are kept otherwise; `grants`:
+    tenants are given some.
     """
 
     crashes: bool = True
@@ -58,7 +60,9 @@ class Conditions:
     late_namespace: bool = False
     long_cut: bool = False
     late_puts: bool = True
+    slow_keys: bool = True
     grants: bool = False
+    declares: tuple[str, ...] = ("aws", "cloudflare")
     repair_every_ms: int = 15_000
 
     @staticmethod
@@ -70,6 +74,7 @@ class Conditions:
             both_drive=seed % 5 == 1,
             late_namespace=seed % 4 == 3,
             long_cut=seed % 4 == 1,
+            declares=(("aws", "cloudflare"), ("aws",), ("cloudflare",))[seed % 3 if seed % 4 != 3 else 1],
         )
 
 
@@ -150,9 +155,11 @@ class TwoSites:
             self._forget_before_ms,
             self.conditions.keeps_feeds,
             late_puts=self.conditions.late_puts,
+            slow_keys=self.conditions.slow_keys,
             index_lag_s=0.4 if behind_max >= 0 else 0.0,
             takes_api_keys=takes_api_keys,
             has_namespace=has_namespace,
+            declares=name in self.conditions.declares,
         )
 
     def _forget_before_ms(self) -> int:
@@ -326,6 +333,8 @@ class TwoSites:
             assert vector == state.vector.tobytes()
             assert metadata == state.visible_metadata()
         self._check_keys()
+        for site in (self.a, self.b):
+            check_answers(site, expected)
         assert list(self.a.api_keys.list(TENANT)) == list(self.b.api_keys.list(TENANT))
         assert list(self.a.grants.list()) == list(self.b.grants.list())
         for write in self.acknowledged:

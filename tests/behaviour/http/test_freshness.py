@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from quartzdb.api.app import create_app
+from quartzdb.api.schemas import aggregates, changes, keyvalue, namespaces, vectors
+from quartzdb.api.schemas.model import Document
 from quartzdb.api.settings import ApiSettings
 from quartzdb.domain.hlc import Version, stamp_at
 from quartzdb.domain.namespace import NamespaceSettings
@@ -39,6 +41,22 @@ READS: dict[str, tuple[str, str, Any]] = {
     "describe": ("GET", "", None),
     "items": ("GET", "/kv", None),
     "batch of items": ("POST", "/kv-batch/get", {"keys": ["k"]}),
+}
+SHAPES: dict[str, type[Document]] = {
+    "/query": vectors.QueryResult,
+    "/query/batch": vectors.QueryBatchAnswer,
+    "/vectors/list": vectors.RecordPage,
+    "/vectors": vectors.IdPage,
+    "/vectors/dune": vectors.RecordDocument,
+    "/vectors/fetch": vectors.Fetched,
+    "/vectors/count": vectors.CountResult,
+    "/aggregate": aggregates.AggregateAnswer,
+    "/schema": aggregates.FieldsAnswer,
+    "": namespaces.NamespaceDescription,
+    "/kv": keyvalue.ItemPage,
+    "/kv-batch/get": keyvalue.ItemsFound,
+    "/changes": changes.ChangePage,
+    "/kv-changes": changes.KeyChangePage,
 }
 FEEDS = {"changes": ("GET", "/changes", None), "kv-changes": ("GET", "/kv-changes", None)}
 
@@ -137,6 +155,7 @@ def test_every_read_says_how_far_behind_it_is(site: Site) -> None:
         answer = site.ask(what)
         assert answer.status_code == 200, answer.text
         assert answer.json()["freshness"] == told(through_ms, site.now_ms), name
+        SHAPES[what[1]].model_validate(answer.json())  # as it is described
         assert answer.headers["x-quartzdb-behind-ms"] == str(site.now_ms - through_ms)
         assert answer.headers["x-quartzdb-applied-version"] == answer.json()["freshness"]["version"]
     value = site.http.get(f"{PATH}/kv/k", headers=STANDBY)
