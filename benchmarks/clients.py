@@ -2,6 +2,7 @@
 
 `python -m benchmarks.clients`. Python beside bare httpx2, JavaScript beside bare fetch, Rust not: calls in turns, on
 one server of this machine, so that what else the machine does falls on both. The bare request has its body ready made.
+"Alone" is with answers from memory in place of a network: what the client itself does.
 """
 
 from __future__ import annotations
@@ -29,24 +30,30 @@ DIMENSION = 384
 RECORDS = 2_000
 BATCH = 500
 PARALLEL = 4
+BLOCK = 50
 WRITTEN = 10_000
 
 
-def in_turns(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, tuple[float, float]]:
-    """Median microseconds of each, by the clock and of this process's processor time; blocks of 50 in turns."""
-    clock: dict[str, list[float]] = {name: [] for name in calls}
-    processor: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(rounds):
-        for name, call in calls.items():
-            for _ in range(50):
-                began, busy = time.perf_counter(), time.process_time()
+def in_turns(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Microseconds of this process's processor for one call of each, by round: blocks of 50, in turns."""
+    spent: dict[str, list[float]] = {name: [] for name in calls}
+    names = list(calls)
+    for number in range(rounds):
+        for name in names[number % len(names) :] + names[: number % len(names)]:
+            call, busy = calls[name], time.process_time()
+            for _ in range(BLOCK):
                 call()
-                processor[name].append(time.process_time() - busy)
-                clock[name].append(time.perf_counter() - began)
-    return {
-        name: (statistics.median(clock[name]) * 1e6, statistics.median(processor[name]) * 1e6)
-        for name in calls
-    }
+            spent[name].append((time.process_time() - busy) / BLOCK * 1e6)
+    return spent
+
+
+def told(language: str, what: str, bare: list[float], client: list[float]) -> None:
+    """The medians, and the median of the differences of each round, with its quartiles."""
+    low, median, high = np.percentile(np.subtract(client, bare), (25, 50, 75))
+    print(
+        f"{language:11} {what:16} bare {statistics.median(bare):6.0f} µs of the processor, "
+        f"client {statistics.median(client):6.0f}: {median:.0f} more ({low:.0f} to {high:.0f})"
+    )
 
 
 def python(url: str, key: str, namespace: Namespace, vectors: np.ndarray, rounds: int) -> None:
@@ -55,21 +62,41 @@ def python(url: str, key: str, namespace: Namespace, vectors: np.ndarray, rounds
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     question = json.dumps({"vector": encoded(vectors[0]), "top_k": 10}).encode()
     namespace.kv.put("k", b"v")
-    with httpx2.Client() as http:
-        calls: dict[str, Callable[[], object]] = {
-            "query, bare": lambda: json.loads(
-                http.post(f"{path}/query", content=question, headers=headers).content
-            ),
-            "query, client": lambda: namespace.query(vectors[0], top_k=10),
-            "value, bare": lambda: http.get(f"{path}/kv/k", headers=headers).content,
-            "value, client": lambda: namespace.kv.get("k"),
-        }
-        found = in_turns(calls, rounds)
-    for name, (clock, processor) in found.items():
-        print(f"Python      {name:15} {clock:7.0f} µs by the clock, {processor:6.0f} µs of the processor")
-    for what in ("query", "value"):
-        clock, processor = np.subtract(found[f"{what}, client"], found[f"{what}, bare"])
-        print(f"Python      {what}: {clock:.0f} µs more by the clock, {processor:.0f} of the processor")
+    answers = {"/query": answered(path, headers, question), "/k": b"v"}
+
+    def memory(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, content=answers["/query" if request.method == "POST" else "/k"])
+
+    with (
+        httpx2.Client() as http,
+        httpx2.Client(transport=httpx2.MockTransport(memory)) as near,
+        Client(url, api_key=key, http=httpx2.Client(transport=httpx2.MockTransport(memory))) as alone,
+    ):
+        there = alone.namespace(namespace.name)
+        found = in_turns(
+            {
+                "query, bare": lambda: json.loads(
+                    http.post(f"{path}/query", content=question, headers=headers).content
+                ),
+                "query, client": lambda: namespace.query(vectors[0], top_k=10),
+                "value, bare": lambda: http.get(f"{path}/kv/k", headers=headers).content,
+                "value, client": lambda: namespace.kv.get("k"),
+                "query alone, bare": lambda: json.loads(
+                    near.post(f"{path}/query", content=question, headers=headers).content
+                ),
+                "query alone, client": lambda: there.query(vectors[0], top_k=10),
+                "value alone, bare": lambda: near.get(f"{path}/kv/k", headers=headers).content,
+                "value alone, client": lambda: there.kv.get("k"),
+            },
+            rounds,
+        )
+    for what in ("query", "value", "query alone", "value alone"):
+        told("Python", what, found[f"{what}, bare"], found[f"{what}, client"])
+
+
+def answered(path: str, headers: dict[str, str], question: bytes) -> bytes:
+    """What the server answers to a query, to be answered from memory."""
+    return httpx2.post(f"{path}/query", content=question, headers=headers).raise_for_status().content
 
 
 def javascript(url: str, key: str, name: str, rounds: int) -> None:
@@ -86,10 +113,12 @@ def javascript(url: str, key: str, name: str, rounds: int) -> None:
         capture_output=True,
         text=True,
     )
-    print(ran.stdout, end="")
+    found: dict[str, list[float]] = json.loads(ran.stdout)
+    for what in ("query", "value", "query alone", "value alone"):
+        told("JavaScript", what, found[f"{what}, bare"], found[f"{what}, client"])
 
 
-def writing(url: str, key: str, db: Client, vectors: np.ndarray) -> None:
+def writing(url: str, key: str, db: Client, vectors: np.ndarray, turns: int) -> None:
     """Ten thousand records, four requests at a time: made before and sent as they are, and the same by the client."""
     records = [{"id": f"{n}", "vector": vectors[n % RECORDS], "metadata": {"n": n}} for n in range(WRITTEN)]
     parts = [records[at : at + BATCH] for at in range(0, WRITTEN, BATCH)]
@@ -108,16 +137,21 @@ def writing(url: str, key: str, db: Client, vectors: np.ndarray) -> None:
         "client": lambda namespace: upsert_many(namespace, records, batch_size=BATCH, parallel=PARALLEL),
     }
     rates: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(5):
-        for name, write in ways.items():
+    processor: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(turns):
+        for name in list(ways)[:: 1 if turn % 2 else -1]:
             namespace = db.create_namespace(f"w-{name}-{turn}", dimension=DIMENSION)
-            began = time.perf_counter()
-            write(namespace)
+            began, busy = time.perf_counter(), time.process_time()
+            ways[name](namespace)
             rates[name].append(WRITTEN / (time.perf_counter() - began))
+            processor[name].append((time.process_time() - busy) / WRITTEN * 1e6)
             namespace.delete_namespace()
-    found, ready_made = statistics.median(rates["client"]), statistics.median(rates["bare"])
+    low, median, high = np.percentile(np.divide(rates["client"], rates["bare"]), (25, 50, 75))
     print(
-        f"Python      {WRITTEN} records: {found:.0f} a second, bare {ready_made:.0f}: {found / ready_made:.2f}"
+        f"Python      {WRITTEN} records: {statistics.median(rates['client']):.0f} a second, bare "
+        f"{statistics.median(rates['bare']):.0f}; {median:.2f} of it ({low:.2f} to {high:.2f}); "
+        f"{statistics.median(processor['client']):.0f} µs of the processor for a record, "
+        f"bare {statistics.median(processor['bare']):.0f}"
     )
 
 
@@ -125,7 +159,9 @@ def main() -> None:
     """Start a server, and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=40, help="of 50 calls of each kind")
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--turns", type=int, default=10, help="of writing by both")
+    arguments = parser.parse_args()
+    rounds: int = arguments.rounds
     vectors = np.random.default_rng(1).standard_normal((RECORDS, DIMENSION)).astype(np.float32)
     with (
         tempfile.TemporaryDirectory() as place,
@@ -138,7 +174,7 @@ def main() -> None:
         )
         python(server.url, server.key, namespace, vectors, rounds)
         javascript(server.url, server.key, namespace.name, rounds)
-        writing(server.url, server.key, db, vectors)
+        writing(server.url, server.key, db, vectors, arguments.turns)
 
 
 if __name__ == "__main__":

@@ -103,7 +103,8 @@ export class KeyValues {
   /** A value with its type and version. Throws NotFound. */
   async get(key: string, { signal, ...fresh }: ReadOptions = {}): Promise<Item> {
     const call = { method: "GET", path: this.#path(key), query: { ...this.#fresh(fresh) } };
-    const { headers, content } = await this.#transport.send(call, { signal });
+    const read = async (answer: Response) => ({ headers: answer.headers, content: await answer.arrayBuffer() });
+    const { headers, content } = await this.#transport.send(call, read, { signal });
     const usage = headers.get("x-usage");
     return new Item(
       key,

@@ -5,12 +5,16 @@ import { decodedVector } from "./vectors.js";
 /** Objects whose names are the user's: metadata, what a patch set of it, results by name, text fields by name. */
 const USERS_OWN = new Set(["metadata", "set", "aggregates", "text"]);
 
-/** An answer in this language's spelling, its vectors as arrays of 32-bit floats. */
+/** An answer in this language's spelling, its vectors as arrays of 32-bit floats. What is given is used up. */
 export function spelled(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(spelled);
   if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) {
+    for (let at = 0; at < value.length; at++) value[at] = spelled(value[at]);
+    return value;
+  }
   const found: Record<string, unknown> = {};
-  for (const [name, one] of Object.entries(value)) {
+  for (const name in value) {
+    const one = (value as Record<string, unknown>)[name];
     // Under this name also stands how a match was found by its vector, which is an object.
     if (name === "vector" && (typeof one === "string" || Array.isArray(one))) found.vector = decodedVector(one);
     // The values of groups are by field, those of a field are a list.

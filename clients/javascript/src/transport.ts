@@ -25,12 +25,6 @@ export interface Call {
   writes?: boolean;
 }
 
-export interface Answer {
-  status: number;
-  headers: Headers;
-  content: ArrayBuffer;
-}
-
 /** Told of every request, for logs and metrics. Never has keys or data. */
 export interface RequestEvent {
   method: string;
@@ -64,15 +58,15 @@ export class Transport {
     return Math.max(0, Math.min(seconds, this.#options.timeoutSeconds * 0.8));
   }
 
-  /** The answer, retried as it may be. Throws a QuartzDBError, or the reason of the signal. */
-  async send(call: Call, { signal }: CallOptions = {}): Promise<Answer> {
+  /** What is read of the answer, retried as it may be. Throws a QuartzDBError, or the reason of the signal. */
+  async send<T>(call: Call, read: (answer: Response) => Promise<T>, { signal }: CallOptions = {}): Promise<T> {
     const { timeoutSeconds, retries } = this.#options;
     const endsAt = Date.now() + timeoutSeconds * 1000;
     const headers: Record<string, string> = { ...call.headers, ...this.#options.headers };
     if (call.writes) headers["Idempotency-Key"] = crypto.randomUUID();
     for (let attempt = 0; ; attempt++) {
       try {
-        return await this.#once(call, headers, endsAt, attempt, signal);
+        return await this.#once(call, read, headers, endsAt, attempt, signal);
       } catch (error) {
         if (!(error instanceof QuartzDBError) || attempt >= retries.maxRetries || !passes(error)) throw error;
         const most = Math.min(retries.backoffSecondsMax, retries.backoffSeconds * 2 ** attempt);
@@ -84,18 +78,18 @@ export class Transport {
   }
 
   /** The JSON of the answer. */
-  async json(call: Call, options?: CallOptions): Promise<unknown> {
-    const { content } = await this.send(call, options);
-    return JSON.parse(new TextDecoder().decode(content));
+  json(call: Call, options?: CallOptions): Promise<unknown> {
+    return this.send(call, (answer) => answer.json(), options);
   }
 
-  async #once(
+  async #once<T>(
     call: Call,
+    read: (answer: Response) => Promise<T>,
     headers: Record<string, string>,
     endsAt: number,
     attempt: number,
     signal: AbortSignal | undefined,
-  ): Promise<Answer> {
+  ): Promise<T> {
     const { url, fetch, timeoutSeconds, onRequest } = this.#options;
     const begun = Date.now();
     // One controller for both: AbortSignal.any is not everywhere yet.
@@ -112,11 +106,10 @@ export class Transport {
         body: call.body as BodyInit | undefined,
         signal: controller.signal,
       });
-      const content = await response.arrayBuffer();
       event.status = response.status;
       event.requestId = response.headers.get("x-request-id") ?? undefined;
-      if (!response.ok) throw errorOf(response.status, response.headers, new TextDecoder().decode(content));
-      return { status: response.status, headers: response.headers, content };
+      if (!response.ok) throw errorOf(response.status, response.headers, await response.text());
+      return await read(response);
     } catch (error) {
       if (error instanceof QuartzDBError) throw error;
       signal?.throwIfAborted();

@@ -10,7 +10,7 @@ import sys
 from array import array
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
-from math import isinf
+from math import isfinite, isinf
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ def _array(numbers: Any) -> array[float]:
     if isinstance(numbers, dict | set):
         raise TypeError(f"A vector is a sequence of numbers, and this is {type(numbers).__name__}.")
     floats = array("f", numbers)
-    if any(map(isinf, floats)):
+    # The sum says for less whether there is any: it cannot grow too large by itself.
+    if not isfinite(sum(floats)) and any(map(isinf, floats)):
         raise ValueError("A vector has a number that is too large for a 32-bit float.")
     return floats
 
