@@ -13,7 +13,7 @@ from quartzdb.domain.hlc import HybridClock
 from quartzdb.domain.namespace import Namespace, NamespaceSettings, Partition
 from quartzdb.services.keyvalue import KeyValues, NewItem
 from quartzdb.storage.log.protocol import ACKNOWLEDGE_WITHIN_MS
-from quartzdb.storage.ports import Expect, Item, PutOutcome
+from quartzdb.storage.ports import Beside, Expect, Item, PutOutcome
 from tests.doubles.memory_keyvalue import MemoryKeyValue
 from tests.manual_clock import ManualClock
 
@@ -30,15 +30,19 @@ class SlowTable(MemoryKeyValue):
         self.meanwhile: Callable[[], object] = lambda: None
         self.puts = 0
 
-    def put(self, partition: Partition, item: Item, expect: Expect | None = None) -> PutOutcome:
+    def put(
+        self, partition: Partition, item: Item, expect: Expect | None = None, *, beside: Beside | None = None
+    ) -> PutOutcome:
         """As the port says."""
-        outcome = super().put(partition, item, expect)
+        outcome = super().put(partition, item, expect, beside=beside)
         self._wait()
         return outcome
 
-    def put_many(self, partition: Partition, items: Sequence[Item]) -> Sequence[PutOutcome]:
+    def put_many(
+        self, partition: Partition, items: Sequence[Item], *, beside: Beside | None = None
+    ) -> Sequence[PutOutcome]:
         """As the port says."""
-        outcomes = super().put_many(partition, items)
+        outcomes = super().put_many(partition, items, beside=beside)
         self._wait()
         return outcomes
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from quartzdb.domain.limits import KV_BATCH_ITEMS_MAX
 from quartzdb.domain.namespace import Partition
-from quartzdb.storage.ports import Expect, Item, KeyPage, PutOutcome
+from quartzdb.storage.ports import Beside, Expect, Item, KeyPage, PutOutcome
 
 
 class MemoryKeyValue:
@@ -38,15 +38,19 @@ class MemoryKeyValue:
             table = self._tables[partition]
             return {key: table[key] for key in keys if key in table}
 
-    def put(self, partition: Partition, item: Item, expect: Expect | None = None) -> PutOutcome:
+    def put(
+        self, partition: Partition, item: Item, expect: Expect | None = None, *, beside: Beside | None = None
+    ) -> PutOutcome:
         """Store the item if `expect` holds and no stored version is later or equal."""
         with self._lock:
-            return self._put(partition, item, expect)
+            return self._put(partition, item, expect, beside)
 
-    def put_many(self, partition: Partition, items: Sequence[Item]) -> Sequence[PutOutcome]:
+    def put_many(
+        self, partition: Partition, items: Sequence[Item], *, beside: Beside | None = None
+    ) -> Sequence[PutOutcome]:
         """Store each as `put` would, in order."""
         with self._lock:
-            return [self._put(partition, item, None) for item in items]
+            return [self._put(partition, item, None, beside) for item in items]
 
     def list(
         self, partition: Partition, *, prefix: str, after: str | None, limit: int, now_ms: int, values: bool
@@ -93,6 +97,7 @@ class MemoryKeyValue:
         """Remove everything."""
         with self._lock:
             self._tables.pop(partition, None)
+            self._tables.pop(partition.of_history, None)
 
     def count(self, partition: Partition, now_ms: int) -> tuple[int, int]:
         """Live items and their bytes (keys and values)."""
@@ -104,10 +109,14 @@ class MemoryKeyValue:
             ]
         return len(sizes), sum(sizes)
 
-    def _put(self, partition: Partition, item: Item, expect: Expect | None) -> PutOutcome:
+    def _put(
+        self, partition: Partition, item: Item, expect: Expect | None, beside: Beside | None = None
+    ) -> PutOutcome:
         table = self._tables[partition]
         previous = table.get(item.key)
         stored = item.replaces(previous, expect)
         if stored:
             table[item.key] = item
+            for note in beside(item, previous.without_value() if previous else None) if beside else ():
+                self._put(partition.of_history, note, None)
         return PutOutcome(stored, None if previous is None else previous.without_value())

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.namespace import Partition
-from quartzdb.storage.ports import Expect, Item, KeyPage, KeyValueTable, PutOutcome
+from quartzdb.storage.ports import Beside, Expect, Item, KeyPage, KeyValueTable, PutOutcome
 from tests.doubles.memory_keyvalue import MemoryKeyValue
 from tests.simulation.world import World
 
@@ -36,9 +36,11 @@ class LaggingKeyValue(MemoryKeyValue):
         placed.sort(key=lambda item: (item.appended, item.key))
         return [item for item in placed if item.appended <= placed[:limit][-1].appended]
 
-    def _put(self, partition: Partition, item: Item, expect: Expect | None) -> PutOutcome:
+    def _put(
+        self, partition: Partition, item: Item, expect: Expect | None, beside: Beside | None = None
+    ) -> PutOutcome:
         before = self._tables[partition].get(item.key)
-        outcome = super()._put(partition, item, expect)
+        outcome = super()._put(partition, item, expect, beside)
         if outcome.stored:
             self.latest[item.key] = item
             old, followed_at = self._places.get(item.key, (None, 0.0))
@@ -78,13 +80,17 @@ class SlowTable:
         self._step()
         return self._shared.get(partition, keys)
 
-    def put(self, partition: Partition, item: Item, expect: Expect | None = None) -> PutOutcome:
+    def put(
+        self, partition: Partition, item: Item, expect: Expect | None = None, *, beside: Beside | None = None
+    ) -> PutOutcome:
         """As the port says."""
-        return self._write(lambda: self._shared.put(partition, item, expect))  # type: ignore[return-value]
+        return self._write(lambda: self._shared.put(partition, item, expect, beside=beside))  # type: ignore[return-value]
 
-    def put_many(self, partition: Partition, items: Sequence[Item]) -> Sequence[PutOutcome]:
+    def put_many(
+        self, partition: Partition, items: Sequence[Item], *, beside: Beside | None = None
+    ) -> Sequence[PutOutcome]:
         """As the port says."""
-        return self._write(lambda: self._shared.put_many(partition, items))  # type: ignore[return-value]
+        return self._write(lambda: self._shared.put_many(partition, items, beside=beside))  # type: ignore[return-value]
 
     def list(
         self, partition: Partition, *, prefix: str, after: str | None, limit: int, now_ms: int, values: bool

@@ -374,9 +374,9 @@ export interface ItemsPut {
   usage: Receipt;
 }
 
-/** What a key is now, that changed. */
+/** What a key is now, that changed; with history, one change of it, or its expiry. */
 export interface KeyChange {
-  kind: "put" | "delete";
+  kind: "put" | "delete" | "expire";
   /** Any Unicode text, compared code point by code point and never normalised. */
   key: string;
   /** When and by whom a change was made. Opaque; later versions win. */
@@ -390,6 +390,8 @@ export interface KeyChange {
   value?: string | null;
   /** Where asked for, and no text. */
   valueBase64?: string | null;
+  /** Of a put whose value is too large for the history: how large it was. */
+  valueBytes?: number | null;
 }
 
 /** Which keys changed. */
@@ -403,6 +405,8 @@ export interface KeyChangePage {
   more: boolean;
   /** All that was committed at this site, and has expired, up to then was told, up to this page. */
   completeUntil: string;
+  /** Whether every change is told: the namespace keeps a history of its keys. Else each key comes with its last state. */
+  history: boolean;
   usage: Receipt;
 }
 
@@ -570,6 +574,8 @@ export interface NamespaceDescription {
   text: { [name: string]: TextFieldSettings };
   /** Metadata fields that hold sparse vectors: `{"indices": [], "values": []}`. */
   sparse: Array<string>;
+  /** Whether every change of a key-value is kept for change feeds, with its value up to 32 KB; else a feed tells the last state of each key. Puts cost more with it: docs/changes.md says what. */
+  keyHistory: boolean;
   /** RFC 3339, in UTC, to the millisecond. */
   createdAt: string;
   stats: NamespaceStatistics;
@@ -614,6 +620,8 @@ export interface NamespaceSummary {
   text: { [name: string]: TextFieldSettings };
   /** Metadata fields that hold sparse vectors: `{"indices": [], "values": []}`. */
   sparse: Array<string>;
+  /** Whether every change of a key-value is kept for change feeds, with its value up to 32 KB; else a feed tells the last state of each key. Puts cost more with it: docs/changes.md says what. */
+  keyHistory: boolean;
   /** RFC 3339, in UTC, to the millisecond. */
   createdAt: string;
 }
@@ -659,6 +667,8 @@ export interface NewNamespace {
   text?: { [name: string]: TextFieldSettings };
   /** Metadata fields that hold sparse vectors: `{"indices": [], "values": []}`. */
   sparse?: Array<string>;
+  /** Whether every change of a key-value is kept for change feeds, with its value up to 32 KB; else a feed tells the last state of each key. Puts cost more with it: docs/changes.md says what. */
+  keyHistory?: boolean;
 }
 
 /** By what records are listed. Equals are in id order. */

@@ -520,7 +520,7 @@ pub struct ItemsPut {
     pub usage: Receipt,
 }
 
-/// What a key is now, that changed.
+/// What a key is now, that changed; with history, one change of it, or its expiry.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct KeyChange {
@@ -542,6 +542,9 @@ pub struct KeyChange {
     /// Where asked for, and no text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_base64: Option<String>,
+    /// Of a put whose value is too large for the history: how large it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_bytes: Option<i64>,
 }
 
 /// Which keys changed.
@@ -558,6 +561,8 @@ pub struct KeyChangePage {
     pub more: bool,
     /// All that was committed at this site, and has expired, up to then was told, up to this page.
     pub complete_until: String,
+    /// Whether every change is told: the namespace keeps a history of its keys. Else each key comes with its last state.
+    pub history: bool,
     pub usage: Receipt,
 }
 
@@ -787,6 +792,8 @@ pub struct NamespaceDescription {
     pub text: std::collections::BTreeMap<String, TextFieldSettings>,
     /// Metadata fields that hold sparse vectors: `{"indices": [], "values": []}`.
     pub sparse: Vec<String>,
+    /// Whether every change of a key-value is kept for change feeds, with its value up to 32 KB; else a feed tells the last state of each key. Puts cost more with it: docs/changes.md says what.
+    pub key_history: bool,
     /// RFC 3339, in UTC, to the millisecond.
     pub created_at: String,
     pub stats: NamespaceStatistics,
@@ -840,6 +847,8 @@ pub struct NamespaceSummary {
     pub text: std::collections::BTreeMap<String, TextFieldSettings>,
     /// Metadata fields that hold sparse vectors: `{"indices": [], "values": []}`.
     pub sparse: Vec<String>,
+    /// Whether every change of a key-value is kept for change feeds, with its value up to 32 KB; else a feed tells the last state of each key. Puts cost more with it: docs/changes.md says what.
+    pub key_history: bool,
     /// RFC 3339, in UTC, to the millisecond.
     pub created_at: String,
 }
@@ -901,6 +910,9 @@ pub struct NewNamespace {
     /// Metadata fields that hold sparse vectors: `{"indices": [], "values": []}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sparse: Option<Vec<String>>,
+    /// Whether every change of a key-value is kept for change feeds, with its value up to 32 KB; else a feed tells the last state of each key. Puts cost more with it: docs/changes.md says what.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_history: Option<bool>,
 }
 
 /// By what records are listed. Equals are in id order.

@@ -358,3 +358,33 @@ def test_what_expires_is_told_by_the_moment_up_to_which_all_was_told(http: Clien
         assert set(copy) == {"long"}
     assert http.get(f"{books}/vectors/short").status_code == 404
     assert http.get(f"{books}/kv/short").status_code == 404
+
+
+def test_a_namespace_with_history_tells_every_change_of_its_keys(http: Client, books: str) -> None:
+    """With the values of then, and each expiry; a wait ends with it. Others say that they tell last states."""
+    assert key_changes(http, books)["history"] is False
+    created = http.post("/v1/namespaces", {"name": "noted", "key_history": True})
+    assert created.json()["key_history"] is True
+    noted = "/v1/namespaces/noted"
+    begun = key_changes(http, noted)
+    assert begun["history"] is True
+    http.put(f"{noted}/kv/a", content=b"1")
+    http.put(f"{noted}/kv/a", content=b"2")
+    http.put(f"{noted}/kv/large", content=bytes(40_000))
+    http.delete(f"{noted}/kv/a")
+    told = key_changes(http, noted, cursor=begun["cursor"], values=True)["changes"]
+    assert [(one["kind"], one["key"], one.get("value")) for one in told] == [
+        ("put", "a", "1"),
+        ("put", "a", "2"),
+        ("put", "large", None),
+        ("delete", "a", None),
+    ]
+    assert told[2]["value_bytes"] == 40_000
+    version = http.put(f"{noted}/kv/brief?ttl_seconds=1", content=b"x").json()["version"]
+    page = key_changes(http, noted, cursor=begun["cursor"])
+    waited = key_changes(http, noted, cursor=page["cursor"], wait=20)["changes"]
+    assert [(one["kind"], one["key"], one["version"]) for one in waited] == [("expire", "brief", version)]
+    assert waited[0]["expires_at"] == waited[0]["at"]
+    other = http.post("/v1/namespaces", {"name": "noted"})
+    refused(other, 409, "namespace_exists", "name")
+    assert http.delete(noted).status_code == 200

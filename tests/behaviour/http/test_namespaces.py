@@ -21,6 +21,7 @@ def test_a_namespace_is_created_with_its_settings(http: Client) -> None:
         "purge_after_days": 7,
         "text": {"body": {"language": "english", "stemming": False, "stopwords": True}},
         "sparse": ["splade"],
+        "key_history": True,
     }
     created = http.post("/v1/namespaces", wanted)
     assert created.status_code == 201
@@ -118,7 +119,8 @@ def test_an_unknown_field_is_answered_with_the_known_ones(http: Client) -> None:
     assert (
         problem["hint"]
         == "The fields here are name, dimension (optional), metric (optional), engine (optional), "
-        "precision (optional), shards (optional), purge_after_days (optional), text (optional), sparse (optional)."
+        "precision (optional), shards (optional), purge_after_days (optional), text (optional), sparse (optional), "
+        "key_history (optional)."
     )
 
 

@@ -515,13 +515,23 @@ class ItemsPut(AnswerPart):
 
 
 class KeyChange(AnswerPart):
-    """What a key is now, that changed."""
+    """What a key is now, that changed; with history, one change of it, or its expiry."""
 
-    __slots__ = ("at", "content_type", "expires_at", "key", "kind", "value", "value_base64", "version")
+    __slots__ = (
+        "at",
+        "content_type",
+        "expires_at",
+        "key",
+        "kind",
+        "value",
+        "value_base64",
+        "value_bytes",
+        "version",
+    )
 
     def __init__(
         self,
-        kind: Literal["put", "delete"],
+        kind: Literal["put", "delete", "expire"],
         key: str,
         version: str,
         at: str,
@@ -529,6 +539,7 @@ class KeyChange(AnswerPart):
         expires_at: str | None = None,
         value: str | None = None,
         value_base64: str | None = None,
+        value_bytes: int | None = None,
     ) -> None:
         self.kind = kind
         self.key = key
@@ -538,12 +549,13 @@ class KeyChange(AnswerPart):
         self.expires_at = expires_at
         self.value = value
         self.value_base64 = value_base64
+        self.value_bytes = value_bytes
 
 
 class KeyChangePage(AnswerPart):
     """Which keys changed."""
 
-    __slots__ = ("changes", "complete_until", "cursor", "freshness", "more", "usage")
+    __slots__ = ("changes", "complete_until", "cursor", "freshness", "history", "more", "usage")
 
     def __init__(
         self,
@@ -551,6 +563,7 @@ class KeyChangePage(AnswerPart):
         cursor: str,
         more: bool,
         complete_until: str,
+        history: bool,
         usage: Receipt,
         freshness: Freshness | None = None,
     ) -> None:
@@ -558,6 +571,7 @@ class KeyChangePage(AnswerPart):
         self.cursor = cursor
         self.more = more
         self.complete_until = complete_until
+        self.history = history
         self.usage = usage
         self.freshness = freshness
 
@@ -812,6 +826,7 @@ class NamespaceDescription(AnswerPart):
         "dimension",
         "engine",
         "freshness",
+        "key_history",
         "metric",
         "name",
         "precision",
@@ -833,6 +848,7 @@ class NamespaceDescription(AnswerPart):
         purge_after_days: int,
         text: dict[str, TextFieldSettings],
         sparse: list[str],
+        key_history: bool,
         created_at: str,
         stats: NamespaceStatistics,
         freshness: Freshness | None = None,
@@ -846,6 +862,7 @@ class NamespaceDescription(AnswerPart):
         self.purge_after_days = purge_after_days
         self.text = text
         self.sparse = sparse
+        self.key_history = key_history
         self.created_at = created_at
         self.stats = stats
         self.freshness = freshness
@@ -903,6 +920,7 @@ class NamespaceSummary(AnswerPart):
         "created_at",
         "dimension",
         "engine",
+        "key_history",
         "metric",
         "name",
         "precision",
@@ -923,6 +941,7 @@ class NamespaceSummary(AnswerPart):
         purge_after_days: int,
         text: dict[str, TextFieldSettings],
         sparse: list[str],
+        key_history: bool,
         created_at: str,
     ) -> None:
         self.name = name
@@ -934,6 +953,7 @@ class NamespaceSummary(AnswerPart):
         self.purge_after_days = purge_after_days
         self.text = text
         self.sparse = sparse
+        self.key_history = key_history
         self.created_at = created_at
 
 
@@ -977,6 +997,7 @@ class NewNamespace(_NewNamespaceNeeds, total=False):
     purge_after_days: int
     text: dict[str, TextFieldSettings]
     sparse: list[str]
+    key_history: bool
 
 
 class OrderBy(TypedDict, total=False):

@@ -38,6 +38,7 @@ def encode_namespace(namespace: Namespace) -> bytes:
             ),
             **({"text": text_document(settings.text)} if settings.text else {}),
             **({"sparse": settings.sparse} if settings.sparse else {}),
+            **({"key_history": True} if settings.key_history else {}),
         },
         separators=(",", ":"),
     ).encode()
@@ -62,6 +63,7 @@ def decode_namespace(document: bytes) -> Namespace:
             purge_after_days=stored.get("purge_after_days", DEFAULT_PURGE_AFTER_DAYS),
             text=parse_text(stored.get("text", {})),
             sparse=tuple(stored.get("sparse", ())),
+            key_history=stored.get("key_history", False),
         ),
         created_at_ms=stored["created_at_ms"],
     )

@@ -79,6 +79,12 @@ def settings_options(intro: str) -> Callable[[Callable[..., Any]], Callable[...,
             callback=lambda _context, _option, names: list(names) or None,
             help=f"A metadata field that holds sparse vectors. May be repeated. {intro} none.",
         ),
+        click.option(
+            "--key-history",
+            is_flag=True,
+            default=None,
+            help=f"Keep every change of a key-value for change feeds. {intro} the last states.",
+        ),
     ]
 
     def give(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -53,9 +53,10 @@ def create(location: DatabaseLocation, name: str, as_json: bool, **settings: Any
     from quartzdb.cli.export_header import settings_of
 
     given = {setting: value for setting, value in settings.items() if value is not None}
-    if not given.keys() & {"dimension", "text", "sparse"} and given:
+    of_records = [setting for setting in given if setting != "key_history"]
+    if not given.keys() & {"dimension", "text", "sparse"} and of_records:
         raise click.UsageError(
-            f"--{next(iter(given)).replace('_', '-')} is of records: give --dimension or --text, too."
+            f"--{of_records[0].replace('_', '-')} is of records: give --dimension or --text, too."
         )
     wanted = settings_of(given)
     database = location.open(create=True)
@@ -107,6 +108,7 @@ def describe(location: DatabaseLocation, name: str, as_json: bool) -> None:
             "engine": str(settings.engine),
             "shards": str(settings.shards),
             "purged after": f"{settings.purge_after_days} days",
+            "key history": "every change" if settings.key_history else "last states",
             "created": _moment(namespace),
             "records": f"{held.records:,}",
             "keys": f"{held.keys:,} ({size_text(held.key_value_bytes)})",
@@ -174,6 +176,7 @@ def _document(namespace: Namespace) -> dict[str, object]:
         "purge_after_days": settings.purge_after_days,
         "text": text_document(settings.text),
         "sparse": list(settings.sparse),
+        "key_history": settings.key_history,
         "created_at_ms": namespace.created_at_ms,
     }
 

@@ -112,6 +112,7 @@ def stats_document(namespace: Namespace, held: NamespaceStats) -> dict[str, obje
         "purge_after_days": namespace.settings.purge_after_days,
         "text": text_document(namespace.settings.text),
         "sparse": list(namespace.settings.sparse),
+        "key_history": namespace.settings.key_history,
         "created_at_ms": namespace.created_at_ms,
         "records": held.records,
         "tail_rows": held.tail_rows,

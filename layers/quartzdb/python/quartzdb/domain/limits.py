@@ -126,6 +126,8 @@ NUMBER_BYTES_MAX = 16
 
 WAIT_SECONDS_MAX = 20
 """How long a request for changes may wait for some."""
+KEY_HISTORY_VALUE_BYTES_MAX = 32 * 1024
+"""Of a value that the history of key-values keeps; a larger one is told without."""
 CHANGES_DAYS = 7
 """How long a cursor of a change feed is good, where a deployment says nothing else."""
 CHANGES_DAYS_MAX = 365

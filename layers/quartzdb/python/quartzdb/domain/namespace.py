@@ -23,6 +23,8 @@ DEFAULT_NAMESPACE = "default"
 """Where the Cloudflare-compatible surface keeps its data."""
 DEFAULT_DIMENSION = 384
 DEFAULT_PURGE_AFTER_DAYS = 30
+HISTORY_SHARD = 1 << 20
+"""No shard's number: that of the history of key-values."""
 
 _NAME = re.compile(NAMESPACE_NAME_PATTERN)
 # What a tenant is called becomes part of keys and paths, so it may have no separator, nor climb.
@@ -54,6 +56,7 @@ class NamespaceSettings:
     `shards`: over how many partitions the records are spread. Key-values are not: each is an item of its own.
     `purge_after_days`: after how long a row that was deleted or replaced makes its segment due to be rewritten without
     it, however few they are.
+    `key_history`: every change of a key-value is kept for change feeds, not only the last state of each key.
     `text`: metadata fields that are searched as text, and how each is analysed. `sparse`: metadata fields that hold
     sparse vectors.
     """
@@ -66,6 +69,7 @@ class NamespaceSettings:
     purge_after_days: int = DEFAULT_PURGE_AFTER_DAYS
     text: Mapping[str, TextField] = field(default_factory=dict, hash=False)
     sparse: tuple[str, ...] = ()
+    key_history: bool = False
 
     @property
     def holds_records(self) -> bool:
@@ -196,6 +200,11 @@ class Partition:
 
     def __str__(self) -> str:
         return f"{self.tenant}/{self.namespace}/{self.generation}/{self.shard}"
+
+    @property
+    def of_history(self) -> Partition:
+        """Where what is kept of changes of this partition's key-values lives: items of the same table."""
+        return Partition(self.tenant, self.namespace, self.generation, HISTORY_SHARD)
 
     @staticmethod
     def parse(text: str) -> Partition:

@@ -22,7 +22,7 @@ from quartzdb.maintenance.garbage_collection import drop
 from quartzdb.maintenance.indexer import Indexer
 from quartzdb.maintenance.merge_plan import MergePlan
 from quartzdb.maintenance.policy import DeletionStep, MaintenancePolicy
-from quartzdb.maintenance.purging import PURGE_AT_ONCE, purge_some
+from quartzdb.maintenance.purging import PURGE_AT_ONCE, purge_history, purge_some
 from quartzdb.maintenance.sweep import sweep
 from quartzdb.services.ports import IdempotencyTable
 from quartzdb.storage.erasure_ledger import KEPT_DAYS, OpenShard
@@ -234,7 +234,8 @@ class EmbeddedMaintenance:
             # Some in each pass, so that many do not keep others waiting.
             with freeing():
                 purged = purge_some(self._table, self._clock, shard.partition, self._retention)
-            if purged == PURGE_AT_ONCE:
+                noted = purge_history(self._table, self._clock, shard.partition)
+            if PURGE_AT_ONCE in (purged, noted):
                 return True
             memory.purged_ms = now_ms
         return busy

@@ -12,6 +12,11 @@ TOMBSTONES_KEPT_MS = 7 * 24 * 3_600_000
 PURGE_AT_ONCE = 1_000
 
 
+def purge_history(table: KeyValueTable, clock: Clock, partition: Partition) -> int:
+    """Forget notes of the history of key-values that are kept no longer; returns how many, as `purge_some`."""
+    return table.purge(partition.of_history, clock.unix_ms(), 0, PURGE_AT_ONCE)
+
+
 def purge_some(
     table: KeyValueTable, clock: Clock, partition: Partition, retention: Retention | None = None
 ) -> int:

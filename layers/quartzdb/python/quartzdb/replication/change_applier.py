@@ -22,6 +22,7 @@ from quartzdb.replication.ports import Applied
 from quartzdb.replication.repair.shard_digests import ShardDigests
 from quartzdb.services.record_rules import F16_MAX, F16_MIN, as_stored
 from quartzdb.storage.index.segments.outline import UNHEARD_OF, Outline
+from quartzdb.storage.key_history import notes_for
 from quartzdb.storage.log.append import LogWriter
 from quartzdb.storage.ports import Item, KeyValueTable
 
@@ -36,12 +37,15 @@ class ChangeApplier:
         writer: LogWriter,
         versions: HybridClock,
         clock: Clock,
+        *,
+        history_kept_ms: int,
     ) -> None:
         self._table = table
         self._states = states
         self._writer = writer
         self._versions = versions
         self._clock = clock
+        self._history_kept_ms = history_kept_ms
 
     def records(self, namespace: Namespace, changes: Sequence[Change]) -> Applied:
         """Apply changes of records. Raises InvalidArgument, ClockSkew, Unavailable: nothing is applied then."""
@@ -63,13 +67,14 @@ class ChangeApplier:
         if items:
             self._follow(max(item.version.stamp for item in items))
         stored = 0
+        notes = notes_for(namespace, self._history_kept_ms)
         for first in range(0, len(items), self._table.batch_items_max):
             appended = self._versions.now().stamp
             some = [
                 replace(item, appended=appended)
                 for item in items[first : first + self._table.batch_items_max]
             ]
-            stored += sum(put.stored for put in self._table.put_many(namespace.partition, some))
+            stored += sum(put.stored for put in self._table.put_many(namespace.partition, some, beside=notes))
         return Applied(stored, len(items) - stored)
 
     def _follow(self, stamp: int) -> None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.erasure import Erasure, PeerCopy
 from quartzdb.domain.freeing import freeing
+from quartzdb.domain.hlc import Version, stamp_at
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Namespace
 from quartzdb.replication.ports import SharedErasure, SharedNamespace
@@ -19,9 +20,13 @@ from quartzdb.replication.shared_namespaces import Shared, SharedNamespaceLookup
 from quartzdb.replication.wire.limits import ERASURES_MAX
 from quartzdb.services.erasures import KEY_TOMBSTONES_DAYS, heads_of
 from quartzdb.storage.erasure_ledger import ErasureLedger
+from quartzdb.storage.key_history import forget_values
+from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS
 from quartzdb.storage.ports import ChangeLog, KeyValueTable, NamespaceCatalog
 
 _DAY_MS = 24 * 3_600_000
+_ERASED = "erased"
+"""The writer of what is left of a note when its value was erased."""
 
 
 class LocalErasures:
@@ -41,6 +46,7 @@ class LocalErasures:
         self._shared = shared
         self._lookup = SharedNamespaceLookup(catalog, clock, shared)
         self._ledger = ErasureLedger(table)
+        self._table = table
         self._log = log
         self._clock = clock
 
@@ -79,6 +85,10 @@ class LocalErasures:
         if known is None:
             # Its time here is that of its beginning here: names of keys are kept from then on.
             known = replace(one.erasure, at_ms=now_ms, gone_ms=None)
+            if known.by_keys and namespace.settings.key_history:
+                # Which keys is not told: no value stays in the history.
+                until = Version(stamp_at(now_ms + CLOCK_ERROR_MAX_MS), _ERASED)
+                forget_values(self._table, namespace.partition, until, now_ms)
             with freeing():
                 self._ledger.add(namespace, known, heads_of(self._log, namespace, known))
         return _told(known, now_ms)

@@ -13,6 +13,7 @@ from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Conflict, InvalidArgument, TooLarge
 from quartzdb.domain.grant import TenantGrant
 from quartzdb.domain.hlc import HybridClock, stamp_at
+from quartzdb.domain.limits import CHANGES_DAYS, DAY_MS
 from quartzdb.domain.namespace import Namespace
 from quartzdb.replication.api_key_applier import take_api_keys
 from quartzdb.replication.change_applier import ChangeApplier
@@ -99,6 +100,7 @@ class LocalReplica:
         takes_api_keys: bool = False,
         named: Shared | None = None,
         say: Callable[[TenantGrant], bool] | None = None,
+        history_kept_ms: int = CHANGES_DAYS * DAY_MS,
     ) -> None:
         if not _SITE.fullmatch(site):
             raise InvalidArgument(
@@ -117,7 +119,9 @@ class LocalReplica:
         self._sharded_feed = ShardedFeed(self._record_feed)
         self._key_feed = KeyFeed(table, clock, keys_behind_ms)
         self._states = ShardDigests(readers, clock)
-        self._applier = ChangeApplier(table, self._states, writer, versions, clock)
+        self._applier = ChangeApplier(
+            table, self._states, writer, versions, clock, history_kept_ms=history_kept_ms
+        )
         self._takes_api_keys = takes_api_keys
 
     @property

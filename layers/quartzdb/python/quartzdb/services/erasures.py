@@ -134,6 +134,7 @@ class Erasures:
         """Erase key-values. Raises as `of_ids`."""
         self._check_open(namespace)
         version, existed = self._key_values.delete_many(namespace, keys, after=after)
+        self._key_values.forget_values(namespace, keys, version)
         erasure = replace(self._new(), keys=existed, by_keys=True)
         self._remind(namespace, erasure, keys, version)
         self._note(namespace, erasure)

@@ -46,6 +46,8 @@ def settings_document(settings: NamespaceSettings) -> dict[str, Any]:
     """Settings by name. What not every release knows is left out where it is not used."""
     document = asdict(settings)
     text, sparse = document.pop("text"), list(document.pop("sparse"))
+    if not document["key_history"]:
+        del document["key_history"]
     return document | ({"text": text} if text else {}) | ({"sparse": sparse} if sparse else {})
 
 

@@ -1,6 +1,7 @@
 """Use cases of the change feed of key-values: which keys changed since a cursor, and what they are now.
 
-A key that is put again moves to its new place, so it is told once, with its last state: there is no log of key-values.
+A key that is put again moves to its new place, so it is told once, with its last state; where the namespace keeps a
+history, every change is told (key_history_feed.py).
 
 HAZARD: a table that is not ordered takes items in the order of writers' clocks. Of that only what is older than the
 overlap and the index's lag is in order. What is younger is told as well, and once more when it is old enough: a key
@@ -27,7 +28,9 @@ from quartzdb.services.change_cursor import (
     decode_places,
     encode_places,
 )
-from quartzdb.services.change_origin import FromNow, FromOldest, Origin, SinceMoment
+from quartzdb.services.change_origin import FROM_NOW, FromNow, FromOldest, Origin, SinceMoment
+from quartzdb.services.key_history_feed import ToldHistory, at_ms_of
+from quartzdb.storage.key_history import KeyNote, NoteKind
 from quartzdb.storage.log.history import LogPlace, after_stamp
 from quartzdb.storage.ports import Item, KeyValueTable
 
@@ -43,10 +46,16 @@ _END = (1 << 63) - 1
 
 @dataclass(frozen=True, slots=True)
 class KeyEvent:
-    """What a key is now. `at_ms` (unix) is when it became that at this site."""
+    """What a key is now, or was then. `at_ms` (unix) is when it became that at this site, or ended.
+
+    `kind` is put, delete or expire; the value of a put is None where the history does not have it, and `value_bytes`
+    says how large it was.
+    """
 
     at_ms: int
     item: Item
+    kind: str
+    value_bytes: int = 0
 
 
 Take = Callable[[KeyEvent], bool]
@@ -56,13 +65,23 @@ Take = Callable[[KeyEvent], bool]
 class KeyChanges:
     """One instance serves every namespace. `behind_ms`: how old an item has to be, in a table that is not ordered."""
 
-    def __init__(self, table: KeyValueTable, clock: Clock, behind_ms: int) -> None:
+    def __init__(
+        self,
+        table: KeyValueTable,
+        clock: Clock,
+        behind_ms: int,
+        *,
+        history_kept_ms: int = KEPT_MS,
+    ) -> None:
         self._table = table
         self._clock = clock
         self._behind_ms = behind_ms
+        self._told = ToldHistory(table, clock, history_kept_ms)
 
     def begin(self, namespace: Namespace, origin: Origin) -> ChangePlaces:
         """Where to begin. Raises ChangesGone where that is not kept."""
+        if namespace.settings.key_history:
+            return self._told.begin(namespace, origin)
         if isinstance(origin, FromNow):
             return self._now(namespace)
         if isinstance(origin, FromOldest):
@@ -73,7 +92,8 @@ class KeyChanges:
 
     def resume(self, namespace: Namespace, cursor: str) -> ChangePlaces:
         """Where a cursor goes on. Raises InvalidCursor, ChangesGone."""
-        return decode_places(namespace, KEYS, cursor, self.cursor(namespace, self._now(namespace)))
+        present = self.begin(namespace, FROM_NOW)
+        return decode_places(namespace, KEYS, cursor, self.cursor(namespace, present))
 
     def cursor(self, namespace: Namespace, places: ChangePlaces) -> str:
         """What `resume` takes."""
@@ -84,14 +104,16 @@ class KeyChanges:
 
         Raises ChangesGone with a cursor to begin anew with.
         """
+        if namespace.settings.key_history:
+            followed = self._told.page(namespace, places, lambda note: take(_of_note(note)))
+            if followed is None:
+                raise self._gone(namespace)
+            return followed
         ((place, _),) = places.places
         now_ms = self._clock.unix_ms()
         # From the very beginning nobody misses what was deleted.
         if place.stamp and place.stamp < stamp_at(now_ms - KEPT_MS):
-            raise ChangesGone(
-                "What changed after that is no longer kept.",
-                cursor=self.cursor(namespace, self._now(namespace)),
-            )
+            raise self._gone(namespace)
         upto = _END if self._table.ordered else stamp_at(now_ms - self._behind_ms)
         young_after = max(upto, place.given)
         for item, here in self._after(namespace, place, upto):
@@ -107,6 +129,8 @@ class KeyChanges:
 
     def has_more(self, namespace: Namespace, places: ChangePlaces) -> bool:
         """Whether anything comes after a place: one look, or two in a table that is not ordered."""
+        if namespace.settings.key_history:
+            return self._told.has_more(namespace, places)
         ((place, _),) = places.places
         if self._table.ordered:
             return self._table.head(namespace.partition) >= place.stamp
@@ -115,10 +139,15 @@ class KeyChanges:
             return True
         return bool(self._table.changes(namespace.partition, max(upto, place.given), _END, 1))
 
-    @property
-    def looks(self) -> int:
+    def looks(self, namespace: Namespace) -> int:
         """How many reads `has_more` takes."""
-        return 1 if self._table.ordered else 2
+        return 1 if self._table.ordered and not namespace.settings.key_history else 2
+
+    def _gone(self, namespace: Namespace) -> ChangesGone:
+        return ChangesGone(
+            "What changed after that is no longer kept.",
+            cursor=self.cursor(namespace, self.begin(namespace, FROM_NOW)),
+        )
 
     def _after(
         self, namespace: Namespace, place: LogPlace, upto: int, at_once: int = _AT_ONCE
@@ -166,7 +195,12 @@ def _take_all(items: Sequence[Item], take: Take) -> bool:
 
 
 def _event(item: Item) -> KeyEvent:
-    return KeyEvent(item.appended >> COUNTER_BITS, item)
+    kind = NoteKind.DELETE if item.value is None else NoteKind.PUT
+    return KeyEvent(item.appended >> COUNTER_BITS, item, kind, len(item.value or b""))
+
+
+def _of_note(note: KeyNote) -> KeyEvent:
+    return KeyEvent(at_ms_of(note), note.item, note.kind, note.value_bytes)
 
 
 def _name(item: Item) -> str:

@@ -24,7 +24,9 @@ from quartzdb.domain.errors import (
 from quartzdb.domain.freeing import freeing
 from quartzdb.domain.hlc import HybridClock, Version
 from quartzdb.domain.limits import (
+    CHANGES_DAYS,
     CONTENT_TYPE_CHARACTERS_MAX,
+    DAY_MS,
     KEY_CHARACTERS_MAX,
     KV_BATCH_BYTES_MAX,
     KV_BATCH_ITEMS_MAX,
@@ -37,8 +39,9 @@ from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.outcomes import once_written
 from quartzdb.services.consistency import ActiveSite, honour
 from quartzdb.services.page import Page, check_limit
+from quartzdb.storage.key_history import forget_values, notes_for
 from quartzdb.storage.log.protocol import answered_in_time
-from quartzdb.storage.ports import Expect, Item, KeyValueTable
+from quartzdb.storage.ports import Beside, Expect, Item, KeyValueTable
 
 DEFAULT_CONTENT_TYPE: Final = "application/octet-stream"
 _PUT_ATTEMPTS_MAX = 8
@@ -68,11 +71,13 @@ class KeyValues:
         clock: Clock,
         *,
         active: ActiveSite = lambda _: True,
+        history_kept_ms: int = CHANGES_DAYS * DAY_MS,
     ) -> None:
         self._table = table
         self._versions = versions
         self._clock = clock
         self._active = active
+        self._history_kept_ms = history_kept_ms
 
     def get(self, namespace: Namespace, key: str) -> Item:
         """The live item of a key. Raises KeyNotFound."""
@@ -159,6 +164,12 @@ class KeyValues:
                 namespace, lambda version: [_tombstone(key, version) for key in keys], after
             )
 
+    def forget_values(self, namespace: Namespace, keys: Sequence[str], before: Version) -> None:
+        """Take what the history has of values of those keys out of it: they were erased."""
+        if namespace.settings.key_history:
+            now_ms = self._clock.unix_ms()
+            forget_values(self._table, namespace.partition, before, now_ms, frozenset(keys))
+
     def list(
         self,
         namespace: Namespace,
@@ -217,7 +228,9 @@ class KeyValues:
             now_ms = self._clock.unix_ms()
             item = item_at(version)
             expect = None if match is None else self._expected(namespace, item.key, match, now_ms)
-            stored, previous = self._table.put(namespace.partition, item, expect)
+            stored, previous = self._table.put(
+                namespace.partition, item, expect, beside=self._notes(namespace)
+            )
             live = previous if previous is not None and previous.live(now_ms) else None
             if stored:
                 return self._in_time(namespace, lambda at: [item_at(at)], version, begun), live is not None
@@ -259,7 +272,10 @@ class KeyValues:
             with once_written():
                 stored = [
                     self._table.put(
-                        namespace.partition, item, Expect(None if item.value is None else version, now_ms)
+                        namespace.partition,
+                        item,
+                        Expect(None if item.value is None else version, now_ms),
+                        beside=self._notes(namespace),
                     ).stored
                     for item in items_at(again)
                 ]
@@ -280,7 +296,9 @@ class KeyValues:
         for attempt in range(_PUT_ATTEMPTS_MAX):
             begun, version = self._clock.monotonic(), self._versions.now()
             with once_written(attempt > 0):
-                outcomes = self._table.put_many(namespace.partition, items_at(version))
+                outcomes = self._table.put_many(
+                    namespace.partition, items_at(version), beside=self._notes(namespace)
+                )
             if existed is None:  # a second attempt would find the items of the first
                 existed = sum(1 for o in outcomes if o.previous is not None and o.previous.live(now_ms))
             lost = [o.previous.version.stamp for o in outcomes if not o.stored and o.previous is not None]
@@ -293,6 +311,9 @@ class KeyValues:
             field="keys",
             hint="Send it again: it will not be applied twice.",
         )
+
+    def _notes(self, namespace: Namespace) -> Beside | None:
+        return notes_for(namespace, self._history_kept_ms)
 
     def _stored(self, item: NewItem, version: Version) -> Item:
         expires_at_ms = (

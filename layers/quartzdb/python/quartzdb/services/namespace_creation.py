@@ -74,5 +74,5 @@ def _shown(settings: NamespaceSettings) -> str:
         f"dimension {settings.dimension}, metric {settings.metric}, engine {settings.engine}, "
         f"precision {settings.precision}, shards {settings.shards}, "
         f"purge_after_days {settings.purge_after_days}, text {', '.join(settings.text) or 'none'}, "
-        f"sparse {', '.join(settings.sparse) or 'none'}"
+        f"sparse {', '.join(settings.sparse) or 'none'}, key_history {str(settings.key_history).lower()}"
     )

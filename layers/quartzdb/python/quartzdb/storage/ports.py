@@ -198,6 +198,11 @@ class Expect:
     now_ms: int
 
 
+Beside = Callable[[Item, Item | None], Sequence[Item]]
+"""What is to be stored in the partition's `of_history` along with an item, given the item as it is stored and what was
+there before, without its value. Of two items of one key the later version stays."""
+
+
 class KeyPage(NamedTuple):
     """One page of a listing in key order; `more` is whether another page follows."""
 
@@ -231,11 +236,19 @@ class KeyValueTable(Protocol):
         """The items of those keys that have one, tombstones and expired ones included."""
         ...
 
-    def put(self, partition: Partition, item: Item, expect: Expect | None = None) -> PutOutcome:
-        """Store the item if `expect` holds and no stored version is later or equal; atomic per key."""
+    def put(
+        self, partition: Partition, item: Item, expect: Expect | None = None, *, beside: Beside | None = None
+    ) -> PutOutcome:
+        """Store the item if `expect` holds and no stored version is later or equal; atomic per key.
+
+        What is `beside` it is stored, too, before this returns: in an ordered table in the same commit, in another
+        right after it.
+        """
         ...
 
-    def put_many(self, partition: Partition, items: Sequence[Item]) -> Sequence[PutOutcome]:
+    def put_many(
+        self, partition: Partition, items: Sequence[Item], *, beside: Beside | None = None
+    ) -> Sequence[PutOutcome]:
         """Store each as `put` would without a condition, in order: all of them or, on an error, none.
 
         The caller keeps to `batch_items_max`; an adapter that cannot store more together raises TooLarge.
@@ -267,7 +280,7 @@ class KeyValueTable(Protocol):
         ...
 
     def drop(self, partition: Partition) -> None:
-        """Remove everything: the generation is deleted."""
+        """Remove everything, its history as well: the generation is deleted."""
         ...
 
     def count(self, partition: Partition, now_ms: int) -> tuple[int, int]:

@@ -36,6 +36,7 @@ from quartzdb.adapters.embedded.storage_probe import probe_directory
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.hlc import HybridClock
+from quartzdb.domain.limits import CHANGES_DAYS, DAY_MS, KEPT_FOR_EVER_MS
 from quartzdb.domain.namespace import EngineChoice
 from quartzdb.services.aggregates import Aggregates
 from quartzdb.services.consistency import ActiveSite
@@ -412,7 +413,11 @@ def assemble(
     log_writer = LogWriter(adapters.log, versions, clock)
     shards = ShardReads(readers, versions)
     records = Records(log_writer, readers, shards, versions, active=_decides(peering))
-    key_values = KeyValues(adapters.table, versions, clock, active=_decides(peering))
+    # A command that keeps all of the log, because it does not know for how long, keeps notes as servers do by default.
+    history_kept_ms = changes_kept_ms if changes_kept_ms < KEPT_FOR_EVER_MS else CHANGES_DAYS * DAY_MS
+    key_values = KeyValues(
+        adapters.table, versions, clock, active=_decides(peering), history_kept_ms=history_kept_ms
+    )
     tenants = Tenants(adapters.grants)
     return Database(
         tenant=tenant,
@@ -422,7 +427,9 @@ def assemble(
         aggregates=Aggregates(shards),
         key_values=key_values,
         record_changes=RecordChanges(adapters.log, ExpiredFeed(adapters.log, store, cache, clock), clock),
-        key_changes=KeyChanges(adapters.table, clock, adapters.keys_behind_ms),
+        key_changes=KeyChanges(
+            adapters.table, clock, adapters.keys_behind_ms, history_kept_ms=history_kept_ms
+        ),
         erasures=Erasures(
             records,
             key_values,
@@ -469,7 +476,9 @@ def assemble(
             changes_kept_ms,
         ),
         scrub=adapters.scrub,
-        replication=_served(peering, adapters, readers, log_writer, versions, tenants) if peering else None,
+        replication=_served(peering, adapters, readers, log_writer, versions, tenants, history_kept_ms)
+        if peering
+        else None,
         probe_storage=adapters.probe_storage,
         short=adapters.short,
         release_reserve=adapters.release_reserve,
@@ -544,6 +553,7 @@ def _served(
     writer: LogWriter,
     versions: HybridClock,
     tenants: Tenants,
+    history_kept_ms: int,
 ) -> SiteEndpoint:
     # Imported by a site that is one of two, and by no other.
     from quartzdb.replication.local_erasures import LocalErasures
@@ -567,6 +577,7 @@ def _served(
         takes_api_keys=peering.takes_api_keys,
         named=peering.named,
         say=tenants.put,
+        history_kept_ms=history_kept_ms,
     )
     erasures = LocalErasures(
         peering.site,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from quartzdb.adapters.aws.dynamodb_sort_key import sort_key
 from quartzdb.adapters.aws.dynamodb_values import Attributes, Value, bytes_of, number_of, text_of
 from quartzdb.domain.hlc import Version
-from quartzdb.domain.namespace import Partition
+from quartzdb.domain.namespace import HISTORY_SHARD, Partition
 from quartzdb.storage.ports import Expect, Item
 
 WITHOUT_BODY = ("pk", "sk", "key", "version", "appended", "content_type", "bytes", "expires_at_ms", "spilled")
@@ -49,11 +49,13 @@ def encode_item(
     stored: dict[str, Value] = {
         "pk": pk,
         "sk": sk,
-        "feed": pk,
         "appended": item.appended,
         "version": str(item.version),
         "content_type": item.content_type,
     }
+    if partition.shard != HISTORY_SHARD:
+        # Notes of the history are found by their keys: an entry in the index would cost as much as the note.
+        stored["feed"] = pk
     if sk != item.key:
         stored["key"] = item.key
     if item.expires_at_ms is not None:

@@ -7,6 +7,7 @@ before its item; the blob of a value that was replaced goes after it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from quartzdb.adapters.aws.dynamodb_feed import DynamoFeed
 from quartzdb.adapters.aws.dynamodb_items import (
@@ -26,11 +27,13 @@ from quartzdb.adapters.aws.spilled_bodies import SpilledBodies
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.namespace import Partition
 from quartzdb.domain.outcomes import once_written
-from quartzdb.storage.ports import BlobMissing, BlobStore, Expect, Item, KeyPage, PutOutcome
+from quartzdb.storage.ports import Beside, BlobMissing, BlobStore, Expect, Item, KeyPage, PutOutcome
 
 INLINE_BYTES_MAX = 100 * 1024
 _READS_MAX = 4
 _PAGE_ITEMS_MAX = 1_000
+_NOTES_IN_TURN_MAX = 3
+_NOTES_AT_ONCE = 16
 _NO_SORT_KEY = "\0"
 
 
@@ -74,7 +77,9 @@ class DynamoKeyValue:
             return found
         raise Corrupted("A key-value item names a blob that is not there.", hint="Restore the bucket.")
 
-    def put(self, partition: Partition, item: Item, expect: Expect | None = None) -> PutOutcome:
+    def put(
+        self, partition: Partition, item: Item, expect: Expect | None = None, *, beside: Beside | None = None
+    ) -> PutOutcome:
         """Store the item if `expect` holds and no stored version is later or equal.
 
         Where the answer to a put was lost and DynamoDB says that this very version is there, it was stored; what was
@@ -89,17 +94,22 @@ class DynamoKeyValue:
         previous = old.item.without_value() if old else None
         if put.stored:
             with once_written():
+                self._note(partition, [(item, previous)], beside)
                 self._forget(old, spilled)
             return PutOutcome(True, previous)
         if put.retried and old is not None and old.item.version == item.version:
+            with once_written():
+                self._note(partition, [(item, None)], beside)
             return PutOutcome(True, None)
         if spilled is not None and (old is None or old.spilled != spilled):
             self._spilled.delete([spilled])
         return PutOutcome(False, previous)
 
-    def put_many(self, partition: Partition, items: Sequence[Item]) -> Sequence[PutOutcome]:
+    def put_many(
+        self, partition: Partition, items: Sequence[Item], *, beside: Beside | None = None
+    ) -> Sequence[PutOutcome]:
         """Store each as `put` would, in order: all of them or none. Raises TooLarge past `batch_items_max`."""
-        return put_together(
+        outcomes = put_together(
             self._table,
             self._spilled,
             partition,
@@ -107,6 +117,10 @@ class DynamoKeyValue:
             inline_bytes_max=INLINE_BYTES_MAX,
             expired_kept_ms=self._expired_kept_ms,
         )
+        stored = [(item, one.previous) for item, one in zip(items, outcomes, strict=True) if one.stored]
+        with once_written():
+            self._note(partition, stored, beside)
+        return outcomes
 
     def list(
         self, partition: Partition, *, prefix: str, after: str | None, limit: int, now_ms: int, values: bool
@@ -138,11 +152,12 @@ class DynamoKeyValue:
 
     def drop(self, partition: Partition) -> None:
         """Remove everything."""
-        pages = self._table.query(
-            partition_key(partition), _NO_SORT_KEY, "\U0010ffff" * 256, attributes=("pk", "sk")
-        )
-        for page in pages:
-            self._table.batch_delete([(text_of(item, "pk"), text_of(item, "sk")) for item in page])
+        for one in (partition, partition.of_history):
+            pages = self._table.query(
+                partition_key(one), _NO_SORT_KEY, "\U0010ffff" * 256, attributes=("pk", "sk")
+            )
+            for page in pages:
+                self._table.batch_delete([(text_of(item, "pk"), text_of(item, "sk")) for item in page])
         self._spilled.drop(partition)
 
     def drop_unnamed(self, partition: Partition) -> int:
@@ -224,6 +239,25 @@ class DynamoKeyValue:
         if item.value is None or len(item.value) <= INLINE_BYTES_MAX:
             return None
         return self._spilled.store(partition, spill_name(item), item.value)
+
+    def _note(
+        self, partition: Partition, stored: Sequence[tuple[Item, Item | None]], beside: Beside | None
+    ) -> None:
+        """Store what is beside items. Of two writers the later version stays, whoever comes first."""
+        if beside is None:
+            return
+        notes = [note for item, previous in stored for note in beside(item, previous)]
+
+        def put(note: Item) -> None:
+            condition, values = taking_effect(note, None)
+            self._table.put(encode_item(partition.of_history, note, None), condition, values)
+
+        if len(notes) <= _NOTES_IN_TURN_MAX:
+            for note in notes:
+                put(note)
+        else:
+            with ThreadPoolExecutor(_NOTES_AT_ONCE) as threads:
+                list(threads.map(put, notes))
 
     def _forget(self, old: Stored | None, kept: str | None) -> None:
         if old is not None and old.spilled is not None and old.spilled != kept:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from quartzdb.adapters.embedded.sqlite_database import Row, SqliteDatabase
 from quartzdb.adapters.embedded.sqlite_partitions import PartitionIds
@@ -16,7 +19,7 @@ from quartzdb.adapters.embedded.sqlite_row_sums import require_sound
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.limits import KV_BATCH_ITEMS_MAX
 from quartzdb.domain.namespace import Partition
-from quartzdb.storage.ports import Expect, Item, KeyPage, PutOutcome
+from quartzdb.storage.ports import Beside, Expect, Item, KeyPage, PutOutcome
 
 _DELETED_AT_ONCE_MAX = 1_000
 """Items deleted in one transaction: dropping a namespace must not keep writers waiting."""
@@ -59,6 +62,13 @@ _HEAD = "SELECT max(appended) FROM items INDEXED BY items_by_appended WHERE part
 _ANY = "SELECT id FROM items WHERE partition = ? LIMIT ?"
 
 
+class _Notes(NamedTuple):
+    """What is stored beside an item, and under which id of a partition."""
+
+    identity: int
+    beside: Beside
+
+
 class SqliteKeyValue:
     """KeyValueTable over a SqliteDatabase. `ordered`: items are appended in the order in which they are committed."""
 
@@ -97,24 +107,30 @@ class SqliteKeyValue:
                 items[item.key] = item
         return items
 
-    def put(self, partition: Partition, item: Item, expect: Expect | None = None) -> PutOutcome:
+    def put(
+        self, partition: Partition, item: Item, expect: Expect | None = None, *, beside: Beside | None = None
+    ) -> PutOutcome:
         """Store the item if `expect` holds and no stored version is later or equal."""
         identity = self._ids.ensure(partition)
+        notes = self._notes(partition, beside)
         return self._database.write(
             lambda connection: self._put(
-                connection, identity, item, expect, self._after(connection, identity)
+                connection, identity, item, expect, self._after(connection, identity), notes
             )
         )
 
-    def put_many(self, partition: Partition, items: Sequence[Item]) -> Sequence[PutOutcome]:
+    def put_many(
+        self, partition: Partition, items: Sequence[Item], *, beside: Beside | None = None
+    ) -> Sequence[PutOutcome]:
         """Store each as `put` would, in order: all of them or none."""
         if not items:
             return []
         identity = self._ids.ensure(partition)
+        notes = self._notes(partition, beside)
 
         def put(connection: sqlite3.Connection) -> list[PutOutcome]:
             after = self._after(connection, identity)
-            return [self._put(connection, identity, item, None, after) for item in items]
+            return [self._put(connection, identity, item, None, after, notes) for item in items]
 
         return self._database.write(put)
 
@@ -168,11 +184,10 @@ class SqliteKeyValue:
 
     def drop(self, partition: Partition) -> None:
         """Remove everything."""
-        identity = self._ids.find(partition)
-        if identity is None:
-            return
-        while self._database.write(lambda c: _delete(c, _ANY, (identity, _DELETED_AT_ONCE_MAX))):
-            pass
+        for one in (partition, partition.of_history):
+            identity = self._ids.find(one)
+            while identity is not None and self._database.write(partial(_drop_some, identity)):
+                pass
 
     def count(self, partition: Partition, now_ms: int) -> tuple[int, int]:
         """Live items and their bytes (keys and values). Walks one index, so it takes time in proportion to the keys."""
@@ -186,8 +201,17 @@ class SqliteKeyValue:
         """The stamp after which an item is appended now."""
         return (connection.execute(_HEAD, (identity,)).fetchone()[0] or 0) if self._ordered else 0
 
+    def _notes(self, partition: Partition, beside: Beside | None) -> _Notes | None:
+        return None if beside is None else _Notes(self._ids.ensure(partition.of_history), beside)
+
     def _put(
-        self, connection: sqlite3.Connection, identity: int, item: Item, expect: Expect | None, after: int
+        self,
+        connection: sqlite3.Connection,
+        identity: int,
+        item: Item,
+        expect: Expect | None,
+        after: int,
+        notes: _Notes | None = None,
     ) -> PutOutcome:
         key = _encoded(item.key)
         row = connection.execute(_PREVIOUS, (identity, key)).fetchone()
@@ -195,9 +219,17 @@ class SqliteKeyValue:
         if not item.replaces(previous, expect):
             return PutOutcome(False, previous)
         size = None if item.value is None else len(key) + len(item.value)
-        state = (max(item.appended, after + 1), item.expires_at_ms, size, item.content_type, item.value)
+        appended = max(item.appended, after + 1)
+        state = (appended, item.expires_at_ms, size, item.content_type, item.value)
         connection.execute(_PUT, (identity, key, *item.version, *state))
+        if notes is not None:
+            for note in notes.beside(replace(item, appended=appended), previous):
+                self._put(connection, notes.identity, note, None, 0)
         return PutOutcome(True, previous)
+
+
+def _drop_some(identity: int, connection: sqlite3.Connection) -> int:
+    return _delete(connection, _ANY, (identity, _DELETED_AT_ONCE_MAX))
 
 
 def _delete(connection: sqlite3.Connection, ids: str, parameters: tuple[int, ...]) -> int:

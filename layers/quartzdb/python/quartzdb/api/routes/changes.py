@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import orjson
 
 from quartzdb.api.answer import Answer
@@ -199,10 +201,12 @@ def follow_changes(call: Call) -> Answer:
     return feed.answer(feed.page())
 
 
-def page_of(written: list[bytes], cursor: str, followed: Followed) -> ToldChanges:
-    """A page of events that are JSON already."""
+def page_of(
+    written: list[bytes], cursor: str, followed: Followed, more: Mapping[str, object] | None = None
+) -> ToldChanges:
+    """A page of events that are JSON already, with more fields."""
     through = rfc3339(max(0, followed.complete_ms))
-    rest = orjson.dumps({"cursor": cursor, "more": followed.more, "complete_until": through})
+    rest = orjson.dumps({"cursor": cursor, "more": followed.more, "complete_until": through, **(more or {})})
     body = b'{"changes":[' + b",".join(written) + b"]," + rest[1:]
     return ToldChanges(body, cursor, followed.more, len(written))
 

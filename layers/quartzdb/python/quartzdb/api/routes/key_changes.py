@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import orjson
 
 from quartzdb.api.answer import Answer
@@ -14,7 +16,7 @@ from quartzdb.api.routes import changes as of_records
 from quartzdb.api.routes.keyvalue_json import item_document
 from quartzdb.api.routes.vectors import READ, VERSION
 from quartzdb.api.schemas import changes as schemas
-from quartzdb.api.times import rfc3339
+from quartzdb.api.times import rfc3339, rfc3339_or_none
 from quartzdb.domain.answer_budget import AnswerBudget
 from quartzdb.domain.limits import CHANGES_BYTES_MAX
 from quartzdb.domain.units import units_read
@@ -63,12 +65,13 @@ class FollowedKeys:
 
         followed = changes.page(namespace, self._places, take)
         self._places = followed.places
-        return of_records.page_of(written, changes.cursor(namespace, self._places), followed)
+        kept = {"history": namespace.settings.key_history}
+        return of_records.page_of(written, changes.cursor(namespace, self._places), followed, kept)
 
     def look(self) -> bool:
         """As the protocol says."""
         changes = self._call.services.key_changes
-        self._looks += changes.looks
+        self._looks += changes.looks(self._namespace)
         if not self._call.context.settings.looks_cost:
             # Raises where it was deleted, so that nobody waits for what cannot come.
             self._call.namespace()
@@ -85,8 +88,19 @@ class FollowedKeys:
 
     def _document(self, event: KeyEvent) -> dict[str, object]:
         item, at = event.item, rfc3339(event.at_ms)
+        if event.kind != "put":
+            told: dict[str, object] = {
+                "kind": event.kind,
+                "key": item.key,
+                "version": str(item.version),
+                "at": at,
+            }
+            ends = {"expires_at": rfc3339_or_none(item.expires_at_ms)} if event.kind == "expire" else {}
+            return told | ends
         if item.value is None:
-            return {"kind": "delete", "key": item.key, "version": str(item.version), "at": at}
+            # Too large for the history, or erased since: how large it was says so.
+            shown = item_document(replace(item, value=b""), AnswerBudget(), with_value=False)
+            return {"kind": "put", "at": at, **shown, "value_bytes": event.value_bytes}
         shown = item_document(item, AnswerBudget(), with_value=self._query.values)
         return {"kind": "put", "at": at, **shown}
 
@@ -131,19 +145,23 @@ def open_key_feed(call: Call) -> OpenFeed:
                 "cursor": "q1w2e3r4t5y6",
                 "more": False,
                 "complete_until": "2026-11-30T05:20:00.500Z",
+                "history": False,
                 "usage": READ,
             },
         ),
     ),
 )
 def follow_key_changes(call: Call) -> Answer:
-    """Every key that was put or deleted after the cursor, in commit order, with its last state: one that was put
-    several times since is told once. A put says when it ends (`expires_at`): a key whose last told end is not after
-    `complete_until` has ended.
+    """Every key that was put or deleted after the cursor, in commit order. In a namespace with `key_history` each
+    change is told, and each expiry at its moment; a value above 32 KB is left out, and `value_bytes` says so. In
+    another each key is told with its last state: one that was put several times since is told once, `history` is false,
+    and a key whose last told end (`expires_at`) is not after `complete_until` has expired.
 
-    On AWS a key comes when its change is five seconds old, in order, and at once before that, out of order: so most
-    come twice, with the same version. A cursor is good for 7 days, as long as names of deleted keys are kept; from
-    then on it is answered 410 with a cursor to begin anew with.
+    On AWS a change comes two seconds after it was acknowledged. Without history a key comes when its change is five
+    seconds old, in order, and at once before that, out of order: so most come twice, with the same version.
+
+    With history a cursor is good for the retention (7 days, unless the server is told otherwise), without for 7 days;
+    from then on it is answered 410 with a cursor to begin anew with.
     """
     feed = FollowedKeys(call)
     return feed.answer(feed.page())

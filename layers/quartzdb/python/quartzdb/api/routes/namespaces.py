@@ -28,6 +28,7 @@ _BOOKS = {
     "purge_after_days": 30,
     "text": {"title": {"language": "english", "stemming": True, "stopwords": True}},
     "sparse": [],
+    "key_history": False,
     "created_at": "2025-01-01T12:00:00.000Z",
 }
 _STATS = {
@@ -80,6 +81,7 @@ def create_namespace(call: Call) -> Answer:
         body.purge_after_days,
         parse_text({name: one.model_dump() for name, one in body.text.items()}),
         parse_sparse(body.sparse),
+        body.key_history,
     )
     namespace, new = call.services.namespaces.create(
         call.principal.tenant, body.name, settings, call.principal.grant
@@ -181,5 +183,6 @@ def summary(namespace: Namespace) -> dict[str, object]:
         "purge_after_days": settings.purge_after_days,
         "text": text_document(settings.text),
         "sparse": settings.sparse,
+        "key_history": settings.key_history,
         "created_at": rfc3339(namespace.created_at_ms),
     }

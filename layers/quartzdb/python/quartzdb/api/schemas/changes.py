@@ -111,9 +111,9 @@ class ChangePage(ReadDocument):
 
 
 class KeyChangeDocument(Document):
-    """What a key is now, that changed."""
+    """What a key is now, that changed; with history, one change of it, or its expiry."""
 
-    kind: Literal["put", "delete"]
+    kind: Literal["put", "delete", "expire"]
     key: Key
     version: Version
     at: Time = AT_FIELD
@@ -121,6 +121,9 @@ class KeyChangeDocument(Document):
     expires_at: Time | None = None
     value: str | None = Field(default=None, description="Where asked for, and text.")
     value_base64: str | None = Field(default=None, description="Where asked for, and no text.")
+    value_bytes: int | None = Field(
+        default=None, description="Of a put whose value is too large for the history: how large it was."
+    )
 
 
 class KeyChangePage(ReadDocument):
@@ -130,4 +133,8 @@ class KeyChangePage(ReadDocument):
     cursor: str = CURSOR_FIELD
     more: bool = MORE_FIELD
     complete_until: Time = COMPLETE_FIELD
+    history: bool = Field(
+        description="Whether every change is told: the namespace keeps a history of its keys. Else each key comes with "
+        "its last state."
+    )
     usage: Receipt

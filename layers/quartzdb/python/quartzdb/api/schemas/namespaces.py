@@ -89,6 +89,15 @@ SparseFields = Annotated[
 ]
 
 
+KeyHistory = Annotated[
+    bool,
+    Field(
+        description="Whether every change of a key-value is kept for change feeds, with its value up to 32 KB; else a "
+        "feed tells the last state of each key. Puts cost more with it: docs/changes.md says what."
+    ),
+]
+
+
 class NewNamespace(Body):
     """Settings are fixed at creation."""
 
@@ -101,6 +110,7 @@ class NewNamespace(Body):
     purge_after_days: PurgeAfterDays = 30
     text: TextFields = Field({})
     sparse: SparseFields = Field([])
+    key_history: KeyHistory = False
 
 
 class NamespaceSummary(Document):
@@ -115,6 +125,7 @@ class NamespaceSummary(Document):
     purge_after_days: PurgeAfterDays
     text: TextFields
     sparse: SparseFields
+    key_history: KeyHistory
     created_at: Time
 
 

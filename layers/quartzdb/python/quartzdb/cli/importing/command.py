@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _NAMED = {"records": "records", "kv": "key-values"}
 _UNITS = {"records": "records", "kv": "keys"}
-_SETTINGS = ("metric", "precision", "engine", "shards", "purge_after_days", "text", "sparse")
+_SETTINGS = ("metric", "precision", "engine", "shards", "purge_after_days", "text", "sparse", "key_history")
 
 
 @click.command(

@@ -66,7 +66,12 @@ def target_namespace(
     namespace = find_namespace(database, name)
     if records is None:
         return namespace  # key-values are the same under any settings
-    present: Mapping[str, Any] = {"text": {}, "sparse": [], **settings_document(namespace.settings)}
+    present: Mapping[str, Any] = {
+        "text": {},
+        "sparse": [],
+        "key_history": False,
+        **settings_document(namespace.settings),
+    }
     for wanted, whose in (
         (options, "not"),
         ({} if override else exported, "but the file was exported from one with"),
@@ -84,7 +89,7 @@ def target_namespace(
 
 
 def _shown(setting: str, value: Any) -> str:
-    if value is None or value in ({}, []):
+    if value is None or value is False or value in ({}, []):
         return f"no {setting}"
     if setting in ("text", "sparse"):
         return f"{setting} {', '.join(value)}"
