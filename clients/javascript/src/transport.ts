@@ -44,6 +44,7 @@ export interface TransportOptions {
   onRequest?: (event: RequestEvent) => void;
 }
 
+const WAIT_SECONDS_MAX = 20;
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 export class Transport {
@@ -55,7 +56,7 @@ export class Transport {
 
   /** How long an answer may be waited for of so many seconds: a call has to end before its deadline. */
   wait(seconds: number): number {
-    return Math.max(0, Math.min(seconds, this.#options.timeoutSeconds * 0.8));
+    return Math.max(0, Math.min(seconds, WAIT_SECONDS_MAX, this.#options.timeoutSeconds * 0.8));
   }
 
   /** What is read of the answer, retried as it may be. Throws a QuartzDBError, or the reason of the signal. */

@@ -9,6 +9,9 @@ use std::io::Read;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+/// As long as the server may be asked to wait.
+const WAIT_MAX: Duration = Duration::from_secs(20);
+
 #[derive(Default)]
 pub(crate) struct Call {
     pub method: &'static str,
@@ -67,7 +70,7 @@ impl Transport {
 
     /// How long an answer may be waited for of so long: a call has to end before its deadline.
     pub fn wait(&self, wanted: Duration) -> Duration {
-        wanted.min(self.timeout.mul_f64(0.8))
+        wanted.min(WAIT_MAX).min(self.timeout.mul_f64(0.8))
     }
 
     /// What a read of the namespace must include.

@@ -22,6 +22,7 @@ logger = logging.getLogger("quartzdb_client")
 T = TypeVar("T")
 _REFUSED = 400
 _WAIT_SHARE = 0.8
+_WAIT_SECONDS_MAX = 20.0
 
 
 class Transport:
@@ -44,7 +45,7 @@ class Transport:
 
     def wait(self, seconds: float) -> float:
         """How long an answer may be waited for of so many seconds: a call has to end before its deadline."""
-        return max(0.0, min(seconds, self._timeout_seconds * _WAIT_SHARE))
+        return max(0.0, min(seconds, _WAIT_SECONDS_MAX, self._timeout_seconds * _WAIT_SHARE))
 
     def send(self, call: Call[T]) -> T:
         """What the call gives. Raises QuartzDBError."""
