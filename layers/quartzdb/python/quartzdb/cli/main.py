@@ -13,6 +13,7 @@ import click
 from quartzdb import __version__
 from quartzdb.cli.adopt import adopt
 from quartzdb.cli.backup import backup
+from quartzdb.cli.changes import changes
 from quartzdb.cli.compact import compact
 from quartzdb.cli.demo.command import demo
 from quartzdb.cli.erase import erase, erasures
@@ -115,6 +116,7 @@ for command in (
     namespaces,
     records,
     kv,
+    changes,
     erase,
     erasures,
     query,
