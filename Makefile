@@ -86,7 +86,7 @@ docs: $(DEV) $(DOCS) ## Build the documentation into build/site/, which the serv
 	@mkdir -p .venv/share/quartzdb && ln -sfn ../../../build/site .venv/share/quartzdb/docs
 
 test-docs: export QUARTZDB_SITE = build/site
-test-docs: docs $(ASSETS) ## Build the documentation, and look at all of it: links, sizes, accessibility
+test-docs: docs $(ASSETS) $(JAVASCRIPT) ## Build the documentation, and look at all of it: links, sizes, accessibility
 	$(BIN)/python -m pytest tests/site $(ARGS)
 
 clients: $(DEV) $(JAVASCRIPT) $(NPM_PACKAGES) ## Build what is published of the clients and integrations: wheels, sdists, npm tarballs, crate
