@@ -120,6 +120,7 @@ class World:
         changes, follower = self.database.record_changes, self.follower
 
         def take(event: RecordEvent) -> bool:
+            assert not isinstance(event.change, Expired), "nothing here expires"
             state = follower.states.get(event.change.id, UNKNOWN)
             follower.states[event.change.id] = apply(state, event.change)
             follower.told.append((event.shard, event.change.version.stamp))
