@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quartzdb.domain.errors import ChangesGone
+from quartzdb.domain.expired import Expired
 from quartzdb.domain.merge import UNKNOWN, RecordState, apply
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
 from quartzdb.services.change_cursor import ChangePlaces
