@@ -532,6 +532,7 @@ def test_a_namespace_of_words_alone_from_its_creation_to_its_export(library: Lib
     page.fill("#create [name=text]", "title, body=german")
     page.click("#create summary")
     page.fill("#create [name=sparse]", "splade")
+    page.check("#create [name=key_history]")
     page.click("button:has-text('Create namespace')")
     expect(page.locator("#described")).to_contain_text("body (german), title (english)")
     expect(page.locator("#described")).to_contain_text("without vectors, found by words")
@@ -581,5 +582,6 @@ def test_a_namespace_of_words_alone_from_its_creation_to_its_export(library: Lib
     lines = [json.loads(line) for line in Path(loading.value.path()).read_text("utf-8").splitlines()]
     assert lines[0]["quartzdb_export"]["settings"]["text"]["body"]["language"] == "german"
     assert lines[0]["quartzdb_export"]["settings"]["sparse"] == ["splade"]
+    assert lines[0]["quartzdb_export"]["settings"]["key_history"] is True
     assert [line["id"] for line in lines[1:]] == ["a", "b", "c"]
     assert all("vector" not in line for line in lines[1:])

@@ -91,6 +91,7 @@ class Client:
         precision: str | None = None,
         shards: int | None = None,
         purge_after_days: int | None = None,
+        key_history: bool | None = None,
         text: Mapping[str, TextFieldSettings] | Sequence[str] | None = None,
         sparse: Sequence[str] | None = None,
         **settings: Any,
@@ -99,8 +100,8 @@ class Client:
 
         What is not given is as the server has it: cosine, f32, one shard. Without a `dimension` records have no
         vectors. `text` are the fields of metadata that are searched as words, each with its settings or none;
-        `sparse` those that hold sparse vectors. Without any of the three it has key-values only. `settings` are sent
-        as they are.
+        `sparse` those that hold sparse vectors. Without any of the three it has key-values only. With `key_history`
+        its feed tells every change of these. `settings` are sent as they are.
         """
         content = body_of(
             name=name,
@@ -110,6 +111,7 @@ class Client:
             precision=precision,
             shards=shards,
             purge_after_days=purge_after_days,
+            key_history=key_history,
             text=text if text is None or isinstance(text, Mapping) else {field: {} for field in text},
             sparse=None if sparse is None else list(sparse),
             **settings,

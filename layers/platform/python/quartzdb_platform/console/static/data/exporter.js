@@ -27,8 +27,8 @@ export async function sinkOf(name) {
 
 /** The first line of what `quartzdb export` writes, so that `quartzdb import` can make the same namespace of it. */
 function header(namespace) {
-  const { name, dimension, metric, engine, precision, shards, purge_after_days, text, sparse } = namespace;
-  const settings = { dimension, metric, engine, precision, shards, purge_after_days, text, sparse };
+  const { name, dimension, metric, engine, precision, shards, purge_after_days, text, sparse, key_history } = namespace;
+  const settings = { dimension, metric, engine, precision, shards, purge_after_days, text, sparse, key_history };
   return `${JSON.stringify({ quartzdb_export: { format: 1, kind: "records", namespace: name, settings } })}\n`;
 }
 

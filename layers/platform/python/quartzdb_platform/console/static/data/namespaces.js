@@ -68,6 +68,7 @@ if (create) {
       ...(names(create.sparse.value).length ? { sparse: names(create.sparse.value) } : {}),
       name: create.elements.name.value.trim(), dimension: given("dimension"), metric: create.metric.value, engine: create.engine.value,
       precision: create.precision.value, shards: given("shards"), purge_after_days: given("purge_after_days"),
+      ...(create.key_history.checked ? { key_history: true } : {}),
     };
     const made = await ask("POST", "/v1/namespaces", { json: body });
     location.assign(`${settings.root}/${made.json.name}`);
