@@ -47,6 +47,7 @@ def write_unit_cost() -> float:
         "upsert of 1 ": 1,
         "delete of 2": 2,
         "key-value put of 100": 100,
+        "key-value put with history": 2,
     }
     claim = operation("claim of an idempotency key").total
     found = []

@@ -81,6 +81,16 @@ def test_values_are_counted_as_they_are(http: Client, books: str) -> None:
     assert used(http.delete(f"{books}/kv/one")) == (0, 1)
 
 
+def test_values_whose_history_is_kept_count_twice(http: Client) -> None:
+    """One by one, many at once, and asked beforehand; a deletion is one."""
+    http.post("/v1/namespaces", {"name": "kept", "key_history": True})
+    assert used(http.put("/v1/namespaces/kept/kv/a", content=b"x" * (KB + 1))) == (0, 4)
+    both = {"items": [{"key": "b", "value": "x"}, {"key": "c", "value": "x" * KB}]}
+    assert used(http.post("/v1/namespaces/kept/kv-batch/put", {**both, "dry_run": True})) == (0, 4)
+    assert used(http.post("/v1/namespaces/kept/kv-batch/put", both)) == (0, 4)
+    assert used(http.delete("/v1/namespaces/kept/kv/a")) == (0, 1)
+
+
 def test_an_answer_without_json_has_its_receipt_in_a_header(http: Client, books: str) -> None:
     """Also where only the headers are asked for, or nothing has changed."""
     http.put(f"{books}/kv/large", content=b"x" * (2 * UNIT + 1))

@@ -1,7 +1,7 @@
 """Units: what a request is measured in. Quote, receipt, usage line and bill all come from here.
 
 A read unit is one query, fetch, list, count or key-value read, per 64 KB of answer begun. A write unit is one KB that
-is written, begun, per record or value; a deletion of one thing is one.
+is written, begun, per record or value, twice for a value whose history is kept; a deletion of one thing is one.
 """
 
 from __future__ import annotations
@@ -45,6 +45,12 @@ def units_read(reads: int, answer_bytes: int) -> Units:
 def units_written(sizes: Iterable[int]) -> Units:
     """Records or values of so many bytes each: vectors as they are stored, metadata as JSON, values as they are."""
     return Units(write=sum(max(1, -(-size // WRITE_UNIT_BYTES)) for size in sizes))
+
+
+def units_put(sizes: Iterable[int], *, key_history: bool) -> Units:
+    """Values of so many bytes each; where their history is kept, each is written twice."""
+    units = units_written(sizes)
+    return Units(write=2 * units.write) if key_history else units
 
 
 def units_deleted(things: int) -> Units:

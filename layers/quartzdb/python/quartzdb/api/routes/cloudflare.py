@@ -15,7 +15,7 @@ from quartzdb.api.schemas import cloudflare as schemas
 from quartzdb.domain.errors import InvalidKey, KeyNotFound
 from quartzdb.domain.limits import VALUES_JSON
 from quartzdb.domain.namespace import Namespace
-from quartzdb.domain.units import units_deleted, units_written
+from quartzdb.domain.units import units_deleted, units_put
 from quartzdb.services.keys import Scope
 from quartzdb.services.keyvalue import NewItem
 
@@ -69,8 +69,9 @@ def cf_put(call: Call) -> Answer:
     """Key and value are strings."""
     body = call.json(schemas.PutValue, any_type=True)
     item = NewItem(body.key, body.value.encode("utf-8"), TEXT)
-    version = call.services.key_values.put(_namespace(call), item)
-    call.trace.used(units_written([len(item.value)]), 1)
+    namespace = _namespace(call)
+    version = call.services.key_values.put(namespace, item)
+    call.trace.used(units_put([len(item.value)], key_history=namespace.settings.key_history), 1)
     document = {"success": True, "key": body.key, "message": "Stored"}
     return json_answer(document, headers=((VERSION_HEADER, str(version)),))
 

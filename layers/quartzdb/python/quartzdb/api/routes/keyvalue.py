@@ -13,7 +13,7 @@ from quartzdb.api.schemas import keyvalue as schemas
 from quartzdb.api.times import rfc3339
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.limits import VALUE_BYTES_MAX
-from quartzdb.domain.units import units_deleted, units_written
+from quartzdb.domain.units import units_deleted, units_put
 from quartzdb.services.keys import Scope
 from quartzdb.services.keyvalue import DEFAULT_CONTENT_TYPE, NewItem
 
@@ -67,13 +67,14 @@ def put_value(call: Call) -> Answer:
         call.headers.get("content-type") or DEFAULT_CONTENT_TYPE,
         query.ttl_seconds,
     )
+    namespace = call.namespace()
     version = call.services.key_values.put(
-        call.namespace(), item, match=condition_of(call.headers), after=after_of(call.headers)
+        namespace, item, match=condition_of(call.headers), after=after_of(call.headers)
     )
     return write_answer(
         call,
         {"key": item.key, "version": str(version)},
-        units_written([len(item.value)]),
+        units_put([len(item.value)], key_history=namespace.settings.key_history),
         records=1,
         headers=_version_headers(version),
     )

@@ -19,7 +19,7 @@ from quartzdb.api.times import rfc3339_or_none
 from quartzdb.domain.answer_budget import AnswerBudget
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.limits import KEYS_JSON, VALUES_JSON
-from quartzdb.domain.units import units_deleted, units_written
+from quartzdb.domain.units import units_deleted, units_put
 from quartzdb.services.keys import Scope
 from quartzdb.services.keyvalue import DEFAULT_CONTENT_TYPE, NewItem
 from quartzdb.storage.ports import Item
@@ -132,7 +132,8 @@ def put_values(call: Call) -> Answer:
     namespace = call.namespace()
     body = call.json(schemas.PutItems)
     items = [_new_item(item, f"items[{position}]") for position, item in enumerate(body.items)]
-    units = units_written(len(item.value) for item in items)
+    history = namespace.settings.key_history
+    units = units_put((len(item.value) for item in items), key_history=history)
     if body.dry_run:
         call.services.key_values.check_put_many(items)
         return quote(call, units)
