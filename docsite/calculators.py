@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from quartzdb_platform.plans.plan_file import load_plans
+
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = Path(__file__).parent / "static/calculators/figures.js"
-PLANS = ROOT / "layers/platform/python/quartzdb_platform/plans/plans.toml"
 GROWTH = ROOT / "docs/growth.md"
 
 
@@ -28,18 +29,10 @@ def figures() -> str:
 
 def _plans() -> dict[str, Any]:
     """The newest version's prices and plans."""
-    merged: dict[str, Any] = {}
-    for version in tomllib.loads(PLANS.read_text("utf-8"))["versions"]:
-        merged = _merged(merged, version)
-    return {"from": merged["from"], "prices": merged["prices"], "plans": merged["plans"]}
-
-
-def _merged(before: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    changed = {
-        name: _merged(before.get(name, {}), value) if isinstance(value, dict) else value
-        for name, value in given.items()
-    }
-    return {**before, **changed}
+    newest = load_plans().versions[-1]
+    named = ("title", "month_micro_dollars", "overage", "included", "limits")
+    plans = {name: {one: asdict(plan)[one] for one in named} for name, plan in newest.by_name.items()}
+    return {"from": newest.from_month, "prices": asdict(newest.prices), "plans": plans}
 
 
 def _growth(table: str) -> Iterator[dict[str, float]]:

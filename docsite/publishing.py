@@ -13,22 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docsite.sources import ROOT
+from quartzdb.cli.serve.site import TYPES as SHOWN
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 TYPES = {
-    ".css": "text/css; charset=utf-8",
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".json": "application/json",
-    ".md": "text/markdown; charset=utf-8",
-    ".png": "image/png",
+    **SHOWN,
     ".py": "text/x-python; charset=utf-8",
     ".sql": "text/plain; charset=utf-8",
-    ".svg": "image/svg+xml",
-    ".txt": "text/plain; charset=utf-8",
-    ".xml": "application/xml",
 }
 _CACHED = "public, max-age=300"
 

@@ -14,6 +14,7 @@ from dataclasses import MISSING, fields
 import click
 
 from cdk.settings import Settings
+from docsite.said_below import said_below
 from docsite.sources import DOCS, ROOT
 
 PAGE = DOCS / "reference/settings.md"
@@ -68,10 +69,7 @@ def _fields() -> Iterator[str]:
         if heading is not None:
             yield f"\n### {heading}\n\n{head}" if heading else head
             heading = None
-        after = settings.body[place + 1] if place + 1 < len(settings.body) else None
-        said = ""
-        if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-            said = " ".join(str(after.value.value).split())
+        said = said_below(settings.body, place)
         default = defaults[one.target.id]
         shown = "" if default is MISSING else f"`{json.dumps(default)}`"
         yield f"| `{one.target.id}` | {shown} | {said} |"

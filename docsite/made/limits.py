@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+from docsite.said_below import said_below
 from quartzdb.domain import limits
 
 _TOP = """\
@@ -33,10 +34,6 @@ def numbers() -> list[tuple[str, str, str]]:
         value = getattr(limits, node.targets[0].id)
         if isinstance(value, bool) or not isinstance(value, int | float):
             continue
-        after = body[place + 1] if place + 1 < len(body) else None
-        said = (
-            after.value.value if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) else ""
-        )
-        words = " ".join(str(said).split()).replace("|", "\\|")
+        words = said_below(body, place).replace("|", "\\|")
         found.append((node.targets[0].id, f"{value:,}", words))
     return found

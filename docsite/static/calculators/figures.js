@@ -3,6 +3,7 @@ export const FIGURES = {
   "plans": {
     "from": "2026-11",
     "prices": {
+      "version": "2026-11",
       "million_read_units": 12000000,
       "million_write_units": 8000000,
       "gigabyte_month": 600000
@@ -12,10 +13,6 @@ export const FIGURES = {
         "title": "Free",
         "month_micro_dollars": 0,
         "overage": false,
-        "seats": 10,
-        "projects": 3,
-        "retention_days": 7,
-        "features": [],
         "included": {
           "read_units": 250000,
           "write_units": 250000,
@@ -37,12 +34,6 @@ export const FIGURES = {
         "title": "Pro",
         "month_micro_dollars": 99000000,
         "overage": true,
-        "seats": 25,
-        "projects": 20,
-        "retention_days": 30,
-        "features": [
-          "caps"
-        ],
         "included": {
           "read_units": 3000000,
           "write_units": 4000000,
@@ -64,14 +55,6 @@ export const FIGURES = {
         "title": "Business",
         "month_micro_dollars": 499000000,
         "overage": true,
-        "seats": 500,
-        "projects": 100,
-        "retention_days": 365,
-        "features": [
-          "caps",
-          "residency",
-          "single_sign_on"
-        ],
         "included": {
           "read_units": 20000000,
           "write_units": 20000000,

@@ -26,7 +26,7 @@ INSTALLED = Path(sys.prefix) / "share/quartzdb/docs"
 REFERENCE = Path(__file__).parent / "reference"
 """The page of the API, of the package itself. No function has it: it is below `cli`, which layers leave out."""
 
-_TYPES: Mapping[str, str] = {
+TYPES: Mapping[str, str] = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -39,7 +39,7 @@ _TYPES: Mapping[str, str] = {
     ".txt": "text/plain; charset=utf-8",
     ".xml": "application/xml",
 }
-_COMPRESSED = frozenset(_TYPES) - {".png"}
+_COMPRESSED = frozenset(TYPES) - {".png"}
 _OF_PAGES = "frame-ancestors 'none'"
 """The rest of a page's policy is in the page."""
 _OF_FILES = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
@@ -114,7 +114,7 @@ class WithSite:
             return None
         if file.is_dir():
             return file if (file / "index.html").is_file() else None
-        return file if file.is_file() and file.suffix in _TYPES and not name.endswith("/") else None
+        return file if file.is_file() and file.suffix in TYPES and not name.endswith("/") else None
 
 
 def with_site(application: Application, folder: Path = INSTALLED) -> Application:
@@ -130,7 +130,7 @@ def _read(file: Path, zipped: bool, *, status: int = 200) -> _Answer:
     changed = file.stat().st_mtime_ns
     body, etag = _contents(file, changed, zipped and file.suffix in _COMPRESSED)
     headers = [
-        (b"content-type", _TYPES[file.suffix].encode()),
+        (b"content-type", TYPES[file.suffix].encode()),
         (b"content-security-policy", (_OF_PAGES if file.suffix == ".html" else _OF_FILES).encode()),
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"no-referrer"),
