@@ -541,6 +541,8 @@ def test_a_namespace_of_words_alone_from_its_creation_to_its_export(library: Lib
     table.write_text(
         'id,title,body,splade\na,Red planets,Häuser,"{""indices"":[3],""values"":[2]}"\nb,Villages,Dörfer,\n'
     )
+    # A file can be put into a form that nobody sees yet, before the page listens.
+    expect(page.locator("#source")).to_be_visible()
     page.set_input_files("input[type=file]", table)
     page.select_option("[aria-label='Type of splade']", "json")
     expect(page.locator("#preview li").first).to_contain_text("a: ")

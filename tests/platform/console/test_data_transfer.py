@@ -41,6 +41,8 @@ def library(ada: Person) -> Iterator[Library]:
 def choose(library: Library, name: str, content: bytes) -> None:
     """A file, and wait until its columns are there."""
     file = FilePayload(name=name, mimeType="application/octet-stream", buffer=content)
+    # A file can be put into a form that nobody sees yet, before the page listens.
+    expect(library.page.locator("#source")).to_be_visible()
     library.page.set_input_files("#source [name=file]", files=[file])
     expect(library.page.locator("#mapped")).to_be_visible()
 

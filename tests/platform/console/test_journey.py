@@ -134,6 +134,8 @@ def test_from_an_address_to_the_end(
     page.click("text=Create namespace")
     expect(page.locator("dl")).to_contain_text("30 days")
     ada.go(f"/projects/{project}/data/books/transfer")
+    # A file can be put into a form that nobody sees yet, before the page listens.
+    expect(page.locator("#source")).to_be_visible()
     page.set_input_files("[name=file]", files=[records()])
     page.click("text=Read it")
     page.click("#begin")
