@@ -1,7 +1,7 @@
 # Needs Python 3.11 or newer (with venv), make and a C++ compiler. Everything else goes into .venv.
 
 PYTHON ?= python3
-# How many tests `make test` runs at a time.
+# How many tests run at a time.
 WORKERS = 2
 # Passed on to the command of the target, as in: make run ARGS="--port 9000"
 ARGS =
@@ -42,12 +42,12 @@ SOURCES = --no-build-isolation --require-hashes
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help environments docs test-docs integrations-types run parquet platform test test-starter journey clients-types lint format bench-engines bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean clients clients-matrix conformance
+.PHONY: help environments docs test-docs integrations-types run parquet platform test test-all test-clients test-console test-deployment test-starter journey clients-types lint format bench-engines bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean clients clients-matrix conformance
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
-# What has an environment of its own, or is built, for `make test` and the targets beside it.
+# What has an environment of its own, or is built, for tests.
 BESIDE = $(MINISTACK) $(INFRA) $(RIE) $(FRAMEWORKS) $(INTEGRATIONS) $(DOCS) $(WORKERD) $(ASSETS) $(CDK) $(JAVASCRIPT) $(POSTMAN) \
 	$(NPM_FRAMEWORKS) $(NPM_PACKAGES) $(STARTER) $(BUILT)
 # HAZARD: it is made by .venv's pip, or checked with it, so where several are made at once .venv is complete first.
@@ -66,12 +66,29 @@ parquet: $(RUNTIME) ## Add to .venv what Parquet files need (pyarrow, 170 MB)
 platform: $(RUNTIME) ## Start the database with accounts, projects and keys on this machine
 	$(BIN)/python -m local.platform $(ARGS)
 
+# Long profiles: what goes through a browser, other languages or a whole deployment has a target of its own.
+CLIENT_TESTS = tests/clients tests/integrations
+CONSOLE_TESTS = tests/platform/console
+DEPLOYMENT_TESTS = tests/e2e tests/functions tests/infrastructure
 # loadfile keeps a file on one worker, so that what a module's tests share (a server, a synthesised stack) is made once.
 # Files go out in the order of tests/conftest.py, not by their number of tests.
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Some environments forbid bytecode: then each of the hundreds of processes that tests start compiles the package anew.
-test: export PYTHONDONTWRITEBYTECODE =
-test: $(DEV) $(MINISTACK) $(INFRA) $(RIE) $(INTEGRATIONS) $(WORKERD) $(ASSETS) $(JAVASCRIPT) $(POSTMAN) $(NPM_PACKAGES) $(BUILT) ## Run every test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+test test-clients test-console test-deployment: export PYTHONDONTWRITEBYTECODE =
+
+test: $(DEV) $(MINISTACK) $(WORKERD) $(ASSETS) ## Run the tests of the database and the platform
+	$(PYTEST) $(foreach folder,$(CLIENT_TESTS) $(CONSOLE_TESTS) $(DEPLOYMENT_TESTS),--ignore $(folder)) $(ARGS)
+
+test-clients: $(DEV) $(MINISTACK) $(INTEGRATIONS) $(WORKERD) $(JAVASCRIPT) $(POSTMAN) $(NPM_PACKAGES) ## Run the clients, in their languages, and the integrations against a server
+	$(PYTEST) $(CLIENT_TESTS) $(ARGS)
+
+test-console: $(DEV) $(ASSETS) ## Go through all pages of the console in a browser
+	$(PYTEST) $(CONSOLE_TESTS) $(ARGS)
+
+test-deployment: $(DEV) $(MINISTACK) $(INFRA) $(RIE) $(WORKERD) $(CDK) $(BUILT) ## Test what is deployed: templates, functions and layers under emulators, both clouds
+	$(PYTEST) $(DEPLOYMENT_TESTS) $(ARGS)
+
+test-all: test-docs test-starter test-clients test-console test-deployment test ## Run every test there is, one profile after the other
 
 # Of its own: Next.js has 370 MB, and a build takes a while.
 test-starter: $(DEV) $(ASSETS) $(STARTER) ## Build the Next.js starter, and go through it in a browser, with screenshots in build/starter

@@ -37,7 +37,7 @@ def unpacked_layers(opt: Path) -> Path:
     """What /opt/python would hold: dependencies from the built layers, the packages as they are now."""
     if not (_RIE / "aws-lambda-rie").exists():
         pytest.skip(
-            "Lambda's emulator is not in .venv-rie: `make test` installs it where there is a CPython 3.13"
+            "Lambda's emulator is not in .venv-rie: `make test-deployment` installs it where there is a CPython 3.13"
         )
     name = next(each.name for each in ARCHITECTURES if each.machine == platform.machine())
     for layer in (API, ENGINES, PLATFORM):
@@ -113,7 +113,7 @@ def running_bundle(bundle: Path) -> Iterator[Instance]:
     """A new instance of a function that is all in one folder, as those at the edge are."""
     if not (_RIE / "aws-lambda-rie").exists():
         pytest.skip(
-            "Lambda's emulator is not in .venv-rie: `make test` installs it where there is a CPython 3.13"
+            "Lambda's emulator is not in .venv-rie: `make test-deployment` installs it where there is a CPython 3.13"
         )
     with _running(bundle.name, bundle, "", {}) as instance:
         yield instance

@@ -1,6 +1,6 @@
 """The Next.js starter: built as its README says, and used through a real server and a browser.
 
-`make test-starter` runs this; Next.js has 370 MB, so that it is no part of `make test`.
+`make test-starter` runs this; Next.js has 370 MB, so that it is no part of `make test-clients`.
 """
 
 from __future__ import annotations
