@@ -6,7 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -200,6 +200,37 @@ class TestFinding:
         with ThreadPoolExecutor(8) as pool:
             together = list(pool.map(lambda ask: index.index.candidates(ask[0], 10, ask[1]).tolist(), asked))
         assert together == alone
+
+
+class TestBatches:
+    @pytest.mark.parametrize(("count", "asked"), [(10, None), (10, 0.9), (10, 0.9999), (100, None)])
+    def test_each_query_gets_the_answer_that_it_gets_alone(
+        self, index: Opened, count: int, asked: float | None
+    ) -> None:
+        queries = clumped(QUERIES, 2, metric=index.metric)
+        together = index.index.candidates_of_each(queries, count, asked)
+        assert len(together) == len(queries)
+        vectors = MappedVectors(index.vectors, index.norms)
+        for query, rows in zip(queries, together, strict=True):
+            alone = index.answer(query, count, asked=asked)
+            assert len(np.unique(rows)) == len(rows)
+            kept = rows[best(gather_scores(vectors, index.metric, query, rows), count)]
+            # Rows that codes rank alike may change places, and with them one that is just not proposed.
+            assert len(np.intersect1d(alone, kept)) >= 0.99 * len(alone)
+
+    def test_more_than_there_is_and_nothing_at_all(self, index: Opened) -> None:
+        queries = clumped(3, 2, metric=index.metric)
+        for rows in index.index.candidates_of_each(queries, ROWS + 10):
+            assert np.array_equal(np.sort(rows), np.arange(ROWS))
+        assert list(index.index.candidates_of_each(queries[:0], 10)) == []
+
+    def test_queries_beyond_the_reach_of_an_index_are_answered_among_others(self, index: Opened) -> None:
+        queries = clumped(4, 2, metric=index.metric)
+        queries[2] *= np.float32(1e12)
+        for query, rows in zip(queries, index.index.candidates_of_each(queries, 10), strict=True):
+            vectors = MappedVectors(index.vectors, index.norms)
+            found = rows[best(gather_scores(vectors, index.metric, query, rows), 10)]
+            assert len(np.intersect1d(found, index.answer(query, 10))) >= 9
 
 
 class TestFilters:
@@ -538,6 +569,9 @@ class RefusingCodes:
     def candidates(
         self, query: Vector, count: int, allowed: Mask | None = None, recall: float | None = None
     ) -> Rows:
+        raise CodesAsked
+
+    def candidates_of_each(self, queries: Matrix, count: int, recall: float | None = None) -> Sequence[Rows]:
         raise CodesAsked
 
 

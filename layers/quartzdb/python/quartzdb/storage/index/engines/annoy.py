@@ -7,7 +7,7 @@ rows are scanned. Where visiting would cost as much as a scan, no trees are writ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from quartzdb.storage.index.engines.annoy_projection import Projection, fitted
 from quartzdb.storage.index.engines.annoy_space import AnnoySpace
 from quartzdb.storage.index.engines.exact import ExactIndex
 from quartzdb.storage.index.engines.long_rows import added, lengths_of, long_rows, parse
-from quartzdb.storage.index.engines.port import BuiltIndex
+from quartzdb.storage.index.engines.port import BuiltIndex, one_by_one
 from quartzdb.storage.index.engines.recall_levels import ByRecall
 from quartzdb.storage.index.engines.recall_levels import document as levels_document
 from quartzdb.storage.index.engines.search_parameters import (
@@ -165,6 +165,10 @@ class AnnoyTrees:
                 rows.sort()
                 return rows
         return self._scan.candidates(query, count, allowed)
+
+    def candidates_of_each(self, queries: Matrix, count: int, recall: float | None = None) -> Sequence[Rows]:
+        """One after the other: trees are walked for one query at a time."""
+        return one_by_one(self, queries, count, recall)
 
     @property
     def resident_bytes(self) -> int:

@@ -5,11 +5,12 @@ Other engines use its scan where an index cannot help: a few allowed rows, or a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Floats, Mask, Matrix, Rows, Vector
@@ -20,6 +21,9 @@ from quartzdb.storage.index.segments.stored_vectors import MappedVectors, Stored
 
 BLOCK_FLOATS = 1 << 18
 """Numbers per block: 1 MiB of float32 stays in a core's L2 cache, also while float16 rows are widened."""
+SCORES_BYTES_MAX = 32 << 20
+"""How much memory the scores of queries that are scanned for together may take."""
+SPARE_ROWS = 8
 GATHER_SHARE_MAX = 0.5
 """Up to this share of rows, gathering them beats a contiguous scan with a mask (equal at one half, 100k × 384)."""
 
@@ -67,6 +71,19 @@ class ExactIndex:
             return rows[best(gather_scores(self._vectors, self._metric, query, rows), count)]
         return rows[best(scan_scores(self._vectors, self._metric, query)[rows], count)]
 
+    def candidates_of_each(self, queries: Matrix, count: int, recall: float | None = None) -> Sequence[Rows]:
+        """The `count` best rows of each query and a few more, from one scan for as many as memory allows.
+
+        A product of matrices rounds differently from one with a vector: hence the few more, among which scores decide.
+        """
+        del recall
+        together = max(1, SCORES_BYTES_MAX // (4 * self._vectors.shape[0]))
+        return [
+            best(scores, count + SPARE_ROWS)
+            for start in range(0, len(queries), together)
+            for scores in scan_scores_of_each(self._vectors, self._metric, queries[start : start + together])
+        ]
+
     @property
     def resident_bytes(self) -> int:
         """None of its own: the matrix belongs to the segment."""
@@ -82,6 +99,18 @@ def scan_scores(vectors: StoredVectors, metric: Metric, query: Vector) -> Floats
     for start in range(0, rows, step):
         block, norms = vectors.span(start, start + step)
         scores[start : start + step] = metric.scores(widened(block), norms, query)
+    return scores
+
+
+def scan_scores_of_each(vectors: StoredVectors, metric: Metric, queries: Matrix) -> Floats:
+    """Exact scores of all rows for each query (m, d), one product of matrices for each block; float32 (m, n)."""
+    rows, dimension = vectors.shape
+    vectors.expect(None)
+    scores = np.empty((len(queries), rows), dtype=np.float32)
+    step = _block_rows(dimension)
+    for start in range(0, rows, step):
+        block, norms = vectors.span(start, start + step)
+        scores[:, start : start + step] = _block_scores_of_each(widened(block), norms, metric, queries)
     return scores
 
 
@@ -107,6 +136,15 @@ def best(scores: Floats, count: int) -> Rows:
     if count >= scores.size:
         return np.arange(scores.size, dtype=np.int64)
     return np.argpartition(scores, scores.size - count)[scores.size - count :]
+
+
+def _block_scores_of_each(
+    rows: npt.NDArray[np.float32], norms: Floats, metric: Metric, queries: Matrix
+) -> Floats:
+    products: Floats = np.asarray(queries @ rows.T, dtype=np.float32)
+    for query, scores in zip(queries, products, strict=True):
+        scores[:] = metric.scores_of(scores, norms, query, lambda near: rows[near])
+    return products
 
 
 def _block_rows(dimension: int) -> int:

@@ -7,7 +7,7 @@ may be elsewhere, and thousands of results are most of a region. There, the code
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from quartzdb.storage.index.engines.graph_space import GraphSpace
 from quartzdb.storage.index.engines.hnsw_calibration import SAMPLE_QUERIES, calibrate
 from quartzdb.storage.index.engines.ivf import CODES_FILE, ROTATION_FILE, IvfEngine
 from quartzdb.storage.index.engines.long_rows import added, long_rows, parse
-from quartzdb.storage.index.engines.port import BuiltIndex, Index
+from quartzdb.storage.index.engines.port import BuiltIndex, Index, one_by_one
 from quartzdb.storage.index.engines.recall_levels import ByRecall
 from quartzdb.storage.index.engines.recall_levels import document as levels_document
 from quartzdb.storage.index.engines.rotation import Rotation
@@ -158,6 +158,10 @@ class HnswIndex:
             return self._codes.candidates(query, count, None, recall)
         found = self._loosely(query, count, recall, allowed)
         return self._codes.candidates(query, count, allowed, recall) if found is None else found
+
+    def candidates_of_each(self, queries: Matrix, count: int, recall: float | None = None) -> Sequence[Rows]:
+        """One after the other: each finds its own way through the graph, so that together they share nothing."""
+        return one_by_one(self, queries, count, recall)
 
     @property
     def resident_bytes(self) -> int:

@@ -7,7 +7,7 @@ target recall, codes get more bits; where none do, the index says so and every s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from quartzdb.storage.index.engines.codes import Codes, openmp_threads
 from quartzdb.storage.index.engines.exact import ExactIndex
 from quartzdb.storage.index.engines.ivf_calibration import calibrate, near_lists
 from quartzdb.storage.index.engines.long_rows import added, lengths_of, long_rows, parse
-from quartzdb.storage.index.engines.port import BuiltIndex
+from quartzdb.storage.index.engines.port import BuiltIndex, one_by_one
 from quartzdb.storage.index.engines.probe_margins import ProbeMarginTable, margins_by_recall
 from quartzdb.storage.index.engines.recall_levels import ByRecall
 from quartzdb.storage.index.engines.rotation import Rotation
@@ -51,6 +51,8 @@ FILTERED_DEPTH_MAX = 16_384
 STRIDE = 16
 """By how much the number of visited lists may grow at once: results improve meanwhile, and fewer lists are needed; but
 each further search starts with nothing to compare with."""
+QUERIES_TOGETHER = 256
+"""Of more queries in one call of faiss, none is answered sooner, and what they found takes memory."""
 _BLOCK_FLOATS = 1 << 22
 
 
@@ -175,6 +177,27 @@ class IvfIndex:
         found.sort()
         return found
 
+    def candidates_of_each(self, queries: Matrix, count: int, recall: float | None = None) -> Sequence[Rows]:
+        """The rows that `candidates` has for each query; lists are searched for many queries at once."""
+        search_parameters = self._plain.at(count, recall)
+        if search_parameters is None or count > search_parameters.count_max:
+            return one_by_one(self, queries, count, recall)
+        cut, depth = search_parameters.at(count)
+        depth, wanted = min(depth, self._codes.rows), min(count, self._codes.rows)
+        proposed: list[Rows | None] = []
+        for start in range(0, len(queries), QUERIES_TOGETHER):
+            part = [self._rotation.query(query) for query in queries[start : start + QUERIES_TOGETHER]]
+            within = [placed for placed in part if placed is not None]
+            every = iter(self._plainly_each(np.stack(within), cut, depth) if within else ())
+            proposed += [None if placed is None else next(every) for placed in part]
+        return [
+            # What one search of near lists has not answered, one that goes further does.
+            self.candidates(query, count, recall=recall)
+            if found is None or found.size < wanted
+            else (added(found, self._long, None) if self._long.size else np.sort(found))
+            for query, found in zip(queries, proposed, strict=True)
+        ]
+
     @property
     def resident_bytes(self) -> int:
         """Codes and rotation, which a busy index has in memory though they are mapped, and what is gathered of them."""
@@ -195,6 +218,12 @@ class IvfIndex:
                 return found
         lists = np.argsort(-nearness)
         return self._codes.search(turned, depth, lists, nearness[lists])[0]
+
+    def _plainly_each(self, placed: Matrix, cut: float, depth: int) -> Sequence[Rows]:
+        """What `_plainly` finds first for each query (m, d)."""
+        turned = self._rotation.turned(placed)
+        nearness = self._codes.nearness_of_each(turned)
+        return self._codes.search_each(turned, depth, [near_lists(near, cut) for near in nearness], nearness)
 
     def _among(self, turned: Floats, count: int, recall: float | None, allowed: Allowed) -> Rows | None:
         """Visit lists, nearest first, until the next is too far behind the results found so far to hold a better one.

@@ -6,7 +6,7 @@ a user. Engines are imported lazily: faiss costs a cold start ~80 ms.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -48,10 +48,22 @@ class Index(Protocol):
         """
         ...
 
+    def candidates_of_each(self, queries: Matrix, count: int, recall: float | None = None) -> Sequence[Rows]:
+        """What `candidates` proposes for each of some queries (m, d), without a filter: all in one go where that pays.
+
+        `one_by_one` is an implementation for an index to which it makes no difference.
+        """
+        ...
+
     @property
     def resident_bytes(self) -> int:
         """Bytes that stay in memory for this index, for the cache's budget."""
         ...
+
+
+def one_by_one(index: Index, queries: Matrix, count: int, recall: float | None) -> Sequence[Rows]:
+    """Candidates of each query (m, d), by as many searches."""
+    return [index.candidates(query, count, recall=recall) for query in queries]
 
 
 class Engine(Protocol):
