@@ -16,7 +16,8 @@ from local.faults import Fault
 from quartzdb.routing.decision.state import Origin
 
 pytestmark = pytest.mark.skipif(
-    workerd.binary() is None, reason="workerd is not installed; `make test-deployment` installs it where there is npm"
+    workerd.binary() is None,
+    reason="workerd is not installed; `make test-deployment` installs it where there is npm",
 )
 
 

@@ -20,7 +20,8 @@ _ADDED_LATE = (
     "AWS::Lambda::Function.CustomCrossRegionExportReader",
 )
 needs_tools = pytest.mark.skipif(
-    not (_TOOLS / "checkov").exists(), reason=f"{_TOOLS.parent.name} is not there; `make test-deployment` makes it"
+    not (_TOOLS / "checkov").exists(),
+    reason=f"{_TOOLS.parent.name} is not there; `make test-deployment` makes it",
 )
 
 
