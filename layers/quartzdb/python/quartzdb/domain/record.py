@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,12 +37,27 @@ class Record:
     expires_at_ms: int | None = None
 
 
-ShownRecord = tuple[str, Version, Vector | None, Metadata | None, int | None]
+ShownMetadata = Metadata | bytes
+"""Metadata for an answer: its JSON as it is stored, or the object where that is in memory already."""
+ShownRecord = tuple[str, Version, Vector | None, ShownMetadata | None, int | None]
 """Id, version, vector and metadata where they were asked for, and when it expires in unix ms, None for never."""
+ListedRecord = tuple[str, Version, Vector | None, Metadata | None, int | None]
+"""The same with the metadata as an object."""
+
+
+def metadata_of(shown: ShownMetadata | None) -> Metadata | None:
+    """The metadata as an object, None where it was not asked for. JSON is decoded, each time anew."""
+    if isinstance(shown, bytes):
+        metadata: Metadata = json.loads(shown)
+        return metadata
+    return shown
 
 
 class Match(NamedTuple):
     """One answer of a query; vector and metadata only where they were asked for.
+
+    Most answers are passed on as JSON, so `shown` is the metadata as it is stored wherever that can be passed on
+    unread. Who looks into it takes `metadata`.
 
     `explained`: where the record stands in the ranking of each part that has it, where the question was answered as one
     of parts. `distance` is the score's negative where it was not by vector alone.
@@ -52,9 +68,19 @@ class Match(NamedTuple):
     distance: float
     version: Version
     vector: Vector | None = None
-    metadata: Metadata | None = None
+    shown: ShownMetadata | None = None
     expires_at_ms: int | None = None
     explained: Mapping[QueryPart, PartRank] | None = None
+
+    @property
+    def metadata(self) -> Metadata | None:
+        """The metadata as an object, None where it was not asked for. Decoded anew each time where it came as JSON."""
+        return metadata_of(self.shown)
+
+    @property
+    def metadata_json(self) -> bytes | None:
+        """The metadata as JSON in UTF-8, to be put into an answer as it is; None where `metadata` has to be encoded."""
+        return self.shown if isinstance(self.shown, bytes) else None
 
 
 def check_id(record_id: object, field: str = "id") -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from quartzdb.domain.cursor import decode_cursor, encode_cursor
 from quartzdb.domain.order import BY_ID, Order, OrderPlace, check_order
-from quartzdb.domain.record import ShownRecord
+from quartzdb.domain.record import ListedRecord
 from quartzdb.services.consistency import STRONG, Consistency
 from quartzdb.services.page import Page, check_limit
 from quartzdb.services.shard_reads import ShardReads
@@ -42,7 +42,7 @@ class Listing:
     def __init__(self, shards: ShardReads) -> None:
         self._shards = shards
 
-    def page(self, namespace: Namespace, request: ListRequest) -> Page[ShownRecord]:
+    def page(self, namespace: Namespace, request: ListRequest) -> Page[ListedRecord]:
         """The records that come after the cursor, at most `limit`. Raises InvalidCursor, AnswerTooLarge.
 
         A walk from page to page has each record once that was there and matched all the time, if what it is ordered by

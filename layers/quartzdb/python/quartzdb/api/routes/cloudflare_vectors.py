@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from orjson import Fragment
+
 from quartzdb.api.answer import Answer, Headers, json_answer
 from quartzdb.api.call import Call
 from quartzdb.api.operation import Family, JsonBody, Success
@@ -168,7 +170,7 @@ def cf_search_vectors(call: Call) -> Answer:
             "id": match.id,
             "distance": match.distance,
             "score": 1.0 - match.distance,
-            "metadata": match.metadata or {},
+            "metadata": match.metadata if match.metadata_json is None else Fragment(match.metadata_json),
         }
         for match in answer.matches
     ]

@@ -16,7 +16,7 @@ from quartzdb.domain.filter import parse
 from quartzdb.domain.limits import CHOSEN_FIELDS_MAX, FILTER_JSON, LIST_LIMIT_MAX
 from quartzdb.domain.metadata import chosen_fields
 from quartzdb.domain.order import BY_ID, Order
-from quartzdb.domain.record import ShownRecord
+from quartzdb.domain.record import ListedRecord
 from quartzdb.services.keys import Scope
 from quartzdb.services.listing import ListRequest
 
@@ -92,7 +92,7 @@ def list_records(call: Call) -> Answer:
     )
 
 
-def _document(record: ShownRecord, body: schemas.ListMatching) -> dict[str, object]:
+def _document(record: ListedRecord, body: schemas.ListMatching) -> dict[str, object]:
     record_id, version, vector, metadata, expires_at_ms = record
     document: dict[str, object] = {"id": record_id, "version": str(version)}
     if vector is not None and vector.size:

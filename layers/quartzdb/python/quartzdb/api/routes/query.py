@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
+from orjson import Fragment
+
 from quartzdb.api.answer import Answer, json_answer
 from quartzdb.api.call import Call
 from quartzdb.api.freshness import consistency_of
@@ -295,7 +297,8 @@ def match_document(match: Match, body: schemas.QueryInBatch) -> dict[str, object
     if match.vector is not None and match.vector.size:
         document["vector"] = vector_document(match.vector, str(body.include_vectors))
     if body.include_metadata:
-        document["metadata"] = match.metadata
+        encoded = match.metadata_json
+        document["metadata"] = match.metadata if encoded is None else Fragment(encoded)
     if match.expires_at_ms is not None:
         document["expires_at"] = rfc3339(match.expires_at_ms)
     return document

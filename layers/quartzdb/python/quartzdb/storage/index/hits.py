@@ -11,14 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from quartzdb.domain.answer_budget import AnswerBudget
-from quartzdb.domain.expiry import split_expiry
-from quartzdb.domain.record import Match, ShownRecord
+from quartzdb.domain.expiry import EXPIRY_FIELD, split_expiry
+from quartzdb.domain.record import Match, ShownMetadata, ShownRecord
 from quartzdb.domain.vector import Floats, Rows, Vector
 from quartzdb.storage.index.segments.records import StoredRecord, decode_metadata
 from quartzdb.storage.index.view import Part, View, latest_version
 
 _SORTED_WHOLE_MAX = 512
 """Up to so many scores, sorting them all is as fast as selecting the best and sorting those."""
+_NO_METADATA = b"{}"
+"""What is shown of a record that was stored without any."""
+_EXPIRY_IN_JSON = f'"{EXPIRY_FIELD}":'.encode()
+"""Without these bytes in it, stored metadata has no moment of expiry: nothing in the name is ever escaped."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +109,7 @@ def shown_of_segment(part: Part, rows: list[int], shown: Shown) -> dict[int, Sho
         }
     _take(shown, stored)
     return {
-        row: (record_id, latest_version(version, patches), vectors.get(row), decode_metadata(metadata), None)
+        row: (record_id, latest_version(version, patches), vectors.get(row), metadata or _NO_METADATA, None)
         for row, record_id, version, metadata, patches in stored
     }
 
@@ -134,8 +138,12 @@ def _shown_expiring(
         _take(shown, stored)
     found: dict[int, ShownRecord] = {}
     for row, record_id, version, encoded, patches in stored:
-        metadata = decode_metadata(encoded)
-        expires_at_ms = split_expiry(metadata)
+        metadata: ShownMetadata = encoded or _NO_METADATA
+        expires_at_ms = None
+        if encoded is not None and _EXPIRY_IN_JSON in encoded:
+            decoded = decode_metadata(encoded)
+            expires_at_ms = split_expiry(decoded)
+            metadata = decoded
         latest = latest_version(version, patches)
         found[row] = (
             record_id,

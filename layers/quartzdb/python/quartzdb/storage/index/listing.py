@@ -16,7 +16,7 @@ import numpy as np
 from quartzdb.domain.deadline import check_deadline
 from quartzdb.domain.filter import Filter
 from quartzdb.domain.order import BY_ID, Order, OrderPlace
-from quartzdb.domain.record import ShownRecord
+from quartzdb.domain.record import ListedRecord, ShownRecord, metadata_of
 from quartzdb.domain.vector import Mask, Rows
 from quartzdb.storage.index.fields.field_order import UNRANKED, FieldOrder, Ranks
 from quartzdb.storage.index.hits import Shown
@@ -28,10 +28,10 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listed:
-    """A record of a listing, and its place there."""
+    """A record of a listing with its metadata as an object, and its place there."""
 
     place: OrderPlace
-    record: ShownRecord
+    record: ListedRecord
 
 
 def first_in_order(
@@ -67,7 +67,7 @@ def list_records(
     for _, number, row in page:
         rows_of.setdefault(number, []).append(row)
     records = {number: sources[number].shown(rows, shown) for number, rows in rows_of.items()}
-    listed = [Listed(place, records[number][row]) for place, number, row in page]
+    listed = [Listed(place, _decoded(records[number][row])) for place, number, row in page]
     return listed, len(found) > limit
 
 
@@ -79,6 +79,12 @@ def matching_ids(view: View, condition: Filter, after: str | None, limit: int) -
         check_deadline()
         found += [place.id for place, _ in _first_of(source, condition, BY_ID, begin, limit)]
     return sorted(found)[:limit]
+
+
+def _decoded(record: ShownRecord) -> ListedRecord:
+    record_id, version, vector, metadata, expires_at_ms = record
+    # Which fields of it are shown is chosen later.
+    return record_id, version, vector, metadata_of(metadata), expires_at_ms
 
 
 def _place(found: tuple[OrderPlace, int, int]) -> OrderPlace:
