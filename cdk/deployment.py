@@ -55,15 +55,19 @@ def build(app: App, *, artifacts: Artifacts | None = None) -> Settings:
         if settings.platform
         else None
     )
-    edge = EdgeStack(
-        app,
-        f"{settings.prefix}-edge",
-        settings=settings,
-        env=Environment(region=EDGE_REGION),
-        artifacts=artifacts,
-        data_stack=data_stack,
-        service=service,
-        platform=platform,
+    edge = (
+        EdgeStack(
+            app,
+            f"{settings.prefix}-edge",
+            settings=settings,
+            env=Environment(region=EDGE_REGION),
+            artifacts=artifacts,
+            data_stack=data_stack,
+            service=service,
+            platform=platform,
+        )
+        if settings.cloudfront
+        else None
     )
     observability = ObservabilityStack(
         app,

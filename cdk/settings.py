@@ -86,6 +86,10 @@ class Settings:
     """Where data is not kept, buckets are emptied with their stack, by a function that the CDK brings."""
 
     # HTTP
+    cloudfront: bool = True
+    """One name in front of all functions. False: clients call the api function at its own address, which then answers
+    searches, too, and there is no web ACL, no log of CloudFront's and no name of the operator's own:
+    docs/costs.md#without-cloudfront has what else is given up."""
     domain_name: str | None = None
     """A name of the operator's own, like `db.example.com`, with one of the two that follow."""
     hosted_zone: str | None = None
@@ -96,7 +100,8 @@ class Settings:
     """The documentation is at /docs, from a bucket into which `python -m docsite.publishing` puts it."""
     price_class: PriceClass = "100"
     waf_requests_per_5_minutes: int | None = 10_000
-    """From one address; beyond it AWS WAF answers 429. None: no web ACL, which saves its monthly fee."""
+    """From one address; beyond it AWS WAF answers 429. None: no web ACL, which saves its monthly fee and what it takes
+    of each request: docs/costs.md#without-the-web-acl has what is given up."""
     origin_secret_version: str | None = None
     """The version id of the origin secret that CloudFront sends. Naming it makes a rotation a deployable change."""
 
@@ -202,6 +207,7 @@ class Settings:
         _matches(
             "certificate_arn", self.certificate_arn, _CERTIFICATE, "the ARN of a certificate in us-east-1"
         )
+        self._check_front()
         self._check_domain()
         self._check_cloudflare()
         self._check_managing_site()
@@ -234,6 +240,15 @@ class Settings:
             return None
         zone_id, _, name = self.hosted_zone.partition("/")
         return zone_id, name
+
+    def _check_front(self) -> None:
+        if self.cloudfront:
+            return
+        for name, why in NEEDS_CLOUDFRONT.items():
+            if getattr(self, name) not in {None, False}:
+                raise InvalidSetting(f"{name} needs CloudFront, which cloudfront=false leaves out: {why}.")
+        if self.price_class != "100":
+            raise InvalidSetting("price_class is CloudFront's, which cloudfront=false leaves out.")
 
     def _check_cloudflare(self) -> None:
         _matches("cloudflare_domain", self.cloudflare_domain, _DOMAIN, "a host name in lower case")
@@ -336,6 +351,24 @@ class Settings:
             raise InvalidSetting(f"domain_name {self.domain_name!r} is not in the zone {self.zone[1]!r}.")
 
 
+NEEDS_CLOUDFRONT: Mapping[str, str] = {
+    "waf_requests_per_5_minutes": "a web ACL cannot stand in front of a function's own address",
+    "edge_logs": "they are its log; the functions' own usage lines stay",
+    "domain_name": "a function's own address has AWS's name and certificate, and takes no other",
+    "docs": "/docs is a bucket behind the same name; run `quartzdb serve` or any web server for the pages instead",
+    "platform": "its pages call the database under the same name as themselves",
+    "cloudflare_domain": "the router that chooses between two origins runs inside it",
+    "origin_secret_version": "the secret is what it proves itself with",
+    "search_concurrency": "one function answers everything then; set api_concurrency",
+}
+"""Settings that say nothing without it, and why."""
+_WITHOUT_CLOUDFRONT: Mapping[str, Any] = {
+    "waf_requests_per_5_minutes": None,
+    "edge_logs": False,
+    "search_concurrency": None,
+}
+"""What environments take as given beside it. Who asks for one of them by name is refused."""
+
 DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     # To try things: gone without a trace when its stacks are destroyed.
     "dev": {
@@ -399,7 +432,8 @@ def read_settings(context: Mapping[str, Any]) -> Settings:
     types = get_type_hints(Settings)
     # The command line has the last word, and it is the one that can only say `quartzdb:<setting>`.
     chosen = {name: _parse(name, value, types) for name, value in {**own, **given}.items()}
-    return Settings(environment=environment, **{**DEFAULTS[environment], **chosen})
+    front = {} if chosen.get("cloudfront", True) else _WITHOUT_CLOUDFRONT
+    return Settings(environment=environment, **{**DEFAULTS[environment], **front, **chosen})
 
 
 def _parse(name: str, value: Any, types: Mapping[str, Any]) -> Any:

@@ -28,6 +28,9 @@ TRACED_SHARE = 0.05
 
 ALARM_METRICS = 39
 """Each metric of an alarm's formula is charged for."""
+EDGE_ALARM_METRICS = 9
+"""Of these, what alarms of the edge, of the search function and of the origin secret look at: not there without
+CloudFront."""
 METRICS_AT_REST = 2
 """Those that the compactor writes: its lag each minute, and cold starts."""
 FOLD_PUTS = 8

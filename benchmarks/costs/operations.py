@@ -56,7 +56,7 @@ class Operation:
 
     @property
     def edge(self) -> float:
-        """CloudFront and WAF."""
+        """CloudFront and WAF, as a deployment has both where it says nothing."""
         return prices.CLOUDFRONT_REQUEST + prices.WAF_REQUEST if self.over_http else 0.0
 
     @property

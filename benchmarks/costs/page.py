@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.costs import deployed, prices
 from benchmarks.costs.months import Workload, at_rest, in_use, platform, second_site
-from benchmarks.costs.operations import operations
+from benchmarks.costs.operations import operation, operations
 from benchmarks.costs.peers import PEERS
 
 PAGE = Path(__file__).parents[2] / "docs" / "costs.md"
@@ -24,6 +25,7 @@ def tables() -> Mapping[str, str]:
     return {
         "operations": _operations(),
         "sensitivity": _sensitivity(),
+        "fronts": _fronts(),
         "storage": _storage(),
         "at-rest": _by_item(at_rest()),
         "second-site": _by_item(second_site()),
@@ -57,6 +59,38 @@ def _operations() -> str:
         for one in operations()
     ]
     return _table(["A million of", "DynamoDB", "S3", "Lambda", "CloudFront, WAF", "logs, traces", "$"], rows)
+
+
+def _fronts() -> str:
+    warm, put = operation("warm search, small tail"), operation("key-value put, new key")
+    waf = prices.WAF_ACL_MONTH + prices.WAF_RULE_MONTH
+    # One function in the place of two has the larger one's memory.
+    larger = max(deployed.API_GB, deployed.SEARCH_GB)
+    snapshot = min(deployed.API_GB, deployed.SEARCH_GB) * prices.MONTH_SECONDS * prices.SNAPSHOT_GB_SECOND
+    alarms = deployed.EDGE_ALARM_METRICS * prices.ALARM_METRIC_MONTH
+
+    def row(name: str, *, each: float, fee: float, put_gb: float = put.gb) -> list[str]:
+        costs = (warm.total - each, replace(put, gb=put_gb).total - each)
+        return [
+            name,
+            *(f"{cost * prices.MILLION:.2f}" for cost in costs),
+            f"{sum(at_rest().values()) - fee:.2f}",
+        ]
+
+    each_of_both = prices.WAF_REQUEST + prices.CLOUDFRONT_REQUEST
+    return _table(
+        ["In front", "A million warm searches, $", "A million key-value puts, $", "At rest, $ a month"],
+        [
+            row("CloudFront and a web ACL, as it is by itself", each=0, fee=0),
+            row("`waf_requests_per_5_minutes` empty: CloudFront alone", each=prices.WAF_REQUEST, fee=waf),
+            row(
+                "`cloudfront=false`: the function's own address",
+                each=each_of_both,
+                fee=waf + snapshot + alarms + prices.SECRET_MONTH,
+                put_gb=larger,
+            ),
+        ],
+    )
 
 
 def _sensitivity() -> str:

@@ -49,6 +49,7 @@ class DatabaseFunction(Construct):
         bills: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
+        self.short_name = name
         self.name = f"{settings.prefix}-{name}"
         self.timeout = timeout
         # The name is made up by CloudFormation: a log group that was kept must not be in the way of a later stack.

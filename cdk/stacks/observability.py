@@ -34,7 +34,7 @@ class ObservabilityStack(Stack):
         env: Environment,
         data_stack: DataStack,
         service: ServiceStack,
-        edge: EdgeStack,
+        edge: EdgeStack | None,
         platform: PlatformStack | None = None,
     ) -> None:
         super().__init__(
@@ -47,6 +47,7 @@ class ObservabilityStack(Stack):
         )
         self._service = service
         self._data = data_stack
+        self._fronted = edge is not None
         self._alarms = Alarms(
             self,
             "Alarms",
@@ -65,7 +66,8 @@ class ObservabilityStack(Stack):
 
         board = DatabaseDashboard(self, "Dashboard", name=settings.prefix)
         board.add_alarms(self._alarms.all)
-        board.add_edge(edge.distribution_id, settings.region)
+        if edge is not None:
+            board.add_edge(edge.distribution_id, settings.region)
         for function in service.functions:
             board.add_function(function)
         queues = [service.indexing.dead_letters.queue, service.unstarted.queue]
@@ -81,11 +83,9 @@ class ObservabilityStack(Stack):
         CfnOutput(self, "DashboardName", value=board.name, description="CloudWatch")
 
     def _on_functions(self) -> None:
-        answering = {self._service.api, self._service.search}
-        for short, one in zip(
-            ("api", "search", "indexer", "compactor"), self._service.functions, strict=True
-        ):
-            function = one.function
+        answering = self._service.answering
+        for one in self._service.functions:
+            function, short = one.function, one.short_name
             self._errors(short, function, f"Invocations of {short} end in an error or a timeout.")
             self._throttles(short, function)
             slow = _SLOW_ANSWER_MS if one in answering else int(one.timeout.to_milliseconds() * _NEAR_THE_END)
@@ -118,7 +118,7 @@ class ObservabilityStack(Stack):
         )
 
     def _on_answers(self) -> None:
-        answering = [self._service.api, self._service.search]
+        answering = self._service.answering
         self._alarms.add(
             "server-errors",
             written_by_all("ServerErrors", answering),
@@ -127,12 +127,13 @@ class ObservabilityStack(Stack):
             of_minutes=15,
             what="Requests are answered with 5xx by the application itself.",
         )
-        self._alarms.add(
-            "origin-refused",
-            written_by_all("OriginRefused", answering),
-            above=100,
-            what="Many requests come without the origin secret: around CloudFront, or after a rotation gone wrong.",
-        )
+        if self._fronted:
+            self._alarms.add(
+                "origin-refused",
+                written_by_all("OriginRefused", answering),
+                above=100,
+                what="Many requests come without the origin secret: around CloudFront, or after a rotation gone wrong.",
+            )
         self._alarms.add(
             "snapshot-degraded",
             written_by_all("SnapshotDegraded", self._service.functions),

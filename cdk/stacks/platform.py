@@ -169,7 +169,7 @@ class PlatformStack(Stack):
             snapshot=False,
         )
         grant_documents(metering.role, self.table, USAGE)
-        UsageSubscription(self, "Usage", metering=metering, functions=[service.api, service.search])
+        UsageSubscription(self, "Usage", metering=metering, functions=service.answering)
         return metering
 
     def _billing(self) -> DatabaseFunction:

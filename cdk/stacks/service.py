@@ -1,4 +1,7 @@
-"""The functions and what drives them: the stream, the schedule, the merge machine. Replaceable at any time."""
+"""The functions and what drives them: the stream, the schedule, the merge machine. Replaceable at any time.
+
+Without CloudFront there is no search function: clients know one address, so the api function answers everything.
+"""
 
 from __future__ import annotations
 
@@ -133,14 +136,19 @@ class ServiceStack(Stack):
         self._layers = DependencyLayers(
             self, "Layers", artifacts=artifacts, architecture=settings.architecture
         )
-        self.secret = OriginSecret(self, "OriginSecret")
+        self._secret = OriginSecret(self, "OriginSecret") if settings.cloudfront else None
         self.unstarted = DeadLetters(self, "Unstarted")
 
-        self.api = self._answering("api", "Writes, key-values, control", settings.api_memory_mb, API)
-        self.search = self._answering("search", "Queries", settings.search_memory_mb, SEARCH)
+        self.api = self._api()
+        self._search = (
+            self._answering("search", "Queries", settings.search_memory_mb, SEARCH)
+            if settings.cloudfront
+            else None
+        )
+        self.answering = [self.api, *([self._search] if self._search else [])]
         self.indexer = self._indexer()
         self.compactor = self._compactor()
-        self.functions = [self.api, self.search, self.indexer, self.compactor]
+        self.functions = [*self.answering, self.indexer, self.compactor]
 
         self.indexing = StreamIndexing(self, "Indexing", table=data_stack.table, indexer=self.indexer)
         ScheduledMaintenance(
@@ -151,10 +159,28 @@ class ServiceStack(Stack):
 
         self.managed_elsewhere = self._managed_elsewhere() if settings.managing_site else None
         self.api_url = self._url(self.api)
-        self.search_url = self._url(self.search)
+        self._search_url = self._url(self._search) if self._search else None
         self.tenant_data = self._tenant_data() if settings.platform else None
         self.failover = self._failover() if settings.fails_over else None
         self._put_out()
+
+    @property
+    def secret(self) -> OriginSecret:
+        """What CloudFront proves itself with. Only with it."""
+        assert self._secret is not None, "settings without CloudFront have nothing that asks for it"
+        return self._secret
+
+    @property
+    def search_url(self) -> lambda_.FunctionUrl:
+        """Where CloudFront sends searches. Only with it."""
+        assert self._search_url is not None, "settings without CloudFront have nothing that asks for it"
+        return self._search_url
+
+    def _api(self) -> DatabaseFunction:
+        if self._settings.cloudfront:
+            return self._answering("api", "Writes, key-values, control", self._settings.api_memory_mb, API)
+        memory_mb = max(self._settings.api_memory_mb, self._settings.search_memory_mb)
+        return self._answering("api", "All that clients ask", memory_mb, API)
 
     def _answering(self, name: str, description: str, memory_mb: int, access: DataAccess) -> DatabaseFunction:
         function = self._function(
@@ -163,11 +189,16 @@ class ServiceStack(Stack):
             memory_mb,
             access,
             timeout=_ANSWERS_WITHIN,
-            environment={"QUARTZDB_ORIGIN_SECRET_ARN": self.secret.arn},
+            environment=(
+                {"QUARTZDB_ORIGIN_SECRET_ARN": self._secret.arn}
+                if self._secret
+                else {"QUARTZDB_FRONT": "none"}
+            ),
             # Verifying takes what signing does.
             signs=name == "api" and self._settings.managing_site is not None,
         )
-        self.secret.grant_read(function.role)
+        if self._secret is not None:
+            self._secret.grant_read(function.role)
         return function
 
     @property
@@ -288,16 +319,28 @@ class ServiceStack(Stack):
         return function
 
     def _url(self, function: DatabaseFunction) -> lambda_.FunctionUrl:
-        # Open to the network, closed by the origin secret: see the construct of that name.
+        # Open to the network, closed by the origin secret: see the construct of that name. Without CloudFront API keys
+        # alone close it, as they do any server.
         url = function.live.add_function_url(auth_type=lambda_.FunctionUrlAuthType.NONE)
-        acknowledge_checkov(url, {"CKV_AWS_258": "Whoever does not send the origin secret is refused."})
+        closed_by = (
+            "Whoever does not send the origin secret is refused."
+            if self._secret
+            else "Clients call it, and whoever sends no API key is refused."
+        )
+        acknowledge_checkov(url, {"CKV_AWS_258": closed_by})
         return url
 
     def _put_out(self) -> None:
-        outputs = [
-            ("ApiFunctionUrl", self.api_url.url, "Answers only to who sends the origin secret"),
-            ("SearchFunctionUrl", self.search_url.url, "Likewise, searches only"),
-            ("OriginSecretArn", self.secret.arn, "Rotate: docs/runbook.md"),
+        outputs = (
+            [
+                ("ApiFunctionUrl", self.api_url.url, "Answers only to who sends the origin secret"),
+                ("SearchFunctionUrl", self.search_url.url, "Likewise, searches only"),
+                ("OriginSecretArn", self.secret.arn, "Rotate: docs/runbook.md"),
+            ]
+            if self._secret
+            else [("ApiUrl", self.api_url.url, "What clients use")]
+        )
+        outputs += [
             ("DeadLetterQueueUrl", self.indexing.dead_letters.queue.queue_url, "Stream records given up"),
             ("MergeMachineArn", self.machine.state_machine_arn, "Large merges"),
         ]

@@ -40,6 +40,12 @@ def abroad(deployments: dict[str, Deployment]) -> Deployment:
 
 
 @pytest.fixture(scope="session")
+def direct(deployments: dict[str, Deployment]) -> Deployment:
+    """For good, without CloudFront."""
+    return deployments["direct"]
+
+
+@pytest.fixture(scope="session")
 def two_origins(deployments: dict[str, Deployment]) -> Deployment:
     """Beside a Cloudflare deployment that speaks the protocol of replication."""
     return deployments["two_origins"]

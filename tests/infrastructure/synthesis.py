@@ -32,6 +32,8 @@ CONTEXTS: Mapping[str, Mapping[str, str]] = {
         "quartzdb:default_engine": "annoy",
         "quartzdb:changes_days": "3",
     },
+    # Clients call the function itself.
+    "direct": {"environment": "prod", "quartzdb:cloudfront": "false"},
     # Two origins, and the other one speaks the protocol of replication.
     "two_origins": {
         "quartzdb:cloudflare_domain": "db.example.workers.dev",

@@ -35,7 +35,7 @@ def test_cdk_nag_finds_what_is_wrong(deployments: dict[str, Deployment], tmp_pat
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     with pytest.raises(RuntimeError, match="AwsSolutions-SQS4"):
         app.synth()
-    assert len(deployments) == 9
+    assert len(deployments) == 10
 
 
 def different_templates(deployments: Iterable[Deployment]) -> list[str]:

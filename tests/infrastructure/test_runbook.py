@@ -166,6 +166,18 @@ def test_the_cost_of_alarms_counts_every_metric(prod: Deployment) -> None:
     assert metrics == deployed.ALARM_METRICS
 
 
+def test_the_cost_of_alarms_without_cloudfront_counts_what_is_gone(
+    prod: Deployment, direct: Deployment
+) -> None:
+    """The formulas over functions that answer are shorter there, too."""
+
+    def metrics(deployment: Deployment) -> int:
+        queries = [one.properties.get("Metrics") for one in deployment.resources("AWS::CloudWatch::Alarm")]
+        return sum(1 if each is None else sum("MetricStat" in query for query in each) for each in queries)
+
+    assert metrics(prod) - metrics(direct) == deployed.EDGE_ALARM_METRICS
+
+
 def test_the_cost_of_the_platform_counts_what_it_adds(
     dev: Deployment, deployments: dict[str, Deployment]
 ) -> None:

@@ -69,6 +69,37 @@ def test_an_environment_may_have_settings_of_its_own() -> None:
         ({"quartzdb:changes_days": "366"}, "changes_days is 366; it has to be from 0 to 365"),
         ({"quartzdb:log_retention_days": "10"}, "log_retention_days is 10; it has to be one of 1, 3, 5, 7"),
         ({"quartzdb:waf_requests_per_5_minutes": "1"}, "from 10 to"),
+        ({"quartzdb:cloudfront": "no"}, "cloudfront is 'no'; it has to be true or false"),
+        (
+            {"quartzdb:cloudfront": "false", "quartzdb:waf_requests_per_5_minutes": "2000"},
+            "waf_requests_per_5_minutes needs CloudFront, which cloudfront=false leaves out: a web ACL cannot",
+        ),
+        ({"quartzdb:cloudfront": "false", "quartzdb:edge_logs": "true"}, "edge_logs needs CloudFront"),
+        (
+            {
+                "quartzdb:cloudfront": "false",
+                "quartzdb:domain_name": "db.example.com",
+                "quartzdb:hosted_zone": "Z1/example.com",
+            },
+            "domain_name needs CloudFront.*AWS's name and certificate",
+        ),
+        ({"quartzdb:cloudfront": "false", "quartzdb:docs": "true"}, "docs needs CloudFront"),
+        (
+            {
+                "quartzdb:cloudfront": "false",
+                "quartzdb:platform": "true",
+                "quartzdb:platform_url": "https://db.example.com",
+                "quartzdb:mail_domain": "example.com",
+            },
+            "platform needs CloudFront.*under the same name",
+        ),
+        (
+            {"quartzdb:cloudfront": "false", "quartzdb:cloudflare_domain": "db.example.workers.dev"},
+            "cloudflare_domain needs CloudFront.*router",
+        ),
+        ({"quartzdb:cloudfront": "false", "quartzdb:search_concurrency": "5"}, "set api_concurrency"),
+        ({"quartzdb:cloudfront": "false", "quartzdb:origin_secret_version": "a"}, "origin_secret_version"),
+        ({"quartzdb:cloudfront": "false", "quartzdb:price_class": "all"}, "price_class is CloudFront's"),
         ({"quartzdb:alarm_email": "ops"}, "an e-mail address"),
         ({"quartzdb:domain_name": "db.example.com"}, "needs a certificate_arn, a hosted_zone, or both"),
         ({"quartzdb:hosted_zone": "Z1/example.com"}, "belong to a domain_name"),

@@ -30,7 +30,9 @@ _ESCAPED_TIMES_MAX = 6
 
 
 class FunctionUrl:
-    """One request. Implements Mangum's protocol of a handler."""
+    """One request, that came through CloudFront. Implements Mangum's protocol of a handler."""
+
+    _behind_cloudfront = True
 
     def __init__(self, event: Any, context: Any, config: Any) -> None:  # noqa: ARG002 - Mangum's protocol
         self._event = event
@@ -56,7 +58,11 @@ class FunctionUrl:
                 "query_string": (event.get("rawQueryString") or "").encode(),
                 "headers": headers,
                 "server": (event["requestContext"].get("domainName", "localhost"), 443),
-                "client": _client(headers, request.get("sourceIp", "")),
+                "client": (
+                    _viewer(headers, request.get("sourceIp", ""))
+                    if self._behind_cloudfront
+                    else (request.get("sourceIp", ""), 0)
+                ),
             },
             Invocation(self._request_id, context.get_remaining_time_in_millis),
         )
@@ -111,7 +117,13 @@ class FunctionUrl:
         }
 
 
-def _client(headers: RawHeaders, source_ip: str) -> tuple[str, int]:
+class OpenFunctionUrl(FunctionUrl):
+    """One that a client sent here itself: the address that connects is its own, and what a header says of it is not."""
+
+    _behind_cloudfront = False
+
+
+def _viewer(headers: RawHeaders, source_ip: str) -> tuple[str, int]:
     """Who sent it: behind CloudFront the address that connects is CloudFront's own, and it names the viewer's."""
     for name, value in headers:
         if name == b"cloudfront-viewer-address":

@@ -41,16 +41,19 @@ API_SETTINGS = ApiSettings(
 
 def http_function(settings: FunctionSettings, *, searches: bool = False) -> LambdaHandler:
     """The handler; `searches`: of a function that is sent searches. Asks AWS nothing yet. Raises InvalidSettings."""
-    secret_arn = needed(settings.origin_secret_arn, "QUARTZDB_ORIGIN_SECRET_ARN")
+    secret_arn = (
+        needed(settings.origin_secret_arn, "QUARTZDB_ORIGIN_SECRET_ARN") if settings.fronted else None
+    )
     observed = telemetry(settings)
-    aws = replace(database_settings(settings), searches=searches)
+    aws = replace(database_settings(settings), searches=searches or not settings.fronted)
     clients = aws.clients()
     database = _open(aws, settings, clients)
-    secret = OriginSecret(clients.secret_reader(secret_arn), database.clock)
+    secret = OriginSecret(clients.secret_reader(secret_arn), database.clock) if secret_arn else None
 
     def renew() -> None:
         rename_writer(database, aws)
-        secret.forget()
+        if secret is not None:
+            secret.forget()
         reseed()
 
     after_restore(renew)

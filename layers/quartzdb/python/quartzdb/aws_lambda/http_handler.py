@@ -1,7 +1,7 @@
 """From Lambda's events to the application and back: Mangum with an event adapter of our own, and what stands in front.
 
 guard (origin secret) → deadline → application. Nothing behind the guard runs for a request that did not come through
-CloudFront.
+CloudFront. Where there is none, the guard's place is taken by what CloudFront would have said to browsers.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from mangum import Mangum
 from quartzdb.api.asgi import Application, AsgiScope, Message, Receive, Send
 from quartzdb.api.trace import find_trace
 from quartzdb.aws_lambda.deadline import InvocationDeadline
-from quartzdb.aws_lambda.function_url import FunctionUrl
+from quartzdb.aws_lambda.function_url import FunctionUrl, OpenFunctionUrl
 from quartzdb.aws_lambda.invocation import invocation_of
 from quartzdb.aws_lambda.metrics import CloudWatchMetric
+from quartzdb.aws_lambda.open_address import OpenAddress
 from quartzdb.aws_lambda.origin_secret import OriginGuard, OriginSecret
 from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry
 from quartzdb.domain.errors import Corrupted
@@ -51,8 +52,8 @@ class Observed:
             self._telemetry.count(CloudWatchMetric.SNAPSHOT_DEGRADED)
 
 
-def http_handler(app: Application, secret: OriginSecret, telemetry: Telemetry) -> LambdaHandler:
-    """The function that Lambda calls with an event of a Function URL."""
+def http_handler(app: Application, secret: OriginSecret | None, telemetry: Telemetry) -> LambdaHandler:
+    """The function that Lambda calls with an event of a Function URL; `secret` None: clients call it themselves."""
 
     def refused() -> None:
         telemetry.count(CloudWatchMetric.ORIGIN_REFUSED)
@@ -60,8 +61,10 @@ def http_handler(app: Application, secret: OriginSecret, telemetry: Telemetry) -
     def ran_out() -> None:
         telemetry.count(CloudWatchMetric.DEADLINE_EXCEEDED)
 
-    guarded = OriginGuard(InvocationDeadline(app, exceeded=ran_out), secret, refused=refused)
-    adapter = Mangum(Observed(guarded, telemetry), lifespan="off", custom_handlers=[FunctionUrl])
+    timed = InvocationDeadline(app, exceeded=ran_out)
+    front = OpenAddress(timed) if secret is None else OriginGuard(timed, secret, refused=refused)
+    event = OpenFunctionUrl if secret is None else FunctionUrl
+    adapter = Mangum(Observed(front, telemetry), lifespan="off", custom_handlers=[event])
 
     def handle(event: Any, context: Any) -> Any:
         return adapter(event, context)

@@ -54,6 +54,8 @@ class FunctionSettings:
     error.
     `tenant_prefix`: what names of tenants begin with that it may be asked about by others.
     Whoever follows changes may be `changes_kept_ms` behind.
+    `fronted` False: clients call the function at its own address, with nothing in front that would prove itself; it
+    then answers searches, whatever else it does.
     `xray_daemon` None: nothing is traced. `service` names the function in logs and is the dimension of its metrics.
     """
 
@@ -69,6 +71,7 @@ class FunctionSettings:
     merge_shard_rows: int = MERGE_SHARD_ROWS
     changes_kept_ms: int = CHANGES_DAYS * DAY_MS
     origin_secret_arn: str | None = None
+    fronted: bool = True
     merge_machine_arn: str | None = None
     region: str | None = None
     endpoints: AwsEndpoints = field(default_factory=AwsEndpoints)
@@ -100,6 +103,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> FunctionSettin
         changes_kept_ms=_whole(environment, "QUARTZDB_CHANGES_DAYS", CHANGES_DAYS, 0, CHANGES_DAYS_MAX)
         * DAY_MS,
         origin_secret_arn=environment.get("QUARTZDB_ORIGIN_SECRET_ARN") or None,
+        fronted=_fronted(environment),
         merge_machine_arn=environment.get("QUARTZDB_MERGE_MACHINE_ARN") or None,
         region=environment.get("AWS_REGION") or None,
         endpoints=endpoints_in(environment),
@@ -137,6 +141,19 @@ def _whole(environment: Mapping[str, str], variable: str, default: int, low: int
     if not (text.isascii() and text.isdecimal()) or not low <= int(text) <= high:
         raise ill_formed(variable, text, f"a whole number from {low} to {high}")
     return int(text)
+
+
+def _fronted(environment: Mapping[str, str]) -> bool:
+    front = environment.get("QUARTZDB_FRONT") or "cloudfront"
+    if front not in {"cloudfront", "none"}:
+        raise ill_formed("QUARTZDB_FRONT", front, "cloudfront or none")
+    if front == "none" and environment.get("QUARTZDB_ORIGIN_SECRET_ARN"):
+        # HAZARD: which of the two was meant decides whether strangers are answered.
+        raise InvalidSettings(
+            "QUARTZDB_FRONT is 'none', and QUARTZDB_ORIGIN_SECRET_ARN is set: nobody would send that secret.",
+            hint="The stack sets one of them: deploy it again.",
+        )
+    return front == "cloudfront"
 
 
 def _default_engine(environment: Mapping[str, str]) -> EngineChoice:
