@@ -102,6 +102,12 @@ FOLDERS = (
             Step("query_vectors", "Query by vector", example="vector", expects=[(_IDS, '["dune", "ubik"]')]),
             Step("query_vectors", "Query by id", example="id", expects=[("answer.matches[0].id", '"dune"')]),
             Step("query_vectors", "Query with less recall", example="recall"),
+            Step(
+                "query_vectors",
+                "Query with a floor of recall",
+                example="min_recall",
+                expects=[("answer.performance.promised_recall", "1")],
+            ),
             Step("query_vectors", "Query by words", example="text", expects=[(_IDS, '["dune"]')]),
             Step(
                 "query_vectors",

@@ -9,7 +9,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quartzdb.storage.index.engines.recall_levels import LEVELS, RECALL_TARGETS, Level, document
+from quartzdb.domain.recall import RECALL_TARGETS
+from quartzdb.storage.index.engines.recall_levels import LEVELS, Level, document
 from quartzdb.storage.index.engines.search_parameters import (
     PLAIN_LEVELS,
     SearchParameterTable,

@@ -801,6 +801,8 @@ export interface Query {
   topK?: number;
   /** What share of the true nearest the answer should have: less is found faster. What each share takes was measured when an index was built; what it cannot promise is searched exactly. 1 scores every matching record. Without it, about 0.98. */
   recall?: number | null;
+  /** What share of the true nearest the answer has at least: never less than the usual, and never slower than that for a share below it. The answer says in `promised_recall` what it keeps to. Not together with `recall`. */
+  minRecall?: number | null;
   /** Of the `top_k` best, only those with at least this score; higher is better by every metric. Of several parts it is the fused score that counts: by `rrf` at most 1 / (k + 1) for each part. */
   minScore?: number | null;
   /** Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them (of an array of filters $not holds if none does). An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything. */
@@ -860,6 +862,8 @@ export interface QueryInBatch {
   topK?: number;
   /** What share of the true nearest the answer should have: less is found faster. What each share takes was measured when an index was built; what it cannot promise is searched exactly. 1 scores every matching record. Without it, about 0.98. */
   recall?: number | null;
+  /** What share of the true nearest the answer has at least: never less than the usual, and never slower than that for a share below it. The answer says in `promised_recall` what it keeps to. Not together with `recall`. */
+  minRecall?: number | null;
   /** Of the `top_k` best, only those with at least this score; higher is better by every metric. Of several parts it is the fused score that counts: by `rrf` at most 1 / (k + 1) for each part. */
   minScore?: number | null;
   /** Conditions on metadata fields; `a.b` names a nested one. A value stands for equality; operators are $eq $ne $gt $gte $lt $lte $in $nin $exists $prefix $contains, and $and $or $not around them (of an array of filters $not holds if none does). An array equals each of its elements: $eq and $in hold if any element is meant, $ne and $nin if none is; $contains asks for an element alone. {} matches everything. */
@@ -885,6 +889,8 @@ export interface QueryPerformance {
   segments: number;
   rowsScored: number;
   tailRows: number;
+  /** What share of the true nearest the answer has, as was measured when indexes were built; 1 where it is `exact`. Only where the query has `recall` or `min_recall`; of several parts it is that of the vector. */
+  promisedRecall?: number | null;
 }
 
 /** What the request used, in records and in units. */

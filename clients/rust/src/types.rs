@@ -1105,6 +1105,9 @@ pub struct Query {
     /// What share of the true nearest the answer should have: less is found faster. What each share takes was measured when an index was built; what it cannot promise is searched exactly. 1 scores every matching record. Without it, about 0.98.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recall: Option<f64>,
+    /// What share of the true nearest the answer has at least: never less than the usual, and never slower than that for a share below it. The answer says in `promised_recall` what it keeps to. Not together with `recall`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_recall: Option<f64>,
     /// Of the `top_k` best, only those with at least this score; higher is better by every metric. Of several parts it is the fused score that counts: by `rrf` at most 1 / (k + 1) for each part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_score: Option<f64>,
@@ -1194,6 +1197,9 @@ pub struct QueryInBatch {
     /// What share of the true nearest the answer should have: less is found faster. What each share takes was measured when an index was built; what it cannot promise is searched exactly. 1 scores every matching record. Without it, about 0.98.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recall: Option<f64>,
+    /// What share of the true nearest the answer has at least: never less than the usual, and never slower than that for a share below it. The answer says in `promised_recall` what it keeps to. Not together with `recall`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_recall: Option<f64>,
     /// Of the `top_k` best, only those with at least this score; higher is better by every metric. Of several parts it is the fused score that counts: by `rrf` at most 1 / (k + 1) for each part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_score: Option<f64>,
@@ -1229,6 +1235,9 @@ pub struct QueryPerformance {
     pub segments: i64,
     pub rows_scored: i64,
     pub tail_rows: i64,
+    /// What share of the true nearest the answer has, as was measured when indexes were built; 1 where it is `exact`. Only where the query has `recall` or `min_recall`; of several parts it is that of the vector.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promised_recall: Option<f64>,
 }
 
 /// What the request used, in records and in units.

@@ -171,6 +171,10 @@ def test_a_deep_filter_is_refused(http: Client, compass: str) -> None:
         ({"vector": [1, 0, 0], "recall": 98}, "recall"),
         ({"vector": [1, 0, 0], "recall": "0.9"}, "recall"),
         ({"vector": [1, 0, 0], "recall": True}, "recall"),
+        ({"vector": [1, 0, 0], "min_recall": 0.49}, "min_recall"),
+        ({"vector": [1, 0, 0], "min_recall": 1.01}, "min_recall"),
+        ({"vector": [1, 0, 0], "min_recall": "0.9"}, "min_recall"),
+        ({"vector": [1, 0, 0], "min_recall": 0.9, "recall": 0.9}, "min_recall"),
         ({"vector": [1, 0, 0], "k": 3}, "k"),
         ({}, "vector"),
         ({"vector": [1, 0, 0], "id": "east"}, "vector"),
@@ -211,6 +215,19 @@ def test_any_recall_finds_what_is_in_the_tail(http: Client, compass: str, recall
     answer = http.post(f"{compass}/query", {"vector": [2, 0, 0], "top_k": 2, "recall": recall}).json()
     assert [match["id"] for match in answer["matches"]] == ["east", "northeast"]
     assert answer["performance"]["mode"] == "exact"
+
+
+@pytest.mark.parametrize("asked", [{"recall": 0.9}, {"min_recall": 0.9}, {"min_recall": 1}])
+def test_who_asks_for_a_recall_is_told_what_is_promised(
+    http: Client, compass: str, asked: dict[str, float]
+) -> None:
+    """What is exact is all of it; who asks for nothing is told nothing. In a batch each by itself."""
+    question = {"vector": [2, 0, 0], "top_k": 2}
+    answer = http.post(f"{compass}/query", {**question, **asked}).json()
+    assert answer["performance"]["promised_recall"] == 1
+    assert "promised_recall" not in http.post(f"{compass}/query", question).json()["performance"]
+    batch = http.post(f"{compass}/query/batch", {"queries": [question, {**question, **asked}]}).json()
+    assert ["promised_recall" in one["performance"] for one in batch["answers"]] == [False, True]
 
 
 def test_an_empty_namespace_has_no_matches(http: Client, books: str) -> None:

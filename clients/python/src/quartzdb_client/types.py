@@ -1149,6 +1149,7 @@ class Query(TypedDict, total=False):
     explain: bool
     top_k: int
     recall: float | None
+    min_recall: float | None
     min_score: float | None
     filter: dict[str, Any] | None
     include_vectors: Literal[True, False, "base64"]
@@ -1198,6 +1199,7 @@ class QueryInBatch(TypedDict, total=False):
     explain: bool
     top_k: int
     recall: float | None
+    min_recall: float | None
     min_score: float | None
     filter: dict[str, Any] | None
     include_vectors: Literal[True, False, "base64"]
@@ -1211,7 +1213,7 @@ class QueryInBatch(TypedDict, total=False):
 class QueryPerformance(AnswerPart):
     """How the answer was found."""
 
-    __slots__ = ("milliseconds", "mode", "rows_scored", "segments", "tail_rows")
+    __slots__ = ("milliseconds", "mode", "promised_recall", "rows_scored", "segments", "tail_rows")
 
     def __init__(
         self,
@@ -1220,12 +1222,14 @@ class QueryPerformance(AnswerPart):
         segments: int,
         rows_scored: int,
         tail_rows: int,
+        promised_recall: float | None = None,
     ) -> None:
         self.milliseconds = milliseconds
         self.mode = mode
         self.segments = segments
         self.rows_scored = rows_scored
         self.tail_rows = tail_rows
+        self.promised_recall = promised_recall
 
 
 class QueryReceipt(AnswerPart):

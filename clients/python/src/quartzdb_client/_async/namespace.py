@@ -121,6 +121,7 @@ class AsyncNamespace:
         top_k: int | None = None,
         filter: Filter | None = None,
         recall: float | None = None,
+        min_recall: float | None = None,
         min_score: float | None = None,
         include_vectors: bool = False,
         include_metadata: bool | None = None,
@@ -138,7 +139,8 @@ class AsyncNamespace:
         them.
 
         `text` is words, or `{"query": …, "fields": {"title": 2}, "must_not": […]}`. `recall` is which share of the
-        nearest must be found: 1 looks at all. `explain` says of each match how it stands in each part. `group_by` is
+        nearest to find, 1 looks at all; `min_recall` which share at least, never less than the usual.
+        `explain` says of each match how it stands in each part. `group_by` is
         a field of metadata, or `{"field": …, "per_group": 3, "groups": 10}`: the answer has `groups` then; with
         `distinct`, a field, it has the best match of each of its values. With `page` it has a `cursor`, by which the
         same question goes on: `query_pages` does that. `options` are sent as they are.
@@ -152,6 +154,7 @@ class AsyncNamespace:
             "top_k": top_k,
             "filter": filter,
             "recall": recall,
+            "min_recall": min_recall,
             "min_score": min_score,
             "include_vectors": include_vectors or None,
             "include_metadata": include_metadata,

@@ -69,6 +69,11 @@ Examples:
     type=Number(0.5, 1),
     help="What share of the true nearest to find, 0.5 to 1: less is faster, 1 is exact. Without it, some .98.",
 )
+@click.option(
+    "--min-recall",
+    type=Number(0.5, 1),
+    help="What share to find at least: never less than the usual. The answer says what is promised.",
+)
 @click.option("--min-score", type=float, help="Of the best, only those with at least this score.")
 @click.option("--group-by", metavar="FIELD", help="The best groups by the values of a metadata field.")
 @click.option(
@@ -105,6 +110,7 @@ def query(
     explain: bool,
     top_k: int,
     recall: float | None,
+    min_recall: float | None,
     min_score: float | None,
     group_by: str | None,
     groups: int,
@@ -133,29 +139,29 @@ def query(
     from quartzdb.domain.query_documents import parse_fusion, parse_sparse_query, parse_text_query
     from quartzdb.services.search import QueryRequest
 
-    answer = database.search.query(
-        find_namespace(database, name),
-        QueryRequest(
-            vector=given_vector(vector_text, vector_file),
-            id=record_id,
-            top_k=top_k,
-            condition=None if condition is None else parse(condition),
-            include_values=with_vectors,
-            recall=recall,
-            min_score=min_score,
-            group_by=_grouped(group_by, per_group, groups),
-            distinct=distinct,
-            paged=page or cursor is not None,
-            cursor=cursor,
-            text=None if text_given is None else parse_text_query(_text(text_given), "--text"),
-            sparse=None if sparse is None else parse_sparse_query(parsed(sparse, "--sparse"), "--sparse"),
-            fusion=None if fusion is None else parse_fusion(parsed(fusion, "--fusion"), "--fusion"),
-        ),
+    request = QueryRequest(
+        vector=given_vector(vector_text, vector_file),
+        id=record_id,
+        top_k=top_k,
+        condition=None if condition is None else parse(condition),
+        include_values=with_vectors,
+        recall=recall,
+        min_recall=min_recall,
+        min_score=min_score,
+        group_by=_grouped(group_by, per_group, groups),
+        distinct=distinct,
+        paged=page or cursor is not None,
+        cursor=cursor,
+        text=None if text_given is None else parse_text_query(_text(text_given), "--text"),
+        sparse=None if sparse is None else parse_sparse_query(parsed(sparse, "--sparse"), "--sparse"),
+        fusion=None if fusion is None else parse_fusion(parsed(fusion, "--fusion"), "--fusion"),
     )
+    answer = database.search.query(find_namespace(database, name), request)
+    promised = request.promised(exact=answer.work.exact)
     if as_json:
-        print_json(answer_document(answer, explain=explain))
+        print_json(answer_document(answer, promised, explain=explain))
     else:
-        print_answer(answer, explain=explain)
+        print_answer(answer, promised, explain=explain)
 
 
 def _grouped(field: str | None, per_group: int, groups: int) -> GroupBy | None:

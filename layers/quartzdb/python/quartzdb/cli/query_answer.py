@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 _METADATA_CHARACTERS = 100
 
 
-def answer_document(answer: QueryAnswer, *, explain: bool = False) -> dict[str, object]:
-    """An answer as JSON; `groups` and `cursor` only where there are such."""
+def answer_document(
+    answer: QueryAnswer, promised: float | None = None, *, explain: bool = False
+) -> dict[str, object]:
+    """An answer as JSON; `promised_recall`, `groups` and `cursor` only where there are such."""
     document: dict[str, object] = {
         "matches": [_match_document(match, explain=explain) for match in answer.matches],
         "exact": answer.work.exact,
@@ -27,6 +29,8 @@ def answer_document(answer: QueryAnswer, *, explain: bool = False) -> dict[str, 
         "tail_rows": answer.work.tail_rows,
         "milliseconds": round(answer.milliseconds, 3),
     }
+    if promised is not None:
+        document["promised_recall"] = promised
     if answer.groups is not None:
         document["groups"] = [
             {
@@ -40,7 +44,7 @@ def answer_document(answer: QueryAnswer, *, explain: bool = False) -> dict[str, 
     return document
 
 
-def print_answer(answer: QueryAnswer, *, explain: bool) -> None:
+def print_answer(answer: QueryAnswer, promised: float | None, *, explain: bool) -> None:
     """A row for each match, and what the answer took."""
     titles = ["id", "score", *(["found by"] if explain else []), "metadata"]
     if answer.groups is None:
@@ -58,6 +62,8 @@ def print_answer(answer: QueryAnswer, *, explain: bool) -> None:
         f"{answer.returned} matches in {answer.milliseconds:.1f} ms, {'exact' if work.exact else 'approximate'}: "
         f"{work.rows_scored:,} rows scored in {segments} and among {work.tail_rows:,} recent writes."
     )
+    if promised is not None:
+        click.echo(f"Promised: {promised:g} of the nearest, as was measured when the index was built.")
     if answer.cursor is not None:
         click.echo(f"What comes after: --cursor {answer.cursor}")
 

@@ -15,8 +15,9 @@ from quartzdb.domain.errors import InvalidArgument, TooLarge, within_field
 from quartzdb.domain.filter import Filter
 from quartzdb.domain.fusion import RRF, Fusion, QueryPart
 from quartzdb.domain.grouping import GroupBy, check_group_by, check_group_path
-from quartzdb.domain.limits import QUERIES_MAX, RECALL_MIN, TOP_K_MAX
+from quartzdb.domain.limits import QUERIES_MAX, TOP_K_MAX
 from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.recall import check_recall, effort_for, promised_recall
 from quartzdb.domain.record import Match, Record, check_id
 from quartzdb.domain.text_query import SparseQuery, TextQuery
 from quartzdb.domain.vector import Vector
@@ -67,6 +68,7 @@ class QueryRequest:
     include_values: bool = False
     consistency: Consistency = STRONG
     recall: float | None = None
+    min_recall: float | None = None
     include_metadata: bool = True
     budget: AnswerBudget | None = None
     min_score: float | None = None
@@ -77,6 +79,22 @@ class QueryRequest:
     text: TextQuery | None = None
     sparse: SparseQuery | None = None
     fusion: Fusion | None = None
+
+    @property
+    def effort(self) -> float | None:
+        """The recall that engines are asked for; None for the usual one."""
+        return effort_for(self.recall, self.min_recall, self.deepest)
+
+    @property
+    def deepest(self) -> int:
+        """How many of the best the promise is about. Pages and groups go further down than one answer shows."""
+        return TOP_K_MAX if self.ranked else self.top_k
+
+    def promised(self, *, exact: bool) -> float | None:
+        """The recall that an answer promises, where one was asked for."""
+        if self.recall is None and self.min_recall is None:
+            return None
+        return promised_recall(self.effort, self.deepest, exact=exact)
 
     @property
     def ranked(self) -> bool:
@@ -195,7 +213,7 @@ class Search:
                     one.top_k,
                     one.condition,
                     one.include_values,
-                    one.recall,
+                    one.effort,
                     one.include_metadata,
                     one.budget,
                 )
@@ -290,7 +308,7 @@ def check_query(namespace: Namespace, request: QueryRequest) -> None:
     """Raises what is wrong with a query as far as that can be seen from it alone."""
     if not 1 <= request.top_k <= TOP_K_MAX:
         raise InvalidArgument(f"top_k must be 1 to {TOP_K_MAX}, not {request.top_k}.", field="top_k")
-    _check_recall(request.recall)
+    check_recall(request.recall, request.min_recall)
     if request.group_by is not None:
         check_group_by(request.group_by)
         if request.distinct is not None:
@@ -320,16 +338,6 @@ def _good_enough(matches: Sequence[Match], min_score: float | None) -> Sequence[
     if min_score is None:
         return matches
     return [match for match in matches if match.score >= min_score]
-
-
-def _check_recall(recall: float | None) -> None:
-    # What is no number compares as neither.
-    if recall is not None and not RECALL_MIN <= recall <= 1.0:
-        raise InvalidArgument(
-            f"recall must be {RECALL_MIN:g} to 1, not {recall:g}.",
-            field="recall",
-            hint="It is a share, such as 0.95. Leave it out for the usual one; 1 scores every matching record.",
-        )
 
 
 def _vectors_of(
@@ -386,7 +394,7 @@ def fused_question(namespace: Namespace, request: QueryRequest, field: str = "")
         None if request.sparse is None else sparse_of(namespace, request.sparse),
         request.fusion or RRF,
         request.condition,
-        request.recall,
+        request.effort,
         request.min_score,
         after,
         request.paged,
@@ -410,7 +418,7 @@ def _name_of_walk(namespace: Namespace, request: QueryRequest, *further: str) ->
     """What cursors belong to."""
     question = request.vector if request.vector is not None else request.id or ""
     if request.by_vector_alone:
-        return name_of_walk(namespace, question, request.condition, request.recall, *further)
+        return name_of_walk(namespace, question, request.condition, request.effort, *further)
     sparse = request.sparse
     asked = (
         repr(request.text),
@@ -418,7 +426,7 @@ def _name_of_walk(namespace: Namespace, request: QueryRequest, *further: str) ->
         repr(request.fusion or RRF),
     )
     of_parts = blake2b("\n".join(asked).encode(), digest_size=16).hexdigest()
-    return name_of_walk(namespace, question, request.condition, request.recall, of_parts, *further)
+    return name_of_walk(namespace, question, request.condition, request.effort, of_parts, *further)
 
 
 def _ranked_question(namespace: Namespace, request: QueryRequest) -> RankedQuestion[Any]:
@@ -436,7 +444,7 @@ def _ranked_question(namespace: Namespace, request: QueryRequest) -> RankedQuest
 
 
 def _ranking(view: View, question: Vector, request: QueryRequest) -> Ranking:
-    return VectorRanking(view, question, request.condition, request.recall)
+    return VectorRanking(view, question, request.condition, request.effort)
 
 
 def _answer(ranked: RankedAnswer, milliseconds: float) -> QueryAnswer:
@@ -450,7 +458,7 @@ def _search(view: View, question: Vector, request: QueryRequest) -> Found:
         request.top_k,
         request.condition,
         with_vectors=request.include_values,
-        recall=request.recall,
+        recall=request.effort,
         with_metadata=request.include_metadata,
         budget=request.budget,
     )

@@ -39,6 +39,7 @@ _BRIEF_FIELDS = frozenset(
         "top_k",
         "filter",
         "recall",
+        "min_recall",
         "min_score",
         "include_vectors",
         "include_metadata",
@@ -77,7 +78,16 @@ def _kind_of(call: Call) -> Hashable | None:
     filtered, by_id = body.filter is not None, body.id is not None
     size = len(call.body).bit_length() if filtered else 0
     of = call.principal.tenant, call.parameters["namespace"], body.consistency
-    return (*of, filtered, size, by_id, body.recall, body.top_k.bit_length(), body.include_vectors)
+    return (
+        *of,
+        filtered,
+        size,
+        by_id,
+        body.recall,
+        body.min_recall,
+        body.top_k.bit_length(),
+        body.include_vectors,
+    )
 
 
 @FAMILY.operation(
@@ -93,6 +103,7 @@ def _kind_of(call: Call) -> Hashable | None:
             "vector": {"vector": [1, 0, 0], "top_k": 2, "filter": {"year": {"$gt": 1960}}},
             "id": {"id": "dune", "include_vectors": "base64"},
             "recall": {"vector": [1, 0, 0], "recall": 0.9},
+            "min_recall": {"vector": [1, 0, 0], "min_recall": 0.99},
             "text": {"text": {"query": "desert planet", "must_not": ["moon"]}},
             "hybrid": {"vector": [1, 0, 0], "text": {"query": "desert"}, "explain": True},
             "pages": {"vector": [1, 0, 0], "top_k": 20, "page": True},
@@ -133,7 +144,7 @@ def query_vectors(call: Call) -> Answer:
     )
     return read_answer(
         call,
-        _document(answer, body),
+        _document(answer, body, request),
         records=answer.returned,
         usage=_usage(answer),
         dry_run=body.dry_run,
@@ -183,8 +194,8 @@ def query_vectors_batch(call: Call) -> Answer:
     )
     # Each is encoded by itself, so that what they come to is known before it is held.
     encoded, sizes = [], AnswerBudget()
-    for answer, one in zip(answers, body.queries, strict=True):
-        encoded.append(json_answer({**_document(answer, one), "usage": _usage(answer)}).body)
+    for answer, one, request in zip(answers, body.queries, requests, strict=True):
+        encoded.append(json_answer({**_document(answer, one, request), "usage": _usage(answer)}).body)
         sizes.take(len(encoded[-1]))
     return read_body(
         call,
@@ -228,6 +239,7 @@ def _request(
         include_values=bool(body.include_vectors),
         consistency=consistency,
         recall=body.recall,
+        min_recall=body.min_recall,
         include_metadata=body.include_metadata,
         budget=budget,
         min_score=body.min_score,
@@ -241,8 +253,9 @@ def _request(
     )
 
 
-def _document(answer: QueryAnswer, body: schemas.QueryInBatch) -> dict[str, object]:
+def _document(answer: QueryAnswer, body: schemas.QueryInBatch, request: QueryRequest) -> dict[str, object]:
     work = answer.work
+    promised = request.promised(exact=work.exact)
     paged = body.page or body.cursor is not None
     return {
         "matches": _matches(answer.matches, body),
@@ -258,6 +271,7 @@ def _document(answer: QueryAnswer, body: schemas.QueryInBatch) -> dict[str, obje
             "segments": work.segments,
             "rows_scored": work.rows_scored,
             "tail_rows": work.tail_rows,
+            **({} if promised is None else {"promised_recall": promised}),
         },
     }
 

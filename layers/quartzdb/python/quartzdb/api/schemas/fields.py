@@ -111,6 +111,17 @@ Recall = Annotated[
         json_schema_extra={"minimum": RECALL_MIN, "maximum": 1},
     ),
 ]
+MinRecall = Annotated[
+    float | None,
+    Field(
+        description=(
+            "What share of the true nearest the answer has at least: never less than the usual, and never slower than "
+            "that for a share below it. The answer says in `promised_recall` what it keeps to. Not together with "
+            "`recall`."
+        ),
+        json_schema_extra={"minimum": RECALL_MIN, "maximum": 1},
+    ),
+]
 Version = Annotated[
     str,
     Field(

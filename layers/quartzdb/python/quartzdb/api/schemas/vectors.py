@@ -17,6 +17,7 @@ from quartzdb.api.schemas.fields import (
     Limit,
     Metadata,
     MetadataFields,
+    MinRecall,
     NextCursor,
     PatchedExpiry,
     Prefix,
@@ -356,6 +357,7 @@ class QueryInBatch(Body):
     explain: Explain = False
     top_k: int = Field(10, json_schema_extra={"minimum": 1, "maximum": TOP_K_MAX})
     recall: Recall = None
+    min_recall: MinRecall = None
     min_score: float | None = Field(
         None,
         description=(
@@ -435,6 +437,13 @@ class QueryPerformance(Document):
     segments: int
     rows_scored: int
     tail_rows: int
+    promised_recall: float | None = Field(
+        None,
+        description=(
+            "What share of the true nearest the answer has, as was measured when indexes were built; 1 where it is "
+            "`exact`. Only where the query has `recall` or `min_recall`; of several parts it is that of the vector."
+        ),
+    )
 
 
 class MatchGroup(Document):

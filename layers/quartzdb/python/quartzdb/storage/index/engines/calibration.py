@@ -17,8 +17,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from quartzdb.domain.recall import RECALL_TARGETS
 from quartzdb.domain.vector import Floats, Matrix, Rows
-from quartzdb.storage.index.engines.recall_levels import RECALL_TARGETS
 
 Float32Matrix = npt.NDArray[np.float32]
 

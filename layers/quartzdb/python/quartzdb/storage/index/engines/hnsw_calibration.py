@@ -14,6 +14,7 @@ from functools import partial
 
 import numpy as np
 
+from quartzdb.domain.recall import RECALL_TARGETS
 from quartzdb.domain.vector import Floats, Matrix, Rows
 from quartzdb.storage.index.engines.calibration import (
     SCAN_COST,
@@ -24,7 +25,7 @@ from quartzdb.storage.index.engines.calibration import (
 )
 from quartzdb.storage.index.engines.exact import best
 from quartzdb.storage.index.engines.graph import Graph
-from quartzdb.storage.index.engines.recall_levels import RECALL_TARGETS, Level
+from quartzdb.storage.index.engines.recall_levels import Level
 from quartzdb.storage.index.engines.rotation import Rotation
 from quartzdb.storage.index.engines.search_parameters import SearchParameters, SearchParameterTable
 from quartzdb.storage.index.engines.trial import Trial

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from quartzdb.domain.recall import RECALL_TARGETS
 from quartzdb.domain.vector import Floats, Matrix, Rows
 from quartzdb.storage.index.engines.calibration import (
     SCAN_COST,
@@ -33,7 +34,7 @@ from quartzdb.storage.index.engines.calibration import (
 )
 from quartzdb.storage.index.engines.codes import Codes
 from quartzdb.storage.index.engines.probe_margins import FILTERED_LEVELS, ProbeMargin, ProbeMarginTable
-from quartzdb.storage.index.engines.recall_levels import RECALL_TARGETS, Level, measurable
+from quartzdb.storage.index.engines.recall_levels import Level, measurable
 from quartzdb.storage.index.engines.recall_levels import document as levels_document
 from quartzdb.storage.index.engines.rotation import Rotation
 from quartzdb.storage.index.engines.search_parameters import (

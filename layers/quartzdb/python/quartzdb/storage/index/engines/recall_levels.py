@@ -16,12 +16,6 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from quartzdb.domain.errors import Corrupted
 
-RECALL_TARGETS = {10: 0.97, 100: 0.97, 1000: 0.95}
-"""What to reach on the sample where a query names no recall, by how many results are asked for; between these the
-outcome is interpolated.
-
-Since the sample is the harder one, real texts that were not in the data find .975 to .985 of ten at 100k × 384.
-"""
 LEVELS = (0.8, 0.9, 0.95, 0.97, 0.99, 0.995, 0.999)
 """What else is measured, as far as the sample goes and search parameters reach."""
 MISSES_MIN = 2.0

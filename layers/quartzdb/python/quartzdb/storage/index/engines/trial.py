@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from quartzdb.storage.index.engines.recall_levels import LEVELS, RECALL_TARGETS, Level, measurable
+from quartzdb.domain.recall import RECALL_TARGETS
+from quartzdb.storage.index.engines.recall_levels import LEVELS, Level, measurable
 from quartzdb.storage.index.engines.search_parameters import SearchParameters
 
 
