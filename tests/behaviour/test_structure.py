@@ -71,6 +71,7 @@ DONE_BY_FEW = {
         "cli.serve.settings",
         "cli.settings",
         "routing.edge.assembly",  # the router has no layers, and its role's credentials are nowhere else
+        "storage.index.engines.faiss_library",  # OpenMP can be told in no other way, and only while it is loaded
     },
     r"time\.time\b|time\.time_ns|datetime\.now|utcnow": {
         "adapters.system_clock",

@@ -29,6 +29,7 @@ from quartzdb.cli.records import records
 from quartzdb.cli.replication import replication
 from quartzdb.cli.restore import restore
 from quartzdb.cli.serve.command import serve
+from quartzdb.cli.serve.settings import limit_threads
 from quartzdb.cli.stats import stats
 from quartzdb.cli.tenants import tenants
 from quartzdb.cli.verify import verify
@@ -106,6 +107,7 @@ def cli() -> None:
     """
     # Data, exports, backups and keys are for the account that runs this, whatever its shell gives new files.
     os.umask(0o077)
+    limit_threads()
 
 
 for command in (

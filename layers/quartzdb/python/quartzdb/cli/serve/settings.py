@@ -71,10 +71,11 @@ class WorkerSettings:
 
 
 def limit_threads(environment: MutableMapping[str, str] = os.environ) -> None:
-    """One BLAS and OpenMP thread per request, unless the user said otherwise.
+    """One BLAS and OpenMP thread per request or query, unless the user said otherwise.
 
-    Requests run side by side already; a pool of threads in each would only make them wait for one another. Has to come
-    before numpy and faiss are imported, which read this once.
+    Requests run side by side already; a pool of threads in each would only make them wait for one another, and the
+    products of one query are too small to be shared out. Has to come before numpy and faiss are imported, which read
+    this once. It is for processes of our own: a program that embeds the database has numpy to itself.
     """
     for name in _THREAD_LIMITS:
         environment.setdefault(name, "1")
