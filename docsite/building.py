@@ -13,9 +13,6 @@ from pathlib import Path
 import quartzdb
 from docsite import finishing, plain, staging
 from docsite.made import made
-from docsite.vendored import FOLDER
-from quartzdb.api.openapi import describe
-from quartzdb.api.routes import FAMILIES
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -39,31 +36,12 @@ def build(into: Path, *, zensical: Path) -> int:
         site = folder / "site"
         finishing.finish(site)
         plain.write(site, folder / "docs")
-        _put_api(site / "api", version)
         versions = [{"version": version, "title": version, "aliases": ["latest"]}]
         (site / "versions.json").write_text(json.dumps(versions) + "\n", "utf-8")
         site.chmod(0o755)
         shutil.rmtree(into, ignore_errors=True)
         site.rename(into)
     return len(list(into.rglob("index.html")))
-
-
-def _put_api(folder: Path, version: str) -> None:
-    """The page of the API as the server has it, with links and addresses for where it is in the site."""
-    shutil.copytree(FOLDER, folder)
-    page = (folder / "index.html").read_text("utf-8")
-    for said, here in (
-        ('href="/openapi.json"', 'href="openapi.json"'),
-        ('data-openapi="/openapi.json"', 'data-openapi="openapi.json"'),
-        ('id="home" href="./"', 'id="home" href="../"'),
-        ('href="problems"', 'href="../reference/errors/"'),
-    ):
-        if said not in page:
-            raise BuildFailed(f"The page of the API has no {said}.")
-        page = page.replace(said, here)
-    (folder / "index.html").write_text(page, "utf-8")
-    described = describe(FAMILIES, title="QuartzDB", version=version)
-    (folder / "openapi.json").write_text(json.dumps(described, ensure_ascii=False), "utf-8")
 
 
 def _generate(folder: Path, zensical: Path) -> None:

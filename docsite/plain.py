@@ -21,7 +21,7 @@ def address(name: str) -> str:
 def page_addresses() -> list[str]:
     """Of all pages, below the site, as a browser asks for them: "", "queries/"."""
     found = (address(name).removesuffix(".md") for name in pages())
-    return [*("" if name == "index" else f"{name}/" for name in found), "api/"]
+    return ["" if name == "index" else f"{name}/" for name in found]
 
 
 def write(site: Path, sources: Path) -> None:

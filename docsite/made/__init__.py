@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from docsite.made import limits
+from docsite.made import api, limits
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/numbers.md": limits.page,
+    **api.pages(),
 }
 """By their path below docs/, where no such file is."""
 
 
 def made() -> dict[str, str]:
-    """All of them."""
-    return {name: page() for name, page in PAGES.items()}
+    """All of them, and what they load."""
+    return {name: page() for name, page in PAGES.items()} | {api.DESCRIPTION: api.description()}

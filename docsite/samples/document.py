@@ -8,13 +8,13 @@ from pathlib import Path
 
 from docsite.samples import curl, javascript, python, rust
 from docsite.samples.steps import samples
-from docsite.vendored import FOLDER
+from quartzdb.cli.serve.reference.pages import SAMPLES
 
-FILE: Path = FOLDER / "code_samples.json"
+FILE: Path = SAMPLES
 
 
 def document() -> dict[str, list[Mapping[str, str]]]:
-    """By operation: samples as `x-codeSamples` has them."""
+    """By operation: the same call in several languages."""
     found: dict[str, list[Mapping[str, str]]] = {
         operation: [_sample("Shell", "curl", command)] for operation, command in curl.OTHERS.items()
     }

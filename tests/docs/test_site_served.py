@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import html
 import re
 from pathlib import Path
 
 import httpx
 import pytest
 
+from quartzdb.api.openapi import describe
+from quartzdb.api.routes import FAMILIES
+from quartzdb.cli.serve.reference.pages import samples
 from quartzdb.cli.serve.site import with_site
 
 
@@ -127,11 +131,32 @@ def test_an_answer_is_compressed_once_and_not_sent_again(reader: Reader) -> None
 
 
 def test_where_no_site_is_installed_there_is_the_page_of_the_api(tmp_path: Path) -> None:
-    """From the package alone; and what that lacks, the application answers."""
+    """From the package alone, with no script and nothing of another host; what it lacks, the application answers."""
     reader = Reader(tmp_path)
     page = get(reader, "/docs/")
-    assert 'data-openapi="/openapi.json"' in page.text
-    for name in re.findall(r'(?:src|href)="([\w.]+\.(?:js|css))"', page.text):
-        assert get(reader, f"/docs/{name}").status_code == 200
-    assert get(reader, "/docs/code_samples.json").json()["query_vectors"]
-    assert get(reader, "/docs/nothing/").status_code == 418
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "<script" not in page.text
+    loaded = re.findall(r'(?:src|<link rel="stylesheet" href)="([^"]+)"', page.text)
+    assert loaded == ["reference.css"]
+    sent = [get(reader, f"/docs/{name}", **{"Accept-Encoding": "gzip"}) for name in ("", *loaded)]
+    assert [one.status_code for one in sent] == [200, 200]
+    assert sum(int(one.headers["content-length"]) for one in sent) < 60_000
+    assert get(reader, "/docs/", **{"If-None-Match": page.headers["etag"]}).status_code == 304
+    for path in ("/docs/nothing/", "/docs/pages.py", "/docs/../pages.py"):
+        assert get(reader, path).status_code == 418
+
+
+def test_the_page_of_the_api_has_every_operation_and_sample(tmp_path: Path) -> None:
+    """At its own address, in four languages where clients have a method for it."""
+    page = get(Reader(tmp_path), "/docs/").text
+    described = describe(FAMILIES, title="", version="")["paths"]
+    for path, methods in described.items():
+        for method, one in methods.items():
+            assert f'<h3 id="{one["operationId"]}">' in page
+            assert f"<code>{html.escape(f'{method.upper()} {path}')}</code>" in page
+    for calls in samples().values():
+        for call in calls:
+            assert html.escape(call["source"], quote=False).replace('"', "&quot;") in page
+    anchors = re.findall(r' id="([^"]+)"', page)
+    assert len(anchors) == len(set(anchors))
+    assert set(re.findall(r'href="#([^"]+)"', page)) == set(anchors)

@@ -16,15 +16,14 @@ KINDS = {
     "landing": "",
     "guide": "queries/",
     "long reference": "cli/",
+    "operations": "api/vectors/",
+    "list of operations": "api/",
     "figures": "growth/",
     "log": "changelog/",
     "nothing": "there-is-no-such-page/",
 }
 BYTES_MAX = 200_000
 """Of a page with all that it loads, as sent."""
-
-API_BYTES_MAX = 400_000
-"""Of the page of the API: nine tenths are its renderer."""
 
 
 @dataclass
@@ -74,19 +73,16 @@ def test_a_page_is_accessible_and_small(reader: Reader, server: ServerProcess, k
     assert 10_000 < sum(reader.sent) <= BYTES_MAX
 
 
-@pytest.mark.parametrize("look", LOOKS[:2])
-def test_the_page_of_the_api_shows_every_operation(reader: Reader, server: ServerProcess, look: str) -> None:
-    """With its samples, accessible, without another host, and within its own size."""
-    reader.page.goto(f"{server.url}/docs/api/")
-    reader.page.wait_for_selector("h2:has-text('Create a namespace')")
-    reader.page.wait_for_selector("li:has-text('Rust')")
-    if AXE.exists():
-        found = reader.page.evaluate(
-            f"(() => {{ {AXE.read_text('utf-8')}; return axe.run({{ resultTypes: ['violations'] }}); }})()"
-        )
-        assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
-    assert reader.said == []
-    assert BYTES_MAX < sum(reader.sent) <= API_BYTES_MAX
+def test_the_same_call_is_chosen_for_all_operations(browser: Browser, server: ServerProcess) -> None:
+    """Who reads Rust chooses it once."""
+    page = browser.new_page()
+    page.goto(f"{server.url}/docs/api/query/#query_vectors_batch")
+    page.locator("label:has-text('Rust')").first.click()
+    page.wait_for_function("document.querySelectorAll('.tabbed-labels--linked').length > 0")
+    for one in page.locator("pre:has-text('use quartzdb_client')").all():
+        assert one.is_visible()
+    assert page.locator("pre:has-text('from quartzdb_client')").first.is_hidden()
+    page.close()
 
 
 def test_the_search_finds_without_another_host(browser: Browser, server: ServerProcess) -> None:

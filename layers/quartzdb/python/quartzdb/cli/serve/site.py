@@ -23,8 +23,8 @@ PROBLEMS = f"{MOUNT}/problems"
 _ERRORS = "reference/errors"
 INSTALLED = Path(sys.prefix) / "share/quartzdb/docs"
 """Where `make docs` puts it, or a packager."""
-REFERENCE = Path(__file__).parent / "reference"
-"""The page of the API, of the package itself. No function has it: it is below `cli`, which layers leave out."""
+REFERENCE = Path(__file__).parent / "reference/shown"
+"""What the page of the API loads. No function has it: it is below `cli`, which layers leave out."""
 
 TYPES: Mapping[str, str] = {
     ".css": "text/css; charset=utf-8",
@@ -54,11 +54,17 @@ class _Answer:
 
 
 class WithSite:
-    """An application with the site in `folder` before it, which may have a page for paths that it lacks."""
+    """An application with the site in `folder` before it, which may have a page for paths that it lacks.
 
-    def __init__(self, application: Application, folder: Path) -> None:
+    `first`: makes the first page, where the folder has none.
+    """
+
+    def __init__(
+        self, application: Application, folder: Path, first: Callable[[], bytes] | None = None
+    ) -> None:
         self._application = application
         self._folder = folder.resolve()
+        self._first = first
 
     async def __call__(
         self,
@@ -95,6 +101,8 @@ class WithSite:
             return _redirect(f"{MOUNT}/")
         if path == PROBLEMS:
             return _redirect(f"{MOUNT}/{_ERRORS}/") if (self._folder / _ERRORS).is_dir() else None
+        if path == f"{MOUNT}/" and self._first is not None:
+            return _answer_of(".html", *_sent(self._first(), zipped))
         file = self._file(path.removeprefix(f"{MOUNT}/"))
         if file is None:
             nothing = self._folder / "404.html"
@@ -119,7 +127,20 @@ class WithSite:
 
 def with_site(application: Application, folder: Path = INSTALLED) -> Application:
     """With the site where it is installed, and else with the page of the API."""
-    return WithSite(application, folder if (folder / "index.html").is_file() else REFERENCE)
+    if (folder / "index.html").is_file():
+        return WithSite(application, folder)
+    return WithSite(application, REFERENCE, _reference)
+
+
+@lru_cache(maxsize=1)
+def _reference() -> bytes:
+    """The page of the API, made when somebody asks for it: a third of a second."""
+    from quartzdb import __version__
+    from quartzdb.api.openapi import describe
+    from quartzdb.api.routes import FAMILIES
+    from quartzdb.cli.serve.reference.one_page import page
+
+    return page(describe(FAMILIES, title="QuartzDB", version=__version__))
 
 
 def _redirect(to: str) -> _Answer:
@@ -129,9 +150,13 @@ def _redirect(to: str) -> _Answer:
 def _read(file: Path, zipped: bool, *, status: int = 200) -> _Answer:
     changed = file.stat().st_mtime_ns
     body, etag = _contents(file, changed, zipped and file.suffix in _COMPRESSED)
+    return _answer_of(file.suffix, body, etag, status=status)
+
+
+def _answer_of(suffix: str, body: bytes, etag: bytes, *, status: int = 200) -> _Answer:
     headers = [
-        (b"content-type", TYPES[file.suffix].encode()),
-        (b"content-security-policy", (_OF_PAGES if file.suffix == ".html" else _OF_FILES).encode()),
+        (b"content-type", TYPES[suffix].encode()),
+        (b"content-security-policy", (_OF_PAGES if suffix == ".html" else _OF_FILES).encode()),
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"no-referrer"),
         (b"cache-control", b"no-cache"),
@@ -145,8 +170,12 @@ def _read(file: Path, zipped: bool, *, status: int = 200) -> _Answer:
 
 @lru_cache(maxsize=64)
 def _contents(file: Path, changed: int, zipped: bool) -> tuple[bytes, bytes]:  # noqa: ARG001 - of the key
-    """What is sent of a file as it is since `changed`, and its tag; compressed if that is of use."""
-    body = file.read_bytes()
+    """What is sent of a file as it is since `changed`, and its tag."""
+    return _sent(file.read_bytes(), zipped)
+
+
+def _sent(body: bytes, zipped: bool) -> tuple[bytes, bytes]:
+    """A body with its tag; compressed if that is of use."""
     digest = hashlib.sha256(body).hexdigest()[:32]
     if zipped and len(body) >= _GZIP_FROM_BYTES:
         return gzip.compress(body, 6, mtime=0), f'"{digest}z"'.encode()
