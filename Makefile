@@ -42,7 +42,7 @@ SOURCES = --no-build-isolation --require-hashes
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help environments docs test-docs integrations-types run parquet platform test test-all test-clients test-console test-deployment test-starter journey clients-types lint format bench-engines bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean clients clients-matrix conformance
+.PHONY: help install environments docs test-docs integrations-types run parquet platform test test-all test-clients test-console test-deployment test-starter journey clients-types lint format bench-engines bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean clients clients-matrix conformance
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,8 @@ $(MINISTACK) $(INFRA) $(RIE) $(FRAMEWORKS) $(INTEGRATIONS) $(DOCS) lint: | $(LAY
 endif
 
 environments: $(DEV) $(BESIDE) ## Make everything that tests need: several at once with make --jobs 4 environments
+
+install: $(RUNTIME) ## Install the database, its client for Python and the demo's model into .venv
 
 run: $(RUNTIME) ## Start the database on this machine
 	$(BIN)/quartzdb serve $(ARGS)
@@ -98,12 +100,12 @@ test-starter: $(DEV) $(ASSETS) $(STARTER) ## Build the Next.js starter, and go t
 journey: $(DEV) $(ASSETS) ## Go through the console as a person would, with screenshots in build/journey
 	QUARTZDB_JOURNEY=build/journey $(BIN)/python -m pytest tests/platform/console/test_journey.py $(ARGS)
 
-docs: $(DEV) $(DOCS) ## Build the documentation into build/site/, which the server shows at /docs from then on
+docs: $(RUNTIME) $(DOCS) ## Build the documentation into build/site/, which the server shows at /docs from then on
 	$(BIN)/python -m docsite
 	@mkdir -p .venv/share/quartzdb && ln -sfn ../../../build/site .venv/share/quartzdb/docs
 
 test-docs: export QUARTZDB_SITE = build/site
-test-docs: docs $(ASSETS) $(JAVASCRIPT) ## Build the documentation, and look at all of it: links, sizes, accessibility
+test-docs: $(DEV) docs $(ASSETS) $(JAVASCRIPT) ## Build the documentation, and look at all of it: links, sizes, accessibility
 	$(BIN)/python -m pytest tests/site $(ARGS)
 
 clients: $(DEV) $(JAVASCRIPT) $(NPM_PACKAGES) ## Build what is published of the clients and integrations: wheels, sdists, npm tarballs, crate

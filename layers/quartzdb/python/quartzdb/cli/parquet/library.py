@@ -15,7 +15,7 @@ def pyarrow() -> ModuleType:
     except ImportError as error:
         raise Failure(
             f"Parquet files need the package pyarrow, which is not installed here ({error}).",
-            hint="pip install 'quartzdb[parquet]', or in a checkout: make parquet. JSON lines need nothing.",
+            hint="In a checkout: make parquet; elsewhere: pip install pyarrow. JSON lines need nothing.",
         ) from error
     checked: ModuleType = library
     return checked
