@@ -1,4 +1,4 @@
-"""For whoever has nothing yet: an installation says what the machine lacks, and the site needs no more than a server."""
+"""For whoever has nothing yet: an installation says what the machine lacks, the site needs no more than a server."""
 
 from __future__ import annotations
 
