@@ -38,7 +38,6 @@ def at_rest() -> Mapping[str, float]:
         + deployed.COMPACTOR_GB * deployed.MAINTENANCE_MS / 1_000 * prices.LAMBDA_GB_SECOND
         + prices.SCHEDULER_RUN
         + 2 * prices.READ_UNIT
-        + prices.TRACE
         + 2 / 1_000_000 * prices.LOG_GB
     )
     return {
@@ -93,7 +92,6 @@ def platform() -> Mapping[str, float]:
         + deployed.UPKEEP_STEPS * prices.READ_UNIT
         # A transaction of one put costs two units.
         + deployed.UPKEEP_EVERY_MINUTE * 2 * prices.WRITE_UNIT
-        + prices.TRACE
         + 2 / 1_000_000 * prices.LOG_GB
     )
     return {

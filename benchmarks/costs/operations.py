@@ -15,7 +15,7 @@ from benchmarks.costs import deployed, prices
 PAGE = Path(__file__).parents[2] / "docs" / "costs-per-operation.md"
 _READS = {"GetItem", "Query", "BatchGetItem"}
 _ROW = re.compile(r"^\| (?P<name>[^|]+) \| (?P<requests>[^|]+) \| (?P<units>[^|]+) \| (?P<s3>[^|]+) \|$")
-_KB_IN_GB = 1_000_000
+_BYTES_IN_GB = 10**9
 _UNITS = re.compile(r"(\w+) (\d+)")
 
 
@@ -61,10 +61,8 @@ class Operation:
 
     @property
     def watching(self) -> float:
-        """Logs and traces."""
-        if not self.over_http:
-            return 0.0
-        return deployed.LOG_KB_A_REQUEST / _KB_IN_GB * prices.LOG_GB + deployed.TRACED_SHARE * prices.TRACE
+        """Logs."""
+        return deployed.LOG_BYTES_A_REQUEST / _BYTES_IN_GB * prices.LOG_GB if self.over_http else 0.0
 
     @property
     def total(self) -> float:

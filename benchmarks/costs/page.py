@@ -58,7 +58,7 @@ def _operations() -> str:
         ]
         for one in operations()
     ]
-    return _table(["A million of", "DynamoDB", "S3", "Lambda", "CloudFront, WAF", "logs, traces", "$"], rows)
+    return _table(["A million of", "DynamoDB", "S3", "Lambda", "CloudFront, WAF", "log", "$"], rows)
 
 
 def _fronts() -> str:

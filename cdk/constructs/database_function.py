@@ -25,7 +25,8 @@ class DatabaseFunction(Construct):
     """`live` is what is invoked: an alias of the newest version, moved in one step when a deployment is through.
 
     With `disk_mb` of at most SNAPSTART_DISK_MB versions start from a snapshot of their initialised memory. `snapshot`
-    False: nobody waits for it to start. `signs`: it has what it takes to sign; `bills`: to ask Stripe.
+    False: nobody waits for it to start. `signs`: it has what it takes to sign; `bills`: to ask Stripe. `answers`: it
+    runs for each request, and leaves its usage line.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class DatabaseFunction(Construct):
         snapshot: bool = True,
         signs: bool = False,
         bills: bool = False,
+        answers: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
         self.short_name = name
@@ -83,7 +85,8 @@ class DatabaseFunction(Construct):
             memory_size=memory_mb,
             ephemeral_storage_size=Size.mebibytes(disk_mb),
             reserved_concurrent_executions=concurrency,
-            tracing=lambda_.Tracing.ACTIVE,
+            # Disabled is what Lambda calls PassThrough: it traces for whoever calls with a trace of their own.
+            tracing=lambda_.Tracing.ACTIVE if settings.traces else lambda_.Tracing.DISABLED,
             snap_start=(
                 lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS
                 if snapshot and disk_mb <= SNAPSTART_DISK_MB
@@ -93,7 +96,12 @@ class DatabaseFunction(Construct):
             # Lambda's own lines as JSON too, so that one query reads both; what the function writes passes unchanged.
             logging_format=lambda_.LoggingFormat.JSON,
             application_log_level_v2=lambda_.ApplicationLogLevel.INFO,
-            system_log_level_v2=lambda_.SystemLogLevel.INFO,
+            # Two of three lines of a request would be Lambda's own, which say little that metrics do not.
+            system_log_level_v2=(
+                lambda_.SystemLogLevel.WARN
+                if answers and not settings.lambda_lines
+                else lambda_.SystemLogLevel.INFO
+            ),
             dead_letter_queue=dead_letters,
             environment={
                 "QUARTZDB_SITE": "aws",
@@ -107,15 +115,19 @@ class DatabaseFunction(Construct):
             },
         )
         self.live = lambda_.Alias(self, "Live", alias_name=_ALIAS, version=self.function.current_version)
-        self._acknowledge(dead_letters)
+        self._acknowledge(dead_letters, traced=settings.traces)
 
-    def _acknowledge(self, dead_letters: sqs.IQueue | None) -> None:
+    def _acknowledge(self, dead_letters: sqs.IQueue | None, *, traced: bool) -> None:
         reasons = {
             "CKV_AWS_115": "How much concurrency to set aside depends on the account; it is a setting.",
             "CKV_AWS_117": "DynamoDB, S3 and the rest are public endpoints with IAM in front: a VPC would add a "
             "gateway to pay for and protect nothing.",
             "CKV_AWS_173": "The environment has names and ARNs, no secrets; Lambda's own key encrypts it.",
         }
+        if not traced:
+            reasons["CKV_AWS_50"] = (
+                "Usage lines and metrics say what a trace would; it is a setting (traces)."
+            )
         if dead_letters is None:
             reasons["CKV_AWS_116"] = "Only invoked synchronously, or by a stream that has a queue of its own."
         acknowledge_checkov(self.function, reasons)

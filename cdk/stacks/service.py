@@ -194,6 +194,7 @@ class ServiceStack(Stack):
                 if self._secret
                 else {"QUARTZDB_FRONT": "none"}
             ),
+            answers=True,
             # Verifying takes what signing does.
             signs=name == "api" and self._settings.managing_site is not None,
         )
@@ -293,6 +294,7 @@ class ServiceStack(Stack):
         dead_letters: DeadLetters | None = None,
         snapshot: bool = True,
         signs: bool = False,
+        answers: bool = False,
     ) -> DatabaseFunction:
         function = DatabaseFunction(
             self,
@@ -314,6 +316,7 @@ class ServiceStack(Stack):
             dead_letters=dead_letters.queue if dead_letters else None,
             snapshot=snapshot,
             signs=signs,
+            answers=answers,
         )
         access.grant(function.role, self._data.table, self._data.bucket_name)
         return function

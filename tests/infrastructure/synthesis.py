@@ -31,6 +31,8 @@ CONTEXTS: Mapping[str, Mapping[str, str]] = {
         "quartzdb:search_concurrency": "50",
         "quartzdb:default_engine": "annoy",
         "quartzdb:changes_days": "3",
+        "quartzdb:lambda_lines": "true",
+        "quartzdb:traces": "true",
     },
     # Clients call the function itself.
     "direct": {"environment": "prod", "quartzdb:cloudfront": "false"},

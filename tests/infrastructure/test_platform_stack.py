@@ -154,7 +154,7 @@ def test_nothing_else_of_aws_is_reached(accounts: Deployment) -> None:
         for one in _allowed(accounts, name)
         for action in _list(one["Action"])
     }
-    assert services == {"dynamodb", "secretsmanager", "ses", "logs", "xray", "sqs", "lambda", "s3"}
+    assert services == {"dynamodb", "secretsmanager", "ses", "logs", "sqs", "lambda", "s3"}
     readers = [name for name in FUNCTIONS if _on(accounts, name, "secretsmanager")]
     assert readers == ["platform"], "only what answers requests knows the origin secret"
 
@@ -212,7 +212,6 @@ def test_it_runs_as_the_other_functions_do(accounts: Deployment, deployments: di
     assert function["Runtime"] == "python3.13"
     assert function["SnapStart"] == {"ApplyOn": "PublishedVersions"}
     assert len(function["Layers"]) == 3
-    assert function["TracingConfig"] == {"Mode": "Active"}
     in_production = accounts is deployments["platform_abroad"]
     assert ("ReservedConcurrentExecutions" in function) is in_production
     groups = [one for one in accounts.resources("AWS::Logs::LogGroup") if one.stack == "platform"]
@@ -228,7 +227,7 @@ def test_metering_reaches_counters_only(accounts: Deployment) -> None:
     services = {
         action.partition(":")[0] for one in _allowed(accounts, "metering") for action in _list(one["Action"])
     }
-    assert services == {"dynamodb", "logs", "xray", "sqs"}
+    assert services == {"dynamodb", "logs", "sqs"}
     (own,) = _on(accounts, "metering", "dynamodb")
     assert own["Condition"] == {
         "ForAllValues:StringLike": {
@@ -269,7 +268,7 @@ def test_one_function_has_stripes_key_and_nothing_else(deployments: dict[str, De
     services = {
         action.partition(":")[0] for one in _allowed(billed, "billing") for action in _list(one["Action"])
     }
-    assert services == {"secretsmanager", "logs", "xray"}
+    assert services == {"secretsmanager", "logs"}
     (reads,) = _on(billed, "billing", "secretsmanager")
     key = billed.function("billing").properties["Environment"]["Variables"]["QUARTZDB_STRIPE_SECRET_ARN"]
     assert _list(reads["Resource"]) == [key]
@@ -355,7 +354,7 @@ def test_what_it_may_do_with_tenants_data(accounts: Deployment) -> None:
     tails = {resource["Fn::Join"][1][-1] for one in puts for resource in _list(one["Resource"])}
     assert tails == {"/erasures/*", "/exports/*"}
     services = {action.partition(":")[0] for one in found for action in _list(one["Action"])}
-    assert services - {"secretsmanager"} == {"dynamodb", "s3", "logs", "xray"}
+    assert services - {"secretsmanager"} == {"dynamodb", "s3", "logs"}
 
 
 def test_it_is_asked_about_projects_alone(accounts: Deployment, deployments: dict[str, Deployment]) -> None:

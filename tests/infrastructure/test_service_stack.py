@@ -107,14 +107,27 @@ def test_functions_that_build_segments_know_with_what_and_what_to_keep(
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_functions_are_traced_and_write_their_logs_as_json(deployment: Deployment, name: str) -> None:
+def test_functions_write_their_logs_as_json(deployment: Deployment, name: str) -> None:
     """Into a group of their own, which forgets."""
     function = deployment.function(name).properties
-    assert function["TracingConfig"] == {"Mode": "Active"}
     assert function["LoggingConfig"]["LogFormat"] == "JSON"
     group = function["LoggingConfig"]["LogGroup"]["Ref"]
     (found,) = [one for one in deployment.resources("AWS::Logs::LogGroup") if one.id == group]
     assert found.properties["RetentionInDays"] > 0
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_request_leaves_its_usage_line_alone(dev: Deployment, abroad: Deployment, name: str) -> None:
+    """Lambda's own lines about requests that went well, and traces, are there where a setting asks for them. Failures
+    are always told, and whoever builds tells all: it runs once a minute.
+    """
+    answers = name in {"api", "search"}
+    quiet, asked = (deployment.function(name).properties for deployment in (dev, abroad))
+    assert quiet["LoggingConfig"]["SystemLogLevel"] == ("WARN" if answers else "INFO")
+    assert quiet["LoggingConfig"]["ApplicationLogLevel"] == "INFO"
+    assert "TracingConfig" not in quiet
+    assert asked["LoggingConfig"]["SystemLogLevel"] == "INFO"
+    assert asked["TracingConfig"] == {"Mode": "Active"}
 
 
 def test_metrics_of_two_deployments_in_one_account_stay_apart(dev: Deployment, prod: Deployment) -> None:
