@@ -104,7 +104,7 @@ docs: $(RUNTIME) $(DOCS) ## Build the documentation into build/site/, which the 
 	$(BIN)/python -m docsite
 	@mkdir -p .venv/share/quartzdb && ln -sfn ../../../build/site .venv/share/quartzdb/docs
 
-test-docs: export QUARTZDB_SITE = build/site
+test-docs: export BUILT_SITE = build/site
 test-docs: $(DEV) docs $(ASSETS) $(JAVASCRIPT) ## Build the documentation, and look at all of it: links, sizes, accessibility
 	$(BIN)/python -m pytest tests/site $(ARGS)
 

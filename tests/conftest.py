@@ -64,7 +64,7 @@ def aws() -> Iterator[Emulators]:
         yield running
 
 
-collect_ignore = [] if os.environ.get("QUARTZDB_SITE") else ["site"]
+collect_ignore = [] if os.environ.get("BUILT_SITE") else ["site"]
 """The built documentation has a profile of its own, `make test-docs`: building it takes longer than most tests."""
 
 _LONG = (

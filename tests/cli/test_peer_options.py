@@ -48,3 +48,13 @@ def test_what_the_peers_edge_demands_is_sent_along(tmp_path: Path) -> None:
     origin.write_text("the second\n")
     assert headers() == {"x-quartzdb-origin-secret": "the second"}
     assert PeerOptions("here", "there", replication_secret_file=str(secret)).secrets().headers() == {}
+
+
+@pytest.mark.parametrize("name", ["build/site", "a.b", "", "a b", "x" * 33, "é"])
+def test_a_name_that_versions_cannot_have_is_refused(name: str) -> None:
+    """A server that took it would answer writes with versions that it does not understand itself."""
+    for options in (PeerOptions(name), PeerOptions("here", name or "é")):
+        with pytest.raises(Failure, match="versions cannot have"):
+            options.check()
+    PeerOptions("local").check()
+    PeerOptions("East_2-b").check()

@@ -16,7 +16,7 @@ from tests.server_process import ServerProcess
 @pytest.fixture(scope="session")
 def site() -> Path:
     """Where it was built."""
-    return Path(os.environ["QUARTZDB_SITE"]).resolve()
+    return Path(os.environ["BUILT_SITE"]).resolve()
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ Secrets are read from files, never taken from the command line: arguments are ev
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import wraps
@@ -18,6 +19,8 @@ from quartzdb.cli.failure import Failure
 if TYPE_CHECKING:
     from quartzdb.replication.peer_settings import PeerSettings
     from quartzdb.wiring.replication import PeerSecrets
+
+_SITE = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,12 @@ class PeerOptions:
 
     def settings(self) -> PeerSettings | None:
         """Checked; None where this site is alone. Raises Failure, InvalidArgument."""
+        for option, name in (("--site", self.site), ("--peer-site", self.peer_site or self.site)):
+            if not _SITE.fullmatch(name):
+                raise Failure(
+                    f"{option} is {name!r}, which versions cannot have in them.",
+                    hint="A site's name has at most 32 letters of a to z, digits, - and _.",
+                )
         if self.peer_site is None:
             if self.peer_url or self.replication_secret_file:
                 raise Failure("The other site has no name.", hint="Give it with --peer-site.")
