@@ -26,6 +26,7 @@ Errors of `/v1` are problem documents (RFC 9457): JSON with the content type `ap
 `code`, which is stable; people by `detail` and `hint`, which name what was wrong and what to do. `field` is the path of
 the input that is wrong, where one is. `request_id` finds the request in a log: name it when you ask somebody.
 
+<!-- is: Problem -->
 ```json
 {"type": "/docs/problems#dimension_mismatch", "title": "Dimension mismatch", "status": 400,
  "detail": "The vector has 2 numbers but the namespace has dimension 3.", "code": "dimension_mismatch",

@@ -32,7 +32,7 @@ def _commands(group: click.Group, path: str) -> Iterator[str]:
             usage = " ".join(command.collect_usage_pieces(context))
         yield f"### `{full}`\n"
         if not isinstance(command, click.Group):
-            yield f"```\n{full} {usage}\n```\n"
+            yield f"```text\n{full} {usage}\n```\n"
         yield f"{_text(command.help or '')}\n"
         options = [one for one in command.params if isinstance(one, click.Option)]
         if options:
@@ -40,7 +40,7 @@ def _commands(group: click.Group, path: str) -> Iterator[str]:
             yield from (_option(one) for one in options)
             yield ""
         if command.epilog:
-            yield f"```\n{inspect.cleandoc(command.epilog.replace(chr(8), '')).strip()}\n```\n"
+            yield f"```text\n{inspect.cleandoc(command.epilog.replace(chr(8), '')).strip()}\n```\n"
         if isinstance(command, click.Group):
             yield from _commands(command, full)
 

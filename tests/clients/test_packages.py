@@ -14,6 +14,7 @@ import pytest
 
 from tests.clients.conftest import Served
 from tests.clients.rust import NotInstalled, cargo
+from tests.docs.examples import blocks
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = ROOT / "clients"
@@ -73,7 +74,9 @@ def test_python(served: Served, tmp_path: Path) -> None:
             (tmp_path / "here" / found.name).symlink_to(found)
     program = tmp_path / "example.py"
     program.write_text(f"import sys; sys.path.insert(0, 'here')\n{example(served, 'python', 'python')}")
-    assert ran([sys.executable, "-S", program], tmp_path).split("\n")[0].startswith("dune 0.99")
+    [block] = blocks(CLIENTS / "python/README.md", ("python",))
+    said = ran([sys.executable, "-S", program], tmp_path)
+    assert block.fits(said), said
 
 
 def test_javascript(served: Served, tmp_path: Path) -> None:

@@ -1,45 +1,123 @@
-"""Blocks of code are of kinds that somebody looks at: run here or by the tests of a package, parsed, or output."""
+"""Every block of code of every Markdown file is run, or is data or output, or says why it is none of these."""
 
 from __future__ import annotations
 
-import json
-import re
-import tomllib
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
-from docsite.links import prose
-from docsite.sources import written
+from docsite.sources import ROOT
+from quartzdb.domain.errors import InvalidArgument
+from tests.docs import kinds
+from tests.docs.commands import only_makes_or_installs, unknown
+from tests.docs.examples import PROGRAMS, SHELL_AND_PYTHON, Block, every_block, markdown_files
+from tests.docs.where_run import RUN_BY, SHELL_NOT_RUN, is_tour, name, nowhere, run_as_examples
 
-PAGES = written()
-RUN = {"sh", "python"}
-"""By tests/docs/test_examples.py, for pages of docs/."""
-OF_PACKAGES = {"ts": {"integrations.md"}, "js": set[str](), "rust": set[str]()}
-"""Programs that the tests of their packages run, and the pages that may have them."""
-SHOWN = {"", "text", "json", "sql", "toml"}
-_BLOCK = re.compile(r"\s*```([^\n]*)\n(.*?)\s*```\s*", re.DOTALL)
-_LEFT_OUT = re.compile(r"…|\.\.\.")
-
-
-def blocks(name: str) -> list[tuple[str, str]]:
-    """Language and text of each block of a page."""
-    pieces = [piece for is_prose, piece in prose(PAGES[name].read_text("utf-8")) if not is_prose]
-    found = [_BLOCK.fullmatch(piece) for piece in pieces]
-    return [(one[1].split(",")[0].strip(), one[2]) for one in found if one is not None]
-
-
-@pytest.mark.parametrize("name", [name for name in PAGES if blocks(name)])
-def test_every_block_is_of_a_known_kind(name: str) -> None:
-    """Data is well formed, unless it leaves something out and says so."""
-    for language, text in blocks(name):
-        assert language in RUN | SHOWN or name in OF_PACKAGES.get(language, ()), f"{language}:\n{text}"
-        if language == "json" and not _LEFT_OUT.search(text):
-            for line in [text] if _is_one(text) else text.splitlines():
-                json.loads(line)
-        if language == "toml":
-            tomllib.loads(text)
+FILES = [one for one in markdown_files() if every_block(one)]
+DATA = {"json", "toml", "yaml"}
+OUTPUT = {"text"}
+NOT_RUN: Mapping[str, int] = {
+    "README.md": 2,
+    "cloudflare/README.md": 1,
+    "docs/changes.md": 2,
+    "docs/cli.md": 4,
+    "docs/cookbook.md": 2,
+    "docs/objectives.md": 1,
+    "docs/queries.md": 1,
+    "docs/start/index.md": 2,
+    "docs/tutorials/hybrid-search.md": 1,
+    "docs/tutorials/migrating.md": 4,
+    "docs/tutorials/rag.md": 1,
+    "docs/tutorials/recommendations.md": 1,
+    "docs/tutorials/saas.md": 1,
+    "docs/tutorials/semantic-search.md": 1,
+    "local/stripe/README.md": 1,
+}
+"""How many blocks of a file say of themselves that they are not run. One more is a decision."""
 
 
-def _is_one(text: str) -> bool:
-    """One document, or one in each line."""
-    return not all(line.startswith("{") and line.endswith("}") for line in text.strip().splitlines())
+@pytest.mark.parametrize("file", FILES, ids=name)
+def test_every_block_is_of_a_known_kind(file: Path) -> None:
+    """Programs, data that says what it is of, or output; what is no language says nothing to a reader, either."""
+    for one in every_block(file):
+        where = f"{name(file)}:{one.line}"
+        known = one.language in {*SHELL_AND_PYTHON, *PROGRAMS, *DATA, *OUTPUT}
+        assert known or one.reason is not None, f"{where}: nobody looks at blocks of {one.language!r}"
+        if one.language in DATA:
+            assert one.kind, f"{where}: say above it what it is, as <!-- is: Problem -->"
+            kinds.check(one)
+        else:
+            assert one.kind is None, f"{where}: only data is of a kind"
+
+
+@pytest.mark.parametrize("file", FILES, ids=name)
+def test_every_program_is_run(file: Path) -> None:
+    """By one of the tests that run them, or says above itself why it is not."""
+    assert [f"{name(file)}:{one.line}" for one in nowhere(file)] == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=name)
+def test_what_is_not_run_could_be(file: Path) -> None:
+    """Commands exist, with their options, in blocks that are run, too; Python is Python."""
+    for one in every_block(file):
+        if one.language == "sh":
+            assert unknown(one.code) == [], f"{name(file)}:{one.line}"
+        if one.language == "python":
+            compile(one.code, f"{name(file)}:{one.line}", "exec")
+
+
+def test_how_many_are_not_run() -> None:
+    """Each file with its number."""
+    found = {name(one): sum(block.reason is not None for block in every_block(one)) for one in FILES}
+    assert {file: count for file, count in found.items() if count} == dict(NOT_RUN)
+
+
+def test_nobody_is_excused_for_nothing() -> None:
+    """A file that is left out has what is left out, and whoever is said to run programs names their file."""
+    for file in SHELL_NOT_RUN:
+        assert any(one.language == "sh" for one in every_block(ROOT / file)), file
+    for (file, language), test in RUN_BY.items():
+        assert any(one.language == language for one in every_block(ROOT / file)), file
+        source = (ROOT / test).read_text("utf-8")
+        assert any(part in source for part in (file, file.removeprefix("integrations/"))) or (
+            file.startswith("clients/") and f'"{file.split("/")[1]}"' in source
+        ), f"{test} does not name {file}"
+
+
+def test_what_is_wrong_is_found() -> None:
+    """So that the tests above can fail."""
+    assert unknown("make tests") == ["make has no target tests"]
+    assert unknown("quartzdb stats --jsn | jq .") == ["quartzdb stats has no --jsn"]
+    assert unknown("quartzdb imports x") == ["quartzdb has no command imports"]
+    assert unknown("pip install langchain-quartdb") == ["nobody publishes langchain-quartdb"]
+    assert unknown('make bench-peers ARGS="--rowz 3"') == ["python -m benchmarks.peers has no --rowz"]
+    assert unknown("python -m benchmarks.nothing") == ["there is no module benchmarks.nothing"]
+    assert unknown("echo 'a")
+    assert only_makes_or_installs("make a  # it's so\nmake b && npm install c\n")
+    assert not only_makes_or_installs("make a\nrm -r b\n")
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("Problem", '{"code": 7, …}'),
+        ("Problem", '{"code": "a",'),
+        ("QueryResult", '{"matches": []}'),
+        ("part of QueryResult", '{"matchs": []}'),
+        ("Problm", "{}"),
+        ("filter", '{"a": {"$gtx": 1}}'),
+        ("changes between sites", '{"op": "upsert", "id": "a"}'),
+        ("usage line", '{"v": 1, "keys": "a"}'),
+    ],
+)
+def test_data_that_is_not_what_it_says_is_found(kind: str, code: str) -> None:
+    """By its schema, or by what reads it."""
+    with pytest.raises((AssertionError, ValueError, InvalidArgument)):
+        kinds.check(Block("json", code, None, None, kind))
+
+
+def test_blocks_of_pages_are_run() -> None:
+    """Many, so that nothing here is empty by mistake."""
+    assert sum(len(run_as_examples(one)) for one in FILES) > 70
+    assert sum(is_tour(one) for one in every_block(ROOT / "README.md")) == 1

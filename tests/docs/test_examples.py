@@ -1,6 +1,6 @@
 """Code blocks of the documentation do what the pages say: shell and Python, each page by itself, against a real server.
 
-A block below `<!-- not run: reason -->` is not run, and a page of PAGES_NOT_RUN has none that could be.
+Programs in other languages are run by tests/site/test_programs.py; what is run where is in where_run.py.
 """
 
 from __future__ import annotations
@@ -9,31 +9,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from docsite.sources import DOCS, ROOT
 from tests.docs.examples import Block, blocks
+from tests.docs.where_run import is_tour, run_as_examples
 from tests.server_process import ServerProcess
 
-PAGES_NOT_RUN: Mapping[str, str] = {
-    "benchmarks-text.md": "measurements take hours",
-    "benchmarks.md": "measurements take hours",
-    "billing.md": "a deployment and a Stripe account",
-    "console.md": "operators' commands on a platform; tests/platform runs them",
-    "diagrams/README.md": "draws the diagrams",
-    "integrations.md": "packages of an environment of their own; tests/integrations runs each of its examples",
-    "layers.md": "builds the layers",
-    "plans.md": "operators' commands on a platform; tests/platform runs them",
-    "platform.md": "a platform; tests/platform runs its quickstart",
-    "releasing.md": "publishes",
-    "runbook.md": "an account of AWS; tests/infrastructure holds its commands to what is deployed",
-    "site.md": "builds the site",
-}
-NOT_RUN_MAX = 24
-"""Blocks with a reason: a new one is a decision."""
 AFTER_THE_TOUR = {"queries.md", "changes.md"}
 """Pages that go on with what the quick tour of the README made."""
 _END = "\x1e"
@@ -51,8 +36,7 @@ _WELL = 'curl() { command curl -sS --fail-with-body "$@"; }\n'
 
 def pages() -> list[str]:
     """Those with blocks that are run."""
-    found = (str(page.relative_to(DOCS)) for page in sorted(DOCS.rglob("*.md")) if any(blocks(page)))
-    return [page for page in found if page not in PAGES_NOT_RUN]
+    return [str(page.relative_to(DOCS)) for page in sorted(DOCS.rglob("*.md")) if run_as_examples(page)]
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +49,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 @pytest.mark.parametrize("page", pages())
 def test_each_page_does_what_it_says(page: str, server: ServerProcess, tmp_path: Path) -> None:
     """From its first block to its last; what a block prints is what stands below it, where something does."""
-    run = [one for one in blocks(DOCS / page) if one.reason is None]
+    run = run_as_examples(DOCS / page)
     shell = [one for one in run if one.language == "sh"]
     python = [one for one in run if one.language == "python"]
     before = [_tour()] if page in AFTER_THE_TOUR else []
@@ -101,16 +85,9 @@ def test_a_block_that_prints_something_else_does_not_fit() -> None:
     assert Block("python", "", None, None).fits("\n")
 
 
-def test_few_blocks_are_not_run() -> None:
-    """And pages of which none is run are there."""
-    skipped = [one for page in pages() for one in blocks(DOCS / page) if one.reason is not None]
-    assert len(skipped) <= NOT_RUN_MAX
-    assert [page for page in PAGES_NOT_RUN if not any(blocks(DOCS / page))] == []
-
-
 def _tour() -> Block:
     """The README's block of requests, without its address and key."""
-    (tour,) = (one for one in blocks(ROOT / "README.md") if one.code.startswith("URL="))
+    (tour,) = filter(is_tour, blocks(ROOT / "README.md"))
     lines = [line for line in tour.code.splitlines() if not line.startswith(("URL=", "AUTH=", "JSON="))]
     return Block("sh", "\n".join(lines) + "\n", None, None)
 
