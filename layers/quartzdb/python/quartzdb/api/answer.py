@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import orjson
+
+from quartzdb.domain.values import dataclass
 
 JSON = "application/json"
 

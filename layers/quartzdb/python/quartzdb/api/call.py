@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeVar
 
 from quartzdb.api import answer, limits
@@ -19,6 +19,7 @@ from quartzdb.api.services import Services
 from quartzdb.api.settings import ApiSettings
 from quartzdb.api.trace import Trace
 from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.values import dataclass
 from quartzdb.replication.ports import Behind
 from quartzdb.services.keys import Principal
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from quartzdb.api.answer import Answer
+from quartzdb.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

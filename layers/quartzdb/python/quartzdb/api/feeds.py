@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from quartzdb.api.refusals import TooManyFeeds
 from quartzdb.domain.errors import QuartzError
+from quartzdb.domain.values import dataclass
 
 _SHARE_OF_TIME = 5
 

@@ -9,12 +9,12 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 
 from quartzdb.api.services import Services
 from quartzdb.api.settings import ApiSettings
 from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.namespace import DEFAULT_NAMESPACE
+from quartzdb.domain.values import dataclass
 from quartzdb.services.consistency import Consistency
 
 logger = logging.getLogger(__name__)

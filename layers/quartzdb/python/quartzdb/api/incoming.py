@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from quartzdb.api.request_headers import RequestHeaders
 from quartzdb.api.trace import Trace
+from quartzdb.domain.values import dataclass
 
 
 @dataclass(slots=True)

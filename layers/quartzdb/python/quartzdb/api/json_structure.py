@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from quartzdb.api.refusals import BodyTooComplex, InvalidJson
 from quartzdb.domain.limits import CONTAINER_MEMORY_BYTES, VALUE_MEMORY_BYTES, JsonLimit
+from quartzdb.domain.values import dataclass
 
 _STRUCTURE = b'[]{},:"'
 _ALL_ELSE = bytes(byte for byte in range(256) if byte not in _STRUCTURE)

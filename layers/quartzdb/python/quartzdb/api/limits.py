@@ -6,13 +6,13 @@ Header syntax: draft-ietf-httpapi-ratelimit-headers-10 (RateLimit-Policy and Rat
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
 from quartzdb.api.answer import Headers
 from quartzdb.api.refusals import RateLimited
 from quartzdb.domain.errors import Reached
+from quartzdb.domain.values import dataclass
 from quartzdb.services.keys import Principal
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, auto
 from typing import Any
 
@@ -17,6 +17,7 @@ from quartzdb.api.feed import OpenFeed
 from quartzdb.api.schemas.model import Body, Document, NoQuery, QueryString
 from quartzdb.api.surface import is_cloudflare
 from quartzdb.domain.limits import SMALL_JSON, JsonLimit
+from quartzdb.domain.values import dataclass
 from quartzdb.services.keys import Scope
 
 Handler = Callable[[Call], Answer]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import quartzdb
 from quartzdb.domain.limits import BODY_BYTES_MAX, WAIT_SECONDS_MAX
+from quartzdb.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from quartzdb.api.asgi import AsgiScope
 from quartzdb.domain.units import NOTHING, Units
+from quartzdb.domain.values import dataclass
 
 _PLACE = "quartzdb.trace"
 

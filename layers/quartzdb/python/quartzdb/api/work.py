@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from quartzdb.api.answer import Answer
 from quartzdb.api.body import inflate, is_compressed
@@ -17,6 +17,7 @@ from quartzdb.api.shares import Share
 from quartzdb.api.surface import is_cloudflare
 from quartzdb.domain.deadline import ReadDeadline, within
 from quartzdb.domain.freeing import freeing
+from quartzdb.domain.values import dataclass
 from quartzdb.replication.ports import Behind
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -17,6 +16,7 @@ from quartzdb.api.errors import PROBLEM
 from quartzdb.aws_lambda.early_answer import early_answer
 from quartzdb.aws_lambda.invocation import Invocation, attach, identified
 from quartzdb.domain.errors import AnswerTooLarge
+from quartzdb.domain.values import dataclass
 
 RESPONSE_BYTES_MAX = 6_291_556
 """Lambda's limit for an answer, all of its JSON."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from quartzdb.api.asgi import AsgiScope, RawHeaders
 from quartzdb.api.request_id import HEADER, is_sane
+from quartzdb.domain.values import dataclass
 
 _PLACE = "quartzdb.invocation"
 _REQUEST_ID = HEADER.lower().encode()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from quartzdb.domain.errors import QuartzError
 from quartzdb.domain.limits import CHANGES_DAYS, CHANGES_DAYS_MAX, DAY_MS
 from quartzdb.domain.namespace import EngineChoice
+from quartzdb.domain.values import dataclass
 from quartzdb.routing.decision.state import Origin
 from quartzdb.wiring.aws_clients import AwsEndpoints
 

@@ -6,12 +6,13 @@ Only keys are read. Entries are folded from the log, which has them in whatever 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Partition
+from quartzdb.domain.values import dataclass
 
 _LOG = "LOG"
 

@@ -9,7 +9,6 @@ import logging
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger, Metrics
@@ -17,6 +16,7 @@ from aws_lambda_powertools import Logger, Metrics
 from quartzdb.aws_lambda.metrics import NAMESPACE
 from quartzdb.aws_lambda.settings import trace_header
 from quartzdb.aws_lambda.xray import Tracer
+from quartzdb.domain.values import dataclass
 
 LambdaHandler = Callable[[Any, Any], Any]
 

@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from quartzdb.domain.errors import Forbidden, InvalidArgument
 from quartzdb.domain.namespace import check_tenant
+from quartzdb.domain.values import dataclass
 
 _ARCHIVE = re.compile(r"[A-Za-z0-9_-]{1,80}(/[A-Za-z0-9_-]{1,80}){0,3}")
 _FILE = re.compile(r"[A-Za-z0-9_.-]{1,255}(/[A-Za-z0-9_.-]{1,255}){0,7}")

@@ -14,10 +14,12 @@ import weakref
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import orjson
+
+from quartzdb.domain.values import dataclass
 
 _PREAMBLE = b'{"format":"json","version":1}\n'
 _PACKET_BYTES_MAX = 60_000

@@ -11,11 +11,11 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from quartzdb.api.times import rfc3339
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import QuartzError
+from quartzdb.domain.values import dataclass
 
 _DONE = "done"
 _audit = logging.getLogger("quartzdb.audit")

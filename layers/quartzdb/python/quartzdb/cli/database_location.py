@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,6 +16,7 @@ import click
 from click.core import ParameterSource
 
 from quartzdb.cli.data_dir import data_dir_option, open_database, require_database
+from quartzdb.domain.values import dataclass
 
 if TYPE_CHECKING:
     from quartzdb.replication.retention import RecordedRetention

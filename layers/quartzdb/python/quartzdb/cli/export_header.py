@@ -8,12 +8,13 @@ one field, which no record may have.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from quartzdb.cli.failure import Failure
+from quartzdb.domain.values import dataclass
 
 if TYPE_CHECKING:
     from quartzdb.domain.namespace import NamespaceSettings

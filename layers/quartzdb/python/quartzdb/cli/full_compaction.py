@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quartzdb.cli.failure import Failure
+from quartzdb.domain.values import dataclass
 
 if TYPE_CHECKING:
     from quartzdb.domain.namespace import Namespace

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import resource
-from dataclasses import dataclass
+
+from quartzdb.domain.values import dataclass
 
 _SOFT_MAX = 65_536
 """What the soft limit is raised to at most: some libraries visit every descriptor there could be."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import click
+
+from quartzdb.domain.values import dataclass
 
 if TYPE_CHECKING:
     from quartzdb.wiring.s3_objects import S3Object

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 import numpy as np
@@ -23,6 +23,7 @@ from quartzdb.domain.limits import (
     TOP_VALUES_MAX,
 )
 from quartzdb.domain.metadata import PATH_CHARACTERS_MAX, is_path
+from quartzdb.domain.values import dataclass
 
 
 class AggregateKind(StrEnum):

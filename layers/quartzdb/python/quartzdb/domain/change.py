@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from quartzdb.domain.hlc import BEGINNING, Version
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Vector
 
 OWN = BEGINNING

@@ -10,9 +10,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 
 from quartzdb.domain.errors import DeadlineExceeded
+from quartzdb.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
+
+from quartzdb.domain.values import dataclass
 
 STORAGE_FULL_RETRY_SECONDS = 30.0
 """Somebody has to delete something first."""

@@ -7,10 +7,10 @@ different types are never equal nor ordered; booleans are not numbers; integers 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeGuard, assert_never
 
 from quartzdb.domain.metadata import Kind, Scalar, flatten
+from quartzdb.domain.values import dataclass
 
 Ordering = Literal["$gt", "$gte", "$lt", "$lte"]
 

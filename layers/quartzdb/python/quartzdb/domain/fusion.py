@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.limits import FUSION_K_MAX, FUSION_WEIGHT_MAX
+from quartzdb.domain.values import dataclass
 
 Key = TypeVar("Key", bound=Hashable)
 

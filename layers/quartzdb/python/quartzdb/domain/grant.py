@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from enum import StrEnum
 from typing import Any
 
 from quartzdb.domain.errors import InvalidArgument, within_field
 from quartzdb.domain.limits import TIME_MS_MAX
+from quartzdb.domain.values import dataclass
 
 NUMBER_MAX = 2**63 - 1
 TEXT_CHARACTERS_MAX = 500

@@ -6,13 +6,13 @@ So one without any is in no group.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.limits import GROUP_MATCHES_MAX, GROUPS_ASKED_MAX, TOP_K_MAX
 from quartzdb.domain.metadata import PATH_CHARACTERS_MAX, is_path
 from quartzdb.domain.rank import RankPlace
+from quartzdb.domain.values import dataclass
 
 LAST_KEY = b"\xff"
 """Greater than any field key."""

@@ -10,12 +10,13 @@ that prolonged it elsewhere may come later, and then the record can be brought b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from quartzdb.domain.change import Change, Delete, Metadata, Upsert
 from quartzdb.domain.expiry import EXPIRY_FIELD, moment_in
 from quartzdb.domain.hlc import BEGINNING, Version
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Vector
 
 

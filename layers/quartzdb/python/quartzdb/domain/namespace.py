@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from hashlib import blake2b
 
@@ -18,6 +18,7 @@ from quartzdb.domain.limits import (
 )
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.text_fields import TextField
+from quartzdb.domain.values import dataclass
 
 DEFAULT_NAMESPACE = "default"
 """Where the Cloudflare-compatible surface keeps its data."""

@@ -6,10 +6,9 @@ type stand together: booleans, numbers, strings. Null, an object and an array ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.metadata import PATH_CHARACTERS_MAX, is_path
+from quartzdb.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

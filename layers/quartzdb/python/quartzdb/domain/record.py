@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from quartzdb.domain.change import Metadata
@@ -20,6 +19,7 @@ from quartzdb.domain.limits import (
     ID_PATTERN,
 )
 from quartzdb.domain.metadata import is_encodable, json_type
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Vector
 
 _ID = re.compile(ID_PATTERN)

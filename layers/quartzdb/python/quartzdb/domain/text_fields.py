@@ -5,9 +5,8 @@ Which metadata fields are text is fixed when a namespace is created; what become
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from quartzdb.domain.errors import InvalidArgument
+from quartzdb.domain.values import dataclass
 
 LANGUAGES = (
     "arabic",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from quartzdb.domain.limits import (
     TEXT_CLAUSES_MAX,
     TEXT_QUERY_CHARACTERS_MAX,
 )
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Floats, Rows
 
 WEIGHT_MAX = 1e6

@@ -7,9 +7,10 @@ is written, begun, per record or value, twice for a value whose history is kept;
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
+
+from quartzdb.domain.values import dataclass
 
 READ_UNIT_BYTES = 64 * 1024
 WRITE_UNIT_BYTES = 1024

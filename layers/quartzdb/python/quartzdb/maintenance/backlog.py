@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.expiry import PURGED_AFTER_MS
 from quartzdb.domain.hlc import COUNTER_BITS, Version
 from quartzdb.domain.namespace import Partition
+from quartzdb.domain.values import dataclass
 from quartzdb.storage.log.codec import decode_entry
 from quartzdb.storage.log.protocol import OVERLAP_MS, margin_of
 from quartzdb.storage.ports import SEALED, BlobMissing, ChangeLog

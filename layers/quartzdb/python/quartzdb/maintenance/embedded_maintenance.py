@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import zip_longest
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import NamespaceNotFound, Unavailable
 from quartzdb.domain.freeing import freeing
 from quartzdb.domain.namespace import Namespace, Partition
+from quartzdb.domain.values import dataclass
 from quartzdb.maintenance.backlog import LOOKED_AT_BYTES, Backlog, read_backlog
 from quartzdb.maintenance.erasing import Erasing, OpenErasures
 from quartzdb.maintenance.garbage_collection import drop

@@ -7,10 +7,10 @@ young to be folded yet, a scheduled run finds it.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.namespace import Namespace, Partition
+from quartzdb.domain.values import dataclass
 from quartzdb.maintenance.backlog import Backlog, read_backlog
 from quartzdb.maintenance.budget import Budget
 from quartzdb.maintenance.indexer import Indexer

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from quartzdb.domain.change import Change
@@ -17,6 +16,7 @@ from quartzdb.domain.expiry import PURGED_AFTER_MS
 from quartzdb.domain.hlc import COUNTER_BITS, Version, stamp_at
 from quartzdb.domain.merge import UNKNOWN, RecordState, apply
 from quartzdb.domain.namespace import EngineChoice, Namespace, Partition
+from quartzdb.domain.values import dataclass
 from quartzdb.maintenance.dead_rows import with_dead
 from quartzdb.maintenance.merge_plan import BuiltShard, MergePlan
 from quartzdb.maintenance.merge_policy import MergePolicy, full_tier

@@ -7,7 +7,6 @@ the hash of its id says. The same segments give the same plan, so planning twice
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -17,6 +16,7 @@ from pyroaring import BitMap
 
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.namespace import Partition
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Mask, Rows
 from quartzdb.storage.index.segments.segment import Segment
 from quartzdb.storage.snapshot.manifest import SegmentRef

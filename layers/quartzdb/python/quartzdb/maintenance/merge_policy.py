@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 
 from quartzdb.domain.expiry import PURGED_AFTER_MS
+from quartzdb.domain.values import dataclass
 from quartzdb.storage.index.segments.segment_files import INVERTED_FILE
 from quartzdb.storage.snapshot.manifest import SegmentRef
 

@@ -8,10 +8,10 @@ depends on what is decided here.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import Enum
 
 from quartzdb.domain.namespace import DEFAULT_PURGE_AFTER_DAYS
+from quartzdb.domain.values import dataclass
 from quartzdb.maintenance.backlog import Backlog
 from quartzdb.maintenance.merge_policy import (
     MergeLimits,

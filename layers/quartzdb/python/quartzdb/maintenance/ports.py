@@ -6,10 +6,10 @@ Errors: an adapter raises `Unavailable` when it could not find out or could not 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from quartzdb.domain.namespace import Partition
+from quartzdb.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ database meanwhile; the runbook says how to make sure of that.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby, takewhile
 from typing import Protocol
 
@@ -18,6 +17,7 @@ from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Conflict, Corrupted, InvalidArgument
 from quartzdb.domain.hlc import COUNTER_BITS, stamp_at
 from quartzdb.domain.namespace import Namespace, Partition
+from quartzdb.domain.values import dataclass
 from quartzdb.storage.erasure_reminders import WRITER, ErasedAgain
 from quartzdb.storage.log.protocol import CLOCK_ERROR_MAX_MS, margin_of
 from quartzdb.storage.ports import BlobHistory, BlobMissing, BlobVersion, ChangeLog, NamespaceCatalog

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import xxhash
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.namespace import Namespace, Partition
+from quartzdb.domain.values import dataclass
 from quartzdb.maintenance.budget import Budget
 from quartzdb.maintenance.erasing import Erasing, OpenErasures
 from quartzdb.maintenance.folding import Folding

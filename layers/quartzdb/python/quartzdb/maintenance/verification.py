@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from quartzdb.domain.change import Upsert
 from quartzdb.domain.errors import Corrupted, QuartzError
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Mask, norms_of
 from quartzdb.storage.index.segments.segment import Segment
 from quartzdb.storage.index.segments.segment_files import NORMS_FILE, RECORDS_FILE, VECTORS_FILE, LocalFiles

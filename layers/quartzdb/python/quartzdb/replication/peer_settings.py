@@ -6,13 +6,14 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.grant import TenantGrant
 from quartzdb.domain.namespace import check_tenant
+from quartzdb.domain.values import dataclass
 from quartzdb.replication.ports import SharedPart
 from quartzdb.replication.residency import Residency
 from quartzdb.replication.shared_namespaces import Shared, has_shared_keys, shared_of

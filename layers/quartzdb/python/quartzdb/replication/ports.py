@@ -7,7 +7,6 @@ either direction, and is tested without a network.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -16,6 +15,7 @@ from quartzdb.domain.erasure import Erasure, PeerCopy
 from quartzdb.domain.grant import TenantGrant
 from quartzdb.domain.hlc import Version, stamp_at
 from quartzdb.domain.metric import Metric
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Vector
 from quartzdb.services.ports import ApiKey
 from quartzdb.storage.ports import Item

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from quartzdb.domain.values import dataclass
 from quartzdb.replication.applied import AppliedChanges
 from quartzdb.replication.local_erasures import LocalErasures
 from quartzdb.replication.local_replica import LocalReplica

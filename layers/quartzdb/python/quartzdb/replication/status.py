@@ -6,11 +6,11 @@ Made of checkpoints alone, so whoever can read those can tell it, whether or not
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from quartzdb.domain.clock import Clock
+from quartzdb.domain.values import dataclass
 from quartzdb.replication.lag import ALLOWANCE_MS, lag_ms
 from quartzdb.replication.ports import Checkpoint, Checkpoints, Direction, RepairState
 

@@ -6,12 +6,12 @@ A cursor belongs to one site, whose log it names places of: another site has gen
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from quartzdb.domain.cursor import decode_cursor, encode_cursor
 from quartzdb.domain.errors import ChangesGone, InvalidCursor
 from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.values import dataclass
 from quartzdb.storage.log.history import LogPlace
 from quartzdb.storage.snapshot.expired_feed import ExpiredPlace
 

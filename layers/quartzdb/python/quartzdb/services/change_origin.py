@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from quartzdb.domain.hlc import Version
+from quartzdb.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from quartzdb.domain.errors import ClockSkew, InvalidVersion
 from quartzdb.domain.hlc import HybridClock, Version
 from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.values import dataclass
 
 ActiveSite = Callable[[Namespace], bool]
 """Whether this site decides compare-and-sets in a namespace: of two that share one, only the active site does."""

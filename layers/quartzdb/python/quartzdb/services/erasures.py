@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.cursor import decode_cursor, encode_cursor
@@ -19,6 +19,7 @@ from quartzdb.domain.freeing import freeing
 from quartzdb.domain.hlc import Version, stamp_at
 from quartzdb.domain.limits import ERASURES_OPEN_MAX, IDEMPOTENCY_TTL_SECONDS
 from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.values import dataclass
 from quartzdb.services.keyvalue import KeyValues
 from quartzdb.services.page import Page, check_limit
 from quartzdb.services.records import Records

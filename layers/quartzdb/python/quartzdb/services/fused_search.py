@@ -7,7 +7,7 @@ not depend on where it lies; and each part is put into one order before parts ar
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -18,6 +18,7 @@ from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.rank import RankPlace
 from quartzdb.domain.record import Match, ShownRecord
 from quartzdb.domain.text_query import SparseQuery, TextQuery
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Vector
 from quartzdb.services.consistency import Consistency
 from quartzdb.services.query_rules import parts_of

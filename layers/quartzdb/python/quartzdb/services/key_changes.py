@@ -11,7 +11,6 @@ that is put again and again would otherwise never be told.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 from quartzdb.domain.clock import Clock
@@ -20,6 +19,7 @@ from quartzdb.domain.errors import ChangesGone
 from quartzdb.domain.hlc import COUNTER_BITS, stamp_at
 from quartzdb.domain.limits import CHANGES_DAYS, DAY_MS
 from quartzdb.domain.namespace import Namespace
+from quartzdb.domain.values import dataclass
 from quartzdb.services.change_cursor import (
     KEYS,
     ChangePlaces,

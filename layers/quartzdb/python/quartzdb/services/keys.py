@@ -13,7 +13,7 @@ import re
 import secrets
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -32,6 +32,7 @@ from quartzdb.domain.freeing import freeing
 from quartzdb.domain.grant import UNGRANTED, TenantGrant, TenantStatus
 from quartzdb.domain.granted_limits import require_unblocked
 from quartzdb.domain.namespace import check_namespace_name, check_tenant
+from quartzdb.domain.values import dataclass
 from quartzdb.services.ports import BROWSER, ApiKey, ApiKeyTable
 
 PREFIX = "qdb_live_"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from quartzdb.domain.clock import Clock
@@ -37,6 +36,7 @@ from quartzdb.domain.limits import (
 from quartzdb.domain.metadata import json_type
 from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.outcomes import once_written
+from quartzdb.domain.values import dataclass
 from quartzdb.services.consistency import ActiveSite, honour
 from quartzdb.services.page import Page, check_limit
 from quartzdb.storage.key_history import forget_values, notes_for

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quartzdb.domain.cursor import decode_cursor, encode_cursor
 from quartzdb.domain.order import BY_ID, Order, OrderPlace, check_order
 from quartzdb.domain.record import ListedRecord
+from quartzdb.domain.values import dataclass
 from quartzdb.services.consistency import STRONG, Consistency
 from quartzdb.services.page import Page, check_limit
 from quartzdb.services.shard_reads import ShardReads

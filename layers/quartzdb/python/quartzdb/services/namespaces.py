@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from quartzdb.domain.namespace import (
     NamespaceSettings,
     check_namespace_name,
 )
+from quartzdb.domain.values import dataclass
 from quartzdb.services.consistency import STRONG, Consistency
 from quartzdb.services.namespace_creation import NamespaceCreation
 from quartzdb.services.page import Page, check_limit

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.limits import LIST_LIMIT_MAX
+from quartzdb.domain.values import dataclass
 
 T = TypeVar("T")
 

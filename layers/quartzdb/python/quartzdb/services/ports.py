@@ -7,11 +7,12 @@ Errors: an adapter raises `Unavailable` when it could not find out or could not 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from quartzdb.domain.gcra import Leased, Rate
 from quartzdb.domain.grant import TenantGrant
+from quartzdb.domain.values import dataclass
 
 BROWSER = "000000000000"
 """Who "made" the keys that pages in a browser hold: the form of a key's id, which none has."""

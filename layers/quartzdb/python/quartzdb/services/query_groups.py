@@ -10,12 +10,13 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 
 from quartzdb.domain.cursor import decode_cursor, encode_cursor, not_of_this_listing
 from quartzdb.domain.grouping import LAST_KEY, GroupPlace
 from quartzdb.domain.record import Match
+from quartzdb.domain.values import dataclass
 from quartzdb.services.shard_answers import rank_of, work_together
 from quartzdb.storage.index.grouping import FoundGroup, FoundGroups
 from quartzdb.storage.index.query import SearchWork

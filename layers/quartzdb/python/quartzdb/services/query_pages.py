@@ -9,7 +9,6 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
 
@@ -18,6 +17,7 @@ from quartzdb.domain.filter import Filter
 from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.rank import RankPlace
 from quartzdb.domain.record import Match
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Vector
 from quartzdb.services.shard_answers import rank_of, work_together
 from quartzdb.storage.index.fields.filter_digest import digest

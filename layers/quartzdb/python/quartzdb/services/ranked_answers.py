@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from quartzdb.domain.grouping import GroupBy
 from quartzdb.domain.record import Match
+from quartzdb.domain.values import dataclass
 from quartzdb.services.query_groups import GroupWalk, groups_in_all
 from quartzdb.services.query_pages import Walk, page_in_all
 from quartzdb.storage.index.grouping import (

@@ -7,7 +7,6 @@ the moment when it does.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from quartzdb.domain.change import Change
 from quartzdb.domain.clock import Clock
@@ -16,6 +15,7 @@ from quartzdb.domain.errors import ChangesGone, NamespaceNotFound
 from quartzdb.domain.expired import Expired, place_of
 from quartzdb.domain.hlc import COUNTER_BITS, Version, stamp_at
 from quartzdb.domain.namespace import Namespace, Partition
+from quartzdb.domain.values import dataclass
 from quartzdb.services.change_cursor import (
     RECORDS,
     ChangePlace,

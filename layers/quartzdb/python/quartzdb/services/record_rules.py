@@ -7,7 +7,7 @@ have written.
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 
 import numpy as np
@@ -31,6 +31,7 @@ from quartzdb.domain.metadata import check_metadata
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Namespace, Precision
 from quartzdb.domain.record import Record, check_id
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Vector, check_dimension, check_direction
 
 F16_MAX = 65_504.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from quartzdb.domain.change import OWN, Change, Delete, Patch, Upsert
 from quartzdb.domain.cursor import decode_cursor, encode_cursor
@@ -21,6 +21,7 @@ from quartzdb.domain.limits import (
 )
 from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.record import Record, check_id
+from quartzdb.domain.values import dataclass
 from quartzdb.services.consistency import STRONG, ActiveSite, Consistency, honour
 from quartzdb.services.page import Page, check_limit
 from quartzdb.services.patch_growth import PatchGrowth

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +20,7 @@ from quartzdb.domain.namespace import Namespace
 from quartzdb.domain.recall import check_recall, effort_for, promised_recall
 from quartzdb.domain.record import Match, Record, check_id
 from quartzdb.domain.text_query import SparseQuery, TextQuery
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Vector
 from quartzdb.services.consistency import STRONG, Consistency
 from quartzdb.services.query_groups import group_walk_at

@@ -8,12 +8,12 @@ is to be gone there, too.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import NamespaceNotFound, NotFound
 from quartzdb.domain.grant import TenantStatus
 from quartzdb.domain.namespace import check_tenant
+from quartzdb.domain.values import dataclass
 from quartzdb.services.keys import ApiKeys
 from quartzdb.services.namespaces import Namespaces
 from quartzdb.services.tenants import Tenants

@@ -11,10 +11,10 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from quartzdb.domain.errors import InvalidArgument
+from quartzdb.domain.values import dataclass
 
 _VERSION = 45  # that ZIP64 needs
 _FLAGS = 0x0808  # sizes come after the file; the name is UTF-8

@@ -8,13 +8,14 @@ another site has a copy, one item says how far that is, and another that nobody 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import orjson
 
 from quartzdb.domain.erasure import Erasure, PeerCopy
 from quartzdb.domain.hlc import Version, stamp_at
 from quartzdb.domain.namespace import Namespace, Partition
+from quartzdb.domain.values import dataclass
 from quartzdb.storage.ports import Item, KeyValueTable
 
 LEDGER = Partition("_quartzdb", "erasures", "ledger")

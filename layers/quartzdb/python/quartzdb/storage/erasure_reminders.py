@@ -13,7 +13,7 @@ import hashlib
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 
 import orjson
 
@@ -21,6 +21,7 @@ from quartzdb.domain.erasure import Erasure
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Namespace, Partition
+from quartzdb.domain.values import dataclass
 from quartzdb.storage.ports import ReminderStore
 
 AROUND_MS = 60_000

@@ -8,13 +8,13 @@ Errors: an adapter raises `Unavailable` when it could not find out or could not 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Namespace, Partition
+from quartzdb.domain.values import dataclass
 
 # --- the log ---------------------------------------------------------------------------------------------------------
 

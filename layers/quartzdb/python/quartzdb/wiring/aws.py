@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,6 +32,7 @@ from quartzdb.adapters.aws.s3_reads import S3Reads
 from quartzdb.adapters.aws.s3_reminders import S3Reminders
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.namespace import EngineChoice
+from quartzdb.domain.values import dataclass
 from quartzdb.maintenance.ports import PendingWorkList
 from quartzdb.replication.wire.limits import FEED_KEPT_MS
 from quartzdb.storage.index.engines.faiss_library import faiss_module

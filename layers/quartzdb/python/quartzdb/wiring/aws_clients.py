@@ -7,7 +7,6 @@ import and its additions cost a fifth of a cold start.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from quartzdb.adapters.aws.failure import note_lost_attempts, told_as_unavailabl
 from quartzdb.adapters.aws.patience import Patience
 from quartzdb.adapters.aws.secret_values import SecretValues
 from quartzdb.domain.clock import Clock
+from quartzdb.domain.values import dataclass
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from quartzdb import __version__
@@ -13,6 +12,7 @@ from quartzdb.adapters.embedded.file_reminders import DIRECTORY, FileReminders
 from quartzdb.adapters.embedded.filesystem_blobs import FilesystemBlobs
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.clock import Clock
+from quartzdb.domain.values import dataclass
 from quartzdb.maintenance.backup import restoring
 from quartzdb.maintenance.backup.document import Backup
 from quartzdb.maintenance.backup.taking import TakeBackup

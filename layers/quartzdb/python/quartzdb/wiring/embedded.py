@@ -7,7 +7,7 @@ import secrets
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +38,7 @@ from quartzdb.domain.clock import Clock
 from quartzdb.domain.hlc import HybridClock
 from quartzdb.domain.limits import CHANGES_DAYS, DAY_MS, KEPT_FOR_EVER_MS
 from quartzdb.domain.namespace import EngineChoice
+from quartzdb.domain.values import dataclass
 from quartzdb.services.aggregates import Aggregates
 from quartzdb.services.consistency import ActiveSite
 from quartzdb.services.erasures import Erasures

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from quartzdb.adapters.aws.step_functions_merges import StepFunctionsMerges
 from quartzdb.domain.namespace import EngineChoice
+from quartzdb.domain.values import dataclass
 from quartzdb.maintenance.erasing import Erasing
 from quartzdb.maintenance.folding import Folding
 from quartzdb.maintenance.garbage_collection import GarbageCollection

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from quartzdb.adapters.ed25519 import public_key_text, signing, verifying
@@ -17,6 +16,7 @@ from quartzdb.adapters.http.cloudflare_peer import CloudflarePeer
 from quartzdb.adapters.http.http_replica import HttpReplica
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.clock import Clock
+from quartzdb.domain.values import dataclass
 from quartzdb.replication.api_key_push import ApiKeyPush
 from quartzdb.replication.applied import AppliedChanges
 from quartzdb.replication.erasure_exchange import ErasureExchange

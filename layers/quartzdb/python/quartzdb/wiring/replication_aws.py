@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from quartzdb.adapters.aws.dynamodb_api_keys import DynamoApiKeys
 from quartzdb.adapters.aws.dynamodb_checkpoints import DynamoCheckpoints
@@ -13,6 +12,7 @@ from quartzdb.adapters.aws.remembered_secret import RememberedSecret
 from quartzdb.adapters.aws.sqs_mirror_queue import SqsMirrorQueue
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.clock import Clock
+from quartzdb.domain.values import dataclass
 from quartzdb.replication.peer_settings import PeerSettings
 from quartzdb.replication.retention import PeerRetention
 from quartzdb.storage.ports import Retention

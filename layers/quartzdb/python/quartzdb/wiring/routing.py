@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from quartzdb.adapters.embedded.file_routing_publisher import FileRoutingPublisher, SilentRoutingEvents
@@ -15,6 +14,7 @@ from quartzdb.adapters.embedded.sqlite_origin_states import SqliteOriginStates
 from quartzdb.adapters.http.http_probe import HttpProbe, ProbedOrigin
 from quartzdb.adapters.system_clock import SystemClock
 from quartzdb.domain.clock import Clock
+from quartzdb.domain.values import dataclass
 from quartzdb.routing.decision.rules import DEFAULT_RULES, Rules
 from quartzdb.routing.decision.state import Origin
 from quartzdb.routing.ports import OriginStates, PassiveReports, RoutingEvents, RoutingPublisher

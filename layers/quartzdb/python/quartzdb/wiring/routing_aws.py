@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from quartzdb.adapters.aws.dynamodb_api_keys import DynamoApiKeys
 from quartzdb.adapters.aws.dynamodb_checkpoints import DynamoCheckpoints
@@ -16,6 +15,7 @@ from quartzdb.adapters.aws.s3_routing_publisher import S3RoutingPublisher
 from quartzdb.adapters.aws.sqs_passive_reports import SqsPassiveReports
 from quartzdb.adapters.http.http_probe import ProbedOrigin
 from quartzdb.adapters.system_clock import SystemClock
+from quartzdb.domain.values import dataclass
 from quartzdb.replication.status import PeerKind, PeerName, ReplicationStatus
 from quartzdb.routing.decision.rules import DEFAULT_RULES, Rules
 from quartzdb.routing.decision.state import Origin

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quartzdb.adapters.aws.s3_archives import S3Archives
+from quartzdb.domain.values import dataclass
 from quartzdb.services.archives import Archives
 from quartzdb.services.ports import ArchiveStore
 from quartzdb.services.tenant_deletion import TenantDeletion

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -11,6 +11,7 @@ import xxhash
 from quartzdb.adapters.embedded.directory_mark import Mark, Marks
 from quartzdb.adapters.embedded.durable_file import sync_directory, write_durably
 from quartzdb.domain.errors import Corrupted
+from quartzdb.domain.values import dataclass
 
 NAME = "database.json"
 RESTORE = "Put the file back, or restore the directory from a backup: quartzdb backup restore BACKUPS --data-dir NEW"
@@ -23,7 +24,7 @@ class DatabaseDocument:
 
     identity: str
     complete: bool
-    marks: Marks = Marks()  # noqa: RUF009 - it is frozen
+    marks: Marks = Marks()
 
     def with_marks(self, marks: Marks) -> DatabaseDocument:
         """The same with others."""

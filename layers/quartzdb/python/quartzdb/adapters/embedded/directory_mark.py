@@ -17,7 +17,8 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from quartzdb.domain.values import dataclass
 
 _TEXT = re.compile(r"(0|[1-9][0-9]{0,17})-([0-9a-f]{16})")
 

@@ -14,12 +14,13 @@ Reads files and never opens the database. The format is that of https://www.sqli
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from quartzdb.domain.values import dataclass
 
 _HEADER_BYTES = 32
 _FRAME_HEADER_BYTES = 24

@@ -11,11 +11,12 @@ import math
 import random
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from quartzdb.adapters.http.sendable_headers import sendable
 from quartzdb.domain.clock import Clock
+from quartzdb.domain.values import dataclass
 from quartzdb.net.address import Address
 from quartzdb.net.endpoint import authority_of, endpoint_of
 from quartzdb.net.hard_deadline import Deadline

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from quartzdb.domain.values import dataclass
 
 _HERE = Path(__file__).parent
 

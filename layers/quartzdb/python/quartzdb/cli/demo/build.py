@@ -6,7 +6,7 @@ import contextlib
 import platform
 import re
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from quartzdb.domain.limits import ID_BYTES_MAX
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Namespace, NamespaceSettings
 from quartzdb.domain.text_fields import TextField
+from quartzdb.domain.values import dataclass
 from quartzdb.services.keyvalue import NewItem
 from quartzdb.services.record_rules import NewRecord
 

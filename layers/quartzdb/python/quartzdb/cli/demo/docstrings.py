@@ -12,8 +12,9 @@ import re
 import sysconfig
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from quartzdb.domain.values import dataclass
 
 _SKIPPED_PARTS = frozenset(
     {

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from quartzdb.cli.importing.jsonl import json_object
 from quartzdb.cli.importing.line_file import LineFile
 from quartzdb.cli.importing.source import BadLine, ImportLine
 from quartzdb.domain.metadata import json_type
+from quartzdb.domain.values import dataclass
 
 _FIELDS = ("key", "value", "content_type", "expires_at_ms")
 

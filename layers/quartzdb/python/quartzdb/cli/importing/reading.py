@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from quartzdb.domain.values import dataclass
 
 if TYPE_CHECKING:
     from quartzdb.cli.export_header import ExportHeader

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from quartzdb.cli.failure import Failure
@@ -13,6 +13,7 @@ from quartzdb.cli.importing.checkpoint import ImportCheckpoint
 from quartzdb.cli.importing.source import BadLine, ImportLine, ImportSource, SourceRecord
 from quartzdb.domain.errors import QuartzError
 from quartzdb.domain.limits import KV_BATCH_BYTES_MAX, METADATA_BYTES_MAX, METADATA_MERGED_BYTES_MAX
+from quartzdb.domain.values import dataclass
 from quartzdb.services.keyvalue import DEFAULT_CONTENT_TYPE, NewItem, check_item
 from quartzdb.services.record_rules import NewRecord, check_record
 

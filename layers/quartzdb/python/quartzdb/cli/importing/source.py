@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from quartzdb.domain.errors import QuartzError
+from quartzdb.domain.values import dataclass
 
 if TYPE_CHECKING:
     from quartzdb.domain.vector import Vector

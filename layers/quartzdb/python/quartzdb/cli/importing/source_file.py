@@ -13,11 +13,11 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol
 
 from quartzdb.cli.failure import Failure
+from quartzdb.domain.values import dataclass
 
 _STDIN = Path("-")
 _HEAD_BYTES = 1 << 20

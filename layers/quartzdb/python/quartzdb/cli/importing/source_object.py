@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from quartzdb.cli.importing.source_file import format_of, unpacked
 from quartzdb.cli.s3_url import S3Url
+from quartzdb.domain.values import dataclass
 
 if TYPE_CHECKING:
     from quartzdb.wiring.s3_objects import ObjectState, S3Object, S3ObjectReader

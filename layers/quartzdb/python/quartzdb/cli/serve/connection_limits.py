@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from quartzdb.cli.open_files import divide_open_files
+from quartzdb.domain.values import dataclass
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than the minute for which load balancers and clients keep an idle connection: they must be the ones to close

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from quartzdb.cli.failure import Failure
+from quartzdb.domain.values import dataclass
 
 if TYPE_CHECKING:
     from quartzdb.replication.peer_settings import PeerSettings

@@ -9,12 +9,12 @@ import json
 import logging
 import os
 from collections.abc import MutableMapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from quartzdb.cli.serve.options import DISK_RESERVE_MB
 from quartzdb.cli.serve.peer import PeerOptions
 from quartzdb.domain.limits import CHANGES_DAYS
+from quartzdb.domain.values import dataclass
 
 _DATA_DIR = "QUARTZDB_SERVE_DATA_DIR"
 _LOG_LEVEL = "QUARTZDB_SERVE_LOG_LEVEL"
@@ -37,7 +37,7 @@ class WorkerSettings:
     log_level: str
     default_engine: str = "auto"
     disk_reserve_mb: int = DISK_RESERVE_MB
-    peer: PeerOptions = PeerOptions()  # noqa: RUF009 - immutable
+    peer: PeerOptions = PeerOptions()
     usage_journal: bool = False
     plain: bool = False
     changes_days: int = CHANGES_DAYS

@@ -10,12 +10,12 @@ import gzip
 import hashlib
 import sys
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from quartzdb.cli.serve.additions import Application
+from quartzdb.domain.values import dataclass
 
 MOUNT = "/docs"
 PROBLEMS = f"{MOUNT}/problems"

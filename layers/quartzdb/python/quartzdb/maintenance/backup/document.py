@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import orjson
 
 from quartzdb.domain.errors import Corrupted
+from quartzdb.domain.values import dataclass
 
 FORMAT = 1
 

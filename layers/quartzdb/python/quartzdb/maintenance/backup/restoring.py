@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from quartzdb.domain.errors import Conflict, Corrupted, NotFound
+from quartzdb.domain.values import dataclass
 from quartzdb.maintenance.backup.document import BackedUpFile, Backup
 
 _CHUNK_BYTES = 1024 * 1024

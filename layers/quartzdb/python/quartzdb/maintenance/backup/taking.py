@@ -30,13 +30,14 @@ Nothing of it is a backup before its document is there, which comes by one renam
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.namespace import Partition
+from quartzdb.domain.values import dataclass
 from quartzdb.maintenance.backup.document import BackedUpFile, Backup
 from quartzdb.maintenance.backup.ports import BackupDestination, BackupSource
 from quartzdb.storage.ports import BlobMissing

@@ -6,9 +6,9 @@ A cursor has as many positions as the namespace has shards, so it belongs to tha
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from quartzdb.domain.errors import InvalidCursor
+from quartzdb.domain.values import dataclass
 from quartzdb.replication.feeds.feed_position import START, FeedPosition
 
 _MARK = "shards:"

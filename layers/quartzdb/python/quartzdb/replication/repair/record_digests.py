@@ -9,12 +9,13 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from quartzdb.domain.hlc import BEGINNING
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Mask
 from quartzdb.replication.ports import Entry, EntryPage
 from quartzdb.replication.repair.state_hash import bucket_of, state_hash

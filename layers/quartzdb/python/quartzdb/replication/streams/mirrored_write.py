@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -19,6 +18,7 @@ from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.hlc import Version, stamp_at
 from quartzdb.domain.metadata import check_metadata
 from quartzdb.domain.record import check_contract_id
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import parse_vector
 from quartzdb.replication.ports import MirroredWrite, SharedNamespace
 from quartzdb.services.keyvalue import check_key

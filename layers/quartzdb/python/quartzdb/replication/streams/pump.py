@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Protocol
 
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import ClockSkew, Conflict, InvalidArgument, NotFound, QuartzError
+from quartzdb.domain.values import dataclass
 from quartzdb.replication.backoff import Backoff
 from quartzdb.replication.ports import (
     Applied,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from quartzdb.domain.values import dataclass
 from quartzdb.replication.streams.pump import Pass, PassOutcome
 
 

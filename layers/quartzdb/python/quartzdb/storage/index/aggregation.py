@@ -6,13 +6,13 @@ What comes of one source are groups with partial answers, which add up over sour
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from quartzdb.domain.aggregate import Aggregate, Aggregated, AggregateRequest, Group, Partial
 from quartzdb.domain.deadline import check_deadline
 from quartzdb.domain.filter import Filter
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Mask, Rows
 from quartzdb.storage.index.fields.field_order import UNRANKED, Occurrences, Ranks
 from quartzdb.storage.index.partial_answers import (

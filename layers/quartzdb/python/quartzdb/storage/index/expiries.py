@@ -6,13 +6,13 @@ A segment without rows that expire is never asked: it has no `expires_from_ms`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from quartzdb.domain.expiry import EXPIRY_FIELD
 from quartzdb.domain.limits import TIME_MS_MAX
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Mask, Rows
 from quartzdb.storage.index.fields.field_index import FieldIndex
 from quartzdb.storage.index.fields.field_order import UNRANKED

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Floats, Rows
 from quartzdb.storage.index.fields.field_order import NULL_KEY, Occurrences, Ranks
 

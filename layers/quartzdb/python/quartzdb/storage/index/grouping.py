@@ -8,7 +8,7 @@ query for the group alone would give, however few of them were among the best of
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from quartzdb.domain.grouping import GroupPlace
 from quartzdb.domain.limits import PAGED_DEPTH_MAX
 from quartzdb.domain.rank import RankPlace
 from quartzdb.domain.record import Match
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Rows
 from quartzdb.storage.index.group_values import GroupValues
 from quartzdb.storage.index.hits import Shown

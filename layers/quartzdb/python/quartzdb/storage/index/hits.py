@@ -6,13 +6,13 @@ A query spends its last microseconds here: each segment is asked once, for the r
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from quartzdb.domain.answer_budget import AnswerBudget
 from quartzdb.domain.expiry import EXPIRY_FIELD, split_expiry
 from quartzdb.domain.record import Match, ShownMetadata, ShownRecord
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Floats, Rows, Vector
 from quartzdb.storage.index.segments.records import StoredRecord, decode_metadata
 from quartzdb.storage.index.view import Part, View, latest_version

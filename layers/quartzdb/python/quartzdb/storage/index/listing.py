@@ -8,7 +8,6 @@ those, and of rows that are equal where the page ends. Records are read of the p
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from quartzdb.domain.deadline import check_deadline
 from quartzdb.domain.filter import Filter
 from quartzdb.domain.order import BY_ID, Order, OrderPlace
 from quartzdb.domain.record import ListedRecord, ShownRecord, metadata_of
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Mask, Rows
 from quartzdb.storage.index.fields.field_order import UNRANKED, FieldOrder, Ranks
 from quartzdb.storage.index.hits import Shown

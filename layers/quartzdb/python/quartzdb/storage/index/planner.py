@@ -6,11 +6,10 @@ after the search is never done: it loses recall as soon as matches are rare.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from quartzdb.domain.filter import Filter
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Mask, Rows
 from quartzdb.storage.index.fields.selections import LISTED_MAX
 from quartzdb.storage.index.view import Part

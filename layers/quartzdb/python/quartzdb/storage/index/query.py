@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from quartzdb.domain.answer_budget import AnswerBudget
 from quartzdb.domain.deadline import check_deadline
 from quartzdb.domain.filter import Filter
 from quartzdb.domain.record import Match
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Floats, Vector
 from quartzdb.storage.index.hits import Hits, Shown, best_hits, matches_of
 from quartzdb.storage.index.planner import plan

@@ -7,7 +7,6 @@ before it went, and deeper where too little of it comes after the place.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from quartzdb.domain.errors import TooDeep
 from quartzdb.domain.limits import PAGED_DEPTH_MAX
 from quartzdb.domain.rank import RankPlace
 from quartzdb.domain.record import Match
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Floats, Rows
 from quartzdb.storage.index.hits import Shown
 from quartzdb.storage.index.query import SearchWork

@@ -5,9 +5,9 @@ Pages and groups are made of ranked rows, and know nothing of vectors, words or 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Floats, Rows
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from quartzdb.domain.metric import Metric
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Floats, Rows, Vector
 from quartzdb.storage.index.engines.exact import ExactIndex, best, gather_scores, scan_scores
 from quartzdb.storage.index.planner import Plan

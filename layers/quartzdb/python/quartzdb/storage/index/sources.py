@@ -6,7 +6,6 @@ What listings, pages of queries and groups have in common: which rows match, the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -15,6 +14,7 @@ import numpy as np
 from quartzdb.domain.deadline import check_deadline
 from quartzdb.domain.filter import Filter
 from quartzdb.domain.record import ShownRecord
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Rows
 from quartzdb.storage.index.fields.field_order import FieldOrder, Occurrences
 from quartzdb.storage.index.hits import Shown, shown_of_segment, shown_of_tail

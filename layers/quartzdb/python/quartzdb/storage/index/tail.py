@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,7 @@ from quartzdb.domain.change import Change
 from quartzdb.domain.merge import UNKNOWN, RecordState, apply
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.text_fields import TextField
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Floats, Mask, Rows, Vector, norms_of
 from quartzdb.storage.index.fields.memory_fields import MemoryFields
 from quartzdb.storage.index.segments.located import Located, SegmentLookup

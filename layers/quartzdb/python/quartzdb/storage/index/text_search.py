@@ -6,7 +6,6 @@ Statistics and ranking read the same lists, so what the first step brought from 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -16,6 +15,7 @@ from quartzdb.domain.answer_budget import AnswerBudget
 from quartzdb.domain.deadline import check_deadline
 from quartzdb.domain.filter import Filter
 from quartzdb.domain.text_query import TextQuery
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Mask
 from quartzdb.storage.index.executor import all_of
 from quartzdb.storage.index.hits import Hits, Shown, best_hits, matches_of

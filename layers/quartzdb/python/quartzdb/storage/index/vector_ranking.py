@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from quartzdb.domain.filter import Filter
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Mask, Rows, Vector
 from quartzdb.storage.index.engines.exact import ExactIndex
 from quartzdb.storage.index.fields.selections import LISTED_MAX

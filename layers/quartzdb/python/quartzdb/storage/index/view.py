@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.record import Record
 from quartzdb.domain.text_fields import TextField
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Mask, Vector
 from quartzdb.storage.index.fields.field_index import FieldIndex
 from quartzdb.storage.index.fields.filtering import evaluate

@@ -5,7 +5,6 @@ later strong read must see it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from quartzdb.domain.change import Change
 from quartzdb.domain.clock import Clock
@@ -13,6 +12,7 @@ from quartzdb.domain.errors import OutcomeUnknown, Unavailable
 from quartzdb.domain.hlc import HybridClock, Version
 from quartzdb.domain.namespace import Namespace, Partition
 from quartzdb.domain.outcomes import once_written
+from quartzdb.domain.values import dataclass
 from quartzdb.storage.log.codec import decode_entry, encode_entry
 from quartzdb.storage.log.protocol import ACKNOWLEDGE_WITHIN_MS, answered_in_time
 from quartzdb.storage.ports import ChangeLog, LogPage, StampBehind

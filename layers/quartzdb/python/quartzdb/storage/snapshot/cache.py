@@ -8,9 +8,10 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from quartzdb.domain.errors import Unavailable
+from quartzdb.domain.values import dataclass
 from quartzdb.storage.index.engines.registry import open_files, read_in_parts
 from quartzdb.storage.index.executor import Executor, Lazy
 from quartzdb.storage.index.fields.selections import LISTED_MAX

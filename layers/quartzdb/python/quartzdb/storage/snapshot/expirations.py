@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from quartzdb.domain.change import Change, Upsert
 from quartzdb.domain.expired import Expired, place_of, reached_by
 from quartzdb.domain.expiry import EXPIRY_FIELD
 from quartzdb.domain.merge import UNKNOWN, Patched, RecordState, apply, join
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Mask
 from quartzdb.storage.index.segments.located import SegmentLookup
 from quartzdb.storage.index.segments.segment import Segment

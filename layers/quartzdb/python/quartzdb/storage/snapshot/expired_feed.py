@@ -10,7 +10,7 @@ import threading
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.expired import Expired
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Partition
+from quartzdb.domain.values import dataclass
 from quartzdb.storage.index.segments.located import Located
 from quartzdb.storage.log.codec import decode_entry
 from quartzdb.storage.log.tail import GapInLog, LogTail

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import orjson
 
@@ -16,6 +15,7 @@ from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.expired import Expired
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Partition
+from quartzdb.domain.values import dataclass
 from quartzdb.storage.snapshot.manifest import ExpiredRef, Manifest, checksum
 from quartzdb.storage.snapshot.store import SnapshotStore
 

@@ -6,7 +6,7 @@ Immutable once written. A pointer names the current one; swapping the pointer is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import orjson
@@ -16,6 +16,7 @@ from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Partition, Precision
+from quartzdb.domain.values import dataclass
 from quartzdb.storage.index.expiries import Steps, expired_at_least
 from quartzdb.storage.index.segments.segment import SegmentShape
 

@@ -6,9 +6,9 @@ A reader's view shows what is live; this also says which versions that comes fro
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from quartzdb.domain.merge import RecordState
+from quartzdb.domain.values import dataclass
 from quartzdb.storage.index.segments.outline import Outline, outline_of, outline_of_row, outline_of_tombstone
 from quartzdb.storage.snapshot.snapshot import Snapshot
 

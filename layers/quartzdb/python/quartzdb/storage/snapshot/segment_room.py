@@ -9,9 +9,9 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from quartzdb.domain.errors import Unavailable
+from quartzdb.domain.values import dataclass
 
 FILES_MAX = 384
 """Files of segments that a process may have open where nobody said more: a good third of the usual limit of 1,024."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.merge import RecordState, join
 from quartzdb.domain.namespace import Partition
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Mask
 from quartzdb.storage.index.executor import all_of
 from quartzdb.storage.index.segments.located import Located

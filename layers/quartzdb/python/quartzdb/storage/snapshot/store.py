@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from pyroaring import BitMap
 
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.namespace import Partition
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Mask
 from quartzdb.storage.ports import BlobMissing, BlobStore
 from quartzdb.storage.snapshot.manifest import FileRef, Manifest, checksum, decode_manifest, encode_manifest

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from quartzdb.domain.values import dataclass
 
 Schema = Mapping[str, Any]
 """Of JSON Schema 2020-12, as OpenAPI 3.1 has it."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from quartzdb.cli.serve.reference.fields import FieldRow, Schema, kind, rows
+from quartzdb.domain.values import dataclass
 
 Description = Mapping[str, Any]
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import weakref
 from collections import OrderedDict
-from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
 
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Floats, Mask, Rows
 from quartzdb.storage.index.engines.codes import Bits, Codes
 

@@ -7,7 +7,6 @@ How many directions is decided by sample queries: as few as still rank the neare
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.metric import Metric
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Floats, Matrix, Rows
 from quartzdb.storage.index.engines.array_file import stored_array
 from quartzdb.storage.index.engines.calibration import NEAREST_IGNORED, Placement, held_out, sample_queries

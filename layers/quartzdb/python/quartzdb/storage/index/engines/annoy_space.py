@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quartzdb.domain.metric import Metric
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Matrix, Vector, norms_of
 from quartzdb.storage.index.engines.annoy_file import check_trees
 from quartzdb.storage.index.engines.annoy_projection import Projection

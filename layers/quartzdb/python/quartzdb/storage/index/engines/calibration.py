@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from quartzdb.domain.recall import RECALL_TARGETS
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Floats, Matrix, Rows
 
 Float32Matrix = npt.NDArray[np.float32]

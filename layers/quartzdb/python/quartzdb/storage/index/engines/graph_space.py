@@ -7,11 +7,10 @@ product search", 2018). Making all rows equally long by one coordinate more, as 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Matrix, norms_of
 from quartzdb.storage.index.engines.rotation import Rotation
 

@@ -17,13 +17,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from quartzdb.domain.recall import RECALL_TARGETS
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Floats, Matrix, Rows
 from quartzdb.storage.index.engines.calibration import (
     SCAN_COST,

@@ -7,11 +7,11 @@ a user. Engines are imported lazily: faiss costs a cold start ~80 ms.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from quartzdb.domain.metric import Metric
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Mask, Matrix, Rows, Vector
 from quartzdb.storage.index.segments.stored_vectors import StoredVectors
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Generic, Protocol, TypeVar
 
 from quartzdb.domain.errors import Corrupted
+from quartzdb.domain.values import dataclass
 
 LEVELS = (0.8, 0.9, 0.95, 0.97, 0.99, 0.995, 0.999)
 """What else is measured, as far as the sample goes and search parameters reach."""

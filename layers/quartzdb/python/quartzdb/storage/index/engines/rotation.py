@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +17,7 @@ import numpy.typing as npt
 
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.metric import Metric
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Matrix, Vector, norms_of
 from quartzdb.storage.index.engines.array_file import stored_array
 from quartzdb.storage.index.engines.half import widened

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from quartzdb.domain.values import dataclass
 from quartzdb.storage.index.engines.recall_levels import ByRecall, Row, by_recall, parse_table
 
 PLAIN_LEVELS = "plain_levels"

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from quartzdb.domain.recall import RECALL_TARGETS
+from quartzdb.domain.values import dataclass
 from quartzdb.storage.index.engines.recall_levels import LEVELS, Level, measurable
 from quartzdb.storage.index.engines.search_parameters import SearchParameters
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from quartzdb.domain.fieldkey import encode, numbers_of
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Mask, Rows
 from quartzdb.storage.index.fields.key_dictionary import KeyDictionary, ReadBlocks
 

@@ -6,12 +6,13 @@ Owns the bits. It may take an id for one that is there, but never the other way 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import xxhash
+
+from quartzdb.domain.values import dataclass
 
 BITS_PER_ID = 10
 PROBES = 5

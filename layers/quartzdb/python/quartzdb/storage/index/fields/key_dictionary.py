@@ -8,10 +8,11 @@ from __future__ import annotations
 import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 import numpy as np
+
+from quartzdb.domain.values import dataclass
 
 KEYS_PER_BLOCK = 128
 """Larger blocks compress better and smaller ones decode sooner; at 128 the fences are below 1% of the keys."""

@@ -6,12 +6,12 @@ As keys are ranked in order, every question about keys is one vectorised compari
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Mask, Rows
 
 Ordinals = npt.NDArray[np.unsignedinteger[Any]]

@@ -7,12 +7,12 @@ cannot be written to: whoever derives something from one may remember it by the 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
 
 from quartzdb.domain.filter import Filter
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Mask, Rows
 from quartzdb.storage.index.fields.field_index import FieldIndex
 from quartzdb.storage.index.fields.filter_digest import digest

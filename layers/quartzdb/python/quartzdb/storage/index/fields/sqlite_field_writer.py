@@ -9,13 +9,13 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from quartzdb.domain.fieldkey import encode
 from quartzdb.domain.metadata import Kind, flatten
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Rows
 from quartzdb.storage.index.fields.key_dictionary import KEYS_PER_BLOCK, cut_blocks, pack_keys
 from quartzdb.storage.index.fields.ordinal_column import ordinal_type

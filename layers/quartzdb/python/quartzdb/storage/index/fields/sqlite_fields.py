@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from threading import Lock
 from typing import Any, cast
@@ -15,6 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from quartzdb.domain.metadata import Kind
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Mask, Rows
 from quartzdb.storage.index.decoded_cache import DecodedCache
 from quartzdb.storage.index.fields.field_order import (

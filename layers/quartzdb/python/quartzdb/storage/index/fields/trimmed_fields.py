@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Mask
 from quartzdb.storage.index.fields.field_index import FieldIndex
 from quartzdb.storage.index.fields.field_order import FieldOrder, Occurrences

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import orjson
 
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Rows
 
 _INDEX = "records_id"

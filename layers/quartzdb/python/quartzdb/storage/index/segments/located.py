@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from quartzdb.domain.merge import RecordState
+from quartzdb.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

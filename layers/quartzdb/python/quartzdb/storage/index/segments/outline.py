@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from quartzdb.domain.change import Change, Patch, Upsert
 from quartzdb.domain.hlc import BEGINNING, Version
 from quartzdb.domain.merge import RecordState
+from quartzdb.domain.values import dataclass
 from quartzdb.storage.index.segments.records import StoredRecord, StoredTombstone, decode_patches
 
 

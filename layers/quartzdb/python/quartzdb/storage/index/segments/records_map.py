@@ -6,7 +6,6 @@ leaf of every row known, one round of fetches brings any number of records.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quartzdb.domain.errors import Corrupted
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Rows
 
 _SMALL_TREE_PAGES = 8

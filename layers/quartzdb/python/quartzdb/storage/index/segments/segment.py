@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from quartzdb.domain.merge import RecordState
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Precision
+from quartzdb.domain.values import dataclass
 from quartzdb.storage.index.engines.port import Index
 from quartzdb.storage.index.engines.registry import engine_named
 from quartzdb.storage.index.executor import Executor

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -17,6 +16,7 @@ import numpy as np
 import orjson
 
 from quartzdb.domain.errors import Corrupted
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Rows
 from quartzdb.storage.index.fields.id_filter import IdFilter
 from quartzdb.storage.index.segments.id_leaves import IdLeaves

@@ -8,7 +8,6 @@ from __future__ import annotations
 import shutil
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from quartzdb.domain.merge import RecordState
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice, Precision
 from quartzdb.domain.text_fields import TextField
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Mask, Matrix, Rows, norms_of
 from quartzdb.storage.index.engines.port import BuiltIndex
 from quartzdb.storage.index.engines.registry import choose, engine_named, read_in_parts

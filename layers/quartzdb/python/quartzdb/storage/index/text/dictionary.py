@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from quartzdb.domain.values import dataclass
 from quartzdb.storage.index.text.gaps import Numbers
 from quartzdb.storage.index.text.postings import EncodedLists, ListShape, damaged
 

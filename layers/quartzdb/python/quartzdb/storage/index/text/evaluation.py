@@ -9,11 +9,11 @@ lost by it, and a row's score is the same sum in the same order, whichever way i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from quartzdb.domain.deadline import check_deadline
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Floats, Mask, Rows
 from quartzdb.storage.index.text.inverted import Inverted
 from quartzdb.storage.index.text.leaves import AnalysedQuery, Leaf

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import numpy.typing as npt
 
+from quartzdb.domain.values import dataclass
 from quartzdb.storage.index.text.gaps import Numbers
 from quartzdb.storage.index.text.postings import Postings
 

@@ -7,12 +7,12 @@ What a reader needs first lies at the beginning.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
 import orjson
 
 from quartzdb.domain.errors import Corrupted
+from quartzdb.domain.values import dataclass
 from quartzdb.storage.index.text.dictionary import BlockPlace
 from quartzdb.storage.index.text.postings import damaged
 

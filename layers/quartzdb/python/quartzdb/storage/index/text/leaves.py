@@ -7,11 +7,12 @@ stems differ from field to field where these are analysed differently.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 
 from quartzdb.domain.text_fields import TextField
 from quartzdb.domain.text_query import Clause, Phrase, TextQuery, WordPrefix, Words, searched_fields
+from quartzdb.domain.values import dataclass
 from quartzdb.storage.index.text.analysis import Analyser
 from quartzdb.storage.index.text.inverted import Wanted
 

@@ -6,13 +6,13 @@ first place, then the way from one to the next.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from quartzdb.domain.errors import Corrupted
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Floats
 from quartzdb.storage.index.text.gaps import Bytes, Numbers, decode_numbers, decode_sums, encode_lists
 

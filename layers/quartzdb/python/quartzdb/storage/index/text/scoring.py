@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Floats
 from quartzdb.storage.index.text.gaps import Numbers
 from quartzdb.storage.index.text.inverted import Inverted

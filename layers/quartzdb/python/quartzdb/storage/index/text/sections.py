@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from quartzdb.domain.values import dataclass
 from quartzdb.storage.index.text.dictionary import BLOCK_WORDS, BlockPlace, encode_block
 from quartzdb.storage.index.text.postings import EncodedLists
 

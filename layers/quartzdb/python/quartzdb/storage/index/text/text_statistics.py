@@ -6,12 +6,13 @@ Those of segments, of the tail and of shards add up, so a record's score does no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeVar
 
 import numpy as np
 
 from quartzdb.domain.deadline import check_deadline
+from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Mask
 from quartzdb.storage.index.text.inverted import Inverted
 from quartzdb.storage.index.text.inverted_file import InvertedFile
