@@ -94,6 +94,35 @@ def test_a_function_that_answers_requests_imports_nothing_that_maintains() -> No
     assert maintaining == {"quartzdb.maintenance.ports"}
 
 
+_FIRST_ANSWER_MODULES_MAX = 215
+_FIRST_ANSWER = """
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from quartzdb.domain.namespace import NamespaceSettings
+from quartzdb.services.record_rules import NewRecord
+from quartzdb.services.search import QueryRequest
+from quartzdb.wiring.embedded import EmbeddedSettings, open_embedded
+import numpy as np
+directory = TemporaryDirectory()
+database = open_embedded(EmbeddedSettings(Path(directory.name)))
+namespace, _ = database.namespaces.create("t", "n", NamespaceSettings(dimension=3))
+vector = np.ones(3, np.float32)
+database.records.upsert(namespace, [NewRecord("a", vector)])
+assert len(database.search.query(namespace, QueryRequest(vector=vector, top_k=1)).matches) == 1
+"""
+
+
+def test_a_program_that_opens_a_directory_and_asks_imports_no_more_than_that_takes() -> None:
+    """Nothing that maintains, and nothing of HTTP. A budget of modules: whoever has a reason to go over it raises it,
+    and knows that each costs a fresh process some 0.3 ms.
+    """
+    imported = _imported_by(f"quartzdb.wiring.embedded; exec({_FIRST_ANSWER!r})")
+    own = {module for module in imported if module.startswith("quartzdb.")}
+    assert {module for module in own if module.startswith("quartzdb.maintenance.")} == set()
+    assert imported & (_NEVER | _HTTP | {"asyncio", "ssl", "email", "http.client"}) == set()
+    assert len(own) <= _FIRST_ANSWER_MODULES_MAX
+
+
 @pytest.mark.parametrize(
     ("module", "never"),
     [

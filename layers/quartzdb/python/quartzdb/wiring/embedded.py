@@ -341,9 +341,21 @@ def open_embedded(
         retention=retention,
         changes_kept_ms=settings.changes_kept_ms,
     )
-    if workspace:
-        weakref.finalize(database.indexer, workspace.release)
-    return database
+    return database if workspace is None else _releasing(database, workspace)
+
+
+def _releasing(database: Database, workspace: BuildWorkspace) -> Database:
+    """The database, whose workspace is given back with what builds in it, or with the database where nothing was to."""
+
+    def made() -> tuple[Indexer, EmbeddedMaintenance]:
+        indexer, maintenance = database.make_maintenance()
+        unused.detach()
+        weakref.finalize(indexer, workspace.release)
+        return indexer, maintenance
+
+    releasing = replace(database, make_maintenance=made)
+    unused = weakref.finalize(releasing, workspace.release)
+    return releasing
 
 
 def open_usage_journal(data_dir: Path) -> SqliteUsageJournal:
