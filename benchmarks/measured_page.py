@@ -1,20 +1,23 @@
-"""A page whose tables are what was last measured; each stands between two comments that name it."""
+"""What was measured, kept under docs/benchmarks/, from where pages have their tables and figures."""
 
 from __future__ import annotations
 
-import re
+import datetime
 from collections.abc import Sequence
-from pathlib import Path
+
+from docsite import figures, results
 
 
-def replace_block(page: Path, name: str, text: str) -> None:
-    """Put `text` into the block of that name. Raises KeyError where the page has none."""
-    before = page.read_text()
-    block = re.compile(rf"(<!-- measured: {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
-    after, found = block.subn(lambda match: f"{match[1]}{text.rstrip()}\n{match[2]}", before)
-    if not found:
-        raise KeyError(f"{page} has no block {name!r}.")
-    page.write_text(after)
+def keep(
+    name: str, table: str, markdown: str, *, command: str, measured: datetime.date | None = None
+) -> None:
+    """Put a table into docs/benchmarks/NAME.json, with its date and what measured it, then bring pages to it.
+
+    What the conditions were is said in the file by hand: look at it. Raises ValueError where it is no table.
+    """
+    day = measured or datetime.datetime.now(datetime.UTC).date()
+    results.put(name, {table: results.parsed(markdown)}, measured=day.isoformat(), command=command)
+    figures.main()
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

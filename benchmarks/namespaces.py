@@ -23,11 +23,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.load import Client
-from benchmarks.measured_page import replace_block, table
+from benchmarks.measured_page import keep, table
 from benchmarks.memory import memory, size_of
 from local.server_process import ServerProcess
 
-BLOCK = "many-namespaces"
 DIMENSION = 8
 RECORDS = 4
 IDLE_SECONDS = 20.0
@@ -111,16 +110,18 @@ def main() -> None:
     )
     arguments.add_argument("--namespaces", type=int, default=10_000)
     arguments.add_argument("--open-files", type=int, default=1_024, help="RLIMIT_NOFILE, soft and hard")
-    arguments.add_argument("--page", type=Path, help="write the table into this page")
+    arguments.add_argument(
+        "--write-docs", action="store_true", help="keep the figures, and put them into pages"
+    )
     arguments.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory(prefix="quartzdb-bench-") as folder:
         phases, most_files = measure(Path(folder) / "data", given.namespaces, given.open_files)
-    if given.page:
+    if given.write_docs:
         shown = [
             one for one in phases if "tenth" not in one.name or one.name.split()[1] in {"1.", "5.", "10."}
         ]
-        replace_block(given.page, BLOCK, markdown(shown))
+        keep("namespaces", "many", markdown(shown), command="make bench-namespaces")
     print(json.dumps([asdict(one) for one in phases]) if given.json else markdown(phases))
     print(
         f"At most {most_files} of {given.open_files} files were open when it was looked at.", file=sys.stderr

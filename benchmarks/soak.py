@@ -1,4 +1,4 @@
-"""Runs a server for long under a mixed load: `python -m benchmarks.soak [--minutes N] [--page PAGE]`.
+"""Runs a server for long under a mixed load: `python -m benchmarks.soak [--minutes N] [--write-docs]`.
 
 Clients write, read, search and delete records and key-values, and create and drop namespaces, while the server is
 killed with kill -9, stopped in order, killed again, and started after each. Each client remembers what was acknowledged
@@ -21,11 +21,10 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.measured_page import replace_block, table
+from benchmarks.measured_page import keep, table
 from benchmarks.memory import memory
 from local.server_process import ServerProcess
 
-BLOCK = "soak"
 CLIENTS = 3
 DIMENSION = 32
 RECORDS = 2_000
@@ -229,7 +228,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     arguments.add_argument("--minutes", type=float, default=10)
-    arguments.add_argument("--page", type=Path, help="write the table into this page")
+    arguments.add_argument(
+        "--write-docs", action="store_true", help="keep the figures, and put them into pages"
+    )
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory(prefix="quartzdb-soak-") as folder:
         soak = Soak(Path(folder) / "data")
@@ -240,8 +241,8 @@ def main() -> None:
         log = (Path(folder) / "data.log").read_text()
     broken = [one for worker in soak.workers for one in worker.broken]
     text = markdown(soak)
-    if given.page:
-        replace_block(given.page, BLOCK, text)
+    if given.write_docs:
+        keep("soak", "minutes", text, command="make soak")
     sys.stdout.write(f"{text}\n")
     if broken or "Traceback" in log:
         sys.exit("\n".join([*broken[:20], log[-4_000:]]))

@@ -24,7 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.measured_page import table
+from benchmarks.measured_page import keep, table
 
 _ROWS_AT_ONCE = 20_000
 _LOOK_SECONDS = 0.2
@@ -149,10 +149,13 @@ def main() -> int:
     parser.add_argument("--dimension", type=int, default=128)
     parser.add_argument("--directory", type=Path, help="Where there is room. Default: a temporary one.")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--write-docs", action="store_true", help="keep the figures, and put them into pages")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.directory) as directory:
         done = measure(Path(directory), given.rows, given.dimension)
     print(json.dumps([asdict(one) for one in done]) if given.json else markdown(done))
+    if given.write_docs:
+        keep("transfers", "all", markdown(done), command="python -m benchmarks.transfers")
     return 0
 
 

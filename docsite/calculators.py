@@ -1,4 +1,4 @@
-"""The figures that the calculators go by, from where they are said: plans.toml and the tables of docs/growth.md.
+"""The figures that the calculators go by, from where they are said: plans.toml and docs/benchmarks/growth.json.
 
 `python -m docsite.calculators` writes them into the site's scripts; a test fails where they are not what it writes.
 """
@@ -12,18 +12,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from docsite.results import read
 from quartzdb_platform.plans.plan_file import load_plans
 
-ROOT = Path(__file__).resolve().parents[1]
 FIGURES = Path(__file__).parent / "static/calculators/figures.js"
-GROWTH = ROOT / "docs/growth.md"
 
 
 def figures() -> str:
     """A module of JavaScript."""
-    said = {"plans": _plans(), "growth": list(_growth("growth-384-f32"))}
+    said = {"plans": _plans(), "growth": list(_growth("384-f32"))}
     made = json.dumps(said, indent=2, ensure_ascii=False)
-    origin = "// Written by `python -m docsite.calculators` from plans.toml and docs/growth.md."
+    origin = "// Written by `python -m docsite.calculators` from plans.toml and docs/benchmarks/growth.json."
     return f"{origin}\nexport const FIGURES = {made};\n"
 
 
@@ -36,14 +35,8 @@ def _plans() -> dict[str, Any]:
 
 
 def _growth(table: str) -> Iterator[dict[str, float]]:
-    """The rows of a measured table. Raises ValueError where it is not there or has other columns."""
-    text = GROWTH.read_text("utf-8")
-    found = re.search(rf"<!-- measured: {table} -->\n(.*?)<!-- end -->", text, re.DOTALL)
-    if found is None:
-        raise ValueError(f"{GROWTH} has no table {table}.")
-    header, _, *rows = [
-        [cell.strip() for cell in line.strip("|\n ").split("|")] for line in found[1].splitlines()
-    ]
+    """The rows of a table of docs/benchmarks/growth.json. Raises KeyError where it has none, or other columns."""
+    header, *rows = read("growth").tables[table].rows
     column = {re.split(r"[,:(]", name)[0].strip(): place for place, name in enumerate(header)}
     for row in rows:
         p50, p99 = row[column["Query p50 / p99"]].split("/")

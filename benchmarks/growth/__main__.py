@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks import dataset
 from benchmarks.growth import results
 from benchmarks.growth.case import Case
-from benchmarks.measured_page import replace_block
+from benchmarks.measured_page import keep
 from quartzdb.domain.namespace import EngineChoice, Precision
 
 ROWS = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
@@ -36,8 +36,9 @@ def main() -> None:
             case = Case(given.dimension, EngineChoice(engine), Precision(given.precision), rows)
             found.append(results.load(given.folder, case) or measured(case, data, given))
     print(results.table(found))
-    if given.page:
-        replace_block(given.page, f"growth-{given.dimension}-{given.precision}", results.table(found))
+    if given.write_docs:
+        name = f"{given.dimension}-{given.precision}"
+        keep("growth", name, results.table(found), command="make bench-growth")
 
 
 def data_for(rows: int, dimension: int) -> Path:
@@ -102,7 +103,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5.0, help="of searching, for each kind of query")
     parser.add_argument("--memory-gb", type=float, help="refuse the processes more memory of their own")
     parser.add_argument("--cpu", type=int, help="pin them to one processor")
-    parser.add_argument("--page", type=Path, help="put the table into this page, as docs/growth.md")
+    parser.add_argument("--write-docs", action="store_true", help="keep the figures, and put them into pages")
     parser.add_argument("--keep", action="store_true", help="leave the last database in the folder")
     return parser.parse_args()
 

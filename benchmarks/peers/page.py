@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.peers import page_conditions, page_filters, page_resources
 from benchmarks.peers.cells import CASE_HEAD, case_row, na, ranked, table
 from benchmarks.peers.choice import TARGETS, chosen
+from docsite import results
 
 BEGIN = "<!-- figures: begin. Written by `make bench-peers`; what is outside of these marks is not. -->"
 END = "<!-- figures: end -->"
@@ -24,14 +25,18 @@ Document = Mapping[str, Any]
 
 
 def write_page(document: Document, page: Path) -> None:
-    """Bring the page, and the plots beside it, to these figures."""
+    """Bring the page, the plots beside it and docs/benchmarks/peers.json to these figures."""
     from benchmarks.peers.plots import draw
 
     folder = page.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     plots = draw(document, folder)
+    figures = table_page(document, {name: f"{folder.name}/{name}" for name in plots})
+    results.put(
+        "peers", results.by_heading(figures), measured=document["about"]["date"], command="make bench-peers"
+    )
     before = page.read_text() if page.exists() else f"{TITLE}\n{BEGIN}\n{END}\n{BY_HAND}"
-    page.write_text(renewed(before, table_page(document, {name: f"{folder.name}/{name}" for name in plots})))
+    page.write_text(renewed(before, figures))
 
 
 def renewed(page: str, figures: str) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks import dataset
 from benchmarks.filling import Floats
-from benchmarks.measured_page import replace_block
+from benchmarks.measured_page import keep
 from benchmarks.mixtures import rows_of
 from benchmarks.writes import acknowledged, indexing, unindexed
 from benchmarks.writes.tables import TABLES
@@ -39,8 +39,8 @@ def main() -> None:
         print(f"{part}: {json.dumps(line)}", flush=True)
     for part, some in found.items():
         print(f"\n{TABLES[part](some)}")
-        if given.page:
-            replace_block(given.page, part, TABLES[part](some))
+        if given.write_docs:
+            keep("writes", part, TABLES[part](some), command="make bench-writes")
     if given.json:
         given.json.write_text(json.dumps(found, indent=1))
 
@@ -94,7 +94,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--rates", type=int, nargs="+", default=(0, 5_000), help="a second; 0: all written before"
     )
-    parser.add_argument("--page", type=Path, help="put the tables into this page, as docs/growth.md")
+    parser.add_argument("--write-docs", action="store_true", help="keep the figures, and put them into pages")
     parser.add_argument("--json", type=Path, help="write everything there, too")
     return parser.parse_args()
 

@@ -1,4 +1,4 @@
-// Written by `python -m docsite.calculators` from plans.toml and docs/growth.md.
+// Written by `python -m docsite.calculators` from plans.toml and docs/benchmarks/growth.json.
 export const FIGURES = {
   "plans": {
     "from": "2026-11",
