@@ -77,7 +77,12 @@ def value_of(name: str) -> Decimal | str:
     described = found.figures[figure]
     if "is" in described:
         return number_in(described["is"]) if NUMBER.fullmatch(described["is"]) else str(described["is"])
-    return _of_cells(found, described, name) * Decimal(str(described.get("times", 1)))
+    number = _of_cells(found, described, name)
+    if "over" in described:
+        number /= _of_cells(found, {**described, "of": described["over"]}, name)
+    if described.get("below"):
+        number = 1 - number
+    return number * Decimal(str(described.get("times", 1)))
 
 
 def as_shown(value: Decimal, like: str) -> str:
@@ -111,6 +116,8 @@ def number_in(cell: str, which: int = 0) -> Decimal:
 def _of_cells(found: Result, described: Mapping[str, Any], name: str) -> Decimal:
     """`of`: table, row, column. A row may be several words, those of its first cells, and `*` stands for anything. Of
     several cells `take` says what: least, most or sum. `number`: which one of a cell.
+
+    Beside that, `over` is what it is divided by, `below` how much less than 1 that is, and `times` gives another unit.
     """
     table_name, row, column = described["of"]
     if table_name not in found.tables:
