@@ -168,3 +168,20 @@ class Sent:
 
     a: int
     b: str
+
+
+def test_what_is_left_out_of_the_hash_may_have_none() -> None:
+    """`hash=False`, as settings of a namespace have it: compared all the same, and a dict there is no error."""
+
+    @values.dataclass(frozen=True, slots=True)
+    class Place:
+        name: str
+        settings: dict[str, int] = field(hash=False)
+
+    @dataclasses.dataclass(frozen=True, slots=True)
+    class AsEver:
+        name: str
+        settings: dict[str, int] = field(hash=False)
+
+    assert hash(Place("a", {"b": 1})) == hash(Place("a", {})) == hash(AsEver("a", {}))
+    assert Place("a", {"b": 1}) != Place("a", {})

@@ -44,8 +44,14 @@ def _dataclass(
             # Without these a copy would be filled by setting what is frozen.
             methods.update(__getstate__=_state, __setstate__=_fill)
         if eq:
-            values = _values(made)
-            methods.update(_comparing(values, order=order), __hash__=_hash(values) if frozen else None)
+            compared = [one for one in dataclasses.fields(made) if one.compare]
+            hashed = [
+                one for one in dataclasses.fields(made) if (one.compare if one.hash is None else one.hash)
+            ]
+            methods.update(
+                _comparing(_values(compared), order=order),
+                __hash__=_hash(_values(hashed)) if frozen else None,
+            )
         for name, method in methods.items():
             if name not in own or (name == "__hash__" and "__hash__" not in own):
                 setattr(made, name, method)
@@ -94,9 +100,9 @@ def _compiled_init(made: Any, frozen: bool) -> Callable[..., None]:
     return init
 
 
-def _values(made: Any) -> Callable[[Any], tuple[Any, ...]]:
-    """What of an object is compared."""
-    names = [one.name for one in dataclasses.fields(made) if one.compare]
+def _values(taken: Sequence[dataclasses.Field[Any]]) -> Callable[[Any], tuple[Any, ...]]:
+    """What an object has in these fields."""
+    names = [one.name for one in taken]
     if len(names) > 1:
         return attrgetter(*names)
     return lambda self: tuple(getattr(self, name) for name in names)
