@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from docsite.made import api, limits
+from docsite.made.clients.javascript import javascript_page
+from docsite.made.clients.python import python_page
+from docsite.made.clients.rust import rust_page
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/numbers.md": limits.page,
+    "reference/python.md": python_page,
+    "reference/javascript.md": javascript_page,
+    "reference/rust.md": rust_page,
     **api.pages(),
 }
 """By their path below docs/, where no such file is."""

@@ -12,7 +12,7 @@ import quartzdb
 from docsite.samples.document import document as samples
 from quartzdb.api.openapi import describe
 from quartzdb.api.routes import FAMILIES
-from quartzdb.cli.serve.reference.operations import Tag, common_headers, groups
+from quartzdb.cli.serve.reference.operations import OperationText, Tag, common_headers, groups
 from quartzdb.cli.serve.reference.pages import cell, section
 
 FOLDER = "api"
@@ -87,6 +87,12 @@ def page(group: Tag) -> str:
 def description() -> str:
     """The OpenAPI document itself."""
     return json.dumps(_document(), ensure_ascii=False)
+
+
+@cache
+def operations() -> dict[str, tuple[str, OperationText]]:
+    """All of them by their ids, each with the name of its page."""
+    return {one.id: (group.name, one) for group in _groups() for one in group.operations}
 
 
 def _title(group: Tag) -> str:
