@@ -28,6 +28,13 @@ def _declared(declare: Declare) -> dict[str, Any]:
         c: list[int] = field(default_factory=list)
         secret: str = field(default="s", repr=False, compare=False)
 
+    @declare(frozen=True, slots=True)
+    class Partly:
+        """Of which not all is hashed that is compared."""
+
+        a: int
+        b: list[int] = field(hash=False)
+
     @declare(frozen=True, slots=True, order=True)
     class One:
         """With an order."""
@@ -75,7 +82,7 @@ def _declared(declare: Declare) -> dict[str, Any]:
 
         c: int = 4
 
-    found = [Plain, One, Mutable, Named, Itself, Open, Empty, Below]
+    found = [Plain, Partly, One, Mutable, Named, Itself, Open, Empty, Below]
     return {one.__name__: one for one in found}
 
 
@@ -85,6 +92,7 @@ CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("Plain", (1, "x", [2]), {"secret": "t"}),
     ("Plain", (), {}),
     ("Plain", (1, 2, 3, 4, 5), {}),
+    ("Partly", (1, [2]), {}),
     ("One", (3,), {}),
     ("Mutable", (), {}),
     ("Mutable", (5,), {}),

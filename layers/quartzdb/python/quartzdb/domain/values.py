@@ -14,6 +14,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from operator import attrgetter, ge, gt, le, lt
 from reprlib import recursive_repr
+from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
 Made = Callable[[type], type]
@@ -71,6 +72,7 @@ def _first_init(made: Any, frozen: bool) -> Callable[..., None]:
 def _compiled_init(made: Any, frozen: bool) -> Callable[..., None]:
     """What the standard library would have compiled."""
     known: dict[str, Any] = {"_unset": object(), "_set": object.__setattr__}
+    setting = "_set(_self, {name!r}, {value})" if frozen else "_self.{name} = {value}"
     positional: list[str] = []
     by_name: list[str] = []
     lines: list[str] = []
@@ -89,7 +91,12 @@ def _compiled_init(made: Any, frozen: bool) -> Callable[..., None]:
             continue
         if one.init:
             (by_name if one.kw_only else positional).append(parameter)
-        lines.append(f"_set(_self, {name!r}, {value})" if frozen else f"_self.{name} = {value}")
+        slot = getattr(made, name, None)
+        if frozen and isinstance(slot, MemberDescriptorType):
+            known[f"_set_{name}"] = slot.__set__  # a third faster than by name
+            lines.append(f"_set_{name}(_self, {value})")
+        else:
+            lines.append(setting.format(name=name, value=value))
     if hasattr(made, "__post_init__"):
         lines.append("_self.__post_init__()")
     parameters = ", ".join(["_self", *positional, *(["*", *by_name] if by_name else [])])
