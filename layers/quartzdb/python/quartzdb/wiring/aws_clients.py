@@ -6,22 +6,27 @@ import and its additions cost a fifth of a cold start.
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 from botocore.session import Session
+from botocore.utils import get_environ_proxies
 
 from quartzdb.adapters.aws.dynamodb_capacity import CapacityMeter
 from quartzdb.adapters.aws.dynamodb_table import DynamoTable
 from quartzdb.adapters.aws.failure import note_lost_attempts, told_as_unavailable
 from quartzdb.adapters.aws.patience import Patience
 from quartzdb.adapters.aws.secret_values import SecretValues
+from quartzdb.adapters.aws.trusting_session import TrustingSession
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.values import dataclass
 
 if TYPE_CHECKING:
+    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_s3 import S3Client
 
@@ -184,4 +189,26 @@ class AwsClients:
                 config=config.merge(more) if more else config,
             )
         client.meta.events.register("needs-retry", note_lost_attempts)
+        if self._trusts_as_usual(client.meta.endpoint_url):
+            # As the client's own would be made of its configuration; the stubs know of no two timeouts and no options.
+            made: Any = {
+                "timeout": (patience.connect_seconds, patience.read_seconds),
+                "max_pool_connections": _CONNECTIONS_MAX,
+                "socket_options": [
+                    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+                    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+                ],
+            }
+            send: Any = partial(_send, TrustingSession(**made))
+            client.meta.events.register("before-send", send)
         return client
+
+    def _trusts_as_usual(self, url: str) -> bool:
+        """Whether no proxy and no authorities of somebody's own are set: with those the client's own session deals."""
+        own = self.session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
+        return url.startswith("https:") and not own and not get_environ_proxies(url)
+
+
+def _send(http: TrustingSession, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+    """What botocore calls before it would send itself. Raises what its own session does."""
+    return http.send(request)

@@ -12,10 +12,10 @@ from urllib.parse import quote
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError
-from botocore.httpsession import URLLib3Session
 
 from quartzdb.adapters.aws.failure import INTERRUPTED
 from quartzdb.adapters.aws.patience import Patience
+from quartzdb.adapters.aws.trusting_session import TrustingSession
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
@@ -33,7 +33,7 @@ class S3Reads:
         self._region = client.meta.region_name
         # The stubs know of one number only; the session takes both.
         timeouts: Any = (patience.connect_seconds, patience.read_seconds)
-        self._session = URLLib3Session(timeout=timeouts, max_pool_connections=CONNECTIONS_MAX)
+        self._session = TrustingSession(timeout=timeouts, max_pool_connections=CONNECTIONS_MAX)
         # The client knows where the bucket lies: by name, by path, behind an endpoint of its own.
         address = client.generate_presigned_url(
             "get_object", {"Bucket": bucket, "Key": _SAMPLE_KEY}, ExpiresIn=60
