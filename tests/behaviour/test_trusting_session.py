@@ -20,10 +20,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from quartzdb.adapters.aws import trusting_session
+from quartzdb.adapters.aws.patience import Patience
 from quartzdb.adapters.aws.trusting_session import TrustingSession
 from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
 
 CONNECTIONS = 8
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 64
 
 
 class _Answers(http.server.BaseHTTPRequestHandler):
@@ -84,10 +89,11 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def port(certificate: Path) -> Iterator[int]:
     """Of a server behind TLS."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
+    server = _Server(("127.0.0.1", 0), _Answers)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    # Each connection's thread shakes hands, not the one that accepts.
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield server.server_port
@@ -153,7 +159,8 @@ def usual(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _ask(port: int) -> None:
     """DynamoDB, by several connections at once."""
-    table = AwsClients("us-east-1", AwsEndpoints.at(f"https://localhost:{port}")).dynamodb
+    patient = Patience(connect_seconds=60, read_seconds=60, attempts_max=1)
+    table = AwsClients("us-east-1", AwsEndpoints.at(f"https://localhost:{port}"), patient).dynamodb
     together = threading.Barrier(CONNECTIONS)
 
     def get(number: int) -> bool:
