@@ -22,6 +22,7 @@ from quartzdb.storage.index.segments.segment_files import (
     DATA_FILES,
     NORMS_FILE,
     RECORDS_FILE,
+    ROWS_FILE,
     VECTORS_FILE,
 )
 from quartzdb.storage.snapshot.manifest import SegmentRef
@@ -115,7 +116,7 @@ def part_of(file: str) -> str:
     """Which part a segment's file is; what is not known here is the engine's."""
     if file in (VECTORS_FILE, NORMS_FILE):
         return "vectors"
-    if file == RECORDS_FILE:
+    if file in (RECORDS_FILE, ROWS_FILE):
         return "records"
     return "opening" if file in DATA_FILES else "index"
 

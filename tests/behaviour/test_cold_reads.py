@@ -17,7 +17,7 @@ from quartzdb.maintenance.merge_policy import all_segments
 from quartzdb.maintenance.sweep import sweep
 from quartzdb.services.search import QueryRequest
 from quartzdb.storage.index.segments.partial_file import BLOCK_BYTES
-from quartzdb.storage.index.segments.segment_files import HEADER_FILE, RECORDS_FILE, VECTORS_FILE
+from quartzdb.storage.index.segments.segment_files import HEADER_FILE, ROWS_FILE, VECTORS_FILE
 from quartzdb.storage.snapshot.cache import DAMAGED_SECONDS
 from quartzdb.wiring.embedded import Database
 from tests.aws_deployment import DIMENSION, Deployment, nearest, write
@@ -155,7 +155,7 @@ def twice_folded(aws: Emulators, tmp_path_factory: pytest.TempPathFactory) -> Tw
 
 @pytest.mark.parametrize("gone", [False, True], ids=["damaged", "missing"])
 @pytest.mark.parametrize(
-    ("name", "more"), [(VECTORS_FILE, 1200), (RECORDS_FILE, 4800), (HEADER_FILE, 1200), ("ivf.faiss", 4800)]
+    ("name", "more"), [(VECTORS_FILE, 1200), (ROWS_FILE, 4800), (HEADER_FILE, 1200), ("ivf.faiss", 4800)]
 )
 def test_the_manifest_before_serves_when_a_file_is_damaged_or_missing(
     twice_folded: TwiceFolded, name: str, more: int, gone: bool

@@ -163,7 +163,7 @@ def test_a_cold_search_waits_twice(
     _, namespace = filled
     database, blobs = held_back
     assert nearest(database, namespace, 1234) == "r1234"
-    assert blobs.rounds == [["ivf.faiss", "opening"], ["records.sqlite", "vectors"]]
+    assert blobs.rounds == [["ivf.faiss", "opening"], ["rows", "vectors"]]
 
 
 def test_a_cold_search_of_few_records_waits_once(
@@ -184,7 +184,7 @@ def test_a_cold_read_by_id_waits_twice(
     _, namespace = filled
     database, blobs = held_back
     assert database.records.fetch_one(namespace, "r77").metadata["n"] == 77
-    assert blobs.rounds == [["ivf.faiss", "opening"], ["records.sqlite", "vectors"]]
+    assert blobs.rounds == [["ivf.faiss", "opening"], ["rows", "vectors"]]
     assert database.records.fetch(namespace, ["stranger-1", "stranger-2"]) == {}
     assert len(blobs.rounds) == 2
 

@@ -53,7 +53,7 @@ def truncate(path: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", [flip_a_bit, truncate, Path.unlink])
-@pytest.mark.parametrize("name", ["vectors", "norms", "records.sqlite"])
+@pytest.mark.parametrize("name", ["vectors", "norms", "records.sqlite", "rows"])
 def test_the_snapshot_before_serves_when_the_newest_segment_is_damaged(
     site: Embedded, name: str, harm: object
 ) -> None:

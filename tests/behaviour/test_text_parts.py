@@ -106,7 +106,7 @@ def test_a_cold_search_by_words_waits_twice(there: Filled, held_back: tuple[Data
     assert found(view, "word1234").matches[0].id == "r1234"
     assert [sorted(set(one)) for one in blobs.rounds] == [
         ["norms", "opening", "postings", "vectors"],
-        ["records.sqlite"],
+        ["rows"],
     ]
 
 

@@ -56,7 +56,7 @@ def test_whole_data_are_whole(data: Path) -> None:
     assert "All is well." in run(data, "verify").stdout
 
 
-@pytest.mark.parametrize("name", ["vectors", "norms", "records.sqlite"])
+@pytest.mark.parametrize("name", ["vectors", "norms", "records.sqlite", "rows"])
 @pytest.mark.parametrize("harm", ["flipped", "cut", "gone"])
 def test_each_segment_file_is_checked(data: Path, name: str, harm: str) -> None:
     """One flipped bit, a missing end or a missing file are told with the file's key."""

@@ -46,11 +46,14 @@ def test_look_ups_read_what_was_fetched_for_them(length: int, seed: int) -> None
     ids = [f"{(n * 7_919 + seed) % 100_003:06d}{'x' * (length - 3)}" for n in range(9_000)]
     with TemporaryDirectory() as directory:
         path = Path(directory) / "records.sqlite"
-        writer = RecordsWriter(path)
+        rows_path = Path(directory) / "rows"
+        writer = RecordsWriter(path, rows_path)
         number = writer.writer_number("w")
         writer.add((one, 1, number, None, None) for one in ids)
+        writer.end_rows()
         writer.finish()
-        header = SegmentHeader.decode(SegmentHeader.of(Path(directory), path.name, (path.name,), ()).encode())
+        written = SegmentHeader.of(Path(directory), path.name, rows_path.name, (path.name,), ())
+        header = SegmentHeader.decode(written.encode())
         content = path.read_bytes()
         fetched: list[tuple[int, int]] = []
 
@@ -67,7 +70,7 @@ def test_look_ups_read_what_was_fetched_for_them(length: int, seed: int) -> None
         before = len(fetched)
         assert before >= 1
         marks = ",".join("?" * len(wanted))
-        found = connect(file).execute(f"SELECT row FROM records WHERE id IN ({marks})", wanted).fetchall()
+        found = connect(file).execute(f"SELECT row FROM ids WHERE id IN ({marks})", wanted).fetchall()
         assert sorted(row for (row,) in found if isinstance(row, int)) == sorted(
             ids.index(one) for one in wanted
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import field
+from itertools import islice
 
 import numpy as np
 
@@ -276,6 +277,8 @@ def _rows_agree(segment: Segment, ref: SegmentRef) -> Iterator[str]:
     tombstones = sum(1 for _ in segment.records.all_tombstones())
     if tombstones != ref.tombstones:
         yield f"{RECORDS_FILE} has {tombstones} tombstones, the manifest {ref.tombstones}"
+    for stray in islice(segment.records.strays(), 1):
+        yield f"{RECORDS_FILE} says of {stray!r} that it is in a row which has another id"
     for start in range(0, ref.shape.rows, _ROWS_AT_ONCE):
         vectors, norms = segment.vectors.span(start, start + _ROWS_AT_ONCE)
         if not np.isfinite(vectors).all():

@@ -14,7 +14,8 @@ from quartzdb.domain.expiry import EXPIRY_FIELD, split_expiry
 from quartzdb.domain.record import Match, ShownMetadata, ShownRecord
 from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Floats, Rows, Vector
-from quartzdb.storage.index.segments.records import StoredRecord, decode_metadata
+from quartzdb.storage.index.segments.records import decode_metadata
+from quartzdb.storage.index.segments.stored_record import StoredRecord
 from quartzdb.storage.index.view import Part, View, latest_version
 
 _SORTED_WHOLE_MAX = 512
@@ -63,6 +64,10 @@ def matches_of(
     """
     if not hits:
         return []
+    if len(hits) == 1 and hits[0].source < len(view.parts) and not shown.vectors:
+        part = view.parts[hits[0].source]
+        if part.segment.expires_from_ms is None:
+            return _plain_matches(view, part, hits[0], shown, by_vector=by_vector)
     sources, merged = _merged(hits, top_k)
     rows, scores = merged.rows.tolist(), merged.scores.tolist()
     distances = (view.metric.distances(merged.scores) if by_vector else -merged.scores).tolist()
@@ -80,9 +85,45 @@ def matches_of(
         record_id, version, vector, metadata, expires_at_ms = records[source][row]
         found.append(Match(record_id, score, distance, version, vector, metadata, expires_at_ms))
     if len(set(scores)) < len(scores):
-        # Equal scores come in id order. Which of several equals make the cut at top_k is left open.
-        found.sort(key=lambda match: (-match.score, match.id))
+        found.sort(key=_place)
     return found
+
+
+def _plain_matches(view: View, part: Part, hits: Hits, shown: Shown, *, by_vector: bool) -> list[Match]:
+    """The same of one segment without expiring rows, and without vectors: most of what is ever asked."""
+    scores = hits.scores.tolist()
+    distances = (view.metric.distances(hits.scores) if by_vector else -hits.scores).tolist()
+    stored = part.segment.records.each_at(hits.rows.tolist())
+    if shown.metadata:
+        _take(shown, stored)
+    new = tuple.__new__
+    found = [
+        # Not by the class's own constructor, which takes as long as the rest of the line.
+        new(
+            Match,
+            (
+                record_id,
+                score,
+                distance,
+                version if patches is None else latest_version(version, patches),
+                None,
+                (metadata or _NO_METADATA) if shown.metadata else None,
+                None,
+                None,
+            ),
+        )
+        for (_, record_id, version, metadata, patches), score, distance in zip(
+            stored, scores, distances, strict=True
+        )
+    ]
+    if len(set(scores)) < len(scores):
+        found.sort(key=_place)
+    return found
+
+
+def _place(match: Match) -> tuple[float, str]:
+    """Equal scores come in id order. Which of several equals make the cut at top_k is left open."""
+    return -match.score, match.id
 
 
 def _merged(hits: Sequence[Hits], top_k: int) -> tuple[Sequence[int], Hits]:
@@ -99,7 +140,7 @@ def _merged(hits: Sequence[Hits], top_k: int) -> tuple[Sequence[int], Hits]:
 def shown_of_segment(part: Part, rows: list[int], shown: Shown) -> dict[int, ShownRecord]:
     """What is shown of some rows of a segment, by row. Raises AnswerTooLarge."""
     vectors = part.vectors_of(rows) if shown.vectors else {}
-    stored = list(part.segment.records.each_at(rows))
+    stored = part.segment.records.each_at(rows)
     if part.segment.expires_from_ms is not None:
         return _shown_expiring(stored, vectors, shown)
     if not shown.metadata:

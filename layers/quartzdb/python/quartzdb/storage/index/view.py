@@ -23,8 +23,9 @@ from quartzdb.storage.index.fields.field_index import FieldIndex
 from quartzdb.storage.index.fields.filtering import evaluate
 from quartzdb.storage.index.fields.selections import Selection
 from quartzdb.storage.index.fields.trimmed_fields import ReadFields, TrimmedFields
-from quartzdb.storage.index.segments.records import StoredRecord, decode_metadata, decode_patches
+from quartzdb.storage.index.segments.records import decode_metadata, decode_patches
 from quartzdb.storage.index.segments.segment import Segment
+from quartzdb.storage.index.segments.stored_record import StoredRecord
 from quartzdb.storage.index.tail import TailView
 
 if TYPE_CHECKING:

@@ -30,6 +30,7 @@ from quartzdb.storage.index.segments.segment_files import (
     NORMS_FILE,
     PARTLY_READ,
     POSTINGS_FILE,
+    ROWS_FILE,
     VECTORS_FILE,
 )
 from quartzdb.storage.index.segments.segment_header import PACKED_BYTES_MAX, SegmentHeader
@@ -148,7 +149,7 @@ class FetchedFiles:
     def partial(self, name: str) -> PartialFile | None:
         with self._lock:
             if name not in self._partial:
-                if name not in (*PARTLY_READ, POSTINGS_FILE) and name not in self._in_parts:
+                if name not in (*PARTLY_READ, ROWS_FILE, POSTINGS_FILE) and name not in self._in_parts:
                     return None
                 file = self._refs[name]
                 self._partial[name] = PartialFile(

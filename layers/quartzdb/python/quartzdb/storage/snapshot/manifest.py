@@ -19,8 +19,11 @@ from quartzdb.domain.namespace import Partition, Precision
 from quartzdb.domain.values import dataclass
 from quartzdb.storage.index.expiries import Steps, expired_at_least
 from quartzdb.storage.index.segments.segment import SegmentShape
+from quartzdb.storage.index.segments.segment_files import ROWS_FILE
 
 _FORMAT = 1
+_FORMAT_WITH_ROWS = 2
+"""Of a manifest that names a segment whose records lie in a file of rows, which format 1 knows nothing of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,9 @@ def encode_manifest(manifest: Manifest) -> bytes:
     """As JSON."""
     return orjson.dumps(
         {
-            "format": _FORMAT,
+            "format": _FORMAT_WITH_ROWS
+            if any(ROWS_FILE in segment.files for segment in manifest.segments)
+            else _FORMAT,
             "partition": str(manifest.partition),
             "sequence": manifest.sequence,
             "watermark": manifest.watermark,
@@ -152,9 +157,9 @@ def decode_manifest(data: bytes) -> Manifest:
     """Read it back. Raises Corrupted."""
     try:
         document = orjson.loads(data)
-        if document["format"] != _FORMAT:
+        if document["format"] not in (_FORMAT, _FORMAT_WITH_ROWS):
             raise Corrupted(
-                f"The manifest has format {document['format']}; this version reads {_FORMAT}.",
+                f"The manifest has format {document['format']}; this version reads up to {_FORMAT_WITH_ROWS}.",
                 hint="Use the version of QuartzDB that wrote the data, or a newer one.",
             )
         return Manifest(

@@ -16,7 +16,7 @@ import orjson
 from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Rows
 
-_INDEX = "records_id"
+_INDEX = "ids"
 _FIRST_CHARACTERS_MAX = 32
 """Of each page's first id. Where longer ids begin alike the wrong neighbour may be named, which is harmless."""
 

@@ -9,7 +9,8 @@ from quartzdb.domain.change import Change, Patch, Upsert
 from quartzdb.domain.hlc import BEGINNING, Version
 from quartzdb.domain.merge import RecordState
 from quartzdb.domain.values import dataclass
-from quartzdb.storage.index.segments.records import StoredRecord, StoredTombstone, decode_patches
+from quartzdb.storage.index.segments.records import StoredTombstone, decode_patches
+from quartzdb.storage.index.segments.stored_record import StoredRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from quartzdb.storage.index.segments.records import PackedRecord
+from quartzdb.storage.index.segments.stored_record import PackedRecord
 
 # Stamp and number of the writer, then the lengths of the id, metadata and patches; 0 for none, else one more.
 _HEAD = struct.Struct("<QIIII")

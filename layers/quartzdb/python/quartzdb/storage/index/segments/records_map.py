@@ -1,7 +1,7 @@
 """Where in records.sqlite what lies, so that a reader of parts knows which to fetch: written once, beside the file.
 
-A look-up walks down a B-tree, and each step would wait for a fetch. With the inner pages fetched at the start and the
-leaf of every row known, one round of fetches brings any number of records.
+A look-up walks down a B-tree, and each step would wait for a fetch. With the inner pages fetched at the start, one
+round of fetches brings any number of leaves.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ Numbers = npt.NDArray[np.uint32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordsMap:
-    """`first`: pages that every reader needs. Leaf i holds the rows from `leaf_rows[i]`, on page `leaf_pages[i]`.
+    """`first`: pages that every reader needs. Pages count from 0 here.
 
-    Pages count from 0 here.
+    Of a segment of before there was a file of rows, leaf i holds the rows from `leaf_rows[i]`, on page `leaf_pages[i]`.
     """
 
     page_bytes: int
@@ -58,19 +58,8 @@ class RecordsMap:
             for name, place, number, kind, _ in pages
             if kind == "internal" or place == "/" or sizes[name] <= _SMALL_TREE_PAGES
         ]
-        # Paths sort as the tree does, and rows are dense: counting cells gives each leaf's first row.
-        leaves = [
-            (number - 1, cells)
-            for name, _, number, kind, cells in pages
-            if name == "records" and kind == "leaf"
-        ]
-        cells = np.array([cells for _, cells in leaves], dtype=np.uint32)
-        return cls(
-            page_bytes,
-            np.array(sorted({0, *first}), dtype=np.uint32),
-            np.concatenate([[0], np.cumsum(cells)[:-1]]).astype(np.uint32),
-            np.array([number for number, _ in leaves], dtype=np.uint32),
-        )
+        nothing = np.empty(0, dtype=np.uint32)
+        return cls(page_bytes, np.array(sorted({0, *first}), dtype=np.uint32), nothing, nothing)
 
     def pages_of(self, rows: Any) -> Rows:
         """The leaves that hold these rows."""

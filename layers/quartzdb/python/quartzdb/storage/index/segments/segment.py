@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,22 +19,26 @@ from quartzdb.storage.index.executor import Executor
 from quartzdb.storage.index.expiries import NO_EXPIRIES, Expiries, expiries_of
 from quartzdb.storage.index.segments.fetched_records import RecordPages, fetched_records
 from quartzdb.storage.index.segments.mapped_file import array_of
+from quartzdb.storage.index.segments.partial_file import PartialFile
 from quartzdb.storage.index.segments.records import (
     SegmentRecords,
-    StoredRecord,
     decode_metadata,
     decode_patches,
     tombstone_state,
 )
+from quartzdb.storage.index.segments.row_file import RowFile
 from quartzdb.storage.index.segments.segment_files import (
     INVERTED_FILE,
     NORMS_FILE,
     RECORDS_FILE,
+    ROWS_FILE,
     VECTORS_FILE,
     EngineFiles,
     LocalFiles,
     SegmentFiles,
 )
+from quartzdb.storage.index.segments.segment_header import SegmentHeader
+from quartzdb.storage.index.segments.stored_record import StoredRecord
 from quartzdb.storage.index.segments.stored_vectors import FetchedVectors, MappedVectors, StoredVectors
 
 if TYPE_CHECKING:
@@ -160,7 +165,17 @@ def _opened(shape: SegmentShape, files: SegmentFiles) -> tuple[SegmentRecords, S
             array_of(files.whole(VECTORS_FILE), dtype, (shape.rows, shape.dimension)),
             array_of(files.whole(NORMS_FILE), "<f4", (shape.rows,)),
         )
-        return SegmentRecords.of_file(files.whole(RECORDS_FILE), shape.rows, held=files.held), mapped
-    pages = RecordPages(stored, files.header)
+        row_file = partial(RowFile.of_file, files.whole(ROWS_FILE)) if ROWS_FILE in files.names else None
+        return SegmentRecords.of_file(
+            files.whole(RECORDS_FILE), shape.rows, row_file, held=files.held
+        ), mapped
+    pages = RecordPages(stored, files.header, _fetched_rows(files, files.header))
     fetched = FetchedVectors(vectors, norms, (shape.rows, shape.dimension), dtype, pages.rows, files.execute)
     return fetched_records(pages, shape.rows, fetched), fetched
+
+
+def _fetched_rows(files: SegmentFiles, header: SegmentHeader) -> PartialFile | bytes | None:
+    if ROWS_FILE not in files.names:
+        return None
+    packed = header.packed.get(ROWS_FILE)
+    return files.partial(ROWS_FILE) if packed is None else packed

@@ -15,12 +15,13 @@ from quartzdb.storage.ports import BlobMissing
 VECTORS_FILE = "vectors"
 NORMS_FILE = "norms"
 RECORDS_FILE = "records.sqlite"
+ROWS_FILE = "rows"
 HEADER_FILE = "opening"
 INVERTED_FILE = "inverted"
 POSTINGS_FILE = "postings"
 PARTLY_READ = (VECTORS_FILE, NORMS_FILE, RECORDS_FILE)
 """Files that every segment has and that can be read in parts."""
-DATA_FILES = frozenset({*PARTLY_READ, HEADER_FILE, INVERTED_FILE, POSTINGS_FILE})
+DATA_FILES = frozenset({*PARTLY_READ, ROWS_FILE, HEADER_FILE, INVERTED_FILE, POSTINGS_FILE})
 """All that is not the engine's."""
 
 

@@ -22,6 +22,7 @@ from quartzdb.storage.index.fields.id_filter import IdFilter
 from quartzdb.storage.index.segments.id_leaves import IdLeaves
 from quartzdb.storage.index.segments.partial_file import BLOCK_BYTES, PartialFile, Sums, sums_of_file
 from quartzdb.storage.index.segments.records_map import RecordsMap
+from quartzdb.storage.index.segments.row_file import end_of
 
 PACKED_BYTES_MAX = 64 * 1024
 """Files of an engine up to this size are in the header, too."""
@@ -31,7 +32,7 @@ _FORMAT = 1
 @dataclass(frozen=True, slots=True, eq=False)
 class SegmentHeader:
     """`first_blocks` are the blocks of records.sqlite with the pages that `places.first` names, one after another;
-    `packed` are whole files.
+    `packed` are whole files. `end_of_rows` says where in the file of rows which are; None where there is none.
     """
 
     places: RecordsMap
@@ -40,22 +41,23 @@ class SegmentHeader:
     ids: IdFilter
     first_blocks: bytes
     packed: Mapping[str, bytes]
+    end_of_rows: bytes | None = None
 
     @classmethod
-    def of(cls, directory: Path, records: str, in_parts: Sequence[str], packed: Sequence[str]) -> Self:
+    def of(
+        cls, directory: Path, records: str, rows: str, in_parts: Sequence[str], packed: Sequence[str]
+    ) -> Self:
         """That of a finished segment in a directory: `in_parts` are files to read in parts, `packed` to be copied."""
         places = RecordsMap.of(directory / records)
         with closing(
             sqlite3.connect(f"{(directory / records).resolve().as_uri()}?mode=ro", uri=True)
         ) as stored:
-            count = stored.execute(
-                "SELECT (SELECT count(*) FROM records) + (SELECT count(*) FROM tombstones)"
-            )
+            count = stored.execute("SELECT (SELECT count(*) FROM ids) + (SELECT count(*) FROM tombstones)")
             known = IdFilter.of(
-                _ids(stored, "SELECT id FROM records UNION ALL SELECT id FROM tombstones"),
+                _ids(stored, "SELECT id FROM ids UNION ALL SELECT id FROM tombstones"),
                 count.fetchone()[0],
             )
-            leaves = IdLeaves.of(directory / records, _ids(stored, "SELECT id FROM records ORDER BY id"))
+            leaves = IdLeaves.of(directory / records, _ids(stored, "SELECT id FROM ids ORDER BY id"))
         return cls(
             places,
             {name: sums_of_file(directory / name) for name in in_parts if name not in packed},
@@ -63,6 +65,7 @@ class SegmentHeader:
             known,
             b"".join(_blocks(directory / records, _first_blocks(places))),
             {name: (directory / name).read_bytes() for name in packed},
+            end_of(directory / rows),
         )
 
     def place_first_pages(self, file: PartialFile) -> None:
@@ -76,6 +79,7 @@ class SegmentHeader:
             "leaves": self.leaves.encode(),
             "ids": self.ids.bits.tobytes(),
             "blocks": self.first_blocks,
+            **({} if self.end_of_rows is None else {"rows": self.end_of_rows}),
             **{f"sums/{name}": sums.astype("<u4").tobytes() for name, sums in self.sums.items()},
             **{f"file/{name}": content for name, content in self.packed.items()},
         }
@@ -115,6 +119,7 @@ class SegmentHeader:
                     for name, part in parts.items()
                     if name.startswith("file/")
                 },
+                parts.get("rows"),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise Corrupted("A segment's header cannot be read.", hint="Run `quartzdb verify`.") from error

@@ -32,6 +32,7 @@ from quartzdb.storage.index.segments.segment_files import (
     PARTLY_READ,
     POSTINGS_FILE,
     RECORDS_FILE,
+    ROWS_FILE,
     VECTORS_FILE,
 )
 from quartzdb.storage.index.segments.segment_header import PACKED_BYTES_MAX, SegmentHeader
@@ -81,7 +82,7 @@ class SegmentWriter:
         self._sparse = sparse
         self._vectors = (self._unordered / VECTORS_FILE).open("wb")
         self._spool = RecordSpool(self._unordered / RECORDS_FILE)
-        self._records = RecordsWriter(directory / RECORDS_FILE)
+        self._records = RecordsWriter(directory / RECORDS_FILE, directory / ROWS_FILE)
         self._moments = array("q")
 
     def close(self) -> None:
@@ -144,10 +145,11 @@ class SegmentWriter:
             )
         self._write_vectors(built.order)
         self._records.add(self._spool.read(range(self.rows) if built.order is None else built.order.tolist()))
+        self._records.end_rows()
         inverted = self._write_inverted()
         self._records.finish()
         shutil.rmtree(self._unordered)
-        files = [*PARTLY_READ, *inverted, *built.files]
+        files = [*PARTLY_READ, ROWS_FILE, *inverted, *built.files]
         if self._read_in_parts:
             files.append(HEADER_FILE)
             self._write_header(engine, built, inverted)
@@ -182,12 +184,13 @@ class SegmentWriter:
 
     def _write_header(self, engine: str, built: BuiltIndex, inverted: Sequence[str]) -> None:
         in_parts = [name for name in inverted if name == POSTINGS_FILE]
-        packed = [name for name in (*built.files, *inverted) if name not in in_parts]
+        packed = [name for name in (ROWS_FILE, *built.files, *inverted) if name not in in_parts]
         small = [name for name in packed if (self._directory / name).stat().st_size <= PACKED_BYTES_MAX]
         header = SegmentHeader.of(
             self._directory,
             RECORDS_FILE,
-            (*PARTLY_READ, *in_parts, *read_in_parts(engine, built.parameters)),
+            ROWS_FILE,
+            (*PARTLY_READ, ROWS_FILE, *in_parts, *read_in_parts(engine, built.parameters)),
             small,
         )
         (self._directory / HEADER_FILE).write_bytes(header.encode())
