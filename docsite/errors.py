@@ -14,6 +14,9 @@ from pathlib import Path
 from docsite.sources import DOCS
 from quartzdb.api.errors import reason, status_of, title_of
 from quartzdb.api.problems_page import problem_types
+from quartzdb.domain.errors import QuartzError
+from quartzdb_platform.api import problems
+from quartzdb_platform.domain import errors as platform_errors
 
 PAGE = DOCS / "reference/errors.md"
 
@@ -41,19 +44,49 @@ The paths of the Cloudflare deployment (`/api/…`) answer `{"error": …}` with
 
 """
 
+_OF_PLATFORM = """\
+## Of the platform
+
+`/platform/v1` answers with the same codes, and with these:
+"""
+_OF_WORKER = """\
+## Of the reference Worker
+
+Where only Cloudflare can be reached, [its Worker](../../cloudflare/README.md) answers, which has one code more:
+
+| Code | Status | Means | What to do |
+|---|---|---|---|
+| <span id="not_served_here"></span>`not_served_here` | 501 Not Implemented \
+| Not served here. The site has `/api` alone. | Ask the other site, or wait for [the way back](../failover.md). |
+"""
+_HEAD = ["| Code | Status | Means | What to do |", "|---|---|---|---|"]
+
 ADVICE: Mapping[str, str] = tomllib.loads((Path(__file__).parent / "advice.toml").read_text("utf-8"))
 
 
 def errors_page() -> str:
     """The page. Raises KeyError for a code without advice."""
-    rows = ["| Code | Status | Means | What to do |", "|---|---|---|---|"]
-    for kind in problem_types():
-        status = status_of(kind)
-        meaning = " ".join(inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0].split())
-        name = f'<span id="{kind.code}"></span>`{kind.code}`'
-        advice = ADVICE[kind.code]
-        rows.append(f"| {name} | {status} {reason(status)} | {title_of(kind.code)}. {meaning} | {advice} |")
-    return _TOP + "\n".join(rows) + "\n"
+    rows = [_row(kind, status_of(kind)) for kind in problem_types()]
+    of_platform = [_row(kind, problems.STATUSES[_known(kind)]) for kind in platform_types()]
+    return _TOP + "\n".join([*_HEAD, *rows, "", _OF_PLATFORM, *_HEAD, *of_platform, "", _OF_WORKER])
+
+
+def platform_types() -> list[type[QuartzError]]:
+    """Errors that the platform's API answers beside those, by code."""
+    ours = {kind.code for kind in problem_types()}
+    classes = [kind for _, kind in inspect.getmembers(platform_errors, inspect.isclass)]
+    found = {kind.code: kind for kind in classes if issubclass(kind, QuartzError) and kind.code not in ours}
+    return [found[code] for code in sorted(found)]
+
+
+def _known(kind: type[QuartzError]) -> type[QuartzError]:
+    return next(one for one in kind.mro() if one in problems.STATUSES)
+
+
+def _row(kind: type[QuartzError], status: int) -> str:
+    meaning = " ".join(inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0].split())
+    name = f'<span id="{kind.code}"></span>`{kind.code}`'
+    return f"| {name} | {status} {reason(status)} | {title_of(kind.code)}. {meaning} | {ADVICE[kind.code]} |"
 
 
 if __name__ == "__main__":

@@ -26,5 +26,5 @@ def test_the_page_is_what_the_code_says(page: Path, written: Callable[[], str], 
 
 def test_every_code_has_advice_and_no_advice_is_for_a_code_that_is_gone() -> None:
     """A reader who looks a code up finds what to do."""
-    assert set(errors.ADVICE) == {kind.code for kind in problem_types()}
+    assert set(errors.ADVICE) == {kind.code for kind in (*problem_types(), *errors.platform_types())}
     assert all(one.endswith(".") for one in errors.ADVICE.values())

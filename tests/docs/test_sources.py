@@ -1,22 +1,16 @@
-"""Every page has its place, and every link of a page goes somewhere."""
+"""Every page has its place. Where its links go, test_links.py asks."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from functools import cache
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
-from docsite.links import ELSEWHERE, file_of, links
 from docsite.made import PAGES as MADE
 from docsite.sources import ADOPTED, DOCS, EXCLUDED, ROOT, pages, written
-from tests.docs.headings import anchors
 
 PAGES = written()
-_HOST = re.compile(r"(localhost|127\.0\.0\.1|([a-z0-9-]+\.)+[a-z]{2,})(:\d+)?")
 
 
 def test_every_page_has_one_place() -> None:
@@ -33,34 +27,6 @@ def test_what_is_left_out_is_there() -> None:
     """And what is adopted."""
     assert all((DOCS / name).is_file() for name in EXCLUDED)
     assert all((ROOT / name).is_file() for name in ADOPTED)
-
-
-@cache
-def anchors_of(file: Path) -> set[str]:
-    return anchors(file.read_text("utf-8"))
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_links_go_somewhere(name: str) -> None:
-    """To a file of the repository, at a heading that it has, or to a well-formed address elsewhere."""
-    page = PAGES[name]
-    wrong = []
-    for link in links(page.read_text("utf-8")):
-        if ELSEWHERE.match(link.target):
-            parts = urlsplit(link.target)
-            well_formed = (parts.scheme, bool(_HOST.fullmatch(parts.netloc))) in (
-                ("https", True),
-                ("http", True),
-            )
-            if not well_formed and parts.scheme != "mailto":
-                wrong.append(link.target)
-            continue
-        file, anchor = file_of(link.target, page)
-        if file.is_relative_to(DOCS) and str(file.relative_to(DOCS)) in MADE:
-            continue
-        if not file.exists() or (anchor and file.suffix == ".md" and anchor not in anchors_of(file)):
-            wrong.append(link.target)
-    assert wrong == []
 
 
 @pytest.mark.parametrize("name", PAGES)

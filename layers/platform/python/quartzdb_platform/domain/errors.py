@@ -7,7 +7,10 @@ from quartzdb.domain.errors import Forbidden, InvalidArgument, QuartzError, Reac
 
 
 class TooManyAttempts(QuartzError):
-    """Something was tried oftener than one may. `retry_after_seconds`: when it may be tried again."""
+    """Something was tried oftener than one may.
+
+    `retry_after_seconds`: when it may be tried again.
+    """
 
     code = "too_many_attempts"
 
@@ -28,7 +31,10 @@ class LimitReached(errors.LimitReached):
 
 
 class Undeliverable(InvalidArgument):
-    """An address takes no mail. `for_good`: it will not later either, as far as its server says."""
+    """An address takes no mail.
+
+    `for_good`: it will not later either, as far as its server says.
+    """
 
     code = "undeliverable"
 
