@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from docsite.links import file_of, links
 from docsite.made import PAGES as MADE
 from docsite.sources import ADOPTED, DOCS, EXCLUDED, ROOT, pages, written
 
