@@ -261,7 +261,8 @@ clean: ## Remove the environment and everything generated; data/ stays
 	rm -rf .venv .venv-ministack .venv-infra .venv-rie .venv-graphs .venv-peers .venv-docs .venv-integrations cloudflare/node_modules layers/platform/assets/node_modules clients/postman/node_modules clients/javascript/node_modules clients/javascript/dist clients/javascript/build integrations/node_modules integrations/*/node_modules integrations/*/dist integrations/nextjs-starter/.next build dist cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(RUNTIME): requirements.txt requirements-build.txt pyproject.toml layers/platform/pyproject.toml clients/python/pyproject.toml .ci/install
+$(RUNTIME): requirements.txt requirements-build.txt pyproject.toml layers/platform/pyproject.toml clients/python/pyproject.toml .ci/install \
+		hatch_build.py $(wildcard layers/quartzdb/native/*)
 	@.ci/install "$(PYTHON)" requirements.txt
 	@touch $@
 

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from hatch_build import SOURCES
 from layers.build.archive import Packed, pack
 from layers.build.budget import check_budget
 from layers.build.failure import BuildFailed
@@ -54,9 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             packages = {layer: Path(frozen, layer) for layer in (QUARTZDB, PLATFORM)}
             for layer, package in packages.items():
                 shutil.copytree(REPOSITORY / "layers" / layer / "python", package)
+            kernel = Path(frozen, "kernel")
+            shutil.copytree(REPOSITORY / SOURCES, kernel)
             sources = Sources(
                 lock=read_lock((REPOSITORY / "requirements-lambda.txt").read_text()),
                 platform_lock=read_lock((REPOSITORY / "requirements-lambda-platform.txt").read_text()),
+                kernel=kernel,
                 packages=packages,
                 interpreter=find_interpreter(options.python, home=Path.home()),
                 cache=output / "cache",

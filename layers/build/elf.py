@@ -12,7 +12,10 @@ from dataclasses import dataclass
 _HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 _SEGMENT = struct.Struct("<IIQQQQQQ")
 _ENTRY = struct.Struct("<qQ")  # of the dynamic section: what it is about, and a number
+_SECTION = struct.Struct("<IIQQQQIIQQ")
+_SYMBOL = struct.Struct("<IBBHQQ")
 _LOAD, _DYNAMIC = 1, 2
+_SYMBOLS, _FUNCTION = 2, 2
 _END, _NEEDED, _NAMES = 0, 1, 5
 _EXECUTABLE = 1
 _GLIBC = re.compile(rb"GLIBC_2\.(\d+)")
@@ -43,6 +46,26 @@ class Elf:
         """The y of the newest GLIBC_2.y that it asks for; 0 if it asks for none."""
         found = (int(match[1]) for part in self.segments for match in _GLIBC.finditer(part.content))
         return max(found, default=0)
+
+
+def functions_of(content: bytes) -> dict[str, range]:
+    """The addresses of each function that its table of symbols names; none of a file that was stripped.
+
+    Raises ValueError for anything but a 64-bit little-endian ELF file.
+    """
+    if content[:6] != b"\x7fELF\x02\x01":
+        raise ValueError("not a 64-bit little-endian ELF file")
+    header = _HEADER.unpack_from(content)
+    sections = [_SECTION.unpack_from(content, header[6] + index * header[11]) for index in range(header[12])]
+    found = {}
+    for kind, begin, size, linked in ((one[1], one[4], one[5], one[6]) for one in sections):
+        if kind != _SYMBOLS:
+            continue
+        names = content[sections[linked][4] :]
+        for name, info, _, _, address, length in _SYMBOL.iter_unpack(content[begin : begin + size]):
+            if info & 0xF == _FUNCTION:
+                found[names[name : names.index(b"\0", name)].decode()] = range(address, address + length)
+    return found
 
 
 def is_elf(content: bytes) -> bool:

@@ -6,6 +6,7 @@ For what is compiled here only. Wheels hold newer instructions too, rightly: num
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 
 from layers.build.elf import read_elf
 from layers.build.plan import ARCHITECTURES
@@ -21,9 +22,10 @@ _EVEX = 0x62
 _OF_THE_UNWINDER = frozenset({0x04E0E3E0, 0x04305830})
 
 
-def too_new(content: bytes, *, shown_max: int = 5) -> list[str]:
+def too_new(content: bytes, *, but: Sequence[range] = (), shown_max: int = 5) -> list[str]:
     """The first instructions of a shared object beyond AVX2 or NEON, as text; empty if it runs everywhere.
 
+    Those at the addresses of `but` are passed over: functions that are only called where the processor has them.
     Raises ValueError if it is not for one of Lambda's processors.
     """
     elf = read_elf(content)
@@ -33,11 +35,15 @@ def too_new(content: bytes, *, shown_max: int = 5) -> list[str]:
     found: list[str] = []
     for segment in elf.segments:
         if segment.executable:
-            found += find(segment.content, segment.address)
+            found += [
+                text
+                for at, text in find(segment.content, segment.address)
+                if not any(at in span for span in but)
+            ]
     return found[:shown_max]
 
 
-def _evex(code: bytes, address: int) -> list[str]:
+def _evex(code: bytes, address: int) -> list[tuple[int, str]]:
     from capstone import CS_ARCH_X86, CS_MODE_64, Cs
 
     disassembler = Cs(CS_ARCH_X86, CS_MODE_64)
@@ -50,15 +56,15 @@ def _evex(code: bytes, address: int) -> list[str]:
         # `.byte` is what a skipped byte is called: data, or an instruction newer than the disassembler.
         opcode = next((byte for byte in code[at : at + size] if byte not in _LEGACY_PREFIXES), None)
         if opcode == _EVEX:
-            found.append(f"{start:#x}: {mnemonic} {operands}")
+            found.append((start, f"{start:#x}: {mnemonic} {operands}"))
     return found
 
 
-def _sve(code: bytes, address: int) -> list[str]:
+def _sve(code: bytes, address: int) -> list[tuple[int, str]]:
     """SVE has an encoding group of its own: bits 28–25 are 0010 (Arm ARM, C4.1)."""
     words = struct.iter_unpack("<I", code[: len(code) // 4 * 4])
     return [
-        f"{address + 4 * index:#x}: {word:#010x} (SVE)"
+        (address + 4 * index, f"{address + 4 * index:#x}: {word:#010x} (SVE)")
         for index, (word,) in enumerate(words)
         if (word >> 25) & 0b1111 == 0b0010 and word not in _OF_THE_UNWINDER
     ]

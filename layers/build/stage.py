@@ -14,6 +14,7 @@ from layers.build.elf import is_elf, read_elf, strip_unloaded
 from layers.build.failure import BuildFailed
 from layers.build.instructions import too_new
 from layers.build.interpreter import Interpreter
+from layers.build.kernel_library import compile_kernel
 from layers.build.lock import Locked
 from layers.build.plan import (
     API,
@@ -24,6 +25,7 @@ from layers.build.plan import (
     ENGINES,
     GLIBC_MINOR_MAX,
     PLATFORM,
+    QUARTZDB,
     SIGNING,
     SIGNING_PACKAGES,
     Architecture,
@@ -38,6 +40,7 @@ class Sources:
 
     lock: dict[str, Locked]
     platform_lock: dict[str, Locked]  # with what is in the first one
+    kernel: Path  # layers/quartzdb/native, or a copy
     packages: Mapping[str, Path]  # layer → layers/<layer>/python, or a copy
     interpreter: Interpreter
     cache: Path
@@ -68,8 +71,11 @@ def stage_layer(
         wheels = [sources.platform_lock[name] for name in sorted(BILLING_PACKAGES)]
         install_wheels(wheels, architecture, python, workspace=workspace)
     if layer in sources.packages:
-        bytecode = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(sources.packages[layer], python, dirs_exist_ok=True, ignore=bytecode)
+        # Nor the kernel that was compiled for this machine.
+        unwanted = shutil.ignore_patterns("__pycache__", "_kernel.so*")
+        shutil.copytree(sources.packages[layer], python, dirs_exist_ok=True, ignore=unwanted)
+    if layer == QUARTZDB:
+        compile_kernel(sources.kernel, architecture, python, workspace=workspace, cache=sources.cache)
     prune(python)
     shorten(python)
     _finish_binaries(python, architecture)

@@ -70,6 +70,7 @@ DONE_BY_FEW = {
         "aws_lambda.settings",
         "cli.serve.settings",
         "cli.settings",
+        "storage.index.engines.kernel_library",  # of the process, as the processor is: no namespace has another
         "routing.edge.assembly",  # the router has no layers, and its role's credentials are nowhere else
         "storage.index.engines.faiss_library",  # OpenMP can be told in no other way, and only while it is loaded
     },

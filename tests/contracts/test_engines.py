@@ -24,9 +24,11 @@ from quartzdb.storage.index.engines.annoy import PROJECTION_FILE, TREES_FILE
 from quartzdb.storage.index.engines.annoy_space import AnnoySpace
 from quartzdb.storage.index.engines.exact import best, gather_scores
 from quartzdb.storage.index.engines.graph import Graph
+from quartzdb.storage.index.engines.graph_layout import read_graph
 from quartzdb.storage.index.engines.half import widened
-from quartzdb.storage.index.engines.hnsw import GRAPH_FILE, SPACE_FILE, HnswIndex
-from quartzdb.storage.index.engines.port import BuiltIndex, Index
+from quartzdb.storage.index.engines.hnsw import GRAPH_FILE, SPACE_FILE, HnswEngine, HnswIndex
+from quartzdb.storage.index.engines.kernel_library import LIBRARY
+from quartzdb.storage.index.engines.port import BuiltIndex, Engine, Index
 from quartzdb.storage.index.engines.registry import IVF_ROWS_MIN, choose, engine_named
 from quartzdb.storage.index.engines.rotation import Rotation
 from quartzdb.storage.index.engines.search_parameters import parameters_by_recall
@@ -34,6 +36,8 @@ from quartzdb.storage.index.segments.stored_vectors import MappedVectors
 
 ENGINES = ("exact", "annoy", "ivf", "hnsw")
 METRICS = tuple(Metric)
+BY_FAISS = "hnsw by faiss"
+"""The files of `hnsw`, opened as where there is no kernel."""
 ROWS, DIMENSION, CLUMPS, QUERIES = 3000, 40, 50, 40
 
 
@@ -99,6 +103,10 @@ def clump_labels(rows: int, seed: int) -> Rows:
     return np.random.default_rng(seed).integers(CLUMPS, size=rows)
 
 
+def named(engine: str) -> Engine:
+    return HnswEngine(lambda: None) if engine == BY_FAISS else engine_named(engine)
+
+
 def build(engine: str, vectors: Matrix, metric: Metric, directory: Path, seed: int = 1) -> BuiltIndex:
     directory.mkdir(exist_ok=True)
     built = engine_named(engine).build(vectors, metric, directory, seed=seed, threads=1)
@@ -111,7 +119,7 @@ def reopen(engine: str, built: BuiltIndex, vectors: Matrix, metric: Metric, dire
     vectors = vectors[order]
     norms = norms_of(vectors)
     files = {name: directory / name for name in built.files}
-    index = engine_named(engine).open(files, built.parameters, MappedVectors(vectors, norms), metric)
+    index = named(engine).open(files, built.parameters, MappedVectors(vectors, norms), metric)
     return Opened(engine, index, vectors, norms, metric, built, directory, order)
 
 
@@ -127,13 +135,13 @@ KINDS: tuple[Kind, ...] = tuple(
     for metric in METRICS
     for precision in ("float32", "float16")
     if precision == "float32" or metric is Metric.EUCLIDEAN
-)
+) + tuple((BY_FAISS, metric, "float32") for metric in METRICS)
 
 
 @pytest.fixture(scope="module")
 def indexes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[Kind, Opened]:
     """Every engine, metric and precision, built once."""
-    return {
+    made = {
         (engine, metric, precision): opened(
             engine,
             clumped(ROWS, 1, metric=metric).astype(precision),
@@ -141,7 +149,13 @@ def indexes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[Kind, Opened]:
             tmp_path_factory.mktemp("index"),
         )
         for engine, metric, precision in KINDS
+        if engine != BY_FAISS
     }
+    for metric in METRICS:
+        same = made["hnsw", metric, "float32"]
+        vectors = clumped(ROWS, 1, metric=metric)
+        made[BY_FAISS, metric, "float32"] = reopen(BY_FAISS, same.built, vectors, metric, same.directory)
+    return made
 
 
 @pytest.fixture(params=METRICS)
@@ -163,6 +177,19 @@ QUERY_SEED = 2
 
 
 class TestFinding:
+    def test_what_is_scored_in_one_step_is_what_two_steps_find(self, index: Opened) -> None:
+        """An engine that scores, too, answers with the best of its candidates and their exact scores."""
+        answered = 0
+        for query in clumped(QUERIES, QUERY_SEED, metric=index.metric):
+            found = index.index.best(query, 10)
+            if found is None:
+                continue
+            answered += 1
+            scores = index.exact(query)
+            assert found.scores == pytest.approx(scores[found.rows], rel=2e-6, abs=2e-6)
+            assert found.scores[9] == pytest.approx(scores[index.answer(query, 10)].min(), rel=2e-6, abs=2e-6)
+        assert answered == (QUERIES if index.engine == "hnsw" and LIBRARY.exists() else 0)
+
     def test_recall_of_queries_that_are_not_in_the_data(self, index: Opened) -> None:
         """The bar for every engine: .95 of the ten and of the hundred best."""
         queries = clumped(QUERIES, QUERY_SEED, metric=index.metric)
@@ -539,9 +566,12 @@ class TestGraphs:
         """
         index = indexes["hnsw", Metric.EUCLIDEAN, "float32"]
         parameters = index.built.parameters
+        rotation = Rotation.load(index.directory / SPACE_FILE, parameters, DIMENSION, index.metric)
         graph_only = HnswIndex(
-            Graph.read(index.directory / GRAPH_FILE, rows=ROWS, width=DIMENSION, inner=False),
-            Rotation.load(index.directory / SPACE_FILE, parameters, DIMENSION, index.metric),
+            Graph.of(
+                read_graph(index.directory / GRAPH_FILE, rows=ROWS, padded=rotation.padded, inner=False),
+                rotation,
+            ),
             plain=parameters_by_recall(parameters),
             long=np.array(parameters["long"], dtype=np.int64),
             codes=RefusingCodes(),
@@ -572,6 +602,9 @@ class RefusingCodes:
         raise CodesAsked
 
     def candidates_of_each(self, queries: Matrix, count: int, recall: float | None = None) -> Sequence[Rows]:
+        raise CodesAsked
+
+    def best(self, query: Vector, count: int, recall: float | None = None) -> None:
         raise CodesAsked
 
 

@@ -17,10 +17,11 @@ import pytest
 
 from layers.build.archive import pack
 from layers.build.budget import check_budget
-from layers.build.elf import read_elf, strip_unloaded
+from layers.build.elf import functions_of, read_elf, strip_unloaded
 from layers.build.failure import BuildFailed
 from layers.build.instructions import too_new
 from layers.build.interpreter import find_interpreter
+from layers.build.kernel_library import WIDE_SUFFIX
 from layers.build.libraries import check_libraries
 from layers.build.lock import read_lock
 from layers.build.plan import ENGINE_PACKAGES, LAMBDA_UNZIPPED_BYTES_MAX, TOGETHER_BYTES_MAX
@@ -216,11 +217,11 @@ extern "C" int answer() { return 42; }
 """
 
 
-def _compiled(tmp_path: Path, *flags: str) -> bytes:
+def _compiled(tmp_path: Path, *flags: str, source: str = _ADD) -> bytes:
     assert COMPILER is not None
-    source, built = tmp_path / "add.cc", tmp_path / "add.so"
-    source.write_text(_ADD)
-    subprocess.run([COMPILER, "-O3", "-shared", "-fPIC", *flags, source, "-o", built], check=True)
+    written, built = tmp_path / "add.cc", tmp_path / "add.so"
+    written.write_text(source)
+    subprocess.run([COMPILER, "-O3", "-shared", "-fPIC", *flags, written, "-o", built], check=True)
     return built.read_bytes()
 
 
@@ -237,6 +238,29 @@ def test_code_for_some_hosts_is_found(tmp_path: Path, width: str) -> None:
     """AVX-512 is found also where it is used on short registers, which do not show by their names."""
     flags = ("-mavx512f", "-mavx512vl", "-mavx512dq", f"-mprefer-vector-width={width}", "-ffast-math")
     assert too_new(_compiled(tmp_path, *flags)) != []
+
+
+_BY_THE_PROCESSOR = """
+#define WIDE __attribute__((target("avx512f,avx512vl")))
+extern "C" WIDE void add_avx512(float *a, const float *b) { for (int i = 0; i < 64; i++) a[i] += b[i] * 3.5f; }
+extern "C" %s void add_other(float *a, const float *b) { for (int i = 0; i < 64; i++) a[i] -= b[i] * 3.5f; }
+"""
+
+
+@needs_x86_64_compiler
+@pytest.mark.parametrize("other", ["", "WIDE"])
+def test_functions_that_are_called_by_what_the_processor_has_are_told_by_their_names(
+    other: str, tmp_path: Path
+) -> None:
+    """What is not named for AVX-512 has none, and the function that is named for it may."""
+    content = _compiled(tmp_path, "-mprefer-vector-width=512", source=_BY_THE_PROCESSOR % other)
+    functions = functions_of(content)
+    named = [span for name, span in functions.items() if name.endswith(WIDE_SUFFIX)]
+    assert len(named) == 1
+    assert too_new(content) != []
+    wrong = too_new(content, but=named)
+    assert bool(wrong) == bool(other)
+    assert all(int(text.split(":")[0], 16) in functions["add_other"] for text in wrong)
 
 
 def _arm64_code(*words: int) -> bytes:

@@ -89,6 +89,15 @@ class _Group(click.Group):
         return loaded
 
 
+def _show_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    """What this is, and what its searches are made with on this machine."""
+    if asked and not context.resilient_parsing:
+        from quartzdb.storage.index.engines.kernel_library import kernel
+
+        click.echo(f"quartzdb, version {__version__}, searching with {kernel() or 'faiss'}")
+        context.exit()
+
+
 @click.group(
     cls=_Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
@@ -98,7 +107,14 @@ A first acquaintance:
   quartzdb serve                             start the database; prints a key and requests to try
   quartzdb import base.jsonl --namespace docs --create""",
 )
-@click.version_option(__version__, prog_name="quartzdb")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
 def cli() -> None:
     """QuartzDB: a vector and key-value database.
 

@@ -97,7 +97,7 @@ def search(
             continue
         found = scored(chosen, view.metric, query, top_k, recall)
         exact = exact and found.exact
-        rows_scored += len(found.rows)
+        rows_scored += found.scored
         hits.append(best_hits(number, found.rows, found.scores, top_k))
     tail_rows = 0
     if view.tail.alive_count:

@@ -9,7 +9,8 @@ import numpy as np
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Floats, Rows, Vector
-from quartzdb.storage.index.engines.exact import ExactIndex, best, gather_scores, scan_scores
+from quartzdb.storage.index.engines.exact import ExactIndex, best, scan_scores
+from quartzdb.storage.index.engines.native_scores import scores_of_rows
 from quartzdb.storage.index.planner import Plan
 
 SPARE_SHARE = 0.2
@@ -24,30 +25,57 @@ class Scored:
     rows: Rows
     scores: Floats
     exact: bool
+    scored: int
+    """How many rows were scored to find these: those, or more."""
 
 
-def scored(plan: Plan, metric: Metric, query: Vector, top_k: int, recall: float | None = None) -> Scored:
-    """The rows that the plan leads to; at least the `top_k` best of the matching ones, as far as recall goes."""
+def scored(
+    plan: Plan,
+    metric: Metric,
+    query: Vector,
+    top_k: int,
+    recall: float | None = None,
+    *,
+    spare: bool = False,
+) -> Scored:
+    """The rows that the plan leads to; at least the `top_k` best of the matching ones, as far as recall goes.
+
+    With `spare` all that were scored, for who is going to score them in another way.
+    """
     segment = plan.part.segment
     if plan.rows is not None:
         if len(plan.rows) == segment.shape.rows:
-            return Scored(plan.rows, scan_scores(segment.vectors, metric, query), exact=True)
-        return Scored(plan.rows, _scores(plan, metric, query, plan.rows), exact=True)
+            return _all(plan.rows, scan_scores(segment.vectors, metric, query), exact=True)
+        return _all(plan.rows, _scores(plan, metric, query, plan.rows), exact=True)
     if recall is not None and recall >= 1.0:
         # Not by way of the segment's index, which would have to be fetched for nothing.
         rows = ExactIndex(segment.vectors, metric).candidates(query, top_k, plan.allowed)
-        return Scored(rows, _scores(plan, metric, query, rows), exact=True)
+        return _all(rows, _scores(plan, metric, query, rows), exact=True)
     if plan.allowed is not None and not plan.filtered:
-        found = _stepping_over_the_dead(plan, metric, query, top_k, recall)
+        found = _stepping_over_the_dead(plan, metric, query, top_k, recall, spare=spare)
         if found is not None:
             return found
+    if plan.allowed is None:
+        return _nearest(plan, metric, query, top_k, recall, spare=spare)
     rows = segment.index.candidates(query, top_k, plan.allowed, recall)
-    exact = _scans(plan) or len(rows) >= plan.matches
-    return Scored(rows, _scores(plan, metric, query, rows), exact)
+    return _all(rows, _scores(plan, metric, query, rows), _scans(plan) or len(rows) >= plan.matches)
+
+
+def _nearest(
+    plan: Plan, metric: Metric, query: Vector, count: int, recall: float | None, *, spare: bool
+) -> Scored:
+    """Of all rows of the segment, dead or alive."""
+    index, rows_in_all = plan.part.segment.index, plan.part.segment.shape.rows
+    best_rows = None if spare else index.best(query, count, recall)
+    if best_rows is not None:
+        found, scores = best_rows.rows, best_rows.scores
+        return Scored(found, scores, len(found) >= rows_in_all, best_rows.scored)
+    rows = index.candidates(query, count, recall=recall)
+    return _all(rows, _scores(plan, metric, query, rows), _scans(plan) or len(rows) >= rows_in_all)
 
 
 def _stepping_over_the_dead(
-    plan: Plan, metric: Metric, query: Vector, top_k: int, recall: float | None
+    plan: Plan, metric: Metric, query: Vector, top_k: int, recall: float | None, *, spare: bool
 ) -> Scored | None:
     """An unrestricted search for some more rows than asked, without the dead ones; None where too few are alive.
 
@@ -56,12 +84,15 @@ def _stepping_over_the_dead(
     """
     alive, rows_in_all = plan.part.alive, plan.part.segment.shape.rows
     wanted = math.ceil(top_k * rows_in_all / plan.matches * (1 + SPARE_SHARE)) + SPARE_ROWS
-    rows = plan.part.segment.index.candidates(query, wanted, recall=recall)
-    scores = _scores(plan, metric, query, rows)
-    if np.count_nonzero(alive[rows[best(scores, wanted)]]) < top_k:
+    found = _nearest(plan, metric, query, wanted, recall, spare=spare)
+    if np.count_nonzero(alive[found.rows[best(found.scores, wanted)]]) < top_k:
         return None
-    kept = alive[rows]
-    return Scored(rows[kept], scores[kept], exact=_scans(plan))
+    kept = alive[found.rows]
+    return Scored(found.rows[kept], found.scores[kept], _scans(plan), found.scored)
+
+
+def _all(rows: Rows, scores: Floats, exact: bool) -> Scored:
+    return Scored(rows, scores, exact, len(rows))
 
 
 def _scans(plan: Plan) -> bool:
@@ -70,4 +101,4 @@ def _scans(plan: Plan) -> bool:
 
 
 def _scores(plan: Plan, metric: Metric, query: Vector, rows: Rows) -> Floats:
-    return gather_scores(plan.part.segment.vectors, metric, query, rows)
+    return scores_of_rows(plan.part.segment.vectors, metric, query, rows)

@@ -61,7 +61,7 @@ class VectorRanking:
         if self.exact or isinstance(index, ExactIndex) or count >= chosen.matches:
             return self._scored_all(chosen.part, chosen.allowed)
         wanted = min(count, chosen.matches)
-        found = scored(chosen, self.view.metric, self.query, wanted, self.recall)
+        found = scored(chosen, self.view.metric, self.query, wanted, self.recall, spare=True)
         scores = self._scored(chosen.part, found.rows).scores
         return RankedRows(found.rows, scores, chosen.matches, exact=len(found.rows) >= chosen.matches)
 

@@ -170,6 +170,9 @@ class AnnoyTrees:
         """One after the other: trees are walked for one query at a time."""
         return one_by_one(self, queries, count, recall)
 
+    def best(self, query: Vector, count: int, recall: float | None = None) -> None:
+        """It only proposes."""
+
     @property
     def resident_bytes(self) -> int:
         """The files: mapped, but a busy index has all of them in memory."""

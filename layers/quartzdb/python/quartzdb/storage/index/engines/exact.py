@@ -84,6 +84,9 @@ class ExactIndex:
             for scores in scan_scores_of_each(self._vectors, self._metric, queries[start : start + together])
         ]
 
+    def best(self, query: Vector, count: int, recall: float | None = None) -> None:
+        """It only proposes."""
+
     @property
     def resident_bytes(self) -> int:
         """None of its own: the matrix belongs to the segment."""

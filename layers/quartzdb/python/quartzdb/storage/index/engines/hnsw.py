@@ -7,7 +7,9 @@ may be elsewhere, and thousands of results are most of a region. There, the code
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,16 @@ from quartzdb.domain.vector import Mask, Matrix, Rows, Vector, norms_of
 from quartzdb.storage.index.engines.calibration import held_out
 from quartzdb.storage.index.engines.codes import openmp_threads
 from quartzdb.storage.index.engines.exact import ExactIndex
-from quartzdb.storage.index.engines.graph import Graph
+from quartzdb.storage.index.engines.graph import Graph, coded
+from quartzdb.storage.index.engines.graph_builder import GraphBuilder
+from quartzdb.storage.index.engines.graph_layout import read_graph
 from quartzdb.storage.index.engines.graph_space import GraphSpace
 from quartzdb.storage.index.engines.hnsw_calibration import SAMPLE_QUERIES, calibrate
 from quartzdb.storage.index.engines.ivf import CODES_FILE, ROTATION_FILE, IvfEngine
+from quartzdb.storage.index.engines.kernel_graph import KernelGraph
+from quartzdb.storage.index.engines.kernel_library import Kernel, kernel
 from quartzdb.storage.index.engines.long_rows import added, long_rows, parse
-from quartzdb.storage.index.engines.port import BuiltIndex, Index, one_by_one
+from quartzdb.storage.index.engines.port import Best, BuiltIndex, Index, one_by_one
 from quartzdb.storage.index.engines.recall_levels import ByRecall
 from quartzdb.storage.index.engines.recall_levels import document as levels_document
 from quartzdb.storage.index.engines.rotation import Rotation
@@ -36,7 +42,9 @@ from quartzdb.storage.index.engines.search_parameters import (
 )
 from quartzdb.storage.index.segments.stored_vectors import StoredVectors
 
-GRAPH_FILE = "graph.faiss"
+GRAPH_FILE = "graph.rows"
+FAISS_GRAPH_FILE = "graph.faiss"
+"""What graphs were written to before they had a file of their own. Still read, by faiss."""
 SPACE_FILE = "space.npy"
 
 ROWS_MIN = 1000
@@ -56,6 +64,9 @@ class HnswEngine:
 
     name = "hnsw"
 
+    def __init__(self, find_kernel: Callable[[], Kernel | None] = kernel) -> None:
+        self._find_kernel = find_kernel
+
     def build(
         self, vectors: Matrix, metric: Metric, directory: Path, *, seed: int, threads: int
     ) -> BuiltIndex:
@@ -70,19 +81,20 @@ class HnswEngine:
         own = held_out(len(vectors), generator, SAMPLE_QUERIES)
         others = np.delete(np.arange(len(vectors)), own)
         with openmp_threads(threads):
-            graph = Graph.empty(space.rows(sample), inner=rotation.inner)
+            builder = GraphBuilder(space, sample)
             for rows in _blocks(others, vectors.shape[1]):
-                graph.add(space.rows(vectors[rows]))
-            calibrated = calibrate(graph, rotation, vectors, others, own, long, generator)
+                builder.add(vectors[rows])
+            with self._tried(builder, rotation, len(others), directory) as graph:
+                calibrated = calibrate(graph, rotation, vectors, others, own, long, generator)
             if calibrated is None:
                 return BuiltIndex(files=(), parameters={"linked": False})
             search_parameters, levels = calibrated
-            graph.add(space.rows(vectors[own]))
+            builder.add(vectors[own])
         codes = IvfEngine().build(vectors, metric, directory, seed=seed, threads=threads)
         # The graph takes over the order of the codes, which is as good for it: links mostly lead to near rows.
         places = np.argsort(np.concatenate([others, own]))
-        graph.reorder(places if codes.order is None else places[codes.order])
-        graph.write(directory / GRAPH_FILE)
+        builder.reorder(places if codes.order is None else places[codes.order])
+        builder.write(directory / GRAPH_FILE)
         rotation.save(directory / SPACE_FILE)
         document = {
             "linked": True,
@@ -104,27 +116,55 @@ class HnswEngine:
         """Map graph and codes into memory. Raises Corrupted."""
         if parameters.get("linked") is False:
             return ExactIndex(vectors, metric)
-        if not {GRAPH_FILE, SPACE_FILE} <= files.keys():
+        name = FAISS_GRAPH_FILE if FAISS_GRAPH_FILE in files else GRAPH_FILE
+        if not {name, SPACE_FILE} <= files.keys():
             raise Corrupted(f"A graph is {GRAPH_FILE} and {SPACE_FILE}; this segment has {sorted(files)}.")
         rows, dimension = vectors.shape
         rotation = Rotation.load(files[SPACE_FILE], parameters, dimension, metric)
-        graph = Graph.read(files[GRAPH_FILE], rows=rows, width=dimension, inner=rotation.inner)
+        long = parse(parameters.get("long", []), rows)
+        graph: Graph | KernelGraph
+        if name == FAISS_GRAPH_FILE:
+            graph = Graph.mapped(files[name], rotation, rows=rows, width=dimension)
+        else:
+            file = read_graph(files[name], rows=rows, padded=rotation.padded, inner=rotation.inner)
+            using = self._find_kernel()
+            graph = (
+                Graph.of(file, rotation)
+                if using is None
+                else KernelGraph(using, file, rotation, (vectors, metric), long)
+            )
         codes = parameters.get("codes")
         if not isinstance(codes, Mapping):
             raise Corrupted("The parameters of a graph have none for the codes beside it.")
         return HnswIndex(
             graph,
-            rotation,
             plain=parameters_by_recall(parameters),
-            long=parse(parameters.get("long", []), rows),
+            long=long,
             codes=IvfEngine().open(
                 {name: files[name] for name in (CODES_FILE, ROTATION_FILE) if name in files},
                 codes,
                 vectors,
                 metric,
             ),
-            file_bytes=sum(files[name].stat().st_size for name in (GRAPH_FILE, SPACE_FILE)),
+            file_bytes=sum(files[name].stat().st_size for name in (name, SPACE_FILE)),
         )
+
+    @contextmanager
+    def _tried(
+        self, builder: GraphBuilder, rotation: Rotation, rows: int, directory: Path
+    ) -> Iterator[Graph | KernelGraph]:
+        """The graph as it is so far, for queries that are placed already."""
+        using = self._find_kernel()
+        if using is None:
+            yield Graph(builder.index, partial(coded, rotation.of_placed))
+            return
+        path = directory / "graph.tried"
+        builder.write(path)
+        try:
+            file = read_graph(path, rows=rows, padded=rotation.padded, inner=rotation.inner)
+            yield KernelGraph(using, file, rotation.of_placed)
+        finally:
+            path.unlink()
 
 
 class HnswIndex:
@@ -132,8 +172,7 @@ class HnswIndex:
 
     def __init__(
         self,
-        graph: Graph,
-        rotation: Rotation,
+        graph: Graph | KernelGraph,
         *,
         plain: ByRecall[SearchParameterTable],
         long: Rows,
@@ -141,7 +180,6 @@ class HnswIndex:
         file_bytes: int,
     ) -> None:
         self._graph = graph
-        self._rotation = rotation
         self._plain = plain
         self._long = long
         self._codes = codes
@@ -163,6 +201,14 @@ class HnswIndex:
         """One after the other: each finds its own way through the graph, so that together they share nothing."""
         return one_by_one(self, queries, count, recall)
 
+    def best(self, query: Vector, count: int, recall: float | None = None) -> Best | None:
+        """In one call of the kernel, where rows are in memory."""
+        if not (isinstance(self._graph, KernelGraph) and self._graph.scores):
+            return None
+        effort = self._effort(count, recall)
+        found = None if effort is None else self._graph.best(query, count, *effort)
+        return None if found is None or found.rows.size < min(count, self._graph.rows) else found
+
     @property
     def resident_bytes(self) -> int:
         """The files, which a busy index has in memory though they are mapped, and what the codes take."""
@@ -170,14 +216,16 @@ class HnswIndex:
 
     def _nearest(self, query: Vector, count: int, recall: float | None) -> Rows | None:
         """Rows by their bytes, nearest first, as many as rescoring needs for `count`; None beyond calibration."""
+        effort = self._effort(count, recall)
+        return None if effort is None else self._graph.search(query, *effort)
+
+    def _effort(self, count: int, recall: float | None) -> tuple[int, int] | None:
+        """How many rows to rescore, and ef; None beyond calibration."""
         search_parameters = self._plain.at(count, recall)
         if search_parameters is None or count > search_parameters.count_max:
             return None
-        placed = self._rotation.query(query)
-        if placed is None:
-            return None
         parameter, depth = search_parameters.at(count)
-        return self._graph.search(placed, min(depth, self._graph.rows), math.ceil(parameter))
+        return min(depth, self._graph.rows), math.ceil(parameter)
 
     def _loosely(self, query: Vector, count: int, recall: float | None, allowed: Mask) -> Rows | None:
         """What is allowed of the nearest rows; None where those are not enough, or not worth a try.

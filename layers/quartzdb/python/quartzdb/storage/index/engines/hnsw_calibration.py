@@ -25,6 +25,7 @@ from quartzdb.storage.index.engines.calibration import (
 )
 from quartzdb.storage.index.engines.exact import best
 from quartzdb.storage.index.engines.graph import Graph
+from quartzdb.storage.index.engines.kernel_graph import KernelGraph
 from quartzdb.storage.index.engines.recall_levels import Level
 from quartzdb.storage.index.engines.rotation import Rotation
 from quartzdb.storage.index.engines.search_parameters import SearchParameters, SearchParameterTable
@@ -43,7 +44,7 @@ RESCORED_FLOAT_COST = 2.0
 
 
 def calibrate(
-    graph: Graph,
+    graph: Graph | KernelGraph,
     rotation: Rotation,
     vectors: Matrix,
     linked: Rows,
@@ -53,8 +54,8 @@ def calibrate(
 ) -> tuple[SearchParameterTable, Sequence[Level]] | None:
     """The cheapest search parameters that reach the usual target on sample queries, and each level reached.
 
-    Of the rows, `linked` are in the graph in that order, and queries are made of the others, `own`. None where ten
-    results are found as cheaply by a scan, or not well enough with any.
+    The graph searches for placed queries. Of the rows, `linked` are in it in that order, and queries are made of the
+    others, `own`. None where ten results are found as cheaply by a scan, or not well enough with any.
     """
     rows = len(vectors)
     trials = _Trials(parameters_for(rows), counts_for(rows))
@@ -89,7 +90,7 @@ class _Trials:
         self._good_at = np.zeros((len(parameters), len(counts), parameters[-1] + 1), dtype=np.int32)
         self._wanted = np.zeros(len(counts), dtype=np.int64)
 
-    def record(self, graph: Graph, query: Floats, scores: Floats) -> None:
+    def record(self, graph: Graph | KernelGraph, query: Floats, scores: Floats) -> None:
         """One query, and exact scores of the graph's rows, those that do not count at -inf."""
         takes_part = scores > -np.inf
         least = least_of_best(scores, self._counts, scores[best(scores, max(self._counts))])
@@ -97,6 +98,8 @@ class _Trials:
         self._wanted += wanted
         for number, parameter in enumerate(self._parameters):
             rows = graph.search(query, parameter, parameter)
+            if rows is None:
+                return
             ranked = scores[rows[takes_part[rows]]]
             places = [
                 np.flatnonzero(ranked >= least[count])[:enough] + 1

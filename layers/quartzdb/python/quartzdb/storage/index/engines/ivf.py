@@ -198,6 +198,9 @@ class IvfIndex:
             for query, found in zip(queries, proposed, strict=True)
         ]
 
+    def best(self, query: Vector, count: int, recall: float | None = None) -> None:
+        """It only proposes."""
+
     @property
     def resident_bytes(self) -> int:
         """Codes and rotation, which a busy index has in memory though they are mapped, and what is gathered of them."""

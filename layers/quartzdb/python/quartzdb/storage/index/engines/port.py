@@ -1,7 +1,7 @@
-"""The port that every engine implements. An engine proposes rows; it never scores, filters by value or knows records.
+"""The port that every engine implements. An engine proposes rows; it never filters by value or knows records.
 
-What an engine proposes is rescored from full-precision vectors by the query, so an engine's own distances never reach
-a user. Engines are imported lazily: faiss costs a cold start ~80 ms.
+What an engine proposes is rescored from full-precision vectors, by the query or, where it can do both in one step, by
+the engine: its approximate distances never reach a user. Engines are imported lazily: faiss costs a cold start ~80 ms.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.values import dataclass
-from quartzdb.domain.vector import Mask, Matrix, Rows, Vector
+from quartzdb.domain.vector import Floats, Mask, Matrix, Rows, Vector
 from quartzdb.storage.index.segments.stored_vectors import StoredVectors
 
 
@@ -29,6 +29,16 @@ class BuiltIndex:
     files: tuple[str, ...]
     parameters: Mapping[str, Any]
     order: Rows | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Best:
+    """The best rows by their exact scores, best first, and every row that scores the same as the last of them."""
+
+    rows: Rows
+    scores: Floats
+    scored: int
+    """How many rows were scored to find these."""
 
 
 class Index(Protocol):
@@ -52,6 +62,12 @@ class Index(Protocol):
         """What `candidates` proposes for each of some queries (m, d), without a filter: all in one go where that pays.
 
         `one_by_one` is an implementation for an index to which it makes no difference.
+        """
+        ...
+
+    def best(self, query: Vector, count: int, recall: float | None = None) -> Best | None:
+        """The `count` best of the rows that `candidates` proposes, with their exact scores, where the index can score
+        them in the same step. None where it cannot: then it is asked for candidates.
         """
         ...
 

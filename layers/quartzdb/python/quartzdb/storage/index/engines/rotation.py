@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -89,6 +90,11 @@ class Rotation:
         elif length > QUERY_LENGTH_MAX:
             return None
         return wide.astype(np.float32)
+
+    @property
+    def of_placed(self) -> Self:
+        """The same turn for queries that are placed already."""
+        return replace(self, scale=1.0, center=np.zeros_like(self.center))
 
     def turned(self, placed: Float32Matrix) -> Float32Matrix:
         """Placed rows (m, d) padded and rotated: what the index holds, float32 (m, padded)."""

@@ -1,0 +1,184 @@
+/* Best-first search of a graph (HNSW: Malkov and Yashunin, arXiv:1603.09320), then the exact scores of what it found. */
+#include "arithmetic.h"
+#include "heap.h"
+#include "kernel.h"
+#include "scores.h"
+
+#include <string.h>
+
+#define LINKS_MAX 64
+
+typedef struct {
+    const qz_arithmetic *arithmetic;
+    const qz_graph *graph;
+    const int8_t *codes;
+    float ratio; /* twice what a product of codes weighs against a squared length of codes */
+} comparison;
+
+static inline const uint8_t *row_at(const qz_graph *graph, uint32_t row) {
+    return graph->rows + (size_t)graph->stride * row;
+}
+
+/* How good some rows are, as whole numbers of that order. */
+static void compare(const comparison *by, const uint32_t *rows, uint32_t count, int32_t *scores) {
+    const qz_graph *graph = by->graph;
+    by->arithmetic->code_products(by->codes, graph->rows, graph->stride, graph->width, rows, count, scores);
+    if (graph->inner) return;
+    for (uint32_t at = 0; at < count; at++) {
+        int32_t squared;
+        memcpy(&squared, row_at(graph, rows[at]) + graph->width, sizeof squared);
+        scores[at] = ordered(by->ratio * (float)scores[at] - (float)squared);
+    }
+}
+
+static inline const uint32_t *links_of(const qz_graph *graph, uint32_t row) {
+    return (const uint32_t *)(row_at(graph, row) + graph->width + (graph->inner ? 0 : 4));
+}
+
+/* From the entry down to the lowest level, each time to whichever neighbour is the best. The row, or QZ_DAMAGED. */
+static int64_t descend(const comparison *by, uint32_t *visits) {
+    const qz_graph *graph = by->graph;
+    if (!graph->upper) return graph->entry < graph->count ? (int64_t)graph->entry : QZ_DAMAGED;
+    uint32_t node = graph->entry, rows[LINKS_MAX], nodes[LINKS_MAX];
+    int32_t scores[LINKS_MAX];
+    if (node >= graph->upper || graph->upper_rows[node] >= graph->count) return QZ_DAMAGED;
+    rows[0] = graph->upper_rows[node];
+    compare(by, rows, 1, scores);
+    ++*visits;
+    int64_t best = key_of(scores[0], rows[0]);
+    for (uint32_t level = graph->levels; level > 0; level--) {
+        for (;;) {
+            uint64_t begin = (uint64_t)graph->upper_starts[node] + (uint64_t)(level - 1) * graph->upper_width;
+            if (begin + graph->upper_width > graph->upper_size) return QZ_DAMAGED;
+            uint32_t count = 0;
+            for (; count < graph->upper_width; count++) {
+                uint32_t next = graph->upper_links[begin + count];
+                if (next == UINT32_MAX) break;
+                if (next >= graph->upper || graph->upper_rows[next] >= graph->count) return QZ_DAMAGED;
+                nodes[count] = next;
+                rows[count] = graph->upper_rows[next];
+            }
+            compare(by, rows, count, scores);
+            *visits += count;
+            uint32_t from = node;
+            for (uint32_t at = 0; at < count; at++) {
+                int64_t key = key_of(scores[at], rows[at]);
+                /* Always to a better one, so this ends, whatever the links. */
+                if (key > best) {
+                    best = key;
+                    node = nodes[at];
+                }
+            }
+            if (node == from) break;
+        }
+    }
+    return graph->upper_rows[node];
+}
+
+static inline int is_allowed(const uint8_t *allowed, uint32_t row) {
+    return !allowed || (allowed[row >> 3] >> (row & 7) & 1);
+}
+
+/* The best rows into scratch->top, the worst of them first. How many, or QZ_DAMAGED. */
+static int64_t explore(const comparison *by, qz_scratch *scratch, qz_ask *ask) {
+    const qz_graph *graph = by->graph;
+    int64_t *going = scratch->going, *top = scratch->top;
+    uint32_t ef = ask->ef < scratch->top_max ? ask->ef : scratch->top_max, found = 0, left = 0, visits = 0;
+    uint32_t unseen[LINKS_MAX];
+    int32_t scores[LINKS_MAX];
+    int64_t entry = descend(by, &visits);
+    if (entry < 0) return entry;
+    if (++scratch->stamp > UINT16_MAX) {
+        memset(scratch->seen, 0, sizeof *scratch->seen * graph->count);
+        scratch->stamp = 1;
+    }
+    const uint16_t stamp = (uint16_t)scratch->stamp;
+    unseen[0] = (uint32_t)entry;
+    uint32_t count = 1;
+    scratch->seen[entry] = stamp;
+    for (;;) {
+        compare(by, unseen, count, scores);
+        visits += count;
+        for (uint32_t at = 0; at < count; at++) {
+            int64_t key = key_of(scores[at], unseen[at]);
+            int full = found >= ef;
+            if (full && key < top[0]) continue;
+            if (is_allowed(ask->allowed, unseen[at])) {
+                if (full)
+                    replace_worst(top, found, key);
+                else
+                    add_worst(top, found++, key);
+            }
+            if (left < scratch->going_max) add_best(going, left++, key);
+        }
+        if (!left || (ask->visits_max && visits >= ask->visits_max)) break;
+        int64_t next = take_best(going, left--);
+        if (found >= ef && next < top[0]) break;
+        if (left) qz_fetch(links_of(graph, row_of(going[0])), 4 * graph->links);
+        const uint32_t *links = links_of(graph, row_of(next));
+        count = 0;
+        for (uint32_t at = 0; at < graph->links; at++) {
+            uint32_t row = links[at];
+            if (row >= graph->count) {
+                /* After the last link there is none; any other number is no row's. */
+                if (row == UINT32_MAX) break;
+                return QZ_DAMAGED;
+            }
+            if (scratch->seen[row] == stamp) continue;
+            scratch->seen[row] = stamp;
+            unseen[count++] = row;
+        }
+    }
+    ask->visits = visits;
+    return found;
+}
+
+/* Leave the `count` best of some scored rows, best first, and what is as good as the last of them; each row once. */
+static uint32_t select_best(int64_t *top, qz_ask *ask, uint32_t scored) {
+    uint32_t kept = 0, given = 0;
+    for (uint32_t at = 0; at < scored; at++) {
+        int64_t key = key_of(ordered(ask->scores[at]), (uint32_t)ask->rows[at]);
+        if (kept < ask->count)
+            add_worst(top, kept++, key);
+        else if (key > top[0])
+            replace_worst(top, kept, key);
+    }
+    if (!kept) return 0;
+    const int64_t least = key_of((int32_t)(top[0] >> 32), UINT32_MAX);
+    kept = 0;
+    for (uint32_t at = 0; at < scored; at++) {
+        int64_t key = key_of(ordered(ask->scores[at]), (uint32_t)ask->rows[at]);
+        if (key >= least) add_worst(top, kept++, key);
+    }
+    sort_best_first(top, kept);
+    for (uint32_t at = 0; at < kept; at++) {
+        /* A row that was found and is one of the extra ones comes twice, with the same key. */
+        if (at && top[at] == top[at - 1]) continue;
+        ask->rows[given] = row_of(top[at]);
+        ask->scores[given++] = unordered((int32_t)(top[at] >> 32));
+    }
+    return given;
+}
+
+int32_t qz_search(const qz_arithmetic *arithmetic, const qz_graph *graph, const qz_space *space,
+                  const qz_vectors *vectors, qz_scratch *scratch, qz_ask *ask) {
+    double per_code = qz_place(arithmetic, space, ask->query, scratch, graph->width);
+    if (per_code < 0) return QZ_FAR;
+    comparison by = {arithmetic, graph, scratch->codes, (float)(2.0 * per_code / graph->step)};
+    int64_t found = explore(&by, scratch, ask);
+    if (found < 0) return (int32_t)found;
+    uint32_t depth = (uint32_t)found;
+    for (; depth > ask->depth; depth--) take_worst(scratch->top, depth);
+    if (!ask->count) {
+        sort_best_first(scratch->top, depth);
+        for (uint32_t at = 0; at < depth; at++) ask->rows[at] = row_of(scratch->top[at]);
+        return (int32_t)depth;
+    }
+    for (uint32_t at = 0; at < depth; at++) ask->rows[at] = row_of(scratch->top[at]);
+    uint32_t scored = depth;
+    for (uint32_t at = 0; at < ask->extras; at++) ask->rows[scored++] = ask->extra[at];
+    qz_scoring scoring = qz_scoring_of(arithmetic, vectors, ask->query);
+    qz_score(&scoring, ask->rows, scored, ask->scores);
+    ask->scored = scored;
+    return (int32_t)select_best(scratch->top, ask, scored);
+}
