@@ -6,7 +6,10 @@ Where no compiler was found there is no kernel, and nothing to compare.
 from __future__ import annotations
 
 import json
+import os
 import struct
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -353,3 +356,16 @@ class TestChoosing:
         assert load(broken) is None
         broken.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(100))
         assert load(broken) is None
+
+    @pytest.mark.parametrize("command", [["--version"], ["stats"]])
+    def test_the_command_refuses_a_setting_that_is_none(self, command: list[str]) -> None:
+        """Before anything begins, and with what it may be."""
+        done = subprocess.run(
+            [sys.executable, "-c", "from quartzdb.cli.main import main; main()", *command],
+            env={**os.environ, SETTING: "fast"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert "QUARTZDB_KERNEL is 'fast'. Set it to auto, off or one of: plain, simd" in done.stderr

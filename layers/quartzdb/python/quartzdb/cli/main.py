@@ -92,10 +92,19 @@ class _Group(click.Group):
 def _show_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
     """What this is, and what its searches are made with on this machine."""
     if asked and not context.resilient_parsing:
-        from quartzdb.storage.index.engines.kernel_library import kernel
-
-        click.echo(f"quartzdb, version {__version__}, searching with {kernel() or 'faiss'}")
+        click.echo(f"quartzdb, version {__version__}, searching with {_kernel() or 'faiss'}")
         context.exit()
+
+
+def _kernel() -> object:
+    """What the setting asks for, so that a wrong one is told before anything begins."""
+    from quartzdb.domain.errors import InvalidArgument
+    from quartzdb.storage.index.engines.kernel_library import kernel
+
+    try:
+        return kernel()
+    except InvalidArgument as error:
+        raise click.UsageError(f"{error} {error.hint}") from None
 
 
 @click.group(
@@ -124,6 +133,7 @@ def cli() -> None:
     # Data, exports, backups and keys are for the account that runs this, whatever its shell gives new files.
     os.umask(0o077)
     limit_threads()
+    _kernel()
 
 
 for command in (
