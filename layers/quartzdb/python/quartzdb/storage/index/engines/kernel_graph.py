@@ -16,7 +16,7 @@ from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Rows, Vector
 from quartzdb.storage.index.engines.file_fields import damaged
 from quartzdb.storage.index.engines.graph_layout import UPPER_LINKS, GraphFile
-from quartzdb.storage.index.engines.kernel_library import Ask, Kernel, MappedGraph, QuerySpace, Scratch
+from quartzdb.storage.index.engines.kernel_library import GraphAsk, Kernel, MappedGraph, QuerySpace, Scratch
 from quartzdb.storage.index.engines.native_scores import full_rows
 from quartzdb.storage.index.engines.port import Best
 from quartzdb.storage.index.engines.rotation import QUERY_LENGTH_MAX, Rotation
@@ -136,7 +136,7 @@ class _Memory:
         ]
         self._extra = extra
         self.scratch = Scratch(*(one.ctypes.data for one in self._held), going, top, 0)
-        self.ask = Ask(
+        self.ask = GraphAsk(
             query=self.query.ctypes.data, rows=self.rows.ctypes.data, scores=self.scores.ctypes.data
         )
         self.ask.extra, self.ask.extras = extra.ctypes.data, extra.size

@@ -102,7 +102,7 @@ class Scratch(ctypes.Structure):
     ]
 
 
-class Ask(ctypes.Structure):
+class GraphAsk(ctypes.Structure):
     """What a search is asked for, and its answer."""
 
     _fields_ = [

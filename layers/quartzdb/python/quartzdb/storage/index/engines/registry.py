@@ -52,8 +52,8 @@ def read_in_parts(name: str, parameters: Mapping[str, Any]) -> Mapping[str, int]
 
 
 def open_files(name: str) -> int:
-    """Files that an opened index of this engine keeps open: Annoy's own mapping, until it is unloaded."""
-    return 1 if name == "annoy" else 0
+    """Files that an opened index of this engine keeps open: one that is mapped, until nothing uses it."""
+    return 1 if name in {"annoy", "hnsw"} else 0
 
 
 def choose(choice: EngineChoice, rows: int) -> str:
