@@ -32,6 +32,7 @@ async function ask(likeId) {
   const asked = body(likeId);
   const begun = performance.now();
   let answer;
+  wait(true);
   try {
     answer = await fetch(`${place.url}/v1/namespaces/${place.namespace}/query`, {
       method: "POST",
@@ -40,6 +41,8 @@ async function ask(likeId) {
     });
   } catch {
     return say("The server cannot be reached. Is it still running?");
+  } finally {
+    wait(false);
   }
   const took = performance.now() - begun;
   const found = await answer.json();
@@ -65,7 +68,8 @@ function match(one) {
 
 function showWork(found, took) {
   const { performance: work, usage } = found;
-  const receipt = usage.cost_usd === undefined ? `${usage.read_units} read unit` : `${usage.read_units} read unit, ${usage.cost_usd} dollars`;
+  const units = `${NUMBER.format(usage.read_units)} read unit${usage.read_units === 1 ? "" : "s"}`;
+  const receipt = usage.cost_usd === undefined ? units : `${units}, ${usage.cost_usd} dollars`;
   const facts = [
     ["In the database", `${work.milliseconds.toFixed(2)} ms`],
     ["Until it was here", `${took.toFixed(0)} ms`],
@@ -88,6 +92,13 @@ function showChoices() {
   question.disabled = mode.value === "words";
   recall.disabled = mode.value === "words";
   part("recall").textContent = recall.value === "1" ? "exact" : `${Math.round(recall.value * 100)} %`;
+}
+
+/** A first answer may take a second: whoever waits sees that something happens. */
+function wait(yes) {
+  const button = form.querySelector("button");
+  button.disabled = yes;
+  button.textContent = yes ? "Searching…" : "Search";
 }
 
 function say(text) {
