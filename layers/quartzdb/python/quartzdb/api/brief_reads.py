@@ -51,8 +51,11 @@ class BriefReads:
     ) -> Answer:
         """The answer to a read with a small body. Raises what is wrong with it."""
         tenant, key_id = call.principal.tenant, call.principal.key_id
-        await self._rounds.take(tenant, key_id, deadline)
+        # A round comes for sure, so no timer is set for it; who waited for too many is told afterwards.
+        await self._rounds.take(tenant, key_id, None)
         try:
+            if deadline is not None and deadline.left < 0:
+                raise deadline.exceeded()
             call = prepared(served, call, share)
             kind = kind_of(call)
             if kind is not None and self._pace.is_brief(kind):

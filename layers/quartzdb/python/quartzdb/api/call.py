@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Any, TypeVar
 
@@ -79,12 +79,23 @@ class Call:
             return ()
         return limits.admit(self.context.rate_limiter, self.principal, self.operation, requests)
 
-    def json(self, model: type[B], *, optional: bool = False, any_type: bool = False) -> B:
-        """The body, parsed once. Raises InvalidJson, UnsupportedMediaType, InvalidArgument."""
+    def json(
+        self,
+        model: type[B],
+        *,
+        optional: bool = False,
+        any_type: bool = False,
+        plain: Callable[[object], B | None] | None = None,
+    ) -> B:
+        """The body, parsed once. Raises InvalidJson, UnsupportedMediaType, InvalidArgument.
+
+        `plain` knows at once what is plainly right.
+        """
         known: B | None = self._parsed.get(model)
         if known is None:
             document = parse_json(self.body, self.headers, optional=optional, any_type=any_type)
-            known = self._parsed[model] = validate(model, document)
+            known = None if plain is None else plain(document)
+            known = self._parsed[model] = validate(model, document) if known is None else known
         return known
 
     def query(self, model: type[Q]) -> Q:

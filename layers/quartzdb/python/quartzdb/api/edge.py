@@ -7,7 +7,7 @@ one inside and every message of it, which costs more than what most of them do.
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from collections.abc import Callable, Iterable
 
@@ -25,7 +25,7 @@ from quartzdb.api.raw_path import canonical_path, decoded
 from quartzdb.api.refusals import MethodNotAllowed, RouteNotFound
 from quartzdb.api.request_headers import RequestHeaders
 from quartzdb.api.request_id import HEADER, request_id_of
-from quartzdb.api.route_table import RouteTable
+from quartzdb.api.route_table import RouteMatch, RouteTable
 from quartzdb.api.sending import raw_headers, send_answer
 from quartzdb.api.surface import is_cloudflare
 from quartzdb.api.trace import Trace, begin_trace
@@ -38,6 +38,10 @@ _NOTHING_GUESSED = (b"x-content-type-options", b"nosniff")
 _NOT_KEPT = (b"cache-control", b"no-store")
 
 
+_BRIEF_PATHS_MAX = 4_096
+_BRIEF_PATH_BYTES_MAX = 256
+
+
 class Edge:
     """Of one process. `new_id` makes ids that do not repeat; `timer` gives seconds."""
 
@@ -48,7 +52,7 @@ class Edge:
         admission: Admission,
         access_log: AccessLog,
         *,
-        new_id: Callable[[], str] = lambda: secrets.token_hex(16),
+        new_id: Callable[[], str] = lambda: os.urandom(16).hex(),
         timer: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._dispatcher = dispatcher
@@ -57,6 +61,8 @@ class Edge:
         self._new_id = new_id
         self._timer = timer
         self._table: RouteTable[ServedOperation] = RouteTable()
+        self._brief_paths: dict[bytes, tuple[str, RouteMatch[ServedOperation]]] = {}
+        """Of operations that may be brief, by the path as it came: there are few, and each is asked for again."""
         self.routes: list[tuple[str, str]] = []
         """Method and path of each operation."""
         for operation in operations:
@@ -107,18 +113,35 @@ class Edge:
     async def _served(
         self, scope: AsgiScope, headers: RequestHeaders, trace: Trace, receive: Receive
     ) -> Served:
-        path, method = canonical_path(scope), scope["method"]
+        method = scope["method"]
         client = scope.get("client")
         address = client[0] if client else ""
-        found = self._table.find(method, path)
-        if found is None:
-            raise await self._nothing(method, path, headers, address)
-        parameters = {name: decoded(value) for name, value in found.parameters.items()}
+        known = self._brief_paths.get(scope.get("raw_path") or b"") if method == "POST" else None
+        if known is None:
+            path = canonical_path(scope)
+            found = self._table.find(method, path)
+            if found is None:
+                raise await self._nothing(method, path, headers, address)
+            found = RouteMatch(
+                found.endpoint, {name: decoded(value) for name, value in found.parameters.items()}
+            )
+            self._remember(scope, path, found)
+        else:
+            path, found = known
+        parameters = found.parameters
         stopping = scope.get(STOPPING)
         incoming = Incoming(
             method, path, parameters, scope["query_string"], headers, address, trace, stopping
         )
         return await self._dispatcher.serve(found.endpoint, incoming, receive)
+
+    def _remember(self, scope: AsgiScope, path: str, found: RouteMatch[ServedOperation]) -> None:
+        raw = scope.get("raw_path") or b""
+        if found.endpoint.operation.kind_of is None or not raw or len(raw) > _BRIEF_PATH_BYTES_MAX:
+            return
+        if len(self._brief_paths) >= _BRIEF_PATHS_MAX:
+            self._brief_paths.clear()  # found again within a request each
+        self._brief_paths[raw] = path, found
 
     async def _nothing(
         self, method: str, path: str, headers: RequestHeaders, address: str
@@ -136,7 +159,7 @@ class Edge:
 def _headers(answer: Answer, path: str, trace: Trace) -> RawHeaders:
     headers = raw_headers(answer)
     headers.append(_NOTHING_GUESSED)
-    if not any(name == b"cache-control" for name, _ in headers):
+    if not (answer.headers and any(name == b"cache-control" for name, _ in headers)):
         headers.append(_NOT_KEPT)
     if is_cloudflare(path):
         headers.append(OPEN_TO_PAGES)

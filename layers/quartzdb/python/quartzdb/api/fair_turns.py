@@ -6,13 +6,14 @@ However many requests each has. A key has at most `of_key_max` places at one tim
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from quartzdb.domain.deadline import ReadDeadline
 
 Turn: TypeAlias = asyncio.Future[None]
+K = TypeVar("K")
 
 
 class FairTurns:
@@ -22,8 +23,8 @@ class FairTurns:
         self._free = places
         self._of_key_max = of_key_max
         self._of_tenant_max = of_tenant_max
-        self._of_key: Counter[tuple[str, str]] = Counter()
-        self._of_tenant: Counter[str] = Counter()
+        self._of_key: dict[tuple[str, str], int] = {}
+        self._of_tenant: dict[str, int] = {}
         self._waiting = _Waiting()
 
     async def take(self, tenant: str, key_id: str, deadline: ReadDeadline | None) -> None:
@@ -36,12 +37,10 @@ class FairTurns:
     def give_back(self, tenant: str, key_id: str) -> None:
         """The place is free, for whoever is next."""
         self._free += 1
-        self._of_tenant[tenant] -= 1
-        self._of_key[tenant, key_id] -= 1
-        if not self._of_key[tenant, key_id]:
-            del self._of_key[tenant, key_id]
-        if not self._of_tenant[tenant]:
-            del self._of_tenant[tenant]
+        _one_less(self._of_tenant, tenant)
+        _one_less(self._of_key, (tenant, key_id))
+        if not self._waiting:
+            return
         for next_tenant, next_key in self._waiting.in_turn():
             if not self._free:
                 return
@@ -53,8 +52,11 @@ class FairTurns:
         turn = asyncio.get_running_loop().create_future()
         self._waiting.add(tenant, key_id, turn)
         try:
-            async with asyncio.timeout(None if deadline is None else max(0.0, deadline.left)):
+            if deadline is None:
                 await turn
+            else:
+                async with asyncio.timeout(max(0.0, deadline.left)):
+                    await turn
         except BaseException as error:
             if turn.done() and not turn.cancelled():
                 self.give_back(tenant, key_id)  # it had just come
@@ -67,14 +69,22 @@ class FairTurns:
     def _may_begin(self, tenant: str, key_id: str) -> bool:
         return (
             self._free > 0
-            and self._of_tenant[tenant] < self._of_tenant_max
-            and self._of_key[tenant, key_id] < self._of_key_max
+            and self._of_tenant.get(tenant, 0) < self._of_tenant_max
+            and self._of_key.get((tenant, key_id), 0) < self._of_key_max
         )
 
     def _begin(self, tenant: str, key_id: str) -> None:
         self._free -= 1
-        self._of_tenant[tenant] += 1
-        self._of_key[tenant, key_id] += 1
+        self._of_tenant[tenant] = self._of_tenant.get(tenant, 0) + 1
+        self._of_key[tenant, key_id] = self._of_key.get((tenant, key_id), 0) + 1
+
+
+def _one_less(counted: dict[K, int], key: K) -> None:
+    left = counted[key] - 1
+    if left:
+        counted[key] = left
+    else:
+        del counted[key]
 
 
 class _Waiting:
@@ -82,6 +92,9 @@ class _Waiting:
 
     def __init__(self) -> None:
         self._tenants: OrderedDict[str, OrderedDict[str, deque[Turn]]] = OrderedDict()
+
+    def __bool__(self) -> bool:
+        return bool(self._tenants)
 
     def in_turn(self) -> Iterator[tuple[str, str]]:
         """Every tenant's keys, the tenant first whose turn is next."""

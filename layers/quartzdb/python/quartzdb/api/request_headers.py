@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import overload
 
 
@@ -26,13 +27,19 @@ class RequestHeaders:
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """The value."""
-        value = self._first.get(name.lower().encode("latin-1"))
+        value = self._first.get(_sent(name))
         return default if value is None else value.decode("latin-1")
 
     def getlist(self, name: str) -> list[str]:
         """All values, in order."""
-        wanted = name.lower().encode("latin-1")
+        wanted = _sent(name)
         return [value.decode("latin-1") for given, value in self._raw if given == wanted]
 
     def __contains__(self, name: str) -> bool:
-        return name.lower().encode("latin-1") in self._first
+        return _sent(name) in self._first
+
+
+@cache
+def _sent(name: str) -> bytes:
+    """A name as it is in a request. Only names that this package knows are ever looked for."""
+    return name.lower().encode("latin-1")

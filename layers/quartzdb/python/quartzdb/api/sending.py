@@ -16,9 +16,10 @@ _WITHOUT_LENGTH = frozenset({204, 304})
 def raw_headers(answer: Answer) -> RawHeaders:
     """The headers of an answer, with the length of its body and what it is."""
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+    own_length = bool(headers) and any(name == b"content-length" for name, _ in headers)
     if answer.content_type is not None:
         headers.append((b"content-type", answer.content_type.encode("latin-1")))
-    if answer.status not in _WITHOUT_LENGTH and not any(name == b"content-length" for name, _ in headers):
+    if answer.status not in _WITHOUT_LENGTH and not own_length:
         headers.append((b"content-length", b"%d" % len(answer.body)))
     return headers
 

@@ -138,7 +138,7 @@ class Namespace:
 
     def declaring(self, settings: NamespaceSettings) -> Namespace:
         """The namespace with the text and sparse fields of these settings, unless it has any."""
-        if self.settings.searched:
+        if self.settings.searched or not settings.searched:
             return self
         return replace(self, settings=replace(self.settings, text=settings.text, sparse=settings.sparse))
 

@@ -56,6 +56,8 @@ def check_finite(vector: Vector, field: str = "vector") -> Vector:
         raise InvalidVector(
             f"The vector has {vector.size} numbers; at most {DIMENSION_MAX} are accepted.", field=field
         )
+    if length_of(vector) <= LENGTH_MAX:
+        return vector  # with a number that is not finite it would have no such length
     finite = np.isfinite(vector)
     if not finite.all():
         position = int(np.argmin(finite))
@@ -64,13 +66,11 @@ def check_finite(vector: Vector, field: str = "vector") -> Vector:
             field=f"{field}[{position}]",
             hint="Replace NaN and infinity; the largest magnitude is 3.4e38.",
         )
-    if length_of(vector) > LENGTH_MAX:
-        raise InvalidVector(
-            f"The vector's length is over {LENGTH_MAX:g}, where products overflow 32-bit floats.",
-            field=field,
-            hint="Scale the vectors down.",
-        )
-    return vector
+    raise InvalidVector(
+        f"The vector's length is over {LENGTH_MAX:g}, where products overflow 32-bit floats.",
+        field=field,
+        hint="Scale the vectors down.",
+    )
 
 
 def check_dimension(vector: Vector, dimension: int, field: str = "vector") -> None:

@@ -13,6 +13,7 @@ from quartzdb.api.operation import Family, JsonBody, Success
 from quartzdb.api.receipts import read_answer, read_body
 from quartzdb.api.routes.vectors import READ, VERSION, vector_document
 from quartzdb.api.schemas import vectors as schemas
+from quartzdb.api.schemas.plain_query import plain_query
 from quartzdb.api.times import rfc3339
 from quartzdb.domain.answer_budget import AnswerBudget, vector_bytes
 from quartzdb.domain.errors import within_field
@@ -72,7 +73,7 @@ def _kind_of(call: Call) -> Hashable | None:
     """What decides how long a question takes, beside the namespace. None for what may take any time, and for whatever
     is not named here.
     """
-    body = call.json(schemas.Query)
+    body = call.json(schemas.Query, plain=plain_query)
     if body.top_k > BRIEF_TOP_K_MAX or not body.model_fields_set <= _BRIEF_FIELDS:
         return None
     filtered, by_id = body.filter is not None, body.id is not None
@@ -128,7 +129,7 @@ def query_vectors(call: Call) -> Answer:
     `group_by` the answer has `groups`, the one with the best record first, and no other matches; `distinct` answers the
     best match of each value of a field. A record without a value of the field is then in no answer.
     """
-    body = call.json(schemas.Query)
+    body = call.json(schemas.Query, plain=plain_query)
     budget = AnswerBudget()
     _require_allowed(call, body)
     request = _request(body, consistency_of(call, body), FilterBudget(), budget)
@@ -289,6 +290,8 @@ def _usage(answer: QueryAnswer) -> dict[str, object]:
 
 
 def _matches(matches: Sequence[Match], body: schemas.QueryInBatch) -> list[dict[str, object]]:
+    if body.text is None and body.sparse is None and not (body.explain or body.include_vectors):
+        return [_plain_document(match, metadata=body.include_metadata) for match in matches]
     documents = [match_document(match, body) for match in matches]
     if body.explain and body.text is None and body.sparse is None:
         # Of one part, which is all there is: a match's rank is its place. A later page does not know it.
@@ -296,6 +299,23 @@ def _matches(matches: Sequence[Match], body: schemas.QueryInBatch) -> list[dict[
         for rank, document, match in zip(ranks, documents, matches, strict=True):
             document["explain"] = {} if body.cursor else {"vector": {"rank": rank, "score": match.score}}
     return documents
+
+
+def _plain_document(match: Match, *, metadata: bool) -> dict[str, object]:
+    """What `match_document` makes of a match of a search by vector alone that shows no vectors, as most are."""
+    record_id, score, distance, (stamp, writer), _, shown, expires_at_ms, _ = match
+    version = f"{stamp:016x}.{writer}"
+    document: dict[str, object] = {
+        "id": record_id,
+        "score": score,
+        "distance": distance,
+        "version": version,
+    }
+    if metadata:
+        document["metadata"] = Fragment(shown) if isinstance(shown, bytes) else shown
+    if expires_at_ms is not None:
+        document["expires_at"] = rfc3339(expires_at_ms)
+    return document
 
 
 def match_document(match: Match, body: schemas.QueryInBatch) -> dict[str, object]:
