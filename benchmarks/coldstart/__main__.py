@@ -36,6 +36,7 @@ from tests.aws_emulators import PATIENCE, REGION, emulators
 MB = 1_000_000
 SECRET = "benchmark-origin-secret"
 TAIL_ROWS = 5
+SNAPSHOT = Path(__file__).with_name("snapshot")
 
 
 class Asked(StrEnum):
@@ -101,6 +102,11 @@ def main() -> None:
         type=int,
         help="instead: search by vector, by words and by both, in turns, where records have texts of so many words",
     )
+    parser.add_argument(
+        "--snapshot",
+        action="store_true",
+        help="what functions prepare before a snapshot is prepared at init: what comes after is as after a restoration",
+    )
     parser.add_argument("--layers", type=Path, default=LAYERS)
     parser.add_argument("--threads", type=int, default=2, help="for building")
     parser.add_argument("--json", action="store_true")
@@ -136,11 +142,13 @@ def main() -> None:
         }
         for relay in relays.values():
             closing.callback(relay.stop)
+        python = unpacked_layers(work / "opt", options.layers)
         bench = Bench(
             database,
             relays,
-            unpacked_layers(work / "opt", options.layers),
+            python,
             {
+                "PYTHONPATH": f"{python}{os.pathsep}{SNAPSHOT}" if options.snapshot else str(python),
                 "QUARTZDB_TABLE": place.table,
                 "QUARTZDB_BUCKET": place.bucket,
                 "QUARTZDB_ORIGIN_SECRET_ARN": _origin_secret(emulator.endpoint_url),

@@ -12,8 +12,9 @@ from quartzdb.aws_lambda.database import database_settings
 from quartzdb.aws_lambda.http_handler import http_handler
 from quartzdb.aws_lambda.metrics import CloudWatchMetric
 from quartzdb.aws_lambda.origin_secret import OriginSecret
+from quartzdb.aws_lambda.preparation import prepare
 from quartzdb.aws_lambda.settings import FunctionSettings, needed
-from quartzdb.aws_lambda.snapstart import after_restore, reseed
+from quartzdb.aws_lambda.snapstart import after_restore, before_snapshot, reseed
 from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry, telemetry
 from quartzdb.wiring.aws import AwsSettings, open_aws, rename_writer
 from quartzdb.wiring.aws_clients import AwsClients
@@ -56,6 +57,12 @@ def http_function(settings: FunctionSettings, *, searches: bool = False) -> Lamb
             secret.forget()
         reseed()
 
+    def be_ready() -> None:
+        if secret is not None:
+            _ = clients.secrets  # else made by the first request
+        prepare()
+
+    before_snapshot(be_ready)
     after_restore(renew)
     # An instance is stopped between requests, so that nothing can be leased beside them.
     limiter = SliceLimiter(

@@ -1,4 +1,5 @@
-"""What must not be shared by instances that were restored from one snapshot, and how it is renewed.
+"""What must not be shared by instances that were restored from one snapshot, and how it is renewed; and what they
+should share: all that the first request would prepare.
 
 With SnapStart, Lambda copies the memory of one initialised instance to all others. Names, random states and whatever
 was true at the time of the snapshot would then be everybody's.
@@ -8,6 +9,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+
+
+def before_snapshot(prepare: Callable[[], None]) -> None:
+    """Have `prepare` called once, after init and before memory is copied. Without snapshots it is never called: whoever
+    starts by importing is not made to wait for more.
+    """
+    try:
+        from snapshot_restore_py import register_before_snapshot
+    except ModuleNotFoundError:
+        return
+    register_before_snapshot(prepare)
 
 
 def after_restore(renew: Callable[[], None]) -> None:

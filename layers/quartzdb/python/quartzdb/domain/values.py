@@ -18,6 +18,8 @@ from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
 Made = Callable[[type], type]
+_waiting: dict[Any, bool] = {}
+"""Classes whose `__init__` is not compiled yet, and whether they are frozen."""
 _ORDERS = {"__lt__": lt, "__le__": le, "__gt__": gt, "__ge__": ge}
 
 
@@ -56,6 +58,8 @@ def _dataclass(
         for name, method in methods.items():
             if name not in own or (name == "__hash__" and "__hash__" not in own):
                 setattr(made, name, method)
+        if "__init__" not in own:
+            _waiting[made] = frozen
         return made  # type: ignore[no-any-return]  # what a decorator of the standard library makes
 
     return declared if cls is None else declared(cls)
@@ -64,9 +68,17 @@ def _dataclass(
 def _first_init(made: Any, frozen: bool) -> Callable[..., None]:
     def first(self: Any, /, *given: Any, **named: Any) -> None:
         made.__init__ = _compiled_init(made, frozen)
+        _waiting.pop(made, None)
         made.__init__(self, *given, **named)
 
     return first
+
+
+def compile_all() -> None:
+    """Compile what is still waiting: for a process that is copied before its first request."""
+    while _waiting:
+        made, frozen = _waiting.popitem()
+        made.__init__ = _compiled_init(made, frozen)
 
 
 def _compiled_init(made: Any, frozen: bool) -> Callable[..., None]:
