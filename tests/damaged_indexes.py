@@ -24,9 +24,11 @@ from quartzdb.domain.vector import Matrix, norms_of
 from quartzdb.storage.index.engines.annoy import PROJECTION_FILE, TREES_FILE
 from quartzdb.storage.index.engines.annoy_projection import Projection
 from quartzdb.storage.index.engines.annoy_space import AnnoySpace
+from quartzdb.storage.index.engines.ivf import RABITQ_FILE
 from quartzdb.storage.index.engines.port import Index
 from quartzdb.storage.index.engines.registry import engine_named
 from quartzdb.storage.index.segments.stored_vectors import MappedVectors
+from tests import rabitq_segments
 
 ROWS, DIMENSION = 1_500, 24
 TREES, DIRECTIONS = 6, 12
@@ -51,14 +53,17 @@ class Sound:
     metric: Metric
     directory: Path
 
-    def build(self) -> None:
-        """Write the files, and the parameters beside them."""
+    def build(self, name: str) -> None:
+        """Write the files, one of them called so, and the parameters beside them."""
         vectors = clumped()
         if self.engine == "annoy":
             # So few rows get no trees from the engine; as many as do would take seconds for each hundred damages.
             self._plant(vectors)
             return
-        built = engine_named(self.engine).build(vectors, self.metric, self.directory, seed=3, threads=1)
+        if name == RABITQ_FILE:
+            built = rabitq_segments.build(vectors, self.metric, self.directory, seed=3)
+        else:
+            built = engine_named(self.engine).build(vectors, self.metric, self.directory, seed=3, threads=1)
         assert built.order is not None
         np.save(self.directory / "order", built.order)
         self._note({"files": list(built.files), "parameters": dict(built.parameters)})

@@ -13,8 +13,9 @@ _EVERY_SECONDS = 0.004
 # (file, function or "" for any, part). The first of these that is anywhere on the stack has the time.
 PARTS: tuple[tuple[str, str, str], ...] = (
     ("index/engines/ivf_calibration.py", "calibrate", "engine: calibration"),
-    ("index/engines/codes.py", "train", "engine: training"),
-    ("index/engines/codes.py", "add", "engine: encoding"),
+    ("index/engines/centroids.py", "train", "engine: training"),
+    ("index/engines/product_quantizer.py", "train", "engine: training"),
+    ("index/engines/encoded_rows.py", "", "engine: encoding"),
     ("index/engines/", "", "engine: the rest"),
     ("index/fields/sqlite_field_writer.py", "", "field index"),
     ("index/segments/records.py", "", "records.sqlite"),

@@ -155,7 +155,7 @@ def twice_folded(aws: Emulators, tmp_path_factory: pytest.TempPathFactory) -> Tw
 
 @pytest.mark.parametrize("gone", [False, True], ids=["damaged", "missing"])
 @pytest.mark.parametrize(
-    ("name", "more"), [(VECTORS_FILE, 1200), (ROWS_FILE, 4800), (HEADER_FILE, 1200), ("ivf.faiss", 4800)]
+    ("name", "more"), [(VECTORS_FILE, 1200), (ROWS_FILE, 4800), (HEADER_FILE, 1200), ("ivf.codes", 4800)]
 )
 def test_the_manifest_before_serves_when_a_file_is_damaged_or_missing(
     twice_folded: TwiceFolded, name: str, more: int, gone: bool

@@ -163,7 +163,7 @@ def test_a_cold_search_waits_twice(
     _, namespace = filled
     database, blobs = held_back
     assert nearest(database, namespace, 1234) == "r1234"
-    assert blobs.rounds == [["ivf.faiss", "opening"], ["rows", "vectors"]]
+    assert blobs.rounds == [["ivf.codes", "opening"], ["rows", "vectors"]]
 
 
 def test_a_cold_search_of_few_records_waits_once(
@@ -184,7 +184,7 @@ def test_a_cold_read_by_id_waits_twice(
     _, namespace = filled
     database, blobs = held_back
     assert database.records.fetch_one(namespace, "r77").metadata["n"] == 77
-    assert blobs.rounds == [["ivf.faiss", "opening"], ["rows", "vectors"]]
+    assert blobs.rounds == [["ivf.codes", "opening"], ["rows", "vectors"]]
     assert database.records.fetch(namespace, ["stranger-1", "stranger-2"]) == {}
     assert len(blobs.rounds) == 2
 
@@ -207,7 +207,7 @@ def test_lists_come_on_demand_where_codes_do_not_fit(filled: tuple[Deployment, N
     poor = deployment.open(searches=True, fetched_bytes_max=8 * BLOCK_BYTES)
     assert answers(poor, namespace) == answers(resident, namespace)
     (part,) = poor.readers.of(namespace).view().parts
-    codes = part.segment._files.partial("ivf.faiss")
+    codes = part.segment._files.partial("ivf.codes")
     assert codes is not None
     assert codes.size > codes.memory_bytes_max // 2
     assert codes.held_bytes <= codes.memory_bytes_max < codes.size

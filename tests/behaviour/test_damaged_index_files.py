@@ -18,7 +18,7 @@ import pytest
 from quartzdb.domain.metric import Metric
 from quartzdb.storage.index.engines.annoy import PROJECTION_FILE, TREES_FILE
 from quartzdb.storage.index.engines.hnsw import GRAPH_FILE, SPACE_FILE
-from quartzdb.storage.index.engines.ivf import CODES_FILE
+from quartzdb.storage.index.engines.ivf import PRODUCT_FILE, RABITQ_FILE
 from tests.damaged_indexes import Sound
 
 DAMAGES = int(os.environ.get("QUARTZDB_DAMAGES", "2000"))
@@ -28,7 +28,8 @@ SMALL_DAMAGES = DAMAGES // 5
 
 KINDS = (
     ("annoy", TREES_FILE, DAMAGES),
-    ("ivf", CODES_FILE, DAMAGES),
+    ("ivf", PRODUCT_FILE, DAMAGES),
+    ("ivf", RABITQ_FILE, DAMAGES),
     ("hnsw", GRAPH_FILE, DAMAGES),
     ("annoy", PROJECTION_FILE, SMALL_DAMAGES),
     ("hnsw", SPACE_FILE, SMALL_DAMAGES),
@@ -44,7 +45,7 @@ def test_damage_is_refused_or_harmless(engine: str, name: str, damages: int, tmp
     for place, metric in enumerate(Metric):
         directory = tmp_path / metric.value
         directory.mkdir()
-        Sound(engine, metric, directory).build()
+        Sound(engine, metric, directory).build(name)
         done = subprocess.run(
             [
                 *(sys.executable, "-X", "faulthandler", "-m", "tests.damaged_indexes"),

@@ -12,10 +12,10 @@ import pytest
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Mask, Matrix, norms_of
 from quartzdb.storage.index.engines.allowed_rows import LISTS_SHARE_MAX, USES_BEFORE_LISTS
-from quartzdb.storage.index.engines.ivf import CODES_FILE, ROTATION_FILE, IvfEngine, IvfIndex
+from quartzdb.storage.index.engines.ivf import IvfEngine, IvfIndex
 from quartzdb.storage.index.segments.stored_vectors import MappedVectors
 
-ROWS, DIMENSION, QUERIES = 2000, 32, 5
+ROWS, DIMENSION, QUERIES = 12_000, 32, 5
 
 
 @pytest.fixture(scope="module", params=list(Metric))
@@ -35,7 +35,7 @@ def built(
     if order is not None:
         rows = rows[order]
     index = IvfEngine().open(
-        {name: directory / name for name in (CODES_FILE, ROTATION_FILE)},
+        {name: directory / name for name in made.files},
         made.parameters,
         MappedVectors(rows, norms_of(rows)),
         metric,
@@ -64,20 +64,23 @@ def test_lists_of_its_own_change_no_answer(built: tuple[IvfIndex, Matrix]) -> No
 
 
 def test_memory_for_masks_is_bounded_and_given_back(built: tuple[IvfIndex, Matrix]) -> None:
-    """Lists are kept of the masks used last, of half the rows at most, and only while somebody has the mask."""
+    """Lists are kept of the masks used last, of half the bytes at most, and only while somebody has the mask."""
     index, queries = built
     gc.collect()
     index.candidates(queries[0], 10, masks([0.2], seed=3)[0])
     before = index.resident_bytes
-    row_bytes = index._codes.listed_bytes
+    codes = index._codes
     held = masks([0.3] * 6, seed=2)
     grown = []
     for mask in held:
         for _ in range(USES_BEFORE_LISTS):
             index.candidates(queries[0], 10, mask)
         grown.append(index.resident_bytes)
-    assert grown[0] == before + int(held[0].sum()) * row_bytes
-    assert max(grown) <= before + LISTS_SHARE_MAX * ROWS * row_bytes
+    own = codes.among(held[0])
+    assert own is not None
+    assert grown[0] == before + own.listed_bytes
+    assert 0 < own.listed_bytes < LISTS_SHARE_MAX * codes.listed_bytes
+    assert max(grown) <= before + LISTS_SHARE_MAX * codes.listed_bytes
     del held, mask
     gc.collect()
     index.candidates(queries[0], 10, masks([0.2], seed=3)[0])

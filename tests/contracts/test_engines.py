@@ -33,8 +33,11 @@ from quartzdb.storage.index.engines.registry import IVF_ROWS_MIN, choose, engine
 from quartzdb.storage.index.engines.rotation import Rotation
 from quartzdb.storage.index.engines.search_parameters import parameters_by_recall
 from quartzdb.storage.index.segments.stored_vectors import MappedVectors
+from tests import rabitq_segments
 
 ENGINES = ("exact", "annoy", "ivf", "hnsw")
+RABITQ = "ivf of one bit"
+"""How `ivf` was written before: it is read like any."""
 METRICS = tuple(Metric)
 BY_FAISS = "hnsw by faiss"
 """The files of `hnsw`, opened as where there is no kernel."""
@@ -104,12 +107,17 @@ def clump_labels(rows: int, seed: int) -> Rows:
 
 
 def named(engine: str) -> Engine:
-    return HnswEngine(lambda: None) if engine == BY_FAISS else engine_named(engine)
+    if engine == BY_FAISS:
+        return HnswEngine(lambda: None)
+    return engine_named("ivf" if engine == RABITQ else engine)
 
 
 def build(engine: str, vectors: Matrix, metric: Metric, directory: Path, seed: int = 1) -> BuiltIndex:
     directory.mkdir(exist_ok=True)
-    built = engine_named(engine).build(vectors, metric, directory, seed=seed, threads=1)
+    if engine == RABITQ:
+        built = rabitq_segments.build(vectors, metric, directory, seed=seed)
+    else:
+        built = named(engine).build(vectors, metric, directory, seed=seed, threads=1)
     # Parameters are kept in a manifest, so they must survive JSON.
     return BuiltIndex(built.files, json.loads(json.dumps(dict(built.parameters))), built.order)
 
@@ -129,13 +137,18 @@ def opened(engine: str, vectors: Matrix, metric: Metric, directory: Path) -> Ope
 
 Kind = tuple[str, Metric, str]
 # Half precision changes nothing that depends on the metric, so it is crossed with one metric only.
-KINDS: tuple[Kind, ...] = tuple(
-    (engine, metric, precision)
-    for engine in ENGINES
-    for metric in METRICS
-    for precision in ("float32", "float16")
-    if precision == "float32" or metric is Metric.EUCLIDEAN
-) + tuple((BY_FAISS, metric, "float32") for metric in METRICS)
+KINDS: tuple[Kind, ...] = (
+    *(
+        (engine, metric, precision)
+        for engine in ENGINES
+        for metric in METRICS
+        for precision in ("float32", "float16")
+        if precision == "float32" or metric is Metric.EUCLIDEAN
+    ),
+    *((BY_FAISS, metric, "float32") for metric in METRICS),
+    (RABITQ, Metric.DOT, "float32"),
+    (RABITQ, Metric.EUCLIDEAN, "float16"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -369,9 +382,10 @@ class TestFiles:
 
     def test_ivf_is_small(self, indexes: Mapping[Kind, Opened]) -> None:
         index = indexes["ivf", Metric.COSINE, "float32"]
-        assert index.built.parameters["bits"] == 1
-        # 16 bytes of code, 8 of row number; the rest is centroids, which weigh less the more rows there are.
-        assert index.index.resident_bytes / ROWS < 40
+        assert index.built.parameters["part_coordinates"] == 4
+        # 8 bytes of code, as many of row number; the rest is centroids and blocks that are not full, which weigh less
+        # the more rows there are.
+        assert index.index.resident_bytes / ROWS < 32
 
     @pytest.mark.parametrize("engine", ["annoy", "ivf", "hnsw"])
     @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from quartzdb.storage.index.engines.codes import Bits, Codes
 USES_BEFORE_LISTS = 4
 """Making lists of its own for a mask takes as long as some twenty searches with it save."""
 LISTS_SHARE_MAX = 0.5
-"""Of more rows than this, passing over the others costs little; and all masks' lists together have no more."""
+"""Of more rows than this, passing over the others costs little; and all masks' lists together take no more bytes."""
 _MASKS_MAX = 64
 
 
@@ -58,7 +58,7 @@ class AllowedRows:
     def resident_bytes(self) -> int:
         """What the lists of masks take in memory."""
         with self._lock:
-            return self._listed() * self._codes.listed_bytes
+            return self._listed()
 
     def of(self, mask: Mask) -> Allowed:
         """What there is to know of a mask (n,)."""
@@ -90,7 +90,10 @@ class AllowedRows:
         if allowed.matches > LISTS_SHARE_MAX * self._codes.rows:
             return allowed
         codes = self._codes.among(mask)
-        return allowed if codes is None else Allowed(allowed.matches, allowed.by_list, codes, None)
+        # Blocks of few rows take as many bytes as full ones.
+        if codes is None or codes.listed_bytes > LISTS_SHARE_MAX * self._codes.listed_bytes:
+            return allowed
+        return Allowed(allowed.matches, allowed.by_list, codes, None)
 
     def _keep(self, name: int, known: _Known) -> None:
         with self._lock:
@@ -98,12 +101,14 @@ class AllowedRows:
                 del self._known[gone]
             self._known[name] = known
             self._known.move_to_end(name)
-            most = LISTS_SHARE_MAX * self._codes.rows
+            most = LISTS_SHARE_MAX * self._codes.listed_bytes
             while len(self._known) > _MASKS_MAX or self._listed() > most:
                 self._known.popitem(last=False)
 
     def _listed(self) -> int:
-        """Rows in the lists of masks."""
+        """Bytes of the lists of masks."""
         return sum(
-            known.allowed.matches for known in self._known.values() if known.allowed.codes is not self._codes
+            known.allowed.codes.listed_bytes
+            for known in self._known.values()
+            if known.allowed.codes is not self._codes
         )

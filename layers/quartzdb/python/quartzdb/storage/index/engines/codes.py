@@ -1,6 +1,4 @@
-"""Codes: rows in inverted lists, a few bits per coordinate, by faiss.
-
-RaBitQ: Gao and Long, SIGMOD 2024, arXiv:2405.12497. Visiting some of the lists (IVF): Jégou et al., PAMI 2011.
+"""Codes: rows in inverted lists, a few bits per coordinate, searched by faiss. What a code is, a kind of codes says.
 
 faiss is imported on the first call and never before: it costs a cold start 80 ms. Its objects are untyped here, since
 the types that it ships do not match its own wrappers.
@@ -9,182 +7,107 @@ the types that it ships do not match its own wrappers.
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from quartzdb.domain.vector import Floats, Mask, Rows
-from quartzdb.storage.index.engines.codes_file import NUMBER_BYTES, check_codes, check_numbers
-from quartzdb.storage.index.engines.faiss_library import faiss_module, mapped_index
-from quartzdb.storage.index.engines.row_order import chain
+from quartzdb.storage.index.engines.centroids import Centroids
+from quartzdb.storage.index.engines.faiss_library import faiss_module
+from quartzdb.storage.index.engines.file_fields import damaged
 from quartzdb.storage.index.segments.partial_file import PartialFile
 
 Float32Matrix = npt.NDArray[np.float32]
 Bits = npt.NDArray[np.uint8]
 """One bit per row, least significant first, as numpy.packbits(…, bitorder="little") makes them."""
-
-QUERY_BITS = 4
-"""Bits per coordinate of the query; eight find no more and scan 15 % slower."""
-TRAINING_ROUNDS = 10
-"""Twice the rounds and four times the rows made lists 1 % better and training six times longer."""
+NUMBER_BYTES = 8
+"""Of a row's number, which is beside its code in a list."""
 
 
-class Codes:
+class Codes(ABC):
     """An encoded matrix. Searching changes nothing in it, and faiss releases the interpreter lock meanwhile.
 
-    Near lists have near numbers. `arranged`: rows lie list after list, so the number of a row says where its code is.
-    `part` is the file where it is read in parts: each search brings the lists that it visits.
+    `arranged`: rows lie list after list, so the number of a row says where its code is. `part` is the file where it is
+    read in parts: each search brings the lists that it visits. `sizes` says how many rows each list has.
     """
 
     def __init__(
         self,
         index: Any,
+        centroids: Centroids,
+        sizes: Rows,
         *,
-        arranged: bool = False,
+        arranged: bool,
+        checked: bool = False,
         part: PartialFile | None = None,
-        whole: Codes | None = None,
     ) -> None:
         self._index = index
-        # What owns the centroids, where this has some of its rows.
-        self._whole = whole
+        self._centroids = centroids
+        self._inner = centroids.inner
+        self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         self._arranged = arranged
         self._part = part
         # Lists of a file whose row numbers nobody has looked at yet.
-        self._unread = np.zeros(index.nlist, dtype=np.bool_)
+        self._unread = np.full(centroids.lists, not checked, dtype=np.bool_)
         self._faiss = faiss_module()
         # One for each number of lists that was visited without a filter. Searches only read them.
         self._asked: dict[int, Any] = {}
         self._grouping = threading.Lock()
-        self._inner = bool(index.metric_type == self._faiss.METRIC_INNER_PRODUCT)
-        # A view of the quantizer's own numbers, copied only where the file has them at an odd address.
-        flat = self._faiss.rev_swig_ptr(
-            self._faiss.downcast_index(index.quantizer).get_xb(), index.nlist * index.d
-        )
-        self._centroids: Float32Matrix = np.require(
-            flat.reshape(index.nlist, index.d), requirements=["A", "C"]
-        )
-        self._centroid_squares: Floats = np.einsum("ij,ij->i", self._centroids, self._centroids)
 
-    @classmethod
-    def train(cls, sample: Float32Matrix, lists: int, bits: int, *, inner: bool, seed: int) -> Codes:
-        """Empty lists around centroids of the sample (m, width); directions only where `inner`."""
-        faiss = faiss_module()
-        width = sample.shape[1]
-        # Too few rows for a centroid are no reason to warn: calibration measures what came of it.
-        clusters = faiss.Kmeans(
-            width,
-            lists,
-            niter=TRAINING_ROUNDS,
-            seed=seed,
-            spherical=inner,
-            min_points_per_centroid=1,
-            max_points_per_centroid=len(sample),
-        )
-        clusters.train(sample)
-        return cls._around(clusters.centroids[chain(clusters.centroids)], bits, inner=inner)
+    @abstractmethod
+    def asking(self, visit: int, selector: Any) -> Any:
+        """Parameters of faiss: how many lists are visited, and which rows are selected (None: all)."""
+        ...
 
-    def with_bits(self, bits: int) -> Codes:
-        """Empty lists around the same centroids, for codes of another size."""
-        return self._around(self._centroids, bits, inner=self._inner)
+    @abstractmethod
+    def spans(self, lists: Rows) -> tuple[Rows, Rows]:
+        """Where these lists, none of them empty, begin in the file, and how many bytes each takes."""
+        ...
 
-    @classmethod
-    def _around(cls, centroids: Float32Matrix, bits: int, *, inner: bool) -> Codes:
-        faiss = faiss_module()
-        lists, width = centroids.shape
-        quantizer = faiss.IndexFlatIP(width) if inner else faiss.IndexFlatL2(width)
-        quantizer.add(centroids)
-        metric = faiss.METRIC_INNER_PRODUCT if inner else faiss.METRIC_L2
-        index = faiss.IndexIVFRaBitQ(quantizer, width, lists, metric, True, bits)
-        # RaBitQ learns nothing from data; training on the centroids only marks the index as ready.
-        index.train(centroids)
-        return cls(index)
+    @abstractmethod
+    def among(self, allowed: Mask) -> Codes | None:
+        """The codes of the allowed rows (n,) alone, around the same centroids, under the same numbers, in memory.
 
-    def add(self, rows: Float32Matrix) -> None:
-        """Encode the next rows (m, width)."""
-        self._index.add(rows)
+        None where the lists have to be fetched.
+        """
+        ...
 
-    def arrange(self, order: Rows) -> None:
-        """Let the row that was added as number `order[i]` be row i; `order` has all rows, list after list."""
-        stored = self._index.invlists
-        _, starts = self.grouped
-        for number in range(self.lists):
-            start, end = int(starts[number]), int(starts[number + 1])
-            if start == end:
-                continue
-            ids = self._faiss.rev_swig_ptr(stored.get_ids(number), end - start)
-            codes = self._faiss.rev_swig_ptr(stored.get_codes(number), (end - start) * self.row_bytes)
-            codes = codes.reshape(end - start, self.row_bytes)
-            # Rows were added in ascending order, and lie so in each list.
-            codes[:] = codes[np.searchsorted(ids, order[start:end])]
-            ids[:] = np.arange(start, end)
-        self._arranged = True
-        self.__dict__.pop("_grouped", None)
+    @property
+    @abstractmethod
+    def row_bytes(self) -> int:
+        """Bytes of one row's code."""
+        ...
 
-    def write(self, path: Path) -> None:
-        """Write to a file; the same codes give the same bytes."""
-        self._faiss.write_index(self._index, str(path))
-
-    @classmethod
-    def read(
-        cls,
-        path: Path,
-        *,
-        rows: int,
-        width: int,
-        inner: bool,
-        part: PartialFile | None = None,
-    ) -> Codes:
-        """Map a file of so many codes; only pages that searches touch are read. Raises Corrupted."""
-        check_codes(path, rows=rows, width=width, inner=inner)
-        codes = cls(mapped_index(path, "IndexIVFRaBitQ", "RaBitQ lists"), arranged=True, part=part)
-        codes._unread = np.ones(codes.lists, dtype=np.bool_)
-        return codes
-
-    def head_bytes(self, path: Path) -> int:
-        """How much of the file that was written comes before the lists: centroids, and the lengths of lists."""
-        return path.stat().st_size - self.rows * self.listed_bytes
+    @property
+    @abstractmethod
+    def listed_bytes(self) -> int:
+        """Bytes of all lists."""
+        ...
 
     @property
     def rows(self) -> int:
         """How many rows are encoded."""
-        return int(self._index.ntotal)
+        return int(self._starts[-1])
 
     @property
     def width(self) -> int:
         """Coordinates of a row."""
-        return int(self._index.d)
+        return self._centroids.width
 
     @property
     def lists(self) -> int:
         """How many lists there are, empty ones included."""
-        return int(self._index.nlist)
+        return self._centroids.lists
 
     @property
-    def row_bytes(self) -> int:
-        """Bytes of one row's code."""
-        return int(self._index.code_size)
-
-    def nearness_of_each(self, queries: Float32Matrix) -> Float32Matrix:
-        """`nearness` for each of some queries (m, width): (m, lists)."""
-        products: Float32Matrix = queries @ self._centroids.T
-        if self._inner:
-            return products
-        squares = self._centroid_squares - 2.0 * products + np.einsum("ij,ij->i", queries, queries)[:, None]
-        nearness: Float32Matrix = -np.sqrt(np.maximum(squares, np.float32(0.0)))
-        return nearness
-
-    def nearness(self, query: Floats) -> Floats:
-        """How near each list's centroid is to a query (width,): the product, or the distance negated."""
-        products: Floats = self._centroids @ query
-        if self._inner:
-            return products
-        squares: Floats = self._centroid_squares - 2.0 * products + query @ query
-        return -np.sqrt(np.maximum(squares, 0.0))
+    def centroids(self) -> Centroids:
+        """The centres of the lists."""
+        return self._centroids
 
     def search(
         self, query: Floats, depth: int, lists: Rows, nearness: Floats, allowed: Bits | None = None
@@ -256,36 +179,6 @@ class Codes:
             )
         return [rows[rows >= 0] for rows in found]
 
-    def _here(self, lists: Rows) -> AbstractContextManager[None]:
-        """While this lasts, these lists are in memory."""
-        if self._part is None:
-            return nullcontext()
-        begin, end = self._starts[lists], self._starts[lists + 1]
-        filled = begin < end
-        head = self._part.size - self.rows * self.listed_bytes
-        starts = head + begin[filled] * self.listed_bytes
-        return self._part.held(starts, (end - begin)[filled] * self.listed_bytes)
-
-    def _check_numbers(self, lists: Rows) -> None:
-        """That these lists, which are in memory, have rows that are there. Each is looked at once. Raises Corrupted."""
-        for number in lists[self._unread[lists]].tolist():
-            begin, end = self._starts[number : number + 2].tolist()
-            if begin < end:
-                ids = self._faiss.rev_swig_ptr(self._index.invlists.get_ids(number), end - begin)
-                check_numbers(ids, begin if self._arranged else None, self.rows)
-            self._unread[number] = False
-
-    def _parameters(self, visit: int, allowed: Bits | None) -> Any:
-        # Parameters of the shared index would be those of all threads.
-        if allowed is not None:
-            selector = self._faiss.IDSelectorBitmap(allowed)
-            return self._faiss.IVFRaBitQSearchParameters(nprobe=visit, qb=QUERY_BITS, sel=selector)
-        asked = self._asked.get(visit)
-        if asked is None:
-            asked = self._faiss.IVFRaBitQSearchParameters(nprobe=visit, qb=QUERY_BITS)
-            self._asked[visit] = asked
-        return asked
-
     def matches_by_list(self, allowed: Mask) -> npt.NDArray[np.int32]:
         """How many rows that are allowed (n,) each list has."""
         filled = np.flatnonzero(np.diff(self._starts))
@@ -293,40 +186,6 @@ class Codes:
         in_lists = allowed if self._arranged else allowed.take(self.grouped[0])
         matches[filled] = np.add.reduceat(in_lists, self._starts[filled], dtype=np.int32)
         return matches
-
-    def among(self, allowed: Mask) -> Codes | None:
-        """The codes of the allowed rows (n,) alone, around the same centroids, under the same numbers, in memory.
-
-        None where the lists have to be fetched.
-        """
-        if self._part is not None:
-            return None
-        faiss, stored, pointer = self._faiss, self._index.invlists, self._faiss.swig_ptr
-        index = faiss.IndexIVFRaBitQ(
-            self._index.quantizer,
-            self.width,
-            self.lists,
-            self._index.metric_type,
-            True,
-            self._index.rabitq.nb_bits,
-        )
-        index.is_trained = True
-        filled = np.flatnonzero(self.matches_by_list(allowed))
-        self._check_numbers(filled)
-        for number in filled.tolist():
-            size = stored.list_size(number)
-            ids = faiss.rev_swig_ptr(stored.get_ids(number), size)
-            codes = faiss.rev_swig_ptr(stored.get_codes(number), size * self.row_bytes)
-            kept = allowed.take(ids)
-            ids, codes = ids[kept], codes.reshape(size, self.row_bytes)[kept]
-            index.invlists.add_entries(number, ids.size, pointer(ids), pointer(codes))
-            index.ntotal += ids.size
-        return Codes(index, whole=self)
-
-    @property
-    def listed_bytes(self) -> int:
-        """What a row takes in its list: its code and its number."""
-        return self.row_bytes + NUMBER_BYTES
 
     @property
     def grouped(self) -> tuple[npt.NDArray[np.int32], Rows]:
@@ -339,22 +198,50 @@ class Codes:
         with self._grouping:
             return self._grouped, self._starts
 
-    @cached_property
-    def _starts(self) -> Rows:
-        stored = self._index.invlists
-        sizes = [stored.list_size(number) for number in range(self.lists)]
-        return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    def numbers(self, number: int) -> Rows:
+        """The row numbers of a list that is in memory, where they lie."""
+        size = int(self._starts[number + 1] - self._starts[number])
+        numbers: Rows = self._faiss.rev_swig_ptr(self._index.invlists.get_ids(number), size)
+        return numbers
 
     @cached_property
     def _grouped(self) -> npt.NDArray[np.int32]:
-        stored, starts = self._index.invlists, self._starts
-        self._check_numbers(np.arange(self.lists))
-        rows = np.empty(self.rows, dtype=np.int32)
-        for number in range(self.lists):
-            start, end = int(starts[number]), int(starts[number + 1])
-            if start < end:
-                rows[start:end] = self._faiss.rev_swig_ptr(stored.get_ids(number), end - start)
-        return rows
+        filled = np.flatnonzero(np.diff(self._starts))
+        self._check_numbers(filled)
+        return np.concatenate([self.numbers(number) for number in filled.tolist()]).astype(np.int32)
+
+    def _here(self, lists: Rows) -> AbstractContextManager[None]:
+        """While this lasts, these lists are in memory."""
+        if self._part is None:
+            return nullcontext()
+        return self._part.held(*self.spans(lists[self._starts[lists] < self._starts[lists + 1]]))
+
+    def _check_numbers(self, lists: Rows) -> None:
+        """That these lists, which are in memory, have rows that are there. Each is looked at once. Raises Corrupted."""
+        for number in lists[self._unread[lists]].tolist():
+            begin, end = self._starts[number : number + 2].tolist()
+            if begin < end:
+                check_numbers(self.numbers(number), begin if self._arranged else None, self.rows)
+            self._unread[number] = False
+
+    def _parameters(self, visit: int, allowed: Bits | None) -> Any:
+        # Parameters of the shared index would be those of all threads.
+        if allowed is not None:
+            return self.asking(visit, self._faiss.IDSelectorBitmap(allowed))
+        asked = self._asked.get(visit)
+        if asked is None:
+            asked = self._asked[visit] = self.asking(visit, None)
+        return asked
+
+
+def check_numbers(numbers: Rows, begin: int | None, rows: int) -> None:
+    """Raises Corrupted unless a list names its own rows: those from `begin` on, or with None any ascending ones."""
+    if begin is not None:
+        right = (numbers == np.arange(begin, begin + numbers.size)).all()
+    else:
+        right = numbers[0] >= 0 and numbers[-1] < rows and (numbers[1:] > numbers[:-1]).all()
+    if not right:
+        raise damaged("of codes", "a list names rows that are not in it")
 
 
 @contextmanager

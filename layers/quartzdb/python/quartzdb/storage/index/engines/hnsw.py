@@ -26,7 +26,7 @@ from quartzdb.storage.index.engines.graph_builder import GraphBuilder
 from quartzdb.storage.index.engines.graph_layout import read_graph
 from quartzdb.storage.index.engines.graph_space import GraphSpace
 from quartzdb.storage.index.engines.hnsw_calibration import SAMPLE_QUERIES, calibrate
-from quartzdb.storage.index.engines.ivf import CODES_FILE, ROTATION_FILE, IvfEngine
+from quartzdb.storage.index.engines.ivf import FILES, IvfEngine
 from quartzdb.storage.index.engines.kernel_graph import KernelGraph
 from quartzdb.storage.index.engines.kernel_library import Kernel, kernel
 from quartzdb.storage.index.engines.long_rows import added, long_rows, parse
@@ -141,7 +141,7 @@ class HnswEngine:
             plain=parameters_by_recall(parameters),
             long=long,
             codes=IvfEngine().open(
-                {name: files[name] for name in (CODES_FILE, ROTATION_FILE) if name in files},
+                {name: files[name] for name in FILES if name in files},
                 codes,
                 vectors,
                 metric,

@@ -1,14 +1,13 @@
-"""The IVF engine: rows in lists around centroids, a bit per coordinate (RaBitQ), rescored from full precision.
+"""The IVF engine: rows in lists around centroids, a bit or two per coordinate, rescored from full precision.
 
 How many lists are visited and how many rows are rescored is calibrated at build time. Where one bit cannot reach the
-target recall, codes get more bits; where none do, the index says so and every search is a scan.
+target recall, codes get two; where those do not, the index says so and every search is a scan.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,20 @@ import numpy.typing as npt
 
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.metric import Metric
-from quartzdb.domain.vector import Floats, Mask, Matrix, Rows, Vector
+from quartzdb.domain.vector import Floats, Mask, Matrix, Rows, Vector, norms_of
 from quartzdb.storage.index.engines.allowed_rows import Allowed, AllowedRows
 from quartzdb.storage.index.engines.calibration import held_out
+from quartzdb.storage.index.engines.centroids import Centroids
 from quartzdb.storage.index.engines.codes import Codes, openmp_threads
+from quartzdb.storage.index.engines.encoded_rows import EncodedRows
 from quartzdb.storage.index.engines.exact import ExactIndex
 from quartzdb.storage.index.engines.ivf_calibration import calibrate, near_lists
-from quartzdb.storage.index.engines.long_rows import added, lengths_of, long_rows, parse
+from quartzdb.storage.index.engines.long_rows import added, long_rows, parse
 from quartzdb.storage.index.engines.port import BuiltIndex, one_by_one
 from quartzdb.storage.index.engines.probe_margins import ProbeMarginTable, margins_by_recall
+from quartzdb.storage.index.engines.product_codes import ProductCodes
+from quartzdb.storage.index.engines.product_quantizer import ProductQuantizer
+from quartzdb.storage.index.engines.rabitq_codes import RabitqCodes
 from quartzdb.storage.index.engines.recall_levels import ByRecall
 from quartzdb.storage.index.engines.rotation import Rotation
 from quartzdb.storage.index.engines.row_order import arranged, renumbered
@@ -33,8 +37,16 @@ from quartzdb.storage.index.engines.search_parameters import SearchParameterTabl
 from quartzdb.storage.index.segments.segment_files import EngineFiles
 from quartzdb.storage.index.segments.stored_vectors import StoredVectors
 
-CODES_FILE = "ivf.faiss"
+PRODUCT_FILE = "ivf.codes"
+RABITQ_FILE = "ivf.faiss"
+"""Codes of segments that were built before there were product codes. They are opened and searched, and not written."""
+CODES_FILES: Mapping[str, type[ProductCodes | RabitqCodes]] = {
+    PRODUCT_FILE: ProductCodes,
+    RABITQ_FILE: RabitqCodes,
+}
 ROTATION_FILE = "frame.npy"
+FILES = (*CODES_FILES, ROTATION_FILE)
+"""Names of files that an index may have."""
 
 ROWS_MIN = 1000
 """Below this a scan is as fast as any index, so none is written."""
@@ -42,9 +54,8 @@ LISTS_PER_ROOT = 1.6
 """Lists per square root of rows: 506 at 100k, where 256 and 1024 were both slower at recall .98."""
 TRAINING_ROWS_PER_LIST = 64
 ROTATION_SAMPLE_ROWS = 4096
-CODE_BITS = (1, 2)
-"""Bits per coordinate, tried in turn. One is enough for embeddings; small sets without structure need two. Codes of
-more bits are slower to rank than the vectors themselves."""
+PART_COORDINATES = (4, 2)
+"""Coordinates that share 4 bits, tried in turn: a bit for each coordinate, or two where that is not enough."""
 DEPTH_STRIDE = 4
 """How much deeper a filtered search ranks each time it must go on; it begins as deep as a plain one."""
 FILTERED_DEPTH_MAX = 16_384
@@ -76,25 +87,27 @@ class IvfEngine:
             rotation.rows(_sample(vectors, others, TRAINING_ROWS_PER_LIST * lists, generator))
         )
         asked_seed = int(generator.integers(1 << 31))
+        # Parts are learnt from some of those, in no order.
+        generator.shuffle(training)
         with openmp_threads(threads):
-            empty = Codes.train(training, lists, CODE_BITS[0], inner=rotation.inner, seed=asked_seed)
-            del training
-            for bits in CODE_BITS:
-                codes = empty.with_bits(bits)
-                for block in _turned_blocks(vectors, rotation):
-                    codes.add(block)
+            centroids = Centroids.train(training, lists, inner=rotation.inner, seed=asked_seed)
+            encoded = EncodedRows(centroids, lambda: _turned_blocks(vectors, rotation))
+            for coordinates in PART_COORDINATES:
+                encoded.encode(
+                    ProductQuantizer.train(training, rotation.padded // coordinates, seed=asked_seed)
+                )
+                codes = encoded.write(directory / PRODUCT_FILE)
                 search_parameters = calibrate(codes, rotation, vectors, own, seed=asked_seed)
                 if search_parameters is not None:
-                    order = _order(codes, rotation, vectors)
-                    codes.arrange(order)
-                    codes.write(directory / CODES_FILE)
+                    order = arranged(encoded.groups, lambda some: rotation.rows(vectors[some]))
+                    head_bytes = encoded.write_in(order, directory / PRODUCT_FILE)
                     rotation.save(directory / ROTATION_FILE)
-                    document = {"coded": True, "bits": bits}
-                    document["head_bytes"] = codes.head_bytes(directory / CODES_FILE)
+                    document = {"coded": True, "part_coordinates": coordinates, "head_bytes": head_bytes}
                     document |= {**rotation.parameters, **search_parameters.document()}
-                    if metric is Metric.DOT:
-                        document["long"] = renumbered(long_rows(lengths_of(vectors)), order).tolist()
-                    return BuiltIndex(files=(CODES_FILE, ROTATION_FILE), parameters=document, order=order)
+                    if not rotation.unit:
+                        document["long"] = renumbered(_far(vectors, rotation), order).tolist()
+                    return BuiltIndex((PRODUCT_FILE, ROTATION_FILE), document, order)
+        (directory / PRODUCT_FILE).unlink()
         return BuiltIndex(files=(), parameters={"coded": False})
 
     def open(
@@ -108,17 +121,19 @@ class IvfEngine:
         scan = ExactIndex(vectors, metric)
         if parameters.get("coded") is False:
             return scan
-        if not {CODES_FILE, ROTATION_FILE} <= files.keys():
+        names = [name for name in CODES_FILES if name in files]
+        if len(names) != 1 or ROTATION_FILE not in files:
             raise Corrupted(
-                f"An ivf index is {CODES_FILE} and {ROTATION_FILE}; this segment has {sorted(files)}."
+                f"An ivf index is {PRODUCT_FILE} and {ROTATION_FILE}; this segment has {sorted(files)}."
             )
+        name = names[0]
         rotation = Rotation.load(files[ROTATION_FILE], parameters, vectors.shape[1], metric)
-        codes = Codes.read(
-            files[CODES_FILE],
+        codes: Codes = CODES_FILES[name].read(
+            files[name],
             rows=vectors.shape[0],
             width=rotation.padded,
             inner=rotation.inner,
-            part=files.part(CODES_FILE) if isinstance(files, EngineFiles) else None,
+            part=files.part(name) if isinstance(files, EngineFiles) else None,
         )
         return IvfIndex(
             codes,
@@ -127,7 +142,7 @@ class IvfEngine:
             filtered=margins_by_recall(parameters),
             long=parse(parameters.get("long", []), vectors.shape[0]),
             scan=scan,
-            file_bytes=sum(files[name].stat().st_size for name in (CODES_FILE, ROTATION_FILE)),
+            file_bytes=sum(files[name].stat().st_size for name in (name, ROTATION_FILE)),
         )
 
 
@@ -213,7 +228,7 @@ class IvfIndex:
             return None
         cut, depth = search_parameters.at(count)
         depth = min(depth, self._codes.rows)
-        nearness = self._codes.nearness(turned)
+        nearness = self._codes.centroids.nearness(turned)
         if count <= search_parameters.count_max:
             lists = near_lists(nearness, cut)
             found, _ = self._codes.search(turned, depth, lists, nearness[lists])
@@ -225,7 +240,7 @@ class IvfIndex:
     def _plainly_each(self, placed: Matrix, cut: float, depth: int) -> Sequence[Rows]:
         """What `_plainly` finds first for each query (m, d)."""
         turned = self._rotation.turned(placed)
-        nearness = self._codes.nearness_of_each(turned)
+        nearness = self._codes.centroids.nearness_of_each(turned)
         return self._codes.search_each(turned, depth, [near_lists(near, cut) for near in nearness], nearness)
 
     def _among(self, turned: Floats, count: int, recall: float | None, allowed: Allowed) -> Rows | None:
@@ -239,7 +254,7 @@ class IvfIndex:
         gap, margin = probe_margins.at(count)
         matches, wanted = allowed.matches, min(count, allowed.matches)
         depth = min(matches, search_parameters.at(count)[1])
-        nearness = self._codes.nearness(turned)
+        nearness = self._codes.centroids.nearness(turned)
         lists = np.argsort(-nearness)
         by_list = allowed.by_list[lists]
         lists, seen = lists[by_list > 0], np.cumsum(by_list[by_list > 0])
@@ -277,11 +292,9 @@ def _sample(vectors: Matrix, among: Rows, size: int, generator: np.random.Genera
     return sample
 
 
-def _order(codes: Codes, rotation: Rotation, vectors: Matrix) -> Rows:
-    """List after list, and near rows beside each other in each."""
-    rows, starts = codes.grouped
-    lists = [rows[start:end].astype(np.int64) for start, end in pairwise(starts.tolist())]
-    return arranged(lists, lambda some: rotation.rows(vectors[some]))
+def _far(vectors: Matrix, rotation: Rotation) -> Rows:
+    """Rows out of all proportion, which no value of a part is near to."""
+    return long_rows(np.concatenate([norms_of(block) for block in _turned_blocks(vectors, rotation)]))
 
 
 def _turned_blocks(vectors: Matrix, rotation: Rotation) -> Iterator[npt.NDArray[np.float32]]:

@@ -118,7 +118,7 @@ def calibrate(
     list_of_row[grouped] = np.repeat(np.arange(codes.lists, dtype=np.int32), sizes)
     for number, asked in enumerate(sample_queries(vectors, rotation, own, np.random.default_rng(seed))):
         turned = rotation.turned(asked.query[None, :])[0]
-        nearness = codes.nearness(turned)
+        nearness = codes.centroids.nearness(turned)
         lists = np.argsort(-nearness)
         ranking = _ranked(codes, turned, lists, nearness, asked.scores, list_of_row)
         trials.record(ranking, nearness, sizes)

@@ -48,7 +48,9 @@ def read_in_parts(name: str, parameters: Mapping[str, Any]) -> Mapping[str, int]
     Known without importing the engine, so that fetching begins at once.
     """
     head = parameters.get("head_bytes")
-    return {"ivf.faiss": head} if name == "ivf" and isinstance(head, int) and head > 0 else {}
+    if name != "ivf" or not isinstance(head, int) or head <= 0:
+        return {}
+    return {"ivf.codes" if "part_coordinates" in parameters else "ivf.faiss": head}
 
 
 def open_files(name: str) -> int:

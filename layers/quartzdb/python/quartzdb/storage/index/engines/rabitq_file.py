@@ -11,12 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from quartzdb.domain.vector import Rows
-from quartzdb.storage.index.engines.file_fields import FileFields, damaged, fields_of
+from quartzdb.storage.index.engines.codes import NUMBER_BYTES
+from quartzdb.storage.index.engines.file_fields import FileFields, fields_of
 from quartzdb.storage.index.engines.graph_file import check_header
 
-NUMBER_BYTES = 8
-"""Of a row's number, which follows its code in a list."""
 _BITS_MAX = 9
 
 
@@ -39,16 +37,6 @@ def check_codes(path: Path, *, rows: int, width: int, inner: bool) -> None:
         fields.expect("the bytes of a code", "<u8", code_bytes)
         _check_sizes(fields, rows, lists)
         fields.end(rows * (code_bytes + NUMBER_BYTES))
-
-
-def check_numbers(numbers: Rows, begin: int | None, rows: int) -> None:
-    """Raises Corrupted unless a list names its own rows: those from `begin` on, or with None any ascending ones."""
-    if begin is not None:
-        right = (numbers == np.arange(begin, begin + numbers.size)).all()
-    else:
-        right = numbers[0] >= 0 and numbers[-1] < rows and (numbers[1:] > numbers[:-1]).all()
-    if not right:
-        raise damaged("of codes", "a list names rows that are not in it")
 
 
 def _check_quantizer(fields: FileFields, width: int, inner: bool, *, with_bits: bool) -> int:

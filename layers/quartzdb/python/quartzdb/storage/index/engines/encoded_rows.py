@@ -1,0 +1,59 @@
+"""Rows on their way into lists: which list each belongs to, and its code, until their order in the file is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from quartzdb.domain.vector import Rows
+from quartzdb.storage.index.engines.centroids import Centroids
+from quartzdb.storage.index.engines.product_codes import ProductCodes
+from quartzdb.storage.index.engines.product_file import write_lists
+from quartzdb.storage.index.engines.product_quantizer import ProductQuantizer
+
+Float32Matrix = npt.NDArray[np.float32]
+Blocks = Callable[[], Iterable[Float32Matrix]]
+"""All turned rows (m, width), block by block, from the beginning each time."""
+
+
+class EncodedRows:
+    """Rows in lists, written as codes of one quantizer or another."""
+
+    def __init__(self, centroids: Centroids, blocks: Blocks) -> None:
+        self._centroids = centroids
+        self._blocks = blocks
+        lists = np.concatenate([centroids.nearest(block) for block in blocks()])
+        self._rows = np.argsort(lists, kind="stable")
+        self._ends = np.cumsum(np.bincount(lists, minlength=centroids.lists))
+
+    @property
+    def groups(self) -> list[Rows]:
+        """The rows of each list, ascending."""
+        return self._split(self._rows)
+
+    def encode(self, quantizer: ProductQuantizer) -> None:
+        """Make the codes that are written from now on."""
+        self._quantizer = quantizer
+        self._codes = np.concatenate([quantizer.codes(block) for block in self._blocks()])
+
+    def write(self, path: Path) -> ProductCodes:
+        """The codes under the numbers that rows have, opened."""
+        write_lists(path, self._centroids, self._quantizer, self.groups, self._codes, arranged=False)
+        return ProductCodes.read(
+            path,
+            rows=len(self._codes),
+            width=self._centroids.width,
+            inner=self._centroids.inner,
+            arranged=False,
+        )
+
+    def write_in(self, order: Rows, path: Path) -> int:
+        """The same in an order (list after list), under the numbers of that; says how many bytes precede the lists."""
+        groups = self._split(order)
+        return write_lists(path, self._centroids, self._quantizer, groups, self._codes, arranged=True)
+
+    def _split(self, rows: Rows) -> list[Rows]:
+        return np.split(rows, self._ends[:-1])
