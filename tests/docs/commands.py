@@ -15,8 +15,9 @@ from functools import cache
 
 import click
 
+from docsite.links import prose
 from docsite.sources import ROOT
-from quartzdb.cli.main import cli
+from quartzdb.cli.main import PACKAGES, cli
 
 OURS = {
     *(tomllib.loads(one.read_text())["project"]["name"] for one in ROOT.glob("integrations/*/pyproject.toml")),
@@ -54,6 +55,12 @@ def only_makes_or_installs(code: str) -> bool:
     return bool(found) and all(
         words[0] in ("make", ".ci/run", "export") or _INSTALLING.match(" ".join(words)) for words in found
     )
+
+
+def said_in_prose(text: str) -> list[str]:
+    """Commands of ours that a page's prose names."""
+    outside = "".join(piece for is_prose, piece in prose(text) if is_prose)
+    return re.findall(r"`((?:make|quartzdb|python -m|\.venv/bin/\w+) [^`\n]+)`", outside)
 
 
 def commands(code: str) -> Iterator[list[str]]:
@@ -122,6 +129,8 @@ def _of_quartzdb(words: list[str]) -> Iterator[str]:
     while isinstance(command, click.Group):
         if not words or words[0].startswith("-"):
             return
+        if words[0].isupper() or words[0] in PACKAGES:
+            return  # any command, or one of a package that may not be installed
         found = command.get_command(click.Context(command), words[0])
         if found is None:
             yield f"quartzdb has no command {words[0]}"

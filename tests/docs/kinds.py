@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 import jsonschema_rs
+import yaml
 
 from clients.conformance.scenario import Fault, Sent, scenarios
 from quartzdb.api import usage_line
@@ -31,6 +32,8 @@ def documents(block: Block) -> list[Any]:
     """The one document of a block, or those of its lines. Raises ValueError where it is not well formed."""
     if block.language == "toml":
         return [tomllib.loads(block.code)]
+    if block.language == "yaml":
+        return list(yaml.safe_load_all(block.code))
     lines = block.code.strip().splitlines()
     text = _LEFT_OUT.sub("", block.code)
     one_in_each = all(line.startswith("{") and line.endswith("}") for line in lines)

@@ -10,7 +10,7 @@ import pytest
 from docsite.sources import ROOT
 from quartzdb.domain.errors import InvalidArgument
 from tests.docs import kinds
-from tests.docs.commands import only_makes_or_installs, unknown
+from tests.docs.commands import only_makes_or_installs, said_in_prose, unknown
 from tests.docs.examples import PROGRAMS, SHELL_AND_PYTHON, Block, every_block, markdown_files
 from tests.docs.where_run import RUN_BY, SHELL_NOT_RUN, is_tour, name, nowhere, run_as_examples
 
@@ -43,6 +43,10 @@ NOT_RUN: Mapping[str, int] = {
 """How many blocks of a file say of themselves that they are not run. One more is a decision."""
 
 
+def _is_of_today(file: Path) -> bool:
+    return file.name != "CHANGELOG.md" and file.parent.name != "adr"
+
+
 @pytest.mark.parametrize("file", FILES, ids=name)
 def test_every_block_is_of_a_known_kind(file: Path) -> None:
     """Programs, data that says what it is of, or output; what is no language says nothing to a reader, either."""
@@ -73,6 +77,13 @@ def test_what_is_not_run_could_be(file: Path) -> None:
             compile(one.code, f"{name(file)}:{one.line}", "exec")
 
 
+@pytest.mark.parametrize("file", [one for one in markdown_files() if _is_of_today(one)], ids=name)
+def test_commands_that_prose_names_exist(file: Path) -> None:
+    """With their options; decisions and changelogs are of their day."""
+    for command in said_in_prose(file.read_text("utf-8")):
+        assert unknown(command) == [], command
+
+
 def test_how_many_are_not_run() -> None:
     """Each file with its number."""
     found = {name(one): sum(block.reason is not None for block in every_block(one)) for one in FILES}
@@ -100,6 +111,7 @@ def test_what_is_wrong_is_found() -> None:
     assert unknown('make bench-peers ARGS="--rowz 3"') == ["python -m benchmarks.peers has no --rowz"]
     assert unknown("python -m benchmarks.nothing") == ["there is no module benchmarks.nothing"]
     assert unknown("echo 'a")
+    assert said_in_prose("`make a b` and `make`\n\n```sh\n`make c`\n```\n") == ["make a b"]
     assert only_makes_or_installs("make a  # it's so\nmake b && npm install c\n")
     assert not only_makes_or_installs("make a\nrm -r b\n")
 
