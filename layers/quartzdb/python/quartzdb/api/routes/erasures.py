@@ -20,7 +20,7 @@ from quartzdb.services.keys import Scope
 FAMILY = Family("erasures", "Deletions that also leave the files, and reports of what is gone from where.")
 
 _ID = "0193f3c2ab4d5b1c9e02aa4f"
-_USED = {"read_units": 0, "write_units": 2, "cost_usd": "0.000004"}
+_USED = {"read_units": 0, "write_units": 2, "cost_usd": "0.000016"}
 _AT = "2025-01-01T12:00:00.000Z"
 _GONE = {"status": "gone", "at": "2025-01-01T12:01:00.000Z", "until": None, "why": None}
 _REPORT = {

@@ -70,7 +70,7 @@ def list_values(call: Call) -> Answer:
             {
                 "items": [_ITEM],
                 "missing": ["farewell"],
-                "usage": {"read_units": 2, "write_units": 0, "cost_usd": "0.000032"},
+                "usage": {"read_units": 2, "write_units": 0, "cost_usd": "0.000024"},
             },
         ),
     ),
@@ -121,7 +121,7 @@ def get_values(call: Call) -> Answer:
             {
                 "put": 3,
                 "version": VERSION,
-                "usage": {"read_units": 0, "write_units": 3, "cost_usd": "0.000006"},
+                "usage": {"read_units": 0, "write_units": 3, "cost_usd": "0.000024"},
             },
         ),
     ),

@@ -46,8 +46,8 @@ from quartzdb.services.records import Deletion
 FAMILY = Family("vectors", "Records: an id, a vector and metadata.")
 
 VERSION = "0197f3c2ab4d0000.local.3f9c2a1b"
-READ = {"read_units": 1, "write_units": 0, "cost_usd": "0.000016"}
-WRITTEN = {"read_units": 0, "write_units": 1, "cost_usd": "0.000002"}
+READ = {"read_units": 1, "write_units": 0, "cost_usd": "0.000012"}
+WRITTEN = {"read_units": 0, "write_units": 1, "cost_usd": "0.000008"}
 _DUNE = {"id": "dune", "vector": [0.9, 0.1, 0.0], "metadata": {"year": 1965, "tags": ["desert"]}}
 _UBIK = {"id": "ubik", "vector": "zcxMP5qZmT7NzMw9", "metadata": {"year": 1969}}
 
@@ -255,7 +255,7 @@ def patch_vectors(call: Call) -> Answer:
                 "deleted": 2,
                 "version": VERSION,
                 "more": False,
-                "usage": {"read_units": 0, "write_units": 2, "cost_usd": "0.000004"},
+                "usage": {"read_units": 0, "write_units": 2, "cost_usd": "0.000016"},
             },
         ),
     ),
