@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.costs import deployed
+from benchmarks.scaling.measured import COLD_MS_MILLION, DIMENSIONS
 from docsite import figures, results
 from docsite.figures import Quote, as_shown, blocks, fits, is_above, quotes, renewed, value_of, without_blocks
 from docsite.links import file_of, links, prose
@@ -110,6 +112,15 @@ def test_who_cites_a_result_says_so(name: str) -> None:
     named = {quote.shown for quote in quotes(text)}
     for shown, of in _cited(without_blocks(text), file):
         assert shown in named, f"{shown} is a figure of {sorted(of)}: <!-- quoted: {shown} = NAME/FIGURE -->"
+
+
+def test_programs_go_by_what_was_measured() -> None:
+    """What costs and the arithmetic of scaling are computed of; after a change here, run them: they write pages."""
+    assert value_of("server/bytes") == deployed.BYTES_A_VECTOR_384
+    assert value_of("growth/768-index-bytes") == DIMENSIONS[768].code_bytes
+    assert value_of("growth/768-records-bytes") == DIMENSIONS[768].records_bytes
+    cold = [value_of(f"cold-start/ivf-1m-{part}-ms") for part in ("init", "first")]
+    assert sum(one for one in cold if isinstance(one, Decimal)) == COLD_MS_MILLION
 
 
 def _cited(text: str, file: Path) -> Iterator[tuple[str, set[str]]]:
