@@ -42,7 +42,7 @@ SOURCES = --no-build-isolation --require-hashes
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help install environments docs test-docs integrations-types run parquet platform test test-all test-clients test-console test-deployment test-starter journey clients-types lint format bench-engines bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean clients clients-matrix conformance
+.PHONY: help install environments docs test-docs integrations-types run parquet platform test test-all test-clients test-console test-deployment test-starter journey clients-types lint format bench-engines bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-limits bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean clients clients-matrix conformance
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -172,6 +172,9 @@ bench-coldstart: $(DEV) $(MINISTACK) $(RIE) $(BUILT) ## Measure cold functions u
 
 bench-imports: $(LAYERS) ## Measure what the functions' imports cost, from the built layers
 	$(BIN)/python -m benchmarks.imports $(if $(LAYER_PYTHON),--python $(LAYER_PYTHON)) $(ARGS)
+
+bench-limits: $(DEV) ## Ask a server for as much as each limit allows, and for one more
+	$(BIN)/python -m benchmarks.limits $(ARGS)
 
 bench-namespaces: $(DEV) ## Measure a small server with 10,000 namespaces and 1,024 open files
 	$(BIN)/python -m benchmarks.namespaces $(ARGS)
