@@ -98,8 +98,10 @@ class _Steps:
         """Begin a step: an answer, an awaitable of one, or an iterator."""
         arguments = {**self.filled(step.get("with", {}))}
         do: str = step["do"]
-        if do == "list_namespaces":
-            return db.list_namespaces(**arguments)
+        if do in ("list_namespaces", "usage", "health"):
+            return getattr(db, do)(**arguments)
+        if do.startswith("keys_"):
+            return getattr(db.keys, do[5:])(**arguments)
         name = arguments.pop("name", self.namespace)
         if do == "create_namespace":
             return db.create_namespace(name, **arguments)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 _PACKAGE = "python/src/quartzdb_client"
-_NAMES = ("client", "namespace", "key_values", "pages", "changes", "transport")
+_NAMES = ("client", "namespace", "key_values", "keys", "pages", "changes", "transport")
 PAIRS = {f"{_PACKAGE}/_async/{name}.py": f"{_PACKAGE}/_sync/{name}.py" for name in _NAMES}
 
 _RULES = tuple(
@@ -18,7 +18,7 @@ _RULES = tuple(
         (r"\basync (with|for)\b", r"\1"),
         (r"\bawait ", ""),
         (r"\bAsyncClient\b", "Client"),
-        (r"\bAsync(Namespace|KeyValues|Pages|Changes|Transport|HTTPTransport)\b", r"\1"),
+        (r"\bAsync(Namespace|KeyValues|Keys|Pages|Changes|Transport|HTTPTransport)\b", r"\1"),
         (r"\bAwaitable\[(\w+)\]", r"\1"),
         (r"\bAsyncIterator\b", "Iterator"),
         (r"\bAsyncIterable\b", "Iterable"),

@@ -8,10 +8,16 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from docsite.samples.steps import NAMESPACE, Step
+from docsite.samples.steps import NAMESPACE, Step, named
 
 _ADDRESS = "$QUARTZDB_URL"
 _KEY = '-H "Authorization: Bearer $QUARTZDB_API_KEY"'
+
+
+def _part(value: Any) -> str:
+    """Of a path, in double quotes of a shell."""
+    variable = named(value)
+    return f"${variable}" if variable else quote(value, safe="")
 
 
 def command(method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None) -> str:
@@ -66,6 +72,24 @@ def shown(step: Step) -> str:  # noqa: PLR0912 - one case for each call
             return _put(f"{top}/kv/{quote(args['key'], safe='')}", args)
         case "kv_get":
             return command("GET", f"{top}/kv/{quote(args['key'], safe='')}")
+        case "kv_head":
+            return command("HEAD", f"{top}/kv/{quote(args['key'], safe='')}")
+        case "erase":
+            return command("POST", f"{top}/erase", body=args)
+        case "list_erasures":
+            return command("GET", f"{top}/erasures", query=_paged(args))
+        case "describe_erasure":
+            return command("GET", f"{top}/erasures/{_part(args['id'])}")
+        case "keys_create":
+            return command("POST", "/v1/keys", body=args)
+        case "keys_list":
+            return command("GET", "/v1/keys")
+        case "keys_rotate":
+            return command("POST", f"/v1/keys/{_part(args.pop('id'))}/rotate", body=args)
+        case "keys_revoke":
+            return command("DELETE", f"/v1/keys/{_part(args['id'])}")
+        case "usage" | "health":
+            return command("GET", f"/v1/{step.do}", query=args)
         case "kv_delete":
             return command("DELETE", f"{top}/kv/{quote(args['key'], safe='')}")
         case "kv_list":
@@ -118,19 +142,3 @@ def _put(path: str, args: Mapping[str, Any]) -> str:
     if isinstance(args["value"], str):
         return text + shlex.quote(args["value"])
     return f"echo {args['value']['$bytes']} | base64 --decode |\n  {text}@-"
-
-
-_TOP = f"/v1/namespaces/{NAMESPACE}"
-OTHERS: Mapping[str, str] = {
-    "get_health": command("GET", "/v1/health"),
-    "get_usage": command("GET", "/v1/usage"),
-    "head_value": command("HEAD", f"{_TOP}/kv/greeting"),
-    "create_key": command("POST", "/v1/keys", body={"name": "the website", "scopes": ["read"]}),
-    "list_keys": command("GET", "/v1/keys"),
-    "rotate_key": command("POST", "/v1/keys/$KEY_ID/rotate", body={"overlap_seconds": 86_400}),
-    "revoke_key": command("DELETE", "/v1/keys/$KEY_ID"),
-    "erase": command("POST", f"{_TOP}/erase", body={"filter": {"year": {"$lt": 1900}}}),
-    "list_erasures": command("GET", f"{_TOP}/erasures"),
-    "describe_erasure": command("GET", f"{_TOP}/erasures/$ERASURE_ID"),
-}
-"""Operations that clients have no method for, as they are for operators. Tests run them in this order."""

@@ -15,9 +15,7 @@ FILE: Path = SAMPLES
 
 def document() -> dict[str, list[Mapping[str, str]]]:
     """By operation: the same call in several languages."""
-    found: dict[str, list[Mapping[str, str]]] = {
-        operation: [_sample("Shell", "curl", command)] for operation, command in curl.OTHERS.items()
-    }
+    found: dict[str, list[Mapping[str, str]]] = {}
     for one in samples():
         shown = one.steps[-1:]
         found[one.operation] = [

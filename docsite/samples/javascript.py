@@ -8,10 +8,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from docsite.samples.steps import NAMESPACE, Step
+from docsite.samples.steps import NAMESPACE, Step, is_inside, named
 
 _RENAMED = {"describe_namespace": "describe"}
-_ITERATED = ("list", "list_ids", "kv_list", "list_namespaces", "changes", "kv_changes")
+_ITERATED = ("list", "list_ids", "kv_list", "list_namespaces", "list_erasures", "changes", "kv_changes")
 _FIRST: Mapping[str, Sequence[str]] = {
     "upsert": ["records"],
     "query_batch": ["queries"],
@@ -23,6 +23,10 @@ _FIRST: Mapping[str, Sequence[str]] = {
     "delete_one": ["id"],
     "kv_put": ["key", "value"],
     "kv_get": ["key"],
+    "kv_head": ["key"],
+    "describe_erasure": ["id"],
+    "keys_rotate": ["id"],
+    "keys_revoke": ["id"],
     "kv_delete": ["key"],
     "kv_get_many": ["keys"],
     "kv_put_many": ["items"],
@@ -41,7 +45,7 @@ def program(steps: Sequence[Step]) -> str:
         "const db = new QuartzDB(); // QUARTZDB_URL, QUARTZDB_API_KEY",
     ]
     created = any(step.do == "create_namespace" for step in steps)
-    if not created and any(step.do not in ("list_namespaces", "delete_namespace") for step in steps):
+    if not created and any(map(is_inside, steps)):
         lines.append(f'const books = db.namespace("{NAMESPACE}");')
     for number, step in enumerate(steps):
         call = _call(step)
@@ -58,13 +62,16 @@ def _call(step: Step) -> str:
     given = dict(step.arguments)
     if step.do == "create_namespace":
         return f"db.createNamespace({_literal({'name': NAMESPACE, **given})})"
-    if step.do == "list_namespaces":
-        return f"db.listNamespaces({_literal(given) if given else ''})"
+    if step.do in ("list_namespaces", "usage", "health"):
+        return f"db.{_camel(step.do)}({_literal(given) if given else ''})"
     if step.do == "delete_namespace":
         return f'db.deleteNamespace("{NAMESPACE}")'
-    target, name = (
-        ("books.kv", step.do[3:]) if step.do.startswith("kv_") else ("books", _RENAMED.get(step.do, step.do))
-    )
+    if step.do.startswith("keys_"):
+        target, name = "db.keys", step.do[5:]
+    elif step.do.startswith("kv_"):
+        target, name = "books.kv", step.do[3:]
+    else:
+        target, name = "books", _RENAMED.get(step.do, step.do)
     first = [_literal(given.pop(one), spelled=one not in _OPEN) for one in _FIRST.get(step.do, ())]
     options = [_literal(given)] if given else []
     return f"{target}.{_camel(name)}({', '.join([*first, *options])})"
@@ -75,6 +82,8 @@ def _camel(name: str) -> str:
 
 
 def _literal(value: Any, *, spelled: bool = True) -> str:
+    if variable := named(value):
+        return f"process.env.{variable}"
     if isinstance(value, Mapping):
         if set(value) == {"$bytes"}:
             numbers = ", ".join(str(one) for one in base64.b64decode(value["$bytes"]))

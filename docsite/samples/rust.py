@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from docsite.samples.steps import NAMESPACE, Step
+from docsite.samples.steps import NAMESPACE, Step, is_inside, named
 
 _FRESH = "&Default::default()"
 
@@ -15,7 +15,9 @@ _FRESH = "&Default::default()"
 def program(steps: Sequence[Step]) -> str:
     """A whole program that does all of them, and prints what the last one gives."""
     body = "\n".join(f"    {line}" for line in statements(steps))
-    uses = ["use quartzdb_client::{" + ", ".join(_names(body)) + "};"]
+    names = _names(body)
+    listed = names[0] if len(names) == 1 else "{" + ", ".join(names) + "}"
+    uses = [f"use quartzdb_client::{listed};"]
     if "json!" in body:
         uses.append("use serde_json::{from_value, json};")
     elif "from_value" in body:
@@ -28,7 +30,7 @@ def statements(steps: Sequence[Step]) -> list[str]:
     """What the program does, without its frame."""
     lines = ["let db = Client::from_env()?; // QUARTZDB_URL, QUARTZDB_API_KEY"]
     created = any(step.do == "create_namespace" for step in steps)
-    if not created and any(step.do not in ("list_namespaces", "delete_namespace") for step in steps):
+    if not created and any(map(is_inside, steps)):
         lines.append(f'let books = db.namespace("{NAMESPACE}");')
     for number, step in enumerate(steps):
         call, iterated = _call(step)
@@ -43,7 +45,7 @@ def statements(steps: Sequence[Step]) -> list[str]:
 
 
 def _used(steps: Sequence[Step]) -> bool:
-    return any(step.do not in ("create_namespace", "list_namespaces", "delete_namespace") for step in steps)
+    return any(step.do != "create_namespace" and is_inside(step) for step in steps)
 
 
 def _names(body: str) -> list[str]:
@@ -103,6 +105,26 @@ def _call(step: Step) -> tuple[str, bool]:  # noqa: PLR0912 - one case for each 
                 f"books.kv().put({_text(args['key'])}, {_bytes(args['value'])}, &{_options('PutOptions', given)})",
                 False,
             )
+        case "kv_head":
+            return f"books.kv().head({_text(args['key'])}, {_FRESH})", False
+        case "erase":
+            return f"books.erase(&{_value(args)})", False
+        case "list_erasures":
+            return f"books.list_erasures({page_size})", True
+        case "describe_erasure":
+            return f"books.describe_erasure({_given(args['id'])})", False
+        case "keys_create":
+            return f"db.keys().create(&{_value(args)})", False
+        case "keys_list":
+            return "db.keys().list()", False
+        case "keys_rotate":
+            return f"db.keys().rotate({_given(args.pop('id'))}, &{_value(args)})", False
+        case "keys_revoke":
+            return f"db.keys().revoke({_given(args['id'])}, false)", False
+        case "usage":
+            return f"db.usage({prefix})", False
+        case "health":
+            return "db.health()", False
         case "kv_get":
             return f"books.kv().get({_text(args['key'])}, {_FRESH})", False
         case "kv_delete":
@@ -116,6 +138,12 @@ def _call(step: Step) -> tuple[str, bool]:  # noqa: PLR0912 - one case for each 
             return f"books.kv().{step.do[3:]}(&{_texts(args['keys'])})", False
         case other:
             raise LookupError(f"Nobody said which call {other} is.")
+
+
+def _given(value: Any) -> str:
+    """A text, or what a variable of the environment has."""
+    variable = named(value)
+    return f'&std::env::var("{variable}")?' if variable else _text(value)
 
 
 def _filter(args: Mapping[str, Any]) -> str:

@@ -38,9 +38,19 @@ OPERATIONS: Mapping[str, str] = {
     "kv_get_many": "get_values",
     "kv_put_many": "put_values",
     "kv_delete_many": "delete_values",
+    "kv_head": "head_value",
+    "erase": "erase",
+    "list_erasures": "list_erasures",
+    "describe_erasure": "describe_erasure",
+    "keys_create": "create_key",
+    "keys_list": "list_keys",
+    "keys_rotate": "rotate_key",
+    "keys_revoke": "revoke_key",
+    "usage": "get_usage",
+    "health": "get_health",
 }
 """By what a step does, the operation that it is."""
-_AREAS = ("queries", "records", "lists", "key_values", "changes", "namespaces", "expiry")
+_AREAS = ("queries", "records", "lists", "key_values", "changes", "namespaces", "expiry", "operators")
 """Where the plainest step of each kind is looked for first."""
 
 _LONG = 200
@@ -48,7 +58,10 @@ _LONG = 200
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call: what it does, and its arguments without the namespace's name. Bytes are `{"$bytes": base64}`."""
+    """One call: what it does, and its arguments without the namespace's name.
+
+    Bytes are `{"$bytes": base64}`, what an earlier call gave `{"$env": name}`.
+    """
 
     do: str
     arguments: Mapping[str, Any]
@@ -80,9 +93,28 @@ _WRITTEN = (
             Step("kv_changes", {"from_beginning": True, "values": True, "follow": False}),
         ),
     ),
+    Sample("create_key", (Step("keys_create", {"name": "the website", "scopes": ["read"]}),)),
+    Sample("list_keys", (Step("keys_list", {}),)),
+    Sample("rotate_key", (Step("keys_rotate", {"id": {"$env": "KEY_ID"}, "overlap_seconds": 86_400}),)),
+    Sample("revoke_key", (Step("keys_revoke", {"id": {"$env": "KEY_ID"}}),)),
+    Sample("describe_erasure", (Step("describe_erasure", {"id": {"$env": "ERASURE_ID"}}),)),
+    Sample("get_health", (Step("health", {}),)),
     Sample("list_namespaces", (_CREATED, Step("list_namespaces", {"prefix": NAMESPACE, "page_size": 2}))),
 )
-"""Where scenarios have only steps that show something else: odd names, or a feed that does not end."""
+"""Where scenarios have only steps that show something else: odd names, endless feeds, ids of an earlier answer."""
+
+WITHOUT_NAMESPACE = ("list_namespaces", "delete_namespace", "usage", "health")
+"""Steps of the client itself; so are those of its keys."""
+
+
+def is_inside(step: Step) -> bool:
+    """Whether it is of a namespace."""
+    return step.do not in WITHOUT_NAMESPACE and not step.do.startswith("keys_")
+
+
+def named(value: Any) -> str | None:
+    """The variable of the environment that has a value, if one has."""
+    return value["$env"] if isinstance(value, Mapping) and set(value) == {"$env"} else None
 
 
 def samples() -> list[Sample]:

@@ -8,6 +8,7 @@ const OPTIONS = {
   include_metadata: "includeMetadata", if_version: "ifVersion", if_absent: "ifAbsent", content_type: "contentType",
   group_by: "groupBy", top_k: "topK", min_score: "minScore", purge_after_days: "purgeAfterDays", batch_size: "batchSize",
   expires_at: "expiresAt", from_beginning: "fromBeginning", wait_seconds: "waitSeconds", per_group: "perGroup", must_not: "mustNot",
+  expires_in_seconds: "expiresInSeconds", overlap_seconds: "overlapSeconds",
 };
 
 /** `[{"scenario": …, "problems": […]}]`, in order. `url` is the proxy's. `place` is where this runs, if some may not hold there. */
@@ -60,7 +61,8 @@ async function control(proxy, what, body) {
 }
 
 function called(db, own, name, args) {
-  if (name === "list_namespaces") return db.listNamespaces(spelled(args));
+  if (["list_namespaces", "usage", "health"].includes(name)) return db[camel(name)](spelled(args));
+  if (name.startsWith("keys_")) return ofKeys(db.keys, name.slice("keys_".length), args);
   const { name: namespaceName = own, ...rest } = args;
   if (name === "create_namespace") return db.createNamespace({ name: namespaceName, ...spelled(rest) });
   if (name === "delete_namespace") return db.deleteNamespace(namespaceName);
@@ -75,10 +77,15 @@ function called(db, own, name, args) {
   const first = {
     upsert: [records?.map(spelled)], queryBatch: [queries?.map(asked)], fetch: [ids], get: [name === "kv_get" ? key : id],
     patch: [patches?.map(spelled)], patchOne: [id], patchMatching: [filter], delete: [name === "kv_delete" ? key : ids], deleteOne: [id],
-    deleteMatching: [filter], put: [key, value], getMany: [keys], putMany: [items], deleteMany: [keys],
+    describeErasure: [id], head: [key], deleteMatching: [filter], put: [key, value], getMany: [keys], putMany: [items], deleteMany: [keys],
   }[method];
   if (first) return target[method](...first, spelled(options));
+  if (method === "erase") return target.erase({ ...options, ...(ids && { ids }), ...(keys && { keys }), ...(filter && { filter }) });
   return target[method]({ ...(name.startsWith("query") ? asked(options) : spelled(options)), ...(filter ? { filter } : {}), ...(id ? { id } : {}) });
+}
+
+function ofKeys(keys, method, { id, ...args }) {
+  return id === undefined ? keys[method](spelled(args)) : keys[method](id, spelled(args));
 }
 
 /** A feed: so many changes of it, or until it is stopped, or until it ends. */

@@ -1,5 +1,6 @@
 import { InvalidRequest } from "./errors.js";
 import { LastWritten } from "./freshness.js";
+import { Keys } from "./keys.js";
 import { Namespace } from "./namespace.js";
 import { Pages } from "./pages.js";
 import { sent, spelled } from "./spelling.js";
@@ -29,6 +30,8 @@ export type NamespaceSettings = Omit<NewNamespace, "text"> & { text?: NewNamespa
 
 /** A database at a URL, as one key may use it. */
 export class QuartzDB {
+  /** API keys, for a key with the scope `admin`. */
+  readonly keys: Keys;
   readonly #transport: Transport;
   readonly #written: LastWritten | undefined;
 
@@ -52,6 +55,7 @@ export class QuartzDB {
       fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
       onRequest: options.onRequest,
     });
+    this.keys = new Keys(this.#transport);
     this.#written = options.readYourWrites ? new LastWritten() : undefined;
   }
 

@@ -18,6 +18,7 @@ export {
 } from "./errors.js";
 export type { Freshness } from "./freshness.js";
 export { Item, ItemChange, KeyValues, type PutOptions, type Value } from "./keyValues.js";
+export { Keys } from "./keys.js";
 export { Namespace, type BatchedQuery, type Filter, type ListOptions, type NewRecord, type PatchOptions, type QueryOptions } from "./namespace.js";
 export type { Moment } from "./moments.js";
 export { Pages } from "./pages.js";

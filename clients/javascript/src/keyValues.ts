@@ -101,14 +101,23 @@ export class KeyValues {
   }
 
   /** A value with its type and version. Throws NotFound. */
-  async get(key: string, { signal, ...fresh }: ReadOptions = {}): Promise<Item> {
-    const call = { method: "GET", path: this.#path(key), query: { ...this.#fresh(fresh) } };
+  async get(key: string, options: ReadOptions = {}): Promise<Item> {
+    return this.#item("GET", key, options);
+  }
+
+  /** The type, version and expiry of a value, without the value. Throws NotFound. */
+  async head(key: string, options: ReadOptions = {}): Promise<Item> {
+    return this.#item("HEAD", key, options);
+  }
+
+  async #item(method: "GET" | "HEAD", key: string, { signal, ...fresh }: ReadOptions): Promise<Item> {
+    const call = { method, path: this.#path(key), query: { ...this.#fresh(fresh) } };
     const read = async (answer: Response) => ({ headers: answer.headers, content: await answer.arrayBuffer() });
     const { headers, content } = await this.#transport.send(call, read, { signal });
     const usage = headers.get("x-usage");
     return new Item(
       key,
-      new Uint8Array(content),
+      method === "HEAD" ? undefined : new Uint8Array(content),
       headers.get("content-type") ?? "",
       headers.get("x-quartzdb-version") ?? "",
       headers.get("x-quartzdb-expires") ?? undefined,

@@ -12,6 +12,10 @@ import type {
   ChangePage,
   CountResult,
   Deleted,
+  EraseRequest,
+  ErasureBegun,
+  ErasurePage,
+  ErasureReport,
   Fetched,
   FieldsAnswer,
   GroupByField,
@@ -210,6 +214,29 @@ export class Namespace {
       deleted += done.deleted;
       if (!done.more) return { ...done, deleted };
     }
+  }
+
+  /** Delete records, or the values of `keys`, and have all that is stored rewritten without them: one of `ids`, `keys` and
+   * `filter`. The answer has an `id`, by which `describeErasure` says how far that is; where a filter matches `more` than one step
+   * takes, erase again. */
+  async erase({ signal, ...what }: EraseRequest & CallOptions): Promise<ErasureBegun> {
+    return this.#write("POST", ["erase"], what, signal);
+  }
+
+  /** From which places it is gone, and when it will be from the others. Throws NotFound. */
+  async describeErasure(id: string, { signal }: CallOptions = {}): Promise<ErasureReport> {
+    return this.#get(["erasures", id], {}, signal);
+  }
+
+  /** All erasures of the namespace; pages are asked for as they are needed. */
+  listErasures(
+    { pageSize, cursor, signal }: { pageSize?: number; cursor?: string } & CallOptions = {},
+  ): Pages<ErasurePage, ErasureReport> {
+    return new Pages(
+      (cursor) => this.#get<ErasurePage>(["erasures"], { limit: pageSize, ...(cursor ? { cursor } : {}) }, signal),
+      (page) => page.erasures,
+      cursor,
+    );
   }
 
   /** Numbers over records: `{ aggregates: { total: { kind: "sum", field: "price" } } }`, for each group of `groupBy`. */

@@ -23,6 +23,8 @@ export interface Call {
   body?: string | Uint8Array;
   /** An idempotency key is sent, so that it can be repeated. */
   writes?: boolean;
+  /** There is no idempotency key for it: it is sent again only where the server said that it did nothing. */
+  once?: boolean;
 }
 
 /** Told of every request, for logs and metrics. Never has keys or data. */
@@ -70,6 +72,7 @@ export class Transport {
         return await this.#once(call, read, headers, endsAt, attempt, signal);
       } catch (error) {
         if (!(error instanceof QuartzDBError) || attempt >= retries.maxRetries || !passes(error)) throw error;
+        if (call.once && !(error instanceof RateLimited)) throw error;
         const most = Math.min(retries.backoffSecondsMax, retries.backoffSeconds * 2 ** attempt);
         const wait = Math.max(Math.random() * most, error.retryAfterSeconds ?? 0) * 1000;
         if (Date.now() + wait >= endsAt) throw error;

@@ -1,7 +1,9 @@
 //! Goes through the scenarios: `cargo run --example conformance -- FOLDER`, with QUARTZDB_URL (the proxy's) and
 //! QUARTZDB_API_KEY. One line of JSON for each scenario.
 
-use quartzdb_client::types::{AggregateQuery, NewNamespace, PatchOne, Query, QueryInBatch, RecordPatch, RecordToUpsert};
+use quartzdb_client::types::{
+    AggregateQuery, EraseRequest, NewKey, NewNamespace, PatchOne, Query, QueryInBatch, RecordPatch, RecordToUpsert, RotateKey,
+};
 use quartzdb_client::{
     rfc3339, upsert_many, BatchOptions, Changes, Client, Error, FeedOptions, Freshness, ListOptions, PutOptions, Retries,
 };
@@ -157,6 +159,16 @@ impl Run {
                 found["text"] = json!(item.text());
                 found
             }),
+            "kv_head" => value(kv.head(key, &fresh)),
+            "erase" => value(ns.erase(&read::<EraseRequest>(with))),
+            "describe_erasure" => value(ns.describe_erasure(id)),
+            "list_erasures" => all(ns.list_erasures(page_size)),
+            "keys_create" => value(self.db.keys().create(&read::<NewKey>(with))),
+            "keys_list" => value(self.db.keys().list()),
+            "keys_rotate" => value(self.db.keys().rotate(id, &read::<RotateKey>(with))),
+            "keys_revoke" => value(self.db.keys().revoke(id, with["cascade"] == true)),
+            "usage" => value(self.db.usage(with["prefix"].as_str())),
+            "health" => value(self.db.health()),
             "kv_delete" => value(kv.delete(key, with["if_version"].as_str())),
             "kv_list" => all(kv.list(with["prefix"].as_str(), with["values"] == true, page_size)),
             "kv_put_many" => {

@@ -1,4 +1,5 @@
 use crate::error::{Error, ErrorKind};
+use crate::keys::Keys;
 use crate::namespace::Namespace;
 use crate::pages::Pages;
 use crate::retries::Retries;
@@ -92,6 +93,11 @@ impl Client {
             read_your_writes: false,
             agent: None,
         }
+    }
+
+    /// API keys, for a key with the scope `admin`.
+    pub fn keys(&self) -> Keys {
+        Keys::new(Arc::clone(&self.transport))
     }
 
     /// Make a namespace. The same one twice is no error; with other settings it is a conflict.

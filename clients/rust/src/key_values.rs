@@ -118,15 +118,14 @@ impl KeyValues {
     /// A value with its type and version.
     pub fn get(&self, key: &str, fresh: &Freshness) -> Result<Item> {
         let answer = self.transport.send(&self.fresh(Call::get(self.path(key), []), fresh))?;
-        let header = |name: &str| answer.headers.get(name).cloned();
-        Ok(Item {
-            key: key.to_owned(),
-            content_type: header("content-type").unwrap_or_default(),
-            version: header("x-quartzdb-version").unwrap_or_default(),
-            expires_at: header("x-quartzdb-expires"),
-            usage: header("x-usage").and_then(|text| serde_json::from_str(&text).ok()),
-            value: Some(answer.content),
-        })
+        let value = answer.content.clone();
+        Ok(Item { value: Some(value), ..told(key, &answer) })
+    }
+
+    /// The type, version and expiry of a value, without the value.
+    pub fn head(&self, key: &str, fresh: &Freshness) -> Result<Item> {
+        let call = Call { method: "HEAD", ..Call::get(self.path(key), []) };
+        Ok(told(key, &self.transport.send(&self.fresh(call, fresh))?))
     }
 
     /// Delete a key; one that is not there is no error, and said.
@@ -216,6 +215,19 @@ impl KeyValues {
 
     fn fresh(&self, call: Call, fresh: &Freshness) -> Call {
         self.transport.freshened(call, &self.namespace, fresh)
+    }
+}
+
+/// What the headers of an answer say of a value.
+fn told(key: &str, answer: &Answer) -> Item {
+    let header = |name: &str| answer.headers.get(name).cloned();
+    Item {
+        key: key.to_owned(),
+        content_type: header("content-type").unwrap_or_default(),
+        version: header("x-quartzdb-version").unwrap_or_default(),
+        expires_at: header("x-quartzdb-expires"),
+        usage: header("x-usage").and_then(|text| serde_json::from_str(&text).ok()),
+        value: None,
     }
 }
 

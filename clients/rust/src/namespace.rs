@@ -3,7 +3,7 @@ use crate::key_values::KeyValues;
 use crate::pages::Pages;
 use crate::transport::{path_of, Call, Transport};
 use crate::types::{
-    AggregateAnswer, AggregateQuery, Change, ChangePage, CountResult, Deleted, Fetched, FieldsAnswer, IdPage, ListedRecord,
+    AggregateAnswer, AggregateQuery, Change, ChangePage, CountResult, Deleted, EraseRequest, ErasureBegun, ErasurePage, ErasureReport, Fetched, FieldsAnswer, IdPage, ListedRecord,
     NamespaceDeleted, NamespaceDescription, PatchOne, PatchRequest, PatchResult, Query, QueryBatchAnswer, QueryInBatch, QueryResult,
     Record, RecordPage, RecordPatch, RecordToUpsert, Upserted,
 };
@@ -221,6 +221,27 @@ impl Namespace {
                 return Ok(Deleted { deleted: all, ..done });
             }
         }
+    }
+
+    /// Delete records, or the values of `keys`, and have all that is stored rewritten without them: one of `ids`, `keys` and
+    /// `filter`. The answer has an `id`, by which [`Namespace::describe_erasure`] says how far that is; where a filter matches
+    /// `more` than one step takes, erase again.
+    pub fn erase(&self, what: &EraseRequest) -> Result<ErasureBegun> {
+        self.write("POST", &["erase"], Some(&json!(what)), None, |begun: &ErasureBegun| begun.version.as_ref())
+    }
+
+    /// From which places it is gone, and when it will be from the others.
+    pub fn describe_erasure(&self, id: &str) -> Result<ErasureReport> {
+        self.transport.json(&Call::get(self.path(&["erasures", id]), []))
+    }
+
+    /// All erasures of the namespace; pages are asked for as they are needed.
+    pub fn list_erasures(&self, page_size: Option<u32>) -> Pages<'_, ErasureReport> {
+        Pages::new(move |cursor| {
+            let query = [("limit", page_size.map(|size| size.to_string())), ("cursor", cursor)];
+            let page: ErasurePage = self.transport.json(&Call::get(self.path(&["erasures"]), query))?;
+            Ok((page.erasures, page.cursor))
+        })
     }
 
     /// Numbers over records, for each group of `group_by`.

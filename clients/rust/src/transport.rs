@@ -21,6 +21,8 @@ pub(crate) struct Call {
     pub body: Option<Vec<u8>>,
     /// An idempotency key is sent, so that it can be repeated.
     pub writes: bool,
+    /// There is no idempotency key for it: it is sent again only where the server said that it did nothing.
+    pub once: bool,
 }
 
 pub(crate) struct Answer {
@@ -56,7 +58,8 @@ impl Transport {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            match self.retries.wait(&error, attempt) {
+            let again = !call.once || error.kind == ErrorKind::RateLimited;
+            match self.retries.wait(&error, attempt).filter(|_| again) {
                 Some(wait) if Instant::now() + wait < ends_at => std::thread::sleep(wait),
                 _ => return Err(error),
             }

@@ -15,7 +15,6 @@ _FILES = (
     "namespace.ts",
     "keyValues.ts",
     "keys.ts",
-    "erasures.ts",
     "pages.ts",
     "changes.ts",
     "batches.ts",

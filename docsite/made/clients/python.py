@@ -16,7 +16,6 @@ _FILES = (
     "_sync/namespace.py",
     "_sync/key_values.py",
     "_sync/keys.py",
-    "_sync/erasures.py",
     "_sync/pages.py",
     "_sync/changes.py",
     "batches.py",
@@ -31,8 +30,8 @@ _TOP = """\
 Every public class and method of `quartzdb_client`, made of its source. [Clients](../clients.md) says what they are for
 and what all clients do alike.
 
-`AsyncClient`, `AsyncNamespace`, `AsyncKeyValues`, `AsyncPages` and `AsyncChanges` have the same methods: those that ask
-the server are to be awaited, and pages and changes are gone through with `async for`.
+`AsyncClient`, `AsyncNamespace`, `AsyncKeyValues`, `AsyncKeys`, `AsyncPages` and `AsyncChanges` have the same methods:
+those that ask the server are to be awaited, and pages and changes are gone through with `async for`.
 
 ```python
 from quartzdb_client import Client

@@ -15,7 +15,6 @@ _FILES = (
     "namespace.rs",
     "key_values.rs",
     "keys.rs",
-    "erasures.rs",
     "pages.rs",
     "changes.rs",
     "batches.rs",

@@ -23,10 +23,7 @@ BY_STATUS: Mapping[str, str] = {
 ALWAYS = ("ConnectionFailed", "DeadlineExceeded")
 _OTHER_CALLS: Mapping[str, str] = {
     "describe": "describe_namespace",
-    "health": "get_health",
-    "kv_head": "head_value",
     "query_pages": "query_vectors",
-    "usage": "get_usage",
 }
 """Methods that no scenario has a step for, or that are called otherwise there: their operations."""
 
@@ -74,9 +71,7 @@ def page(top: str, parts: Sequence[Part], types: Sequence[Part], language: Langu
 def operation_of(owner: str, method: str) -> str | None:
     """Which operation a method asks for: by the steps of scenarios, whose names are those of methods."""
     name = re.sub(r"(?<=[a-z])([A-Z])", lambda match: f"_{match[1].lower()}", method)
-    step = {"KeyValues": f"kv_{name}", "Keys": f"keys_{name}", "Erasures": f"erasures_{name}"}.get(
-        owner, name
-    )
+    step = {"KeyValues": f"kv_{name}", "Keys": f"keys_{name}"}.get(owner, name)
     return OPERATIONS.get(step) or _OTHER_CALLS.get(step)
 
 

@@ -11,11 +11,13 @@ from __future__ import annotations
 from quartzdb_client._async.changes import AsyncChanges
 from quartzdb_client._async.client import AsyncClient
 from quartzdb_client._async.key_values import AsyncKeyValues
+from quartzdb_client._async.keys import AsyncKeys
 from quartzdb_client._async.namespace import AsyncNamespace
 from quartzdb_client._async.pages import AsyncPages
 from quartzdb_client._sync.changes import Changes
 from quartzdb_client._sync.client import Client
 from quartzdb_client._sync.key_values import KeyValues
+from quartzdb_client._sync.keys import Keys
 from quartzdb_client._sync.namespace import Namespace
 from quartzdb_client._sync.pages import Pages
 from quartzdb_client.batches import FailedPart, Report, upsert_many, upsert_many_async
@@ -46,6 +48,7 @@ __all__ = [
     "AsyncChanges",
     "AsyncClient",
     "AsyncKeyValues",
+    "AsyncKeys",
     "AsyncNamespace",
     "AsyncPages",
     "Changes",
@@ -61,6 +64,7 @@ __all__ = [
     "Item",
     "ItemChange",
     "KeyValues",
+    "Keys",
     "LimitReached",
     "Namespace",
     "NotFound",

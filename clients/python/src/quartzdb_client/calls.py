@@ -29,7 +29,8 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T_co]):
-    """One request. `writes`: an idempotency key is sent, so that it can be repeated as reads can."""
+    """One request. `writes`: an idempotency key is sent, so that it can be repeated as reads can; `once`: there is none
+    for it, so it is sent again only where the server said that it did nothing."""
 
     method: str
     path: str
@@ -38,6 +39,7 @@ class Call(Generic[T_co]):
     headers: Mapping[str, str] = field(default_factory=dict)
     content: bytes | None = None
     writes: bool = False
+    once: bool = False
 
 
 def answer_of(kind: type[T]) -> Callable[[Answer], T]:

@@ -86,13 +86,13 @@ class Found:
     usage: Receipt
 
 
-def item_of(key: str, answer: Answer) -> Item:
-    """Of the answer that has one value as its body."""
+def item_of(key: str, answer: Answer, *, with_value: bool = True) -> Item:
+    """Of the answer that has one value as its body, or tells of it in its headers alone."""
     headers = answer.headers
     usage = headers.get("x-usage")
     return Item(
         key,
-        answer.content,
+        answer.content if with_value else None,
         headers.get("content-type", ""),
         headers.get("x-quartzdb-version", ""),
         headers.get("x-quartzdb-expires"),

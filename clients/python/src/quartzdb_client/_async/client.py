@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from quartzdb_client._async.keys import AsyncKeys
 from quartzdb_client._async.namespace import AsyncNamespace
 from quartzdb_client._async.pages import AsyncPages
 from quartzdb_client.calls import JSON, Call, answer_of, body_of, path_of, query_of
@@ -80,6 +81,11 @@ class AsyncClient:
         from quartzdb_client.embedded import KEY, URL, opened_async
 
         return cls(URL, api_key=KEY, http=opened_async(path), **options)
+
+    @property
+    def keys(self) -> AsyncKeys:
+        """API keys, for a key with the scope `admin`."""
+        return AsyncKeys(self._transport)
 
     async def create_namespace(
         self,

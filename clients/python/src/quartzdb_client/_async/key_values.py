@@ -73,6 +73,13 @@ class AsyncKeyValues:
             Call("GET", self._path(key), lambda answer: item_of(key, answer), query)
         )
 
+    async def head(self, key: str, *, consistency: str | None = None, version: str | None = None) -> Item:
+        """The type, version and expiry of a value, without the value. Raises NotFound."""
+        query = query_of(**self._fresh(consistency, version))
+        return await self._transport.send(
+            Call("HEAD", self._path(key), lambda answer: item_of(key, answer, with_value=False), query)
+        )
+
     async def delete(self, key: str, *, if_version: str | None = None) -> KeyDeleted:
         """Delete a key; one that is not there is no error, and said."""
         headers = condition(if_version, if_absent=False)

@@ -32,6 +32,9 @@ from quartzdb_client.types import (
     ChangePage,
     CountResult,
     Deleted,
+    ErasureBegun,
+    ErasurePage,
+    ErasureReport,
     Fetched,
     FieldsAnswer,
     Fusion,
@@ -349,6 +352,45 @@ class AsyncNamespace:
             deleted += done.deleted
             if not done.more:
                 return Deleted(deleted=deleted, version=done.version, more=False, usage=done.usage)
+
+    async def erase(
+        self,
+        ids: Sequence[str] | None = None,
+        *,
+        keys: Sequence[str] | None = None,
+        filter: Filter | None = None,
+        version: str | None = None,
+    ) -> ErasureBegun:
+        """Delete records, or the values of `keys`, and have all that is stored rewritten without them.
+
+        Give one of the three. The answer has an `id`, by which `describe_erasure` says how far that is; where a filter
+        matches `more` than one step takes, erase again.
+        """
+        content = body_of(
+            ids=None if ids is None else list(ids),
+            keys=None if keys is None else list(keys),
+            filter=filter,
+            version=version,
+        )
+        return await self._write("POST", answer_of(ErasureBegun), content, "erase")
+
+    async def describe_erasure(self, id: str) -> ErasureReport:
+        """From which places it is gone, and when it will be from the others. Raises NotFound."""
+        call = Call("GET", self._path("erasures", id), answer_of(ErasureReport))
+        return await self._transport.send(call)
+
+    def list_erasures(
+        self, *, page_size: int | None = None, cursor: str | None = None
+    ) -> AsyncPages[ErasurePage, ErasureReport]:
+        """All erasures of the namespace; pages are asked for as they are needed."""
+
+        async def ask(cursor: str | None) -> ErasurePage:
+            query = query_of(limit=page_size, cursor=cursor)
+            return await self._transport.send(
+                Call("GET", self._path("erasures"), answer_of(ErasurePage), query)
+            )
+
+        return AsyncPages(ask, lambda page: page.erasures, cursor)
 
     async def aggregate(
         self,

@@ -14,7 +14,7 @@ import httpx2
 
 from quartzdb_client.calls import Answer, Call
 from quartzdb_client.deadlines import prepared_async, until_async
-from quartzdb_client.errors import ConnectionFailed, DeadlineExceeded, QuartzDBError, error_of
+from quartzdb_client.errors import ConnectionFailed, DeadlineExceeded, QuartzDBError, RateLimited, error_of
 from quartzdb_client.retries import Retries
 
 logger = logging.getLogger("quartzdb_client")
@@ -59,7 +59,8 @@ class AsyncTransport:
             try:
                 return call.read(await self._once(call, url, headers, ends_at))
             except QuartzDBError as error:
-                wait = self._retries.wait(error, attempt)
+                again = not call.once or isinstance(error, RateLimited)
+                wait = self._retries.wait(error, attempt) if again else None
                 if wait is None or monotonic() + wait >= ends_at:
                     raise
                 logger.info(

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from quartzdb_client._sync.keys import Keys
 from quartzdb_client._sync.namespace import Namespace
 from quartzdb_client._sync.pages import Pages
 from quartzdb_client.calls import JSON, Call, answer_of, body_of, path_of, query_of
@@ -80,6 +81,11 @@ class Client:
         from quartzdb_client.embedded import KEY, URL, opened
 
         return cls(URL, api_key=KEY, http=opened(path), **options)
+
+    @property
+    def keys(self) -> Keys:
+        """API keys, for a key with the scope `admin`."""
+        return Keys(self._transport)
 
     def create_namespace(
         self,
