@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -12,10 +12,13 @@ from quartzdb.domain.filter import Filter
 from quartzdb.domain.record import Match
 from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Floats, Vector
+from quartzdb.storage.index.asked_together import QUERIES_MIN, scored_together
 from quartzdb.storage.index.hits import Hits, Shown, best_hits, matches_of
 from quartzdb.storage.index.planner import plan
-from quartzdb.storage.index.scoring import scored
+from quartzdb.storage.index.scoring import Scored, scored
 from quartzdb.storage.index.view import View
+
+NOTHING_KNOWN: Mapping[int, Scored] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,10 @@ class Question:
 
 
 def search_each(view: View, questions: Sequence[Question]) -> list[Found]:
-    """What each question finds, in order. The tail is read once for those that look at all of it."""
+    """What each question finds, in order. The tail is read once for those that look at all of it, and an index is asked
+    once for all that want the same of it.
+    """
+    known = _known_together(view, questions)
     whole = [one.query for one in questions if one.condition is None] if view.tail.alive_count else []
     scores = view.tail.scores_of_each(view.metric, whole)
     return [
@@ -65,9 +71,30 @@ def search_each(view: View, questions: Sequence[Question]) -> list[Found]:
             with_metadata=one.with_metadata,
             budget=one.budget,
             tail_scores=next(scores, None) if one.condition is None else None,
+            known=known.get(position, {}),
         )
-        for one in questions
+        for position, one in enumerate(questions)
     ]
+
+
+def _known_together(view: View, questions: Sequence[Question]) -> dict[int, dict[int, Scored]]:
+    """Of questions by their places, what they find in segments by their numbers."""
+    alike: dict[tuple[int, float | None], list[int]] = {}
+    for position, one in enumerate(questions):
+        if one.condition is None:
+            alike.setdefault((one.top_k, one.recall), []).append(position)
+    known: dict[int, dict[int, Scored]] = {}
+    for (top_k, recall), positions in alike.items():
+        if len(positions) < QUERIES_MIN:
+            continue
+        queries = np.stack([questions[position].query for position in positions])
+        for number, part in enumerate(view.parts):
+            check_deadline()
+            found = scored_together(part, view.metric, queries, top_k, recall)
+            for position, scores in zip(positions, found, strict=True):
+                if scores is not None:
+                    known.setdefault(position, {})[number] = scores
+    return known
 
 
 def search(
@@ -81,10 +108,12 @@ def search(
     with_metadata: bool = True,
     budget: AnswerBudget | None = None,
     tail_scores: Floats | None = None,
+    known: Mapping[int, Scored] = NOTHING_KNOWN,
 ) -> Found:
     """The `top_k` best live records that the filter accepts; `recall` is what share of them must be found.
 
-    `tail_scores` are those of every row of the tail, where they are known already. The metadata that is read is taken
+    `tail_scores` are those of every row of the tail, where they are known already, and `known` is what is known of
+    segments, by number. The metadata that is read is taken
     from the budget. Raises AnswerTooLarge, DeadlineExceeded.
     """
     hits: list[Hits] = []
@@ -95,7 +124,7 @@ def search(
         matched += chosen.matches
         if not chosen.matches:
             continue
-        found = scored(chosen, view.metric, query, top_k, recall)
+        found = known.get(number) or scored(chosen, view.metric, query, top_k, recall)
         exact = exact and found.exact
         rows_scored += found.scored
         hits.append(best_hits(number, found.rows, found.scores, top_k))
