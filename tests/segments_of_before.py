@@ -26,6 +26,8 @@ from quartzdb.storage.index.segments.segment_writer import SegmentWriter, Writte
 def as_before(directory: Path, written: WrittenSegment) -> WrittenSegment:
     """Rewrite a finished segment's files in the layout of before."""
     with closing(sqlite3.connect(directory / RECORDS_FILE, isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous=OFF")
+        connection.execute("BEGIN")
         writers = dict(connection.execute("SELECT writer, name FROM writers"))
         numbers = {name: number for number, name in writers.items()}
         connection.execute(
@@ -41,6 +43,7 @@ def as_before(directory: Path, written: WrittenSegment) -> WrittenSegment:
         )
         connection.execute("DROP TABLE ids")
         connection.execute("CREATE UNIQUE INDEX records_id ON records (id)")
+        connection.execute("COMMIT")
         connection.execute("VACUUM")
     (directory / ROWS_FILE).unlink()
     if HEADER_FILE in written.files:
