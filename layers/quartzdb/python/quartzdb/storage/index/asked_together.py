@@ -12,7 +12,8 @@ import numpy as np
 
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Matrix, Rows
-from quartzdb.storage.index.engines.exact import ExactIndex, best, gather_scores
+from quartzdb.storage.index.engines.exact import ExactIndex, best
+from quartzdb.storage.index.engines.native_scores import scores_of_rows
 from quartzdb.storage.index.planner import plan
 from quartzdb.storage.index.scoring import SPARE_ROWS, SPARE_SHARE, Scored
 from quartzdb.storage.index.segments.segment import Segment
@@ -46,7 +47,7 @@ def scored_together(
     proposed = (index or segment.index).candidates_of_each(queries, count, recall)
     _bring(segment, proposed)
     for place, (query, candidates) in enumerate(zip(queries, proposed, strict=True)):
-        rows, scores = candidates, gather_scores(segment.vectors, metric, query, candidates)
+        rows, scores = candidates, scores_of_rows(segment.vectors, metric, query, candidates)
         if index is not None and rows.size > count:
             # A scan for many proposes some more than it was asked for.
             kept = best(scores, count)
@@ -55,9 +56,9 @@ def scored_together(
             if np.count_nonzero(part.alive[rows[best(scores, count)]]) < top_k:
                 continue
             alive = part.alive[rows]
-            alone[place] = Scored(rows[alive], scores[alive], exact=index is not None)
+            alone[place] = Scored(rows[alive], scores[alive], index is not None, len(rows))
         else:
-            alone[place] = Scored(rows, scores, exact=index is not None or len(rows) >= chosen.matches)
+            alone[place] = Scored(rows, scores, index is not None or len(rows) >= chosen.matches, len(rows))
     return alone
 
 

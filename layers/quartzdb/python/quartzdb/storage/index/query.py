@@ -12,12 +12,14 @@ from quartzdb.domain.filter import Filter
 from quartzdb.domain.record import Match
 from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Floats, Vector
-from quartzdb.storage.index.asked_together import QUERIES_MIN, scored_together
+from quartzdb.storage.index.asked_together import scored_together
 from quartzdb.storage.index.hits import Hits, Shown, best_hits, matches_of
 from quartzdb.storage.index.planner import plan
 from quartzdb.storage.index.scoring import Scored, scored
 from quartzdb.storage.index.view import View
 
+QUERIES_TOGETHER = 32
+"""Between so many a deadline is looked at: nothing ends what an index does for all of them."""
 NOTHING_KNOWN: Mapping[int, Scored] = {}
 
 
@@ -84,16 +86,16 @@ def _known_together(view: View, questions: Sequence[Question]) -> dict[int, dict
         if one.condition is None:
             alike.setdefault((one.top_k, one.recall), []).append(position)
     known: dict[int, dict[int, Scored]] = {}
-    for (top_k, recall), positions in alike.items():
-        if len(positions) < QUERIES_MIN:
-            continue
-        queries = np.stack([questions[position].query for position in positions])
-        for number, part in enumerate(view.parts):
-            check_deadline()
-            found = scored_together(part, view.metric, queries, top_k, recall)
-            for position, scores in zip(positions, found, strict=True):
-                if scores is not None:
-                    known.setdefault(position, {})[number] = scores
+    for (top_k, recall), alike_ones in alike.items():
+        for start in range(0, len(alike_ones), QUERIES_TOGETHER):
+            positions = alike_ones[start : start + QUERIES_TOGETHER]
+            queries = np.stack([questions[position].query for position in positions])
+            for number, part in enumerate(view.parts):
+                check_deadline()
+                found = scored_together(part, view.metric, queries, top_k, recall)
+                for position, scores in zip(positions, found, strict=True):
+                    if scores is not None:
+                        known.setdefault(position, {})[number] = scores
     return known
 
 
