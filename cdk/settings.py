@@ -149,10 +149,15 @@ class Settings:
 
     # Functions
     api_memory_mb: int = 1_024
-    search_memory_mb: int = 1_769
+    search_memory_mb: int = 1_024
+    """Restoring a snapshot is charged by it, and it has its share of a processor: docs/cold-start.md#memory has what
+    other sizes take and cost. A third of it holds parts of segments."""
     indexer_memory_mb: int = 1_769
     compactor_memory_mb: int = 3_008
     platform_memory_mb: int = 1_024
+    snapstart: bool = True
+    """What clients wait for starts from a snapshot of its memory, not by importing. Keeping snapshots is the most of
+    what an idle deployment costs, restoring them the most of what a cold search does: docs/cold-start.md#memory."""
     compactor_disk_mb: int = 4_096
     api_concurrency: int | None = None
     """Concurrent executions set aside for one function, which are also the most it gets. None: whatever is free."""
@@ -184,6 +189,9 @@ class Settings:
     """X-Ray traces one request a second of each function and 5 % of the rest, for 5 dollars a million."""
     edge_logs: bool = True
     """CloudFront logs each request, without its path. The emulator's CloudFormation knows no such logs."""
+    dashboard: bool = False
+    """What users feel and what it runs on, on one page of CloudWatch. An account's first three cost nothing, others 3
+    dollars a month."""
     alarm_arithmetic: bool = True
     """Alarms may compute. The emulator's CloudFormation cannot make such alarms."""
     alarm_email: str | None = None
@@ -382,9 +390,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "log_retention_days": 7,
         "waf_requests_per_5_minutes": 2_000,
     },
-    # 3,008 MB is the most that a new account may have.
     "prod": {
-        "search_memory_mb": 3_008,
         "log_retention_days": 90,
         # What a flood can cost is bounded, and none of them can starve another. An account has 1,000 executions unless
         # it is new, of which 100 cannot be set aside.

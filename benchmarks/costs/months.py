@@ -31,8 +31,12 @@ class Workload:
         return self.dimension * 4 + self.metadata_bytes + self.id_bytes
 
 
-def at_rest() -> Mapping[str, float]:
-    """What remains when nobody sends a request, by item."""
+AT_REST_MAX = 20.0
+"""What a month may cost in which nobody sends a request to a deployment as it is by itself, without a second site."""
+
+
+def at_rest(*, cloudfront: bool = True, waf: bool = True, snapstart: bool = True) -> Mapping[str, float]:
+    """What remains when nobody sends a request, by item; what is left out costs nothing."""
     maintaining = deployed.MAINTENANCE_RUNS_A_MONTH * (
         prices.LAMBDA_REQUEST
         + deployed.COMPACTOR_GB * deployed.MAINTENANCE_MS / 1_000 * prices.LAMBDA_GB_SECOND
@@ -40,17 +44,20 @@ def at_rest() -> Mapping[str, float]:
         + 2 * prices.READ_UNIT
         + 2 / 1_000_000 * prices.LOG_GB
     )
+    # One function in the place of two has the larger one's memory.
+    snapshots_gb = deployed.SNAPSTART_GB if cloudfront else max(deployed.API_GB, deployed.SEARCH_GB)
+    alarms = deployed.ALARM_METRICS - (0 if cloudfront else deployed.EDGE_ALARM_METRICS)
     return {
-        "snapshots of three functions (SnapStart)": deployed.SNAPSTART_GB
-        * prices.MONTH_SECONDS
-        * prices.SNAPSHOT_GB_SECOND,
-        "web ACL with one rule": prices.WAF_ACL_MONTH + prices.WAF_RULE_MONTH,
-        f"alarms ({deployed.ALARM_METRICS} metrics)": deployed.ALARM_METRICS * prices.ALARM_METRIC_MONTH,
-        "dashboard": prices.DASHBOARD_MONTH,
+        "snapshots of what answers (SnapStart)": (
+            snapshots_gb * prices.MONTH_SECONDS * prices.SNAPSHOT_GB_SECOND if snapstart else 0.0
+        ),
+        "web ACL with one rule": prices.WAF_ACL_MONTH + prices.WAF_RULE_MONTH if waf and cloudfront else 0.0,
+        f"alarms ({deployed.ALARM_METRICS} metrics, without CloudFront "
+        f"{deployed.ALARM_METRICS - deployed.EDGE_ALARM_METRICS})": alarms * prices.ALARM_METRIC_MONTH,
+        "maintenance, once a minute": maintaining,
         f"metrics written while nothing happens ({deployed.METRICS_AT_REST})": deployed.METRICS_AT_REST
         * prices.METRIC_MONTH,
-        "maintenance, once a minute": maintaining,
-        "origin secret": prices.SECRET_MONTH,
+        "origin secret": prices.SECRET_MONTH if cloudfront else 0.0,
     }
 
 

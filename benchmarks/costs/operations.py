@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.costs import deployed, prices
+from benchmarks.costs.cold import SEARCHES, started
 
 PAGE = Path(__file__).parents[2] / "docs" / "costs-per-operation.md"
 _READS = {"GetItem", "Query", "BatchGetItem"}
@@ -33,7 +34,7 @@ class Operation:
     milliseconds: float
     over_http: bool
     looks_up: bool
-    restores_gb: float = 0.0
+    starts: bool = False
 
     @property
     def table(self) -> float:
@@ -52,7 +53,8 @@ class Operation:
         if not self.over_http:
             return 0.0
         duration = self.gb * self.milliseconds / 1_000 * prices.LAMBDA_GB_SECOND
-        return prices.LAMBDA_REQUEST + duration + self.restores_gb * prices.RESTORE_GB
+        start = started(round(self.gb * 1_024), snapshot=True) if self.starts else 0.0
+        return prices.LAMBDA_REQUEST + duration + start
 
     @property
     def edge(self) -> float:
@@ -107,9 +109,13 @@ def _operation(name: str, units: str, s3: str) -> Operation:
         gets=deployed.COLD_GETS if cold else 0,
         gb=deployed.SEARCH_GB if searches else deployed.API_GB,
         milliseconds=(
-            deployed.COLD_SEARCH_MS if cold else deployed.SEARCH_MS if searches else deployed.API_MS
+            SEARCHES[0].milliseconds(round(deployed.SEARCH_GB * 1_024))
+            if cold
+            else deployed.SEARCH_MS
+            if searches
+            else deployed.API_MS
         ),
         over_http=over_http,
         looks_up=over_http and not searches,
-        restores_gb=deployed.SEARCH_GB if cold else 0.0,
+        starts=cold,
     )

@@ -1,4 +1,6 @@
-"""The tables of docs/costs.md, computed; each stands in the page between two comments that name it."""
+"""The tables of docs/costs.md and of memory in docs/cold-start.md, computed; each stands between two comments that name
+it.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.costs import deployed, prices
+from benchmarks.costs.cold import MEMORIES_MB, PROCESSOR_MB, SEARCHES, cold_function, kept, stretched
 from benchmarks.costs.months import Workload, at_rest, in_use, platform, second_site
-from benchmarks.costs.operations import operation, operations
+from benchmarks.costs.operations import Operation, operation, operations
 from benchmarks.costs.peers import PEERS
 
-PAGE = Path(__file__).parents[2] / "docs" / "costs.md"
+_DOCS = Path(__file__).parents[2] / "docs"
+PAGE = _DOCS / "costs.md"
+PAGES = (PAGE, _DOCS / "cold-start.md")
 _BLOCK = re.compile(r"(<!-- computed: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 WORKLOADS = {
     "1M × 384": Workload(1_000_000),
@@ -25,9 +30,10 @@ def tables() -> Mapping[str, str]:
     return {
         "operations": _operations(),
         "sensitivity": _sensitivity(),
+        "memory": _memory(),
         "fronts": _fronts(),
         "storage": _storage(),
-        "at-rest": _by_item(at_rest()),
+        "at-rest": _at_rest(),
         "second-site": _by_item(second_site()),
         "platform": _by_item(platform()),
         "months": _months(),
@@ -63,46 +69,81 @@ def _operations() -> str:
 
 def _fronts() -> str:
     warm, put = operation("warm search, small tail"), operation("key-value put, new key")
-    waf = prices.WAF_ACL_MONTH + prices.WAF_RULE_MONTH
     # One function in the place of two has the larger one's memory.
-    larger = max(deployed.API_GB, deployed.SEARCH_GB)
-    snapshot = min(deployed.API_GB, deployed.SEARCH_GB) * prices.MONTH_SECONDS * prices.SNAPSHOT_GB_SECOND
-    alarms = deployed.EDGE_ALARM_METRICS * prices.ALARM_METRIC_MONTH
+    alone = replace(put, gb=max(deployed.API_GB, deployed.SEARCH_GB))
 
-    def row(name: str, *, each: float, fee: float, put_gb: float = put.gb) -> list[str]:
-        costs = (warm.total - each, replace(put, gb=put_gb).total - each)
-        return [
-            name,
-            *(f"{cost * prices.MILLION:.2f}" for cost in costs),
-            f"{sum(at_rest().values()) - fee:.2f}",
-        ]
+    def row(name: str, put: Operation, saved: float, rest: Mapping[str, float]) -> list[str]:
+        costs = [f"{(one.total - saved) * prices.MILLION:.2f}" for one in (warm, put)]
+        return [name, *costs, f"{sum(rest.values()):.2f}"]
 
-    each_of_both = prices.WAF_REQUEST + prices.CLOUDFRONT_REQUEST
+    both = prices.WAF_REQUEST + prices.CLOUDFRONT_REQUEST
+    limited = "`waf_requests_per_5_minutes` empty: CloudFront alone"
     return _table(
         ["In front", "A million warm searches, $", "A million key-value puts, $", "At rest, $ a month"],
         [
-            row("CloudFront and a web ACL, as it is by itself", each=0, fee=0),
-            row("`waf_requests_per_5_minutes` empty: CloudFront alone", each=prices.WAF_REQUEST, fee=waf),
-            row(
-                "`cloudfront=false`: the function's own address",
-                each=each_of_both,
-                fee=waf + snapshot + alarms + prices.SECRET_MONTH,
-                put_gb=larger,
-            ),
+            row("CloudFront and a web ACL, as it is by itself", put, 0, at_rest()),
+            row(limited, put, prices.WAF_REQUEST, at_rest(waf=False)),
+            row("`cloudfront=false`: the function's own address", alone, both, at_rest(cloudfront=False)),
         ],
     )
 
 
+def _at_rest() -> str:
+    columns = {
+        "by itself": at_rest(),
+        "no web ACL": at_rest(waf=False),
+        "no CloudFront": at_rest(cloudfront=False),
+        "nor SnapStart": at_rest(cloudfront=False, snapstart=False),
+    }
+    names = list(at_rest())
+    rows = [[name, *(f"{column[name]:.2f}" for column in columns.values())] for name in names]
+    together = ["**together**", *(f"**{sum(column.values()):.2f}**" for column in columns.values())]
+    return _table(["$ a month", *columns], [*rows, together])
+
+
+def _memory() -> str:
+    """What a memory makes of a cold search: its time at both sizes, and dollars."""
+
+    def row(memory_mb: int) -> list[str]:
+        few, many = (search.milliseconds(memory_mb) for search in SEARCHES)
+        million = [cold_function(memory_mb, snapshot=snapshot) * prices.MILLION for snapshot in (True, False)]
+        return [
+            f"{memory_mb:,}" + (" (set)" if memory_mb == deployed.SEARCH_GB * 1_024 else ""),
+            f"{min(1.0, memory_mb / PROCESSOR_MB):.2f}",
+            f"{few:.0f}",
+            f"{many:.0f}",
+            f"{million[0]:.0f}",
+            f"{kept(memory_mb):.2f}",
+            f"{stretched(deployed.INIT_MS, memory_mb):.0f}",
+            f"{million[1]:.0f}",
+        ]
+
+    return _table(
+        [
+            "MB",
+            "Processors",
+            "First answer at 100,000 rows, ms",
+            "at 1,000,000, ms",
+            "Lambda, $ a million cold searches",
+            "Snapshot kept, $ a month",
+            "Without a snapshot: ms more",
+            "and $ a million",
+        ],
+        [row(memory_mb) for memory_mb in MEMORIES_MB],
+    )
+
+
 def _sensitivity() -> str:
-    def ten_more(gb: float) -> str:
-        return f"{gb * 0.010 * prices.LAMBDA_GB_SECOND * 1_000_000:.2f}"
+    def row(what: str, gb: float) -> list[str]:
+        more = gb * 0.010 * prices.LAMBDA_GB_SECOND * prices.MILLION
+        return [what, f"{gb * 1_024:,.0f} MB", f"{more:.2f}"]
 
     return _table(
         ["A million requests to", "Memory", "each 10 ms cost $"],
         [
-            ["api", "1,024 MB", ten_more(deployed.API_GB)],
-            ["search", "1,769 MB", ten_more(deployed.SEARCH_GB)],
-            ["search, as `prod` sets it", "3,008 MB", ten_more(3_008 / 1_024)],
+            row("api", deployed.API_GB),
+            row("search", deployed.SEARCH_GB),
+            row("search, with one processor", PROCESSOR_MB / 1_024),
         ],
     )
 

@@ -89,7 +89,7 @@ class DatabaseFunction(Construct):
             tracing=lambda_.Tracing.ACTIVE if settings.traces else lambda_.Tracing.DISABLED,
             snap_start=(
                 lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS
-                if snapshot and disk_mb <= SNAPSTART_DISK_MB
+                if snapshot and settings.snapstart and disk_mb <= SNAPSTART_DISK_MB
                 else None
             ),
             log_group=self.log_group,

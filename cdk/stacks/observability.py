@@ -64,6 +64,11 @@ class ObservabilityStack(Stack):
         if platform is not None:
             self._on_platform(platform)
 
+        if settings.dashboard:
+            self._dashboard(settings, edge, platform)
+
+    def _dashboard(self, settings: Settings, edge: EdgeStack | None, platform: PlatformStack | None) -> None:
+        service = self._service
         board = DatabaseDashboard(self, "Dashboard", name=settings.prefix)
         board.add_alarms(self._alarms.all)
         if edge is not None:
@@ -79,7 +84,7 @@ class ObservabilityStack(Stack):
         if platform is not None:
             for function in (*platform.functions, *filter(None, (service.tenant_data,))):
                 board.add_function(function)
-        board.add_storage(data_stack.table, data_stack.bucket)
+        board.add_storage(self._data.table, self._data.bucket)
         CfnOutput(self, "DashboardName", value=board.name, description="CloudWatch")
 
     def _on_functions(self) -> None:

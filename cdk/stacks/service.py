@@ -218,6 +218,8 @@ class ServiceStack(Stack):
             INDEXER,
             timeout=_FOLDS_WITHIN,
             environment=self._building,
+            # Nobody waits for it: what it has not folded is found all the same. Importing costs less than restoring.
+            snapshot=False,
         )
 
     def _compactor(self) -> DatabaseFunction:

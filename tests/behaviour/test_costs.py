@@ -5,18 +5,20 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.costs import prices
-from benchmarks.costs.months import Workload, at_rest, in_use
+from benchmarks.costs.cold import SEARCHES, cold_function
+from benchmarks.costs.months import AT_REST_MAX, Workload, at_rest, in_use
 from benchmarks.costs.operations import PAGE as OPERATIONS_PAGE
 from benchmarks.costs.operations import operation, operations
-from benchmarks.costs.page import PAGE, blocks, renewed, tables
+from benchmarks.costs.page import PAGES, blocks, renewed, tables
 from benchmarks.costs.peers import pinecone, s3_vectors, turbopuffer, upstash, vectorize
 
 
 def test_the_page_has_the_tables_that_are_computed() -> None:
     """Whoever changes a price, a size or what an operation asks for has to renew the page."""
-    page = PAGE.read_text()
-    assert sorted(blocks(page)) == sorted(tables())
-    assert page == renewed(page), "run: python -m benchmarks.costs"
+    pages = [page.read_text() for page in PAGES]
+    assert sorted(name for page in pages for name in blocks(page)) == sorted(tables())
+    for page in pages:
+        assert page == renewed(page), "run: python -m benchmarks.costs"
 
 
 def test_every_operation_that_is_counted_has_its_cost() -> None:
@@ -34,6 +36,32 @@ def test_an_operation_costs_its_units() -> None:
     assert upsert.edge == pytest.approx(1.60 / 1e6)
     assert upsert.function == pytest.approx((0.20 + 1_000_000 * 1 * 0.020 * 0.0000166667) / 1e6)
     assert operation("upsert of 180 records").bucket == pytest.approx(5 / 1e6)
+
+
+def test_a_deployment_that_nobody_uses_costs_no_more_than_is_said() -> None:
+    """By itself, without a second site and a platform; every part that is left out makes it less."""
+    whole = sum(at_rest().values())
+    assert whole <= AT_REST_MAX
+    less = [
+        at_rest(waf=False),
+        at_rest(cloudfront=False),
+        at_rest(cloudfront=False, snapstart=False),
+    ]
+    sums = [sum(one.values()) for one in less]
+    assert [whole, *sums] == sorted([whole, *sums], reverse=True)
+    assert len(set(sums)) == len(sums)
+
+
+def test_a_cold_search_costs_its_restoration_and_its_time() -> None:
+    """At 1,024 MB by hand; a start by importing costs a tenth of a restoration, and is waited for."""
+    search = SEARCHES[0]
+    milliseconds = 2 * 60 + 22 + 15 + 81 * 1_769 / 1_024
+    assert search.milliseconds(1_024) == pytest.approx(milliseconds)
+    assert search.milliseconds(3_008) == search.milliseconds(1_769), "a second processor is not counted on"
+    by_hand = 0.20 + 139.7998 + milliseconds / 1_000 * 16.6667
+    assert cold_function(1_024, snapshot=True) * 1e6 == pytest.approx(by_hand)
+    importing = cold_function(1_024, snapshot=False) - cold_function(1_024, snapshot=True)
+    assert importing * 1e6 == pytest.approx(0.400 * 1_769 / 1_024 * 16.6667 - 139.7998)
 
 
 def test_what_is_at_rest_is_part_of_what_is_in_use() -> None:

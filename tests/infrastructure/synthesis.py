@@ -19,7 +19,12 @@ PUBLIC_KEY = f"{'A' * 43}="
 PLATFORM_SETTINGS = Path(__file__).parent / "platform.toml"
 CONTEXTS: Mapping[str, Mapping[str, str]] = {
     "dev": {},
-    "prod": {"environment": "prod", "quartzdb:alarm_email": "ops@example.com"},
+    "prod": {
+        "environment": "prod",
+        "quartzdb:alarm_email": "ops@example.com",
+        "quartzdb:dashboard": "true",
+        "quartzdb:snapstart": "false",
+    },
     # All that is optional, away from CloudFront's region.
     "abroad": {
         "environment": "prod",
@@ -32,6 +37,7 @@ CONTEXTS: Mapping[str, Mapping[str, str]] = {
         "quartzdb:default_engine": "annoy",
         "quartzdb:changes_days": "3",
         "quartzdb:lambda_lines": "true",
+        "quartzdb:dashboard": "true",
         "quartzdb:traces": "true",
     },
     # Clients call the function itself.
@@ -60,6 +66,7 @@ CONTEXTS: Mapping[str, Mapping[str, str]] = {
     # With accounts, beside `dev`: what differs is theirs.
     "platform": {
         "quartzdb:platform": "true",
+        "quartzdb:dashboard": "true",
         "quartzdb:platform_url": "https://db.example.com",
         "quartzdb:mail_domain": "mail.example.com",
     },
@@ -79,6 +86,7 @@ CONTEXTS: Mapping[str, Mapping[str, str]] = {
         "quartzdb:hosted_zone": "Z0123456789ABC/example.com",
         "quartzdb:cloudflare_domain": "db.example.workers.dev",
         "quartzdb:platform": "true",
+        "quartzdb:dashboard": "true",
         "quartzdb:mail_domain": "example.com",
         "quartzdb:platform_settings": str(PLATFORM_SETTINGS),
         "quartzdb:docs": "true",

@@ -112,8 +112,19 @@ def test_alarms_on_cloudfront_are_where_its_metrics_are(deployment: Deployment) 
     assert {one["Name"]: one["Value"] for one in alarm.properties["Dimensions"]}["Region"] == "Global"
 
 
-def test_one_dashboard_shows_every_part(deployment: Deployment, abroad: Deployment) -> None:
+def test_there_is_a_dashboard_where_one_is_asked_for(dev: Deployment, prod: Deployment) -> None:
+    """It has a monthly fee."""
+    assert dev.resources("AWS::CloudWatch::Dashboard") == []
+    assert "DashboardName" not in dev.outputs()
+    assert prod.outputs()["DashboardName"] == "quartzdb-prod"
+
+
+@pytest.mark.parametrize("name", ["prod", "abroad"])
+def test_one_dashboard_shows_every_part(
+    deployments: dict[str, Deployment], abroad: Deployment, name: str
+) -> None:
     """And CloudFront's metrics from their own region."""
+    deployment = deployments[name]
     body = deployment.one("AWS::CloudWatch::Dashboard").properties["DashboardBody"]
     text = json.dumps(body)
     for word in (

@@ -9,6 +9,7 @@ import dataclasses
 import re
 import shlex
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,7 +114,9 @@ def test_outputs_settings_and_targets_exist(deployments: dict[str, Deployment]) 
     """Outputs are of the stack that is named, settings are settings, and make knows its targets."""
     asked = set(re.findall(r"\bout (data|service|platform|edge|observability) ([A-Za-z]+)", _RUNBOOK))
     for stack, name in asked:
-        found = [one.templates[stack]["Outputs"] for one in deployments.values() if stack in one.templates]
+        found = [
+            one.templates[stack].get("Outputs", {}) for one in deployments.values() if stack in one.templates
+        ]
         assert any(name in outputs for outputs in found), (stack, name)
     fields = {field.name for field in dataclasses.fields(Settings)}
     assert set(re.findall(r"quartzdb:([a-z0-9_]+)", _RUNBOOK)) <= fields
@@ -196,6 +199,53 @@ def test_the_cost_of_the_platform_counts_what_it_adds(
         "platform": deployed.PLATFORM_GB * 1_024,
         "platform_upkeep": deployed.UPKEEP_GB * 1_024,
     }
+
+
+COST_NOTHING_AT_REST = {
+    "AWS::CloudFront::Distribution",
+    "AWS::CloudFront::ResponseHeadersPolicy",
+    "AWS::CloudFormation::CustomResource",
+    "AWS::DynamoDB::Table",
+    "AWS::IAM::Policy",
+    "AWS::IAM::Role",
+    "AWS::Lambda::Alias",
+    "AWS::Lambda::EventInvokeConfig",
+    "AWS::Lambda::EventSourceMapping",
+    "AWS::Lambda::Function",
+    "AWS::Lambda::LayerVersion",
+    "AWS::Lambda::Permission",
+    "AWS::Lambda::Url",
+    "AWS::Lambda::Version",
+    "AWS::Logs::Delivery",
+    "AWS::Logs::DeliveryDestination",
+    "AWS::Logs::DeliverySource",
+    "AWS::Logs::LogGroup",
+    "AWS::S3::Bucket",
+    "AWS::S3::BucketPolicy",
+    "AWS::SNS::Subscription",
+    "AWS::SNS::Topic",
+    "AWS::SNS::TopicPolicy",
+    "AWS::SQS::Queue",
+    "AWS::SQS::QueuePolicy",
+    "AWS::StepFunctions::StateMachine",
+    "AWS::CDK::Metadata",
+    "Custom::S3AutoDeleteObjects",
+}
+"""What is paid for by what is stored, sent or done, or not at all. Snapshots of functions are counted below."""
+
+
+def test_whatever_costs_something_at_rest_is_counted(dev: Deployment) -> None:
+    """docs/costs.md has each kind of resource with a monthly fee, and so many of it as are deployed."""
+    counted = {
+        "AWS::WAFv2::WebACL": 1,
+        "AWS::SecretsManager::Secret": 1,
+        "AWS::Scheduler::Schedule": 1,
+    }
+    kinds = Counter(one.type for one in dev.resources())
+    assert {kind: kinds[kind] for kind in counted} == counted
+    assert kinds.keys() - COST_NOTHING_AT_REST - counted.keys() == {"AWS::CloudWatch::Alarm"}
+    (acl,) = dev.resources("AWS::WAFv2::WebACL")
+    assert len(acl.properties["Rules"]) == 1
 
 
 def test_the_cost_of_functions_is_of_their_memory(dev: Deployment) -> None:

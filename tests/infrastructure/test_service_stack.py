@@ -47,7 +47,7 @@ def test_functions_run_what_the_layers_were_built_for(deployment: Deployment, ab
         assert layer.properties["CompatibleArchitectures"] == [processor]
 
 
-@pytest.mark.parametrize("name", ["api", "search", "indexer"])
+@pytest.mark.parametrize("name", ["api", "search"])
 def test_functions_that_someone_waits_for_start_from_a_snapshot(dev: Deployment, name: str) -> None:
     """Of a published version, which is what the alias names; /tmp is no larger than that allows."""
     function = dev.function(name).properties
@@ -55,6 +55,13 @@ def test_functions_that_someone_waits_for_start_from_a_snapshot(dev: Deployment,
     assert function["EphemeralStorage"]["Size"] <= SNAPSTART_DISK_MB_MAX
     version = _alias(dev, name).properties["FunctionVersion"]["Fn::GetAtt"][0]
     assert version in {one.id for one in dev.resources("AWS::Lambda::Version")}
+
+
+def test_snapshots_are_a_setting(prod: Deployment, dev: Deployment) -> None:
+    """Of latency over money; whoever builds has none in any case."""
+    for name in FUNCTIONS:
+        assert "SnapStart" not in prod.function(name).properties
+    assert "SnapStart" not in dev.function("indexer").properties
 
 
 def test_compactor_has_room_to_build_and_no_snapshot(dev: Deployment) -> None:

@@ -56,7 +56,6 @@ def test_its_address_is_what_clients_are_told(direct: Deployment) -> None:
         "TableName",
         "BucketName",
         "DeadLetterQueueUrl",
-        "DashboardName",
         "MergeMachineArn",
     }
 
