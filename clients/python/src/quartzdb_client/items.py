@@ -29,7 +29,7 @@ class Item:
     def text(self) -> str:
         """The value as UTF-8. Raises UnicodeDecodeError, ValueError where it was not asked for."""
         if self.value is None:
-            raise ValueError("Values were not asked for: list(values=True).")
+            raise ValueError("The value was not asked for: get(key), or list(values=True).")
         return self.value.decode()
 
     @property
