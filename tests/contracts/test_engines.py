@@ -588,7 +588,8 @@ class TestGraphs:
             ),
             plain=parameters_by_recall(parameters),
             long=np.array(parameters["long"], dtype=np.int64),
-            codes=RefusingCodes(),
+            codes=RefusingCodes,
+            codes_bytes=0,
             file_bytes=0,
         )
         query = clumped(1, QUERY_SEED)[0]

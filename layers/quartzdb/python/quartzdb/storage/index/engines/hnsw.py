@@ -7,6 +7,7 @@ may be elsewhere, and thousands of results are most of a region. There, the code
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from quartzdb.domain.deadline import require_time
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Mask, Matrix, Rows, Vector, norms_of
@@ -136,16 +138,14 @@ class HnswEngine:
         codes = parameters.get("codes")
         if not isinstance(codes, Mapping):
             raise Corrupted("The parameters of a graph have none for the codes beside it.")
+        # What is fetched is fetched now, together with the rest.
+        beside = {name: files[name] for name in FILES if name in files}
         return HnswIndex(
             graph,
             plain=parameters_by_recall(parameters),
             long=long,
-            codes=IvfEngine().open(
-                {name: files[name] for name in FILES if name in files},
-                codes,
-                vectors,
-                metric,
-            ),
+            codes=lambda: IvfEngine().open(beside, codes, vectors, metric),
+            codes_bytes=sum(path.stat().st_size for path in beside.values()),
             file_bytes=sum(files[name].stat().st_size for name in (name, SPACE_FILE)),
         )
 
@@ -167,8 +167,16 @@ class HnswEngine:
             path.unlink()
 
 
+_OPENING_SECONDS = 0.05
+"""What opening codes may take, with the import of their library; it cannot be broken off."""
+
+
 class HnswIndex:
-    """One opened index. Searching changes nothing in it, so any number of threads may."""
+    """One opened index. Searching changes nothing in it, so any number of threads may.
+
+    `codes` opens those beside the graph, which filters need and few other searches: most of what a fresh process takes
+    to its first answer is the import of the library that searches them.
+    """
 
     def __init__(
         self,
@@ -176,13 +184,17 @@ class HnswIndex:
         *,
         plain: ByRecall[SearchParameterTable],
         long: Rows,
-        codes: Index,
+        codes: Callable[[], Index],
+        codes_bytes: int,
         file_bytes: int,
     ) -> None:
         self._graph = graph
         self._plain = plain
         self._long = long
-        self._codes = codes
+        self._open_codes = codes
+        self._codes_bytes = codes_bytes
+        self._opened: Index | None = None
+        self._opening = threading.Lock()
         self._file_bytes = file_bytes
 
     def candidates(
@@ -212,7 +224,18 @@ class HnswIndex:
     @property
     def resident_bytes(self) -> int:
         """The files, which a busy index has in memory though they are mapped, and what the codes take."""
-        return self._file_bytes + self._codes.resident_bytes
+        of_codes = self._codes_bytes if self._opened is None else self._opened.resident_bytes
+        return self._file_bytes + of_codes
+
+    @property
+    def _codes(self) -> Index:
+        """Opened when they are first needed. Raises Corrupted."""
+        if self._opened is None:
+            require_time(_OPENING_SECONDS)
+            with self._opening:
+                if self._opened is None:
+                    self._opened = self._open_codes()
+        return self._opened
 
     def _nearest(self, query: Vector, count: int, recall: float | None) -> Rows | None:
         """Rows by their bytes, nearest first, as many as rescoring needs for `count`; None beyond calibration."""
