@@ -42,7 +42,7 @@ SOURCES = --no-build-isolation --require-hashes
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help install environments docs test-docs integrations-types run parquet platform test test-all test-clients test-console test-deployment test-starter journey clients-types lint format bench-engines bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-limits bench-namespaces soak bench-edge simulate crashes fuzz flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean clients clients-matrix conformance
+.PHONY: help install environments docs test-docs integrations-types run parquet platform test test-all test-clients test-console test-deployment test-starter journey clients-types lint format bench-engines bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-limits bench-namespaces soak bench-edge simulate crashes fuzz fuzz-kernel flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean clients clients-matrix conformance
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -197,6 +197,10 @@ crashes: $(DEV) ## Kill a server a hundred times under writes, and twenty compac
 fuzz: $(DEV) ## Send many more requests made from the OpenAPI documents, alone and in sequences (half an hour)
 	QUARTZDB_FUZZ_EXAMPLES=100 QUARTZDB_FUZZ_SCENARIOS=400 \
 		$(BIN)/python -m pytest tests/e2e/test_openapi_schemathesis.py tests/e2e/test_openapi_stateful.py -n 2 --timeout 0 $(ARGS)
+
+fuzz-kernel: $(LAYERS) ## Search 15,000 damaged graphs under the sanitizers, and compare NEON on an emulated processor
+	QUARTZDB_KERNEL_DAMAGES=$${QUARTZDB_KERNEL_DAMAGES:-15000} \
+		$(BIN)/python -m pytest tests/contracts/test_kernel_fuzz.py --timeout 0 $(ARGS)
 
 flips: $(DEV) ## Flip one bit of every byte of a small data directory, and see that each is reported (15 minutes)
 	$(BIN)/python -m tests.flipping
