@@ -73,6 +73,7 @@ DONE_BY_FEW = {
         "storage.index.engines.kernel_library",  # of the process, as the processor is: no namespace has another
         "routing.edge.assembly",  # the router has no layers, and its role's credentials are nowhere else
         "storage.index.engines.faiss_library",  # OpenMP can be told in no other way, and only while it is loaded
+        "wiring.aws_clients",  # whether botocore, which reads it by itself, would trust somebody's own authorities
     },
     r"time\.time\b|time\.time_ns|datetime\.now|utcnow": {
         "adapters.system_clock",
