@@ -7,6 +7,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from hatch_build import SOURCES
 from layers.build.archive import pack
 from layers.build.interpreter import Interpreter, find_interpreter
 from layers.build.plan import ARCHITECTURES, LAYERS, PLATFORM, QUARTZDB, Architecture
@@ -53,7 +54,7 @@ def _renew(
         shutil.copytree(sources_now, package, ignore=shutil.ignore_patterns("__pycache__"))
         workspace.mkdir()
         # Without a lock nothing is installed: the libraries come from what was built.
-        sources = Sources({}, {}, {layer: package}, interpreter, workspace)
+        sources = Sources({}, {}, REPOSITORY / SOURCES, {layer: package}, interpreter, workspace)
         stage_layer(layer, architecture, sources, fresh, workspace=workspace)
         with zipfile.ZipFile(built) as archive:
             archive.extractall(root)
