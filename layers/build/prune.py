@@ -12,13 +12,18 @@ _SUFFIXES = frozenset(
 )
 _NAMES = frozenset({"py.typed", ".lock"})
 _FOLDERS = frozenset({"tests", "__pycache__"})
-# bin: scripts with this machine's path in their first line. cli: the commands, which no function imports. The others
-# are numpy's Fortran compiler, its part for packagers, and boto3's documentation.
+# bin: scripts with this machine's path in their first line. cli: the commands, which no function imports, and backups of
+# a directory, which only they make. The others are numpy's Fortran compiler, its part for packagers, and boto3's
+# documentation.
 _TREES = tuple(
     PurePosixPath(tree)
     for tree in (
         "bin",
         "quartzdb/cli",
+        "quartzdb/maintenance/backup",
+        "quartzdb/wiring/backup.py",
+        "quartzdb/adapters/embedded/backup_directory.py",
+        "quartzdb/adapters/embedded/backup_source.py",
         "quartzdb_platform/cli",
         "numpy/f2py",
         "numpy/_pyinstaller",

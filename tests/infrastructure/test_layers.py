@@ -143,6 +143,8 @@ def test_what_runs_is_kept(path: str) -> None:
     [
         "bin/f2py",
         "quartzdb/cli/main.py",
+        "quartzdb/maintenance/backup/taking.py",
+        "quartzdb/wiring/backup.py",
         "quartzdb_platform/cli/serve.py",
         "numpy/__init__.pyi",
         "numpy/_core/tests/test_api.py",
