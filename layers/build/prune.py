@@ -12,8 +12,8 @@ _SUFFIXES = frozenset(
 )
 _NAMES = frozenset({"py.typed", ".lock"})
 _FOLDERS = frozenset({"tests", "__pycache__"})
-# bin: scripts with this machine's path in their first line. cli: the commands, which no function imports, and backups of
-# a directory, which only they make. The others are numpy's Fortran compiler, its part for packagers, and boto3's
+# bin: scripts with this machine's path in their first line. cli: the commands, which no function imports, and backups
+# of a directory, which only they make. The others are numpy's Fortran compiler, its part for packagers, and boto3's
 # documentation.
 _TREES = tuple(
     PurePosixPath(tree)

@@ -269,7 +269,7 @@ def test_a_full_disk(site: MaintenanceDeployment) -> None:
     driver = StreamDriver(site.indexer(), retries=1)
     work_dir = site.work_dir
     records = site.stream.news()
-    with files_of_at_most(200_000):
+    with files_of_at_most(100_000):
         driver.deliver(records)
     assert driver.dead_letters
     assert (site.rows(large), site.rows(small)) == (0, 5)

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import ssl
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from botocore.httpsession import URLLib3Session, create_urllib3_context, get_cert_path
+
+_READING = Lock()
+"""Several connections may begin at once; a cache alone would have each of them read."""
 
 
 @cache
@@ -25,7 +29,8 @@ class TrustingSession(URLLib3Session):
     """For whoever trusts the authorities that come with botocore, and reaches its servers without a proxy."""
 
     def _get_ssl_context(self) -> ssl.SSLContext:
-        return _trusting()
+        with _READING:
+            return _trusting()
 
     def _setup_ssl_cert(self, conn: Any, url: str, verify: Any) -> None:
         super()._setup_ssl_cert(conn, url, verify)  # type: ignore[misc]  # the stubs have what is public

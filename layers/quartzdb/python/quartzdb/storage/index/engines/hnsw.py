@@ -28,7 +28,7 @@ from quartzdb.storage.index.engines.graph_builder import GraphBuilder
 from quartzdb.storage.index.engines.graph_layout import read_graph
 from quartzdb.storage.index.engines.graph_space import GraphSpace
 from quartzdb.storage.index.engines.hnsw_calibration import SAMPLE_QUERIES, calibrate
-from quartzdb.storage.index.engines.ivf import FILES, IvfEngine
+from quartzdb.storage.index.engines.ivf import FILES, IvfEngine, check_unopened
 from quartzdb.storage.index.engines.kernel_graph import KernelGraph
 from quartzdb.storage.index.engines.kernel_library import Kernel, kernel
 from quartzdb.storage.index.engines.long_rows import added, long_rows, parse
@@ -140,6 +140,7 @@ class HnswEngine:
             raise Corrupted("The parameters of a graph have none for the codes beside it.")
         # What is fetched is fetched now, together with the rest.
         beside = {name: files[name] for name in FILES if name in files}
+        check_unopened(beside, codes, rows)
         return HnswIndex(
             graph,
             plain=parameters_by_recall(parameters),

@@ -121,12 +121,7 @@ class IvfEngine:
         scan = ExactIndex(vectors, metric)
         if parameters.get("coded") is False:
             return scan
-        names = [name for name in CODES_FILES if name in files]
-        if len(names) != 1 or ROTATION_FILE not in files:
-            raise Corrupted(
-                f"An ivf index is {PRODUCT_FILE} and {ROTATION_FILE}; this segment has {sorted(files)}."
-            )
-        name = names[0]
+        name = _codes_file(files)
         rotation = Rotation.load(files[ROTATION_FILE], parameters, vectors.shape[1], metric)
         codes: Codes = CODES_FILES[name].read(
             files[name],
@@ -144,6 +139,24 @@ class IvfEngine:
             scan=scan,
             file_bytes=sum(files[name].stat().st_size for name in (name, ROTATION_FILE)),
         )
+
+
+def check_unopened(files: Mapping[str, Path], parameters: Mapping[str, Any], rows: int) -> None:
+    """Raises Corrupted for files that are missing and parameters that nobody can use: what is known without opening."""
+    if parameters.get("coded") is not False:
+        _codes_file(files)
+        parameters_by_recall(parameters)
+        margins_by_recall(parameters)
+        parse(parameters.get("long", []), rows)
+
+
+def _codes_file(files: Mapping[str, Path]) -> str:
+    names = [name for name in CODES_FILES if name in files]
+    if len(names) != 1 or ROTATION_FILE not in files:
+        raise Corrupted(
+            f"An ivf index is {PRODUCT_FILE} and {ROTATION_FILE}; this segment has {sorted(files)}."
+        )
+    return names[0]
 
 
 class IvfIndex:

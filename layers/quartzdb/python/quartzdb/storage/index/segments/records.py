@@ -148,8 +148,10 @@ class RecordsWriter:
 
     def close(self) -> None:
         """Let go of the files; finished or not."""
-        self._row_file.close()
-        self._connection.close()
+        try:
+            self._row_file.close()
+        finally:
+            self._connection.close()
 
     def _added(self, records: Iterable[PackedRecord]) -> Iterator[tuple[int, str]]:
         for row, record in enumerate(records, self.rows):

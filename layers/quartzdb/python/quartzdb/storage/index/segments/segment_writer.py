@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 from array import array
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -86,10 +87,10 @@ class SegmentWriter:
         self._moments = array("q")
 
     def close(self) -> None:
-        """Let go of the files; finished or not."""
-        self._vectors.close()
-        self._spool.close()
-        self._records.close()
+        """Let go of the files; finished or not. All of them, also where one cannot write what it still has."""
+        with ExitStack() as closing:
+            for file in (self._records, self._spool, self._vectors):
+                closing.callback(file.close)
 
     @property
     def rows(self) -> int:
