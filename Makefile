@@ -42,7 +42,7 @@ SOURCES = --no-build-isolation --require-hashes
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock"
 
-.PHONY: help install environments docs test-docs integrations-types run parquet platform test test-all test-clients test-console test-deployment test-starter journey clients-types lint format bench-engines bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-limits bench-namespaces soak bench-edge simulate crashes fuzz fuzz-kernel flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean clients clients-matrix conformance
+.PHONY: help install environments docs test-docs integrations-types run parquet platform test test-all test-clients test-console test-deployment test-starter journey clients-types lint format bench-engines bench-recall bench-graphs bench-peers bench-text bench-server bench-writes bench-growth bench-coldstart bench-imports bench-limits bench-namespaces soak bench-edge simulate crashes fuzz fuzz-kernel flips layers layers-verify deploy-local undeploy-local clouds drill lock sbom licences clean clients clients-matrix conformance
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -148,6 +148,9 @@ format: $(DEV) ## Format the code and fix what can be fixed safely
 
 bench-engines: $(DEV) ## Measure the search engines: recall, speed, size
 	$(BIN)/python -m benchmarks.engines $(ARGS)
+
+bench-recall: $(DEV) ## Measure recall under filters, and fail below its floor (nightly)
+	$(BIN)/python -m benchmarks.recall $(ARGS)
 
 bench-graphs: $(GRAPHS) ## Measure graph indexes of other libraries beside ours
 	.venv-graphs/bin/python -m benchmarks.graphs $(ARGS)

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from benchmarks.contenders import TOP_K, Answer, BuiltEngine, Contender, Data, race, rescored
 from quartzdb.domain.vector import Mask, Rows, Vector
 from quartzdb.storage.index.engines.exact import best, gather_scores
-from quartzdb.storage.index.engines.port import Index
 from quartzdb.storage.index.segments.stored_vectors import MappedVectors
 
 SHARES = (0.5, 0.25, 0.1, 0.05, 0.02, 0.01, 0.001)
@@ -58,7 +57,7 @@ def by_filter(data: Data, engines: Sequence[BuiltEngine], rounds: int) -> Iterat
             allowed = {query.tobytes(): mask for query, mask in zip(part.queries, masks, strict=True)}
             contenders = [
                 Contender("gather", "", gathering(data, allowed)),
-                *(Contender(engine.name, "", masked(data, engine.opened(), allowed)) for engine in engines),
+                *(Contender(engine.name, "", masked(engine, allowed)) for engine in engines),
             ]
             race(contenders, part, rounds)
             for contender in contenders:
@@ -97,5 +96,13 @@ def gathering(data: Data, allowed: Mapping[bytes, Mask]) -> Answer:
     return lambda query: rescored(data, np.flatnonzero(allowed[query.tobytes()]), query)
 
 
-def masked(data: Data, index: Index, allowed: Mapping[bytes, Mask]) -> Answer:
-    return lambda query: rescored(data, index.candidates(query, TOP_K, allowed[query.tobytes()]), query)
+def masked(engine: BuiltEngine, allowed: Mapping[bytes, Mask]) -> Answer:
+    """Rows of the data, found through the engine's own order of them."""
+    index = engine.opened()
+    ordered = {query: mask[engine.order] for query, mask in allowed.items()}
+
+    def answer(query: Vector) -> Rows:
+        rows = index.candidates(query, TOP_K, ordered[query.tobytes()])
+        return engine.order[rescored(engine.ordered, rows, query)]
+
+    return answer
