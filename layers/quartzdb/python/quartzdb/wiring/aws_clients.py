@@ -206,7 +206,9 @@ class AwsClients:
     def _trusts_as_usual(self, url: str) -> bool:
         """Whether no proxy and no authorities of somebody's own are set: with those the client's own session deals."""
         own = self.session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
-        return url.startswith("https:") and not own and not get_environ_proxies(url)
+        proxies = {**get_environ_proxies(url)}
+        proxies.pop("no", None)  # which names hosts that need none
+        return url.startswith("https:") and not own and not proxies
 
 
 def _send(http: TrustingSession, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
