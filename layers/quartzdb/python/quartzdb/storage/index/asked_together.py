@@ -5,7 +5,6 @@ Each gets what it would get alone. What cannot be asked together is left to whoe
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +14,7 @@ from quartzdb.domain.vector import Matrix, Rows
 from quartzdb.storage.index.engines.exact import ExactIndex, best
 from quartzdb.storage.index.engines.native_scores import scores_of_rows
 from quartzdb.storage.index.planner import plan
-from quartzdb.storage.index.scoring import SPARE_ROWS, SPARE_SHARE, Scored
+from quartzdb.storage.index.scoring import Scored, live_ones, with_spare
 from quartzdb.storage.index.segments.segment import Segment
 from quartzdb.storage.index.view import Part
 
@@ -41,9 +40,7 @@ def scored_together(
         index: ExactIndex | None = ExactIndex(segment.vectors, metric)
     else:
         index = segment.index if isinstance(segment.index, ExactIndex) else None
-    count = top_k
-    if has_dead:
-        count = math.ceil(top_k * segment.shape.rows / chosen.matches * (1 + SPARE_SHARE)) + SPARE_ROWS
+    count = with_spare(chosen, top_k) if has_dead else top_k
     proposed = (index or segment.index).candidates_of_each(queries, count, recall)
     _bring(segment, proposed)
     for place, (query, candidates) in enumerate(zip(queries, proposed, strict=True)):
@@ -52,13 +49,8 @@ def scored_together(
             # A scan for many proposes some more than it was asked for.
             kept = best(scores, count)
             rows, scores = rows[kept], scores[kept]
-        if has_dead:
-            if np.count_nonzero(part.alive[rows[best(scores, count)]]) < top_k:
-                continue
-            alive = part.alive[rows]
-            alone[place] = Scored(rows[alive], scores[alive], index is not None, len(rows))
-        else:
-            alone[place] = Scored(rows, scores, index is not None or len(rows) >= chosen.matches, len(rows))
+        found = Scored(rows, scores, index is not None or len(rows) >= chosen.matches, len(rows))
+        alone[place] = live_ones(chosen, found, count, top_k) if has_dead else found
     return alone
 
 

@@ -82,9 +82,19 @@ def _stepping_over_the_dead(
     Few rows are dead, and they lie anywhere, so this is much faster than a search restricted to the others. It loses
     nothing: where `top_k` of the best n rows are alive, those are the best `top_k` of the live ones.
     """
-    alive, rows_in_all = plan.part.alive, plan.part.segment.shape.rows
-    wanted = math.ceil(top_k * rows_in_all / plan.matches * (1 + SPARE_SHARE)) + SPARE_ROWS
+    wanted = with_spare(plan, top_k)
     found = _nearest(plan, metric, query, wanted, recall, spare=spare)
+    return live_ones(plan, found, wanted, top_k)
+
+
+def with_spare(plan: Plan, top_k: int) -> int:
+    """How many of all rows to ask for, so that `top_k` of them are likely to be alive."""
+    return math.ceil(top_k * plan.part.segment.shape.rows / plan.matches * (1 + SPARE_SHARE)) + SPARE_ROWS
+
+
+def live_ones(plan: Plan, found: Scored, wanted: int, top_k: int) -> Scored | None:
+    """What is alive of the best `wanted` and whatever else was found; None where those have fewer than `top_k`."""
+    alive = plan.part.alive
     if np.count_nonzero(alive[found.rows[best(found.scores, wanted)]]) < top_k:
         return None
     kept = alive[found.rows]
