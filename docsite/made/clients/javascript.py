@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from docsite.made.clients.shown import Language, Member, Part, page
+from docsite.made.clients.shown import Language, Member, Part, page, parts_in
 from docsite.sources import ROOT
 
 SOURCES = ROOT / "clients/javascript/src"
@@ -49,14 +49,7 @@ _FIELD = re.compile(r"^ +(?:override )?readonly (?P<field>[a-z]\w*: [^=]+?)(?: =
 
 def javascript_page() -> str:
     """Markdown."""
-    names = exported()
-    parts = [
-        part
-        for name in _FILES
-        if (SOURCES / name).is_file()
-        for part in _parts(SOURCES / name)
-        if part.name in names
-    ]
+    parts = parts_in(SOURCES, _FILES, _parts, exported())
     return page(_TOP, parts, list(_parts(SOURCES / "types.ts")), _LANGUAGE)
 
 

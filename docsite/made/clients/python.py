@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from docsite.made.clients.shown import Language, Member, Part, page
+from docsite.made.clients.shown import Language, Member, Part, page, parts_in
 from docsite.said_below import said_below
 from docsite.sources import ROOT
 
@@ -45,23 +45,12 @@ _LANGUAGE = Language("python", "Raises")
 
 def python_page() -> str:
     """Markdown."""
-    exported = _exported()
-    parts = [
-        part
-        for name in _FILES
-        if (SOURCES / name).is_file()
-        for part in _parts(SOURCES / name)
-        if part.name in exported
-    ]
+    parts = parts_in(SOURCES, _FILES, _parts, exported())
     return page(_TOP, parts, list(_types()), _LANGUAGE)
 
 
 def exported() -> set[str]:
     """What `from quartzdb_client import *` gives."""
-    return _exported()
-
-
-def _exported() -> set[str]:
     for node in ast.parse((SOURCES / "__init__.py").read_text("utf-8")).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             return set(ast.literal_eval(node.value))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from docsite.made.clients.shown import Language, Member, Part, page
+from docsite.made.clients.shown import Language, Member, Part, page, parts_in
 from docsite.sources import ROOT
 
 SOURCES = ROOT / "clients/rust/src"
@@ -46,14 +46,7 @@ _IMPL = re.compile(r"^impl(?:<[^>]*>)? (?:[\w:]+(?:<[^>]*>)? for )?(?P<name>\w+)
 
 def rust_page() -> str:
     """Markdown."""
-    names = exported()
-    parts = [
-        part
-        for name in _FILES
-        if (SOURCES / name).is_file()
-        for part in _parts(SOURCES / name)
-        if part.name in names
-    ]
+    parts = parts_in(SOURCES, _FILES, _parts, exported())
     return page(_TOP, parts, list(_parts(SOURCES / "types.rs")), _LANGUAGE)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from docsite.made.api import operations
 from docsite.samples.steps import OPERATIONS
@@ -53,6 +54,14 @@ class Language:
 
     fence: str
     raised: str
+
+
+def parts_in(
+    folder: Path, names: Iterable[str], read: Callable[[Path], Iterable[Part]], wanted: Collection[str]
+) -> Sequence[Part]:
+    """What is wanted of these files, as far as they are there: in their order, each part as `read` finds it."""
+    files = (folder / name for name in names)
+    return [part for file in files if file.is_file() for part in read(file) if part.name in wanted]
 
 
 def page(top: str, parts: Sequence[Part], types: Sequence[Part], language: Language) -> str:
