@@ -12,6 +12,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from quartzdb.adapters.embedded.sqlite_connection import connect
 from quartzdb.domain.errors import Unavailable
 from quartzdb_platform.ports import AuditLine
 
@@ -33,11 +34,7 @@ class AuditJournal:
         self._lock = threading.Lock()
         self._name = path.name
         try:
-            self._connection = sqlite3.connect(
-                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection = connect(path, busy_seconds=_BUSY_SECONDS, synchronous="FULL")
             self._connection.execute("PRAGMA secure_delete = ON")
             self._connection.executescript(_SCHEMA)
             self._connection.execute(
@@ -45,7 +42,7 @@ class AuditJournal:
                 (secrets.token_hex(16),),
             )
             (source,) = self._connection.execute("SELECT id FROM journal").fetchone()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise self._unavailable(error) from error
         self.source: str = source
 
@@ -76,7 +73,7 @@ class AuditJournal:
             except sqlite3.Error as error:
                 raise self._unavailable(error) from error
 
-    def _unavailable(self, error: sqlite3.Error) -> Unavailable:
+    def _unavailable(self, error: sqlite3.Error | OSError) -> Unavailable:
         return Unavailable(
             f"The journal {self._name} cannot be used now: {error}.",
             hint="Check that its directory exists and is writable.",

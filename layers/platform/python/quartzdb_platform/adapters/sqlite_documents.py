@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+from quartzdb.adapters.embedded.sqlite_connection import connect
 from quartzdb.domain.errors import Unavailable
 from quartzdb_platform.ports import Change, Delete, Document, Put
 
@@ -44,15 +45,11 @@ class SqliteDocuments:
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         try:
-            self._connection = sqlite3.connect(
-                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection = connect(path, busy_seconds=_BUSY_SECONDS, synchronous="FULL")
             self._connection.execute("PRAGMA secure_delete = ON")
             self._connection.execute(_SCHEMA)
             self._connection.execute(_EXPIRING)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise Unavailable(
                 f"The platform's database {path.name} could not be opened: {error}.",
                 hint="Check that its directory exists and is writable.",

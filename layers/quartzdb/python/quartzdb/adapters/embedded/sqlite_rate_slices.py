@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from pathlib import Path
 
+from quartzdb.adapters.embedded.sqlite_connection import connect
 from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.gcra import Leased, Rate, lease
 
@@ -45,7 +46,7 @@ class SqliteRateSlices:
                         connection.execute(_PUT, (name, tat_ns))
                 finally:
                     connection.execute("COMMIT")
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:
                 self._close()
                 raise Unavailable(
                     f"The rates in {self._path.name} cannot be counted now: {error}.",
@@ -54,12 +55,8 @@ class SqliteRateSlices:
         return leased
 
     def _opened(self, now_ns: int) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
+        connection = connect(self._path, busy_seconds=_BUSY_SECONDS, synchronous="OFF")
         self._connection = connection
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = OFF")
         connection.execute(_SCHEMA)
         connection.execute(_FORGET, (now_ns - _KEPT_NS,))
         return connection

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
+from quartzdb.adapters.embedded.sqlite_connection import connect
 from quartzdb.domain.errors import Unavailable
 
 logger = logging.getLogger(__name__)
@@ -46,18 +47,14 @@ class SqliteUsageJournal:
         self._told = False
         self._lock = threading.Lock()
         try:
-            self._connection = sqlite3.connect(
-                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection = connect(path, busy_seconds=_BUSY_SECONDS, synchronous="FULL")
             # Lines have names of namespaces: what is forgotten must not stay in free pages.
             self._connection.execute("PRAGMA secure_delete = ON")
             for statement in _SCHEMA:
                 self._connection.execute(statement)
             self.identity: str = self._connection.execute("SELECT text FROM identity").fetchone()[0]
             """Of this journal: one that was deleted and begun anew is another."""
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise Unavailable(
                 f"The usage journal {path.name} could not be opened: {error}.",
                 hint="Check that its directory exists and is writable.",
