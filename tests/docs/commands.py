@@ -53,7 +53,8 @@ def only_makes_or_installs(code: str) -> bool:
     """Whether a block only asks for a target of the Makefile, or for packages: there is nothing to run here."""
     found = list(commands(code))
     return bool(found) and all(
-        words[0] in ("make", ".ci/run", "export") or _INSTALLING.match(" ".join(words)) for words in found
+        words[0] in ("make", ".ci/run", ".ci/nightly", "export") or _INSTALLING.match(" ".join(words))
+        for words in found
     )
 
 
