@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.load import Client
+from benchmarks.http_by_hand import Connection, NoAnswer, Requests
 from benchmarks.measured_page import keep, table
 from benchmarks.memory import memory, size_of
 from local.server_process import ServerProcess
@@ -59,7 +59,9 @@ class Watched:
         self.started_seconds = time.perf_counter() - begun
         self.data_dir = data_dir
         headers = {"Authorization": f"Bearer {self.process.key}", "Content-Type": "application/json"}
-        self.client = Client(f"{self.process.url}/v1", headers, 0, random.Random(0))
+        self._requests = Requests(f"{self.process.url}/v1", headers)
+        self._connection = Connection(self.process.url)
+        self.milliseconds: list[float] = []
         self.most_files = 0
 
     @property
@@ -74,18 +76,28 @@ class Watched:
         self.most_files = max(self.most_files, now)
         return now
 
+    def post(self, path: str, document: object) -> bytes:
+        """The answer to a request. Raises SystemExit where there is none, or no success."""
+        request = self._requests.post(path, json.dumps(document).encode())
+        begun = time.perf_counter()
+        try:
+            answer = self._connection.ask(request)
+        except (NoAnswer, OSError) as error:
+            sys.exit(f"A request was not answered with success; the server's log says more. {error}")
+        self.milliseconds.append((time.perf_counter() - begun) * 1000)
+        return answer
+
     @contextmanager
     def phase(self, name: str, phases: list[Phase]) -> Iterator[None]:
         """Measure what is done inside."""
-        self.client.milliseconds.clear()
-        self.client.hang_up()  # a server closes what was idle for long
+        self.milliseconds.clear()
+        self._connection.close()  # a server closes what was idle for long
         begun, used = time.perf_counter(), self.processor_seconds
         yield
         took, used = time.perf_counter() - begun, self.processor_seconds - used
-        milliseconds = [one for some in self.client.milliseconds.values() for one in some] or [float("nan")]
-        p50, p99, worst = np.percentile(milliseconds, [50, 99, 100])
+        p50, p99, worst = np.percentile(self.milliseconds or [float("nan")], [50, 99, 100])
         own = memory([self.process.process.pid])["anonymous"]
-        requests = sum(map(len, self.client.milliseconds.values()))
+        requests = len(self.milliseconds)
         phases.append(
             Phase(
                 name,
@@ -178,24 +190,23 @@ def measure(data_dir: Path, namespaces: int, open_files: int) -> tuple[Sequence[
 
 def create(server: Watched, name: str) -> None:
     """A namespace."""
-    body = json.dumps({"name": name, "dimension": DIMENSION})
-    _answered(server.client.post("/namespaces", body, "create"))
+    server.post("/namespaces", {"name": name, "dimension": DIMENSION})
 
 
 def write(server: Watched, name: str, chance: np.random.Generator) -> None:
     """Some records."""
     vectors = chance.standard_normal((RECORDS, DIMENSION)).round(3).tolist()
     records = [{"id": f"r{row}", "vector": vector} for row, vector in enumerate(vectors)]
-    _answered(server.client.post(f"/namespaces/{name}/vectors", json.dumps({"vectors": records}), "write"))
+    server.post(f"/namespaces/{name}/vectors", {"vectors": records})
 
 
 def ask(server: Watched, name: str) -> None:
     """The nearest of all that a namespace has: all of it must be there."""
-    body = json.dumps({"vector": [1.0] * DIMENSION, "top_k": 10})
-    found = json.loads(_answered(server.client.post(f"/namespaces/{name}/query", body, "ask")))
+    question = {"vector": [1.0] * DIMENSION, "top_k": 10}
+    found = json.loads(server.post(f"/namespaces/{name}/query", question))
     if len(found["matches"]) != RECORDS:
         sys.exit(f"{name} answered with {len(found['matches'])} of {RECORDS} records.")
-    if server.client.requests % 100 == 0:
+    if len(server.milliseconds) % 100 == 0:
         server.open_files()
 
 
@@ -214,12 +225,6 @@ def until_at_rest(server: Watched, namespaces: int) -> None:
 
 def _count(pointers: Path) -> int:
     return sum("CURRENT" in files for _, _, files in os.walk(pointers))
-
-
-def _answered(content: bytes | None) -> bytes:
-    if content is None:
-        sys.exit("A request was not answered with success; the server's log says more.")
-    return content
 
 
 def markdown(phases: Sequence[Phase]) -> str:

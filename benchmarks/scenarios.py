@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.load import Client
+from benchmarks.load import Client, Request, Step
 
 SEARCH, UPSERT = "search", "upsert"
 SEARCHES_SHARE = 0.9
@@ -19,8 +19,8 @@ class Searches:
     path: str
     bodies: Sequence[bytes]
 
-    def step(self, client: Client) -> None:
-        client.post(self.path, client.random.choice(self.bodies), SEARCH)
+    def step(self, client: Client) -> Step:
+        yield Request(self.path, client.random.choice(self.bodies), SEARCH)
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,10 @@ class Upserts:
     bodies: Sequence[str]
     batch: int
 
-    def step(self, client: Client) -> None:
+    def step(self, client: Client) -> Step:
         body = self.bodies[client.requests % len(self.bodies)]
-        if (
-            client.post(self.path, body.replace("@@", f"{client.number}-{client.requests}"), UPSERT)
-            is not None
-        ):
+        own = body.replace("@@", f"{client.number}-{client.requests}")
+        if (yield Request(self.path, own.encode(), UPSERT)) is not None:
             client.counts["written"] += self.batch
 
 
@@ -49,18 +47,17 @@ class Mixed:
     dimension: int
     run: str
 
-    def step(self, client: Client) -> None:
+    def step(self, client: Client) -> Step:
         if client.random.random() < SEARCHES_SHARE:
-            self.searches.step(client)
+            yield from self.searches.step(client)
             return
         record_id = f"own-{self.run}-{client.number}-{client.requests}"
         vector = [client.random.random() - 0.5 for _ in range(self.dimension)]
-        written = client.post(
-            self.upserts_path, json.dumps({"vectors": [{"id": record_id, "vector": vector}]}), UPSERT
-        )
-        if written is None:
+        record = json.dumps({"vectors": [{"id": record_id, "vector": vector}]}).encode()
+        if (yield Request(self.upserts_path, record, UPSERT)) is None:
             return
-        found = client.post(self.searches.path, json.dumps({"vector": vector, "top_k": 1}), SEARCH)
+        question = json.dumps({"vector": vector, "top_k": 1}).encode()
+        found = yield Request(self.searches.path, question, SEARCH)
         client.counts["own_writes_checked"] += 1
         matches = json.loads(found)["matches"] if found is not None else []
         if not matches or matches[0]["id"] != record_id:

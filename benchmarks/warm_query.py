@@ -20,7 +20,6 @@ import json
 import os
 import platform
 import random
-import socket
 import statistics
 import subprocess
 import sys
@@ -30,11 +29,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.http_by_hand import Connection, Requests
 from benchmarks.load import Load, run
 from benchmarks.scenarios import SEARCH, Searches
 
@@ -64,41 +63,6 @@ class Server:
     waits: dict[str, list[float]] = field(default_factory=dict)
     processor: dict[str, list[float]] = field(default_factory=dict)
     inside: dict[str, list[float]] = field(default_factory=dict)
-
-
-class Connection:
-    """HTTP by hand on one connection, because a client's own time would be most of what is measured."""
-
-    def __init__(self, url: str) -> None:
-        address = urlsplit(url)
-        self._address = str(address.hostname), int(address.port or 80)
-        self._socket: socket.socket | None = None
-
-    def ask(self, request: bytes) -> bytes:
-        """The body of the answer. Ends the program where it is no success."""
-        if self._socket is None:
-            # Not before: a server closes a connection on which nothing comes.
-            self._socket = socket.create_connection(self._address)
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket.sendall(request)
-        received = self._more()
-        while (end := received.find(b"\r\n\r\n")) < 0:
-            received += self._more()
-        head = received[:end].lower()
-        at = head.find(b"content-length:")
-        if not head.startswith(b"http/1.1 200") or at < 0:
-            sys.exit(received.decode(errors="replace"))
-        size = int(head[at + 15 :].partition(b"\r\n")[0])
-        while len(received) < end + 4 + size:
-            received += self._more()
-        return received[end + 4 :]
-
-    def _more(self) -> bytes:
-        assert self._socket is not None
-        more = self._socket.recv(1 << 18)
-        if not more:
-            sys.exit("The server closed the connection.")
-        return more
 
 
 def main() -> None:
@@ -263,17 +227,6 @@ def _bodies() -> dict[str, list[bytes]]:
     return {kind: [json.dumps(one).encode() for one in some] for kind, some in documents.items()}
 
 
-def _requests(url: str, key: str, bodies: Mapping[str, Sequence[bytes]]) -> dict[str, list[bytes]]:
-    head = (
-        f"POST /v1/namespaces/{NAMESPACE}/query HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\n"
-        f"Authorization: Bearer {key}\r\nContent-Type: application/json\r\nContent-Length: "
-    )
-    return {
-        kind: [head.encode() + str(len(body)).encode() + b"\r\n\r\n" + body for body in some]
-        for kind, some in bodies.items()
-    }
-
-
 @contextmanager
 def _served(name: str, tree: Path, kept: Path, records: int, *, workers: int = 0) -> Iterator[Server]:
     """A server of so many processes; of one that is kept on a core where nothing is said."""
@@ -305,7 +258,8 @@ def _served(name: str, tree: Path, kept: Path, records: int, *, workers: int = 0
                 os.sched_setaffinity(int(task.name), {SERVER_CORE})
             bodies = _bodies()
             headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-            requests = _requests(url, key, bodies)
+            made_of, at = Requests(url, headers), f"/v1/namespaces/{NAMESPACE}/query"
+            requests = {kind: [made_of.post(at, body) for body in some] for kind, some in bodies.items()}
             yield Server(name, process.pid, Connection(url), requests, url, headers, bodies[KINDS[0]])
         finally:
             process.terminate()

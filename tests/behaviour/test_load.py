@@ -30,6 +30,9 @@ class Answers(BaseHTTPRequestHandler):
         with self.lock:
             self.seen[self.path if self.headers["X-Told"] == "yes" else "untold"] += 1
         body = json.dumps({"matches": []}).encode()
+        if self.path == "/dropped":
+            self.close_connection = True
+            return
         self.send_response(503 if self.path == "/refused" else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -64,6 +67,24 @@ def test_a_refusal_is_an_error(url: str) -> None:
     """A fast one must not pass for a fast answer."""
     load = run(Searches("/refused", [b"{}"]), url, HEADERS, 1, SECONDS)
     assert load.error_rate == 1
+
+
+def test_a_connection_that_ends_is_an_error_and_the_next_request_has_another(url: str) -> None:
+    """No time is counted for what was not answered."""
+    Answers.seen.clear()
+    load = run(Searches("/dropped", [b"{}"]), url, HEADERS, 2, SECONDS)
+    assert load.error_rate == 1
+    assert load.requests == Answers.seen["/dropped"] > 2
+    assert SEARCH not in load.milliseconds
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_is_larger_than_a_socket_takes_at_once_is_sent_whole(url: str, processes: int) -> None:
+    """By several clients side by side, in one process or in several."""
+    Answers.seen.clear()
+    load = run(Searches("/query", [b" " * 8_000_000]), url, HEADERS, 3, SECONDS, processes=processes)
+    assert load.error_rate == 0
+    assert load.requests == Answers.seen["/query"] >= 3
 
 
 def test_an_own_write_that_is_not_found_is_told(url: str) -> None:
