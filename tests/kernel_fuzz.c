@@ -2,7 +2,8 @@
  *
  * Every part of the file lies in memory of its own, of exactly its size, so that a sanitizer sees the first byte that is read
  * beyond it. The header is checked as graph_layout.py does. What is printed: how many copies were refused, searched and
- * found damaged by a search, and for each instruction set a sum over all answers, which must be the same for each of them.
+ * found damaged by a search, how many lists or bitmaps of rows had a best one, and for each instruction set a sum over all
+ * answers, which must be the same for each of them.
  */
 #include "../layers/quartzdb/native/kernel.h"
 
@@ -76,7 +77,7 @@ int main(int count, char **given) {
     left[0] = 1;
     const qz_space space = {center, signs, left, right, 1, 1e3, dimension, padded, 1, padded, (uint32_t)inner};
     const qz_vectors vectors = {matrix, norms, rows, dimension, 0, metric};
-    long refused = 0, searched = 0, found_damaged = 0;
+    long refused = 0, searched = 0, found_damaged = 0, told = 0;
     uint64_t sums[4] = {0};
     for (long mutation = 0; mutation < mutations; mutation++) {
         memcpy(file, sound, size);
@@ -103,11 +104,17 @@ int main(int count, char **given) {
             copied(file + HEADER, rows_end - HEADER), copied(file + rows_end, 4ul * upper),
             copied(file + rows_end + 4ul * upper, 4ul * upper), copied(file + rows_end + 8ul * upper, 4ul * upper_size)};
         const qz_graph graph = {
-            parts[0], (uint32_t *)parts[1], (uint32_t *)parts[2], (uint32_t *)parts[3], step, rows,
+            parts[0], (uint32_t *)parts[1], (uint32_t *)parts[2], (uint32_t *)parts[3], step, step * drawn(20), 1, rows,
             number_at(file, 28), stride, number_at(file, 36), upper, upper_size, number_at(file, 48), levels, entry,
             (uint32_t)inner};
         uint32_t ef = 10 + drawn(150), depth = 1 + drawn(ef), wanted = drawn(2) ? 10 : 0, filtered = drawn(3) == 0;
         int64_t extra[2] = {drawn(rows), drawn(rows)};
+        const uint32_t visits_max = drawn(3) ? 0 : 1 + drawn(rows), going_max = drawn(3) ? rows : 8 + drawn(rows);
+        const uint32_t listed_count = drawn(rows);
+        int64_t *listed = malloc(8ul * listed_count + 1);
+        if (!listed) abort();
+        for (uint32_t i = 0; i < listed_count; i++) listed[i] = drawn(rows);
+        if (listed_count && drawn(8) == 0) listed[drawn(listed_count)] = drawn(2) ? -1 : (int64_t)rows << drawn(40);
         uint8_t *allowed = malloc((rows + 7) / 8);
         if (!allowed) abort();
         for (uint32_t i = 0; i < (rows + 7) / 8; i++) allowed[i] = (uint8_t)drawn(256);
@@ -118,13 +125,15 @@ int main(int count, char **given) {
             if (!arithmetic) continue;
             state = before;
             qz_scratch scratch = {
-                calloc(rows, 2), malloc(8ul * rows), malloc(8ul * TOP), malloc(8ul * padded), malloc(graph.width), rows,
-                TOP, 65533};
+                calloc(rows, 2), malloc(8ul * going_max), malloc(8ul * TOP), malloc(8ul * padded), malloc(graph.width),
+                going_max, TOP, 65533};
             int64_t *found = malloc(8ul * TOP);
             float *scores = malloc(4ul * TOP);
             for (int asked = 0; asked < QUERIES; asked++) {
                 for (uint32_t i = 0; i < dimension; i++) query[i] = (float)drawn(2001) / 1000 - 1;
-                qz_ask ask = {query, filtered ? allowed : 0, extra, found, scores, 2, ef, depth, wanted, 0, 0, 0};
+                qz_ask ask = {.query = query, .allowed = filtered ? allowed : 0, .extra = extra, .rows = found,
+                              .scores = scores, .extras = 2, .ef = ef, .depth = depth, .count = wanted,
+                              .visits_max = visits_max};
                 int32_t result = qz_search(arithmetic, &graph, &space, &vectors, &scratch, &ask);
                 any |= result < 0;
                 sums[level] = sums[level] * 31 + (uint64_t)(uint32_t)result;
@@ -134,16 +143,30 @@ int main(int count, char **given) {
                     if (filtered && !(allowed[found[at] >> 3] >> (found[at] & 7) & 1)) return 4;
                     sums[level] = sums[level] * 31 + (uint64_t)found[at];
                 }
+                /* Of a list whose rows are there, then of a bitmap or of all: each row once, and none but those. */
+                for (int by_list = 0; by_list < 2; by_list++) {
+                    ask.count = 1 + drawn(60), ask.extras = by_list ? 0 : 2;
+                    ask.listed = by_list ? listed : 0, ask.listed_count = by_list ? listed_count : 0;
+                    int32_t best = qz_listed(arithmetic, &graph, &space, &vectors, &scratch, &ask);
+                    for (int32_t at = 0; at < best; at++) {
+                        if (found[at] < 0 || found[at] >= rows) return 5;
+                        if (!by_list && filtered && !(allowed[found[at] >> 3] >> (found[at] & 7) & 1)) return 6;
+                        for (int32_t other = 0; other < at; other++)
+                            if (found[other] == found[at]) return 7;
+                    }
+                    told += best > 0;
+                }
             }
             free(scratch.seen), free(scratch.going), free(scratch.top), free(scratch.placed), free(scratch.codes);
             free(found), free(scores);
         }
         searched++;
         found_damaged += any;
-        free(allowed);
+        free(allowed), free(listed);
         for (int part = 0; part < 4; part++) free(parts[part]);
     }
-    printf("{\"refused\": %ld, \"searched\": %ld, \"damaged\": %ld, \"sums\": [", refused, searched, found_damaged);
+    printf("{\"refused\": %ld, \"searched\": %ld, \"damaged\": %ld, \"told\": %ld, \"sums\": [", refused, searched,
+           found_damaged, told);
     for (uint32_t level = QZ_PLAIN, printed = 0; level <= QZ_WIDE; level++)
         if (qz_arithmetic_of(level)) printf("%s%llu", printed++ ? ", " : "", (unsigned long long)sums[level]);
     printf("]}\n");

@@ -26,7 +26,8 @@ from quartzdb.storage.index.engines.exact import best, gather_scores
 from quartzdb.storage.index.engines.graph import Graph
 from quartzdb.storage.index.engines.graph_layout import read_graph
 from quartzdb.storage.index.engines.half import widened
-from quartzdb.storage.index.engines.hnsw import GRAPH_FILE, SPACE_FILE, HnswEngine, HnswIndex
+from quartzdb.storage.index.engines.hnsw import GRAPH_FILE, SPACE_FILE, HnswEngine
+from quartzdb.storage.index.engines.hnsw_index import HnswIndex
 from quartzdb.storage.index.engines.kernel_library import LIBRARY
 from quartzdb.storage.index.engines.port import BuiltIndex, Engine, Index
 from quartzdb.storage.index.engines.registry import IVF_ROWS_MIN, choose, engine_named
@@ -619,7 +620,14 @@ class RefusingCodes:
     def candidates_of_each(self, queries: Matrix, count: int, recall: float | None = None) -> Sequence[Rows]:
         raise CodesAsked
 
-    def best(self, query: Vector, count: int, recall: float | None = None) -> None:
+    def best(
+        self, query: Vector, count: int, recall: float | None = None, allowed: Mask | None = None
+    ) -> None:
+        raise CodesAsked
+
+    def exactly(
+        self, query: Vector, count: int, rows: Rows | None = None, allowed: Mask | None = None
+    ) -> None:
         raise CodesAsked
 
 

@@ -31,8 +31,8 @@ from quartzdb.storage.index.engines.hnsw import (
     GRAPH_FILE,
     SPACE_FILE,
     HnswEngine,
-    HnswIndex,
 )
+from quartzdb.storage.index.engines.hnsw_index import HnswIndex
 from quartzdb.storage.index.engines.kernel_graph import KernelGraph
 from quartzdb.storage.index.engines.kernel_library import (
     LIBRARY,

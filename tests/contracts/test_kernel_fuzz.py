@@ -64,6 +64,7 @@ def test_nothing_is_read_beyond_a_damaged_file(metric: Metric, program: Path, tm
     assert outcome["refused"] + outcome["searched"] == DAMAGES // 3
     # Otherwise this would show nothing.
     assert min(outcome["refused"], outcome["searched"], outcome["damaged"]) > DAMAGES // 60
+    assert outcome["told"] > outcome["searched"]
     assert len(set(outcome["sums"])) == 1
 
 

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 /* Raised with every change of a structure or of what a function takes: a library of another version is not used. */
-#define QZ_VERSION 1
+#define QZ_VERSION 2
 
 #if defined(_WIN32)
 #define QZ_PUBLIC __declspec(dllexport)
@@ -27,6 +27,7 @@ enum {
     QZ_FAR = -1,     /* the query is so far out that bytes cannot tell the rows apart */
     QZ_DAMAGED = -2, /* the file leads to a row or to links that are not there */
     QZ_ABSENT = -3,  /* the caller named a row that is not there */
+    QZ_LIMIT = -4,   /* it would take more than the caller allows: visits of a search, or memory of a scan */
 };
 
 /* Instruction sets, each a superset of what comes before it on its processor. */
@@ -53,6 +54,8 @@ typedef struct {
     const uint32_t *upper_starts; /* upper: where in upper_links its links of level 1 begin */
     const uint32_t *upper_links;  /* upper_size: numbers of upper nodes, `upper_width` for each level */
     double step;                  /* what a code of one stands for */
+    double error;                 /* no row is further from what its codes stand for; the extra ones may be */
+    double longest;               /* what no row's codes stand for a greater length than */
     uint32_t count, width, stride, links;
     uint32_t upper, upper_size, upper_width;
     uint32_t levels;              /* above the lowest */
@@ -77,7 +80,7 @@ typedef struct {
     int64_t *top;     /* top_max: the best rows so far */
     float *placed;    /* 2 x padded */
     int8_t *codes;    /* width */
-    uint32_t going_max, top_max;
+    uint32_t going_max, top_max; /* greater than `extras` */
     uint32_t stamp;   /* which search this is: 1 to 65535, then `seen` is cleared */
 } qz_scratch;
 
@@ -85,13 +88,15 @@ typedef struct {
 typedef struct {
     const float *query;     /* dimension */
     const uint8_t *allowed; /* a bit a row, lowest first, or NULL: every row */
-    const int64_t *extra;   /* rows that are scored in any case, whether they are found or not */
-    int64_t *rows;          /* the answer: depth + extras */
+    const int64_t *listed;  /* the rows that qz_listed is to look at, or NULL: those that are allowed */
+    const int64_t *extra;   /* rows that are scored in any case where they are allowed, found or not */
+    int64_t *rows;          /* the answer: depth + extras; of qz_listed top_max */
     float *scores;
+    uint64_t listed_count;
     uint32_t extras;
     uint32_t ef, depth;     /* rows kept to go on from; how many of them are scored */
     uint32_t count;         /* how many of the best scored are wanted; 0: the `depth` best by codes, not scored */
-    uint32_t visits_max;    /* a search ends after so many rows were compared; 0: never */
+    uint32_t visits_max;    /* a search that is not over after so many rows were compared is QZ_LIMIT; 0: none is */
     uint32_t visits;        /* how many were */
     uint32_t scored;        /* how many were scored */
 } qz_ask;
@@ -109,6 +114,11 @@ QZ_PUBLIC double qz_place(const qz_arithmetic *, const qz_space *, const float *
 /* How many rows were found, or a negative number. Best first, and of equal ones the lower row. Where they are scored, those
  * that score the same as the last that is wanted come, too. */
 QZ_PUBLIC int32_t qz_search(
+    const qz_arithmetic *, const qz_graph *, const qz_space *, const qz_vectors *, qz_scratch *, qz_ask *);
+
+/* The `count` best of some rows, and what scores the same as the last of them, exactly: codes only tell which rows need no
+ * score, being so far behind that no error of codes makes up for it. How many, or a negative number. */
+QZ_PUBLIC int32_t qz_listed(
     const qz_arithmetic *, const qz_graph *, const qz_space *, const qz_vectors *, qz_scratch *, qz_ask *);
 
 /* Exact scores of some rows; 0, or QZ_ABSENT. */

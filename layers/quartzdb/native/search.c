@@ -1,35 +1,14 @@
 /* Best-first search of a graph (HNSW: Malkov and Yashunin, arXiv:1603.09320), then the exact scores of what it found. */
 #include "arithmetic.h"
+#include "comparison.h"
 #include "heap.h"
 #include "kernel.h"
 #include "scores.h"
+#include "selection.h"
 
 #include <string.h>
 
 #define LINKS_MAX 64
-
-typedef struct {
-    const qz_arithmetic *arithmetic;
-    const qz_graph *graph;
-    const int8_t *codes;
-    float ratio; /* twice what a product of codes weighs against a squared length of codes */
-} comparison;
-
-static inline const uint8_t *row_at(const qz_graph *graph, uint32_t row) {
-    return graph->rows + (size_t)graph->stride * row;
-}
-
-/* How good some rows are, as whole numbers of that order. */
-static void compare(const comparison *by, const uint32_t *rows, uint32_t count, int32_t *scores) {
-    const qz_graph *graph = by->graph;
-    by->arithmetic->code_products(by->codes, graph->rows, graph->stride, graph->width, rows, count, scores);
-    if (graph->inner) return;
-    for (uint32_t at = 0; at < count; at++) {
-        int32_t squared;
-        memcpy(&squared, row_at(graph, rows[at]) + graph->width, sizeof squared);
-        scores[at] = ordered(by->ratio * (float)scores[at] - (float)squared);
-    }
-}
 
 static inline const uint32_t *links_of(const qz_graph *graph, uint32_t row) {
     return (const uint32_t *)(row_at(graph, row) + graph->width + (graph->inner ? 0 : 4));
@@ -75,11 +54,8 @@ static int64_t descend(const comparison *by, uint32_t *visits) {
     return graph->upper_rows[node];
 }
 
-static inline int is_allowed(const uint8_t *allowed, uint32_t row) {
-    return !allowed || (allowed[row >> 3] >> (row & 7) & 1);
-}
-
-/* The best rows into scratch->top, the worst of them first. How many, or QZ_DAMAGED. */
+/* The best allowed rows into scratch->top, the worst of them first. How many, or QZ_DAMAGED, or QZ_LIMIT. What is not
+ * allowed leads on like any row: the way to a row that is leads through those. */
 static int64_t explore(const comparison *by, qz_scratch *scratch, qz_ask *ask) {
     const qz_graph *graph = by->graph;
     int64_t *going = scratch->going, *top = scratch->top;
@@ -111,9 +87,11 @@ static int64_t explore(const comparison *by, qz_scratch *scratch, qz_ask *ask) {
             }
             if (left < scratch->going_max) add_best(going, left++, key);
         }
-        if (!left || (ask->visits_max && visits >= ask->visits_max)) break;
+        ask->visits = visits;
+        if (!left) break;
         int64_t next = take_best(going, left--);
         if (found >= ef && next < top[0]) break;
+        if (ask->visits_max && visits >= ask->visits_max) return QZ_LIMIT;
         if (left) qz_fetch(links_of(graph, row_of(going[0])), 4 * graph->links);
         const uint32_t *links = links_of(graph, row_of(next));
         count = 0;
@@ -129,35 +107,7 @@ static int64_t explore(const comparison *by, qz_scratch *scratch, qz_ask *ask) {
             unseen[count++] = row;
         }
     }
-    ask->visits = visits;
     return found;
-}
-
-/* Leave the `count` best of some scored rows, best first, and what is as good as the last of them; each row once. */
-static uint32_t select_best(int64_t *top, qz_ask *ask, uint32_t scored) {
-    uint32_t kept = 0, given = 0;
-    for (uint32_t at = 0; at < scored; at++) {
-        int64_t key = key_of(ordered(ask->scores[at]), (uint32_t)ask->rows[at]);
-        if (kept < ask->count)
-            add_worst(top, kept++, key);
-        else if (key > top[0])
-            replace_worst(top, kept, key);
-    }
-    if (!kept) return 0;
-    const int64_t least = key_of((int32_t)(top[0] >> 32), UINT32_MAX);
-    kept = 0;
-    for (uint32_t at = 0; at < scored; at++) {
-        int64_t key = key_of(ordered(ask->scores[at]), (uint32_t)ask->rows[at]);
-        if (key >= least) add_worst(top, kept++, key);
-    }
-    sort_best_first(top, kept);
-    for (uint32_t at = 0; at < kept; at++) {
-        /* A row that was found and is one of the extra ones comes twice, with the same key. */
-        if (at && top[at] == top[at - 1]) continue;
-        ask->rows[given] = row_of(top[at]);
-        ask->scores[given++] = unordered((int32_t)(top[at] >> 32));
-    }
-    return given;
 }
 
 int32_t qz_search(const qz_arithmetic *arithmetic, const qz_graph *graph, const qz_space *space,
@@ -175,8 +125,7 @@ int32_t qz_search(const qz_arithmetic *arithmetic, const qz_graph *graph, const 
         return (int32_t)depth;
     }
     for (uint32_t at = 0; at < depth; at++) ask->rows[at] = row_of(scratch->top[at]);
-    uint32_t scored = depth;
-    for (uint32_t at = 0; at < ask->extras; at++) ask->rows[scored++] = ask->extra[at];
+    uint32_t scored = with_extra(ask, depth);
     qz_scoring scoring = qz_scoring_of(arithmetic, vectors, ask->query);
     qz_score(&scoring, ask->rows, scored, ask->scores);
     ask->scored = scored;

@@ -43,39 +43,56 @@ def scored(
     With `spare` all that were scored, for who is going to score them in another way.
     """
     segment = plan.part.segment
-    if plan.rows is not None:
-        if len(plan.rows) == segment.shape.rows:
-            return _all(plan.rows, scan_scores(segment.vectors, metric, query), exact=True)
-        return _all(plan.rows, _scores(plan, metric, query, plan.rows), exact=True)
-    if recall is not None and recall >= 1.0:
-        # Not by way of the segment's index, which would have to be fetched for nothing.
-        rows = ExactIndex(segment.vectors, metric).candidates(query, top_k, plan.allowed)
-        return _all(rows, _scores(plan, metric, query, rows), exact=True)
-    if plan.allowed is not None and not plan.filtered:
-        found = _stepping_over_the_dead(plan, metric, query, top_k, recall, spare=spare)
+    exactly = recall is not None and recall >= 1.0
+    if plan.rows is not None or exactly:
+        found = None if spare else _told_apart(plan, query, top_k)
+        return _scanned(plan, metric, query, top_k) if found is None else found
+    if not spare:
+        found = _told_at_once(plan, query, top_k, recall)
         if found is not None:
             return found
-    if plan.allowed is None:
-        return _nearest(plan, metric, query, top_k, recall, spare=spare)
+    if plan.allowed is not None and not plan.filtered:
+        found = _stepping_over_the_dead(plan, metric, query, top_k, recall)
+        if found is not None:
+            return found
     rows = segment.index.candidates(query, top_k, plan.allowed, recall)
     return _all(rows, _scores(plan, metric, query, rows), _scans(plan) or len(rows) >= plan.matches)
 
 
-def _nearest(
-    plan: Plan, metric: Metric, query: Vector, count: int, recall: float | None, *, spare: bool
-) -> Scored:
-    """Of all rows of the segment, dead or alive."""
-    index, rows_in_all = plan.part.segment.index, plan.part.segment.shape.rows
-    best_rows = None if spare else index.best(query, count, recall)
-    if best_rows is not None:
-        found, scores = best_rows.rows, best_rows.scores
-        return Scored(found, scores, len(found) >= rows_in_all, best_rows.scored)
-    rows = index.candidates(query, count, recall=recall)
-    return _all(rows, _scores(plan, metric, query, rows), _scans(plan) or len(rows) >= rows_in_all)
+def _told_apart(plan: Plan, query: Vector, top_k: int) -> Scored | None:
+    """Exactly the best, by an index that need not score all rows for that; None where there is none."""
+    index = plan.part.segment.scan_index
+    found = None if index is None else index.exactly(query, top_k, plan.rows, plan.allowed)
+    if found is None:
+        return None
+    # As many as where there is no such index, so that the work of a query is the same on every machine.
+    scored_rows = len(found.rows) if plan.rows is None else plan.matches
+    return Scored(found.rows, found.scores, exact=True, scored=scored_rows)
+
+
+def _scanned(plan: Plan, metric: Metric, query: Vector, top_k: int) -> Scored:
+    """Scores of all rows that match, or the best of them."""
+    segment, rows = plan.part.segment, plan.rows
+    if rows is None:
+        # Not by way of the segment's index, which would have to be fetched for nothing.
+        rows = ExactIndex(segment.vectors, metric).candidates(query, top_k, plan.allowed)
+        return _all(rows, _scores(plan, metric, query, rows), exact=True)
+    if len(rows) == segment.shape.rows:
+        return _all(rows, scan_scores(segment.vectors, metric, query), exact=True)
+    return _all(rows, _scores(plan, metric, query, rows), exact=True)
+
+
+def _told_at_once(plan: Plan, query: Vector, top_k: int, recall: float | None) -> Scored | None:
+    """By an index that scores what it finds; None where there is none."""
+    found = plan.part.segment.index.best(query, top_k, recall, plan.allowed)
+    if found is None:
+        return None
+    exact = found.exact or len(found.rows) >= plan.matches
+    return Scored(found.rows, found.scores, exact, plan.matches if found.exact else found.scored)
 
 
 def _stepping_over_the_dead(
-    plan: Plan, metric: Metric, query: Vector, top_k: int, recall: float | None, *, spare: bool
+    plan: Plan, metric: Metric, query: Vector, top_k: int, recall: float | None
 ) -> Scored | None:
     """An unrestricted search for some more rows than asked, without the dead ones; None where too few are alive.
 
@@ -83,7 +100,8 @@ def _stepping_over_the_dead(
     nothing: where `top_k` of the best n rows are alive, those are the best `top_k` of the live ones.
     """
     wanted = with_spare(plan, top_k)
-    found = _nearest(plan, metric, query, wanted, recall, spare=spare)
+    rows = plan.part.segment.index.candidates(query, wanted, recall=recall)
+    found = _all(rows, _scores(plan, metric, query, rows), _scans(plan))
     return live_ones(plan, found, wanted, top_k)
 
 

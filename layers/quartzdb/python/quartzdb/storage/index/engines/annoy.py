@@ -170,8 +170,15 @@ class AnnoyTrees:
         """One after the other: trees are walked for one query at a time."""
         return one_by_one(self, queries, count, recall)
 
-    def best(self, query: Vector, count: int, recall: float | None = None) -> None:
+    def best(
+        self, query: Vector, count: int, recall: float | None = None, allowed: Mask | None = None
+    ) -> None:
         """It only proposes."""
+
+    def exactly(
+        self, query: Vector, count: int, rows: Rows | None = None, allowed: Mask | None = None
+    ) -> None:
+        """It knows of no shorter way."""
 
     @property
     def resident_bytes(self) -> int:

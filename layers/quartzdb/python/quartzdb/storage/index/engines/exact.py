@@ -84,8 +84,15 @@ class ExactIndex:
             for scores in scan_scores_of_each(self._vectors, self._metric, queries[start : start + together])
         ]
 
-    def best(self, query: Vector, count: int, recall: float | None = None) -> None:
+    def best(
+        self, query: Vector, count: int, recall: float | None = None, allowed: Mask | None = None
+    ) -> None:
         """It only proposes."""
+
+    def exactly(
+        self, query: Vector, count: int, rows: Rows | None = None, allowed: Mask | None = None
+    ) -> None:
+        """It knows of no shorter way."""
 
     @property
     def resident_bytes(self) -> int:

@@ -6,9 +6,7 @@ may be elsewhere, and thousands of results are most of a region. There, the code
 
 from __future__ import annotations
 
-import math
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from quartzdb.domain.deadline import require_time
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.metric import Metric
-from quartzdb.domain.vector import Mask, Matrix, Rows, Vector, norms_of
+from quartzdb.domain.vector import Matrix, Rows, norms_of
+from quartzdb.storage.index.engines import code_bounds
 from quartzdb.storage.index.engines.calibration import held_out
 from quartzdb.storage.index.engines.codes import openmp_threads
 from quartzdb.storage.index.engines.exact import ExactIndex
@@ -28,20 +26,16 @@ from quartzdb.storage.index.engines.graph_builder import GraphBuilder
 from quartzdb.storage.index.engines.graph_layout import read_graph
 from quartzdb.storage.index.engines.graph_space import GraphSpace
 from quartzdb.storage.index.engines.hnsw_calibration import SAMPLE_QUERIES, calibrate
+from quartzdb.storage.index.engines.hnsw_index import HnswIndex
 from quartzdb.storage.index.engines.ivf import FILES, IvfEngine, check_unopened
 from quartzdb.storage.index.engines.kernel_graph import KernelGraph
 from quartzdb.storage.index.engines.kernel_library import Kernel, kernel
-from quartzdb.storage.index.engines.long_rows import added, long_rows, parse
-from quartzdb.storage.index.engines.port import Best, BuiltIndex, Index, one_by_one
-from quartzdb.storage.index.engines.recall_levels import ByRecall
+from quartzdb.storage.index.engines.long_rows import long_rows, parse
+from quartzdb.storage.index.engines.port import BuiltIndex
 from quartzdb.storage.index.engines.recall_levels import document as levels_document
 from quartzdb.storage.index.engines.rotation import Rotation
 from quartzdb.storage.index.engines.row_order import renumbered
-from quartzdb.storage.index.engines.search_parameters import (
-    PLAIN_LEVELS,
-    SearchParameterTable,
-    parameters_by_recall,
-)
+from quartzdb.storage.index.engines.search_parameters import PLAIN_LEVELS, parameters_by_recall
 from quartzdb.storage.index.segments.stored_vectors import StoredVectors
 
 GRAPH_FILE = "graph.rows"
@@ -53,11 +47,6 @@ ROWS_MIN = 1000
 """Below this a scan is as fast as any index, so none is written."""
 SAMPLE_ROWS = 16_384
 """Rows that tell where coordinates lie."""
-LOOSE_SHARE_MIN = 0.2
-"""From this share of allowed rows on, the nearest of all rows may well hold enough of them, and are tried first."""
-SPARE_SHARE = 0.3
-SPARE_ROWS = 8
-"""How many more of the nearest rows are looked at than hold the results on average."""
 _BLOCK_FLOATS = 1 << 22
 
 
@@ -98,10 +87,13 @@ class HnswEngine:
         builder.reorder(places if codes.order is None else places[codes.order])
         builder.write(directory / GRAPH_FILE)
         rotation.save(directory / SPACE_FILE)
+        if codes.order is not None:
+            long = renumbered(long, codes.order)
         document = {
             "linked": True,
             **rotation.parameters,
-            "long": (long if codes.order is None else renumbered(long, codes.order)).tolist(),
+            "long": long.tolist(),
+            code_bounds.NAME: _bounds(directory, rotation, vectors, codes.order, long).document(),
             "plain": search_parameters.document(),
             PLAIN_LEVELS: levels_document(levels),
             "codes": codes.parameters,
@@ -133,7 +125,9 @@ class HnswEngine:
             graph = (
                 Graph.of(file, rotation)
                 if using is None
-                else KernelGraph(using, file, rotation, (vectors, metric), long)
+                else KernelGraph(
+                    using, file, rotation, (vectors, metric), long, code_bounds.bounds_of(parameters)
+                )
             )
         codes = parameters.get("codes")
         if not isinstance(codes, Mapping):
@@ -168,111 +162,6 @@ class HnswEngine:
             path.unlink()
 
 
-_OPENING_SECONDS = 0.05
-"""What opening codes may take, with the import of their library; it cannot be broken off."""
-
-
-class HnswIndex:
-    """One opened index. Searching changes nothing in it, so any number of threads may.
-
-    `codes` opens those beside the graph, which filters need and few other searches: most of what a fresh process takes
-    to its first answer is the import of the library that searches them.
-    """
-
-    def __init__(
-        self,
-        graph: Graph | KernelGraph,
-        *,
-        plain: ByRecall[SearchParameterTable],
-        long: Rows,
-        codes: Callable[[], Index],
-        codes_bytes: int,
-        file_bytes: int,
-    ) -> None:
-        self._graph = graph
-        self._plain = plain
-        self._long = long
-        self._open_codes = codes
-        self._codes_bytes = codes_bytes
-        self._opened: Index | None = None
-        self._opening = threading.Lock()
-        self._file_bytes = file_bytes
-
-    def candidates(
-        self, query: Vector, count: int, allowed: Mask | None = None, recall: float | None = None
-    ) -> Rows:
-        """Rows to rescore, ascending, so that reads from a mapped file go forward."""
-        if allowed is None:
-            found = self._nearest(query, count, recall)
-            if found is not None and found.size >= min(count, self._graph.rows):
-                return self._with_long(found, None)
-            return self._codes.candidates(query, count, None, recall)
-        found = self._loosely(query, count, recall, allowed)
-        return self._codes.candidates(query, count, allowed, recall) if found is None else found
-
-    def candidates_of_each(self, queries: Matrix, count: int, recall: float | None = None) -> Sequence[Rows]:
-        """One after the other: each finds its own way through the graph, so that together they share nothing."""
-        return one_by_one(self, queries, count, recall)
-
-    def best(self, query: Vector, count: int, recall: float | None = None) -> Best | None:
-        """In one call of the kernel, where rows are in memory."""
-        if not (isinstance(self._graph, KernelGraph) and self._graph.scores):
-            return None
-        effort = self._effort(count, recall)
-        found = None if effort is None else self._graph.best(query, count, *effort)
-        return None if found is None or found.rows.size < min(count, self._graph.rows) else found
-
-    @property
-    def resident_bytes(self) -> int:
-        """The files, which a busy index has in memory though they are mapped, and what the codes take."""
-        of_codes = self._codes_bytes if self._opened is None else self._opened.resident_bytes
-        return self._file_bytes + of_codes
-
-    @property
-    def _codes(self) -> Index:
-        """Opened when they are first needed. Raises Corrupted."""
-        if self._opened is None:
-            require_time(_OPENING_SECONDS)
-            with self._opening:
-                if self._opened is None:
-                    self._opened = self._open_codes()
-        return self._opened
-
-    def _nearest(self, query: Vector, count: int, recall: float | None) -> Rows | None:
-        """Rows by their bytes, nearest first, as many as rescoring needs for `count`; None beyond calibration."""
-        effort = self._effort(count, recall)
-        return None if effort is None else self._graph.search(query, *effort)
-
-    def _effort(self, count: int, recall: float | None) -> tuple[int, int] | None:
-        """How many rows to rescore, and ef; None beyond calibration."""
-        search_parameters = self._plain.at(count, recall)
-        if search_parameters is None or count > search_parameters.count_max:
-            return None
-        parameter, depth = search_parameters.at(count)
-        return min(depth, self._graph.rows), math.ceil(parameter)
-
-    def _loosely(self, query: Vector, count: int, recall: float | None, allowed: Mask) -> Rows | None:
-        """What is allowed of the nearest rows; None where those are not enough, or not worth a try.
-
-        This is no filtering afterwards that could lose results: where the nearest n rows of all hold `count` allowed
-        ones, those are the nearest `count` of the allowed, and n are found with the recall that was calibrated for n.
-        """
-        share = np.count_nonzero(allowed) / self._graph.rows
-        if share < LOOSE_SHARE_MIN:
-            return None
-        looked_at = math.ceil(count / share * (1 + SPARE_SHARE)) + SPARE_ROWS
-        found = self._nearest(query, looked_at, recall)
-        if found is None or np.count_nonzero(allowed[found[:looked_at]]) < count:
-            return None
-        return self._with_long(found[allowed[found]], allowed)
-
-    def _with_long(self, found: Rows, allowed: Mask | None) -> Rows:
-        if self._long.size:
-            return added(found, self._long, allowed)
-        found.sort()
-        return found
-
-
 def _fitted(rotation: Rotation, vectors: Matrix) -> tuple[GraphSpace, Rows]:
     """The space that all rows but the long ones fit into, and the long ones. Directions have no length."""
     if rotation.unit:
@@ -281,6 +170,18 @@ def _fitted(rotation: Rotation, vectors: Matrix) -> tuple[GraphSpace, Rows]:
     lengths = np.concatenate([norms_of(rotation.rows(vectors[rows])) for rows in every])
     long = long_rows(lengths)
     return GraphSpace(rotation, float(np.delete(lengths, long).max())), long
+
+
+def _bounds(
+    directory: Path, rotation: Rotation, vectors: Matrix, order: Rows | None, long: Rows
+) -> code_bounds.CodeBounds:
+    """How far the codes of the file are off, in which row i is row `order[i]` of the vectors; long rows left out."""
+    file = read_graph(directory / GRAPH_FILE, rows=len(vectors), padded=rotation.padded, inner=rotation.inner)
+    places = np.delete(np.arange(len(vectors)), long)
+    blocks = (
+        (rows, vectors[rows if order is None else order[rows]]) for rows in _blocks(places, vectors.shape[1])
+    )
+    return code_bounds.measured(file, rotation, blocks)
 
 
 def _blocks(rows: Rows, dimension: int) -> Iterator[Rows]:

@@ -226,8 +226,15 @@ class IvfIndex:
             for query, found in zip(queries, proposed, strict=True)
         ]
 
-    def best(self, query: Vector, count: int, recall: float | None = None) -> None:
+    def best(
+        self, query: Vector, count: int, recall: float | None = None, allowed: Mask | None = None
+    ) -> None:
         """It only proposes."""
+
+    def exactly(
+        self, query: Vector, count: int, rows: Rows | None = None, allowed: Mask | None = None
+    ) -> None:
+        """It knows of no shorter way."""
 
     @property
     def resident_bytes(self) -> int:

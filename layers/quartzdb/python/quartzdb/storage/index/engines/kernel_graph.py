@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,19 @@ import numpy.typing as npt
 
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Rows, Vector
+from quartzdb.storage.index.engines.allowed_bits import Bits
+from quartzdb.storage.index.engines.code_bounds import CodeBounds
 from quartzdb.storage.index.engines.file_fields import damaged
 from quartzdb.storage.index.engines.graph_layout import UPPER_LINKS, GraphFile
-from quartzdb.storage.index.engines.kernel_library import GraphAsk, Kernel, MappedGraph, QuerySpace, Scratch
-from quartzdb.storage.index.engines.native_scores import full_rows
+from quartzdb.storage.index.engines.kernel_library import (
+    GraphAsk,
+    Kernel,
+    MappedGraph,
+    QuerySpace,
+    Scratch,
+    address,
+)
+from quartzdb.storage.index.engines.native_scores import full_rows, scores_of_rows
 from quartzdb.storage.index.engines.port import Best
 from quartzdb.storage.index.engines.rotation import QUERY_LENGTH_MAX, Rotation
 from quartzdb.storage.index.segments.stored_vectors import StoredVectors
@@ -26,7 +36,7 @@ TOP_MAX = 1 << 14
 """Most rows that one search keeps: more than calibration ever asks for."""
 GOING_MAX = 1 << 17
 """Most rows that it may still go on from, a megabyte; only what is better than all it keeps gets there."""
-_FAR, _DAMAGED = -1, -2
+_DAMAGED, _ABSENT = -2, -3
 
 
 class KernelGraph:
@@ -39,10 +49,15 @@ class KernelGraph:
         rotation: Rotation,
         scored: tuple[StoredVectors, Metric] | None = None,
         extra: Rows | None = None,
+        bounds: CodeBounds | None = None,
     ) -> None:
-        """`scored` says how rows score, where they shall; rows of `extra` then are scored with every search's own."""
+        """`scored` says how rows score, where they shall; rows of `extra` then are scored with every search's own.
+
+        `bounds` hold for all rows but the extra ones; without them codes rule out no row for certain.
+        """
         self._file = file
         self._scored = scored
+        self._bounds = bounds
         self._extra = np.empty(0, np.int64) if extra is None else np.ascontiguousarray(extra, np.int64)
         self._turning = [
             np.ascontiguousarray(one, dtype=np.float32)
@@ -59,12 +74,13 @@ class KernelGraph:
         arrays = (file.rows, file.upper_rows, file.upper_starts, file.upper_links)
         self._graph = MappedGraph(
             *(one.ctypes.data for one in arrays),
-            *(file.step, len(file.rows), file.width, file.rows.shape[1], file.links.shape[1]),
+            *(file.step, *(CodeBounds(0.0, 0.0) if bounds is None else bounds)),
+            *(len(file.rows), file.width, file.rows.shape[1], file.links.shape[1]),
             *(file.upper_rows.size, file.upper_links.size, UPPER_LINKS),
             *(file.levels, file.entry, int(file.inner)),
         )
         self._full = None if scored is None else full_rows(*scored)
-        self._call = kernel.library.qz_search
+        self._search, self._list = kernel.library.qz_search, kernel.library.qz_listed
         self._always = (
             kernel.arithmetic,
             ctypes.addressof(self._graph),
@@ -83,40 +99,102 @@ class KernelGraph:
         """Whether `best` can be asked: rows are in memory."""
         return self._full is not None
 
-    def search(self, query: Vector, depth: int, parameter: int) -> Rows | None:
-        """As Graph.search does."""
-        memory = self._memory()
-        found = self._search(memory, query, depth, parameter, 0)
-        rows = None if found == _FAR else memory.rows[:found].copy()
+    @property
+    def tells_apart(self) -> bool:
+        """Whether `best_listed` and `best_allowed` can be asked: besides, it is known how far codes may be off."""
+        return self.scores and self._bounds is not None
+
+    def search(
+        self, query: Vector, depth: int, parameter: int, allowed: Bits | None = None, visits_max: int = 0
+    ) -> Rows | None:
+        """As Graph.search does; `allowed` and `visits_max` as in `best`."""
+        memory = self._memory(query)
+        ask = memory.ask
+        ask.ef, ask.depth, ask.count = max(parameter, depth), depth, 0
+        ask.allowed, ask.visits_max = None if allowed is None else address(allowed), visits_max
+        found = self._asked(self._search, memory)
+        rows = None if found < 0 else memory.rows[:found].copy()
         self._idle.append(memory)
         return rows
 
-    def best(self, query: Vector, count: int, depth: int, parameter: int) -> Best | None:
-        """The best of the rows that `search` would find, and of the extra ones. None where the query is too far out."""
-        memory = self._memory()
-        found = self._search(memory, query, depth, parameter, count)
-        answer = None
-        if found != _FAR:
-            answer = Best(memory.rows[:found].copy(), memory.scores[:found].copy(), memory.ask.scored)
+    def best(
+        self,
+        query: Vector,
+        count: int,
+        depth: int,
+        parameter: int,
+        allowed: Bits | None = None,
+        visits_max: int = 0,
+    ) -> Best | None:
+        """The best of the rows that `search` would find, and of the extra ones; with `allowed`, of rows with a bit.
+
+        None where the query is too far out, or the search is not over after comparing `visits_max` rows (0: any).
+        """
+        memory = self._memory(query)
+        ask = memory.ask
+        ask.ef, ask.depth, ask.count = max(parameter, depth), depth, count
+        ask.allowed, ask.visits_max = None if allowed is None else address(allowed), visits_max
+        found = self._asked(self._search, memory)
+        answer = None if found < 0 else memory.answer(found)
         self._idle.append(memory)
         return answer
 
-    def _search(self, memory: _Memory, query: Vector, depth: int, parameter: int, count: int) -> int:
-        if query.size != self._dimension:
-            raise ValueError(f"A query of {query.size} numbers is none for {self._dimension} coordinates.")
-        memory.query[:] = query
+    def best_listed(self, query: Vector, count: int, rows: Rows) -> Best | None:
+        """Exactly the `count` best of some rows (m,), each once. Raises IndexError for one that is not there.
+
+        None where it is not known how far codes may be off, or they tell too few of these rows apart.
+        """
+        rows = np.ascontiguousarray(rows, dtype=np.int64)
+        extra = np.intersect1d(self._extra, rows) if self._extra.size else self._extra
+        return self._exactly(query, count, rows, None, extra)
+
+    def best_allowed(self, query: Vector, count: int, allowed: Bits | None) -> Best | None:
+        """Exactly the `count` best of the rows that have a bit, or of all rows. None as `best_listed`."""
+        return self._exactly(query, count, None, allowed, self._extra)
+
+    def scored(self, query: Vector, rows: Rows) -> Best:
+        """Some rows (m,) with their scores, best first."""
+        if self._scored is None:
+            raise ValueError("This graph does not know how its rows score.")
+        scores = scores_of_rows(*self._scored, query, rows)
+        order = np.argsort(-scores)
+        return Best(rows[order], scores[order], rows.size)
+
+    def _exactly(
+        self, query: Vector, count: int, rows: Rows | None, allowed: Bits | None, extra: Rows
+    ) -> Best | None:
+        if not self.tells_apart:
+            return None
+        memory = self._memory(query)
         ask = memory.ask
-        ask.ef, ask.depth, ask.count = max(parameter, depth), depth, count
-        found: int = self._call(*self._always, memory.scratch_at, memory.ask_at)
+        ask.count, ask.allowed = count, None if allowed is None else address(allowed)
+        if rows is not None:
+            ask.listed, ask.listed_count = address(rows), rows.size
+        ask.extra, ask.extras = address(extra), extra.size
+        found = self._asked(self._list, memory)
+        answer = None if found < 0 else memory.answer(found, exact=True)
+        ask.listed, ask.extra, ask.extras = None, address(self._extra), self._extra.size
+        self._idle.append(memory)
+        return answer
+
+    def _asked(self, call: Callable[..., int], memory: _Memory) -> int:
+        """How many rows were found, or a negative number."""
+        found = call(*self._always, memory.scratch_at, memory.ask_at)
         if found == _DAMAGED:
             raise damaged("file of a graph", "a link leads to a row that is not there")
+        if found == _ABSENT:
+            raise IndexError(f"Of the rows asked for, some are not among the {self.rows} there are.")
         return found
 
-    def _memory(self) -> _Memory:
+    def _memory(self, query: Vector) -> _Memory:
+        if query.size != self._dimension:
+            raise ValueError(f"A query of {query.size} numbers is none for {self._dimension} coordinates.")
         try:
-            return self._idle.pop()
+            memory = self._idle.pop()
         except IndexError:
-            return _Memory(self.rows, self._dimension, *self._width, self._extra)
+            memory = _Memory(self.rows, self._dimension, *self._width, self._extra)
+        memory.query[:] = query
+        return memory
 
 
 class _Memory:
@@ -142,3 +220,7 @@ class _Memory:
         self.ask.extra, self.ask.extras = extra.ctypes.data, extra.size
         self.scratch_at = ctypes.addressof(self.scratch)
         self.ask_at = ctypes.addressof(self.ask)
+
+    def answer(self, found: int, *, exact: bool = False) -> Best:
+        """A copy of it."""
+        return Best(self.rows[:found].copy(), self.scores[:found].copy(), self.ask.scored, exact)

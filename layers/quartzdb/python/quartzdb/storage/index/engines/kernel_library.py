@@ -12,12 +12,15 @@ from collections.abc import Mapping
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
 
 from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.values import dataclass
 
 LIBRARY = Path(__file__).with_name("_kernel.so")
-VERSION = 1
+VERSION = 2
 SETTING = "QUARTZDB_KERNEL"
 OFF, AUTO = "off", "auto"
 
@@ -61,6 +64,8 @@ class MappedGraph(ctypes.Structure):
         ("upper_starts", ctypes.c_void_p),
         ("upper_links", ctypes.c_void_p),
         ("step", ctypes.c_double),
+        ("error", ctypes.c_double),
+        ("longest", ctypes.c_double),
         ("count", ctypes.c_uint32),
         ("width", ctypes.c_uint32),
         ("stride", ctypes.c_uint32),
@@ -108,9 +113,11 @@ class GraphAsk(ctypes.Structure):
     _fields_ = [
         ("query", ctypes.c_void_p),
         ("allowed", ctypes.c_void_p),
+        ("listed", ctypes.c_void_p),
         ("extra", ctypes.c_void_p),
         ("rows", ctypes.c_void_p),
         ("scores", ctypes.c_void_p),
+        ("listed_count", ctypes.c_uint64),
         ("extras", ctypes.c_uint32),
         ("ef", ctypes.c_uint32),
         ("depth", ctypes.c_uint32),
@@ -119,6 +126,12 @@ class GraphAsk(ctypes.Structure):
         ("visits", ctypes.c_uint32),
         ("scored", ctypes.c_uint32),
     ]
+
+
+def address(array: npt.NDArray[Any]) -> int:
+    """Where an array lies. HAZARD: only as long as somebody holds it."""
+    at: int = array.__array_interface__["data"][0]
+    return at
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +171,9 @@ def load(path: Path, instructions: Instructions | None = None) -> Kernel | None:
         ctypes.c_uint32,
     ]
     library.qz_search.restype = ctypes.c_int32
+    library.qz_listed.restype = ctypes.c_int32
     # Structures are passed as pointers that were made once, so nothing is converted in a call.
-    library.qz_search.argtypes = [ctypes.c_void_p] * 6
+    library.qz_search.argtypes = library.qz_listed.argtypes = [ctypes.c_void_p] * 6
     library.qz_scores.restype = ctypes.c_int32
     library.qz_scores.argtypes = [*[ctypes.c_void_p] * 4, ctypes.c_uint64, ctypes.c_void_p]
     wanted = Instructions(library.qz_level()) if instructions is None else instructions

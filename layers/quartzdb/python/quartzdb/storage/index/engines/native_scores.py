@@ -9,7 +9,7 @@ import numpy as np
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Floats, Rows, Vector
 from quartzdb.storage.index.engines.exact import gather_scores
-from quartzdb.storage.index.engines.kernel_library import FullRows, kernel
+from quartzdb.storage.index.engines.kernel_library import FullRows, address, kernel
 from quartzdb.storage.index.segments.stored_vectors import MappedVectors, StoredVectors
 
 _METRICS = {Metric.COSINE: 0, Metric.DOT: 1, Metric.EUCLIDEAN: 2}
@@ -28,7 +28,7 @@ def full_rows(vectors: StoredVectors, metric: Metric) -> FullRows | None:
     if norms.dtype != np.float32 or not norms.flags.c_contiguous or norms.size != len(matrix):
         return None
     half = int(matrix.dtype == np.float16)
-    return FullRows(_address(matrix), _address(norms), *matrix.shape, half, _METRICS[metric])
+    return FullRows(address(matrix), address(norms), *matrix.shape, half, _METRICS[metric])
 
 
 def scores_of_rows(vectors: StoredVectors, metric: Metric, query: Vector, rows: Rows) -> Floats:
@@ -45,13 +45,8 @@ def scores_of_rows(vectors: StoredVectors, metric: Metric, query: Vector, rows: 
         )
     scores = np.empty(rows.size, dtype=np.float32)
     wrong = using.library.qz_scores(
-        using.arithmetic, ctypes.addressof(full), _address(query), _address(rows), rows.size, _address(scores)
+        using.arithmetic, ctypes.addressof(full), address(query), address(rows), rows.size, address(scores)
     )
     if wrong:
         raise IndexError(f"Of the rows asked for, some are not among the {full.count} there are.")
     return scores
-
-
-def _address(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> int:
-    address: int = array.__array_interface__["data"][0]
-    return address

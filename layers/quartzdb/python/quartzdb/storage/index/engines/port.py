@@ -39,6 +39,8 @@ class Best:
     scores: Floats
     scored: int
     """How many rows were scored to find these."""
+    exact: bool = False
+    """Whether no other row can be better."""
 
 
 class Index(Protocol):
@@ -65,9 +67,19 @@ class Index(Protocol):
         """
         ...
 
-    def best(self, query: Vector, count: int, recall: float | None = None) -> Best | None:
-        """The `count` best of the rows that `candidates` proposes, with their exact scores, where the index can score
-        them in the same step. None where it cannot: then it is asked for candidates.
+    def best(
+        self, query: Vector, count: int, recall: float | None = None, allowed: Mask | None = None
+    ) -> Best | None:
+        """The `count` best of the rows that `candidates` proposes, or of better ones, with their exact scores, where
+        the index can score them in the same step. None where it cannot: then it is asked for candidates.
+        """
+        ...
+
+    def exactly(
+        self, query: Vector, count: int, rows: Rows | None = None, allowed: Mask | None = None
+    ) -> Best | None:
+        """Exactly the `count` best of some rows (m,), each named once, of the allowed ones, or of all, where the index
+        knows of a shorter way than to score each of them. None where it does not.
         """
         ...
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.namespace import EngineChoice
+from quartzdb.storage.index.engines.kernel_library import kernel
 from quartzdb.storage.index.engines.port import Engine
 
 _ENGINES = {
@@ -51,6 +52,14 @@ def read_in_parts(name: str, parameters: Mapping[str, Any]) -> Mapping[str, int]
     if name != "ivf" or not isinstance(head, int) or head <= 0:
         return {}
     return {"ivf.codes" if "part_coordinates" in parameters else "ivf.faiss": head}
+
+
+def shortens_scans(name: str, parameters: Mapping[str, Any]) -> bool:
+    """Whether an index can tell for certain which of many rows are the best without scoring them all (`Index.exactly`).
+
+    Known without opening the index, which would take time for nothing.
+    """
+    return name == "hnsw" and "code_bounds" in parameters and kernel() is not None
 
 
 def open_files(name: str) -> int:

@@ -14,7 +14,7 @@ from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import Precision
 from quartzdb.domain.values import dataclass
 from quartzdb.storage.index.engines.port import Index
-from quartzdb.storage.index.engines.registry import engine_named
+from quartzdb.storage.index.engines.registry import engine_named, shortens_scans
 from quartzdb.storage.index.executor import Executor
 from quartzdb.storage.index.expiries import NO_EXPIRIES, Expiries, expiries_of
 from quartzdb.storage.index.segments.fetched_records import RecordPages, fetched_records
@@ -87,6 +87,12 @@ class Segment:
                         files, self.shape.parameters, self.vectors, self.shape.metric
                     )
         return self._index
+
+    @property
+    def scan_index(self) -> Index | None:
+        """The index, where it shortens scans (`Index.exactly`) and nothing is fetched for that. Raises Corrupted."""
+        here = isinstance(self.vectors, MappedVectors)
+        return self.index if here and shortens_scans(self.shape.engine, self.shape.parameters) else None
 
     @property
     def has_inverted(self) -> bool:
