@@ -88,7 +88,8 @@ def test_a_read_is_tried_a_bounded_number_of_times(site: Adapters, proxy: FaultP
     proxy.fail("Query", DYNAMODB_FAULTS[fault])
     with pytest.raises(Unavailable) as told:
         site.log.read(AT, 0)
-    assert proxy.count("Query") == ATTEMPTS
+    # First without the client: once more where it was a kept connection that broke.
+    assert proxy.count("Query") in {ATTEMPTS + 1, ATTEMPTS + 2}
     assert told.value.hint
     assert "DynamoDB table" in str(told.value)
     proxy.heal()
@@ -110,7 +111,7 @@ def test_a_missing_table_is_told_from_a_slow_one(site: Adapters, proxy: FaultPro
     with pytest.raises(Unavailable, match="does not exist") as told:
         site.catalog.get("t", "n")
     assert "stack" in (told.value.hint or "")
-    assert proxy.count("GetItem") == 1
+    assert proxy.count("GetItem") == 2, "without the client, and by it"
 
 
 def test_missing_rights_are_told(site: Adapters, proxy: FaultProxy) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import http.server
 import ssl
 import threading
@@ -14,15 +13,12 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import SSLError
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from quartzdb.adapters.aws import trusting_session
 from quartzdb.adapters.aws.patience import Patience
 from quartzdb.adapters.aws.trusting_session import TrustingSession
 from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
+from tests.certificates import certificate_of
 
 CONNECTIONS = 8
 
@@ -53,37 +49,10 @@ class _Answers(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def _certificate(directory: Path) -> Path:
-    """Of an authority of its own, for `localhost` alone, with its key in the same file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    file = directory / "server.pem"
-    file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
-    return file
-
-
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _certificate(tmp_path_factory.mktemp("certificate"))
+    """Of an authority of its own, for `localhost` alone."""
+    return certificate_of("localhost", tmp_path_factory.mktemp("certificate"))
 
 
 @pytest.fixture
@@ -139,6 +108,8 @@ def test_many_connections_read_certificates_once(port: int, readings: list[objec
     with ThreadPoolExecutor(CONNECTIONS) as threads:
         assert list(threads.map(get, range(CONNECTIONS))) == [b"hello"] * CONNECTIONS
     assert len(readings) == 1
+    # What else uses the context relies on that.
+    assert trusting_session.trusting_context().check_hostname
 
 
 @pytest.fixture

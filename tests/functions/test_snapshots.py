@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+from quartzdb.adapters.aws import trusting_session
 from quartzdb.api.schemas.model import Body
 from quartzdb.aws_lambda.http_function import http_function
 from quartzdb.aws_lambda.settings import FunctionSettings
@@ -38,7 +39,18 @@ def hooks(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Callable[[], None]]
 def test_a_snapshot_has_what_the_first_request_would_prepare(
     hooks: dict[str, list[Callable[[], None]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Validators, methods, a library's lazy part, the client of the origin secret: none of it waits for a request."""
+    """Validators, methods, a library's lazy part, the client of the origin secret, whom to trust: nothing of that waits
+    for a request.
+    """
+    for name in (
+        "AWS_CA_BUNDLE",
+        "REQUESTS_CA_BUNDLE",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+    ):
+        monkeypatch.delenv(name, raising=False)
     made = []
     client = AwsClients._client
 
@@ -62,8 +74,10 @@ def test_a_snapshot_has_what_the_first_request_would_prepare(
     http_function(_settings())
     assert "secretsmanager" not in made, "only a snapshot is worth it"
     (prepare,) = hooks["before"]
+    trusting_session._trusting.cache_clear()
     prepare()
     assert "secretsmanager" in made
+    assert trusting_session._trusting.cache_info().currsize, "certificates of authorities were read"
     assert complete()
     assert Latecomer.model_validate({"number": 1}).number == 1
     assert "numpy.ma" in sys.modules

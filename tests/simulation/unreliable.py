@@ -164,7 +164,7 @@ class UnreliableBlobs:
         self._step()
         return self._shared.get(key)
 
-    def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+    def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes | bytearray]:
         """As the port says."""
         self._step()
         return self._shared.read_ranges(key, ranges)

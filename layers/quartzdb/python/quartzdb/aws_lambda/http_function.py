@@ -60,6 +60,7 @@ def http_function(settings: FunctionSettings, *, searches: bool = False) -> Lamb
     def be_ready() -> None:
         if secret is not None:
             _ = clients.secrets  # else made by the first request
+        clients.be_ready()
         prepare()
 
     before_snapshot(be_ready)

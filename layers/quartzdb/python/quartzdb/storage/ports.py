@@ -314,7 +314,7 @@ class BlobStore(Protocol):
         """All bytes. Raises BlobMissing."""
         ...
 
-    def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+    def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes | bytearray]:
         """The bytes of each (start, length), fetched side by side where that helps. Raises BlobMissing.
 
         Raises Corrupted where the blob ends before a range does.

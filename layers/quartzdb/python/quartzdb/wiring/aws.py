@@ -114,16 +114,16 @@ def aws_adapters(
     clock = SystemClock()
     clients = clients or settings.clients()
     table = clients.table(settings.table, clock, meter)
-    credentials = clients.session.get_credentials()
-    reads = S3Reads(clients.s3, settings.bucket, credentials, clients.s3_patience) if credentials else None
+    credentials = clients.credentials_for(clients.s3.meta.endpoint_url)
+    reads = (
+        S3Reads(clients.s3, settings.bucket, credentials, clients.s3_patience, clock) if credentials else None
+    )
     bucket = S3Bucket(clients.s3, settings.bucket, clock, reads=reads)
     blobs = S3Blobs(
         bucket,
         S3LocalFiles(settings.work_dir / "segments", settings.cache_bytes_max, clock),
         DynamoRecentPointers(table),
     )
-    if settings.searches:
-        blobs.be_ready()
     return AwsAdapters(
         log=DynamoChangeLog(table, blobs),
         table=DynamoKeyValue(table, blobs, expired_kept_ms=expired_kept_ms),

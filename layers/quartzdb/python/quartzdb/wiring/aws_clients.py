@@ -17,16 +17,18 @@ from botocore.session import Session
 from botocore.utils import get_environ_proxies
 
 from quartzdb.adapters.aws.dynamodb_capacity import CapacityMeter
+from quartzdb.adapters.aws.dynamodb_reads import DynamoReads
 from quartzdb.adapters.aws.dynamodb_table import DynamoTable
 from quartzdb.adapters.aws.failure import note_lost_attempts, told_as_unavailable
 from quartzdb.adapters.aws.patience import Patience
 from quartzdb.adapters.aws.secret_values import SecretValues
-from quartzdb.adapters.aws.trusting_session import TrustingSession
+from quartzdb.adapters.aws.trusting_session import TrustingSession, trusting_context
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.values import dataclass
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+    from botocore.credentials import Credentials
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_s3 import S3Client
 
@@ -95,6 +97,11 @@ class AwsClients:
         self.session = session or Session()
         self.s3_patience = patience or _S3_PATIENCE
 
+    def be_ready(self) -> None:
+        """Read the certificates of authorities, which takes as much as all connections of a search together."""
+        if self._trusts_as_usual(self.dynamodb.meta.endpoint_url):
+            trusting_context()
+
     @cached_property
     def dynamodb(self) -> DynamoDBClient:
         """Raises Unavailable, as all of these do where no client can be made."""
@@ -105,7 +112,15 @@ class AwsClients:
 
     def table(self, name: str, clock: Clock, meter: CapacityMeter | None = None) -> DynamoTable:
         """One table."""
-        return DynamoTable(self.dynamodb, name, clock, meter)
+        credentials = self.credentials_for(self.dynamodb.meta.endpoint_url)
+        patience = self._patience or _DYNAMODB_PATIENCE
+        reads = DynamoReads(self.dynamodb, credentials, patience, clock) if credentials else None
+        return DynamoTable(self.dynamodb, name, clock, meter, reads=reads)
+
+    def credentials_for(self, url: str) -> Credentials | None:
+        """Those of the session, for who goes to this server without the SDK; None where only the SDK knows the way."""
+        directly = not url.startswith("https:") or self._trusts_as_usual(url)
+        return self.session.get_credentials() if directly else None
 
     @cached_property
     def s3(self) -> S3Client:

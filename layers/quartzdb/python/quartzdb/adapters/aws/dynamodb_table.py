@@ -10,7 +10,7 @@ import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from botocore.exceptions import ClientError
 
@@ -29,6 +29,7 @@ TRANSACTION_ITEMS_MAX = 100
 FEED_INDEX = "by_appended"
 """The sparse index: `feed` (text) and `appended` (number). Only items that have both are in it."""
 
+_READS = frozenset({"GetItem", "Query", "BatchGetItem"})
 _WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"})
 _ATTEMPTS_MAX = 8
 _WAIT_SECONDS = 0.025
@@ -59,12 +60,30 @@ class Committed(Enum):
     CONTENDED = "contended"
 
 
+class Reads(Protocol):
+    """A shorter way to read than the client's."""
+
+    def ask(self, operation: str, arguments: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The answer; None for whatever did not go well."""
+        ...
+
+
 class DynamoTable:
-    """Thread-safe. Every method raises Unavailable when DynamoDB cannot be asked, after the client's own retries."""
+    """Thread-safe. Every method raises Unavailable when DynamoDB cannot be asked, after the client's own retries.
+
+    Reads go by `reads`, where there are some, and by the client whenever that does not go well.
+    """
 
     def __init__(
-        self, client: DynamoDBClient, name: str, clock: Clock, meter: CapacityMeter | None = None
+        self,
+        client: DynamoDBClient,
+        name: str,
+        clock: Clock,
+        meter: CapacityMeter | None = None,
+        *,
+        reads: Reads | None = None,
     ) -> None:
+        self._reads = reads
         self._client = client
         self._name = name
         self._clock = clock
@@ -292,10 +311,12 @@ class DynamoTable:
     def _ask(self, operation: str, call: Callable[..., Any], **arguments: Any) -> Mapping[str, Any]:
         if operation not in {"BatchGetItem", "BatchWriteItem", "TransactWriteItems"}:
             arguments["TableName"] = self._name
+        arguments["ReturnConsumedCapacity"] = "TOTAL"
         for attempt in range(1, _ATTEMPTS_MAX + 1):
             with told_as_unavailable(f"The DynamoDB table {self._name}", writes=operation in _WRITES):
                 try:
-                    answer: Mapping[str, Any] = call(**arguments, ReturnConsumedCapacity="TOTAL")
+                    soon = self._soon(operation, arguments)
+                    answer: Mapping[str, Any] = call(**arguments) if soon is None else soon
                 except ClientError as error:
                     code = error_code(error)
                     if code == "TransactionConflictException" and attempt < _ATTEMPTS_MAX:
@@ -312,6 +333,11 @@ class DynamoTable:
             self._meter.used(operation, sum(part.get("CapacityUnits", 0) for part in parts))
             return answer
         raise AssertionError("the last attempt returns or raises")
+
+    def _soon(self, operation: str, arguments: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        if self._reads is None or operation not in _READS:
+            return None
+        return self._reads.ask(operation, arguments)
 
 
 class _ConditionFailed(Exception):

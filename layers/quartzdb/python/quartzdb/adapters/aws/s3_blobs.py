@@ -7,13 +7,12 @@ copies and ranges are verified by whoever knows what they must be.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from os.path import commonprefix
 from pathlib import Path
-from threading import Barrier
 
-from quartzdb.adapters.aws.s3_bucket import S3Bucket
+from quartzdb.adapters.aws.s3_bucket import Part, S3Bucket
 from quartzdb.adapters.aws.s3_local_files import S3LocalFiles
 from quartzdb.adapters.aws.s3_places import POINTERS, root_of, roots_of
 from quartzdb.adapters.aws.s3_pointers import RecentPointers, S3Pointers
@@ -23,7 +22,7 @@ from quartzdb.domain.errors import Corrupted, Unavailable
 from quartzdb.storage.ports import BlobMissing
 
 _THREADS_MAX = 48
-"""All requests of one round go out at once: most of what threads do is wait."""
+"""For what the SDK is asked for: most of what threads do is wait."""
 _PUT_ATTEMPTS_MAX = 3
 _PART_BYTES = 8 * 1024 * 1024
 """One stream from S3 carries some 90 MB/s, so a large file comes in several."""
@@ -39,12 +38,6 @@ class S3Blobs:
         self._files = files
         self._pointers = S3Pointers(bucket, POINTERS, recent)
         self._threads = ThreadPoolExecutor(_THREADS_MAX, thread_name_prefix="s3-ranges")
-
-    def be_ready(self) -> None:
-        """Start the threads now, of which the first search would else start most, one after another."""
-        together = Barrier(_THREADS_MAX)
-        for _ in self._threads.map(lambda _: together.wait(), range(_THREADS_MAX)):
-            pass
 
     def put(self, key: str, data: bytes | Path) -> None:
         """Store a blob durably. Putting the same content again changes nothing; raises Corrupted for another size."""
@@ -75,25 +68,28 @@ class S3Blobs:
             raise BlobMissing(key)
         return found[0]
 
-    def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+    def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes | bytearray]:
         """The bytes of each (start, length), neighbours by one request, requests side by side.
 
         Raises BlobMissing, and Corrupted where the blob ends before a range.
         """
         place = _place(key)
         requests = coalesce(ranges)
-        if len(requests) == 1:
-            pieces: Sequence[bytes | None] = [self._bucket.get_range(place, *requests[0])]
-        else:
-            pieces = list(
-                self._threads.map(lambda request: self._bucket.get_range(place, *request), requests)
-            )
-        fetched: list[tuple[int, bytes]] = []
-        for (first, _), piece in zip(requests, pieces, strict=True):
-            if piece is None:
+        parts = list(self._bucket.soon(place, requests))
+        left = [number for number, part in enumerate(parts) if part is None]
+        again = [requests[number] for number in left]
+        for number, part in zip(left, self._patiently(place, again), strict=True):
+            if part is None:
                 raise BlobMissing(key)
-            fetched.append((first, piece))
+            parts[number] = part
+        fetched = [(first, part[0]) for (first, _), part in zip(requests, parts, strict=True) if part]
         return [_cut(key, fetched, start, length) for start, length in ranges]
+
+    def _patiently(self, place: str, requests: Sequence[tuple[int, int]]) -> Iterable[Part | None]:
+        def get(request: tuple[int, int]) -> Part | None:
+            return self._bucket.get_range_patiently(place, *request)
+
+        return map(get, requests) if len(requests) == 1 else self._threads.map(get, requests)
 
     def local_file(self, key: str) -> Path:
         """The copy on this machine: it must not be written to. Raises BlobMissing, NoRoomForCopy."""
@@ -169,7 +165,9 @@ def _place(key: str) -> str:
     return root_of(key) + check_blob_key(key)
 
 
-def _cut(key: str, fetched: Sequence[tuple[int, bytes]], start: int, length: int) -> bytes:
+def _cut(
+    key: str, fetched: Sequence[tuple[int, bytes | bytearray]], start: int, length: int
+) -> bytes | bytearray:
     if length == 0:
         return b""
     first, piece = next(one for one in reversed(fetched) if one[0] <= start)
@@ -177,4 +175,4 @@ def _cut(key: str, fetched: Sequence[tuple[int, bytes]], start: int, length: int
         raise Corrupted(
             f"The blob {key!r} ends before byte {start + length}.", hint="Restore it from a backup."
         )
-    return piece[start - first : start - first + length]
+    return piece if length == len(piece) else piece[start - first : start - first + length]

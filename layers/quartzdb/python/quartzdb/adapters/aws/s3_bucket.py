@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, TypeVar
 
 from botocore.exceptions import ClientError, FlexibleChecksumError
 
 from quartzdb.adapters.aws.failure import INTERRUPTED, error_code, told_as_unavailable, was_retried
-from quartzdb.adapters.aws.s3_reads import S3Reads
 from quartzdb.domain.clock import Clock
 from quartzdb.domain.errors import Unavailable
 
@@ -37,6 +36,18 @@ class ConditionalPut(NamedTuple):
     retried: bool
 
 
+Part = tuple[bytes | bytearray, int]
+"""Bytes of an object, and its size."""
+
+
+class RangeReads(Protocol):
+    """A shorter way to read ranges than the client's."""
+
+    def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> Sequence[Part | None]:
+        """Each (start, length), side by side; None for whatever did not go well."""
+        ...
+
+
 class S3Bucket:
     """Thread-safe. Every method raises Unavailable when S3 cannot be asked, after bounded retries.
 
@@ -50,7 +61,7 @@ class S3Bucket:
         clock: Clock,
         *,
         multipart_from_bytes: int = MULTIPART_FROM_BYTES,
-        reads: S3Reads | None = None,
+        reads: RangeReads | None = None,
     ) -> None:
         self._client = client
         self._reads = reads
@@ -108,16 +119,22 @@ class S3Bucket:
 
         return self._found(get)
 
-    def get_range(self, key: str, start: int, length: int) -> bytes | None:
+    def get_range(self, key: str, start: int, length: int) -> bytes | bytearray | None:
         """Bytes of an object, fewer where it ends before; None where there is no object."""
         found = self.get_range_of(key, start, length)
         return None if found is None else found[0]
 
-    def get_range_of(self, key: str, start: int, length: int) -> tuple[bytes, int] | None:
+    def get_range_of(self, key: str, start: int, length: int) -> Part | None:
         """Bytes of an object, and its size (0 where it ends before they begin); None where there is no object."""
-        soon = None if self._reads is None else self._reads.get_range(key, start, length)
-        if soon is not None:
-            return soon
+        (soon,) = self.soon(key, [(start, length)])
+        return soon or self.get_range_patiently(key, start, length)
+
+    def soon(self, key: str, ranges: Sequence[tuple[int, int]]) -> Sequence[Part | None]:
+        """What of these ranges can be had at once; None for the others, which have to be asked for patiently."""
+        return [None] * len(ranges) if self._reads is None else self._reads.get_ranges(key, ranges)
+
+    def get_range_patiently(self, key: str, start: int, length: int) -> tuple[bytes, int] | None:
+        """As `get_range_of`, by the client and with its retries."""
 
         def get() -> tuple[bytes, int]:
             try:

@@ -21,16 +21,23 @@ _READING = Lock()
 @cache
 def _trusting() -> ssl.SSLContext:
     context: ssl.SSLContext = create_urllib3_context()
+    # botocore leaves names to urllib3; who uses the context without either needs them checked by it.
+    context.check_hostname = True
     context.load_verify_locations(get_cert_path(True))
     return context
+
+
+def trusting_context() -> ssl.SSLContext:
+    """The one that trusts the authorities that come with botocore. It checks names, too."""
+    with _READING:
+        return _trusting()
 
 
 class TrustingSession(URLLib3Session):
     """For whoever trusts the authorities that come with botocore, and reaches its servers without a proxy."""
 
     def _get_ssl_context(self) -> ssl.SSLContext:
-        with _READING:
-            return _trusting()
+        return trusting_context()
 
     def _setup_ssl_cert(self, conn: Any, url: str, verify: Any) -> None:
         super()._setup_ssl_cert(conn, url, verify)  # type: ignore[misc]  # the stubs have what is public

@@ -44,7 +44,7 @@ _TOGETHER_BYTES_MAX = 64 * 1024 * 1024
 """Held twice while it arrives: as an answer and in its place."""
 _UNLOCKED_ATTEMPTS = 2
 
-Fetch = Callable[[Sequence[tuple[int, int]]], Sequence[bytes]]
+Fetch = Callable[[Sequence[tuple[int, int]]], Sequence[bytes | bytearray]]
 """Brings (start, length) ranges that lie apart, side by side. Raises BlobMissing, Corrupted, Unavailable."""
 Sums = npt.NDArray[np.uint32]
 Copy = TypeVar("Copy")
@@ -131,7 +131,8 @@ class PartialFile:
         self._sums = sums
         self._fetch = fetch
         self._memory = memory
-        self._map, self.path = _memory_of(self, size, mappable=mappable)
+        self._map, self._descriptor = _memory_of(self, size, mappable=mappable)
+        self.path = None if self._descriptor is None else Path(f"/proc/self/fd/{self._descriptor}")
         self._bytes = np.frombuffer(self._map, dtype=np.uint8, count=size)
         self._here = np.zeros(-(-size // BLOCK_BYTES), dtype=np.bool_)
         self._bringing_all = threading.Lock()
@@ -266,7 +267,7 @@ class PartialFile:
         self._rounds += 1
         return rest if costs_more and self.size <= self._memory.bytes_max // 2 else missing
 
-    def _keep(self, first: int, end: int, data: bytes) -> None:
+    def _keep(self, first: int, end: int, data: bytes | bytearray) -> None:
         sums = self._sums()
         if len(sums) != len(self._here):
             raise Corrupted(f"{self.name} has {len(self._here)} blocks, and checksums for {len(sums)}.")
@@ -277,7 +278,11 @@ class PartialFile:
             )
         start = first * BLOCK_BYTES
         with self._memory.lock:
-            self._bytes[start : start + len(data)] = np.frombuffer(data, dtype=np.uint8)
+            if self._descriptor is None:
+                self._bytes[start : start + len(data)] = np.frombuffer(data, dtype=np.uint8)
+            else:
+                # A page of a file that is first touched where it is mapped is cleared before it is written to.
+                _write_all(self._descriptor, data, start)
             self._here[first:end] = True
 
 
@@ -332,10 +337,17 @@ def _portions(runs: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]
         yield together
 
 
-def _memory_of(owner: PartialFile, size: int, *, mappable: bool) -> tuple[mmap.mmap, Path | None]:
+def _memory_of(owner: PartialFile, size: int, *, mappable: bool) -> tuple[mmap.mmap, int | None]:
     if not mappable:
         return mmap.mmap(-1, max(1, size), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), None
     descriptor = os.memfd_create(owner.name)
     weakref.finalize(owner, os.close, descriptor)
     os.ftruncate(descriptor, max(1, size))
-    return mmap.mmap(descriptor, max(1, size), flags=mmap.MAP_SHARED), Path(f"/proc/self/fd/{descriptor}")
+    return mmap.mmap(descriptor, max(1, size), flags=mmap.MAP_SHARED), descriptor
+
+
+def _write_all(descriptor: int, data: bytes | bytearray, start: int) -> None:
+    with memoryview(data) as left:
+        written = 0
+        while written < len(left):
+            written += os.pwrite(descriptor, left[written:], start + written)
