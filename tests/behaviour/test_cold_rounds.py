@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -18,7 +19,7 @@ from quartzdb.services.record_rules import NewRecord
 from quartzdb.services.search import QueryRequest
 from quartzdb.storage.index.executor import Immediate
 from quartzdb.storage.index.segments.partial_file import BLOCK_BYTES
-from quartzdb.storage.ports import BlobStore
+from quartzdb.storage.ports import BlobStore, LogPage
 from quartzdb.wiring.aws import aws_adapters
 from quartzdb.wiring.embedded import Database, assemble
 from tests.aws_deployment import DIMENSION, Deployment
@@ -65,7 +66,7 @@ class HeldBack:
     def __getattr__(self, name: str) -> object:
         return getattr(self._blobs, name)
 
-    def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+    def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes | bytearray]:
         """Held back."""
         self._wait(key)
         return self._blobs.read_ranges(key, ranges)
@@ -164,6 +165,26 @@ def test_a_cold_search_waits_twice(
     database, blobs = held_back
     assert nearest(database, namespace, 1234) == "r1234"
     assert blobs.rounds == [["ivf.codes", "opening"], ["rows", "vectors"]]
+
+
+def test_the_log_is_asked_while_segments_are_on_their_way(
+    filled: tuple[Deployment, Namespace],
+    held_back: tuple[Database, HeldBack],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Once, as soon as the manifest says from where on."""
+    _, namespace = filled
+    database, blobs = held_back
+    log = database.readers.of(namespace)._log
+    read, waited = log.read, list[int]()
+
+    def noted(*given: Any, **named: Any) -> LogPage:
+        waited.append(len(blobs.rounds))
+        return read(*given, **named)
+
+    monkeypatch.setattr(log, "read", noted)
+    assert nearest(database, namespace, ROWS + 2) == f"r{ROWS + 2}"
+    assert waited == [0]
 
 
 def test_a_cold_search_of_few_records_waits_once(

@@ -18,6 +18,7 @@ from quartzdb.domain.deadline import acquire_in_time, require_time
 from quartzdb.domain.errors import Corrupted, NamespaceNotFound, Unavailable
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Namespace
+from quartzdb.storage.index.executor import Future
 from quartzdb.storage.index.expiries import UnexpiredRows
 from quartzdb.storage.index.fields.field_index import FieldIndex
 from quartzdb.storage.index.segments.segment import Segment
@@ -27,6 +28,7 @@ from quartzdb.storage.log.codec import decode_entry
 from quartzdb.storage.log.tail import GapInLog, LogSealed, LogTail
 from quartzdb.storage.ports import BlobMissing, ChangeLog
 from quartzdb.storage.snapshot.cache import SegmentCache
+from quartzdb.storage.snapshot.manifest import Manifest
 from quartzdb.storage.snapshot.record_states import RecordStates
 from quartzdb.storage.snapshot.snapshot import Snapshot, open_recent_snapshot, open_snapshot
 from quartzdb.storage.snapshot.store import SnapshotStore
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
+Entries = Sequence[tuple[Version, bytes]]
 
 TAIL_ROWS_MAX = 8_192
 """Twice what an indexer leaves in the log: beyond this it has surely published something newer."""
@@ -86,11 +89,12 @@ class _State:
                 moments.append(following)
         return parts, min(moments, default=None)
 
-    def catch_up(self) -> bool:
-        """Apply what is new in the log; whether there was anything."""
+    def catch_up(self, coming: Future[Entries] | None = None) -> bool:
+        """Apply what is new in the log; whether there was anything. `coming`: the first poll, begun before."""
         changed = False
         while True:
-            entries = self.position.poll()
+            entries = self.position.poll() if coming is None else coming.result()
+            coming = None
             if entries:
                 changed = True
                 self.tail.apply(change for key, body in entries for change in decode_entry(body, key))
@@ -348,14 +352,21 @@ class NamespaceReader:
         for attempt in range(_LOAD_ATTEMPTS):
             # A reader that has nothing yet can do with what was current; one that has is looking for something newer.
             opened = open_recent_snapshot if self._state is None and attempt == 0 else open_snapshot
-            snapshot = opened(self._store, self._cache, self.namespace.partition)
-            manifest = snapshot.manifest
-            position = LogTail(self._log, manifest.partition, manifest.watermark, manifest.folded)
+            position, coming = None, None
+
+            def read_on(manifest: Manifest) -> None:
+                # The log is asked while segments are on their way, and not after them.
+                nonlocal position, coming
+                position = LogTail(self._log, manifest.partition, manifest.watermark, manifest.folded)
+                coming = self._cache.execute(position.poll)
+
+            snapshot = opened(self._store, self._cache, self.namespace.partition, read_on)
+            assert position is not None, "a snapshot has a manifest"
             settings = self.namespace.settings
             tail = Tail(self._dimension, snapshot.locate, settings.text, settings.sparse)
             state = _State(snapshot, tail, position)
             try:
-                state.catch_up()
+                state.catch_up(coming)
             except GapInLog:
                 continue  # an indexer published and trimmed in between: its manifest is newer than this one
             return state

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -20,6 +20,9 @@ from quartzdb.storage.snapshot.manifest import Manifest, SegmentRef
 from quartzdb.storage.snapshot.store import PublishedManifest, SnapshotStore
 
 _OPEN_ATTEMPTS = 3
+
+Chosen = Callable[[Manifest], None]
+"""Told of the manifest whose segments are going to be opened, before they are: of the last one, if that goes wrong."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +49,12 @@ class Snapshot:
         return found
 
 
-def open_recent_snapshot(store: SnapshotStore, cache: SegmentCache, partition: Partition) -> Snapshot:
+def _nobody(_: Manifest) -> None: ...
+
+
+def open_recent_snapshot(
+    store: SnapshotStore, cache: SegmentCache, partition: Partition, chosen: Chosen = _nobody
+) -> Snapshot:
     """The current snapshot or, sooner, one that was: for a reader, which notices a gap between it and the log.
 
     A snapshot and all of the log since then are as complete as a later one. Raises Corrupted as `open_snapshot`.
@@ -54,11 +62,14 @@ def open_recent_snapshot(store: SnapshotStore, cache: SegmentCache, partition: P
     with suppress(Corrupted, BlobMissing):
         pointer = store.recent_pointer(partition)
         if pointer is not None:
-            return _open(store, cache, PublishedManifest(store.current(pointer), pointer.current, None), None)
-    return open_snapshot(store, cache, partition)
+            published = PublishedManifest(store.current(pointer), pointer.current, None)
+            return _open(store, cache, published, None, chosen)
+    return open_snapshot(store, cache, partition, chosen)
 
 
-def open_snapshot(store: SnapshotStore, cache: SegmentCache, partition: Partition) -> Snapshot:
+def open_snapshot(
+    store: SnapshotStore, cache: SegmentCache, partition: Partition, chosen: Chosen = _nobody
+) -> Snapshot:
     """The current snapshot, or the one before it where the current one is damaged.
 
     The log is kept far enough back that the older one with its longer tail is just as complete.
@@ -67,12 +78,14 @@ def open_snapshot(store: SnapshotStore, cache: SegmentCache, partition: Partitio
     for attempt in range(1, _OPEN_ATTEMPTS + 1):
         pointer = store.pointer(partition)
         if pointer is None:
-            return Snapshot(Manifest(partition, sequence=0, watermark=0), None, None, segments=(), alive=())
+            none = Manifest(partition, sequence=0, watermark=0)
+            chosen(none)
+            return Snapshot(none, None, None, segments=(), alive=())
         damage: Corrupted | BlobMissing | None = None
         for key in filter(None, (pointer.current, pointer.previous)):
             try:
                 manifest = store.current(pointer) if key == pointer.current else store.manifest(key)
-                return _open(store, cache, PublishedManifest(manifest, key, pointer.tag), damage)
+                return _open(store, cache, PublishedManifest(manifest, key, pointer.tag), damage, chosen)
             except (Corrupted, BlobMissing) as error:
                 damage = damage or error
         # A sweep may have removed what was current a moment ago: look again before calling it damage.
@@ -89,7 +102,9 @@ def _open(
     cache: SegmentCache,
     published: PublishedManifest,
     damage: Corrupted | BlobMissing | None,
+    chosen: Chosen,
 ) -> Snapshot:
+    chosen(published.manifest)
     refs = published.manifest.segments
     opened = all_of(cache.execute, *(partial(_open_segment, store, cache, ref) for ref in refs))
     return Snapshot(
