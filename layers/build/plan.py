@@ -77,7 +77,7 @@ UNZIPPED_BYTES_MAX = MappingProxyType(
         API: 97 * MB,
         ENGINES: 75 * MB,
         QUARTZDB: 7_000_000,
-        PLATFORM: 30 * MB,
+        PLATFORM: 33 * MB,
         SIGNING: 20 * MB,
         BILLING: 27 * MB,
     }
