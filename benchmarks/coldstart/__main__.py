@@ -25,6 +25,7 @@ from benchmarks.coldstart.emulated_lambda import (
     yardstick_milliseconds,
 )
 from benchmarks.coldstart.filled import TENANT, Filled, Floats, fill, query_body, texts_of, upsert_tail
+from benchmarks.coldstart.processor_share import limited, share_of
 from benchmarks.coldstart.relay import Relay
 from benchmarks.mixtures import rows_of
 from quartzdb.domain.namespace import EngineChoice
@@ -49,11 +50,12 @@ class Asked(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Which function is asked, of which namespace, for what."""
+    """Which function is asked, of which namespace, for what, and how much memory it has."""
 
     function: str
     filled: Filled
     asked: Asked
+    memory_mb: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,10 @@ class Cold:
     namespace: str
     rows: int
     engine: str
+    memory_mb: int
     init_ms: float
     first_ms: float
+    processor_ms: float
     second_ms: float
     warm_ms: float
     fetched_bytes: int
@@ -80,37 +84,7 @@ class Cold:
 
 def main() -> None:
     """Build, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--data", type=Path, help="a directory with base.npy and queries.npy (default: made once)"
-    )
-    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--engines", nargs="+", default=["exact", "annoy", "ivf"])
-    parser.add_argument(
-        "--annoy-rows-max", type=int, default=100_000, help="beyond this Annoy's trees are gigabytes"
-    )
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--request-ms", type=float, default=0.0, help="added to every request to S3")
-    parser.add_argument(
-        "--mb-per-second", type=float, default=0.0, help="of each connection to S3; 0: unbounded"
-    )
-    parser.add_argument(
-        "--memory-mb", type=int, default=3_008, help="of the function; a third of it holds parts of segments"
-    )
-    parser.add_argument(
-        "--text-words",
-        type=int,
-        help="instead: search by vector, by words and by both, in turns, where records have texts of so many words",
-    )
-    parser.add_argument(
-        "--snapshot",
-        action="store_true",
-        help="what functions prepare before a snapshot is prepared at init: what comes after is as after a restoration",
-    )
-    parser.add_argument("--layers", type=Path, default=LAYERS)
-    parser.add_argument("--threads", type=int, default=2, help="for building")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = _parser().parse_args()
     directory = options.data or dataset.make(dataset.DEFAULT_DIRECTORY)
     base = np.load(directory / "base.npy").astype(np.float32)
     queries = np.load(directory / "queries.npy").astype(np.float32)
@@ -138,7 +112,7 @@ def main() -> None:
                 request_seconds=options.request_ms / 1000,
                 bytes_per_second=options.mb_per_second * MB,
             ),
-            "DYNAMODB": Relay(port),
+            "DYNAMODB": Relay(port, request_seconds=options.table_ms / 1000),
         }
         for relay in relays.values():
             closing.callback(relay.stop)
@@ -159,13 +133,13 @@ def main() -> None:
                 "AWS_DEFAULT_REGION": REGION,
                 "AWS_ACCESS_KEY_ID": "test",
                 "AWS_SECRET_ACCESS_KEY": "test",
-                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(options.memory_mb),
                 "POWERTOOLS_TRACE_DISABLED": "true",
                 "OMP_NUM_THREADS": "1",
                 "OPENBLAS_NUM_THREADS": "1",
             },
             key,
             work,
+            share_processor=options.share_processor,
         )
         print(
             f"a process that imports numpy alone: {yardstick_milliseconds(bench.python):.0f} ms", flush=True
@@ -184,14 +158,15 @@ def main() -> None:
                 for filled in places:
                     print(_built(filled), flush=True)
                     upsert_tail(database, database.namespaces.get(TENANT, filled.name), queries[-TAIL_ROWS:])
-                cases = (
+                asked = (
                     [
-                        *(Case("search", filled, Asked.VECTOR) for filled in places),
-                        *(Case("search", places[-1], asked) for asked in (Asked.WORDS, Asked.BOTH)),
+                        *(("search", filled, Asked.VECTOR) for filled in places),
+                        *(("search", places[-1], asked) for asked in (Asked.WORDS, Asked.BOTH)),
                     ]
                     if texts
-                    else [Case(function, places[0], Asked.VECTOR) for function in ("api", "search")]
+                    else [(function, places[0], Asked.VECTOR) for function in ("api", "search")]
                 )
+                cases = [Case(*one, memory_mb) for one in asked for memory_mb in options.memory_mb]
                 for cold in bench.measure(cases, vectors, queries, texts, options.rounds):
                     results.append(cold)
                     print(_row(cold), flush=True)
@@ -199,6 +174,50 @@ def main() -> None:
             print(json.dumps([asdict(cold) for cold in results], indent=1))
         else:
             print(_table(results))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--data", type=Path, help="a directory with base.npy and queries.npy (default: made once)"
+    )
+    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--engines", nargs="+", default=["exact", "annoy", "ivf"])
+    parser.add_argument(
+        "--annoy-rows-max", type=int, default=100_000, help="beyond this Annoy's trees are gigabytes"
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--request-ms", type=float, default=0.0, help="before any request to S3 is answered")
+    parser.add_argument(
+        "--mb-per-second", type=float, default=0.0, help="of each connection to S3; 0: unbounded"
+    )
+    parser.add_argument("--table-ms", type=float, default=0.0, help="for every request to DynamoDB")
+    parser.add_argument(
+        "--memory-mb",
+        type=int,
+        nargs="+",
+        default=[3_008],
+        help="of the function, one after another in each round; a third of it holds parts of segments",
+    )
+    parser.add_argument(
+        "--share-processor",
+        action="store_true",
+        help="let the function have the share of a processor that Lambda gives it for its memory, once init is done",
+    )
+    parser.add_argument(
+        "--text-words",
+        type=int,
+        help="instead: search by vector, by words and by both, in turns, where records have texts of so many words",
+    )
+    parser.add_argument(
+        "--snapshot",
+        action="store_true",
+        help="what functions prepare before a snapshot is prepared at init: what comes after is as after a restoration",
+    )
+    parser.add_argument("--layers", type=Path, default=LAYERS)
+    parser.add_argument("--threads", type=int, default=2, help="for building")
+    parser.add_argument("--json", action="store_true")
+    return parser
 
 
 class Bench:
@@ -212,7 +231,10 @@ class Bench:
         environment: dict[str, str],
         key: str,
         work: Path,
+        *,
+        share_processor: bool,
     ) -> None:
+        self._share_processor = share_processor
         self._database = database
         self._relays = relays
         self.python = python
@@ -239,8 +261,10 @@ class Bench:
             case.filled.name,
             case.filled.rows,
             case.filled.engine,
+            case.memory_mb,
             init_ms=statistics.median([take.init_ms for take in takes]),
             first_ms=statistics.median([take.first_ms for take in takes]),
+            processor_ms=statistics.median([take.processor_ms for take in takes]),
             second_ms=statistics.median([take.second_ms for take in takes]),
             warm_ms=statistics.median([take.warm_ms for take in takes]),
             fetched_bytes=int(statistics.median([take.fetched_bytes for take in takes])),
@@ -258,13 +282,24 @@ class Bench:
         function, filled = case.function, case.filled
         s3, dynamodb = (relay.counted for relay in self._relays.values())
         with tempfile.TemporaryDirectory(dir=self._work) as scratch:
-            environment = {**self._environment, "TMPDIR": scratch}
-            with EmulatedLambda(function, self.python, environment) as instance:
+            environment = {
+                **self._environment,
+                "TMPDIR": scratch,
+                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(case.memory_mb),
+            }
+            with (
+                EmulatedLambda(function, self.python, environment) as instance,
+                ExitStack() as limits,
+            ):
                 # Init comes with the first invocation, so that one is a request which touches no data.
                 instance.invoke(url_event("GET", "/v1/nothing", None, self._headers))
+                if self._share_processor:
+                    limits.enter_context(limited(instance.process, share_of(case.memory_mb)))
                 s3.reset()
                 dynamodb.reset()
+                taken = instance.processor_milliseconds
                 first = instance.invoke(self._event(case, query, words))
+                taken = instance.processor_milliseconds - taken
                 if first.payload.get("statusCode") != 200:
                     raise RuntimeError(f"{first.payload}\n{instance.log[-3000:]}")
                 fetched, requests, waits = s3.bytes_down, sum(s3.requests.values()), s3.rounds
@@ -281,8 +316,10 @@ class Bench:
                     filled.name,
                     filled.rows,
                     filled.engine,
+                    case.memory_mb,
                     instance.init_milliseconds,
                     first.milliseconds,
+                    taken,
                     second.milliseconds,
                     warm.milliseconds,
                     fetched,
@@ -338,19 +375,21 @@ def _built(filled: Filled) -> str:
 def _row(cold: Cold) -> str:
     recall = "–" if cold.recall is None else f"{cold.recall:.2f}"
     return (
-        f"| {cold.function} | {cold.rows:,} | {cold.engine} | {cold.init_ms:.0f} | {cold.first_ms:.0f} | "
-        f"{cold.second_ms:.0f} | {cold.warm_ms:.0f} | {cold.fetched_bytes / MB:.1f} | {cold.s3_requests} | "
-        f"{cold.s3_waits} | {cold.cold_queries} | {cold.warm_queries} + {cold.warm_other} | "
+        f"| {cold.function} | {cold.rows:,} | {cold.engine} | {cold.memory_mb:,} | "
+        f"{cold.init_ms:.0f} | {cold.first_ms:.0f} | {cold.processor_ms:.0f} | {cold.second_ms:.0f} | "
+        f"{cold.warm_ms:.0f} | {cold.fetched_bytes / MB:.1f} | "
+        f"{cold.s3_requests} | {cold.s3_waits} | {cold.cold_queries} | {cold.warm_queries} + {cold.warm_other} | "
         f"{cold.peak_bytes / MB:.0f} | {recall} |"
     )
 
 
 def _table(results: Sequence[Cold]) -> str:
     head = (
-        "| Function | Rows | Engine | Init, ms | First answer, ms | Second, ms | Warm, ms | Fetched, MB | "
-        "S3 requests | Waits | Queries, cold | Queries + others, warm | Memory, MB | recall@10 |"
+        "| Function | Rows | Engine | Memory, MB | Init, ms | First answer, ms | Processor, ms | Second, ms | "
+        "Warm, ms | Fetched, MB | S3 requests | Waits | Queries, cold | Queries + others, warm | "
+        "Taken, MB | recall@10 |"
     )
-    return "\n".join([head, "|" + "---|" * 14, *map(_row, results)])
+    return "\n".join([head, "|" + "---|" * 16, *map(_row, results)])
 
 
 if __name__ == "__main__":
