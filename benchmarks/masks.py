@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.contenders import TOP_K, Answer, BuiltEngine, Contender, Data, race, rescored
+from benchmarks.contenders import TOP_K, Answer, BuiltEngine, Contender, Data, found_by, race, rescored
 from quartzdb.domain.vector import Mask, Rows, Vector
 from quartzdb.storage.index.engines.exact import best, gather_scores
 from quartzdb.storage.index.segments.stored_vectors import MappedVectors
@@ -102,7 +102,6 @@ def masked(engine: BuiltEngine, allowed: Mapping[bytes, Mask]) -> Answer:
     ordered = {query: mask[engine.order] for query, mask in allowed.items()}
 
     def answer(query: Vector) -> Rows:
-        rows = index.candidates(query, TOP_K, ordered[query.tobytes()])
-        return engine.order[rescored(engine.ordered, rows, query)]
+        return engine.order[found_by(index, engine.ordered, query, ordered[query.tobytes()])]
 
     return answer

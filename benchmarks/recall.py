@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import dataset
-from benchmarks.contenders import TOP_K, BuiltEngine, Data, build, load, rescored
+from benchmarks.contenders import TOP_K, BuiltEngine, Data, build, found_by, load, rescored
 from benchmarks.engines import conditions
 from benchmarks.masks import KINDS, Groups, mask_for, truth_among
 from benchmarks.measured_page import keep, table
@@ -114,8 +114,9 @@ def _answer(engine: BuiltEngine, index: Index, query: Vector, mask: Mask) -> Row
     allowed = mask[engine.order]
     rows = np.flatnonzero(allowed)
     if len(rows) > max(LISTED_MAX, TOP_K):
-        rows = index.candidates(query, TOP_K, allowed)
-    return engine.order[rescored(engine.ordered, rows, query)]
+        return engine.order[found_by(index, engine.ordered, query, allowed)]
+    told = index.exactly(query, TOP_K, rows)
+    return engine.order[rescored(engine.ordered, rows, query) if told is None else told.rows[:TOP_K]]
 
 
 def _made(rows: int, dimension: int) -> Path:

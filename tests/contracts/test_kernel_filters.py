@@ -19,6 +19,7 @@ from quartzdb.storage.index.engines import hnsw_index
 from quartzdb.storage.index.engines.allowed_bits import AllowedBits
 from quartzdb.storage.index.engines.hnsw import HnswEngine
 from quartzdb.storage.index.engines.hnsw_index import HnswIndex
+from quartzdb.storage.index.engines.kernel_graph import KernelGraph
 from quartzdb.storage.index.engines.kernel_library import LIBRARY, Kernel
 from quartzdb.storage.index.engines.native_scores import scores_of_rows
 from quartzdb.storage.index.engines.port import Best
@@ -240,6 +241,17 @@ class TestFilters:
         assert not found.exact
         assert far[found.rows].all()
         assert np.intersect1d(found.rows[:COUNT], best_of(made, query, rows)).size >= COUNT - 1
+
+    def test_it_is_given_up_early_where_hardly_a_near_row_is_allowed(self, made: Made) -> None:
+        """Long before it has come to as many rows as it may."""
+        graph = KernelGraph(KERNELS[-1], made.file, made.rotation, (made.stored, made.metric))
+        by_chance = np.packbits(np.random.default_rng(1).random(ROWS) < 0.3, bitorder="little")
+        for query in made.queries[:8]:
+            scores = scores_of_rows(made.stored, made.metric, query, np.arange(ROWS))
+            worst = np.packbits(scores <= np.sort(scores)[60], bitorder="little")
+            assert graph.best(query, COUNT, 20, 40, worst) is not None
+            assert graph.best(query, COUNT, 20, 40, worst, ROWS) is None
+            assert graph.best(query, COUNT, 20, 40, by_chance, ROWS) is not None
 
     def test_few_rows_that_are_not_allowed_leave_the_graph_to_answer(
         self, made: Made, monkeypatch: pytest.MonkeyPatch

@@ -91,7 +91,7 @@ static int64_t explore(const comparison *by, qz_scratch *scratch, qz_ask *ask) {
         if (!left) break;
         int64_t next = take_best(going, left--);
         if (found >= ef && next < top[0]) break;
-        if (ask->visits_max && visits >= ask->visits_max) return QZ_LIMIT;
+        if (ask->visits_max && visits >= (found < ef ? ask->visits_max / 4 : ask->visits_max)) return QZ_LIMIT;
         if (left) qz_fetch(links_of(graph, row_of(going[0])), 4 * graph->links);
         const uint32_t *links = links_of(graph, row_of(next));
         count = 0;

@@ -128,7 +128,8 @@ class KernelGraph:
     ) -> Best | None:
         """The best of the rows that `search` would find, and of the extra ones; with `allowed`, of rows with a bit.
 
-        None where the query is too far out, or the search is not over after comparing `visits_max` rows (0: any).
+        None where the query is too far out, or the search is not over after comparing `visits_max` rows (0: any), or
+        after a fourth of them has fewer rows than it is to keep.
         """
         memory = self._memory(query)
         ask = memory.ask
