@@ -133,7 +133,7 @@ int main(int count, char **given) {
                 for (uint32_t i = 0; i < dimension; i++) query[i] = (float)drawn(2001) / 1000 - 1;
                 qz_ask ask = {.query = query, .allowed = filtered ? allowed : 0, .extra = extra, .rows = found,
                               .scores = scores, .extras = 2, .ef = ef, .depth = depth, .count = wanted,
-                              .visits_max = visits_max};
+                              .visits_max = visits_max, .allowed_least = visits_max / 16};
                 int32_t result = qz_search(arithmetic, &graph, &space, &vectors, &scratch, &ask);
                 any |= result < 0;
                 sums[level] = sums[level] * 31 + (uint64_t)(uint32_t)result;

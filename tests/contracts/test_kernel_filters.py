@@ -19,7 +19,7 @@ from quartzdb.storage.index.engines import hnsw_index
 from quartzdb.storage.index.engines.allowed_bits import AllowedBits
 from quartzdb.storage.index.engines.hnsw import HnswEngine
 from quartzdb.storage.index.engines.hnsw_index import HnswIndex
-from quartzdb.storage.index.engines.kernel_graph import KernelGraph
+from quartzdb.storage.index.engines.kernel_graph import KernelGraph, Limits
 from quartzdb.storage.index.engines.kernel_library import LIBRARY, Kernel
 from quartzdb.storage.index.engines.native_scores import scores_of_rows
 from quartzdb.storage.index.engines.port import Best
@@ -211,7 +211,7 @@ class TestFilters:
         self, made: Made, share: float, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """And with the recall that it has without a filter."""
-        monkeypatch.setattr(hnsw_index, "COMPARED_FACTOR", 0)
+        monkeypatch.setattr(HnswIndex, "_is_compared", lambda *_: False)
         monkeypatch.setattr(hnsw_index, "COMPARED_MAX", 0)
         index = made.opened(KERNELS[-1])
         monkeypatch.setattr(index, "_open_codes", RefusingCodes)
@@ -232,8 +232,9 @@ class TestFilters:
         index, query = made.opened(KERNELS[-1]), made.queries[0]
         far = filters(made.vectors, query, 0.4, 0)[2]
         rows = np.flatnonzero(far)
-        monkeypatch.setattr(hnsw_index, "COMPARED_FACTOR", 0)
+        monkeypatch.setattr(HnswIndex, "_is_compared", lambda *_: False)
         monkeypatch.setattr(hnsw_index, "VISITS_FACTOR", 0.1)
+        monkeypatch.setattr(hnsw_index, "CODES_VISITS", 0)
         assert_exactly(index.best(query, COUNT, None, far), made.stored, made.metric, query, rows)
         monkeypatch.setattr(hnsw_index, "COMPARED_MAX", 0)
         found = index.best(query, COUNT, None, far)
@@ -250,15 +251,15 @@ class TestFilters:
             scores = scores_of_rows(made.stored, made.metric, query, np.arange(ROWS))
             worst = np.packbits(scores <= np.sort(scores)[60], bitorder="little")
             assert graph.best(query, COUNT, 20, 40, worst) is not None
-            assert graph.best(query, COUNT, 20, 40, worst, ROWS) is None
-            assert graph.best(query, COUNT, 20, 40, by_chance, ROWS) is not None
+            assert graph.best(query, COUNT, 20, 40, worst, Limits(ROWS, 20)) is None
+            assert graph.best(query, COUNT, 20, 40, by_chance, Limits(ROWS, 20)) is not None
 
     def test_few_rows_that_are_not_allowed_leave_the_graph_to_answer(
         self, made: Made, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """As after some deletes: no search for more rows than asked, no codes, and none of the dead."""
         index = made.opened(KERNELS[-1])
-        monkeypatch.setattr(hnsw_index, "COMPARED_FACTOR", 0)
+        monkeypatch.setattr(HnswIndex, "_is_compared", lambda *_: False)
         monkeypatch.setattr(index, "_open_codes", RefusingCodes)
         for query in made.queries:
             plain = index.best(query, COUNT)

@@ -96,8 +96,8 @@ typedef struct {
     uint32_t extras;
     uint32_t ef, depth;     /* rows kept to go on from; how many of them are scored */
     uint32_t count;         /* how many of the best scored are wanted; 0: the `depth` best by codes, not scored */
-    uint32_t visits_max;    /* a search that is not over after so many rows were compared is QZ_LIMIT, and one that has
-                               not even `ef` rows after a fourth of them: hardly any near row is allowed; 0: none is */
+    uint32_t visits_max;    /* a search that is not over after so many rows were compared is QZ_LIMIT; 0: none is */
+    uint32_t allowed_least; /* and one that after a fourth of them has come to fewer allowed rows */
     uint32_t visits;        /* how many were */
     uint32_t scored;        /* how many were scored */
 } qz_ask;

@@ -60,6 +60,7 @@ static int64_t explore(const comparison *by, qz_scratch *scratch, qz_ask *ask) {
     const qz_graph *graph = by->graph;
     int64_t *going = scratch->going, *top = scratch->top;
     uint32_t ef = ask->ef < scratch->top_max ? ask->ef : scratch->top_max, found = 0, left = 0, visits = 0;
+    uint32_t allowed = 0;
     uint32_t unseen[LINKS_MAX];
     int32_t scores[LINKS_MAX];
     int64_t entry = descend(by, &visits);
@@ -77,9 +78,10 @@ static int64_t explore(const comparison *by, qz_scratch *scratch, qz_ask *ask) {
         visits += count;
         for (uint32_t at = 0; at < count; at++) {
             int64_t key = key_of(scores[at], unseen[at]);
-            int full = found >= ef;
+            int full = found >= ef, ok = is_allowed(ask->allowed, unseen[at]);
+            allowed += (uint32_t)ok;
             if (full && key < top[0]) continue;
-            if (is_allowed(ask->allowed, unseen[at])) {
+            if (ok) {
                 if (full)
                     replace_worst(top, found, key);
                 else
@@ -91,7 +93,8 @@ static int64_t explore(const comparison *by, qz_scratch *scratch, qz_ask *ask) {
         if (!left) break;
         int64_t next = take_best(going, left--);
         if (found >= ef && next < top[0]) break;
-        if (ask->visits_max && visits >= (found < ef ? ask->visits_max / 4 : ask->visits_max)) return QZ_LIMIT;
+        if (ask->visits_max && visits >= (allowed < ask->allowed_least ? ask->visits_max / 4 : ask->visits_max))
+            return QZ_LIMIT;
         if (left) qz_fetch(links_of(graph, row_of(going[0])), 4 * graph->links);
         const uint32_t *links = links_of(graph, row_of(next));
         count = 0;

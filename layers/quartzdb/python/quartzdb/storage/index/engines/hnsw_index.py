@@ -17,7 +17,7 @@ from quartzdb.domain.deadline import require_time
 from quartzdb.domain.vector import Mask, Matrix, Rows, Vector
 from quartzdb.storage.index.engines.allowed_bits import AllowedBits
 from quartzdb.storage.index.engines.graph import Graph
-from quartzdb.storage.index.engines.kernel_graph import KernelGraph
+from quartzdb.storage.index.engines.kernel_graph import KernelGraph, Limits
 from quartzdb.storage.index.engines.long_rows import added
 from quartzdb.storage.index.engines.port import Best, Index, one_by_one
 from quartzdb.storage.index.engines.recall_levels import ByRecall
@@ -31,7 +31,11 @@ SPARE_ROWS = 8
 VISITS_BEFORE, VISITS_PER_EF = 200, 13
 """Rows that a walk comes to on its way down, and for one of those it keeps (measured at 100,000 × 384)."""
 VISITS_FACTOR = 2
-"""A walk that comes to this many times as many rows as usual leads away from what is allowed, and is given up."""
+"""A walk that comes to this many times as many rows as usual leads away from what is allowed, and is given up,"""
+CODES_VISITS = 10_000
+"""unless the codes, which are asked then, would take longer than to come to so many rows."""
+ALLOWED_FACTOR = 0.25
+"""It is given up early where this share of the allowed rows that it takes has not come after a fourth of the way."""
 COMPARED_FACTOR = 4
 """So many rows are compared one after the other in the time in which a walk comes to one."""
 COMPARED_MAX = 1 << 15
@@ -154,7 +158,7 @@ class HnswIndex:
         wanted = min(count, matches)
         found: Best | None = None
         if effort is not None and not self._is_compared(graph, matches, effort):
-            found = graph.best(query, count, *effort, bits, self._visits_max(matches, effort))
+            found = graph.best(query, count, *effort, bits, self._limits(matches, effort))
         if (found is None or found.rows.size < wanted) and matches <= COMPARED_MAX:
             found = graph.best_allowed(query, count, bits)
         if found is None or found.rows.size < wanted:
@@ -172,19 +176,21 @@ class HnswIndex:
         if self._is_compared(graph, matches, effort):
             compared = graph.best_allowed(query, effort[0], bits)
             return None if compared is None else np.sort(compared.rows)
-        found = graph.search(query, *effort, bits, self._visits_max(matches, effort))
+        found = graph.search(query, *effort, bits, self._limits(matches, effort))
         return None if found is None or found.size < min(count, matches) else self._with_long(found, allowed)
 
     def _is_compared(self, graph: KernelGraph, matches: int, effort: tuple[int, int]) -> bool:
         """Whether it is less work to compare all allowed rows than to walk along the graph."""
-        return graph.tells_apart and matches <= COMPARED_FACTOR * self._usual_visits(matches, effort)
+        usual = _visits(effort) * graph.rows / max(matches, 1)
+        return graph.tells_apart and matches <= COMPARED_FACTOR * usual
 
-    def _visits_max(self, matches: int, effort: tuple[int, int]) -> int:
-        return math.ceil(VISITS_FACTOR * self._usual_visits(matches, effort))
-
-    def _usual_visits(self, matches: int, effort: tuple[int, int]) -> float:
-        """How many rows a walk comes to where those that are allowed lie anywhere."""
-        return (VISITS_BEFORE + VISITS_PER_EF * max(effort)) * self._graph.rows / max(matches, 1)
+    def _limits(self, matches: int, effort: tuple[int, int]) -> Limits:
+        """How far a walk may lead, before what is done instead would have taken no longer."""
+        usual = _visits(effort) * self._graph.rows / max(matches, 1)
+        instead = matches / COMPARED_FACTOR if matches <= COMPARED_MAX else CODES_VISITS
+        return Limits(
+            math.ceil(max(instead, VISITS_FACTOR * usual)), math.ceil(ALLOWED_FACTOR * _visits(effort))
+        )
 
     def _loosely(self, query: Vector, count: int, recall: float | None, allowed: Mask) -> Rows | None:
         """What is allowed of the nearest rows; None where those are not enough, or not worth a try.
@@ -206,3 +212,8 @@ class HnswIndex:
             return added(found, self._long, allowed)
         found.sort()
         return found
+
+
+def _visits(effort: tuple[int, int]) -> int:
+    """How many rows a walk comes to where all are allowed; where a share is, that many times as many."""
+    return VISITS_BEFORE + VISITS_PER_EF * max(effort)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,18 @@ TOP_MAX = 1 << 14
 GOING_MAX = 1 << 17
 """Most rows that it may still go on from, a megabyte; only what is better than all it keeps gets there."""
 _DAMAGED, _ABSENT = -2, -3
+
+
+class Limits(NamedTuple):
+    """A search is given up that is not over after `visits_max` compared rows (0: any number), or after a fourth of them
+    has come to fewer than `allowed_least` allowed ones.
+    """
+
+    visits_max: int
+    allowed_least: int
+
+
+UNLIMITED = Limits(0, 0)
 
 
 class KernelGraph:
@@ -105,13 +117,19 @@ class KernelGraph:
         return self.scores and self._bounds is not None
 
     def search(
-        self, query: Vector, depth: int, parameter: int, allowed: Bits | None = None, visits_max: int = 0
+        self,
+        query: Vector,
+        depth: int,
+        parameter: int,
+        allowed: Bits | None = None,
+        limits: Limits = UNLIMITED,
     ) -> Rows | None:
-        """As Graph.search does; `allowed` and `visits_max` as in `best`."""
+        """As Graph.search does; `allowed` and `limits` as in `best`."""
         memory = self._memory(query)
         ask = memory.ask
         ask.ef, ask.depth, ask.count = max(parameter, depth), depth, 0
-        ask.allowed, ask.visits_max = None if allowed is None else address(allowed), visits_max
+        ask.allowed = None if allowed is None else address(allowed)
+        ask.visits_max, ask.allowed_least = limits
         found = self._asked(self._search, memory)
         rows = None if found < 0 else memory.rows[:found].copy()
         self._idle.append(memory)
@@ -124,17 +142,17 @@ class KernelGraph:
         depth: int,
         parameter: int,
         allowed: Bits | None = None,
-        visits_max: int = 0,
+        limits: Limits = UNLIMITED,
     ) -> Best | None:
         """The best of the rows that `search` would find, and of the extra ones; with `allowed`, of rows with a bit.
 
-        None where the query is too far out, or the search is not over after comparing `visits_max` rows (0: any), or
-        after a fourth of them has fewer rows than it is to keep.
+        None where the query is too far out, or the search comes to its limits.
         """
         memory = self._memory(query)
         ask = memory.ask
         ask.ef, ask.depth, ask.count = max(parameter, depth), depth, count
-        ask.allowed, ask.visits_max = None if allowed is None else address(allowed), visits_max
+        ask.allowed = None if allowed is None else address(allowed)
+        ask.visits_max, ask.allowed_least = limits
         found = self._asked(self._search, memory)
         answer = None if found < 0 else memory.answer(found)
         self._idle.append(memory)

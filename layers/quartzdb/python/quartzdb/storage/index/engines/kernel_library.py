@@ -123,6 +123,7 @@ class GraphAsk(ctypes.Structure):
         ("depth", ctypes.c_uint32),
         ("count", ctypes.c_uint32),
         ("visits_max", ctypes.c_uint32),
+        ("allowed_least", ctypes.c_uint32),
         ("visits", ctypes.c_uint32),
         ("scored", ctypes.c_uint32),
     ]
