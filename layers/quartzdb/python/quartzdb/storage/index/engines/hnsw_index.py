@@ -32,9 +32,9 @@ VISITS_BEFORE, VISITS_PER_EF = 200, 13
 """Rows that a walk comes to on its way down, and for one of those it keeps (measured at 100,000 × 384)."""
 VISITS_FACTOR = 2
 """A walk that comes to this many times as many rows as usual leads away from what is allowed, and is given up,"""
-CODES_VISITS = 10_000
+CODES_VISITS = 8_000
 """unless the codes, which are asked then, would take longer than to come to so many rows."""
-ALLOWED_FACTOR = 0.25
+ALLOWED_FACTOR = 0.4
 """It is given up early where this share of the allowed rows that it takes has not come after a fourth of the way."""
 COMPARED_FACTOR = 4
 """So many rows are compared one after the other in the time in which a walk comes to one."""
@@ -189,7 +189,8 @@ class HnswIndex:
         usual = _visits(effort) * self._graph.rows / max(matches, 1)
         instead = matches / COMPARED_FACTOR if matches <= COMPARED_MAX else CODES_VISITS
         return Limits(
-            math.ceil(max(instead, VISITS_FACTOR * usual)), math.ceil(ALLOWED_FACTOR * _visits(effort))
+            math.ceil(max(instead, VISITS_FACTOR * usual)),
+            math.ceil(ALLOWED_FACTOR * VISITS_PER_EF * max(effort)),
         )
 
     def _loosely(self, query: Vector, count: int, recall: float | None, allowed: Mask) -> Rows | None:
