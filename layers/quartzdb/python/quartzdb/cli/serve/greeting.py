@@ -1,4 +1,4 @@
-"""What a starting server says on stdout: where it is, the first API key, and requests that work as they stand.
+"""What a starting server says on stdout: where it is, what searches, the first API key, and requests that work.
 
 Where stdout is no terminal it becomes a log or a journal, which others read and keep: then the key goes to a file of
 its own. With --json whoever started the server reads its one line, and asked for the key in it.
@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from quartzdb.cli.output import print_json
+from quartzdb.storage.index.engines.kernel_library import kernel
 
 FIRST_KEY_FILE = "first-api-key"
 _TRY_IT = """\
@@ -43,7 +44,8 @@ def greet(
         print_json({"url": url, "key": key, "data_dir": str(data_dir.resolve())})
         return
     click.echo(f"QuartzDB serves {data_dir} at {url}")
-    click.echo(f"Documentation: {url}/docs\n")
+    click.echo(f"Documentation: {url}/docs")
+    click.echo(f"Searching with: {kernel() or 'faiss and numpy (there is no kernel)'}\n")
     if key is not None and not sys.stdout.isatty():
         file = data_dir / FIRST_KEY_FILE
         descriptor = os.open(
