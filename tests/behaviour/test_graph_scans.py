@@ -85,6 +85,16 @@ def test_few_records_are_scored_as_they_are(place: Place, monkeypatch: pytest.Mo
     assert answer.work.rows_scored == answer.work.matches == 80
 
 
+def test_which_records_are_alive_is_known_as_bits(place: Place) -> None:
+    """Once for as long as none of them dies: a mask that cannot change is remembered."""
+    database, namespace = place
+    (part,) = database.readers.of(namespace).view().parts
+    assert part.alive_count == ROWS - 20
+    assert not part.alive.flags.writeable
+    (again,) = database.readers.of(namespace).view().parts
+    assert again.alive is part.alive
+
+
 def test_deletes_leave_a_search_in_the_graph(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """None of the dead are answered, and nothing is searched twice or for more than was asked for."""
     database, namespace = place

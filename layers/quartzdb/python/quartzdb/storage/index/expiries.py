@@ -105,6 +105,7 @@ class UnexpiredRows:
         if dying:
             mask = mask.copy()
             mask[fresh] = False
+            mask.flags.writeable = False
             count -= dying
         self._alive, self._unexpired, self._expired, self._count = alive, mask, expired, count
         following = int(expiries.moments[expired]) if expired < len(expiries.moments) else None

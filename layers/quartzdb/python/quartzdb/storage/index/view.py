@@ -37,7 +37,7 @@ _LIST_BLOCK = 256
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
     """One segment of a view. `alive` flags the rows that neither a newer segment nor the tail replaced, and that had
-    not expired when the view was taken.
+    not expired when the view was taken; it cannot be written to.
     """
 
     segment: Segment

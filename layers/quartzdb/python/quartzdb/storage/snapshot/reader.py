@@ -59,6 +59,9 @@ class _State:
         self.tail = tail
         self.position = position
         self.alive = list(snapshot.alive)
+        for alive in self.alive:
+            # What stays as it is may be remembered by who derives something from it.
+            alive.flags.writeable = False
         self.counts = [int(np.count_nonzero(alive)) for alive in snapshot.alive]
         self.superseded: dict[int, int] = {}
         self._unexpired = {
@@ -106,6 +109,7 @@ class _State:
                 # A copy, because views handed out before still use the old flags.
                 alive = self.alive[number].copy()
                 alive[fresh] = False
+                alive.flags.writeable = False
                 self.alive[number] = alive
                 self.counts[number] -= len(fresh)
                 self.superseded[number] = len(rows)
