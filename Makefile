@@ -201,7 +201,7 @@ fuzz: $(DEV) ## Send many more requests made from the OpenAPI documents, alone a
 	QUARTZDB_FUZZ_EXAMPLES=100 QUARTZDB_FUZZ_SCENARIOS=400 \
 		$(BIN)/python -m pytest tests/e2e/test_openapi_schemathesis.py tests/e2e/test_openapi_stateful.py -n 2 --timeout 0 $(ARGS)
 
-fuzz-kernel: $(LAYERS) ## Search 15,000 damaged graphs under the sanitizers, and compare NEON on an emulated processor
+fuzz-kernel: $(LAYERS) ## Search 15,000 damaged graphs, and lists, under the sanitizers, and compare NEON on an emulated processor
 	QUARTZDB_KERNEL_DAMAGES=$${QUARTZDB_KERNEL_DAMAGES:-15000} \
 		$(BIN)/python -m pytest tests/contracts/test_kernel_fuzz.py --timeout 0 $(ARGS)
 

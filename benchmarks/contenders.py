@@ -18,7 +18,8 @@ import numpy.typing as npt
 from benchmarks.dataset import exact_answers
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Floats, Mask, Matrix, Rows, Vector, norms_of
-from quartzdb.storage.index.engines.exact import best, gather_scores
+from quartzdb.storage.index.engines.exact import best
+from quartzdb.storage.index.engines.native_scores import scores_of_rows
 from quartzdb.storage.index.engines.port import BuiltIndex, Index
 from quartzdb.storage.index.engines.registry import engine_named
 from quartzdb.storage.index.segments.stored_vectors import MappedVectors
@@ -195,7 +196,7 @@ def found_by(
 
 def rescored(data: Data, rows: Rows, query: Vector) -> Rows:
     """What a query does with candidates: exact scores, the best, in order."""
-    scores = gather_scores(MappedVectors(data.vectors, data.norms), data.metric, query, rows)
+    scores = scores_of_rows(MappedVectors(data.vectors, data.norms), data.metric, query, rows)
     kept = best(scores, TOP_K)
     return rows[kept[np.argsort(-scores[kept])]]
 

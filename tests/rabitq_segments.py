@@ -15,7 +15,7 @@ from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Matrix, norms_of
 from quartzdb.storage.index.engines.calibration import held_out
 from quartzdb.storage.index.engines.centroids import Centroids
-from quartzdb.storage.index.engines.codes import openmp_threads
+from quartzdb.storage.index.engines.faiss_library import openmp_threads
 from quartzdb.storage.index.engines.ivf import LISTS_PER_ROOT, RABITQ_FILE, ROTATION_FILE
 from quartzdb.storage.index.engines.ivf_calibration import calibrate
 from quartzdb.storage.index.engines.long_rows import long_rows
@@ -48,12 +48,10 @@ def build(vectors: Matrix, metric: Metric, directory: Path, *, seed: int, bits: 
         for number in range(lists):
             start, end = int(starts[number]), int(starts[number + 1])
             if start < end:
+                # faiss holds an address: the array has to outlive the call.
+                numbers = np.arange(start, end, dtype=np.int64)
                 index.invlists.update_entries(
-                    number,
-                    0,
-                    end - start,
-                    faiss.swig_ptr(np.arange(start, end, dtype=np.int64)),
-                    index.invlists.get_codes(number),
+                    number, 0, end - start, faiss.swig_ptr(numbers), index.invlists.get_codes(number)
                 )
     faiss.write_index(index, str(directory / RABITQ_FILE))
     rotation.save(directory / ROTATION_FILE)

@@ -239,7 +239,7 @@ def test_codes_of_rows_in_any_order(inner: bool, tmp_path: Path) -> None:
     """Before they are arranged they have rows in the order of their adding: the same are found, and counted."""
     rows = clumped(1_500, 3)
     centroids = Centroids.train(rows[:1_000], 30, inner=inner, seed=1)
-    encoded = EncodedRows(centroids, lambda: [rows[:700], rows[700:]])
+    encoded = EncodedRows(centroids, lambda: [rows[:700], rows[700:]], None)
     encoded.encode(ProductQuantizer.train(rows[:1_000], DIMENSION // 2, seed=1))
     old = encoded.write(tmp_path / "codes")
     grouped, starts = old.grouped

@@ -94,8 +94,10 @@ static void add_scaled_neon(float *sum, const float *row, float factor, size_t s
     for (; i < size; i++) sum[i] += factor * row[i];
 }
 
-const struct qz_arithmetic qz_neon = {code_products_neon, products_neon, half_products_neon, add_scaled_neon};
-const struct qz_arithmetic qz_neon_dotprod = {code_products_dotprod, products_neon, half_products_neon, add_scaled_neon};
+const struct qz_arithmetic qz_neon = {
+    code_products_neon, products_neon, half_products_neon, add_scaled_neon, qz_block_sums_neon};
+const struct qz_arithmetic qz_neon_dotprod = {
+    code_products_dotprod, products_neon, half_products_neon, add_scaled_neon, qz_block_sums_neon};
 
 #else
 typedef int qz_not_arm;

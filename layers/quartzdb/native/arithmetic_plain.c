@@ -51,4 +51,5 @@ static void add_scaled(float *sum, const float *row, float factor, size_t size) 
     for (size_t i = 0; i < size; i++) sum[i] += factor * row[i];
 }
 
-const struct qz_arithmetic qz_plain = {code_products, plain_products, half_products, add_scaled};
+const struct qz_arithmetic qz_plain = {
+    code_products, plain_products, half_products, add_scaled, qz_block_sums_plain};

@@ -150,9 +150,12 @@ AVX2 static void add_scaled_avx2(float *sum, const float *row, float factor, siz
     for (; i < size; i++) sum[i] += factor * row[i];
 }
 
-const struct qz_arithmetic qz_avx2 = {code_products_avx2, products_avx2, half_products_avx2, add_scaled_avx2};
-const struct qz_arithmetic qz_avxvnni = {code_products_avxvnni, products_avx2, half_products_avx2, add_scaled_avx2};
-const struct qz_arithmetic qz_avx512vnni = {code_products_avx512, products_avx2, half_products_avx2, add_scaled_avx2};
+const struct qz_arithmetic qz_avx2 = {
+    code_products_avx2, products_avx2, half_products_avx2, add_scaled_avx2, qz_block_sums_avx2};
+const struct qz_arithmetic qz_avxvnni = {
+    code_products_avxvnni, products_avx2, half_products_avx2, add_scaled_avx2, qz_block_sums_avx2};
+const struct qz_arithmetic qz_avx512vnni = {
+    code_products_avx512, products_avx2, half_products_avx2, add_scaled_avx2, qz_block_sums_avx512};
 
 #else
 typedef int qz_not_x86;

@@ -1,4 +1,4 @@
-/* Searches of a graph over rows of a byte per coordinate, and scores of full-precision rows.
+/* Searches of a graph over rows of a byte per coordinate and of lists of product codes, and scores of full-precision rows.
  *
  * A plain shared library: no Python, no memory of its own, no state. Whoever calls brings every buffer, and may call from
  * any number of threads as long as each brings its own scratch. Numbers of a graph that come from a file (rows that links
@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 /* Raised with every change of a structure or of what a function takes: a library of another version is not used. */
-#define QZ_VERSION 2
+#define QZ_VERSION 3
 
 #if defined(_WIN32)
 #define QZ_PUBLIC __declspec(dllexport)
@@ -102,6 +102,50 @@ typedef struct {
     uint32_t scored;        /* how many were scored */
 } qz_ask;
 
+/* Lists of product codes, as they lie in their file. See product_file.py and packed_codes.py. */
+typedef struct {
+    const uint8_t *file;     /* what `offsets` count from */
+    const int64_t *offsets;  /* lists: where each begins, with its blocks of 32 rows, whose row numbers follow */
+    const int64_t *starts;   /* lists + 1: how many rows lie before each */
+    const float *centroids;  /* lists x width */
+    const float *squares;    /* lists: their squared lengths; not where `inner` */
+    const float *values;     /* width x 16: of each coordinate, what it is in each of the 16 values of its part */
+    int64_t rows;            /* numbers of rows are below this */
+    uint32_t lists, width, parts;
+    uint32_t arranged;       /* rows are numbered as they lie, and their numbers are not read */
+    uint32_t inner;
+} qz_lists;
+
+/* Of one search of lists at a time. */
+typedef struct {
+    float *placed;        /* 2 x padded */
+    float *nearness;      /* lists */
+    const int64_t *every; /* lists: 0, 1, 2 and so on */
+    int64_t *near;        /* lists */
+    uint8_t *bins;        /* lists */
+    float *sums;          /* parts x 16 */
+    uint8_t *tables;      /* parts x 16 */
+    int64_t *kept;        /* kept_max: more than ask.depth, and at least ask.depth + ask.extras */
+    uint32_t kept_max;
+} qz_list_scratch;
+
+/* What is asked of lists, and the answer. */
+typedef struct {
+    const float *query;     /* width, turned; or dimension where the kernel places it */
+    const uint8_t *allowed; /* a bit a row, lowest first, or NULL: every row */
+    const int64_t *which;   /* visit: lists that are there, best nearest first */
+    const int64_t *extra;   /* rows that are scored in any case */
+    int64_t *rows;          /* the answer: depth + extras */
+    float *scores;
+    double cut;             /* the relative nearness that a list must have */
+    uint32_t extras;
+    uint32_t visit;         /* lists to visit, or those that were */
+    uint32_t depth;         /* rows to find by codes */
+    uint32_t count;         /* how many of them are wanted, by score */
+    uint32_t found;         /* how many codes found, */
+    uint32_t scored;        /* and how many were scored */
+} qz_list_ask;
+
 QZ_PUBLIC uint32_t qz_version(void);
 /* The best instruction set of this processor. */
 QZ_PUBLIC uint32_t qz_level(void);
@@ -121,6 +165,14 @@ QZ_PUBLIC int32_t qz_search(
  * score, being so far behind that no error of codes makes up for it. How many, or a negative number. */
 QZ_PUBLIC int32_t qz_listed(
     const qz_arithmetic *, const qz_graph *, const qz_space *, const qz_vectors *, qz_scratch *, qz_ask *);
+
+/* The `depth` best rows of lists by their codes, best first, and their estimates: products, or distances negated. How many
+ * those are, or a negative number; QZ_FAR where numbers are beyond float. */
+QZ_PUBLIC int32_t qz_lists_search(const qz_arithmetic *, const qz_lists *, qz_list_scratch *, qz_list_ask *);
+
+/* The `count` best by their scores of what the lists nearest to a query have, as qz_search gives them. */
+QZ_PUBLIC int32_t qz_lists_best(const qz_arithmetic *, const qz_lists *, const qz_space *, const qz_vectors *,
+                                qz_list_scratch *, qz_list_ask *);
 
 /* Exact scores of some rows; 0, or QZ_ABSENT. */
 QZ_PUBLIC int32_t qz_scores(

@@ -202,5 +202,5 @@ int32_t qz_listed(const qz_arithmetic *arithmetic, const qz_graph *graph, const 
         }
     }
     ask->scored = scored;
-    return (int32_t)select_best(top, ask, scored);
+    return (int32_t)select_best(top, ask->rows, ask->scores, scored, ask->count);
 }

@@ -132,5 +132,5 @@ int32_t qz_search(const qz_arithmetic *arithmetic, const qz_graph *graph, const 
     qz_scoring scoring = qz_scoring_of(arithmetic, vectors, ask->query);
     qz_score(&scoring, ask->rows, scored, ask->scores);
     ask->scored = scored;
-    return (int32_t)select_best(scratch->top, ask, scored);
+    return (int32_t)select_best(scratch->top, ask->rows, ask->scores, scored, ask->count);
 }

@@ -10,11 +10,11 @@ uint32_t with_extra(qz_ask *ask, uint32_t count) {
     return count;
 }
 
-uint32_t select_best(int64_t *top, qz_ask *ask, uint32_t scored) {
+uint32_t select_best(int64_t *top, int64_t *rows, float *scores, uint32_t scored, uint32_t count) {
     uint32_t kept = 0, given = 0;
     for (uint32_t at = 0; at < scored; at++) {
-        int64_t key = key_of(ordered(ask->scores[at]), (uint32_t)ask->rows[at]);
-        if (kept < ask->count)
+        int64_t key = key_of(ordered(scores[at]), (uint32_t)rows[at]);
+        if (kept < count)
             add_worst(top, kept++, key);
         else if (key > top[0])
             replace_worst(top, kept, key);
@@ -23,15 +23,15 @@ uint32_t select_best(int64_t *top, qz_ask *ask, uint32_t scored) {
     const int64_t least = key_of((int32_t)(top[0] >> 32), UINT32_MAX);
     kept = 0;
     for (uint32_t at = 0; at < scored; at++) {
-        int64_t key = key_of(ordered(ask->scores[at]), (uint32_t)ask->rows[at]);
+        int64_t key = key_of(ordered(scores[at]), (uint32_t)rows[at]);
         if (key >= least) add_worst(top, kept++, key);
     }
     sort_best_first(top, kept);
     for (uint32_t at = 0; at < kept; at++) {
         /* A row that was found and is one of the extra ones comes twice, with the same key. */
         if (at && top[at] == top[at - 1]) continue;
-        ask->rows[given] = row_of(top[at]);
-        ask->scores[given++] = unordered((int32_t)(top[at] >> 32));
+        rows[given] = row_of(top[at]);
+        scores[given++] = unordered((int32_t)(top[at] >> 32));
     }
     return given;
 }

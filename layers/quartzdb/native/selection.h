@@ -9,6 +9,6 @@ uint32_t with_extra(qz_ask *ask, uint32_t count);
 
 /* Leave the `count` best of some scored rows, best first, and what is as good as the last of them; each row once. `top`
  * has room for all of them. */
-uint32_t select_best(int64_t *top, qz_ask *ask, uint32_t scored);
+uint32_t select_best(int64_t *top, int64_t *rows, float *scores, uint32_t scored, uint32_t count);
 
 #endif

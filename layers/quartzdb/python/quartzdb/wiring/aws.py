@@ -36,6 +36,7 @@ from quartzdb.domain.values import dataclass
 from quartzdb.maintenance.ports import PendingWorkList
 from quartzdb.replication.wire.limits import FEED_KEPT_MS
 from quartzdb.storage.index.engines.faiss_library import faiss_module
+from quartzdb.storage.index.engines.kernel_library import kernel
 from quartzdb.storage.index.executor import Immediate
 from quartzdb.storage.ports import Retention
 from quartzdb.storage.snapshot.cache import FETCHED_BYTES_MAX
@@ -186,7 +187,9 @@ def _import_for_searches() -> None:
         import_module("Stemmer")
     if find_spec("faiss") is not None:
         import_module("quartzdb.storage.index.engines.ivf")
-        faiss_module()
+        # The kernel searches what is built today; for segments of before, the first search waits for the import.
+        if kernel() is None:
+            faiss_module()
 
 
 def rename_writer(database: Database, settings: AwsSettings) -> None:

@@ -52,7 +52,7 @@ def scored(
         if found is not None:
             return found
     if plan.allowed is not None and not plan.filtered:
-        found = _stepping_over_the_dead(plan, metric, query, top_k, recall)
+        found = _stepping_over_the_dead(plan, metric, query, top_k, recall, spare=spare)
         if found is not None:
             return found
     rows = segment.index.candidates(query, top_k, plan.allowed, recall)
@@ -92,7 +92,7 @@ def _told_at_once(plan: Plan, query: Vector, top_k: int, recall: float | None) -
 
 
 def _stepping_over_the_dead(
-    plan: Plan, metric: Metric, query: Vector, top_k: int, recall: float | None
+    plan: Plan, metric: Metric, query: Vector, top_k: int, recall: float | None, *, spare: bool
 ) -> Scored | None:
     """An unrestricted search for some more rows than asked, without the dead ones; None where too few are alive.
 
@@ -100,8 +100,13 @@ def _stepping_over_the_dead(
     nothing: where `top_k` of the best n rows are alive, those are the best `top_k` of the live ones.
     """
     wanted = with_spare(plan, top_k)
-    rows = plan.part.segment.index.candidates(query, wanted, recall=recall)
-    found = _all(rows, _scores(plan, metric, query, rows), _scans(plan))
+    index = plan.part.segment.index
+    at_once = None if spare else index.best(query, wanted, recall)
+    if at_once is not None:
+        found = Scored(at_once.rows, at_once.scores, at_once.exact, at_once.scored)
+    else:
+        rows = index.candidates(query, wanted, recall=recall)
+        found = _all(rows, _scores(plan, metric, query, rows), _scans(plan))
     return live_ones(plan, found, wanted, top_k)
 
 

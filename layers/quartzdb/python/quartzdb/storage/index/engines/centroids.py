@@ -19,12 +19,14 @@ TRAINING_ROUNDS = 10
 
 
 class Centroids:
-    """Centres of lists (lists, width), compared with by product where `inner`, else by distance."""
+    """Centres of lists (lists, width), compared with by product where `inner`, else by distance: then it has their
+    squared lengths (lists,), too.
+    """
 
     def __init__(self, matrix: Float32Matrix, *, inner: bool) -> None:
         self.matrix = matrix
         self.inner = inner
-        self._squares: Floats | None = None if inner else np.einsum("ij,ij->i", matrix, matrix)
+        self.squares: Floats | None = None if inner else np.einsum("ij,ij->i", matrix, matrix)
 
     @classmethod
     def train(cls, sample: Float32Matrix, lists: int, *, inner: bool, seed: int) -> Centroids:
@@ -55,17 +57,17 @@ class Centroids:
     def nearness(self, query: Floats) -> Floats:
         """How near each is to a query (width,): the product, or the distance negated."""
         products: Floats = self.matrix @ query
-        if self._squares is None:
+        if self.squares is None:
             return products
-        squares: Floats = self._squares - 2.0 * products + query @ query
+        squares: Floats = self.squares - 2.0 * products + query @ query
         return -np.sqrt(np.maximum(squares, 0.0))
 
     def nearness_of_each(self, queries: Float32Matrix) -> Float32Matrix:
         """`nearness` for each of some queries (m, width): (m, lists)."""
         products: Float32Matrix = queries @ self.matrix.T
-        if self._squares is None:
+        if self.squares is None:
             return products
-        squares = self._squares - 2.0 * products + np.einsum("ij,ij->i", queries, queries)[:, None]
+        squares = self.squares - 2.0 * products + np.einsum("ij,ij->i", queries, queries)[:, None]
         nearness: Float32Matrix = -np.sqrt(np.maximum(squares, np.float32(0.0)))
         return nearness
 

@@ -1,24 +1,18 @@
-"""Codes: rows in inverted lists, a few bits per coordinate, searched by faiss. What a code is, a kind of codes says.
-
-faiss is imported on the first call and never before: it costs a cold start 80 ms. Its objects are untyped here, since
-the types that it ships do not match its own wrappers.
-"""
+"""Codes: rows in inverted lists, a few bits per coordinate. What a code is, and who searches it, its kind says."""
 
 from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from quartzdb.domain.vector import Floats, Mask, Rows
 from quartzdb.storage.index.engines.centroids import Centroids
-from quartzdb.storage.index.engines.faiss_library import faiss_module
 from quartzdb.storage.index.engines.file_fields import damaged
 from quartzdb.storage.index.segments.partial_file import PartialFile
 
@@ -30,7 +24,7 @@ NUMBER_BYTES = 8
 
 
 class Codes(ABC):
-    """An encoded matrix. Searching changes nothing in it, and faiss releases the interpreter lock meanwhile.
+    """An encoded matrix. Searching changes nothing in it, and the interpreter lock is released meanwhile.
 
     `arranged`: rows lie list after list, so the number of a row says where its code is. `part` is the file where it is
     read in parts: each search brings the lists that it visits. `sizes` says how many rows each list has.
@@ -38,7 +32,6 @@ class Codes(ABC):
 
     def __init__(
         self,
-        index: Any,
         centroids: Centroids,
         sizes: Rows,
         *,
@@ -46,23 +39,13 @@ class Codes(ABC):
         checked: bool = False,
         part: PartialFile | None = None,
     ) -> None:
-        self._index = index
         self._centroids = centroids
-        self._inner = centroids.inner
         self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         self._arranged = arranged
         self._part = part
         # Lists of a file whose row numbers nobody has looked at yet.
         self._unread = np.full(centroids.lists, not checked, dtype=np.bool_)
-        self._faiss = faiss_module()
-        # One for each number of lists that was visited without a filter. Searches only read them.
-        self._asked: dict[int, Any] = {}
         self._grouping = threading.Lock()
-
-    @abstractmethod
-    def asking(self, visit: int, selector: Any) -> Any:
-        """Parameters of faiss: how many lists are visited, and which rows are selected (None: all)."""
-        ...
 
     @abstractmethod
     def spans(self, lists: Rows) -> tuple[Rows, Rows]:
@@ -109,6 +92,7 @@ class Codes(ABC):
         """The centres of the lists."""
         return self._centroids
 
+    @abstractmethod
     def search(
         self, query: Floats, depth: int, lists: Rows, nearness: Floats, allowed: Bits | None = None
     ) -> tuple[Rows, Floats]:
@@ -117,67 +101,17 @@ class Codes(ABC):
         `nearness` (lists,) belongs to the lists given. Estimates are on the same scale: products, or distances negated.
         Nearest first is fastest: later lists then add few rows.
         """
-        if lists.size == 0:
-            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
-        lists = np.ascontiguousarray(lists, dtype=np.int64)
-        nearness = np.ascontiguousarray(nearness if self._inner else nearness**2, dtype=np.float32)
-        estimates = np.empty(depth, dtype=np.float32)
-        found = np.empty(depth, dtype=np.int64)
-        pointer = self._faiss.swig_ptr
-        with self._here(lists):
-            self._check_numbers(lists)
-            # The wrapper of this call takes no parameters; the function below it does.
-            self._index.search_preassigned_c(
-                1,
-                pointer(query),
-                depth,
-                pointer(lists),
-                pointer(nearness),
-                pointer(estimates),
-                pointer(found),
-                False,
-                self._parameters(lists.size, allowed),
-            )
-        # What was not found is marked, and comes last.
-        if found[-1] < 0:
-            real = found >= 0
-            found, estimates = found[real], estimates[real]
-        return found, estimates if self._inner else -np.sqrt(np.maximum(estimates, 0.0))
+        ...
 
+    @abstractmethod
     def search_each(
         self, queries: Float32Matrix, depth: int, lists: Sequence[Rows], nearness: Float32Matrix
     ) -> Sequence[Rows]:
-        """The rows that `search` finds for each query (m, width) in its own lists, by one call of faiss.
+        """The rows that `search` finds for each query (m, width) in its own lists.
 
         `nearness` (m, all lists).
         """
-        visit = max(some.size for some in lists)
-        # Queries that visit fewer lists than another one have none in the places that are left.
-        asked = np.full((len(queries), visit), -1, dtype=np.int64)
-        near = np.zeros((len(queries), visit), dtype=np.float32)
-        for at, some in enumerate(lists):
-            asked[at, : some.size] = some
-            near[at, : some.size] = nearness[at, some]
-        if not self._inner:
-            near **= 2
-        estimates = np.empty((len(queries), depth), dtype=np.float32)
-        found = np.empty((len(queries), depth), dtype=np.int64)
-        pointer = self._faiss.swig_ptr
-        visited = np.unique(asked[asked >= 0])
-        with self._here(visited):
-            self._check_numbers(visited)
-            self._index.search_preassigned_c(
-                len(queries),
-                pointer(np.ascontiguousarray(queries)),
-                depth,
-                pointer(asked),
-                pointer(near),
-                pointer(estimates),
-                pointer(found),
-                False,
-                self._parameters(visit, None),
-            )
-        return [rows[rows >= 0] for rows in found]
+        ...
 
     def matches_by_list(self, allowed: Mask) -> npt.NDArray[np.int32]:
         """How many rows that are allowed (n,) each list has."""
@@ -198,11 +132,10 @@ class Codes(ABC):
         with self._grouping:
             return self._grouped, self._starts
 
+    @abstractmethod
     def numbers(self, number: int) -> Rows:
         """The row numbers of a list that is in memory, where they lie."""
-        size = int(self._starts[number + 1] - self._starts[number])
-        numbers: Rows = self._faiss.rev_swig_ptr(self._index.invlists.get_ids(number), size)
-        return numbers
+        ...
 
     @cached_property
     def _grouped(self) -> npt.NDArray[np.int32]:
@@ -224,15 +157,6 @@ class Codes(ABC):
                 check_numbers(self.numbers(number), begin if self._arranged else None, self.rows)
             self._unread[number] = False
 
-    def _parameters(self, visit: int, allowed: Bits | None) -> Any:
-        # Parameters of the shared index would be those of all threads.
-        if allowed is not None:
-            return self.asking(visit, self._faiss.IDSelectorBitmap(allowed))
-        asked = self._asked.get(visit)
-        if asked is None:
-            asked = self._asked[visit] = self.asking(visit, None)
-        return asked
-
 
 def check_numbers(numbers: Rows, begin: int | None, rows: int) -> None:
     """Raises Corrupted unless a list names its own rows: those from `begin` on, or with None any ascending ones."""
@@ -242,15 +166,3 @@ def check_numbers(numbers: Rows, begin: int | None, rows: int) -> None:
         right = numbers[0] >= 0 and numbers[-1] < rows and (numbers[1:] > numbers[:-1]).all()
     if not right:
         raise damaged("of codes", "a list names rows that are not in it")
-
-
-@contextmanager
-def openmp_threads(threads: int) -> Iterator[None]:
-    """Let faiss use this many threads for work that this thread starts."""
-    faiss = faiss_module()
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(threads)
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(before)

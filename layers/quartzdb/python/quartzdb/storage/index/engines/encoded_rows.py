@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from quartzdb.domain.vector import Rows
 from quartzdb.storage.index.engines.centroids import Centroids
-from quartzdb.storage.index.engines.product_codes import ProductCodes
+from quartzdb.storage.index.engines.codes import Codes
+from quartzdb.storage.index.engines.kernel_library import Kernel
+from quartzdb.storage.index.engines.product_codes import mapped_codes
 from quartzdb.storage.index.engines.product_file import write_lists
 from quartzdb.storage.index.engines.product_quantizer import ProductQuantizer
 
@@ -22,9 +24,11 @@ Blocks = Callable[[], Iterable[Float32Matrix]]
 class EncodedRows:
     """Rows in lists, written as codes of one quantizer or another."""
 
-    def __init__(self, centroids: Centroids, blocks: Blocks) -> None:
+    def __init__(self, centroids: Centroids, blocks: Blocks, kernel: Kernel | None) -> None:
+        """`kernel` is what searches them as they are tried; None: faiss."""
         self._centroids = centroids
         self._blocks = blocks
+        self._kernel = kernel
         lists = np.concatenate([centroids.nearest(block) for block in blocks()])
         self._rows = np.argsort(lists, kind="stable")
         self._ends = np.cumsum(np.bincount(lists, minlength=centroids.lists))
@@ -39,11 +43,12 @@ class EncodedRows:
         self._quantizer = quantizer
         self._codes = np.concatenate([quantizer.codes(block) for block in self._blocks()])
 
-    def write(self, path: Path) -> ProductCodes:
+    def write(self, path: Path) -> Codes:
         """The codes under the numbers that rows have, opened."""
         write_lists(path, self._centroids, self._quantizer, self.groups, self._codes, arranged=False)
-        return ProductCodes.read(
+        return mapped_codes(
             path,
+            self._kernel,
             rows=len(self._codes),
             width=self._centroids.width,
             inner=self._centroids.inner,

@@ -50,3 +50,15 @@ def mapped_index(path: Path, kind: str, what: str) -> Any:
     if not isinstance(index, getattr(faiss, kind)):
         raise Corrupted(f"The index file {path.name} holds a {type(index).__name__}, not {what}.")
     return index
+
+
+@contextmanager
+def openmp_threads(threads: int) -> Iterator[None]:
+    """Let faiss use this many threads for work that this thread starts."""
+    faiss = faiss_module()
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(threads)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)

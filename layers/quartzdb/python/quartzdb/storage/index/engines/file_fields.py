@@ -28,6 +28,11 @@ class FileFields:
         self._at = 0
 
     @property
+    def content(self) -> npt.NDArray[np.uint8]:
+        """All of the file, mapped for as long as there is an array over it."""
+        return self._content
+
+    @property
     def left(self) -> int:
         """Bytes that have not been read."""
         return self._content.size - self._at

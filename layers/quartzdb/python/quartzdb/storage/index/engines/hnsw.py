@@ -19,8 +19,8 @@ from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Matrix, Rows, norms_of
 from quartzdb.storage.index.engines import code_bounds
 from quartzdb.storage.index.engines.calibration import held_out
-from quartzdb.storage.index.engines.codes import openmp_threads
 from quartzdb.storage.index.engines.exact import ExactIndex
+from quartzdb.storage.index.engines.faiss_library import openmp_threads
 from quartzdb.storage.index.engines.graph import Graph, coded
 from quartzdb.storage.index.engines.graph_builder import GraphBuilder
 from quartzdb.storage.index.engines.graph_layout import read_graph
@@ -81,7 +81,7 @@ class HnswEngine:
                 return BuiltIndex(files=(), parameters={"linked": False})
             search_parameters, levels = calibrated
             builder.add(vectors[own])
-        codes = IvfEngine().build(vectors, metric, directory, seed=seed, threads=threads)
+        codes = IvfEngine(self._find_kernel).build(vectors, metric, directory, seed=seed, threads=threads)
         # The graph takes over the order of the codes, which is as good for it: links mostly lead to near rows.
         places = np.argsort(np.concatenate([others, own]))
         builder.reorder(places if codes.order is None else places[codes.order])
@@ -139,7 +139,7 @@ class HnswEngine:
             graph,
             plain=parameters_by_recall(parameters),
             long=long,
-            codes=lambda: IvfEngine().open(beside, codes, vectors, metric),
+            codes=lambda: IvfEngine(self._find_kernel).open(beside, codes, vectors, metric),
             codes_bytes=sum(path.stat().st_size for path in beside.values()),
             file_bytes=sum(files[name].stat().st_size for name in (name, SPACE_FILE)),
         )

@@ -7,7 +7,8 @@ target recall, codes get two; where those do not, the index says so and every se
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,18 @@ from quartzdb.domain.vector import Floats, Mask, Matrix, Rows, Vector, norms_of
 from quartzdb.storage.index.engines.allowed_rows import Allowed, AllowedRows
 from quartzdb.storage.index.engines.calibration import held_out
 from quartzdb.storage.index.engines.centroids import Centroids
-from quartzdb.storage.index.engines.codes import Codes, openmp_threads
+from quartzdb.storage.index.engines.codes import Codes
 from quartzdb.storage.index.engines.encoded_rows import EncodedRows
 from quartzdb.storage.index.engines.exact import ExactIndex
+from quartzdb.storage.index.engines.faiss_library import openmp_threads
 from quartzdb.storage.index.engines.ivf_calibration import calibrate, near_lists
+from quartzdb.storage.index.engines.kernel_codes import KernelCodes
+from quartzdb.storage.index.engines.kernel_library import Kernel, kernel
+from quartzdb.storage.index.engines.kernel_lists import KernelRanking
 from quartzdb.storage.index.engines.long_rows import added, long_rows, parse
-from quartzdb.storage.index.engines.port import BuiltIndex, one_by_one
+from quartzdb.storage.index.engines.port import Best, BuiltIndex, one_by_one
 from quartzdb.storage.index.engines.probe_margins import ProbeMarginTable, margins_by_recall
-from quartzdb.storage.index.engines.product_codes import ProductCodes
+from quartzdb.storage.index.engines.product_codes import mapped_codes
 from quartzdb.storage.index.engines.product_quantizer import ProductQuantizer
 from quartzdb.storage.index.engines.rabitq_codes import RabitqCodes
 from quartzdb.storage.index.engines.recall_levels import ByRecall
@@ -40,11 +45,8 @@ from quartzdb.storage.index.segments.stored_vectors import StoredVectors
 PRODUCT_FILE = "ivf.codes"
 RABITQ_FILE = "ivf.faiss"
 """Codes of segments that were built before there were product codes. They are opened and searched, and not written."""
-CODES_FILES: Mapping[str, type[ProductCodes | RabitqCodes]] = {
-    PRODUCT_FILE: ProductCodes,
-    RABITQ_FILE: RabitqCodes,
-}
 ROTATION_FILE = "frame.npy"
+CODES_FILES = (PRODUCT_FILE, RABITQ_FILE)
 FILES = (*CODES_FILES, ROTATION_FILE)
 """Names of files that an index may have."""
 
@@ -72,6 +74,9 @@ class IvfEngine:
 
     name = "ivf"
 
+    def __init__(self, find_kernel: Callable[[], Kernel | None] = kernel) -> None:
+        self._find_kernel = find_kernel
+
     def build(
         self, vectors: Matrix, metric: Metric, directory: Path, *, seed: int, threads: int
     ) -> BuiltIndex:
@@ -91,7 +96,7 @@ class IvfEngine:
         generator.shuffle(training)
         with openmp_threads(threads):
             centroids = Centroids.train(training, lists, inner=rotation.inner, seed=asked_seed)
-            encoded = EncodedRows(centroids, lambda: _turned_blocks(vectors, rotation))
+            encoded = EncodedRows(centroids, lambda: _turned_blocks(vectors, rotation), self._find_kernel())
             for coordinates in PART_COORDINATES:
                 encoded.encode(
                     ProductQuantizer.train(training, rotation.padded // coordinates, seed=asked_seed)
@@ -123,19 +128,24 @@ class IvfEngine:
             return scan
         name = _codes_file(files)
         rotation = Rotation.load(files[ROTATION_FILE], parameters, vectors.shape[1], metric)
-        codes: Codes = CODES_FILES[name].read(
+        read = RabitqCodes.read if name == RABITQ_FILE else partial(mapped_codes, kernel=self._find_kernel())
+        codes: Codes = read(
             files[name],
             rows=vectors.shape[0],
             width=rotation.padded,
             inner=rotation.inner,
             part=files.part(name) if isinstance(files, EngineFiles) else None,
         )
+        long = parse(parameters.get("long", []), vectors.shape[0])
         return IvfIndex(
             codes,
             rotation,
             plain=parameters_by_recall(parameters),
             filtered=margins_by_recall(parameters),
-            long=parse(parameters.get("long", []), vectors.shape[0]),
+            long=long,
+            ranking=codes.ranking(rotation, vectors, metric, long)
+            if isinstance(codes, KernelCodes)
+            else None,
             scan=scan,
             file_bytes=sum(files[name].stat().st_size for name in (name, ROTATION_FILE)),
         )
@@ -170,6 +180,7 @@ class IvfIndex:
         plain: ByRecall[SearchParameterTable],
         filtered: ByRecall[ProbeMarginTable],
         long: Rows,
+        ranking: KernelRanking | None,
         scan: ExactIndex,
         file_bytes: int,
     ) -> None:
@@ -178,6 +189,7 @@ class IvfIndex:
         self._plain = plain
         self._filtered = filtered
         self._long = long
+        self._ranking = ranking
         self._allowed = AllowedRows(codes)
         self._scan = scan
         self._file_bytes = file_bytes
@@ -228,8 +240,15 @@ class IvfIndex:
 
     def best(
         self, query: Vector, count: int, recall: float | None = None, allowed: Mask | None = None
-    ) -> None:
-        """It only proposes."""
+    ) -> Best | None:
+        """In one call of the kernel, where lists and rows are in memory and there is no filter."""
+        if self._ranking is None or allowed is not None:
+            return None
+        search_parameters = self._plain.at(count, recall)
+        if search_parameters is None or count > search_parameters.count_max:
+            return None
+        cut, depth = search_parameters.at(count)
+        return self._ranking.best(query, count, cut, min(depth, self._codes.rows))
 
     def exactly(
         self, query: Vector, count: int, rows: Rows | None = None, allowed: Mask | None = None

@@ -63,11 +63,12 @@ CUTS = (0.98, 0.95, *(round(0.92 - 0.03 * step, 2) for step in range(41)), -1e9)
 GAP_MAX = 1e9
 """A gap that no list is behind."""
 
-# What a search costs, in nanoseconds, as measured for docs/benchmarks-engines.md. Only the ratios matter: they decide
-# between more lists and deeper rescoring by arithmetic and not by timing, so that builds repeat.
-LIST_COST = 400.0
-CODE_BYTE_COST = 0.25
-RESCORED_FLOAT_COST = 2.0
+# What a search by the kernel costs, in nanoseconds, as measured for docs/benchmarks-engines.md. Only the ratios matter:
+# they decide between more lists and deeper rescoring by arithmetic and not by timing, so that builds repeat. Without
+# AVX-512 or the kernel, passing over codes takes up to twice as long, and what is cheapest here a few percent too long.
+LIST_COST = 50.0
+CODE_BYTE_COST = 0.025
+RESCORED_FLOAT_COST = 0.37
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,13 +23,13 @@ from quartzdb.storage.index.engines.kernel_library import (
     GraphAsk,
     Kernel,
     MappedGraph,
-    QuerySpace,
     Scratch,
     address,
 )
+from quartzdb.storage.index.engines.kernel_space import KernelSpace
 from quartzdb.storage.index.engines.native_scores import full_rows, scores_of_rows
 from quartzdb.storage.index.engines.port import Best
-from quartzdb.storage.index.engines.rotation import QUERY_LENGTH_MAX, Rotation
+from quartzdb.storage.index.engines.rotation import Rotation
 from quartzdb.storage.index.segments.stored_vectors import StoredVectors
 
 TOP_MAX = 1 << 14
@@ -71,18 +71,10 @@ class KernelGraph:
         self._scored = scored
         self._bounds = bounds
         self._extra = np.empty(0, np.int64) if extra is None else np.ascontiguousarray(extra, np.int64)
-        self._turning = [
-            np.ascontiguousarray(one, dtype=np.float32)
-            for one in (rotation.center, rotation.signs, rotation.left, rotation.right)
-        ]
-        sizes = (rotation.center.size, rotation.padded, len(rotation.left), len(rotation.right))
-        self._dimension = rotation.center.size
+        self._space = KernelSpace(rotation)
+        self._dimension = self._space.dimension
         self._width = 2 * rotation.padded, file.width
         # What the structures point to is held by this object, and so are they.
-        self._space = QuerySpace(
-            *(one.ctypes.data for one in self._turning),
-            *(rotation.scale, QUERY_LENGTH_MAX, *sizes, int(rotation.inner)),
-        )
         arrays = (file.rows, file.upper_rows, file.upper_starts, file.upper_links)
         self._graph = MappedGraph(
             *(one.ctypes.data for one in arrays),
@@ -96,7 +88,7 @@ class KernelGraph:
         self._always = (
             kernel.arithmetic,
             ctypes.addressof(self._graph),
-            ctypes.addressof(self._space),
+            self._space.address,
             None if self._full is None else ctypes.addressof(self._full),
         )
         self._idle: deque[_Memory] = deque()

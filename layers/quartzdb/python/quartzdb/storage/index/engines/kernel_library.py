@@ -1,4 +1,4 @@
-"""The kernel: a shared library of our own (layers/quartzdb/native) that searches graphs and scores rows.
+"""The kernel: a shared library of our own (layers/quartzdb/native) that searches graphs and lists, and scores rows.
 
 Loaded once, where it was built and fits this processor; where it is not there, faiss and numpy do its work. ctypes
 releases the interpreter lock during each call. The structures below are those of `kernel.h`.
@@ -20,7 +20,7 @@ from quartzdb.domain.errors import InvalidArgument
 from quartzdb.domain.values import dataclass
 
 LIBRARY = Path(__file__).with_name("_kernel.so")
-VERSION = 2
+VERSION = 3
 SETTING = "QUARTZDB_KERNEL"
 OFF, AUTO = "off", "auto"
 
@@ -129,6 +129,61 @@ class GraphAsk(ctypes.Structure):
     ]
 
 
+class MappedLists(ctypes.Structure):
+    """Lists of product codes in memory."""
+
+    _fields_ = [
+        ("file", ctypes.c_void_p),
+        ("offsets", ctypes.c_void_p),
+        ("starts", ctypes.c_void_p),
+        ("centroids", ctypes.c_void_p),
+        ("squares", ctypes.c_void_p),
+        ("values", ctypes.c_void_p),
+        ("rows", ctypes.c_int64),
+        ("lists", ctypes.c_uint32),
+        ("width", ctypes.c_uint32),
+        ("parts", ctypes.c_uint32),
+        ("arranged", ctypes.c_uint32),
+        ("inner", ctypes.c_uint32),
+    ]
+
+
+class ListScratch(ctypes.Structure):
+    """Memory of one search of lists at a time."""
+
+    _fields_ = [
+        ("placed", ctypes.c_void_p),
+        ("nearness", ctypes.c_void_p),
+        ("every", ctypes.c_void_p),
+        ("near", ctypes.c_void_p),
+        ("bins", ctypes.c_void_p),
+        ("sums", ctypes.c_void_p),
+        ("tables", ctypes.c_void_p),
+        ("kept", ctypes.c_void_p),
+        ("kept_max", ctypes.c_uint32),
+    ]
+
+
+class ListAsk(ctypes.Structure):
+    """What lists are asked for, and the answer."""
+
+    _fields_ = [
+        ("query", ctypes.c_void_p),
+        ("allowed", ctypes.c_void_p),
+        ("which", ctypes.c_void_p),
+        ("extra", ctypes.c_void_p),
+        ("rows", ctypes.c_void_p),
+        ("scores", ctypes.c_void_p),
+        ("cut", ctypes.c_double),
+        ("extras", ctypes.c_uint32),
+        ("visit", ctypes.c_uint32),
+        ("depth", ctypes.c_uint32),
+        ("count", ctypes.c_uint32),
+        ("found", ctypes.c_uint32),
+        ("scored", ctypes.c_uint32),
+    ]
+
+
 def address(array: npt.NDArray[Any]) -> int:
     """Where an array lies. HAZARD: only as long as somebody holds it."""
     at: int = array.__array_interface__["data"][0]
@@ -175,6 +230,10 @@ def load(path: Path, instructions: Instructions | None = None) -> Kernel | None:
     library.qz_listed.restype = ctypes.c_int32
     # Structures are passed as pointers that were made once, so nothing is converted in a call.
     library.qz_search.argtypes = library.qz_listed.argtypes = [ctypes.c_void_p] * 6
+    library.qz_lists_search.restype = ctypes.c_int32
+    library.qz_lists_search.argtypes = [ctypes.c_void_p] * 4
+    library.qz_lists_best.restype = ctypes.c_int32
+    library.qz_lists_best.argtypes = [ctypes.c_void_p] * 6
     library.qz_scores.restype = ctypes.c_int32
     library.qz_scores.argtypes = [*[ctypes.c_void_p] * 4, ctypes.c_uint64, ctypes.c_void_p]
     wanted = Instructions(library.qz_level()) if instructions is None else instructions

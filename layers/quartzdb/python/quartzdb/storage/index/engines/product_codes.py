@@ -7,6 +7,7 @@ what its parts name. Passing over a row takes a third of the time that one-bit c
 from __future__ import annotations
 
 import ctypes
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +15,22 @@ import numpy as np
 
 from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.vector import Mask, Rows
-from quartzdb.storage.index.engines.codes import NUMBER_BYTES, Codes
+from quartzdb.storage.index.engines.faiss_codes import FaissCodes
 from quartzdb.storage.index.engines.faiss_library import faiss_module
-from quartzdb.storage.index.engines.packed_codes import BLOCK_ROWS, CodeBytes, packed, padded, unpacked
+from quartzdb.storage.index.engines.kernel_codes import KernelCodes
+from quartzdb.storage.index.engines.kernel_library import Kernel
+from quartzdb.storage.index.engines.packed_codes import BLOCK_ROWS, CodeBytes, packed, unpacked
 from quartzdb.storage.index.engines.product_file import ProductHead, read_head
 from quartzdb.storage.index.engines.product_quantizer import BITS
 from quartzdb.storage.index.segments.partial_file import PartialFile
 
 
-class ProductCodes(Codes):
-    """A file of codes, mapped, or some of its rows in memory."""
+class ProductCodes(FaissCodes):
+    """A file of codes, mapped, or some of its rows in memory, where there is no kernel."""
 
     def __init__(self, index: Any, lists: Any, head: ProductHead, sizes: Rows, **how: Any) -> None:
         super().__init__(index, head.centroids, sizes, **how)
         self._head = head
-        self._offsets = head.offsets
         # What the index has no reference to.
         self._lists = lists
 
@@ -71,14 +73,13 @@ class ProductCodes(Codes):
 
     @property
     def listed_bytes(self) -> int:
-        sizes = np.diff(self._starts)
-        return int(padded(sizes).sum()) * self.row_bytes + self.rows * NUMBER_BYTES
+        return self._head.listed_bytes(np.diff(self._starts))
 
     def asking(self, visit: int, selector: Any) -> Any:
         return self._faiss.IVFSearchParameters(nprobe=visit, sel=selector)
 
     def spans(self, lists: Rows) -> tuple[Rows, Rows]:
-        return self._offsets[lists], self._offsets[lists + 1] - self._offsets[lists]
+        return self._head.spans(lists)
 
     def among(self, allowed: Mask) -> ProductCodes | None:
         if self._part is not None:
@@ -99,6 +100,21 @@ class ProductCodes(Codes):
         room = -(-size // BLOCK_ROWS) * BLOCK_ROWS
         blocks = self._faiss.rev_swig_ptr(self._index.invlists.get_codes(number), room * self.row_bytes)
         return unpacked(blocks, size, self.row_bytes)
+
+
+def mapped_codes(
+    path: Path,
+    kernel: Kernel | None,
+    *,
+    rows: int,
+    width: int,
+    inner: bool,
+    arranged: bool = True,
+    part: PartialFile | None = None,
+) -> KernelCodes | ProductCodes:
+    """A file of so many codes, searched by the kernel where there is one, and else by faiss. Raises Corrupted."""
+    read = ProductCodes.read if kernel is None else partial(KernelCodes.read, kernel=kernel)
+    return read(path, rows=rows, width=width, inner=inner, arranged=arranged, part=part)
 
 
 def _empty(head: ProductHead, *, own_lists: bool = False) -> Any:

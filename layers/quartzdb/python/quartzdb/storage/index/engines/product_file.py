@@ -1,6 +1,6 @@
 """The file of product codes: centroids, values and the lengths of lists; then each list's blocks and row numbers.
 
-All numbers are little-endian. Each list begins at a multiple of 32 bytes, so that faiss scans it where it is mapped,
+All numbers are little-endian. Each list begins at a multiple of 32 bytes, so that it is scanned where it is mapped,
 and lists lie in the order of their numbers, so that a search which visits some of them needs nothing of the others.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +16,17 @@ import numpy.typing as npt
 
 from quartzdb.domain.vector import Rows
 from quartzdb.storage.index.engines.centroids import Centroids
+from quartzdb.storage.index.engines.codes import NUMBER_BYTES
 from quartzdb.storage.index.engines.file_fields import fields_of
 from quartzdb.storage.index.engines.packed_codes import CodeBytes, packed, padded
 from quartzdb.storage.index.engines.product_quantizer import VALUES, ProductQuantizer
 
 KIND = b"QUARTZP1"
-NUMBER_BYTES = 8
 _ALIGNED = 32
 _HEAD_ALIGNED = 64
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class ProductHead:
     """What comes before the lists."""
 
@@ -34,6 +35,8 @@ class ProductHead:
     parts: int
     sizes: Rows
     head_bytes: int
+    file: CodeBytes
+    """All of the file, mapped."""
 
     @property
     def row_bytes(self) -> int:
@@ -51,11 +54,19 @@ class ProductHead:
         numbers: Rows = -(-self.sizes * NUMBER_BYTES // _ALIGNED) * _ALIGNED
         return self.capacities * self.row_bytes + numbers
 
-    @property
+    @cached_property
     def offsets(self) -> Rows:
         """Where each list begins, and where the file ends (lists + 1)."""
         ends = np.cumsum(self.lengths)
         return self.head_bytes + np.concatenate([[0], ends]).astype(np.int64)
+
+    def spans(self, lists: Rows) -> tuple[Rows, Rows]:
+        """Where these lists begin in the file, and how many bytes each takes."""
+        return self.offsets[lists], self.offsets[lists + 1] - self.offsets[lists]
+
+    def listed_bytes(self, sizes: Rows) -> int:
+        """Bytes of lists of so many rows each."""
+        return int(padded(sizes).sum()) * self.row_bytes + int(sizes.sum()) * NUMBER_BYTES
 
 
 def read_head(path: Path, *, rows: int, width: int, inner: bool) -> ProductHead:
@@ -82,7 +93,8 @@ def read_head(path: Path, *, rows: int, width: int, inner: bool) -> ProductHead:
             f"lists do not add up to {rows} rows",
         )
         head = ProductHead(
-            Centroids(matrix, inner=inner), values, parts, sizes.astype(np.int64), _head_bytes(lists, width)
+            *(Centroids(matrix, inner=inner), values, parts, sizes.astype(np.int64)),
+            *(_head_bytes(lists, width), fields.content),
         )
         fields.array("u1", head.head_bytes - (size - fields.left))
         fields.end(int(head.offsets[-1]) - head.head_bytes)

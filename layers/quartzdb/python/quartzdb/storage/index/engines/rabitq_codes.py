@@ -12,7 +12,8 @@ import numpy as np
 
 from quartzdb.domain.vector import Mask, Rows
 from quartzdb.storage.index.engines.centroids import Centroids
-from quartzdb.storage.index.engines.codes import NUMBER_BYTES, Codes
+from quartzdb.storage.index.engines.codes import NUMBER_BYTES
+from quartzdb.storage.index.engines.faiss_codes import FaissCodes
 from quartzdb.storage.index.engines.faiss_library import faiss_module, mapped_index
 from quartzdb.storage.index.engines.rabitq_file import check_codes
 from quartzdb.storage.index.segments.partial_file import PartialFile
@@ -21,7 +22,7 @@ QUERY_BITS = 4
 """Bits per coordinate of the query; eight find no more and scan 15 % slower."""
 
 
-class RabitqCodes(Codes):
+class RabitqCodes(FaissCodes):
     """An index of faiss, mapped or in memory."""
 
     @classmethod
