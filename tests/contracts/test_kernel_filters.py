@@ -139,6 +139,19 @@ class TestComparing:
         for query in clumped(10, 2, 40):
             assert_exactly(index.exactly(query, COUNT), stored, Metric.COSINE, query, np.arange(1500))
 
+    def test_a_recall_that_no_walk_reaches_is_exact(
+        self, made: Made, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As a scan would be, which it replaces."""
+        index = made.opened(KERNELS[-1])
+        monkeypatch.setattr(index, "_open_codes", RefusingCodes)
+        mask = np.arange(ROWS) % 3 > 0
+        for query in made.queries[:5]:
+            found = index.best(query, COUNT, 0.999999)
+            assert_exactly(found, made.stored, made.metric, query, np.arange(ROWS))
+            found = index.best(query, COUNT, 0.999999, mask)
+            assert_exactly(found, made.stored, made.metric, query, np.flatnonzero(mask))
+
     def test_all_rows_that_score_the_same(self, tmp_path: Path) -> None:
         index, stored = opened(np.repeat(clumped(400, 1, 24), 4, axis=0), Metric.COSINE, tmp_path)
         query = clumped(1, 2, 24)[0]

@@ -99,6 +99,9 @@ class HnswIndex:
         graph = self._graph
         if not (isinstance(graph, KernelGraph) and graph.scores):
             return None
+        if self._plain.at(count, recall) is None:
+            # No walk is known to find so much: what a scan would.
+            return self.exactly(query, count, None, allowed)
         effort = self._effort(count, recall)
         if allowed is not None:
             return self._best_among(graph, query, count, recall, allowed, effort)
@@ -162,6 +165,8 @@ class HnswIndex:
         if (found is None or found.rows.size < wanted) and matches <= COMPARED_MAX:
             found = graph.best_allowed(query, count, bits)
         if found is None or found.rows.size < wanted:
+            found = self._codes.best(query, count, recall, allowed)
+        if found is None:
             found = graph.scored(query, self._codes.candidates(query, count, allowed, recall))
         return found
 
