@@ -321,7 +321,15 @@ class TestRememberedMasks:
             mask[: number % 64] = True
             mask.flags.writeable = False
             assert masks.of(mask).matches == number % 64
+            assert masks.resident_bytes <= 2 * 8
             del mask
+
+    def test_only_the_masks_that_came_last_are_remembered(self) -> None:
+        masks, held = AllowedBits(), [np.ones(8, np.bool_) for _ in range(100)]
+        for mask in held:
+            mask.flags.writeable = False
+            masks.of(mask)
+        assert masks.resident_bytes == 64
 
 
 def best_of(made: Made, query: Vector, rows: Rows) -> Rows:

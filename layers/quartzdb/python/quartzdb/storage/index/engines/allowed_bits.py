@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import weakref
 from collections import OrderedDict
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -26,10 +27,11 @@ class PackedMask(NamedTuple):
 
 
 class AllowedBits:
-    """Of the masks used last. Thread-safe: what two threads derive at the same time is the same."""
+    """Of the masks that came last and are still held. Thread-safe: what two threads derive of a mask is the same."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[int, tuple[weakref.ref[Mask], PackedMask]] = OrderedDict()
+        self._lock = Lock()
 
     def of(self, mask: Mask) -> PackedMask:
         """Those of a mask (n,)."""
@@ -39,15 +41,19 @@ class AllowedBits:
         if known is not None and known[0]() is mask:
             return known[1]
         allowed = _derived(mask)
-        self._known[id(mask)] = weakref.ref(mask), allowed
-        while len(self._known) > _MASKS_MAX:
-            self._known.popitem(last=False)
+        with self._lock:
+            for gone in [name for name, (held, _) in self._known.items() if held() is None]:
+                del self._known[gone]
+            self._known[id(mask)] = weakref.ref(mask), allowed
+            if len(self._known) > _MASKS_MAX:
+                self._known.popitem(last=False)
         return allowed
 
     @property
     def resident_bytes(self) -> int:
         """What they take in memory."""
-        return sum(allowed.bits.nbytes for _, allowed in list(self._known.values()))
+        with self._lock:
+            return sum(allowed.bits.nbytes for _, allowed in self._known.values())
 
 
 def _derived(mask: Mask) -> PackedMask:
