@@ -23,7 +23,9 @@ def share_of(memory_mb: int) -> float:
 
 @contextmanager
 def limited(process: int, share: float) -> Iterator[None]:
-    """While this lasts, the process has no more than this share. Raises OSError where that cannot be had."""
+    """While this lasts, the process has no more than this share, and that before others. Raises OSError where that cannot
+    be had.
+    """
     quota = round(share * PERIOD_MICROSECONDS)
     name = f"quartzdb-bench-{secrets.token_hex(4)}"
     separate = (_ROOT / "cpu").is_dir()
@@ -33,8 +35,10 @@ def limited(process: int, share: float) -> Iterator[None]:
         if separate:
             (group / "cpu.cfs_period_us").write_text(str(PERIOD_MICROSECONDS))
             (group / "cpu.cfs_quota_us").write_text(str(quota))
+            (group / "cpu.shares").write_text("262144")
         else:
             (group / "cpu.max").write_text(f"{quota} {PERIOD_MICROSECONDS}")
+            (group / "cpu.weight").write_text("10000")
         (group / "cgroup.procs").write_text(str(process))
         yield
     finally:

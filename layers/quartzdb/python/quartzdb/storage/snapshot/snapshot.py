@@ -11,7 +11,6 @@ from quartzdb.domain.merge import RecordState, join
 from quartzdb.domain.namespace import Partition
 from quartzdb.domain.values import dataclass
 from quartzdb.domain.vector import Mask
-from quartzdb.storage.index.executor import all_of
 from quartzdb.storage.index.segments.located import Located
 from quartzdb.storage.index.segments.segment import Segment
 from quartzdb.storage.ports import BlobMissing
@@ -22,7 +21,7 @@ from quartzdb.storage.snapshot.store import PublishedManifest, SnapshotStore
 _OPEN_ATTEMPTS = 3
 
 Chosen = Callable[[Manifest], None]
-"""Told of the manifest whose segments are going to be opened, before they are: of the last one, if that goes wrong."""
+"""Told of the manifest whose segments are being opened, before they are open: of the last one, if that goes wrong."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,9 +103,10 @@ def _open(
     damage: Corrupted | BlobMissing | None,
     chosen: Chosen,
 ) -> Snapshot:
+    # First, because their storage takes longest to answer.
+    opening = [cache.execute(partial(_open_segment, store, cache, ref)) for ref in published.manifest.segments]
     chosen(published.manifest)
-    refs = published.manifest.segments
-    opened = all_of(cache.execute, *(partial(_open_segment, store, cache, ref) for ref in refs))
+    opened = [one.result() for one in opening]
     return Snapshot(
         manifest=published.manifest,
         tag=published.tag,
