@@ -12,9 +12,10 @@ from quartzdb.domain.values import compile_all
 
 
 def prepare() -> None:
-    """Validators of all bodies and queries, methods of all values, and what numpy imports when it is first asked for
-    distinct numbers.
+    """Validators of all bodies and queries, methods of all values, and what is imported when numpy is first asked for
+    distinct numbers and a socket for the address of a name.
     """
     import_module("numpy.ma")
+    import_module("encodings.idna")
     build_validators()
     compile_all()

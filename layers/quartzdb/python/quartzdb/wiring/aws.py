@@ -192,6 +192,14 @@ def _import_for_searches() -> None:
             faiss_module()
 
 
+def import_for_any_search() -> None:
+    """What the first search of an engine or by words would import beyond that: worth it where memory is copied."""
+    import_module("quartzdb.storage.index.segments.stored_postings")
+    if find_spec("annoy") is not None:
+        import_module("quartzdb.storage.index.engines.annoy")
+    import_module("quartzdb.storage.index.engines.hnsw")
+
+
 def rename_writer(database: Database, settings: AwsSettings) -> None:
     """Give a database that was opened in another process, of which this one is a copy, a name of its own."""
     database.versions.rename(f"{settings.site}.{secrets.token_hex(4)}")

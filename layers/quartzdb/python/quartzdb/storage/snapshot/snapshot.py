@@ -104,7 +104,9 @@ def _open(
     chosen: Chosen,
 ) -> Snapshot:
     # First, because their storage takes longest to answer.
-    opening = [cache.execute(partial(_open_segment, store, cache, ref)) for ref in published.manifest.segments]
+    opening = [
+        cache.execute(partial(_open_segment, store, cache, ref)) for ref in published.manifest.segments
+    ]
     chosen(published.manifest)
     opened = [one.result() for one in opening]
     return Snapshot(

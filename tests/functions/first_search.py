@@ -1,0 +1,39 @@
+"""One process of a test: the search function as it is after a snapshot, and what its first requests import.
+
+Reads events from standard input as JSON; prints the modules that the events after the first one imported.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from types import ModuleType
+
+from tests.functions.lambda_context import FakeContext
+
+
+def main() -> None:
+    """Prepare, answer, print."""
+    hooks: list[Callable[[], None]] = []
+    runtime = ModuleType("snapshot_restore_py")
+    runtime.register_before_snapshot = hooks.append  # type: ignore[attr-defined]
+    runtime.register_after_restore = lambda renew: None  # type: ignore[attr-defined]
+    sys.modules["snapshot_restore_py"] = runtime
+    from quartzdb.aws_lambda.http_function import http_function
+    from quartzdb.aws_lambda.settings import read_settings
+
+    handler = http_function(read_settings(), searches=True)
+    for prepare in hooks:
+        prepare()
+    before = set(sys.modules)
+    found = []
+    for event in json.load(sys.stdin):
+        answer = handler(event, FakeContext())
+        found.append([answer["statusCode"], answer["body"], sorted(set(sys.modules) - before)])
+        before = set(sys.modules)
+    sys.stdout.write("\n" + json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    main()
