@@ -1,4 +1,4 @@
-"""What the first search of a function imports that was restored from a snapshot: nothing, whatever it is asked."""
+"""What the first request imports of a function that was restored from a snapshot: nothing, whatever is asked of it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from quartzdb.domain.namespace import EngineChoice, NamespaceSettings
@@ -50,38 +53,65 @@ def deployment(aws: Emulators, tmp_path_factory: pytest.TempPathFactory) -> Depl
 
 @pytest.fixture(scope="module")
 def key(deployment: Deployment) -> str:
-    return deployment.open().api_keys.create("t", "test", ("read",))[1]
+    return deployment.open().api_keys.create("t", "test", ("read", "write"))[1]
 
 
-def imported(deployment: Deployment, key: str, body: dict[str, Any], namespace: str) -> list[str]:
-    """By the first search of a new process."""
-    headers = {"x-api-key": key, "content-type": "application/json"}
-    events = [
-        function_url(
-            "POST",
-            f"/v1/namespaces/{namespace}/query",
-            headers=headers,
-            body=json.dumps(body).encode(),
-            secret=SECRET,
-        )
-    ]
+@pytest.fixture(scope="module")
+def origin_secret(deployment: Deployment) -> str:
+    """Its ARN."""
+    client = boto3.client(
+        "secretsmanager",
+        region_name=REGION,
+        endpoint_url=deployment.endpoint_url,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    arn: str = client.create_secret(Name=deployment.place.table, SecretString=SECRET)["ARN"]
+    return arn
+
+
+Imported = Callable[..., list[str]]
+
+
+@pytest.fixture
+def imported(deployment: Deployment, key: str, origin_secret: str) -> Imported:
+    """What the first request of a new process imports."""
+    return partial(_imported, deployment, key, origin_secret)
+
+
+def _imported(
+    deployment: Deployment,
+    key: str,
+    origin_secret: str,
+    method: str,
+    path: str,
+    body: dict[str, Any] | None = None,
+) -> list[str]:
+    searches = path.endswith("/query")
+    event = function_url(
+        method,
+        f"/v1/namespaces/{path}",
+        headers={"x-api-key": key, "content-type": "application/json"},
+        body=None if body is None else json.dumps(body).encode(),
+        secret=SECRET,
+    )
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": REGION,
         "AWS_ENDPOINT_URL": deployment.endpoint_url,
-        "AWS_LAMBDA_FUNCTION_NAME": "search",
+        "AWS_LAMBDA_FUNCTION_NAME": "first-request",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "768",
         "POWERTOOLS_TRACE_DISABLED": "true",
         "QUARTZDB_TABLE": deployment.place.table,
         "QUARTZDB_BUCKET": deployment.place.bucket,
-        "QUARTZDB_FRONT": "none",
+        "QUARTZDB_ORIGIN_SECRET_ARN": origin_secret,
         "TMPDIR": str(deployment.directory),
     }
     done = subprocess.run(
-        [sys.executable, "-m", "tests.functions.first_search"],
-        input=json.dumps(events),
+        [sys.executable, "-m", "tests.functions.first_request"],
+        input=json.dumps([event, searches]),
         capture_output=True,
         text=True,
         check=False,
@@ -89,15 +119,16 @@ def imported(deployment: Deployment, key: str, body: dict[str, Any], namespace: 
         cwd=Path(__file__).parents[2],
     )
     assert done.returncode == 0, done.stderr
-    ((status, answer, modules),) = json.loads(done.stdout.splitlines()[-1])
+    status, answer, modules = json.loads(done.stdout.splitlines()[-1])
     assert status == 200, answer
-    assert json.loads(answer)["matches"]
+    if searches:
+        assert json.loads(answer)["matches"]
     return list(modules)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_search_by_vector_imports_nothing(deployment: Deployment, key: str, engine: EngineChoice) -> None:
-    assert imported(deployment, key, {"vector": VECTOR}, engine.value) == []
+def test_a_search_by_vector_imports_nothing(imported: Imported, engine: EngineChoice) -> None:
+    assert imported("POST", f"{engine.value}/query", {"vector": VECTOR}) == []
 
 
 @pytest.mark.parametrize(
@@ -110,7 +141,20 @@ def test_a_search_by_vector_imports_nothing(deployment: Deployment, key: str, en
     ],
     ids=["filtered", "by words", "by both", "paged"],
 )
-def test_whatever_else_it_is_asked_it_imports_nothing(
-    deployment: Deployment, key: str, body: dict[str, Any]
+def test_whatever_else_it_is_asked_it_imports_nothing(imported: Imported, body: dict[str, Any]) -> None:
+    assert imported("POST", "ivf/query", body) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "ivf/vectors/r77", None),
+        ("POST", "exact/vectors", {"vectors": [{"id": "new", "vector": VECTOR}]}),
+    ],
+    ids=["a record", "an upsert"],
+)
+def test_reads_and_writes_import_nothing(
+    imported: Imported, method: str, path: str, body: dict[str, Any] | None
 ) -> None:
-    assert imported(deployment, key, body, "ivf") == []
+    """Of the function that is not there to search."""
+    assert imported(method, path, body) == []

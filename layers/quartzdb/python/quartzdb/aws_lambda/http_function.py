@@ -16,7 +16,7 @@ from quartzdb.aws_lambda.preparation import prepare
 from quartzdb.aws_lambda.settings import FunctionSettings, needed
 from quartzdb.aws_lambda.snapstart import after_restore, before_snapshot, reseed
 from quartzdb.aws_lambda.telemetry import LambdaHandler, Telemetry, telemetry
-from quartzdb.wiring.aws import AwsSettings, import_for_any_search, open_aws, rename_writer
+from quartzdb.wiring.aws import AwsSettings, import_for_first_request, open_aws, rename_writer
 from quartzdb.wiring.aws_clients import AwsClients
 from quartzdb.wiring.embedded import Database
 
@@ -61,8 +61,7 @@ def http_function(settings: FunctionSettings, *, searches: bool = False) -> Lamb
         if secret is not None:
             _ = clients.secrets  # else made by the first request
         clients.be_ready()
-        if aws.searches:
-            import_for_any_search()
+        import_for_first_request(searches=aws.searches)
         prepare()
 
     before_snapshot(be_ready)

@@ -192,8 +192,11 @@ def _import_for_searches() -> None:
             faiss_module()
 
 
-def import_for_any_search() -> None:
-    """What the first search of an engine or by words would import beyond that: worth it where memory is copied."""
+def import_for_first_request(*, searches: bool) -> None:
+    """What the first request would import, by whatever engine or words: worth it where memory is copied."""
+    import_module("quartzdb.storage.index.segments.partial_sqlite")
+    if not searches:
+        return
     import_module("quartzdb.storage.index.segments.stored_postings")
     if find_spec("annoy") is not None:
         import_module("quartzdb.storage.index.engines.annoy")

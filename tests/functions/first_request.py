@@ -1,6 +1,7 @@
-"""One process of a test: the search function as it is after a snapshot, and what its first requests import.
+"""One process of a test: a function as it is after a snapshot, and what its first request imports.
 
-Reads events from standard input as JSON; prints the modules that the events after the first one imported.
+Reads from standard input, as JSON, an event and whether the function is sent searches; prints the answer and what was
+imported for it.
 """
 
 from __future__ import annotations
@@ -23,15 +24,13 @@ def main() -> None:
     from quartzdb.aws_lambda.http_function import http_function
     from quartzdb.aws_lambda.settings import read_settings
 
-    handler = http_function(read_settings(), searches=True)
+    event, searches = json.load(sys.stdin)
+    handler = http_function(read_settings(), searches=searches)
     for prepare in hooks:
         prepare()
     before = set(sys.modules)
-    found = []
-    for event in json.load(sys.stdin):
-        answer = handler(event, FakeContext())
-        found.append([answer["statusCode"], answer["body"], sorted(set(sys.modules) - before)])
-        before = set(sys.modules)
+    answer = handler(event, FakeContext())
+    found = [answer["statusCode"], answer["body"], sorted(set(sys.modules) - before)]
     sys.stdout.write("\n" + json.dumps(found) + "\n")
 
 
