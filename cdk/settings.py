@@ -149,7 +149,7 @@ class Settings:
 
     # Functions
     api_memory_mb: int = 1_024
-    search_memory_mb: int = 1_024
+    search_memory_mb: int = 768
     """Restoring a snapshot is charged by it, and it has its share of a processor: docs/cold-start.md#memory has what
     other sizes take and cost. A third of it holds parts of segments."""
     indexer_memory_mb: int = 1_769

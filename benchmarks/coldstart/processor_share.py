@@ -23,7 +23,7 @@ def share_of(memory_mb: int) -> float:
 
 @contextmanager
 def limited(process: int, share: float) -> Iterator[None]:
-    """While this lasts, the process has no more than this share, and that before others. Raises OSError where that cannot
+    """While this lasts, the process has no more than this share, and that before others. Raises OSError where it cannot
     be had.
     """
     quota = round(share * PERIOD_MICROSECONDS)

@@ -1,45 +1,49 @@
-"""What a cold search takes and costs with each memory: processor time as it was measured, stretched by the share of a
-processor that a memory has, beside the waits that do not depend on it.
+"""What a cold search takes and costs with each memory, measured with the share of a processor that the memory has;
+docs/cold-start.md has the conditions.
 
 HAZARD: of AWS nothing was measured: not how long a restoration takes, and no handshake of TLS is in it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.costs import deployed, prices
+from docsite.results import read
 
 MEMORIES_MB = (512, 768, 1_024, 1_769, 3_008)
 PROCESSOR_MB = 1_769
 """With this memory a function has one processor, with less that share of it. A second one is not counted on."""
-REQUEST_MS = 60.0
-"""Of each request to S3, as the benchmark injects it."""
-DYNAMODB_MS = 15.0
-"""Of the key, the pointer and the log together."""
 
 
 @dataclass(frozen=True, slots=True)
 class ColdSearch:
-    """From a snapshot, to an index of type `ivf` with 384 dimensions. Milliseconds of a whole processor."""
+    """From a snapshot, to an index of type `ivf`, 384 dimensions. `first_ms`: until the answer, without restoration,
+    by memory in MB.
+    """
 
     rows: int
-    processor_ms: float
-    waits: int
-    transfer_ms: float
+    first_ms: Mapping[int, float]
 
     def milliseconds(self, memory_mb: int) -> float:
-        """Until the answer, without restoration."""
-        waited = self.waits * REQUEST_MS + self.transfer_ms + DYNAMODB_MS
-        return waited + stretched(self.processor_ms, memory_mb)
+        """Until the answer. Raises KeyError for a memory with which nothing was measured."""
+        return self.first_ms[min(memory_mb, PROCESSOR_MB)]
 
 
-SEARCHES = (
-    ColdSearch(100_000, processor_ms=81, waits=2, transfer_ms=22),
-    ColdSearch(1_000_000, processor_ms=151, waits=3, transfer_ms=33),
-)
-"""Processor time: of a hundred thousand rows the least disturbed of eight rounds under Lambda's emulator, of a million
-the median of five without it. docs/cold-start.md has the conditions."""
+def _measured(rows: int) -> ColdSearch:
+    head, *lines = read("cold-start").tables["memory"].rows
+    of_rows = [dict(zip(head, line, strict=True)) for line in lines if line[0] == f"{rows:,}"]
+    return ColdSearch(
+        rows,
+        {
+            int(one["Memory"].removesuffix(" MB").replace(",", "")): float(one["First answer, ms"])
+            for one in of_rows
+        },
+    )
+
+
+SEARCHES = (_measured(100_000), _measured(1_000_000))
 
 
 def stretched(processor_ms: float, memory_mb: int) -> float:

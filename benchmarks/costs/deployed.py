@@ -7,7 +7,7 @@ request to DynamoDB, and every table that leans on them says so.
 from __future__ import annotations
 
 API_GB = 1_024 / 1_024
-SEARCH_GB = 1_024 / 1_024
+SEARCH_GB = 768 / 1_024
 INDEXER_GB = 1_769 / 1_024
 COMPACTOR_GB = 3_008 / 1_024
 SNAPSTART_GB = API_GB + SEARCH_GB
