@@ -41,8 +41,8 @@ What is typed goes before the environment. [The command](../cli.md) has all opti
 |---|---|---|
 """
 _CLIENTS = """\
-| `QUARTZDB_KERNEL` | what searches `hnsw` and `ivf` and scores rows: `auto`, the kernel with the best instructions that \
-this processor has; `plain`, `simd`, `dots` or `wide`, with those; `off`, faiss and numpy. \
+| `QUARTZDB_KERNEL` | what searches `hnsw` and `ivf` and scores rows: `auto`, the kernel with the best instructions \
+that this processor has; `plain`, `simd`, `dots` or `wide`, with those; `off`, faiss and numpy. \
 `quartzdb --version` and a starting server say which it is | every process \
 ([0060](../adr/0060-kernel.md)) |
 | `QUARTZDB_URL`, `QUARTZDB_API_KEY` | where the database is, and with which key | [the clients](../clients.md) |

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -30,7 +31,7 @@ from quartzdb.storage.index.engines.hnsw import GRAPH_FILE, SPACE_FILE, HnswEngi
 from quartzdb.storage.index.engines.hnsw_index import HnswIndex
 from quartzdb.storage.index.engines.kernel_library import LIBRARY
 from quartzdb.storage.index.engines.port import BuiltIndex, Engine, Index
-from quartzdb.storage.index.engines.registry import IVF_ROWS_MIN, choose, engine_named
+from quartzdb.storage.index.engines.registry import IVF_ROWS_MIN, choose, engine_named, open_files
 from quartzdb.storage.index.engines.rotation import Rotation
 from quartzdb.storage.index.engines.search_parameters import parameters_by_recall
 from quartzdb.storage.index.segments.stored_vectors import MappedVectors
@@ -709,6 +710,24 @@ def test_half_precision_is_widened_exactly() -> None:
     halves = np.repeat(halves[np.isfinite(halves)].reshape(-1, 1), 3, axis=1)[::-1]
     wide = widened(halves)
     np.testing.assert_array_equal(wide.view(np.uint32), halves.astype(np.float32).view(np.uint32))
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/fd").is_dir(), reason="only Linux lists the files that a process has open"
+)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_as_many_files_stay_open_as_the_registry_says(engine: str, tmp_path: Path) -> None:
+    """Whoever divides open files has to know, or a server of many segments runs out of them."""
+
+    def open_in_directory() -> int:
+        names = [os.path.realpath(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]
+        return sum(name.startswith(str(tmp_path.resolve())) for name in names)
+
+    index = opened(engine, clumped(1500, 1, 24), Metric.COSINE, tmp_path)
+    # With a filter, so that a graph opens the codes beside it, too.
+    for mask in (None, np.arange(1500) % 9 == 0):
+        assert index.index.candidates(clumped(1, 2, 24)[0], 10, mask).size
+    assert open_in_directory() <= open_files(engine)
 
 
 class TestChoosing:
