@@ -18,24 +18,10 @@ from quartzdb.domain.namespace import Namespace, NamespaceSettings
 from quartzdb.services.record_rules import NewRecord
 from quartzdb.services.search import QueryAnswer, QueryRequest
 from quartzdb.wiring.embedded import Database, EmbeddedSettings, assemble, embedded_adapters
+from tests.counted_log import CountedLog
 from tests.manual_clock import ManualClock
 
 DIMENSION = 6
-
-
-class CountedLog:
-    """A log that counts how often it is read."""
-
-    def __init__(self, log: Any) -> None:
-        self._log = log
-        self.reads = 0
-
-    def read(self, *arguments: Any, **options: Any) -> Any:
-        self.reads += 1
-        return self._log.read(*arguments, **options)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._log, name)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -147,8 +148,9 @@ def _seen(answer: httpx.Response) -> tuple[int, list[tuple[bytes, bytes]], bytes
     return answer.status_code, headers, _TIMES.sub(b"", answer.content)
 
 
-def _general(match: Match, *, metadata: bool) -> dict[str, object]:
-    return routes.match_document(match, Query.model_validate({"include_metadata": metadata}))
+def _general(matches: Sequence[Match], *, metadata: bool) -> list[dict[str, object]]:
+    asked = Query.model_validate({"include_metadata": metadata})
+    return [routes.match_document(match, asked) for match in matches]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -176,7 +178,7 @@ def test_a_query_is_answered_the_same_with_and_without_short_cuts(
     who = {"none": None, "wrong": "qz_no_such_key"}.get(key, keys.get(key))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(routes, "plain_query", lambda _: None)
-        patched.setattr(routes, "_plain_document", _general)
+        patched.setattr(routes, "_plain_documents", _general)
         patched.setattr(edge, "_BRIEF_PATH_BYTES_MAX", 0)
         with Client(app_of_none, who) as client:
             expected = _seen(client.post(url, content=content, headers=sent))

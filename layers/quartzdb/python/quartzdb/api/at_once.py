@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Generator
+from types import CoroutineType
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -14,7 +15,7 @@ T = TypeVar("T")
 
 async def within_time(awaitable: Awaitable[T], seconds: float) -> T:
     """What it gives. Raises TimeoutError where that takes longer than so many seconds."""
-    if not isinstance(awaitable, Coroutine):
+    if type(awaitable) is not CoroutineType and not isinstance(awaitable, Coroutine):
         async with asyncio.timeout(seconds):
             return await awaitable
     try:

@@ -46,12 +46,11 @@ class Bodies:
         declared = headers.get("content-length", "")
         if declared.isdecimal() and (len(declared) > _LENGTH_DIGITS_MAX or int(declared) > limit):
             raise BodyTooLarge(limit)
-        begun = self._clock.monotonic()
+        begun, left = self._clock.monotonic(), self._seconds_max
         chunks: list[bytes] = []
         size = 0
         while True:
-            seconds = self._seconds_max + size / self._bytes_per_second_min
-            chunk, more = await self._receive(receive, begun + seconds - self._clock.monotonic())
+            chunk, more = await self._receive(receive, left)
             size += len(chunk)
             if size > limit:
                 raise BodyTooLarge(limit)
@@ -59,6 +58,8 @@ class Bodies:
             chunks.append(chunk)
             if not more:
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            seconds = self._seconds_max + size / self._bytes_per_second_min
+            left = begun + seconds - self._clock.monotonic()
 
     async def _receive(self, receive: Receive, left: float) -> tuple[bytes, bool]:
         if left <= 0:

@@ -43,6 +43,7 @@ class Call:
     """One request. `parameters` are those of the path, decoded; `path` is the canonical one, still encoded.
 
     `looks`: how far behind this site was at each look, of a read that it answers without being the active one.
+    `asked_at`: when all of it had come, by the services' clock (monotonic seconds); None where that is of no use.
     """
 
     context: Context
@@ -57,6 +58,7 @@ class Call:
     operation: str
     trace: Trace
     looks: list[Behind] = field(default_factory=list)
+    asked_at: float | None = None
     _parsed: dict[type[Body], Any] = field(default_factory=dict)
 
     @property

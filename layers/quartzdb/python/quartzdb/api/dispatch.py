@@ -207,8 +207,9 @@ class Dispatcher:
             if operation.body is not None:
                 body = await self._bodies.read(receive, incoming.headers, served.bytes_max, share)
                 trace.bytes_in = len(body)
-            deadline = self._deadline(operation)
-            call = self._call(operation, incoming, principal, body)
+            now = self._clock.monotonic()
+            deadline = self._deadline(operation, now)
+            call = self._call(operation, incoming, principal, body, asked_at=now)
             threads = self._computing_threads if operation.computes else self._threads
             turn = principal.tenant, principal.key_id, deadline
 
@@ -257,7 +258,7 @@ class Dispatcher:
 
         async def in_turn(do: Callable[[], T]) -> T:
             # Each has a deadline of its own, and what is waited between them holds no thread.
-            deadline = self._deadline(operation)
+            deadline = self._deadline(operation, self._clock.monotonic())
 
             def done() -> T:
                 with within(deadline):
@@ -314,7 +315,15 @@ class Dispatcher:
                 return ()
         return limits.told(quota)
 
-    def _call(self, operation: Operation, incoming: Incoming, principal: Principal, body: bytes) -> Call:
+    def _call(
+        self,
+        operation: Operation,
+        incoming: Incoming,
+        principal: Principal,
+        body: bytes,
+        *,
+        asked_at: float | None = None,
+    ) -> Call:
         return Call(
             self._context,
             principal,
@@ -327,14 +336,15 @@ class Dispatcher:
             incoming.trace.request_id,
             operation.name,
             incoming.trace,
+            asked_at=asked_at,
         )
 
-    def _deadline(self, operation: Operation) -> ReadDeadline | None:
+    def _deadline(self, operation: Operation, now: float) -> ReadDeadline | None:
         """Of a read. A write that was begun is seen to its end."""
         if operation.scope is not Scope.READ:
             return None
         seconds = self._context.settings.read_seconds_max
-        return ReadDeadline(self._clock.monotonic, self._clock.monotonic() + seconds, seconds)
+        return ReadDeadline(self._clock.monotonic, now + seconds, seconds)
 
 
 def _told(answer: Answer, share: Share, headers: ResponseHeaders) -> Served:

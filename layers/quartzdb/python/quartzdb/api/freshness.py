@@ -44,7 +44,9 @@ def consistency_of(call: Call, request: Read) -> Consistency:
             # Its place in this site's log does not follow from its version: only a read of the log is sure to have it.
             strong = True
             look_behind(call)
-    return Consistency(strong=strong, at_least=at_least)
+    # What is waited for, or told how far behind it is, is looked at anew each time.
+    asked_at = call.asked_at if at_least is None and call.behind is None else None
+    return Consistency(strong=strong, at_least=at_least, asked_at=asked_at)
 
 
 def after(token: str | None) -> Version | None:

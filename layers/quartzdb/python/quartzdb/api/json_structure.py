@@ -36,8 +36,8 @@ class Structure:
 
 def check_structure(body: bytes, limit: JsonLimit) -> Structure:
     """The structure of a body within the limit. Raises BodyTooComplex, InvalidJson."""
-    opens = body.count(b"[") + body.count(b"{")
-    if opens <= limit.depth_max and len(body) <= limit.values_max:
+    opens = _opens_up_to(limit.depth_max, body) if len(body) <= limit.values_max else limit.depth_max + 1
+    if opens <= limit.depth_max:
         # What a usual request takes: more values than bytes there cannot be, nor more levels than brackets.
         return Structure(len(body) // 2, opens, opens)
     found = structure_of(body, limit)
@@ -53,6 +53,17 @@ def check_structure(body: bytes, limit: JsonLimit) -> Structure:
             f"The body is nested more than {limit.depth_max} levels deep.", hint="Send a flatter document."
         )
     return found
+
+
+def _opens_up_to(most: int, body: bytes) -> int:
+    """How many brackets open, or one more than so many. To look for a few is several times as fast as to count."""
+    opens = 0
+    for bracket in (b"{", b"["):
+        at = body.find(bracket)
+        while at >= 0 and opens <= most:
+            opens += 1
+            at = body.find(bracket, at + 1)
+    return opens
 
 
 def structure_of(body: bytes, limit: JsonLimit) -> Structure:

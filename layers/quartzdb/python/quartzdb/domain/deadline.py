@@ -7,9 +7,8 @@ knows a clock. Work that is handed to another thread has to take its context alo
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextvars import ContextVar, Token
 
 from quartzdb.domain.errors import DeadlineExceeded
 from quartzdb.domain.values import dataclass
@@ -39,14 +38,21 @@ class ReadDeadline:
 _DEADLINE: ContextVar[ReadDeadline | None] = ContextVar("deadline", default=None)
 
 
-@contextmanager
-def within(deadline: ReadDeadline | None) -> Iterator[None]:
+class within:  # noqa: N801 - used as a function is, and half as long as one that is a generator
     """Work that is done inside ends by then."""
-    token = _DEADLINE.set(deadline)
-    try:
-        yield
-    finally:
-        _DEADLINE.reset(token)
+
+    __slots__ = ("_deadline", "_token")
+
+    def __init__(self, deadline: ReadDeadline | None) -> None:
+        self._deadline = deadline
+        self._token: Token[ReadDeadline | None] | None = None
+
+    def __enter__(self) -> None:
+        self._token = _DEADLINE.set(self._deadline)
+
+    def __exit__(self, *_: object) -> None:
+        assert self._token is not None
+        _DEADLINE.reset(self._token)
 
 
 def acquire_in_time(lock: threading.Lock) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,6 +34,9 @@ NO_VECTOR.flags.writeable = False
 LENGTH_MAX = 1e15
 LENGTH_MIN = 1e-15
 """Lengths between which products of two vectors keep their digits in float32."""
+_SURELY_SHORT, _SURELY_LONG = LENGTH_MAX**2 / 10, LENGTH_MIN**2 * 10
+"""Squares of lengths which, summed in float32, are surely below the one and above the other."""
+_ZERO, _ONE = struct.pack("<f", 0), struct.pack("<f", 1)
 
 
 def parse_vector(document: object, *, field: str = "vector") -> Vector:
@@ -56,7 +60,8 @@ def check_finite(vector: Vector, field: str = "vector") -> Vector:
         raise InvalidVector(
             f"The vector has {vector.size} numbers; at most {DIMENSION_MAX} are accepted.", field=field
         )
-    if length_of(vector) <= LENGTH_MAX:
+    # `vdot`, since the others warn where a square is beyond float32.
+    if np.vdot(vector, vector) <= _SURELY_SHORT or length_of(vector) <= LENGTH_MAX:
         return vector  # with a number that is not finite it would have no such length
     finite = np.isfinite(vector)
     if not finite.all():
@@ -85,7 +90,7 @@ def check_dimension(vector: Vector, dimension: int, field: str = "vector") -> No
 
 def check_direction(vector: Vector, field: str = "vector") -> None:
     """Raises InvalidVector for a vector of length zero, or next to it: under cosine it is near to nothing."""
-    if length_of(vector) < LENGTH_MIN:
+    if np.vdot(vector, vector) < _SURELY_LONG and length_of(vector) < LENGTH_MIN:
         raise InvalidVector(
             "The vector is all zeros, or nearly: it has no direction to compare under the cosine metric.",
             field=field,
@@ -134,12 +139,19 @@ def _from_numbers(numbers: Sequence[object], field: str) -> Vector:
         raise InvalidVector(
             f"The vector has {len(numbers)} numbers; at most {DIMENSION_MAX} are accepted.", field=field
         )
-    # numpy would quietly turn true into 1.0 and "1" into 1.0: only real numbers are let in.
-    if not set(map(type, numbers)) <= {float, int}:
-        position = next(i for i, number in enumerate(numbers) if type(number) not in (float, int))
-        raise InvalidVector(
-            f"The entry at position {position} is not a number.", field=f"{field}[{position}]"
-        )
+    try:
+        packed = struct.pack(f"<{len(numbers)}f", *numbers)
+    except (struct.error, OverflowError, TypeError):
+        return _from_others(numbers, field)
+    # A look at the type of each takes longer than all else: what could be packed, and is true or false, is 1 or 0 by now.
+    if _ZERO in packed or _ONE in packed:
+        _check_types(numbers, field)
+    return np.frombuffer(packed, dtype="<f4").astype(np.float32)
+
+
+def _from_others(numbers: Sequence[object], field: str) -> Vector:
+    """Of what holds something that is no number, or too large for 32 bits, which is infinite then."""
+    _check_types(numbers, field)
     try:
         with np.errstate(over="ignore"):
             return np.array(numbers, dtype=np.float64).astype(np.float32)
@@ -147,3 +159,12 @@ def _from_numbers(numbers: Sequence[object], field: str) -> Vector:
         raise InvalidVector(
             "An entry is too large for a 32-bit float.", field=field, hint="The largest magnitude is 3.4e38."
         ) from error
+
+
+def _check_types(numbers: Sequence[object], field: str) -> None:
+    """Raises InvalidVector for what is no number. Of true and of "1" numpy would quietly make 1.0."""
+    if not set(map(type, numbers)) <= {float, int}:
+        position = next(i for i, number in enumerate(numbers) if type(number) not in (float, int))
+        raise InvalidVector(
+            f"The entry at position {position} is not a number.", field=f"{field}[{position}]"
+        )

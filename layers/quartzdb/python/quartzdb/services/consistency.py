@@ -15,10 +15,16 @@ ActiveSite = Callable[[Namespace], bool]
 
 @dataclass(frozen=True, slots=True)
 class Consistency:
-    """`strong`: everything acknowledged before the read. Else some seconds old, but at least up to `at_least`."""
+    """`strong`: everything acknowledged before the read. Else some seconds old, but at least up to `at_least`.
+
+    `asked_at`: when the read was asked for, by the clock of whoever reads (monotonic seconds), where it had to wait for
+    its turn since: a look at the log that began after that is as good as one of its own. Never of a read by which a
+    write is decided, which would decide by the same again and again.
+    """
 
     strong: bool = True
     at_least: Version | None = None
+    asked_at: float | None = None
 
 
 STRONG = Consistency()

@@ -128,7 +128,9 @@ class ShardReads:
         return {record_id: record for some in found for record_id, record in some.items()}
 
     def _one(self, shard: Namespace, use: Callable[[View], Read], consistency: Consistency) -> Read:
-        return self._readers.of(shard).read(use, strong=consistency.strong, at_least=consistency.at_least)
+        return self._readers.of(shard).read(
+            use, strong=consistency.strong, at_least=consistency.at_least, asked_at=consistency.asked_at
+        )
 
     def _side_by_side(self, shards: Sequence[Namespace], read: Callable[[Namespace], Read]) -> list[Read]:
         if len(shards) == 1 or self._threads == 1:

@@ -256,25 +256,23 @@ def _request(
 
 def _document(answer: QueryAnswer, body: schemas.QueryInBatch, request: QueryRequest) -> dict[str, object]:
     work = answer.work
-    promised = request.promised(exact=work.exact)
-    paged = body.page or body.cursor is not None
-    return {
-        "matches": _matches(answer.matches, body),
-        **(
-            {}
-            if answer.groups is None
-            else {"groups": [_group(one.key, one.matches, body) for one in answer.groups]}
-        ),
-        **({"cursor": answer.cursor} if paged else {}),
-        "performance": {
-            "milliseconds": round(answer.milliseconds, 3),
-            "mode": "exact" if work.exact else "approximate",
-            "segments": work.segments,
-            "rows_scored": work.rows_scored,
-            "tail_rows": work.tail_rows,
-            **({} if promised is None else {"promised_recall": promised}),
-        },
+    document: dict[str, object] = {"matches": _matches(answer.matches, body)}
+    if answer.groups is not None:
+        document["groups"] = [_group(one.key, one.matches, body) for one in answer.groups]
+    if body.page or body.cursor is not None:
+        document["cursor"] = answer.cursor
+    performance: dict[str, object] = {
+        "milliseconds": round(answer.milliseconds, 3),
+        "mode": "exact" if work.exact else "approximate",
+        "segments": work.segments,
+        "rows_scored": work.rows_scored,
+        "tail_rows": work.tail_rows,
     }
+    promised = request.promised(exact=work.exact)
+    if promised is not None:
+        performance["promised_recall"] = promised
+    document["performance"] = performance
+    return document
 
 
 def _group(key: bytes, matches: Sequence[Match], body: schemas.QueryInBatch) -> dict[str, object]:
@@ -291,7 +289,7 @@ def _usage(answer: QueryAnswer) -> dict[str, object]:
 
 def _matches(matches: Sequence[Match], body: schemas.QueryInBatch) -> list[dict[str, object]]:
     if body.text is None and body.sparse is None and not (body.explain or body.include_vectors):
-        return [_plain_document(match, metadata=body.include_metadata) for match in matches]
+        return _plain_documents(matches, metadata=body.include_metadata)
     documents = [match_document(match, body) for match in matches]
     if body.explain and body.text is None and body.sparse is None:
         # Of one part, which is all there is: a match's rank is its place. A later page does not know it.
@@ -301,21 +299,22 @@ def _matches(matches: Sequence[Match], body: schemas.QueryInBatch) -> list[dict[
     return documents
 
 
-def _plain_document(match: Match, *, metadata: bool) -> dict[str, object]:
-    """What `match_document` makes of a match of a search by vector alone that shows no vectors, as most are."""
-    record_id, score, distance, (stamp, writer), _, shown, expires_at_ms, _ = match
-    version = f"{stamp:016x}.{writer}"
-    document: dict[str, object] = {
-        "id": record_id,
-        "score": score,
-        "distance": distance,
-        "version": version,
-    }
-    if metadata:
-        document["metadata"] = Fragment(shown) if isinstance(shown, bytes) else shown
-    if expires_at_ms is not None:
-        document["expires_at"] = rfc3339(expires_at_ms)
-    return document
+def _plain_documents(matches: Sequence[Match], *, metadata: bool) -> list[dict[str, object]]:
+    """What `match_document` makes of matches of a search by vector alone that shows no vectors, as most are."""
+    documents = []
+    for record_id, score, distance, (stamp, writer), _, shown, expires_at_ms, _ in matches:
+        document: dict[str, object] = {
+            "id": record_id,
+            "score": score,
+            "distance": distance,
+            "version": f"{stamp:016x}.{writer}",
+        }
+        if metadata:
+            document["metadata"] = Fragment(shown) if isinstance(shown, bytes) else shown
+        if expires_at_ms is not None:
+            document["expires_at"] = rfc3339(expires_at_ms)
+        documents.append(document)
+    return documents
 
 
 def match_document(match: Match, body: schemas.QueryInBatch) -> dict[str, object]:

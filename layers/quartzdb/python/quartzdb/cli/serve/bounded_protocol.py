@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -23,6 +24,7 @@ from quartzdb.cli.serve.connections import Connections
 from quartzdb.cli.serve.exchange import Exchange
 from quartzdb.domain.errors import QuartzError
 
+_TARGET_BYTES_MAX = 256
 _DRAINED_BYTES = 48 * 1024
 """What a transport has sent at least between telling to pause writing and to go on: its two water marks."""
 
@@ -150,13 +152,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _begin_exchange(self) -> None:
         """Have the application answer, once what was asked before is answered."""
-        version, scope, url = self.parser.get_http_version(), self.scope, httptools.parse_url(self.url)
+        version, scope = self.parser.get_http_version(), self.scope
         scope["method"] = self.parser.get_method().decode("ascii")
         scope["http_version"] = version
-        path = url.path.decode("ascii")
-        scope["path"] = unquote(path) if "%" in path else path
-        scope["raw_path"] = url.path
-        scope["query_string"] = url.query or b""
+        target = _target_of(self.url) if len(self.url) <= _TARGET_BYTES_MAX else _parsed(self.url)
+        scope["path"], scope["raw_path"], scope["query_string"] = target
         before: RequestResponseCycle | None = self.cycle  # None before the first request
         self.cycle = Exchange(
             scope=scope,
@@ -284,6 +284,17 @@ class BoundedProtocol(HttpToolsProtocol):
             self.finish()
         else:
             self.cut()  # within a request that is being answered
+
+
+def _parsed(url: bytes) -> tuple[str, bytes, bytes]:
+    """Path, path as it came, and query string of an address."""
+    parsed = httptools.parse_url(url)
+    path = parsed.path.decode("ascii")
+    return unquote(path) if "%" in path else path, parsed.path, parsed.query or b""
+
+
+_target_of = lru_cache(maxsize=1_024)(_parsed)
+"""Of addresses that are asked for again and again."""
 
 
 class _Lingering:

@@ -7,6 +7,7 @@ may contain is looked at once for all of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import (
@@ -17,6 +18,15 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 _WITHOUT_BODY = frozenset({204, 304})
+
+
+@lru_cache(maxsize=256)
+def _begun_line(given: bytes) -> tuple[bytes, bytes]:
+    """The name of a header in lower case, and what stands before its value. Raises RuntimeError for what is no name."""
+    if HEADER_RE.search(given):
+        raise RuntimeError("A header's name has characters that no name may have.")
+    name = given.lower()
+    return name, name + b": "
 
 
 class Exchange(RequestResponseCycle):
@@ -74,14 +84,12 @@ class Exchange(RequestResponseCycle):
     def _head_of(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
         """The status line and the headers. What decides how the body is sent is kept."""
         headers = [*self.default_headers, *headers]
-        if HEADER_RE.search(b"".join([name for name, _ in headers])):
-            raise RuntimeError("A header's name has characters that no name may have.")
         if HEADER_VALUE_RE.search(b"".join([value for _, value in headers])):
             raise RuntimeError("A header's value has characters that no value may have.")
         lines = [STATUS_LINE[status]]
         closing = False
         for given, value in headers:
-            name = given.lower()
+            name, begins = _begun_line(given)
             if name == b"content-length" and self.chunked_encoding is None:
                 self.expected_content_length = int(value)
                 self.chunked_encoding = False
@@ -90,7 +98,7 @@ class Exchange(RequestResponseCycle):
                 self.chunked_encoding = True
             elif name == b"connection" and b"close" in value.lower():
                 self.keep_alive, closing = False, True
-            lines.append(b"%b: %b\r\n" % (name, value))
+            lines += (begins, value, b"\r\n")
         if not self.keep_alive and not closing:
             lines.append(b"connection: close\r\n")
         if self.chunked_encoding is None and self.scope["method"] != "HEAD" and status not in _WITHOUT_BODY:

@@ -199,4 +199,4 @@ def _shown_expiring(
 def _take(shown: Shown, stored: Sequence[StoredRecord]) -> None:
     if shown.budget is not None:
         # Before it is decoded, and counted twice, because as objects it takes several times as much.
-        shown.budget.take(2 * sum(len(record.metadata or b"") for record in stored))
+        shown.budget.take(2 * sum([len(metadata) for _, _, _, metadata, _ in stored if metadata]))

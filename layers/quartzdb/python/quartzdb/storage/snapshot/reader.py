@@ -2,6 +2,7 @@
 
 A strongly consistent view costs exactly one read of the log, however large the namespace. Requests that arrive while
 such a read is about to start share it: a read that begins after a request arrived sees all that the request must see.
+So do those that waited for their turn elsewhere, and say since when.
 """
 
 from __future__ import annotations
@@ -141,12 +142,16 @@ class NamespaceReader:
         self._polls_begun = 0
         self._polls_done = 0
         self._polled_at = float("-inf")
+        self._poll_began_at = float("-inf")
         self._honoured: Version | None = None
         self._looked_at = float("-inf")
         self._used_at = float("-inf")
 
-    def view(self, *, strong: bool = True, at_least: Version | None = None) -> View:
-        """Everything acknowledged before this call; with `strong` False, at least everything up to `at_least`.
+    def view(
+        self, *, strong: bool = True, at_least: Version | None = None, asked_at: float | None = None
+    ) -> View:
+        """Everything acknowledged before this call, or before `asked_at` (monotonic seconds), when whoever calls began
+        to wait for its turn; with `strong` False, at least everything up to `at_least`.
 
         Raises NamespaceNotFound when the generation was deleted, Corrupted when its segments cannot be served,
         DeadlineExceeded where there is no time to wait for others or to open anything.
@@ -159,11 +164,13 @@ class NamespaceReader:
         # It may be held by somebody who opens a snapshot.
         acquire_in_time(self._lock)
         try:
-            if self._polls_done <= arrived or self._view is None:
+            seen = self._polls_done > arrived or (asked_at is not None and self._poll_began_at > asked_at)
+            if not seen or self._view is None:
+                began_at = self._clock.monotonic()
                 self._polls_begun += 1
                 self._catch_up()
                 self._polls_done = self._polls_begun
-                self._polled_at = self._clock.monotonic()
+                self._polled_at, self._poll_began_at = self._clock.monotonic(), began_at
             # Whoever has the token was answered, so a read that began after it was shown has that write.
             self._honoured = at_least or self._honoured
             return self._present_view()
@@ -171,7 +178,12 @@ class NamespaceReader:
             self._lock.release()
 
     def read(
-        self, use: Callable[[View], Answer], *, strong: bool = True, at_least: Version | None = None
+        self,
+        use: Callable[[View], Answer],
+        *,
+        strong: bool = True,
+        at_least: Version | None = None,
+        asked_at: float | None = None,
     ) -> Answer:
         """What `use` makes of the view, which it may be given twice.
 
@@ -179,7 +191,7 @@ class NamespaceReader:
         is replaced by the manifest before it: both times a newly opened snapshot knows better.
         """
         self._used_at = self._clock.monotonic()
-        view = self.view(strong=strong, at_least=at_least)
+        view = self.view(strong=strong, at_least=at_least, asked_at=asked_at)
         try:
             return use(view)
         except (BlobMissing, Corrupted) as error:
