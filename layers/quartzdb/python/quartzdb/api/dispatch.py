@@ -137,9 +137,10 @@ class Dispatcher:
         """Who sent a request from there. Raises Unauthenticated, TooManyFailures."""
         key = key_of(headers)
         authenticator = self._context.authenticator
-        known = authenticator.remembered(key)
-        if known is not None:
-            return known
+        return authenticator.remembered(key) or await self._looked_up(key, address)
+
+    async def _looked_up(self, key: str | None, address: str) -> Principal:
+        authenticator = self._context.authenticator
         if not authenticator.was_good(key):
             self._failed.check(address, key)
         loop = asyncio.get_running_loop()
@@ -166,8 +167,9 @@ class Dispatcher:
                 self._failed.count(address, key)
                 raise not_the_peer()
             scope = Scope.ADMIN
+        key = key_of(headers)
         try:
-            principal = await self.principal(headers, address)
+            principal = self._context.authenticator.remembered(key) or await self._looked_up(key, address)
         except KeyEnded as ended:
             trace.tenant, trace.key_id, trace.of_browser = ended.tenant, ended.key_id, ended.of_browser
             raise
@@ -196,7 +198,11 @@ class Dispatcher:
         principal = await self._admitted(served, operation.scope, incoming)
         trace.tenant, trace.key_id = principal.tenant, principal.key_id
         _require_reach(principal, served, incoming)
-        headers = await self._within_rate(principal, operation)
+        quota = self._context.rate_limiter.admit(principal, operation.name)
+        if isinstance(quota, limits.Undecided):
+            headers = await self._within_rate(principal, operation)
+        else:
+            headers = limits.told(quota)
         share = self._shares.begin(principal.tenant, principal.key_id)
         try:
             if operation.feed is not None:
@@ -300,20 +306,19 @@ class Dispatcher:
             return Served(begun, share, stream)
 
     async def _within_rate(self, principal: Principal, operation: Operation) -> ResponseHeaders:
-        """The headers that the answer carries. Raises RateLimited. A limiter that cannot tell in time admits."""
+        """What the answer carries, where the store has to be asked. Raises RateLimited. A limiter that cannot tell in
+        time admits.
+        """
         limiter = self._context.rate_limiter
-        quota = limiter.admit(principal, operation.name)
-        if isinstance(quota, limits.Undecided):
-            seconds = self._context.settings.rate_seconds_max
-            deciding = asyncio.get_running_loop().run_in_executor(
-                self._rate_threads, limiter.decide, principal, operation.name
-            )
-            try:
-                quota = await asyncio.wait_for(deciding, seconds)
-            except TimeoutError:
-                limiter.give_up(f"the store did not answer within {seconds:g} s")
-                return ()
-        return limits.told(quota)
+        seconds = self._context.settings.rate_seconds_max
+        deciding = asyncio.get_running_loop().run_in_executor(
+            self._rate_threads, limiter.decide, principal, operation.name
+        )
+        try:
+            return limits.told(await asyncio.wait_for(deciding, seconds))
+        except TimeoutError:
+            limiter.give_up(f"the store did not answer within {seconds:g} s")
+            return ()
 
     def _call(
         self,

@@ -143,7 +143,7 @@ def _from_numbers(numbers: Sequence[object], field: str) -> Vector:
         packed = struct.pack(f"<{len(numbers)}f", *numbers)
     except (struct.error, OverflowError, TypeError):
         return _from_others(numbers, field)
-    # A look at the type of each takes longer than all else: what could be packed, and is true or false, is 1 or 0 by now.
+    # A look at the type of each takes longer than all else: what could be packed, and is true or false, is 1 or 0.
     if _ZERO in packed or _ONE in packed:
         _check_types(numbers, field)
     return np.frombuffer(packed, dtype="<f4").astype(np.float32)

@@ -11,7 +11,7 @@ import asyncio
 import secrets
 from enum import Enum, auto
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 from urllib.parse import unquote
 
 import httptools
@@ -145,7 +145,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse_headers()
             return
         self._now_doing(_Doing.SENDING_BODY)
-        cast(dict[str, Any], self.scope)[STOPPING] = self._stopping
+        scope: Any = self.scope
+        scope[STOPPING] = self._stopping
         self._begin_exchange()
         if len(self.pipeline) > self._limits.pipelined_max:
             self.cut()
@@ -158,10 +159,10 @@ class BoundedProtocol(HttpToolsProtocol):
         target = _target_of(self.url) if len(self.url) <= _TARGET_BYTES_MAX else _parsed(self.url)
         scope["path"], scope["raw_path"], scope["query_string"] = target
         before: RequestResponseCycle | None = self.cycle  # None before the first request
+        lingering: Any = _Lingering(self)  # all of a transport that an exchange uses
         self.cycle = Exchange(
             scope=scope,
-            # All of a transport that an exchange uses.
-            transport=cast(asyncio.Transport, _Lingering(self)),
+            transport=lingering,
             flow=self.flow,
             logger=self.logger,
             access_logger=self.access_logger,

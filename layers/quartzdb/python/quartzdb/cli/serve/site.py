@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from quartzdb.cli.serve.additions import Application
+from quartzdb.cli.serve.pieces import in_pieces
 from quartzdb.domain.values import dataclass
 
 MOUNT = "/docs"
@@ -74,10 +75,11 @@ class WithSite:
     ) -> None:
         """Answer GET and HEAD below /docs; pass everything else on."""
         path = scope.get("path", "")
-        mine = path == MOUNT or path.startswith(f"{MOUNT}/")
-        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD") or not mine:
+        mine = path.startswith(MOUNT) and (path == MOUNT or path.startswith(f"{MOUNT}/"))
+        if not mine or scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
             await self._application(scope, receive, send)
             return
+        send = in_pieces(send)
         headers = {name.lower(): value for name, value in scope["headers"]}
         zipped = b"gzip" in headers.get(b"accept-encoding", b"")
         answer = await asyncio.to_thread(self._answer, path, zipped)

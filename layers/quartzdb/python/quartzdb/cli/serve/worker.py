@@ -165,7 +165,7 @@ def application(
         uses = Background(database.key_uses.write, idle_seconds=KEY_USES_SECONDS)
         app = create_app(database, ApiSettings(site=peer.site, region=peer.data_region), take_line=take_line)
         maintenance = Background(database.maintenance.run_once, idle_share=IDLE_SHARE)
-        served = InPieces(_around(added, app, database))
+        served = _around(added, app, database)
         return WithBackground(served, maintenance, uses, *writing, at_end=database.change_mark), database
     from quartzdb.replication.peer_settings import ApiKeysGo
     from quartzdb.services.condemned_tenants import EVERY_SECONDS as CONDEMNED_SECONDS
@@ -191,7 +191,7 @@ def application(
         driver = open_driver(database, two, secrets, adapters)
         work.append(Background(driver.work, idle_seconds=two.interval_seconds))
     app = create_app(database, ApiSettings(site=peer.site, region=peer.data_region), take_line=take_line)
-    served = InPieces(_around(added, app, database))
+    served = _around(added, app, database)
     return WithBackground(served, *work, *writing, at_end=database.change_mark), database
 
 
@@ -211,7 +211,8 @@ def _around(added: Sequence[Addition], app: Application, database: Database) -> 
     served = with_site(app)
     for one in added:
         served = one.around(served, database)
-    return served
+    # The application and the site cut their answers themselves.
+    return InPieces(served) if added else served
 
 
 def worker_application() -> WithBackground:
