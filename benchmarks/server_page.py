@@ -17,11 +17,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.measured_page import table as written
-from benchmarks.served_set import Dataset, load
+from benchmarks.served_set import load
 from benchmarks.server import DEFAULT_DATA, FORMS, Asked, Report, measure, table
 from docsite import figures, results
 
 SHORT, ONE, TWO, BARS, LOADED = "short-searches", "one-process", "two-processes", "bars", "loaded"
+CONDITIONS = "conditions"
 USUAL: tuple[tuple[str, float | None], ...] = (("hnsw", 0.9), ("hnsw", 0.95), ("ivf", None))
 """Engines, and the recall that is asked for; None for what is usual."""
 COMMAND = "python -m benchmarks.server_page"
@@ -45,6 +46,7 @@ def main() -> None:
     parser.add_argument("--conditions", required=True, help="the machine, and what else was running")
     given = parser.parse_args()
     dataset = load(given.data)
+    began = {"load when it began": f"{os.getloadavg()[0]:.1f}"}
     with tempfile.TemporaryDirectory(prefix="quartzdb-bench-") as folder:
         keep = given.keep or Path(folder)
 
@@ -52,16 +54,21 @@ def main() -> None:
             return measure(dataset, keep, replace(asked, seconds=given.duration))
 
         tables = page_tables(measured, given.tables, given.repeat)
-    conditions = (
-        f"{given.conditions} Python {platform.python_version()}, {os.cpu_count()} cores shared by server and clients. "
-        f"{_set_of(dataset)}, top_k 10, strongly consistent, {given.duration:g} s per scenario."
-    )
+    said = {
+        "measured": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": f"{given.conditions}; Python {platform.python_version()}, {os.cpu_count()} cores",
+        **began,
+        "load when it was over": f"{os.getloadavg()[0]:.1f}",
+        "vectors": f"{len(dataset.base):,} × {dataset.base.shape[1]}, {dataset.name}",
+        "seconds": f"{given.duration:g} a scenario; of short searches the middle one of {given.repeat} runs",
+    }
+    tables[CONDITIONS] = written(["", ""], [[name, value] for name, value in said.items()])
     results.put(
         "server",
         {name: results.parsed(text) for name, text in tables.items()},
-        measured=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        measured=said["measured"],
         command=COMMAND,
-        conditions=conditions,
+        conditions=". ".join(f"{name.capitalize()}: {value}" for name, value in said.items()),
     )
     figures.main()
 
@@ -148,10 +155,6 @@ def _wanted(asked: Asked) -> str:
 
 def _share(value: float) -> str:
     return f"{value:.3f}".rstrip("0").removeprefix("0")
-
-
-def _set_of(dataset: Dataset) -> str:
-    return f"{len(dataset.base):,} vectors of {dataset.base.shape[1]} numbers ({dataset.name})"
 
 
 if __name__ == "__main__":
