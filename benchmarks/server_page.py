@@ -106,7 +106,7 @@ def _short(reports: Sequence[Report]) -> str:
     rows = []
     for report in reports:
         (row,), asked = report.rows, report.asked
-        times = [f"{row.p50_ms:.2f}", f"{row.p95_ms:.2f}", f"{row.p99_ms:.2f}"]
+        times = [f"{row.p50_ms:.1f}", f"{row.p95_ms:.1f}", f"{row.p99_ms:.1f}"]
         rate, found = f"{row.requests_per_second:,.0f}", _share(report.recall_at_10)
         rows.append([str(asked.workers), asked.engine, _wanted(asked), found, asked.vectors, rate, *times])
     return written(head.split("|"), rows)
@@ -144,7 +144,7 @@ def _loaded(whole: Mapping[str, Report]) -> str:
         speed = f"{loaded.rows / loaded.import_seconds:,.0f}" if loaded.import_seconds else "kept"
         fold = f"{loaded.compact_seconds:.1f}" if loaded.compact_seconds else "kept"
         each, found = f"{loaded.segment_bytes / loaded.rows:,.0f}", _share(report.recall_at_10)
-        alone = f"{report.one_client_p50_ms:.2f}"
+        alone = f"{report.one_client_p50_ms:.1f}"
         rows.append([str(report.asked.workers), loaded.engine, speed, fold, each, found, alone])
     return written(head.split("|"), rows)
 

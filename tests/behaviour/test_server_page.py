@@ -31,7 +31,7 @@ def test_of_several_runs_the_middle_one_counts() -> None:
     """Not the best."""
     tables = page_tables(measured_at({(1, "hnsw", 0.9): (3_500.0, 0.96)}), [SHORT], 3)
     _, first, *_ = parsed(tables[SHORT]).rows
-    assert first == ("1", "hnsw", ".9", ".96", "numbers", "3,499", "1.00", "2.00", "3.00")
+    assert first == ("1", "hnsw", ".9", ".96", "numbers", "3,499", "1.0", "2.0", "3.0")
 
 
 def test_a_bar_is_met_only_by_what_finds_enough() -> None:
