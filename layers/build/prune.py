@@ -12,9 +12,9 @@ _SUFFIXES = frozenset(
 )
 _NAMES = frozenset({"py.typed", ".lock"})
 _FOLDERS = frozenset({"tests", "__pycache__"})
-# bin: scripts with this machine's path in their first line. cli: the commands, which no function imports, and backups
-# of a directory, which only they make. The others are numpy's Fortran compiler, its part for packagers, and boto3's
-# documentation.
+# bin: scripts with this machine's path in their first line. cli: the commands, which no function imports, and what only
+# they do: backups of a directory, verifying, restoring a table. The others are numpy's Fortran compiler, its part for
+# packagers, and boto3's documentation.
 _TREES = tuple(
     PurePosixPath(tree)
     for tree in (
@@ -24,6 +24,16 @@ _TREES = tuple(
         "quartzdb/wiring/backup.py",
         "quartzdb/adapters/embedded/backup_directory.py",
         "quartzdb/adapters/embedded/backup_source.py",
+        "quartzdb/adapters/aws/s3_objects.py",
+        "quartzdb/adapters/aws/s3_versions.py",
+        "quartzdb/maintenance/background.py",
+        "quartzdb/maintenance/restoration.py",
+        "quartzdb/maintenance/verification.py",
+        "quartzdb/routing/decision/operator_commands.py",
+        "quartzdb/services/erasure_replay.py",
+        "quartzdb/wiring/erasure_replay.py",
+        "quartzdb/wiring/restore.py",
+        "quartzdb/wiring/s3_objects.py",
         "quartzdb_platform/cli",
         "numpy/f2py",
         "numpy/_pyinstaller",

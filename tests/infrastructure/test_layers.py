@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from benchmarks.import_graph import imported, module_of
 from layers.build.archive import pack
 from layers.build.budget import check_budget
 from layers.build.elf import functions_of, read_elf, strip_unloaded
@@ -29,6 +30,8 @@ from layers.build.prune import is_needed
 from layers.build.stage import prune
 
 REPOSITORY = Path(__file__).parents[2]
+PACKAGES = (("quartzdb", "quartzdb"), ("platform", "quartzdb_platform"))
+"""Of layers, and those of ours in them."""
 COMPILER = shutil.which("c++")
 needs_x86_64_compiler = pytest.mark.skipif(
     COMPILER is None or platform.machine() != "x86_64" or platform.system() != "Linux",
@@ -163,6 +166,25 @@ def test_what_runs_is_kept(path: str) -> None:
 def test_what_only_builds_tests_or_types_is_left_out(path: str) -> None:
     """As is what names this machine (scripts, INSTALLER), which would make builds differ."""
     assert not is_needed(PurePosixPath(path))
+
+
+def test_nothing_that_is_kept_of_ours_imports_what_is_left_out() -> None:
+    """Neither at once nor when it is needed."""
+    roots = [REPOSITORY / "layers" / layer / "python" / package for layer, package in PACKAGES]
+    files = [
+        (root, file)
+        for root in roots
+        for file in root.rglob("*.py")
+        if is_needed(PurePosixPath(file.relative_to(root.parent)))
+    ]
+    assert len(files) > 500
+    for root, file in files:
+        for other in roots:
+            for name in imported(file.read_text(), other.name):
+                module = module_of(name, other)
+                assert module is None or is_needed(PurePosixPath(module.relative_to(other.parent))), (
+                    f"{file.relative_to(root)} imports {name}"
+                )
 
 
 def test_pruning_leaves_no_empty_folders(tmp_path: Path) -> None:
