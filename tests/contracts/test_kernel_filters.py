@@ -240,6 +240,23 @@ class TestFilters:
             hits += np.intersect1d(found.rows[:COUNT], best_of(made, query, rows)).size
         assert hits >= 0.97 * COUNT * len(made.queries)
 
+    def test_the_fewer_rows_are_allowed_the_more_results_are_searched_for(
+        self, made: Made, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A filter must not cost recall wherever its matches lie; a few deletes are no filter."""
+        monkeypatch.setattr(HnswIndex, "_is_compared", lambda *_: False)
+        index = made.opened(KERNELS[-1])
+        masks = [np.arange(ROWS) % 2 == 0, np.arange(ROWS) % 4 > 0, np.arange(ROWS) % 500 > 0]
+        for query in made.queries[:5]:
+            plain = index.best(query, COUNT)
+            half, most, nearly_all = (index.best(query, COUNT, None, mask) for mask in masks)
+            assert plain is not None
+            assert half is not None
+            assert most is not None
+            assert nearly_all is not None
+            assert half.scored > most.scored > nearly_all.scored
+            assert nearly_all.scored <= plain.scored + 2
+
     def test_a_walk_that_leads_away_is_given_up(self, made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
         """What is allowed is far from the query: all of it is compared where it is little, else the codes answer."""
         index, query = made.opened(KERNELS[-1]), made.queries[0]

@@ -28,6 +28,9 @@ LOOSE_SHARE_MIN = 0.2
 SPARE_SHARE = 0.3
 SPARE_ROWS = 8
 """How many more of the nearest rows are looked at than hold the results on average."""
+NO_FILTER_SHARE = 0.9
+"""Where more rows than this are allowed, the others are no filter."""
+_TINY = 1e-9
 VISITS_BEFORE, VISITS_PER_EF = 200, 13
 """Rows that a walk comes to on its way down, and for one of those it keeps (measured at 100,000 × 384)."""
 VISITS_FACTOR = 2
@@ -102,9 +105,9 @@ class HnswIndex:
         if self._plain.at(count, recall) is None:
             # No walk is known to find so much: what a scan would.
             return self.exactly(query, count, None, allowed)
-        effort = self._effort(count, recall)
         if allowed is not None:
-            return self._best_among(graph, query, count, recall, allowed, effort)
+            return self._best_among(graph, query, count, recall, allowed)
+        effort = self._effort(count, recall)
         found = None if effort is None else graph.best(query, count, *effort)
         return None if found is None or found.rows.size < min(count, graph.rows) else found
 
@@ -155,9 +158,9 @@ class HnswIndex:
         count: int,
         recall: float | None,
         allowed: Mask,
-        effort: tuple[int, int] | None,
     ) -> Best:
         bits, matches = self._bits.of(allowed)
+        effort = self._effort_among(matches, count, recall)
         wanted = min(count, matches)
         found: Best | None = None
         if effort is not None and not self._is_compared(graph, matches, effort):
@@ -174,15 +177,33 @@ class HnswIndex:
         self, graph: KernelGraph, query: Vector, count: int, recall: float | None, allowed: Mask
     ) -> Rows | None:
         """Rows that the graph proposes of the allowed ones; None where the codes are better at it."""
-        effort = self._effort(count, recall)
+        bits, matches = self._bits.of(allowed)
+        effort = self._effort_among(matches, count, recall)
         if effort is None:
             return None
-        bits, matches = self._bits.of(allowed)
         if self._is_compared(graph, matches, effort):
             compared = graph.best_allowed(query, effort[0], bits)
             return None if compared is None else np.sort(compared.rows)
         found = graph.search(query, *effort, bits, self._limits(matches, effort))
         return None if found is None or found.size < min(count, matches) else self._with_long(found, allowed)
+
+    def _effort_among(self, matches: int, count: int, recall: float | None) -> tuple[int, int] | None:
+        """That of three times as many of all rows as hold the results on average, as far as those are allowed; and
+        at least that without a filter, since all near rows may be allowed.
+        """
+        least = self._effort(count, recall)
+        share = matches / self._graph.rows
+        # Rows that died are no filter, and few.
+        spare = min(1.0, max(0.0, (NO_FILTER_SHARE - share) / (NO_FILTER_SHARE - 0.5)))
+        of_all = self._effort(
+            math.ceil(count * (1 + 2 * spare) / max(share, _TINY) + SPARE_ROWS * spare), recall
+        )
+        if least is None or of_all is None:
+            return least
+        depth, parameter = (
+            max(math.ceil(share * all_of), one) for all_of, one in zip(of_all, least, strict=True)
+        )
+        return depth, parameter
 
     def _is_compared(self, graph: KernelGraph, matches: int, effort: tuple[int, int]) -> bool:
         """Whether it is less work to compare all allowed rows than to walk along the graph."""
