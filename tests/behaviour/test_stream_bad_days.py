@@ -70,7 +70,9 @@ def test_what_failed_is_tried_again(site: MaintenanceDeployment, proxy: FaultPro
     """The records come back until it works; what was done by halves is no hindrance."""
     namespace = written(site)
     name, path, broken = FAULTS[fault]
-    proxy.fail(name, broken, times=ATTEMPTS, path=path)
+    # What a shorter way reads first is asked of the client then.
+    shorter = name in {"GetItem", "Query"}
+    proxy.fail(name, broken, times=ATTEMPTS + shorter, path=path)
     driver = StreamDriver(site.indexer())
     driver.deliver(site.stream.news())
     assert len(driver.invocations) == 2

@@ -180,7 +180,8 @@ def test_a_warm_request_asks_dynamodb_for_nothing_more(aws: Emulators, tmp_path:
     assert database.tenants.put(TenantGrant("t", 1, limits=GrantLimits(100, 200, 100, 200)))
     clock = ManualClock()
     limiter = SliceLimiter(database.rate_slices, clock, ahead=None)
-    with Client(create_app(database, rate_limiter=limiter), key) as client:
+    patient = ApiSettings(rate_seconds_max=60)
+    with Client(create_app(database, patient, rate_limiter=limiter), key) as client:
         meter.reset()
         client.get("/v1/namespaces")
         assert meter.requests == {"GetItem": 2, "UpdateItem": 2, "Query": 1}

@@ -14,7 +14,6 @@ from pathlib import Path
 import click
 
 from quartzdb.cli.output import print_json
-from quartzdb.storage.index.engines.kernel_library import kernel
 
 FIRST_KEY_FILE = "first-api-key"
 _TRY_IT = """\
@@ -43,6 +42,9 @@ def greet(
     if as_json:
         print_json({"url": url, "key": key, "data_dir": str(data_dir.resolve())})
         return
+    # Imported only now: the command line waits for numpy where a command needs it.
+    from quartzdb.storage.index.engines.kernel_library import kernel
+
     click.echo(f"QuartzDB serves {data_dir} at {url}")
     click.echo(f"Documentation: {url}/docs")
     click.echo(f"Searching with: {kernel() or 'faiss and numpy (there is no kernel)'}\n")
