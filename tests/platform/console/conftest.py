@@ -82,9 +82,10 @@ class Person:
         raise AssertionError(self.page.text_content("main"))
 
     def check(self) -> None:
-        """Have this page looked at by axe-core."""
+        """Have this page looked at by axe-core, once what fades in is there: until then its colours are others."""
         if not AXE.exists():
             pytest.skip("not installed: axe-core (needs npm)")
+        self.page.wait_for_function("document.getAnimations().length === 0")
         found = self.page.evaluate(f"(() => {{ {AXE.read_text('utf-8')}; return axe.run(); }})()")
         self.said += [
             f"{self.page.url}: {one['id']}: {one['nodes'][0]['html']}" for one in found["violations"]
