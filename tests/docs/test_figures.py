@@ -128,7 +128,8 @@ def _cited(text: str, file: Path) -> Iterator[tuple[str, set[str]]]:
     for paragraph in re.split(r"\n\n|\n(?=[-|])", paragraphs):
         linked = [file_of(one.target, file)[0] for one in links(paragraph)]
         of = {name for page in (file, *linked) for name in OWNERS.get(page, ())}
-        plain = re.sub(r"\]\([^)]*\)|`[^`]*`|\d{4}-\d\d-\d\d", "", paragraph)
+        # Nor is a version a figure: 3.11 of 3.11.7.
+        plain = re.sub(r"\]\([^)]*\)|`[^`]*`|\d{4}-\d\d-\d\d|\d+\.\d+\.\d+", "", paragraph)
         for shown in (one[0] for one in figures.NUMBER.finditer(plain)):
             digits = shown.replace(",", "").replace(".", "").strip("0")
             enough = len(digits) >= 3 or ("." in shown and len(digits) >= 2)
