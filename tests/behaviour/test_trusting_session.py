@@ -19,6 +19,7 @@ from quartzdb.adapters.aws.patience import Patience
 from quartzdb.adapters.aws.trusting_session import TrustingSession
 from quartzdb.wiring.aws_clients import AwsClients, AwsEndpoints
 from tests.certificates import certificate_of
+from tests.plain_trust import trust_plainly
 
 CONNECTIONS = 8
 
@@ -115,15 +116,7 @@ def test_many_connections_read_certificates_once(port: int, readings: list[objec
 @pytest.fixture
 def usual(monkeypatch: pytest.MonkeyPatch) -> None:
     """An environment as functions have it, whatever this machine's is."""
-    for name in (
-        "AWS_CA_BUNDLE",
-        "REQUESTS_CA_BUNDLE",
-        "HTTPS_PROXY",
-        "https_proxy",
-        "ALL_PROXY",
-        "all_proxy",
-    ):
-        monkeypatch.delenv(name, raising=False)
+    trust_plainly(monkeypatch)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")  # which is no proxy
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")

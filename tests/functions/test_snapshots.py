@@ -15,6 +15,7 @@ from quartzdb.aws_lambda.http_function import http_function
 from quartzdb.aws_lambda.settings import FunctionSettings
 from quartzdb.domain import values
 from quartzdb.wiring.aws_clients import AwsClients
+from tests.plain_trust import trust_plainly
 
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:origin-AbCdEf"
 
@@ -42,15 +43,7 @@ def test_a_snapshot_has_what_the_first_request_would_prepare(
     """Validators, methods, a library's lazy part, the client of the origin secret, whom to trust: nothing of that waits
     for a request.
     """
-    for name in (
-        "AWS_CA_BUNDLE",
-        "REQUESTS_CA_BUNDLE",
-        "HTTPS_PROXY",
-        "https_proxy",
-        "ALL_PROXY",
-        "all_proxy",
-    ):
-        monkeypatch.delenv(name, raising=False)
+    trust_plainly(monkeypatch)
     made = []
     client = AwsClients._client
 

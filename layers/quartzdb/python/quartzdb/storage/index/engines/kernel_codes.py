@@ -10,18 +10,18 @@ import numpy as np
 
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Floats, Mask, Rows
-from quartzdb.storage.index.engines.codes import NUMBER_BYTES, Bits, Codes, Float32Matrix
+from quartzdb.storage.index.engines.codes import NUMBER_BYTES, Bits, Float32Matrix
 from quartzdb.storage.index.engines.kernel_library import Kernel
 from quartzdb.storage.index.engines.kernel_lists import KernelLists, KernelRanking
 from quartzdb.storage.index.engines.native_scores import full_rows
 from quartzdb.storage.index.engines.packed_codes import CodeBytes, packed, padded, unpacked
-from quartzdb.storage.index.engines.product_file import ProductHead, read_head
+from quartzdb.storage.index.engines.product_file import ProductFileCodes, ProductHead, read_head
 from quartzdb.storage.index.engines.rotation import Rotation
 from quartzdb.storage.index.segments.partial_file import PartialFile
 from quartzdb.storage.index.segments.stored_vectors import StoredVectors
 
 
-class KernelCodes(Codes):
+class KernelCodes(ProductFileCodes):
     """A file of codes, mapped, or some of its rows in memory."""
 
     def __init__(
@@ -50,17 +50,6 @@ class KernelCodes(Codes):
         """Map a file of so many codes; only pages that searches touch are read. Raises Corrupted."""
         head = read_head(path, rows=rows, width=width, inner=inner)
         return cls(kernel, head, head.file, head.offsets, head.sizes, arranged=arranged, part=part)
-
-    @property
-    def row_bytes(self) -> int:
-        return self._head.row_bytes
-
-    @property
-    def listed_bytes(self) -> int:
-        return self._head.listed_bytes(np.diff(self._starts))
-
-    def spans(self, lists: Rows) -> tuple[Rows, Rows]:
-        return self._head.spans(lists)
 
     def search(
         self, query: Floats, depth: int, lists: Rows, nearness: Floats, allowed: Bits | None = None

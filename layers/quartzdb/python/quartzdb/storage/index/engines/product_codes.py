@@ -20,12 +20,12 @@ from quartzdb.storage.index.engines.faiss_library import faiss_module
 from quartzdb.storage.index.engines.kernel_codes import KernelCodes
 from quartzdb.storage.index.engines.kernel_library import Kernel
 from quartzdb.storage.index.engines.packed_codes import BLOCK_ROWS, CodeBytes, packed, unpacked
-from quartzdb.storage.index.engines.product_file import ProductHead, read_head
+from quartzdb.storage.index.engines.product_file import ProductFileCodes, ProductHead, read_head
 from quartzdb.storage.index.engines.product_quantizer import BITS
 from quartzdb.storage.index.segments.partial_file import PartialFile
 
 
-class ProductCodes(FaissCodes):
+class ProductCodes(ProductFileCodes, FaissCodes):
     """A file of codes, mapped, or some of its rows in memory, where there is no kernel."""
 
     def __init__(self, index: Any, lists: Any, head: ProductHead, sizes: Rows, **how: Any) -> None:
@@ -67,19 +67,8 @@ class ProductCodes(FaissCodes):
         index.ntotal = rows
         return cls(index, lists, head, head.sizes, arranged=arranged, part=part)
 
-    @property
-    def row_bytes(self) -> int:
-        return self._head.row_bytes
-
-    @property
-    def listed_bytes(self) -> int:
-        return self._head.listed_bytes(np.diff(self._starts))
-
     def asking(self, visit: int, selector: Any) -> Any:
         return self._faiss.IVFSearchParameters(nprobe=visit, sel=selector)
-
-    def spans(self, lists: Rows) -> tuple[Rows, Rows]:
-        return self._head.spans(lists)
 
     def among(self, allowed: Mask) -> ProductCodes | None:
         if self._part is not None:

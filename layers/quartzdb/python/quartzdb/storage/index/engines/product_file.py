@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from quartzdb.domain.vector import Rows
 from quartzdb.storage.index.engines.centroids import Centroids
-from quartzdb.storage.index.engines.codes import NUMBER_BYTES
+from quartzdb.storage.index.engines.codes import NUMBER_BYTES, Codes
 from quartzdb.storage.index.engines.file_fields import fields_of
 from quartzdb.storage.index.engines.packed_codes import CodeBytes, packed, padded
 from quartzdb.storage.index.engines.product_quantizer import VALUES, ProductQuantizer
@@ -67,6 +67,23 @@ class ProductHead:
     def listed_bytes(self, sizes: Rows) -> int:
         """Bytes of lists of so many rows each."""
         return int(padded(sizes).sum()) * self.row_bytes + int(sizes.sum()) * NUMBER_BYTES
+
+
+class ProductFileCodes(Codes):
+    """What codes of such a file have in common, whoever searches them: the kernel or faiss."""
+
+    _head: ProductHead
+
+    @property
+    def row_bytes(self) -> int:
+        return self._head.row_bytes
+
+    @property
+    def listed_bytes(self) -> int:
+        return self._head.listed_bytes(np.diff(self._starts))
+
+    def spans(self, lists: Rows) -> tuple[Rows, Rows]:
+        return self._head.spans(lists)
 
 
 def read_head(path: Path, *, rows: int, width: int, inner: bool) -> ProductHead:
