@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.server_process import ServerProcess
 
@@ -78,7 +78,7 @@ def test_the_same_call_is_chosen_for_all_operations(browser: Browser, server: Se
     page = browser.new_page()
     page.goto(f"{server.url}/docs/api/query/#query_vectors_batch")
     page.locator("label:has-text('Rust')").first.click()
-    page.wait_for_function("document.querySelectorAll('.tabbed-labels--linked').length > 0")
+    expect(page.locator(".tabbed-labels--linked").first).to_be_attached()
     for one in page.locator("pre:has-text('use quartzdb_client')").all():
         assert one.is_visible()
     assert page.locator("pre:has-text('from quartzdb_client')").first.is_hidden()

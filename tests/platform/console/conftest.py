@@ -23,6 +23,13 @@ LOADED = """{
 seconds, the first time. How often it has asked until somebody looks says how busy the machine is.
 """
 BYTES_LOADED = f"(() => {LOADED})().reduce((sum, one) => sum + one.encodedBodySize, 0)"
+SETTLED = """(async () => {
+    while (document.getAnimations().length)
+        await Promise.allSettled(document.getAnimations().map(one => one.finished));
+})()"""
+"""Waits until nothing fades any more: in the page itself, as `wait_for_function` needs the `eval` that its policy
+forbids as soon as it has to look a second time.
+"""
 AXE = Path(__file__).parents[3] / "layers/platform/assets/node_modules/axe-core/axe.min.js"
 
 
@@ -85,7 +92,7 @@ class Person:
         """Have this page looked at by axe-core, once what fades in is there: until then its colours are others."""
         if not AXE.exists():
             pytest.skip("not installed: axe-core (needs npm)")
-        self.page.wait_for_function("document.getAnimations().length === 0")
+        self.page.evaluate(SETTLED)
         found = self.page.evaluate(f"(() => {{ {AXE.read_text('utf-8')}; return axe.run(); }})()")
         self.said += [
             f"{self.page.url}: {one['id']}: {one['nodes'][0]['html']}" for one in found["violations"]
