@@ -1,4 +1,4 @@
-"""A log that counts how often it is read."""
+"""A log that counts how often it is read, and of which only a read tells whether there is more."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ class CountedLog:
     def __init__(self, log: Any) -> None:
         self._log = log
         self.reads = 0
+
+    def data_version(self) -> None:
+        """Never told."""
 
     def read(self, *arguments: Any, **options: Any) -> Any:
         self.reads += 1

@@ -576,3 +576,28 @@ def test_floors_and_fences_do_not_stand_in_each_others_way(
     fenced_log.seal(partition)
     with pytest.raises(NamespaceNotFound):
         fenced_log.fence(partition, key(60))
+
+
+def known_version(log: ChangeLog) -> bytes | None:
+    """Once it was asked for often enough that looking for a cheap way to tell has paid."""
+    return [log.data_version() for _ in range(20)][-1]
+
+
+def test_the_data_version_tells_of_every_commit(
+    open_log: Callable[[], ChangeLog], partition: Partition
+) -> None:
+    """Whoever made it, and in whatever partition; a log of which only a read tells says so each time."""
+    log, other = open_log(), open_log()
+    append(log, partition, 1)
+    changes: Sequence[Callable[[], object]] = (
+        lambda: append(log, partition, 2),
+        lambda: append(other, partition, 3),
+        lambda: append(other, fresh_partition(), 3),
+        lambda: other.trim(partition, 2),
+        lambda: other.seal(partition),
+    )
+    for change in changes:
+        before = known_version(log)
+        assert before == known_version(log)
+        change()
+        assert before is None or log.data_version() not in {before, None}

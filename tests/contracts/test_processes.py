@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from quartzdb.adapters.embedded.filesystem_blobs import FilesystemBlobs
 from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
 from quartzdb.adapters.embedded.sqlite_keyvalue import SqliteKeyValue
 from quartzdb.adapters.embedded.sqlite_log import SqliteChangeLog
+from quartzdb.storage.log.tail import LogTail
 from tests.contracts import processes
 from tests.contracts.processes import PARTITION, ROUNDS
 from tests.manual_clock import ManualClock
@@ -55,6 +57,31 @@ def test_processes_share_one_log(tmp_path: Path) -> None:
     with SqliteDatabase(tmp_path / "quartz.db") as database:
         entries = SqliteChangeLog(database, behind_max=0).read(PARTITION, 0).entries
     assert entries == [(key, str(key).encode()) for key in acknowledged]
+
+
+def test_a_reader_is_told_of_each_commit_of_another_process(tmp_path: Path) -> None:
+    """Also of one that was killed right after it, and though most looks at the log ask nobody."""
+    ours, theirs = SPAWN.Pipe(duplex=False)
+    with SqliteDatabase(tmp_path / "quartz.db") as database:
+        tail = LogTail(SqliteChangeLog(database, behind_max=0), PARTITION)
+        process = SPAWN.Process(target=processes.append_until_killed, args=(tmp_path, theirs))
+        process.start()
+        theirs.close()
+        seen: set[int] = set()
+        with ours:
+            for stamp in iter(ours.recv, 60):
+                seen |= {key.stamp for key, _ in tail.poll()}
+                assert stamp in seen
+            process.kill()
+            process.join()
+            last = 60
+            with suppress(EOFError):
+                while ours.poll():
+                    last = ours.recv()
+        seen |= {key.stamp for key, _ in tail.poll()}
+        assert set(range(1, last + 1)) <= seen
+        assert database.data_version() is not None
+        assert tail.poll() == ()
 
 
 def test_one_process_wins_each_compare_and_set_of_a_key(tmp_path: Path) -> None:

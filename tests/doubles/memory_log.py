@@ -36,12 +36,17 @@ class MemoryChangeLog:
     def __init__(self, *, behind_max: int) -> None:
         self._behind_max = behind_max
         self._partitions: dict[Partition, _Partition] = {}
+        self._commits = 0
         self._lock = threading.Lock()
 
     @property
     def ordered(self) -> bool:
         """Whether an entry has to be later than the head."""
         return self._behind_max < 0
+
+    def data_version(self) -> bytes:
+        """How much was committed and trimmed."""
+        return self._commits.to_bytes(8)
 
     def append(self, partition: Partition, key: Version, body: bytes) -> None:
         """Commit one entry. Raises StampBehind, NamespaceNotFound (sealed) or Conflict (same key, another body)."""
@@ -120,6 +125,7 @@ class MemoryChangeLog:
             logs = [self._partitions.setdefault(partition, _Partition()) for partition in bodies]
             if any(log.fence != key.stamp or log.floor >= key.stamp for log in logs):
                 return False
+            self._commits += 1
             for log, body in zip(logs, bodies.values(), strict=True):
                 insort(log.keys, key)
                 log.bodies[key] = body
@@ -156,6 +162,7 @@ class MemoryChangeLog:
         """Raise the floor to `upto`, then drop entries with a stamp <= it. Returns how many were dropped."""
         with self._lock:
             log = self._partitions.setdefault(partition, _Partition())
+            self._commits += 1
             log.floor = max(log.floor, upto)
             place = log.place_after(upto)
             for key in log.keys[:place]:
@@ -183,6 +190,7 @@ class MemoryChangeLog:
             return
         self._check(partition, key)
         log = self._partitions.setdefault(partition, _Partition())
+        self._commits += 1
         insort(log.keys, key)
         log.bodies[key] = body
 

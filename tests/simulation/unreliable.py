@@ -36,6 +36,10 @@ class UnreliableLog:
         """As the port says."""
         return self._shared.ordered
 
+    def data_version(self) -> bytes | None:
+        """As the port says: of a log where entries land late, only a read tells."""
+        return self._shared.data_version() if self.ordered else None
+
     def append(self, partition: Partition, key: Version, body: bytes) -> None:
         """As the port says."""
         self._put(lambda: self._shared.append(partition, key, body))

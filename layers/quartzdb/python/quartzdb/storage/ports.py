@@ -43,6 +43,13 @@ class ChangeLog(Protocol):
         """Whether no entry is ever committed behind the head: readers then need no overlap, nor folds any wait."""
         ...
 
+    def data_version(self) -> bytes | None:
+        """Bytes that are others once anything was committed that a read would be told of; None where only a read tells.
+
+        So of two reads with the same bytes before each, the second finds nothing that the first did not.
+        """
+        ...
+
     def append(self, partition: Partition, key: Version, body: bytes) -> None:
         """Commit one entry durably. Appending the same key and body again changes nothing.
 

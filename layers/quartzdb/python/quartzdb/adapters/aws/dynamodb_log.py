@@ -65,6 +65,9 @@ class DynamoChangeLog:
         """False: writers do not wait for each other, so an entry may land behind the head."""
         return False
 
+    def data_version(self) -> None:
+        """Never told: what was committed only a read knows."""
+
     def append(self, partition: Partition, key: Version, body: bytes) -> None:
         """Commit one entry. Raises NamespaceNotFound (sealed), StampBehind (trimmed past it) or Conflict."""
         self._mark(partition)

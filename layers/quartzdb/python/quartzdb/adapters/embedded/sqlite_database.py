@@ -26,6 +26,7 @@ from quartzdb.adapters.embedded.sqlite_identity import mark_in, set_mark, settle
 from quartzdb.adapters.embedded.sqlite_read_only import read_only_uri
 from quartzdb.adapters.embedded.sqlite_row_sums import add_sums
 from quartzdb.adapters.embedded.sqlite_schema import prepare_schema, require_schema
+from quartzdb.adapters.embedded.wal_index import WalIndex, wal_index_of
 from quartzdb.domain.errors import StorageFull, Unavailable
 
 Row = tuple[Any, ...]
@@ -54,6 +55,10 @@ _CACHE_KIB = 4 * 1024
 """Page cache of each thread's connection; behind it is the operating system's, which they share."""
 
 
+_LOOKS_BEFORE = 8
+"""So often a thread looks by asking SQLite: to find what lies in memory takes as long as a hundred times that."""
+
+
 class _Session:
     """One thread's connection, closed when its thread ends. `with session as connection` is how it is used.
 
@@ -61,11 +66,14 @@ class _Session:
     while another is inside it.
     """
 
-    __slots__ = ("__weakref__", "_connection", "_lock")
+    __slots__ = ("__weakref__", "_closed", "_connection", "_lock", "_looks", "_wal_index")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._lock = threading.RLock()
+        self._wal_index: WalIndex | None = None
+        self._looks = 0
+        self._closed = False
 
     def __enter__(self) -> sqlite3.Connection:
         self._lock.acquire()
@@ -74,8 +82,18 @@ class _Session:
     def __exit__(self, *_: object) -> None:
         self._lock.release()
 
+    def data_version(self, path: Path) -> bytes | None:
+        """As `WalIndex` says. While the lock is held, the connection is open, and with it what lies in memory."""
+        with self._lock:
+            if self._wal_index is None and self._looks == _LOOKS_BEFORE and not self._closed:
+                self._wal_index = wal_index_of(path)
+            # Looked for once, whether it was found or not.
+            self._looks += 1
+            return None if self._wal_index is None else self._wal_index.data_version()
+
     def close(self) -> None:
         with self._lock:
+            self._closed, self._wal_index = True, None
             self._connection.close()
 
     def __del__(self) -> None:
@@ -128,6 +146,10 @@ class SqliteDatabase:
                 yield from cursor
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise failure(error, self.path) from error
+
+    def data_version(self) -> bytes | None:
+        """Bytes that are others once anything was committed, by whatever process; None where that cannot be told."""
+        return self._session().data_version(self.path)
 
     def write(self, operation: Operation[T]) -> T:
         """Run the operation in a write transaction and return once it is durable.

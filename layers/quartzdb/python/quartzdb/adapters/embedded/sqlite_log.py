@@ -69,6 +69,10 @@ class SqliteChangeLog:
         """Whether an entry has to be later than the head."""
         return self._behind_max < 0
 
+    def data_version(self) -> bytes | None:
+        """Bytes that are others once anything was committed, in whatever partition, by whatever process."""
+        return self._database.data_version()
+
     def append(self, partition: Partition, key: Version, body: bytes) -> None:
         """Commit one entry. Raises StampBehind, NamespaceNotFound (sealed) or Conflict (same key, another body)."""
         identity = self._ids.ensure(partition)

@@ -48,12 +48,17 @@ class LogTail:
         self.more = False
         """Whether entries are left that were there when the first of these polls began: each returns so many bytes."""
         self._upto: int | None = None
+        self._quiet_at: bytes | None = None
 
     def poll(self) -> Sequence[tuple[Version, bytes]]:
         """Entries not returned before, in append order; `more` says whether to poll again. Raises GapInLog, LogSealed.
 
         Writers may be faster than a reader, so that there is always more: it ends with what there was at its beginning.
         """
+        # Taken before the read, which may know of later commits.
+        data_version = self._log.data_version()
+        if data_version is not None and data_version == self._quiet_at:
+            return ()
         after = self._after()
         page = self._log.read(self._partition, after, self._known, bytes_max=self._poll_bytes_max)
         if page.floor == SEALED:
@@ -62,7 +67,7 @@ class LogTail:
             raise GapInLog
         self._polled = True
         if not page.entries:
-            self.more, self._upto = False, None
+            self.more, self._upto, self._quiet_at = False, None, data_version
             return ()
         self._known.update(key for key, _ in page.entries)
         self.highest = max(self.highest, page.entries[-1][0].stamp)

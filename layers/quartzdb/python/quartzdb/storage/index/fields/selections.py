@@ -51,6 +51,8 @@ class Selections:
         self._bytes = 0
         self._kept: OrderedDict[bytes, tuple[Mask, Selection]] = OrderedDict()
         self._lock = Lock()
+        # Whoever asks again with the same filter object is answered without its name, which takes as long as the rest.
+        self._latest: tuple[Filter, Mask, Selection] | None = None
 
     @property
     def resident_bytes(self) -> int:
@@ -59,11 +61,15 @@ class Selections:
 
     def of(self, condition: Filter, alive: Mask, alive_count: int) -> Selection:
         """What the filter accepts of these live rows. `alive` is never written to again."""
+        latest = self._latest
+        if latest is not None and latest[0] is condition and latest[1] is alive:
+            return latest[2]
         name = digest(condition)
         with self._lock:
             known = self._kept.get(name)
             if known is not None and known[0] is alive:
                 self._kept.move_to_end(name)
+                self._latest = condition, alive, known[1]
                 return known[1]
         selection = self._evaluated(condition, alive, alive_count)
         self._keep(name, alive, selection)
