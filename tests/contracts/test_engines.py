@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import subprocess
 import sys
@@ -702,6 +703,24 @@ class TestOddData:
     def test_far_from_the_origin(self, engine: str, tmp_path: Path) -> None:
         index = opened(engine, clumped(1500, 1, 24) + np.float32(1000), Metric.EUCLIDEAN, tmp_path)
         assert index.recall(clumped(10, 2, 24) + np.float32(1000), 10) >= 0.9
+
+
+@pytest.mark.parametrize("engine", ["ivf", "hnsw"])
+def test_texts_that_come_in_versions(engine: str, tmp_path: Path) -> None:
+    """Next to a version of its own a row is found at once: what is promised holds for queries that have none."""
+    generator = np.random.default_rng(1)
+    turn = generator.normal(size=(24, 48)) / math.sqrt(24)
+
+    def texts(count: int) -> Matrix:
+        places = np.tanh(generator.normal(size=(count, 24)) @ turn)
+        return (places + 0.1 * generator.normal(size=places.shape)).astype(np.float32)
+
+    bases, queries = texts(2_500), texts(300)
+    bases /= norms_of(bases)[:, None]
+    shifts = [np.zeros(48)] + [generator.normal(size=bases.shape) * 0.35 / math.sqrt(48) for _ in range(7)]
+    rows = np.concatenate([bases + shift for shift in shifts]).astype(np.float32)
+    index = opened(engine, generator.permutation(rows), Metric.COSINE, tmp_path)
+    assert index.recall(queries, 10) >= 0.965
 
 
 def test_half_precision_is_widened_exactly() -> None:

@@ -31,6 +31,9 @@ SCORES_BYTES_MAX = 128 << 20
 """How much memory the exact scores of one batch of sample queries may take."""
 SCAN_COST, SCAN_COST_PER_FLOAT = 5.0, 0.4
 """Nanoseconds to scan a row, as measured for docs/benchmarks-engines.md; only ratios to other costs matter."""
+VERSION_DISTANCE_MAX = 0.7
+"""A version of a row is nearer to it than this share of the distance of the row that comes VERSIONS_MAX-th."""
+VERSIONS_MAX = 64
 _BLOCK_FLOATS = 1 << 21
 
 
@@ -67,6 +70,28 @@ def held_out(rows: int, generator: np.random.Generator, size: int = QUERIES) -> 
     return chosen
 
 
+def versions_of(vectors: Matrix, placement: Placement, own: Rows) -> Rows:
+    """Rows that are versions of some of these, those left out; no more than are held out at most.
+
+    Of real texts in one version each, one in twenty has a row so near; where texts come in several, all of them do.
+    """
+    if len(vectors) <= VERSIONS_MAX:
+        return np.empty(0, dtype=np.int64)
+    placed = placement.rows(vectors[own])
+    found = [np.empty(0, dtype=np.int64)]
+    for start, scores in _scores_in_batches(vectors, placement, placed, inner=False):
+        lengths = np.einsum(
+            "ij,ij->i", placed[start : start + len(scores)], placed[start : start + len(scores)]
+        )
+        distances = np.maximum(lengths[:, None] - 2 * scores, 0)
+        for near in distances:
+            nearest = np.argpartition(near, VERSIONS_MAX)[: VERSIONS_MAX + 1]
+            furthest = near[nearest].max()
+            found.append(nearest[near[nearest] < VERSION_DISTANCE_MAX**2 * furthest])
+    versions = np.setdiff1d(np.concatenate(found), own)
+    return versions[: int(HELD_OUT_SHARE_MAX * len(vectors))]
+
+
 def sample_queries(
     vectors: Matrix, placement: Placement, own: Rows, generator: np.random.Generator
 ) -> Iterator[SampleQuery]:
@@ -75,14 +100,21 @@ def sample_queries(
     other = generator.integers(total, size=own.size)
     queries = placement.rows(vectors[own])
     queries[1::2] += np.float32(BLEND) * (placement.rows(vectors[other]) - queries)[1::2]
-    batch = max(1, SCORES_BYTES_MAX // (4 * total))
-    for start in range(0, own.size, batch):
-        scores = exact_scores(vectors, placement, queries[start : start + batch])
-        for at, row in enumerate(own[start : start + batch]):
+    for start, scores in _scores_in_batches(vectors, placement, queries, inner=placement.inner):
+        for at, row in enumerate(own[start : start + len(scores)]):
             scores[at, _copies(vectors, scores[at], row)] = -np.inf
             if total > 2 * NEAREST_IGNORED:
                 scores[at, np.argpartition(-scores[at], NEAREST_IGNORED)[:NEAREST_IGNORED]] = -np.inf
             yield SampleQuery(queries[start + at], scores[at])
+
+
+def _scores_in_batches(
+    vectors: Matrix, placement: Placement, queries: Float32Matrix, *, inner: bool
+) -> Iterator[tuple[int, Float32Matrix]]:
+    """Exact scores of some queries after the other, and the number of the first of them; memory stays bounded."""
+    batch = max(1, SCORES_BYTES_MAX // (4 * len(vectors)))
+    for start in range(0, len(queries), batch):
+        yield start, exact_scores(vectors, placement, queries[start : start + batch], inner=inner)
 
 
 def _copies(vectors: Matrix, scores: Floats, row: int) -> Rows:
@@ -94,14 +126,16 @@ def _copies(vectors: Matrix, scores: Floats, row: int) -> Rows:
     return near[equal]
 
 
-def exact_scores(vectors: Matrix, placement: Placement, queries: Float32Matrix) -> Float32Matrix:
-    """Scores (q, n) that rank as the metric does: products, or products less half the squared length."""
+def exact_scores(
+    vectors: Matrix, placement: Placement, queries: Float32Matrix, *, inner: bool
+) -> Float32Matrix:
+    """Scores (q, n) of all rows: products, or where not `inner` products less half the squared length."""
     scores = np.empty((len(queries), len(vectors)), dtype=np.float32)
     step = max(1, _BLOCK_FLOATS // vectors.shape[1])
     for start in range(0, len(vectors), step):
         rows = placement.rows(vectors[start : start + step])
         products = queries @ rows.T
-        if not placement.inner:
+        if not inner:
             products -= np.einsum("ij,ij->i", rows, rows) / 2
         scores[:, start : start + step] = products
     return scores

@@ -18,7 +18,7 @@ from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.vector import Matrix, Rows, norms_of
 from quartzdb.storage.index.engines import code_bounds
-from quartzdb.storage.index.engines.calibration import held_out
+from quartzdb.storage.index.engines.calibration import held_out, versions_of
 from quartzdb.storage.index.engines.exact import ExactIndex
 from quartzdb.storage.index.engines.faiss_library import openmp_threads
 from quartzdb.storage.index.engines.graph import Graph, coded
@@ -70,7 +70,8 @@ class HnswEngine:
         rotation = Rotation.fit(sample, metric, generator)
         space, long = _fitted(rotation, vectors)
         own = held_out(len(vectors), generator, SAMPLE_QUERIES)
-        others = np.delete(np.arange(len(vectors)), own)
+        kept_back = np.concatenate([own, versions_of(vectors, rotation, own)])
+        others = np.delete(np.arange(len(vectors)), kept_back)
         with openmp_threads(threads):
             builder = GraphBuilder(space, sample)
             for rows in _blocks(others, vectors.shape[1]):
@@ -80,10 +81,10 @@ class HnswEngine:
             if calibrated is None:
                 return BuiltIndex(files=(), parameters={"linked": False})
             search_parameters, levels = calibrated
-            builder.add(vectors[own])
+            builder.add(vectors[kept_back])
         codes = IvfEngine(self._find_kernel).build(vectors, metric, directory, seed=seed, threads=threads)
         # The graph takes over the order of the codes, which is as good for it: links mostly lead to near rows.
-        places = np.argsort(np.concatenate([others, own]))
+        places = np.argsort(np.concatenate([others, kept_back]))
         builder.reorder(places if codes.order is None else places[codes.order])
         builder.write(directory / GRAPH_FILE)
         rotation.save(directory / SPACE_FILE)
