@@ -1,9 +1,9 @@
 """Measures the floor of recall under filters: `python -m benchmarks.recall [--rows N] [--dimension D]`.
 
 Filters match 50 % to 0.01 % of the rows: by chance, those nearest to one row, those furthest from each query; and all
-rows, which is to search without one. What few rows match is scored whole, as the planner has it; more goes to the engine
-as calibrated. Prints the recall@10 of each case, and ends with an error where one is below the floor, or without a
-filter below what is usual. Without the set of this size, it is made
+rows, which is to search without one. What few rows match is scored whole, as the planner has it; more goes to the
+engine as calibrated. Prints the recall@10 of each case, and ends with an error where one is below the floor, or without
+a filter below what is usual. Without the set of this size, it is made
 (benchmarks/dataset.py). `--write-docs` keeps the table in docs/benchmarks/recall.json, and brings pages to it.
 """
 
