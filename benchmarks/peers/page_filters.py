@@ -24,22 +24,24 @@ def section(peers: Mapping[str, Any]) -> str:
     return "\n\n".join([EXPLAINED, *(_summary(peers, kind) for kind in KINDS), _details(peers)])
 
 
-def _of_kind(kind: str) -> list[str]:
+def of_kind(kind: str) -> list[str]:
+    """The cases with filters of this kind, those that match most first."""
     return [case for case, (condition, _) in cases().items() if condition.startswith(kind)]
 
 
 def _summary(peers: Mapping[str, Any], kind: str) -> str:
-    wanted = _of_kind(kind)
+    wanted = of_kind(kind)
     head = ["queries/s (recall)", *(case.removeprefix(f"{kind} ") for case in wanted)]
     rows = [
-        ours_bold([name, *(_speed_and_recall(record, case) for case in wanted)])
+        ours_bold([name, *(speed_and_recall(record, case) for case in wanted)])
         for name, record in peers.items()
         if any(chosen(record, case) for case in wanted)
     ]
     return f"### {kind.capitalize()}\n\n{KINDS[kind]}\n\n{table(head, rows)}"
 
 
-def _speed_and_recall(record: Mapping[str, Any], case: str) -> str:
+def speed_and_recall(record: Mapping[str, Any], case: str) -> str:
+    """In italics where the recall that is wanted was not reached."""
     found, raced = chosen(record, case), middle(record, case, "single")
     if found is None or raced is None:
         return na()

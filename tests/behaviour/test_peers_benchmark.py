@@ -16,6 +16,7 @@ from benchmarks.peers.plots import front
 from benchmarks.peers.port import TOP_K
 from benchmarks.peers.results import Results
 from benchmarks.peers.threads import crowd
+from benchmarks.peers.wider import filters, races
 
 ABOUT = {
     "date": "2026-01-31",
@@ -202,3 +203,22 @@ def test_eight_clients_ask_side_by_side_and_a_failure_is_raised() -> None:
 def test_every_filter_is_a_case() -> None:
     """Two kinds at four shares, beside two recalls without a filter."""
     assert len(cases()) == 10
+
+
+def test_several_sets_stand_beside_each_other() -> None:
+    """What is missing of one set says so; filters have a table of their own, where any were asked."""
+    sweeps = {"": [found(0.96, 500), found(0.995, 300)], "random 10 %": [found(0.985, 100)]}
+    single = {"recall 0.95": 500.0, "recall 0.99": 300.0, "random 10 %": 100.0}
+    raced = {case: {"single": [{**found(1, qps), "count": 300}]} for case, qps in single.items()}
+    whole = {"sweeps": sweeps, "races": raced, "disk": 2_000_000, "written": {"rows": 1000}}
+    slow = {"sweeps": {"": [found(0.96, 40)]}, "races": {"recall 0.95": {"single": [found(1, 40)]}}}
+    small = {"about": ABOUT, "peers": {"zvec": slow, "QuartzDB ivf": whole}}
+    wide = {"about": {**ABOUT, "dimension": 16}, "peers": {"QuartzDB ivf": whole}}
+    assert races([small, wide]).splitlines() == [
+        "| Queries/s, one client | 1,000 × 8, .95 | .99 | bytes a vector | 1,000 × 16, .95 | .99 | bytes a vector |",
+        "| --- | --: | --: | --: | --: | --: | --: |",
+        "| **QuartzDB ivf** | 500 | 300 | 2,000 | 500 | 300 | 2,000 |",
+        "| zvec | 40.0 | n/a | n/a | n/a | n/a | n/a |",
+    ]
+    assert "| **QuartzDB ivf** | n/a | 100 (0.985) | n/a |" in filters(wide)
+    assert filters({"about": ABOUT, "peers": {"zvec": slow}}) == ""

@@ -331,7 +331,7 @@ class DatabaseMachine(RuleBasedStateMachine):
         of_one = replace(of_all, text=TextQuery(f"{number:02d}"))
         found = [match.id for match in search.query(self.namespace, of_one).matches]
         assert found == sorted({IDS[number]} & tagged)
-        assert log.reads == before + self.namespace.settings.shards
+        assert before <= log.reads <= before + self.namespace.settings.shards
         hybrid = replace(of_one, vector=self._vectors(1)[0], recall=1.0)
         fused = search.query(self.namespace, hybrid).matches
         assert {match.id for match in fused} == set(eligible)
@@ -404,17 +404,20 @@ class DatabaseMachine(RuleBasedStateMachine):
 
     @rule(process=processes)
     def one_read_a_query(self, process: int) -> None:
-        """A warm strongly consistent query reads each shard's log exactly once; an eventual one, never."""
+        """A warm strongly consistent query reads each shard's log once at most: not where nothing can have been
+        committed; an eventual one, never.
+        """
         database, log = self.databases[process], self.adapters[process].log
         assert isinstance(log, CountingLog)
         request = QueryRequest(vector=self._vectors(1)[0])
         database.search.query(self.namespace, request)
         before = log.reads
         database.search.query(self.namespace, request)
-        assert log.reads == before + self.namespace.settings.shards
+        once = log.reads
+        assert before <= once <= before + self.namespace.settings.shards
         eventual = replace(request, consistency=Consistency(strong=False))
         database.search.query(self.namespace, eventual)
-        assert log.reads == before + self.namespace.settings.shards
+        assert log.reads == once
 
     @rule(process=processes)
     def token_is_honoured(self, process: int) -> None:

@@ -37,8 +37,13 @@ class UnreliableLog:
         return self._shared.ordered
 
     def data_version(self) -> bytes | None:
-        """As the port says: of a log where entries land late, only a read tells."""
-        return self._shared.data_version() if self.ordered else None
+        """As the port says: of a log where entries land late, only a read tells. Others write before and after it."""
+        if not self.ordered:
+            return None
+        self._world.step(self._latency())
+        told = self._shared.data_version()
+        self._world.step(self._latency())
+        return told
 
     def append(self, partition: Partition, key: Version, body: bytes) -> None:
         """As the port says."""
