@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from quartzdb.adapters.embedded.sqlite_database import SqliteDatabase
 from quartzdb.adapters.embedded.sqlite_log import SqliteChangeLog
 from quartzdb.adapters.embedded.wal_index import wal_index_of
+from quartzdb.domain.errors import Unavailable
 from quartzdb.domain.hlc import Version
 from quartzdb.domain.namespace import Partition
 from quartzdb.storage.log.tail import LogTail
@@ -110,3 +112,15 @@ def test_a_connection_that_was_closed_tells_nothing(database: SqliteDatabase) ->
     session = database._session()
     database.close()
     assert session.data_version(database.path) is None
+
+
+def test_a_thread_that_cannot_open_the_file_is_told_why(tmp_path: Path) -> None:
+    """Its first look opens its connection, which fails as any read does."""
+    (tmp_path / "data").mkdir()
+    with SqliteDatabase(tmp_path / "data" / "quartz.db") as database:
+        append(database, 1)
+        (tmp_path / "data").rename(tmp_path / "gone")
+        with ThreadPoolExecutor(1) as thread:
+            look = thread.submit(database.data_version)
+            with pytest.raises(Unavailable, match=r"quartz\.db"):
+                look.result()

@@ -53,8 +53,6 @@ _SCRUB_WAIT_MS = 200
 """How long writers wait for readers, at most, so that the write-ahead log can be emptied."""
 _CACHE_KIB = 4 * 1024
 """Page cache of each thread's connection; behind it is the operating system's, which they share."""
-
-
 _LOOKS_BEFORE = 8
 """So often a thread looks by asking SQLite: to find what lies in memory takes as long as a hundred times that."""
 
@@ -149,7 +147,10 @@ class SqliteDatabase:
 
     def data_version(self) -> bytes | None:
         """Bytes that are others once anything was committed, by whatever process; None where that cannot be told."""
-        return self._session().data_version(self.path)
+        try:
+            return self._session().data_version(self.path)
+        except sqlite3.Error as error:  # a thread's first look opens its connection
+            raise failure(error, self.path) from error
 
     def write(self, operation: Operation[T]) -> T:
         """Run the operation in a write transaction and return once it is durable.

@@ -73,16 +73,16 @@ def held_out(rows: int, generator: np.random.Generator, size: int = QUERIES) -> 
 def versions_of(vectors: Matrix, placement: Placement, own: Rows) -> Rows:
     """Rows that are versions of some of these, those left out; no more than are held out at most.
 
-    Of real texts in one version each, one in twenty has a row so near; where texts come in several, all of them do.
+    Of real texts in one version each, a third have a row so near, and seldom two; where texts come in several, all of
+    them have about as many as there are.
     """
     if len(vectors) <= VERSIONS_MAX:
         return np.empty(0, dtype=np.int64)
     placed = placement.rows(vectors[own])
     found = [np.empty(0, dtype=np.int64)]
     for start, scores in _scores_in_batches(vectors, placement, placed, inner=False):
-        lengths = np.einsum(
-            "ij,ij->i", placed[start : start + len(scores)], placed[start : start + len(scores)]
-        )
+        queries = placed[start : start + len(scores)]
+        lengths = np.einsum("ij,ij->i", queries, queries)
         distances = np.maximum(lengths[:, None] - 2 * scores, 0)
         for near in distances:
             nearest = np.argpartition(near, VERSIONS_MAX)[: VERSIONS_MAX + 1]
