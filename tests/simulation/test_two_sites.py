@@ -193,7 +193,7 @@ def lag_of_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
         (gaps_ignored, 5),
         (hasty_feed, 18),
         (old_keys_only, 4),
-        (late_keys, 27),
+        (late_keys, 91),
         (lag_of_what_runs, 3),
     ],
 )
