@@ -13,7 +13,7 @@ import shutil
 import socket
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from quartzdb.wiring.settings import DEFAULT_TENANT
 # Deploying twice and starting four functions takes a minute on an idle machine.
 pytestmark = pytest.mark.timeout(900)
 
+PASSES_MAX = 3
 MERGED_ROWS = 1_600
 MERGED_WITHIN_SECONDS = 180
 
@@ -165,8 +166,9 @@ def test_the_scheduled_pass_learns_what_projects_hold_use_and_do(deployed: Deplo
     data = Client(deployed.place, deployed.outputs["ApiUrl"], started["key"]["key"])
     assert data.send("PUT", "/v1/namespaces/first/kv/k", b"x" * 4_000).status == 200
     _deliver(deployed, project, key)
-    done = _upkeep(deployed)
-    assert {"storage", "storage-reconciliation", "delivered-audit", "key-uses"} <= set(done["done"])
+    wanted = {"storage", "storage-reconciliation", "delivered-audit", "key-uses"}
+    done = _upkeep(deployed, wanted)
+    assert wanted <= set(done["done"])
     assert done["failed"] == []
     month = person.send("GET", f"/platform/v1/organizations/{organization}/usage").json()["month"]
     assert month["bytes_held"] >= 4_000
@@ -175,7 +177,7 @@ def test_the_scheduled_pass_learns_what_projects_hold_use_and_do(deployed: Deplo
     (listed,) = person.send("GET", f"/platform/v1/projects/{project}/keys").json()
     assert listed["last_used_at"] is not None
     _deliver(deployed, project, key)
-    assert "delivered-audit" in _upkeep(deployed)["done"]
+    assert "delivered-audit" in _upkeep(deployed, {"delivered-audit"})["done"]
     again = person.send("GET", f"/platform/v1/organizations/{organization}/audit?action=namespace.").json()
     assert again == events, "delivered twice"
     asked = _invoke(deployed, "tenant_data", {"do": "sizes", "tenant": project, "exact": True})
@@ -257,8 +259,20 @@ def _deliver(deployed: Deployed, project: str, key: str) -> None:
     assert (answer["lines"], answer["audit_lines"]) == (1, 1)
 
 
-def _upkeep(deployed: Deployed) -> Any:
-    """A run of the scheduled pass to which every step is due."""
+def _upkeep(deployed: Deployed, wanted: Set[str]) -> Any:
+    """A run of the scheduled pass to which every step is due, and that does these: some may be taken by one that the
+    emulator's own schedule has begun at the same moment, and then there is another.
+    """
+    for _ in range(PASSES_MAX):
+        _forget_upkeep(deployed)
+        done = _invoke(deployed, "platform_upkeep", {})
+        if wanted <= set(done["done"]):
+            break
+    return done
+
+
+def _forget_upkeep(deployed: Deployed) -> None:
+    """From now on every step is due."""
     tables = boto3.session.Session().client("dynamodb", **_session(deployed))
     try:
         name = deployed.outputs["PlatformTableName"]
@@ -271,7 +285,6 @@ def _upkeep(deployed: Deployed) -> Any:
             tables.delete_item(TableName=name, Key={"pk": item["pk"], "sk": item["sk"]})
     finally:
         tables.close()
-    return _invoke(deployed, "platform_upkeep", {})
 
 
 def _deploy(place: WorkDirectory, architecture: str) -> dict[str, str]:
