@@ -116,7 +116,9 @@ def _answer(engine: BuiltEngine, index: Index, query: Vector, mask: Mask) -> Row
     allowed = mask[engine.order]
     rows = np.flatnonzero(allowed)
     if len(rows) > max(LISTED_MAX, TOP_K):
-        return engine.order[found_by(index, engine.ordered, query, None if allowed.all() else allowed)]
+        return engine.order[
+            found_by(index, engine.ordered, query, None if len(rows) == len(allowed) else allowed)
+        ]
     told = index.exactly(query, TOP_K, rows)
     return engine.order[rescored(engine.ordered, rows, query) if told is None else told.rows[:TOP_K]]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.peers.cells import CASE_HEAD, FEW_QUERIES, case_row, na, number, ours_bold, ranked, table
@@ -32,15 +32,19 @@ def of_kind(kind: str) -> list[str]:
 def _summary(peers: Mapping[str, Any], kind: str) -> str:
     wanted = of_kind(kind)
     head = ["queries/s (recall)", *(case.removeprefix(f"{kind} ") for case in wanted)]
-    rows = [
-        ours_bold([name, *(speed_and_recall(record, case) for case in wanted)])
+    return f"### {kind.capitalize()}\n\n{KINDS[kind]}\n\n{table(head, summary_rows(peers, wanted))}"
+
+
+def summary_rows(peers: Mapping[str, Any], wanted: Sequence[str]) -> list[Sequence[str]]:
+    """Speed and recall in each of these cases, of all that were asked in any."""
+    return [
+        ours_bold([name, *(_speed_and_recall(record, case) for case in wanted)])
         for name, record in peers.items()
         if any(chosen(record, case) for case in wanted)
     ]
-    return f"### {kind.capitalize()}\n\n{KINDS[kind]}\n\n{table(head, rows)}"
 
 
-def speed_and_recall(record: Mapping[str, Any], case: str) -> str:
+def _speed_and_recall(record: Mapping[str, Any], case: str) -> str:
     """In italics where the recall that is wanted was not reached."""
     found, raced = chosen(record, case), middle(record, case, "single")
     if found is None or raced is None:

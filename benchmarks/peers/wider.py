@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.cells import na, number, ours_bold, table
-from benchmarks.peers.choice import TARGETS, chosen, middle
-from benchmarks.peers.page_filters import KINDS, of_kind, speed_and_recall
+from benchmarks.peers.choice import TARGETS, middle
+from benchmarks.peers.page_filters import KINDS, of_kind, summary_rows
 from benchmarks.peers.page_resources import disk_per_vector
 from benchmarks.peers.results import Results
 from docsite import figures, results
@@ -53,12 +53,8 @@ def races(documents: Sequence[Document]) -> str:
 
 def filters(document: Document) -> str:
     """A table of all filters, in the order of the page; empty where none was asked."""
-    cases = {case: kind for kind in KINDS for case in of_kind(kind)}
-    rows = [
-        ours_bold([name, *(speed_and_recall(record, case) for case in cases)])
-        for name, record in document["peers"].items()
-        if any(chosen(record, case) for case in cases)
-    ]
+    cases = [case for kind in KINDS for case in of_kind(kind)]
+    rows = summary_rows(document["peers"], cases)
     return table(["queries/s (recall)", *cases], rows) if rows else ""
 
 
