@@ -195,6 +195,13 @@ def test_the_same_id_again_replaces_a_document(url: str, library: None) -> None:
     assert found(url, "baker") == ["long"]
 
 
+TITLES = """() => {
+    window.titles = new Set([document.title]);
+    new MutationObserver(() => titles.add(document.title)).observe(document, { childList: true, subtree: true });
+}"""
+"""Keeps every title that the page has from here on, however briefly."""
+
+
 def _looked_at(page: Page) -> None:
     problems = page.evaluate(f"(() => {{ {AXE.read_text('utf-8')}; return axe.run(); }})()")["violations"]
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in problems] == []
@@ -216,6 +223,7 @@ def test_somebody_searches(url: str, library: None, browser: Browser, width: int
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.goto(url)
         _looked_at(page)
+        page.evaluate(TITLES)
         page.get_by_label("What are you looking for?").fill("giant worm")
         page.keyboard.press("Enter")
         link = page.get_by_role("link", name="Dune")
@@ -229,6 +237,7 @@ def test_somebody_searches(url: str, library: None, browser: Browser, width: int
         page.get_by_role("button", name="Search").click()
         page.get_by_role("link", name="More documents").click()
         page.get_by_text("2 documents").wait_for()
+        assert page.evaluate("[...titles]") == ["Search"]
         assert problems == []
         assert {httpx.URL(one).host for one in asked} == {"127.0.0.1"}
 
