@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -721,6 +721,20 @@ def test_texts_that_come_in_versions(engine: str, tmp_path: Path) -> None:
     rows = np.concatenate([bases + shift for shift in shifts]).astype(np.float32)
     index = opened(engine, generator.permutation(rows), Metric.COSINE, tmp_path)
     assert index.recall(queries, 10) >= 0.965
+
+
+def test_rescoring_loses_little_of_what_a_walk_found(tmp_path: Path) -> None:
+    """At any recall: walking further would be the dearer way to find as much."""
+    vectors, queries = clumped(4_000, 1, 24), clumped(300, 2, 24)
+    built = build("hnsw", vectors, Metric.COSINE, tmp_path)
+    index = reopen("hnsw", built, vectors, Metric.COSINE, tmp_path)
+    levels = [
+        [count, recall, ef, max(ef, depth)] for count, recall, ef, depth in built.parameters["plain_levels"]
+    ]
+    all_rescored = replace(built, parameters={**built.parameters, "plain_levels": levels})
+    other = reopen("hnsw", all_rescored, vectors, Metric.COSINE, tmp_path)
+    for asked in (0.8, 0.9, 0.95, 0.97, 0.99):
+        assert index.recall(queries, 10, None, asked) >= other.recall(queries, 10, None, asked) - 0.005
 
 
 def test_half_precision_is_widened_exactly() -> None:

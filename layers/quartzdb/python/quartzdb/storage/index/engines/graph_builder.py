@@ -16,7 +16,7 @@ from quartzdb.storage.index.engines.faiss_library import faiss_module
 from quartzdb.storage.index.engines.graph_layout import CODE_MAX, UPPER_LINKS, Linked, write_graph
 from quartzdb.storage.index.engines.graph_space import GraphSpace
 
-EF_CONSTRUCTION = 128
+EF_CONSTRUCTION = 200
 """How many rows a build looks at to link one."""
 
 
