@@ -21,7 +21,7 @@ from benchmarks.peers.port import (
     settings_of,
 )
 
-SETTINGS = settings_of("ef_search", (10, 14, 20, 28, 40, 56, 80, 112, 160, 320))
+SETTINGS = settings_of("ef_search", (10, 14, 20, 24, 28, 34, 40, 48, 56, 67, 80, 95, 112, 160, 320))
 FILTERED = settings_of("ef_search", (20, 40, 112, 320))
 
 

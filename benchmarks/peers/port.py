@@ -27,7 +27,8 @@ FIELDS = ("number", "place")
 """Every record has both: an integer drawn by chance, and one that says how near the record is to a certain one."""
 FILTERED_PARAMETERS = (20, 28, 40, 56, 112, 320)
 """For searches under a filter, of which there are many kinds."""
-SEARCH_PARAMETERS = (10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320, 450)
+SEARCH_PARAMETERS = (10, 14, 17, 20, 24, 28, 34, 40, 48, 56, 67, 80, 95, 112, 134, 160, 190, 224, 320, 450)
+"""Close enough together that none just misses a recall by which others are compared."""
 
 
 @dataclass(frozen=True, slots=True)

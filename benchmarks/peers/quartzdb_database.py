@@ -18,7 +18,8 @@ from benchmarks.peers.port import (
 )
 
 NAMESPACE = "bench"
-RECALLS = (0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
+RECALLS = (0.8, 0.85, 0.9, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97, 0.975, 0.98, 0.986, 0.99, 0.993, 0.995, 0.999)
+"""As close together as the search parameters of others."""
 SETTINGS: list[Setting] = [{"recall": recall} for recall in RECALLS]
 FILTERED: list[Setting] = [
     {"recall": recall} for recall in (0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999, 1)

@@ -40,7 +40,7 @@ class Zvec(InProcess):
                 setting
                 for ef in SEARCH_PARAMETERS
                 for setting in ({"ef": ef}, {"ef": ef, **refined, "scale_factor": 2.0})
-            ] + settings_of("ef", SEARCH_PARAMETERS[2:], **refined)
+            ] + settings_of("ef", SEARCH_PARAMETERS[3:], **refined)
             self.filtered = [
                 *settings_of("ef", FILTERED_PARAMETERS, **refined, scale_factor=2.0),
                 *settings_of("ef", FILTERED_PARAMETERS[1::2], **refined),
