@@ -21,6 +21,7 @@ import pytest
 from quartzdb.domain.errors import Corrupted
 from quartzdb.domain.metric import Metric
 from quartzdb.domain.namespace import EngineChoice
+from quartzdb.domain.recall import RECALL_TARGETS
 from quartzdb.domain.vector import Floats, Mask, Matrix, Rows, Vector, norms_of
 from quartzdb.storage.index.engines.annoy import PROJECTION_FILE, TREES_FILE
 from quartzdb.storage.index.engines.annoy_space import AnnoySpace
@@ -30,7 +31,7 @@ from quartzdb.storage.index.engines.graph_layout import read_graph
 from quartzdb.storage.index.engines.half import widened
 from quartzdb.storage.index.engines.hnsw import GRAPH_FILE, SPACE_FILE, HnswEngine
 from quartzdb.storage.index.engines.hnsw_index import HnswIndex
-from quartzdb.storage.index.engines.kernel_library import LIBRARY
+from quartzdb.storage.index.engines.kernel_library import LIBRARY, kernel
 from quartzdb.storage.index.engines.port import BuiltIndex, Engine, Index
 from quartzdb.storage.index.engines.registry import IVF_ROWS_MIN, choose, engine_named, open_files
 from quartzdb.storage.index.engines.rotation import Rotation
@@ -735,6 +736,21 @@ def test_rescoring_loses_little_of_what_a_walk_found(tmp_path: Path) -> None:
     other = reopen("hnsw", all_rescored, vectors, Metric.COSINE, tmp_path)
     for asked in (0.8, 0.9, 0.95, 0.97, 0.99):
         assert index.recall(queries, 10, None, asked) >= other.recall(queries, 10, None, asked) - 0.005
+
+
+@pytest.mark.skipif(kernel() is None, reason="only the kernel walks under a filter")
+def test_a_walk_under_a_filter_is_for_more_than_the_usual_recall(tmp_path: Path) -> None:
+    """Unless hardly any rows are left out, which is no filter."""
+    vectors, queries = np.random.default_rng(1).standard_normal((2, 20_000, 32)).astype(np.float32)
+    queries = queries[:20]
+    found = opened("hnsw", vectors, Metric.COSINE, tmp_path).index.candidates
+    half, nearly_all = np.arange(20_000) % 2 == 0, np.arange(20_000) % 50 != 0
+
+    def alike(mask: Mask, asked: float) -> int:
+        return sum(np.array_equal(found(one, 10, mask), found(one, 10, mask, asked)) for one in queries)
+
+    assert (alike(half, 0.98), alike(nearly_all, RECALL_TARGETS[10])) == (20, 20)
+    assert alike(half, RECALL_TARGETS[10]) < 20 > alike(nearly_all, 0.98)
 
 
 def test_half_precision_is_widened_exactly() -> None:

@@ -28,6 +28,8 @@ LOOSE_SHARE_MIN = 0.2
 SPARE_SHARE = 0.3
 SPARE_ROWS = 8
 """How many more of the nearest rows are looked at than hold the results on average."""
+FILTERED_RECALL = 0.98
+"""What a search under a filter keeps to where nothing is asked for. Without one it is less."""
 NO_FILTER_SHARE = 0.9
 """Where more rows than this are allowed, the others are no filter."""
 _TINY = 1e-9
@@ -191,12 +193,14 @@ class HnswIndex:
         """That of three times as many of all rows as hold the results on average, as far as those are allowed; and
         at least that without a filter, since all near rows may be allowed.
         """
-        least = self._effort(count, recall)
         share = matches / self._graph.rows
         # Rows that died are no filter, and few.
         spare = min(1.0, max(0.0, (NO_FILTER_SHARE - share) / (NO_FILTER_SHARE - 0.5)))
-        of_all = self._effort(
-            math.ceil(count * (1 + 2 * spare) / max(share, _TINY) + SPARE_ROWS * spare), recall
+        among = FILTERED_RECALL if recall is None and spare else recall
+        looked_at = math.ceil(count * (1 + 2 * spare) / max(share, _TINY) + SPARE_ROWS * spare)
+        # What many results cannot be promised, few may be.
+        least, of_all = (
+            self._effort(many, among) or self._effort(many, recall) for many in (count, looked_at)
         )
         if least is None or of_all is None:
             return least
